@@ -49,7 +49,7 @@ NAMES = {
     "zbar",
     "Wi-Fi",
 }
-SYSTEMS = {"AirPrint", "Docker", "Linux", "Windows", "macOS"}
+SYSTEMS = {"AirPrint", "AirScan", "Docker", "Linux", "Windows", "eSCL", "macOS"}
 TYPES = {
     "AVIF",
     "CSV",

@@ -26,7 +26,7 @@ from .documents.spool import async_get_spool
 from .errors import InputError
 from .jobs.queue import PrintQueue
 from .jobs.store import async_remove_jobs
-from .lan import printer as lan_printer
+from .lan import printer as lan_printer, scanner as lan_scanner
 from .people.approval import PrintPolicy
 from .people.notifications import async_tell_dropped
 from .printing import nozzle_care, stand_in
@@ -62,6 +62,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     websocket_api.async_setup(hass)
     scanner.async_setup(hass)
     lan_printer.async_setup(hass)
+    lan_scanner.async_setup(hass)
     await frontend.async_setup(hass)
     return True
 
@@ -139,6 +140,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     nozzle_care.async_watch(hass, entry)
     stand_in.async_watch(hass, entry)
     lan_printer.async_watch(hass, entry)
+    lan_scanner.async_watch(hass, entry)
     people.async_watch(hass, entry)
     if not is_new:
         entry.async_create_background_task(

@@ -55,6 +55,9 @@ STAND_IN_MINUTES: Final = "minutes"
 # The tokens of the printers that are offered to the home network, by printer key.
 CONF_LAN_PRINTERS: Final = "lan_printers"
 LAN_PRINTER_PATH: Final = f"/api/{DOMAIN}/ipp"
+# The same of the scanners, by the service's ids.
+CONF_LAN_SCANNERS: Final = "lan_scanners"
+LAN_SCANNER_PATH: Final = f"/api/{DOMAIN}/escl"
 
 PRINTER_KINDS: Final = ("usb", "network", "both")
 DEFAULT_PRINTER_KIND: Final = "both"

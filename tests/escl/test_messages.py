@@ -14,7 +14,6 @@ from custom_components.lianke.escl.messages import (
     Capabilities,
     ColorMode,
     EsclError,
-    FeederState,
     JobInfo,
     JobState,
     Region,
@@ -41,7 +40,6 @@ SANE = f"""<?xml version="1.0" encoding="UTF-8"?>
 </scan:ScanSettings>""".encode()
 A4 = Area(2480, 3508)
 ABLE = Capabilities(
-    name="Büro",
     make_and_model="HP & Söhne <1>\x00",
     uuid="6f2d7c4e-55a0-4c36-9d5b-0e1f6c1f3a77",
     admin_url="http://192.168.1.2:8123/",
@@ -49,6 +47,8 @@ ABLE = Capabilities(
     glass=A4,
     feeder=Area(2550, 4200),
     two_sided=True,
+    colors=tuple(ColorMode),
+    resolutions=messages.RESOLUTIONS,
 )
 
 
@@ -186,10 +186,9 @@ def test_what_a_scanner_can_do() -> None:
 
 def test_how_a_scanner_is() -> None:
     job = JobInfo(path="/a/b", uuid="b", age=7, state=JobState.COMPLETED, taken=2, waiting=0)
-    document = status_xml([job], is_idle=True, feeder=FeederState.EMPTY).decode()
+    document = status_xml([job], is_idle=True).decode()
     for wanted in (
         "<pwg:State>Idle</pwg:State>",
-        "<scan:AdfState>ScannerAdfEmpty</scan:AdfState>",
         "<pwg:JobUri>/a/b</pwg:JobUri>",
         "<pwg:ImagesCompleted>2</pwg:ImagesCompleted>",
         "<pwg:JobStateReason>JobCompletedSuccessfully</pwg:JobStateReason>",

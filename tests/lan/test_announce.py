@@ -93,9 +93,9 @@ class Network:
         await until(lambda: len(self.kinds.get(kind, ())) == count)
         return {name.removesuffix(f".{IPP}") for name in self.kinds.get(kind, ())}
 
-    async def text(self, name: str) -> dict[str, str]:
+    async def text(self, name: str, kind: str = IPP) -> dict[str, str]:
         """Return the TXT record of a service."""
-        info = AsyncServiceInfo(IPP, f"{name}.{IPP}")
+        info = AsyncServiceInfo(kind, f"{name}.{kind}")
         assert await info.async_request(self.browser.zeroconf, 5000)
         assert info.parsed_addresses() == ["127.0.0.1"]
         assert info.port == 8123
@@ -201,6 +201,7 @@ async def test_a_server_that_speaks_tls(lan: LanPrinter) -> None:
     assert "DM1" in text["URF"].split(",")
     assert text["adminurl"].startswith("https://[fd00::1]:443/")
     assert [service.type for service in record.services()] == ["_ipps._tcp.local."]
+    assert text["Scan"] == "F"
 
 
 def test_long_names_are_cut() -> None:

@@ -56,7 +56,9 @@ def rendered_texts(part: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...
 def test_addresses_in_the_home_network_show_names_as_they_are(
     hass: HomeAssistant, payload: str
 ) -> None:
-    markdown = lan_addresses(hass, {"key": payload}, {"key": "token"})  # the address is code
+    markdown = lan_addresses(
+        hass, {"lan_printers": {"key": payload}}, {"lan_printers": {"key": "token"}}
+    )  # the address is code
     assert active(markdown) == {"code_inline"}, markdown
     assert as_shown(payload) in shown(markdown)
 

@@ -27,7 +27,7 @@ PDF: Final = "application/pdf"
 FORMATS: Final = (JPEG, PDF)
 LEAST_SIDE: Final = 16
 """of a region, as it is announced."""
-_VERSION: Final = "2.63"
+VERSION: Final = "2.63"
 _SCAN: Final = "http://schemas.hp.com/imaging/escl/2011/05/03"
 _PWG: Final = "http://www.pwg.org/schemas/2010/12/sm"
 _UNITS: Final = "ThreeHundredthsOfInches"
@@ -105,7 +105,6 @@ class ScanSettings:
 class Capabilities:
     """What a scanner can do; a source that it has not is None."""
 
-    name: str
     make_and_model: str
     uuid: str
     admin_url: str
@@ -113,7 +112,8 @@ class Capabilities:
     glass: Area | None
     feeder: Area | None
     two_sided: bool
-    colors: tuple[ColorMode, ...] = tuple(ColorMode)
+    colors: tuple[ColorMode, ...]
+    resolutions: tuple[int, ...]
 
 
 class JobState(StrEnum):
@@ -136,14 +136,6 @@ _REASONS: Final = {
     JobState.CANCELED: "JobCanceledByUser",
     JobState.ABORTED: "AbortedBySystem",
 }
-
-
-class FeederState(StrEnum):
-    """Why nothing came from the feeder."""
-
-    EMPTY = "ScannerAdfEmpty"
-    JAM = "ScannerAdfJam"
-    OPEN = "ScannerAdfHatchOpen"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -253,20 +245,20 @@ def _number(texts: dict[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def capabilities_xml(able: Capabilities, resolutions: Sequence[int] = RESOLUTIONS) -> bytes:
-    """Return the ScannerCapabilities document; `resolutions` are those that are offered."""
+def capabilities_xml(able: Capabilities) -> bytes:
+    """Return the ScannerCapabilities document."""
     nodes: list[Node] = [
-        ("pwg:Version", _VERSION),
+        ("pwg:Version", VERSION),
         ("pwg:MakeAndModel", able.make_and_model),
         ("scan:UUID", able.uuid),
         ("scan:AdminURI", able.admin_url),
         ("scan:IconURI", able.icon_url),
     ]
     if able.glass:
-        glass = _source(able.glass, able.colors, resolutions)
+        glass = _source(able, able.glass)
         nodes.append(("scan:Platen", [("scan:PlatenInputCaps", glass)]))
     if able.feeder:
-        feeder = _source(able.feeder, able.colors, resolutions)
+        feeder = _source(able, able.feeder)
         sides: list[Node] = [("scan:AdfSimplexInputCaps", feeder)]
         if able.two_sided:
             sides.append(("scan:AdfDuplexInputCaps", feeder))
@@ -275,7 +267,7 @@ def capabilities_xml(able: Capabilities, resolutions: Sequence[int] = RESOLUTION
     return _document("scan:ScannerCapabilities", nodes)
 
 
-def _source(area: Area, colors: Sequence[ColorMode], resolutions: Sequence[int]) -> list[Node]:
+def _source(able: Capabilities, area: Area) -> list[Node]:
     """Return what is told of a source."""
     formats: list[Node] = [("pwg:DocumentFormat", word) for word in FORMATS]
     formats += [("scan:DocumentFormatExt", word) for word in FORMATS]
@@ -284,10 +276,10 @@ def _source(area: Area, colors: Sequence[ColorMode], resolutions: Sequence[int])
             "scan:DiscreteResolution",
             [("scan:XResolution", dpi), ("scan:YResolution", dpi)],
         )
-        for dpi in resolutions
+        for dpi in able.resolutions
     ]
     profile: list[Node] = [
-        ("scan:ColorModes", [("scan:ColorMode", mode) for mode in colors]),
+        ("scan:ColorModes", [("scan:ColorMode", mode) for mode in able.colors]),
         ("scan:DocumentFormats", formats),
         ("scan:SupportedResolutions", [("scan:DiscreteResolutions", each)]),
     ]
@@ -299,22 +291,21 @@ def _source(area: Area, colors: Sequence[ColorMode], resolutions: Sequence[int])
         ("scan:MaxScanRegions", 1),
         ("scan:SettingProfiles", [("scan:SettingProfile", profile)]),
         ("scan:SupportedIntents", [("scan:Intent", intent) for intent in _INTENTS]),
-        ("scan:MaxOpticalXResolution", max(resolutions)),
-        ("scan:MaxOpticalYResolution", max(resolutions)),
+        ("scan:MaxOpticalXResolution", max(able.resolutions)),
+        ("scan:MaxOpticalYResolution", max(able.resolutions)),
     ]
 
 
-def status_xml(
-    jobs: Sequence[JobInfo], *, is_idle: bool, feeder: FeederState | None = None
-) -> bytes:
-    """Return the ScannerStatus document; `jobs` are the newest first, `feeder` what is known of it."""
+def status_xml(jobs: Sequence[JobInfo], *, is_idle: bool) -> bytes:
+    """Return the ScannerStatus document; `jobs` are the newest first.
+
+    It says nothing of the feeder: nobody knows whether there is paper in it.
+    """
     nodes: list[Node] = [
-        ("pwg:Version", _VERSION),
+        ("pwg:Version", VERSION),
         ("pwg:State", "Idle" if is_idle else "Processing"),
+        ("scan:Jobs", [("scan:JobInfo", _job(job)) for job in jobs]),
     ]
-    if feeder is not None:
-        nodes.append(("scan:AdfState", feeder))
-    nodes.append(("scan:Jobs", [("scan:JobInfo", _job(job)) for job in jobs]))
     return _document("scan:ScannerStatus", nodes)
 
 

@@ -1,4 +1,4 @@
-"""Announce printers to the home network by Home Assistant's shared zeroconf (Bonjour, AirPrint, Mopria)."""
+"""Announce printers and scanners to the home network by Home Assistant's shared zeroconf (Bonjour)."""
 
 import asyncio
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 import logging
 from typing import Final
 
-from homeassistant.components import network, zeroconf
+from homeassistant.components import labs, network, zeroconf
 from homeassistant.config_entries import (
     SIGNAL_CONFIG_ENTRY_CHANGED,
     ConfigEntry,
@@ -23,28 +23,39 @@ from zeroconf import BadTypeInNameException, Error
 from zeroconf.asyncio import AsyncServiceInfo
 
 from ..const import DOMAIN
+from ..escl.messages import FORMATS as SCAN_FORMATS, VERSION, ColorMode
 from ..ipp.model import shortened
 from ..runtime import LiankeConfigEntry
+from ..scanner.abilities import Abilities, ScanSource
+from ..scanner.hub import FEATURE, async_get_hub
 from .printer.printer_attributes import ANY, FORMATS, MOPRIA, urf_keywords
 from .printer.profile import Profile, largest_paper, make_profile, printer_uuid
 from .printer.server import Offered, async_get_server, offered_of
+from .scanner.scans import ICON, OfferedScanner, colors_of, has_source, offered_scanners
 
 _LOGGER = logging.getLogger(__name__)
 
 ZEROCONF: Final = "zeroconf"
 IPP: Final = "_ipp._tcp.local."
 IPPS: Final = "_ipps._tcp.local."
+USCAN: Final = "_uscan._tcp.local."
+USCANS: Final = "_uscans._tcp.local."
 SUBTYPES: Final = ("_universal._sub.", "_print._sub.")
 """AirPrint looks for the first, IPP Everywhere for the second."""
 MAX_LABEL: Final = 63
 """bytes of a name in DNS."""
 MAX_TEXT: Final = 200
 """bytes of a value in the TXT record, whose entries have at most 255."""
+_COLOR_SPACES: Final = {
+    ColorMode.COLOR: "color",
+    ColorMode.GRAY: "grayscale",
+    ColorMode.MONO: "binary",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """What is announced of a printer; two that are equal need no new announcement."""
+    """What is announced of a printer or scanner; two that are equal need no new announcement."""
 
     kind: str
     name: str
@@ -52,11 +63,12 @@ class Record:
     port: int
     addresses: tuple[str, ...]
     text: tuple[tuple[str, str], ...]
+    subtypes: tuple[str, ...] = ()
 
     def services(self, name: str | None = None) -> list[AsyncServiceInfo]:
         """Return the service under its type, then under the subtypes; `name` is the one it really got."""
         instance = name or f"{self.name}.{self.kind}"
-        kinds = [self.kind] if name is None else [f"{sub}{self.kind}" for sub in SUBTYPES]
+        kinds = [self.kind] if name is None else [f"{sub}{self.kind}" for sub in self.subtypes]
         services = []
         for kind in kinds:
             service = AsyncServiceInfo(
@@ -76,7 +88,7 @@ class Record:
 
 @callback
 def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Announce the printers of a box that are switched on, as long as it is loaded."""
+    """Announce the printers and scanners of a box that are switched on, as long as it is loaded."""
     Announcer(hass, entry).start()
 
 
@@ -106,6 +118,10 @@ class Announcer:
         entry.async_on_unload(
             self._hass.config_entries.flow.async_subscribe_flow(self._on_discovery)
         )
+        entry.async_on_unload(async_get_hub(self._hass, entry).listen(self._update))
+        entry.async_on_unload(
+            labs.async_subscribe_preview_feature(self._hass, DOMAIN, FEATURE, self._on_feature)
+        )
         entry.async_on_unload(self._async_stop)
         self._update()
 
@@ -128,6 +144,9 @@ class Announcer:
         if entry is self._entry:
             self._update()
 
+    async def _on_feature(self, _change: labs.EventLabsUpdatedData) -> None:
+        self._update()
+
     @callback
     def _on_device(self, _event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
         self._update()
@@ -141,7 +160,8 @@ class Announcer:
                 async_get_server(self._hass).changes.since((offered.token, "state"), view.status)
         if self._is_stopped or ZEROCONF not in self._hass.config.components:
             return
-        if not self._announced and not offered_of(self._entry):
+        scanners = offered_scanners(self._hass, self._entry)
+        if not self._announced and not scanners and not offered_of(self._entry):
             return
         self._is_due = True
         if self._task is None or self._task.done():
@@ -171,6 +191,10 @@ class Announcer:
         addresses = _home_addresses(
             await network.async_get_announce_addresses(hass), hass.http.server_host or ()
         )
+        scanners = {
+            one: async_get_hub(hass, entry).scanners[one.scanner_id].name
+            for one in offered_scanners(hass, entry)
+        }
         wanted: dict[str, Record] = {}
         for offered in offered_of(entry):
             # Remembered for a week: this asks the service once.
@@ -185,7 +209,17 @@ class Announcer:
                     port=server.port,
                     addresses=addresses,
                     secure=server.use_ssl,
+                    scans=profile.model in scanners.values(),
                 )
+        for scanner, name in scanners.items() if addresses else ():
+            wanted[scanner.token] = scanner_record(
+                scanner,
+                name,
+                async_get_hub(hass, entry).abilities(scanner.scanner_id),
+                port=server.port,
+                addresses=addresses,
+                secure=server.use_ssl,
+            )
         return wanted
 
     async def _async_announce(self, token: str, record: Record) -> None:
@@ -235,10 +269,9 @@ def record_of(
     port: int,
     addresses: tuple[str, ...],
     secure: bool,
+    scans: bool = False,
 ) -> Record:
     """Return what is announced of a printer; the TXT record is what AirPrint and Mopria ask for."""
-    host = addresses[0] if ":" not in addresses[0] else f"[{addresses[0]}]"
-    scheme = "https" if secure else "http"
     text = {
         "txtvers": "1",
         "qtotal": "1",
@@ -253,14 +286,14 @@ def record_of(
         "Color": "T" if profile.color else "F",
         "Duplex": "T" if profile.two_sided else "F",
         "Copies": "T",
-        "Scan": "F",
+        "Scan": "T" if scans else "F",
         "Fax": "F",
         "PaperMax": largest_paper(profile.media),
         "kind": ",".join(profile.kinds),
         "mopria-certified": MOPRIA,
         "usb_MFG": profile.maker,
         "usb_MDL": profile.model,
-        "adminurl": f"{scheme}://{host}:{port}/config/integrations/integration/{DOMAIN}",
+        "adminurl": _web_page(addresses[0], port, secure=secure),
         "air": "none",
         **({"TLS": "1.2"} if secure else {}),
     }
@@ -271,7 +304,52 @@ def record_of(
         port=port,
         addresses=addresses,
         text=tuple((name, shortened(value, MAX_TEXT)) for name, value in text.items()),
+        subtypes=SUBTYPES,
     )
+
+
+def scanner_record(
+    offered: OfferedScanner,
+    name: str,
+    able: Abilities,
+    *,
+    port: int,
+    addresses: tuple[str, ...],
+    secure: bool,
+) -> Record:
+    """Return what is announced of a scanner; the TXT record is what AirScan and Mopria ask for."""
+    sources = {"platen": ScanSource.GLASS, "adf": ScanSource.FEEDER}
+    page = _web_page(addresses[0], port, secure=secure)
+    text = {
+        "txtvers": "1",
+        "vers": VERSION,
+        "rs": offered.path.removeprefix("/"),
+        "ty": name,
+        "note": "",
+        "pdl": ",".join(SCAN_FORMATS),
+        "cs": ",".join(_COLOR_SPACES[mode] for mode in colors_of(able)),
+        "is": ",".join(word for word, source in sources.items() if has_source(able, source)),
+        "duplex": "T" if able.duplex else "F",
+        "uuid": offered.uuid,
+        "adminurl": page,
+        "representation": f"{page.partition('/config')[0]}{offered.path}/{ICON}",
+        "mopria-certified-scan": MOPRIA,
+    }
+    return Record(
+        kind=USCANS if secure else USCAN,
+        name=_label(name),
+        host=f"{DOMAIN}-{offered.uuid.rpartition('-')[2]}.local.",
+        port=port,
+        addresses=addresses,
+        text=tuple((key, shortened(value, MAX_TEXT)) for key, value in text.items()),
+    )
+
+
+def _web_page(address: str, port: int, *, secure: bool) -> str:
+    """Return where the integration is seen in Home Assistant."""
+    host = address if ":" not in address else f"[{address}]"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://{host}:{port}/config/integrations/integration/{DOMAIN}"
 
 
 def _label(name: str) -> str:

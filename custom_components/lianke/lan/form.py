@@ -1,4 +1,4 @@
-"""The options about the home network: which printers its devices see, and the addresses that these get."""
+"""The options about the home network: which printers and scanners its devices see, and the addresses of these."""
 
 from collections.abc import Mapping
 import secrets
@@ -7,13 +7,19 @@ from typing import Any, Final
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.network import NoURLAvailableError, get_url
-from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig, SelectSelectorMode
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+)
 import voluptuous as vol
 from yarl import URL
 
-from ..const import CONF_LAN_PRINTERS, LAN_PRINTER_PATH
+from ..const import CONF_LAN_PRINTERS, CONF_LAN_SCANNERS, LAN_PRINTER_PATH, LAN_SCANNER_PATH
 from ..options_frame import BoxOptionsFlow, needs_box
 from ..pages.clean import escape_markdown
+from ..scanner.hub import async_get_hub, is_enabled
 
 TOKEN_BYTES: Final = 18
 """of the last part of a printer's address, which nobody can guess."""
@@ -26,61 +32,92 @@ class LanPrinterSteps(BoxOptionsFlow):
     def __init__(self) -> None:
         """Offer nothing yet."""
         super().__init__()
-        # Tokens by printer key.
-        self._lan_printers: dict[str, str] = {}
+        # By option, tokens by the keys of printers and the ids of scanners.
+        self._offered: dict[str, dict[str, str]] = {}
 
     @needs_box
     async def async_step_lan_printers(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Choose the printers that devices of the home network may print on."""
-        offered: dict[str, str] = self.config_entry.options.get(CONF_LAN_PRINTERS, {})
+        """Choose the printers that devices of the home network may print on, and the scanners that they may use."""
+        options = self.config_entry.options
+        choices = self._lan_choices(options)
         if user_input is not None:
-            # One that stays on keeps its token.
-            self._lan_printers = {
-                key: offered.get(key) or secrets.token_urlsafe(TOKEN_BYTES)
-                for key in user_input[CONF_LAN_PRINTERS]
+            # What stays on keeps its token. What is not asked about stays as it is.
+            self._offered = {
+                option: {
+                    key: options.get(option, {}).get(key) or secrets.token_urlsafe(TOKEN_BYTES)
+                    for key in user_input[option]
+                }
+                for option in choices
+                if option in user_input
             }
-            if self._lan_printers:
+            if any(self._offered.values()):
                 return await self.async_step_lan_addresses(None)
-            return self._save({CONF_LAN_PRINTERS: {}})
-        if not (printers := self._printers(offered)):
+            return self._save(self._offered)
+        if not choices:
             return self.async_show_form(
                 step_id="no_printers", data_schema=vol.Schema({}), last_step=True
             )
-        known = {printer["value"] for printer in printers}
-        config = SelectSelectorConfig(options=printers, multiple=True, mode=SelectSelectorMode.LIST)
-        ticked = [key for key in offered if key in known]
-        schema = {vol.Required(CONF_LAN_PRINTERS, default=ticked): SelectSelector(config)}
+        schema = {}
+        for option, listed in choices.items():
+            known = {one["value"] for one in listed}
+            ticked = [key for key in options.get(option, {}) if key in known]
+            config = SelectSelectorConfig(
+                options=listed, multiple=True, mode=SelectSelectorMode.LIST
+            )
+            schema[vol.Required(option, default=ticked)] = SelectSelector(config)
         return self.async_show_form(
             step_id="lan_printers", data_schema=vol.Schema(schema), last_step=False
         )
+
+    def _lan_choices(self, options: Mapping[str, Any]) -> dict[str, list[SelectOptionDict]]:
+        """Return what may be offered, by option; without an entry where there is nothing."""
+        scanners: list[SelectOptionDict] = []
+        if is_enabled(self.hass):
+            known = async_get_hub(self.hass, self.config_entry).scanners
+            scanners = [SelectOptionDict(value=key, label=one.name) for key, one in known.items()]
+        printers = self._printers(options.get(CONF_LAN_PRINTERS, {}))
+        choices = {CONF_LAN_PRINTERS: printers, CONF_LAN_SCANNERS: scanners}
+        return {option: listed for option, listed in choices.items() if listed}
 
     @needs_box
     async def async_step_lan_addresses(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Show the printers' addresses, for devices that do not find them by themselves."""
+        """Show the addresses, for devices that do not find them by themselves."""
         if user_input is not None:
-            return self._save({CONF_LAN_PRINTERS: self._lan_printers})
-        names = {one["value"]: one["label"] for one in self._printers(self._lan_printers)}
-        addresses = lan_addresses(self.hass, names, self._lan_printers)
+            return self._save(self._offered)
+        choices = self._lan_choices(self._offered)
+        names = {
+            option: {one["value"]: one["label"] for one in listed}
+            for option, listed in choices.items()
+        }
         return self.async_show_form(
             step_id="lan_addresses",
             data_schema=vol.Schema({}),
-            description_placeholders={"addresses": addresses},
+            description_placeholders={"addresses": lan_addresses(self.hass, names, self._offered)},
             last_step=True,
         )
 
 
-def lan_addresses(hass: HomeAssistant, names: Mapping[str, str], tokens: Mapping[str, str]) -> str:
-    """Return a list in Markdown of the printers' addresses."""
+def lan_addresses(
+    hass: HomeAssistant,
+    names: Mapping[str, Mapping[str, str]],
+    offered: Mapping[str, Mapping[str, str]],
+) -> str:
+    """Return a list in Markdown of the addresses of printers and scanners; names and tokens by option, then by key."""
     try:
         base = URL(get_url(hass, allow_external=False, allow_cloud=False))
     except NoURLAvailableError:
         base = URL(_USUAL_URL)
-    scheme = "ipps" if base.scheme == "https" else "ipp"
+    ipp = "ipps" if base.scheme == "https" else "ipp"
+    starts = {
+        CONF_LAN_PRINTERS: f"{ipp}://{base.host}:{base.port}{LAN_PRINTER_PATH}",
+        CONF_LAN_SCANNERS: f"{base.scheme}://{base.host}:{base.port}{LAN_SCANNER_PATH}",
+    }
     return "\n".join(
-        f"- {escape_markdown(names.get(key, key))}: `{scheme}://{base.host}:{base.port}{LAN_PRINTER_PATH}/{token}`"
+        f"- {escape_markdown(names.get(option, {}).get(key, key))}: `{starts[option]}/{token}`"
+        for option, tokens in offered.items()
         for key, token in tokens.items()
     )

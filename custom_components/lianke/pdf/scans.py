@@ -34,6 +34,8 @@ _MM_PER_INCH: Final = 25.4
 _PART_BYTES: Final = 256 * 1024
 # What a picture says of its resolution is believed if the page is then about as wide as the scanner, or as half of it.
 _BELIEVED: Final = (0.6, 1.1)
+_USUAL_DPI: Final = (75, 100, 150, 200, 240, 300, 400, 600, 1200)
+_NEARLY: Final = 0.05
 _ORIENTATION: Final = 0x0112
 _MODES: Final = {"color": "RGB", "gray": "L", "mono": "L"}
 _BLACK_BELOW: Final = 128
@@ -123,11 +125,15 @@ def _read_pdf(path: str, number: int, dpi: int, mode: str) -> tuple[Image.Image,
 
 
 def _resolution(found: Image.Image, width_mm: float) -> float:
-    """Return a picture's dots per inch: what it says if that makes sense, else as if it were as wide as the scanner."""
+    """Return a picture's dots per inch: what it says if that makes sense, else what makes it as wide as the scanner."""
     said = found.info.get("dpi", (0,))[0]
     width = found.width / (width_mm / _MM_PER_INCH)
     least, most = _BELIEVED
-    return float(said) if said and least <= width / said <= most else width
+    if said and least <= width / said <= most:
+        return float(said)
+    # The glass is a little wider than the paper that a scanner is made for.
+    usual = min(_USUAL_DPI, key=lambda dpi: abs(width - dpi))
+    return usual if abs(width / usual - 1) <= _NEARLY else width
 
 
 def _drawn(

@@ -1,0 +1,431 @@
+"""The scanners that are offered to the home network, what they can do, and the one scan of each that is under way."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+import hmac
+import logging
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from uuid import UUID, uuid4, uuid5
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_call_later
+from homeassistant.util.hass_dict import HassKey
+
+from ...api.errors import LiankeError
+from ...const import CONF_LAN_SCANNERS, DOMAIN, LAN_SCANNER_PATH
+from ...documents.pdf_client import PdfError, async_get_pdf_worker
+from ...documents.received import lan_user
+from ...documents.spool import async_get_spool
+from ...errors import InputError
+from ...escl.messages import (
+    JPEG,
+    RESOLUTIONS,
+    UNITS_PER_INCH,
+    Area,
+    ColorMode,
+    EsclError,
+    JobInfo,
+    JobState,
+    Region,
+    ScanSettings,
+    Source,
+)
+from ...jobs.settings import max_document_bytes
+from ...pdf.scans import MAX_PIXELS
+from ...runtime import LiankeConfigEntry
+from ...scanner.abilities import Abilities, ScanColor, ScanFormat, ScanRequest, ScanSource
+from ...scanner.hub import KnownScanner, ScannerHub, async_get_hub, is_enabled
+from ...scanner.scan import ScanError, ScannedFile, async_scan_page
+
+_LOGGER = logging.getLogger(__name__)
+
+HOLD_SECONDS: Final = 50
+"""seconds that a client waits for a page; then it is told to ask again."""
+ABANDONED_SECONDS: Final = 30
+"""seconds without a word of a scan's client, after which others get the scanner."""
+PAGE_SECONDS: Final = 50
+"""seconds for a page, or for all of a PDF, in the PDF process."""
+MAX_ENDED: Final = 5
+"""scans of a scanner that are over and can still be asked for."""
+ICON: Final = "icon.png"
+MM_PER_UNIT: Final = 25.4 / UNITS_PER_INCH
+_NAMESPACE: Final = UUID("0f6f4a52-9a3c-4f0e-8b57-3d6e2c1a9f10")
+# Millimetres, by the words that scanners have.
+_SIZES: Final = {
+    "a3": (297, 420),
+    "a4": (210, 297),
+    "a5": (148, 210),
+    "b4": (257, 364),
+    "letter": (215.9, 279.4),
+    "legal": (215.9, 355.6),
+    "tabloid": (279.4, 431.8),
+    "ledger": (279.4, 431.8),
+}
+_COLORS: Final = {
+    ColorMode.COLOR: (ScanColor.COLOR,),
+    ColorMode.GRAY: (ScanColor.GRAY, ScanColor.COLOR),
+    # Whether a dot is black is decided once it has its size.
+    ColorMode.MONO: (ScanColor.GRAY, ScanColor.COLOR, ScanColor.MONO),
+}
+_MADE: Final = {ColorMode.COLOR: "color", ColorMode.GRAY: "gray", ColorMode.MONO: "mono"}
+
+
+class OfferedScanner(NamedTuple):
+    """A scanner that is offered, under the path that ends in its token."""
+
+    entry: LiankeConfigEntry
+    scanner_id: str
+    token: str
+
+    @property
+    def path(self) -> str:
+        """Return the path of the scanner on Home Assistant's web server."""
+        return f"{LAN_SCANNER_PATH}/{self.token}"
+
+    @property
+    def uuid(self) -> str:
+        """Return an id that says nothing of the token."""
+        return str(uuid5(_NAMESPACE, self.token))
+
+
+@callback
+def offered_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) -> list[OfferedScanner]:
+    """Return the scanners of a box that are switched on in its options and known."""
+    tokens: dict[str, Any] = entry.options.get(CONF_LAN_SCANNERS, {})
+    if entry.state is not ConfigEntryState.LOADED or not tokens or not is_enabled(hass):
+        return []
+    known = async_get_hub(hass, entry).scanners
+    return [OfferedScanner(entry, key, token) for key, token in tokens.items() if key in known]
+
+
+@callback
+def async_find(hass: HomeAssistant, token: str) -> NetworkScanner | None:
+    """Return the scanner that is offered under a token."""
+    entries: list[LiankeConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
+    for entry in entries:
+        for offered in offered_scanners(hass, entry):
+            if hmac.compare_digest(offered.token.encode(), token.encode()):
+                scanners = hass.data.setdefault(DATA_SCANNERS, {})
+                return scanners.setdefault(token, NetworkScanner(hass, offered))
+    return None
+
+
+@callback
+def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Let no scan for the home network outlive its box."""
+
+    @callback
+    def end() -> None:
+        scanners = hass.data.get(DATA_SCANNERS, {})
+        for token in [key for key, one in scanners.items() if one.offered.entry is entry]:
+            scanners.pop(token).end()
+
+    entry.async_on_unload(end)
+
+
+@callback
+def area_of(abilities: Abilities) -> Area:
+    """Return how much a scanner sees: the largest of its sizes, A4 where none is known."""
+    words = [word.casefold() for word in abilities.sizes or ()]
+    sizes = [_SIZES[word] for word in words if word in _SIZES] or [_SIZES["a4"]]
+    width, height = (max(sides) / MM_PER_UNIT for sides in zip(*sizes, strict=True))
+    return Area(int(width), int(height))
+
+
+def resolutions_of(area: Area) -> tuple[int, ...]:
+    """Return the resolutions in which all of an area can be made."""
+    inches = area.width * area.height / UNITS_PER_INCH**2
+    return tuple(dpi for dpi in RESOLUTIONS if inches * dpi**2 <= MAX_PIXELS)
+
+
+def colors_of(abilities: Abilities) -> tuple[ColorMode, ...]:
+    """Return the colour modes that can be made of what a scanner gives."""
+    return tuple(
+        mode
+        for mode, wanted in _COLORS.items()
+        if abilities.colors is None or any(color in abilities.colors for color in wanted)
+    )
+
+
+def has_source(abilities: Abilities, source: ScanSource) -> bool:
+    """Return whether a scanner has a source; the glass where nothing is known."""
+    return source in (abilities.sources or (ScanSource.GLASS,))
+
+
+class ScanJob:
+    """A scan for a client: `pages` are the documents that it has not taken yet."""
+
+    def __init__(self, settings: ScanSettings, address: str, now: float) -> None:
+        """Begin; `address` is the client's."""
+        self.uuid = str(uuid4())
+        self.settings = settings
+        self.address = address
+        self.state = JobState.PROCESSING
+        self.pages: deque[Path] = deque()
+        self.taken = 0
+        self.turn = asyncio.Lock()
+        self.held = 0
+        self.is_scanned = False
+        self.has_failed = False
+        self.changed = asyncio.Event()
+        self.began = now
+        self.task: asyncio.Task[None] | None = None
+        self.stop_alarm: CALLBACK_TYPE | None = None
+
+
+class NetworkScanner:
+    """A scanner as the home network uses it: one client at a time."""
+
+    def __init__(self, hass: HomeAssistant, offered: OfferedScanner) -> None:
+        """Start without a scan."""
+        self._hass = hass
+        self.offered = offered
+        self._job: ScanJob | None = None
+        self._ended: deque[ScanJob] = deque(maxlen=MAX_ENDED)
+
+    @property
+    def known(self) -> KnownScanner:
+        """Return what is known of the scanner."""
+        return self._hub.scanners[self.offered.scanner_id]
+
+    @property
+    def abilities(self) -> Abilities:
+        """Return what it can do, as far as is known."""
+        return self._hub.abilities(self.offered.scanner_id)
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether somebody scans, from the home network or in Home Assistant."""
+        return self._job is not None or self._hub.is_in_use(self.offered.scanner_id)
+
+    @property
+    def _hub(self) -> ScannerHub:
+        return async_get_hub(self._hass, self.offered.entry)
+
+    def jobs(self, address: str) -> list[JobInfo]:
+        """Return a client's scans, the newest first."""
+        now = self._hass.loop.time()
+        return [
+            JobInfo(
+                path=f"{self.offered.path}/ScanJobs/{job.uuid}",
+                uuid=job.uuid,
+                age=int(now - job.began),
+                state=job.state,
+                taken=job.taken,
+                waiting=len(job.pages),
+            )
+            for job in self._all()
+            if job.address == address
+        ]
+
+    def find(self, uuid: str, address: str) -> ScanJob | None:
+        """Return a client's scan; nobody else's can be had."""
+        found = (job for job in self._all() if job.uuid == uuid and job.address == address)
+        return next(found, None)
+
+    def _all(self) -> list[ScanJob]:
+        return [*([self._job] if self._job else []), *self._ended]
+
+    @callback
+    def begin(self, settings: ScanSettings, address: str) -> ScanJob:
+        """Start a scan, while the scanner is free. Raises EsclError for what it cannot do."""
+        area = area_of(self.abilities)
+        request = self._request(settings)
+        region = (settings.region or Region(0, 0, *area)).within(area)
+        if region.width * region.height * (settings.dpi / UNITS_PER_INCH) ** 2 > MAX_PIXELS:
+            raise EsclError("the page would be too large")
+        job = self._job = ScanJob(settings, address, self._hass.loop.time())
+        job.task = self.offered.entry.async_create_background_task(
+            self._hass, self._async_run(job, request, region), "scan for the home network"
+        )
+        self.touch(job)
+        return job
+
+    def _request(self, settings: ScanSettings) -> ScanRequest:
+        """Return what the box is to scan. Raises EsclError."""
+        able = self.abilities
+        usual = ScanSource.GLASS if has_source(able, ScanSource.GLASS) else ScanSource.FEEDER
+        source = {Source.GLASS: ScanSource.GLASS, Source.FEEDER: ScanSource.FEEDER, None: usual}[
+            settings.source
+        ]
+        two_sided = settings.two_sided and source is ScanSource.FEEDER
+        if not has_source(able, source) or (two_sided and not able.duplex):
+            raise EsclError("the scanner has no such source")
+        if settings.color not in colors_of(able):
+            raise EsclError("the scanner has no such colour mode")
+        colors = (
+            color for color in _COLORS[settings.color] if able.colors and color in able.colors
+        )
+        only_pdf = able.formats is not None and ScanFormat.JPEG not in able.formats
+        return ScanRequest(
+            color=next(colors, ScanColor.COLOR),
+            source=source,
+            duplex=two_sided,
+            format=ScanFormat.PDF if only_pdf else ScanFormat.JPEG,
+        )
+
+    async def _async_run(self, job: ScanJob, request: ScanRequest, region: Region) -> None:
+        entry, scanner_id = self.offered.entry, self.offered.scanner_id
+        files: Iterable[ScannedFile] = ()
+        try:
+            try:
+                files = await async_scan_page(self._hass, entry, scanner_id, request)
+            except ScanError as err:
+                # What has come is handed out before the client is told that there is no more.
+                files, job.has_failed = err.files, True
+                _LOGGER.debug("A scan for the home network failed: %s", err.reason)
+            await self._async_make(job, files, region)
+        except (InputError, LiankeError, PdfError, HomeAssistantError, OSError) as err:
+            job.has_failed = True
+            _LOGGER.debug("A scan for the home network failed: %r", err)
+        finally:
+            await self._hass.async_add_executor_job(_unlink, [file.path for file in files])
+            job.is_scanned = True
+            self._look(job)
+
+    async def _async_make(self, job: ScanJob, files: Iterable[ScannedFile], region: Region) -> None:
+        """Make the documents that a client wants of the files that the box gave."""
+        is_mono = job.settings.color is ColorMode.MONO
+        fixed = {
+            "width": area_of(self.abilities).width * MM_PER_UNIT,
+            "straighten": False,
+            "cut": None,
+            "region": [length * MM_PER_UNIT for length in region],
+            "dpi": job.settings.dpi,
+            "color": _MADE[job.settings.color],
+        }
+        pages: list[Path] = []
+        try:
+            async for page in self._async_pages(job, files):
+                pages.append(await self._async_task(job, "scan_page", {**page, **fixed}))
+                if job.settings.format == JPEG:
+                    self._hand_out(job, pages.pop())
+            if pages:
+                joined = {"paths": [*map(str, pages)], "mono": is_mono}
+                self._hand_out(job, await self._async_task(job, "join_scans", joined))
+        finally:
+            await self._hass.async_add_executor_job(_unlink, pages)
+
+    async def _async_pages(
+        self, job: ScanJob, files: Iterable[ScannedFile]
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield where each page of some files is to be found."""
+        for file in files:
+            is_pdf = file.extension == ".pdf"
+            count = 1
+            if is_pdf:
+                worker = async_get_pdf_worker(self._hass)
+                count = await worker.async_count(file.path, user=lan_user(job.address))
+            for number in range(count):
+                yield {"path": str(file.path), "is_pdf": is_pdf, "page": number}
+
+    async def _async_task(self, job: ScanJob, task: str, fields: dict[str, Any]) -> Path:
+        """Return the new file that the PDF process makes. Raises PdfError."""
+        spool = await async_get_spool(self._hass)
+        path = await spool.async_new_path(".scan")
+        limit = max_document_bytes(self.offered.entry.options)
+        request = {**fields, "target": str(path), "limit": limit}
+        user = lan_user(job.address)
+        try:
+            await async_get_pdf_worker(self._hass).async_run(
+                task, request, user=user, seconds=PAGE_SECONDS
+            )
+        except BaseException:
+            await self._hass.async_add_executor_job(_unlink, [path])
+            raise
+        return path
+
+    @callback
+    def _hand_out(self, job: ScanJob, path: Path) -> None:
+        job.pages.append(path)
+        job.changed.set()
+
+    async def async_next(self, job: ScanJob) -> Path | None:
+        """Return the next document, once it is there; None when no more come. Raises TimeoutError."""
+        async with asyncio.timeout(HOLD_SECONDS):
+            while not job.pages and not job.is_scanned:
+                job.changed.clear()
+                await job.changed.wait()
+        return job.pages[0] if job.pages else None
+
+    @contextmanager
+    def attending(self, job: ScanJob) -> Iterator[None]:
+        """Know that a scan's client waits for something, or is just getting it."""
+        job.held += 1
+        try:
+            yield
+        finally:
+            job.held -= 1
+            self.touch(job)
+
+    @callback
+    def note_taken(self, job: ScanJob) -> None:
+        """Delete the document that the client has got."""
+        if job.pages:
+            job.taken += 1
+            self._hass.async_add_executor_job(_unlink, [job.pages.popleft()])
+        self._look(job)
+
+    @callback
+    def touch(self, job: ScanJob) -> None:
+        """Give a scan's client its time anew."""
+        if job.stop_alarm is not None:
+            job.stop_alarm()
+            job.stop_alarm = None
+        if job is self._job:
+
+            @callback
+            def is_over(_now: datetime) -> None:
+                job.stop_alarm = None
+                if not job.held:
+                    self.cancel(job)
+
+            job.stop_alarm = async_call_later(self._hass, ABANDONED_SECONDS, is_over)
+
+    @callback
+    def _look(self, job: ScanJob) -> None:
+        """End a scan of which all has come and was taken."""
+        job.changed.set()
+        if job.is_scanned and not job.pages:
+            self._end(job, JobState.ABORTED if job.has_failed else JobState.COMPLETED)
+
+    @callback
+    def cancel(self, job: ScanJob) -> None:
+        """Stop a scan, for its client or since that has gone; one that is over stays what it was."""
+        self._end(job, JobState.CANCELED)
+
+    @callback
+    def _end(self, job: ScanJob, state: JobState) -> None:
+        if job is not self._job:
+            return
+        self._job = None
+        self._ended.appendleft(job)
+        job.state = state
+        job.is_scanned = True
+        job.changed.set()
+        self.touch(job)
+        if job.task is not None and state is JobState.CANCELED:
+            job.task.cancel()
+        pages = [*job.pages]
+        job.pages.clear()
+        self._hass.async_add_executor_job(_unlink, pages)
+
+    @callback
+    def end(self) -> None:
+        """Stop whatever is under way."""
+        if self._job is not None:
+            self.cancel(self._job)
+
+
+DATA_SCANNERS: HassKey[dict[str, NetworkScanner]] = HassKey(f"{DOMAIN}_lan_scanners")
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,212 @@
+"""The scanners of the home network on Home Assistant's web server."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from aiohttp import hdrs, web
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
+
+from ...const import DOMAIN, LAN_SCANNER_PATH
+from ...escl.messages import (
+    MAX_SETTINGS,
+    Capabilities,
+    EsclError,
+    JobState,
+    capabilities_xml,
+    parse_settings,
+    status_xml,
+)
+from ...scanner.abilities import ScanSource
+from ..origin import address_of, is_from_home
+from ..printer.lan_jobs import async_deliver
+from ..printer.server import async_get_server
+from .scans import (
+    ICON,
+    NetworkScanner,
+    ScanJob,
+    area_of,
+    async_find,
+    colors_of,
+    has_source,
+    resolutions_of,
+)
+
+SETTINGS_SECONDS: Final = 30
+"""seconds for what is to be scanned."""
+DELIVERY_SECONDS: Final = 600
+"""seconds for a document on its way to a client."""
+# Seconds after which a client is to ask again.
+_LATER: Final = "2"
+XML: Final = "text/xml"
+_ICON: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
+_GONE: Final = {
+    JobState.PROCESSING: web.HTTPNotFound,
+    JobState.COMPLETED: web.HTTPNotFound,
+    JobState.CANCELED: web.HTTPGone,
+    JobState.ABORTED: web.HTTPInternalServerError,
+}
+
+
+class _View(HomeAssistantView):
+    """A view of a scanner; to everybody outside of the home network it is not there."""
+
+    requires_auth = False
+
+    @contextmanager
+    def scanner(self, request: web.Request, token: str) -> Iterator[tuple[NetworkScanner, str]]:
+        """Return the scanner that a request is for, and the client's address. Raises HTTPException."""
+        hass: HomeAssistant = request.app[KEY_HASS]
+        if not is_from_home(hass, request) or (scanner := async_find(hass, token)) is None:
+            raise web.HTTPNotFound
+        address = str(address_of(request))
+        places = async_get_server(hass).requests
+        if places.is_full(address):
+            raise _busy()
+        with places.one(address):
+            yield scanner, address
+
+
+class DescriptionView(_View):
+    """Tells what a scanner can do, and how it is."""
+
+    url = f"{LAN_SCANNER_PATH}/{{token}}/{{what:ScannerCapabilities|ScannerStatus|{ICON}}}"
+    name = "api:lianke:escl"
+
+    async def get(self, request: web.Request, token: str, what: str) -> web.StreamResponse:
+        """Return the document, or the picture that devices show."""
+        with self.scanner(request, token) as (scanner, address):
+            if what == ICON:
+                return web.FileResponse(_ICON)
+            if what == "ScannerCapabilities":
+                document = capabilities_xml(_capabilities(request, scanner))
+            else:
+                jobs = scanner.jobs(address)
+                for info in jobs:
+                    if (job := scanner.find(info.uuid, address)) is not None:
+                        scanner.touch(job)
+                document = status_xml(jobs, is_idle=not scanner.is_busy)
+            return web.Response(body=document, content_type=XML, charset="utf-8")
+
+
+def _capabilities(request: web.Request, scanner: NetworkScanner) -> Capabilities:
+    able = scanner.abilities
+    area = area_of(able)
+    base = f"{request.scheme}://{request.host}"
+    return Capabilities(
+        make_and_model=scanner.known.name,
+        uuid=scanner.offered.uuid,
+        admin_url=f"{base}/config/integrations/integration/{DOMAIN}",
+        icon_url=f"{base}{scanner.offered.path}/{ICON}",
+        glass=area if has_source(able, ScanSource.GLASS) else None,
+        feeder=area if has_source(able, ScanSource.FEEDER) else None,
+        two_sided=bool(able.duplex),
+        colors=colors_of(able),
+        resolutions=resolutions_of(area),
+    )
+
+
+class JobsView(_View):
+    """Takes orders to scan."""
+
+    url = f"{LAN_SCANNER_PATH}/{{token}}/ScanJobs"
+    name = "api:lianke:escl:jobs"
+
+    async def post(self, request: web.Request, token: str) -> web.Response:
+        """Start a scan and say where it is to be had."""
+        with self.scanner(request, token) as (scanner, address):
+            if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+                raise web.HTTPUnsupportedMediaType
+            try:
+                async with asyncio.timeout(SETTINGS_SECONDS):
+                    body = await _async_read(request)
+                settings = parse_settings(body)
+            except TimeoutError:
+                raise web.HTTPRequestTimeout from None
+            except EsclError as err:
+                raise web.HTTPBadRequest(text=str(err)) from None
+            if scanner.is_busy:
+                raise _busy()
+            try:
+                job = scanner.begin(settings, address)
+            except EsclError as err:
+                raise web.HTTPConflict(text=str(err)) from None
+            place = f"{request.scheme}://{request.host}{scanner.offered.path}/ScanJobs/{job.uuid}"
+            return web.Response(status=201, headers={hdrs.LOCATION: place})
+
+
+class JobView(_View):
+    """A scan, which its client can end."""
+
+    url = f"{LAN_SCANNER_PATH}/{{token}}/ScanJobs/{{uuid}}"
+    name = "api:lianke:escl:job"
+
+    async def delete(self, request: web.Request, token: str, uuid: str) -> web.Response:
+        """End a scan; of one that is over nothing is left to be ended."""
+        with self.scanner(request, token) as (scanner, address):
+            scanner.cancel(_found(scanner, uuid, address))
+            return web.Response()
+
+
+class DocumentView(_View):
+    """The documents of a scan, one after the other."""
+
+    url = f"{LAN_SCANNER_PATH}/{{token}}/ScanJobs/{{uuid}}/NextDocument"
+    name = "api:lianke:escl:document"
+
+    async def get(self, request: web.Request, token: str, uuid: str) -> web.StreamResponse:
+        """Return the next document once it is there, 404 behind the last one."""
+        with self.scanner(request, token) as (scanner, address):
+            job = _found(scanner, uuid, address)
+            with scanner.attending(job):
+                async with job.turn:
+                    try:
+                        path = await scanner.async_next(job)
+                    except TimeoutError:
+                        raise _busy() from None
+                    if path is None:
+                        raise _GONE[job.state]
+                    # Where the line breaks, the client may ask for it again.
+                    taken = partial(scanner.note_taken, job)
+                    return await _async_send(request, path, job.settings.format, taken)
+
+
+def _found(scanner: NetworkScanner, uuid: str, address: str) -> ScanJob:
+    """Return a client's scan. Raises HTTPNotFound."""
+    if (job := scanner.find(uuid, address)) is None:
+        raise web.HTTPNotFound
+    return job
+
+
+def _busy() -> web.HTTPServiceUnavailable:
+    return web.HTTPServiceUnavailable(headers={hdrs.RETRY_AFTER: _LATER})
+
+
+async def _async_read(request: web.Request) -> bytes:
+    """Return a request's body, no more of it than is looked at. Raises EsclError."""
+    body = bytearray()
+    while part := await request.content.readany():
+        body += part
+        if len(body) > MAX_SETTINGS:
+            raise EsclError("too much of it")
+    return bytes(body)
+
+
+async def _async_send(
+    request: web.Request, path: Path, kind: str, on_arrival: Callable[[], None]
+) -> web.Response:
+    """Send a file; `on_arrival` is called once the client has got all of it."""
+    hass: HomeAssistant = request.app[KEY_HASS]
+    with await hass.async_add_executor_job(path.open, "rb") as file:
+        response = web.Response(body=file, content_type=kind)
+        try:
+            async with asyncio.timeout(DELIVERY_SECONDS):
+                await async_deliver(request, response, on_arrival)
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+        return response

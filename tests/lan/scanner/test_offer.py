@@ -1,0 +1,94 @@
+"""Scanners are switched on in the options, and the home network is told of them."""
+
+from homeassistant.components import labs
+import pytest
+
+from custom_components.lianke.const import CONF_LAN_PRINTERS, DOMAIN
+from custom_components.lianke.lan import announce
+from custom_components.lianke.lan.announce import USCAN, scanner_record
+from custom_components.lianke.lan.scanner.scans import OfferedScanner, area_of, resolutions_of
+from custom_components.lianke.scanner.abilities import Abilities, ScanSource
+from custom_components.lianke.scanner.hub import FEATURE
+from tests.flows.test_options_flow import answer, go, shown
+from tests.household import LASER
+from tests.lan.conftest import key_of
+from tests.lan.scanner.conftest import TOKEN, LanScanner
+from tests.lan.test_announce import IPP, Network, network
+
+__all__ = ["network"]
+
+# Tests that ran beside each other would hear each other's scanners.
+pytestmark = pytest.mark.xdist_group("announce")
+
+
+async def test_lan_scanners(lan: LanScanner) -> None:
+    """They are listed beside the printers once scanning is on, and keep what they are not asked about."""
+    hass, entry = lan.hass, lan.entry
+    await hass.config.async_update(internal_url="https://ha.local:8123")
+    result = await go(hass, entry, "lan_printers")
+    assert shown(result) == {"lan_printers": [], "lan_scanners": [lan.scanner_id]}
+    inkjet = next(key for key, one in lan.hub.scanners.items() if one.name != LASER)
+    wanted = {"lan_printers": [], "lan_scanners": [lan.scanner_id, inkjet]}
+    result = await answer(hass, result, wanted)
+    addresses = (result["description_placeholders"] or {})["addresses"]
+    assert f"- {LASER}: `https://ha.local:8123/api/lianke/escl/{TOKEN}`" in addresses
+    assert len(addresses.splitlines()) == 2
+    await answer(hass, result, {})
+    assert entry.options["lan_scanners"][lan.scanner_id] == TOKEN
+    assert len(entry.options["lan_scanners"][inkjet]) == 24
+    # What the form does not list, while scanning is off, stays as it is.
+    await labs.async_update_preview_feature(hass, DOMAIN, FEATURE, False)
+    result = await go(hass, entry, "lan_printers")
+    assert shown(result) == {"lan_printers": []}
+    await answer(hass, result, {"lan_printers": []})
+    assert entry.options["lan_scanners"][lan.scanner_id] == TOKEN
+
+
+async def test_what_airscan_asks_for(network: Network, lan: LanScanner) -> None:
+    """Of the scanner, and of the printer beside it that it can scan; both go with what they are switched on by."""
+    browser = await network.watch(IPP, USCAN)
+    key = key_of(lan.entry, LASER)
+    options = {**lan.entry.options, CONF_LAN_PRINTERS: {key: "TOKEN-of-a-printer"}}
+    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    assert {name.removesuffix(f".{USCAN}") for name in await network.names(USCAN, 1)} == {LASER}
+    text = await network.text(LASER, USCAN)
+    assert text["rs"] == f"api/lianke/escl/{TOKEN}"
+    assert TOKEN not in text["uuid"]
+    wanted = {
+        "txtvers": "1",
+        "vers": "2.63",
+        "ty": LASER,
+        "note": "",
+        "pdl": "image/jpeg,application/pdf",
+        "cs": "color,grayscale,binary",
+        "is": "platen,adf",
+        "duplex": "T",
+        "adminurl": "http://127.0.0.1:8123/config/integrations/integration/lianke",
+        "representation": f"http://127.0.0.1:8123/api/lianke/escl/{TOKEN}/icon.png",
+    }
+    assert text | wanted == text
+    await network.names(IPP, 1)
+    assert (await network.text(LASER))["Scan"] == "T"
+    await labs.async_update_preview_feature(lan.hass, DOMAIN, FEATURE, False)
+    await network.names(USCAN, 0)
+    await browser.async_cancel()
+
+
+def test_a_scanner_of_which_little_is_known(entry: object) -> None:
+    """A4 on the glass in all colours: what nobody knows of is not promised."""
+    offered = OfferedScanner(entry, "1", TOKEN)  # type: ignore[arg-type]
+    able = Abilities()
+    record = scanner_record(offered, "x" * 300, able, port=443, addresses=("fd00::1",), secure=True)
+    text = dict(record.text)
+    assert record.kind == "_uscans._tcp.local."
+    assert (text["is"], text["duplex"], text["cs"]) == ("platen", "F", "color,grayscale,binary")
+    assert text["adminurl"].startswith("https://[fd00::1]:443/")
+    assert max(len(value.encode()) for value in text.values()) <= announce.MAX_TEXT
+    only_fed = Abilities(sources=frozenset({ScanSource.FEEDER}), sizes=("A5", "Legal"))
+    record = scanner_record(offered, "x", only_fed, port=1, addresses=("10.0.0.1",), secure=False)
+    assert dict(record.text)["is"] == "adf"
+    assert area_of(able) == (2480, 3507)
+    assert area_of(only_fed) == (2550, 4200)
+    assert area_of(Abilities(sizes=("A3", "A4"))) == (3507, 4960)
+    assert resolutions_of(area_of(able))[-1] == 600
+    assert resolutions_of(area_of(Abilities(sizes=("A3",))))[-1] == 400

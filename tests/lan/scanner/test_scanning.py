@@ -1,0 +1,410 @@
+"""What clients of the home network get of a scanner, and what becomes of it when they go."""
+
+import asyncio
+from dataclasses import replace
+from io import BytesIO
+import os
+from pathlib import Path
+import random
+import socket
+from unittest.mock import patch
+
+from aiohttp import ClientError, ClientSession, TCPConnector
+from homeassistant.components import labs
+from PIL import Image
+import pypdfium2
+import pytest
+
+from custom_components.lianke.const import CONF_LAN_SCANNERS, DOMAIN
+from custom_components.lianke.escl.messages import MAX_SETTINGS
+from custom_components.lianke.lan.printer.server import MAX_REQUESTS_A_DEVICE
+from custom_components.lianke.lan.scanner import scans, view
+from custom_components.lianke.scanner.abilities import ScanFormat, ScanRequest
+from custom_components.lianke.scanner.hub import FEATURE
+from tests.clock import until
+from tests.escl.test_messages import spoiled
+from tests.lan.scanner.conftest import LanScanner, picture_of, settings
+from tests.scanned import ALIKE, difference
+from tests.simulator.endpoints.scanning import draw_page
+from tests.simulator.models import FINAL_STATES
+
+FEEDER = "<pwg:InputSource>Feeder</pwg:InputSource>"
+PDF = "<pwg:DocumentFormat>application/pdf</pwg:DocumentFormat>"
+GRAY = "<scan:ColorMode>Grayscale8</scan:ColorMode>"
+MONO = "<scan:ColorMode>BlackAndWhite1</scan:ColorMode>"
+
+
+def dpi(number: int) -> str:
+    return f"<scan:XResolution>{number}</scan:XResolution><scan:YResolution>{number}</scan:YResolution>"
+
+
+def spooled(lan: LanScanner) -> list[str]:
+    """Return the files in the spool."""
+    folder = lan.hass.config.cache_path("lianke", "spool")
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def wanted(text: str, number: int, mode: str = "RGB24") -> Image.Image:
+    """Return what the simulated scanner sees, of which A4 is offered."""
+    return draw_page(text, {"colorMode": mode, "size": "A4"}, number)
+
+
+async def freed(lan: LanScanner) -> None:
+    """Wait until the scanner is free, nothing is under way at the box, and nothing is left in the spool."""
+
+    def is_free() -> bool:
+        running = [
+            one for one in lan.simulator.cloud.scans.values() if one.state not in FINAL_STATES
+        ]
+        return not running and not spooled(lan) and not lan.hub.is_in_use(lan.scanner_id)
+
+    await until(is_free)
+    assert "<pwg:State>Idle</pwg:State>" in (await lan.get("ScannerStatus"))[1]
+
+
+async def test_what_it_can_do(lan: LanScanner) -> None:
+    status, text = await lan.get("ScannerCapabilities")
+    assert status == 200
+    for part in (
+        "<pwg:MakeAndModel>Kyocera MA2000w GX</pwg:MakeAndModel>",
+        "<scan:PlatenInputCaps>",
+        "<scan:AdfDuplexInputCaps>",
+        "<scan:MaxWidth>2480</scan:MaxWidth>",
+        f"<scan:IconURI>{lan.url}/icon.png</scan:IconURI>",
+    ):
+        assert part in text, part
+    assert (await lan.session.get(f"{lan.url}/icon.png")).content_type == "image/png"
+    for other in ("", "x", "ScanJobs/", "ScanBufferInfo", "ScanJobs/x/NextDocument"):
+        assert (await lan.get(other))[0] in (404, 405)
+
+
+@pytest.mark.parametrize(
+    ("elements", "mode", "number"),
+    [
+        ((), "RGB24", 300),
+        ((GRAY, dpi(75)), "Grayscale8", 75),
+        ((MONO, dpi(150)), "BlackAndWhite1", 150),
+    ],
+)
+async def test_a_page_on_the_glass(
+    lan: LanScanner, elements: tuple[str, ...], mode: str, number: int
+) -> None:
+    place = await lan.order(*elements)
+    status, body = await lan.next(place)
+    assert status == 200
+    picture = picture_of(body)
+    assert picture.width == pytest.approx(210 / 25.4 * number, rel=0.01)
+    assert picture.height == pytest.approx(297 / 25.4 * number, rel=0.01)
+    assert picture.mode == ("RGB" if mode == "RGB24" else "L")
+    assert difference(picture, wanted("page on the glass", number, mode)) < ALIKE
+    assert (await lan.next(place))[0] == 404
+    _, text = await lan.get("ScannerStatus")
+    assert "<pwg:JobStateReason>JobCompletedSuccessfully</pwg:JobStateReason>" in text
+    assert "<pwg:ImagesCompleted>1</pwg:ImagesCompleted>" in text
+    assert await lan.delete(place) == 200
+    assert lan.printer.scanned == ["page on the glass"]
+    await freed(lan)
+
+
+async def test_a_region(lan: LanScanner) -> None:
+    """Of 1/300 inch, as clients cut it; beyond the glass it ends."""
+    place = await lan.order(
+        dpi(150),
+        "<pwg:ContentRegionUnits>escl:ThreeHundredthsOfInches</pwg:ContentRegionUnits>",
+        "<XOffset>120</XOffset><YOffset>180</YOffset><Width>1200</Width><Height>9000</Height>",
+    )
+    picture = picture_of((await lan.next(place))[1])
+    assert picture.size == (600, round((3507 - 180) / 2))
+    whole = wanted("page on the glass", 150)
+    assert difference(picture, whole.crop((60, 90, 660, 90 + picture.height))) < ALIKE
+
+
+@pytest.mark.parametrize("result", ["addresses", "base64"])
+async def test_pages_of_the_feeder(lan: LanScanner, result: str) -> None:
+    """On both sides, one document for each; then there are no more."""
+    lan.simulator.cloud.variants.scan_result = result  # type: ignore[assignment]
+    lan.printer.feeder = ["one", "two"]
+    place = await lan.order(FEEDER, dpi(100), "<scan:Duplex>true</scan:Duplex>")
+    for text in ("one front", "one back", "two front", "two back"):
+        status, body = await lan.next(place)
+        assert status == 200
+        assert difference(picture_of(body), wanted(text, 100)) < ALIKE / 4
+    assert (await lan.next(place))[0] == 404
+    await freed(lan)
+
+
+@pytest.mark.parametrize("mode", [GRAY, MONO])
+async def test_the_feeders_pages_as_one_pdf(lan: LanScanner, mode: str) -> None:
+    lan.printer.feeder = ["one", "two", "three"]
+    place = await lan.order(FEEDER, PDF, mode, dpi(100))
+    status, body = await lan.next(place)
+    assert status == 200
+    document = pypdfium2.PdfDocument(BytesIO(body))
+    assert len(document) == 3
+    for page, text in zip(document, ("one", "two", "three"), strict=True):
+        assert page.get_size() == pytest.approx((595, 842), abs=2)
+        drawn = page.render(scale=100 / 72).to_pil()
+        assert difference(drawn, wanted(text, 100, mode[16:-17])) < ALIKE
+    document.close()
+    assert (await lan.next(place))[0] == 404
+    await freed(lan)
+
+
+async def test_a_box_that_gives_a_pdf(lan: LanScanner) -> None:
+    """Of which a client gets each page as a picture."""
+    lan.printer.feeder = ["one", "two"]
+    real = ScanRequest
+
+    def as_pdf(**fields: object) -> ScanRequest:
+        return real(**{**fields, "format": ScanFormat.PDF})  # type: ignore[arg-type]
+
+    with patch.object(scans, "ScanRequest", as_pdf):
+        place = await lan.order(FEEDER, dpi(100))
+    for text in ("one", "two"):
+        assert difference(picture_of((await lan.next(place))[1]), wanted(text, 100)) < ALIKE
+    assert (await lan.next(place))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"no xml", 400),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><ScanSettings>&b;</ScanSettings>', 400),
+        (settings() + b" " * MAX_SETTINGS, 400),
+        (settings("<InputSource>Camera</InputSource>"), 400),
+        (settings("<XOffset>5000</XOffset><Width>10</Width><Height>10</Height>"), 409),
+        (settings("<Width>0</Width><Height>10</Height>"), 409),
+    ],
+)
+async def test_an_order_that_makes_no_sense(lan: LanScanner, body: bytes, status: int) -> None:
+    assert await lan.post(body) == (status, "")
+    assert lan.simulator.cloud.scans == {}
+
+
+async def test_what_the_scanner_has_not(lan: LanScanner) -> None:
+    known = lan.hub.scanners[lan.scanner_id]
+    assert known.abilities is not None
+    lan.printer.feeder, lan.printer.scan_duplex = None, False
+    lan.hub.scanners.clear()
+    await lan.hub.async_refresh()
+    assert (await lan.post(settings(FEEDER)))[0] == 409
+    assert "<scan:Adf>" not in (await lan.get("ScannerCapabilities"))[1]
+
+
+async def test_one_client_at_a_time(lan: LanScanner) -> None:
+    """The next one is told to come again, and neither sees nor touches the other's scan."""
+    place = await lan.order()
+    assert (await lan.post(settings()))[0] == 503
+    async with ClientSession(connector=TCPConnector(local_addr=("127.0.0.2", 0))) as session:
+        other = replace(lan, session=session)
+        assert (await other.post(settings()))[0] == 503
+        assert (await other.next(place))[0] == 404
+        assert await other.delete(place) == 404
+        _, text = await other.get("ScannerStatus")
+        assert "<pwg:State>Processing</pwg:State>" in text
+        assert "JobInfo" not in text
+        assert (await lan.next(place))[0] == 200
+        await freed(lan)
+        place = await other.order()
+        assert (await other.next(place))[0] == 200
+    await freed(lan)
+
+
+async def test_a_scan_in_home_assistant_goes_first(lan: LanScanner) -> None:
+    with lan.hub.using(lan.scanner_id):
+        assert (await lan.post(settings()))[0] == 503
+        assert "<pwg:State>Processing</pwg:State>" in (await lan.get("ScannerStatus"))[1]
+    assert (await lan.post(settings()))[0] == 201
+
+
+async def test_a_client_cancels(lan: LanScanner) -> None:
+    """While it waits for the page: the box is told, and the scanner is free at once."""
+    lan.simulator.cloud.variants.scan_problem = "hangs"
+    place = await lan.order()
+    waiting = asyncio.create_task(lan.next(place))
+    await until(lambda: lan.simulator.cloud.scans)
+    assert await lan.delete(place) == 200
+    assert (await waiting)[0] == 410
+    await until(lambda: [one.state for one in lan.simulator.cloud.scans.values()] == ["REVOKED"])
+    assert (await lan.next(place))[0] == 410
+    lan.simulator.cloud.variants.scan_problem = "none"
+    await freed(lan)
+    assert (await lan.next(await lan.order()))[0] == 200
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_a_client_goes_away(
+    lan: LanScanner, monkeypatch: pytest.MonkeyPatch, *, waits: bool
+) -> None:
+    """Without a word, while it waits for the page or before it has asked for it."""
+    monkeypatch.setattr(scans, "ABANDONED_SECONDS", 0.3)
+    lan.simulator.cloud.variants.scan_problem = "hangs"
+    place = await lan.order()
+    if waits:
+        waiting = asyncio.create_task(lan.next(place))
+        await until(lambda: lan.simulator.cloud.scans)
+        await asyncio.sleep(1)
+        assert (await lan.post(settings()))[0] == 503
+        waiting.cancel()
+    await until(lambda: "REVOKED" in [one.state for one in lan.simulator.cloud.scans.values()])
+    await freed(lan)
+
+
+async def test_the_line_breaks_while_a_page_comes(lan: LanScanner) -> None:
+    """The page is still there when the client asks again."""
+    place = await lan.order(dpi(600))
+    path = place.removeprefix(lan.base)
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", int(lan.base.rpartition(":")[2]), limit=1000
+    )
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    writer.write(f"GET {path}/NextDocument HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    assert b" 200 " in await reader.readline()
+    writer.transport.abort()
+    status, body = await lan.next(place)
+    assert status == 200
+    assert picture_of(body).width == pytest.approx(4961, abs=2)
+    assert (await lan.next(place))[0] == 404
+    await freed(lan)
+
+
+async def test_a_page_takes_longer_than_a_client_waits(
+    lan: LanScanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scans, "HOLD_SECONDS", 0.05)
+    lan.simulator.cloud.variants.scan_late = 100.0
+    place = await lan.order(dpi(75))
+    seen = set[int]()
+    while (status := (await lan.next(place))[0]) == 503:
+        seen.add(status)
+    assert seen == {503}
+    assert status == 200
+
+
+async def test_a_client_that_takes_no_bytes(
+    lan: LanScanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line to it is cut; what it has not got is still there."""
+    place = await lan.order(dpi(75))
+    with monkeypatch.context() as patched:
+        patched.setattr(view, "DELIVERY_SECONDS", 0)
+        with pytest.raises(ClientError):
+            await lan.next(place)
+    assert (await lan.next(place))[0] == 200
+    await freed(lan)
+
+
+async def test_an_order_that_never_ends(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "SETTINGS_SECONDS", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(lan.base.rpartition(":")[2]))
+    writer.write(
+        f"POST {lan.path}/ScanJobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n<".encode()
+    )
+    assert b" 408 " in await reader.readline()
+    writer.close()
+
+
+@pytest.mark.parametrize("problem", ["lid", "jam", "unknown_code"])
+async def test_a_scan_that_fails(lan: LanScanner, problem: str) -> None:
+    """What had come before is handed out, then the client is told."""
+    lan.simulator.cloud.variants.scan_problem = problem  # type: ignore[assignment]
+    lan.printer.feeder = ["one", "two"]
+    place = await lan.order(FEEDER, dpi(100))
+    status, body = await lan.next(place)
+    if problem == "jam":
+        assert status == 200
+        assert difference(picture_of(body), wanted("one", 100)) < ALIKE
+        status, _ = await lan.next(place)
+    assert status == 500
+    assert "<pwg:JobState>Aborted</pwg:JobState>" in (await lan.get("ScannerStatus"))[1]
+    lan.simulator.cloud.variants.scan_problem = "none"
+    assert (await lan.next(await lan.order(dpi(75))))[0] == 200
+    await freed(lan)
+
+
+async def test_few_scans_are_kept_in_mind(lan: LanScanner) -> None:
+    places = []
+    for _ in range(scans.MAX_ENDED + 2):
+        places.append(await lan.order(dpi(75)))
+        await lan.delete(places[-1])
+        await until(lambda: not lan.hub.is_in_use(lan.scanner_id))
+    statuses = [(await lan.next(place))[0] for place in places]
+    assert statuses == [404, 404, *[410] * scans.MAX_ENDED]
+
+
+async def test_a_page_that_takes_too_long(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scans, "PAGE_SECONDS", 0)
+    assert (await lan.next(await lan.order()))[0] == 500
+    await freed(lan)
+
+
+async def test_the_box_is_unloaded_meanwhile(lan: LanScanner) -> None:
+    lan.simulator.cloud.variants.scan_problem = "hangs"
+    place = await lan.order()
+    waiting = asyncio.create_task(lan.next(place))
+    await until(lambda: lan.simulator.cloud.scans)
+    assert await lan.hass.config_entries.async_unload(lan.entry.entry_id)
+    assert (await waiting)[0] == 410
+    assert (await lan.get("ScannerCapabilities"))[0] == 404
+    assert spooled(lan) == []
+
+
+@pytest.mark.parametrize(
+    "header", ["Origin", "X-Forwarded-For", "Via", "CF-Connecting-IP", "Tailscale-User-Login"]
+)
+async def test_nobody_from_outside(lan: LanScanner, header: str) -> None:
+    """Neither by a proxy, nor by a web page, nor by a name of the internet."""
+    headers = {header: "203.0.113.9"}
+    for method, what in (
+        ("GET", "ScannerCapabilities"),
+        ("GET", "ScannerStatus"),
+        ("GET", "icon.png"),
+        ("POST", "ScanJobs"),
+        ("DELETE", "ScanJobs/x"),
+        ("GET", "ScanJobs/x/NextDocument"),
+    ):
+        for sent in (headers, {"Host": "scan.example.com"}):
+            answer = await lan.session.request(method, f"{lan.url}/{what}", headers=sent)
+            # Home Assistant itself refuses a proxy that it does not know.
+            assert answer.status in ((400, 404) if header == "X-Forwarded-For" else (404,))
+    wrong = lan.url.replace("token", "TOKEN")
+    assert (await lan.session.get(f"{wrong}/ScannerStatus")).status == 404
+    assert lan.simulator.cloud.scans == {}
+
+
+async def test_only_while_it_is_switched_on(lan: LanScanner) -> None:
+    """In the options, and in Home Assistant Labs."""
+    await labs.async_update_preview_feature(lan.hass, DOMAIN, FEATURE, False)
+    assert (await lan.get("ScannerCapabilities"))[0] == 404
+    await labs.async_update_preview_feature(lan.hass, DOMAIN, FEATURE, True)
+    assert (await lan.get("ScannerCapabilities"))[0] == 200
+    options = {**lan.entry.options, CONF_LAN_SCANNERS: {}}
+    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    assert (await lan.get("ScannerCapabilities"))[0] == 404
+
+
+async def test_many_connections(lan: LanScanner) -> None:
+    """Of one device a few wait; more are told to come again, and nobody else is kept from anything."""
+    lan.simulator.cloud.variants.scan_problem = "hangs"
+    place = await lan.order()
+    waiting = [asyncio.create_task(lan.next(place)) for _ in range(MAX_REQUESTS_A_DEVICE)]
+    await asyncio.sleep(0.5)
+    assert (await lan.get("ScannerStatus"))[0] == 503
+    async with ClientSession(connector=TCPConnector(local_addr=("127.0.0.2", 0))) as session:
+        assert (await session.get(f"{lan.url}/ScannerStatus")).status == 200
+    for task in waiting:
+        task.cancel()
+
+
+async def test_fuzzed_orders(lan: LanScanner) -> None:
+    """Each gets an answer; none of them ends in an error of the web server."""
+    chance = random.Random(7)
+    seen = set[int]()
+    with patch.object(scans.NetworkScanner, "_async_run", lambda *_: asyncio.sleep(0)):
+        for _ in range(int(os.environ.get("LIANKE_FUZZ_HTTP", "300"))):
+            status, place = await lan.post(spoiled(chance))
+            seen.add(status)
+            if place:
+                await lan.delete(place)
+    assert {201, 400} <= seen <= {201, 400, 409}
