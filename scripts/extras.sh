@@ -4,6 +4,7 @@
 #   need_browser    puts a Chromium on the path, with fonts that have Chinese characters
 #   need_cups       brings CUPS and ipptool
 #   need_poppler    brings poppler's programs, which draw PDF files
+#   need_scanners   brings SANE with its AirScan, and another client of network scanners
 #
 # Root on Debian gets Debian's packages. Any other user of Debian gets Chromium unpacked into the cache; elsewhere a Chrome
 # that is there is used. Without them these functions go on: what needs them is left out, and said to be.
@@ -64,4 +65,21 @@ need_cups() {
 
 need_poppler() {
   need_debian poppler-utils:pdftoppm || true
+}
+
+need_scanners() {
+  need_debian sane-utils:scanimage sane-airscan:airscan-discover || true
+  # shellcheck disable=SC2154 # set by environment.sh
+  local dir=$cache/escl
+  if ! "$dir/bin/escl-scan" --help >/dev/null 2>&1; then
+    say 'Bringing a client of network scanners …'
+    find_uv
+    if ! { "$uv" venv -q --no-project --clear --python python3 "$dir" &&
+      "$uv" pip install -q --python "$dir/bin/python" escl-scanner-cli==0.2.1; }; then
+      rm -rf "$dir"
+      say 'It could not be brought. Please install escl-scanner-cli.'
+      return
+    fi
+  fi
+  export PATH=$PATH:$dir/bin
 }

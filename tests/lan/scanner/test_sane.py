@@ -1,0 +1,184 @@
+"""Programs of others scan through the box: SANE's AirScan, as Linux desktops do, and a client of another make."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+import os
+from pathlib import Path
+import shutil
+import signal
+
+from PIL import Image
+import pypdfium2
+import pytest
+
+from tests.clock import until
+from tests.lan.scanner.conftest import LanScanner
+from tests.lan.scanner.test_scanning import freed, wanted
+from tests.scanned import ALIKE, difference, part
+
+DEVICE = "airscan:e0:Lianke"
+# SANE's words, and what the simulated scanner calls the same.
+MODES = {"Color": "RGB24", "Gray": "Grayscale8"}
+
+pytestmark = [
+    pytest.mark.skipif(
+        not shutil.which("airscan-discover") or not shutil.which("scanimage"),
+        reason="no sane-airscan",
+    ),
+    pytest.mark.long,
+    pytest.mark.timeout(300),
+]
+
+
+@dataclass
+class Sane:
+    """SANE with a configuration of its own, in which this scanner is the only one."""
+
+    lan: LanScanner
+    folder: Path
+
+    async def start(self, *command: str) -> asyncio.subprocess.Process:
+        """Start a program of SANE."""
+        return await asyncio.create_subprocess_exec(
+            *command,
+            cwd=self.folder,
+            env={**os.environ, "SANE_CONFIG_DIR": str(self.folder), "LC_ALL": "C.UTF-8"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+
+    async def run(self, *command: str) -> tuple[int | None, str]:
+        """Run a program of SANE; return how it ended and what it said."""
+        process = await self.start(*command)
+        out, _ = await process.communicate()
+        return process.returncode, out.decode("utf-8", "replace")
+
+    async def scan(self, name: str, *options: str) -> Image.Image:
+        """Return what scanimage makes of a page."""
+        path = self.folder / name
+        code, said = await self.run(
+            *("scanimage", "-d", DEVICE, "--format=pnm", "-o", str(path)), *options
+        )
+        assert code == 0, said
+        with Image.open(path) as picture:
+            picture.load()
+            return picture
+
+
+@pytest.fixture
+async def sane(lan: LanScanner, tmp_path: Path) -> AsyncGenerator[Sane]:
+    folder = tmp_path / "sane"
+    folder.mkdir()
+    (folder / "dll.conf").write_text("airscan\n")
+    (folder / "airscan.conf").write_text(
+        f'[devices]\n"Lianke" = {lan.url}, eSCL\n[options]\ndiscovery = disable\nws-discovery = off\n'
+    )
+    yield Sane(lan, folder)
+    await freed(lan)
+
+
+async def test_it_is_listed(sane: Sane) -> None:
+    """With its resolutions, modes, sources and size. Black and white is nothing that this program asks for."""
+    _, said = await sane.run("scanimage", "-L")
+    assert DEVICE in said
+    _, said = await sane.run("scanimage", "-d", DEVICE, "-A")
+    for option in (
+        "--resolution 75|100|150|200|300|400|600dpi",
+        "--mode Color|Gray",
+        "--source Flatbed|ADF|ADF Duplex",
+        "-x 0..209.",
+        "-y 0..296.",
+    ):
+        assert option in said, said
+
+
+@pytest.mark.parametrize("dpi", [75, 150, 300])
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_glass(sane: Sane, mode: str, dpi: int) -> None:
+    found = await sane.scan("page.pnm", "--mode", mode, "--resolution", str(dpi))
+    assert found.width == pytest.approx(210 / 25.4 * dpi, rel=0.01)
+    assert found.height == pytest.approx(297 / 25.4 * dpi, rel=0.01)
+    assert found.mode == ("RGB" if mode == "Color" else "L")
+    assert difference(found, wanted("page on the glass", dpi, MODES[mode])) < ALIKE
+
+
+async def test_a_region_of_the_glass(sane: Sane) -> None:
+    box = (15, 15, 100, 60)
+    options = [text for name, mm in zip("ltxy", box, strict=True) for text in (f"-{name}", str(mm))]
+    found = await sane.scan("part.pnm", "--resolution", "150", *options)
+    assert found.width == pytest.approx(100 / 25.4 * 150, rel=0.01)
+    assert found.height == pytest.approx(60 / 25.4 * 150, rel=0.01)
+    assert difference(found, part(wanted("page on the glass", 150), 150, box)) < ALIKE
+
+
+@pytest.mark.parametrize("source", ["ADF", "ADF Duplex"])
+async def test_a_batch_ends_by_itself(sane: Sane, source: str) -> None:
+    sane.lan.printer.feeder = ["one", "two", "three"]
+    code, said = await sane.run(
+        *("scanimage", "-d", DEVICE, "--format=pnm", "--source", source, "--resolution", "75"),
+        "--batch=page-%d.pnm",
+    )
+    assert code == 0, said
+    sheets = ["one", "two", "three"]
+    pages = (
+        sheets
+        if source == "ADF"
+        else [f"{one} {two}" for one in sheets for two in ("front", "back")]
+    )
+    assert f"Batch terminated, {len(pages)} pages scanned" in said
+    for number, text in enumerate(pages, start=1):
+        with Image.open(sane.folder / f"page-{number}.pnm") as found:
+            assert difference(found, wanted(text, 75)) < ALIKE
+    assert not (sane.folder / f"page-{len(pages) + 1}.pnm").exists()
+
+
+async def test_ctrl_c_leaves_the_scanner_free(sane: Sane) -> None:
+    sane.lan.simulator.cloud.variants.scan_problem = "hangs"
+    process = await sane.start("scanimage", "-d", DEVICE, "--format=pnm", "-o", "page.pnm")
+    scans = sane.lan.simulator.cloud.scans
+    await until(lambda: [one.state for one in scans.values()] == ["SENDING"])
+    process.send_signal(signal.SIGINT)
+    await process.communicate()
+    await until(lambda: [one.state for one in scans.values()] == ["REVOKED"])
+    sane.lan.simulator.cloud.variants.scan_problem = "none"
+    await sane.scan("page.pnm", "--resolution", "75")
+
+
+CLIENT = shutil.which("escl-scan")
+CLIENT_PYTHON = CLIENT and str(Path(CLIENT).resolve().parent / "python")
+# Its own search would look for scanners on the whole network.
+_FIXED = """
+import sys, types
+from scanner import main
+import scanner
+url, token, *arguments = sys.argv[1:]
+host, _, port = url.removeprefix("http://").partition(":")
+found = types.SimpleNamespace(
+    name="Lianke._uscan._tcp.local.", server=host, port=int(port),
+    properties={b"rs": token.encode(), b"duplex": b"T"},
+)
+scanner.resolve_scanner = lambda: found
+sys.argv[1:] = arguments
+sys.exit(main())
+"""
+
+
+@pytest.mark.skipif(not CLIENT_PYTHON, reason="no escl-scan")
+@pytest.mark.parametrize("source", ["flatbed", "feeder", "automatic"])
+async def test_another_client(sane: Sane, source: str) -> None:
+    """It asks for a PDF, says Flatbed for the glass, and looks whether its job ended well."""
+    lan = sane.lan
+    lan.printer.feeder = ["one", "two"]
+    assert CLIENT_PYTHON is not None
+    path = lan.path.removeprefix("/")
+    options = ("--source", source, "--resolution", "100", "--grayscale", "--no-open", "scan.pdf")
+    code, said = await sane.run(CLIENT_PYTHON, "-c", _FIXED, lan.base, path, *options)
+    assert code == 0, said
+    document = pypdfium2.PdfDocument(sane.folder / "scan.pdf")
+    pages = ["one", "two"] if source == "feeder" else ["page on the glass"]
+    assert len(document) == len(pages)
+    for page, text in zip(document, pages, strict=True):
+        drawn = page.render(scale=100 / 72).to_pil()
+        assert difference(drawn, wanted(text, 100, "Grayscale8")) < ALIKE
+    document.close()
