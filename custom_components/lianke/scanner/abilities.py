@@ -16,6 +16,7 @@ MAX_WORDS: Final = 500
 """names and values of a scanner's abilities that are looked at."""
 MAX_SIZES: Final = 40
 MAX_DEPTH: Final = 6
+_BETWEEN_WORDS: Final = re.compile(r"[,;|\s]+")
 
 
 class ScanColor(StrEnum):
@@ -147,7 +148,7 @@ class Abilities:
 def _words(value: object, depth: int = 0) -> Iterator[str]:
     """Yield the texts in a JSON value, names of fields too."""
     if isinstance(value, str):
-        for part in re.split(r"[,;|\s]+", value[:1000]):
+        for part in _BETWEEN_WORDS.split(value[:1000]):
             if word := to_text(part, 40):
                 yield word
     elif depth < MAX_DEPTH and isinstance(value, dict):

@@ -254,10 +254,13 @@ class _Fetcher:
                     self._hass, str(address), path, self._limit, trusted=self._server
                 )
                 break
-            except BaseException as err:
+            except InputError:
                 await self._hass.async_add_executor_job(_unlink, [path])
-                if not left or not isinstance(err, InputError):
+                if not left:
                     raise
+            except BaseException:
+                await self._hass.async_add_executor_job(_unlink, [path])
+                raise
             await asyncio.sleep(FIRST_PAUSE)
         return path
 
