@@ -24,8 +24,9 @@ from homeassistant.loader import BASE_PRELOAD_PLATFORMS
 
 # What is there when the first config entry is set up: the core, the frontend and all base platforms.
 PRESENT = (
-    *("binary_sensor", "button", "event", "file_upload", "frontend", "http", "image", "lovelace"),
-    *("media_source", "notify", "repairs", "sensor", "system_health", "webhook", "websocket_api"),
+    *("binary_sensor", "button", "event", "file_upload", "frontend", "http", "image", "labs"),
+    *("lovelace", "media_source", "notify", "repairs", "sensor", "system_health", "webhook"),
+    "websocket_api",
 )
 PLATFORMS = ("binary_sensor", "button", "event", "image", "notify", "sensor")
 PACKAGES = {"lianke": "custom_components.lianke", "ipp": "homeassistant.components.ipp"}

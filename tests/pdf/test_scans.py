@@ -171,7 +171,7 @@ def test_pages_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """Asked for in the request, or in what the box gave."""
     with pytest.raises(TaskError, match="image_too_large"):
         made(tmp_path, page(75), dpi=2400)
-    monkeypatch.setattr(scans, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(scans, "MAX_SCAN_PIXELS", 1000)
     monkeypatch.setattr("custom_components.lianke.pdf.pictures.MAX_PIXELS", 1000)
     for kind in ("JPEG", "TIFF"):
         path = tmp_path / kind

@@ -33,6 +33,8 @@ TASK_SECONDS: Final = 60
 OPEN_FILES: Final = 32
 # Of all documents that are laid out together, and sheets that come of them.
 MAX_SOURCE_PAGES: Final = 2000
+# Of a page of a scan, read or made: A4 with 600 dots per inch has 35 million, which take 140 MB in colour.
+MAX_SCAN_PIXELS: Final = 36_000_000
 
 
 def main(site: str) -> None:

@@ -17,11 +17,9 @@ import pypdfium2
 from .files import opened, render
 from .pictures import Cut, read_picture, reading
 from .plan import Size
-from .process import TaskError
+from .process import MAX_SCAN_PIXELS, TaskError
 from .writer import PdfWriter, Picture, packed
 
-MAX_PIXELS: Final = 36_000_000
-"""of a page, read or made: A4 with 600 dots per inch has 35 million, which take 140 MB in colour."""
 MAX_JOINED: Final = 500
 """pages of a PDF."""
 QUALITY: Final = 90
@@ -90,13 +88,13 @@ def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
             most = 1.0 if request["dpi"] is None else request["dpi"] / dpi
             factor = 1
             while factor < 8 and (
-                found.width * found.height > MAX_PIXELS * factor**2 or most * factor <= 0.5
+                found.width * found.height > MAX_SCAN_PIXELS * factor**2 or most * factor <= 0.5
             ):
                 factor *= 2
             found.draft(
                 "L" if mode == "L" else None, (found.width // factor, found.height // factor)
             )
-            if found.width * found.height > MAX_PIXELS:
+            if found.width * found.height > MAX_SCAN_PIXELS:
                 raise TaskError("image_too_large")
             found.load()
             return found, dpi * found.width / full
@@ -112,7 +110,7 @@ def _read_pdf(path: str, number: int, dpi: int, mode: str) -> tuple[Image.Image,
             raise TaskError("damaged") from None
         try:
             width, height = (max(1, round(side / 72 * dpi)) for side in page.get_size())
-            if width * height > MAX_PIXELS:
+            if width * height > MAX_SCAN_PIXELS:
                 raise TaskError("image_too_large")
             made = Image.new(mode, (width, height))
             for top in range(0, height, _BAND):
@@ -143,7 +141,7 @@ def _drawn(
     mode: str,
 ) -> Image.Image:
     """Return a part of a picture in another size; what lies beyond the picture is white."""
-    if size[0] * size[1] > MAX_PIXELS:
+    if size[0] * size[1] > MAX_SCAN_PIXELS:
         raise TaskError("image_too_large")
     across, down = size[0] / (part[2] - part[0]), size[1] / (part[3] - part[1])
     left, top = max(0.0, part[0]), max(0.0, part[1])
@@ -252,7 +250,7 @@ def _add(writer: PdfWriter, path: str, *, mono: bool) -> None:
             with Path(path).open("rb") as file:
                 writer.add_page(picture, iter(lambda: file.read(_PART_BYTES), b""))
             return
-        if page.width * page.height > MAX_PIXELS:
+        if page.width * page.height > MAX_SCAN_PIXELS:
             raise TaskError("image_too_large")
         page.draft("L", page.size)
         gray = page.convert("L")

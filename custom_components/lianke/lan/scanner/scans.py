@@ -37,7 +37,7 @@ from ...escl.messages import (
     Source,
 )
 from ...jobs.settings import max_document_bytes
-from ...pdf.scans import MAX_PIXELS
+from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry
 from ...scanner.abilities import Abilities, ScanColor, ScanFormat, ScanRequest, ScanSource
 from ...scanner.hub import KnownScanner, ScannerHub, async_get_hub, is_enabled
@@ -141,7 +141,7 @@ def area_of(abilities: Abilities) -> Area:
 def resolutions_of(area: Area) -> tuple[int, ...]:
     """Return the resolutions in which all of an area can be made."""
     inches = area.width * area.height / UNITS_PER_INCH**2
-    return tuple(dpi for dpi in RESOLUTIONS if inches * dpi**2 <= MAX_PIXELS)
+    return tuple(dpi for dpi in RESOLUTIONS if inches * dpi**2 <= MAX_SCAN_PIXELS)
 
 
 def colors_of(abilities: Abilities) -> tuple[ColorMode, ...]:
@@ -238,7 +238,7 @@ class NetworkScanner:
         area = area_of(self.abilities)
         request = self._request(settings)
         region = (settings.region or Region(0, 0, *area)).within(area)
-        if region.width * region.height * (settings.dpi / UNITS_PER_INCH) ** 2 > MAX_PIXELS:
+        if region.width * region.height * (settings.dpi / UNITS_PER_INCH) ** 2 > MAX_SCAN_PIXELS:
             raise EsclError("the page would be too large")
         job = self._job = ScanJob(settings, address, self._hass.loop.time())
         job.task = self.offered.entry.async_create_background_task(
