@@ -79,8 +79,7 @@ async def test_it_is_private_and_starts_empty(hass: HomeAssistant) -> None:
     document = await make(spool)
     assert mode(document.path) == 0o600
     assert await spool_module.async_get_spool(hass) is spool
-    assert document.upload.size == 5
-    assert document.upload.path == document.path
+    assert document.size == 5
 
 
 async def test_a_kept_document_can_be_taken_again_and_again(

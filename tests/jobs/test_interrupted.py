@@ -43,14 +43,14 @@ def options_of(shop: Shop) -> ResolvedOptions:
 
 
 async def test_a_job_is_taken_whole_though_the_caller_is_cancelled(open_shop: OpenShop) -> None:
-    write = store._write_record
+    record = store._record
 
-    def slow(job: Job, folder: Any) -> None:
+    def slow(job: Job) -> str:
         time.sleep(0.3)
-        write(job, folder)
+        return record(job)
 
     async with open_shop() as shop:
-        with patch.object(store, "_write_record", slow):
+        with patch.object(store, "_record", slow):
             call = asyncio.create_task(shop.submit())
             await asyncio.sleep(0.1)
             call.cancel()
@@ -124,7 +124,7 @@ async def test_what_could_not_be_written_is_written_later(
     shop.box.online = False
     await shop.refresh()
     job = await shop.submit()
-    with patch.object(JobStore, "_write", full):
+    with patch.object(store, "_write_record", full):
         shop.clock.tick(13 * 3600)
         for seconds in (2, 3, 601):
             await shop.tick(seconds)
@@ -182,7 +182,7 @@ async def test_a_cancel_during_an_upload_that_cannot_be_written_lets_it_go_on(sh
     shop.printer().paper = None
     shop.queue._registry.change(job, state=JobState.UPLOADING, hold_reason=None)
     with (
-        patch.object(JobStore, "_write", side_effect=JobStoreError("no space")),
+        patch.object(store, "_write_record", side_effect=JobStoreError("no space")),
         pytest.raises(HomeAssistantError),
     ):
         await shop.queue.async_cancel(job.job_id)
@@ -198,7 +198,7 @@ async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
         await shop.refresh()
         job = await shop.submit()
         old = shop.queue._registry
-        with patch.object(JobStore, "_write", side_effect=JobStoreError("no space")):
+        with patch.object(store, "_write_record", side_effect=JobStoreError("no space")):
             await shop.tick(13 * 3600)
             await shop.queue.async_drain()
         entry = shop.entry
@@ -274,7 +274,7 @@ async def test_a_read_only_disk_is_one_clear_error(shop: Shop) -> None:
 
     document = shop.document()
     with (
-        patch("shutil.move", refuse),
+        patch("pathlib.Path.rename", refuse),
         patch("pathlib.Path.unlink", refuse),
         pytest.raises(HomeAssistantError) as refused,
     ):

@@ -349,7 +349,7 @@ async def take_snapshots(shops: list[Shop], folder: Path, job: Job, port: int) -
     """Move a job to the last of some boxes, all of which are off, with a snapshot before each write."""
     snapshots = Snapshots(shops, folder)
     with (
-        patch.object(store, "_write_record", snapshots.before(store._write_record)),
+        patch.object(store, "_record", snapshots.before(store._record)),
         patch.object(store, "_flush", snapshots.before(store._flush)),
         patch.object(store, "_sync", snapshots.before(store._sync)),
         patch.object(store.JobStore, "_create", snapshots.before(store.JobStore._create)),

@@ -26,7 +26,7 @@ async def printing(shop: Shop, **wishes: object) -> Job:
     async with asyncio.timeout(10):
         while not any(task.pages_out for task in shop.sim.cloud.tasks.values()):
             await shop.settle()
-    return job
+    return await shop.uploaded(job)
 
 
 async def test_a_job_canceled_in_the_middle_may_be_on_paper(shop: Shop) -> None:

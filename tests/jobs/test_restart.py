@@ -170,7 +170,7 @@ async def test_a_full_disk_refuses_the_print(shop: Shop, monkeypatch: pytest.Mon
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("custom_components.lianke.jobs.store.write_utf8_file_atomic", full)
+    monkeypatch.setattr("custom_components.lianke.jobs.store.open_private", full)
     document = shop.document()
     with pytest.raises(HomeAssistantError) as refused:
         await shop.submit(document)

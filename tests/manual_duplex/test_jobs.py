@@ -291,7 +291,7 @@ async def test_what_the_disk_refuses_is_not_confirmed(
         raise JobStoreError
 
     with monkeypatch.context() as patched:
-        patched.setattr(shop.queue._registry._writer, "async_persist", full)
+        patched.setattr(shop.queue._registry.writer, "async_persist", full)
         with pytest.raises(HomeAssistantError):
             await shop.queue.async_confirm(job.job_id)
     current = shop.queue.find(job.job_id)
@@ -751,7 +751,7 @@ class TestTurnedPaper:
             raise JobStoreError
 
         with monkeypatch.context() as patched:
-            patched.setattr(shop.queue._registry._writer, "async_persist", full)
+            patched.setattr(shop.queue._registry.writer, "async_persist", full)
             with pytest.raises(HomeAssistantError):
                 await shop.queue.async_continue(job.job_id)
         other = await shop.submit()

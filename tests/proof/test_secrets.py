@@ -210,7 +210,7 @@ async def test_no_exception_tells(
     """Every fault at a call with all keys in it, and what Home Assistant makes of the error."""
     house = reachable_house
     client = house.entry.runtime_data.client
-    upload = house.paper().upload
+    upload = house.paper()
     calls: dict[str, Callable[[], Any]] = {
         "GET /device/device_info": client.box,
         "DELETE /print/job": lambda: client.cancel_task(LASER, "task"),

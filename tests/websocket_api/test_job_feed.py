@@ -63,7 +63,7 @@ def forget(entry: MockConfigEntry, jobs: list[Job]) -> None:
 def keep(registry: Any, job: Job) -> None:
     """Take a job for one that is on disk, and told."""
     registry._put(job)
-    registry._writer.persisted[job.job_id] = job
+    registry.writer.persisted[job.job_id] = job
     registry._published[job.job_id] = job
 
 

@@ -31,7 +31,7 @@ from .server import DEFAULT_SERVER
 from .tasks import DayTask, Task, TaskResult, parse_day_tasks
 from .transport import ErrorCodes, Purpose, Throttle, Transport
 from .unknown import Observer
-from .upload import Links, Ticket, UploadFile, is_web_page, open_form
+from .upload import Links, Ticket, UploadFile, open_form
 
 LIST_SECONDS = 5.0
 STATUS_SECONDS = 15.0
@@ -216,7 +216,7 @@ class LiankeClient:
         sent so far. If this raises with `may_have_arrived` False, the form's end was never sent.
         """
         form_fields = self._auth | address.form_fields() | dict(fields)
-        if is_web_page(content):
+        if content.is_web_page:
             form_fields["htmlKernel"] = "chrometopdf"
         if callback_url is not None:
             form_fields["callbackUrl"] = callback_url

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 import re
 import stat
-from typing import override
+from typing import ClassVar, override
 
 from aiohttp import MultipartWriter, Payload
 from aiohttp.abc import AbstractStreamWriter
@@ -37,6 +37,11 @@ class UploadFile:
     content_type: str
     size: int
 
+    @property
+    def is_web_page(self) -> bool:
+        """Whether it is a web page, which the service renders."""
+        return self.content_type == "text/html" or self.name.casefold().endswith(_HTML_EXTENSIONS)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Links:
@@ -45,25 +50,18 @@ class Links:
     urls: tuple[str, ...] = field(repr=False)
     extension: str
 
+    @property
+    def is_web_page(self) -> bool:
+        """Whether they are web pages."""
+        return self.extension.casefold() in _HTML_EXTENSIONS
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket:
     """A preview's ticket: the service still has the document."""
 
     value: str = field(repr=False)
-
-
-def is_web_page(content: UploadFile | Links | Ticket) -> bool:
-    """Return whether the content is a web page, which the service renders."""
-    match content:
-        case UploadFile():
-            return content.content_type == "text/html" or content.name.casefold().endswith(
-                _HTML_EXTENSIONS
-            )
-        case Links():
-            return content.extension.casefold() in _HTML_EXTENSIONS
-        case Ticket():
-            return False
+    is_web_page: ClassVar[bool] = False
 
 
 def safe_name(name: str) -> str:
@@ -88,14 +86,20 @@ class FilePart(Payload):
         file: io.BufferedReader,
         first: bytes,
         upload: UploadFile,
-        on_bytes: Callable[[int], None],
+        form: JobForm,
+        on_progress: Callable[[int], None] | None,
     ) -> None:
-        """Initialize with the file and its first piece; `on_bytes` gets the number of bytes sent so far."""
+        """Initialize with the file and its first piece; `on_progress` gets the number of bytes sent so far."""
         content_type = upload.content_type if _MIME.fullmatch(upload.content_type) else _ANY_MIME
         super().__init__(file, content_type=content_type)
+        # As FormData(quote_fields=False) does: names in plain UTF-8, quotes and backslashes escaped.
+        self.set_content_disposition(
+            "form-data", quote_fields=False, name="jobFile", filename=safe_name(upload.name)
+        )
         self._size = upload.size
         self._first = first
-        self._on_bytes = on_bytes
+        self._form = form
+        self._on_progress = on_progress
 
     @override
     async def write(self, writer: AbstractStreamWriter) -> None:
@@ -110,7 +114,9 @@ class FilePart(Payload):
                 chunk = piece[start : start + CHUNK]
                 await writer.write(chunk)
                 sent += len(chunk)
-                self._on_bytes(sent)
+                self._form.on_step()
+                if self._on_progress is not None:
+                    self._on_progress(sent)
 
     @override
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
@@ -154,28 +160,6 @@ class JobForm(MultipartWriter):
         parts = super().size
         return None if parts is None else len(self._texts) + parts
 
-    def add_file(
-        self,
-        name: str,
-        file: io.BufferedReader,
-        first: bytes,
-        upload: UploadFile,
-        on_progress: Callable[[int], None] | None,
-    ) -> None:
-        """Add the file, whose first piece has been read, as the last part; `on_progress` gets the bytes sent so far."""
-
-        def on_bytes(sent: int) -> None:
-            self.on_step()
-            if on_progress is not None:
-                on_progress(sent)
-
-        part = FilePart(file, first, upload, on_bytes)
-        # As FormData(quote_fields=False) does: names in plain UTF-8, quotes and backslashes escaped.
-        part.set_content_disposition(
-            "form-data", quote_fields=False, name=name, filename=safe_name(upload.name)
-        )
-        self.append_payload(part)
-
     @override
     async def write(self, writer: AbstractStreamWriter, close_boundary: bool = True) -> None:
         """Send everything, then wait for `before_end`, then send the end."""
@@ -192,7 +176,14 @@ class JobForm(MultipartWriter):
         if self.before_end is not None:
             self.waiting = True
             self.on_step()
-            await self._call_before_end(self.before_end)
+            try:
+                await self.before_end()
+            except asyncio.CancelledError:
+                raise
+            except BaseException as err:
+                # Its own error, whichever it is.
+                self.failure = err
+                raise
             self.waiting = False
             self.on_step()
             # Notice a connection that broke in the meantime while the end is still ours.
@@ -205,16 +196,6 @@ class JobForm(MultipartWriter):
         self.handed_over = True
         self.on_step()
         await writer.write(f"--{self.boundary}--\r\n".encode("ascii"))
-
-    async def _call_before_end(self, before_end: Callable[[], Awaitable[None]]) -> None:
-        """Await the hook and remember its own error, whichever it is."""
-        try:
-            await before_end()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as err:
-            self.failure = err
-            raise
 
 
 @asynccontextmanager
@@ -239,7 +220,7 @@ async def open_form(
             file, first = await asyncio.to_thread(_open, content)
             try:
                 form = JobForm(fields, before_end)
-                form.add_file("jobFile", file, first, content, on_progress)
+                form.append_payload(FilePart(file, first, content, form, on_progress))
                 yield form
             finally:
                 if not file.closed:

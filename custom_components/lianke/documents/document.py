@@ -15,12 +15,18 @@ def digest_of(*asked: object) -> str:
     return hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()
 
 
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file; blocking."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Document(Record):
+class Document(UploadFile, Record):
     """A file ready to be uploaded.
 
     `path` is in the spool until a job takes it over. `name` carries the extension that
-    fits the content. `size` is in bytes, `pages` is None when it cannot be known here; then
+    fits the content. `pages` is None when it cannot be known here; then
     `pages_at_most` may be known. `counted_for` names the printer and options that `pages` is
     right for where the service has counted them, None where it is for all. `title` is what a
     user may see of it and quotes none of its content. `digest` tells documents apart by what
@@ -29,11 +35,7 @@ class Document(Record):
     `ticket_scope`.
     """
 
-    path: Path
-    name: str
-    content_type: str
     extension: str
-    size: int
     pages: int | None
     title: str
     digest: str | None = None
@@ -41,16 +43,6 @@ class Document(Record):
     counted_for: str | None = None
     ticket: str | None = field(default=None, repr=False)
     ticket_scope: str | None = None
-
-    @property
-    def upload(self) -> UploadFile:
-        """Return the file as the client uploads it."""
-        return UploadFile(
-            path=self.path,
-            name=self.name,
-            content_type=self.content_type,
-            size=self.size,
-        )
 
 
 RAW_ENCODINGS = ("utf-8", "gb18030")

@@ -57,14 +57,14 @@ class CallbackHandler:
                 self._review_soon()
             return False
         if job.state is JobState.COMPLETED and job.pages_printed is None:
-            self._registry.withheld.add(job.job_id)
+            self._registry.withhold_end(job.job_id)
         if (job.state is JobState.COMPLETED and job.pages_printed is None) or (
             report.state is TaskState.REVOKED
             and job.state in (JobState.CANCELING, JobState.UNCONFIRMED)
         ):
             self._tracker.poll_soon(job)
             self._review_soon()
-        await self._registry.async_wait_persisted(job.job_id)
+        await self._registry.writer.async_persist(job.job_id)
         return True
 
 

@@ -117,7 +117,7 @@ class JobMover:
                 if queue.find(new_id) is None:
                     self._stay(job)
                     with suppress(JobStoreError):
-                        await self._registry.async_wait_persisted(job_id)
+                        await self._registry.writer.async_persist(job_id)
                 raise
             await self._async_finish(job, new, queue)
             return new
@@ -149,7 +149,7 @@ class JobMover:
             job, state=JobState.CANCELED, reason=MOVED, hold_reason=None, detail=new.printer_name
         )
         with suppress(JobStoreError):
-            await self._registry.async_wait_persisted(job.job_id)
+            await self._registry.writer.async_persist(job.job_id)
             queue.forget_move(new.job_id)
 
     @callback

@@ -2,9 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-import hashlib
 import logging
-from pathlib import Path
 
 from ..api.client import MAX_COUNTED_BYTES, LiankeClient
 from ..api.errors import (
@@ -18,7 +16,7 @@ from ..api.errors import (
 )
 from ..api.options import ResolvedOptions
 from ..coordinator import LiankeCoordinator
-from ..documents.document import Document
+from ..documents.document import Document, file_digest
 from ..documents.kinds import FileType
 from .limits import most_pages
 
@@ -103,14 +101,8 @@ class PageCounter:
         address = self._coordinator.data.printers[printer_key].printer.address
         try:
             async with asyncio.timeout(COUNT_SECONDS):
-                return await client.count_pages(address, document.upload, paper_id)
+                return await client.count_pages(address, document, paper_id)
         except TimeoutError:
             raise LiankeTimeoutError(may_have_arrived=True) from None
         except REFUSALS as err:
             return err
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file; blocking."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

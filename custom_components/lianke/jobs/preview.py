@@ -146,7 +146,7 @@ class Previewer:
         try:
             answer = await client.submit(
                 address,
-                delivery.document.upload,
+                delivery.document,
                 delivery.options.form_fields(),
                 callback_url=self._addresses.callback_url(delivery.token),
                 preview=True,

@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 from ..api.client import LiankeClient
 from ..api.tasks import Callback
 from ..box.storage import BoxStorage
-from ..coordinator import LiankeCoordinator, call_after_updates
+from ..coordinator import LiankeCoordinator
 from ..errors import InputError
 from .callbacks import CallbackHandler
 from .delivery import WAITING, Delivery, JobState
@@ -68,7 +68,12 @@ class PrintQueue:
         self._readiness = Readiness(entry, coordinator)
         self.page_counter = PageCounter(client, coordinator)
         self._uploader = Uploader(
-            client, coordinator, self._registry, self._readiness, addresses, on_end=self._review
+            client,
+            coordinator,
+            self._registry,
+            self._readiness,
+            addresses,
+            on_end=self._review_soon,
         )
         self._submitter = JobSubmitter(
             coordinator,
@@ -124,14 +129,14 @@ class PrintQueue:
         """Resume the open jobs. Listeners for what becomes of them are subscribed by now."""
         recover(self._registry)
         self._unsubscribe = [
-            self._coordinator.async_add_deferred_listener(self._review),
+            self._coordinator.async_add_listener(self._scheduler.review_soon),
             self._registry.listen(self._scheduler.on_change),
-            self._registry.watch(self._review),
             # Before Home Assistant cancels background tasks, and uploads with them.
             self._hass.async_add_shutdown_job(
                 HassJob(self.async_drain, "drain print queue"), SHUTDOWN_DRAIN_TIME
             ),
         ]
+        self._registry.on_change = self._scheduler.review_soon
         self._mover.open(self)
         self.resolve_moves()
         self._review()
@@ -195,7 +200,7 @@ class PrintQueue:
         finally:
             # Its upload may begin, but does not end before the document is on disk. If the job was
             # refused, what it would have replaced goes on.
-            self._review()
+            self._scheduler.review_soon()
         await self._submitter.async_publish(submission.job.job_id)
         return Submission(job=self.get(submission.job.job_id), duplicate=submission.duplicate)
 
@@ -387,7 +392,7 @@ class PrintQueue:
     @callback
     def forget_move(self, job_id: str) -> None:
         """Note that the job which a moved one took the place of is over."""
-        self._registry.forget_move(job_id)
+        self._registry.note(job_id, move_open=False)
 
     def find(self, job_id: str) -> Job | None:
         """Return a job as it is, published or not; None for an unknown one."""
@@ -442,7 +447,7 @@ class PrintQueue:
 
     @callback
     def _review_soon(self) -> None:
-        call_after_updates(self._hass, self._review)
+        self._scheduler.review_soon()
 
     @callback
     def _review(self) -> None:

@@ -27,6 +27,9 @@ from .retention import LISTED, to_forget
 from .settings import hold_time
 from .store import JobStore, JobStoreError, RecordWriter
 
+# As long as the tracker may wait for its turn, and for an answer.
+PAGES_SECONDS = 15
+
 type JobListener = Callable[[Job, JobState | None], None]
 
 
@@ -36,6 +39,8 @@ class JobRegistry:
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, store: JobStore) -> None:
         """Start empty; `async_load` reads the store."""
         self.store = store
+        # Called when a job may have to go on, as it is now; set by whoever lets them.
+        self.on_change: CALLBACK_TYPE = _nothing
         # Jobs about which a decision is being written.
         self.deciding: set[str] = set()
         # Held jobs that another one is about to replace.
@@ -49,11 +54,10 @@ class JobRegistry:
         self._published: dict[str, Job] = {}
         # Versions that are still to be published, oldest first.
         self._unpublished: dict[str, list[Job]] = {}
-        self.withheld = WithheldEnds(hass, self.publish)
-        # New jobs whose documents are not on disk yet.
-        self._unflushed: set[str] = set()
-        self._writer = RecordWriter(
-            hass, entry, store, newest=self._jobs.get, on_persisted=self._publish_persisted
+        # Printed jobs whose ends wait for their pages, and what stops each wait.
+        self._withheld: dict[str, CALLBACK_TYPE] = {}
+        self.writer = RecordWriter(
+            hass, entry, store, newest=self._jobs.get, on_persisted=self.publish
         )
         # By printer; None for those of all printers.
         self._listeners: defaultdict[str | None, list[JobListener]] = defaultdict(list)
@@ -64,9 +68,8 @@ class JobRegistry:
     async def async_load(self) -> None:
         """Read the store. Raises JobStoreError."""
         for job in await self.store.async_load():
+            self.writer.persisted[job.job_id] = job
             self._put(job)
-            self._writer.persisted[job.job_id] = job
-            self._published[job.job_id] = job
 
     async def async_hold_copied(self) -> None:
         """Hold the waiting jobs of a copied folder until a user releases them."""
@@ -80,7 +83,7 @@ class JobRegistry:
                 self.change(job, copied=True)
             try:
                 for job in waiting:
-                    await self.async_wait_persisted(job.job_id)
+                    await self.writer.async_persist(job.job_id)
             except JobStoreError:
                 # The folder still counts as copied at the next start.
                 return
@@ -88,8 +91,9 @@ class JobRegistry:
 
     async def async_close(self) -> None:
         """Write what can be written; after that nothing changes and nothing is written."""
-        await self._writer.async_close()
-        self.withheld.release()
+        await self.writer.async_close()
+        for job_id in list(self._withheld):
+            self.release_end(job_id)
 
     def get(self, job_id: str) -> Job | None:
         """Return the current version of a job, None for an unknown one."""
@@ -174,46 +178,42 @@ class JobRegistry:
 
     @callback
     def add(self, job: Job) -> None:
-        """Add a new job whose record is on disk, without publishing it."""
+        """Add a new job whose record is on disk. It is published once its document is, too."""
+        self.writer.persisted[job.job_id] = job
         self._put(job)
-        self._writer.persisted[job.job_id] = job
-        self._unpublished[job.job_id] = [job]
-        self._unflushed.add(job.job_id)
-        self._schedule_watchers(job.printer_key)
-
-    @callback
-    def publish(self, job_id: str) -> None:
-        """Publish what is on disk of a job: also of a new one, whose document is now."""
-        self._unflushed.discard(job_id)
-        if (persisted := self._writer.persisted.get(job_id)) is not None:
-            self._publish_persisted(persisted)
+        self.on_change()
 
     async def async_discard(self, job_id: str) -> None:
         """Delete a new job that was not published."""
-        if job_id in self._unflushed:
-            self._unflushed.discard(job_id)
+        if self.store.is_flushing(job_id) and job_id in self._jobs:
             self._forget(job_id)
             await self.store.async_delete([job_id])
 
     @callback
-    def change(self, job: Job, delivery: Delivery | None = None, **changes: Any) -> Job:
+    def change(
+        self,
+        job: Job,
+        delivery: Delivery | None = None,
+        *,
+        within: float = 0,
+        **changes: Any,
+    ) -> Job:
         """Apply a change that cannot be refused: a report of the cloud, or what time brings.
 
-        `changes` are those of `Job.changed`. Facts are written at once and published when they are on disk; a disk
-        that refuses is tried again. Returns the job as it is now.
+        `changes` are those of `Job.changed`. Facts are written `within` so many seconds, together with any other
+        job's, and published when they are on disk; a disk that refuses is tried again. Returns the job as it is now.
         """
         current = self._jobs[job.job_id]
-        if self._writer.closed:
+        if self.writer.closed:
             return current
         until = dt_util.utcnow() + hold_time(self._entry.options)
         new = begin_next(current, current.changed(delivery, **changes), until)
         self._put(new)
-        self._add_version(new)
         if new.facts != current.facts:
-            self._writer.write_soon(new.job_id)
+            self.writer.write(new.job_id, within)
         elif new.state not in IN_CLOUD:
-            self._writer.write_later(new.job_id)
-        self._schedule_watchers(new.printer_key)
+            self.writer.write(new.job_id)
+        self.on_change()
         return new
 
     async def async_change(self, job: Job, delivery: Delivery | None = None, **changes: Any) -> Job:
@@ -225,19 +225,14 @@ class JobRegistry:
         new = self.change(job, delivery, **changes)
         self.deciding.add(job.job_id)
         try:
-            await self._writer.async_persist(new)
+            await self.writer.async_persist(new.job_id)
         except JobStoreError:
             self._roll_back(old, new)
             raise
         finally:
             self.deciding.discard(job.job_id)
-            self._schedule_watchers(job.printer_key)
+            self.on_change()
         return self._jobs.get(job.job_id, new)
-
-    async def async_wait_persisted(self, job_id: str) -> None:
-        """Wait until the current version of a job is on disk. Raises JobStoreError."""
-        if (job := self._jobs.get(job_id)) is not None:
-            await self._writer.async_persist(job)
 
     @callback
     def _roll_back(self, old: Job, new: Job) -> None:
@@ -256,43 +251,21 @@ class JobRegistry:
         self._unsettled = {
             job_id: self._unsettled[job_id] for job_id in self._jobs if job_id in self._unsettled
         }
-        self._add_version(back)
         # The disk may have the new version all the same, which is overwritten.
-        self._writer.write_later(back.job_id)
-        self._schedule_watchers(back.printer_key)
+        self.writer.write(back.job_id)
 
     @callback
-    def note_document(self, job: Job, *, has_document: bool, document_kept: bool) -> None:
-        """Record what became of a finished job's document."""
-        if (current := self._jobs.get(job.job_id)) is None or self._writer.closed:
-            return
-        new = replace(
-            current,
-            has_document=has_document,
-            document_kept=document_kept,
-            generation=current.generation + 1,
-        )
-        self._put(new)
-        self._add_version(new)
-        self._writer.write_later(job.job_id)
-
-    @callback
-    def forget_move(self, job_id: str) -> None:
-        """Note that the job which a moved one took the place of is over."""
-        if (job := self._jobs.get(job_id)) is not None and not self._writer.closed:
-            new = replace(job, move_open=False, generation=job.generation + 1)
-            self._put(new)
-            self._add_version(new)
-            self._writer.write_later(job_id)
+    def note(self, job_id: str, **changes: Any) -> None:
+        """Record what is no change of the job itself, such as what became of its document."""
+        if (job := self._jobs.get(job_id)) is not None and not self.writer.closed:
+            self._put(replace(job, **changes, generation=job.generation + 1))
+            self.writer.write(job_id)
 
     @callback
     def show_progress(self, job: Job, delivery: Delivery, sent_bytes: int) -> None:
         """Publish the progress of an upload, without writing it to disk."""
-        if self._writer.closed or (current := self._jobs.get(job.job_id)) is None:
-            return
-        new = current.changed(delivery, sent_bytes=sent_bytes)
-        self._put(new)
-        self._add_version(new)
+        if not self.writer.closed and (current := self._jobs.get(job.job_id)) is not None:
+            self._put(current.changed(delivery, sent_bytes=sent_bytes))
 
     async def async_trim(self) -> None:
         """Forget the oldest finished jobs beyond the limits on number and age."""
@@ -319,15 +292,18 @@ class JobRegistry:
         job = self._jobs.pop(job_id)
         self._published.pop(job_id, None)
         self._unpublished.pop(job_id, None)
-        self.withheld.discard(job_id)
-        self._writer.forget(job_id)
+        if (stop := self._withheld.pop(job_id, None)) is not None:
+            stop()
+        self.writer.forget(job_id)
         self._unsettled.pop(job_id, None)
         for one in job.deliveries:
             self._by_token.pop(one.token, None)
         self._schedule_watchers(job.printer_key)
+        self.on_change()
 
     @callback
     def _put(self, job: Job) -> None:
+        """Take a version of a job for the current one; it is published at once if it has no new facts."""
         self._jobs[job.job_id] = job
         for one in job.deliveries:
             self._by_token[one.token] = job.job_id
@@ -335,44 +311,65 @@ class JobRegistry:
             self._unsettled.pop(job.job_id, None)
         else:
             self._unsettled[job.job_id] = job
-
-    @callback
-    def _add_version(self, job: Job) -> None:
-        """Publish a version at once if it has no new facts, else when these are on disk."""
         unpublished = self._unpublished.setdefault(job.job_id, [])
         if unpublished and (unpublished[-1].facts, unpublished[-1].state) == (job.facts, job.state):
             unpublished[-1] = job
         else:
             unpublished.append(job)
-        if (persisted := self._writer.persisted.get(job.job_id)) is not None:
-            self._publish_persisted(persisted)
+        self.publish(job.job_id)
 
     @callback
-    def _publish_persisted(self, persisted: Job) -> None:
+    def publish(self, job_id: str) -> None:
         """Publish the versions of a job whose facts are on disk, in their order."""
-        if persisted.job_id in self._unflushed:
+        persisted = self.writer.persisted.get(job_id)
+        if persisted is None or self.store.is_flushing(job_id):
             return
-        unpublished = self._unpublished.get(persisted.job_id, [])
+        unpublished = self._unpublished.get(job_id, [])
         while unpublished and (
             unpublished[0].generation <= persisted.generation
             or unpublished[0].facts == persisted.facts
         ):
-            if self.withheld.holds(unpublished[0]):
+            job = unpublished[0]
+            if (
+                job_id in self._withheld
+                and job.state is JobState.COMPLETED
+                and job.pages_printed is None
+            ):
                 if len(unpublished) == 1 or unpublished[1].generation > persisted.generation:
                     break
                 # Its next version has the pages.
                 del unpublished[0]
                 continue
-            job = unpublished.pop(0)
-            if job.is_final:
-                self.withheld.discard(job.job_id)
-            old = self._published.get(job.job_id)
-            self._published[job.job_id] = job
+            del unpublished[0]
+            if job.is_final and (stop := self._withheld.pop(job_id, None)) is not None:
+                stop()
+            old = self._published.get(job_id)
+            self._published[job_id] = job
             for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
                 listener(job, old.state if old else None)
             self._schedule_watchers(job.printer_key)
-        if not self._unpublished.get(persisted.job_id):
-            self._unpublished.pop(persisted.job_id, None)
+        if not self._unpublished.get(job_id):
+            self._unpublished.pop(job_id, None)
+
+    @callback
+    def withhold_end(self, job_id: str) -> None:
+        """Publish the end of a printed job together with its pages, if these become known soon."""
+
+        @callback
+        def on_timeout(_now: datetime) -> None:
+            self.release_end(job_id)
+
+        if job_id not in self._withheld:
+            self._withheld[job_id] = async_call_later(
+                self._hass, PAGES_SECONDS, HassJob(on_timeout, cancel_on_shutdown=True)
+            )
+
+    @callback
+    def release_end(self, job_id: str) -> None:
+        """Publish the end of a job though its pages are unknown."""
+        if (stop := self._withheld.pop(job_id, None)) is not None:
+            stop()
+            self.publish(job_id)
 
     @callback
     def _schedule_watchers(self, printer_key: str) -> None:
@@ -402,53 +399,5 @@ def _undone[T: (Job, Delivery)](old: T, new: T, current: T) -> T:
     return replace(current, **undo)
 
 
-# Printed jobs whose ends are published together with their pages, if these become known soon.
-
-# As long as the tracker may wait for its turn, and for an answer.
-PAGES_SECONDS = 15
-
-
-class WithheldEnds:
-    """Says which versions of jobs are not published yet for want of pages."""
-
-    def __init__(self, hass: HomeAssistant, publish: Callable[[str], None]) -> None:
-        """`publish` publishes what is on disk of a job."""
-        self._hass = hass
-        self._publish = publish
-        # What stops the wait of each.
-        self._stops: dict[str, CALLBACK_TYPE] = {}
-
-    @callback
-    def add(self, job_id: str) -> None:
-        """Withhold a job's end for PAGES_SECONDS at most."""
-
-        @callback
-        def on_timeout(_now: datetime) -> None:
-            self.release(job_id)
-
-        if job_id not in self._stops:
-            self._stops[job_id] = async_call_later(
-                self._hass, PAGES_SECONDS, HassJob(on_timeout, cancel_on_shutdown=True)
-            )
-
-    @callback
-    def discard(self, job_id: str) -> bool:
-        """Withhold a job's end no longer; return whether it was."""
-        if (stop := self._stops.pop(job_id, None)) is not None:
-            stop()
-        return stop is not None
-
-    @callback
-    def release(self, job_id: str | None = None) -> None:
-        """Publish the end of a job, or of all, though the pages are unknown."""
-        for one in [job_id] if job_id else list(self._stops):
-            if self.discard(one):
-                self._publish(one)
-
-    def holds(self, job: Job) -> bool:
-        """Return whether a version of a job waits for its pages."""
-        return (
-            job.job_id in self._stops
-            and job.state is JobState.COMPLETED
-            and job.pages_printed is None
-        )
+def _nothing() -> None:
+    """Do nothing."""

@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 from ..api.client import LiankeClient
 from ..api.errors import LiankeError
 from ..box.storage import BoxStorage
-from ..coordinator import LiankeCoordinator
+from ..coordinator import LiankeCoordinator, call_after_updates
 from .delivery import JobState
 from .job import Job
 from .moving import JobMover
@@ -78,7 +78,7 @@ class JobScheduler:
         # Requests to cancel a job that are under way, and their errors.
         self._cancels: dict[str, asyncio.Future[LiankeError | None]] = {}
         self._reviewing = False
-        self._again = False
+        self._review_is_due = False
         self._closing = False
 
     async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
@@ -96,6 +96,7 @@ class JobScheduler:
         """Note the end of a job for the review that follows."""
         if job.is_final and job.state is not old:
             self._ended.append(job)
+            self.review_soon()
         elif job.is_at_second and job.state is JobState.HELD and old is not job.state:
             self._on_first_over(job)
         else:
@@ -145,41 +146,50 @@ class JobScheduler:
             )
 
     @callback
+    def review_soon(self) -> None:
+        """Review the jobs once for all that has happened by then."""
+        if not self._review_is_due:
+            self._review_is_due = True
+            call_after_updates(self._hass, self._review_if_due)
+
+    @callback
+    def _review_if_due(self) -> None:
+        if self._review_is_due:
+            self.review()
+
+    @callback
     def review(self, _now: datetime | None = None) -> None:
         """Review every open job, start what is due and set the timer for what comes next."""
         if self._closing:
             return
         if self._reviewing:
-            # A listener to a change made by this review asks for another.
-            self._again = True
+            # What this review has begun asks for another.
+            self.review_soon()
             return
-        self._reviewing = self._again = True
+        self._reviewing, self._review_is_due = True, False
         try:
-            while self._again:
-                self._again = False
-                due = self._review_once(dt_util.utcnow())
+            now = dt_util.utcnow()
+            self._handle_ended(now)
+            self._readiness.observe()
+            open_jobs = [job for job in self._registry.unsettled() if not job.is_final]
+            stacks = stacks_in_trays(open_jobs)
+            dues = [self._review_job(job, now, stacks.get(job.printer_key)) for job in open_jobs]
+            if not self._is_working:
+                work = [self._tracker.next_due(now), self._next_cleanup(now)]
+                work += [self._cancel_due(job, now) for job in open_jobs]
+                if any(due is not None and due <= now for due in work):
+                    self._task = self._entry.async_create_background_task(
+                        self._hass, self._async_work(), "track print jobs"
+                    )
+                else:
+                    dues += work
+            self._coordinator.async_set_jobs_open(
+                # One that waits for a person does not wait for the printer.
+                any(not job.is_final and not job.can_continue for job in self._registry.unsettled())
+            )
         finally:
             self._reviewing = False
-        self._set_timer(due)
-
-    def _review_once(self, now: datetime) -> datetime | None:
-        self._handle_ended(now)
-        self._readiness.observe()
-        open_jobs = [job for job in self._registry.unsettled() if not job.is_final]
-        stacks = stacks_in_trays(open_jobs)
-        dues = [self._review_job(job, now, stacks.get(job.printer_key)) for job in open_jobs]
-        poll = self._tracker.next_due(now)
-        if self._work_is_due(poll, now):
-            self._task = self._entry.async_create_background_task(
-                self._hass, self._async_work(), "track print jobs"
-            )
-        elif not self._is_working:
-            dues += [poll, self._next_cleanup(now)]
-        self._coordinator.async_set_jobs_open(
-            # One that waits for a person does not wait for the printer.
-            any(not job.is_final and not job.can_continue for job in self._registry.unsettled())
-        )
-        return min((due for due in dues if due is not None), default=None)
+        self._set_timer(min((due for due in dues if due is not None), default=None))
 
     def _review_job(self, job: Job, now: datetime, stack_of: Job | None) -> datetime | None:
         """Move one open job on; return when it is to be reviewed again.
@@ -190,7 +200,7 @@ class JobScheduler:
             # The decision may be rolled back; afterwards the job is reviewed again.
             return None
         if job.present.task_id is not None:
-            return self._cancel_due(job, now)
+            return None
         if job.is_moving:
             return self._mover.resolve(job, now)
         if (
@@ -229,21 +239,13 @@ class JobScheduler:
     def _is_working(self) -> bool:
         return self._task is not None and not self._task.done()
 
-    def _work_is_due(self, poll: datetime | None, now: datetime) -> bool:
-        if self._is_working:
-            return False
-        return (
-            (poll is not None and poll <= now)
-            or self._next_cleanup(now) <= now
-            or any(self._is_cancel_due(job, now) for job in self._registry.unsettled())
-        )
-
     async def _async_work(self) -> None:
         """Cancel overdue jobs, poll tasks and clean up, as far as due; then review again."""
         try:
             now = dt_util.utcnow()
             for job in self._registry.unsettled():
-                if self._is_cancel_due(job, now):
+                due = self._cancel_due(job, now)
+                if due is not None and due <= now:
                     await self._async_cancel_overdue(job, now)
             due = self._tracker.next_due(now)
             if due is not None and due <= now:
@@ -252,7 +254,7 @@ class JobScheduler:
                 await self._async_clean_up(now)
         finally:
             self._task = None
-            self.review()
+            self.review_soon()
 
     async def _async_cancel_overdue(self, job: Job, now: datetime) -> None:
         """Ask the cloud to cancel a job that has expired, or was canceled before its task was known."""
@@ -268,19 +270,15 @@ class JobScheduler:
         """Return when the cloud is to be asked to cancel a job, None for not at all."""
         if job.present.task_id is None or not job.can_cancel:
             return None
+        if job.job_id in self._registry.deciding:
+            # The request to cancel it may be rolled back; afterwards the job is reviewed again.
+            return None
         if not job.cancel_requested and job.state is not JobState.QUEUED:
             return None
         sent_at = job.present.handed_over_at or job.created_at
         due = sent_at if job.cancel_requested else job.expires_at
         again = self._cancel_retry_at.get(job.job_id, due)
         return None if again is None else max(due, min(again, now + CANCEL_RETRY))
-
-    def _is_cancel_due(self, job: Job, now: datetime) -> bool:
-        if job.job_id in self._registry.deciding:
-            # The request to cancel it may be rolled back; afterwards the job is reviewed again.
-            return False
-        due = self._cancel_due(job, now)
-        return due is not None and due <= now
 
     async def async_cancel_in_cloud(self, job: Job, *, expiring: bool = False) -> None:
         """Ask the cloud to cancel; the job is `canceling` until the cloud reports its end.
@@ -337,7 +335,7 @@ class JobScheduler:
             self._registry.change(job, state=JobState.CANCELED)
         # An end is published once it is on disk.
         with suppress(JobStoreError):
-            await self._registry.async_wait_persisted(job_id)
+            await self._registry.writer.async_persist(job_id)
 
     def _next_cleanup(self, now: datetime) -> datetime:
         # At most one interval away, even if our clock is set back.
@@ -355,10 +353,10 @@ class JobScheduler:
         if done:
             await self._registry.store.async_drop_documents(done)
         for job in done:
-            self._registry.note_document(job, has_document=False, document_kept=False)
+            self._registry.note(job.job_id, has_document=False, document_kept=False)
         for job in ended:
             if job.job_id in kept and job.may_keep_document and not job.document_kept:
-                self._registry.note_document(job, has_document=True, document_kept=True)
+                self._registry.note(job.job_id, has_document=True, document_kept=True)
         await self._registry.async_trim()
 
     @callback

@@ -25,6 +25,7 @@ from homeassistant.util.ulid import ulid_now
 
 from ..api.stored import StoredError
 from ..documents.document import Document
+from ..documents.spool import open_private
 from .delivery import Delivery
 from .job import Job, JobState
 from .other_tasks import OtherTasks
@@ -84,6 +85,8 @@ class JobStore:
         # Whether the folder is a copy of another installation's, which may print the same jobs.
         self.was_copied = False
         self._closed = False
+        # The generations of the records on disk, as far as they were read or written here.
+        self._generations: dict[str, int] = {}
         # Documents that are being flushed to disk, by job.
         self._flushing: dict[str, asyncio.Future[None]] = {}
 
@@ -97,11 +100,13 @@ class JobStore:
         A damaged folder is set aside and costs one job. Raises JobStoreError if the
         folder itself cannot be made or read.
         """
-        return await self._async_run(self._load)
+        async with self._lock:
+            return await self._hass.async_add_executor_job(self._load)
 
     async def async_record_location(self) -> None:
         """Record that the jobs belong to this folder from now on."""
-        await self._async_run(record_location, self._root)
+        async with self._lock:
+            await self._hass.async_add_executor_job(record_location, self._root)
 
     def _paths(self, job: Job) -> list[Path]:
         """Return the paths of a job's documents."""
@@ -113,8 +118,13 @@ class JobStore:
         They are still being flushed: await `async_flushed` before relying on them. Raises JobStoreError; then
         nothing of the job is left behind.
         """
-        await self._async_run(self._create, job, spooled)
+        async with self._lock:
+            await self._hass.async_add_executor_job(self._create, job, spooled)
         self._flushing[job.job_id] = self._hass.async_add_executor_job(_flush, self._paths(job))
+
+    def is_flushing(self, job_id: str) -> bool:
+        """Return whether the document of a new job is not known to be on disk yet."""
+        return job_id in self._flushing
 
     async def async_flushed(self, job_id: str) -> None:
         """Wait until the document of a new job is on disk. Raises JobStoreError."""
@@ -134,26 +144,28 @@ class JobStore:
 
     async def async_write_all(self, jobs: Iterable[Job]) -> list[str]:
         """Write jobs; return the ids of those that could not be written."""
-        return await self._async_run(self._write_all, list(jobs))
+        async with self._lock:
+            return await self._hass.async_add_executor_job(self._write_all, list(jobs))
 
     async def async_copy_documents(self, job: Job) -> list[Document] | None:
         """Return copies of the documents of a job's deliveries, None when they are gone. Raises JobStoreError."""
-        return await self._async_run(self._copy_documents, job)
+        async with self._lock:
+            return await self._hass.async_add_executor_job(self._copy_documents, job)
 
     async def async_drop_documents(self, jobs: Iterable[Job]) -> None:
         """Delete the documents of these jobs; their records stay."""
-        await self._async_run(unlink_all, [path for job in jobs for path in self._paths(job)])
+        paths = [path for job in jobs for path in self._paths(job)]
+        async with self._lock:
+            await self._hass.async_add_executor_job(unlink_all, paths)
 
     async def async_delete(self, job_ids: Collection[str]) -> None:
         """Delete jobs, records and documents."""
         for job_id in job_ids:
             self._flushing.pop(job_id, None)
-        await self._async_run(_remove_all, [self._root / job_id for job_id in job_ids])
-
-    async def _async_run[*Ts, T](self, target: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Run blocking work in the executor, one at a time."""
+            self._generations.pop(job_id, None)
+        folders = [self._root / job_id for job_id in job_ids]
         async with self._lock:
-            return await self._hass.async_add_executor_job(target, *args)
+            await self._hass.async_add_executor_job(_remove_all, folders)
 
     def _load(self) -> list[Job]:
         try:
@@ -180,24 +192,29 @@ class JobStore:
             except (OSError, StoredError) as err:
                 damaged.append(_set_aside(folder, err))
         _remove_all(sorted(damaged, reverse=True)[MAX_DAMAGED:])
+        self._generations = {job.job_id: job.generation for job in jobs}
         return sorted(jobs, key=lambda job: (job.created_at, job.job_id))
 
     def _create(self, job: Job, spooled: Sequence[Path]) -> None:
         folder = self._root / f"{PART_PREFIX}{job.job_id}"
         try:
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.mkdir(mode=0o700)
+            folder.mkdir(mode=0o700, parents=True)
             for one, path in zip(job.deliveries, spooled, strict=True):
-                # The spool lies on the same file system: this is a rename, not a copy.
-                target = folder / one.document.path.name
-                shutil.move(path, target)
+                # The spool lies on the same file system.
+                target = path.rename(folder / one.document.path.name)
                 target.chmod(0o600)
                 if target.stat().st_size != one.document.size:
                     raise OSError("the document changed its size")
             (folder / FLUSHING_NAME).touch(mode=0o600)
-            _write_record(job, folder)
+            # Nobody reads it before the folder has its name.
+            with open_private(folder / RECORD_NAME) as record:
+                record.write(_record(job).encode())
+                record.flush()
+                os.fsync(record.fileno())
+            _sync(folder)
             folder.rename(self._root / job.job_id)
             _sync(self._root)
+            self._generations[job.job_id] = job.generation
         except OSError as err:
             _remove_all([folder, self._root / job.job_id])
             unlink_all(spooled)
@@ -219,21 +236,22 @@ class JobStore:
             copies.append(replace(one.document, path=target, title=job.title))
         return copies
 
-    def _write(self, job: Job) -> None:
-        """Write a job, unless its record is newer. Raises JobStoreError."""
-        folder = self._root / job.job_id
-        if self._closed or _stored_generation(folder) > job.generation:
-            raise JobStoreError("the record is newer than this")
-        _write_record(job, folder)
-
     def _write_all(self, jobs: list[Job]) -> list[str]:
+        """Write jobs, but those whose records are newer; return the ids of the others."""
         failed = []
         for job in jobs:
+            folder = self._root / job.job_id
+            if (stored := self._generations.get(job.job_id)) is None:
+                stored = _stored_generation(folder)
             try:
-                self._write(job)
+                if self._closed or stored > job.generation:
+                    raise JobStoreError("the record is newer than this")
+                _write_record(job, folder)
             except JobStoreError as err:
                 _LOGGER.debug("Print job %s was not written: %s", job.job_id, err)
                 failed.append(job.job_id)
+            else:
+                self._generations[job.job_id] = job.generation
         return failed
 
 
@@ -263,12 +281,15 @@ def _stored_generation(folder: Path) -> int:
 
 
 def _write_record(job: Job, folder: Path) -> None:
-    """Write a job into its folder. Raises JobStoreError."""
-    text = json.dumps(job.as_record())
+    """Write a job in place of its record. Raises JobStoreError."""
     try:
-        write_utf8_file_atomic(str(folder / RECORD_NAME), text, private=True)
+        write_utf8_file_atomic(str(folder / RECORD_NAME), _record(job), private=True)
     except (WriteError, OSError) as err:
         raise JobStoreError("the job could not be written") from err
+
+
+def _record(job: Job) -> str:
+    return json.dumps(job.as_record())
 
 
 def _flush(documents: list[Path]) -> None:
@@ -399,7 +420,7 @@ def _place(root: Path, inode: int) -> dict[str, Any]:
 # until the writer is closed; after that nothing of this queue touches the disk.
 
 # Seconds until a change that nobody waits for is written, together with those of the meantime.
-WRITE_DELAY = 2
+WRITE_DELAY = 2.0
 # Seconds until a record that could not be written is tried again.
 WRITE_AGAIN = 30
 # Seconds that closing waits for a disk that hangs.
@@ -417,9 +438,9 @@ class RecordWriter:
         store: JobStore,
         *,
         newest: Callable[[str], Job | None],
-        on_persisted: Callable[[Job], None],
+        on_persisted: Callable[[str], None],
     ) -> None:
-        """`newest` returns the current version of a job; `on_persisted` is called with written ones."""
+        """`newest` returns the current version of a job; `on_persisted` is called once one is written."""
         self._hass = hass
         self._entry = entry
         self._store = store
@@ -432,6 +453,7 @@ class RecordWriter:
         self._waiters: dict[str, list[tuple[int, asyncio.Future[None]]]] = {}
         self._task: asyncio.Task[None] | None = None
         self._stop_timer: CALLBACK_TYPE | None = None
+        self._timer_due = 0.0
         self._warned = False
         self.closed = False
 
@@ -443,34 +465,35 @@ class RecordWriter:
         self._end_waits(job_id, None, JobStoreError("the job is gone"))
 
     @callback
-    def write_soon(self, job_id: str) -> None:
-        """Write a job's newest version as soon as the disk is free."""
-        if not self.closed:
-            self._dirty[job_id] = None
-            self._start()
+    def write(self, job_id: str, within: float = WRITE_DELAY) -> None:
+        """Write a job's newest version within some seconds; with 0 as soon as the disk is free."""
+        if self.closed:
+            return
+        self._dirty[job_id] = None
+        if within:
+            self._set_timer(within)
+        elif self._task is None or self._task.done():
+            self._task = self._entry.async_create_background_task(
+                self._hass, self._async_write(), "write print jobs", eager_start=False
+            )
 
-    @callback
-    def write_later(self, job_id: str) -> None:
-        """Write a job's newest version within WRITE_DELAY seconds."""
-        if not self.closed:
-            self._dirty[job_id] = None
-            self._set_timer(WRITE_DELAY)
-
-    async def async_persist(self, job: Job) -> None:
-        """Wait until this version of a job, or a newer one, is on disk. Raises JobStoreError."""
-        persisted = self.persisted.get(job.job_id)
+    async def async_persist(self, job_id: str) -> None:
+        """Wait until the newest version of a job is on disk, if there is one. Raises JobStoreError."""
+        if (job := self._newest(job_id)) is None:
+            return
+        persisted = self.persisted.get(job_id)
         if persisted is not None and persisted.generation >= job.generation:
             return
         if self.closed:
             raise JobStoreError("the writer is closed")
         done: asyncio.Future[None] = self._hass.loop.create_future()
-        self._waiters.setdefault(job.job_id, []).append((job.generation, done))
-        self.write_soon(job.job_id)
+        self._waiters.setdefault(job_id, []).append((job.generation, done))
+        self.write(job_id, within=0)
         await done
 
     async def async_flush(self) -> None:
         """Write all changed records; those that fail are tried again later."""
-        self._start_all()
+        self._write_all()
         if self._task is not None:
             await asyncio.shield(self._task)
 
@@ -498,13 +521,6 @@ class RecordWriter:
         for job_id in list(self._waiters):
             self._end_waits(job_id, None, JobStoreError("the writer is closed"))
 
-    @callback
-    def _start(self) -> None:
-        if self._dirty and (self._task is None or self._task.done()):
-            self._task = self._entry.async_create_background_task(
-                self._hass, self._async_write(), "write print jobs", eager_start=False
-            )
-
     async def _async_write(self) -> None:
         """Write the changed records in batches; those that fail wait for the timer."""
         while self._dirty and not self.closed:
@@ -526,7 +542,7 @@ class RecordWriter:
                     self._failed.pop(job.job_id, None)
                     self.persisted[job.job_id] = job
                     self._end_waits(job.job_id, job.generation, None)
-                    self._on_persisted(job)
+                    self._on_persisted(job.job_id)
         if self._failed and not self._warned:
             _LOGGER.warning("Print jobs cannot be written to disk: %s", ", ".join(self._failed))
         self._warned = bool(self._failed)
@@ -551,19 +567,23 @@ class RecordWriter:
 
     @callback
     def _set_timer(self, delay: float) -> None:
-        if self._stop_timer is None and not self.closed:
-            self._stop_timer = async_call_later(
-                self._hass, delay, HassJob(self._on_timer, cancel_on_shutdown=True)
-            )
+        due = self._hass.loop.time() + delay
+        if self.closed or (self._stop_timer is not None and self._timer_due <= due):
+            return
+        if self._stop_timer is not None:
+            self._stop_timer()
+        self._timer_due = due
+        self._stop_timer = async_call_later(
+            self._hass, delay, HassJob(self._write_all, cancel_on_shutdown=True)
+        )
 
     @callback
-    def _on_timer(self, _now: datetime) -> None:
-        self._stop_timer = None
-        self._start_all()
-
-    @callback
-    def _start_all(self) -> None:
+    def _write_all(self, _now: datetime | None = None) -> None:
         """Write all changed records, including those that failed before."""
-        self._dirty |= self._failed
+        if self._stop_timer is not None:
+            self._stop_timer()
+            self._stop_timer = None
+        changed = [*self._dirty, *self._failed]
         self._failed.clear()
-        self._start()
+        for job_id in changed:
+            self.write(job_id, within=0)

@@ -16,6 +16,7 @@ from ..api.models import DriverState
 from ..api.options import count_selected
 from ..box.status import PrinterSnapshot
 from ..coordinator import LiankeCoordinator
+from ..documents.document import file_digest
 from ..errors import InputError
 from .delivery import Delivery, JobState, files_of
 from .errors import already_retried, disk_full
@@ -30,7 +31,7 @@ from .limits import (
     counted,
     find_duplicate,
 )
-from .page_count import PageCounter, file_digest
+from .page_count import PageCounter
 from .readiness import PERMANENT, QueueReason, Readiness, check_tray, stacks_in_trays
 from .record import SECOND_NAME, file_name
 from .registry import JobRegistry
@@ -216,7 +217,7 @@ class JobSubmitter:
                 # a restart.
                 self._registry.change(old, state=JobState.CANCELED, reason="replaced")
                 with suppress(JobStoreError):
-                    await self._registry.async_wait_persisted(old.job_id)
+                    await self._registry.writer.async_persist(old.job_id)
         return Submission(job=job)
 
     def _new_job(

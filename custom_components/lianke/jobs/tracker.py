@@ -263,7 +263,7 @@ class TaskTracker:
             if pages["pages_printed"] and job.pages_printed is None:
                 self._registry.change(job, **pages)
             else:
-                self._registry.withheld.release(job.job_id)
+                self._registry.release_end(job.job_id)
             return
         if delivery.task_from_list and has_other_pages(delivery, task.result):
             # Another sender's task after all.

@@ -24,7 +24,7 @@ from ..api.errors import (
     PrinterNotFoundError,
     TooFrequentError,
 )
-from ..api.upload import Ticket, UploadFile
+from ..api.upload import Ticket
 from ..box.status import PrinterStatus
 from ..coordinator import LiankeCoordinator
 from .delivery import Delivery, JobState
@@ -36,6 +36,9 @@ from .store import JobStoreError
 
 _LOGGER = logging.getLogger(__name__)
 
+# A task is written so soon after the answer that named it, and no later than the end of the next upload: a crash
+# in between leaves one job in doubt, as a crash before the answer does.
+TASK_SECONDS = 0.2
 ERROR_LIMIT_PAUSE = timedelta(minutes=30)
 PROGRESS_EVERY = timedelta(seconds=1)
 
@@ -72,7 +75,7 @@ class _BoxOfflineError(Exception):
 
 
 class _Handover:
-    """One upload's lock on its box, from before the last byte until its answer is on disk."""
+    """One upload's lock on its box, from before the last byte until its answer."""
 
     def __init__(self, lock: asyncio.Lock) -> None:
         self._lock = lock
@@ -117,8 +120,9 @@ class Uploader:
         self._readiness = readiness
         self._addresses = addresses
         self._on_end = on_end
-        # One job at a time from the last byte of an upload until its task is on disk, so that a
-        # crash or a lost answer leaves at most one job of the box in doubt.
+        # One job at a time from the last byte of an upload until its answer. Its task is on disk before, or with
+        # it, that the end of the next one is about to be sent. So a crash or a lost answer leaves at most one job
+        # of the box in doubt.
         self._handover = asyncio.Lock()
         self._workers: dict[str, asyncio.Task[None]] = {}
         # When a user's job was last sent to a printer; None stands for automations.
@@ -204,7 +208,7 @@ class Uploader:
             handover.leave()
 
     async def _async_upload(self, job: Job, delivery: Delivery, handover: _Handover) -> None:
-        """Submit a delivery to the cloud and write its task id to disk."""
+        """Submit a delivery to the cloud and note its task id."""
         if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
             raise PrinterNotFoundError
         self._registry.show_progress(job, delivery, 0)
@@ -245,20 +249,15 @@ class Uploader:
 
         task_id = await self._client.submit(
             view.printer.address,
-            self._content(job, delivery),
+            Ticket(value=ticket)
+            if (ticket := delivery.document.ticket)
+            else replace(delivery.document, path=self._store.document_path(job, delivery)),
             delivery.options.form_fields(),
             callback_url=self._addresses.callback_url(delivery.token),
             before_end=before_end,
             on_progress=on_progress,
         )
         self._note_task(delivery, task_id)
-        await self._registry.async_wait_persisted(job.job_id)
-
-    def _content(self, job: Job, delivery: Delivery) -> UploadFile | Ticket:
-        document = delivery.document
-        if document.ticket:
-            return Ticket(value=document.ticket)
-        return replace(document.upload, path=self._store.document_path(job, delivery))
 
     @callback
     def _note_end(self, delivery: Delivery, upload: asyncio.Task[None]) -> None:
@@ -316,6 +315,7 @@ class Uploader:
                 task_id=task_id,
                 task_known_at=dt_util.utcnow(),
                 state=JobState.QUEUED,
+                within=TASK_SECONDS,
             )
         self._readiness.clear_backoff(job.printer_key)
 
@@ -323,7 +323,7 @@ class Uploader:
     def _note_error(self, job: Job, delivery: Delivery, err: LiankeError) -> None:
         """Hold or fail a job after an error of the service, or leave it in doubt."""
         was_handed_over = delivery.handed_over_at is not None
-        refused = {
+        refused: dict[str, Any] = {
             "handed_over_at": None,
             "was_refused": delivery.was_refused or was_handed_over,
         }

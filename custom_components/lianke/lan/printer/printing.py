@@ -15,11 +15,11 @@ from typing import Any, Final
 from homeassistant.exceptions import HomeAssistantError
 
 from ...documents.conversion import clean_title
+from ...documents.document import file_digest
 from ...documents.spool import async_get_spool
 from ...errors import InputError
 from ...ipp.model import Attributes, Group, IppError, Status, Tag
 from ...jobs.job import Job
-from ...jobs.page_count import file_digest
 from ...jobs.settings import max_document_bytes
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
 from ...printing.received import Received, async_print_received
