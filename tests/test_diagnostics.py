@@ -213,7 +213,7 @@ async def test_words_of_the_service_are_told_without_what_they_quote(
     await house.coordinator.async_refresh()
     job = house.queue.jobs()[0]
     registry = house.queue._registry
-    registry._published[job.job_id] = job.changed(detail="无法打印 " + " | ".join(quoted))
+    registry.published[job.job_id] = job.changed(detail="无法打印 " + " | ".join(quoted))
     report = await download(hass_client, f"config_entry/{house.entry.entry_id}")
     text = json.dumps(report, ensure_ascii=False)
     for secret in quoted:

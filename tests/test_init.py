@@ -204,8 +204,8 @@ async def test_removal_leaves_nothing(hass_storage: dict[str, Any], house: House
     await house.data.storage.async_flush()
     assert f"lianke.{house.entry.entry_id}" in hass_storage
     spool = await async_get_spool(house.hass)
-    _, document = await spool.async_write(
-        ".part", lambda path: make_raw_document(path, b"hello", name="label", title="Label")
+    document = await spool.async_write(
+        lambda path: make_raw_document(path, b"hello", name="label", title="Label")
     )
     handle = await spool.async_keep(document, [b"picture"])
     await house.hass.config_entries.async_remove(house.entry.entry_id)
@@ -218,8 +218,10 @@ async def test_removal_leaves_nothing(hass_storage: dict[str, Any], house: House
     assert not await house.hass.async_add_executor_job(cache.exists)
     assert await spool.async_picture(handle, 1) is None
     # A box that is bound afterwards finds the spool in order.
-    path, _ = await spool.async_write(".part", lambda path: path.write_bytes(b"again"))
-    mode = (await house.hass.async_add_executor_job(path.parent.stat)).st_mode
+    document = await spool.async_write(
+        lambda path: make_raw_document(path, b"again", name="label", title="Label")
+    )
+    mode = (await house.hass.async_add_executor_job(document.path.parent.stat)).st_mode
     assert mode & 0o777 == 0o700
 
 
@@ -235,7 +237,7 @@ async def test_a_box_comes_up_once_the_disk_can_be_written(where: str, house: Ho
     house.box.online = False
     await house.coordinator.async_refresh()
     key = next(iter(house.data.storage.printers))
-    job = (await async_print_test_page(house.hass, house.entry, key, Context())).job
+    job = await async_print_test_page(house.hass, house.entry, key, Context())
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     # As after a restart.
     house.hass.data.pop(DATA_SPOOL)
@@ -311,7 +313,7 @@ async def test_what_expired_while_nobody_was_home_is_told_once(house: House) -> 
     house.box.online = False
     await house.coordinator.async_refresh()
     key = next(key for key, known in house.data.storage.printers.items() if known.printer.port == 1)
-    job = (await async_print_test_page(house.hass, house.entry, key, Context())).job
+    job = await async_print_test_page(house.hass, house.entry, key, Context())
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     record = jobs_path(house.hass, house.entry.entry_id) / job.job_id / "job.json"
     kept = json.loads(record.read_text("utf-8"))
@@ -348,7 +350,7 @@ async def test_a_job_that_ends_while_its_box_is_unloaded_is_told(house: House) -
     key = next(key for key, known in house.data.storage.printers.items() if known.printer.port == 1)
     house.cloud.variants.latency = 0.5
     house.cloud.fail("POST /print/job", Fault(kind="code", code=400, msg="参数错误"))
-    job = (await async_print_test_page(house.hass, house.entry, key, Context())).job
+    job = await async_print_test_page(house.hass, house.entry, key, Context())
     reported: list[str] = []
 
     @callback
@@ -368,7 +370,7 @@ async def test_pages_that_a_power_cut_left_uncounted_are_shown_at_once(house: Ho
     """The count lives in memory, which is written later than the job that it comes from."""
     storage = house.data.storage
     key = next(key for key, known in storage.printers.items() if known.printer.port == 1)
-    job = (await async_print_test_page(house.hass, house.entry, key, Context())).job
+    job = await async_print_test_page(house.hass, house.entry, key, Context())
     await house.queue.async_wait(job.job_id, 10)
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     record = jobs_path(house.hass, house.entry.entry_id) / job.job_id / "job.json"

@@ -72,7 +72,7 @@ async def start_job(hass: HomeAssistant, entry: MockConfigEntry) -> Job:
         for key, known in entry.runtime_data.storage.printers.items()
         if known.name.startswith("Kyocera")
     )
-    return (await async_print_test_page(hass, entry, key, Context())).job
+    return await async_print_test_page(hass, entry, key, Context())
 
 
 async def sent_job(hass: HomeAssistant, entry: MockConfigEntry) -> Job:

@@ -8,7 +8,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .entity import JobEntity, ScannerEntity, async_add_printers, async_add_scanners
-from .job_signals import asker_context, event_data
+from .job_signals import event_data
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry
 from .scanner.jobs import SIGNAL_SCAN, ScanState, ScanUpdate, scan_data
@@ -100,7 +100,7 @@ class JobEvents(JobEntity, EventEntity):
         else:
             self._fired[job.job_id] = _fired(job)
         self._trigger_event(job.state, event_data(job))
-        self.async_set_context(asker_context(job))
+        self.async_set_context(job.spec.asker.context)
         self.async_write_ha_state()
 
 

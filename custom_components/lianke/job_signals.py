@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.signal_type import SignalType
 
@@ -40,11 +40,6 @@ def event_data(job: Job) -> dict[str, Any]:
         # Which printer has got it.
         "to_printer": job.present.detail if job.reason == MOVED else None,
     }
-
-
-def asker_context(job: Job) -> Context:
-    """Return the context in which a job was asked for."""
-    return job.spec.asker.context
 
 
 @callback

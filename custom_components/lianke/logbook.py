@@ -16,7 +16,7 @@ from homeassistant.helpers.translation import async_get_cached_translations
 
 from .const import DOMAIN
 from .devices import async_printer_device, status_entity
-from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, asker_context, event_data
+from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, event_data
 
 EVENT_JOB_ENDED: Final = f"{DOMAIN}_job_ended"
 
@@ -55,7 +55,7 @@ def _fire(hass: HomeAssistant, update: JobUpdate) -> None:
         return
     status = status_entity(hass, entry, job.printer_key)
     data = {ATTR_DEVICE_ID: device.id, ATTR_ENTITY_ID: status, "state": job.state.value}
-    hass.bus.async_fire(EVENT_JOB_ENDED, data | event_data(job), context=asker_context(job))
+    hass.bus.async_fire(EVENT_JOB_ENDED, data | event_data(job), context=job.spec.asker.context)
 
 
 def _message(hass: HomeAssistant, data: Mapping[str, Any]) -> str:

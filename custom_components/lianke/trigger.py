@@ -40,7 +40,7 @@ import voluptuous as vol
 from .box.status import HOLDING, PROBLEMS, READY
 from .const import DOMAIN
 from .devices import async_printer_device, async_printer_sensors, async_targeted_devices
-from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, asker_context, event_data
+from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, event_data
 from .jobs.job import Job, JobState
 from .jobs.readiness import HOLD_REASONS
 from .printing.print import async_reason
@@ -133,7 +133,7 @@ class JobTrigger(LiankeTrigger):
                     **event_data(job),
                 },
                 f"print job {job.state.value}",
-                asker_context(job),
+                job.spec.asker.context,
             )
 
         @callback

@@ -132,18 +132,18 @@ def feed(hass: HomeAssistant, spool: Spool, media: Path) -> Callable[[Made], Any
             (media / name).write_bytes(value)
             value = str(media / name)
         try:
-            document = await async_get_document(
-                hass,
-                spool,
-                Source(kind=kind, value=value),
-                limit_bytes=50 * MB,
-                context=Context(),
-                paper=None,
-            )
+            async with spool.scope():
+                document = await async_get_document(
+                    hass,
+                    spool,
+                    Source(kind=kind, value=value),
+                    limit_bytes=50 * MB,
+                    context=Context(),
+                    paper=None,
+                )
         except InputError as err:
             return err.reason
         assert document.size <= MAX_MADE_BYTES
-        await spool.async_discard(document)
         return None
 
     return feed

@@ -12,7 +12,6 @@ from custom_components.lianke.api.server import check_server
 from custom_components.lianke.documents.conversion import can_read_heif, make_document, safe_name
 from custom_components.lianke.documents.kinds import FileType
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.pages.page import PageStyle
 from tests.documents.samples import ole, pdf_with_streams, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf
 
@@ -65,7 +64,7 @@ def test_damaged_files_end_in_errors_of_ours(name: str, tmp_path: Path) -> None:
         path = tmp_path / f"{number}.part"
         path.write_bytes(damaged(SAMPLES[name], choice))
         try:
-            document = make_document(path, name, PageStyle(), title=None, raw=False)
+            document = make_document(path, name, title=None, raw=False)
         except InputError as err:
             found[err.reason or ""] += 1
         else:
@@ -87,7 +86,7 @@ def test_whatever_a_decoder_raises(
     path = tmp_path / "x"
     path.write_bytes(picture("WEBP"))
     with pytest.raises(InputError) as error:
-        make_document(path, "a.webp", PageStyle(), title=None, raw=False)
+        make_document(path, "a.webp", title=None, raw=False)
     assert error.value.reason == "image_unreadable"
 
 
@@ -97,7 +96,7 @@ def test_a_damaged_picture_is_not_one_that_cannot_be_read(tmp_path: Path) -> Non
     path.write_bytes(picture("AVIF")[:100])
     assert can_read_heif(path)
     with pytest.raises(InputError) as error:
-        make_document(path, "a.avif", PageStyle(), title=None, raw=False)
+        make_document(path, "a.avif", title=None, raw=False)
     assert error.value.reason == "image_unreadable"
 
 

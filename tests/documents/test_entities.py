@@ -112,14 +112,17 @@ async def fetch(
     title: str | None = None,
     page: PageOptions | None = None,
 ) -> Document:
-    return await async_get_document(
-        hass,
-        spool,
-        Source(kind=kind, value=entity_id, title=title, page=page or PageOptions()),
-        limit_bytes=limit,
-        context=context or Context(),
-        paper=None,
-    )
+    async with spool.scope():
+        document = await async_get_document(
+            hass,
+            spool,
+            Source(kind=kind, value=entity_id, title=title, page=page or PageOptions()),
+            limit_bytes=limit,
+            context=context or Context(),
+            paper=None,
+        )
+        spool.let_go(document.path)
+    return document
 
 
 def key_of(raised: pytest.ExceptionInfo[InputError]) -> str | None:

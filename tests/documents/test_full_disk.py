@@ -50,9 +50,10 @@ async def fetched(
     hass: HomeAssistant, spool: Spool, kind: SourceKind, value: str, *, raw: bool = False
 ) -> Document:
     source = Source(kind=kind, value=value, raw=raw)
-    return await async_get_document(
-        hass, spool, source, limit_bytes=LIMIT, context=Context(), paper=None
-    )
+    async with spool.scope():
+        return await async_get_document(
+            hass, spool, source, limit_bytes=LIMIT, context=Context(), paper=None
+        )
 
 
 def left(hass: HomeAssistant) -> list[str]:

@@ -88,9 +88,12 @@ def fetch(hass: HomeAssistant, spool: Spool, media: Path) -> Fetch:
     async def fetch(data: bytes, password: str | None = None, limit: int = 2**25) -> Document:
         (media / "x.pdf").write_bytes(data)
         source = Source(kind=SourceKind.FILE, value=str(media / "x.pdf"), password=password)
-        return await async_get_document(
-            hass, spool, source, limit_bytes=limit, context=Context(), paper=None
-        )
+        async with spool.scope():
+            document = await async_get_document(
+                hass, spool, source, limit_bytes=limit, context=Context(), paper=None
+            )
+            spool.let_go(document.path)
+        return document
 
     return fetch
 
@@ -175,7 +178,7 @@ async def test_what_cannot_be_opened_is_refused(
         document = await fetch(data, password)
         limit = document.size - 1
         assert limit > len(data)
-        await spool.async_discard(document)
+        document.path.unlink()
     with pytest.raises(InputError) as refused:
         await fetch(data, password, limit)
     assert refused.value.reason == key

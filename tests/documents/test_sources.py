@@ -19,7 +19,7 @@ from custom_components.lianke.documents import sources
 from custom_components.lianke.documents.conversion import make_document
 from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.page_documents import PageOptions
-from custom_components.lianke.documents.sources import Source, async_get_document, is_snapshot
+from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pages.page import MAX_TEXT_BYTES
@@ -35,14 +35,17 @@ async def fetch(
     hass: HomeAssistant, spool: Spool, kind: SourceKind, value: str, **more: Any
 ) -> Document:
     limit = more.pop("limit", LIMIT)
-    return await async_get_document(
-        hass,
-        spool,
-        Source(kind=kind, value=value, **more),
-        limit_bytes=limit,
-        context=Context(),
-        paper=None,
-    )
+    async with spool.scope():
+        document = await async_get_document(
+            hass,
+            spool,
+            Source(kind=kind, value=value, **more),
+            limit_bytes=limit,
+            context=Context(),
+            paper=None,
+        )
+        spool.let_go(document.path)
+    return document
 
 
 def spooled(hass: HomeAssistant) -> list[Path]:
@@ -86,10 +89,9 @@ async def test_upload_works_once(hass: HomeAssistant, spool: Spool, upload: Uplo
     assert (taken.st_ino == uploaded.st_ino) is (taken.st_dev == uploaded.st_dev)
     assert taken.st_mode & 0o777 == 0o600
     assert document.path.read_bytes() == data
-    assert document.path.suffix == ".pdf"
     assert (document.name, document.title, document.pages) == ("年度报告.pdf", "年度报告.pdf", 3)
     assert (document.content_type, document.size) == ("application/pdf", len(data))
-    await spool.async_discard(document)
+    document.path.unlink()
     assert await refused(hass, spool, SourceKind.UPLOAD, file_id) == "upload_gone"
     assert await refused(hass, spool, SourceKind.UPLOAD, "../../etc/passwd") == "upload_gone"
 
@@ -119,7 +121,7 @@ async def test_of_two_calls_with_one_upload_one_prints(
         (error,) = (one for one in ended if isinstance(one, InputError))
         assert error.reason == "upload_gone"
         assert document.path.exists()
-        await spool.async_discard(document)
+        document.path.unlink()
 
 
 async def test_a_refused_upload_is_thrown_away(
@@ -313,7 +315,7 @@ async def test_media(hass: HomeAssistant, spool: Spool, media: Path) -> None:
         media_id = f"media-source://{domain}/local/菜单/今天.pdf"
         document = await fetch(hass, spool, SourceKind.MEDIA, media_id)
         assert (document.name, document.pages) == ("今天.pdf", 2)
-        await spool.async_discard(document)
+        document.path.unlink()
     cases = {
         "media-source://media_source/local/missing.pdf": "file_not_found",
         "media-source://media_source/local/x.unknowntype": "file_not_found",
@@ -349,7 +351,7 @@ async def test_media_of_other_integrations(
     monkeypatch.setattr("custom_components.lianke.documents.sources.async_resolve_media", resolve)
     document = await fetch(hass, spool, SourceKind.MEDIA, "media-source://other/1")
     assert document.name == "other.pdf"
-    await spool.async_discard(document)
+    document.path.unlink()
     key = await refused(hass, spool, SourceKind.MEDIA, "media-source://other/2")
     assert key == "media_not_local"
 
@@ -359,7 +361,7 @@ async def test_raw_text(hass: HomeAssistant, spool: Spool) -> None:
     document = await fetch(hass, spool, SourceKind.TEXT, "^XA^FD你好^XZ", **source)
     assert document.path.read_bytes() == "^XA^FD你好^XZ".encode("gb18030")
     assert (document.name, document.title) == ("Printer commands.prn", "Printer commands")
-    await spool.async_discard(document)
+    document.path.unlink()
     assert await refused(hass, spool, SourceKind.TEXT, "", **source) == "text_empty"
     assert await refused(hass, spool, SourceKind.TEXT, "\ud800", **source) == "raw_not_encodable"
     assert await refused(hass, spool, SourceKind.TEXT, "xy", **source, limit=1) == "file_too_large"
@@ -447,4 +449,4 @@ async def test_handles(hass: HomeAssistant, spool: Spool, media: Path) -> None:
     ],
 )
 def test_snapshots_are_known(kind: SourceKind, value: str, expected: bool) -> None:
-    assert is_snapshot(Source(kind=kind, value=value)) is expected
+    assert Source(kind=kind, value=value).is_snapshot is expected

@@ -19,10 +19,9 @@ from custom_components.lianke.errors import InputError
 
 
 async def make(spool: Spool, data: bytes = b"hello") -> Document:
-    _, document = await spool.async_write(
-        ".part", lambda path: make_raw_document(path, data, name="label", title="Label")
+    return await spool.async_write(
+        lambda path: make_raw_document(path, data, name="label", title="Label")
     )
-    return document
 
 
 class SlowDrawing:
@@ -90,7 +89,8 @@ async def test_a_kept_document_can_be_taken_again_and_again(
     first, second = await spool.async_copy_kept(handle), await spool.async_copy_kept(handle)
     assert len({document.path, first.path, second.path}) == 3
     assert first.path.read_bytes() == b"hello"
-    await spool.async_discard(first, second)
+    first.path.unlink()
+    second.path.unlink()
     assert (await spool.async_copy_kept(handle)).digest == document.digest
     assert await spool.async_picture(handle, 1) == b"\x89PNG one"
     assert await spool.async_picture(handle, 2) == b"two"
@@ -206,8 +206,20 @@ async def test_a_failed_write_leaves_nothing(hass: HomeAssistant, spool: Spool) 
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        await spool.async_write(".x", fail)
+        async with spool.scope():
+            await spool.async_write(fail)
     assert files(hass) == []
+
+
+async def test_what_a_scope_lets_go_or_keeps_outlives_it(hass: HomeAssistant, spool: Spool) -> None:
+    async with spool.scope():
+        kept, gone, other = [await make(spool) for _ in range(3)]
+        handle = await spool.async_keep(kept, [b"picture"])
+        spool.let_go(other.path)
+    assert not gone.path.exists()
+    assert other.path.exists()
+    assert (await spool.async_copy_kept(handle)).digest == kept.digest
+    assert await spool.async_picture(handle, 1) == b"picture"
 
 
 def test_a_growing_file_is_cut_off(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -28,7 +28,7 @@ from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 from custom_components.lianke.jobs.delivery import Delivery
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.queue import PrintQueue, Submission
+from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.jobs.spec import Asker, JobSpec
 from custom_components.lianke.people.approval import PrintPolicy
 from tests.clock import Clock, moved_by_hand, pauses, threads_work
@@ -86,8 +86,17 @@ class Receiver:
         self.bodies.append(body)
         claim = parse_callback(body)
         if self.deliver and self.queue is not None and claim is not None:
-            self.taken.append(await self.queue.async_on_callback(request.query.get("job"), claim))
+            self.taken.append(
+                await self.queue.callbacks.async_handle(request.query.get("job"), claim)
+            )
         return web.json_response({"code": 200})
+
+
+class Taken(NamedTuple):
+    """A job that a queue has taken; `duplicate` if it had been asked for before."""
+
+    job: Job
+    duplicate: bool
 
 
 @dataclass
@@ -164,10 +173,12 @@ class Shop:
         """Submit a job and return it."""
         return (await self.take(document, **changes)).job
 
-    async def take(self, document: Document | None = None, **changes: Any) -> Submission:
-        """Submit a job and return the submission."""
+    async def take(self, document: Document | None = None, **changes: Any) -> Taken:
+        """Submit a job and return it, and whether it had been asked for before."""
         job_id = changes.pop("job_id", None)
-        return await self.queue.async_submit(*self.request(document, **changes), job_id=job_id)
+        spec, deliveries = self.request(document, **changes)
+        job = await self.queue.async_submit(spec, deliveries, job_id=job_id)
+        return Taken(job, job.deliveries[0].token != deliveries[0].token)
 
     async def tick(self, seconds: float) -> None:
         """Let time pass, and everything that is due happen."""

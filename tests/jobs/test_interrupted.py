@@ -43,14 +43,14 @@ def options_of(shop: Shop) -> ResolvedOptions:
 
 
 async def test_a_job_is_taken_whole_though_the_caller_is_cancelled(open_shop: OpenShop) -> None:
-    record = store._record
+    record = Job.as_record
 
-    def slow(job: Job) -> str:
+    def slow(self: Job) -> dict[str, Any]:
         time.sleep(0.3)
-        return record(job)
+        return record(self)
 
     async with open_shop() as shop:
-        with patch.object(store, "_record", slow):
+        with patch.object(Job, "as_record", slow):
             call = asyncio.create_task(shop.submit())
             await asyncio.sleep(0.1)
             call.cancel()
@@ -109,7 +109,7 @@ async def test_a_cancel_that_is_being_written_holds_nothing_up(shop: Shop) -> No
         async with asyncio.timeout(30):
             while shop.queue._registry.all()[0].present.task_id is None:
                 await asyncio.sleep(0.01)
-        shop.queue._review()
+        shop.queue._scheduler.review()
         on_disk.set()
         await cancel
     await shop.until(job, JobState.CANCELED, JobState.COMPLETED)

@@ -66,7 +66,7 @@ async def test_a_newer_job_takes_the_place_of_a_held_one(shop: Shop) -> None:
 async def test_the_limit_stops_a_loop(open_shop: OpenShop) -> None:
     reported: list[tuple[str, bool]] = []
     async with open_shop(max_jobs_per_hour=5) as shop:
-        shop.queue.listen_limits(lambda key, err: reported.append((key, err is not None)))
+        shop.queue.submitter.listen_limits(lambda key, err: reported.append((key, err is not None)))
         refused = 0
         for number in range(20):
             try:
@@ -130,7 +130,7 @@ async def test_retry_prints_the_kept_document_again(shop: Shop) -> None:
     content = document.path.read_bytes()
     job = await shop.submit(document)
     await shop.until(job, JobState.FAILED)
-    again = (await shop.queue.async_retry(job.job_id, context=Context())).job
+    again = await shop.queue.async_retry(job.job_id, context=Context())
     assert again.spec.retry_of == job.job_id
     await shop.until(again, JobState.COMPLETED)
     assert [printed.path.read_bytes() for printed in shop.sim.cloud.printed] == [content]
@@ -146,8 +146,8 @@ async def test_retry_elsewhere(shop: Shop) -> None:
     other = shop.request(port=2)[0].options
     changes = Changes(printer_key=shop.key(2), options=other, requested={})
     again = await shop.queue.async_retry(job.job_id, context=Context(), changes=changes)
-    await shop.until(again.job, JobState.COMPLETED)
-    assert again.job.printer_key == shop.key(2)
+    await shop.until(again, JobState.COMPLETED)
+    assert again.printer_key == shop.key(2)
 
 
 async def test_cancel_in_the_middle_of_an_upload(shop: Shop) -> None:

@@ -250,7 +250,7 @@ async def test_a_retry_that_was_moved_is_the_one_retry(shop: Shop) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502, msg="转换失败"))
     job = await shop.uploaded(await shop.submit())
     await switch(shop, online=False)
-    again = (await shop.queue.async_retry(job.job_id, context=Context())).job
+    again = await shop.queue.async_retry(job.job_id, context=Context())
     new = await move(shop, again)
     with pytest.raises(InputError) as caught:
         await shop.queue.async_retry(job.job_id, context=Context())
@@ -349,7 +349,7 @@ async def take_snapshots(shops: list[Shop], folder: Path, job: Job, port: int) -
     """Move a job to the last of some boxes, all of which are off, with a snapshot before each write."""
     snapshots = Snapshots(shops, folder)
     with (
-        patch.object(store, "_record", snapshots.before(store._record)),
+        patch.object(Job, "as_record", snapshots.before(Job.as_record)),
         patch.object(store, "_flush", snapshots.before(store._flush)),
         patch.object(store, "_sync", snapshots.before(store._sync)),
         patch.object(store.JobStore, "_create", snapshots.before(store.JobStore._create)),

@@ -143,6 +143,6 @@ async def test_the_estimate_survives_a_retry(shop: Shop, hass: HomeAssistant) ->
     job = await shop.submit(document, options=PrintOptions(copies=3))
     await shop.until(job, JobState.FAILED)
     again = await shop.queue.async_retry(job.job_id, context=Context())
-    assert again.job.present.document.pages_at_most == 1
+    assert again.present.document.pages_at_most == 1
     assert shop.sim.cloud.count(COUNT) == 0
     assert max_pages({}) == 100

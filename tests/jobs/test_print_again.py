@@ -36,8 +36,8 @@ async def printed(shop: Shop, **wishes: Any) -> Job:
 async def again(shop: Shop, job: Job, changes: Changes | None = None) -> Job:
     """Print a job's document again, to its end."""
     taken = await shop.queue.async_retry(job.job_id, context=Context(), changes=changes)
-    await shop.until(taken.job, JobState.COMPLETED)
-    return taken.job
+    await shop.until(taken, JobState.COMPLETED)
+    return taken
 
 
 async def test_a_printed_job_is_printed_again_as_often_as_wanted(open_shop: OpenShop) -> None:

@@ -184,10 +184,10 @@ async def test_a_late_callback_settles_an_unconfirmed_job(
         parsed = parse_callback(claim)
         assert parsed is not None
         stored = shop.queue.get(job.job_id)
-        assert await shop.queue.async_on_callback(stored.present.token, parsed)
+        assert await shop.queue.callbacks.async_handle(stored.present.token, parsed)
         assert shop.queue.get(job.job_id).state is JobState.COMPLETED
         # Repeated, it changes nothing.
-        assert await shop.queue.async_on_callback(stored.present.token, parsed)
+        assert await shop.queue.callbacks.async_handle(stored.present.token, parsed)
         await shop.settle()
         assert shop.storage.printers[shop.key()].pages_printed == 2
 
@@ -279,10 +279,10 @@ async def test_a_forged_callback_changes_nothing(shop: Shop) -> None:
         }
     )
     assert forged is not None
-    assert not await shop.queue.async_on_callback(None, forged)
-    assert not await shop.queue.async_on_callback("x" * 32, forged)
+    assert not await shop.queue.callbacks.async_handle(None, forged)
+    assert not await shop.queue.callbacks.async_handle("x" * 32, forged)
     # Not even the job's own token moves a job that was never sent.
-    assert not await shop.queue.async_on_callback(held.present.token, forged)
+    assert not await shop.queue.callbacks.async_handle(held.present.token, forged)
     assert shop.queue.get(held.job_id).state is JobState.HELD
 
 

@@ -292,7 +292,7 @@ async def test_of_the_replaced_and_its_successor_one_prints(
     shop.printer().paper = None
     await shop.coordinator.async_refresh()
     shop.clock.tick(61)
-    shop.queue._review()
+    shop.queue._scheduler.review()
     await asyncio.sleep(0.2)
     assert shop.queue.get(old.job_id).state is JobState.HELD
     on_disk.set()

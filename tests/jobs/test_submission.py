@@ -10,7 +10,6 @@ import pytest
 
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.queue import Submission
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Shop
 from tests.simulator.faults import Fault
@@ -34,7 +33,7 @@ def stored(shop: Shop, job: Job) -> dict[str, Any]:
 
 async def retry(shop: Shop, job: Job) -> Job:
     """Print a job once more."""
-    return (await shop.queue.async_retry(job.job_id, context=Context())).job
+    return await shop.queue.async_retry(job.job_id, context=Context())
 
 
 async def refused(shop: Shop, job: Job) -> dict[str, str]:
@@ -90,7 +89,7 @@ async def test_the_mark_is_on_disk_before_the_retry_is_taken(shop: Shop) -> None
     take = shop.queue.async_submit
     marks: list[str] = []
 
-    async def submit(*args: Any, **more: Any) -> Submission:
+    async def submit(*args: Any, **more: Any) -> Job:
         marks.append(stored(shop, job)["retried_as"])
         return await take(*args, **more)
 
@@ -110,7 +109,7 @@ async def test_a_mark_without_a_job_is_void_after_a_power_cut(
         record = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
         cut_off: list[str] = []
 
-        async def submit(*args: Any, **more: Any) -> Submission:
+        async def submit(*args: Any, **more: Any) -> Job:
             cut_off.append(record.read_text("utf-8"))
             raise asyncio.CancelledError
 

@@ -8,7 +8,7 @@ import pytest
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.limits import Content, find_duplicate
+from custom_components.lianke.jobs.limits import find_duplicate
 from custom_components.lianke.manual_duplex.deliveries import public_dict
 from tests.jobs.conftest import OpenShop
 from tests.records import flat
@@ -75,8 +75,7 @@ def test_what_the_first_version_called_failed_frees_no_request_id(
     options = ResolvedOptions(paper_id=9, copies=1).as_dict()
     failed = {"state": "failed", "task_id": "t-1", "code": code, "request_id": "once"}
     job = Job.from_record(RECORD | failed | {"options": options})
-    content = Content(printer_key="k1", digest="", options=job.spec.options)
-    found = find_duplicate([job], "once", content, job.created_at)
+    found = find_duplicate([job], job.spec, job.present, job.created_at)
     assert (found is None) == is_free
 
 

@@ -86,7 +86,7 @@ async def continued(shop: Shop, job: Job) -> None:
 
 async def printed_again(shop: Shop, job: Job) -> None:
     """Print its document again, and wait for that."""
-    again = (await shop.queue.async_retry(job.job_id, context=Context())).job
+    again = await shop.queue.async_retry(job.job_id, context=Context())
     await shop.until(again, JobState.COMPLETED)
 
 

@@ -82,7 +82,7 @@ def request(
 
 async def submit(shop: Shop, **changes: Any) -> Job:
     """Print on both sides by hand."""
-    return (await shop.queue.async_submit(*request(shop, **changes))).job
+    return await shop.queue.async_submit(*request(shop, **changes))
 
 
 async def turning(shop: Shop, **changes: Any) -> Job:
@@ -335,19 +335,19 @@ async def test_late_callbacks_of_the_first_delivery_change_nothing(
             }
         )
         assert claim is not None
-        assert await shop.queue.async_on_callback(first_token(job), claim)
+        assert await shop.queue.callbacks.async_handle(first_token(job), claim)
         assert shop.queue.get(job.job_id) == job
         shop.printer().seconds_per_page = 3000
         await shop.queue.async_continue(job.job_id)
         await shop.uploaded(job)
         reported = shop.queue.get(job.job_id)
-        assert await shop.queue.async_on_callback(first_token(job), claim)
+        assert await shop.queue.callbacks.async_handle(first_token(job), claim)
         # Nor does one without the token have the second delivery's task polled.
-        assert not await shop.queue.async_on_callback(None, claim)
+        assert not await shop.queue.callbacks.async_handle(None, claim)
         assert shop.queue.get(job.job_id).state is reported.state
         await shop.until(job, JobState.COMPLETED)
         # A second delivery that is proven by callbacks has a token of its own.
-        assert await shop.queue.async_on_callback(first_token(job), claim)
+        assert await shop.queue.callbacks.async_handle(first_token(job), claim)
         assert shop.queue.get(job.job_id).state is JobState.COMPLETED
 
 
@@ -385,7 +385,7 @@ async def test_an_answer_about_the_first_delivery_says_nothing_of_the_second(
         with patch.object(shop.queue._tracker._client, "task", slow):
             while not polled.is_set():
                 shop.clock.tick(10)
-                shop.queue._review()
+                shop.queue._scheduler.review()
                 await asyncio.sleep(0.02)
             # On a busy machine the poll may see the end before the callback is there.
             await until(lambda: bool(receiver.bodies))
@@ -394,7 +394,7 @@ async def test_an_answer_about_the_first_delivery_says_nothing_of_the_second(
             claim = parse_callback(body)
             assert claim is not None
             token = shop.queue.get(job.job_id).present.token
-            assert await shop.queue.async_on_callback(token, claim)
+            assert await shop.queue.callbacks.async_handle(token, claim)
             go_on.set()
             await shop.settle()
         await waits(shop, job)
@@ -427,7 +427,7 @@ async def test_a_first_delivery_that_ends_while_it_is_being_canceled(
                 }
             )
             assert claim is not None
-            await shop.queue.async_on_callback(shop.queue.get(job.job_id).present.token, claim)
+            await shop.queue.callbacks.async_handle(shop.queue.get(job.job_id).present.token, claim)
             return answer
 
         with patch.object(shop.queue._scheduler._client, name, late):
@@ -469,7 +469,7 @@ async def test_the_own_token_corrects_a_first_delivery_that_the_list_had_shown(
             }
         )
         assert claim is not None
-        assert await shop.queue.async_on_callback(first_token(job), claim)
+        assert await shop.queue.callbacks.async_handle(first_token(job), claim)
         reported = shop.queue.get(job.job_id)
         assert (reported.state, reported.partly_printed) == (JobState.FAILED, True)
         assert not reported.can_continue
@@ -492,7 +492,7 @@ async def print_again(
 ) -> Job:
     """Print the rest of a job anew."""
     anew = rest_of(job, from_sheet=from_sheet, backs_only=backs_only)
-    return (await shop.queue.async_retry(job.job_id, context=Context(), anew=anew)).job
+    return await shop.queue.async_retry(job.job_id, context=Context(), anew=anew)
 
 
 class TestAgain:
@@ -823,10 +823,10 @@ async def test_pages_are_limited_as_they_are_asked_for(open_shop: OpenShop) -> N
 
 async def test_the_same_request_is_not_printed_twice(shop: Shop) -> None:
     first = request(shop, request_id="once")
-    job = (await shop.queue.async_submit(*first)).job
+    job = await shop.queue.async_submit(*first)
     await waits(shop, job)
     again = await shop.queue.async_submit(*request(shop, request_id="once"))
-    assert again.duplicate
+    assert again.job_id == job.job_id
     await shop.queue.async_continue(job.job_id)
     await shop.until(job, JobState.COMPLETED)
 

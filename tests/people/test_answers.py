@@ -24,8 +24,8 @@ from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.devices import async_target_of_job
 from custom_components.lianke.documents.document import Document
+from custom_components.lianke.jobs.delivery import Delivery
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.limits import Counted
 from custom_components.lianke.jobs.spec import JobSpec, Origin
 from custom_components.lianke.people.approval import PrintPolicy
 from custom_components.lianke.people.notifications import Answer, button_of
@@ -124,7 +124,8 @@ async def test_what_is_to_be_approved(house: House) -> None:
             sender_address=asked.get("sender_address"),
             origin=asked.get("origin"),
         )
-        asked_for = await policy.async_with_reasons(spec, Counted(document, spec.options), [])
+        first = Delivery(document=document, options=spec.options)
+        asked_for = await policy.async_with_reasons(spec, first, [])
         assert asked_for.waits_for == (("approval",) if expected else ()), case
 
 

@@ -181,7 +181,7 @@ async def test_nobody_answers(house: House) -> None:
     data = data_of(house.entry)
     [job] = data.queue.jobs()
     data.queue._registry.change(job, expires_at=job.created_at - timedelta(seconds=1))
-    data.queue._review()
+    data.queue._scheduler.review()
     [answer] = await house.reported("notify.child")
     assert answer["message"] == "Nobody approved your print job in time. It was not printed."
     await house.reported("mobile_app_boss", 2)

@@ -22,7 +22,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.page_documents import async_notification
 from custom_components.lianke.documents.sources import async_get_document
-from custom_components.lianke.printing import own_pages, prepare
+from custom_components.lianke.printing import own_pages, request
 from tests.documents.samples import zipped
 from tests.household import LABELS, LASER, House, data_of, sent
 from tests.simulator import Simulator, make_pdf
@@ -254,7 +254,7 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
     else:
         asked = house.ask(action, device_id=house.device(), text="x")
     with (
-        patch.object(prepare, "async_get_document", unloading(async_get_document)),
+        patch.object(request, "async_get_document", unloading(async_get_document)),
         patch.object(own_pages, "async_notification", unloading(async_notification)),
         pytest.raises(ServiceValidationError) as raised,
     ):

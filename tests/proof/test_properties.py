@@ -29,7 +29,6 @@ from custom_components.lianke.jobs.job import FINAL, Job, JobState, is_valid_tra
 from custom_components.lianke.jobs.limits import (
     RATE_PERIOD,
     REQUEST_ID_LIFE,
-    Content,
     LimitError,
     check_pages,
     check_rate,
@@ -222,7 +221,7 @@ def a_request_id_answers_once(found: list[tuple[Job, bool]], request_id: str) ->
         )
         for number, ((job, mine), at) in enumerate(zip(found, _times(len(found)), strict=True))
     ]
-    content = Content(printer_key="printer", digest="digest", options=TEMPLATE.spec.options)
+    spec = replace(TEMPLATE.spec, printer_key="printer", request_id=request_id)
     frees = {JobState.FAILED, JobState.CANCELED, JobState.EXPIRED}
     live = [
         job
@@ -234,7 +233,7 @@ def a_request_id_answers_once(found: list[tuple[Job, bool]], request_id: str) ->
     refused: InputError | None = None
     answer: Job | None = None
     try:
-        answer = find_duplicate(known, request_id, content, NOW)
+        answer = find_duplicate(known, spec, TEMPLATE.present, NOW)
     except InputError as err:
         refused = err
     if refused is not None:
@@ -286,7 +285,8 @@ def pages_times_copies(pages: int | None, copies: int, limit: int) -> None:
     options = ResolvedOptions(paper_id=9, copies=copies)
     refused = False
     try:
-        check_pages(document, options, limit=limit, printer="P")
+        first = Delivery(document=document, options=options)
+        check_pages(first, limit=limit, printer="P")
     except LimitError:
         refused = True
     assert refused is (pages is None or pages * copies > limit)

@@ -64,7 +64,7 @@ def keep(registry: Any, job: Job) -> None:
     """Take a job for one that is on disk, and told."""
     registry._put(job)
     registry.writer.persisted[job.job_id] = job
-    registry._published[job.job_id] = job
+    registry.published[job.job_id] = job
 
 
 def laser_key(entry: MockConfigEntry) -> str:

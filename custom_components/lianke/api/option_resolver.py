@@ -61,7 +61,11 @@ def resolve_options(
     as not checkable. What is unset comes from the driver, then A4, but never A4 for a label or receipt printer.
     With `raw` the printer gets bare commands, on which options have no effect: none may be set.
     """
-    _refuse_booleans(options)
+    for item in fields(options):
+        value = getattr(options, item.name)
+        # YAML's yes and no where a name or a number is expected.
+        if isinstance(value, bool) and item.name not in SWITCHES:
+            raise OptionError("invalid_option", option=item.name, value=str(value).lower())
     capabilities = capabilities or _UNKNOWN
     if raw:
         return _raw(options, capabilities)
@@ -101,14 +105,6 @@ def resolve_options(
         page_range=parse_page_range(options.pages or ""),
         excel_fit=_keyword("excel_fit", options.excel_fit, EXCEL_FITS),
     )
-
-
-def _refuse_booleans(options: PrintOptions) -> None:
-    """Raise OptionError for YAML's yes and no where a name or a number is expected."""
-    for item in fields(options):
-        value = getattr(options, item.name)
-        if isinstance(value, bool) and item.name not in SWITCHES:
-            raise OptionError("invalid_option", option=item.name, value=str(value).lower())
 
 
 def _raw(options: PrintOptions, capabilities: Capabilities) -> ResolvedOptions:

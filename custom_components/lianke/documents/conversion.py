@@ -18,7 +18,7 @@ from ..pages.page_estimate import pages_at_most
 from ..pdf.pictures import DECODER_ERRORS, flatten
 from .document import Document
 from .encoding import decode_text
-from .kinds import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, TEXTS, FileType, sniff
+from .kinds import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, FileType, sniff
 from .spool import open_private, translate_disk_errors, write_bytes
 
 # Measured with Pillow 12.3: decoding WebP takes 16 bytes a pixel at its peak, AVIF 12, HEIC 9. So a
@@ -108,31 +108,21 @@ UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\
 
 
 def make_document(
-    path: Path,
-    name: str,
-    style: PageStyle,
-    *,
-    title: str | None,
-    raw: bool,
-    may_be_raw: bool = False,
+    path: Path, name: str, *, title: str | None, raw: bool, may_be_raw: bool = False
 ) -> Document:
-    """Return the document for the file at path.
+    """Return the document for the file at path, as it is: text has yet to become a page, a PDF to be opened.
 
-    The file is renamed or replaced by what will be sent: text, tables and Markdown become a page
-    in this style, pictures the service does not take are converted, raw bytes stay as they are.
-    Without `raw` they are taken for printer commands only where the name may say so.
+    Pictures that the service does not take are converted. Without `raw` bytes are taken for printer commands only
+    where the name may say so.
     Raises InputError for what cannot be printed.
     """
-    title = clean_title(title or name)
-    size = path.stat().st_size
-    if size == 0:
+    if path.stat().st_size == 0:
         raise InputError("file_empty", name=name)
     kind = FileType.RAW if raw else sniff(path, name, may_be_raw=may_be_raw)
-    if kind in TEXTS:
-        return _admit_text(path, kind, name, style, title=title)
     if kind in CONVERTED_IMAGES:
-        path, kind = _convert(path, kind, name)
-    return _finish(path, kind, name=name, title=title, pages=_pages(path, kind))
+        kind = _convert(path, kind, name)
+    pages = count_frames(path) if kind is FileType.TIFF else 1 if kind in IMAGES else None
+    return document_of(path, kind, name=name, title=title or name, pages=pages)
 
 
 def make_page_document(
@@ -146,14 +136,14 @@ def make_page_document(
     if len(data) > MAX_MADE_BYTES:
         raise page_too_large()
     write_bytes(path, data)
-    document = _finish(path, FileType.HTML, name=name, title=clean_title(title))
+    document = document_of(path, FileType.HTML, name=name, title=title)
     return replace(document, pages_at_most=at_most or pages_at_most(html, style))
 
 
 def make_raw_document(path: Path, data: bytes, *, name: str, title: str) -> Document:
     """Write raw printer commands to the new file path and return their document."""
     write_bytes(path, data)
-    return _finish(path, FileType.RAW, name=name, title=clean_title(title))
+    return document_of(path, FileType.RAW, name=name, title=title)
 
 
 def clean_title(title: str) -> str:
@@ -183,40 +173,39 @@ def safe_name(name: str, kind: FileType) -> str:
     return f"{stem[:MAX_STEM].strip(' .') or 'document'}{extension}"
 
 
-def _finish(
+def document_of(
     path: Path, kind: FileType, *, name: str, title: str, pages: int | None = None
 ) -> Document:
-    """Give the file the suffix of its type and return its document."""
-    path = path.rename(path.with_suffix(kind))
+    """Return the document for a file whose type is known."""
     return Document(
         path=path,
         name=safe_name(name, kind),
-        content_type=CONTENT_TYPES[kind],
+        content_type=CONTENT_TYPES.get(kind, "text/plain"),
         extension=kind,
         size=path.stat().st_size,
         pages=pages,
-        title=title,
+        title=clean_title(title),
     )
 
 
-def _admit_text(path: Path, kind: FileType, name: str, style: PageStyle, *, title: str) -> Document:
-    if path.stat().st_size > MAX_TEXT_BYTES:
+def make_text_document(document: Document, style: PageStyle) -> Document:
+    """Return the document for the page that a file of text, a table or Markdown becomes; it takes the file's place."""
+    if document.size > MAX_TEXT_BYTES:
         raise InputError("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
-    text = decode_text(path.read_bytes())
-    path.unlink()
+    text = decode_text(document.path.read_bytes())
+    document.path.unlink()
     if not is_visible(text):
-        raise InputError("file_empty", name=name)
-    pages: dict[FileType, Callable[..., str]] = {
+        raise InputError("file_empty", name=document.name)
+    pages: dict[str, Callable[..., str]] = {
         FileType.CSV: csv_page,
         FileType.MARKDOWN: partial(markdown_page, breaks=False),
     }
-    compose = pages.get(kind, text_page)
-    return make_page_document(
-        path, compose(text, style, title=title), style, name=name, title=title
-    )
+    html = pages.get(document.extension, text_page)(text, style, title=document.title)
+    return make_page_document(document.path, html, style, name=document.name, title=document.title)
 
 
-def _convert(path: Path, kind: FileType, name: str) -> tuple[Path, FileType]:
+def _convert(path: Path, kind: FileType, name: str) -> FileType:
+    """Convert the picture at path in its place; return what it became."""
     if kind is FileType.HEIF and not can_read_heif(path):
         raise InputError("heic_not_supported", name=name)
     target = path.with_suffix(".converted")
@@ -225,15 +214,5 @@ def _convert(path: Path, kind: FileType, name: str) -> tuple[Path, FileType]:
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-    # On failure the caller deletes the file by its first path.
     target.replace(path)
-    return path, converted
-
-
-def _pages(path: Path, kind: FileType) -> int | None:
-    if kind is FileType.TIFF:
-        return count_frames(path)
-    if kind in IMAGES:
-        return 1
-    # A PDF is counted in a process of its own (`pdf`).
-    return None
+    return converted

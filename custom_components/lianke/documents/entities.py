@@ -21,7 +21,7 @@ from ..pages.lists import COMPLETED, MAX_ENTRIES, AgendaEntry, TodoEntry, agenda
 from .conversion import make_document
 from .document import Document, digest_of
 from .local_files import async_check_entity
-from .page_documents import DEFAULT_PAGE, PageOptions, async_style, async_write_page
+from .page_documents import PageOptions, async_style, async_write_page
 from .spool import Spool, too_large, write_bytes
 
 if TYPE_CHECKING:
@@ -114,13 +114,12 @@ async def _async_snapshot(
     if len(content) > limit_bytes:
         raise too_large(title, limit_bytes)
     name = f"{title}{mimetypes.guess_extension(content_type) or ''}"
-    style = await async_style(hass, None, DEFAULT_PAGE)
 
     def work(path: Path) -> Document:
         write_bytes(path, content)
-        return make_document(path, name, style, title=title, raw=False)
+        return make_document(path, name, title=title, raw=False)
 
-    _, document = await spool.async_write(".part", work)
+    document = await spool.async_write(work)
     return replace(document, digest=digest_of(entity_id, title))
 
 

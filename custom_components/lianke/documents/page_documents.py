@@ -15,7 +15,7 @@ from ..errors import InputError, whole_text
 from ..pages.compose import html_page, markdown_page, text_page
 from ..pages.page import MAX_TEXT_BYTES, PageStyle, is_visible, paper_size
 from ..pages.testpage import color_page, test_page
-from .conversion import clean_title, make_page_document
+from .conversion import clean_title, make_page_document, make_text_document
 from .document import Document, SourceKind, digest_of
 from .spool import Spool
 
@@ -101,12 +101,10 @@ async def async_write_page(
     Two pages with the same `asked` count as the same document. `at_most` is the most
     sheets it can take; None has that estimated.
     """
-    title = clean_title(title)
-    _, document = await spool.async_write(
-        ".part",
+    document = await spool.async_write(
         lambda path: make_page_document(
-            path, build(), style, name=title, title=title, at_most=at_most
-        ),
+            path, build(), style, name=clean_title(title), title=title, at_most=at_most
+        )
     )
     return document if asked is None else replace(document, digest=digest_of(asked))
 
@@ -138,6 +136,20 @@ async def async_text_document(
         title=shown,
         asked=(kind, text, title, asdict(options)),
     )
+
+
+async def async_lay_out_text(
+    hass: HomeAssistant,
+    document: Document,
+    *,
+    title: str | None,
+    paper: Paper | None,
+    options: PageOptions,
+) -> Document:
+    """Return the document for the page that a file of text becomes; it takes the file's place."""
+    header = (title or "") if options.header else None
+    style = await async_style(hass, paper, options, header=header)
+    return await hass.async_add_executor_job(make_text_document, document, style)
 
 
 def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:

@@ -1,8 +1,6 @@
 """PDF documents: their pages are counted and their password opened before they are sent."""
 
 from dataclasses import replace
-import hashlib
-from pathlib import Path
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -10,7 +8,7 @@ from homeassistant.exceptions import HomeAssistantError
 from ..const import DOMAIN
 from ..errors import InputError
 from ..pdf.process import MAX_SOURCE_PAGES, MEMORY
-from .document import Document
+from .document import Document, file_digest
 from .kinds import FileType
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from .spool import Spool, too_large
@@ -27,8 +25,8 @@ async def async_open_pdf(
 ) -> Document:
     """Return a PDF document with its page count, as a copy without password where it needs one.
 
-    Other documents come back as they are, and so does a PDF where PDFium cannot run. The file is
-    deleted on failure. `user` is who asks. Raises InputError: pdf_password_needed, pdf_password_wrong,
+    Other documents come back as they are, and so does a PDF where PDFium cannot run. `user` is who asks.
+    Raises InputError: pdf_password_needed, pdf_password_wrong,
     pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large; HomeAssistantError:
     disk_full.
     """
@@ -38,52 +36,19 @@ async def async_open_pdf(
     try:
         try:
             return replace(document, pages=await worker.async_count(document.path, user=user))
-        except PdfUnavailableError:
-            return document
         except PdfError as err:
             if err.reason != "password" or not password:
-                raise pdf_error(
-                    err, document.name, password=password, limit_bytes=limit_bytes
-                ) from None
-        return await _async_unlock(hass, spool, document, password, limit_bytes, user)
-    except BaseException:
-        await spool.async_discard(document)
-        raise
-
-
-async def _async_unlock(
-    hass: HomeAssistant,
-    spool: Spool,
-    document: Document,
-    password: str,
-    limit_bytes: int,
-    user: str | None,
-) -> Document:
-    """Return the document as a copy that needs no password, in place of the one that does."""
-    worker = async_get_pdf_worker(hass)
-    path = await spool.async_new_path(FileType.PDF)
-    opened = replace(document, path=path)
-    try:
+                raise
+        path = await spool.async_new_path(FileType.PDF)
         pages = await worker.async_unlock(document.path, path, password, limit_bytes, user=user)
-        # A copy differs from one made later: the same document is told by what was opened.
-        size, digest = await hass.async_add_executor_job(_size_and_digest, path, document.path)
     except PdfUnavailableError:
-        await spool.async_discard(opened)
         return document
     except PdfError as err:
-        await spool.async_discard(opened)
         raise pdf_error(err, document.name, password=password, limit_bytes=limit_bytes) from None
-    except BaseException:
-        await spool.async_discard(opened)
-        raise
-    await spool.async_discard(document)
-    return replace(opened, size=size, pages=pages, digest=digest)
-
-
-def _size_and_digest(path: Path, original: Path) -> tuple[int, str]:
-    """Return the size of a file and the SHA-256 of another; blocks."""
-    with original.open("rb") as file:
-        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+    # A copy differs from one made later: the same document is told by what was opened.
+    digest = await hass.async_add_executor_job(file_digest, document.path)
+    size = (await hass.async_add_executor_job(path.stat)).st_size
+    return replace(document, path=path, size=size, pages=pages, digest=digest)
 
 
 def pdf_error(

@@ -10,9 +10,9 @@ from homeassistant.exceptions import HomeAssistantError
 
 from ..errors import InputError
 from ..pdf.raster import PWG_SYNC, URF_SYNC
-from .conversion import clean_title, safe_name
+from .conversion import document_of
 from .document import Document
-from .kinds import CONTENT_TYPES, FileType, sniff
+from .kinds import FileType, sniff
 from .pdf import async_open_pdf, pdf_error
 from .pdf_client import PdfError, async_get_pdf_worker
 from .spool import Spool
@@ -38,28 +38,24 @@ async def async_received_document(
     papers: Sequence[tuple[int, int]],
     user: str,
 ) -> Document:
-    """Return the document for a file that lies in the spool; the file is used up or deleted.
+    """Return the document for a file that lies in the spool.
 
     `papers` are the widths and heights, in 0.01 mm, that raster pages have to fit on. Raises
     InputError: file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported,
     and what `async_open_pdf` raises; HomeAssistantError: disk_full.
     """
-    try:
-        if await hass.async_add_executor_job(_is_raster, path):
-            return await _async_convert(
-                hass,
-                spool,
-                path,
-                name=name,
-                title=title,
-                limit_bytes=limit_bytes,
-                papers=papers,
-                user=user,
-            )
-        document = await hass.async_add_executor_job(partial(_admit, path, name, title=title))
-    except BaseException:
-        await hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
-        raise
+    if await hass.async_add_executor_job(_is_raster, path):
+        return await _async_convert(
+            hass,
+            spool,
+            path,
+            name=name,
+            title=title,
+            limit_bytes=limit_bytes,
+            papers=papers,
+            user=user,
+        )
+    document = await hass.async_add_executor_job(partial(_admit, path, name, title=title))
     return await async_open_pdf(
         hass, spool, document, password=None, limit_bytes=limit_bytes, user=user
     )
@@ -81,21 +77,15 @@ async def _async_convert(
     worker = async_get_pdf_worker(hass)
     answer: dict[str, Any] = {"position": 0, "objects": [], "pixels": 0}
     fixed = {"path": str(path), "target": str(target), "limit": limit_bytes, "papers": papers}
-    try:
-        while "pages" not in answer:
-            request = {**answer, **fixed}
-            try:
-                answer = await worker.async_run("raster", request, user=user, seconds=TURN_SECONDS)
-            except PdfError as err:
-                raise _error(err, name, limit_bytes) from None
-        document = await hass.async_add_executor_job(
-            partial(_document, target, FileType.PDF, name, title=title, pages=answer["pages"])
-        )
-    except BaseException:
-        await hass.async_add_executor_job(partial(target.unlink, missing_ok=True))
-        raise
-    await hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
-    return document
+    while "pages" not in answer:
+        request = {**answer, **fixed}
+        try:
+            answer = await worker.async_run("raster", request, user=user, seconds=TURN_SECONDS)
+        except PdfError as err:
+            raise _error(err, name, limit_bytes) from None
+    return await hass.async_add_executor_job(
+        partial(document_of, target, FileType.PDF, name=name, title=title, pages=answer["pages"])
+    )
 
 
 def _error(err: PdfError, name: str, limit_bytes: int) -> InputError | HomeAssistantError:
@@ -125,16 +115,4 @@ def _admit(path: Path, name: str, *, title: str) -> Document:
     if kind not in _AS_THEY_ARE:
         raise InputError("type_not_supported", name=name)
     pages = 1 if kind is FileType.JPEG else None
-    return _document(path.rename(path.with_suffix(kind)), kind, name, title=title, pages=pages)
-
-
-def _document(path: Path, kind: FileType, name: str, *, title: str, pages: int | None) -> Document:
-    return Document(
-        path=path,
-        name=safe_name(name, kind),
-        content_type=CONTENT_TYPES[kind],
-        extension=kind,
-        size=path.stat().st_size,
-        pages=pages,
-        title=clean_title(title),
-    )
+    return document_of(path, kind, name=name, title=title, pages=pages)

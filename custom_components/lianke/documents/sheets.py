@@ -227,14 +227,6 @@ CENTER: Final = "z5"
 BORDERLESS: Final = re.compile(r"borderless|无边|無邊|无框|無框|满版|フチなし", re.IGNORECASE)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LaidOut:
-    """A document that was laid out, and the options it is to be printed with."""
-
-    document: Document
-    options: ResolvedOptions
-
-
 async def async_lay_out(
     hass: HomeAssistant,
     spool: Spool,
@@ -244,7 +236,7 @@ async def async_lay_out(
     *,
     limit_bytes: int,
     user: str | None,
-) -> LaidOut:
+) -> tuple[Document, ResolvedOptions]:
     """Return the document that some become on sheets; they stay as they are.
 
     Raises InputError: sheet_type_not_supported, sheet_not_available,
@@ -281,18 +273,13 @@ async def async_lay_out(
         answer = await _async_run(hass, request, user)
         size, digests = await hass.async_add_executor_job(_measure, target, documents)
     except PdfUnavailableError:
-        await spool.async_discard(made)
         raise InputError("sheet_not_available") from None
     except PdfError as err:
-        await spool.async_discard(made)
         raise pdf_error(err, title, limit_bytes=limit_bytes) from None
-    except BaseException:
-        await spool.async_discard(made)
-        raise
     digest = digest_of("sheets", digests, sheets.as_dict(), options.page_range)
-    return LaidOut(
-        document=replace(made, size=size, pages=int(answer["pages"]), digest=digest),
-        options=_printed(options, sheets, landscape=bool(answer["landscape"])),
+    return (
+        replace(made, size=size, pages=int(answer["pages"]), digest=digest),
+        _printed(options, sheets, landscape=bool(answer["landscape"])),
     )
 
 

@@ -23,18 +23,18 @@ from homeassistant.util import raise_if_invalid_path
 from ..api.capabilities import Paper
 from ..const import DOMAIN
 from ..errors import InputError
-from ..pages.page import PageStyle
 from .conversion import make_document, make_raw_document
 from .document import Document, SourceKind
 from .download import async_download
 from .entities import SNAPSHOT_DOMAINS, async_entity_document
+from .kinds import TEXTS
 from .local_files import file_roots, media_roots, open_allowed
 from .page_documents import (
     DEFAULT_PAGE,
     PAGE_BUILDERS,
     PageOptions,
+    async_lay_out_text,
     async_page_text,
-    async_style,
     async_text_document,
 )
 from .pdf import async_open_pdf
@@ -119,6 +119,23 @@ class Source:
     page: PageOptions = DEFAULT_PAGE
     password: str | None = field(default=None, repr=False)
 
+    @property
+    def entity_id(self) -> str | None:
+        """The entity that it names, directly or through the media browser."""
+        if self.kind is SourceKind.ENTITY:
+            return self.value
+        if self.kind is SourceKind.MEDIA:
+            domain, _, entity_id = self.value.removeprefix(URI_SCHEME).partition("/")
+            if domain in SNAPSHOT_DOMAINS and entity_id.startswith(f"{domain}."):
+                return entity_id
+        return None
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it is a snapshot of a camera or image."""
+        entity_id = self.entity_id
+        return entity_id is not None and split_entity_id(entity_id)[0] in SNAPSHOT_DOMAINS
+
 
 async def async_get_document(
     hass: HomeAssistant,
@@ -129,43 +146,20 @@ async def async_get_document(
     context: Context,
     paper: Paper | None,
 ) -> Document:
-    """Return the document for a source; the caller owns its file.
+    """Return the document for a source; its file is the present scope's (`Spool.scope`).
 
     limit_bytes bounds the file, context says who asks, paper is what pages are laid out for.
     Raises InputError with what is wrong and what to do; Unauthorized;
     HomeAssistantError: disk_full.
     """
-    document = await _async_get_document(
-        hass, spool, source, limit_bytes=limit_bytes, context=context, paper=paper
-    )
-    return await async_open_pdf(
-        hass,
-        spool,
-        document,
-        password=source.password,
-        limit_bytes=limit_bytes,
-        user=context.user_id,
-    )
-
-
-async def _async_get_document(
-    hass: HomeAssistant,
-    spool: Spool,
-    source: Source,
-    *,
-    limit_bytes: int,
-    context: Context,
-    paper: Paper | None,
-) -> Document:
-    """Return the document for a source, a PDF as it is."""
     if source.raw and source.kind not in FILES | {SourceKind.TEXT}:
         raise InputError("raw_needs_file_or_text")
     if source.kind is SourceKind.DOCUMENT:
-        return await spool.async_copy_kept(source.value)
-    if source.kind is SourceKind.TEXT and source.raw:
-        return await _async_raw_text(hass, spool, source, limit_bytes)
-    if source.kind in PAGE_BUILDERS:
-        return await async_text_document(
+        document = await spool.async_copy_kept(source.value)
+    elif source.kind is SourceKind.TEXT and source.raw:
+        document = await _async_raw_text(hass, spool, source, limit_bytes)
+    elif source.kind in PAGE_BUILDERS:
+        document = await async_text_document(
             hass,
             spool,
             source.value,
@@ -174,9 +168,8 @@ async def _async_get_document(
             paper=paper,
             options=source.page,
         )
-    entity_id = _entity_id(source)
-    if entity_id is not None:
-        return await async_entity_document(
+    elif (entity_id := source.entity_id) is not None:
+        document = await async_entity_document(
             hass,
             spool,
             entity_id,
@@ -186,38 +179,45 @@ async def _async_get_document(
             paper=paper,
             options=source.page,
         )
-    header = (source.title or "") if source.page.header else None
-    style = await async_style(hass, paper, source.page, header=header)
-    if source.kind is SourceKind.URL:
-        return await _async_url(hass, spool, source, style, limit_bytes)
-    write: Callable[[Path], str]
-    if source.kind is SourceKind.CONTENT:
-        name = source.filename or await async_page_text(hass, "page_content")
-        write = partial(_write_content, source.value, name, limit_bytes)
-    elif source.kind is SourceKind.UPLOAD:
-        write = partial(_move_upload, hass, source.value, limit_bytes)
-    else:
-        if source.kind is SourceKind.MEDIA:
-            original, roots = await _async_media_path(hass, source.value)
-        else:
-            original, roots = Path(hass.config.path(source.value)), file_roots
-        write = partial(_copy_file, hass, original, roots, limit_bytes)
-
-    def load(path: Path) -> Document:
-        name = write(path)
-        may_be_raw = source.kind in LOCAL_FILES
-        return make_document(
-            path, name, style, title=source.title, raw=source.raw, may_be_raw=may_be_raw
+    elif source.kind is SourceKind.URL:
+        path = await spool.async_new_path(".part")
+        name = await async_download(hass, source.value, path, limit_bytes)
+        document = await hass.async_add_executor_job(
+            partial(make_document, path, name, title=source.title, raw=source.raw)
         )
+    else:
+        write: Callable[[Path], str]
+        if source.kind is SourceKind.CONTENT:
+            name = source.filename or await async_page_text(hass, "page_content")
+            write = partial(_write_content, source.value, name, limit_bytes)
+        elif source.kind is SourceKind.UPLOAD:
+            write = partial(_move_upload, hass, source.value, limit_bytes)
+        else:
+            roots: Roots = file_roots
+            original = Path(hass.config.path(source.value))
+            if source.kind is SourceKind.MEDIA:
+                original, roots = await _async_media_path(hass, source.value)
+            write = partial(_copy_file, hass, original, roots, limit_bytes)
 
-    _, document = await spool.async_write(".part", load)
-    return document
+        def load(path: Path) -> Document:
+            may_be_raw = source.kind in LOCAL_FILES
+            return make_document(
+                path, write(path), title=source.title, raw=source.raw, may_be_raw=may_be_raw
+            )
 
-
-def is_snapshot(source: Source) -> bool:
-    """Return whether a source is a snapshot of a camera or image."""
-    entity_id = _entity_id(source)
-    return entity_id is not None and split_entity_id(entity_id)[0] in SNAPSHOT_DOMAINS
+        document = await spool.async_write(load)
+    if document.extension in TEXTS:
+        return await async_lay_out_text(
+            hass, document, title=source.title, paper=paper, options=source.page
+        )
+    return await async_open_pdf(
+        hass,
+        spool,
+        document,
+        password=source.password,
+        limit_bytes=limit_bytes,
+        user=context.user_id,
+    )
 
 
 def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
@@ -233,17 +233,6 @@ def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
     return Path(base) / location
 
 
-def _entity_id(source: Source) -> str | None:
-    """Return the entity that a source names, directly or through the media browser."""
-    if source.kind is SourceKind.ENTITY:
-        return source.value
-    if source.kind is SourceKind.MEDIA:
-        domain, _, entity_id = source.value.removeprefix(URI_SCHEME).partition("/")
-        if domain in SNAPSHOT_DOMAINS and entity_id.startswith(f"{domain}."):
-            return entity_id
-    return None
-
-
 async def _async_raw_text(
     hass: HomeAssistant, spool: Spool, source: Source, limit_bytes: int
 ) -> Document:
@@ -256,24 +245,9 @@ async def _async_raw_text(
         raise InputError("raw_not_encodable", encoding=source.raw_encoding) from None
     if len(data) > limit_bytes:
         raise too_large(title, limit_bytes)
-    _, document = await spool.async_write(
-        ".part", lambda path: make_raw_document(path, data, name=title, title=title)
+    return await spool.async_write(
+        lambda path: make_raw_document(path, data, name=title, title=title)
     )
-    return document
-
-
-async def _async_url(
-    hass: HomeAssistant, spool: Spool, source: Source, style: PageStyle, limit_bytes: int
-) -> Document:
-    path = await spool.async_new_path(".part")
-    try:
-        name = await async_download(hass, source.value, path, limit_bytes)
-        return await hass.async_add_executor_job(
-            partial(make_document, path, name, style, title=source.title, raw=source.raw)
-        )
-    except BaseException:
-        await hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
-        raise
 
 
 def _move_upload(hass: HomeAssistant, file_id: str, limit_bytes: int, target: Path) -> str:

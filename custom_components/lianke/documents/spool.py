@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 import logging
 import os
 from pathlib import Path
@@ -65,6 +65,8 @@ MAX_KEPT_BYTES = 500 * 1024 * 1024
 # Far above KEEP and any call: older files were left behind by an interrupted call.
 ORPHAN_AGE = timedelta(hours=3)
 SWEEP_INTERVAL = timedelta(minutes=30)
+# The files of a call that nobody else owns yet, while there is one; see `Spool.scope`.
+_own_files: ContextVar[set[Path] | None] = ContextVar("own_files", default=None)
 
 
 class Drawing(Protocol):
@@ -124,6 +126,26 @@ class Spool:
         self._has_folder = True
         self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._on_stop)
 
+    @asynccontextmanager
+    async def scope(self, *paths: Path) -> AsyncIterator[None]:
+        """Delete in the end the files that were made in here, and these, unless they were let go by then.
+
+        So whoever makes a document need not delete it, whatever comes to pass. What is kept is let go.
+        """
+        mine = set(paths)
+        token = _own_files.set(mine)
+        try:
+            yield
+        finally:
+            _own_files.reset(token)
+            if mine:
+                await self._hass.async_add_executor_job(_unlink, [*mine])
+
+    def let_go(self, *paths: Path) -> None:
+        """Leave files to somebody else."""
+        if (mine := _own_files.get()) is not None:
+            mine.difference_update(paths)
+
     async def async_new_path(self, suffix: str) -> Path:
         """Return a new path in the spool; suffix starts with a dot. Raises HomeAssistantError: disk_full."""
         if not self._has_folder:  # a box was added after the last one had been removed
@@ -134,7 +156,10 @@ class Spool:
         if now - self._swept_at > SWEEP_INTERVAL.total_seconds():
             self._swept_at = now
             await self._hass.async_add_executor_job(self._sweep)
-        return self._folder / f"{ulid_now()}{suffix}"
+        path = self._folder / f"{ulid_now()}{suffix}"
+        if (mine := _own_files.get()) is not None:
+            mine.add(path)
+        return path
 
     async def async_keep(
         self,
@@ -148,20 +173,16 @@ class Spool:
         """Keep a document for an hour, with pictures of its pages; return the handle that gets it.
 
         `drawing` draws those pictures that are missing. A `handle` from before keeps its name, and
-        what it stood for is deleted. The spool owns the files from now on. Of too many, the oldest of the
+        what it stood for is deleted. The spool owns the files once it returns. Of too many, the oldest of the
         user who keeps most give way. Raises HomeAssistantError: disk_full.
         """
         paths: dict[int, Path] = {}
-        try:
-            for number, picture in enumerate(pictures, start=1):
-                path, _ = await self.async_write(".picture", partial(write_bytes, data=picture))
-                paths[number] = path
-        except BaseException:
-            await self._hass.async_add_executor_job(_unlink, [document.path, *paths.values()])
-            raise
+        for number, picture in enumerate(pictures, start=1):
+            paths[number] = await self.async_new_path(".picture")
+            await self._hass.async_add_executor_job(write_bytes, paths[number], picture)
         handle = handle or secrets.token_urlsafe(16)
         old = self._kept.pop(handle, None)
-        self._kept[handle] = _Kept(
+        self._kept[handle] = kept = _Kept(
             document,
             dt_util.utcnow() + KEEP,
             drawing,
@@ -170,6 +191,7 @@ class Spool:
             sum(map(len, pictures)),
             user,
         )
+        self.let_go(*kept.paths)
         gone = ([] if old is None else old.paths) + self._make_room()
         self._set_alarm()
         await self._hass.async_add_executor_job(_unlink, gone)
@@ -183,7 +205,7 @@ class Spool:
         kept = self._kept.get(handle)
         if kept is None or kept.until <= dt_util.utcnow():
             raise InputError("document_gone")
-        path = await self.async_new_path(kept.document.path.suffix)
+        path = await self.async_new_path(kept.document.extension)
         try:
             await self._hass.async_add_executor_job(_link, kept.document.path, path)
         except FileNotFoundError:
@@ -221,37 +243,28 @@ class Spool:
             if number not in kept.pictures:
                 if kept.drawing is None or not 1 <= number <= kept.drawing.count:
                     return None
-                path, picture = await self._async_draw(kept.drawing, number)
-                kept.pictures[number] = path
-                kept.picture_bytes += len(picture)
-                gone = self._make_room()
-                if kept is not self._kept.get(handle):
-                    # It was replaced meanwhile, or had to give way.
-                    gone.append(path)
-                await self._hass.async_add_executor_job(_unlink, gone)
+                async with self.scope():
+                    path, picture = await self._async_draw(kept.drawing, number)
+                    kept.pictures[number] = path
+                    kept.picture_bytes += len(picture)
+                    gone = self._make_room()
+                    # Unless it was replaced meanwhile, or had to give way.
+                    if kept is self._kept.get(handle):
+                        self.let_go(path)
+                    await self._hass.async_add_executor_job(_unlink, gone)
                 return picture
             return await self._hass.async_add_executor_job(kept.pictures[number].read_bytes)
 
     async def async_draw(self, drawing: Drawing, number: int) -> bytes:
         """Return the picture of a page, counted from 1. Raises what drawing raises."""
-        path, picture = await self._async_draw(drawing, number)
-        await self._hass.async_add_executor_job(_unlink, [path])
+        async with self.scope():
+            _, picture = await self._async_draw(drawing, number)
         return picture
 
     async def _async_draw(self, drawing: Drawing, number: int) -> tuple[Path, bytes]:
         path = await self.async_new_path(".picture")
-        try:
-            await drawing.async_draw(number, path)
-            return path, await self._hass.async_add_executor_job(path.read_bytes)
-        except BaseException:
-            await self._hass.async_add_executor_job(_unlink, [path])
-            raise
-
-    async def async_discard(self, *documents: Document) -> None:
-        """Delete the files of documents."""
-        if not documents:
-            return
-        await self._hass.async_add_executor_job(_unlink, [document.path for document in documents])
+        await drawing.async_draw(number, path)
+        return path, await self._hass.async_add_executor_job(path.read_bytes)
 
     async def async_clear(self) -> None:
         """Delete everything, the folder too: nothing may outlive the last box."""
@@ -260,21 +273,9 @@ class Spool:
         self._has_folder = False
         await self._hass.async_add_executor_job(self._remove)
 
-    async def async_write[T](self, suffix: str, work: Callable[[Path], T]) -> tuple[Path, T]:
-        """Run work(path) in the executor, return the path and what work returned.
-
-        What work has written is deleted if it fails.
-        """
-        path = await self.async_new_path(suffix)
-
-        def write() -> T:
-            try:
-                return work(path)
-            except BaseException:
-                path.unlink(missing_ok=True)
-                raise
-
-        return path, await self._hass.async_add_executor_job(write)
+    async def async_write[T](self, work: Callable[[Path], T]) -> T:
+        """Run work(path) in the executor with a new path; return what it returned."""
+        return await self._hass.async_add_executor_job(work, await self.async_new_path(".part"))
 
     def _make_room(self) -> list[Path]:
         """Forget the oldest documents of who keeps most while there are too many; return their files."""
@@ -410,7 +411,9 @@ def too_large(name: str, limit_bytes: int) -> InputError:
 
 def _unlink(paths: list[Path]) -> None:
     for path in paths:
-        path.unlink(missing_ok=True)
+        # A disk that refuses is swept later.
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _link(source: Path, target: Path) -> None:

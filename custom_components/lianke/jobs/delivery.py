@@ -1,14 +1,13 @@
 """One attempt to send: a file on its way to one task of the cloud."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 import secrets
 from typing import Any, Final, Self
 
-from ..api.options import ResolvedOptions, count_selected
+from ..api.options import ResolvedOptions, count_selected, most_selected
 from ..api.stored import Record
 from ..documents.document import Document
 from .spec import PersonReason
@@ -141,6 +140,24 @@ class Delivery(Record):
         """Return the pages of one copy of the task, None if nobody knows."""
         return count_selected(self.options.page_range, self.document.pages)
 
+    @property
+    def job_pages(self) -> int | None:
+        """Return the pages of one copy of its job, whose first delivery it is; None if nobody knows."""
+        return self.pages if self.counts_as is None else self.counts_as[0]
+
+    @property
+    def job_copies(self) -> int:
+        """Return the copies of its job, whose first delivery it is."""
+        return self.options.copies if self.counts_as is None else self.counts_as[1]
+
+    @property
+    def most_pages(self) -> int | None:
+        """Return the most pages that one copy of its job can have, None if nobody knows."""
+        if self.counts_as is not None:
+            return self.counts_as[0]
+        known = self.document.pages_at_most if self.document.pages is None else self.document.pages
+        return most_selected(self.options.page_range, known)
+
     def changed(self, now: datetime, **changes: Any) -> Self:
         """Return the delivery with these fields changed at this time."""
         if (state := changes.get("state", self.state)) is not self.state:
@@ -175,8 +192,3 @@ def present(deliveries: Sequence[Delivery]) -> Delivery:
         if one.state is not JobState.COMPLETED:
             return one
     return deliveries[-1]
-
-
-def files_of(deliveries: Iterable[Delivery]) -> list[Path]:
-    """Return the paths of the documents."""
-    return [one.document.path for one in deliveries]

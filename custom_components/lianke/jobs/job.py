@@ -262,10 +262,6 @@ class Job(Record):
         """Return whether the cloud is known to have made a task of it."""
         return any(one.task_id for one in self.deliveries)
 
-    def find(self, delivery: Delivery) -> Delivery:
-        """Return a delivery of this job as it is now."""
-        return next(one for one in self.deliveries if one.token == delivery.token)
-
     def changed(self, delivery: Delivery | None = None, **changes: Any) -> Self:
         """Return the job with these fields changed, stamped with the present time.
 
@@ -274,9 +270,9 @@ class Job(Record):
         now = dt_util.utcnow()
         theirs = {name: changes.pop(name) for name in changes.keys() & DELIVERY_FIELDS}
         if theirs:
-            old = self.present if delivery is None else self.find(delivery)
+            token = (delivery or self.present).token
             changes["deliveries"] = tuple(
-                one.changed(now, **theirs) if one is old else one for one in self.deliveries
+                one.changed(now, **theirs) if one.token == token else one for one in self.deliveries
             )
         return replace(self, changed_at=now, generation=self.generation + 1, **changes)
 
@@ -371,8 +367,6 @@ def begin_next(old: Job, new: Job, until: datetime) -> Job:
     The next one waits for its person until then at most. A cancellation that came too late for the first sides
     is in time for the second ones: then the job ends with its first delivery.
     """
-    if old.is_at_second or not new.is_at_second:
-        return new
     first = old.present
     canceled = first.state is JobState.CANCELING or old.cancel_requested
     if not (canceled or first.expiring or not old.has_document):

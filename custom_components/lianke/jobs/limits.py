@@ -1,19 +1,15 @@
 """Checks of a new job: repetition, and the print limits on pages and jobs."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
-from ..api.options import ResolvedOptions, count_selected, most_selected
-from ..documents.document import Document
 from ..documents.kinds import FileType
 from ..errors import InputError
 from .delivery import Delivery, JobState
 from .job import HANDED_ON, MOVED, Job
 from .outcome import BEFORE_PAPER
-from .spec import PersonReason
+from .spec import JobSpec, PersonReason
 
 REQUEST_ID_LIFE = timedelta(hours=24)
 RATE_PERIOD = timedelta(hours=1)
@@ -47,39 +43,14 @@ class LimitError(InputError):
         super().__init__(text or key, limit=str(limit), printer=printer)
 
 
-class Content(NamedTuple):
-    """What makes two requests the same: printer, bytes, options."""
-
-    printer_key: str
-    digest: str
-    options: ResolvedOptions
-
-
-class Counted(NamedTuple):
-    """A document and its options as the pages of a job are counted."""
-
-    document: Document
-    options: ResolvedOptions
-
-
-def counted(first: Delivery) -> Counted:
-    """Return what the pages of a new job are counted by, from its first delivery."""
-    if first.counts_as is None:
-        return Counted(first.document, first.options)
-    pages, copies = first.counts_as
-    return Counted(
-        replace(first.document, pages=pages), replace(first.options, copies=copies, page_range="")
-    )
-
-
 def find_duplicate(
-    jobs: Iterable[Job], request_id: str, content: Content, now: datetime
+    jobs: Iterable[Job], spec: JobSpec, first: Delivery, now: datetime
 ) -> Job | None:
-    """Return the newest job with this request id that may have been printed, None without one.
+    """Return the newest job with the same request id that may have been printed, None without one.
 
-    Raises InputError if its content is another.
+    `first` is the first delivery of the new one. Raises InputError if printer, bytes or options are others.
     """
-    known = {job.job_id: job for job in jobs if job.spec.request_id == request_id}
+    known = {job.job_id: job for job in jobs if job.spec.request_id == spec.request_id}
     for job in sorted(known.values(), key=lambda job: job.created_at, reverse=True):
         # For a job that was moved here the one stands that it was asked for as.
         if (
@@ -88,19 +59,18 @@ def find_duplicate(
             or now - job.created_at > REQUEST_ID_LIFE
         ):
             continue
-        same = Content(
-            printer_key=job.printer_key,
-            digest=job.deliveries[0].document.digest or "",
-            options=job.spec.options,
-        )
-        if same != content:
-            raise InputError("request_id_conflict", request_id=request_id)
+        if (
+            job.printer_key != spec.printer_key
+            or job.spec.options != spec.options
+            or job.deliveries[0].document.digest != first.document.digest
+        ):
+            raise InputError("request_id_conflict", request_id=spec.request_id or "")
         return job
     return None
 
 
-def check_pages(document: Document, options: ResolvedOptions, *, limit: int, printer: str) -> None:
-    """Check that the pages times copies are surely within the limit.
+def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
+    """Check by the first delivery of a job that its pages times copies are surely within the limit.
 
     The pages are those of the page range, by the document's own count or the most that it can have. If
     neither is known, the range bounds them; without one, a document whose pages are only known once it
@@ -108,23 +78,23 @@ def check_pages(document: Document, options: ResolvedOptions, *, limit: int, pri
     has no pages.
     Raises LimitError, InputError.
     """
+    document = first.document
     if document.extension == FileType.RAW:
         return
-    if document.pages is not None and not count_selected(options.page_range, document.pages):
+    if first.job_pages == 0:
         raise InputError("pages_not_in_document", count=str(document.pages))
-    most = most_pages(document, options)
-    if most is None:
-        if is_uncounted(document, options) and options.copies == 1:
+    if first.most_pages is None:
+        if is_uncounted(first) and first.job_copies == 1:
             return
         raise LimitError("too_many_pages", limit=limit, printer=printer, text="pages_unknown")
-    if most * options.copies > limit:
+    if first.most_pages * first.job_copies > limit:
         text = "too_many_pages" if document.pages is not None else "maybe_too_many_pages"
         raise LimitError("too_many_pages", limit=limit, printer=printer, text=text)
 
 
-def is_uncounted(document: Document, options: ResolvedOptions) -> bool:
+def is_uncounted(first: Delivery) -> bool:
     """Return whether nobody can say how many pages become of a document: somebody has to let it go on."""
-    return document.extension in CONVERTED and most_pages(document, options) is None
+    return first.document.extension in CONVERTED and first.most_pages is None
 
 
 def waits_uncounted(job: Job) -> bool:
@@ -134,14 +104,8 @@ def waits_uncounted(job: Job) -> bool:
         and job.waits_for[0] == PersonReason.RELEASE
         and Path(job.present.document.name).suffix in CONVERTED
         and job.pages is None
-        and most_pages(job.present.document, job.present.options) is None
+        and job.present.most_pages is None
     )
-
-
-def most_pages(document: Document, options: ResolvedOptions) -> int | None:
-    """Return the most pages that one copy can have, None if unknown."""
-    known = document.pages if document.pages is not None else document.pages_at_most
-    return most_selected(options.page_range, known)
 
 
 def check_rate(

@@ -19,7 +19,7 @@ from homeassistant.util.ulid import ulid_now
 
 from ..const import DOMAIN
 from ..errors import InputError
-from .delivery import Delivery, JobState, files_of
+from .delivery import Delivery, JobState
 from .errors import change_not_saved, job_error
 from .job import MOVED, Job
 from .readiness import QueueReason
@@ -98,7 +98,7 @@ class JobMover:
                     # Nothing is written any more: it would print at both.
                     raise change_not_saved(job)
             except (JobStoreError, InputError, HomeAssistantError) as err:
-                await self._hass.async_add_executor_job(unlink_all, files_of(deliveries))
+                await self._hass.async_add_executor_job(unlink_all, [document.path])
                 raise change_not_saved(job) if isinstance(err, JobStoreError) else err from None
             # It has everything of the old one but its options.
             spec = replace(
@@ -111,8 +111,7 @@ class JobMover:
                 hold=True,
             )
             try:
-                submission = await queue.async_submit(spec, deliveries, job_id=new_id, moved=job)
-                new = submission.job
+                new = await queue.async_submit(spec, deliveries, job_id=new_id, moved=job)
             except BaseException:
                 if queue.find(new_id) is None:
                     self._stay(job)

@@ -14,11 +14,10 @@ from ..api.errors import (
     LiankeTimeoutError,
     UnknownCodeError,
 )
-from ..api.options import ResolvedOptions
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document, file_digest
 from ..documents.kinds import FileType
-from .limits import most_pages
+from .delivery import Delivery
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,14 +44,12 @@ class PageCounter:
         self._coordinator = coordinator
         self._results: dict[_Query, _Result] = {}
 
-    async def async_complete(
-        self, printer_key: str, document: Document, options: ResolvedOptions, *, limit: int
-    ) -> Document:
-        """Return a document with the service's page count, if the page limit depends on it.
+    async def async_complete(self, printer_key: str, first: Delivery, *, limit: int) -> Delivery:
+        """Return a job's first delivery with the service's page count, if the page limit depends on it.
 
         The pages stay unknown when the service does not count them or is not reached.
         """
-        most = most_pages(document, options)
+        document, options, most = first.document, first.options, first.most_pages
         if (
             document.pages is not None
             or document.extension == FileType.RAW
@@ -62,13 +59,13 @@ class PageCounter:
             or not self._coordinator.last_update_success
             or printer_key not in self._coordinator.data.printers
         ):
-            return document
+            return first
         try:
             pages = await self.async_count(printer_key, document, options.paper_id)
         except LiankeError as err:
             _LOGGER.debug("The service did not count a document: %s", err)
-            return document
-        return replace(document, pages=pages)
+            return first
+        return replace(first, document=replace(document, pages=pages))
 
     async def async_count(
         self,

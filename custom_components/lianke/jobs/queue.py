@@ -12,9 +12,9 @@ from typing import Any
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, callback
 from homeassistant.util import dt as dt_util
+from homeassistant.util.ulid import ulid_now
 
 from ..api.client import LiankeClient
-from ..api.tasks import Callback
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
 from ..errors import InputError
@@ -31,14 +31,14 @@ from .retry import Changes, JobRetrier
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, recover
 from .spec import REJECTED, JobSpec, PersonReason
 from .store import JobStore, JobStoreError
-from .submission import JobSubmitter, LimitListener, People, Submission, async_finish
+from .submission import JobSubmitter, People, async_finish
 from .tracker import TaskTracker
 from .uploader import CallbackAddress, Uploader
 
 # Seconds for an upload to stop.
 ABORT_TIME = 5
 
-__all__ = ["Changes", "PrintQueue", "Submission"]
+__all__ = ["Changes", "PrintQueue"]
 
 
 class PrintQueue:
@@ -75,13 +75,14 @@ class PrintQueue:
             addresses,
             on_end=self._review_soon,
         )
-        self._submitter = JobSubmitter(
+        self.submitter = JobSubmitter(
             coordinator,
             self._registry,
             self._readiness,
             self.page_counter,
             people,
             abort=self._uploader.abort,
+            review_soon=self._review_soon,
         )
         self._retrier = JobRetrier(self._registry)
         self._tracker = TaskTracker(
@@ -103,7 +104,7 @@ class PrintQueue:
             self._mover,
         )
         self.previewer = Previewer(client, coordinator, self._registry, self._tracker, addresses)
-        self._callbacks = CallbackHandler(
+        self.callbacks = CallbackHandler(
             client, self._registry, self._tracker, self.previewer, self._review_soon
         )
         self._unsubscribe: list[CALLBACK_TYPE] = []
@@ -139,7 +140,7 @@ class PrintQueue:
         self._registry.on_change = self._scheduler.review_soon
         self._mover.open(self)
         self.resolve_moves()
-        self._review()
+        self._scheduler.review()
 
     @callback
     def resolve_moves(self) -> None:
@@ -156,7 +157,7 @@ class PrintQueue:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self.previewer.stop()
-        self._submitter.close()
+        self.submitter.close()
         if self._submitting:
             await asyncio.wait(self._submitting)
         await self._scheduler.async_drain(upload_time)
@@ -170,9 +171,10 @@ class PrintQueue:
         *,
         job_id: str | None = None,
         moved: Job | None = None,
-    ) -> Submission:
+    ) -> Job:
         """Accept a job and print it as soon as its printer is ready.
 
+        Returns it, or the one that was asked for before: one with the same request id, whose deliveries are others.
         `job_id` None means a new one; `moved` is a job whose place the new one takes. On return the job is on
         disk; nothing was sent before that. The documents of the deliveries belong to the queue from the call on.
         Raises InputError when the job is refused (print limits, conflicting request id, printer not
@@ -180,29 +182,12 @@ class PrintQueue:
         not stop it: a job that was half accepted would be found after a restart.
         """
         task = self._hass.async_create_task(
-            self._async_submit(spec, deliveries, job_id, moved), "submit print job"
+            self.submitter.async_submit(spec, deliveries, job_id or ulid_now(), moved),
+            "submit print job",
         )
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
-        return await async_finish(task)
-
-    async def _async_submit(
-        self,
-        spec: JobSpec,
-        deliveries: Sequence[Delivery],
-        job_id: str | None,
-        moved: Job | None,
-    ) -> Submission:
-        try:
-            submission = await self._submitter.async_submit(
-                spec, deliveries, job_id=job_id, moved=moved
-            )
-        finally:
-            # Its upload may begin, but does not end before the document is on disk. If the job was
-            # refused, what it would have replaced goes on.
-            self._scheduler.review_soon()
-        await self._submitter.async_publish(submission.job.job_id)
-        return Submission(job=self.get(submission.job.job_id), duplicate=submission.duplicate)
+        return self.get((await async_finish(task)).job_id)
 
     async def async_wait(self, job_id: str, timeout: float) -> Job:
         """Wait until a job is final or held, for at most `timeout` seconds.
@@ -249,9 +234,9 @@ class PrintQueue:
         else:
             job = await self._async_decide(job, cancel_requested=True)
             self._uploader.abort(job)
-            self._review()
+            self._scheduler.review()
             await self.async_wait(job_id, ABORT_TIME)
-        self._review()
+        self._scheduler.review()
         return self.get(job_id)
 
     async def async_continue(self, job_id: str, *, reason: str | None = None) -> Job:
@@ -268,7 +253,7 @@ class PrintQueue:
         answered = _after_answer(job)
         check_tray(job.changed(**answered), self._registry.all(), dt_util.utcnow())
         await self._async_decide(job, **answered)
-        self._review()
+        self._scheduler.review()
         return self.get(job_id)
 
     async def async_reject(
@@ -282,7 +267,7 @@ class PrintQueue:
         if not job.can_continue or reason not in (None, job.waits_for[0]):
             raise job_error("job_not_waiting", job)
         await self._async_decide(job, state=JobState.CANCELED, reason=REJECTED, detail=detail)
-        self._review()
+        self._scheduler.review()
         return self.get(job_id)
 
     async def _async_decide(self, job: Job, **changes: Any) -> Job:
@@ -290,7 +275,7 @@ class PrintQueue:
         try:
             return await self._registry.async_change(job, **changes)
         except JobStoreError:
-            self._review()
+            self._scheduler.review()
             raise change_not_saved(job) from None
 
     async def async_retry(
@@ -301,7 +286,7 @@ class PrintQueue:
         changes: Changes | None = None,
         anew: Sequence[Delivery] | None = None,
         queue: PrintQueue | None = None,
-    ) -> Submission:
+    ) -> Job:
         """Print a finished job's document again: one that may not have come out, at most once.
 
         `queue` is needed for a printer of another box. A job that is held because its folder was
@@ -311,8 +296,8 @@ class PrintQueue:
         job = self.find(job_id) or self.get(job_id)
         if job.copied and job.state is JobState.HELD and changes is None:
             await self._async_decide(job, copied=False, hold_reason=None)
-            self._review()
-            return Submission(job=self.get(job_id))
+            self._scheduler.review()
+            return self.get(job_id)
         retry = self._retrier.async_retry(
             job, context=context, changes=changes, anew=anew, to=queue or self
         )
@@ -353,32 +338,6 @@ class PrintQueue:
         )
         return self.get(job_id)
 
-    async def async_on_callback(self, token: str | None, report: Callback) -> bool:
-        """Apply a callback and write it to disk; return whether it belongs to a job of this box.
-
-        Raises JobStoreError when the disk refuses: the cloud must repeat it.
-        """
-        return await self._callbacks.async_handle(token, report)
-
-    @callback
-    def check_rate(
-        self,
-        printer_key: str,
-        user_id: str | None,
-        *,
-        sender_address: str | None = None,
-        refused: int = 0,
-    ) -> None:
-        """Refuse a job by the rate limit, before a document is made; see JobSubmitter.check_rate."""
-        self._submitter.check_rate(
-            printer_key, user_id, sender_address=sender_address, refused=refused
-        )
-
-    @callback
-    def listen_limits(self, listener: LimitListener) -> CALLBACK_TYPE:
-        """Call `listener` when the print limits refuse a job, and when a job passes them."""
-        return self._submitter.listen_limits(listener)
-
     @callback
     def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
         """Call `listener(job, state before or None when new)` for every published change, of one printer or all."""
@@ -400,7 +359,8 @@ class PrintQueue:
 
     def jobs(self, printer_key: str | None = None) -> list[Job]:
         """Return the jobs of one printer, or of all, as they are published, newest first."""
-        return self._registry.newest_first(printer_key)
+        jobs = reversed(self._registry.published.values())
+        return [job for job in jobs if printer_key in (None, job.printer_key)]
 
     def document_path(self, job: Job) -> Path:
         """Return the path of the document of a job's present delivery."""
@@ -408,7 +368,7 @@ class PrintQueue:
 
     def get(self, job_id: str) -> Job:
         """Return a job as it is published. Raises InputError for an unknown one."""
-        if (job := self._registry.get_published(job_id)) is None:
+        if (job := self._registry.published.get(job_id)) is None:
             raise InputError("job_not_found", job_id=job_id[:64])
         return job
 
@@ -420,7 +380,7 @@ class PrintQueue:
         """Return how many jobs are held here or queued in the cloud."""
         return sum(
             job.state in WAITING and job.printer_key == printer_key
-            for job in self._registry.open_published()
+            for job in self._registry.published.values()
         )
 
     def hold_reason(self, printer_key: str) -> str | None:
@@ -428,7 +388,7 @@ class PrintQueue:
         return next(
             (
                 job.hold_reason
-                for job in self._registry.open_published()
+                for job in self._registry.published.values()
                 if job.state is JobState.HELD and job.printer_key == printer_key
             ),
             None,
@@ -443,15 +403,11 @@ class PrintQueue:
     def clear_backoff(self, printer_key: str) -> None:
         """Try held jobs again at once: somebody says that the printer is ready."""
         self._readiness.clear_backoff(printer_key)
-        self._review()
+        self._scheduler.review()
 
     @callback
     def _review_soon(self) -> None:
         self._scheduler.review_soon()
-
-    @callback
-    def _review(self) -> None:
-        self._scheduler.review()
 
 
 def _after_answer(job: Job) -> dict[str, Any]:

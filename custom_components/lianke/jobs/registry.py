@@ -1,7 +1,7 @@
 """The jobs in memory, their listeners, and what is published of them.
 
 *Persisted before published*: a job has two versions here. The current one (`get`, `all`, `unsettled`) is what
-the queue acts on. The published one (`get_published`, `all_published`) is what listeners, entities, the card
+the queue acts on. The published one (`published`) is what listeners, entities, the card
 and responses get; facts (see `Job.facts`) reach it once they are on disk. A change that must be refused when
 the disk refuses goes through `async_change`, which rolls it back and raises.
 """
@@ -51,7 +51,8 @@ class JobRegistry:
         # The few of them that may still change, and all by the tokens of their callback addresses.
         self._unsettled: dict[str, Job] = {}
         self._by_token: dict[str, str] = {}
-        self._published: dict[str, Job] = {}
+        # As they are published, oldest first.
+        self.published: dict[str, Job] = {}
         # Versions that are still to be published, oldest first.
         self._unpublished: dict[str, list[Job]] = {}
         # Printed jobs whose ends wait for their pages, and what stops each wait.
@@ -106,23 +107,6 @@ class JobRegistry:
     def unsettled(self) -> list[Job]:
         """Return the open and the unconfirmed jobs, oldest first."""
         return list(self._unsettled.values())
-
-    def get_published(self, job_id: str) -> Job | None:
-        """Return the published version of a job, None for an unknown one."""
-        return self._published.get(job_id)
-
-    def all_published(self) -> list[Job]:
-        """Return the published version of every job, oldest first."""
-        return list(self._published.values())
-
-    def open_published(self) -> list[Job]:
-        """Return the published versions that are not final, oldest first."""
-        return [job for job in self._published.values() if not job.is_final]
-
-    def newest_first(self, printer_key: str | None = None) -> list[Job]:
-        """Return the published jobs of one printer, or of all, newest first."""
-        jobs = reversed(self._published.values())
-        return [job for job in jobs if printer_key in (None, job.spec.printer_key)]
 
     @property
     def own_task_ids(self) -> frozenset[str]:
@@ -206,8 +190,9 @@ class JobRegistry:
         current = self._jobs[job.job_id]
         if self.writer.closed:
             return current
-        until = dt_util.utcnow() + hold_time(self._entry.options)
-        new = begin_next(current, current.changed(delivery, **changes), until)
+        new = current.changed(delivery, **changes)
+        if new.is_at_second and not current.is_at_second:
+            new = begin_next(current, new, dt_util.utcnow() + hold_time(self._entry.options))
         self._put(new)
         if new.facts != current.facts:
             self.writer.write(new.job_id, within)
@@ -270,7 +255,7 @@ class JobRegistry:
     async def async_trim(self) -> None:
         """Forget the oldest finished jobs beyond the limits on number and age."""
         now = dt_util.utcnow()
-        gone = list(to_forget(self._published.values(), now))
+        gone = list(to_forget(self.published.values(), now))
         # Those whose tasks may still be on the cloud's list.
         jobs = [self._jobs[job_id] for job_id in gone]
         noted = [
@@ -290,7 +275,7 @@ class JobRegistry:
     @callback
     def _forget(self, job_id: str) -> None:
         job = self._jobs.pop(job_id)
-        self._published.pop(job_id, None)
+        self.published.pop(job_id, None)
         self._unpublished.pop(job_id, None)
         if (stop := self._withheld.pop(job_id, None)) is not None:
             stop()
@@ -343,8 +328,8 @@ class JobRegistry:
             del unpublished[0]
             if job.is_final and (stop := self._withheld.pop(job_id, None)) is not None:
                 stop()
-            old = self._published.get(job_id)
-            self._published[job_id] = job
+            old = self.published.get(job_id)
+            self.published[job_id] = job
             for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
                 listener(job, old.state if old else None)
             self._schedule_watchers(job.printer_key)

@@ -21,7 +21,7 @@ from .limits import CONVERTED
 from .registry import JobRegistry
 from .spec import Asker, JobSpec
 from .store import JobStoreError
-from .submission import Destination, Submission
+from .submission import Destination
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +54,7 @@ class JobRetrier:
         changes: Changes | None,
         anew: Sequence[Delivery] | None,
         to: Destination,
-    ) -> Submission:
+    ) -> Job:
         """Submit a job's document again to a queue, which may be another box's.
 
         One at a time, so that no job is retried twice. `anew` are the deliveries to make of a job that had several;
@@ -85,14 +85,14 @@ class JobRetrier:
                     retry_of=job.job_id,
                     approved=job.spec.approved and changes is None,
                 )
-                submission = await to.async_submit(spec, deliveries, job_id=again_id)
+                again = await to.async_submit(spec, deliveries, job_id=again_id)
             except BaseException:
                 self._registry.change(job, retried_as=before, retrying_to=None)
                 raise
             finally:
                 self._active = None
             self._registry.change(job, retrying_to=None)
-            return submission
+            return again
 
     @callback
     def resolve(self, exists: Callable[[str, str], bool | None]) -> None:

@@ -99,7 +99,7 @@ class JobScheduler:
             self.review_soon()
         elif job.is_at_second and job.state is JobState.HELD and old is not job.state:
             self._on_first_over(job)
-        else:
+        elif job.is_final:
             # They may have become known after the end.
             self.count_pages(job)
 
@@ -150,12 +150,7 @@ class JobScheduler:
         """Review the jobs once for all that has happened by then."""
         if not self._review_is_due:
             self._review_is_due = True
-            call_after_updates(self._hass, self._review_if_due)
-
-    @callback
-    def _review_if_due(self) -> None:
-        if self._review_is_due:
-            self.review()
+            call_after_updates(self._hass, self.review)
 
     @callback
     def review(self, _now: datetime | None = None) -> None:
@@ -345,7 +340,9 @@ class JobScheduler:
         """Delete documents and records whose time is over."""
         self._cleanup_at = now + CLEANUP_INTERVAL
         options = self._entry.options
-        ended = [job for job in self._registry.all_published() if job.is_final and job.has_document]
+        ended = [
+            job for job in self._registry.published.values() if job.is_final and job.has_document
+        ]
         kept = documents_to_keep(
             ended, now, failed=keep_failed_time(options), wanted=keep_printed_time(options)
         )

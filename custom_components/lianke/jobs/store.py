@@ -119,8 +119,8 @@ class JobStore:
         nothing of the job is left behind.
         """
         async with self._lock:
-            await self._hass.async_add_executor_job(self._create, job, spooled)
-        self._flushing[job.job_id] = self._hass.async_add_executor_job(_flush, self._paths(job))
+            documents = await self._hass.async_add_executor_job(self._create, job, spooled)
+        self._flushing[job.job_id] = self._hass.async_add_executor_job(_flush, documents)
 
     def is_flushing(self, job_id: str) -> bool:
         """Return whether the document of a new job is not known to be on disk yet."""
@@ -195,8 +195,9 @@ class JobStore:
         self._generations = {job.job_id: job.generation for job in jobs}
         return sorted(jobs, key=lambda job: (job.created_at, job.job_id))
 
-    def _create(self, job: Job, spooled: Sequence[Path]) -> None:
-        folder = self._root / f"{PART_PREFIX}{job.job_id}"
+    def _create(self, job: Job, spooled: Sequence[Path]) -> list[Path]:
+        """Return the paths of the documents in the folder of the job."""
+        folder, place = self._root / f"{PART_PREFIX}{job.job_id}", self._root / job.job_id
         try:
             folder.mkdir(mode=0o700, parents=True)
             for one, path in zip(job.deliveries, spooled, strict=True):
@@ -208,17 +209,18 @@ class JobStore:
             (folder / FLUSHING_NAME).touch(mode=0o600)
             # Nobody reads it before the folder has its name.
             with open_private(folder / RECORD_NAME) as record:
-                record.write(_record(job).encode())
+                record.write(json.dumps(job.as_record()).encode())
                 record.flush()
                 os.fsync(record.fileno())
             _sync(folder)
-            folder.rename(self._root / job.job_id)
+            folder.rename(place)
             _sync(self._root)
-            self._generations[job.job_id] = job.generation
         except OSError as err:
-            _remove_all([folder, self._root / job.job_id])
+            _remove_all([folder, place])
             unlink_all(spooled)
             raise JobStoreError("the job could not be written") from err
+        self._generations[job.job_id] = job.generation
+        return [place / one.document.path.name for one in job.deliveries]
 
     def _copy_documents(self, job: Job) -> list[Document] | None:
         copies: list[Document] = []
@@ -283,13 +285,9 @@ def _stored_generation(folder: Path) -> int:
 def _write_record(job: Job, folder: Path) -> None:
     """Write a job in place of its record. Raises JobStoreError."""
     try:
-        write_utf8_file_atomic(str(folder / RECORD_NAME), _record(job), private=True)
+        write_utf8_file_atomic(str(folder / RECORD_NAME), json.dumps(job.as_record()), private=True)
     except (WriteError, OSError) as err:
         raise JobStoreError("the job could not be written") from err
-
-
-def _record(job: Job) -> str:
-    return json.dumps(job.as_record())
 
 
 def _flush(documents: list[Path]) -> None:

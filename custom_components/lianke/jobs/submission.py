@@ -6,29 +6,24 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.util import dt as dt_util
-from homeassistant.util.ulid import ulid_now
 
 from ..api.models import DriverState
-from ..api.options import count_selected
 from ..box.status import PrinterSnapshot
 from ..coordinator import LiankeCoordinator
 from ..documents.document import file_digest
 from ..errors import InputError
-from .delivery import Delivery, JobState, files_of
+from .delivery import Delivery, JobState
 from .errors import already_retried, disk_full
 from .job import Job
 from .limits import (
     LAN_SHARES,
-    Content,
-    Counted,
     LimitError,
     check_pages,
     check_rate,
-    counted,
     find_duplicate,
 )
 from .page_count import PageCounter
@@ -43,13 +38,6 @@ from .store import JobStoreError, unlink_all
 type LimitListener = Callable[[str, LimitError | None], None]
 
 
-class Submission(NamedTuple):
-    """A job that was accepted, or the earlier one with the same request id."""
-
-    job: Job
-    duplicate: bool = False
-
-
 class People(Protocol):
     """What is known of people who print: the room that knows it lies above this one."""
 
@@ -57,9 +45,12 @@ class People(Protocol):
         """Return what is asked for with who asks, and by what."""
 
     async def async_with_reasons(
-        self, spec: JobSpec, counted: Counted, jobs: Collection[Job]
+        self, spec: JobSpec, first: Delivery, jobs: Collection[Job]
     ) -> JobSpec:
-        """Return what is asked for with whom it waits for; `jobs` are those of the box. Raises InputError."""
+        """Return what is asked for with whom it waits for; `jobs` are those of the box. Raises InputError.
+
+        `first` is the first of its deliveries.
+        """
 
 
 class Destination(Protocol):
@@ -77,7 +68,7 @@ class Destination(Protocol):
         *,
         job_id: str | None = None,
         moved: Job | None = None,
-    ) -> Submission:
+    ) -> Job:
         """Accept a job; on return it is on disk."""
 
     def forget_move(self, job_id: str) -> None:
@@ -98,8 +89,9 @@ class JobSubmitter:
         counter: PageCounter,
         people: People,
         abort: Callable[[Job], None],
+        review_soon: Callable[[], None],
     ) -> None:
-        """`abort` stops a job's upload before its end is sent."""
+        """`abort` stops a job's upload before its end is sent; `review_soon` is called when jobs may go on."""
         self._hass = coordinator.hass
         self._entry = coordinator.config_entry
         self._coordinator = coordinator
@@ -109,6 +101,7 @@ class JobSubmitter:
         self._counter = counter
         self._people = people
         self._abort = abort
+        self._review_soon = review_soon
         self._lock = asyncio.Lock()
         self._closed = False
         self._limit_listeners: list[LimitListener] = []
@@ -125,57 +118,54 @@ class JobSubmitter:
         self._closed = True
 
     async def async_submit(
-        self,
-        spec: JobSpec,
-        deliveries: Sequence[Delivery],
-        *,
-        job_id: str | None,
-        moved: Job | None,
-    ) -> Submission:
+        self, spec: JobSpec, deliveries: Sequence[Delivery], job_id: str, moved: Job | None
+    ) -> Job:
         """Accept or refuse a job; see PrintQueue.async_submit."""
         accepted = False
         try:
             if moved is None:
                 spec = await self._people.async_with_asker(spec)
-            first, *rest = deliveries
             # Not in the lock: it may take a while.
-            document = await self._counter.async_complete(
-                spec.printer_key,
-                first.document,
-                first.options,
-                limit=max_pages(self._entry.options),
-            )
-            if spec.request_id is not None and document.digest is None:
-                digest = await self._hass.async_add_executor_job(file_digest, document.path)
-                document = replace(document, digest=digest)
-            deliveries = (replace(first, document=document), *rest)
+            limit = max_pages(self._entry.options)
+            first = await self._counter.async_complete(spec.printer_key, deliveries[0], limit=limit)
+            if spec.request_id is not None and first.document.digest is None:
+                path = first.document.path
+                digest = await self._hass.async_add_executor_job(file_digest, path)
+                first = replace(first, document=replace(first.document, digest=digest))
+            deliveries = (first, *deliveries[1:])
             async with self._lock:
-                submission = await self._async_accept(spec, deliveries, job_id, moved)
-                accepted = not submission.duplicate
+                job = await self._async_accept(spec, deliveries, job_id, moved)
+                accepted = job.job_id == job_id
         finally:
+            # Its upload may begin, but does not end before the document is on disk. If the job was
+            # refused, what it would have replaced goes on.
+            self._review_soon()
             if not accepted:
-                await self._hass.async_add_executor_job(unlink_all, files_of(deliveries))
-        return submission
+                paths = [one.document.path for one in deliveries]
+                await self._hass.async_add_executor_job(unlink_all, paths)
+        try:
+            await self._store.async_flushed(job.job_id)
+        except JobStoreError as err:
+            if (current := self._registry.get(job.job_id)) is not None:
+                self._abort(current)
+            await self._registry.async_discard(job.job_id)
+            raise disk_full(err) from None
+        self._registry.publish(job.job_id)
+        return job
 
     async def _async_accept(
-        self,
-        spec: JobSpec,
-        deliveries: Sequence[Delivery],
-        job_id: str | None,
-        moved: Job | None,
-    ) -> Submission:
-        now = dt_util.utcnow()
+        self, spec: JobSpec, deliveries: Sequence[Delivery], job_id: str, moved: Job | None
+    ) -> Job:
+        """Return a new job once it is on disk, but for its documents; or the one that was asked for before."""
+        now, jobs = dt_util.utcnow(), self._registry.all()
         if spec.retry_of:
-            self._check_retry(spec.retry_of)
+            for job in jobs:
+                if job.spec.retry_of == spec.retry_of and not job.was_never_sent:
+                    raise already_retried(job)
         if spec.request_id and moved is None:
-            content = Content(
-                printer_key=spec.printer_key,
-                digest=deliveries[0].document.digest or "",
-                options=spec.options,
-            )
-            job = find_duplicate(self._registry.all(), spec.request_id, content, now)
-            if job is not None:
-                return Submission(job=job, duplicate=True)
+            earlier = find_duplicate(jobs, spec, deliveries[0], now)
+            if earlier is not None:
+                return earlier
         view = self._coordinator.data.printers.get(spec.printer_key)
         if view is None:
             raise InputError("printer_gone")
@@ -183,30 +173,30 @@ class JobSubmitter:
             raise InputError(f"driver_{view.printer.driver}", printer=view.name)
         if self._closed:
             raise InputError("not_ready_getting_ready", printer=view.name)
-        replaced = self._replaced_by(spec, moved)
-        pages = counted(deliveries[0])
-        self._check_limits(spec, pages, view, replaced)
+        replaced = self._replaced_by(spec, moved) if spec.replace_key else []
+        with self._reporting_refusal(view):
+            check_pages(deliveries[0], limit=max_pages(self._entry.options), printer=view.name)
+            self._check_rate(view, (spec.asker.user_id, spec.sender_address), replaced)
+        self._report(view, None)
         reason = self._readiness.check_printer(
             view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
         ).reason
         if reason is not None and (reason in PERMANENT or not spec.hold):
             raise InputError(f"not_ready_{reason}", printer=view.name)
         if spec.waits_for is None or moved is not None:
-            spec = await self._people.async_with_reasons(spec, pages, self._registry.all())
-        job = self._new_job(spec, deliveries, job_id or ulid_now(), pages, view, reason, moved, now)
+            spec = await self._people.async_with_reasons(spec, deliveries[0], self._registry.all())
+        job = self._new_job(spec, deliveries, job_id, view, reason, moved, now)
         self._registry.reserved |= {old.job_id for old in replaced}
         try:
-            await self._store.async_create(job, files_of(deliveries))
+            await self._store.async_create(job, [one.document.path for one in deliveries])
             if replaced:
                 # The old jobs stay until the one that replaces them is safe.
-                await self._async_flush_unregistered(job)
+                await self._store.async_flushed(job.job_id)
             # Only now, since a stack may have been put back meanwhile.
             job = self._heeding_stack(job)
-        except JobStoreError as err:
-            raise disk_full(err) from None
-        except InputError:
+        except (JobStoreError, InputError) as err:
             await self._store.async_delete([job.job_id])
-            raise
+            raise disk_full(err) if isinstance(err, JobStoreError) else err from None
         finally:
             self._registry.reserved.clear()
         self._registry.add(job)
@@ -218,14 +208,13 @@ class JobSubmitter:
                 self._registry.change(old, state=JobState.CANCELED, reason="replaced")
                 with suppress(JobStoreError):
                     await self._registry.writer.async_persist(old.job_id)
-        return Submission(job=job)
+        return job
 
     def _new_job(
         self,
         spec: JobSpec,
         deliveries: Sequence[Delivery],
         job_id: str,
-        pages: Counted,
         view: PrinterSnapshot,
         reason: str | None,
         moved: Job | None,
@@ -236,16 +225,22 @@ class JobSubmitter:
         if PersonReason.RELEASE not in waits_for:
             spec = replace(spec, release_code=None)
         expires_at = now + (spec.expires_in or hold_time(self._entry.options))
+        counted = deliveries[0]
+        # In the folder of the job.
+        names = [file_name(counted.document.name), *(SECOND_NAME for _ in deliveries[1:])]
         job = Job(
             job_id=job_id,
             spec=replace(spec, waits_for=waits_for),
-            deliveries=_placed(deliveries),
+            deliveries=tuple(
+                replace(one, document=replace(one.document, path=Path(name)))
+                for one, name in zip(deliveries, names, strict=True)
+            ),
             printer_name=view.name,
             created_at=moved.created_at if moved else now,
             changed_at=now,
             expires_at=moved.expires_at if moved else expires_at,
-            pages=count_selected(pages.options.page_range, pages.document.pages),
-            copies=pages.options.copies,
+            pages=counted.job_pages,
+            copies=counted.job_copies,
             move_open=moved is not None,
         )
         first = job.present
@@ -276,34 +271,6 @@ class JobSubmitter:
             raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
         return job.changed(state=JobState.HELD, hold_reason=QueueReason.PAPER_TURNED)
 
-    async def _async_flush_unregistered(self, job: Job) -> None:
-        """Wait until the document of a job that is not registered yet is on disk. Raises JobStoreError."""
-        try:
-            await self._store.async_flushed(job.job_id)
-        except JobStoreError:
-            await self._store.async_delete([job.job_id])
-            raise
-
-    async def async_publish(self, job_id: str) -> None:
-        """Publish a new job once its document is on disk; discard it if the disk refuses.
-
-        Raises HomeAssistantError: disk_full.
-        """
-        try:
-            await self._store.async_flushed(job_id)
-        except JobStoreError as err:
-            if (job := self._registry.get(job_id)) is not None:
-                self._abort(job)
-            await self._registry.async_discard(job_id)
-            raise disk_full(err) from None
-        self._registry.publish(job_id)
-
-    def _check_retry(self, job_id: str) -> None:
-        """Refuse to retry a job that another job retries already."""
-        for job in self._registry.all():
-            if job.spec.retry_of == job_id and not job.was_never_sent:
-                raise already_retried(job)
-
     def _replaced_by(self, spec: JobSpec, moved: Job | None) -> list[Job]:
         """Return the held jobs that a new one replaces.
 
@@ -315,7 +282,6 @@ class JobSubmitter:
             if job.printer_key == spec.printer_key
             and _can_be_replaced(job)
             and not job.is_moving
-            and job.spec.replace_key
             and job.spec.replace_key == spec.replace_key
         ]
         if moved is not None and any(job.created_at > moved.created_at for job in waiting):
@@ -340,16 +306,6 @@ class JobSubmitter:
         if view is not None:
             with self._reporting_refusal(view):
                 self._check_rate(view, (user_id, sender_address), refused=refused)
-
-    @callback
-    def _check_limits(
-        self, spec: JobSpec, pages: Counted, view: PrinterSnapshot, replaced: Collection[Job]
-    ) -> None:
-        """Check the limits on pages and jobs and report the result. Raises InputError."""
-        with self._reporting_refusal(view):
-            check_pages(*pages, limit=max_pages(self._entry.options), printer=view.name)
-            self._check_rate(view, (spec.asker.user_id, spec.sender_address), replaced)
-        self._report(view, None)
 
     @contextmanager
     def _reporting_refusal(self, view: PrinterSnapshot) -> Iterator[None]:
@@ -400,13 +356,3 @@ async def async_finish[T](task: asyncio.Future[T]) -> T:
 def _can_be_replaced(job: Job) -> bool:
     """Return whether a newer job may take a job's place: it waits, and no stack was put back for it."""
     return job.state is JobState.HELD and not job.has_stack
-
-
-def _placed(deliveries: Sequence[Delivery]) -> tuple[Delivery, ...]:
-    """Return deliveries whose documents have their names in the folder of the job."""
-    first, *others = deliveries
-    names = [file_name(first.document.name), *(SECOND_NAME for _ in others)]
-    return tuple(
-        replace(one, document=replace(one.document, path=Path(name)))
-        for one, name in zip(deliveries, names, strict=True)
-    )

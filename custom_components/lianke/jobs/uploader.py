@@ -166,7 +166,20 @@ class Uploader:
         """Upload the jobs of one printer until none is left."""
         while not self._closing and (job := self._next(printer_key)):
             self._turns[printer_key, job.user_id] = monotonic()
-            await self._async_send(job)
+            delivery, handover = job.present, _Handover(self._handover)
+            upload = self._entry.async_create_background_task(
+                self._hass, self._async_upload(job, delivery, handover), "upload print job"
+            )
+            self._uploads[delivery.token] = upload
+            try:
+                try:
+                    await _async_end_of(upload)
+                finally:
+                    del self._uploads[delivery.token]
+                self._note_end(delivery, upload)
+            finally:
+                # Only now, so that the next upload heeds a refusal that concerns the whole box.
+                handover.leave()
             self._on_end()
 
     def _next(self, printer_key: str) -> Job | None:
@@ -188,24 +201,6 @@ class Uploader:
             key=lambda job: self._turns.get((printer_key, job.user_id), 0.0),
             default=None,
         )
-
-    async def _async_send(self, job: Job) -> None:
-        """Upload a job's present delivery and apply the result."""
-        delivery = job.present
-        handover = _Handover(self._handover)
-        upload = self._entry.async_create_background_task(
-            self._hass, self._async_upload(job, delivery, handover), "upload print job"
-        )
-        self._uploads[delivery.token] = upload
-        try:
-            try:
-                await _async_end_of(upload)
-            finally:
-                del self._uploads[delivery.token]
-            self._note_end(delivery, upload)
-        finally:
-            # Only now, so that the next upload heeds a refusal that concerns the whole box.
-            handover.leave()
 
     async def _async_upload(self, job: Job, delivery: Delivery, handover: _Handover) -> None:
         """Submit a delivery to the cloud and note its task id."""

@@ -300,15 +300,9 @@ async def async_split(
         )
         sizes, digest = await hass.async_add_executor_job(_measure, paths, document)
     except PdfUnavailableError:
-        await spool.async_discard(fronts, backs)
         raise InputError("manual_duplex_not_available") from None
     except PdfError as err:
-        await spool.async_discard(fronts, backs)
         raise pdf_error(err, document.name, limit_bytes=limit_bytes) from None
-    except BaseException:
-        await spool.async_discard(fronts, backs)
-        raise
-    await spool.async_discard(document)
     plan = replace(plan, lies=bool(answer["lies"]))
     digest = digest_of("two sides", digest, options.as_dict(), setup.as_dict())
     printed = _printed(options, upright=upright)

@@ -26,9 +26,10 @@ from ..const import (
 )
 from ..devices import Target
 from ..errors import InputError
+from ..jobs.delivery import Delivery
 from ..jobs.errors import job_error
 from ..jobs.job import Job
-from ..jobs.limits import Counted, is_uncounted, most_pages
+from ..jobs.limits import is_uncounted
 from ..jobs.spec import NOBODY, JobSpec, Origin, PersonReason
 from .beginning import async_find_beginning
 from .release_code import async_get_code_checker
@@ -54,20 +55,19 @@ class PrintPolicy:
         )
 
     async def async_with_reasons(
-        self, spec: JobSpec, counted: Counted, jobs: Collection[Job]
+        self, spec: JobSpec, first: Delivery, jobs: Collection[Job]
     ) -> JobSpec:
         """Return what is asked for with the reasons for which it waits for people, in their order.
 
-        `counted` is the document and its options as the pages are counted, `jobs` are those of the box. Raises
-        InputError: too_many_pages_this_month.
+        `first` is the first of its deliveries, `jobs` are those of the box. Raises InputError: too_many_pages_this_month.
         """
         options = self._entry.options
         spec = replace(spec, approved=spec.approved and _is_continued(spec, jobs))
         # What people are to be asked about a job is asked wherever it is moved to.
         reasons = [*(spec.waits_for or ())]
-        beyond = self._is_beyond_month(spec, counted, jobs)
+        beyond = self._is_beyond_month(spec, first, jobs)
         if (
-            (beyond or _is_to_be_approved(options, spec, counted))
+            (beyond or _is_to_be_approved(options, spec, first))
             and not spec.approved
             and not await async_may_approve(self._hass, options, spec.asker.user_id)
         ):
@@ -78,7 +78,7 @@ class PrintPolicy:
             or spec.printer_key in options.get(CONF_RELEASE_PRINTERS, [])
             or spec.asker.user_id in options.get(CONF_RELEASE_USERS, [])
             # Of a job that is moved here, somebody may have let them go on already.
-            or (spec.moved_from is None and is_uncounted(*counted))
+            or (spec.moved_from is None and is_uncounted(first))
         ):
             reasons.append(PersonReason.RELEASE)
         return replace(
@@ -87,7 +87,7 @@ class PrintPolicy:
             release_code=spec.release_code or codes.get(spec.asker.user_id or ""),
         )
 
-    def _is_beyond_month(self, spec: JobSpec, counted: Counted, jobs: Collection[Job]) -> bool:
+    def _is_beyond_month(self, spec: JobSpec, first: Delivery, jobs: Collection[Job]) -> bool:
         """Return whether a job takes its user beyond the pages of a month. Unknown pages count as one.
 
         Raises InputError: too_many_pages_this_month, where it is to be refused then.
@@ -104,8 +104,8 @@ class PrintPolicy:
             if job.user_id == user_id and not job.is_final and job.job_id != spec.moved_from
         )
         spent = waiting + self._pages.of_user(month_of(dt_util.now()), user_id)
-        most = _most_printed(counted)
-        beyond = spent + (counted.options.copies if most is None else most) > limit
+        most = 1 if first.most_pages is None else first.most_pages
+        beyond = spent + most * first.job_copies > limit
         if beyond and options.get(CONF_MONTHLY_BEYOND) == BEYOND_REFUSED:
             raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
         return beyond
@@ -120,15 +120,15 @@ def _is_continued(spec: JobSpec, jobs: Collection[Job]) -> bool:
     return any(job.job_id == before and job.user_id == spec.asker.user_id for job in jobs)
 
 
-def _is_to_be_approved(options: Mapping[str, Any], spec: JobSpec, counted: Counted) -> bool:
+def _is_to_be_approved(options: Mapping[str, Any], spec: JobSpec, first: Delivery) -> bool:
     """Return whether the options ask for an approval, whoever prints."""
     most_free = options.get(CONF_APPROVAL_PAGES, 0)
-    most = _most_printed(counted)
+    most = first.most_pages
     return (
         spec.printer_key in options.get(CONF_APPROVAL_PRINTERS, [])
         or spec.asker.user_id in options.get(CONF_APPROVAL_USERS, [])
         or not _sources(spec).isdisjoint(options.get(CONF_APPROVAL_SOURCES, []))
-        or bool(most_free and (most is None or most > most_free))
+        or bool(most_free and (most is None or most * first.job_copies > most_free))
     )
 
 
@@ -142,12 +142,6 @@ def _sources(spec: JobSpec) -> set[str]:
     if spec.asker.user_id is None:
         sources.add(NOBODY)
     return sources
-
-
-def _most_printed(counted: Counted) -> int | None:
-    """Return the most pages of all copies, None if unknown."""
-    most = most_pages(*counted)
-    return None if most is None else most * counted.options.copies
 
 
 async def async_may_approve(

@@ -16,8 +16,7 @@ from ..jobs.delivery import Delivery
 from ..jobs.job import Job
 from ..jobs.queue import Changes
 from ..manual_duplex.deliveries import rest_of
-from .print import async_resolve
-from .request import stored_options
+from .request import async_resolve, stored_options
 from .schemas import ATTR_BACKS_ONLY, ATTR_FROM_SHEET, OPTION_NAMES
 
 # What a layout on sheets has decided already.

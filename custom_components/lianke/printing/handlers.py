@@ -30,7 +30,6 @@ from ..devices import (
 )
 from ..errors import InputError
 from ..jobs.job import Job
-from ..jobs.queue import Submission
 from ..people.approval import async_answer
 from ..people.page_counts import async_export_pages
 from ..people.visible import visible
@@ -110,17 +109,16 @@ async def _async_print(hass: HomeAssistant, call: ServiceCall) -> ServiceRespons
     """Print; wait for the outcome if asked to."""
     parameters = parse_parameters(call.data)
     target = await _async_target(hass, call, POLICY_CONTROL)
-    submissions = await async_print(hass, target, parameters, call.context)
+    jobs, repeated = await async_print(hass, target, parameters, call.context)
     if wait := call.data[ATTR_WAIT]:
         seconds = call.data[ATTR_WAIT_TIMEOUT].total_seconds()
-        submissions = await async_wait(hass, target, submissions, seconds)
-        jobs = [submission.job for submission in submissions]
+        jobs = await async_wait(hass, target, jobs, seconds)
         if not call.return_response and (failure := await async_failure(hass, jobs)):
             raise failure
     return {
         "jobs": [
-            await async_describe(hass, target, submission, waited=wait)
-            for submission in submissions
+            await async_describe(hass, target, job, repeated=job.job_id in repeated, waited=wait)
+            for job in jobs
         ]
     }
 
@@ -157,18 +155,11 @@ async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple
     return target, job
 
 
-async def _async_job_response(
-    hass: HomeAssistant, target: Target, submission: Submission
-) -> ServiceResponse:
-    """Return the response of an action on one job."""
-    return {"job": await async_describe(hass, target, submission)}
-
-
 async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Cancel a job."""
     target, job = await _async_target_and_job(hass, call)
     job = await target.data.queue.async_cancel(job.job_id)
-    return await _async_job_response(hass, target, Submission(job=job))
+    return {"job": await async_describe(hass, target, job)}
 
 
 async def _async_continue_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -183,7 +174,7 @@ async def _async_continue_job(hass: HomeAssistant, call: ServiceCall) -> Service
         reason=call.data.get(ATTR_REASON),
         code=call.data.get(ATTR_CODE),
     )
-    return await _async_job_response(hass, target, Submission(job=job))
+    return {"job": await async_describe(hass, target, job)}
 
 
 async def _async_reject_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -192,7 +183,7 @@ async def _async_reject_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRe
     job = await async_answer(
         hass, target, job, call.context, approve=False, message=call.data[ATTR_MESSAGE]
     )
-    return await _async_job_response(hass, target, Submission(job=job))
+    return {"job": await async_describe(hass, target, job)}
 
 
 async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -201,7 +192,7 @@ async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
     other = async_target(hass, call.data[ATTR_TO_DEVICE_ID])
     await async_check_target(hass, other, call.context, POLICY_CONTROL)
     moved = await async_move(target, job, other)
-    return await _async_job_response(hass, other, Submission(job=moved))
+    return {"job": await async_describe(hass, other, moved)}
 
 
 async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -215,14 +206,14 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         await async_check_target(hass, other, call.context, POLICY_CONTROL)
     if to_device_id is not None or chosen:
         changes = await async_changes(other, job, chosen)
-    submission = await target.data.queue.async_retry(
+    again = await target.data.queue.async_retry(
         job.job_id,
         context=call.context,
         changes=changes,
         anew=rest_again(job, call.data),
         queue=other.data.queue,
     )
-    return await _async_job_response(hass, other, submission)
+    return {"job": await async_describe(hass, other, again)}
 
 
 async def _async_export_pages(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -245,7 +236,7 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         for job in target.data.queue.jobs(target.printer_key)
         if states is None or job.state in states
     ][: call.data[ATTR_LIMIT]]
-    described = [await async_describe(hass, target, Submission(job=job)) for job in jobs]
+    described = [await async_describe(hass, target, job) for job in jobs]
     user_id = call.context.user_id
     if user_id is not None and (user := await hass.auth.async_get_user(user_id)) is not None:
         options = target.entry.options

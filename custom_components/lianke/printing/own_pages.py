@@ -15,11 +15,11 @@ from ..documents.page_documents import (
 )
 from ..documents.spool import Spool, async_get_spool
 from ..jobs.delivery import Delivery
-from ..jobs.queue import Submission
+from ..jobs.job import Job
 from ..jobs.spec import Asker, JobSpec
 from ..runtime import LiankeConfigEntry
-from .print import async_resolve
 from .refused import telling_refusals
+from .request import async_resolve
 
 # These pages are of no use on a printer that is switched on tomorrow.
 EXPIRES_IN = timedelta(hours=1)
@@ -27,7 +27,7 @@ EXPIRES_IN = timedelta(hours=1)
 
 async def async_print_test_page(
     hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str, context: Context
-) -> Submission:
+) -> Job:
     """Print a page that shows what a printer is and can do.
 
     Raises ServiceValidationError when the printer is gone or takes no job, HomeAssistantError
@@ -53,7 +53,7 @@ async def async_print_notification(
     *,
     message: str,
     title: str | None,
-) -> Submission:
+) -> Job:
     """Print a message as a page; raises as `async_print_test_page`, and for an empty message."""
     return await async_print_page(
         hass,
@@ -66,7 +66,7 @@ async def async_print_notification(
 
 async def async_print_color_page(
     hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str, context: Context
-) -> Submission:
+) -> Job:
     """Print a page with every ink, now or not at all; raises as `async_print_test_page`."""
     return await async_print_page(
         hass,
@@ -86,16 +86,18 @@ async def async_print_page(
     context: Context,
     *,
     hold: bool = True,
-) -> Submission:
+) -> Job:
     """Print the document that `write` makes for a paper; without `hold` now or not at all.
 
     Raises as `async_print_test_page`.
     """
-    async with telling_refusals(hass, context):
+    spool = await async_get_spool(hass)
+    async with telling_refusals(hass, context), spool.scope():
         options = await async_resolve(entry, printer_key)
-        spool = await async_get_spool(hass)
         document = await write(spool, options.paper)
-        return await loaded_data(entry).queue.async_submit(
+        queue = loaded_data(entry).queue
+        spool.let_go(document.path)
+        return await queue.async_submit(
             JobSpec(
                 printer_key=printer_key,
                 title=document.title,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -22,10 +22,17 @@ from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, PdfUnavailableError
 from ..documents.spool import KEEP, Spool, async_get_spool
 from ..errors import InputError
+from ..jobs.delivery import Delivery
 from ..runtime import preview_signal
-from .prepare import async_documents, async_lay_out_all, ticket_scope
-from .print import async_options, async_resolve, limit_calls
-from .request import PrintParameters
+from .print import limit_calls
+from .request import (
+    PrintParameters,
+    async_documents,
+    async_lay_out_all,
+    async_options,
+    async_resolve,
+    ticket_scope,
+)
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
@@ -72,14 +79,6 @@ def preview_paths(
     ]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Shown:
-    """What is drawn: the documents of an parameters, or the one that they become on sheets."""
-
-    document: Document
-    options: ResolvedOptions
-
-
 async def async_preview(
     hass: HomeAssistant, target: Target, parameters: PrintParameters, context: Context
 ) -> JsonObjectType:
@@ -91,30 +90,22 @@ async def async_preview(
     shows the first page, unless the call wants it drawn here only: then nobody else gets to see it.
     Raises LiankeError besides what printing raises, InputError: not_drawn_here.
     """
-    async with limit_calls(hass, (target.entry.entry_id, context.user_id)):
-        return await _async_preview(hass, target, parameters, context)
-
-
-async def _async_preview(
-    hass: HomeAssistant, target: Target, parameters: PrintParameters, context: Context
-) -> JsonObjectType:
-    options = await async_options(target, parameters)
-    documents = await _async_documents(hass, target, parameters, options, context)
     spool = await async_get_spool(hass)
-    shown = _Shown(document=documents[0], options=options)
-    try:
+    async with limit_calls(hass, (target.entry.entry_id, context.user_id)), spool.scope():
+        options = await async_options(target, parameters)
+        documents = await _async_documents(hass, target, parameters, options, context)
+        shown = Delivery(document=documents[0], options=options)
         if parameters.sheets.is_set:
-            [item] = await async_lay_out_all(hass, target, parameters, options, documents, context)
-            shown = _Shown(document=item.document, options=item.options)
+            [(sheets, options)] = await async_lay_out_all(
+                hass, target, parameters, options, documents, context
+            )
+            shown = Delivery(document=sheets, options=options)
         if parameters.preview_by != BY_CLOUD and can_draw(shown.document):
             with suppress(PdfUnavailableError):
                 return await _async_draw(hass, target, parameters, documents, shown, context)
         if parameters.preview_by == BY_HERE_ONLY:
             raise InputError("not_drawn_here", name=shown.document.name)
         return await _async_ask_cloud(hass, target, parameters, documents, shown, context)
-    except BaseException:
-        await spool.async_discard(*documents, shown.document)
-        raise
 
 
 async def _async_draw(
@@ -122,7 +113,7 @@ async def _async_draw(
     target: Target,
     parameters: PrintParameters,
     documents: list[Document],
-    shown: _Shown,
+    shown: Delivery,
     context: Context,
 ) -> JsonObjectType:
     """Draw a document here. Raises PdfUnavailableError where that cannot be done."""
@@ -157,7 +148,7 @@ async def _async_ask_cloud(
     target: Target,
     parameters: PrintParameters,
     documents: list[Document],
-    shown: _Shown,
+    shown: Delivery,
     context: Context,
 ) -> JsonObjectType:
     """Have a document drawn by the cloud."""
@@ -166,9 +157,7 @@ async def _async_ask_cloud(
     preview = await target.data.queue.previewer.async_preview(
         target.printer_key, shown.document, shown.options, client
     )
-    if parameters.sheets.is_set:
-        await spool.async_discard(shown.document)
-    else:
+    if not parameters.sheets.is_set:
         # What the cloud has prepared is of the document itself.
         scope = ticket_scope(target.printer_key, shown.options)
         [document] = documents
@@ -228,27 +217,25 @@ async def async_count_pages(
     Counted here where possible, else by the service; sheets are laid out for it. Pages are None when
     they cannot be counted. Raises LiankeError besides what printing raises.
     """
-    options = await async_resolve(target.entry, target.printer_key, parameters.options)
-    documents = await _async_documents(hass, target, parameters, options, context)
     spool = await async_get_spool(hass)
-    try:
+    async with spool.scope():
+        options = await async_resolve(target.entry, target.printer_key, parameters.options)
+        documents = await _async_documents(hass, target, parameters, options, context)
         if parameters.sheets.is_set:
-            [item] = await async_lay_out_all(hass, target, parameters, options, documents, context)
-            await spool.async_discard(item.document)
-            pages = item.document.pages
+            [(sheets, _)] = await async_lay_out_all(
+                hass, target, parameters, options, documents, context
+            )
+            pages = sheets.pages
         else:
             documents = [await _async_counted(target, documents[0], options, context)]
             pages = _selected(options, documents[0].pages)
-    except BaseException:
-        await spool.async_discard(*documents)
-        raise
-    handles = [await spool.async_keep(document, user=context.user_id) for document in documents]
-    return {
-        "device_id": target.device_id,
-        "title": parameters.sources[0].title or documents[0].title,
-        "pages": pages,
-        "document": _handles(handles),
-    }
+        handles = [await spool.async_keep(document, user=context.user_id) for document in documents]
+        return {
+            "device_id": target.device_id,
+            "title": parameters.sources[0].title or documents[0].title,
+            "pages": pages,
+            "document": _handles(handles),
+        }
 
 
 async def _async_counted(

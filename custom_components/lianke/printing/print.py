@@ -1,11 +1,9 @@
-"""One print call: checks options, fetches documents, submits jobs, describes the outcome."""
+"""One print call: submits the jobs that it asks for (`request`), waits for them, describes the outcome."""
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -17,29 +15,22 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
-from ..api.option_resolver import resolve_options
-from ..api.options import PrintOptions, ResolvedOptions, booklet_duplex, merge_options
-from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
+from ..const import DOMAIN
 from ..devices import Target
 from ..documents.document import SourceKind
-from ..documents.sources import is_snapshot
 from ..documents.spool import async_get_spool
 from ..errors import InputError
 from ..jobs.job import Job, JobState
 from ..jobs.limits import REQUEST_ID_LIFE, frees_request_id, waits_uncounted
-from ..jobs.queue import PrintQueue, Submission
-from ..jobs.spec import REJECTED, Asker, JobSpec, PersonReason
+from ..jobs.queue import PrintQueue
+from ..jobs.spec import REJECTED, PersonReason
 from ..manual_duplex import deliveries as manual_duplex
 from ..people.beginning import async_find_beginning
-from ..people.release_code import async_hash_code
-from ..runtime import LiankeConfigEntry, async_error_text, translated
-from .prepare import async_prepare
-from .request import BOOKLET, PrintParameters, stored_options
+from ..runtime import async_error_text, translated
+from .request import PrintParameters, async_wanted_jobs
 
 # Seconds between two checks whether a box that reloads is back.
 RELOAD_PAUSE = 1
-# A snapshot is of no use tomorrow.
-SNAPSHOT_EXPIRY = timedelta(hours=1)
 # Suffixes of the error text for a document that the service could not convert, by its type; other
 # documents have the general text.
 CONVERSION_FAILED = "conversion_failed"
@@ -65,103 +56,48 @@ DATA_REQUEST_LOCKS: HassKey[WeakValueDictionary[tuple[str, str], asyncio.Lock]] 
 )
 
 
-async def async_resolve(
-    entry: LiankeConfigEntry,
-    printer_key: str,
-    options: PrintOptions | None = None,
-    *,
-    raw: bool = False,
-) -> ResolvedOptions:
-    """Return options checked against a printer, completed by the defaults of printer and entry.
-
-    Raises InputError: printer_gone, and what is wrong with an option.
-    """
-    target = Target(device_id="", entry=entry, printer_key=printer_key)
-    coordinator = target.data.coordinator
-    view = target.view
-    asked = options or PrintOptions()
-    if not raw:
-        asked = merge_options(asked, *_defaults(entry, printer_key))
-    capabilities = await coordinator.get_capabilities(printer_key)
-    papers = await coordinator.get_papers(printer_key)
-    return resolve_options(asked, capabilities, papers, view.printer.species, raw=raw)
-
-
-async def async_options(target: Target, parameters: PrintParameters) -> ResolvedOptions:
-    """Return the options of a call, completed and checked; raises as `async_resolve`."""
-    options = parameters.options
-    if parameters.sheets.sheet == BOOKLET and not parameters.duplex_given:
-        defaults = merge_options(*_defaults(target.entry, target.printer_key))
-        if options.duplex != "off":
-            options = replace(options, duplex=booklet_duplex(None, defaults.duplex))
-    return await async_resolve(target.entry, target.printer_key, options, raw=parameters.raw)
-
-
-def _defaults(entry: LiankeConfigEntry, printer_key: str) -> tuple[PrintOptions, PrintOptions]:
-    """Return the default options of a printer and of its box."""
-    return (
-        stored_options(entry.options.get(CONF_PRINTER_OPTIONS, {}).get(printer_key, {})),
-        stored_options(entry.options.get(CONF_DEFAULT_OPTIONS, {})),
-    )
-
-
 async def async_print(
     hass: HomeAssistant, target: Target, parameters: PrintParameters, context: Context
-) -> list[Submission]:
-    """Submit one job for each source, or one for all, in their order; returns once the jobs are on disk.
+) -> tuple[list[Job], set[str]]:
+    """Submit one job for each source, or one for all, in their order; return the jobs once they are on disk.
 
+    With them come the ids of those that were asked for before: nothing is printed for these.
     Errors in the options or any source are raised before the first job is submitted:
     InputError, Unauthorized; HomeAssistantError when a job cannot be stored.
     """
     asker = (await async_find_beginning(hass, context)).user_id
     if parameters.request_id is None and parameters.replace_key is None:
         # A new job in any case, which can be refused before its documents are prepared.
-        target.data.queue.check_rate(target.printer_key, asker)
+        target.data.queue.submitter.check_rate(target.printer_key, asker)
+    spool = await async_get_spool(hass)
+    jobs: list[Job] = []
+    repeated: set[str] = set()
     async with (
         limit_calls(hass, (target.entry.entry_id, asker)),
         _serialize(hass, target, parameters.request_id),
+        spool.scope(),
     ):
-        options = await async_options(target, parameters)
         try:
-            prepared = await async_prepare(hass, target, parameters, options, context)
+            wanted = await async_wanted_jobs(hass, target, parameters, context)
         except InputError as err:
             # The second of two equal calls finds its upload consumed by the first.
-            if err.reason == "upload_gone" and (job := _find_duplicate(target, parameters)):
-                return [Submission(job=job, duplicate=True)]
+            if err.reason == "upload_gone" and (found := _find_duplicate(target, parameters)):
+                return [found], {found.job_id}
             raise
-        spool = await async_get_spool(hass)
-        code = parameters.release_code
-        hashed = None if code is None else await async_hash_code(hass, code.encode())
-        submissions: list[Submission] = []
-        try:
-            for number, item in enumerate(prepared):
-                expires_in = parameters.expires_in
-                if expires_in is None and is_snapshot(item.source):
-                    expires_in = SNAPSHOT_EXPIRY
-                spec = JobSpec(
-                    printer_key=target.printer_key,
-                    title=item.source.title or item.document.title,
-                    options=item.deliveries[0].options,
-                    asker=Asker.of(context),
-                    requested=item.requested,
-                    request_id=_numbered(parameters.request_id, number),
-                    replace_key=_numbered(parameters.replace_key, number),
-                    hold=parameters.hold,
-                    expires_in=expires_in,
-                    ignore_quiet_hours=parameters.ignore_quiet_hours,
-                    laid_out=item.laid_out,
-                    release_code=hashed,
-                )
-                submissions.append(await target.data.queue.async_submit(spec, item.deliveries))
-        except (InputError, HomeAssistantError) as err:
-            if not submissions:
-                raise
-            shown = translated(err) if isinstance(err, InputError) else err
-            raise await _async_partly(hass, shown, len(submissions), len(prepared)) from None
-        finally:
-            left = prepared[len(submissions) :]
-            await spool.async_discard(*(file for item in left for file in item.files))
-    return submissions
+        for spec, deliveries in wanted:
+            queue = target.data.queue
+            spool.let_go(*(one.document.path for one in deliveries))
+            try:
+                job = await queue.async_submit(spec, deliveries)
+            except (InputError, HomeAssistantError) as err:
+                if not jobs:
+                    raise
+                shown = translated(err) if isinstance(err, InputError) else err
+                raise await _async_partly(hass, shown, len(jobs), len(wanted)) from None
+            jobs.append(job)
+            if job.deliveries[0].token != deliveries[0].token:
+                repeated.add(job.job_id)
+    return jobs, repeated
 
 
 async def _async_partly(
@@ -180,11 +116,6 @@ async def _async_partly(
             "reason": reason or str(err),
         },
     )
-
-
-def _numbered(key: str | None, number: int) -> str | None:
-    """Return the key for one of several documents, which must differ."""
-    return key if key is None or number == 0 else f"{key}#{number + 1}"
 
 
 def _find_duplicate(target: Target, parameters: PrintParameters) -> Job | None:
@@ -229,16 +160,10 @@ async def _serialize(
 
 
 async def async_wait(
-    hass: HomeAssistant, target: Target, submissions: list[Submission], seconds: float
-) -> list[Submission]:
+    hass: HomeAssistant, target: Target, jobs: list[Job], seconds: float
+) -> list[Job]:
     """Wait until each job is final or held, all within the same time; return them as they are."""
-    jobs = await asyncio.gather(
-        *(_async_wait(hass, target, item.job, seconds) for item in submissions)
-    )
-    return [
-        Submission(job=job, duplicate=item.duplicate)
-        for job, item in zip(jobs, submissions, strict=True)
-    ]
+    return await asyncio.gather(*(_async_wait(hass, target, job, seconds) for job in jobs))
 
 
 async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: float) -> Job:
@@ -255,15 +180,14 @@ async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: fl
 
 
 async def async_describe(
-    hass: HomeAssistant, target: Target, submission: Submission, *, waited: bool = False
+    hass: HomeAssistant, target: Target, job: Job, *, repeated: bool = False, waited: bool = False
 ) -> JsonObjectType:
-    """Return a job for a response, with the reason as text."""
-    job = submission.job
+    """Return a job for a response, with the reason as text; `repeated` if it was asked for before."""
     return {
         **job_dict(job),
         "device_id": target.device_id,
         "message": await async_reason(hass, job),
-        "duplicate": submission.duplicate,
+        "duplicate": repeated,
         "timed_out": waited and not job.is_final and job.state is not JobState.HELD,
     }
 

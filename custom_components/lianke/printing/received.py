@@ -14,8 +14,8 @@ from ..documents.spool import async_get_spool
 from ..jobs.job import Job
 from ..jobs.settings import max_document_bytes
 from ..jobs.spec import Asker, JobSpec
-from .prepare import async_deliveries
-from .print import async_resolve, limit_calls
+from .print import limit_calls
+from .request import async_deliveries, async_resolve
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,15 +44,16 @@ async def async_print_received(hass: HomeAssistant, target: Target, received: Re
     the job cannot be kept.
     """
     queue = target.data.queue
-    queue.check_rate(target.printer_key, None, sender_address=received.sender_address)
+    queue.submitter.check_rate(target.printer_key, None, sender_address=received.sender_address)
     user = lan_user(received.sender_address)
-    async with limit_calls(hass, (target.entry.entry_id, user)):
+    spool = await async_get_spool(hass)
+    async with spool.scope(received.path), limit_calls(hass, (target.entry.entry_id, user)):
         options = await async_resolve(
             target.entry, target.printer_key, PrintOptions(**received.options)
         )
         document = await async_received_document(
             hass,
-            await async_get_spool(hass),
+            spool,
             received.path,
             name=received.name,
             title=received.title,
@@ -65,7 +66,10 @@ async def async_print_received(hass: HomeAssistant, target: Target, received: Re
         )
         # Whatever was made of it: it is known by what was sent.
         document = replace(first.document, digest=received.digest or first.document.digest)
-        submission = await target.data.queue.async_submit(
+        deliveries = (replace(first, document=document), *others)
+        queue = target.data.queue
+        spool.let_go(*(one.document.path for one in deliveries))
+        return await queue.async_submit(
             JobSpec(
                 printer_key=target.printer_key,
                 title=received.title or document.title,
@@ -76,7 +80,6 @@ async def async_print_received(hass: HomeAssistant, target: Target, received: Re
                 sender_address=received.sender_address,
                 release_code=received.release_code,
             ),
-            (replace(first, document=document), *others),
+            deliveries,
             job_id=received.job_id,
         )
-    return submission.job

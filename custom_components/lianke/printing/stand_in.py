@@ -23,7 +23,6 @@ from ..box.status import HOLDING, PrinterStatus
 from ..const import CONF_STAND_INS, STAND_IN_MINUTES, STAND_IN_PRINTER
 from ..devices import Target, async_check_target
 from ..errors import InputError
-from ..job_signals import asker_context
 from ..jobs.job import Job
 from ..options_frame import (
     CONF_TARGET,
@@ -141,7 +140,7 @@ class StandInWatch:
         if is_raw(job) and target.view.printer.model != other.view.printer.model:
             # Printer commands are for one kind of printer.
             return
-        await async_check_target(self._hass, other, asker_context(job), POLICY_CONTROL)
+        await async_check_target(self._hass, other, job.spec.asker.context, POLICY_CONTROL)
         await async_move(target, job, other)
 
 
