@@ -20,9 +20,7 @@ from .entity import (
     async_add_scanners,
 )
 from .errors import InputError
-from .jobs.errors import job_error
-from .jobs.job import WAITING
-from .jobs.spec import PersonReason
+from .jobs.job import WAITING, PersonReason, job_error
 from .printing.own_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData, translating
 from .scanner.abilities import ScanFormat, ScanRequest

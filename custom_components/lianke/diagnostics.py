@@ -26,7 +26,7 @@ from .const import (
     CONF_SERVER,
 )
 from .devices import printer_key_of
-from .jobs.spec import REJECTED
+from .jobs.job import REJECTED
 from .printing.print import job_dict
 from .runtime import LiankeConfigEntry
 

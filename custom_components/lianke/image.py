@@ -11,7 +11,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from .documents.drawing import picture_type
+from .documents.pdf import picture_type
 from .entity import JobEntity, ScannerEntity, async_add_printers, async_add_scanners
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry, preview_signal

@@ -28,7 +28,7 @@ from .devices import Target, async_target
 from .documents.document import SourceKind
 from .documents.entities import AGENDAS
 from .errors import InputError
-from .jobs.spec import Origin, PersonReason, current_origin
+from .jobs.job import Origin, PersonReason, current_origin
 from .people.release_code import MAX_CODE
 from .printing.exposed import Names, as_offered, exposed_lists, exposed_printers
 from .printing.handlers import async_run_action

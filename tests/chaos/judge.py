@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from custom_components.lianke.jobs import task_matching
-from custom_components.lianke.jobs.job import Job
+from custom_components.lianke.jobs.store import read_record
 from tests.manual_duplex.laser import images
 from tests.simulator import PrintedJob
 from tests.simulator.models import Task
@@ -367,7 +367,7 @@ def _why(world: World, story: Story, stories: dict[str, Story]) -> str | None:
 def _why_not_matched(world: World, story: Story) -> str | None:
     """Return why the only task on the list could not be taken for a job's, None if it could."""
     assert story.record is not None
-    job = Job.from_record(story.record["record"]).present
+    job = read_record(story.record["record"]).present
     offset = task_matching.clock_offset(job, None)
     if not offset.is_known:
         return "how far the clocks were apart was unknown"

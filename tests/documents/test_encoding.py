@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from custom_components.lianke.documents.encoding import decode_text, guess_encoding
+from custom_components.lianke.documents.kinds import decode_text, guess_encoding
 
 SIMPLIFIED = (
     "各位同事：\n    关于暑期值班的通知如下，值班时间为上午八点三十分至下午五点三十分，请相互转告。"

@@ -26,10 +26,8 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
-from custom_components.lianke.jobs.delivery import Delivery
-from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
-from custom_components.lianke.jobs.spec import Asker, JobSpec
 from custom_components.lianke.people.approval import PrintPolicy
 from tests.clock import Clock, moved_by_hand, pauses, threads_work
 from tests.simulator import Simulator

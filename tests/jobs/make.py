@@ -7,9 +7,7 @@ from typing import Any
 
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.jobs.delivery import DELIVERY_FIELDS, Delivery, JobState
-from custom_components.lianke.jobs.job import Job
-from custom_components.lianke.jobs.spec import JobSpec
+from custom_components.lianke.jobs.job import DELIVERY_FIELDS, Delivery, Job, JobSpec, JobState
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 _SPEC = {item.name for item in fields(JobSpec)}

@@ -12,17 +12,19 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.box.status import PrinterStatus
-from custom_components.lianke.jobs import page_count, preview, store
+from custom_components.lianke.jobs import limits as page_count, preview, store
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.other_tasks import MAX_TASK_IDS, OTHER_TASKS_NAME, OtherTasks
+from custom_components.lianke.jobs.limits import MAX_RECORDS, to_forget
 from custom_components.lianke.jobs.readiness import BACKOFF_LIMIT, BACKOFF_START, Readiness
-from custom_components.lianke.jobs.retention import MAX_RECORDS, to_forget
 from custom_components.lianke.jobs.store import (
     MARKER_NAME,
     MAX_DAMAGED,
     MAX_MARKER_BYTES,
     MAX_RECORD_BYTES,
+    MAX_TASK_IDS,
+    OTHER_TASKS_NAME,
     JobStore,
+    OtherTasks,
     is_copied,
     jobs_path,
     record_location,

@@ -6,9 +6,16 @@ from datetime import timedelta
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from custom_components.lianke.jobs.delivery import DELIVERY_FIELDS, FINAL, JobState
-from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job, begin_next
-from custom_components.lianke.jobs.spec import PersonReason
+from custom_components.lianke.jobs.job import (
+    DELIVERY_FIELDS,
+    FINAL,
+    FIRST_SIDES_ONLY,
+    NOT_TURNED,
+    Job,
+    JobState,
+    PersonReason,
+    begin_next,
+)
 from tests.examples import examples
 from tests.jobs.make import NOW, make_delivery, make_job
 

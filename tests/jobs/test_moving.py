@@ -21,12 +21,11 @@ from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.const import CONF_APPROVAL_PRINTERS
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs import retention, store
-from custom_components.lianke.jobs.job import Asker, Job, JobState
+from custom_components.lianke.jobs import limits as retention, store
+from custom_components.lianke.jobs.job import Asker, Job, JobState, Origin
+from custom_components.lianke.jobs.limits import to_forget
 from custom_components.lianke.jobs.queue import Changes
-from custom_components.lianke.jobs.retention import to_forget
-from custom_components.lianke.jobs.spec import Origin
-from custom_components.lianke.jobs.store import jobs_path
+from custom_components.lianke.jobs.store import jobs_path, read_record
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 
 SUBMIT = "POST /print/job"
@@ -516,4 +515,4 @@ async def test_a_record_of_before_has_no_move(open_shop: OpenShop) -> None:
     for name in ("moving_to", "move_open"):
         del record[name]
     del record["spec"]["moved_from"]
-    assert Job.from_record(record) == job
+    assert read_record(record) == job

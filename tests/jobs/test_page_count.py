@@ -13,8 +13,7 @@ from custom_components.lianke.documents.page_documents import async_text_documen
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.limits import LimitError, waits_uncounted
-from custom_components.lianke.jobs.settings import max_pages
+from custom_components.lianke.jobs.limits import LimitError, max_pages, waits_uncounted
 from tests.jobs.conftest import Shop
 from tests.simulator import Fault
 

@@ -15,9 +15,8 @@ from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions, ResolvedOptions
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.other_tasks import MAX_LOST, OTHER_TASKS_NAME, OtherTasks
 from custom_components.lianke.jobs.preview import Preview
-from custom_components.lianke.jobs.store import jobs_path
+from custom_components.lianke.jobs.store import MAX_LOST, OTHER_TASKS_NAME, OtherTasks, jobs_path
 from tests.jobs.conftest import OpenShop, Shop
 from tests.jobs.make import make_delivery
 from tests.jobs.test_reconciliation import in_doubt, lose_answer

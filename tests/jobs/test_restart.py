@@ -13,10 +13,9 @@ from unittest.mock import patch
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
-from custom_components.lianke.jobs import retention, store
+from custom_components.lianke.jobs import limits as retention, store
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.other_tasks import OTHER_TASKS_NAME
-from custom_components.lianke.jobs.store import FLUSHING_NAME, jobs_path
+from custom_components.lianke.jobs.store import FLUSHING_NAME, OTHER_TASKS_NAME, jobs_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.records import flat
 from tests.simulator.faults import Fault

@@ -8,8 +8,8 @@ from hypothesis import given, settings, strategies as st
 
 from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
-from custom_components.lianke.jobs.delivery import Delivery, JobState
-from custom_components.lianke.jobs.other_tasks import handed_over
+from custom_components.lianke.jobs.job import Delivery, JobState
+from custom_components.lianke.jobs.store import handed_over
 from custom_components.lianke.jobs.task_matching import (
     CLOCK_SLACK,
     FOREIGN_MEMORY,

@@ -7,8 +7,9 @@ import pytest
 
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.api.stored import StoredError
-from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.limits import find_duplicate
+from custom_components.lianke.jobs.store import read_record
 from custom_components.lianke.manual_duplex.deliveries import public_dict
 from tests.jobs.conftest import OpenShop
 from tests.records import flat
@@ -61,10 +62,10 @@ RECORD: dict[str, Any] = {
 def test_a_record_of_the_first_version_is_read() -> None:
     """A field that came later and had no default set every job of the old version aside as damaged."""
     options = ResolvedOptions(paper_id=9, copies=1).as_dict()
-    job = Job.from_record(RECORD | {"options": options})
+    job = read_record(RECORD | {"options": options})
     assert job.state is JobState.HELD
     assert job.present.document.pages_at_most is None
-    assert Job.from_record(json.loads(json.dumps(job.as_record()))) == job
+    assert read_record(json.loads(json.dumps(job.as_record()))) == job
 
 
 @pytest.mark.parametrize(("code", "is_free"), [(500, False), (None, False), (502, True)])
@@ -74,7 +75,7 @@ def test_what_the_first_version_called_failed_frees_no_request_id(
     """It said that nothing was printed where sheets may be out; 502 is told before any paper moves."""
     options = ResolvedOptions(paper_id=9, copies=1).as_dict()
     failed = {"state": "failed", "task_id": "t-1", "code": code, "request_id": "once"}
-    job = Job.from_record(RECORD | failed | {"options": options})
+    job = read_record(RECORD | failed | {"options": options})
     found = find_duplicate([job], job.spec, job.present, job.created_at)
     assert (found is None) == is_free
 
@@ -99,7 +100,7 @@ async def test_jobs_of_the_first_version_print_after_an_update(open_shop: OpenSh
 def test_a_reason_of_the_first_version_has_its_name_of_today() -> None:
     options = ResolvedOptions(paper_id=9, copies=1).as_dict()
     old = {"state": "unconfirmed", "reason": "taken_back_late", "options": options}
-    assert Job.from_record(RECORD | old).reason == "expired_too_late"
+    assert read_record(RECORD | old).reason == "expired_too_late"
 
 
 HALVES = {
@@ -125,7 +126,7 @@ HALVES = {
 def test_the_halves_of_a_job_are_its_deliveries() -> None:
     options = ResolvedOptions(paper_id=9, copies=1).as_dict()
     waits = {"waits_for": ["turn_paper"], "hold_reason": "turn_paper", "by_hand": HALVES}
-    job = Job.from_record(RECORD | waits | {"options": options})
+    job = read_record(RECORD | waits | {"options": options})
     first, second = job.deliveries
     assert (first.token, first.task_id, first.task_from_list) == ("first", "task-1", True)
     assert (first.state, first.document.size) == (JobState.COMPLETED, 100)
@@ -157,4 +158,4 @@ def test_damaged_halves(damage: dict[str, Any]) -> None:
     options = ResolvedOptions(paper_id=9, copies=1).as_dict()
     waits = {"waits_for": ["turn_paper"], "hold_reason": "turn_paper"}
     with pytest.raises(StoredError):
-        Job.from_record(RECORD | waits | {"options": options, "by_hand": HALVES | damage})
+        read_record(RECORD | waits | {"options": options, "by_hand": HALVES | damage})

@@ -18,7 +18,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.store import jobs_path
+from custom_components.lianke.jobs.store import jobs_path, read_record
 from custom_components.lianke.manual_duplex.deliveries import public_dict
 from custom_components.lianke.people.release_code import is_code
 from tests.clock import Clock
@@ -61,7 +61,7 @@ def test_each_record_is_read(name: str) -> None:
     """Nothing of it is lost, and it is the same once it was written by this version."""
     for record in records(name):
         assert record["version"] == 1
-        job = Job.from_record(record)
+        job = read_record(record)
         assert (job.job_id, job.state, job.title) == (
             record["job_id"],
             record["state"],
@@ -76,7 +76,7 @@ def test_each_record_is_read(name: str) -> None:
         assert (view and view["half"]) == (record["by_hand"] and record["by_hand"]["half"])
         again = json.loads(json.dumps(job.as_record()))
         assert again["version"] == 2
-        assert Job.from_record(again) == job
+        assert read_record(again) == job
 
 
 async def continued(shop: Shop, job: Job) -> None:

@@ -8,9 +8,8 @@ import pytest
 
 from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.spec import MAX_REASONS
-from custom_components.lianke.jobs.store import JobStoreError, jobs_path
+from custom_components.lianke.jobs.job import MAX_REASONS, JobState
+from custom_components.lianke.jobs.store import JobStoreError, jobs_path, read_record
 from tests.jobs.conftest import OpenShop, Shop
 
 APPROVAL, RELEASE = ("approval",), ("release",)
@@ -149,11 +148,11 @@ async def test_what_a_record_says_of_people(shop: Shop) -> None:
     job = await shop.submit(waits_for=APPROVAL)
     path = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
     record = json.loads(path.read_text("utf-8"))
-    assert Job.from_record(record).waits_for == APPROVAL
+    assert read_record(record).waits_for == APPROVAL
     # Of a later version: somebody is asked in any case.
     spec = record["spec"]
     later = record | {"spec": spec | {"waits_for": ["full_moon"]}}
-    assert Job.from_record(later).waits_for == APPROVAL
+    assert read_record(later).waits_for == APPROVAL
     for damaged in ("approval", None, 3, ["release"] * (MAX_REASONS + 1)):
         with pytest.raises(StoredError):
-            Job.from_record(record | {"spec": spec | {"waits_for": damaged}})
+            read_record(record | {"spec": spec | {"waits_for": damaged}})

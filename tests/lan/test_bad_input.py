@@ -13,7 +13,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.lianke.const import CONF_MAX_DOCUMENT_MB, CONF_MAX_JOBS_PER_HOUR
-from custom_components.lianke.documents import received
+from custom_components.lianke.documents import sources as received
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode, encode
 from custom_components.lianke.ipp.model import Group, Message, Operation, Status, Tag, Value

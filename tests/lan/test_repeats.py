@@ -16,7 +16,7 @@ from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.lan.printer import lan_jobs as repeats, printing
 from custom_components.lianke.lan.printer.lan_jobs import Repeats, Sender, Sent, job_number
 from custom_components.lianke.lan.printer.server import DATA_SERVER, async_get_server
-from custom_components.lianke.printing.received import Received, async_print_received
+from custom_components.lianke.printing.print import Received, async_print_received
 from tests.clock import until
 from tests.household import came_out
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of

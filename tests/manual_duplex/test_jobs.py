@@ -16,7 +16,7 @@ from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.api.tasks import TaskState, parse_callback
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job, JobState
-from custom_components.lianke.jobs.store import JobStoreError, jobs_path
+from custom_components.lianke.jobs.store import JobStoreError, jobs_path, read_record
 from custom_components.lianke.manual_duplex.deliveries import Plan, Setup, public_dict, rest_of
 from custom_components.lianke.pdf.split import split
 from tests.clock import until
@@ -848,11 +848,11 @@ async def test_details_that_cannot_be_read(shop: Shop, damage: dict[str, Any]) -
     """The job goes on: only what is left of it cannot be told, and so not printed."""
     job = await turning(shop)
     record = json.loads(json.dumps(job.as_record()))
-    assert Job.from_record(record) == job
+    assert read_record(record) == job
     second = record["deliveries"][1]
     second["details"] |= damage
     second["options"]["page_range"] = "2-4"
-    read = Job.from_record(record)
+    read = read_record(record)
     assert public_dict(read) is None
     with pytest.raises(InputError, match="not_manual_duplex"):
         rest_of(read, from_sheet=1, backs_only=False)
@@ -884,4 +884,4 @@ async def test_damaged_deliveries(shop: Shop, damage: Callable[..., list[Any]]) 
     job = await turning(shop)
     record = json.loads(json.dumps(job.as_record()))
     with pytest.raises(StoredError):
-        Job.from_record(record | {"deliveries": damage(*record["deliveries"])})
+        read_record(record | {"deliveries": damage(*record["deliveries"])})

@@ -24,9 +24,7 @@ from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.devices import async_target_of_job
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.jobs.delivery import Delivery
-from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.spec import JobSpec, Origin
+from custom_components.lianke.jobs.job import Delivery, JobSpec, JobState, Origin
 from custom_components.lianke.people.approval import PrintPolicy
 from custom_components.lianke.people.notifications import Answer, button_of
 from tests.clock import until

@@ -14,7 +14,7 @@ import voluptuous as vol
 from custom_components.lianke.button import RELEASE_JOBS
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs.spec import Origin, current_origin
+from custom_components.lianke.jobs.job import Origin, current_origin
 from custom_components.lianke.people import release_code
 from custom_components.lianke.people.release_code import CodeChecker, hash_code
 from tests.household import House

@@ -14,9 +14,8 @@ import pytest
 
 from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
-from custom_components.lianke.jobs.delivery import Delivery
-from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.other_tasks import handed_over
+from custom_components.lianke.jobs.job import Delivery, JobState
+from custom_components.lianke.jobs.store import handed_over
 from custom_components.lianke.jobs.task_matching import match_tasks, search_after
 from tests.jobs.test_task_matching import NOW, make_job, make_task
 from tests.proof.conftest import House

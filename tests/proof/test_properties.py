@@ -24,8 +24,16 @@ from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs.delivery import Delivery
-from custom_components.lianke.jobs.job import FINAL, Job, JobState, is_valid_transition
+from custom_components.lianke.jobs.job import (
+    FINAL,
+    Asker,
+    Delivery,
+    Job,
+    JobSpec,
+    JobState,
+    Origin,
+    is_valid_transition,
+)
 from custom_components.lianke.jobs.limits import (
     RATE_PERIOD,
     REQUEST_ID_LIFE,
@@ -33,19 +41,19 @@ from custom_components.lianke.jobs.limits import (
     check_pages,
     check_rate,
     find_duplicate,
+    quiet_until,
 )
-from custom_components.lianke.jobs.other_tasks import OTHER_TASKS_NAME
 from custom_components.lianke.jobs.outcome import changes_for
 from custom_components.lianke.jobs.readiness import STEADY, Readiness
-from custom_components.lianke.jobs.settings import quiet_until
-from custom_components.lianke.jobs.spec import Asker, JobSpec, Origin
 from custom_components.lianke.jobs.store import (
     DAMAGED_PREFIX,
+    OTHER_TASKS_NAME,
     RECORD_NAME,
     JobStore,
     JobStoreError,
     _flush,
     jobs_path,
+    read_record,
 )
 from tests.jobs.make import altered, make_job
 
@@ -115,7 +123,7 @@ jobs = st.builds(
 def a_record_gives_back_the_job(job: Job) -> None:
     """Everything is written, and read as it was, through real JSON."""
     text = json.dumps(job.as_record(), ensure_ascii=True)
-    assert Job.from_record(json.loads(text)) == job
+    assert read_record(json.loads(text)) == job
 
 
 def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
@@ -126,7 +134,7 @@ def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
     (holder,) = [one for one in holders if name in one][:1]
     holder[name] = value
     try:
-        read = Job.from_record(record)
+        read = read_record(record)
     except StoredError:
         return
     read.public_dict()
@@ -145,7 +153,7 @@ def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
 def anything_is_a_record_or_one_error(value: object) -> None:
     """Not even an object."""
     try:
-        Job.from_record(value)
+        read_record(value)
     except StoredError:
         return
     pytest.fail("there is no such record")

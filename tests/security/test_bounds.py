@@ -38,7 +38,7 @@ from custom_components.lianke.documents import conversion, kinds
 from custom_components.lianke.documents.kinds import FileType
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.flows.binding import checked_key
-from custom_components.lianke.jobs import job
+from custom_components.lianke.jobs.store import read_record
 from custom_components.lianke.pages import testpage
 from custom_components.lianke.pdf import process
 from custom_components.lianke.printing.schemas import (
@@ -327,7 +327,7 @@ def counted(generation: int) -> str | None:
     """Return why a number in a stored job is refused."""
     record = json.loads(json.dumps(make_job().as_record()))
     try:
-        job.Job.from_record(record | {"generation": generation})
+        read_record(record | {"generation": generation})
     except StoredError as err:
         return str(err)
     return None

@@ -17,8 +17,7 @@ from ..pages.page import MAX_MADE_BYTES, MAX_TEXT_BYTES, PageStyle, is_visible, 
 from ..pages.page_estimate import pages_at_most
 from ..pdf.pictures import DECODER_ERRORS, flatten
 from .document import Document
-from .encoding import decode_text
-from .kinds import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, FileType, sniff
+from .kinds import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, FileType, decode_text, sniff
 from .spool import open_private, translate_disk_errors, write_bytes
 
 # Measured with Pillow 12.3: decoding WebP takes 16 bytes a pixel at its peak, AVIF 12, HEIC 9. So a

@@ -15,8 +15,7 @@ from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
 from ..api.tasks import Callback, TaskResult, TaskState
-from .delivery import Delivery, JobState
-from .job import Job
+from .job import Delivery, Job, JobState
 from .outcome import changes_for, says_what_was_sent
 from .preview import Previewer
 from .registry import JobRegistry

@@ -1,28 +1,321 @@
 """A print job: what was asked for, its deliveries, and what they allow. Its state follows from the deliveries."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+import logging
+import secrets
+import traceback
 from typing import Any, Final, Self, override
 
+from homeassistant.core import Context
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
-from ..api.stored import Record, StoredError
-from .delivery import (
-    DELIVERY_FIELDS,
-    FINAL,
-    IN_CLOUD,
-    REPRINTABLE,
-    RETRYABLE,
-    WAITING,
-    Delivery,
-    JobState,
-    is_valid_transition,
-    present,
+from ..api.options import ResolvedOptions, count_selected, most_selected
+from ..api.stored import READ, Record, StoredError
+from ..const import DOMAIN
+from ..documents.document import Document
+from ..errors import InputError
+
+# Reasons of one job; a stored record with more is malformed.
+MAX_REASONS: Final = 8
+# The reason of a job that a person did not let go on.
+REJECTED: Final = "rejected"
+
+
+class PersonReason(StrEnum):
+    """Reasons to hold a job until a person answers."""
+
+    APPROVAL = "approval"
+    RELEASE = "release"
+    TURN_PAPER = "turn_paper"
+
+
+class Origin(StrEnum):
+    """Where a job was asked for."""
+
+    USER = "user"
+    AUTOMATION = "automation"
+    ASSISTANT = "assistant"
+    LAN_PRINTER = "lan_printer"
+
+
+# A source besides these: what no person has set off, as far as is known.
+NOBODY: Final = "nobody"
+# What asks on behalf of a call's user, where that is not the user alone.
+current_origin: ContextVar[Origin | None] = ContextVar("current_origin", default=None)
+
+
+def read_reasons(value: object) -> tuple[str, ...] | None:
+    """Return the stored reasons a job waits for. Raises ValueError for anything else.
+
+    One that this version does not know counts as an approval, so that the job does not print without
+    anybody having been asked.
+    """
+    if not isinstance(value, list) or len(value) > MAX_REASONS:
+        raise ValueError("not a list of reasons")
+    known = [reason if reason in PersonReason else PersonReason.APPROVAL.value for reason in value]
+    return tuple(dict.fromkeys(known))
+
+
+def _read_origin(value: object) -> Origin | None:
+    """Return where a job was asked for, None where this version does not know the place."""
+    if value is not None and not isinstance(value, str):
+        raise ValueError("not an origin")
+    return Origin(value) if value is not None and value in Origin else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asker(Record):
+    """Who requested the print: the ids of a Home Assistant context."""
+
+    context_id: str | None = None
+    user_id: str | None = None
+    parent_id: str | None = None
+
+    @classmethod
+    def of(cls, context: Context) -> Self:
+        """Return who asks in a context, as far as that says."""
+        return cls(context_id=context.id, user_id=context.user_id, parent_id=context.parent_id)
+
+    @property
+    def context(self) -> Context:
+        """Return the context again."""
+        return Context(id=self.context_id, user_id=self.user_id, parent_id=self.parent_id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobSpec(Record):
+    """What was asked for: one job of one printer. Its files, and their options, are in the deliveries.
+
+    `options` were checked against the printer; `requested` is what the caller asked for, kept for
+    printing elsewhere. `expires_in` None means the entry's option. `sender` and `sender_address` are those of
+    a device of the home network; `foreign_title` says that such a one wrote the title of a job which this one
+    prints again. `laid_out` says that the document was laid out on sheets for these options.
+    `waits_for` are the reasons for which people are to be asked before anything is sent, one after the
+    other; None means that the options decide. `approved` says that the same was approved; `release_code`, which
+    releases it at the printer, is hashed. `retry_of` and `moved_from` are the jobs whose document it prints again, or
+    whose place it takes. Who asks is found out from the asker's context when a job is submitted, unless it is
+    moved (see `Beginning`): then `origin` and `automated` are known, too.
+    """
+
+    printer_key: str
+    title: str
+    options: ResolvedOptions
+    requested: Mapping[str, Any] = field(default_factory=dict)
+    request_id: str | None = None
+    replace_key: str | None = None
+    retry_of: str | None = None
+    moved_from: str | None = None
+    hold: bool = True
+    expires_in: timedelta | None = None
+    ignore_quiet_hours: bool = False
+    asker: Asker = field(default_factory=Asker)
+    origin: Origin | None = field(default=None, metadata={READ: _read_origin})
+    automated: bool = False
+    sender: str | None = None
+    sender_address: str | None = None
+    foreign_title: bool = False
+    laid_out: bool = False
+    waits_for: tuple[str, ...] | None = field(default=None, metadata={READ: read_reasons})
+    approved: bool = False
+    release_code: str | None = field(default=None, repr=False)
+
+    @property
+    def source(self) -> Origin:
+        """Return where it was asked for, as far as sender and user show where that is not known."""
+        if self.origin is not None:
+            return self.origin
+        if self.sender_address is not None:
+            return Origin.LAN_PRINTER
+        return Origin.AUTOMATION if self.asker.user_id is None else Origin.USER
+
+
+# The secret in a callback address.
+TOKEN_BYTES: Final = 24
+
+
+class JobState(StrEnum):
+    """The states of a delivery, and of its job; those before the final ones only follow in this order."""
+
+    HELD = "held"
+    UPLOADING = "uploading"
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    SENDING = "sending"
+    CANCELING = "canceling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    UNCONFIRMED = "unconfirmed"
+
+
+FINAL = frozenset(
+    {
+        JobState.COMPLETED,
+        JobState.FAILED,
+        JobState.CANCELED,
+        JobState.EXPIRED,
+        JobState.UNCONFIRMED,
+    }
 )
-from .record import migrate
-from .spec import Asker, JobSpec, PersonReason
+# What the user calls "waiting": here, or at the front of the cloud's queue.
+WAITING = frozenset({JobState.HELD, JobState.QUEUED})
+# The states of a job while the cloud works on its task.
+IN_CLOUD = frozenset({JobState.QUEUED, JobState.PROCESSING, JobState.SENDING, JobState.CANCELING})
+RETRYABLE = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
+# Ended as somebody wanted: printing its document again is a job of its own, as often as wanted.
+REPRINTABLE = frozenset({JobState.COMPLETED, JobState.CANCELED})
+
+_ORDER = tuple(JobState)
+
+
+def is_valid_transition(old: JobState, new: JobState) -> bool:
+    """Return whether a delivery may go from one state to another.
+
+    States only move forward, with two exceptions: an upload that surely never arrived
+    goes back to `held`, and an unconfirmed one becomes final once there is proof.
+    """
+    if old is JobState.UNCONFIRMED:
+        return new in {JobState.COMPLETED, JobState.FAILED, JobState.CANCELED}
+    if old in FINAL:
+        return False
+    if new in FINAL:
+        return True
+    if (old, new) == (JobState.UPLOADING, JobState.HELD):
+        return True
+    return _ORDER.index(new) > _ORDER.index(old)
+
+
+def new_token() -> str:
+    """Return the secret part of a new callback address."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery(Record):
+    """One document, the options of its task, and what is known of its way to the printer.
+
+    `token` is the secret part of the callback address; it tells deliveries apart and appears in no view.
+    The document's path is that of its spooled file until a job takes it over, then its name in the job's folder.
+    `after` is what a person must do before it is sent, None once that is done. `hold_reason` says why it
+    waits. `counts_as` are the pages of a copy and the copies that a job counts as which has another delivery after
+    this one. `details` are for whoever made the deliveries; nothing here reads them. A preview that is under way,
+    or was cut off, is a delivery without a job.
+    """
+
+    document: Document
+    options: ResolvedOptions
+    token: str = field(default_factory=new_token, repr=False)
+    after: PersonReason | None = None
+    state: JobState = JobState.HELD
+    hold_reason: str | None = None
+    # Set before the last bytes of the upload are sent, so that a crash cannot hide it.
+    handed_over_at: datetime | None = None
+    # An upload of it was refused after its end was sent.
+    was_refused: bool = False
+    task_id: str | None = None
+    task_known_at: datetime | None = None
+    # Whether the task was only matched by the list of tasks.
+    task_from_list: bool = False
+    # By how many milliseconds the cloud's clock was ahead of ours at the upload: bounds.
+    clock_least: int | None = None
+    clock_most: int | None = None
+    sent_bytes: int | None = None
+    # The cloud is asked to cancel it since its time is over.
+    expiring: bool = False
+    # Its outcome.
+    reason: str | None = None
+    code: int | None = None
+    detail: str = ""
+    partly_printed: bool = False
+    ended_at: datetime | None = None
+    counts_as: tuple[int, int] | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether the delivery is over."""
+        return self.state in FINAL
+
+    @property
+    def may_have_unknown_task(self) -> bool:
+        """Return whether the cloud may have made a task of it whose id is unknown."""
+        return self.handed_over_at is not None and self.task_id is None
+
+    @property
+    def is_unsure(self) -> bool:
+        """Return whether the delivery is in doubt: sent, but never confirmed by the cloud."""
+        return self.state is JobState.UPLOADING and self.may_have_unknown_task
+
+    @property
+    def was_sent(self) -> bool:
+        """Return whether anything of it may be in the cloud."""
+        return self.handed_over_at is not None or self.task_id is not None
+
+    @property
+    def pages(self) -> int | None:
+        """Return the pages of one copy of the task, None if nobody knows."""
+        return count_selected(self.options.page_range, self.document.pages)
+
+    @property
+    def job_pages(self) -> int | None:
+        """Return the pages of one copy of its job, whose first delivery it is; None if nobody knows."""
+        return self.pages if self.counts_as is None else self.counts_as[0]
+
+    @property
+    def job_copies(self) -> int:
+        """Return the copies of its job, whose first delivery it is."""
+        return self.options.copies if self.counts_as is None else self.counts_as[1]
+
+    @property
+    def most_pages(self) -> int | None:
+        """Return the most pages that one copy of its job can have, None if nobody knows."""
+        if self.counts_as is not None:
+            return self.counts_as[0]
+        known = self.document.pages_at_most if self.document.pages is None else self.document.pages
+        return most_selected(self.options.page_range, known)
+
+    def changed(self, now: datetime, **changes: Any) -> Self:
+        """Return the delivery with these fields changed at this time."""
+        if (state := changes.get("state", self.state)) is not self.state:
+            changes["ended_at"] = now if state in FINAL else None
+        new = replace(self, **changes)
+        if new.task_id != self.task_id:
+            # The code and detail of an earlier refusal are obsolete.
+            new = replace(new, code=changes.get("code"), detail=changes.get("detail", ""))
+        return new
+
+    @property
+    def facts(self) -> tuple[object, ...]:
+        """What must be on disk before it is published, since it could not be found out again."""
+        ended = (self.state, self.reason, self.code, self.detail, self.partly_printed)
+        return (
+            ended if self.is_final else None,
+            self.after,
+            self.task_id,
+            self.task_from_list,
+            self.handed_over_at,
+            self.expiring,
+        )
+
+
+DELIVERY_FIELDS: Final = frozenset(item.name for item in fields(Delivery))
+
+
+def present(deliveries: Sequence[Delivery]) -> Delivery:
+    """Return the delivery that is made or waits: the first one that did not come out, else the last."""
+    # Asked for again and again, of thousands of records: without a generator.
+    for one in deliveries:
+        if one.state is not JobState.COMPLETED:
+            return one
+    return deliveries[-1]
+
 
 __all__ = [
     "FINAL",
@@ -337,12 +630,7 @@ class Job(Record):
 
     @classmethod
     def from_record(cls, record: object) -> Self:
-        """Read a stored job, also one of version 1.
-
-        Raises StoredError for anything that `as_record` would not have written.
-        """
-        if isinstance(record, dict) and record.get("version") == 1:
-            record = migrate(record)
+        """Read a stored job. Raises StoredError for anything that `as_record` would not have written."""
         if not isinstance(record, dict) or record.get("version") != RECORD_VERSION:
             raise StoredError("not a job record of a known version")
         return cls.from_dict(record)
@@ -379,3 +667,39 @@ def begin_next(old: Job, new: Job, until: datetime) -> Job:
         partly_printed=True,
     )
     return replace(new, deliveries=(end, *new.deliveries[1:]), pages_printed=None)
+
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def job_error(key: str, job: Job) -> InputError:
+    """Return the error for what this job does not allow."""
+    return InputError(key, title=job.title)
+
+
+def change_not_saved(job: Job) -> HomeAssistantError:
+    """Return the error for a change of a job that could not be written to disk."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="change_not_saved",
+        translation_placeholders={"title": job.title},
+    )
+
+
+def already_retried(again: Job) -> InputError:
+    """Return the error for a second retry of one job; `again` is the job that the first one made."""
+    return InputError("job_retried_already", title=again.title, job_id=again.job_id)
+
+
+def disk_full(err: OSError) -> HomeAssistantError:
+    """Return the error for a job that could not be written to disk, and log why."""
+    _LOGGER.warning("A print job cannot be written to disk: %s", err.__cause__)
+    return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")
+
+
+def type_and_place(err: BaseException) -> str:
+    """Return an error's type and where it was raised. Its text may quote the document."""
+    place = traceback.extract_tb(err.__traceback__)[-1:]
+    return type(err).__name__ + "".join(
+        f" in {frame.name}, {frame.filename}:{frame.lineno}" for frame in place
+    )

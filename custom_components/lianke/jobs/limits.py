@@ -1,15 +1,50 @@
-"""Checks of a new job: repetition, and the print limits on pages and jobs."""
+"""What the options of a box allow, and for how long: checks of new jobs, quiet hours, page counts, what is kept.
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+Options are those of the config entry, read when used.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+import logging
 from pathlib import Path
+from typing import Any
 
+from homeassistant.util import dt as dt_util
+
+from ..api.client import MAX_COUNTED_BYTES, LiankeClient
+from ..api.errors import (
+    BadParameterError,
+    ConversionFailedError,
+    DocumentTooLargeError,
+    LiankeError,
+    LiankeRefusedError,
+    LiankeTimeoutError,
+    UnknownCodeError,
+)
+from ..const import (
+    CONF_HOLD_HOURS,
+    CONF_KEEP_FAILED_HOURS,
+    CONF_KEEP_PRINTED_HOURS,
+    CONF_MAX_DOCUMENT_MB,
+    CONF_MAX_JOBS_PER_HOUR,
+    CONF_MAX_PAGES,
+    CONF_QUIET_FROM,
+    CONF_QUIET_TO,
+    DEFAULT_HOLD_HOURS,
+    DEFAULT_KEEP_FAILED_HOURS,
+    DEFAULT_KEEP_PRINTED_HOURS,
+    DEFAULT_MAX_DOCUMENT_MB,
+    DEFAULT_MAX_JOBS_PER_HOUR,
+    DEFAULT_MAX_PAGES,
+)
+from ..coordinator import LiankeCoordinator
+from ..documents.document import Document, file_digest
 from ..documents.kinds import FileType
 from ..errors import InputError
-from .delivery import Delivery, JobState
-from .job import HANDED_ON, MOVED, Job
+from .job import HANDED_ON, MOVED, RETRYABLE, Delivery, Job, JobSpec, JobState, PersonReason
 from .outcome import BEFORE_PAPER
-from .spec import JobSpec, PersonReason
 
 REQUEST_ID_LIFE = timedelta(hours=24)
 RATE_PERIOD = timedelta(hours=1)
@@ -136,3 +171,242 @@ def frees_request_id(job: Job) -> bool:
         return True
     # Records of 0.1.0, which have no generation, rule paper out after more failures than today.
     return job.state is JobState.FAILED and (job.generation > 0 or job.present.code in BEFORE_PAPER)
+
+
+_LOGGER = logging.getLogger(__name__)
+
+# Page counts by the service of documents that cannot be counted here, once for each.
+
+# Seconds that the service gets, the upload included.
+COUNT_SECONDS = 30
+# Results that are remembered: a bad file that is sent again gets the sender blocked.
+MAX_REMEMBERED = 500
+# Results that are about the document, and the same the next time.
+REFUSALS = (BadParameterError, ConversionFailedError, DocumentTooLargeError, UnknownCodeError)
+
+
+# What the pages of a document depend on: its digest, the printer and the paper.
+type _Query = tuple[str, str, int]
+type _Result = int | LiankeRefusedError | None
+
+
+class PageCounter:
+    """Has the service count pages, and caches the results."""
+
+    def __init__(self, client: LiankeClient, coordinator: LiankeCoordinator) -> None:
+        """Start with an empty cache."""
+        self._hass = coordinator.hass
+        self._client = client
+        self._coordinator = coordinator
+        self._results: dict[_Query, _Result] = {}
+
+    async def async_complete(self, printer_key: str, first: Delivery, *, limit: int) -> Delivery:
+        """Return a job's first delivery with the service's page count, if the page limit depends on it.
+
+        The pages stay unknown when the service does not count them or is not reached.
+        """
+        document, options, most = first.document, first.options, first.most_pages
+        if (
+            document.pages is not None
+            or document.extension == FileType.RAW
+            or document.size > MAX_COUNTED_BYTES
+            or (most is not None and most * options.copies <= limit)
+            or options.copies > limit
+            or not self._coordinator.last_update_success
+            or printer_key not in self._coordinator.data.printers
+        ):
+            return first
+        try:
+            pages = await self.async_count(printer_key, document, options.paper_id)
+        except LiankeError as err:
+            _LOGGER.debug("The service did not count a document: %s", err)
+            return first
+        return replace(first, document=replace(document, pages=pages))
+
+    async def async_count(
+        self,
+        printer_key: str,
+        document: Document,
+        paper_id: int,
+        *,
+        client: LiankeClient | None = None,
+    ) -> int | None:
+        """Return the service's count of a document's pages, None if it gives none.
+
+        `client` is the one to ask with, None for that of the jobs. Raises LiankeError.
+        """
+        digest = await self._hass.async_add_executor_job(file_digest, document.path)
+        query = (digest, printer_key, paper_id)
+        if query not in self._results:
+            self._results[query] = await self._async_ask(
+                client or self._client, printer_key, document, paper_id
+            )
+            while len(self._results) > MAX_REMEMBERED:
+                del self._results[next(iter(self._results))]
+        result = self._results[query]
+        if isinstance(result, LiankeRefusedError):
+            raise result.with_traceback(None)
+        return result
+
+    async def _async_ask(
+        self, client: LiankeClient, printer_key: str, document: Document, paper_id: int
+    ) -> _Result:
+        address = self._coordinator.data.printers[printer_key].printer.address
+        try:
+            async with asyncio.timeout(COUNT_SECONDS):
+                return await client.count_pages(address, document, paper_id)
+        except TimeoutError:
+            raise LiankeTimeoutError(may_have_arrived=True) from None
+        except REFUSALS as err:
+            return err
+
+
+def hold_time(options: Mapping[str, Any]) -> timedelta:
+    """Return how long a job waits at most if the call does not say."""
+    return timedelta(hours=options.get(CONF_HOLD_HOURS, DEFAULT_HOLD_HOURS))
+
+
+def keep_failed_time(options: Mapping[str, Any]) -> timedelta:
+    """Return how long the document of a job that was not printed is kept."""
+    return timedelta(hours=options.get(CONF_KEEP_FAILED_HOURS, DEFAULT_KEEP_FAILED_HOURS))
+
+
+def keep_printed_time(options: Mapping[str, Any]) -> timedelta:
+    """Return how long the document of a job that was printed or canceled is kept."""
+    return timedelta(hours=options.get(CONF_KEEP_PRINTED_HOURS, DEFAULT_KEEP_PRINTED_HOURS))
+
+
+def max_document_bytes(options: Mapping[str, Any]) -> int:
+    """Return the most bytes of a document."""
+    return int(options.get(CONF_MAX_DOCUMENT_MB, DEFAULT_MAX_DOCUMENT_MB)) * 1024 * 1024
+
+
+def max_pages(options: Mapping[str, Any]) -> int:
+    """Return the most pages times copies of one job."""
+    return int(options.get(CONF_MAX_PAGES, DEFAULT_MAX_PAGES))
+
+
+def max_jobs_per_hour(options: Mapping[str, Any]) -> int:
+    """Return the most jobs of one printer in an hour."""
+    return int(options.get(CONF_MAX_JOBS_PER_HOUR, DEFAULT_MAX_JOBS_PER_HOUR))
+
+
+def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
+    """Return when the current quiet hours end, None outside of them.
+
+    They are in Home Assistant's time zone and may span midnight. With equal or missing ends
+    there are none.
+    """
+    begin = dt_util.parse_time(options.get(CONF_QUIET_FROM) or "")
+    end = dt_util.parse_time(options.get(CONF_QUIET_TO) or "")
+    if begin is None or end is None or begin == end:
+        return None
+    local = dt_util.as_local(now)
+    clock = local.time()
+    if begin < end and not begin <= clock < end:
+        return None
+    if begin > end and end <= clock < begin:
+        return None
+    day = local if clock < end else local + timedelta(days=1)
+    return _local_moment(day, end, now)
+
+
+def _local_moment(day: datetime, clock: time, now: datetime) -> datetime:
+    """Return a local time of a day as UTC.
+
+    Of a time that comes twice, where summer time ends, the first one after `now` counts.
+    """
+    local = datetime.combine(day.date(), clock).replace(tzinfo=day.tzinfo)
+    moment = dt_util.as_utc(local)
+    return moment if moment > now else dt_util.as_utc(local.replace(fold=1))
+
+
+# Which records of finished jobs are kept, and which are deleted.
+
+MAX_RECORDS = 200
+# Bounds beyond which even needed records are deleted: those of jobs canceled unsent, and all. Only jobs
+# that may have an unknown task, or count for the print limits, are kept beyond them.
+MAX_WITHDRAWN = 100
+MAX_FINISHED = 1000
+MAX_AGE = timedelta(days=30)
+# The cloud's list of tasks reaches no further back.
+LISTED = timedelta(hours=48)
+# A job that was moved here is remembered for so long that a move which was cut off can be finished: no job
+# waits for more than a week.
+MOVE_MEMORY = timedelta(days=9)
+# Documents of a box that are kept after an end that was wanted: beyond it, the oldest are deleted.
+MAX_KEPT_BYTES = 1024 * 1024 * 1024
+
+
+def documents_to_keep(
+    jobs: Sequence[Job], now: datetime, *, failed: timedelta, wanted: timedelta
+) -> frozenset[str]:
+    """Return the ids of the finished jobs whose documents are kept.
+
+    `failed` is how long those are kept that may be retried, `wanted` those of the jobs that were
+    printed or canceled. `jobs` are oldest first.
+    """
+    kept = set()
+    left = MAX_KEPT_BYTES
+    for job in reversed(jobs):
+        if job.state in RETRYABLE:
+            if now - job.ended_at < failed:
+                kept.add(job.job_id)
+        elif job.may_keep_document and now - job.ended_at < wanted:
+            left -= job.present.document.size
+            if left >= 0:
+                kept.add(job.job_id)
+    return frozenset(kept)
+
+
+def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
+    """Return the ids of the finished jobs beyond the limits, oldest first."""
+    finished = [job for job in jobs if job.is_final]
+    free = [job for job in finished if not _is_needed(job, now)]
+    surplus = max(0, len(jobs) - MAX_RECORDS)
+    gone = dict.fromkeys(
+        job.job_id
+        for index, job in enumerate(free)
+        if index < surplus or now - job.created_at > MAX_AGE
+    )
+    withdrawn = [
+        job
+        for job in finished
+        if job.state is JobState.CANCELED
+        and job.was_never_sent
+        and not _ends_a_move(job, now)
+        # Those that count for the limit on jobs are not more than it allows.
+        and (job.reason in HANDED_ON or now - job.created_at >= RATE_PERIOD)
+    ]
+    gone |= dict.fromkeys(job.job_id for job in withdrawn[:-MAX_WITHDRAWN])
+    surplus = len(finished) - len(gone) - MAX_FINISHED
+    old = [
+        job.job_id
+        for job in finished
+        if job.job_id not in gone
+        and not _may_become_a_task(job, now)
+        and not _ends_a_move(job, now)
+        and now - job.created_at >= RATE_PERIOD
+    ]
+    return gone | dict.fromkeys(old[: max(0, surplus)])
+
+
+def _may_become_a_task(job: Job, now: datetime) -> bool:
+    """Return whether one of the tasks on the list may be the job's."""
+    return job.present.may_have_unknown_task and now - job.created_at < LISTED
+
+
+def _ends_a_move(job: Job, now: datetime) -> bool:
+    """Return whether a job may have to show that it took the place of another."""
+    return job.move_open and now - job.created_at < MOVE_MEMORY
+
+
+def _is_needed(job: Job, now: datetime) -> bool:
+    """Return whether a finished job still counts for new ones, or can be retried."""
+    age = now - job.created_at
+    if _may_become_a_task(job, now) or _ends_a_move(job, now):
+        return True
+    repeatable = job.spec.request_id is not None or job.has_document
+    return age < RATE_PERIOD or (
+        age < REQUEST_ID_LIFE and (repeatable or job.state is JobState.UNCONFIRMED)
+    )

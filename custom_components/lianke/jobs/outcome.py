@@ -4,8 +4,7 @@ from typing import Any
 
 from ..api.errors import CODES
 from ..api.tasks import TaskResult, TaskState
-from .delivery import Delivery, JobState, is_valid_transition
-from .job import Job
+from .job import Delivery, Job, JobState, is_valid_transition
 
 PRINTED_CODE = 200
 # The reason of an expired job that may have been printing when it was canceled.

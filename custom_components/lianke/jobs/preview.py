@@ -26,8 +26,7 @@ from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
 from ..errors import InputError
-from .delivery import Delivery, JobState
-from .errors import type_and_place
+from .job import Delivery, JobState, type_and_place
 from .outcome import PRINTED_CODE
 from .registry import JobRegistry
 from .tracker import TaskTracker

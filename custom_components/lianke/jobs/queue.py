@@ -19,17 +19,23 @@ from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
 from ..errors import InputError
 from .callbacks import CallbackHandler
-from .delivery import WAITING, Delivery, JobState
-from .errors import change_not_saved, job_error
-from .job import Job
-from .moving import JobMover
-from .page_count import PageCounter
+from .job import (
+    REJECTED,
+    WAITING,
+    Delivery,
+    Job,
+    JobSpec,
+    JobState,
+    PersonReason,
+    change_not_saved,
+    job_error,
+)
+from .limits import PageCounter
 from .preview import Previewer
 from .readiness import Readiness, check_tray
 from .registry import JobListener, JobRegistry
-from .retry import Changes, JobRetrier
+from .retry import Changes, JobMover, JobRetrier
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, recover
-from .spec import REJECTED, JobSpec, PersonReason
 from .store import JobStore, JobStoreError
 from .submission import JobSubmitter, People, async_finish
 from .tracker import TaskTracker

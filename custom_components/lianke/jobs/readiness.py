@@ -14,9 +14,8 @@ from homeassistant.config_entries import ConfigEntry
 from ..box.status import HOLDING, PrinterStatus
 from ..coordinator import LiankeCoordinator
 from ..errors import InputError
-from .job import IN_CLOUD, Job, JobState
-from .settings import quiet_until
-from .spec import PersonReason
+from .job import IN_CLOUD, Job, JobState, PersonReason
+from .limits import quiet_until
 
 # A printer that was just switched on must be ready for so long.
 STEADY = timedelta(seconds=60)

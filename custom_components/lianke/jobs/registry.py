@@ -21,10 +21,8 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.logging import catch_log_exception
 
 from ..coordinator import call_after_updates
-from .delivery import Delivery
-from .job import IN_CLOUD, Job, JobState, begin_next
-from .retention import LISTED, to_forget
-from .settings import hold_time
+from .job import IN_CLOUD, Delivery, Job, JobState, begin_next
+from .limits import LISTED, hold_time, to_forget
 from .store import JobStore, JobStoreError, RecordWriter
 
 # As long as the tracker may wait for its turn, and for an answer.

@@ -17,13 +17,11 @@ from ..api.client import LiankeClient
 from ..api.errors import LiankeError
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator, call_after_updates
-from .delivery import JobState
-from .job import Job
-from .moving import JobMover
+from .job import Job, JobState
+from .limits import documents_to_keep, keep_failed_time, keep_printed_time
 from .readiness import QueueReason, Readiness, Verdict, stacks_in_trays
 from .registry import JobRegistry
-from .retention import documents_to_keep
-from .settings import keep_failed_time, keep_printed_time
+from .retry import JobMover
 from .store import JobStoreError
 from .tracker import TaskTracker
 from .uploader import PASSING, Uploader

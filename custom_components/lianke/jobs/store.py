@@ -5,7 +5,7 @@ helper logs a failed write and goes on; here a job that is not safely on disk mu
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -13,24 +13,165 @@ import json
 import logging
 import os
 from pathlib import Path
+import re
 import shutil
 import socket
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
+from homeassistant.util import dt as dt_util
 from homeassistant.util.file import WriteError, write_utf8_file_atomic
 from homeassistant.util.ulid import ulid_now
 
+from ..api.options import ResolvedOptions
 from ..api.stored import StoredError
 from ..documents.document import Document
 from ..documents.spool import open_private
-from .delivery import Delivery
-from .job import Job, JobState
-from .other_tasks import OtherTasks
+from .job import Delivery, Job, JobState, Origin, PersonReason, new_token
+from .limits import LISTED
 
 _LOGGER = logging.getLogger(__name__)
+
+# Tasks of the cloud that are ours without a job: those of previews and of deleted jobs.
+
+OTHER_TASKS_NAME = "other_tasks.json"
+# What version 0.1.0 wrote while a preview was under way.
+COMING = "coming"
+MAX_TASK_IDS = 1000
+MAX_LOST = 100
+
+
+class OtherTasks:
+    """Records which tasks are ours without a job. A record that is lost only costs certainty."""
+
+    def __init__(self, hass: HomeAssistant, folder: Path) -> None:
+        """Start empty; `load` reads the file in the folder."""
+        self._hass = hass
+        self._path = folder / OTHER_TASKS_NAME
+        self._lock = asyncio.Lock()
+        self._pending: list[Delivery] = []
+        self._closed = False
+        # Tasks that are known, and uploads whose tasks are not.
+        self.task_ids: list[str] = []
+        self.lost: list[Delivery] = []
+        # Whether version 0.1.0 was interrupted during a preview.
+        self.was_cut_off = False
+
+    @property
+    def has_pending(self) -> bool:
+        """Return whether a preview's answer is still to come."""
+        return bool(self._pending)
+
+    def load(self) -> None:
+        """Read the file. Blocking."""
+        try:
+            found = json.loads(self._path.read_text("utf-8"))
+        except OSError, ValueError, RecursionError:
+            return
+        if not isinstance(found, list):
+            return
+        noted = [item for item in found if isinstance(item, str)]
+        self.was_cut_off = COMING in noted
+        self.task_ids = [task_id for task_id in noted if task_id != COMING][-MAX_TASK_IDS:]
+        # The answers that were pending at a crash are lost, too.
+        self.lost = [upload for item in found if (upload := _read(item))]
+        self._forget_old()
+
+    @callback
+    def close(self) -> None:
+        """Stop writing: from now on the next queue's instance writes."""
+        self._closed = True
+
+    async def async_begin(self, upload: Delivery) -> None:
+        """Record that the end of a preview's upload is about to be sent."""
+        self._pending.append(upload)
+        try:
+            await self._async_write()
+        except BaseException:
+            self._pending.remove(upload)
+            raise
+
+    async def async_end(self, upload: Delivery, task_id: str | None, *, is_lost: bool) -> None:
+        """Record the task of a preview; `is_lost` if there may be one whose id is unknown."""
+        self._pending.remove(upload)
+        if is_lost:
+            self.lost.append(upload)
+        await self.async_note([] if task_id is None else [task_id])
+
+    async def async_note(self, task_ids: Collection[str]) -> None:
+        """Record tasks of ours without a job."""
+        self.task_ids = [*self.task_ids, *task_ids][-MAX_TASK_IDS:]
+        await self._async_write()
+
+    @callback
+    def _forget_old(self) -> None:
+        """Forget lost uploads whose tasks are not on the list any more."""
+        now = dt_util.utcnow()
+        self.lost = [upload for upload in self.lost if now - handed_over(upload) < LISTED]
+        self.lost = self.lost[-MAX_LOST:]
+
+    async def _async_write(self) -> None:
+        async with self._lock:
+            self._forget_old()
+            uploads = [_as_record(upload) for upload in (*self._pending, *self.lost)]
+            text = json.dumps([*uploads, *self.task_ids])
+            await self._hass.async_add_executor_job(self._write, text)
+
+    def _write(self, text: str) -> None:
+        if self._closed:
+            return
+        try:
+            write_utf8_file_atomic(str(self._path), text, private=True)
+        except (WriteError, OSError) as err:
+            _LOGGER.debug("The list of preview tasks was not written: %s", err)
+
+
+def handed_over(upload: Delivery) -> datetime:
+    """Return when the end of an upload was sent, by our clock."""
+    assert upload.handed_over_at is not None, "it has none without an end"
+    return upload.handed_over_at
+
+
+def _as_record(upload: Delivery) -> dict[str, Any]:
+    """Return what is stored of a preview: nothing that says what it showed."""
+    return replace(
+        upload,
+        document=replace(_NOTHING, size=upload.document.size),
+        options=ResolvedOptions(paper_id=upload.options.paper_id),
+    ).as_dict()
+
+
+def _read(record: object) -> Delivery | None:
+    """Return what was stored of a preview, also by 0.2.0, None for anything else."""
+    if not isinstance(record, dict):
+        return None
+    try:
+        if "document" not in record:
+            record = _migrated(record)
+        upload = Delivery.from_dict(record)
+    except StoredError, TypeError:
+        return None
+    known = upload.handed_over_at is not None and upload.document.size >= 0
+    return upload if known else None
+
+
+def _migrated(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what 0.2.0 wrote of a preview as it is written now."""
+    document = replace(_NOTHING, size=0).as_dict() | {"size": record.pop("size", None)}
+    return record | {
+        "document": document,
+        "options": ResolvedOptions(paper_id=0).as_dict(),
+        "token": new_token(),
+        "state": JobState.UPLOADING,
+    }
+
+
+_NOTHING = Document(
+    path=Path(), name="", content_type="", extension="", size=0, pages=None, title=""
+)
+
 
 CACHE_FOLDER = "lianke"
 RECORD_NAME = "job.json"
@@ -319,7 +460,7 @@ def _read_job(folder: Path) -> Job:
     if record.stat().st_size > MAX_RECORD_BYTES:
         raise StoredError("the record is too large")
     try:
-        job = Job.from_record(json.loads(record.read_text("utf-8")))
+        job = read_record(json.loads(record.read_text("utf-8")))
     except (ValueError, RecursionError) as err:
         raise StoredError(str(err)[:100]) from None
     if job.job_id != folder.name:
@@ -585,3 +726,177 @@ class RecordWriter:
         self._failed.clear()
         for job_id in changed:
             self.write(job_id, within=0)
+
+
+# Job records of version 1, which 0.1.0 and 0.2.0 wrote, as those of version 2. Plain JSON in, plain JSON out.
+#
+# Version 1 had one list of fields for a job. Those of the attempt to send were the present one's: of a job with
+# two (`by_hand`), the first one's were mostly gone once the second one waited.
+
+DOCUMENT_STEM: Final = "document"
+SECOND_NAME: Final = "backs.pdf"
+"""What the second delivery prints."""
+_SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,10}")
+# In every record of version 1, and under the same name in one of version 2.
+_SPEC: Final = (
+    "printer_key",
+    "title",
+    "options",
+    "requested",
+    "request_id",
+    "replace_key",
+    "retry_of",
+    "hold",
+    "ignore_quiet_hours",
+    "asker",
+)
+_DELIVERY: Final = (
+    "token",
+    "state",
+    "hold_reason",
+    "handed_over_at",
+    "task_id",
+    "task_known_at",
+    "sent_bytes",
+    "expiring",
+    "reason",
+    "code",
+    "detail",
+    "partly_printed",
+)
+_JOB: Final = (
+    "job_id",
+    "printer_name",
+    "created_at",
+    "changed_at",
+    "expires_at",
+    "pages",
+    "copies",
+    "pages_printed",
+    "cancel_requested",
+    "has_document",
+)
+# Those that 0.2.0 added.
+_SPEC_ADDED: Final = (
+    "moved_from",
+    "sender",
+    "sender_address",
+    "foreign_title",
+    "laid_out",
+    "origin",
+    "approved",
+    "release_code",
+)
+_DELIVERY_ADDED: Final = ("was_refused", "task_from_list", "clock_least", "clock_most")
+_JOB_ADDED: Final = (
+    "generation",
+    "retried_as",
+    "retrying_to",
+    "copied",
+    "document_kept",
+    "moving_to",
+    "move_open",
+)
+# The second delivery's details: what its sheets have in common with those of the first one.
+_DETAILS: Final = ("pages", "copies", "put_back", "lies", "fronts_descending", "backs_descending")
+
+
+def file_name(name: str) -> str:
+    """Return the name of a document's file in the folder of its job."""
+    suffix = Path(name).suffix.lower()
+    return f"{DOCUMENT_STEM}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
+
+
+def read_record(record: object) -> Job:
+    """Read a stored job, also one of version 1. Raises StoredError for what was not written by this code."""
+    if isinstance(record, dict) and record.get("version") == 1:
+        record = migrate(record)
+    return Job.from_record(record)
+
+
+def migrate(old: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record of version 1 as one of version 2. Raises StoredError where it is malformed."""
+    options, name = old.get("options"), old.get("document_name")
+    if not isinstance(options, dict) or not isinstance(name, str):
+        raise StoredError("no job of version 1")
+    job, spec = _taken(old, _JOB, _JOB_ADDED), _taken(old, _SPEC, _SPEC_ADDED)
+    waits_for = old.get("waits_for", [])
+    spec |= {"waits_for": waits_for, "automated": old.get("origin") == Origin.AUTOMATION}
+    document = {
+        "path": file_name(name),
+        "name": name,
+        "content_type": old.get("content_type"),
+        "extension": Path(file_name(name)).suffix,
+        "size": old.get("size"),
+        "pages": old.get("document_pages"),
+        "pages_at_most": old.get("document_pages_at_most"),
+        "title": old.get("title"),
+        "digest": old.get("digest"),
+        "ticket": old.get("ticket"),
+    }
+    delivery = {
+        **_taken(old, _DELIVERY, _DELIVERY_ADDED),
+        "document": document,
+        "options": options,
+        "ended_at": old.get("finished_at"),
+    }
+    if delivery["reason"] == "taken_back_late":
+        delivery["reason"] = "expired_too_late"
+    if delivery["task_id"] is not None and not delivery["handed_over_at"]:
+        delivery["task_known_at"] = delivery["task_known_at"] or old["created_at"]
+    deliveries = [delivery]
+    if (by_hand := old.get("by_hand")) is not None:
+        if not isinstance(by_hand, dict) or not isinstance(waits_for, list):
+            raise StoredError("malformed deliveries")
+        spec["waits_for"] = [reason for reason in waits_for if reason != PersonReason.TURN_PAPER]
+        deliveries = _deliveries(delivery, by_hand, waits=len(spec["waits_for"]) < len(waits_for))
+    return {
+        "version": 2,
+        **job,
+        "spec": spec,
+        "deliveries": deliveries,
+    }
+
+
+def _deliveries(
+    present: dict[str, Any], by_hand: Mapping[str, Any], *, waits: bool
+) -> list[dict[str, Any]]:
+    """Return the two deliveries of a job of which the present one is known."""
+    half = by_hand.get("half")
+    if isinstance(half, bool) or half not in (1, 2):
+        raise StoredError("a delivery that is none")
+    document, options = present["document"], present["options"]
+    fronts = {
+        "document": document | {"size": by_hand.get("front_size")},
+        "options": options | {"page_range": by_hand.get("front_range", "")},
+        "counts_as": [by_hand.get("pages"), by_hand.get("copies")],
+    }
+    backs = {
+        "document": document
+        | {"path": SECOND_NAME, "size": by_hand.get("back_size"), "digest": None, "ticket": None},
+        "options": options
+        | {"page_range": by_hand.get("back_range", ""), "align": by_hand.get("back_align")},
+        "details": {name: by_hand[name] for name in _DETAILS if name in by_hand},
+    }
+    turn = PersonReason.TURN_PAPER.value
+    if half == 1:
+        if waits:
+            raise StoredError("a first delivery that waits for what comes after it")
+        second = {"token": new_token(), "state": "held", "after": turn, "hold_reason": turn}
+        return [present | fronts, second | backs]
+    first = {
+        "token": by_hand.get("first_token") or new_token(),
+        "state": "completed",
+        "task_id": by_hand.get("first_task_id"),
+        "task_from_list": by_hand.get("first_from_list", False),
+    }
+    return [first | fronts, present | backs | {"after": turn if waits else None}]
+
+
+def _taken(
+    old: Mapping[str, Any], names: tuple[str, ...], added: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return fields of a record, of those that were added later only what is there."""
+    if missing := [name for name in names if name not in old]:
+        raise StoredError(f"{missing[0]} is missing")
+    return {name: old[name] for name in (*names, *added) if name in old}

@@ -16,23 +16,21 @@ from ..box.status import PrinterSnapshot
 from ..coordinator import LiankeCoordinator
 from ..documents.document import file_digest
 from ..errors import InputError
-from .delivery import Delivery, JobState
-from .errors import already_retried, disk_full
-from .job import Job
+from .job import Delivery, Job, JobSpec, JobState, PersonReason, already_retried, disk_full
 from .limits import (
     LAN_SHARES,
     LimitError,
+    PageCounter,
     check_pages,
     check_rate,
     find_duplicate,
+    hold_time,
+    max_jobs_per_hour,
+    max_pages,
 )
-from .page_count import PageCounter
 from .readiness import PERMANENT, QueueReason, Readiness, check_tray, stacks_in_trays
-from .record import SECOND_NAME, file_name
 from .registry import JobRegistry
-from .settings import hold_time, max_jobs_per_hour, max_pages
-from .spec import JobSpec, PersonReason
-from .store import JobStoreError, unlink_all
+from .store import SECOND_NAME, JobStoreError, file_name, unlink_all
 
 # Called with a printer's key and the error, or None when a job passed.
 type LimitListener = Callable[[str, LimitError | None], None]

@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 from ..api.tasks import DayTask, TaskState
 from ..api.transport import answer_seconds
-from .delivery import Delivery
-from .other_tasks import handed_over
+from .job import Delivery
+from .store import handed_over
 
 # The clocks of the cloud and here may differ so much where no answer has shown by how much.
 CLOCK_SKEW = timedelta(minutes=5)

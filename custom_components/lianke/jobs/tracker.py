@@ -20,8 +20,7 @@ from ..api.client import LiankeClient
 from ..api.errors import LiankeConnectionError, LiankeError
 from ..api.tasks import DayTask, Task, TaskResult, TaskState
 from ..box.storage import BoxStorage
-from .delivery import Delivery, JobState
-from .job import Job
+from .job import Delivery, Job, JobState
 from .outcome import CANCELED_TOO_LATE, changes_for, failure, has_other_pages, page_changes
 from .registry import JobRegistry
 from .task_matching import LIST_LAG, match_tasks, search_after

@@ -27,9 +27,7 @@ from ..api.errors import (
 from ..api.upload import Ticket
 from ..box.status import PrinterStatus
 from ..coordinator import LiankeCoordinator
-from .delivery import Delivery, JobState
-from .errors import type_and_place
-from .job import Job
+from .job import Delivery, Job, JobState, type_and_place
 from .readiness import QueueReason, Readiness
 from .registry import JobRegistry
 from .store import JobStoreError

@@ -22,11 +22,8 @@ from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from ..documents.spool import async_get_spool
 from ..errors import InputError
-from ..jobs.delivery import Delivery, JobState
-from ..jobs.errors import job_error
-from ..jobs.job import Job
-from ..jobs.settings import max_document_bytes
-from ..jobs.spec import PersonReason
+from ..jobs.job import Delivery, Job, JobState, PersonReason, job_error
+from ..jobs.limits import max_document_bytes
 from ..pdf.process import MAX_SOURCE_PAGES
 
 CONF_MANUAL_DUPLEX: Final = "by_hand"

@@ -26,11 +26,8 @@ from ..const import (
 )
 from ..devices import Target
 from ..errors import InputError
-from ..jobs.delivery import Delivery
-from ..jobs.errors import job_error
-from ..jobs.job import Job
+from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job_error
 from ..jobs.limits import is_uncounted
-from ..jobs.spec import NOBODY, JobSpec, Origin, PersonReason
 from .beginning import async_find_beginning
 from .release_code import async_get_code_checker
 

@@ -24,7 +24,7 @@ from homeassistant.helpers.trace import variables_cv
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
-from ..jobs.spec import Origin, current_origin
+from ..jobs.job import Origin, current_origin
 
 AUTOMATION: Final = "automation"
 SERVICE_TRIGGER: Final = "trigger"

@@ -39,7 +39,7 @@ from ..const import (
     CONF_RELEASE_USERS,
     DOMAIN,
 )
-from ..jobs.spec import NOBODY, Origin
+from ..jobs.job import NOBODY, Origin
 from ..options_frame import BoxOptionsFlow, needs_box, number_field, several
 from ..pages.clean import escape_markdown
 from ..runtime import async_error_text

@@ -27,8 +27,7 @@ import voluptuous as vol
 from ..const import CONF_APPROVAL_NOTIFY, DOMAIN
 from ..devices import async_check_target, async_target_of_job
 from ..errors import InputError
-from ..jobs.job import Job, JobState
-from ..jobs.spec import REJECTED, PersonReason
+from ..jobs.job import REJECTED, Job, JobState, PersonReason
 from ..pages.clean import escape_markdown
 from ..runtime import LiankeConfigEntry, async_error_text, translating
 from .approval import async_answer

@@ -17,7 +17,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
 from ..const import CONF_PAGE_STATISTICS, DOMAIN
-from ..jobs.spec import Origin
+from ..jobs.job import Origin
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 
 COLUMNS: Final = ("month", "box", "printer", "user", "source", "pages")

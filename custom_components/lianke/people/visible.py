@@ -19,7 +19,7 @@ from homeassistant.util.json import JsonObjectType
 from ..const import DOMAIN
 from ..devices import async_may, async_target_of_job
 from ..documents.document import Document
-from ..documents.drawing import can_draw, picture_type, plan_drawing
+from ..documents.pdf import can_draw, picture_type, plan_drawing
 from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
 from ..errors import InputError

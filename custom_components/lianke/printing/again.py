@@ -12,8 +12,7 @@ from ..devices import Target
 from ..documents.kinds import FileType
 from ..documents.sheets import BORDERLESS
 from ..errors import InputError
-from ..jobs.delivery import Delivery
-from ..jobs.job import Job
+from ..jobs.job import Delivery, Job
 from ..jobs.queue import Changes
 from ..manual_duplex.deliveries import rest_of
 from .request import async_resolve, stored_options

@@ -14,9 +14,7 @@ from ..documents.page_documents import (
     async_test_page,
 )
 from ..documents.spool import Spool, async_get_spool
-from ..jobs.delivery import Delivery
-from ..jobs.job import Job
-from ..jobs.spec import Asker, JobSpec
+from ..jobs.job import Asker, Delivery, Job, JobSpec
 from ..runtime import LiankeConfigEntry
 from .refused import telling_refusals
 from .request import async_resolve

@@ -17,12 +17,11 @@ from ..api.options import ResolvedOptions, count_selected
 from ..const import DOMAIN
 from ..devices import Target
 from ..documents.document import Document, SourceKind
-from ..documents.drawing import PageDrawing, can_draw, picture_type, plan_drawing
-from ..documents.pdf import pdf_error
+from ..documents.pdf import PageDrawing, can_draw, pdf_error, picture_type, plan_drawing
 from ..documents.pdf_client import PdfError, PdfUnavailableError
 from ..documents.spool import KEEP, Spool, async_get_spool
 from ..errors import InputError
-from ..jobs.delivery import Delivery
+from ..jobs.job import Delivery
 from ..runtime import preview_signal
 from .print import limit_calls
 from .request import (

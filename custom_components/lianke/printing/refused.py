@@ -14,7 +14,7 @@ from homeassistant.helpers.script import script_stack_cv
 from homeassistant.util.signal_type import SignalType
 
 from ..const import DOMAIN
-from ..jobs.spec import Origin
+from ..jobs.job import Origin
 from ..people.beginning import async_find_beginning
 from ..runtime import translating
 

@@ -31,9 +31,8 @@ from ..documents.sheets import SheetOptions, async_lay_out
 from ..documents.sources import Source, async_get_document
 from ..documents.spool import async_get_spool
 from ..errors import InputError
-from ..jobs.delivery import Delivery
-from ..jobs.settings import max_document_bytes
-from ..jobs.spec import Asker, JobSpec
+from ..jobs.job import Asker, Delivery, JobSpec
+from ..jobs.limits import max_document_bytes
 from ..manual_duplex.deliveries import async_split
 from ..people.release_code import async_hash_code
 from ..runtime import LiankeConfigEntry

@@ -26,8 +26,7 @@ from ..documents.sheets import (
     STAMPS,
 )
 from ..errors import whole_text
-from ..jobs.job import JobState
-from ..jobs.spec import PersonReason
+from ..jobs.job import JobState, PersonReason
 from ..pdf.process import MAX_SOURCE_PAGES
 from ..people.release_code import MAX_CODE, MIN_CODE
 

@@ -236,9 +236,10 @@ class _Fetcher:
     async def _async_get(self, part: ScannedPart) -> Path:
         """Return the new file that a part is. Raises InputError, HomeAssistantError."""
         if part.content:
-            path, _ = await self._spool.async_write(
-                ".page", lambda path: write_bytes(path, part.content)
-            )
+            async with self._spool.scope():
+                path = await self._spool.async_new_path(".page")
+                await self._hass.async_add_executor_job(write_bytes, path, part.content)
+                self._spool.let_go(path)
             return path
         try:
             address = URL(part.url)

@@ -24,7 +24,7 @@ from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..devices import Target, async_may, async_target
 from ..documents.spool import async_get_spool
 from ..errors import InputError
-from ..jobs.settings import max_document_bytes
+from ..jobs.limits import max_document_bytes
 from ..printing.handlers import async_run_action
 from ..printing.lookup import async_describe_capabilities
 from ..printing.print import job_dict

@@ -34,8 +34,7 @@ from ..const import DOMAIN
 from ..devices import async_may, async_printer_device
 from ..errors import InputError
 from ..jobs.job import Job, JobState
-from ..jobs.limits import waits_uncounted
-from ..jobs.settings import keep_printed_time
+from ..jobs.limits import keep_printed_time, waits_uncounted
 from ..people.visible import may_answer, may_see_document, picture_url, visible
 from ..printing.print import job_dict
 from ..printing.refused import SIGNAL_REFUSED, Refusal

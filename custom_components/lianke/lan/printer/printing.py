@@ -20,9 +20,9 @@ from ...documents.spool import async_get_spool
 from ...errors import InputError
 from ...ipp.model import Attributes, Group, IppError, Status, Tag
 from ...jobs.job import Job
-from ...jobs.settings import max_document_bytes
+from ...jobs.limits import max_document_bytes
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
-from ...printing.received import Received, async_print_received
+from ...printing.print import Received, async_print_received
 from .job_options import JobOptions, read_job_options
 from .lan_jobs import PendingJob, PendingJobs, Sent, is_own, job_number
 from .printer_attributes import COMPRESSIONS, FORMATS
