@@ -222,6 +222,13 @@ async def test_what_a_scope_lets_go_or_keeps_outlives_it(hass: HomeAssistant, sp
     assert await spool.async_picture(handle, 1) == b"picture"
 
 
+async def test_what_a_scope_sets_off_owns_its_files(spool: Spool) -> None:
+    """A job's event, told within a call to print, may start a scan."""
+    async with spool.scope():
+        scanned = await asyncio.create_task(make(spool))
+    assert scanned.path.exists()
+
+
 def test_a_growing_file_is_cut_off(tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(bytes(3000))
     with pytest.raises(InputError) as raised:

@@ -1,7 +1,7 @@
 """Sheets of paper: what a user asks of them, the fonts of their watermarks, the PDF that is made of documents."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 import hashlib
@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
 import re
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
 from homeassistant.requirements import RequirementsNotFound, async_process_requirements
@@ -108,16 +108,6 @@ class SheetOptions:
     watermark: str | None = None
     watermark_opacity: int = 20
     stamp: tuple[str, ...] = ()
-
-    @classmethod
-    def from_fields(cls, data: Mapping[str, Any]) -> Self:
-        """Read the fields of a call that its schema let pass."""
-        given = {item.name: data[item.name] for item in fields(cls) if item.name in data}
-        if "stamp" in given:
-            given["stamp"] = tuple(given["stamp"])
-        if "id_card_crop" in given:
-            given["id_card_crop"] = tuple(Cut(**cut) for cut in given["id_card_crop"])
-        return cls(**given)
 
     @property
     def idle_field(self) -> tuple[str, str] | None:

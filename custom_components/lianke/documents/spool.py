@@ -13,7 +13,7 @@ from pathlib import Path
 import secrets
 import shutil
 import time
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
@@ -65,8 +65,8 @@ MAX_KEPT_BYTES = 500 * 1024 * 1024
 # Far above KEEP and any call: older files were left behind by an interrupted call.
 ORPHAN_AGE = timedelta(hours=3)
 SWEEP_INTERVAL = timedelta(minutes=30)
-# The files of a call that nobody else owns yet, while there is one; see `Spool.scope`.
-_own_files: ContextVar[set[Path] | None] = ContextVar("own_files", default=None)
+# The files of a call that nobody else owns yet, and the task of that call; see `Spool.scope`.
+_own_files: ContextVar[tuple[set[Path], asyncio.Task[Any] | None]] = ContextVar("own_files")
 
 
 class Drawing(Protocol):
@@ -133,7 +133,7 @@ class Spool:
         So whoever makes a document need not delete it, whatever comes to pass. What is kept is let go.
         """
         mine = set(paths)
-        token = _own_files.set(mine)
+        token = _own_files.set((mine, asyncio.current_task()))
         try:
             yield
         finally:
@@ -143,8 +143,15 @@ class Spool:
 
     def let_go(self, *paths: Path) -> None:
         """Leave files to somebody else."""
-        if (mine := _own_files.get()) is not None:
-            mine.difference_update(paths)
+        self._mine().difference_update(paths)
+
+    def _mine(self) -> set[Path]:
+        """Return the files of the present scope, where there is one.
+
+        A task that is begun in it, such as an automation's by an event, does not belong to it.
+        """
+        mine, task = _own_files.get((set(), None))
+        return mine if task is asyncio.current_task() else set()
 
     async def async_new_path(self, suffix: str) -> Path:
         """Return a new path in the spool; suffix starts with a dot. Raises HomeAssistantError: disk_full."""
@@ -157,8 +164,7 @@ class Spool:
             self._swept_at = now
             await self._hass.async_add_executor_job(self._sweep)
         path = self._folder / f"{ulid_now()}{suffix}"
-        if (mine := _own_files.get()) is not None:
-            mine.add(path)
+        self._mine().add(path)
         return path
 
     async def async_keep(

@@ -257,7 +257,8 @@ class PrintQueue:
             raise job_error("job_not_waiting", job)
         # Other jobs heed it from the change in memory on, before it is written.
         answered = _after_answer(job)
-        check_tray(job.changed(**answered), self._registry.all(), dt_util.utcnow())
+        if (turned := job.changed(**answered)).has_stack:
+            check_tray(turned, self._registry.all(), dt_util.utcnow())
         await self._async_decide(job, **answered)
         self._scheduler.review()
         return self.get(job_id)

@@ -167,12 +167,10 @@ def stacks_in_trays(jobs: Iterable[Job]) -> dict[str, Job]:
 
 
 def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:
-    """Check that none of `jobs` would be printed on the stack of a job, as it is about to be.
+    """Check that none of `jobs` would be printed on the stack of a job, which is about to lie in the tray.
 
     Raises InputError: tray_busy, tray_taken.
     """
-    if not job.has_stack:
-        return
     for other in jobs:
         if other.printer_key != job.printer_key or other.job_id == job.job_id:
             continue

@@ -262,7 +262,8 @@ class JobSubmitter:
         Raises InputError if it may not wait, or if its own stack cannot lie there.
         """
         jobs = self._registry.all()
-        check_tray(job, jobs, dt_util.utcnow())
+        if job.has_stack:
+            check_tray(job, jobs, dt_util.utcnow())
         if job.state is not JobState.UPLOADING or job.printer_key not in stacks_in_trays(jobs):
             return job
         if not job.spec.hold:

@@ -197,7 +197,8 @@ async def async_describe(
 
 def job_dict(job: Job) -> dict[str, JsonValueType]:
     """Return what responses and screens show of a job, without secrets."""
-    return {**job.public_dict(), "by_hand": manual_duplex.public_dict(job)}
+    by_hand = manual_duplex.public_dict(job) if len(job.deliveries) > 1 else None
+    return {**job.public_dict(), "by_hand": by_hand}
 
 
 async def async_reason(hass: HomeAssistant, job: Job) -> str | None:

@@ -4,7 +4,7 @@ What comes of it is a JobSpec with deliveries for each job, which only has to be
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 import hashlib
 import json
@@ -27,7 +27,7 @@ from ..devices import Target
 from ..documents.conversion import clean_title
 from ..documents.document import Document, SourceKind
 from ..documents.page_documents import PageOptions
-from ..documents.sheets import SheetOptions, async_lay_out
+from ..documents.sheets import Cut, SheetOptions, async_lay_out
 from ..documents.sources import Source, async_get_document
 from ..documents.spool import async_get_spool
 from ..errors import InputError
@@ -101,7 +101,7 @@ def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
     if len(kinds) > 1:
         raise InputError("source_not_one", sources=", ".join(kinds))
     values = cv.ensure_list(data[kinds[0].value])
-    sheets = SheetOptions.from_fields(data)
+    sheets = _sheets(data)
     if sheets.sheet and sheets.photo_size:
         raise InputError("sheet_or_photo")
     if (idle := sheets.idle_field) is not None:
@@ -145,6 +145,15 @@ def parse_parameters(data: Mapping[str, Any]) -> PrintParameters:
         sheets=sheets,
         duplex_given="duplex" in data,
     )
+
+
+def _sheets(data: Mapping[str, Any]) -> SheetOptions:
+    given = {item.name: data[item.name] for item in fields(SheetOptions) if item.name in data}
+    if "stamp" in given:
+        given["stamp"] = tuple(given["stamp"])
+    if "id_card_crop" in given:
+        given["id_card_crop"] = tuple(Cut(**cut) for cut in given["id_card_crop"])
+    return SheetOptions(**given)
 
 
 def stored_options(stored: Mapping[str, Any]) -> PrintOptions:
@@ -279,8 +288,8 @@ async def async_documents(
 
 def ticket_scope(printer_key: str, options: ResolvedOptions) -> str:
     """Return the scope of a preview's ticket: this printer with these options, any copies."""
-    fields = {name: value for name, value in options.form_fields().items() if name != "dmCopies"}
-    text = json.dumps([printer_key, fields], sort_keys=True)
+    printed = {name: value for name, value in options.form_fields().items() if name != "dmCopies"}
+    text = json.dumps([printer_key, printed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
