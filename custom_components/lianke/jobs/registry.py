@@ -196,7 +196,8 @@ class JobRegistry:
             self.writer.write(new.job_id, within)
         elif new.state not in IN_CLOUD:
             self.writer.write(new.job_id)
-        self.on_change()
+        if new.job_id not in self.deciding:
+            self.on_change()
         return new
 
     async def async_change(self, job: Job, delivery: Delivery | None = None, **changes: Any) -> Job:
@@ -205,9 +206,9 @@ class JobRegistry:
         Raises JobStoreError when it cannot be written; then the change is rolled back.
         """
         old = self._jobs[job.job_id]
-        new = self.change(job, delivery, **changes)
         self.deciding.add(job.job_id)
         try:
+            new = self.change(job, delivery, **changes)
             await self.writer.async_persist(new.job_id)
         except JobStoreError:
             self._roll_back(old, new)
