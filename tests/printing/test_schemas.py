@@ -14,15 +14,20 @@ from homeassistant.exceptions import (
     Unauthorized,
 )
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.util.ulid import ulid_now
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 import voluptuous as vol
 
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.devices import async_target
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.page_documents import async_notification
 from custom_components.lianke.documents.sources import async_get_document
+from custom_components.lianke.documents.spool import async_get_spool, write_bytes
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.printing import own_pages, request
+from custom_components.lianke.printing.print import Received, async_print_received
 from tests.documents.samples import zipped
 from tests.household import LABELS, LASER, House, data_of, sent
 from tests.simulator import Simulator, make_pdf
@@ -358,3 +363,22 @@ async def test_what_a_refusal_by_the_schema_says(house: House) -> None:
         text = str(caught.value)
         assert all(word in text for word in words), text
         assert not any(raw in text for raw in ("JobState", "0:00:00")), text
+
+
+async def test_a_devices_file_goes_where_its_options_are_refused(house: House) -> None:
+    """It stayed in the spool for hours, since nobody had made a document of it yet."""
+    spool = await async_get_spool(house.hass)
+    path = await spool.async_new_path(".part")
+    await house.hass.async_add_executor_job(write_bytes, path, make_pdf(1))
+    received = Received(
+        path=path,
+        name="x.pdf",
+        title="x",
+        options={"paper": "Moon"},
+        job_id=ulid_now(),
+        sender="phone",
+        sender_address="192.168.1.9",
+    )
+    with pytest.raises(InputError):
+        await async_print_received(house.hass, async_target(house.hass, house.device()), received)
+    assert not path.exists()
