@@ -427,7 +427,7 @@ async def test_a_request_id_outlives_the_limit_on_records(shop: Shop) -> None:
                 has_document=False,
             )
         )
-        shop.queue._registry.publish(f"later-{number:03}")
+        shop.queue._registry.flushed(f"later-{number:03}")
     await shop.tick(7200)
     await shop.refresh()
     await shop.tick(61)
@@ -448,7 +448,7 @@ async def test_the_limit_counts_beyond_the_limit_on_records(open_shop: OpenShop)
                     has_document=False,
                 )
             )
-            shop.queue._registry.publish(f"later-{number:03}")
+            shop.queue._registry.flushed(f"later-{number:03}")
             await shop.queue._registry.async_trim()
         with pytest.raises(InputError) as refused:
             await shop.submit()

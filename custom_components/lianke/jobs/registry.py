@@ -55,6 +55,8 @@ class JobRegistry:
         self._unpublished: dict[str, list[Job]] = {}
         # Printed jobs whose ends wait for their pages, and what stops each wait.
         self._withheld: dict[str, CALLBACK_TYPE] = {}
+        # New jobs whose documents are not on disk yet.
+        self._unflushed: set[str] = set()
         self.writer = RecordWriter(
             hass, entry, store, newest=self._jobs.get, on_persisted=self.publish
         )
@@ -160,14 +162,22 @@ class JobRegistry:
 
     @callback
     def add(self, job: Job) -> None:
-        """Add a new job whose record is on disk. It is published once its document is, too."""
+        """Add a new job whose record is on disk; `flushed` publishes it."""
         self.writer.persisted[job.job_id] = job
+        self._unflushed.add(job.job_id)
         self._put(job)
         self.on_change()
 
+    @callback
+    def flushed(self, job_id: str) -> None:
+        """Publish a new job, whose document is on disk now."""
+        self._unflushed.discard(job_id)
+        self.publish(job_id)
+
     async def async_discard(self, job_id: str) -> None:
         """Delete a new job that was not published."""
-        if self.store.is_flushing(job_id) and job_id in self._jobs:
+        if job_id in self._unflushed:
+            self._unflushed.discard(job_id)
             self._forget(job_id)
             await self.store.async_delete([job_id])
 
@@ -306,7 +316,7 @@ class JobRegistry:
     def publish(self, job_id: str) -> None:
         """Publish the versions of a job whose facts are on disk, in their order."""
         persisted = self.writer.persisted.get(job_id)
-        if persisted is None or self.store.is_flushing(job_id):
+        if persisted is None or job_id in self._unflushed:
             return
         unpublished = self._unpublished.get(job_id, [])
         while unpublished and (

@@ -263,10 +263,6 @@ class JobStore:
             documents = await self._hass.async_add_executor_job(self._create, job, spooled)
         self._flushing[job.job_id] = self._hass.async_add_executor_job(_flush, documents)
 
-    def is_flushing(self, job_id: str) -> bool:
-        """Return whether the document of a new job is not known to be on disk yet."""
-        return job_id in self._flushing
-
     async def async_flushed(self, job_id: str) -> None:
         """Wait until the document of a new job is on disk. Raises JobStoreError."""
         if (flushing := self._flushing.get(job_id)) is None:

@@ -148,7 +148,7 @@ class JobSubmitter:
                 self._abort(current)
             await self._registry.async_discard(job.job_id)
             raise disk_full(err) from None
-        self._registry.publish(job.job_id)
+        self._registry.flushed(job.job_id)
         return job
 
     async def _async_accept(
