@@ -56,7 +56,8 @@ class PrintPolicy:
     ) -> JobSpec:
         """Return what is asked for with the reasons for which it waits for people, in their order.
 
-        `first` is the first of its deliveries, `jobs` are those of the box. Raises InputError: too_many_pages_this_month.
+        `first` is the first of its deliveries, `jobs` are those of the box. Raises InputError:
+        too_many_pages_this_month.
         """
         options = self._entry.options
         spec = replace(spec, approved=spec.approved and _is_continued(spec, jobs))
