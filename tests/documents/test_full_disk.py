@@ -51,9 +51,11 @@ async def fetched(
 ) -> Document:
     source = Source(kind=kind, value=value, raw=raw)
     async with spool.scope():
-        return await async_get_document(
+        document = await async_get_document(
             hass, spool, source, limit_bytes=LIMIT, context=Context(), paper=None
         )
+        spool.let_go(document.path)
+    return document
 
 
 def left(hass: HomeAssistant) -> list[str]:
@@ -133,7 +135,8 @@ async def test_pictures_of_a_kept_document(hass: HomeAssistant, spool: Spool, fi
     document = await fetched(hass, spool, SourceKind.TEXT, "hello")
     fill(".picture")
     with pytest.raises(HomeAssistantError, check=is_full):
-        await spool.async_keep(document, [b"one", b"two"])
+        async with spool.scope(document.path):
+            await spool.async_keep(document, [b"one", b"two"])
     assert left(hass) == []
 
 

@@ -37,7 +37,7 @@ async def test_held_jobs_of_a_copied_folder_wait_for_a_person(
             assert not shop.sim.cloud.tasks
     async with open_shop(entry=entry) as shop:
         again = await shop.queue.async_retry(job.job_id, context=Context())
-        assert again.job.job_id == job.job_id
+        assert again.job_id == job.job_id
         await shop.until(job, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 1
         # The other one waits on, and expires.

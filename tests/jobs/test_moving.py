@@ -484,7 +484,7 @@ async def test_nobody_ever_tells_whether_it_was_moved(open_shop: OpenShop) -> No
         # A person decides.
         again = await shop.queue.async_retry(job.job_id, context=Context())
         await shop.refresh()
-        await shop.until(again.job, JobState.COMPLETED)
+        await shop.until(again, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 1
 
 
