@@ -32,8 +32,8 @@ from ..documents.kinds import CONTENT_TYPES, FileType
 from ..documents.pdf_client import PdfError, async_get_pdf_worker
 from ..documents.spool import translate_disk_errors
 from ..errors import InputError
-from ..jobs.settings import max_document_bytes
-from ..jobs.spec import Asker
+from ..jobs.job import Asker
+from ..jobs.limits import max_document_bytes
 from ..runtime import LiankeConfigEntry, async_error_text
 from .abilities import ScanColor, ScanFormat, ScanRequest
 from .copying import async_print_pages
