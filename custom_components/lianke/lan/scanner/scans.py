@@ -20,7 +20,7 @@ from homeassistant.util.hass_dict import HassKey
 from ...api.errors import LiankeError
 from ...const import CONF_LAN_SCANNERS, DOMAIN, LAN_SCANNER_PATH
 from ...documents.pdf_client import PdfError, async_get_pdf_worker
-from ...documents.received import lan_user
+from ...documents.sources import lan_user
 from ...documents.spool import async_get_spool
 from ...errors import InputError
 from ...escl.messages import (
