@@ -36,7 +36,7 @@ _LOGGER = logging.getLogger(__name__)
 
 # A task is written so soon after the answer that named it, and no later than the end of the next upload: a crash
 # in between leaves one job in doubt, as a crash before the answer does.
-TASK_SECONDS = 0.2
+TASK_DELAY = 0.2
 ERROR_LIMIT_PAUSE = timedelta(minutes=30)
 PROGRESS_EVERY = timedelta(seconds=1)
 
@@ -308,7 +308,7 @@ class Uploader:
                 task_id=task_id,
                 task_known_at=dt_util.utcnow(),
                 state=JobState.QUEUED,
-                within=TASK_SECONDS,
+                within=TASK_DELAY,
             )
         self._readiness.clear_backoff(job.printer_key)
 
