@@ -36,7 +36,7 @@ from ...escl.messages import (
     ScanSettings,
     Source,
 )
-from ...jobs.settings import max_document_bytes
+from ...jobs.limits import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry
 from ...scanner.abilities import Abilities, ScanColor, ScanFormat, ScanRequest, ScanSource
