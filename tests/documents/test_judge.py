@@ -7,8 +7,7 @@ from PIL import ImageChops
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf import split
-from custom_components.lianke.pdf.layout import lay_out
+from custom_components.lianke.pdf.layout import lay_out, split
 from tests.documents.judge import Place, Verdict, drawn, judge
 from tests.documents.pdf_samples import FIELD, LETTER, SAMPLES, filled, layered, one_page, stamped
 from tests.needs import poppler
@@ -60,7 +59,7 @@ def test_sheets_show_what_the_pages_show(tmp_path: Path, name: str) -> None:
     lay_out({**REQUEST, "files": [file], "target": str(single), "watermark": "COPY", "opacity": 1})
     lay_out({**REQUEST, "files": [file], "target": str(four), "sheet": "4_up"})
     if name in SPLIT:
-        split.split(
+        split(
             {
                 "file": file,
                 "parts": [

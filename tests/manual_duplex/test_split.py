@@ -7,8 +7,8 @@ import pypdfium2
 import pytest
 
 from custom_components.lianke.manual_duplex.deliveries import Plan, Setup
+from custom_components.lianke.pdf.layout import split
 from custom_components.lianke.pdf.process import TaskError
-from custom_components.lianke.pdf.split import split
 from tests.manual_duplex.laser import LASERS, Image, Laser, images, paper, read, turn_stack
 from tests.pdf.sheets import A4, make_pages, make_picture
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import draw, files, layout, raster, scans, split
+from . import draw, files, layout, raster, scans
 
 type Task = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -15,5 +15,5 @@ TASKS: Final[dict[str, Task]] = {
     "unlock": files.unlock,
     "raster": raster.convert,
     "scan_page": scans.scan_page,
-    "split": split.split,
+    "split": layout.split,
 }
