@@ -1,6 +1,6 @@
 """What all steps of the options flow share: the frame of a step, and kinds of fields."""
 
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from functools import wraps
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .api.models import DriverState, Species
+from .api.models import DriverState
 from .box.storage import StoredPrinter
 
 CONF_TARGET: Final = "target"
@@ -28,18 +28,11 @@ type Fit = Callable[[StoredPrinter], int]
 """Return how well a printer fits, higher is better, 0 for not at all."""
 
 _DRIVERLESS: Final = frozenset({DriverState.AWAITING, DriverState.UNSUPPORTED})
-# Many rows name no species.
-_NOZZLES: Final[Mapping[Species, int]] = {Species.INKJET: 2, Species.UNKNOWN: 1}
 
 
 def fitting(known: StoredPrinter) -> int:
     """Fit every printer that can print: one without a driver cannot."""
     return int(known.printer.driver not in _DRIVERLESS)
-
-
-def ink_jets(known: StoredPrinter) -> int:
-    """Fit ink-jets, and, less well, printers that may be one."""
-    return fitting(known) and _NOZZLES.get(known.printer.species, 0)
 
 
 def offers(

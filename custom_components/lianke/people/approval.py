@@ -7,19 +7,14 @@ from typing import Any
 from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.util import dt as dt_util
 
-from ..box.page_counts import PageCounts, month_of
+from ..box.page_counts import PageCounts
 from ..const import (
-    BEYOND_REFUSED,
     CONF_APPROVAL_PAGES,
     CONF_APPROVAL_PRINTERS,
     CONF_APPROVAL_SOURCES,
     CONF_APPROVAL_USERS,
     CONF_APPROVERS,
-    CONF_MONTHLY_BEYOND,
-    CONF_MONTHLY_PAGES,
-    CONF_MONTHLY_USERS,
     CONF_RELEASE_CODES,
     CONF_RELEASE_PRINTERS,
     CONF_RELEASE_USERS,
@@ -29,6 +24,7 @@ from ..errors import InputError
 from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job_error
 from ..jobs.limits import is_uncounted
 from .beginning import async_find_beginning
+from .page_counts import is_beyond_month
 from .release_code import async_get_code_checker
 
 
@@ -63,7 +59,7 @@ class PrintPolicy:
         spec = replace(spec, approved=spec.approved and _is_continued(spec, jobs))
         # What people are to be asked about a job is asked wherever it is moved to.
         reasons = [*(spec.waits_for or ())]
-        beyond = self._is_beyond_month(spec, first, jobs)
+        beyond = is_beyond_month(options, self._pages, spec, first, jobs)
         if (
             (beyond or _is_to_be_approved(options, spec, first))
             and not spec.approved
@@ -84,29 +80,6 @@ class PrintPolicy:
             waits_for=tuple(dict.fromkeys(reasons)),
             release_code=spec.release_code or codes.get(spec.asker.user_id or ""),
         )
-
-    def _is_beyond_month(self, spec: JobSpec, first: Delivery, jobs: Collection[Job]) -> bool:
-        """Return whether a job takes its user beyond the pages of a month. Unknown pages count as one.
-
-        Raises InputError: too_many_pages_this_month, where it is to be refused then.
-        """
-        options = self._entry.options
-        limit = int(options.get(CONF_MONTHLY_PAGES, 0))
-        user_id = spec.asker.user_id
-        users = options.get(CONF_MONTHLY_USERS, [])
-        if not limit or user_id is None or (users and user_id not in users):
-            return False
-        waiting = sum(
-            (1 if job.pages is None else job.pages) * job.copies
-            for job in jobs
-            if job.user_id == user_id and not job.is_final and job.job_id != spec.moved_from
-        )
-        spent = waiting + self._pages.of_user(month_of(dt_util.now()), user_id)
-        most = 1 if first.most_pages is None else first.most_pages
-        beyond = spent + most * first.job_copies > limit
-        if beyond and options.get(CONF_MONTHLY_BEYOND) == BEYOND_REFUSED:
-            raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
-        return beyond
 
 
 def _is_continued(spec: JobSpec, jobs: Collection[Job]) -> bool:

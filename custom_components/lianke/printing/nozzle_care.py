@@ -13,9 +13,11 @@ from homeassistant.helpers.selector import TimeSelector
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
+from ..api.models import Species
+from ..box.storage import StoredPrinter
 from ..const import CONF_KEEP_ALIVE
 from ..jobs.job import JobState
-from ..options_frame import CONF_TARGET, BoxOptionsFlow, ink_jets, needs_box, number_field
+from ..options_frame import CONF_TARGET, BoxOptionsFlow, fitting, needs_box, number_field
 from ..runtime import LiankeConfigEntry
 from .own_pages import async_print_color_page
 
@@ -28,6 +30,8 @@ AT: Final = "at"
 DEFAULT_AT: Final = "10:00:00"
 # An unconfirmed job may have printed; another page would be one too many.
 PRINTED = frozenset({JobState.COMPLETED, JobState.UNCONFIRMED})
+# Many rows name no species.
+_NOZZLES: Final[Mapping[Species, int]] = {Species.INKJET: 2, Species.UNKNOWN: 1}
 
 
 @callback
@@ -74,6 +78,11 @@ def _is_idle(entry: LiankeConfigEntry, key: str, time: timedelta) -> bool:
     return dt_util.utcnow() - last >= time
 
 
+def _ink_jets(known: StoredPrinter) -> int:
+    """Fit ink-jets, and, less well, printers that may be one."""
+    return fitting(known) and _NOZZLES.get(known.printer.species, 0)
+
+
 class NozzleCareSteps(BoxOptionsFlow):
     """The steps of the options flow: which printers, after how many days, and when."""
 
@@ -85,7 +94,7 @@ class NozzleCareSteps(BoxOptionsFlow):
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_keep_alive_printer(None)
-        printers = self._printers(self.config_entry.options.get(CONF_KEEP_ALIVE, {}), ink_jets)
+        printers = self._printers(self.config_entry.options.get(CONF_KEEP_ALIVE, {}), _ink_jets)
         first = printers[0]["value"] if printers else vol.UNDEFINED
         return self._choose_printer("keep_alive", printers, none="no_ink_jets", default=first)
 
