@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from io import BytesIO
+import json
 import os
 from pathlib import Path
 import random
@@ -16,6 +17,7 @@ import pypdfium2
 import pytest
 
 from custom_components.lianke.const import CONF_LAN_SCANNERS, DOMAIN
+from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from custom_components.lianke.escl.messages import MAX_SETTINGS
 from custom_components.lianke.lan.printer.server import MAX_REQUESTS_A_DEVICE
 from custom_components.lianke.lan.scanner import scans, view
@@ -23,7 +25,7 @@ from custom_components.lianke.scanner.abilities import ScanFormat, ScanRequest
 from custom_components.lianke.scanner.hub import FEATURE
 from tests.clock import until
 from tests.escl.test_messages import spoiled
-from tests.lan.scanner.conftest import LanScanner, picture_of, settings
+from tests.lan.scanner.conftest import TOKEN, LanScanner, picture_of, settings
 from tests.scanned import ALIKE, difference
 from tests.simulator.endpoints.scanning import draw_page
 from tests.simulator.models import FINAL_STATES
@@ -378,6 +380,7 @@ async def test_only_while_it_is_switched_on(lan: LanScanner) -> None:
     await labs.async_update_preview_feature(lan.hass, DOMAIN, FEATURE, False)
     assert (await lan.get("ScannerCapabilities"))[0] == 404
     await labs.async_update_preview_feature(lan.hass, DOMAIN, FEATURE, True)
+    await until(lambda: lan.scanner_id in lan.hub.scanners)
     assert (await lan.get("ScannerCapabilities"))[0] == 200
     options = {**lan.entry.options, CONF_LAN_SCANNERS: {}}
     lan.hass.config_entries.async_update_entry(lan.entry, options=options)
@@ -408,3 +411,15 @@ async def test_fuzzed_orders(lan: LanScanner) -> None:
             if place:
                 await lan.delete(place)
     assert {201, 400} <= seen <= {201, 400, 409}
+
+
+async def test_its_address_is_told_to_nobody(
+    lan: LanScanner, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor is what was scanned: neither by the diagnostics, nor in the log."""
+    lan.simulator.cloud.variants.scan_problem = "lid"
+    assert (await lan.next(await lan.order()))[0] == 500
+    report = await async_get_config_entry_diagnostics(lan.hass, lan.entry)
+    assert TOKEN not in json.dumps(report, default=str)
+    ours = [one.getMessage() for one in caplog.records if one.name.startswith("custom_components")]
+    assert TOKEN not in "".join(ours)

@@ -172,7 +172,8 @@ class ScanJob:
         self.turn = asyncio.Lock()
         self.held = 0
         self.is_scanned = False
-        self.has_failed = False
+        # Until it has not.
+        self.has_failed = True
         self.changed = asyncio.Event()
         self.began = now
         self.task: asyncio.Task[None] | None = None
@@ -273,16 +274,17 @@ class NetworkScanner:
     async def _async_run(self, job: ScanJob, request: ScanRequest, region: Region) -> None:
         entry, scanner_id = self.offered.entry, self.offered.scanner_id
         files: Iterable[ScannedFile] = ()
+        is_whole = True
         try:
             try:
                 files = await async_scan_page(self._hass, entry, scanner_id, request)
             except ScanError as err:
                 # What has come is handed out before the client is told that there is no more.
-                files, job.has_failed = err.files, True
+                files, is_whole = err.files, False
                 _LOGGER.debug("A scan for the home network failed: %s", err.reason)
             await self._async_make(job, files, region)
+            job.has_failed = not is_whole
         except (InputError, LiankeError, PdfError, HomeAssistantError, OSError) as err:
-            job.has_failed = True
             _LOGGER.debug("A scan for the home network failed: %r", err)
         finally:
             await self._hass.async_add_executor_job(_unlink, [file.path for file in files])
