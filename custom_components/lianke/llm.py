@@ -50,7 +50,8 @@ from .printing.schemas import (
     SERVICE_PRINT,
     SERVICE_REJECT_JOB,
 )
-from .runtime import translating
+from .runtime import translated, translating
+from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN, exposed_scanners
 
 # Characters an assistant may have printed in one call: some fifty pages.
 MAX_TOOL_TEXT: Final = 200_000
@@ -363,21 +364,71 @@ class AnswerJobTool(_PrinterTool):
         return call.shown((await call.act(SERVICE_CONTINUE_JOB, **data))["job"])
 
 
+class ScanTool(Tool):
+    """Scan with one of the exposed scanners."""
+
+    name = f"{DOMAIN}__scan"
+    title = "Scan"
+    description = (
+        "Scan the page on the glass, or the pages in the feeder, to a kept PDF. Only scan when the user asks for it "
+        "and says that the paper is there. A `failed` scan may have been made all the same: say what `message` says."
+    )
+    annotations = ToolAnnotations(destructive=False, idempotent=False, open_world=True)
+    integration = DOMAIN
+
+    def __init__(self, scanners: Names) -> None:
+        """Offer scanners: device ids by name. With only one, its name may be left out."""
+        self._scanners = scanners
+        name = vol.Optional if len(set(scanners.values())) == 1 else vol.Required
+        self.parameters = vol.Schema(
+            {
+                name("scanner", description="The name of the scanner"): vol.In(list(scanners)),
+                vol.Optional("source", default="glass"): vol.In(("glass", "feeder")),
+                vol.Optional("color", default="color"): vol.In(("color", "gray", "mono")),
+            }
+        )
+
+    @override
+    async def async_call(
+        self, hass: HomeAssistant, tool_input: ToolInput, llm_context: LLMContext
+    ) -> ToolResult:
+        """Scan; raises vol.Invalid for wrong arguments, and what the action raises."""
+        data = self.parameters(
+            {
+                name: as_offered(self._scanners, value)
+                for name, value in tool_input.tool_args.items()
+            }
+        )
+        device_id = self._scanners[data.pop("scanner", None) or next(iter(self._scanners))]
+        if device_id not in exposed_scanners(hass, llm_context).values():
+            raise translated(InputError("printer_not_exposed"))
+        answer = await SCAN_ACTIONS[SERVICE_SCAN].call(
+            hass, {ATTR_DEVICE_ID: device_id, **data}, llm_context.context or Context()
+        )
+        assert isinstance(answer, dict)
+        told = ("scan_id", "state", "scanner", "pages", "message")
+        return ToolResult(data={name: answer[name] for name in told})
+
+
 @callback
 def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -> LLMTools | None:
-    """Return the tools, None where no printer is exposed."""
-    if api_id != LLM_API_ASSIST or not (printers := exposed_printers(hass, llm_context)):
+    """Return the tools, None where neither a printer nor a scanner is exposed."""
+    if api_id != LLM_API_ASSIST:
         return None
-    tools: list[Tool] = [
-        PrintTextTool(printers),
-        PrinterStatusTool(printers),
-        ListJobsTool(printers),
-        CancelJobTool(printers),
-        AnswerJobTool(printers),
-    ]
-    if lists := exposed_lists(hass, llm_context):
-        tools.append(PrintListTool(printers, lists))
-    return LLMTools(tools=tools)
+    tools: list[Tool] = []
+    if printers := exposed_printers(hass, llm_context):
+        tools += [
+            PrintTextTool(printers),
+            PrinterStatusTool(printers),
+            ListJobsTool(printers),
+            CancelJobTool(printers),
+            AnswerJobTool(printers),
+        ]
+        if lists := exposed_lists(hass, llm_context):
+            tools.append(PrintListTool(printers, lists))
+    if scanners := exposed_scanners(hass, llm_context):
+        tools.append(ScanTool(scanners))
+    return LLMTools(tools=tools) if tools else None
 
 
 @callback

@@ -13,7 +13,7 @@ from .scanner.actions import SCAN_ACTIONS
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register all actions, and the view that serves their previews."""
-    for action in (*ACTIONS, *SCAN_ACTIONS):
+    for action in (*ACTIONS, *SCAN_ACTIONS.values()):
         _register(hass, action)
     hass.http.register_view(PreviewView)
 

@@ -7,16 +7,19 @@ from typing import Any
 
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_READ_ONLY
 from homeassistant.components import labs, media_source
+from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er, llm
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.setup import async_setup_component
+from homeassistant.util.file import WriteError
 import pypdfium2
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.scanner import jobs
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub, scanner_identifier
 from custom_components.lianke.scanner.jobs import (
     SIGNAL_SCAN,
@@ -26,7 +29,7 @@ from custom_components.lianke.scanner.jobs import (
     scans_path,
 )
 from tests.clock import until
-from tests.household import House
+from tests.household import LASER, House
 from tests.scanner.test_results import is_like
 from tests.simulator.models import Printer
 
@@ -328,3 +331,106 @@ async def test_scans_are_private(
             {"type": "media_source/resolve_media", "media_content_id": media}
         )
         assert (await socket.receive_json())["success"] is seen
+
+
+async def test_a_card_follows_the_scanners(
+    hass: HomeAssistant, house: House, laser: Printer, hub: ScannerHub, hass_ws_client: Any
+) -> None:
+    assert await async_setup_component(hass, "websocket_api", {})
+    socket = await hass_ws_client(hass)
+    await socket.send_json_auto_id({"type": "lianke/scans/subscribe"})
+    assert (await socket.receive_json())["success"]
+    scanners = (await socket.receive_json())["event"]["scanners"]
+    [shown] = [one for one in scanners if one["device_id"] == device(house, laser)]
+    assert (shown["sources"], shown["duplex"], shown["scan"]) == (["feeder", "glass"], True, None)
+    data = {"device_id": device(house, laser), "several_pages": True, "wait": False}
+    await socket.send_json_auto_id(
+        {"type": "lianke/action", "service": "scan", "service_data": data}
+    )
+    states: list[str] = []
+    while "waiting" not in states:
+        message = await socket.receive_json()
+        states += [
+            one["scan"]["state"]
+            for one in message.get("event", {}).get("scanners", ())
+            if one["device_id"] == device(house, laser) and one["scan"]
+        ]
+    assert states[0] == "scanning"
+
+
+async def test_an_assistant_scans(
+    hass: HomeAssistant, house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    for component in ("homeassistant", "conversation", "llm"):
+        assert await async_setup_component(hass, component, {})
+    context = llm.LLMContext(
+        platform="test",
+        context=Context(),
+        language="en",
+        assistant="conversation",
+        device_id=None,
+    )
+
+    async def tools() -> dict[str, llm.Tool]:
+        api = await llm.async_get_api(hass, llm.LLM_API_ASSIST, context)
+        return {tool.name: tool for tool in api.tools}
+
+    status = state_of(house, laser, "sensor", "scanner_status").entity_id
+    async_expose_entity(hass, "conversation", status, False)
+    hidden = await tools()
+    async_expose_entity(hass, "conversation", status, True)
+    tool = (await tools())["lianke__scan"]
+    assert tool.integration == DOMAIN
+    result = await tool.async_call(
+        hass, llm.ToolInput(tool_name=tool.name, tool_args={"scanner": LASER}), context
+    )
+    assert isinstance(result, llm.ToolResult)
+    assert (result.data["state"], result.data["pages"]) == ("completed", 1)
+    assert "files" not in result.data
+    async_expose_entity(hass, "conversation", status, False)
+    with pytest.raises(ServiceValidationError):
+        await tool.async_call(hass, llm.ToolInput(tool_name=tool.name, tool_args={}), context)
+    assert laser.scanned == [laser.glass]
+    assert hidden.keys() <= (await tools()).keys()
+
+
+async def test_a_full_disk_loses_nothing(
+    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: Any, **_kwargs: Any) -> None:
+        raise WriteError("no space left on device")
+
+    monkeypatch.setattr(jobs, "write_utf8_file_atomic", full)
+    with pytest.raises(HomeAssistantError) as caught:
+        await do(house, laser)
+    assert caught.value.translation_key == "disk_full"
+    assert laser.scanned == []
+    assert records(house) == []
+    monkeypatch.undo()
+    assert (await do(house, laser))["state"] == "completed"
+
+
+async def test_a_copy_with_both_sides_by_hand(
+    house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    laser.feeder = ["one", "two"]
+    answer = await do(house, laser, "copy", source="feeder", size="A4", duplex="manual_long_edge")
+    [job_id] = answer["print_jobs"]
+    await until(lambda: house.queue.get(job_id).hold_reason == "turn_paper")
+    assert len(house.printed) == 1
+    await house.ask("continue_job", job_id=job_id)
+    await house.came_out(2)
+    assert laser.scanned == ["one", "two"]
+
+
+async def test_a_scan_that_is_discarded_is_canceled(
+    house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    house.simulator.cloud.variants.update(scan_problem="hangs")
+    answer = await do(house, laser, wait=False)
+    await until(lambda: records(house)[0].task_id)
+    done = await do(house, laser, "continue_scan", answer="discard")
+    assert (done["scan_id"], done["state"]) == (answer["scan_id"], "canceled")
+    [scan] = house.simulator.cloud.scans.values()
+    await until(lambda: scan.state == "REVOKED")
+    assert not hub_of(house).is_in_use(str(laser.id))

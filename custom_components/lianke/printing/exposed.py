@@ -17,7 +17,7 @@ from homeassistant.helpers import (
 from homeassistant.helpers.llm import LLMContext
 
 from ..devices import status_entity
-from ..runtime import async_loaded_entries
+from ..runtime import LiankeConfigEntry, async_loaded_entries
 
 # Ids by names.
 type Names = dict[str, str]
@@ -42,19 +42,36 @@ def as_offered(names: Names, value: object) -> object:
 @callback
 def exposed_printers(hass: HomeAssistant, llm_context: LLMContext) -> Names:
     """Return the device ids of exposed printers by their names and aliases."""
+    return exposed_devices(
+        hass,
+        llm_context,
+        (
+            (entry, status_entity(hass, entry, key))
+            for entry in async_loaded_entries(hass)
+            for key in entry.runtime_data.storage.printers
+        ),
+    )
+
+
+@callback
+def exposed_devices(
+    hass: HomeAssistant,
+    llm_context: LLMContext,
+    entities: Iterable[tuple[LiankeConfigEntry, str | None]],
+) -> Names:
+    """Return the ids of devices by their names and aliases, as far as these main entities of theirs are exposed."""
     registry, devices = er.async_get(hass), dr.async_get(hass)
     found: list[_Named] = []
-    for entry in async_loaded_entries(hass):
-        for key in entry.runtime_data.storage.printers:
-            entity = registry.async_get(status_entity(hass, entry, key) or "")
-            if entity is None or entity.device_id is None:
-                continue
-            state = hass.states.get(entity.entity_id)
-            if state is not None and _may_see(hass, llm_context, state):
-                device = devices.async_get(entity.device_id)
-                areas = (entity.area_id, None if device is None else device.area_id)
-                places = (*_areas(hass, areas), entry.title)
-                found.append(_Named(entity.device_id, _names(hass, entity, state), places))
+    for entry, entity_id in entities:
+        entity = registry.async_get(entity_id or "")
+        if entity is None or entity.device_id is None:
+            continue
+        state = hass.states.get(entity.entity_id)
+        if state is not None and _may_see(hass, llm_context, state):
+            device = devices.async_get(entity.device_id)
+            areas = (entity.area_id, None if device is None else device.area_id)
+            places = (*_areas(hass, areas), entry.title)
+            found.append(_Named(entity.device_id, _names(hass, entity, state), places))
     return _told_apart(found)
 
 

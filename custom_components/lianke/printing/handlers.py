@@ -97,6 +97,20 @@ class Action(NamedTuple):
         async with telling_refusals(hass, call.context):
             return await self.handler(hass, call)
 
+    async def call(
+        self, hass: HomeAssistant, data: dict[str, Any], context: Context
+    ) -> ServiceResponse:
+        """Run the handler as a call of the action would, and return its response.
+
+        The call has the schema, the rights and the context of any other, but is no event: the recorder
+        would keep codes and passwords in its database. Raises vol.Invalid for data that the schema
+        refuses, and what the action raises.
+        """
+        call = ServiceCall(
+            hass, DOMAIN, self.name, self.schema(data), context, return_response=True
+        )
+        return await self.run(hass, call)
+
 
 async def _async_target(hass: HomeAssistant, call: ServiceCall, policy: str) -> Target:
     """Return the printer of a call whose caller has the policy on it."""
@@ -299,13 +313,7 @@ ACTIONS_BY_NAME: Final = {action.name: action for action in ACTIONS}
 async def async_run_action(
     hass: HomeAssistant, name: str, data: dict[str, Any], context: Context
 ) -> ServiceResponse:
-    """Run an action as a call of it would, and return its response.
-
-    The call has the schema, the rights and the context of any other, but is no event: the recorder
-    would keep codes and passwords in its database. Raises ServiceNotFound, vol.Invalid for data
-    that the schema refuses, and what the action raises.
-    """
+    """Run an action by its name. Raises ServiceNotFound, and as `Action.call`."""
     if (action := ACTIONS_BY_NAME.get(name)) is None:
         raise ServiceNotFound(DOMAIN, name)
-    call = ServiceCall(hass, DOMAIN, name, action.schema(data), context, return_response=True)
-    return await action.run(hass, call)
+    return await action.call(hass, data, context)

@@ -1,12 +1,15 @@
 """The actions that scan and copy."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.llm import LLMContext
 from homeassistant.helpers.target import TargetSelection
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
@@ -15,6 +18,7 @@ from ..const import DOMAIN
 from ..devices import async_check_target, async_target, async_targeted_devices
 from ..documents.local_files import allowed_path, async_check_entity, media_roots
 from ..errors import InputError
+from ..printing.exposed import Names, exposed_devices
 from ..printing.handlers import Action
 from ..printing.schemas import (
     ATTR_FILENAME,
@@ -27,7 +31,7 @@ from ..printing.schemas import (
     TARGET,
 )
 from ..runtime import LiankeConfigEntry, async_error_text, async_loaded_entries
-from .abilities import ScanColor, ScanFormat, ScanRequest, ScanSource
+from .abilities import Abilities, ScanColor, ScanFormat, ScanRequest, ScanSource
 from .hub import async_get_hub, is_enabled, scanner_identifier
 from .jobs import (
     MAX_PAGES,
@@ -39,7 +43,7 @@ from .jobs import (
     media_id,
     new_job,
 )
-from .view import status_entity
+from .view import may_use, status_entity
 
 SERVICE_SCAN: Final = "scan"
 SERVICE_COPY: Final = "copy"
@@ -326,8 +330,72 @@ async def async_describe_scan(
     }
 
 
-SCAN_ACTIONS: Final = (
-    Action(SERVICE_SCAN, _async_scan, SCAN_SCHEMA),
-    Action(SERVICE_COPY, _async_copy, COPY_SCHEMA),
-    Action(SERVICE_CONTINUE_SCAN, _async_continue, CONTINUE_SCHEMA),
-)
+@callback
+def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
+    """Return the scanners that a user may control, each with what it can do and its newest scan, for the card."""
+    found: list[JsonObjectType] = []
+    for entry in async_loaded_entries(hass) if is_enabled(hass) else ():
+        jobs = async_get_jobs(hass, entry)
+        for scanner in async_get_hub(hass, entry).scanners.values():
+            device = _device(hass, entry, scanner.scanner_id)
+            if device is None or not may_use(hass, user, entry, scanner.scanner_id):
+                continue
+            abilities = scanner.abilities or Abilities()
+            job = next((one for one in jobs.all if one.scanner_id == scanner.scanner_id), None)
+            found.append(
+                {
+                    "device_id": device.id,
+                    "name": device.name_by_user or scanner.name,
+                    "present": scanner.present,
+                    "sources": _sorted(abilities.sources),
+                    "colors": _sorted(abilities.colors),
+                    "sizes": _sorted(abilities.sizes),
+                    "duplex": abilities.duplex,
+                    "scan": None if job is None else _brief(entry, job),
+                }
+            )
+    return found
+
+
+def _sorted(names: Iterable[str] | None) -> list[JsonValueType] | None:
+    """Return names as the card gets them, None where they are not known."""
+    return None if names is None else [str(name) for name in sorted(names)]
+
+
+def _brief(entry: LiankeConfigEntry, job: ScanJob) -> JsonObjectType:
+    return {
+        "scan_id": job.job_id,
+        "state": job.state.value,
+        "pages": len(job.pages),
+        "reason": job.reason,
+        "detail": job.detail,
+        "is_copy": bool(job.printing),
+        "files": [media_id(entry.entry_id, job, name) for name in job.files],
+        "print_jobs": list(job.print_jobs),
+    }
+
+
+SCAN_ACTIONS: Final = {
+    action.name: action
+    for action in (
+        Action(SERVICE_SCAN, _async_scan, SCAN_SCHEMA),
+        Action(SERVICE_COPY, _async_copy, COPY_SCHEMA),
+        Action(SERVICE_CONTINUE_SCAN, _async_continue, CONTINUE_SCHEMA),
+    )
+}
+
+
+@callback
+def exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> Names:
+    """Return the device ids of scanners that are exposed to an assistant, by their names and aliases."""
+    if not is_enabled(hass):
+        return {}
+    return exposed_devices(
+        hass,
+        llm_context,
+        (
+            (entry, status_entity(hass, entry, scanner_id))
+            for entry in async_loaded_entries(hass)
+            for scanner_id in async_get_hub(hass, entry).scanners
+        ),
+    )

@@ -59,7 +59,13 @@ class ScannerHub:
     def listen(self, listener: CALLBACK_TYPE) -> Callable[[], None]:
         """Call something at each change; return what ends that."""
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+
+        @callback
+        def stop() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return stop
 
     @callback
     def notify(self) -> None:

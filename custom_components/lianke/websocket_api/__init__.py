@@ -28,13 +28,16 @@ from ..jobs.limits import max_document_bytes
 from ..printing.handlers import async_run_action
 from ..printing.lookup import async_describe_capabilities
 from ..printing.print import job_dict
-from ..runtime import translating
+from ..runtime import async_loaded_entries, translating
+from ..scanner.actions import SCAN_ACTIONS, describe_scanners
+from ..scanner.hub import async_get_hub, is_enabled
 from .job_feed import Subscription, async_get_feed
 
 SUBSCRIBE: Final = f"{DOMAIN}/jobs/subscribe"
 CONFIRM: Final = f"{DOMAIN}/jobs/confirm"
 OPTIONS: Final = f"{DOMAIN}/printer/options"
 ACTION: Final = f"{DOMAIN}/action"
+SCANS: Final = f"{DOMAIN}/scans/subscribe"
 FORGET: Final = f"{DOMAIN}/document/forget"
 
 MAX_DEVICES: Final = 50
@@ -48,6 +51,7 @@ def async_setup(hass: HomeAssistant) -> None:
     async_register_command(hass, _ws_options)
     async_register_command(hass, _ws_action)
     async_register_command(hass, _ws_forget)
+    async_register_command(hass, _ws_scans)
 
 
 type _Handler = Callable[[HomeAssistant, ActiveConnection, dict[str, Any]], Awaitable[None]]
@@ -133,9 +137,11 @@ async def _ws_action(
     hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
 ) -> None:
     """Run an action of the integration for the user of the connection, and send its response."""
-    response = await async_run_action(
-        hass, msg["service"], msg["service_data"], connection.context(msg)
-    )
+    name, data, context = msg["service"], msg["service_data"], connection.context(msg)
+    if (scan := SCAN_ACTIONS.get(name)) is not None:
+        response = await scan.call(hass, data, context)
+    else:
+        response = await async_run_action(hass, name, data, context)
     connection.send_result(msg["id"], {"response": response})
 
 
@@ -174,6 +180,35 @@ async def _ws_options(
             "max_document_bytes": max_document_bytes(target.entry.options),
         },
     )
+
+
+@websocket_command({vol.Required("type"): SCANS})
+@callback
+def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
+    """Send the scanners that the user may control, each with its open or last scan, now and at each change."""
+    stops: list[Callable[[], None]] = []
+    before: list[JsonObjectType] | None = None
+
+    @callback
+    def send() -> None:
+        nonlocal before
+        scanners = describe_scanners(hass, connection.user)
+        if scanners != before:
+            before = scanners
+            connection.send_event(msg["id"], {"scanners": scanners})
+
+    @callback
+    def stop() -> None:
+        for one in stops:
+            one()
+
+    connection.subscriptions[msg["id"]] = stop
+    connection.send_result(msg["id"])
+    stops.extend(
+        async_get_hub(hass, entry).listen(send)
+        for entry in (async_loaded_entries(hass) if is_enabled(hass) else ())
+    )
+    send()
 
 
 def _controlled(hass: HomeAssistant, connection: ActiveConnection, device_id: str) -> Target:
