@@ -30,24 +30,25 @@ async def async_print_pages(
     spool = await async_get_spool(hass)
     handles: list[str] = []
     try:
-        for path in paths:
-            copy = await spool.async_new_path(path.suffix)
-            size = path.stat().st_size
-            await hass.async_add_executor_job(copy_file, path, copy, size, path.name)
-            document = Document(
-                path=copy,
-                name=path.name,
-                content_type=CONTENT_TYPES[path.suffix],
-                extension=path.suffix,
-                size=size,
-                pages=None if path.suffix == ".pdf" else 1,
-                title=path.stem,
-            )
-            if path.suffix == ".pdf":
-                document = await async_open_pdf(
-                    hass, spool, document, password=None, limit_bytes=size, user=context.user_id
+        async with spool.scope():
+            for path in paths:
+                copy = await spool.async_new_path(path.suffix)
+                size = path.stat().st_size
+                await hass.async_add_executor_job(copy_file, path, copy, size, path.name)
+                document = Document(
+                    path=copy,
+                    name=path.name,
+                    content_type=CONTENT_TYPES[path.suffix],
+                    extension=path.suffix,
+                    size=size,
+                    pages=None if path.suffix == ".pdf" else 1,
+                    title=path.stem,
                 )
-            handles.append(await spool.async_keep(document, user=context.user_id))
+                if path.suffix == ".pdf":
+                    document = await async_open_pdf(
+                        hass, spool, document, password=None, limit_bytes=size, user=context.user_id
+                    )
+                handles.append(await spool.async_keep(document, user=context.user_id))
         if fields.get("sheet") == "id_card":
             fields = fields | {"id_card_crop": [CARD_CUT] * len(handles)}
         answer = await async_run_action(
