@@ -59,6 +59,6 @@ def test_few_modules_know_of_manual_duplex() -> None:
     }
     know = sorted(name for name, text in texts.items() if MANUAL_DUPLEX.search(text))
     assert len(know) <= 10, know
-    # What jobs of 0.2.0 are read by, and the stored name of what a job waits for.
-    assert [name for name in know if name.startswith("jobs/")] == ["jobs/store.py", "jobs/job.py"]
+    # The stored name of what a job waits for, and what reads jobs of 0.2.0.
+    assert [name for name in know if name.startswith("jobs/")] == ["jobs/job.py", "jobs/store.py"]
     assert not [name for name in texts if "jobs/" in name and "manual_duplex" in texts[name]]
