@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from custom_components.lianke.jobs.store import read_record
-from custom_components.lianke.manual_duplex.deliveries import public_dict
+from custom_components.lianke.manual_duplex import public_dict
 from tests.simulator import Box
 
 from .home import CallError, GoneError, Home

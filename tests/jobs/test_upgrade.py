@@ -10,7 +10,7 @@ from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.limits import find_duplicate
 from custom_components.lianke.jobs.store import read_record
-from custom_components.lianke.manual_duplex.deliveries import public_dict
+from custom_components.lianke.manual_duplex import public_dict
 from tests.jobs.conftest import OpenShop
 from tests.records import flat
 

@@ -19,7 +19,7 @@ import pytest
 
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.store import jobs_path, read_record
-from custom_components.lianke.manual_duplex.deliveries import public_dict
+from custom_components.lianke.manual_duplex import public_dict
 from custom_components.lianke.people.release_code import is_code
 from tests.clock import Clock
 from tests.jobs.conftest import OpenShop, Shop

@@ -8,8 +8,8 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.lianke import manual_duplex
 from custom_components.lianke.const import CONF_PRINTER_OPTIONS
-from custom_components.lianke.manual_duplex import deliveries
 from tests.household import INKJET, LABELS, LASER, House, data_of, make_media
 from tests.manual_duplex.laser import Laser, Sheet, images_of, paper, read, turn_stack
 from tests.simulator import Outcome, make_pdf
@@ -82,7 +82,7 @@ async def test_seven_pages_twice(laser: Laser, house: House) -> None:
         options(
             house.hass,
             house.entry,
-            **{deliveries.CONF_MANUAL_DUPLEX: {key_of(house.entry, LASER): setup}},
+            **{manual_duplex.CONF_MANUAL_DUPLEX: {key_of(house.entry, LASER): setup}},
         )
     job = await by_hand(house, file=house.path("seven.pdf"), copies=2)
     assert (job["title"], job["pages"], job["copies"]) == ("seven.pdf", 7, 2)
@@ -233,11 +233,11 @@ async def test_again_with_other_options(house: House) -> None:
 
 
 async def test_a_split_that_takes_too_long(monkeypatch: pytest.MonkeyPatch, house: House) -> None:
-    monkeypatch.setattr(deliveries, "SPLIT_SECONDS", 0)
+    monkeypatch.setattr(manual_duplex, "SPLIT_SECONDS", 0)
     file = house.path("seven.pdf")
     assert await reason(house, device_id=house.device(), duplex=LONG, file=file) == "pdf_takes_long"
-    monkeypatch.setattr(deliveries, "SPLIT_SECONDS", 30)
-    monkeypatch.setattr(deliveries, "MAX_SOURCE_PAGES", 13)
+    monkeypatch.setattr(manual_duplex, "SPLIT_SECONDS", 30)
+    monkeypatch.setattr(manual_duplex, "MAX_SOURCE_PAGES", 13)
     refused = await reason(house, device_id=house.device(), duplex=LONG, file=file, copies=2)
     assert refused == "sheet_too_many_pages"
     assert house.sent == 0

@@ -9,7 +9,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.lianke.manual_duplex.deliveries import CONF_MANUAL_DUPLEX
+from custom_components.lianke.manual_duplex import CONF_MANUAL_DUPLEX
 from tests.flows.test_options_flow import answer, choices, go, key_of, shown, target
 from tests.household import LABELS, LASER, OTHER_LASER, came_out, show_state
 from tests.manual_duplex.laser import LASERS, Image, Laser, Sheet

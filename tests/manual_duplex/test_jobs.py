@@ -17,7 +17,7 @@ from custom_components.lianke.api.tasks import TaskState, parse_callback
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job, JobState
 from custom_components.lianke.jobs.store import JobStoreError, jobs_path, read_record
-from custom_components.lianke.manual_duplex.deliveries import Plan, Setup, public_dict, rest_of
+from custom_components.lianke.manual_duplex import Plan, Setup, public_dict, rest_of
 from custom_components.lianke.pdf.layout import split
 from tests.clock import until
 from tests.jobs.conftest import OpenShop, Receiver, Request, Shop

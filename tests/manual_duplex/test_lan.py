@@ -6,7 +6,7 @@ from custom_components.lianke.const import CONF_PRINTER_OPTIONS
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Operation, Status, Tag
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.manual_duplex.deliveries import CONF_MANUAL_DUPLEX, Setup
+from custom_components.lianke.manual_duplex import CONF_MANUAL_DUPLEX, Setup
 from tests.clock import until
 from tests.household import LASER, OTHER_LASER, came_out, data_of
 from tests.lan.conftest import LanPrinter, Offer, jobs_of

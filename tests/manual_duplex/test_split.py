@@ -6,7 +6,7 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from custom_components.lianke.manual_duplex.deliveries import Plan, Setup
+from custom_components.lianke.manual_duplex import Plan, Setup
 from custom_components.lianke.pdf.layout import split
 from custom_components.lianke.pdf.process import TaskError
 from tests.manual_duplex.laser import LASERS, Image, Laser, images, paper, read, turn_stack

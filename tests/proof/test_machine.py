@@ -34,7 +34,7 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import Changes
 from custom_components.lianke.jobs.store import jobs_path
-from custom_components.lianke.manual_duplex.deliveries import public_dict
+from custom_components.lianke.manual_duplex import public_dict
 from tests.clock import Clock
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.manual_duplex.test_jobs import request as request_by_hand

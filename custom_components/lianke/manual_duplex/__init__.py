@@ -1,1 +1,351 @@
-"""Printing on both sides by hand: the first sides, a person who turns the stack over, the second sides."""
+"""Printing on both sides by hand: a document for each side of the sheets, and a person between the two.
+
+A job of two deliveries: the second one waits until somebody has turned the stack over. What its sheets have in common
+is its `details`, which `jobs` keeps and does not read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+import hashlib
+from pathlib import Path
+from typing import Any, Final, Self
+
+from homeassistant.core import HomeAssistant
+from homeassistant.util.json import JsonValueType
+
+from ..api.coerce import to_mapping
+from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions, select_pages
+from ..api.stored import READ, Record, Stored, StoredError
+from ..documents.document import Document, digest_of
+from ..documents.kinds import CONTENT_TYPES, IMAGES, FileType
+from ..documents.pdf import pdf_error
+from ..documents.pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
+from ..documents.spool import async_get_spool
+from ..errors import InputError
+from ..jobs.job import Delivery, Job, JobState, PersonReason, job_error
+from ..jobs.limits import max_document_bytes
+from ..pdf.process import MAX_SOURCE_PAGES
+
+CONF_MANUAL_DUPLEX: Final = "by_hand"
+"""The option of an entry that has the set-up of each printer, by its key."""
+FACE_UP: Final = "face_up"
+FACE_DOWN: Final = "face_down"
+FACES: Final = (FACE_UP, FACE_DOWN)
+SHORT_EDGE: Final = "short_edge"
+# For both files, starting the process included.
+SPLIT_SECONDS: Final = 30
+TYPES: Final = IMAGES | {FileType.PDF}
+
+type Side = list[int | None]
+"""Numbers of pages, from 0, in the order of printing; None is a blank page."""
+type Span = tuple[int, int]
+"""The first and the last page of a file, from 1."""
+
+
+def _face(value: object) -> str:
+    return FACE_UP if value == FACE_UP else FACE_DOWN
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setup(Stored):
+    """How sheets come out of a printer, and how they have to be put back.
+
+    `comes_out` and `put_back` say where the printed side is. `turned` means that the second side comes out
+    upside down if the upper edge of the first one goes into the printer first. The defaults are right for
+    most small lasers: sheets come out with the printed side down, and what lies upwards in the tray is
+    printed next.
+    """
+
+    comes_out: str = field(default=FACE_DOWN, metadata={READ: _face})
+    put_back: str = field(default=FACE_DOWN, metadata={READ: _face})
+    turned: bool = False
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], printer_key: str) -> Self:
+        """Return how a printer is set up in the options of its entry; what cannot be read has its default."""
+        return cls.from_dict(to_mapping(options.get(CONF_MANUAL_DUPLEX, {}).get(printer_key)))
+
+    @property
+    def backs_descending(self) -> bool:
+        """Return whether the last sheet is printed first on its second side.
+
+        Then the first sheet ends up on top of the finished stack.
+        """
+        return self.comes_out == FACE_DOWN
+
+    @property
+    def fronts_descending(self) -> bool:
+        """Return whether the last sheet is printed first on its first side.
+
+        The stack is turned over, its first sheet on top, if it is put back another way up than it came out.
+        """
+        return self.backs_descending == (self.comes_out != self.put_back)
+
+
+def is_set_up(options: Mapping[str, Any], printer_key: str) -> bool:
+    """Return whether somebody has said how a printer's stack is turned over."""
+    return printer_key in options.get(CONF_MANUAL_DUPLEX, {})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan(Record):
+    """How two files with a page for every sheet, in the order of printing, make one print.
+
+    `pages` are those of one copy. `put_back` says where the printed side has to be when the stack is put back,
+    and `lies` that a page's left edge stands for its upper one.
+    """
+
+    pages: int
+    copies: int
+    put_back: str
+    lies: bool = False
+    fronts_descending: bool = False
+    backs_descending: bool = False
+
+    @property
+    def sheets(self) -> int:
+        """Return the sheets of all copies."""
+        return (self.pages + 1) // 2 * self.copies
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Return the pages for the first and for the second sides, copy by copy, the last one's back blank."""
+        fronts: Side = [*range(0, self.pages, 2)] * self.copies
+        backs: Side = [
+            number if number < self.pages else None for number in range(1, self.pages + 1, 2)
+        ] * self.copies
+        return (
+            fronts[::-1] if self.fronts_descending else fronts,
+            backs[::-1] if self.backs_descending else backs,
+        )
+
+    def deliveries(
+        self,
+        fronts: tuple[Document, ResolvedOptions],
+        backs: tuple[Document, ResolvedOptions],
+        front_span: Span | None,
+        back_span: Span,
+    ) -> tuple[Delivery, Delivery]:
+        """Return deliveries that print these sheets of both files; `front_span` None for second sides alone.
+
+        Whoever asks for second sides alone has turned the stack over.
+        """
+        first, last = back_span
+        left = sum(page is not None for page in self.sides[1][first - 1 : last])
+        left += 0 if front_span is None else front_span[1] - front_span[0] + 1
+        after = None if front_span is None else PersonReason.TURN_PAPER
+        return Delivery(
+            document=fronts[0],
+            options=self._of_span(fronts[1], front_span),
+            state=JobState.COMPLETED if front_span is None else JobState.HELD,
+            counts_as=(self.pages, self.copies) if left == self.pages * self.copies else (left, 1),
+        ), Delivery(
+            document=backs[0],
+            options=self._of_span(backs[1], back_span),
+            after=after,
+            hold_reason=after,
+            details=self.as_dict(),
+        )
+
+    def _of_span(self, options: ResolvedOptions, span: Span | None) -> ResolvedOptions:
+        everything = span in (None, (1, self.sheets))
+        return replace(options, page_range="" if everything else "{}-{}".format(*span or ()))
+
+    def span(self, delivery: Delivery) -> Span:
+        """Return which sheets a delivery prints."""
+        first, _, last = delivery.options.page_range.partition("-")
+        return (int(first), int(last)) if last else (1, self.sheets)
+
+
+def _plan_of(job: Job) -> Plan | None:
+    """Return how the two deliveries of a job belong together, None for any other, and where that cannot be read."""
+    if len(job.deliveries) < 2:
+        return None
+    try:
+        plan = Plan.from_dict(job.deliveries[1].details)
+    except StoredError:
+        return None
+    fits = min(plan.pages, plan.copies) > 0 and 2 * plan.sheets <= MAX_SOURCE_PAGES
+    if not fits or plan.put_back not in FACES:
+        return None
+    spans = map(plan.span, job.deliveries)
+    return plan if all(1 <= first <= last <= plan.sheets for first, last in spans) else None
+
+
+def public_dict(job: Job) -> dict[str, JsonValueType] | None:
+    """Return what screens show: which side, how many sheets, and how they are put back; None for any other job."""
+    if (plan := _plan_of(job)) is None:
+        return None
+    first, last = plan.span(job.deliveries[1])
+    return {
+        "half": 2 if job.is_at_second else 1,
+        "sheets": last - first + 1,
+        "put_back": plan.put_back,
+        "edge_first": "left" if plan.lies else "top",
+    }
+
+
+def how_to_turn(job: Job) -> tuple[str, dict[str, str]] | None:
+    """Return the text that says how the stack of a job is put back, its key and placeholders; None without one."""
+    shown = public_dict(job)
+    if shown is None:
+        return None
+    return f"turn_paper_{shown['put_back']}_{shown['edge_first']}", {"sheets": str(shown["sheets"])}
+
+
+def rest_of(job: Job, *, from_sheet: int, backs_only: bool) -> tuple[Delivery, Delivery]:
+    """Return the deliveries that print a finished job anew from one sheet on; their documents are the job's.
+
+    Sheets count from 1, as they came out on the side that was not finished. Where that is the first one, the sheets
+    before it are kept and get their second sides with the others; where it is the second one, they are finished.
+    `backs_only` leaves out first sides.
+    Raises InputError: not_manual_duplex, no_such_sheet.
+    """
+    if (plan := _plan_of(job)) is None:
+        raise job_error("not_manual_duplex", job)
+    fronts, backs = job.deliveries
+    front_span = None if fronts.state is JobState.COMPLETED else plan.span(fronts)
+    back_span = plan.span(backs)
+    first, last = back_span if backs_only or front_span is None else front_span
+    if not 1 <= from_sheet <= last - first + 1:
+        raise InputError("no_such_sheet", title=job.title, count=str(last - first + 1))
+    first += from_sheet - 1
+    if backs_only:
+        front_span, back_span = None, (first, last)
+    elif front_span is not None:
+        front_span = (first, last)
+    else:
+        front_span = back_span = (first, last)
+        if plan.fronts_descending != plan.backs_descending:
+            front_span = (plan.sheets + 1 - last, plan.sheets + 1 - first)
+    return plan.deliveries(
+        (fronts.document, fronts.options), (backs.document, backs.options), front_span, back_span
+    )
+
+
+async def async_split(
+    hass: HomeAssistant,
+    entry_options: Mapping[str, Any],
+    printer_key: str,
+    document: Document,
+    options: ResolvedOptions,
+    *,
+    by_default: bool,
+    user: str | None,
+) -> tuple[Delivery, ...]:
+    """Return the deliveries of a document that is to be printed on both sides by hand, one for each side.
+
+    The document is used up by that; with one page, it is the only delivery. If only a default option asks for both
+    sides (`by_default`), so is one that cannot be split.
+    Raises InputError: manual_duplex_type, manual_duplex_not_available, pages_not_in_document, sheet_too_many_pages,
+    and what is wrong with the file; HomeAssistantError: disk_full. Then the document stays as it is.
+    """
+    one_sided = (Delivery(document=document, options=replace(options, by_hand=None)),)
+    if by_default and (document.extension not in TYPES or document.pages is None):
+        return one_sided
+    if document.extension not in TYPES:
+        raise InputError("manual_duplex_type", name=document.name)
+    if document.pages is None:
+        raise InputError("manual_duplex_not_available")
+    pages = select_pages(options.page_range, document.pages)
+    if not pages:
+        raise InputError("pages_not_in_document", count=str(document.pages))
+    if len(pages) == 1:
+        return one_sided
+    if len(pages) * options.copies > MAX_SOURCE_PAGES:
+        raise InputError("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
+    setup = Setup.of(entry_options, printer_key)
+    limit_bytes = max_document_bytes(entry_options)
+    spool = await async_get_spool(hass)
+    paths = [await spool.async_new_path(FileType.PDF) for _ in range(2)]
+    plan = Plan(
+        pages=len(pages),
+        copies=options.copies,
+        put_back=setup.put_back,
+        fronts_descending=setup.fronts_descending,
+        backs_descending=setup.backs_descending,
+    )
+    turned = (options.by_hand == SHORT_EDGE) != setup.turned
+    upright = _stands(options)
+    made = replace(
+        document,
+        name=f"{Path(document.name).stem}{FileType.PDF}",
+        content_type=CONTENT_TYPES[FileType.PDF],
+        extension=FileType.PDF,
+        ticket=None,
+        ticket_scope=None,
+        counted_for=None,
+        pages_at_most=None,
+    )
+    fronts, backs = (replace(made, path=path) for path in paths)
+    request = {
+        "file": {
+            "path": str(document.path),
+            "is_pdf": document.extension == FileType.PDF,
+            "pages": [number - 1 for number in pages],
+        },
+        "parts": [
+            {"target": str(paths[0]), "pages": plan.sides[0], "turned": False},
+            {"target": str(paths[1]), "pages": plan.sides[1], "turned": turned},
+        ],
+        "limit": limit_bytes,
+        "upright": upright,
+    }
+    try:
+        answer = await async_get_pdf_worker(hass).async_run(
+            "split", request, user=user, seconds=SPLIT_SECONDS
+        )
+        sizes, digest = await hass.async_add_executor_job(_measure, paths, document)
+    except PdfUnavailableError:
+        raise InputError("manual_duplex_not_available") from None
+    except PdfError as err:
+        raise pdf_error(err, document.name, limit_bytes=limit_bytes) from None
+    plan = replace(plan, lies=bool(answer["lies"]))
+    digest = digest_of("two sides", digest, options.as_dict(), setup.as_dict())
+    printed = _printed(options, upright=upright)
+    everything = (1, plan.sheets)
+    return plan.deliveries(
+        (replace(fronts, size=sizes[0], pages=plan.sheets, digest=digest), printed),
+        (
+            replace(backs, size=sizes[1], pages=plan.sheets),
+            replace(printed, align=_opposite(options.align) if turned else options.align),
+        ),
+        everything,
+        everything,
+    )
+
+
+def _stands(options: ResolvedOptions) -> bool:
+    """Return whether pages that lie are stood up here, as the service would turn them either way."""
+    paper = options.paper
+    if paper is not None and paper.width > paper.height:
+        return False
+    return options.orientation == ORIENTATIONS["landscape"] or options.auto_rotate is not False
+
+
+def _printed(options: ResolvedOptions, *, upright: bool) -> ResolvedOptions:
+    """Return the options for one side: what was done here is not to be done again."""
+    return replace(
+        options,
+        copies=1,
+        page_range="",
+        duplex=options.duplex and DUPLEX["off"],
+        reverse_order=False,
+        excel_fit=None,
+        orientation=ORIENTATIONS["portrait"] if upright else options.orientation,
+        auto_rotate=None if upright else options.auto_rotate,
+    )
+
+
+def _opposite(align: str | None) -> str | None:
+    """Return where something lies on a page that is turned upside down: z1 to z9, by rows."""
+    return None if align is None else f"z{10 - int(align[1:])}"
+
+
+def _measure(paths: list[Path], document: Document) -> tuple[list[int], str]:
+    """Return the sizes of files, and the digest of a document; blocks."""
+    digest = document.digest
+    if digest is None:
+        with document.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return [path.stat().st_size for path in paths], digest

@@ -30,7 +30,7 @@ from ..documents.spool import Spool
 from ..options_frame import CONF_TARGET, BoxOptionsFlow, fitting, needs_box
 from ..pages.testpage import turn_page
 from ..runtime import async_error_text
-from .deliveries import CONF_MANUAL_DUPLEX, FACE_DOWN, FACE_UP, FACES, Setup
+from . import CONF_MANUAL_DUPLEX, FACE_DOWN, FACE_UP, FACES, Setup
 
 COMES_OUT: Final = "comes_out"
 PUT_BACK: Final = "put_back"

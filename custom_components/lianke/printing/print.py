@@ -17,6 +17,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
+from .. import manual_duplex
 from ..api.options import PrintOptions
 from ..const import DOMAIN
 from ..devices import Target
@@ -27,7 +28,6 @@ from ..errors import InputError
 from ..jobs.job import REJECTED, Asker, Job, JobSpec, JobState, PersonReason
 from ..jobs.limits import REQUEST_ID_LIFE, frees_request_id, max_document_bytes, waits_uncounted
 from ..jobs.queue import PrintQueue
-from ..manual_duplex import deliveries as manual_duplex
 from ..people.beginning import async_find_beginning
 from ..runtime import async_error_text, translated
 from .request import PrintParameters, async_deliveries, async_resolve, async_wanted_jobs

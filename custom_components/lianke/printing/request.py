@@ -33,7 +33,7 @@ from ..documents.spool import async_get_spool
 from ..errors import InputError
 from ..jobs.job import Asker, Delivery, JobSpec
 from ..jobs.limits import max_document_bytes
-from ..manual_duplex.deliveries import async_split
+from ..manual_duplex import async_split
 from ..people.release_code import async_hash_code
 from ..runtime import LiankeConfigEntry
 from .schemas import (

@@ -28,7 +28,7 @@ from ...box.storage import StoredPrinter
 from ...const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS
 from ...devices import async_printer_device
 from ...errors import InputError
-from ...manual_duplex.deliveries import is_set_up
+from ...manual_duplex import is_set_up
 from ...printing.request import stored_options
 from ...runtime import LiankeConfigEntry
 
