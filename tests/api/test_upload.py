@@ -28,9 +28,8 @@ from custom_components.lianke.api.errors import (
     UnknownCodeError,
 )
 from custom_components.lianke.api.models import Credentials, PrinterAddress
-from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.api.upload import FilePart, Links, UploadFile, open_form
-from tests.simulator import Fault, Simulator, make_pdf
+from tests.simulator import Simulator, make_pdf
 
 from .raw_server import RawServer, answer, raw_server
 
@@ -103,37 +102,6 @@ def _parts(body: bytes) -> list[bytes]:
     """Return the parts of a form, without the boundary."""
     boundary = body.split(b"\r\n", 1)[0]
     return body.split(boundary)
-
-
-@pytest.mark.parametrize(
-    "outcome",
-    [
-        (Fault(kind="reset_before"), LiankeConnectionError, False),
-        (Fault(kind="reset_mid_body"), LiankeConnectionError, False),
-        (Fault(kind="reset_after_body"), LiankeConnectionError, True),
-        (Fault(kind="reset_after_accept"), LiankeConnectionError, True),
-        (Fault(kind="http", status=500), LiankeResponseError, True),
-        (Fault(kind="http", status=502), LiankeResponseError, True),
-        (Fault(kind="empty"), LiankeResponseError, True),
-        (Fault(kind="truncated", done=True), LiankeResponseError, True),
-    ],
-    ids=lambda outcome: f"{outcome[0].kind}-{outcome[0].status}",
-)
-async def test_broken_at_a_point(
-    client: LiankeClient,
-    sim: Simulator,
-    document: UploadFile,
-    outcome: tuple[Fault, type[LiankeError], bool],
-) -> None:
-    fault, kind, may_have_arrived = outcome
-    sim.cloud.fail("POST /print/job", fault)
-    with pytest.raises(kind) as caught:
-        await client.submit(LASER, document, FIELDS)
-    assert isinstance(caught.value, LiankeConnectionError | LiankeResponseError)
-    assert caught.value.may_have_arrived is may_have_arrived
-    if not may_have_arrived:
-        assert sim.cloud.tasks == {}
-    assert sim.cloud.counts["POST /print/job"] == 1
 
 
 async def test_before_end_comes_when_only_the_end_is_missing(
@@ -610,100 +578,6 @@ async def test_a_small_file_is_read_at_once(small: UploadFile) -> None:
 # One answer, one request.
 
 
-def kept(body: str, status: str = "200 OK") -> bytes:
-    """Give a whole HTTP answer after which the connection stays."""
-    data = body.encode()
-    return f"HTTP/1.1 {status}\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
-
-
-async def test_a_late_second_answer_is_not_the_next_jobs(
-    session: ClientSession, small: UploadFile
-) -> None:
-    """A copy of an old answer that comes late on a kept connection is nobody's."""
-    done = asyncio.Event()
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        number = len(server.heads)
-        await reader.readexactly(await length_of(server))
-        reported = kept(f'{{"code":200,"msg":"success","data":{{"task_id":"t-{number}"}}}}')
-        writer.write(reported)
-        await writer.drain()
-        await asyncio.sleep(0.05)
-        writer.write(reported)
-        await done.wait()
-
-    async with raw_server(script) as server:
-        client = client_of(server, session)
-        assert await client.submit(LASER, small, FIELDS) == "t-1"
-        await asyncio.sleep(0.1)
-        assert await client.submit(LASER, small, FIELDS) == "t-2"
-        done.set()
-    assert len(server.heads) == 2
-
-
-async def test_a_late_second_answer_is_not_the_next_tasks(session: ClientSession) -> None:
-    """What became of one task is not told of another."""
-    states = iter(["SUCCESS", "READY"])
-    done = asyncio.Event()
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        reported = kept(f'{{"code":200,"data":{{"task_state":"{next(states)}"}}}}')
-        writer.write(reported)
-        await writer.drain()
-        await asyncio.sleep(0.05)
-        writer.write(reported)
-        await done.wait()
-
-    async with raw_server(script) as server:
-        client = client_of(server, session)
-        assert (await client.task(LASER, "t-1")).state is TaskState.SUCCESS
-        await asyncio.sleep(0.1)
-        assert (await client.task(LASER, "t-2")).state is TaskState.READY
-        done.set()
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        answer(b"<html>Forbidden</html>", "403 Forbidden"),
-        answer(b"<html>Too Many Requests</html>", "429 Too Many Requests"),
-        answer(b"<html>Request Entity Too Large</html>", "413 Request Entity Too Large"),
-        answer(b"<html>Unauthorized</html>", "401 Unauthorized"),
-        answer(b"<html>Bad Gateway</html>", "502 Bad Gateway"),
-        answer(b"<html>Please log in</html>"),
-        answer(b'{"msg":"success"}'),
-        answer('{"msg":"设备不在线"}'.encode()),
-        answer(b'{"error":{"code":5002}}', "403 Forbidden"),
-        answer(b"[5002]"),
-    ],
-)
-async def test_only_the_services_own_words_refuse_a_whole_upload(
-    session: ClientSession, small: UploadFile, words: bytes
-) -> None:
-    """A firewall, a proxy or a portal may answer after the service has accepted the job."""
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readexactly(await length_of(server))
-        writer.write(words)
-
-    async with raw_server(script) as server:
-        with pytest.raises(LiankeResponseError) as caught:
-            await client_of(server, session).submit(LASER, small, FIELDS)
-    assert caught.value.may_have_arrived is True
-
-
-async def test_the_services_own_refusal_counts_whatever_the_status(
-    session: ClientSession, small: UploadFile
-) -> None:
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readexactly(await length_of(server))
-        writer.write(answer('{"code":5002,"msg":"设备不在线"}'.encode(), "403 Forbidden"))
-
-    async with raw_server(script) as server:
-        with pytest.raises(BoxOfflineError):
-            await client_of(server, session).submit(LASER, small, FIELDS)
-
-
 @pytest.mark.parametrize("size", ["small", "large"])
 async def test_an_acceptance_before_the_end_is_none(
     session: ClientSession, small: UploadFile, document: UploadFile, size: str
@@ -728,14 +602,3 @@ async def test_an_acceptance_before_the_end_is_none(
             )
     assert caught.value.may_have_arrived is False
     assert not received.endswith(b"--\r\n")
-
-
-@pytest.mark.parametrize("words", ["打印次数已用完", ""])
-async def test_a_code_that_nobody_explains_is_no_answer_to_a_whole_upload(
-    client: LiankeClient, sim: Simulator, small: UploadFile, words: str
-) -> None:
-    sim.cloud.fail("POST /print/job", Fault(kind="code", code=10021, msg=words))
-    with pytest.raises(UnknownCodeError) as caught:
-        await client.submit(LASER, small, FIELDS)
-    assert not caught.value.surely_refused
-    assert caught.value.detail == words

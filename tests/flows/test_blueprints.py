@@ -946,23 +946,6 @@ async def test_tell_me_of_0_1_0_of_paper(clock: Clock, copies: Path, house: Hous
     assert [dict(call.data) for call in calls] == [
         {"title": "Kyocera MA2000w GX：Out of paper", "message": "有 1 个任务在等待打印。"}
     ]
-    # It goes on: more jobs, contact lost and found.
-    await hold(house.hass, "y")
-    house.box.online = False
-    await look(house.hass, clock, house.entry)
-    await elapse(house.hass, clock, 300, 100)
-    house.box.online = True
-    await look(house.hass, clock, house.entry)
-    await elapse(house.hass, clock, 300, 100)
-    assert len(calls) == 1
-    house.box.printer(1).paper = 100
-    await look(house.hass, clock, house.entry)
-    await elapse_until(house.hass, clock, lambda: house.hass.states.is_state(WAITING, "0"))
-    house.box.printer(1).paper = 0
-    await look(house.hass, clock, house.entry)
-    await hold(house.hass, "z")
-    await elapse(house.hass, clock, 150, 50)
-    assert len(calls) == 2
 
 
 async def test_tell_me_of_0_1_0_of_a_failure(clock: Clock, copies: Path, house: House) -> None:

@@ -64,12 +64,10 @@ class Api:
             form.add_field("jobFile", content)
         return form
 
-    async def post(
-        self, path: str, form: aiohttp.FormData, headers: dict[str, str] | None = None
-    ) -> Any:
+    async def post(self, path: str, form: aiohttp.FormData) -> Any:
         """Post a form; gives the decoded answer."""
         async with self.session.post(
-            self.sim.url + path, data=form, headers={"ApiKey": self.api_key, **(headers or {})}
+            self.sim.url + path, data=form, headers={"ApiKey": self.api_key}
         ) as response:
             assert response.status == 200
             return json.loads(await response.text())
@@ -109,27 +107,17 @@ class Listener:
     def __init__(self) -> None:
         self.url = ""
         self.bodies: list[Any] = []
-        self.types: list[str] = []
         self.replies: list[int] = []
         self.files: dict[str, bytes] = {}
 
     async def take(self, request: web.Request) -> web.Response:
         """Receive a message."""
-        self.types.append(request.content_type)
-        if request.content_type == "application/json":
-            self.bodies.append(await request.json())
-        else:
-            self.bodies.append(dict(await request.post()))
+        self.bodies.append(await request.json())
         return web.Response(status=self.replies.pop(0) if self.replies else 200)
 
     async def give(self, request: web.Request) -> web.Response:
         """Hand a file out."""
         return web.Response(body=self.files[request.match_info["name"]])
-
-    @property
-    def states(self) -> list[str]:
-        """The states told, in the order they came."""
-        return [body["task_state"] for body in self.bodies]
 
 
 @asynccontextmanager
@@ -149,12 +137,8 @@ async def listening() -> AsyncGenerator[Listener]:
         await runner.cleanup()
 
 
-def picture(kind: str, frames: int = 1) -> bytes:
-    """Draw a small picture; frames for TIFF and GIF."""
-    images = [Image.new("RGB", (60, 40), (30 * number, 90, 120)) for number in range(frames)]
+def picture(kind: str) -> bytes:
+    """Draw a small picture."""
     target = BytesIO()
-    if frames > 1:
-        images[0].save(target, kind, save_all=True, append_images=images[1:])
-    else:
-        images[0].save(target, kind)
+    Image.new("RGB", (60, 40), "blue").save(target, kind)
     return target.getvalue()

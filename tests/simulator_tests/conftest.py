@@ -1,8 +1,7 @@
 """A simulated cloud 300 times faster than life, and a client of it."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -30,20 +29,6 @@ async def session(sim: Simulator) -> AsyncGenerator[aiohttp.ClientSession]:
 def api(sim: Simulator, session: aiohttp.ClientSession) -> Api:
     """Give a client of the first box."""
     return Api(sim, session, sim.box)
-
-
-@pytest.fixture
-async def admin(sim: Simulator, session: aiohttp.ClientSession) -> Callable[..., Any]:
-    """Give a function that makes an admin call that must succeed."""
-
-    async def call(method: str, path: str, **body: Any) -> Any:
-        sent = body or None
-        async with session.request(method, sim.admin_url + path, json=sent) as response:
-            answer = await response.json()
-            assert response.status == 200, answer
-            return answer
-
-    return call
 
 
 @pytest.fixture
