@@ -48,6 +48,13 @@ from tests.household import LASER, OTHER_LASER, House, came_out, device_of, make
 from tests.simulator import Outcome, Simulator
 
 LIST = "todo.shopping"
+CONTEXT = llm.LLMContext(
+    platform="test",
+    context=Context(),
+    language="en",
+    assistant=conversation.DOMAIN,
+    device_id=None,
+)
 
 
 def status_of(hass: HomeAssistant, printer: str = LASER) -> str:
@@ -357,14 +364,7 @@ async def test_what_is_printed_is_on_paper(talk: Talk) -> None:
 
 async def test_a_repeated_tool_call_prints_once(talk: Talk) -> None:
     once = call("print_text", text="Bread")
-    context = llm.LLMContext(
-        platform="test",
-        context=Context(),
-        language="en",
-        assistant=conversation.DOMAIN,
-        device_id=None,
-    )
-    api = await llm.async_get_api(talk.hass, llm.LLM_API_ASSIST, context)
+    api = await llm.async_get_api(talk.hass, llm.LLM_API_ASSIST, CONTEXT)
     first = await api.async_call_tool(once)
     second = await api.async_call_tool(once)
     assert view(first)["job_id"] == view(second)["job_id"]
@@ -410,15 +410,8 @@ async def test_a_printer_that_is_hidden_meanwhile_is_refused(talk: Talk) -> None
     await talk.say()
     tool = talk.tools[f"{DOMAIN}__print_text"]
     expose(talk.hass, status_of(talk.hass), exposed=False)
-    context = llm.LLMContext(
-        platform="test",
-        context=Context(),
-        language="en",
-        assistant=conversation.DOMAIN,
-        device_id=None,
-    )
     with pytest.raises(ServiceValidationError) as raised:
-        await tool.async_call(talk.hass, call("print_text", text="x"), context)
+        await tool.async_call(talk.hass, call("print_text", text="x"), CONTEXT)
     assert raised.value.translation_key == "printer_not_exposed"
     assert talk.sent == 0
 

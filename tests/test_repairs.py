@@ -105,6 +105,15 @@ def unknown_printer(box: Box) -> Printer:
     return next(one for one in box.printers if one.driver_type == 0)
 
 
+async def pause(house: House) -> Printer:
+    """Have the laser paused after too many failures, with a job that waits; wait until that is told."""
+    laser = named(house.box, LASER)
+    laser.failures, laser.last_failure = 30, house.cloud.now()
+    await print_text(house.hass)
+    await until(lambda: "error_limit_reached" in issues(house.hass))
+    return laser
+
+
 async def test_nothing_to_mend(house: House) -> None:
     """A healthy box has one repair only, for the printer without a driver."""
     assert list(issues(house.hass)) == ["awaiting_driver"]
@@ -123,10 +132,7 @@ def names(entry: MockConfigEntry, printer: str | None = None) -> dict[str, str]:
 
 async def test_pause_after_many_failures(hass_client: ClientSessionGenerator, house: House) -> None:
     """The button lifts the pause, and what waited is printed."""
-    laser = named(house.box, LASER)
-    laser.failures, laser.last_failure = 30, house.cloud.now()
-    await print_text(house.hass)
-    await until(lambda: "error_limit_reached" in issues(house.hass))
+    await pause(house)
     issue = issues(house.hass)["error_limit_reached"]
     assert issue.is_fixable
     assert issue.translation_placeholders == names(house.entry, LASER)
@@ -154,10 +160,7 @@ async def test_pause_of_a_printer_that_is_gone(
     hass_client: ClientSessionGenerator, house: House
 ) -> None:
     """The repair goes with the printer; a dialog left open ends, and nothing is asked."""
-    laser = named(house.box, LASER)
-    laser.failures, laser.last_failure = 30, house.cloud.now()
-    await print_text(house.hass)
-    await until(lambda: "error_limit_reached" in issues(house.hass))
+    await pause(house)
     result = await open_fix(hass_client, issues(house.hass)["error_limit_reached"])
     house.coordinator.async_forget(key_of(house.entry, LASER))
     await house.hass.async_block_till_done()
@@ -171,19 +174,14 @@ async def test_pause_that_is_lifted_elsewhere(
     hass_client: ClientSessionGenerator, house: House
 ) -> None:
     """Nothing to reset is as good as a reset; a job that is taken clears the repair, too."""
-    laser = named(house.box, LASER)
-    laser.failures, laser.last_failure = 30, house.cloud.now()
-    await print_text(house.hass)
-    await until(lambda: "error_limit_reached" in issues(house.hass))
+    laser = await pause(house)
     issue = issues(house.hass)["error_limit_reached"]
     laser.failures = 0
     result = await submit(hass_client, await open_fix(hass_client, issue))
     assert result["type"] == "create_entry"
     await until(lambda: len(house.printed) == 1)
 
-    laser.failures, laser.last_failure = 30, house.cloud.now()
-    await print_text(house.hass)
-    await until(lambda: "error_limit_reached" in issues(house.hass))
+    await pause(house)
     laser.failures = 0
     house.queue.clear_backoff(key_of(house.entry, LASER))
     await until(lambda: len(house.printed) == 2)
@@ -198,10 +196,7 @@ def key_of(entry: MockConfigEntry, name: str) -> str:
 
 async def test_pause_ends_by_itself(house: House) -> None:
     """Half an hour later the repair is gone; and a pause survives a reload."""
-    laser = named(house.box, LASER)
-    laser.failures, laser.last_failure = 30, house.cloud.now()
-    await print_text(house.hass)
-    await until(lambda: "error_limit_reached" in issues(house.hass))
+    await pause(house)
     assert await house.hass.config_entries.async_reload(house.entry.entry_id)
     await house.hass.async_block_till_done()
     assert "error_limit_reached" in issues(house.hass)

@@ -5,20 +5,14 @@ from pathlib import Path
 import re
 
 from playwright.async_api import expect
-import pytest
 
 from tests.e2e.binding import entity_of
 from tests.simulator import make_pdf
 
-from .stage import LASER, PATIENCE, Screen, Stage
+from .stage import LASER, PATIENCE, Screen, Stage, on_stage
 from .test_print import PNG
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-]
+pytestmark = on_stage()
 
 PDF = "application/pdf"
 

@@ -3,15 +3,9 @@
 from playwright.async_api import Locator, expect
 import pytest
 
-from .stage import DASHBOARD, LASER, Screen, Stage
+from .stage import DASHBOARD, LASER, Screen, Stage, on_stage
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card"),
-]
+pytestmark = on_stage()
 
 # The card picker shows all of Home Assistant's cards; one of them is a map that asks for its tiles.
 MAP = ("request to https://", "ERR_NAME_NOT_RESOLVED", "Failed to fetch")

@@ -11,15 +11,9 @@ from playwright.async_api import expect
 import pytest
 
 from .film import Film, exercises
-from .stage import PICTURED, Screen, Stage
+from .stage import PICTURED, Screen, Stage, on_stage
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card"),
-]
+pytestmark = on_stage()
 
 MAX_SIZE = 600_000  # bytes: a README is read on phones, too
 WORDS = {

@@ -6,20 +6,13 @@ from contextlib import asynccontextmanager
 import re
 
 from playwright.async_api import FilePayload, Locator, Route, expect
-import pytest
 
 from tests.simulator import make_pdf
 
-from .stage import Screen, Stage
+from .stage import Screen, Stage, on_stage
 from .test_states import send
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card"),
-]
+pytestmark = on_stage()
 
 PDF = "application/pdf"
 _WATCH = """

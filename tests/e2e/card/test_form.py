@@ -5,19 +5,12 @@ import re
 from typing import Any
 
 from playwright.async_api import expect
-import pytest
 
 from tests.simulator import make_pdf
 
-from .stage import LASER, Screen, Stage
+from .stage import LASER, Screen, Stage, on_stage
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card"),
-]
+pytestmark = on_stage()
 
 PDF = "application/pdf"
 # Give the card another answer for the printer's options, in place of the connection: once, and late if wanted.

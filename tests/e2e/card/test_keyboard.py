@@ -4,21 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from playwright.async_api import expect
-import pytest
 
 from tests.simulator import make_pdf
 
-from .stage import DASHBOARD, INKJET, Screen, Stage
+from .stage import DASHBOARD, INKJET, Screen, Stage, on_stage
 from .test_editor import MAP, cards
 from .test_source import LIST, fill_list
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card"),
-]
+pytestmark = on_stage()
 
 MAX_STEPS = 120
 # Through the open shadow roots of the page: what has the focus, and what could have it in the card.

@@ -14,15 +14,9 @@ import pytest_asyncio
 
 from tests.simulator import make_pdf
 
-from .stage import INKJET, LABEL, LASER, PICTURED, Screen, Stage
+from .stage import INKJET, LABEL, LASER, PICTURED, Screen, Stage, on_stage
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card"),
-]
+pytestmark = on_stage()
 
 TITLES = {
     "en": ("Maths exercises.pdf", "Invoice November.pdf", "Recipe: dumplings"),

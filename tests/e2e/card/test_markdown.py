@@ -1,20 +1,13 @@
 """Escaped texts in Home Assistant's own Markdown: nothing is loaded, nothing leads anywhere."""
 
 from playwright.async_api import expect
-import pytest
 
 from custom_components.lianke.pages.clean import escape_markdown
 from tests.security.rendering import PAYLOADS
 
-from .stage import Stage
+from .stage import Stage, on_stage
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card"),
-]
+pytestmark = on_stage()
 
 
 async def test_the_frontend_shows_escaped_texts_as_they_are(stage: Stage) -> None:

@@ -8,15 +8,9 @@ import pytest
 
 from tests.simulator import make_pdf
 
-from .stage import INKJET, LASER, Screen, Stage
+from .stage import INKJET, LASER, Screen, Stage, on_stage
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card at work"),
-]
+pytestmark = on_stage("card at work")
 
 PDF = "application/pdf"
 TEXT = "text/plain"

@@ -9,22 +9,15 @@ from typing import Any
 
 import aiohttp
 from playwright.async_api import expect
-import pytest
 
 from custom_components import lianke
 from tests.simulator import make_pdf
 
-from .stage import LASER, SMALL_LASER, Stage
+from .stage import LASER, SMALL_LASER, Stage, on_stage
 from .test_people import approval, submit
 from .test_source import LIST, fill_list
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card at work"),
-]
+pytestmark = on_stage("card at work")
 
 PDF = "application/pdf"
 ROOT = Path(lianke.__file__).parent

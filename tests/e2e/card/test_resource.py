@@ -11,20 +11,13 @@ from pathlib import Path
 import shutil
 
 from playwright.async_api import Browser, Page, expect
-import pytest
 
 from tests.e2e.binding import bind
 from tests.e2e.hass import ROOT, RealHomeAssistant
 
-from .stage import Stage
+from .stage import Stage, on_stage
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card at work"),
-]
+pytestmark = on_stage("card at work")
 
 
 async def urls(home: RealHomeAssistant) -> list[str]:

@@ -11,15 +11,9 @@ import pytest
 
 from tests.simulator import make_pdf
 
-from .stage import Screen, Stage
+from .stage import Screen, Stage, on_stage
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card at work"),
-]
+pytestmark = on_stage("card at work")
 
 PDF = "application/pdf"
 

@@ -3,17 +3,10 @@
 from pathlib import Path
 
 from playwright.async_api import expect
-import pytest
 
-from .stage import LASER, Stage
+from .stage import LASER, Stage, on_stage
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card at work"),
-]
+pytestmark = on_stage("card at work")
 
 LIST = "todo.shopping_list"
 

@@ -7,21 +7,14 @@ from typing import Any
 
 from aiohttp import ClientSession
 from playwright.async_api import expect
-import pytest
 
 from tests.e2e.binding import bind, printer_device
 from tests.e2e.lan import offer, send as send_over_lan
 from tests.simulator import make_pdf
 
-from .stage import LABEL, LASER, SMALL_LASER, Stage
+from .stage import LABEL, LASER, SMALL_LASER, Stage, on_stage
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.e2e,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("card at work"),
-]
+pytestmark = on_stage("card at work")
 
 
 # A printer that was off needs a minute of readiness before it is sent anything. So each test that
