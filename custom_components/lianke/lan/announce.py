@@ -27,9 +27,9 @@ from ..escl.messages import FORMATS as SCAN_FORMATS, VERSION, ColorMode
 from ..ipp.model import shortened
 from ..runtime import LiankeConfigEntry
 from ..scanner.abilities import Abilities, ScanSource
-from ..scanner.hub import FEATURE, async_get_hub
+from ..scanner.hub import FEATURE, async_get_hub, scanner_identifier
 from .printer.printer_attributes import ANY, FORMATS, MOPRIA, urf_keywords
-from .printer.profile import Profile, largest_paper, make_profile, printer_uuid
+from .printer.profile import Profile, largest_paper, location_of, make_profile, printer_uuid
 from .printer.server import Offered, async_get_server, offered_of
 from .scanner.scans import ICON, OfferedScanner, colors_of, has_source, offered_scanners
 
@@ -211,11 +211,15 @@ class Announcer:
                     secure=server.use_ssl,
                     scans=profile.model in scanners.values(),
                 )
-        for scanner, name in scanners.items() if addresses else ():
+        for scanner, model in scanners.items() if addresses else ():
+            identifier = scanner_identifier(entry, scanner.scanner_id)
+            device = dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
             wanted[scanner.token] = scanner_record(
                 scanner,
-                name,
+                model,
                 async_get_hub(hass, entry).abilities(scanner.scanner_id),
+                name=(device and (device.name_by_user or device.name)) or model,
+                location=location_of(hass, device),
                 port=server.port,
                 addresses=addresses,
                 secure=server.use_ssl,
@@ -310,9 +314,11 @@ def record_of(
 
 def scanner_record(
     offered: OfferedScanner,
-    name: str,
+    model: str,
     able: Abilities,
     *,
+    name: str,
+    location: str,
     port: int,
     addresses: tuple[str, ...],
     secure: bool,
@@ -324,8 +330,8 @@ def scanner_record(
         "txtvers": "1",
         "vers": VERSION,
         "rs": offered.path.removeprefix("/"),
-        "ty": name,
-        "note": "",
+        "ty": model,
+        "note": location,
         "pdl": ",".join(SCAN_FORMATS),
         "cs": ",".join(_COLOR_SPACES[mode] for mode in colors_of(able)),
         "is": ",".join(word for word, source in sources.items() if has_source(able, source)),

@@ -1,6 +1,7 @@
 """Scanners are switched on in the options, and the home network is told of them."""
 
 from homeassistant.components import labs
+from homeassistant.helpers import area_registry as ar, device_registry as dr
 import pytest
 
 from custom_components.lianke.const import CONF_LAN_PRINTERS, DOMAIN
@@ -8,7 +9,8 @@ from custom_components.lianke.lan import announce
 from custom_components.lianke.lan.announce import USCAN, scanner_record
 from custom_components.lianke.lan.scanner.scans import OfferedScanner, area_of, resolutions_of
 from custom_components.lianke.scanner.abilities import Abilities, ScanSource
-from custom_components.lianke.scanner.hub import FEATURE
+from custom_components.lianke.scanner.hub import FEATURE, scanner_identifier
+from tests.clock import until
 from tests.flows.test_options_flow import answer, go, shown
 from tests.household import LASER
 from tests.lan.conftest import key_of
@@ -47,18 +49,24 @@ async def test_lan_scanners(lan: LanScanner) -> None:
 async def test_what_airscan_asks_for(network: Network, lan: LanScanner) -> None:
     """Of the scanner, and of the printer beside it that it can scan; both go with what they are switched on by."""
     browser = await network.watch(IPP, USCAN)
+    devices = dr.async_get(lan.hass)
+    identifier = scanner_identifier(lan.entry, lan.scanner_id)
+    device = devices.async_get_device_by_identifier(identifier, lan.entry.entry_id)
+    assert device is not None
+    area = ar.async_get(lan.hass).async_create("Arbeitszimmer")
+    devices.async_update_device(device.id, area_id=area.id, name_by_user="Scanner")
     key = key_of(lan.entry, LASER)
     options = {**lan.entry.options, CONF_LAN_PRINTERS: {key: "TOKEN-of-a-printer"}}
     lan.hass.config_entries.async_update_entry(lan.entry, options=options)
-    assert {name.removesuffix(f".{USCAN}") for name in await network.names(USCAN, 1)} == {LASER}
-    text = await network.text(LASER, USCAN)
+    await until(lambda: network.kinds.get(USCAN) == {f"Scanner.{USCAN}"})
+    text = await network.text("Scanner", USCAN)
     assert text["rs"] == f"api/lianke/escl/{TOKEN}"
     assert TOKEN not in text["uuid"]
     wanted = {
         "txtvers": "1",
         "vers": "2.63",
         "ty": LASER,
-        "note": "",
+        "note": "Arbeitszimmer",
         "pdl": "image/jpeg,application/pdf",
         "cs": "color,grayscale,binary",
         "is": "platen,adf",
@@ -78,14 +86,25 @@ def test_a_scanner_of_which_little_is_known(entry: object) -> None:
     """A4 on the glass in all colours: what nobody knows of is not promised."""
     offered = OfferedScanner(entry, "1", TOKEN)  # type: ignore[arg-type]
     able = Abilities()
-    record = scanner_record(offered, "x" * 300, able, port=443, addresses=("fd00::1",), secure=True)
+    record = scanner_record(
+        offered,
+        "x" * 300,
+        able,
+        name="x",
+        location="y",
+        port=443,
+        addresses=("fd00::1",),
+        secure=True,
+    )
     text = dict(record.text)
     assert record.kind == "_uscans._tcp.local."
     assert (text["is"], text["duplex"], text["cs"]) == ("platen", "F", "color,grayscale,binary")
     assert text["adminurl"].startswith("https://[fd00::1]:443/")
     assert max(len(value.encode()) for value in text.values()) <= announce.MAX_TEXT
     only_fed = Abilities(sources=frozenset({ScanSource.FEEDER}), sizes=("A5", "Legal"))
-    record = scanner_record(offered, "x", only_fed, port=1, addresses=("10.0.0.1",), secure=False)
+    record = scanner_record(
+        offered, "x", only_fed, name="x", location="", port=1, addresses=("10.0.0.1",), secure=False
+    )
     assert dict(record.text)["is"] == "adf"
     assert area_of(able) == (2480, 3507)
     assert area_of(only_fed) == (2550, 4200)

@@ -315,7 +315,7 @@ def make_profile(
         make_and_model=printer.model or printer.product or known.name,
         maker=maker,
         model=printer.model or printer.product or known.name,
-        location=_location(hass, device),
+        location=location_of(hass, device),
         uuid=printer_uuid(token),
         media=media,
         trays=trays,
@@ -395,8 +395,8 @@ def _name(device: dr.DeviceEntry | None, known: StoredPrinter) -> str:
     return (device and (device.name_by_user or device.name)) or known.name
 
 
-def _location(hass: HomeAssistant, device: dr.DeviceEntry | None) -> str:
-    """Return the name of the printer's area, "" without one."""
+def location_of(hass: HomeAssistant, device: dr.DeviceEntry | None) -> str:
+    """Return the name of a device's area, "" without one."""
     if device is None or device.area_id is None:
         return ""
     area = ar.async_get(hass).async_get_area(device.area_id)
