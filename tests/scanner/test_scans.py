@@ -111,6 +111,12 @@ async def test_a_scan_is_kept_and_told(house: House, laser: Printer, hub: Scanne
     assert Path(file["path"]).is_relative_to(house.hass.config.cache_path(DOMAIN))
     media = await media_source.async_resolve_media(house.hass, file["media_content_id"], None)
     assert media.path == Path(file["path"])
+    # It is there without the box, too.
+    house.box.online = False
+    await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await until(lambda: records(house))
+    house.box.online = True
+    await house.coordinator.async_refresh()
     # It can be printed like any other file of the media browser.
     job = await house.print_one(device_id=printer(house), media=file["media_content_id"])
     assert job["pages"] == 1

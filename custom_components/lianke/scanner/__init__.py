@@ -42,11 +42,12 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     loaded = False
 
     async def refresh() -> None:
-        nonlocal looked_at, loaded
-        looked_at = time.monotonic()
+        nonlocal loaded
         if not loaded:
             loaded = True
             await jobs.async_load()
+        if coordinator.data.online is False:
+            return
         try:
             await hub.async_refresh()
         except LiankeError as err:
@@ -54,8 +55,12 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
     @callback
     def look(_now: datetime | None = None) -> None:
+        nonlocal looked_at
         online = coordinator.data.online is not False
-        if is_enabled(hass) and online and time.monotonic() - looked_at >= SPACING:
+        # Kept scans are there without the box, too.
+        if is_enabled(hass) and (not loaded or online) and time.monotonic() - looked_at >= SPACING:
+            if online:
+                looked_at = time.monotonic()
             entry.async_create_background_task(hass, refresh(), f"scanners of {entry.title}")
 
     async def on_switch(_data: labs.EventLabsUpdatedData) -> None:
