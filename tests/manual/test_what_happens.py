@@ -1,6 +1,8 @@
-"""The page on what happens when: each of its rows is shown by a test."""
+"""What happens when…: each row of the page, and of the section on scanning, is shown by a test."""
 
 import ast
+
+import pytest
 
 from . import ROOT, section
 
@@ -93,13 +95,31 @@ SHOWN_BY = {
         "tests/jobs/test_reconciliation.py::test_a_forged_callback_changes_nothing"
     ],
 }  # fmt: skip
+SHOWN_OF_SCANNING = {
+    "the line breaks while a scan is asked for": [
+        "tests/scanner/test_results.py::test_a_scan_that_may_have_happened_is_told_as_such"
+    ],
+    "Home Assistant restarts": [
+        "tests/scanner/test_scans.py::test_a_scan_under_way_is_taken_up_again",
+        "tests/scanner/test_scans.py::test_a_scan_that_a_crash_cut_off_is_not_made_again",
+        "tests/scanner/test_scans.py::test_a_copy_is_scanned_once_and_printed_once",
+    ],
+    "the feeder jams": [
+        "tests/scanner/test_scans.py::test_a_feeder_becomes_one_file_and_a_jam_loses_no_page"
+    ],
+    "the answer holds no page that we recognize": ["tests/scanner/test_results.py::test_every_result"],
+    "the printer is busy printing": ["tests/scanner/test_results.py::test_a_printer_that_prints_cannot_scan"],
+}  # fmt: skip
 
 
-def test_what_happens_when_is_shown_by_tests() -> None:
+@pytest.mark.parametrize(
+    ("document", "shown_by"), [("what-happens", SHOWN_BY), ("scanning", SHOWN_OF_SCANNING)]
+)
+def test_what_happens_when_is_shown_by_tests(document: str, shown_by: dict[str, list[str]]) -> None:
     """Each row names its tests here, and they exist."""
-    rows = [row[0].text for row in section("en", "What happens when…").rows()]
-    assert rows == list(SHOWN_BY)
-    for tests in SHOWN_BY.values():
+    rows = [row[0].text for row in section("en", "What happens when…", document).rows()]
+    assert rows == list(shown_by)
+    for tests in shown_by.values():
         for test in tests:
             path, _, name = test.partition("::")
             tree = ast.parse((ROOT / path).read_text("utf-8"))
