@@ -15,7 +15,7 @@ from custom_components.lianke.ipp.model import Attributes, Operation, Status
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.lan.printer import lan_jobs as repeats, printing
 from custom_components.lianke.lan.printer.lan_jobs import Repeats, Sender, Sent, job_number
-from custom_components.lianke.lan.printer.server import DATA_SERVER, async_get_server
+from custom_components.lianke.lan.printer.server import async_get_server
 from custom_components.lianke.printing.print import Received, async_print_received
 from tests.clock import until
 from tests.household import came_out
@@ -102,10 +102,10 @@ async def test_home_assistant_ends_before_the_answer(
 ) -> None:
     """What is known of answers is gone; the job is on disk. Only within minutes is it a repetition."""
     number = await lan.print()
-    lan.hass.data.pop(DATA_SERVER)
+    async_get_server(lan.hass).repeats = Repeats()
     assert await lan.hass.config_entries.async_reload(lan.entry.entry_id)
     assert await lan.print() == number
-    lan.hass.data.pop(DATA_SERVER)
+    async_get_server(lan.hass).repeats = Repeats()
     monkeypatch.setattr(repeats, "REPEAT_SECONDS", 0)
     assert await lan.print() != number
     await came_out(lan.simulator, 2)
@@ -115,7 +115,7 @@ async def test_a_device_that_asks_for_its_job_has_the_answer(
     lan: LanPrinter, device: Device
 ) -> None:
     number = await lan.print()
-    lan.hass.data.pop(DATA_SERVER)
+    async_get_server(lan.hass).repeats = Repeats()
     assert (await device("127.0.0.2").job(number)).status == Status.NOT_FOUND
     assert (await lan.job(number)).status == Status.OK
     assert await lan.print() != number
