@@ -19,6 +19,7 @@ import pypdfium2
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.lianke.api.scanning import Scanners
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.scanner import jobs
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub, scanner_identifier
@@ -401,6 +402,23 @@ async def test_an_assistant_scans(
         await tool.async_call(hass, llm.ToolInput(tool_name=tool.name, tool_args={}), context)
     assert laser.scanned == [laser.glass]
     assert hidden.keys() <= (await tools()).keys()
+
+
+@pytest.mark.parametrize("asked", ["all", "params"])
+async def test_what_is_switched_off_while_it_is_asked_for_stays_off(
+    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    hub.clear()
+    real = getattr(Scanners, asked)
+
+    async def switching(scanners: Scanners, *args: Any) -> Any:
+        await labs.async_update_preview_feature(house.hass, DOMAIN, FEATURE, False)
+        await until(lambda: not hub.scanners)
+        return await real(scanners, *args)
+
+    monkeypatch.setattr(Scanners, asked, switching)
+    await hub.async_refresh()
+    assert not hub.scanners
 
 
 async def test_a_full_disk_loses_nothing(

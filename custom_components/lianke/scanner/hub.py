@@ -83,6 +83,8 @@ class ScannerHub:
         """Ask the service which scanners there are, and of new ones what they can do. Raises LiankeError."""
         client = self._entry.runtime_data.client
         listed = {one.scanner_id: one for one in await client.scanners.all()}
+        if not is_enabled(self._hass):
+            return
         known = {key: replace(one, present=key in listed) for key, one in self.scanners.items()}
         for key, one in listed.items():
             before = known.get(key)
@@ -109,8 +111,10 @@ class ScannerHub:
         except LiankeError as err:
             _LOGGER.debug("A scanner does not say what it can do: %s", err)
             return
-        self.scanners[scanner_id] = replace(self.scanners[scanner_id], abilities=abilities)
-        self.notify()
+        # Meanwhile somebody may have switched it off.
+        if (known := self.scanners.get(scanner_id)) is not None:
+            self.scanners[scanner_id] = replace(known, abilities=abilities)
+            self.notify()
 
     def get(self, scanner_id: str) -> KnownScanner:
         """Return a scanner. Raises InputError: scanner_gone."""
