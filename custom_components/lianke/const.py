@@ -23,6 +23,8 @@ CONF_MAX_PAGES: Final = "max_pages"
 CONF_MAX_JOBS_PER_HOUR: Final = "max_jobs_per_hour"
 CONF_KEEP_FAILED_HOURS: Final = "keep_failed_hours"
 CONF_KEEP_PRINTED_HOURS: Final = "keep_printed_hours"
+CONF_KEEP_SCANS_DAYS: Final = "keep_scans_days"
+CONF_KEEP_SCANS_MB: Final = "keep_scans_mb"
 CONF_DEFAULT_OPTIONS: Final = "default_options"
 CONF_PRINTER_OPTIONS: Final = "printer_options"
 # Ids of the users who approve jobs; without any, administrators do.
@@ -71,6 +73,9 @@ DEFAULT_HOLD_HOURS: Final = 12
 DEFAULT_KEEP_FAILED_HOURS: Final = 24
 # Off: it is somebody's paper.
 DEFAULT_KEEP_PRINTED_HOURS: Final = 0
+DEFAULT_KEEP_SCANS_DAYS: Final = 30
+# Of a box, with their pages.
+DEFAULT_KEEP_SCANS_MB: Final = 1024
 DEFAULT_MAX_DOCUMENT_MB: Final = 50
 # Pages times copies of one job.
 DEFAULT_MAX_PAGES: Final = 100

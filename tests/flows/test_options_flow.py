@@ -5,15 +5,19 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from unittest.mock import patch
 
+from homeassistant.components import labs
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.selector import NumberSelector
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.flows.options_flow import defaults_schema, settings_schema
 from custom_components.lianke.printing.nozzle_care import nozzle_care_schema
+from custom_components.lianke.scanner.hub import FEATURE
 from tests.conftest import make_entry, set_up, tear_down
 from tests.household import House
 from tests.simulator import Box, Simulator
@@ -139,13 +143,23 @@ async def test_settings_changed(house: House) -> None:
     assert all(isinstance(house.entry.options[key], int) for key in ("poll_interval", "max_pages"))
     await house.hass.async_block_till_done()
     assert house.data is running
+    # What is kept of scans can be chosen where there are scans.
+    scans = {"keep_scans_days": 7, "keep_scans_mb": 500}
+    result = await go(house.hass, house.entry, "settings")
+    assert not scans.keys() & shown(result).keys()
+    assert await async_setup_component(house.hass, "labs", {})
+    await labs.async_update_preview_feature(house.hass, DOMAIN, FEATURE, True)
+    result = await go(house.hass, house.entry, "settings")
+    result = await answer(house.hass, result, shown(result) | scans)
+    assert house.entry.options == ALL_SETTINGS | scans
+    await labs.async_update_preview_feature(house.hass, DOMAIN, FEATURE, False)
 
     result = await go(house.hass, house.entry, "settings")
     fields = shown(result) | {"poll_interval": 60}
     del fields["quiet_from"], fields["quiet_to"]
     result = await answer(house.hass, result, fields)
     rest = {key: value for key, value in ALL_SETTINGS.items() if not key.startswith("quiet")}
-    assert house.entry.options == rest | {"poll_interval": 60}
+    assert house.entry.options == rest | scans | {"poll_interval": 60}
 
 
 @pytest.mark.parametrize(

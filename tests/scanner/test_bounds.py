@@ -21,27 +21,36 @@ async def test_kept_scans_are_bounded(
 ) -> None:
     monkeypatch.setattr(jobs, "MAX_PAGES", 2)
     laser.feeder = ["one", "two", "three"]
-    assert (await do(house, laser, source="feeder"))["pages"] == 2
+    fed = await do(house, laser, source="feeder")
+    assert fed["pages"] == 2
     monkeypatch.setattr(jobs, "MAX_SCANS", 2)
     ids = [(await do(house, laser))["scan_id"] for _ in range(3)]
     # Those before the last one were looked at when it began.
-    assert [one.job_id for one in records(house)] == ids[::-1]
-    size = sum(jobs._sizes(jobs.scans_path(house.hass, house.entry.entry_id)).values())
-    monkeypatch.setattr(jobs, "MAX_KEPT_BYTES", size // 2)
+    assert [one.job_id for one in records(house)][:2] == ids[:0:-1]
+    assert fed["scan_id"] not in [one.job_id for one in records(house)]
+    root = jobs.scans_path(house.hass, house.entry.entry_id)
+    (root / ids[1] / "page-0002.jpg").write_bytes(bytes(1024**2))
+    house.set_options({"keep_scans_mb": 1})
     last = (await do(house, laser))["scan_id"]
     assert [one.job_id for one in records(house)] == [last, ids[-1]]
-    monkeypatch.setattr(jobs, "MAX_KEPT_BYTES", 10 * size)
-    old = dt_util.utcnow() - timedelta(days=31)
+    # The newest is not too large, however large it is.
     kept = jobs.async_get_jobs(house.hass, house.entry)
-    await kept._async_set(kept.get(last), created_at=old)
+    (root / last / "page-0002.jpg").write_bytes(bytes(1024**2))
+    await kept.async_prune()
+    assert [one.job_id for one in records(house)] == [last]
+    house.set_options({"keep_scans_days": 3})
     newest = (await do(house, laser))["scan_id"]
-    assert [one.job_id for one in records(house)] == [newest, ids[-1]]
-    root = jobs.scans_path(house.hass, house.entry.entry_id)
-    assert sorted(path.name for path in root.iterdir()) == sorted([newest, ids[-1]])
+    await kept._async_set(kept.get(newest), created_at=dt_util.utcnow() - timedelta(days=2))
+    await kept._async_set(kept.get(last), created_at=dt_util.utcnow() - timedelta(days=4))
+    # Nobody has to scan for it.
+    await until(lambda: [one.job_id for one in records(house)] == [newest])
+    await until(lambda: not (root / last).exists())
+    assert [path.name for path in root.iterdir()] == [newest]
     assert root.stat().st_mode & 0o077 == 0
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     record = root / newest / jobs.RECORD_NAME
     record.write_text(record.read_text() + " " * jobs.MAX_RECORD_BYTES)
+    (root / ids[-1]).mkdir()
     (root / ids[-1] / jobs.RECORD_NAME).write_text(json.dumps({"job_id": "x"}))
     assert await house.hass.config_entries.async_setup(house.entry.entry_id)
     await until(lambda: jobs.async_get_jobs(house.hass, house.entry).hub.scanners)

@@ -41,6 +41,8 @@ from ..const import (
     CONF_HOLD_HOURS,
     CONF_KEEP_FAILED_HOURS,
     CONF_KEEP_PRINTED_HOURS,
+    CONF_KEEP_SCANS_DAYS,
+    CONF_KEEP_SCANS_MB,
     CONF_MAX_DOCUMENT_MB,
     CONF_MAX_JOBS_PER_HOUR,
     CONF_MAX_PAGES,
@@ -53,6 +55,8 @@ from ..const import (
     DEFAULT_HOLD_HOURS,
     DEFAULT_KEEP_FAILED_HOURS,
     DEFAULT_KEEP_PRINTED_HOURS,
+    DEFAULT_KEEP_SCANS_DAYS,
+    DEFAULT_KEEP_SCANS_MB,
     DEFAULT_MAX_DOCUMENT_MB,
     DEFAULT_MAX_JOBS_PER_HOUR,
     DEFAULT_MAX_PAGES,
@@ -72,6 +76,7 @@ from ..printing.own_pages import async_print_page
 from ..printing.request import stored_options
 from ..printing.stand_in import StandInSteps
 from ..runtime import async_account_entries
+from ..scanner.hub import is_enabled
 from .blueprints import BLUEPRINTS, async_copy, async_listed
 
 # Seconds to wait for a push message.
@@ -108,7 +113,11 @@ _NUMBERS: Mapping[str, _Number] = {
     CONF_KEEP_PRINTED_HOURS: _Number(
         default=DEFAULT_KEEP_PRINTED_HOURS, low=0, high=720, unit="hours"
     ),
+    CONF_KEEP_SCANS_DAYS: _Number(default=DEFAULT_KEEP_SCANS_DAYS, low=1, high=365, unit="days"),
+    CONF_KEEP_SCANS_MB: _Number(default=DEFAULT_KEEP_SCANS_MB, low=100, high=10240, unit="MB"),
 }
+# Shown only where the preview feature is on.
+_OF_SCANS = (CONF_KEEP_SCANS_DAYS, CONF_KEEP_SCANS_MB)
 
 
 class LiankeOptionsFlow(
@@ -158,7 +167,7 @@ class LiankeOptionsFlow(
             errors = settings_errors(user_input)
             if not errors:
                 return self.async_create_entry(data=settings_from(user_input, options))
-        schema = settings_schema(options)
+        schema = settings_schema(options, scans=is_enabled(self.hass))
         if user_input is not None:
             schema = self.add_suggested_values_to_schema(schema, user_input)
         return self.async_show_form(step_id="settings", data_schema=schema, errors=errors)
@@ -390,10 +399,12 @@ def _driver_names(options: Iterable[str]) -> SelectSelector:
     )
 
 
-def settings_schema(options: Mapping[str, Any]) -> vol.Schema:
-    """Return the form of the general settings with their present values."""
+def settings_schema(options: Mapping[str, Any], *, scans: bool = True) -> vol.Schema:
+    """Return the form of the general settings with their present values, with or without those of scans."""
     schema: dict[vol.Marker, object] = {}
     for key, number in _NUMBERS.items():
+        if key in _OF_SCANS and not scans:
+            continue
         default = options.get(key, number.default)
         selector = number_field(number.low, number.high, unit=number.unit)
         schema[vol.Required(key, default=default)] = selector
@@ -422,7 +433,7 @@ def settings_errors(answer: Mapping[str, Any]) -> dict[str, str]:
 def settings_from(answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options with the general settings changed as answered."""
     wanted: dict[str, Any] = {
-        key: (int(answer[key]), number.default) for key, number in _NUMBERS.items()
+        key: (int(answer[key]), number.default) for key, number in _NUMBERS.items() if key in answer
     }
     wanted[CONF_PRINTER_KIND] = (answer[CONF_PRINTER_KIND], DEFAULT_PRINTER_KIND)
     changed = dict(options)

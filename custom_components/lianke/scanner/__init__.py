@@ -22,7 +22,7 @@ from .view import ScanView
 _LOGGER = logging.getLogger(__name__)
 
 INTERVAL: Final = timedelta(minutes=15)
-"""between two looks at which scanners there are."""
+"""between two looks at which scanners there are, and at which kept scans are too old."""
 SPACING: Final = 60.0
 """seconds between two looks for which something has changed at the box."""
 
@@ -46,6 +46,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         if not loaded:
             loaded = True
             await jobs.async_load()
+            await jobs.async_prune()
         if coordinator.data.online is False:
             return
         try:
@@ -63,6 +64,9 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
                 looked_at = time.monotonic()
             entry.async_create_background_task(hass, refresh(), f"scanners of {entry.title}")
 
+    async def prune(_now: datetime) -> None:
+        await jobs.async_prune()
+
     async def on_switch(_data: labs.EventLabsUpdatedData) -> None:
         nonlocal looked_at
         looked_at = -SPACING
@@ -79,6 +83,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     entry.async_on_unload(hub.listen(on_scanners))
     entry.async_on_unload(coordinator.async_add_listener(look))
     entry.async_on_unload(async_track_time_interval(hass, look, INTERVAL))
+    entry.async_on_unload(async_track_time_interval(hass, prune, INTERVAL))
     entry.async_on_unload(labs.async_subscribe_preview_feature(hass, DOMAIN, FEATURE, on_switch))
     if is_enabled(hass):
         look()

@@ -6,6 +6,7 @@ again after a restart, none that came is lost, and a copy is printed once, since
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,7 +27,13 @@ from homeassistant.util.ulid import ulid_now
 
 from ..api.errors import MAX_DETAIL, LiankeError
 from ..api.stored import Record, StoredError
-from ..const import DOMAIN
+from ..const import (
+    CONF_KEEP_SCANS_DAYS,
+    CONF_KEEP_SCANS_MB,
+    DEFAULT_KEEP_SCANS_DAYS,
+    DEFAULT_KEEP_SCANS_MB,
+    DOMAIN,
+)
 from ..documents.conversion import safe_name
 from ..documents.kinds import CONTENT_TYPES, FileType
 from ..documents.pdf_client import PdfError, async_get_pdf_worker
@@ -47,9 +54,6 @@ MAX_RECORD_BYTES: Final = 256 * 1024
 MAX_PAGES: Final = 200
 """of a scan; a feeder's are counted as they come."""
 MAX_SCANS: Final = 500
-MAX_KEPT_BYTES: Final = 1024 * 1024 * 1024
-"""of all kept scans of a box."""
-KEEP: Final = timedelta(days=30)
 KEEP_COPIES: Final = timedelta(days=1)
 WAIT_SECONDS: Final = 3600.0
 """for a person at the glass; then the pages that came are the scan."""
@@ -223,7 +227,7 @@ class ScanJobs:
                 raise InputError("scanner_busy")
             job = await self._async_set(job)
         self._spawn(job)
-        await self._async_prune()
+        await self.async_prune()
         return job
 
     async def async_answer(self, job_id: str, answer: ScanAnswer) -> ScanJob:
@@ -449,21 +453,25 @@ class ScanJobs:
 
         return await self._hass.async_add_executor_job(name_all)
 
-    async def _async_prune(self) -> None:
-        """Delete scans that are too old or too many."""
-        now = dt_util.utcnow()
+    async def async_prune(self) -> None:
+        """Delete scans that are too old, too many, or too large together; the newest is never too large."""
+        options = self._entry.options
+        keep = timedelta(days=options.get(CONF_KEEP_SCANS_DAYS, DEFAULT_KEEP_SCANS_DAYS))
+        most = int(options.get(CONF_KEEP_SCANS_MB, DEFAULT_KEEP_SCANS_MB)) * 1024 * 1024
         sizes = await self._hass.async_add_executor_job(_sizes, self._root)
         total = sum(sizes.values())
         finished = [one for one in reversed(self.all) if one.is_final]
         gone: list[str] = []
         for number, job in enumerate(finished):
             copies = job.printing and job.state is ScanState.COMPLETED
-            is_old = now - job.created_at > (KEEP_COPIES if copies else KEEP)
-            if not (is_old or len(finished) - number > MAX_SCANS or total > MAX_KEPT_BYTES):
+            is_old = dt_util.utcnow() - job.created_at > (KEEP_COPIES if copies else keep)
+            newer = len(finished) - number - 1
+            if not (is_old or newer >= MAX_SCANS or (total > most and newer)):
                 continue
             total -= sizes.get(job.job_id, 0)
             gone.append(job.job_id)
-        await self.async_delete(gone)
+        if gone:
+            await self.async_delete(gone)
 
     async def async_delete(self, job_ids: list[str]) -> None:
         """Delete scans with their files."""
@@ -521,10 +529,15 @@ def _keep_only(folder: Path, names: list[str]) -> None:
 
 
 def _sizes(root: Path) -> dict[str, int]:
-    return {
-        folder.name: sum(path.stat().st_size for path in folder.iterdir())
-        for folder in (root.iterdir() if root.is_dir() else ())
-    }
+    """Return the bytes of each scan in a folder, in which others may be at work. Blocks."""
+    sizes: dict[str, int] = {}
+    for folder in root.iterdir() if root.is_dir() else ():
+        sizes[folder.name] = 0
+        with suppress(FileNotFoundError):
+            for path in folder.iterdir():
+                with suppress(FileNotFoundError):
+                    sizes[folder.name] += path.stat().st_size
+    return sizes
 
 
 def _copy_all(paths: list[Path], folder: Path) -> list[Path]:
