@@ -45,6 +45,7 @@ NAMES = {
     "Lianke",
     "Office",
     "Excel",
+    "Paperless",
     "PDFium",
     "zbar",
     "Wi-Fi",

@@ -15,7 +15,7 @@ from .home import CONFIGURATION, LABELS, PRINTER, furnish
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.usefixtures("newest")]
 
 # What is no automation and no action, and what names a device, which is chosen in the editor.
-NOT_PASTED = ("homeassistant", "logger", "type", "use_blueprint")
+NOT_PASTED = ("homeassistant", "logger", "shell_command", "type", "use_blueprint")
 OPEN = ("held", "uploading", "queued", "processing", "sending", "canceling")
 # What nobody can have but the reader.
 OF_THE_READER = {"notify.mail"}

@@ -45,7 +45,7 @@ def test_each_tool_of_an_assistant_is_named(language: str) -> None:
         and name.startswith("lianke__")
     }
     found = re.findall(r"^\| `(lianke__\w+)` \|", page(language, "assistants"), re.MULTILINE)
-    assert len(found) == 6
+    assert len(found) == 7
     assert set(found) == tools
     assert f"{llm.MAX_TOOL_TEXT:,}" in page(language, "assistants")
     assert str(llm.MAX_LISTED) in page(language, "assistants")

@@ -20,6 +20,7 @@ OTHERS = {
     "Kyocera MA2000w GX", "Lianke", "Lianke Cloud Print", "Watermark and stamp",
     "Tell me",  # a blueprint of the first version
     "Sticker",  # of the simulated cloud
+    "My Profile",  # of Paperless-ngx
 }  # fmt: skip
 
 

@@ -30,6 +30,8 @@ BLUEPRINTS = (
     "invoices",
     "smart_plug",
     "print_when_there",
+    "scan_to_folder",
+    "scan_to_paperless",
 )
 
 # The folders of _SHIPPED: each holds all blueprints in one language.
