@@ -40,6 +40,13 @@ ACTIONS = {
         "retry_job",
     ),
 }
+# Home Assistant tells what a target offers by the domains and classes of its entities, which a scanner shares with a
+# printer.
+OF_SCANNERS = {
+    "triggers": ("scan_ready",),
+    "conditions": ("is_scanning",),
+    "services": ("scan", "copy", "continue_scan"),
+}
 
 
 async def automate(home: RealHomeAssistant, printers: dict[str, str]) -> None:
@@ -110,14 +117,14 @@ async def test_automations_of_the_newest_home_assistant(
             return {name for name in names if name.startswith(f"{DOMAIN}.")}
 
         # Home Assistant imports triggers and conditions in the background, once the entry is set up.
-        wanted = {f"{DOMAIN}.{name}" for name in TRIGGERS}
+        wanted = {f"{DOMAIN}.{name}" for name in (*TRIGGERS, *OF_SCANNERS["triggers"])}
         await home.poll(partial(offered, "triggers"), lambda names: names == wanted)
         for kind, keys in (
             ("triggers", TRIGGERS),
             ("conditions", CONDITIONS),
             ("services", ACTIONS),
         ):
-            assert await offered(kind) == {f"{DOMAIN}.{key}" for key in keys}
+            assert await offered(kind) == {f"{DOMAIN}.{key}" for key in (*keys, *OF_SCANNERS[kind])}
 
         await automate(home, printers)
         async with home.subscribe("subscribe_events", event_type="fired") as events:
