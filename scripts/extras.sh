@@ -2,6 +2,7 @@
 # Sourced by what tests or measures with other people's programs, after environment.sh.
 #
 #   need_browser    puts a Chromium on the path, with fonts that have Chinese characters
+#   need_curl       brings curl, with which a blueprint uploads scans
 #   need_cups       brings CUPS and ipptool
 #   need_poppler    brings poppler's programs, which draw PDF files
 #   need_scanners   brings SANE with its AirScan, and another client of network scanners
@@ -56,6 +57,10 @@ FONTCONFIG_FILE=$dir/fonts.conf LD_LIBRARY_PATH=${libraries%:} exec $dir/usr/lib
 END
   chmod +x "$dir/start"
   "$dir/start" --version >/dev/null && ln -sf "$dir/start" "$cache/bin/chromium"
+}
+
+need_curl() {
+  need_debian curl:curl || true
 }
 
 need_cups() {

@@ -1,7 +1,5 @@
 """Pages that Home Assistant writes itself."""
 
-from pathlib import Path
-
 from homeassistant.core import HomeAssistant
 import pytest
 
@@ -101,4 +99,5 @@ async def test_the_page_for_the_nozzles(hass: HomeAssistant, spool: Spool) -> No
     assert document.title == "Color page"
     assert page.count('<span style="background: #') == 8
     assert "Home Assistant has printed nothing here" in page
-    assert Path(document.path).suffix == ".html"
+    assert document.extension == ".html"
+    assert document.name.endswith(".html")

@@ -29,6 +29,8 @@ from tests.scanner.test_scans import device, pages_of, records
 from tests.simulator.cast import office_printers
 from tests.simulator.models import Printer
 
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -152,6 +154,7 @@ def shell_command(hass: HomeAssistant, language: str, address: str) -> dict[str,
     }
 
 
+@needs_curl
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_to_paperless(
     house: House,
@@ -190,6 +193,7 @@ async def test_to_paperless(
     caplog.clear()
 
 
+@needs_curl
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_nothing_but_scans_is_uploaded(
     hass: HomeAssistant, paperless: tuple[Paperless, str], tmp_path: Path, language: str
