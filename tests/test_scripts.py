@@ -125,3 +125,17 @@ async def test_a_figure_that_cannot_be_had_costs_no_other(monkeypatch: pytest.Mo
     assert run.failed == ["import_cost (OSError)"]
     assert run.left_out == ["card_paint, card_long_task (no Chromium)"]
     assert [figure.name for figure in run.figures] == ["card_bytes"]
+
+
+def test_the_bench_needs_no_pytest() -> None:
+    """It runs in the demo's environment, which has none."""
+    program = "import sys; sys.modules['pytest'] = None; import benchmarks.__main__"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -19,7 +19,6 @@ from time import monotonic, time
 from typing import Any
 
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request
-import pytest
 
 from tests.e2e.cloud import SimulatorProcess
 from tests.e2e.hass import RealHomeAssistant
@@ -59,17 +58,6 @@ _DROP = """
   }
 }
 """
-
-
-def on_stage(group: str = "card") -> list[pytest.MarkDecorator]:
-    """Return the marks of tests that share a stage; those of a group run in one process."""
-    return [
-        pytest.mark.browser,
-        pytest.mark.e2e,
-        pytest.mark.asyncio(loop_scope="session"),
-        pytest.mark.timeout(300),
-        pytest.mark.xdist_group(group),
-    ]
 
 
 def find_chromium() -> str | None:

@@ -9,7 +9,8 @@ from playwright.async_api import expect
 from tests.e2e.binding import entity_of
 from tests.simulator import make_pdf
 
-from .stage import LASER, PATIENCE, Screen, Stage, on_stage
+from .marks import on_stage
+from .stage import LASER, PATIENCE, Screen, Stage
 from .test_print import PNG
 
 pytestmark = on_stage()

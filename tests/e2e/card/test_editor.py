@@ -3,7 +3,8 @@
 from playwright.async_api import Locator, expect
 import pytest
 
-from .stage import DASHBOARD, LASER, Screen, Stage, on_stage
+from .marks import on_stage
+from .stage import DASHBOARD, LASER, Screen, Stage
 
 pytestmark = on_stage()
 

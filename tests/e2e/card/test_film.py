@@ -11,7 +11,8 @@ from playwright.async_api import expect
 import pytest
 
 from .film import Film, exercises
-from .stage import PICTURED, Screen, Stage, on_stage
+from .marks import on_stage
+from .stage import PICTURED, Screen, Stage
 
 pytestmark = on_stage()
 

@@ -9,7 +9,8 @@ from playwright.async_api import FilePayload, Locator, Route, expect
 
 from tests.simulator import make_pdf
 
-from .stage import Screen, Stage, on_stage
+from .marks import on_stage
+from .stage import Screen, Stage
 from .test_states import send
 
 pytestmark = on_stage()

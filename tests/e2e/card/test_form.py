@@ -8,7 +8,8 @@ from playwright.async_api import expect
 
 from tests.simulator import make_pdf
 
-from .stage import LASER, Screen, Stage, on_stage
+from .marks import on_stage
+from .stage import LASER, Screen, Stage
 
 pytestmark = on_stage()
 

@@ -7,7 +7,8 @@ from playwright.async_api import expect
 
 from tests.simulator import make_pdf
 
-from .stage import DASHBOARD, INKJET, Screen, Stage, on_stage
+from .marks import on_stage
+from .stage import DASHBOARD, INKJET, Screen, Stage
 from .test_editor import MAP, cards
 from .test_source import LIST, fill_list
 

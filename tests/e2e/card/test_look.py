@@ -14,7 +14,8 @@ import pytest_asyncio
 
 from tests.simulator import make_pdf
 
-from .stage import INKJET, LABEL, LASER, PICTURED, Screen, Stage, on_stage
+from .marks import on_stage
+from .stage import INKJET, LABEL, LASER, PICTURED, Screen, Stage
 
 pytestmark = on_stage()
 

@@ -5,7 +5,8 @@ from playwright.async_api import expect
 from custom_components.lianke.pages.clean import escape_markdown
 from tests.security.rendering import PAYLOADS
 
-from .stage import Stage, on_stage
+from .marks import on_stage
+from .stage import Stage
 
 pytestmark = on_stage()
 

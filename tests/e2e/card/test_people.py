@@ -13,7 +13,8 @@ import pytest_socket
 
 from tests.simulator import make_pdf
 
-from .stage import INKJET, LASER, SMALL_LASER, Screen, Stage, on_stage
+from .marks import on_stage
+from .stage import INKJET, LASER, SMALL_LASER, Screen, Stage
 
 pytestmark = on_stage("card at work")
 

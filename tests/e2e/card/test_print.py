@@ -8,7 +8,8 @@ import pytest
 
 from tests.simulator import make_pdf
 
-from .stage import INKJET, LASER, Screen, Stage, on_stage
+from .marks import on_stage
+from .stage import INKJET, LASER, Screen, Stage
 
 pytestmark = on_stage("card at work")
 

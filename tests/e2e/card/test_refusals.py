@@ -13,7 +13,8 @@ from playwright.async_api import expect
 from custom_components import lianke
 from tests.simulator import make_pdf
 
-from .stage import LASER, SMALL_LASER, Stage, on_stage
+from .marks import on_stage
+from .stage import LASER, SMALL_LASER, Stage
 from .test_people import approval, submit
 from .test_source import LIST, fill_list
 

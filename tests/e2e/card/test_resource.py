@@ -15,7 +15,8 @@ from playwright.async_api import Browser, Page, expect
 from tests.e2e.binding import bind
 from tests.e2e.hass import ROOT, RealHomeAssistant
 
-from .stage import Stage, on_stage
+from .marks import on_stage
+from .stage import Stage
 
 pytestmark = on_stage("card at work")
 

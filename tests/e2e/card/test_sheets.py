@@ -11,7 +11,8 @@ import pytest
 
 from tests.simulator import make_pdf
 
-from .stage import Screen, Stage, on_stage
+from .marks import on_stage
+from .stage import Screen, Stage
 
 pytestmark = on_stage("card at work")
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from playwright.async_api import expect
 
-from .stage import LASER, Stage, on_stage
+from .marks import on_stage
+from .stage import LASER, Stage
 
 pytestmark = on_stage("card at work")
 

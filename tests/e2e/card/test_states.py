@@ -12,7 +12,8 @@ from tests.e2e.binding import bind, printer_device
 from tests.e2e.lan import offer, send as send_over_lan
 from tests.simulator import make_pdf
 
-from .stage import LABEL, LASER, SMALL_LASER, Stage, on_stage
+from .marks import on_stage
+from .stage import LABEL, LASER, SMALL_LASER, Stage
 
 pytestmark = on_stage("card at work")
 

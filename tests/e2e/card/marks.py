@@ -1,0 +1,14 @@
+"""The marks of tests that share a stage; apart from it, since the benchmarks use that without pytest."""
+
+import pytest
+
+
+def on_stage(group: str = "card") -> list[pytest.MarkDecorator]:
+    """Return the marks of tests that share a stage; those of a group run in one process."""
+    return [
+        pytest.mark.browser,
+        pytest.mark.e2e,
+        pytest.mark.asyncio(loop_scope="session"),
+        pytest.mark.timeout(300),
+        pytest.mark.xdist_group(group),
+    ]
