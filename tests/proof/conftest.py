@@ -18,7 +18,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 from custom_components.lianke.jobs.job import Job, JobState
-from tests.clock import Clock
+from tests.clock import LONGEST, Clock, real_time
 from tests.conftest import make_entry, set_up
 from tests.jobs.conftest import Receiver, Shop, clock, open_shop, receiver, sim
 from tests.proof.papers import unlike_any
@@ -148,7 +148,8 @@ class House(Shop):
     async def drive[T](self, work: Awaitable[T], step: float = 5) -> T:
         """Let time pass until something has an end; return or raise what it does."""
         task = asyncio.ensure_future(work)
-        for _ in range(2000):
+        began = real_time()
+        while real_time() - began < LONGEST:
             await asyncio.wait([task], timeout=0.005)
             if task.done():
                 return task.result()

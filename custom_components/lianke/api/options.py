@@ -220,9 +220,9 @@ def parse_page_range(text: str) -> str:
 
 def _is_selection(value: object) -> bool:
     """Return whether something is what `parse_page_range` returns."""
-    if value in ("", _ODD, _EVEN):
-        return True
-    return isinstance(value, str) and all(_is_piece(piece) for piece in value.split(","))
+    if not isinstance(value, str) or len(value) > MAX_PAGE_RANGE:
+        return False
+    return value in ("", _ODD, _EVEN) or all(_is_piece(piece) for piece in value.split(","))
 
 
 def _is_piece(piece: str) -> bool:
