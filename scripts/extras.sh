@@ -79,6 +79,7 @@ need_scanners() {
   if ! "$dir/bin/escl-scan" --help >/dev/null 2>&1; then
     say 'Bringing a client of network scanners …'
     find_uv
+    # shellcheck disable=SC2154 # set by find_uv
     if ! { "$uv" venv -q --no-project --clear --python python3 "$dir" &&
       "$uv" pip install -q --python "$dir/bin/python" escl-scanner-cli==0.2.1; }; then
       rm -rf "$dir"

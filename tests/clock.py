@@ -5,8 +5,10 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
+import sys
 from typing import Any
 from unittest.mock import patch
+from weakref import WeakKeyDictionary
 
 from freezegun import api as freezegun_api, freeze_time
 from freezegun.api import FrozenDateTimeFactory, StepTickTimeFactory, TickingDateTimeFactory
@@ -26,6 +28,9 @@ PATIENCE = 400
 SOON = 0.5
 # Seconds of real time after which a test is told that it does not come to rest.
 LONGEST = 120.0
+# Seconds of real time after which threads that were seen to wait for work are believed to.
+WAITING = 0.3
+_waiting_since: WeakKeyDictionary[ThreadPoolExecutor, float] = WeakKeyDictionary()
 # How many looks after each other find nothing under way, once there is nothing.
 CALM = 4
 
@@ -94,10 +99,27 @@ def threads_work(*pools: ThreadPoolExecutor) -> bool:
     A busy machine may let it wait for long, while the clock is about to be moved.
     """
     own: ThreadPoolExecutor | None = asyncio.get_running_loop()._default_executor  # type: ignore[attr-defined] # no other way
-    return any(
-        pool._work_queue.qsize() or pool._idle_semaphore._value < len(pool._threads)
-        for pool in (*pools, *([own] if own else []))
-    )
+    return any(_works(pool) for pool in (*pools, *([own] if own else [])))
+
+
+def _works(pool: ThreadPoolExecutor) -> bool:
+    """Return whether a pool has something to do.
+
+    Its own count of idle threads stays one too low where a thread that has just finished takes what was meant for
+    one that waits: where all of them have waited for work for a while, they are idle, whatever it says.
+    """
+    is_idle = pool._idle_semaphore._value >= len(pool._threads)
+    if is_idle or pool._work_queue.qsize() or not _all_wait(pool):
+        _waiting_since.pop(pool, None)
+        return not is_idle or bool(pool._work_queue.qsize())
+    return real_time() - _waiting_since.setdefault(pool, real_time()) < WAITING
+
+
+def _all_wait(pool: ThreadPoolExecutor) -> bool:
+    """Return whether each thread of a pool is in the function in which it waits for work."""
+    frames = sys._current_frames()
+    ours = (frames.get(thread.ident or 0) for thread in [*pool._threads])
+    return all(frame is None or frame.f_code.co_name == "_worker" for frame in ours)
 
 
 def has_requests(hass: HomeAssistant) -> bool:
