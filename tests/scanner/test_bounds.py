@@ -38,7 +38,8 @@ async def test_kept_scans_are_bounded(
     (root / last / "page-0002.jpg").write_bytes(bytes(1024**2))
     await kept.async_prune()
     assert [one.job_id for one in records(house)] == [last]
-    house.set_options({"keep_scans_days": 3})
+    # Large enough for both: they go for their age alone.
+    house.set_options({"keep_scans_days": 3, "keep_scans_mb": 100})
     newest = (await do(house, laser))["scan_id"]
     await kept._async_set(kept.get(newest), created_at=dt_util.utcnow() - timedelta(days=2))
     await kept._async_set(kept.get(last), created_at=dt_util.utcnow() - timedelta(days=4))
