@@ -25,6 +25,8 @@ CONF_KEEP_FAILED_HOURS: Final = "keep_failed_hours"
 CONF_KEEP_PRINTED_HOURS: Final = "keep_printed_hours"
 CONF_KEEP_SCANS_DAYS: Final = "keep_scans_days"
 CONF_KEEP_SCANS_MB: Final = "keep_scans_mb"
+# The script that finished scans can be handed on to.
+CONF_SCAN_SCRIPT: Final = "scan_script"
 CONF_DEFAULT_OPTIONS: Final = "default_options"
 CONF_PRINTER_OPTIONS: Final = "printer_options"
 # Ids of the users who approve jobs; without any, administrators do.

@@ -7,6 +7,7 @@ from typing import override
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
@@ -18,7 +19,7 @@ from .coordinator import LiankeCoordinator
 from .devices import box_identifier, printer_identifier
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry, LiankeData
-from .scanner.hub import ScannerHub, async_get_hub, scanner_identifier
+from .scanner.hub import SIGNAL_SCANNERS, ScannerHub, async_get_hub, scanner_identifier
 
 
 class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
@@ -146,7 +147,11 @@ class ScannerEntity(LiankeEntity):
     @callback
     @override
     def _async_subscribe(self) -> None:
-        self.async_on_remove(self.hub.listen(self.async_write_if_changed))
+        self.async_on_remove(
+            async_dispatcher_connect(
+                self.coordinator.hass, SIGNAL_SCANNERS, self.async_write_if_changed
+            )
+        )
         self.async_on_remove(self.coordinator.async_add_listener(self.async_write_if_changed))
 
     @property
@@ -183,7 +188,8 @@ def async_add_scanners(
     make: Callable[[str], Iterable[Entity]],
 ) -> None:
     """Add the entities that `make` returns for each scanner's id, now and later."""
-    hub = async_get_hub(entry.runtime_data.coordinator.hass, entry)
+    hass = entry.runtime_data.coordinator.hass
+    hub = async_get_hub(hass, entry)
     added: set[str] = set()
 
     @callback
@@ -195,7 +201,7 @@ def async_add_scanners(
         if entities := [entity for scanner_id in sorted(new) for entity in make(scanner_id)]:
             async_add_entities(entities)
 
-    entry.async_on_unload(hub.listen(add))
+    entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_SCANNERS, add))
     add()
 
 

@@ -144,7 +144,7 @@ async def test_settings_changed(house: House) -> None:
     await house.hass.async_block_till_done()
     assert house.data is running
     # What is kept of scans can be chosen where there are scans.
-    scans = {"keep_scans_days": 7, "keep_scans_mb": 500}
+    scans = {"keep_scans_days": 7, "keep_scans_mb": 500, "scan_script": "script.archive"}
     result = await go(house.hass, house.entry, "settings")
     assert not scans.keys() & shown(result).keys()
     assert await async_setup_component(house.hass, "labs", {})
@@ -152,6 +152,13 @@ async def test_settings_changed(house: House) -> None:
     result = await go(house.hass, house.entry, "settings")
     result = await answer(house.hass, result, shown(result) | scans)
     assert house.entry.options == ALL_SETTINGS | scans
+    result = await go(house.hass, house.entry, "settings")
+    fields = shown(result)
+    del fields["scan_script"]
+    await answer(house.hass, result, fields)
+    assert "scan_script" not in house.entry.options
+    result = await go(house.hass, house.entry, "settings")
+    await answer(house.hass, result, shown(result) | scans)
     await labs.async_update_preview_feature(house.hass, DOMAIN, FEATURE, False)
 
     result = await go(house.hass, house.entry, "settings")

@@ -143,6 +143,8 @@ def test_settings(language: str) -> None:
             expected[names[key]] = (f"{marker.default()}{unit}", span)
         elif "options" in config:
             expected[names[key]] = (kinds[marker.default()], "")
+    none = {"en": "none", "zh-Hans": "无"}[language]
+    expected[names["scan_script"]] = (none, "")
     quiet = "、" if language == "zh-Hans" else ", "
     expected[f"{names['quiet_from']}{quiet}{names['quiet_to']}"] = (off, "")
     rows = section(language, "Settings").rows()

@@ -155,6 +155,15 @@ def test_pages_in_black_and_white_take_little(tmp_path: Path) -> None:
     document.close()
 
 
+def test_a_joined_page_has_its_size_whatever_its_picture_says(tmp_path: Path) -> None:
+    """As many scanners' pictures say 72 dots per inch, or nothing."""
+    pages = [jpeg(page(150), 72), jpeg(page(150)), jpeg(page(150, (148, 210)), 150)]
+    document = joined(tmp_path, pages)
+    sizes = [[round(side / 72 * 25.4) for side in one.get_size()] for one in document]
+    assert sizes == [[210, 297], [210, 297], [148, 210]]
+    document.close()
+
+
 def joined(folder: Path, pages: list[bytes], *, mono: bool = False) -> pypdfium2.PdfDocument:
     """Return the PDF of these pages."""
     paths = [folder / f"{number}.jpeg" for number in range(len(pages))]

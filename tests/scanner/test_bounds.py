@@ -1,12 +1,17 @@
 """Scans that are kept, and what ends."""
 
 from datetime import timedelta
+from http import HTTPStatus
 import json
 
+from homeassistant.auth.const import GROUP_ID_ADMIN
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.lianke.scanner import jobs
+from custom_components.lianke.scanner import actions, jobs, view
 from custom_components.lianke.scanner.hub import ScannerHub
 from tests.clock import until
 from tests.household import House
@@ -62,6 +67,41 @@ async def test_nobody_comes(house: House, laser: Printer, hub: ScannerHub) -> No
     await do(house, laser, several_pages=True)
     await until(lambda: records(house)[0].is_final)
     assert (records(house)[0].state, len(records(house)[0].files)) == ("completed", 1)
+
+
+async def test_a_picture_that_is_too_large(
+    hass: HomeAssistant,
+    house: House,
+    laser: Printer,
+    hub: ScannerHub,
+    hass_client: ClientSessionGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    await do(house, laser, several_pages=True)
+    [path] = view.picture_paths(house.entry, records(house)[0])
+    client = await hass_client()
+    assert (await client.get(path)).status == HTTPStatus.OK
+    monkeypatch.setattr(view, "MAX_PICTURE_BYTES", 100)
+    assert (await client.get(path)).status == HTTPStatus.NOT_FOUND
+
+
+async def test_a_script_that_takes_its_time(
+    hass: HomeAssistant,
+    house: House,
+    laser: Printer,
+    hub: ScannerHub,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = [{"wait_for_trigger": {"trigger": "event", "event_type": "go"}}]
+    assert await async_setup_component(hass, "script", {"script": {"slow": {"sequence": steps}}})
+    house.set_options({"scan_script": "script.slow"})
+    answer = await do(house, laser)
+    monkeypatch.setattr(actions, "HAND_ON_SECONDS", 0.05)
+    await do(house, laser, "continue_scan", answer="hand_on", scan_id=answer["scan_id"])
+    assert hass.states.is_state("script.slow", "on")
+    hass.bus.async_fire("go")
+    await until(lambda: hass.states.is_state("script.slow", "off"))
 
 
 async def test_pages_that_cannot_be_joined(

@@ -1,20 +1,22 @@
 """Scans from the action to kept files, and copies to the simulator's out tray."""
 
 from http import HTTPStatus
+from io import BytesIO
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_READ_ONLY
 from homeassistant.components import labs, media_source
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, ServiceCall, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import device_registry as dr, entity_registry as er, llm
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.setup import async_setup_component
 from homeassistant.util.file import WriteError
-from PIL import ImageFilter
+from PIL import Image, ImageFilter
 import pypdfium2
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -22,6 +24,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.api.scanning import Scanners
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.scanner import jobs
+from custom_components.lianke.scanner.actions import describe_scanners
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub, scanner_identifier
 from custom_components.lianke.scanner.jobs import (
     SIGNAL_SCAN,
@@ -32,7 +35,9 @@ from custom_components.lianke.scanner.jobs import (
 )
 from tests.clock import until
 from tests.household import LASER, House
+from tests.scanned import ALIKE, difference
 from tests.scanner.test_results import is_like
+from tests.simulator.endpoints.scanning import draw_page
 from tests.simulator.models import Printer
 
 pytestmark = pytest.mark.usefixtures("hurried")
@@ -163,6 +168,58 @@ def hub_of(house: House) -> ScannerHub:
     return async_get_jobs(house.hass, house.entry).hub
 
 
+async def test_pages_are_changed_before_they_are_kept(
+    house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    """Two stacks of a feeder: a page is turned and cut, one goes, and the second stack is fed once more."""
+    laser.feeder = ["one", "two", "three"]
+    answer = await do(house, laser, source="feeder", several_pages=True, size="A4")
+    assert (answer["state"], answer["pages"]) == ("waiting", 3)
+
+    async def say(answer: str, **more: Any) -> dict[str, Any]:
+        return await do(house, laser, "continue_scan", answer=answer, **more)
+
+    await say("remove", page=2)
+    top = {"bottom": 0.5}
+    await say("change", page=1, crop=top)
+    # Of what is left, which is a page lying on its side by now.
+    await say("change", page=1, crop={"turn": 90, "right": 0.5})
+    laser.feeder = ["four", "five"]
+    assert (await say("next"))["pages"] == 4
+    laser.feeder = ["five", "six"]
+    await say("again")
+    done = await say("finish")
+    assert (done["state"], done["pages"]) == ("completed", 4)
+    with pypdfium2.PdfDocument(done["files"][0]["path"]) as pdf:
+        sizes = [[round(side / 72 * 25.4) for side in page.get_size()] for page in pdf]
+    assert sizes == [[74, 210], *[[210, 297]] * 3]
+    first, *rest = pages_of(Path(done["files"][0]["path"]))
+    # The lower half of the upper half, on its side.
+    whole = draw_page("one", {"colorMode": "RGB24", "size": "A4"}, 150)
+    quarter = whole.crop((0, 438, 1240, 877)).transpose(Image.Transpose.ROTATE_270)
+    assert difference(first, quarter) < ALIKE
+    for page, text in zip(rest, ("three", "five", "six"), strict=True):
+        assert is_like(page, text, size="A4")
+
+
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [
+        ({"answer": "change", "page": 2}, "scan_no_page"),
+        ({"answer": "remove"}, "scan_only_page"),
+        ({"answer": "hand_on"}, "scan_no_script"),
+    ],
+)
+async def test_what_cannot_be_done_with_a_page_is_refused(
+    house: House, laser: Printer, hub: ScannerHub, more: dict[str, Any], key: str
+) -> None:
+    await do(house, laser, several_pages=True)
+    with pytest.raises(ServiceValidationError) as caught:
+        await do(house, laser, "continue_scan", **more)
+    assert caught.value.translation_key == key
+    assert (await do(house, laser, "continue_scan", answer="finish"))["pages"] == 1
+
+
 async def test_a_feeder_becomes_one_file_and_a_jam_loses_no_page(
     house: House, laser: Printer, hub: ScannerHub
 ) -> None:
@@ -269,7 +326,6 @@ async def test_what_cannot_be_scanned_is_refused(
     for data, key in (
         ({"size": "A3"}, "scan_no_size"),
         ({"scan_duplex": True}, "scan_duplex_glass"),
-        ({"source": "feeder", "several_pages": True}, "scan_several_fed"),
         ({"folder": str(tmp_path)}, "scan_folder"),
         ({"folder": "local/../../etc"}, "scan_folder"),
         ({"device_id": printer(house)}, "scanner_missing"),
@@ -344,28 +400,85 @@ async def test_scans_are_private(
 
 
 async def test_a_card_follows_the_scanners(
-    hass: HomeAssistant, house: House, laser: Printer, hub: ScannerHub, hass_ws_client: Any
+    hass: HomeAssistant,
+    house: House,
+    laser: Printer,
+    hub: ScannerHub,
+    hass_ws_client: Any,
+    hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
-    assert await async_setup_component(hass, "websocket_api", {})
+    for component in ("auth", "websocket_api"):
+        assert await async_setup_component(hass, component, {})
     socket = await hass_ws_client(hass)
     await socket.send_json_auto_id({"type": "lianke/scans/subscribe"})
     assert (await socket.receive_json())["success"]
     scanners = (await socket.receive_json())["event"]["scanners"]
     [shown] = [one for one in scanners if one["device_id"] == device(house, laser)]
     assert (shown["sources"], shown["duplex"], shown["scan"]) == (["feeder", "glass"], True, None)
-    data = {"device_id": device(house, laser), "several_pages": True, "wait": False}
-    await socket.send_json_auto_id(
-        {"type": "lianke/action", "service": "scan", "service_data": data}
-    )
+    assert (shown["printer"], shown["hand_on"]) == (printer(house), None)
+
+    async def act(service: str, **data: Any) -> None:
+        data = {"device_id": device(house, laser), "wait": False} | data
+        await socket.send_json_auto_id(
+            {"type": "lianke/action", "service": service, "service_data": data}
+        )
+
+    async def see(state: str) -> dict[str, Any]:
+        """Return the scan once it is so."""
+        while True:
+            message = await socket.receive_json()
+            for one in message.get("event", {}).get("scanners", ()):
+                if one["device_id"] == device(house, laser) and one["scan"]:
+                    states.append(one["scan"]["state"])
+                    if states[-1] == state:
+                        scan: dict[str, Any] = one["scan"]
+                        return scan
+
+    async def fetch(path: str, who: str | None = None) -> tuple[int, bytes, str]:
+        """Return what is behind an address, signed as the card has it signed."""
+        asking = await (hass_ws_client(hass) if who is None else hass_ws_client(hass, who))
+        await asking.send_json_auto_id({"type": "auth/sign_path", "path": path})
+        signed = (await asking.receive_json())["result"]["path"]
+        client = await hass_client_no_auth()
+        assert (await client.get(path)).status == HTTPStatus.UNAUTHORIZED
+        response = await client.get(signed)
+        return (
+            response.status,
+            await response.read(),
+            response.headers.get("Content-Disposition", ""),
+        )
+
     states: list[str] = []
-    while "waiting" not in states:
-        message = await socket.receive_json()
-        states += [
-            one["scan"]["state"]
-            for one in message.get("event", {}).get("scanners", ())
-            if one["device_id"] == device(house, laser) and one["scan"]
-        ]
+    await act("scan", several_pages=True, filename="租房 #1 100%", size="A4")
+    scan = await see("waiting")
     assert states[0] == "scanning"
+    [picture] = scan["pictures"]
+    status, body, _ = await fetch(picture)
+    with Image.open(BytesIO(body)) as shown_page:
+        assert shown_page.size == (827, 1169)
+        assert is_like(shown_page.resize((1240, 1754)), laser.glass, size="A4")
+    guest = await hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_READ_ONLY])
+    token = await hass.auth.async_create_refresh_token(guest, "http://localhost")
+    as_guest = hass.auth.async_create_access_token(token)
+    assert (await fetch(picture, as_guest))[0] == HTTPStatus.NOT_FOUND
+    await act("continue_scan", answer="change", crop={"bottom": 0.5})
+    [changed] = (await see("waiting"))["pictures"]
+    assert changed != picture
+    assert (await fetch(picture))[0] == HTTPStatus.NOT_FOUND
+    # A box that is loaded again is followed, too.
+    await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await see("waiting")
+    await act("continue_scan", answer="finish")
+    scan = await see("completed")
+    [kept], [download] = scan["pictures"], scan["downloads"]
+    status, body, _ = await fetch(kept)
+    with Image.open(BytesIO(body)) as shown_page:
+        assert shown_page.size == pytest.approx((827, 585), abs=1)
+    assert download["name"] == "租房 #1 100%.pdf"
+    status, body, named = await fetch(download["path"])
+    assert (status, body[:5]) == (HTTPStatus.OK, b"%PDF-")
+    assert named == f"inline; filename*=UTF-8''{quote(download['name'])}"
+    assert (await fetch(download["path"], as_guest))[0] == HTTPStatus.NOT_FOUND
 
 
 async def test_an_assistant_scans(
@@ -461,3 +574,44 @@ async def test_a_scan_that_is_discarded_is_canceled(
     [scan] = house.simulator.cloud.scans.values()
     await until(lambda: scan.state == "REVOKED")
     assert not hub_of(house).is_in_use(str(laser.id))
+
+
+async def test_a_finished_scan_is_handed_on(
+    hass: HomeAssistant, house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    """To the script that the options name, which can say that it failed."""
+    got: list[ServiceCall] = []
+
+    async def take(call: ServiceCall) -> None:
+        got.append(call)
+
+    hass.services.async_register("test", "take", take)
+    steps = [
+        {"action": "test.take", "data": {"path": "{{ files[0].path }}", "scan": "{{ scan_id }}"}},
+        {"variables": {"answer": {"error": "{{ 'no room' if pages == 2 else '' }}"}}},
+        {"stop": "done", "response_variable": "answer"},
+    ]
+    script = {"archive": {"alias": "To the archive", "sequence": steps}}
+    assert await async_setup_component(hass, "script", {"script": script})
+    house.set_options({"scan_script": "script.archive"})
+    user = await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    answer = await do(house, laser, several_pages=True)
+    hand_on = {"answer": "hand_on", "scan_id": answer["scan_id"]}
+    with pytest.raises(ServiceValidationError) as caught:
+        await do(house, laser, "continue_scan", **hand_on)
+    assert caught.value.translation_key == "scan_no_files"
+    [shown] = [
+        one for one in describe_scanners(hass, user) if one["device_id"] == device(house, laser)
+    ]
+    assert shown["hand_on"] == "To the archive"
+    await do(house, laser, "continue_scan", answer="finish")
+    context = Context(user_id=user.id)
+    done = await do(house, laser, "continue_scan", context=context, **hand_on)
+    assert got[0].data == {"path": done["files"][0]["path"], "scan": answer["scan_id"]}
+    assert got[0].context.user_id == user.id
+    laser.feeder = ["one", "two"]
+    answer = await do(house, laser, source="feeder")
+    with pytest.raises(ServiceValidationError) as caught:
+        await do(house, laser, "continue_scan", answer="hand_on", scan_id=answer["scan_id"])
+    assert caught.value.translation_key == "scan_not_handed_on"
+    assert caught.value.translation_placeholders == {"detail": "no room"}

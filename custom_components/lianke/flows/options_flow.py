@@ -12,6 +12,8 @@ from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import Context, callback
 from homeassistant.helpers.selector import (
+    EntitySelector,
+    EntitySelectorConfig,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -51,6 +53,7 @@ from ..const import (
     CONF_PRINTER_OPTIONS,
     CONF_QUIET_FROM,
     CONF_QUIET_TO,
+    CONF_SCAN_SCRIPT,
     CONSOLE_URL,
     DEFAULT_HOLD_HOURS,
     DEFAULT_KEEP_FAILED_HOURS,
@@ -416,6 +419,11 @@ def settings_schema(options: Mapping[str, Any], *, scans: bool = True) -> vol.Sc
             for time_key in (CONF_QUIET_FROM, CONF_QUIET_TO):
                 shown = {"suggested_value": options.get(time_key)}
                 schema[vol.Optional(time_key, description=shown)] = TimeSelector()
+    if scans:
+        shown = {"suggested_value": options.get(CONF_SCAN_SCRIPT)}
+        schema[vol.Optional(CONF_SCAN_SCRIPT, description=shown)] = EntitySelector(
+            EntitySelectorConfig(domain="script")
+        )
     return vol.Schema(schema)
 
 
@@ -440,7 +448,11 @@ def settings_from(answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict
     for key, (value, default) in wanted.items():
         if value != options.get(key, default):
             changed[key] = value
-    for key in (CONF_QUIET_FROM, CONF_QUIET_TO):
+    emptied = [CONF_QUIET_FROM, CONF_QUIET_TO]
+    # Without scans, the form has no field for their script.
+    if CONF_KEEP_SCANS_DAYS in answer:
+        emptied.append(CONF_SCAN_SCRIPT)
+    for key in emptied:
         if answer.get(key):
             changed[key] = answer[key]
         else:

@@ -27,7 +27,7 @@ from ..escl.messages import FORMATS as SCAN_FORMATS, VERSION, ColorMode
 from ..ipp.model import shortened
 from ..runtime import LiankeConfigEntry
 from ..scanner.abilities import Abilities, ScanSource
-from ..scanner.hub import FEATURE, async_get_hub, scanner_identifier
+from ..scanner.hub import FEATURE, SIGNAL_SCANNERS, async_get_hub, scanner_identifier
 from .printer.printer_attributes import ANY, FORMATS, MOPRIA, urf_keywords
 from .printer.profile import Profile, largest_paper, location_of, make_profile, printer_uuid
 from .printer.server import Offered, async_get_server, offered_of
@@ -118,7 +118,7 @@ class Announcer:
         entry.async_on_unload(
             self._hass.config_entries.flow.async_subscribe_flow(self._on_discovery)
         )
-        entry.async_on_unload(async_get_hub(self._hass, entry).listen(self._update))
+        entry.async_on_unload(async_dispatcher_connect(self._hass, SIGNAL_SCANNERS, self._update))
         entry.async_on_unload(
             labs.async_subscribe_preview_feature(self._hass, DOMAIN, FEATURE, self._on_feature)
         )

@@ -32,6 +32,8 @@ _MM_PER_INCH: Final = 25.4
 _PART_BYTES: Final = 256 * 1024
 # What a picture says of its resolution is believed if the page is then about as wide as the scanner, or as half of it.
 _BELIEVED: Final = (0.6, 1.1)
+# In pictures that were made here, of parts of pages too, which say what is so.
+_MADE_HERE: Final = b"true size"
 _USUAL_DPI: Final = (75, 100, 150, 200, 240, 300, 400, 600, 1200)
 _NEARLY: Final = 0.05
 _ORIENTATION: Final = 0x0112
@@ -127,7 +129,7 @@ def _resolution(found: Image.Image, width_mm: float) -> float:
     said = found.info.get("dpi", (0,))[0]
     width = found.width / (width_mm / _MM_PER_INCH)
     least, most = _BELIEVED
-    if said and least <= width / said <= most:
+    if said and (found.info.get("comment") == _MADE_HERE or least <= width / said <= most):
         return float(said)
     # The glass is a little wider than the paper that a scanner is made for.
     usual = min(_USUAL_DPI, key=lambda dpi: abs(width - dpi))
@@ -212,15 +214,16 @@ def _new(path: str, limit: int) -> Iterator[BinaryIO]:
 
 def _save(picture: Image.Image, target: str, limit: int, dpi: float) -> None:
     with _new(target, limit) as file:
-        picture.save(file, "JPEG", quality=QUALITY, dpi=(round(dpi), round(dpi)))
+        size = (round(dpi), round(dpi))
+        picture.save(file, "JPEG", quality=QUALITY, dpi=size, comment=_MADE_HERE)
 
 
 def join_scans(request: dict[str, Any]) -> dict[str, Any]:
     """Join the JPEG files `paths`, each a page, to the new PDF file `target`, of at most `limit` bytes.
 
-    Pages stay as they are, and are as large as their resolution says; with `mono` they become black and white, which
-    takes a tenth of the space. The answer has `pages`. Reasons: image_damaged, image_too_large, too_many_pages,
-    too_large, disk.
+    Pages stay as they are, and are as large as their resolution says if that makes sense; with `mono` they become black
+    and white, which takes a tenth of the space. The answer has `pages`. Reasons: image_damaged, image_too_large,
+    too_many_pages, too_large, disk.
     """
     if not 0 < len(request["paths"]) <= MAX_JOINED:
         raise TaskError("too_many_pages")
@@ -234,7 +237,7 @@ def join_scans(request: dict[str, Any]) -> dict[str, Any]:
 
 def _add(writer: PdfWriter, path: str, *, mono: bool) -> None:
     with reading(), Image.open(path, formats=("JPEG",)) as page:
-        dpi = float(page.info.get("dpi", (0,))[0]) or page.width / (WIDTH_MM / _MM_PER_INCH)
+        dpi = _resolution(page, WIDTH_MM)
         if page.mode not in ("L", "RGB"):
             raise TaskError("image_damaged")
         picture = Picture(

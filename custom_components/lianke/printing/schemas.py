@@ -185,7 +185,7 @@ def _some_of_it(cut: dict[str, float]) -> dict[str, float]:
 
 
 _PART = vol.All(_no_boolean, vol.Coerce(float), vol.Range(min=0, max=1))
-_CUT = vol.All(
+CUT: Final = vol.All(
     vol.Schema(
         {
             **{vol.Optional(edge): _PART for edge in ("left", "top", "right", "bottom")},
@@ -259,7 +259,7 @@ SHEET_FIELDS: Final = {
     vol.Optional("poster_columns"): _count(MAX_TILES),
     vol.Optional("poster_rows"): _count(MAX_TILES),
     vol.Optional("booklet_side"): vol.In(BOOKLET_SIDES),
-    vol.Optional("id_card_crop"): vol.All(cv.ensure_list, [_CUT], vol.Length(max=MAX_SOURCES)),
+    vol.Optional("id_card_crop"): vol.All(cv.ensure_list, [CUT], vol.Length(max=MAX_SOURCES)),
     vol.Optional("photo_size"): vol.In(PHOTO_SIZES),
     vol.Optional("photo_fit"): vol.In(PHOTO_FITS),
     vol.Optional("photo_count"): _count(MAX_PHOTO_COUNT),

@@ -9,15 +9,16 @@ from homeassistant.components import labs
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.event import async_track_time_interval
 
 from ..api.errors import LiankeError
 from ..const import DOMAIN
 from ..devices import box_identifier
 from ..runtime import LiankeConfigEntry
-from .hub import FEATURE, async_get_hub, is_enabled, scanner_identifier
+from .hub import FEATURE, SIGNAL_SCANNERS, async_get_hub, is_enabled, scanner_identifier
 from .jobs import async_get_jobs
-from .view import ScanView
+from .view import ScanPictureView, ScanView
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -29,8 +30,9 @@ SPACING: Final = 60.0
 
 @callback
 def async_setup(hass: HomeAssistant) -> None:
-    """Register the view that serves kept scans."""
+    """Register the views that serve kept scans, and pictures of pages."""
     hass.http.register_view(ScanView)
+    hass.http.register_view(ScanPictureView)
 
 
 @callback
@@ -80,7 +82,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     def on_scanners() -> None:
         _register_devices(hass, entry)
 
-    entry.async_on_unload(hub.listen(on_scanners))
+    entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_SCANNERS, on_scanners))
     entry.async_on_unload(coordinator.async_add_listener(look))
     entry.async_on_unload(async_track_time_interval(hass, look, INTERVAL))
     entry.async_on_unload(async_track_time_interval(hass, prune, INTERVAL))

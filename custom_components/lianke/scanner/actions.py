@@ -1,6 +1,8 @@
 """The actions that scan and copy."""
 
+import asyncio
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,15 +10,22 @@ from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers import (
+    config_validation as cv,
+    device_registry as dr,
+    entity_registry as er,
+)
 from homeassistant.helpers.llm import LLMContext
 from homeassistant.helpers.target import TargetSelection
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
-from ..const import DOMAIN
+from ..api.coerce import to_mapping, to_text
+from ..api.errors import MAX_DETAIL
+from ..const import CONF_SCAN_SCRIPT, DOMAIN
 from ..devices import async_check_target, async_target, async_targeted_devices
 from ..documents.local_files import allowed_path, async_check_entity, media_roots
+from ..documents.sheets import Cut
 from ..errors import InputError
 from ..printing.exposed import Names, exposed_devices
 from ..printing.handlers import Action
@@ -24,6 +33,7 @@ from ..printing.schemas import (
     ATTR_FILENAME,
     ATTR_WAIT,
     ATTR_WAIT_TIMEOUT,
+    CUT,
     JOB,
     MAX_ADDRESS,
     MAX_NAME,
@@ -32,6 +42,7 @@ from ..printing.schemas import (
 )
 from ..runtime import LiankeConfigEntry, async_error_text, async_loaded_entries
 from .abilities import Abilities, ScanColor, ScanFormat, ScanRequest, ScanSource
+from .copying import ID_CARD
 from .hub import async_get_hub, is_enabled, scanner_identifier
 from .jobs import (
     MAX_PAGES,
@@ -43,22 +54,27 @@ from .jobs import (
     media_id,
     new_job,
 )
-from .view import may_use, status_entity
+from .view import file_path, may_use, picture_paths, status_entity
 
 SERVICE_SCAN: Final = "scan"
 SERVICE_COPY: Final = "copy"
 SERVICE_CONTINUE_SCAN: Final = "continue_scan"
 ATTR_ANSWER: Final = "answer"
 ATTR_COLOR: Final = "color"
+ATTR_CROP: Final = "crop"
 ATTR_FOLDER: Final = "folder"
 ATTR_FORMAT: Final = "format"
+ATTR_PAGE: Final = "page"
 ATTR_PRINTER: Final = "printer"
 ATTR_SCAN_DUPLEX: Final = "scan_duplex"
 ATTR_SCAN_ID: Final = "scan_id"
 ATTR_SEVERAL_PAGES: Final = "several_pages"
 ATTR_SIZE: Final = "size"
 ATTR_SOURCE: Final = "source"
-ID_CARD: Final = "id_card"
+ATTR_STRAIGHTEN: Final = "straighten"
+SCRIPT_DOMAIN: Final = "script"
+HAND_ON_SECONDS: Final = 60
+"""for the script that gets a scan; one that takes longer goes on by itself."""
 # Of the print options, those that a copy has.
 _COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_type", "quality")
 
@@ -93,6 +109,9 @@ CONTINUE_SCHEMA: Final = vol.Schema(
         **TARGET,
         vol.Optional(ATTR_SCAN_ID): vol.All(cv.string, vol.Length(max=MAX_NAME)),
         vol.Required(ATTR_ANSWER): vol.In([*ScanAnswer]),
+        vol.Optional(ATTR_PAGE): vol.All(cv.positive_int, vol.Range(min=1, max=MAX_PAGES)),
+        vol.Optional(ATTR_CROP): CUT,
+        vol.Optional(ATTR_STRAIGHTEN, default=False): cv.boolean,
         **{key: check for key, check in JOB.items() if key == ATTR_WAIT_TIMEOUT},
         vol.Optional(ATTR_WAIT, default=True): cv.boolean,
     }
@@ -160,20 +179,11 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
         async_get_hub(hass, entry).get(scanner_id).name,
         _request(call.data, ScanFormat(call.data[ATTR_FORMAT])),
         call.context,
-        most=_most(call.data),
+        most=MAX_PAGES if call.data[ATTR_SEVERAL_PAGES] else None,
         filename=call.data.get(ATTR_FILENAME),
         folder=folder,
     )
     return await _async_begin(hass, entry, job, call)
-
-
-def _most(data: dict[str, Any]) -> int | None:
-    """Return how many pages are scanned one by one. Raises InputError: scan_several_fed."""
-    if not data[ATTR_SEVERAL_PAGES]:
-        return None
-    if data[ATTR_SOURCE] == ScanSource.FEEDER:
-        raise InputError("scan_several_fed")
-    return MAX_PAGES
 
 
 def _folder(hass: HomeAssistant, text: str) -> str:
@@ -202,7 +212,7 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
     await async_check_target(hass, target, call.context, POLICY_CONTROL)
     printing = {key: call.data[key] for key in _COPY_OPTIONS if key in call.data}
     data: dict[str, Any] = dict(call.data)
-    most = _most(data)
+    most = MAX_PAGES if data[ATTR_SEVERAL_PAGES] else None
     if data.get("sheet") == ID_CARD:
         if data[ATTR_SOURCE] != ScanSource.GLASS:
             raise InputError("id_card_on_glass")
@@ -263,10 +273,48 @@ async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
             raise InputError("scan_not_waiting")
         job = found
     await async_check_scanner(hass, entry, job.scanner_id, call.context)
-    job = await async_get_jobs(hass, entry).async_answer(
-        job.job_id, ScanAnswer(call.data[ATTR_ANSWER])
-    )
+    answer = ScanAnswer(call.data[ATTR_ANSWER])
+    if answer is ScanAnswer.HAND_ON:
+        await _async_hand_on(hass, entry, job, call.context)
+    else:
+        cut = call.data.get(ATTR_CROP)
+        job = await async_get_jobs(hass, entry).async_answer(
+            job.job_id,
+            answer,
+            call.data.get(ATTR_PAGE, 0),
+            cut=None if cut is None else asdict(Cut(**cut)),
+            straighten=call.data[ATTR_STRAIGHTEN],
+        )
     return await _async_outcome(hass, entry, job, call)
+
+
+async def _async_hand_on(
+    hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, context: Context
+) -> None:
+    """Run the script of the options with the files of a scan, and wait for its end for a while.
+
+    Raises InputError: scan_no_files, scan_no_script, and scan_not_handed_on with what the script says.
+    """
+    script = er.async_get(hass).async_get(entry.options.get(CONF_SCAN_SCRIPT, ""))
+    if script is None or not hass.services.has_service(SCRIPT_DOMAIN, script.unique_id):
+        raise InputError("scan_no_script")
+    if not job.files:
+        raise InputError("scan_no_files")
+    described = await async_describe_scan(hass, entry, job)
+    task = hass.async_create_task(
+        hass.services.async_call(
+            SCRIPT_DOMAIN,
+            script.unique_id,
+            {key: described[key] for key in ("scan_id", "scanner", "pages", "files")},
+            blocking=True,
+            return_response=True,
+            context=context,
+        ),
+        "lianke: hand on a scan",
+    )
+    done, _ = await asyncio.wait([task], timeout=HAND_ON_SECONDS)
+    if done and (error := to_text(to_mapping(task.result()).get("error"), MAX_DETAIL)):
+        raise InputError("scan_not_handed_on", detail=error)
 
 
 @callback
@@ -351,10 +399,25 @@ def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
                     "colors": _sorted(abilities.colors),
                     "sizes": _sorted(abilities.sizes),
                     "duplex": abilities.duplex,
+                    "printer": _printer_or_none(hass, entry, scanner.name),
+                    "hand_on": _script_name(hass, entry),
                     "scan": None if job is None else _brief(entry, job),
                 }
             )
     return found
+
+
+def _printer_or_none(hass: HomeAssistant, entry: LiankeConfigEntry, name: str) -> str | None:
+    try:
+        return _own_printer(hass, entry, name)
+    except InputError:
+        return None
+
+
+def _script_name(hass: HomeAssistant, entry: LiankeConfigEntry) -> str | None:
+    """Return what the script for finished scans is called, None without one."""
+    state = hass.states.get(entry.options.get(CONF_SCAN_SCRIPT, ""))
+    return None if state is None else state.name
 
 
 def _sorted(names: Iterable[str] | None) -> list[JsonValueType] | None:
@@ -369,8 +432,14 @@ def _brief(entry: LiankeConfigEntry, job: ScanJob) -> JsonObjectType:
         "pages": len(job.pages),
         "reason": job.reason,
         "detail": job.detail,
+        "source": job.request.source.value,
         "is_copy": bool(job.printing),
+        "pictures": list[JsonValueType](picture_paths(entry, job)),
         "files": [media_id(entry.entry_id, job, name) for name in job.files],
+        "downloads": [
+            {"name": name, "path": file_path(entry, job, number)}
+            for number, name in enumerate(job.files)
+        ],
         "print_jobs": list(job.print_jobs),
     }
 

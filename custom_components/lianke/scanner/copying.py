@@ -13,6 +13,8 @@ from ..documents.spool import async_get_spool, copy_file
 from ..printing.handlers import async_run_action
 from ..printing.schemas import SERVICE_PRINT
 
+ID_CARD: Final = "id_card"
+"""The value of `sheet` for both sides of a card."""
 CARD_MM: Final = (85.6, 54.0)
 A4_MM: Final = (210.0, 297.0)
 # The card lies in the corner where the scanner's mark is.
@@ -49,7 +51,7 @@ async def async_print_pages(
                         hass, spool, document, password=None, limit_bytes=size, user=context.user_id
                     )
                 handles.append(await spool.async_keep(document, user=context.user_id))
-        if fields.get("sheet") == "id_card":
+        if fields.get("sheet") == ID_CARD:
             fields = fields | {"id_card_crop": [CARD_CUT] * len(handles)}
         answer = await async_run_action(
             hass,

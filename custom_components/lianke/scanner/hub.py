@@ -1,6 +1,6 @@
 """The scanners behind a box: which there are, what they can do, and whether one is in use."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 import logging
@@ -8,8 +8,10 @@ from typing import Final
 
 from homeassistant.components import labs
 from homeassistant.const import CONF_DEVICE_ID
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.signal_type import SignalType
 
 from ..api.errors import LiankeError
 from ..const import DOMAIN
@@ -21,6 +23,8 @@ _LOGGER = logging.getLogger(__name__)
 
 FEATURE: Final = "scanning"
 """The preview feature of Home Assistant Labs that all of this is behind."""
+SIGNAL_SCANNERS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scanners_changed")
+"""The scanners of a box, or their scans, have changed."""
 
 
 def scanner_identifier(entry: LiankeConfigEntry, scanner_id: str) -> tuple[str, str]:
@@ -53,25 +57,11 @@ class ScannerHub:
         self._entry = entry
         self.scanners: dict[str, KnownScanner] = {}
         self._in_use: set[str] = set()
-        self._listeners: list[CALLBACK_TYPE] = []
-
-    @callback
-    def listen(self, listener: CALLBACK_TYPE) -> Callable[[], None]:
-        """Call something at each change; return what ends that."""
-        self._listeners.append(listener)
-
-        @callback
-        def stop() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return stop
 
     @callback
     def notify(self) -> None:
-        """Call the listeners."""
-        for listener in [*self._listeners]:
-            listener()
+        """Tell entities and cards that something has changed."""
+        async_dispatcher_send(self._hass, SIGNAL_SCANNERS)
 
     @callback
     def clear(self) -> None:
@@ -159,6 +149,7 @@ def async_get_hub(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScannerHub:
         @callback
         def forget() -> None:
             hubs.pop(entry.entry_id, None)
+            hub.notify()
 
         entry.async_on_unload(forget)
     return hub

@@ -5,7 +5,7 @@ again after a restart, none that came is lost, and a copy is printed once, since
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -36,6 +36,7 @@ from ..const import (
 )
 from ..documents.conversion import safe_name
 from ..documents.kinds import CONTENT_TYPES, FileType
+from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, async_get_pdf_worker
 from ..documents.spool import translate_disk_errors
 from ..errors import InputError
@@ -43,7 +44,7 @@ from ..jobs.job import Asker
 from ..jobs.limits import max_document_bytes
 from ..runtime import LiankeConfigEntry, async_error_text
 from .abilities import ScanColor, ScanFormat, ScanRequest
-from .copying import async_print_pages
+from .copying import ID_CARD, async_print_pages
 from .hub import ScannerHub, async_get_hub
 from .scan import ScanError, ScannedFile, async_resume_scan, async_scan_page
 
@@ -58,6 +59,7 @@ KEEP_COPIES: Final = timedelta(days=1)
 WAIT_SECONDS: Final = 3600.0
 """for a person at the glass; then the pages that came are the scan."""
 JOIN_SECONDS: Final = 60.0
+"""for a PDF of all pages, or for a page, in the PDF process."""
 
 
 class ScanState(StrEnum):
@@ -76,8 +78,11 @@ class ScanAnswer(StrEnum):
 
     NEXT = "next"
     AGAIN = "again"
+    CHANGE = "change"
+    REMOVE = "remove"
     FINISH = "finish"
     DISCARD = "discard"
+    HAND_ON = "hand_on"
 
 
 FINAL: Final = frozenset({ScanState.COMPLETED, ScanState.FAILED, ScanState.CANCELED})
@@ -85,12 +90,12 @@ FINAL: Final = frozenset({ScanState.COMPLETED, ScanState.FAILED, ScanState.CANCE
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanJob(Record):
-    """A scan. `most` is how many pages are scanned one by one, None for the one or the feeder's.
+    """A scan. `most` is how many pages it has at most if it waits for a person after each scan, None if it does not.
 
     `pages` and `files` are names in its folder: what the scanner gave, and what is kept. `task_id` is the service's
-    while a page is scanned; without one, and with `asked`, nobody knows whether it is. `replaces` is the page that the
-    next one takes the place of. `printing` has the fields of the print that a copy is. `reason` is a key of the
-    translations.
+    while a page is scanned; without one, and with `asked`, nobody knows whether it is. `newest` is how many of the
+    pages came last, `replaces` those that the next ones take the place of. `printing` has the fields of the print that
+    a copy is. `reason` is a key of the translations.
     """
 
     job_id: str
@@ -106,7 +111,8 @@ class ScanJob(Record):
     printing: Mapping[str, Any] = field(default_factory=dict)
     pages: tuple[str, ...] = ()
     taken: int = 0
-    replaces: str | None = None
+    newest: int = 0
+    replaces: tuple[str, ...] = ()
     asked: bool = False
     task_id: str | None = None
     files: tuple[str, ...] = ()
@@ -230,15 +236,21 @@ class ScanJobs:
         await self.async_prune()
         return job
 
-    async def async_answer(self, job_id: str, answer: ScanAnswer) -> ScanJob:
+    async def async_answer(
+        self, job_id: str, answer: ScanAnswer, page: int = 0, **changes: Any
+    ) -> ScanJob:
         """Do what a person says to a scan that waits; it may be discarded at any time.
 
-        Raises InputError: scan_gone, scan_not_waiting.
+        `page` is the one that is meant, from 1, or 0 for the last; `changes` are the `cut` and `straighten` of the PDF
+        process' `scan_page`. Raises InputError: scan_gone, scan_not_waiting, scan_no_page, scan_only_page,
+        scan_page_fixed, and what the page cannot be drawn for; HomeAssistantError: disk_full.
         """
         async with self._lock:
-            return await self._async_answer(job_id, answer)
+            return await self._async_answer(job_id, answer, page, changes)
 
-    async def _async_answer(self, job_id: str, answer: ScanAnswer) -> ScanJob:
+    async def _async_answer(
+        self, job_id: str, answer: ScanAnswer, page: int, changes: dict[str, Any]
+    ) -> ScanJob:
         job = self.get(job_id)
         if answer is ScanAnswer.DISCARD:
             if (task := self._tasks.get(job_id)) is not None:
@@ -247,20 +259,65 @@ class ScanJobs:
                 await asyncio.wait([task])
             nothing: dict[str, Any] = {"pages": (), "files": (), "task_id": None, "reason": None}
             job = await self._async_set(self.get(job_id), state=ScanState.CANCELED, **nothing)
-            await self._hass.async_add_executor_job(_keep_only, self._root / job_id, [])
+            await self._async_keep(job, ())
             return job
         if not job.is_waiting:
             raise InputError("scan_not_waiting")
-        if answer is ScanAnswer.FINISH:
+        if page > len(job.pages):
+            raise InputError("scan_no_page", page=str(page), count=str(len(job.pages)))
+        index = (page or len(job.pages)) - 1
+        if answer is ScanAnswer.CHANGE:
+            job = await self._async_change(job, index, changes)
+        elif answer is ScanAnswer.REMOVE:
+            job = await self._async_without(job, index)
+        elif answer is ScanAnswer.FINISH:
             job = await self._async_set(job, state=ScanState.FINISHING)
-            self._spawn(job)
         else:
-            replaced = job.pages[-1] if answer is ScanAnswer.AGAIN and job.pages else None
+            replaced = job.pages[-job.newest :] if answer is ScanAnswer.AGAIN else ()
             job = await self._async_set(
                 job, state=ScanState.SCANNING, replaces=replaced, asked=False, reason=None
             )
-            self._spawn(job)
+        self._spawn(job)
         return job
+
+    async def _async_change(self, job: ScanJob, index: int, changes: dict[str, Any]) -> ScanJob:
+        """Put a page that was turned, cut or straightened in the place of one."""
+        page = self.path(job, job.pages[index])
+        if page.suffix == FileType.PDF or job.printing.get("sheet") == ID_CARD:
+            raise InputError("scan_page_fixed")
+        name = f"page-{job.taken + 1:04}{FileType.JPEG}"
+        # One that a crash left is no page.
+        await self._async_keep(job, job.pages)
+        try:
+            await async_draw_page(
+                self._hass,
+                page,
+                self.path(job, name),
+                limit=max_document_bytes(self._entry.options),
+                user=job.asker.user_id,
+                color="color" if job.request.color is ScanColor.COLOR else "gray",
+                **changes,
+            )
+        except PdfError as err:
+            raise pdf_error(err, job.title) from None
+        pages = (*job.pages[:index], name, *job.pages[index + 1 :])
+        job = await self._async_set(job, pages=pages, taken=job.taken + 1)
+        await self._async_keep(job, job.pages)
+        return job
+
+    async def _async_without(self, job: ScanJob, index: int) -> ScanJob:
+        if len(job.pages) == 1:
+            raise InputError("scan_only_page")
+        newest = job.newest - (index >= len(job.pages) - job.newest)
+        pages = (*job.pages[:index], *job.pages[index + 1 :])
+        job = await self._async_set(job, pages=pages, newest=max(1, newest))
+        await self._async_keep(job, job.pages)
+        return job
+
+    async def _async_keep(self, job: ScanJob, names: Iterable[str]) -> None:
+        """Delete the files of a scan but for these."""
+        folder = self._root / job.job_id
+        await self._hass.async_add_executor_job(_keep_only, folder, [*names])
 
     async def async_wait(self, job_id: str, seconds: float) -> ScanJob:
         """Return a scan once it is over or waits for a person, or as it is after so many seconds."""
@@ -273,6 +330,8 @@ class ScanJobs:
         return self.get(job_id)
 
     def _spawn(self, job: ScanJob) -> None:
+        if (waiting := self._tasks.get(job.job_id)) is not None:
+            waiting.cancel()
         self._tasks[job.job_id] = self._entry.async_create_background_task(
             self._hass, self._async_run(job), f"lianke scan {job.job_id}"
         )
@@ -377,17 +436,17 @@ class ScanJobs:
                     shutil.move(file.path, self.path(job, names[-1]))
 
         await self._hass.async_add_executor_job(move)
-        pages = [one for one in job.pages if not (names and one == job.replaces)]
+        pages = [one for one in job.pages if not (names and one in job.replaces)]
         job = await self._async_set(
             job,
             pages=(*pages, *names)[:MAX_PAGES],
             taken=job.taken + len(names),
+            newest=len(names) or job.newest,
             task_id=None,
             asked=False,
-            replaces=None,
+            replaces=(),
         )
-        kept = [*job.pages, RECORD_NAME]
-        await self._hass.async_add_executor_job(_keep_only, self._root / job.job_id, kept)
+        await self._async_keep(job, job.pages)
         return job
 
     async def _async_finish(self, job: ScanJob) -> None:
@@ -414,14 +473,13 @@ class ScanJobs:
         state = ScanState.FAILED if failed else ScanState.COMPLETED
         await self._async_set(job, state=state, **changes)
         # The first page is what the image shows.
-        kept = [*job.files, *job.pages[:1]]
-        await self._hass.async_add_executor_job(_keep_only, self._root / job.job_id, kept)
+        await self._async_keep(job, [*job.files, *job.pages[:1]])
 
     async def _async_make(self, job: ScanJob) -> tuple[str, ...]:
         """Return the names of the files that pages become: one PDF where that can be made, else as they came."""
         stem = job.filename or f"{job.title} {dt_util.as_local(job.created_at):%Y-%m-%d %H.%M.%S}"
         pages = [self.path(job, name) for name in job.pages]
-        wants_pdf = job.request.format is ScanFormat.PDF and job.printing.get("sheet") != "id_card"
+        wants_pdf = job.request.format is ScanFormat.PDF and job.printing.get("sheet") != ID_CARD
         if wants_pdf and all(page.suffix == FileType.JPEG for page in pages):
             name = safe_name(stem, FileType.PDF)
             part = self.path(job, f"{name}.part")
@@ -497,6 +555,38 @@ def new_job(
         created_at=dt_util.utcnow(),
         asker=Asker.of(context),
         **more,
+    )
+
+
+async def async_draw_page(
+    hass: HomeAssistant,
+    path: Path,
+    target: Path,
+    *,
+    limit: int,
+    user: str | None,
+    page: int = 0,
+    color: str = "color",
+    dpi: int | None = None,
+    cut: dict[str, float] | None = None,
+    straighten: bool = False,
+) -> None:
+    """Make a JPEG of a scanned page, as the PDF process' `scan_page` does. Raises PdfError."""
+    request = {
+        "path": str(path),
+        "target": str(target),
+        "limit": limit,
+        "page": page,
+        "is_pdf": path.suffix == FileType.PDF,
+        "width": None,
+        "straighten": straighten,
+        "cut": cut,
+        "region": None,
+        "dpi": dpi,
+        "color": color,
+    }
+    await async_get_pdf_worker(hass).async_run(
+        "scan_page", request, user=user, seconds=JOIN_SECONDS
     )
 
 

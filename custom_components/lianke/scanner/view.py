@@ -2,6 +2,8 @@
 
 from http import HTTPStatus
 from pathlib import Path
+from typing import Final
+from urllib.parse import quote
 
 from aiohttp import hdrs, web
 from homeassistant.auth.models import User
@@ -13,9 +15,17 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView, current_request
 
 from ..const import DOMAIN
+from ..documents.kinds import CONTENT_TYPES, FileType
+from ..documents.pdf_client import PdfError
+from ..documents.spool import async_get_spool
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from .hub import is_enabled, scanner_identifier
-from .jobs import ScanJob, async_get_jobs, content_type
+from .jobs import ScanJob, async_draw_page, async_get_jobs, content_type
+
+PICTURE_DPI: Final = 100
+MAX_PICTURE_BYTES: Final = 4 * 1024 * 1024
+_SCANS: Final = f"/api/{DOMAIN}/scans"
+_PICTURES: Final = f"/api/{DOMAIN}/scan_pictures"
 
 
 def status_entity(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str) -> str | None:
@@ -47,30 +57,55 @@ def asking_user() -> User | None:
 def visible_scans(
     hass: HomeAssistant, user: User | None
 ) -> list[tuple[LiankeConfigEntry, ScanJob]]:
-    """Return the kept scans that somebody may see, the newest first."""
+    """Return the scans that somebody may see, the newest first; None stands for Home Assistant itself."""
     return [
         (entry, job)
         for entry in (async_loaded_entries(hass) if is_enabled(hass) else ())
         for job in async_get_jobs(hass, entry).all
-        if job.files and (user is None or may_use(hass, user, entry, job.scanner_id))
+        if user is None or may_use(hass, user, entry, job.scanner_id)
     ]
 
 
 @callback
 def find_file(hass: HomeAssistant, identifier: str, user: User | None) -> Path | None:
-    """Return a kept file by ENTRY/SCAN/NAME; None where there is none, or none for this user."""
+    """Return a kept file by ENTRY/SCAN/NAME or its number; None where there is none, or none for this user."""
     entry_id, _, rest = identifier.partition("/")
     job_id, _, name = rest.partition("/")
     for entry, job in visible_scans(hass, user):
-        if (entry.entry_id, job.job_id) == (entry_id, job_id) and name in job.files:
-            return async_get_jobs(hass, entry).path(job, name)
+        if (entry.entry_id, job.job_id) == (entry_id, job_id):
+            by_number = dict(zip(map(str, range(len(job.files))), job.files, strict=True))
+            if (name := by_number.get(name, name)) in job.files:
+                return async_get_jobs(hass, entry).path(job, name)
     return None
+
+
+def file_path(entry: LiankeConfigEntry, job: ScanJob, number: int) -> str:
+    """Return the address of a kept file, which is to be signed, and needs no quoting."""
+    return f"{_SCANS}/{entry.entry_id}/{job.job_id}/{number}"
+
+
+def _drawable(job: ScanJob) -> list[tuple[str, int]]:
+    """Return a scan's pages in order: the file each is in, and its number there."""
+    if not job.files:
+        return [(name, 0) for name in job.pages]
+    if len(job.files) == 1 and job.files[0].endswith(FileType.PDF):
+        return [(job.files[0], number) for number in range(len(job.pages))]
+    return [(name, 0) for name in job.files]
+
+
+def picture_paths(entry: LiankeConfigEntry, job: ScanJob) -> list[str]:
+    """Return the addresses of the pictures of a scan's pages, which are to be signed; a changed page has another."""
+    base = f"{_PICTURES}/{entry.entry_id}/{job.job_id}"
+    return [
+        f"{base}/{number}/{'kept' if job.files else name}"
+        for number, (name, _) in enumerate(_drawable(job))
+    ]
 
 
 class ScanView(HomeAssistantView):
     """Serves a kept file to who may control its scanner."""
 
-    url = f"/api/{DOMAIN}/scans/{{entry_id}}/{{job_id}}/{{name}}"
+    url = f"{_SCANS}/{{entry_id}}/{{job_id}}/{{name}}"
     name = f"api:{DOMAIN}:scans"
 
     async def get(
@@ -82,9 +117,58 @@ class ScanView(HomeAssistantView):
         )
         if path is None:
             return web.Response(status=HTTPStatus.NOT_FOUND)
-        headers = {
-            hdrs.CONTENT_TYPE: content_type(name),
-            hdrs.CACHE_CONTROL: "private, no-store",
-            "X-Content-Type-Options": "nosniff",
-        }
+        named = f"inline; filename*=UTF-8''{quote(path.name)}"
+        headers = _headers(content_type(path.name)) | {hdrs.CONTENT_DISPOSITION: named}
         return web.FileResponse(path, headers=headers)
+
+
+class ScanPictureView(HomeAssistantView):
+    """Serves pictures of a scan's pages, also before they are kept, to who may control the scanner."""
+
+    url = f"{_PICTURES}/{{entry_id}}/{{job_id}}/{{number:\\d{{1,3}}}}/{{name}}"
+    name = f"api:{DOMAIN}:scan_pictures"
+
+    async def get(
+        self, request: web.Request, entry_id: str, job_id: str, number: str, name: str
+    ) -> web.StreamResponse:
+        """Return a JPEG of the page; 404 where there is none, or none for this user."""
+        hass, user = request.app[KEY_HASS], request[KEY_HASS_USER]
+        # A system's user is an address that was signed for who may.
+        for entry, job in visible_scans(hass, None if user.system_generated else user):
+            if (entry.entry_id, job.job_id) != (entry_id, job_id):
+                continue
+            if request.path in picture_paths(entry, job):
+                file, page = _drawable(job)[int(number)]
+                path = async_get_jobs(hass, entry).path(job, file)
+                return await _async_picture(hass, user, path, page)
+        return web.Response(status=HTTPStatus.NOT_FOUND)
+
+
+async def _async_picture(
+    hass: HomeAssistant, user: User, path: Path, page: int
+) -> web.StreamResponse:
+    spool = await async_get_spool(hass)
+    async with spool.scope():
+        target = await spool.async_new_path(FileType.JPEG)
+        try:
+            await async_draw_page(
+                hass,
+                path,
+                target,
+                page=page,
+                dpi=PICTURE_DPI,
+                limit=MAX_PICTURE_BYTES,
+                user=user.id,
+            )
+            body = await hass.async_add_executor_job(target.read_bytes)
+        except PdfError, OSError:
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+    return web.Response(body=body, headers=_headers(CONTENT_TYPES[FileType.JPEG]))
+
+
+def _headers(kind: str) -> dict[str, str]:
+    return {
+        hdrs.CONTENT_TYPE: kind,
+        hdrs.CACHE_CONTROL: "private, no-store",
+        "X-Content-Type-Options": "nosniff",
+    }

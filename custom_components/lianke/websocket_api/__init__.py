@@ -17,6 +17,7 @@ from homeassistant.components.websocket_api.const import (
 from homeassistant.components.websocket_api.decorators import async_response, websocket_command
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
@@ -28,9 +29,9 @@ from ..jobs.limits import max_document_bytes
 from ..printing.handlers import async_run_action
 from ..printing.lookup import async_describe_capabilities
 from ..printing.print import job_dict
-from ..runtime import async_loaded_entries, translating
+from ..runtime import translating
 from ..scanner.actions import SCAN_ACTIONS, describe_scanners
-from ..scanner.hub import async_get_hub, is_enabled
+from ..scanner.hub import SIGNAL_SCANNERS
 from .job_feed import Subscription, async_get_feed
 
 SUBSCRIBE: Final = f"{DOMAIN}/jobs/subscribe"
@@ -186,7 +187,6 @@ async def _ws_options(
 @callback
 def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
     """Send the scanners that the user may control, each with its open or last scan, now and at each change."""
-    stops: list[Callable[[], None]] = []
     before: list[JsonObjectType] | None = None
 
     @callback
@@ -197,17 +197,8 @@ def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, 
             before = scanners
             connection.send_event(msg["id"], {"scanners": scanners})
 
-    @callback
-    def stop() -> None:
-        for one in stops:
-            one()
-
-    connection.subscriptions[msg["id"]] = stop
+    connection.subscriptions[msg["id"]] = async_dispatcher_connect(hass, SIGNAL_SCANNERS, send)
     connection.send_result(msg["id"])
-    stops.extend(
-        async_get_hub(hass, entry).listen(send)
-        for entry in (async_loaded_entries(hass) if is_enabled(hass) else ())
-    )
     send()
 
 
