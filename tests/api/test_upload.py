@@ -28,7 +28,7 @@ from custom_components.lianke.api.errors import (
     UnknownCodeError,
 )
 from custom_components.lianke.api.models import Credentials, PrinterAddress
-from custom_components.lianke.api.upload import FilePart, Links, UploadFile, open_form
+from custom_components.lianke.api.upload import JobForm, Links, UploadFile
 from tests.simulator import Simulator, make_pdf
 
 from .raw_server import RawServer, answer, raw_server
@@ -450,11 +450,11 @@ async def test_broken_characters_in_fields_do_no_harm(
 
 
 async def test_form_refuses_to_be_held_in_memory(small: UploadFile) -> None:
-    async with open_form(small, FIELDS) as form:
-        assert form.size is not None
-        assert form.size > small.size
-        with pytest.raises(TypeError):
-            form.decode()
+    form = JobForm(small, FIELDS)
+    assert form.size is not None
+    assert form.size > small.size
+    with pytest.raises(TypeError):
+        form.decode()
 
 
 @pytest.fixture
@@ -541,10 +541,10 @@ async def test_an_abandoned_form_never_sends_its_end(small: UploadFile) -> None:
         form.abandoned = True
 
     sink = Sink()
-    async with open_form(small, FIELDS, before_end=before_end) as form:
-        with pytest.raises(asyncio.CancelledError):
-            await form.write(sink)
-        assert not form.handed_over
+    form = JobForm(small, FIELDS, before_end=before_end)
+    with pytest.raises(asyncio.CancelledError):
+        await form.write(sink)
+    assert not form.handed_over
     assert small.path.read_bytes() in sink.sent
     assert not sink.sent.rstrip().endswith(b"--")
 
@@ -552,26 +552,26 @@ async def test_an_abandoned_form_never_sends_its_end(small: UploadFile) -> None:
 async def test_a_file_that_can_no_longer_be_read(
     document: UploadFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_form(document, FIELDS) as form:
-        ((part, _, _),) = [one for one in form if isinstance(one[0], FilePart)]
+    form = JobForm(document, FIELDS)
+    await form.close_file()
 
-        def fail(*_: object) -> bytes:
-            raise OSError(5, "Input/output error")
+    def fail(*_: object) -> bytes:
+        raise OSError(5, "Input/output error")
 
-        monkeypatch.setattr(part, "_value", SimpleNamespace(seek=fail, read=fail))
-        with pytest.raises(DocumentUnreadableError):
-            await form.write(Sink())
-        assert isinstance(form.failure, DocumentUnreadableError)
+    monkeypatch.setattr(form, "_file", SimpleNamespace(seek=fail, read=fail))
+    with pytest.raises(DocumentUnreadableError):
+        await form.write(Sink())
+    assert isinstance(form.failure, DocumentUnreadableError)
 
 
 async def test_a_small_file_is_read_at_once(small: UploadFile) -> None:
     """One visit to the disk is enough: what becomes of the file afterwards changes nothing."""
     content = small.path.read_bytes()
     sink = Sink()
-    async with open_form(small, FIELDS) as form:
-        with small.path.open("r+b") as file:
-            file.truncate(1)
-        await form.write(sink)
+    form = JobForm(small, FIELDS)
+    with small.path.open("r+b") as file:
+        file.truncate(1)
+    await form.write(sink)
     assert content in sink.sent
 
 

@@ -4,6 +4,7 @@ Every method raises LiankeError and nothing else that has to do with the service
 the live service use.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 import copy
 from dataclasses import replace
@@ -31,7 +32,7 @@ from .server import DEFAULT_SERVER
 from .tasks import DayTask, Task, TaskResult, parse_day_tasks
 from .transport import ErrorCodes, Purpose, Throttle, Transport
 from .unknown import Observer
-from .upload import Links, Ticket, UploadFile, open_form
+from .upload import JobForm, Links, Ticket, UploadFile
 
 LIST_SECONDS = 5.0
 STATUS_SECONDS = 15.0
@@ -189,12 +190,11 @@ class LiankeClient:
 
         Raises DocumentTooLargeError above 20 MB without sending.
         """
-        size = file.size if isinstance(file, UploadFile) else 0
-        if size > MAX_COUNTED_BYTES:
+        if isinstance(file, UploadFile) and file.size > MAX_COUNTED_BYTES:
             raise DocumentTooLargeError
         fields = self._auth | address.form_fields() | {"dmPaperSize": str(paper_id)}
-        async with open_form(file, fields) as form:
-            data = await self._transport.upload("/print/file_pages", form, size, Purpose.COUNT)
+        form = await asyncio.to_thread(JobForm, file, fields)
+        data = await self._transport.upload("/print/file_pages", form, Purpose.COUNT)
         pages = to_int(to_mapping(data).get("pages"))
         return pages if pages is not None and pages > 0 else None
 
@@ -222,13 +222,12 @@ class LiankeClient:
             form_fields["callbackUrl"] = callback_url
         if preview:
             form_fields["isPreview"] = "1"
-        size = content.size if isinstance(content, UploadFile) else 0
-        async with open_form(
-            content, form_fields, before_end=before_end, on_progress=on_progress
-        ) as form:
-            data = await self._transport.upload(
-                "/print/job", form, size, Purpose.LOOKUP if preview else Purpose.SUBMIT
-            )
+        form = await asyncio.to_thread(
+            JobForm, content, form_fields, before_end=before_end, on_progress=on_progress
+        )
+        data = await self._transport.upload(
+            "/print/job", form, Purpose.LOOKUP if preview else Purpose.SUBMIT
+        )
         task_id = to_text(to_mapping(data).get("task_id"))
         if not task_id:
             raise LiankeResponseError("job without task_id")

@@ -271,25 +271,64 @@ class Transport:
             self.clock.update(date, sent, answered)
             return data
 
-    async def upload(self, path: str, form: JobForm, size: int, purpose: Purpose) -> object:
-        """Send a form and return the `data` of its answer.
+    async def upload(self, path: str, form: JobForm, purpose: Purpose) -> object:
+        """Send a form, close its file, and return the `data` of the answer.
 
         Bounded by 30 s to connect, 60 s without progress, a time for the form's hook, one for the answer, and a whole
-        time by `size` (bytes).
+        time by the size of the file.
         Raises LiankeError, whose `may_have_arrived` is False if the form's end was surely never handed over; an error
         of the form's own hook is raised as it is.
         """
-        async with self._slot(purpose, upload=True):
-            try:
-                status, raw = await self._send_form(path, form, size)
-            except (ClientError, OSError) as err:
-                if form.failure is not None:
-                    raise form.failure from None
-                raise_clean(err, may_have_arrived=form.handed_over)
-            where = f"POST {path}"
-            if not form.answered_after_end:
-                return await self._interpret_early(where, status, raw)
-            return await self._interpret_upload(where, status, raw)
+        loop, size = asyncio.get_running_loop(), form.file_size
+        answer_timeout = answer_seconds(size)
+        total_seconds = (
+            CONNECT_SECONDS + IDLE_SECONDS + answer_timeout + size / SLOWEST_BYTES_A_SECOND
+        )
+        if form.before_end is not None:
+            total_seconds += TURN_SECONDS
+        try:
+            async with self._slot(purpose, upload=True):
+                try:
+                    async with (
+                        asyncio.timeout(CONNECT_SECONDS) as idle,
+                        self._connections(own=True) as session,
+                    ):
+
+                        def on_step() -> None:
+                            """Restart the time-out: something was sent."""
+                            if not form.abandoned and not idle.expired():
+                                wait = TURN_SECONDS if form.waiting else IDLE_SECONDS
+                                idle.reschedule(
+                                    loop.time() + (answer_timeout if form.handed_over else wait)
+                                )
+
+                        form.on_step = on_step
+                        response = await session.post(
+                            self._base + path,
+                            data=form,
+                            headers=self._headers(),
+                            allow_redirects=False,
+                            timeout=ClientTimeout(total=total_seconds),
+                        )
+                        form.answered_after_end = form.handed_over
+                        # An answer before the end of the form stops the upload: its end is never sent.
+                        form.abandoned = form.abandoned or not form.handed_over
+                        try:
+                            status, raw = response.status, await _read(response, MAX_ANSWER)
+                        finally:
+                            response.close()
+                except (ClientError, OSError) as err:
+                    if form.failure is not None:
+                        raise form.failure from None
+                    raise_clean(err, may_have_arrived=form.handed_over)
+                finally:
+                    form.abandoned = True
+                where = f"POST {path}"
+                if not form.answered_after_end:
+                    return await self._interpret_early(where, status, raw)
+                return await self._interpret_upload(where, status, raw)
+        finally:
+            await form.close_file()
 
     @asynccontextmanager
     async def _connections(self, *, own: bool) -> AsyncIterator[ClientSession]:
@@ -307,47 +346,6 @@ class Transport:
             trust_env=self._session.trust_env,
         ) as session:
             yield session
-
-    async def _send_form(self, path: str, form: JobForm, size: int) -> tuple[int, bytes]:
-        """Send a form; return status and body of the answer."""
-        loop = asyncio.get_running_loop()
-        answer_timeout = answer_seconds(size)
-        total_seconds = (
-            CONNECT_SECONDS + IDLE_SECONDS + answer_timeout + size / SLOWEST_BYTES_A_SECOND
-        )
-        if form.before_end is not None:
-            total_seconds += TURN_SECONDS
-        try:
-            async with (
-                asyncio.timeout(CONNECT_SECONDS) as idle,
-                self._connections(own=True) as session,
-            ):
-
-                def on_step() -> None:
-                    """Restart the time-out: something was sent."""
-                    if not form.abandoned and not idle.expired():
-                        wait = TURN_SECONDS if form.waiting else IDLE_SECONDS
-                        idle.reschedule(
-                            loop.time() + (answer_timeout if form.handed_over else wait)
-                        )
-
-                form.on_step = on_step
-                response = await session.post(
-                    self._base + path,
-                    data=form,
-                    headers=self._headers(),
-                    allow_redirects=False,
-                    timeout=ClientTimeout(total=total_seconds),
-                )
-                form.answered_after_end = form.handed_over
-                # An answer before the end of the form stops the upload: its end is never sent.
-                form.abandoned = form.abandoned or not form.handed_over
-                try:
-                    return response.status, await _read(response, MAX_ANSWER)
-                finally:
-                    response.close()
-        finally:
-            form.abandoned = True
 
     async def fetch(self, url: str, *, limit_bytes: int, timeout: float) -> bytes:
         """Download from an address that the service named, without any key.

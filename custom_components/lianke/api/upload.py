@@ -1,8 +1,7 @@
 """The form of a print job: fields first, the file last, streamed from disk with a known length."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 import io
 import os
@@ -10,8 +9,9 @@ from pathlib import Path
 import re
 import stat
 from typing import ClassVar, override
+from uuid import uuid4
 
-from aiohttp import MultipartWriter, Payload
+from aiohttp import Payload
 from aiohttp.abc import AbstractStreamWriter
 
 from .errors import DocumentUnreadableError
@@ -26,6 +26,7 @@ _ANY_MIME = "application/octet-stream"
 _MIME = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,100}", re.ASCII)
 _SLASHES = re.compile(r"[/\\]")
 _HTML_EXTENSIONS = (".html", ".htm")
+_AFTER_FILE = b"\r\n"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,68 +75,32 @@ def safe_name(name: str) -> str:
     return clean[:MAX_NAME] or "document"
 
 
-class FilePart(Payload):
-    """A file as a part of a form, read in chunks outside the event loop."""
-
-    # Whoever opened the file closes it, also when nothing was sent.
-    _autoclose = True
-    _value: io.BufferedReader
-
-    def __init__(
-        self,
-        file: io.BufferedReader,
-        first: bytes,
-        upload: UploadFile,
-        form: JobForm,
-        on_progress: Callable[[int], None] | None,
-    ) -> None:
-        """Initialize with the file and its first piece; `on_progress` gets the number of bytes sent so far."""
-        content_type = upload.content_type if _MIME.fullmatch(upload.content_type) else _ANY_MIME
-        super().__init__(file, content_type=content_type)
-        # As FormData(quote_fields=False) does: names in plain UTF-8, quotes and backslashes escaped.
-        self.set_content_disposition(
-            "form-data", quote_fields=False, name="jobFile", filename=safe_name(upload.name)
-        )
-        self._size = upload.size
-        self._first = first
-        self._form = form
-        self._on_progress = on_progress
-
-    @override
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        """Send exactly the announced bytes; raises DocumentUnreadableError when the file has fewer."""
-        sent, announced = 0, self._size or 0
-        piece = memoryview(self._first)
-        while sent < announced:
-            if sent:
-                length = min(PIECE, announced - sent)
-                piece = memoryview(await asyncio.to_thread(_read, self._value, sent, length))
-            for start in range(0, len(piece), CHUNK):
-                chunk = piece[start : start + CHUNK]
-                await writer.write(chunk)
-                sent += len(chunk)
-                self._form.on_step()
-                if self._on_progress is not None:
-                    self._on_progress(sent)
-
-    @override
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Raise TypeError: a file is never held in memory."""
-        raise TypeError("a file is only streamed")
-
-
-class JobForm(MultipartWriter):
+class JobForm(Payload):
     """A form whose closing boundary, without which the service has no request, goes last and on its own.
 
     Until `handed_over` is True the request is surely incomplete; once `abandoned` is set it stays so. `waiting` while
     nothing moves because the hook that comes before the end has not returned.
     """
 
+    # Whoever made it closes its file, also when nothing was sent.
+    _autoclose = True
+
     def __init__(
-        self, fields: Mapping[str, str], before_end: Callable[[], Awaitable[None]] | None
+        self,
+        content: UploadFile | Links | Ticket,
+        fields: Mapping[str, str],
+        *,
+        before_end: Callable[[], Awaitable[None]] | None = None,
+        on_progress: Callable[[int], None] | None = None,
     ) -> None:
-        """Initialize with the text fields in order and what is awaited before the end is sent."""
-        super().__init__("form-data")
+        """Open the file of some content, which `close_file` closes again, and read its first piece; blocking.
+
+        `fields` come first, in their order. `before_end` is awaited before the end is sent, `on_progress` gets the
+        number of bytes of the file sent so far. Raises DocumentUnreadableError when the file is missing, no plain
+        file, or not of the size it should have.
+        """
+        boundary = uuid4().hex
+        super().__init__(None, content_type=f"multipart/form-data; boundary={boundary}")
         self.handed_over = False
         self.abandoned = False
         self.waiting = False
@@ -144,33 +109,73 @@ class JobForm(MultipartWriter):
         self.failure: BaseException | None = None
         self.on_step: Callable[[], None] = lambda: None
         self.before_end = before_end
-        # The text fields, which travel at once: as parts each would be four writes to the connection.
-        self._texts = b"".join(
-            (
-                f"--{self.boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-            ).encode("utf-8", "replace")
-            for name, value in fields.items()
-        )
+        self._on_progress = on_progress
+        # Of the file, in bytes.
+        self.file_size = 0
+        self._file: io.BufferedReader | None = None
+        self._first = b""
+        match content:
+            case Links():
+                more = {"urlFileExt": content.extension, "jobFile": "\n".join(content.urls)}
+            case Ticket():
+                more = {"taskTicket": content.value}
+            case UploadFile():
+                more = {}
+        # What comes before the file, which travels at once: as parts each field would be four writes to the connection.
+        head = [
+            f"--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in {**fields, **more}.items()
+        ]
+        self._end = f"--{boundary}--\r\n".encode("ascii")
+        if isinstance(content, UploadFile):
+            self.file_size = content.size
+            self._file, self._first = _open(content.path, content.size)
+            kind = content.content_type if _MIME.fullmatch(content.content_type) else _ANY_MIME
+            # As FormData(quote_fields=False) does: names in plain UTF-8, quotes and backslashes escaped.
+            name = safe_name(content.name).replace("\\", "\\\\").replace('"', '\\"')
+            head.append(
+                f"--{boundary}\r\nContent-Type: {kind}\r\n"
+                f'Content-Disposition: form-data; name="jobFile"; filename="{name}"\r\n\r\n'
+            )
+        self._head = "".join(head).encode("utf-8", "replace")
+        self._size = len(self._head) + self.file_size + len(self._end)
+        if self._file is not None:
+            self._size += len(_AFTER_FILE)
 
-    @property
-    @override
-    def size(self) -> int | None:
-        """The bytes of the whole form."""
-        parts = super().size
-        return None if parts is None else len(self._texts) + parts
+    async def close_file(self) -> None:
+        """Close the file, if there is one that is open."""
+        if self._file is not None and not self._file.closed:
+            await asyncio.to_thread(self._file.close)
 
     @override
-    async def write(self, writer: AbstractStreamWriter, close_boundary: bool = True) -> None:
-        """Send everything, then wait for `before_end`, then send the end."""
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Send everything, then wait for `before_end`, then send the end.
+
+        Sends exactly the announced bytes: raises DocumentUnreadableError when the file has fewer.
+        """
         self.on_step()
-        await writer.write(self._texts)
+        await writer.write(self._head)
+        sent = 0
+        piece = memoryview(self._first)
         try:
-            await super().write(writer, close_boundary=False)
+            while self._file is not None and sent < self.file_size:
+                if sent:
+                    length = min(PIECE, self.file_size - sent)
+                    piece = memoryview(await asyncio.to_thread(_read, self._file, sent, length))
+                for start in range(0, len(piece), CHUNK):
+                    chunk = piece[start : start + CHUNK]
+                    await writer.write(chunk)
+                    sent += len(chunk)
+                    self.on_step()
+                    if self._on_progress is not None:
+                        self._on_progress(sent)
         except DocumentUnreadableError as err:
             # aiohttp would hide it, and the hook's error, behind one of its own.
             self.failure = err
             raise
+        if self._file is not None:
+            await writer.write(_AFTER_FILE)
         await writer.drain()
         self.on_step()
         if self.before_end is not None:
@@ -195,53 +200,29 @@ class JobForm(MultipartWriter):
             raise asyncio.CancelledError
         self.handed_over = True
         self.on_step()
-        await writer.write(f"--{self.boundary}--\r\n".encode("ascii"))
+        await writer.write(self._end)
+
+    @override
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Raise TypeError: a file is never held in memory."""
+        raise TypeError("a file is only streamed")
 
 
-@asynccontextmanager
-async def open_form(
-    content: UploadFile | Links | Ticket,
-    fields: Mapping[str, str],
-    *,
-    before_end: Callable[[], Awaitable[None]] | None = None,
-    on_progress: Callable[[int], None] | None = None,
-) -> AsyncIterator[JobForm]:
-    """Yield the form for some content, `jobFile` last; the file is open meanwhile.
-
-    Raises DocumentUnreadableError when the file is missing, no plain file, or not of the size it should have.
-    """
-    match content:
-        case Links():
-            more = {"urlFileExt": content.extension, "jobFile": "\n".join(content.urls)}
-            yield JobForm({**fields, **more}, before_end)
-        case Ticket():
-            yield JobForm({**fields, "taskTicket": content.value}, before_end)
-        case UploadFile():
-            file, first = await asyncio.to_thread(_open, content)
-            try:
-                form = JobForm(fields, before_end)
-                form.append_payload(FilePart(file, first, content, form, on_progress))
-                yield form
-            finally:
-                if not file.closed:
-                    await asyncio.to_thread(file.close)
-
-
-def _open(upload: UploadFile) -> tuple[io.BufferedReader, bytes]:
-    """Return the file and its first piece, closed where that is all of it; blocking."""
+def _open(path: Path, size: int) -> tuple[io.BufferedReader, bytes]:
+    """Return a file and its first piece, closed where that is all of it; blocking."""
     try:
-        file = upload.path.open("rb")
+        file = path.open("rb")
     except (OSError, ValueError) as err:
         raise DocumentUnreadableError from err
     try:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_size != upload.size:
+        if not stat.S_ISREG(status.st_mode) or status.st_size != size:
             raise DocumentUnreadableError
-        first = _read(file, 0, min(PIECE, upload.size)) if upload.size else b""
+        first = _read(file, 0, min(PIECE, size)) if size else b""
     except BaseException:
         file.close()
         raise
-    if len(first) == upload.size:
+    if len(first) == size:
         file.close()
     return file, first
 
