@@ -333,7 +333,7 @@ async def test_what_expired_while_nobody_was_home_is_told_once(house: House) -> 
     async def later(entry: LiankeConfigEntry, platforms: Iterable[Platform]) -> None:
         # What was reviewed by now would be on disk, and told.
         await asyncio.sleep(0)
-        await entry.runtime_data.queue._registry.writer.async_flush()
+        await entry.runtime_data.queue._store.async_flush()
         await forward(entry, platforms)
 
     with patch.object(house.hass.config_entries, "async_forward_entry_setups", later):

@@ -15,6 +15,7 @@ from homeassistant.components.webhook import async_handle_webhook
 from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.util.aiohttp import MockRequest
+from homeassistant.util.file import WriteError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
@@ -24,7 +25,7 @@ from custom_components.lianke.box.unknown import MAX_OF_A_KIND
 from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
-from custom_components.lianke.jobs.store import JobStoreError, jobs_path
+from custom_components.lianke.jobs.store import jobs_path
 from custom_components.lianke.printing.own_pages import async_print_test_page
 from custom_components.lianke.runtime import LiankeData
 from custom_components.lianke.webhook import MAX_BODY
@@ -122,7 +123,7 @@ async def test_the_cloud_hears_of_success_once_the_outcome_is_on_disk(
     job = await sent_job(house.hass, house.entry)
     secret = {"job": job.present.token}
     record = jobs_path(house.hass, house.entry.entry_id) / job.job_id / "job.json"
-    with patch.object(store, "_write_record", side_effect=JobStoreError("no space")):
+    with patch.object(store, "write_utf8_file_atomic", side_effect=WriteError):
         assert (await client.post(url, json=claim(house.data, job), params=secret)).status == 503
     assert house.queue.get(job.job_id).state is not JobState.COMPLETED
     assert (await client.post(url, json=claim(house.data, job), params=secret)).status == 200

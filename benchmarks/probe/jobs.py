@@ -86,4 +86,6 @@ async def async_settled(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, A
         for entry_id in msg["entry_ids"]
     ]
     await asyncio.gather(*(registry._writer.async_flush() for registry in registries))
-    return dict(Counter(job.state.value for registry in registries for job in registry.all()))
+    return dict(
+        Counter(job.state.value for registry in registries for job in registry.jobs.values())
+    )

@@ -78,7 +78,7 @@ class JobEvents(JobEntity, EventEntity):
     def _async_subscribe(self) -> None:
         # The present states of jobs fire no event.
         self._fired = {
-            job.job_id: _fired(job)
+            job.job_id: (job.state, job.asks_for)
             for job in self.lianke.queue.jobs(self.printer_key)
             if not job.is_final
         }
@@ -87,7 +87,9 @@ class JobEvents(JobEntity, EventEntity):
     @callback
     @override
     def on_job(self, job: Job, old: JobState | None) -> None:
-        if job.state not in self.event_types or self._fired.get(job.job_id) == _fired(job):
+        # Fired once for a state, and for whom a held job waits for.
+        fired = job.state, job.asks_for
+        if job.state not in self.event_types or self._fired.get(job.job_id) == fired:
             return
         if job.state is JobState.HELD and job.hold_reason is None:
             # Just stored, and about to be uploaded.
@@ -98,12 +100,7 @@ class JobEvents(JobEntity, EventEntity):
         if job.is_final:
             self._fired.pop(job.job_id, None)
         else:
-            self._fired[job.job_id] = _fired(job)
+            self._fired[job.job_id] = fired
         self._trigger_event(job.state, event_data(job))
         self.async_set_context(job.spec.asker.context)
         self.async_write_ha_state()
-
-
-def _fired(job: Job) -> tuple[JobState, str | None]:
-    """Return what an event is fired for once: a state, and whom a held job waits for."""
-    return job.state, job.waits_for[0] if job.can_continue else None

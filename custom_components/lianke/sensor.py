@@ -261,11 +261,20 @@ class JobSensor(QueueEntity, SensorEntity):
     """A fact about the printer's jobs."""
 
     entity_description: JobSensorDescription
+    _last_value: Value
 
     @callback
     @override
     def _async_subscribe(self) -> None:
-        self.async_on_remove(self.lianke.queue.watch(self.async_write_if_changed, self.printer_key))
+        self._last_value = self.native_value
+        self.async_on_remove(self.lianke.queue.watch(self._on_jobs, self.printer_key))
+
+    @callback
+    def _on_jobs(self) -> None:
+        # Asked for at each change of any job: the whole state takes Home Assistant ten times as long.
+        if (value := self.native_value) != self._last_value:
+            self._last_value = value
+            self.async_write_if_changed()
 
     @property
     @override

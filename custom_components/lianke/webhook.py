@@ -112,7 +112,7 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
         elif claim is not None:
             data = box.runtime_data
             try:
-                if await data.queue.callbacks.async_handle(token, claim):
+                if await data.queue.tracker.async_on_callback(token, claim):
                     data.storage.save_callback_address(data.account.fingerprint)
                     data.storage.unknown.observe_all(unknown_parts(CALLBACK, message))
             except JobStoreError:

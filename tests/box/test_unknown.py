@@ -197,7 +197,7 @@ async def test_unknown_parts_of_a_callback(
     client = await hass_client_no_auth()
     path = f"/api/webhook/{house.entry.data[CONF_WEBHOOK_ID]}"
     body = {"device_id": house.entry.unique_id, "task_id": "t", "task_state": "FLYING", "sheets": 2}
-    with patch.object(house.queue.callbacks, "async_handle", take):
+    with patch.object(house.queue.tracker, "async_on_callback", take):
         await client.post(path, json=body)
         assert seen(house.entry) == {}
         await client.post(f"{path}?job=ours", json=body)

@@ -85,7 +85,7 @@ class Receiver:
         claim = parse_callback(body)
         if self.deliver and self.queue is not None and claim is not None:
             self.taken.append(
-                await self.queue.callbacks.async_handle(request.query.get("job"), claim)
+                await self.queue.tracker.async_on_callback(request.query.get("job"), claim)
             )
         return web.json_response({"code": 200})
 

@@ -13,7 +13,7 @@ import pytest
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.jobs import limits as page_count, preview, store
-from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.limits import MAX_RECORDS, to_forget
 from custom_components.lianke.jobs.readiness import BACKOFF_LIMIT, BACKOFF_START, Readiness
 from custom_components.lianke.jobs.store import (
@@ -88,14 +88,14 @@ async def test_few_records_are_written_at_a_visit(shop: Shop) -> None:
     await shop.refresh()
     visits: list[int] = []
     book = shop.queue._store
-    write = book.async_write_all
+    write = book._write_records
 
-    async def count(jobs: list[object]) -> list[str]:
+    def count(jobs: list[Job]) -> set[str]:
         visits.append(len(jobs))
-        return await write(jobs)  # type: ignore[arg-type]  # as they came
+        return write(jobs)
 
     jobs = [await shop.submit() for _ in range(5)]
-    with patch.object(book, "async_write_all", count), patch.object(store, "MAX_AT_ONCE", 2):
+    with patch.object(book, "_write_records", count), patch.object(store, "MAX_AT_ONCE", 2):
         for job in jobs:
             shop.queue._registry.change(shop.queue.get(job.job_id), hold_reason="disconnected")
         await shop.tick(store.WRITE_DELAY + 1)

@@ -12,6 +12,7 @@ from unittest.mock import patch
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
+from homeassistant.util.file import WriteError
 import pytest
 
 from custom_components.lianke.api.errors import LiankeError
@@ -43,14 +44,14 @@ def options_of(shop: Shop) -> ResolvedOptions:
 
 
 async def test_a_job_is_taken_whole_though_the_caller_is_cancelled(open_shop: OpenShop) -> None:
-    record = Job.as_record
+    record = Job.as_json
 
-    def slow(self: Job) -> dict[str, Any]:
+    def slow(self: Job) -> str:
         time.sleep(0.3)
         return record(self)
 
     async with open_shop() as shop:
-        with patch.object(Job, "as_record", slow):
+        with patch.object(Job, "as_json", slow):
             call = asyncio.create_task(shop.submit())
             await asyncio.sleep(0.1)
             call.cancel()
@@ -73,16 +74,16 @@ async def test_a_queue_that_stops_takes_nothing(shop: Shop) -> None:
 
 
 async def test_a_stop_waits_for_what_is_just_being_written(shop: Shop) -> None:
-    write = JobStore._write_all
+    write = JobStore._write_records
 
-    def slow(self: JobStore, jobs: list[Job]) -> list[str]:
+    def slow(self: JobStore, jobs: list[Job]) -> set[str]:
         time.sleep(0.5)
         return write(self, jobs)
 
     shop.box.online = False
     await shop.refresh()
     job = await shop.submit()
-    with patch.object(JobStore, "_write_all", slow):
+    with patch.object(JobStore, "_write_records", slow):
         cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
         await asyncio.sleep(0.1)
         assert stored(shop, job)["state"] == "held"
@@ -93,9 +94,9 @@ async def test_a_stop_waits_for_what_is_just_being_written(shop: Shop) -> None:
 
 async def test_a_cancel_that_is_being_written_holds_nothing_up(shop: Shop) -> None:
     """Where the answer to the upload came before the disk's, reviews followed one another without end."""
-    write, on_disk = JobStore._write_all, threading.Event()
+    write, on_disk = JobStore._write_records, threading.Event()
 
-    def slow(self: JobStore, jobs: list[Job]) -> list[str]:
+    def slow(self: JobStore, jobs: list[Job]) -> set[str]:
         on_disk.wait(timeout=60)
         return write(self, jobs)
 
@@ -104,10 +105,10 @@ async def test_a_cancel_that_is_being_written_holds_nothing_up(shop: Shop) -> No
     async with asyncio.timeout(30):
         while not shop.queue.get(job.job_id).present.handed_over_at:
             await asyncio.sleep(0.01)
-    with patch.object(JobStore, "_write_all", slow):
+    with patch.object(JobStore, "_write_records", slow):
         cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
         async with asyncio.timeout(30):
-            while shop.queue._registry.all()[0].present.task_id is None:
+            while next(iter(shop.queue._registry.jobs.values())).present.task_id is None:
                 await asyncio.sleep(0.01)
         shop.queue._scheduler.review()
         on_disk.set()
@@ -118,19 +119,16 @@ async def test_a_cancel_that_is_being_written_holds_nothing_up(shop: Shop) -> No
 async def test_what_could_not_be_written_is_written_later(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def full(*_: Any) -> None:
-        raise JobStoreError("no space")
-
     shop.box.online = False
     await shop.refresh()
     job = await shop.submit()
-    with patch.object(store, "_write_record", full):
+    with patch.object(store, "write_utf8_file_atomic", side_effect=WriteError):
         shop.clock.tick(13 * 3600)
         for seconds in (2, 3, 601):
             await shop.tick(seconds)
             await shop.settle()
         # It waits no longer, but nobody is told: a power cut would bring it back.
-        assert (current := shop.queue._registry.get(job.job_id)) is not None
+        assert (current := shop.queue._registry.jobs.get(job.job_id)) is not None
         assert current.state is JobState.EXPIRED
         assert shop.queue.get(job.job_id).state is JobState.HELD
         assert JobState.EXPIRED not in shop.states(job)
@@ -182,7 +180,7 @@ async def test_a_cancel_during_an_upload_that_cannot_be_written_lets_it_go_on(sh
     shop.printer().paper = None
     shop.queue._registry.change(job, state=JobState.UPLOADING, hold_reason=None)
     with (
-        patch.object(store, "_write_record", side_effect=JobStoreError("no space")),
+        patch.object(store, "write_utf8_file_atomic", side_effect=WriteError),
         pytest.raises(HomeAssistantError),
     ):
         await shop.queue.async_cancel(job.job_id)
@@ -198,7 +196,7 @@ async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
         await shop.refresh()
         job = await shop.submit()
         old = shop.queue._registry
-        with patch.object(store, "_write_record", side_effect=JobStoreError("no space")):
+        with patch.object(store, "write_utf8_file_atomic", side_effect=WriteError):
             await shop.tick(13 * 3600)
             await shop.queue.async_drain()
         entry = shop.entry
@@ -211,16 +209,6 @@ async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
         for _ in range(3):
             await shop.tick(601)
         assert stored(shop, job)["state"] == "expired"
-
-
-async def test_an_older_version_of_a_record_never_takes_a_newer_ones_place(shop: Shop) -> None:
-    shop.box.online = False
-    await shop.refresh()
-    held = await shop.submit()
-    await shop.queue.async_cancel(held.job_id)
-    other = JobStore(shop.hass, shop.entry.entry_id)
-    assert await other.async_write_all([held]) == [held.job_id]
-    assert stored(shop, held)["state"] == "canceled"
 
 
 async def test_outcomes_are_told_once_they_are_on_disk(open_shop: OpenShop) -> None:
@@ -288,13 +276,13 @@ async def test_many_outcomes_are_one_visit_to_the_disk(shop: Shop) -> None:
     await shop.refresh()
     jobs = [await shop.submit() for _ in range(10)]
     visits: list[int] = []
-    real = JobStore._write_all
+    real = JobStore._write_records
 
-    def counted(self: JobStore, batch: list[Job]) -> list[str]:
+    def counted(self: JobStore, batch: list[Job]) -> set[str]:
         visits.append(len(batch))
         return real(self, batch)
 
-    with patch.object(JobStore, "_write_all", counted):
+    with patch.object(JobStore, "_write_records", counted):
         await asyncio.gather(*(shop.queue.async_cancel(job.job_id) for job in jobs))
     assert sum(visits) == 10
     assert len(visits) <= 2
@@ -427,7 +415,6 @@ async def test_a_request_id_outlives_the_limit_on_records(shop: Shop) -> None:
                 has_document=False,
             )
         )
-        shop.queue._registry.flushed(f"later-{number:03}")
     await shop.tick(7200)
     await shop.refresh()
     await shop.tick(61)
@@ -448,7 +435,6 @@ async def test_the_limit_counts_beyond_the_limit_on_records(open_shop: OpenShop)
                     has_document=False,
                 )
             )
-            shop.queue._registry.flushed(f"later-{number:03}")
             await shop.queue._registry.async_trim()
         with pytest.raises(InputError) as refused:
             await shop.submit()

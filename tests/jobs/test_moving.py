@@ -348,7 +348,7 @@ async def take_snapshots(shops: list[Shop], folder: Path, job: Job, port: int) -
     """Move a job to the last of some boxes, all of which are off, with a snapshot before each write."""
     snapshots = Snapshots(shops, folder)
     with (
-        patch.object(Job, "as_record", snapshots.before(Job.as_record)),
+        patch.object(Job, "as_json", snapshots.before(Job.as_json)),
         patch.object(store, "_flush", snapshots.before(store._flush)),
         patch.object(store, "_sync", snapshots.before(store._sync)),
         patch.object(store.JobStore, "_create", snapshots.before(store.JobStore._create)),
@@ -511,7 +511,7 @@ async def test_a_moved_job_is_remembered_as_long_as_it_may_be_asked_for(shop: Sh
 async def test_a_record_of_before_has_no_move(open_shop: OpenShop) -> None:
     async with open_shop(Receiver()) as shop:
         job = await held(shop)
-        record = json.loads(json.dumps(job.as_record()))
+        record = json.loads(job.as_json())
     for name in ("moving_to", "move_open"):
         del record[name]
     del record["spec"]["moved_from"]

@@ -9,7 +9,7 @@ from custom_components.lianke.api.errors import BoxNotRespondingError
 from custom_components.lianke.api.tasks import TaskResult, TaskState
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.outcome import changes_for
+from custom_components.lianke.jobs.tracker import changes_for
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 from tests.simulator.models import Outcome

@@ -104,7 +104,7 @@ async def test_a_callback_that_changes_nothing_still_has_the_pages_asked_for(sho
         state=TaskState.SUCCESS,
         result=TaskResult(code=200, message="success"),
     )
-    assert await shop.queue.callbacks.async_handle(job.present.token, claim)
+    assert await shop.queue.tracker.async_on_callback(job.present.token, claim)
     await shop.tick(15)
     await shop.tick(15)
     assert shop.queue.get(job.job_id).pages_printed == 3

@@ -162,7 +162,7 @@ async def test_an_unconfirmed_job_that_is_found_later_has_no_reason_left(shop: S
     await shop.until(job, JobState.UNCONFIRMED)
     assert shop.queue.get(job.job_id).reason == "no_answer"
     await shop.tick(1800)
-    await shop.queue._tracker._async_read_list()
+    await shop.queue.tracker._async_read_list()
     done = await shop.until(job, JobState.COMPLETED)
     assert done.reason is None
 
@@ -184,10 +184,10 @@ async def test_a_late_callback_settles_an_unconfirmed_job(
         parsed = parse_callback(claim)
         assert parsed is not None
         stored = shop.queue.get(job.job_id)
-        assert await shop.queue.callbacks.async_handle(stored.present.token, parsed)
+        assert await shop.queue.tracker.async_on_callback(stored.present.token, parsed)
         assert shop.queue.get(job.job_id).state is JobState.COMPLETED
         # Repeated, it changes nothing.
-        assert await shop.queue.callbacks.async_handle(stored.present.token, parsed)
+        assert await shop.queue.tracker.async_on_callback(stored.present.token, parsed)
         await shop.settle()
         assert shop.storage.printers[shop.key()].pages_printed == 2
 
@@ -279,10 +279,10 @@ async def test_a_forged_callback_changes_nothing(shop: Shop) -> None:
         }
     )
     assert forged is not None
-    assert not await shop.queue.callbacks.async_handle(None, forged)
-    assert not await shop.queue.callbacks.async_handle("x" * 32, forged)
+    assert not await shop.queue.tracker.async_on_callback(None, forged)
+    assert not await shop.queue.tracker.async_on_callback("x" * 32, forged)
     # Not even the job's own token moves a job that was never sent.
-    assert not await shop.queue.callbacks.async_handle(held.present.token, forged)
+    assert not await shop.queue.tracker.async_on_callback(held.present.token, forged)
     assert shop.queue.get(held.job_id).state is JobState.HELD
 
 
@@ -296,7 +296,7 @@ async def test_a_strangers_task_is_not_taken_while_the_answer_may_still_come(sho
         while shop.queue.get(job.job_id).present.handed_over_at is None:
             await shop.settle()
     stranger = shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
-    await shop.queue._tracker._async_read_list()
+    await shop.queue.tracker._async_read_list()
     assert shop.queue.get(job.job_id).present.task_id is None
     done = await shop.until(job, JobState.COMPLETED)
     assert done.present.task_id not in (None, stranger.task_id)

@@ -215,14 +215,17 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     )
     submitting = asyncio.create_task(shop.submit())
     async with asyncio.timeout(10):
-        while not (jobs := shop.queue._registry.all()) or jobs[0].present.sent_bytes is None:
+        while (
+            not (jobs := list(shop.queue._registry.jobs.values()))
+            or jobs[0].present.sent_bytes is None
+        ):
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.3)
     assert not submitting.done()
     # Nor is anybody told of a job that a power cut would still undo.
     assert not shop.queue.jobs()
     assert not shop.history
-    (job,) = shop.queue._registry.all()
+    (job,) = shop.queue._registry.jobs.values()
     assert job.present.handed_over_at is None
     assert not shop.sim.cloud.tasks
     on_disk.set()
@@ -244,7 +247,7 @@ async def test_a_document_that_does_not_reach_the_disk_is_not_sent(
     assert refused.value.translation_key == "disk_full"
     # The caller was told that there is no job: there is none, and nobody else was told of one.
     await shop.tick(120)
-    assert not shop.queue._registry.all()
+    assert not shop.queue._registry.jobs
     assert not shop.history
     assert not [path for path in folder(shop).iterdir() if path.is_dir()]
     assert not shop.sim.cloud.tasks

@@ -87,7 +87,7 @@ async def test_thousands_of_canceled_jobs_leave_few_records(open_shop: OpenShop)
             while len(shop.queue.jobs()) > MAX_WITHDRAWN or shop.queue._scheduler._is_working:
                 await shop.settle()
         assert len(shop.queue.jobs()) == MAX_WITHDRAWN
-        root = shop.queue._store.document_path(job).parent.parent
+        root = shop.queue.document_path(job).parent.parent
         assert sum(path.is_dir() for path in root.iterdir()) == MAX_WITHDRAWN
 
 

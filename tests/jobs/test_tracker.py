@@ -88,8 +88,8 @@ async def test_a_clock_that_is_put_back_stops_nothing(
 ) -> None:
     """All waits were by our clock: put back by two hours, it stopped following for two hours."""
     monkeypatch.setattr(tracker, "monotonic", shop.clock.loop_time)
-    shop.queue._tracker._started = shop.clock.loop_time()
-    shop.queue._tracker._reconciler._started = shop.clock.loop_time()
+    shop.queue.tracker._started = shop.clock.loop_time()
+    shop.queue.tracker._started = shop.clock.loop_time()
     shop.printer().paper = 1
     await shop.refresh()
     job = await shop.submit(shop.document(pages=2))
@@ -170,7 +170,7 @@ async def test_the_secret_outranks_the_list(shop: Shop) -> None:
     done = await shop.until(job, JobState.COMPLETED)
     assert done.present.task_from_list
     ours = "11111111-2222-3333-4444-555555555555"
-    assert await shop.queue.callbacks.async_handle(
+    assert await shop.queue.tracker.async_on_callback(
         job.present.token, claim(shop, ours, "SUCCESS", 500)
     )
     reported = shop.queue.get(job.job_id)
@@ -180,10 +180,10 @@ async def test_the_secret_outranks_the_list(shop: Shop) -> None:
         True,
     )
     # From now on it rests on the secret, and nothing moves it any more.
-    assert await shop.queue.callbacks.async_handle(
+    assert await shop.queue.tracker.async_on_callback(
         job.present.token, claim(shop, ours, "SUCCESS", 200)
     )
-    assert not await shop.queue.callbacks.async_handle(
+    assert not await shop.queue.tracker.async_on_callback(
         job.present.token, claim(shop, "another", "SUCCESS", 200)
     )
     assert shop.queue.get(job.job_id) == reported
@@ -196,7 +196,7 @@ async def test_the_secret_takes_a_task_from_a_job_that_only_the_list_gave_it(sho
     job = await shop.submit()
     await in_doubt(shop, job.job_id)
     assert done.present.task_id is not None
-    assert await shop.queue.callbacks.async_handle(
+    assert await shop.queue.tracker.async_on_callback(
         job.present.token, claim(shop, done.present.task_id, "SUCCESS", 200)
     )
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
@@ -210,7 +210,7 @@ async def test_what_somebody_has_seen_come_out_is_not_taken_back(shop: Shop) -> 
     shop.queue._registry.change(done, state=JobState.UNCONFIRMED)
     await shop.queue.async_confirm(job.job_id)
     assert done.present.task_id is not None
-    await shop.queue.callbacks.async_handle(
+    await shop.queue.tracker.async_on_callback(
         job.present.token, claim(shop, done.present.task_id, "SUCCESS", 500)
     )
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
@@ -239,7 +239,7 @@ async def test_a_callback_without_the_secret_only_makes_us_ask(
         before = shop.sim.cloud.count(ASK)
         for token in (None, "x" * 32):
             for _ in range(5):
-                assert not await shop.queue.callbacks.async_handle(
+                assert not await shop.queue.tracker.async_on_callback(
                     token, claim(shop, job.present.task_id, "SUCCESS", 500)
                 )
         await shop.tick(2)

@@ -65,7 +65,7 @@ def test_a_record_of_the_first_version_is_read() -> None:
     job = read_record(RECORD | {"options": options})
     assert job.state is JobState.HELD
     assert job.present.document.pages_at_most is None
-    assert read_record(json.loads(json.dumps(job.as_record()))) == job
+    assert read_record(json.loads(job.as_json())) == job
 
 
 @pytest.mark.parametrize(("code", "is_free"), [(500, False), (None, False), (502, True)])
@@ -86,7 +86,7 @@ async def test_jobs_of_the_first_version_print_after_an_update(open_shop: OpenSh
         shop.box.online = False
         await shop.refresh()
         job = await shop.submit()
-        record = shop.queue._store.document_path(job).with_name("job.json")
+        record = shop.queue.document_path(job).with_name("job.json")
     stored = json.loads(record.read_text("utf-8"))
     old = {name: flat(stored)[name] for name in RECORD}
     record.write_text(json.dumps(old | {"version": 1}), "utf-8")

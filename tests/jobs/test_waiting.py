@@ -126,7 +126,7 @@ async def test_an_answer_that_cannot_be_written_is_none(
 
     act = shop.queue.async_continue if answer == "continue" else shop.queue.async_reject
     with monkeypatch.context() as patched:
-        patched.setattr(shop.queue._registry.writer, "async_persist", full)
+        patched.setattr(shop.queue._store, "async_persist", full)
         with pytest.raises(HomeAssistantError, match="change_not_saved"):
             await act(job.job_id)
     reported = await shop.until(job, JobState.HELD)

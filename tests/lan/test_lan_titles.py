@@ -42,7 +42,7 @@ async def test_a_moved_job_and_one_of_an_older_version(lan: LanPrinter) -> None:
     await lan.data.coordinator.async_refresh()
     await lan.print(job_name=values.name(TITLE))
     (job,) = jobs_of(lan)
-    record = json.loads(json.dumps(job.as_record()))
+    record = json.loads(job.as_json())
     del record["spec"]["foreign_title"]
     assert read_record(record).title_is_foreign
     to = device_of(lan.hass, INKJET)

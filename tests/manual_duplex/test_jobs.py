@@ -291,7 +291,7 @@ async def test_what_the_disk_refuses_is_not_confirmed(
         raise JobStoreError
 
     with monkeypatch.context() as patched:
-        patched.setattr(shop.queue._registry.writer, "async_persist", full)
+        patched.setattr(shop.queue._store, "async_persist", full)
         with pytest.raises(HomeAssistantError):
             await shop.queue.async_confirm(job.job_id)
     current = shop.queue.find(job.job_id)
@@ -335,19 +335,19 @@ async def test_late_callbacks_of_the_first_delivery_change_nothing(
             }
         )
         assert claim is not None
-        assert await shop.queue.callbacks.async_handle(first_token(job), claim)
+        assert await shop.queue.tracker.async_on_callback(first_token(job), claim)
         assert shop.queue.get(job.job_id) == job
         shop.printer().seconds_per_page = 3000
         await shop.queue.async_continue(job.job_id)
         await shop.uploaded(job)
         reported = shop.queue.get(job.job_id)
-        assert await shop.queue.callbacks.async_handle(first_token(job), claim)
+        assert await shop.queue.tracker.async_on_callback(first_token(job), claim)
         # Nor does one without the token have the second delivery's task polled.
-        assert not await shop.queue.callbacks.async_handle(None, claim)
+        assert not await shop.queue.tracker.async_on_callback(None, claim)
         assert shop.queue.get(job.job_id).state is reported.state
         await shop.until(job, JobState.COMPLETED)
         # A second delivery that is proven by callbacks has a token of its own.
-        assert await shop.queue.callbacks.async_handle(first_token(job), claim)
+        assert await shop.queue.tracker.async_on_callback(first_token(job), claim)
         assert shop.queue.get(job.job_id).state is JobState.COMPLETED
 
 
@@ -373,7 +373,7 @@ async def test_an_answer_about_the_first_delivery_says_nothing_of_the_second(
         job = await submit(shop)
         await shop.uploaded(job)
         polled, go_on = asyncio.Event(), asyncio.Event()
-        real = shop.queue._tracker._client.task
+        real = shop.queue.tracker._client.task
 
         async def slow(*args: Any) -> Any:
             task = await real(*args)
@@ -382,7 +382,7 @@ async def test_an_answer_about_the_first_delivery_says_nothing_of_the_second(
                 await go_on.wait()
             return task
 
-        with patch.object(shop.queue._tracker._client, "task", slow):
+        with patch.object(shop.queue.tracker._client, "task", slow):
             while not polled.is_set():
                 shop.clock.tick(10)
                 shop.queue._scheduler.review()
@@ -394,7 +394,7 @@ async def test_an_answer_about_the_first_delivery_says_nothing_of_the_second(
             claim = parse_callback(body)
             assert claim is not None
             token = shop.queue.get(job.job_id).present.token
-            assert await shop.queue.callbacks.async_handle(token, claim)
+            assert await shop.queue.tracker.async_on_callback(token, claim)
             go_on.set()
             await shop.settle()
         await waits(shop, job)
@@ -427,7 +427,9 @@ async def test_a_first_delivery_that_ends_while_it_is_being_canceled(
                 }
             )
             assert claim is not None
-            await shop.queue.callbacks.async_handle(shop.queue.get(job.job_id).present.token, claim)
+            await shop.queue.tracker.async_on_callback(
+                shop.queue.get(job.job_id).present.token, claim
+            )
             return answer
 
         with patch.object(shop.queue._scheduler._client, name, late):
@@ -469,7 +471,7 @@ async def test_the_own_token_corrects_a_first_delivery_that_the_list_had_shown(
             }
         )
         assert claim is not None
-        assert await shop.queue.callbacks.async_handle(first_token(job), claim)
+        assert await shop.queue.tracker.async_on_callback(first_token(job), claim)
         reported = shop.queue.get(job.job_id)
         assert (reported.state, reported.partly_printed) == (JobState.FAILED, True)
         assert not reported.can_continue
@@ -751,7 +753,7 @@ class TestTurnedPaper:
             raise JobStoreError
 
         with monkeypatch.context() as patched:
-            patched.setattr(shop.queue._registry.writer, "async_persist", full)
+            patched.setattr(shop.queue._store, "async_persist", full)
             with pytest.raises(HomeAssistantError):
                 await shop.queue.async_continue(job.job_id)
         other = await shop.submit()
@@ -847,7 +849,7 @@ async def test_the_same_request_is_not_printed_twice(shop: Shop) -> None:
 async def test_details_that_cannot_be_read(shop: Shop, damage: dict[str, Any]) -> None:
     """The job goes on: only what is left of it cannot be told, and so not printed."""
     job = await turning(shop)
-    record = json.loads(json.dumps(job.as_record()))
+    record = json.loads(job.as_json())
     assert read_record(record) == job
     second = record["deliveries"][1]
     second["details"] |= damage
@@ -882,6 +884,6 @@ async def test_details_that_cannot_be_read(shop: Shop, damage: dict[str, Any]) -
 )
 async def test_damaged_deliveries(shop: Shop, damage: Callable[..., list[Any]]) -> None:
     job = await turning(shop)
-    record = json.loads(json.dumps(job.as_record()))
+    record = json.loads(job.as_json())
     with pytest.raises(StoredError):
         read_record(record | {"deliveries": damage(*record["deliveries"])})

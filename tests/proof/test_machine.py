@@ -319,7 +319,7 @@ class World:
         before = self.shop.queue.jobs()
         named = job.present.task_id is not None and not job.present.task_from_list
         for token in (None, "x" * 32, job.present.token if named else None):
-            assert not await self.shop.queue.callbacks.async_handle(token, claim)
+            assert not await self.shop.queue.tracker.async_on_callback(token, claim)
         assert self.shop.queue.jobs() == before
 
     async def repeat_callbacks(self) -> None:
@@ -327,7 +327,7 @@ class World:
         for body in list(self.receiver.bodies):
             if (claim := parse_callback(body)) is not None:
                 before = {job.job_id: job.state for job in self.shop.queue.jobs() if job.is_final}
-                await self.shop.queue.callbacks.async_handle(None, claim)
+                await self.shop.queue.tracker.async_on_callback(None, claim)
                 for job_id, state in before.items():
                     if state is not JobState.UNCONFIRMED:
                         assert self.shop.queue.get(job_id).state is state

@@ -43,7 +43,6 @@ from custom_components.lianke.jobs.limits import (
     find_duplicate,
     quiet_until,
 )
-from custom_components.lianke.jobs.outcome import changes_for
 from custom_components.lianke.jobs.readiness import STEADY, Readiness
 from custom_components.lianke.jobs.store import (
     DAMAGED_PREFIX,
@@ -55,6 +54,7 @@ from custom_components.lianke.jobs.store import (
     jobs_path,
     read_record,
 )
+from custom_components.lianke.jobs.tracker import changes_for
 from tests.jobs.make import altered, make_job
 
 SHORT = 40
@@ -122,13 +122,13 @@ jobs = st.builds(
 
 def a_record_gives_back_the_job(job: Job) -> None:
     """Everything is written, and read as it was, through real JSON."""
-    text = json.dumps(job.as_record(), ensure_ascii=True)
+    text = job.as_json()
     assert read_record(json.loads(text)) == job
 
 
 def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
     """One field that holds anything at all."""
-    record = json.loads(json.dumps(job.as_record()))
+    record = json.loads(job.as_json())
     (delivery,) = record["deliveries"]
     holders = [record, record["spec"], delivery, delivery["document"], delivery["options"]]
     (holder,) = [one for one in holders if name in one][:1]
@@ -138,7 +138,7 @@ def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
     except StoredError:
         return
     read.public_dict()
-    json.dumps(read.as_record())
+    read.as_json()
     assert (read.is_final, read.is_unsure, read.can_cancel) is not None
     # Whatever passes can be reckoned with.
     for one in (
@@ -635,7 +635,7 @@ async def spoil_books(hass: HomeAssistant, tmp_path: Path, examples: int) -> Non
             path = tmp_path / "document.pdf"
             path.write_bytes(b"1")
             store._create(job, [path])
-            _flush([store.document_path(job)])
+            _flush([store.path_of(job.job_id, job.present.document.path)])
         damage(root / whole[which].job_id, *how)
         if others is not None:
             (root / OTHER_TASKS_NAME).write_bytes(others)

@@ -186,7 +186,7 @@ async def test_nowhere_to_be_seen(
         claim = {"device_id": house.box.device_id, "task_id": "forged", "task_state": "SUCCESS"}
         parsed = parse_callback(claim)
         assert parsed is not None
-        await house.queue.callbacks.async_handle(job.present.token, parsed)
+        await house.queue.tracker.async_on_callback(job.present.token, parsed)
     house.box.online = False
     await house.drive(house.refresh())
     await attempt("print", text=CONTENT, title="Waits")

@@ -321,7 +321,7 @@ DOCUMENTS: dict[str, Case] = {
 
 def counted(generation: int) -> str | None:
     """Return why a number in a stored job is refused."""
-    record = json.loads(json.dumps(make_job().as_record()))
+    record = json.loads(make_job().as_json())
     try:
         read_record(record | {"generation": generation})
     except StoredError as err:

@@ -176,7 +176,7 @@ async def test_messages_to_the_webhook(
 
     client = await hass_client_no_auth()
     path = f"/api/webhook/{setup.data[CONF_WEBHOOK_ID]}?job={'x' * 5000}"
-    with patch.object(data_of(setup).queue.callbacks, "async_handle", take):
+    with patch.object(data_of(setup).queue.tracker, "async_on_callback", take):
         reported = await client.post(path, json={"device_id": setup.unique_id, "task_id": "t"})
         assert reported.status == HTTPStatus.OK
         assert tokens == ["x" * webhook.MAX_TOKEN]

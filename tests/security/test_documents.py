@@ -97,7 +97,7 @@ async def taken(hass: HomeAssistant, entry: MockConfigEntry, **data: Any) -> byt
     answer = await ask(hass, "print", device_id=device_of(hass), **data)
     [job] = answer["jobs"]
     queue = data_of(entry).queue
-    path = queue._store.document_path(queue.get(job["job_id"]))
+    path = queue.document_path(queue.get(job["job_id"]))
     content: bytes = await hass.async_add_executor_job(path.read_bytes)
     return content
 

@@ -228,7 +228,7 @@ def snapshot(house: House) -> dict[str, Any]:
     stored.pop("last_push_at", None)
     pushes = house.entity("sensor", "last_push", None)
     return {
-        "jobs": [job.as_record() for job in house.queue.jobs()],
+        "jobs": [json.loads(job.as_json()) for job in house.queue.jobs()],
         "memory": json.dumps(stored, default=repr, sort_keys=True),
         "data": house.coordinator.data,
         "states": {

@@ -63,7 +63,7 @@ def forget(entry: MockConfigEntry, jobs: list[Job]) -> None:
 def keep(registry: Any, job: Job) -> None:
     """Take a job for one that is on disk, and told."""
     registry._put(job)
-    registry.writer.persisted[job.job_id] = job
+    registry.store.persisted[job.job_id] = job
     registry.published[job.job_id] = job
 
 
@@ -123,7 +123,7 @@ async def test_fifty_cards_beside_thousands_of_records(
         with measured_hold() as hold:
             for step in range(20):
                 for job in moving:
-                    registry.show_progress(job, job.present, step)
+                    registry.change(job, within=None, sent_bytes=step)
                 await asyncio.sleep(0.05)
             async with asyncio.timeout(30):
                 while progress(messages)[-MAX_SUBSCRIPTIONS:] != [[19] * 20] * MAX_SUBSCRIPTIONS:

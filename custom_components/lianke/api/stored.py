@@ -10,6 +10,7 @@ from dataclasses import MISSING, Field, fields
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from functools import cache
+import json
 from pathlib import Path
 from types import UnionType
 from typing import Any, Final, Self, get_args, get_origin, override
@@ -66,8 +67,8 @@ class Stored:
 
     def as_dict(self) -> dict[str, JsonValue]:
         """Return plain JSON data for storage."""
-        kind: Any = type(self)
-        return {name: _plain(getattr(self, name)) for name in _names(kind)}
+        found: dict[str, JsonValue] = json.loads(json.dumps(self, default=plain))
+        return found
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, object]) -> Self:
@@ -210,13 +211,14 @@ _STRICT_READERS: Final[Mapping[object, Callable[[object], object]]] = {
 }
 
 
-def _plain(value: Any) -> JsonValue:
-    """Return a field's value as JSON."""
+def plain(value: Any) -> Any:
+    """Return a value of ours as JSON has it, for `json.dumps(default=)`, which goes on with what is inside."""
     match value:
         case Stored():
-            return value.as_dict()
+            kind: Any = type(value)
+            return {name: getattr(value, name) for name in _names(kind)}
         case Enum():
-            return _plain(value.value)
+            return value.value
         case date():
             return value.isoformat()
         case timedelta():
@@ -225,9 +227,6 @@ def _plain(value: Any) -> JsonValue:
             return value.name
         case frozenset():
             return [*sorted(value)]
-        case tuple():
-            return [_plain(item) for item in value]
         case Mapping():
             return dict(value)
-    plain: JsonValue = value
-    return plain
+    raise TypeError(f"{type(value).__name__} is no JSON")

@@ -1,10 +1,11 @@
 """A print job: what was asked for, its deliveries, and what they allow. Its state follows from the deliveries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+import json
 import logging
 import secrets
 import traceback
@@ -16,7 +17,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
 from ..api.options import ResolvedOptions, count_selected, most_selected
-from ..api.stored import READ, Record, StoredError
+from ..api.stored import READ, Record, StoredError, plain
 from ..const import DOMAIN
 from ..documents.document import Document
 from ..errors import InputError
@@ -175,6 +176,11 @@ REPRINTABLE = frozenset({JobState.COMPLETED, JobState.CANCELED})
 _ORDER = tuple(JobState)
 
 
+# Result codes that rule paper out: the file was never converted, or was refused. A box or printer that
+# is gone may have gone while it was printing.
+BEFORE_PAPER: Final = frozenset({400, 502, 11203})
+
+
 def is_valid_transition(old: JobState, new: JobState) -> bool:
     """Return whether a delivery may go from one state to another.
 
@@ -281,16 +287,6 @@ class Delivery(Record):
         known = self.document.pages_at_most if self.document.pages is None else self.document.pages
         return most_selected(self.options.page_range, known)
 
-    def changed(self, now: datetime, **changes: Any) -> Self:
-        """Return the delivery with these fields changed at this time."""
-        if (state := changes.get("state", self.state)) is not self.state:
-            changes["ended_at"] = now if state in FINAL else None
-        new = replace(self, **changes)
-        if new.task_id != self.task_id:
-            # The code and detail of an earlier refusal are obsolete.
-            new = replace(new, code=changes.get("code"), detail=changes.get("detail", ""))
-        return new
-
     @property
     def facts(self) -> tuple[object, ...]:
         """What must be on disk before it is published, since it could not be found out again."""
@@ -306,15 +302,6 @@ class Delivery(Record):
 
 
 DELIVERY_FIELDS: Final = frozenset(item.name for item in fields(Delivery))
-
-
-def present(deliveries: Sequence[Delivery]) -> Delivery:
-    """Return the delivery that is made or waits: the first one that did not come out, else the last."""
-    # Asked for again and again, of thousands of records: without a generator.
-    for one in deliveries:
-        if one.state is not JobState.COMPLETED:
-            return one
-    return deliveries[-1]
 
 
 __all__ = [
@@ -382,13 +369,17 @@ class Job(Record):
 
     @property
     def present(self) -> Delivery:
-        """Return the delivery that is made or waits, of a job that is over the last one that was."""
-        return present(self.deliveries)
+        """Return the delivery that is made or waits: the first one that did not come out, else the last."""
+        # Asked for again and again, of thousands of records: without a generator.
+        for one in self.deliveries:
+            if one.state is not JobState.COMPLETED:
+                return one
+        return self.deliveries[-1]
 
     @property
     def state(self) -> JobState:
         """Return the state: the job is where its present delivery is."""
-        return present(self.deliveries).state
+        return self.present.state
 
     @property
     def reason(self) -> str | None:
@@ -434,7 +425,7 @@ class Job(Record):
     @property
     def is_final(self) -> bool:
         """Return whether the job is over."""
-        return present(self.deliveries).state in FINAL
+        return self.present.state in FINAL
 
     @property
     def ended_at(self) -> datetime:
@@ -445,6 +436,11 @@ class Job(Record):
     def is_settled(self) -> bool:
         """Return whether the job is final or held."""
         return self.is_final or self.state is JobState.HELD
+
+    @property
+    def is_uploading(self) -> bool:
+        """Return whether the job is uploaded, or waits for its turn, and nobody has canceled it."""
+        return self.present.state is JobState.UPLOADING and not self.cancel_requested
 
     @property
     def is_unsure(self) -> bool:
@@ -513,15 +509,19 @@ class Job(Record):
         )
 
     @property
+    def asks_for(self) -> str | None:
+        """Return the reason for which the job waits for a person's answer, None while it does not."""
+        return self.waits_for[0] if self.can_continue else None
+
+    @property
     def waits_for_approval(self) -> bool:
         """Return whether the answer that the job waits for is an approval."""
-        return self.can_continue and self.waits_for[0] == PersonReason.APPROVAL
+        return self.asks_for == PersonReason.APPROVAL
 
     @property
     def needs_code(self) -> bool:
         """Return whether the answer that the job waits for takes a code."""
-        is_release = self.can_continue and self.waits_for[0] == PersonReason.RELEASE
-        return is_release and self.spec.release_code is not None
+        return self.asks_for == PersonReason.RELEASE and self.spec.release_code is not None
 
     @property
     def can_retry(self) -> bool:
@@ -564,9 +564,14 @@ class Job(Record):
         theirs = {name: changes.pop(name) for name in changes.keys() & DELIVERY_FIELDS}
         if theirs:
             token = (delivery or self.present).token
-            changes["deliveries"] = tuple(
-                one.changed(now, **theirs) if one.token == token else one for one in self.deliveries
-            )
+            old = next(one for one in self.deliveries if one.token == token)
+            if (state := theirs.get("state", old.state)) is not old.state:
+                theirs["ended_at"] = now if state in FINAL else None
+            if theirs.get("task_id", old.task_id) != old.task_id:
+                # The code and detail of an earlier refusal are obsolete.
+                theirs = {"code": None, "detail": "", **theirs}
+            new = replace(old, **theirs)
+            changes["deliveries"] = tuple(new if one is old else one for one in self.deliveries)
         return replace(self, changed_at=now, generation=self.generation + 1, **changes)
 
     @property
@@ -624,13 +629,13 @@ class Job(Record):
             "can_print_again": self.can_print_again,
         }
 
-    def as_record(self) -> dict[str, Any]:
+    def as_json(self) -> str:
         """Return the job as it is stored, secrets included."""
-        return {"version": RECORD_VERSION, **self.as_dict()}
+        return json.dumps({"version": RECORD_VERSION, **plain(self)}, default=plain)
 
     @classmethod
     def from_record(cls, record: object) -> Self:
-        """Read a stored job. Raises StoredError for anything that `as_record` would not have written."""
+        """Read a stored job. Raises StoredError for anything that `as_json` would not have written."""
         if not isinstance(record, dict) or record.get("version") != RECORD_VERSION:
             raise StoredError("not a job record of a known version")
         return cls.from_dict(record)

@@ -43,8 +43,17 @@ from ..coordinator import LiankeCoordinator
 from ..documents.document import Document, file_digest
 from ..documents.kinds import FileType
 from ..errors import InputError
-from .job import HANDED_ON, MOVED, RETRYABLE, Delivery, Job, JobSpec, JobState, PersonReason
-from .outcome import BEFORE_PAPER
+from .job import (
+    BEFORE_PAPER,
+    HANDED_ON,
+    MOVED,
+    RETRYABLE,
+    Delivery,
+    Job,
+    JobSpec,
+    JobState,
+    PersonReason,
+)
 
 REQUEST_ID_LIFE = timedelta(hours=24)
 RATE_PERIOD = timedelta(hours=1)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 import logging
+from time import monotonic
 from typing import NamedTuple
 
 from homeassistant.core import callback
@@ -21,15 +22,14 @@ from ..api.errors import (
 )
 from ..api.models import PrinterAddress
 from ..api.options import ResolvedOptions
-from ..api.tasks import Callback, TaskResult, TaskState
+from ..api.tasks import TaskResult, TaskState
 from ..const import DOMAIN
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
 from ..errors import InputError
 from .job import Delivery, JobState, type_and_place
-from .outcome import PRINTED_CODE
 from .registry import JobRegistry
-from .tracker import TaskTracker
+from .tracker import PRINTED_CODE, TaskTracker
 from .uploader import CallbackAddress, may_have_arrived
 
 _LOGGER = logging.getLogger(__name__)
@@ -75,7 +75,6 @@ class Previewer:
         self._others = registry.store.other_tasks
         self._tracker = tracker
         self._addresses = addresses
-        self._callbacks: dict[str, asyncio.Event] = {}
         self._slots = asyncio.Semaphore(MAX_PREVIEWS)
         self._stopped = False
 
@@ -95,7 +94,7 @@ class Previewer:
         if (view := self._coordinator.data.printers.get(printer_key)) is None:
             raise PrinterNotFoundError
         delivery = Delivery(document=document, options=options, state=JobState.UPLOADING)
-        reported = self._callbacks[delivery.token] = asyncio.Event()
+        reported = self._tracker.previews[delivery.token] = asyncio.Event()
         address = view.printer.address
         client = client or self._client
         try:
@@ -117,7 +116,7 @@ class Previewer:
                 translation_domain=DOMAIN, translation_key="preview_unexpected"
             ) from None
         finally:
-            self._callbacks.pop(delivery.token, None)
+            self._tracker.previews.pop(delivery.token, None)
 
     async def _async_submit(
         self, client: LiankeClient, address: PrinterAddress, delivery: Delivery
@@ -164,19 +163,10 @@ class Previewer:
         return answer
 
     @callback
-    def on_callback(self, token: str | None, report: Callback) -> bool:
-        """Take a callback as a hint to poll; return whether it belongs to a preview."""
-        if token is None or (reported := self._callbacks.get(token)) is None:
-            return False
-        if report.state in (TaskState.SUCCESS, TaskState.FAILURE):
-            reported.set()
-        return True
-
-    @callback
     def stop(self) -> None:
         """End every preview under way."""
         self._stopped = True
-        for reported in self._callbacks.values():
+        for reported in self._tracker.previews.values():
             reported.set()
 
     async def _async_result(
@@ -193,7 +183,7 @@ class Previewer:
             if (wait := (self._tracker.next_slot(now) - now).total_seconds()) > 0:
                 pause = wait
                 continue
-            self._tracker.note_request()
+            self._tracker.last_request = monotonic()
             task = await self._client.task(address, task_id)
             if task.result is not None and task.result.code is not None:
                 if task.result.code != PRINTED_CODE:

@@ -18,7 +18,6 @@ from ..api.client import LiankeClient
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
 from ..errors import InputError
-from .callbacks import CallbackHandler
 from .job import (
     REJECTED,
     WAITING,
@@ -91,12 +90,13 @@ class PrintQueue:
             review_soon=self._review_soon,
         )
         self._retrier = JobRetrier(self._registry)
-        self._tracker = TaskTracker(
+        self.tracker = TaskTracker(
             client,
             storage,
             self._registry,
             callbacks_proven=addresses.callbacks_proven,
             is_uploading=self._uploader.is_uploading,
+            review_soon=self._review_soon,
         )
         self._mover = JobMover(hass, entry, self._registry, self._review_soon)
         self._scheduler = JobScheduler(
@@ -105,14 +105,11 @@ class PrintQueue:
             storage,
             self._registry,
             self._readiness,
-            self._tracker,
+            self.tracker,
             self._uploader,
             self._mover,
         )
-        self.previewer = Previewer(client, coordinator, self._registry, self._tracker, addresses)
-        self.callbacks = CallbackHandler(
-            client, self._registry, self._tracker, self.previewer, self._review_soon
-        )
+        self.previewer = Previewer(client, coordinator, self._registry, self.tracker, addresses)
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._submitting: set[asyncio.Task[Any]] = set()
         self._waiters: set[asyncio.Event] = set()
@@ -128,7 +125,7 @@ class PrintQueue:
             await self._storage.async_flush()
             await self._store.other_tasks.async_note([])
         # Before the sensors start: a power cut may have left pages uncounted.
-        for job in self._registry.all():
+        for job in self._registry.jobs.values():
             self._scheduler.count_pages(job)
 
     @callback
@@ -193,7 +190,7 @@ class PrintQueue:
         )
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
-        return self.get((await async_finish(task)).job_id)
+        return self._registry.published[(await async_finish(task)).job_id]
 
     async def async_wait(self, job_id: str, timeout: float) -> Job:
         """Wait until a job is final or held, for at most `timeout` seconds.
@@ -258,7 +255,7 @@ class PrintQueue:
         # Other jobs heed it from the change in memory on, before it is written.
         answered = _after_answer(job)
         if (turned := job.changed(**answered)).has_stack:
-            check_tray(turned, self._registry.all(), dt_util.utcnow())
+            check_tray(turned, self._registry.jobs.values(), dt_util.utcnow())
         await self._async_decide(job, **answered)
         self._scheduler.review()
         return self.get(job_id)
@@ -362,7 +359,7 @@ class PrintQueue:
 
     def find(self, job_id: str) -> Job | None:
         """Return a job as it is, published or not; None for an unknown one."""
-        return self._registry.get(job_id)
+        return self._registry.jobs.get(job_id)
 
     def jobs(self, printer_key: str | None = None) -> list[Job]:
         """Return the jobs of one printer, or of all, as they are published, newest first."""
@@ -371,7 +368,7 @@ class PrintQueue:
 
     def document_path(self, job: Job) -> Path:
         """Return the path of the document of a job's present delivery."""
-        return self._store.document_path(job)
+        return self._store.path_of(job.job_id, job.present.document.path)
 
     def get(self, job_id: str) -> Job:
         """Return a job as it is published. Raises InputError for an unknown one."""
@@ -381,13 +378,14 @@ class PrintQueue:
 
     def newest(self, printer_key: str) -> Job | None:
         """Return the newest job of a printer, None without one."""
-        return next(iter(self.jobs(printer_key)), None)
+        jobs = reversed(self._registry.published.values())
+        return next((job for job in jobs if job.printer_key == printer_key), None)
 
     def waiting(self, printer_key: str) -> int:
         """Return how many jobs are held here or queued in the cloud."""
         return sum(
             job.state in WAITING and job.printer_key == printer_key
-            for job in self._registry.published.values()
+            for job in self._registry.published_open.values()
         )
 
     def hold_reason(self, printer_key: str) -> str | None:
@@ -395,7 +393,7 @@ class PrintQueue:
         return next(
             (
                 job.hold_reason
-                for job in self._registry.published.values()
+                for job in self._registry.published_open.values()
                 if job.state is JobState.HELD and job.printer_key == printer_key
             ),
             None,

@@ -1,6 +1,6 @@
 """The jobs in memory, their listeners, and what is published of them.
 
-*Persisted before published*: a job has two versions here. The current one (`get`, `all`, `unsettled`) is what
+*Persisted before published*: a job has two versions here. The current one (`jobs`, `unsettled`) is what
 the queue acts on. The published one (`published`) is what listeners, entities, the card
 and responses get; facts (see `Job.facts`) reach it once they are on disk. A change that must be refused when
 the disk refuses goes through `async_change`, which rolls it back and raises.
@@ -23,7 +23,7 @@ from homeassistant.util.logging import catch_log_exception
 from ..coordinator import call_after_updates
 from .job import IN_CLOUD, Delivery, Job, JobState, begin_next
 from .limits import LISTED, hold_time, to_forget
-from .store import JobStore, JobStoreError, RecordWriter
+from .store import JobStore, JobStoreError
 
 # As long as the tracker may wait for its turn, and for an answer.
 PAGES_SECONDS = 15
@@ -45,21 +45,19 @@ class JobRegistry:
         self.reserved: set[str] = set()
         self._hass = hass
         self._entry = entry
-        self._jobs: dict[str, Job] = {}
+        # The current version of each job, oldest first.
+        self.jobs = store.jobs
         # The few of them that may still change, and all by the tokens of their callback addresses.
-        self._unsettled: dict[str, Job] = {}
+        self.unsettled: dict[str, Job] = {}
         self._by_token: dict[str, str] = {}
-        # As they are published, oldest first.
+        # As they are published, oldest first, and those of them that are not over.
         self.published: dict[str, Job] = {}
+        self.published_open: dict[str, Job] = {}
         # Versions that are still to be published, oldest first.
         self._unpublished: dict[str, list[Job]] = {}
         # Printed jobs whose ends wait for their pages, and what stops each wait.
         self._withheld: dict[str, CALLBACK_TYPE] = {}
-        # New jobs whose documents are not on disk yet.
-        self._unflushed: set[str] = set()
-        self.writer = RecordWriter(
-            hass, entry, store, newest=self._jobs.get, on_persisted=self.publish
-        )
+        store.on_persisted = self.publish
         # By printer; None for those of all printers.
         self._listeners: defaultdict[str | None, list[JobListener]] = defaultdict(list)
         self._watchers: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
@@ -69,7 +67,6 @@ class JobRegistry:
     async def async_load(self) -> None:
         """Read the store. Raises JobStoreError."""
         for job in await self.store.async_load():
-            self.writer.persisted[job.job_id] = job
             self._put(job)
 
     async def async_hold_copied(self) -> None:
@@ -77,14 +74,14 @@ class JobRegistry:
         if self.store.was_copied:
             waiting = [
                 job
-                for job in self.unsettled()
+                for job in self.unsettled.values()
                 if job.state in (JobState.HELD, JobState.UPLOADING) and not job.is_unsure
             ]
             for job in waiting:
                 self.change(job, copied=True)
             try:
                 for job in waiting:
-                    await self.writer.async_persist(job.job_id)
+                    await self.store.async_persist(job.job_id)
             except JobStoreError:
                 # The folder still counts as copied at the next start.
                 return
@@ -92,31 +89,19 @@ class JobRegistry:
 
     async def async_close(self) -> None:
         """Write what can be written; after that nothing changes and nothing is written."""
-        await self.writer.async_close()
+        await self.store.async_close()
         for job_id in list(self._withheld):
             self.release_end(job_id)
-
-    def get(self, job_id: str) -> Job | None:
-        """Return the current version of a job, None for an unknown one."""
-        return self._jobs.get(job_id)
-
-    def all(self) -> list[Job]:
-        """Return the current version of every job, oldest first."""
-        return list(self._jobs.values())
-
-    def unsettled(self) -> list[Job]:
-        """Return the open and the unconfirmed jobs, oldest first."""
-        return list(self._unsettled.values())
 
     @property
     def own_task_ids(self) -> frozenset[str]:
         """The ids of the cloud's tasks that are known to be ours."""
-        ours = {one.task_id for job in self._jobs.values() for one in job.deliveries if one.task_id}
+        ours = {one.task_id for job in self.jobs.values() for one in job.deliveries if one.task_id}
         return frozenset(ours.union(self.store.other_tasks.task_ids))
 
     def by_token(self, token: str) -> tuple[Job, Delivery] | None:
         """Return the delivery whose callback address has this token, and its job."""
-        if (job := self._jobs.get(self._by_token.get(token, ""))) is None:
+        if (job := self.jobs.get(self._by_token.get(token, ""))) is None:
             return None
         return job, next(one for one in job.deliveries if one.token == token)
 
@@ -125,7 +110,7 @@ class JobRegistry:
         return next(
             (
                 (job, one)
-                for job in self._jobs.values()
+                for job in self.jobs.values()
                 for one in job.deliveries
                 if one.task_id == task_id
             ),
@@ -162,22 +147,14 @@ class JobRegistry:
 
     @callback
     def add(self, job: Job) -> None:
-        """Add a new job whose record is on disk; `flushed` publishes it."""
-        self.writer.persisted[job.job_id] = job
-        self._unflushed.add(job.job_id)
+        """Add a new job whose record is on disk; it can be published once its documents are, too."""
+        self.store.persisted[job.job_id] = job
         self._put(job)
         self.on_change()
 
-    @callback
-    def flushed(self, job_id: str) -> None:
-        """Publish a new job, whose document is on disk now."""
-        self._unflushed.discard(job_id)
-        self.publish(job_id)
-
     async def async_discard(self, job_id: str) -> None:
         """Delete a new job that was not published."""
-        if job_id in self._unflushed:
-            self._unflushed.discard(job_id)
+        if job_id in self.jobs and job_id not in self.published:
             self._forget(job_id)
             await self.store.async_delete([job_id])
 
@@ -187,26 +164,30 @@ class JobRegistry:
         job: Job,
         delivery: Delivery | None = None,
         *,
-        within: float = 0,
+        within: float | None = 0,
         **changes: Any,
     ) -> Job:
         """Apply a change that cannot be refused: a report of the cloud, or what time brings.
 
         `changes` are those of `Job.changed`. Facts are written `within` so many seconds, together with any other
-        job's, and published when they are on disk; a disk that refuses is tried again. Returns the job as it is now.
+        job's, and published when they are on disk; a disk that refuses is tried again. With None it is only
+        published, such as the progress of an upload. Returns the job as it is now.
         """
-        current = self._jobs[job.job_id]
-        if self.writer.closed:
+        current = self.jobs[job.job_id]
+        if self.store.closed:
             return current
         new = current.changed(delivery, **changes)
         if new.is_at_second and not current.is_at_second:
             new = begin_next(current, new, dt_util.utcnow() + hold_time(self._entry.options))
         self._put(new)
+        if within is None:
+            return new
         if new.facts != current.facts:
-            self.writer.write(new.job_id, within)
+            self.store.write(new.job_id, within)
         elif new.state not in IN_CLOUD:
-            self.writer.write(new.job_id)
-        if new.job_id not in self.deciding:
+            self.store.write(new.job_id)
+        # The end of an upload that goes on causes a review itself.
+        if new.job_id not in self.deciding and not (current.is_uploading and new.is_uploading):
             self.on_change()
         return new
 
@@ -215,23 +196,25 @@ class JobRegistry:
 
         Raises JobStoreError when it cannot be written; then the change is rolled back.
         """
-        old = self._jobs[job.job_id]
+        old = self.jobs[job.job_id]
         self.deciding.add(job.job_id)
         try:
             new = self.change(job, delivery, **changes)
-            await self.writer.async_persist(new.job_id)
+            await self.store.async_persist(new.job_id)
         except JobStoreError:
             self._roll_back(old, new)
             raise
         finally:
             self.deciding.discard(job.job_id)
-            self.on_change()
-        return self._jobs.get(job.job_id, new)
+            now = self.jobs.get(job.job_id, old)
+            if not (old.is_uploading and now.is_uploading):
+                self.on_change()
+        return now
 
     @callback
     def _roll_back(self, old: Job, new: Job) -> None:
         """Undo a change that could not be written, but none of the later ones."""
-        if (current := self._jobs.get(new.job_id)) is None:
+        if (current := self.jobs.get(new.job_id)) is None:
             return
         unpublished = self._unpublished.get(new.job_id, [])
         self._unpublished[new.job_id] = [version for version in unpublished if version is not new]
@@ -242,31 +225,25 @@ class JobRegistry:
         )
         self._put(back)
         # In the order of the jobs, although this one may have been out of it for a moment.
-        self._unsettled = {
-            job_id: self._unsettled[job_id] for job_id in self._jobs if job_id in self._unsettled
+        self.unsettled = {
+            job_id: self.unsettled[job_id] for job_id in self.jobs if job_id in self.unsettled
         }
         # The disk may have the new version all the same, which is overwritten.
-        self.writer.write(back.job_id)
+        self.store.write(back.job_id)
 
     @callback
     def note(self, job_id: str, **changes: Any) -> None:
         """Record what is no change of the job itself, such as what became of its document."""
-        if (job := self._jobs.get(job_id)) is not None and not self.writer.closed:
+        if (job := self.jobs.get(job_id)) is not None and not self.store.closed:
             self._put(replace(job, **changes, generation=job.generation + 1))
-            self.writer.write(job_id)
-
-    @callback
-    def show_progress(self, job: Job, delivery: Delivery, sent_bytes: int) -> None:
-        """Publish the progress of an upload, without writing it to disk."""
-        if not self.writer.closed and (current := self._jobs.get(job.job_id)) is not None:
-            self._put(current.changed(delivery, sent_bytes=sent_bytes))
+            self.store.write(job_id)
 
     async def async_trim(self) -> None:
         """Forget the oldest finished jobs beyond the limits on number and age."""
         now = dt_util.utcnow()
         gone = list(to_forget(self.published.values(), now))
         # Those whose tasks may still be on the cloud's list.
-        jobs = [self._jobs[job_id] for job_id in gone]
+        jobs = [self.jobs[job_id] for job_id in gone]
         noted = [
             one.task_id
             for job in jobs
@@ -283,13 +260,11 @@ class JobRegistry:
 
     @callback
     def _forget(self, job_id: str) -> None:
-        job = self._jobs.pop(job_id)
-        self.published.pop(job_id, None)
-        self._unpublished.pop(job_id, None)
+        job = self.jobs.pop(job_id)
+        for known in (self.published, self.published_open, self._unpublished, self.unsettled):
+            known.pop(job_id, None)
         if (stop := self._withheld.pop(job_id, None)) is not None:
             stop()
-        self.writer.forget(job_id)
-        self._unsettled.pop(job_id, None)
         for one in job.deliveries:
             self._by_token.pop(one.token, None)
         self._schedule_watchers(job.printer_key)
@@ -298,13 +273,13 @@ class JobRegistry:
     @callback
     def _put(self, job: Job) -> None:
         """Take a version of a job for the current one; it is published at once if it has no new facts."""
-        self._jobs[job.job_id] = job
+        self.jobs[job.job_id] = job
         for one in job.deliveries:
             self._by_token[one.token] = job.job_id
         if job.is_final and job.state is not JobState.UNCONFIRMED:
-            self._unsettled.pop(job.job_id, None)
+            self.unsettled.pop(job.job_id, None)
         else:
-            self._unsettled[job.job_id] = job
+            self.unsettled[job.job_id] = job
         unpublished = self._unpublished.setdefault(job.job_id, [])
         if unpublished and (unpublished[-1].facts, unpublished[-1].state) == (job.facts, job.state):
             unpublished[-1] = job
@@ -315,8 +290,8 @@ class JobRegistry:
     @callback
     def publish(self, job_id: str) -> None:
         """Publish the versions of a job whose facts are on disk, in their order."""
-        persisted = self.writer.persisted.get(job_id)
-        if persisted is None or job_id in self._unflushed:
+        persisted = self.store.persisted.get(job_id)
+        if persisted is None or self.store.is_flushing(job_id):
             return
         unpublished = self._unpublished.get(job_id, [])
         while unpublished and (
@@ -339,6 +314,10 @@ class JobRegistry:
                 stop()
             old = self.published.get(job_id)
             self.published[job_id] = job
+            if job.is_final:
+                self.published_open.pop(job_id, None)
+            else:
+                self.published_open[job_id] = job
             for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
                 listener(job, old.state if old else None)
             self._schedule_watchers(job.printer_key)

@@ -84,7 +84,7 @@ class JobRetrier:
         cannot be retried or has been, HomeAssistantError when the disk refuses, and like `submit`.
         """
         async with self._lock:
-            job = self._registry.get(job.job_id) or job
+            job = self._registry.jobs.get(job.job_id) or job
             if anew is None and len(job.deliveries) > 1:
                 raise job_error("job_not_retryable", job)
             if job.can_print_again:
@@ -122,7 +122,7 @@ class JobRetrier:
 
         `exists` returns whether the box with a config entry has a job, None if it cannot be told yet.
         """
-        for job in self._registry.all():
+        for job in list(self._registry.jobs.values()):
             if job.retrying_to is None or job.job_id == self._active:
                 continue
             entry_id, _, again_id = job.retrying_to.partition("/")
@@ -134,7 +134,7 @@ class JobRetrier:
     def _check(self, job: Job, to: Destination) -> None:
         """Refuse a job that cannot be retried, or whose retry may have been sent."""
         if job.retried_as is not None:
-            again = to.find(job.retried_as) or self._registry.get(job.retried_as)
+            again = to.find(job.retried_as) or self._registry.jobs.get(job.retried_as)
             # A retry that was never sent does not count.
             if again is None or not again.was_never_sent or again.can_retry:
                 raise already_retried(again or replace(job, job_id=job.retried_as))
@@ -272,7 +272,7 @@ class JobMover:
                 if queue.find(new_id) is None:
                     self._stay(job)
                     with suppress(JobStoreError):
-                        await self._registry.writer.async_persist(job_id)
+                        await self._registry.store.async_persist(job_id)
                 raise
             await self._async_finish(job, new, queue)
             return new
@@ -282,7 +282,7 @@ class JobMover:
 
     def _movable(self, job_id: str) -> Job:
         """Return a job that can be moved now. Raises InputError."""
-        job = self._registry.get(job_id)
+        job = self._registry.jobs.get(job_id)
         if job is None:
             raise InputError("job_not_found", job_id=job_id[:64])
         if job.is_moving:
@@ -297,14 +297,14 @@ class JobMover:
 
     async def _async_finish(self, job: Job, new: Job, queue: Destination) -> None:
         """End a job whose place another one has taken."""
-        current = self._registry.get(job.job_id)
+        current = self._registry.jobs.get(job.job_id)
         if current is None or not current.is_moving:
             return
         self._registry.change(
             job, state=JobState.CANCELED, reason=MOVED, hold_reason=None, detail=new.printer_name
         )
         with suppress(JobStoreError):
-            await self._registry.writer.async_persist(job.job_id)
+            await self._registry.store.async_persist(job.job_id)
             queue.forget_move(new.job_id)
 
     @callback
@@ -314,7 +314,7 @@ class JobMover:
             other.spec.replace_key == job.spec.replace_key
             and other.printer_key == job.printer_key
             and other.created_at > job.created_at
-            for other in self._registry.all()
+            for other in self._registry.jobs.values()
             if job.spec.replace_key is not None
         ):
             self._registry.change(

@@ -128,7 +128,7 @@ class JobScheduler:
         """Return whether the cloud still has tasks of ours for a printer."""
         return any(
             job.printer_key == printer_key and job.present.task_id and not job.is_final
-            for job in self._registry.unsettled()
+            for job in self._registry.unsettled.values()
         )
 
     @callback
@@ -164,9 +164,14 @@ class JobScheduler:
             now = dt_util.utcnow()
             self._handle_ended(now)
             self._readiness.observe()
-            open_jobs = [job for job in self._registry.unsettled() if not job.is_final]
+            open_jobs = [job for job in self._registry.unsettled.values() if not job.is_final]
             stacks = stacks_in_trays(open_jobs)
-            dues = [self._review_job(job, now, stacks.get(job.printer_key)) for job in open_jobs]
+            dues = [
+                self._review_job(job, now, stacks.get(job.printer_key))
+                for job in open_jobs
+                # One about which something is decided may be rolled back, and is reviewed afterwards.
+                if job.present.task_id is None and job.job_id not in self._registry.deciding
+            ]
             if not self._is_working:
                 work = [self._tracker.next_due(now), self._next_cleanup(now)]
                 work += [self._cancel_due(job, now) for job in open_jobs]
@@ -178,22 +183,20 @@ class JobScheduler:
                     dues += work
             self._coordinator.async_set_jobs_open(
                 # One that waits for a person does not wait for the printer.
-                any(not job.is_final and not job.can_continue for job in self._registry.unsettled())
+                any(
+                    not job.is_final and not job.can_continue
+                    for job in self._registry.unsettled.values()
+                )
             )
         finally:
             self._reviewing = False
         self._set_timer(min((due for due in dues if due is not None), default=None))
 
     def _review_job(self, job: Job, now: datetime, stack_of: Job | None) -> datetime | None:
-        """Move one open job on; return when it is to be reviewed again.
+        """Move an open job without a task on; return when it is to be reviewed again.
 
         `stack_of` is the job whose stack lies in its printer's tray.
         """
-        if job.job_id in self._registry.deciding:
-            # The decision may be rolled back; afterwards the job is reviewed again.
-            return None
-        if job.present.task_id is not None:
-            return None
         if job.is_moving:
             return self._mover.resolve(job, now)
         if (
@@ -236,7 +239,7 @@ class JobScheduler:
         """Cancel overdue jobs, poll tasks and clean up, as far as due; then review again."""
         try:
             now = dt_util.utcnow()
-            for job in self._registry.unsettled():
+            for job in list(self._registry.unsettled.values()):
                 due = self._cancel_due(job, now)
                 if due is not None and due <= now:
                     await self._async_cancel_overdue(job, now)
@@ -261,14 +264,15 @@ class JobScheduler:
 
     def _cancel_due(self, job: Job, now: datetime) -> datetime | None:
         """Return when the cloud is to be asked to cancel a job, None for not at all."""
-        if job.present.task_id is None or not job.can_cancel:
+        delivery = job.present
+        if delivery.task_id is None or delivery.is_final or delivery.state is JobState.CANCELING:
+            return None
+        if not job.cancel_requested and delivery.state is not JobState.QUEUED:
             return None
         if job.job_id in self._registry.deciding:
             # The request to cancel it may be rolled back; afterwards the job is reviewed again.
             return None
-        if not job.cancel_requested and job.state is not JobState.QUEUED:
-            return None
-        sent_at = job.present.handed_over_at or job.created_at
+        sent_at = delivery.handed_over_at or job.created_at
         due = sent_at if job.cancel_requested else job.expires_at
         again = self._cancel_retry_at.get(job.job_id, due)
         return None if again is None else max(due, min(again, now + CANCEL_RETRY))
@@ -323,12 +327,12 @@ class JobScheduler:
 
     async def _async_cancel_next(self, job_id: str, *, expiring: bool) -> None:
         """Cancel a job whose delivery ended while it was being canceled; wait for its end on disk."""
-        job = self._registry.get(job_id)
+        job = self._registry.jobs.get(job_id)
         if job is not None and job.is_at_second and job.state is JobState.HELD and not expiring:
             self._registry.change(job, state=JobState.CANCELED)
         # An end is published once it is on disk.
         with suppress(JobStoreError):
-            await self._registry.writer.async_persist(job_id)
+            await self._registry.store.async_persist(job_id)
 
     def _next_cleanup(self, now: datetime) -> datetime:
         # At most one interval away, even if our clock is set back.
@@ -389,7 +393,7 @@ class JobScheduler:
 def recover(registry: JobRegistry) -> None:
     """Put interrupted uploads back to waiting, and keep the newest of jobs that replace each other."""
     newest: dict[tuple[str, str], Job] = {}
-    for job in reversed(registry.unsettled()):
+    for job in reversed(list(registry.unsettled.values())):
         if job.state is JobState.UPLOADING and not job.is_unsure:
             # It was never sent, and its printer may not be ready any more.
             registry.change(job, state=JobState.HELD, sent_bytes=None)

@@ -18,7 +18,6 @@ import shutil
 import socket
 from typing import Any, Final
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
@@ -186,6 +185,13 @@ FLUSHING_NAME = "flushing"
 # A larger record was not written by this code.
 MAX_RECORD_BYTES = 256 * 1024
 MAX_DAMAGED = 10
+# Seconds until a change that nobody waits for is written, together with those of the meantime.
+WRITE_DELAY = 2.0
+# Seconds until a record that could not be written is tried again.
+WRITE_AGAIN = 30
+# Seconds that closing waits for a disk that hangs.
+CLOSE_TIME = 10
+MAX_AT_ONCE = 20
 
 
 class JobStoreError(OSError):
@@ -215,7 +221,12 @@ def _remove_jobs(root: Path) -> list[Job]:
 
 
 class JobStore:
-    """Reads and writes the jobs of one box. Blocking work runs in the executor."""
+    """Reads and writes the jobs of one box, and knows which versions are on disk.
+
+    Who publishes a change waits until it is persisted. Changed records are written several at a time, always the newest
+    version; one that cannot be written is tried again until the store is closed, and after that nothing of this queue
+    touches the disk. Blocking work runs in the executor.
+    """
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Prepare the store of a config entry, without touching the disk."""
@@ -225,15 +236,25 @@ class JobStore:
         self.other_tasks = OtherTasks(hass, self._root)
         # Whether the folder is a copy of another installation's, which may print the same jobs.
         self.was_copied = False
-        self._closed = False
-        # The generations of the records on disk, as far as they were read or written here.
-        self._generations: dict[str, int] = {}
+        self.closed = False
+        # The newest version of each job, oldest job first, and the versions that are on disk.
+        self.jobs: dict[str, Job] = {}
+        self.persisted: dict[str, Job] = {}
+        # Called with the id of a job once a version of it was written.
+        self.on_persisted: Callable[[str], None] = lambda _: None
         # Documents that are being flushed to disk, by job.
         self._flushing: dict[str, asyncio.Future[None]] = {}
+        self._dirty: dict[str, None] = {}
+        self._failed: dict[str, None] = {}
+        self._waiters: dict[str, list[tuple[int, asyncio.Future[None]]]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._stop_timer: CALLBACK_TYPE | None = None
+        self._timer_due = 0.0
+        self._warned = False
 
-    def document_path(self, job: Job, delivery: Delivery | None = None) -> Path:
-        """Return the path of a delivery's document, without any of the present one's."""
-        return self._root / job.job_id / (delivery or job.present).document.path.name
+    def path_of(self, job_id: str, name: Path) -> Path:
+        """Return the path of a file in the folder of a job."""
+        return self._root / job_id / name
 
     async def async_load(self) -> list[Job]:
         """Return all readable jobs, oldest first.
@@ -242,16 +263,14 @@ class JobStore:
         folder itself cannot be made or read.
         """
         async with self._lock:
-            return await self._hass.async_add_executor_job(self._load)
+            jobs = await self._hass.async_add_executor_job(self._load)
+        self.persisted = {job.job_id: job for job in jobs}
+        return jobs
 
     async def async_record_location(self) -> None:
         """Record that the jobs belong to this folder from now on."""
         async with self._lock:
             await self._hass.async_add_executor_job(record_location, self._root)
-
-    def _paths(self, job: Job) -> list[Path]:
-        """Return the paths of a job's documents."""
-        return [self.document_path(job, one) for one in job.deliveries]
 
     async def async_create(self, job: Job, spooled: Sequence[Path]) -> None:
         """Move in the documents of the deliveries and write the job; on return the job is on disk.
@@ -262,6 +281,10 @@ class JobStore:
         async with self._lock:
             documents = await self._hass.async_add_executor_job(self._create, job, spooled)
         self._flushing[job.job_id] = self._hass.async_add_executor_job(_flush, documents)
+
+    def is_flushing(self, job_id: str) -> bool:
+        """Return whether the documents of a new job are not known to be on disk yet."""
+        return job_id in self._flushing
 
     async def async_flushed(self, job_id: str) -> None:
         """Wait until the document of a new job is on disk. Raises JobStoreError."""
@@ -274,15 +297,129 @@ class JobStore:
             raise JobStoreError("the document could not be written") from err
         self._flushing.pop(job_id, None)
 
-    def close(self) -> None:
-        """Stop writing, also in the middle of a batch: from now on the next queue's store writes."""
-        self._closed = True
-        self.other_tasks.close()
+    @callback
+    def write(self, job_id: str, within: float = WRITE_DELAY) -> None:
+        """Write a job's newest version within some seconds; with 0 as soon as the disk is free."""
+        if self.closed:
+            return
+        self._dirty[job_id] = None
+        if within:
+            self._set_timer(within)
+        elif self._task is None or self._task.done():
+            self._task = self._hass.async_create_background_task(
+                self._async_write(), "write print jobs", eager_start=False
+            )
 
-    async def async_write_all(self, jobs: Iterable[Job]) -> list[str]:
-        """Write jobs; return the ids of those that could not be written."""
-        async with self._lock:
-            return await self._hass.async_add_executor_job(self._write_all, list(jobs))
+    async def async_persist(self, job_id: str) -> None:
+        """Wait until the newest version of a job is on disk, if there is one. Raises JobStoreError."""
+        if (job := self.jobs.get(job_id)) is None:
+            return
+        persisted = self.persisted.get(job_id)
+        if persisted is not None and persisted.generation >= job.generation:
+            return
+        if self.closed:
+            raise JobStoreError("the store is closed")
+        done: asyncio.Future[None] = self._hass.loop.create_future()
+        self._waiters.setdefault(job_id, []).append((job.generation, done))
+        self.write(job_id, within=0)
+        await done
+
+    async def async_flush(self) -> None:
+        """Write all changed records; those that fail are tried again later."""
+        self._write_all()
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def async_close(self) -> None:
+        """Write what can be written, and nothing after that: from now on the next queue's store writes."""
+        if self.closed:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIME):
+                await self.async_flush()
+        self.closed = True
+        self.other_tasks.close()
+        if self._stop_timer is not None:
+            self._stop_timer()
+            self._stop_timer = None
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if left := self._dirty | self._failed:
+            _LOGGER.warning(
+                "The last changes of these print jobs could not be written to disk: %s",
+                ", ".join(left),
+            )
+        for job_id in list(self._waiters):
+            self._end_waits(job_id, None, JobStoreError("the store is closed"))
+
+    async def _async_write(self) -> None:
+        """Write the changed records in batches; those that fail wait for the timer."""
+        while self._dirty and not self.closed:
+            batch = list(self._dirty)[:MAX_AT_ONCE]
+            for job_id in batch:
+                del self._dirty[job_id]
+            jobs = [job for job_id in batch if (job := self.jobs.get(job_id))]
+            try:
+                async with self._lock:
+                    failed = await self._hass.async_add_executor_job(self._write_records, jobs)
+            except asyncio.CancelledError:
+                self._failed |= dict.fromkeys(batch)
+                raise
+            for job in jobs:
+                if job.job_id in failed:
+                    self._failed[job.job_id] = None
+                    err = JobStoreError("the job could not be written")
+                    self._end_waits(job.job_id, job.generation, err)
+                else:
+                    self._failed.pop(job.job_id, None)
+                    self.persisted[job.job_id] = job
+                    self._end_waits(job.job_id, job.generation, None)
+                    self.on_persisted(job.job_id)
+        if self._failed and not self._warned:
+            _LOGGER.warning("Print jobs cannot be written to disk: %s", ", ".join(self._failed))
+        self._warned = bool(self._failed)
+        if self._failed:
+            self._set_timer(WRITE_AGAIN)
+
+    @callback
+    def _end_waits(self, job_id: str, generation: int | None, err: JobStoreError | None) -> None:
+        """End the waits for this version of a job or older ones, None for all, with an error or none."""
+        left = []
+        for wanted, done in self._waiters.pop(job_id, []):
+            if generation is not None and wanted > generation:
+                left.append((wanted, done))
+            elif done.done():
+                continue
+            elif err is None:
+                done.set_result(None)
+            else:
+                done.set_exception(err)
+        if left:
+            self._waiters[job_id] = left
+
+    @callback
+    def _set_timer(self, delay: float) -> None:
+        due = self._hass.loop.time() + delay
+        if self.closed or (self._stop_timer is not None and self._timer_due <= due):
+            return
+        if self._stop_timer is not None:
+            self._stop_timer()
+        self._timer_due = due
+        self._stop_timer = async_call_later(
+            self._hass, delay, HassJob(self._write_all, cancel_on_shutdown=True)
+        )
+
+    @callback
+    def _write_all(self, _now: datetime | None = None) -> None:
+        """Write all changed records, including those that failed before."""
+        if self._stop_timer is not None:
+            self._stop_timer()
+            self._stop_timer = None
+        changed = [*self._dirty, *self._failed]
+        self._failed.clear()
+        for job_id in changed:
+            self.write(job_id, within=0)
 
     async def async_copy_documents(self, job: Job) -> list[Document] | None:
         """Return copies of the documents of a job's deliveries, None when they are gone. Raises JobStoreError."""
@@ -291,15 +428,18 @@ class JobStore:
 
     async def async_drop_documents(self, jobs: Iterable[Job]) -> None:
         """Delete the documents of these jobs; their records stay."""
-        paths = [path for job in jobs for path in self._paths(job)]
+        paths = [
+            self.path_of(job.job_id, one.document.path) for job in jobs for one in job.deliveries
+        ]
         async with self._lock:
             await self._hass.async_add_executor_job(unlink_all, paths)
 
     async def async_delete(self, job_ids: Collection[str]) -> None:
         """Delete jobs, records and documents."""
         for job_id in job_ids:
-            self._flushing.pop(job_id, None)
-            self._generations.pop(job_id, None)
+            for known in (self.persisted, self._flushing, self._dirty, self._failed):
+                known.pop(job_id, None)
+            self._end_waits(job_id, None, JobStoreError("the job is gone"))
         folders = [self._root / job_id for job_id in job_ids]
         async with self._lock:
             await self._hass.async_add_executor_job(_remove_all, folders)
@@ -329,7 +469,6 @@ class JobStore:
             except (OSError, StoredError) as err:
                 damaged.append(_set_aside(folder, err))
         _remove_all(sorted(damaged, reverse=True)[MAX_DAMAGED:])
-        self._generations = {job.job_id: job.generation for job in jobs}
         return sorted(jobs, key=lambda job: (job.created_at, job.job_id))
 
     def _create(self, job: Job, spooled: Sequence[Path]) -> list[Path]:
@@ -346,7 +485,7 @@ class JobStore:
             (folder / FLUSHING_NAME).touch(mode=0o600)
             # Nobody reads it before the folder has its name.
             with open_private(folder / RECORD_NAME) as record:
-                record.write(json.dumps(job.as_record()).encode())
+                record.write(job.as_json().encode())
                 record.flush()
                 os.fsync(record.fileno())
             _sync(folder)
@@ -356,13 +495,12 @@ class JobStore:
             _remove_all([folder, place])
             unlink_all(spooled)
             raise JobStoreError("the job could not be written") from err
-        self._generations[job.job_id] = job.generation
         return [place / one.document.path.name for one in job.deliveries]
 
     def _copy_documents(self, job: Job) -> list[Document] | None:
         copies: list[Document] = []
         for one in job.deliveries:
-            source = self.document_path(job, one)
+            source = self.path_of(job.job_id, one.document.path)
             target = self._root / f"{COPY_PREFIX}{ulid_now()}{source.suffix}"
             try:
                 is_there = _copy(source, target)
@@ -375,22 +513,18 @@ class JobStore:
             copies.append(replace(one.document, path=target, title=job.title))
         return copies
 
-    def _write_all(self, jobs: list[Job]) -> list[str]:
-        """Write jobs, but those whose records are newer; return the ids of the others."""
-        failed = []
+    def _write_records(self, jobs: list[Job]) -> set[str]:
+        """Write jobs in place of their records; return the ids of those that could not be written."""
+        failed = set()
         for job in jobs:
-            folder = self._root / job.job_id
-            if (stored := self._generations.get(job.job_id)) is None:
-                stored = _stored_generation(folder)
             try:
-                if self._closed or stored > job.generation:
-                    raise JobStoreError("the record is newer than this")
-                _write_record(job, folder)
-            except JobStoreError as err:
+                if self.closed:
+                    raise OSError("the store is closed")
+                record = self.path_of(job.job_id, Path(RECORD_NAME))
+                write_utf8_file_atomic(str(record), job.as_json(), private=True)
+            except (WriteError, OSError) as err:
                 _LOGGER.debug("Print job %s was not written: %s", job.job_id, err)
-                failed.append(job.job_id)
-            else:
-                self._generations[job.job_id] = job.generation
+                failed.add(job.job_id)
         return failed
 
 
@@ -408,23 +542,6 @@ def _copy(source: Path, target: Path) -> bool:
             unlink_all([target])
             raise JobStoreError("the document could not be copied") from err
     return True
-
-
-def _stored_generation(folder: Path) -> int:
-    """Return the generation of a record on disk, -1 where it cannot be read."""
-    try:
-        stored = json.loads((folder / RECORD_NAME).read_text("utf-8")).get("generation", 0)
-    except OSError, ValueError, AttributeError, RecursionError:
-        return -1
-    return stored if isinstance(stored, int) else -1
-
-
-def _write_record(job: Job, folder: Path) -> None:
-    """Write a job in place of its record. Raises JobStoreError."""
-    try:
-        write_utf8_file_atomic(str(folder / RECORD_NAME), json.dumps(job.as_record()), private=True)
-    except (WriteError, OSError) as err:
-        raise JobStoreError("the job could not be written") from err
 
 
 def _flush(documents: list[Path]) -> None:
@@ -547,181 +664,6 @@ def record_location(root: Path) -> None:
 
 def _place(root: Path, inode: int) -> dict[str, Any]:
     return {"inode": inode, "host": socket.gethostname(), "path": str(root.resolve())}
-
-
-# Writes job records to disk, several at a time, always the newest version.
-#
-# Who publishes a change waits here until it is persisted. A record that cannot be written is tried again
-# until the writer is closed; after that nothing of this queue touches the disk.
-
-# Seconds until a change that nobody waits for is written, together with those of the meantime.
-WRITE_DELAY = 2.0
-# Seconds until a record that could not be written is tried again.
-WRITE_AGAIN = 30
-# Seconds that closing waits for a disk that hangs.
-CLOSE_TIME = 10
-MAX_AT_ONCE = 20
-
-
-class RecordWriter:
-    """Writes the newest version of changed jobs and knows which version is on disk."""
-
-    def __init__(
-        self,
-        hass: HomeAssistant,
-        entry: ConfigEntry,
-        store: JobStore,
-        *,
-        newest: Callable[[str], Job | None],
-        on_persisted: Callable[[str], None],
-    ) -> None:
-        """`newest` returns the current version of a job; `on_persisted` is called once one is written."""
-        self._hass = hass
-        self._entry = entry
-        self._store = store
-        self._newest = newest
-        self._on_persisted = on_persisted
-        # The versions that are on disk.
-        self.persisted: dict[str, Job] = {}
-        self._dirty: dict[str, None] = {}
-        self._failed: dict[str, None] = {}
-        self._waiters: dict[str, list[tuple[int, asyncio.Future[None]]]] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._stop_timer: CALLBACK_TYPE | None = None
-        self._timer_due = 0.0
-        self._warned = False
-        self.closed = False
-
-    @callback
-    def forget(self, job_id: str) -> None:
-        """Forget a job whose record is deleted."""
-        for known in (self.persisted, self._dirty, self._failed):
-            known.pop(job_id, None)
-        self._end_waits(job_id, None, JobStoreError("the job is gone"))
-
-    @callback
-    def write(self, job_id: str, within: float = WRITE_DELAY) -> None:
-        """Write a job's newest version within some seconds; with 0 as soon as the disk is free."""
-        if self.closed:
-            return
-        self._dirty[job_id] = None
-        if within:
-            self._set_timer(within)
-        elif self._task is None or self._task.done():
-            self._task = self._entry.async_create_background_task(
-                self._hass, self._async_write(), "write print jobs", eager_start=False
-            )
-
-    async def async_persist(self, job_id: str) -> None:
-        """Wait until the newest version of a job is on disk, if there is one. Raises JobStoreError."""
-        if (job := self._newest(job_id)) is None:
-            return
-        persisted = self.persisted.get(job_id)
-        if persisted is not None and persisted.generation >= job.generation:
-            return
-        if self.closed:
-            raise JobStoreError("the writer is closed")
-        done: asyncio.Future[None] = self._hass.loop.create_future()
-        self._waiters.setdefault(job_id, []).append((job.generation, done))
-        self.write(job_id, within=0)
-        await done
-
-    async def async_flush(self) -> None:
-        """Write all changed records; those that fail are tried again later."""
-        self._write_all()
-        if self._task is not None:
-            await asyncio.shield(self._task)
-
-    async def async_close(self) -> None:
-        """Write what can be written, and nothing after that."""
-        if self.closed:
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIME):
-                await self.async_flush()
-        self.closed = True
-        self._store.close()
-        if self._stop_timer is not None:
-            self._stop_timer()
-            self._stop_timer = None
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        left = self._dirty | self._failed
-        if left:
-            _LOGGER.warning(
-                "The last changes of these print jobs could not be written to disk: %s",
-                ", ".join(left),
-            )
-        for job_id in list(self._waiters):
-            self._end_waits(job_id, None, JobStoreError("the writer is closed"))
-
-    async def _async_write(self) -> None:
-        """Write the changed records in batches; those that fail wait for the timer."""
-        while self._dirty and not self.closed:
-            batch = list(self._dirty)[:MAX_AT_ONCE]
-            for job_id in batch:
-                del self._dirty[job_id]
-            jobs = [job for job_id in batch if (job := self._newest(job_id))]
-            try:
-                failed = set(await self._store.async_write_all(jobs))
-            except asyncio.CancelledError:
-                self._failed |= dict.fromkeys(batch)
-                raise
-            for job in jobs:
-                if job.job_id in failed:
-                    self._failed[job.job_id] = None
-                    err = JobStoreError("the job could not be written")
-                    self._end_waits(job.job_id, job.generation, err)
-                else:
-                    self._failed.pop(job.job_id, None)
-                    self.persisted[job.job_id] = job
-                    self._end_waits(job.job_id, job.generation, None)
-                    self._on_persisted(job.job_id)
-        if self._failed and not self._warned:
-            _LOGGER.warning("Print jobs cannot be written to disk: %s", ", ".join(self._failed))
-        self._warned = bool(self._failed)
-        if self._failed:
-            self._set_timer(WRITE_AGAIN)
-
-    @callback
-    def _end_waits(self, job_id: str, generation: int | None, err: JobStoreError | None) -> None:
-        """End the waits for this version of a job or older ones, None for all, with an error or none."""
-        left = []
-        for wanted, done in self._waiters.pop(job_id, []):
-            if generation is not None and wanted > generation:
-                left.append((wanted, done))
-            elif done.done():
-                continue
-            elif err is None:
-                done.set_result(None)
-            else:
-                done.set_exception(err)
-        if left:
-            self._waiters[job_id] = left
-
-    @callback
-    def _set_timer(self, delay: float) -> None:
-        due = self._hass.loop.time() + delay
-        if self.closed or (self._stop_timer is not None and self._timer_due <= due):
-            return
-        if self._stop_timer is not None:
-            self._stop_timer()
-        self._timer_due = due
-        self._stop_timer = async_call_later(
-            self._hass, delay, HassJob(self._write_all, cancel_on_shutdown=True)
-        )
-
-    @callback
-    def _write_all(self, _now: datetime | None = None) -> None:
-        """Write all changed records, including those that failed before."""
-        if self._stop_timer is not None:
-            self._stop_timer()
-            self._stop_timer = None
-        changed = [*self._dirty, *self._failed]
-        self._failed.clear()
-        for job_id in changed:
-            self.write(job_id, within=0)
 
 
 # Job records of version 1, which 0.1.0 and 0.2.0 wrote, as those of version 2. Plain JSON in, plain JSON out.

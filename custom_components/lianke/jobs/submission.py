@@ -144,18 +144,18 @@ class JobSubmitter:
         try:
             await self._store.async_flushed(job.job_id)
         except JobStoreError as err:
-            if (current := self._registry.get(job.job_id)) is not None:
+            if (current := self._registry.jobs.get(job.job_id)) is not None:
                 self._abort(current)
             await self._registry.async_discard(job.job_id)
             raise disk_full(err) from None
-        self._registry.flushed(job.job_id)
+        self._registry.publish(job.job_id)
         return job
 
     async def _async_accept(
         self, spec: JobSpec, deliveries: Sequence[Delivery], job_id: str, moved: Job | None
     ) -> Job:
         """Return a new job once it is on disk, but for its documents; or the one that was asked for before."""
-        now, jobs = dt_util.utcnow(), self._registry.all()
+        now, jobs = dt_util.utcnow(), list(self._registry.jobs.values())
         if spec.retry_of:
             for job in jobs:
                 if job.spec.retry_of == spec.retry_of and not job.was_never_sent:
@@ -182,7 +182,9 @@ class JobSubmitter:
         if reason is not None and (reason in PERMANENT or not spec.hold):
             raise InputError(f"not_ready_{reason}", printer=view.name)
         if spec.waits_for is None or moved is not None:
-            spec = await self._people.async_with_reasons(spec, deliveries[0], self._registry.all())
+            spec = await self._people.async_with_reasons(
+                spec, deliveries[0], list(self._registry.jobs.values())
+            )
         job = self._new_job(spec, deliveries, job_id, view, reason, moved, now)
         self._registry.reserved |= {old.job_id for old in replaced}
         try:
@@ -199,13 +201,13 @@ class JobSubmitter:
             self._registry.reserved.clear()
         self._registry.add(job)
         for old in replaced:
-            current = self._registry.get(old.job_id)
+            current = self._registry.jobs.get(old.job_id)
             if current is not None and _can_be_replaced(current):
                 # If this is not written: of jobs that replace each other only the newest survives
                 # a restart.
                 self._registry.change(old, state=JobState.CANCELED, reason="replaced")
                 with suppress(JobStoreError):
-                    await self._registry.writer.async_persist(old.job_id)
+                    await self._store.async_persist(old.job_id)
         return job
 
     def _new_job(
@@ -261,7 +263,7 @@ class JobSubmitter:
 
         Raises InputError if it may not wait, or if its own stack cannot lie there.
         """
-        jobs = self._registry.all()
+        jobs = self._registry.jobs.values()
         if job.has_stack:
             check_tray(job, jobs, dt_util.utcnow())
         if job.state is not JobState.UPLOADING or job.printer_key not in stacks_in_trays(jobs):
@@ -277,7 +279,7 @@ class JobSubmitter:
         """
         waiting = [
             job
-            for job in self._registry.all()
+            for job in self._registry.jobs.values()
             if job.printer_key == spec.printer_key
             and _can_be_replaced(job)
             and not job.is_moving
@@ -331,7 +333,7 @@ class JobSubmitter:
         limit, now = max_jobs_per_hour(self._entry.options), dt_util.utcnow()
         jobs = [
             job
-            for job in self._registry.all()
+            for job in self._registry.jobs.values()
             if job.printer_key == view.key and job not in replaced
         ]
         own = [job for job in jobs if (job.user_id, job.spec.sender_address) == origin]

@@ -1,13 +1,19 @@
-"""Polls the cloud for the jobs of one box, sparingly, until each is settled.
+"""What the cloud says of the jobs of one box, whether it is polled or calls back, until each is settled.
 
-At most one request in ten seconds: the task itself while one job is open, the list of tasks while several
-are, or while one is in doubt. Where the list cannot be read, or does not have a job, the tasks are polled
+*Polling*: at most one request in ten seconds: the task itself while one job is open, the list of tasks while
+several are, or while one is in doubt. Where the list cannot be read, or does not have a job, the tasks are polled
 one after the other. All waits run by the monotonic clock.
+
+*Callbacks*: one with a job's own token proves everything it says, without it nothing. The token outranks the
+list of tasks, and an answer that refused the upload: where one of them led to another task or outcome, the job
+is corrected, although that revises what was published. The list is believed so late, and so seldom, that it
+should never come to this.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 import logging
 from time import monotonic
@@ -17,11 +23,10 @@ from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from ..api.client import LiankeClient
-from ..api.errors import LiankeConnectionError, LiankeError
-from ..api.tasks import DayTask, Task, TaskResult, TaskState
+from ..api.errors import CODES, LiankeConnectionError, LiankeError
+from ..api.tasks import Callback, DayTask, Task, TaskResult, TaskState
 from ..box.storage import BoxStorage
-from .job import Delivery, Job, JobState
-from .outcome import CANCELED_TOO_LATE, changes_for, failure, has_other_pages, page_changes
+from .job import BEFORE_PAPER, Delivery, Job, JobState, is_valid_transition
 from .registry import JobRegistry
 from .task_matching import LIST_LAG, match_tasks, search_after
 
@@ -45,6 +50,26 @@ RESULT_WAIT = timedelta(minutes=2)
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 # With so few jobs open, their own answers (which have the pages) are worth a request.
 FEW = 3
+# A doubt lasts at least so long, and until the list was read when it had to have the task.
+DOUBT_TIME = timedelta(minutes=5)
+DOUBT_AFTER_START = timedelta(seconds=150)
+# If the service answers but gives no list for so long, doubts end without one. If it does not answer
+# at all, they last until GIVE_UP.
+WITHOUT_LIST = timedelta(hours=1)
+GIVE_UP = timedelta(hours=24)
+
+PRINTED_CODE = 200
+# The reason of an expired job that may have been printing when it was canceled.
+CANCELED_TOO_LATE = "expired_too_late"
+_MOVES = {
+    TaskState.READY: JobState.QUEUED,
+    TaskState.PARSING: JobState.PROCESSING,
+    TaskState.SENDING: JobState.SENDING,
+    TaskState.SET_REVOKE: JobState.CANCELING,
+}
+# Result codes that mean the same as errors of the API.
+_CODES = (400, 404, 497, 500, 502, 503, 5001, 5002, 5011, 5051, 11203, 11404)
+_REASONS = {code: CODES[code].reason for code in _CODES}
 
 
 @dataclass(slots=True)
@@ -71,22 +96,36 @@ class TaskTracker:
         registry: JobRegistry,
         callbacks_proven: Callable[[], bool],
         is_uploading: Callable[[Delivery], bool],
+        review_soon: Callable[[], None],
     ) -> None:
-        """`callbacks_proven` says whether callbacks arrive, `is_uploading` whether an answer may still come."""
+        """`callbacks_proven` says whether callbacks arrive, `is_uploading` whether an answer may still come.
+
+        `review_soon` is called when a task is to be polled.
+        """
         self._client = client
         self._storage = storage
         self._registry = registry
         self._callbacks_proven = callbacks_proven
         self._is_uploading = is_uploading
+        self._review_soon = review_soon
         self._started = monotonic()
-        self._last_request: float | None = None
+        # When the last request was made, previews' included, which share the spacing.
+        self.last_request: float | None = None
         # By the tokens of deliveries.
         self._trackings: defaultdict[str, _Tracking] = defaultdict(_Tracking)
-        self._reconciler = Reconciler(storage, registry, age=self._age, is_uploading=is_uploading)
+        # By the tokens of previews: set when a callback tells of an end.
+        self.previews: dict[str, asyncio.Event] = {}
+        # Since when the service answers without giving a list.
+        self._without_list: float | None = None
+        # Deliveries for which the list has been read late enough, by their tokens.
+        self._searched: set[str] = set()
+        # See `Matches`.
+        self._undecided: frozenset[str] = frozenset()
+        self._ambiguous: frozenset[str] = frozenset()
 
     def tracked(self) -> list[Job]:
         """Return the jobs about whose present delivery the cloud is to be asked."""
-        jobs = [job for job in self._registry.unsettled() if self._is_tracked(job)]
+        jobs = [job for job in self._registry.unsettled.values() if self._is_tracked(job)]
         # Completed ones of which only the pages are missing.
         wanted = [token for token, tracking in self._trackings.items() if tracking.wants_poll]
         asked = [found for token in wanted if (found := self._registry.by_token(token))]
@@ -98,7 +137,7 @@ class TaskTracker:
         tokens = {job.present.token for job in jobs}
         for gone in self._trackings.keys() - tokens:
             del self._trackings[gone]
-        self._reconciler.keep_only(tokens)
+        self._searched &= tokens
         if not jobs:
             return None
         due = min(self._due(job) for job in jobs) - monotonic()
@@ -106,18 +145,13 @@ class TaskTracker:
 
     def next_slot(self, now: datetime) -> datetime:
         """Return when the next request may be made."""
-        if self._last_request is None:
+        if self.last_request is None:
             return now
-        passed = timedelta(seconds=monotonic() - self._last_request)
+        passed = timedelta(seconds=monotonic() - self.last_request)
         return now + max(timedelta(0), SPACING - passed)
 
     def _tracking(self, job: Job) -> _Tracking:
         return self._trackings[job.present.token]
-
-    @callback
-    def note_request(self) -> None:
-        """Count a request that a preview made to track its task."""
-        self._last_request = monotonic()
 
     @callback
     def poll_soon(self, job: Job) -> None:
@@ -139,7 +173,7 @@ class TaskTracker:
 
     async def async_poll(self) -> None:
         """Make the one request that is due, and apply what it proves."""
-        now = self._last_request = monotonic()
+        now = self.last_request = monotonic()
         jobs = self.tracked()
         single = self._single(jobs)
         for job in [single] if single else jobs:
@@ -158,7 +192,11 @@ class TaskTracker:
             if single is not None:
                 self._tracking(single).failed_polls += 1
             else:
-                self._reconciler.note_no_list(answered=not isinstance(err, LiankeConnectionError))
+                if isinstance(err, LiankeConnectionError):
+                    # The service did not answer.
+                    self._without_list = None
+                elif self._without_list is None:
+                    self._without_list = monotonic()
                 # Without the list the tasks are polled, some before it is tried again for a doubt.
                 in_doubt = any(job.is_unsure for job in jobs)
                 self._poll_in_turn(jobs, TURNS if in_doubt else len(jobs))
@@ -288,16 +326,16 @@ class TaskTracker:
         if tracking.no_result_since is None:
             tracking.no_result_since = now
         waited = timedelta(seconds=now - tracking.no_result_since)
-        changes = failure(job.present, None, reason="no_result")
-        if waited >= RESULT_WAIT and changes:
-            self._registry.change(job, job.present, **changes)
+        if waited >= RESULT_WAIT:
+            changes = _failure(None) | {"reason": "no_result"}
+            self._registry.change(job, job.present, state=JobState.FAILED, **changes)
         else:
             tracking.next_poll = now + SPACING.total_seconds()
 
     async def _async_read_list(self) -> None:
         asked_at = monotonic()
         tasks = await self._client.day_tasks()
-        self._reconciler.match(tasks, asked_at)
+        self._match(tasks, asked_at)
         listed = {task.task_id: task for task in tasks}
         jobs = [job for job in self.tracked() if job.present.task_id]
         missing = []
@@ -345,63 +383,14 @@ class TaskTracker:
         for job in self.tracked():
             delivery, reason = job.present, None
             if delivery.is_unsure:
-                reason = self._reconciler.unconfirmed_reason(delivery)
+                reason = self._unconfirmed_reason(delivery)
             elif not delivery.is_final and delivery.task_id and self._age(delivery) >= GIVE_UP:
                 reason = "no_outcome"
             if reason is not None:
                 self._registry.change(job, delivery, state=JobState.UNCONFIRMED, reason=reason)
 
-
-# Reconciles jobs in doubt, whose uploads were never answered, with the list of tasks.
-
-# A doubt lasts at least so long, and until the list was read when it had to have the task.
-DOUBT_TIME = timedelta(minutes=5)
-DOUBT_AFTER_START = timedelta(seconds=150)
-# If the service answers but gives no list for so long, doubts end without one. If it does not answer
-# at all, they last until GIVE_UP.
-WITHOUT_LIST = timedelta(hours=1)
-GIVE_UP = timedelta(hours=24)
-
-
-class Reconciler:
-    """Matches the jobs in doubt of one box with tasks, and decides when they end unconfirmed."""
-
-    def __init__(
-        self,
-        storage: BoxStorage,
-        registry: JobRegistry,
-        age: Callable[[Delivery], timedelta],
-        is_uploading: Callable[[Delivery], bool],
-    ) -> None:
-        """`age` returns how long ago a delivery was sent, `is_uploading` whether an answer may still come."""
-        self._storage = storage
-        self._registry = registry
-        self._age = age
-        self._is_uploading = is_uploading
-        self._started = monotonic()
-        # Since when the service answers without giving a list.
-        self._without_list: float | None = None
-        # Deliveries for which the list has been read late enough, by their tokens.
-        self._searched: set[str] = set()
-        # See `Matches`.
-        self._undecided: frozenset[str] = frozenset()
-        self._ambiguous: frozenset[str] = frozenset()
-
     @callback
-    def keep_only(self, tokens: set[str]) -> None:
-        """Forget all other deliveries."""
-        self._searched &= tokens
-
-    @callback
-    def note_no_list(self, *, answered: bool) -> None:
-        """Note that the list could not be read, and whether the service answered."""
-        if not answered:
-            self._without_list = None
-        elif self._without_list is None:
-            self._without_list = monotonic()
-
-    @callback
-    def match(self, tasks: tuple[DayTask, ...], asked_at: float) -> None:
+    def _match(self, tasks: tuple[DayTask, ...], asked_at: float) -> None:
         """Give deliveries in doubt their tasks if the list proves them, and note foreign tasks.
 
         `asked_at` is when the list was asked for, by the monotonic clock.
@@ -409,7 +398,7 @@ class Reconciler:
         self._without_list = None
         since = timedelta(seconds=monotonic() - asked_at)
         others = self._registry.store.other_tasks
-        all_of_ours = [(job, one) for job in self._registry.all() for one in job.deliveries]
+        all_of_ours = [(job, one) for job in self._registry.jobs.values() for one in job.deliveries]
         # Also those that a user has settled since.
         doubtful = [(job, one) for job, one in all_of_ours if one.may_have_unknown_task]
         ages = {one.token: self._age(one) - since for _, one in doubtful}
@@ -455,7 +444,7 @@ class Reconciler:
             **changes,
         )
 
-    def unconfirmed_reason(self, delivery: Delivery) -> str | None:
+    def _unconfirmed_reason(self, delivery: Delivery) -> str | None:
         """Return the reason with which a delivery in doubt ends as unconfirmed now, None if it does not."""
         if not self._is_over(delivery):
             return None
@@ -476,3 +465,202 @@ class Reconciler:
             self._without_list is not None
             and monotonic() - self._without_list >= WITHOUT_LIST.total_seconds()
         )
+
+    async def async_on_callback(self, token: str | None, report: Callback) -> bool:
+        """Apply a callback and write it to disk; return whether it belongs to a job or a preview of this box.
+
+        A job's own token proves the job even when its upload was never answered. Without it a callback
+        is only a hint to poll. Raises JobStoreError when the disk refuses: the cloud must repeat it.
+        """
+        if token in self.previews:
+            # A hint to poll.
+            if report.state in (TaskState.SUCCESS, TaskState.FAILURE):
+                self.previews[token].set()
+            return True
+        job = self._apply_report(token, report, self._client.clean(report.result))
+        if job is None:
+            # Anyone who has seen a task's id can send this: the cloud is asked instead.
+            named = self._registry.by_task(report.task_id)
+            if named and named[1] is named[0].present and self.hint(named[0]):
+                self._review_soon()
+            return False
+        if job.state is JobState.COMPLETED and job.pages_printed is None:
+            self._registry.withhold_end(job.job_id)
+        if (job.state is JobState.COMPLETED and job.pages_printed is None) or (
+            report.state is TaskState.REVOKED
+            and job.state in (JobState.CANCELING, JobState.UNCONFIRMED)
+        ):
+            self.poll_soon(job)
+            self._review_soon()
+        await self._registry.store.async_persist(job.job_id)
+        return True
+
+    @callback
+    def _apply_report(
+        self, token: str | None, report: Callback, result: TaskResult | None
+    ) -> Job | None:
+        """Apply a callback to the delivery that its token belongs to; return its job, None without one.
+
+        `result` is the report's own with our secrets removed. Repeated callbacks change nothing.
+        """
+        found = self._registry.by_token(token) if token else None
+        if found is None:
+            return None
+        job, delivery = found
+        refused = not delivery.was_sent
+        if refused and not delivery.was_refused:
+            # It was never sent.
+            return None
+        if delivery is not job.present:
+            return self._correct_list(job, delivery, report, result)
+        changes: dict[str, Any] = {}
+        moved = delivery.task_id != report.task_id
+        if moved:
+            if delivery.task_id is not None and not delivery.task_from_list:
+                # The answer to the upload named another task.
+                return None
+            if not self._release_task(report.task_id, delivery):
+                return None
+            changes = {"task_id": report.task_id, "task_known_at": dt_util.utcnow()}
+        before = delivery
+        if delivery.task_from_list or refused:
+            changes["task_from_list"] = False
+            if delivery.is_final:
+                # What rests on the list alone, or on a refusal, may be corrected.
+                before = replace(delivery, state=JobState.UNCONFIRMED)
+                if moved:
+                    changes |= {"state": JobState.UNCONFIRMED, "reason": "no_outcome"}
+            elif refused:
+                changes["state"] = JobState.QUEUED
+        state = report.state
+        if state is TaskState.REVOKED and (result is None or result.send_total is None):
+            # The task itself may say it.
+            state = TaskState.SET_REVOKE
+        changes |= changes_for(job, before, state, result) or {}
+        return self._registry.change(job, delivery, **changes) if changes else job
+
+    @callback
+    def _correct_list(
+        self,
+        job: Job,
+        delivery: Delivery,
+        report: Callback,
+        result: TaskResult | None,
+    ) -> Job:
+        """Apply a callback about a delivery after which the next one waits or was begun; return the job.
+
+        Its token outranks the list of tasks: an end that the list alone had shown can be corrected while the
+        next one was not begun.
+        """
+        if not delivery.task_from_list or job.state is not JobState.HELD:
+            return job
+        doubtful = replace(delivery, state=JobState.UNCONFIRMED)
+        if (changes := changes_for(job, doubtful, report.state, result)) is None:
+            return job
+        changes = {name: value for name, value in changes.items() if name != "pages_printed"}
+        return self._registry.change(
+            job, delivery, **changes, task_id=report.task_id, task_from_list=False
+        )
+
+    @callback
+    def _release_task(self, task_id: str, wanted_by: Delivery) -> bool:
+        """Take a task from a delivery that only the list matched it to; return False if it belongs to another."""
+        found = self._registry.by_task(task_id)
+        if found is None:
+            return self._registry.is_free(task_id)
+        job, other = found
+        if not other.task_from_list or other is not job.present:
+            return False
+        if wanted_by.task_id is not None and wanted_by.state is other.state:
+            # Of those that were matched as a group, each had the other's task.
+            self._registry.change(job, other, task_id=wanted_by.task_id)
+            return True
+        changes: dict[str, Any] = {"task_id": None, "task_known_at": None, "task_from_list": False}
+        if other.is_final:
+            changes |= {"state": JobState.UNCONFIRMED, "reason": "no_answer"}
+        else:
+            changes["state"] = JobState.UPLOADING
+        self._registry.change(job, other, **changes)
+        return True
+
+
+# What a task's state and result mean for its delivery and its job.
+
+
+def changes_for(
+    job: Job, delivery: Delivery, task_state: TaskState, result: TaskResult | None
+) -> dict[str, Any] | None:
+    """Return the changes of a job and its delivery by a report about the delivery's task, None for none.
+
+    Printed means SUCCESS *and* result code 200: SUCCESS alone is the state of the cloud's
+    queue (lianke-api, "Job states"), and without a result says nothing yet.
+    """
+    changes: dict[str, Any]
+    if task_state in _MOVES:
+        changes = {"state": _MOVES[task_state]}
+    elif task_state is TaskState.REVOKED:
+        changes = _revocation(delivery, result)
+    elif task_state is TaskState.FAILURE:
+        changes = {"state": JobState.FAILED, **_failure(result)}
+    elif task_state is not TaskState.SUCCESS or result is None or result.code is None:
+        return None
+    elif result.code == PRINTED_CODE:
+        # The reason for an earlier doubt is obsolete.
+        changes = {"state": JobState.COMPLETED, "reason": None, **page_changes(job, result)}
+    else:
+        changes = {"state": JobState.FAILED, **_failure(result)}
+    return changes if is_valid_transition(delivery.state, changes["state"]) else None
+
+
+def _revocation(delivery: Delivery, result: TaskResult | None) -> dict[str, Any]:
+    """Return the changes of a delivery whose task was canceled.
+
+    REVOKED alone says nothing about paper, not even of a task that had not begun when it was to be
+    canceled: the cancellation may have come late, or not at all.
+    """
+    may_be_on_paper = result is None or result.send_total != 0
+    if not delivery.expiring:
+        return {"state": JobState.CANCELED, "reason": None, "partly_printed": may_be_on_paper}
+    if not may_be_on_paper:
+        return {"state": JobState.EXPIRED, "reason": None}
+    # Not `expired`, which says that it was not printed.
+    return {"state": JobState.UNCONFIRMED, "reason": CANCELED_TOO_LATE, "partly_printed": True}
+
+
+def _failure(result: TaskResult | None) -> dict[str, Any]:
+    """Return the changes of a delivery that failed, with a result or without one.
+
+    Whether it may be on paper is known by the bytes that the cloud sent to the printer; where these are unknown,
+    by the code.
+    """
+    if result is None:
+        return {"reason": "print_failed", "code": None, "detail": "", "partly_printed": True}
+    sent = result.send_total
+    return {
+        "reason": _REASONS.get(result.code or 0, "print_failed"),
+        "code": result.code,
+        "detail": result.message,
+        "partly_printed": result.code not in BEFORE_PAPER if sent is None else sent != 0,
+    }
+
+
+def page_changes(job: Job, result: TaskResult | None) -> dict[str, Any]:
+    """Return what is known of the pages of a printed job: by our own count, else by the cloud's.
+
+    It is not known whether the cloud's includes the copies.
+    """
+    if job.pages is not None:
+        return {"pages_printed": job.pages * job.copies}
+    total = result.total_page if result is not None else None
+    if total and job.copies == 1:
+        return {"pages_printed": total, "pages": total}
+    return {"pages_printed": total}
+
+
+def has_other_pages(delivery: Delivery, result: TaskResult | None) -> bool:
+    """Return whether a task printed another number of pages than a delivery has."""
+    pages = delivery.pages
+    if pages is None or result is None or result.total_page is None:
+        return False
+    printed = (pages, pages * delivery.options.copies)
+    return result.code == PRINTED_CODE and result.total_page not in printed

@@ -162,7 +162,20 @@ class Uploader:
 
     async def _async_work(self, printer_key: str) -> None:
         """Upload the jobs of one printer until none is left."""
-        while not self._closing and (job := self._next(printer_key)):
+        while not self._closing:
+            waiting = [
+                job
+                for job in self._registry.unsettled.values()
+                if job.printer_key == printer_key
+                and job.is_uploading
+                and not job.is_unsure
+                and job.present.task_id is None
+            ]
+            if not waiting:
+                return
+            # The oldest of the user whose last turn was longest ago: otherwise one user's many jobs would hold up
+            # everybody else's.
+            job = min(waiting, key=lambda job: self._turns.get((printer_key, job.user_id), 0.0))
             self._turns[printer_key, job.user_id] = monotonic()
             delivery, handover = job.present, _Handover(self._handover)
             upload = self._entry.async_create_background_task(
@@ -180,38 +193,18 @@ class Uploader:
                 handover.leave()
             self._on_end()
 
-    def _next(self, printer_key: str) -> Job | None:
-        """Return the next job: the oldest of the user whose last turn was longest ago.
-
-        Otherwise one user's many jobs would hold up everybody else's.
-        """
-        waiting = [
-            job
-            for job in self._registry.unsettled()
-            if job.printer_key == printer_key
-            and job.state is JobState.UPLOADING
-            and not job.is_unsure
-            and not job.cancel_requested
-            and job.present.task_id is None
-        ]
-        return min(
-            waiting,
-            key=lambda job: self._turns.get((printer_key, job.user_id), 0.0),
-            default=None,
-        )
-
     async def _async_upload(self, job: Job, delivery: Delivery, handover: _Handover) -> None:
         """Submit a delivery to the cloud and note its task id."""
         if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
             raise PrinterNotFoundError
-        self._registry.show_progress(job, delivery, 0)
+        self._registry.change(job, delivery, within=None, sent_bytes=0)
         last_shown = dt_util.utcnow()
 
         async def before_end() -> None:
             await self._store.async_flushed(job.job_id)
             await handover.enter()
-            current, present = self._current(delivery)
-            if current.cancel_requested or present.task_id is not None:
+            found = self._registry.by_token(delivery.token)
+            if found is None or found[0].cancel_requested or found[1].task_id is not None:
                 # A callback may have shown that an earlier upload was taken although it was refused.
                 raise _CanceledError
             if (
@@ -236,15 +229,19 @@ class Uploader:
         @callback
         def on_progress(sent_bytes: int) -> None:
             nonlocal last_shown
-            if (now := dt_util.utcnow()) - last_shown >= PROGRESS_EVERY:
+            now = dt_util.utcnow()
+            if now - last_shown >= PROGRESS_EVERY and job.job_id in self._registry.jobs:
                 last_shown = now
-                self._registry.show_progress(job, delivery, sent_bytes)
+                self._registry.change(job, delivery, within=None, sent_bytes=sent_bytes)
 
         task_id = await self._client.submit(
             view.printer.address,
             Ticket(value=ticket)
             if (ticket := delivery.document.ticket)
-            else replace(delivery.document, path=self._store.document_path(job, delivery)),
+            else replace(
+                delivery.document,
+                path=self._store.path_of(job.job_id, delivery.document.path),
+            ),
             delivery.options.form_fields(),
             callback_url=self._addresses.callback_url(delivery.token),
             before_end=before_end,
@@ -255,17 +252,14 @@ class Uploader:
     @callback
     def _note_end(self, delivery: Delivery, upload: asyncio.Task[None]) -> None:
         """Set a delivery's next state after its upload; the one place that handles an upload's errors."""
-        if self._registry.by_token(delivery.token) is None:
-            # Discarded before it was published: its document did not reach the disk.
-            if not upload.cancelled():
-                upload.exception()
-            return
-        job, delivery = self._current(delivery)
         if upload.cancelled():
             # By the user, or by a queue that closes: the review handles both.
             return
-        if (err := upload.exception()) is None:
+        err = upload.exception()
+        if err is None or (found := self._registry.by_token(delivery.token)) is None:
+            # Without a job: discarded before it was published, since its document did not reach the disk.
             return
+        job, delivery = found
         if isinstance(err, _CanceledError):
             _LOGGER.debug("The upload of print job %s was canceled", job.job_id)
         elif isinstance(err, _BoxOfflineError):
@@ -296,7 +290,9 @@ class Uploader:
 
     @callback
     def _note_task(self, delivery: Delivery, task_id: str) -> None:
-        job, delivery = self._current(delivery)
+        if (found := self._registry.by_token(delivery.token)) is None:
+            return
+        job, delivery = found
         if delivery.task_id is None:
             if delivery.handed_over_at is None or not self._registry.is_free(task_id):
                 # Not an answer to this upload: the job stays in doubt.
@@ -352,11 +348,6 @@ class Uploader:
     def _fail(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
         self._registry.change(job, delivery, state=JobState.FAILED, reason=reason, **changes)
         self._coordinator.async_refresh_soon("a job failed")
-
-    def _current(self, delivery: Delivery) -> tuple[Job, Delivery]:
-        current = self._registry.by_token(delivery.token)
-        assert current is not None, "a job under way is never forgotten"
-        return current
 
 
 async def _async_end_of(upload: asyncio.Task[None]) -> None:
