@@ -8,8 +8,10 @@ from typing import Any
 from urllib.parse import quote
 
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_READ_ONLY
+from homeassistant.auth.models import User
 from homeassistant.components import labs, media_source
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant, ServiceCall, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import device_registry as dr, entity_registry as er, llm
@@ -19,10 +21,12 @@ from homeassistant.util.file import WriteError
 from PIL import Image, ImageFilter
 import pypdfium2
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.api.scanning import Scanners
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.people.notifications import EVENT_ACTION
 from custom_components.lianke.scanner import jobs
 from custom_components.lianke.scanner.actions import describe_scanners
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub, scanner_identifier
@@ -107,7 +111,7 @@ async def test_a_scan_is_kept_and_told(house: House, laser: Printer, hub: Scanne
     assert (file["name"], file["content_type"]) == ("合同.pdf", "application/pdf")
     [page] = pages_of(Path(file["path"]))
     assert is_like(page, laser.glass, size="A4")
-    assert [update.job.job_id for update in told] == [answer["scan_id"]]
+    assert [update.job.state for update in told] == ["finishing", "completed"]
     event = state_of(house, laser, "event", "scan")
     assert event.attributes["event_type"] == "completed"
     assert event.attributes["media_content_id"] == file["media_content_id"]
@@ -615,3 +619,72 @@ async def test_a_finished_scan_is_handed_on(
         await do(house, laser, "continue_scan", answer="hand_on", scan_id=answer["scan_id"])
     assert caught.value.translation_key == "scan_not_handed_on"
     assert caught.value.translation_placeholders == {"detail": "no room"}
+
+
+async def test_a_phone_asks_what_comes_next(
+    hass: HomeAssistant,
+    house: House,
+    laser: Printer,
+    hub: ScannerHub,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    """That of who scans, with a picture of the page, and until somebody has answered; others may not."""
+    anna = await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_ADMIN])
+    guest = await hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_READ_ONLY])
+    told: list[ServiceCall] = []
+    refused: list[ServiceCall] = []
+
+    async def take(call: ServiceCall) -> None:
+        (refused if call.service == "send_message" else told).append(call)
+
+    for name in ("mobile_app_anna_s_phone", "mobile_app_guest_s_phone", "send_message"):
+        hass.services.async_register("notify", name, take)
+    phones = []
+    for user in (anna, guest):
+        phone = MockConfigEntry(
+            domain="mobile_app", data={"user_id": user.id, "device_name": f"{user.name}'s phone"}
+        )
+        phones.append(phone)
+        phone.add_to_hass(hass)
+        phone.mock_state(hass, ConfigEntryState.LOADED)
+        er.async_get(hass).async_get_or_create(
+            "notify", "mobile_app", user.name or "", config_entry=phone
+        )
+
+    async def press(button: str, user: User | None) -> None:
+        context = Context(user_id=None if user is None else user.id)
+        hass.bus.async_fire(EVENT_ACTION, {"action": button}, context=context)
+        await hass.async_block_till_done()
+
+    await do(house, laser, several_pages=True, context=Context(user_id=anna.id))
+    await until(lambda: told)
+    [asked] = told
+    assert asked.service == "mobile_app_anna_s_phone"
+    assert asked.data["message"].startswith(f"{LASER}: pages scanned: 1.")
+    buttons = [one["action"] for one in asked.data["data"]["actions"]]
+    assert [one["title"] for one in asked.data["data"]["actions"]] == [
+        "Next page",
+        "Scan again",
+        "Finish",
+    ]
+    client = await hass_client_no_auth()
+    picture = await client.get(asked.data["data"]["image"])
+    assert (picture.status, picture.content_type) == (HTTPStatus.OK, "image/jpeg")
+    await press(buttons[0], None)
+    await press(buttons[0], guest)
+    [no] = refused
+    assert no.data["message"] == "Unauthorized"
+    assert laser.scanned == [laser.glass]
+    await press(buttons[0], anna)
+    await until(lambda: len(told) == 3)
+    tags = [call.data["data"]["tag"] for call in told]
+    assert tags == [tags[0]] * 3
+    assert told[1].data["message"] == "clear_notification"
+    assert told[2].data["message"].startswith(f"{LASER}: pages scanned: 2.")
+    await do(house, laser, "continue_scan", answer="finish")
+    await until(lambda: len(told) == 4)
+    assert told[3].data["message"] == "clear_notification"
+    await press(buttons[0], anna)
+    assert refused[-1].data["message"] == "No scan waits for an answer at this scanner"
+    for phone in phones:
+        phone.mock_state(hass, ConfigEntryState.NOT_LOADED)

@@ -18,7 +18,6 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
     TextSelectorType,
 )
-from homeassistant.util import slugify
 import voluptuous as vol
 
 from ..const import (
@@ -44,7 +43,7 @@ from ..options_frame import BoxOptionsFlow, needs_box, number_field, several
 from ..pages.clean import escape_markdown
 from ..runtime import async_error_text
 from .approval import is_approver
-from .notifications import IN_SIDEBAR, MOBILE_APP
+from .notifications import IN_SIDEBAR, phones_of
 from .release_code import MAX_CODE, MIN_CODE, async_hash_code
 
 # The fields that set a code.
@@ -87,7 +86,10 @@ class PeopleSteps(BoxOptionsFlow):
         told = options.get(CONF_APPROVAL_NOTIFY, [])
         if not any(name in options for name in _APPROVAL):
             # At first, so that nobody forgets the approvers' phones.
-            told = await _async_phones(self.hass, options)
+            everybody = await self.hass.auth.async_get_users()
+            told = phones_of(
+                self.hass, {user.id for user in everybody if is_approver(options, user)}
+            )
         schema: dict[vol.Marker, object] = {
             vol.Required(
                 CONF_APPROVAL_PAGES, default=options.get(CONF_APPROVAL_PAGES, 0)
@@ -228,19 +230,3 @@ def _ways_to_notify(hass: HomeAssistant) -> list[SelectOptionDict]:
                 state.entity_id, state.attributes.get(ATTR_FRIENDLY_NAME, state.entity_id)
             )
     return [SelectOptionDict(value=value, label=label) for value, label in sorted(found.items())]
-
-
-async def _async_phones(hass: HomeAssistant, options: Mapping[str, Any]) -> list[str]:
-    """Return the notify actions that reach approvers' phones, each named after its device."""
-    users = await hass.auth.async_get_users()
-    approvers = {user.id for user in users if is_approver(options, user)}
-    found = [
-        f"{MOBILE_APP}_{slugify(entry.data.get('device_name', ''))}"
-        for entry in hass.config_entries.async_loaded_entries(MOBILE_APP)
-        if entry.data.get("user_id") in approvers
-    ]
-    return [
-        f"{NOTIFY_DOMAIN}.{name}"
-        for name in found
-        if hass.services.has_service(NOTIFY_DOMAIN, name)
-    ]

@@ -1,7 +1,7 @@
 """Notifications about jobs that wait for approval: whom they ask, and the buttons that answer."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from enum import StrEnum
 import hashlib
 import hmac
@@ -22,6 +22,7 @@ from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.network import NoURLAvailableError, get_url
+from homeassistant.util import slugify
 import voluptuous as vol
 
 from ..const import CONF_APPROVAL_NOTIFY, DOMAIN
@@ -88,7 +89,7 @@ async def _async_answer(
         if user_id is not None:
             title = await async_error_text(hass, "approval_wanted")
             message = await async_error_text(hass, "approval_not_found")
-            await _async_tell_user(hass, user_id, title, message)
+            await async_tell_user(hass, user_id, title, message)
         return
     if user_id is None or not hmac.compare_digest(button, button_of(job, answer)):
         _LOGGER.warning("A button to answer for a print job was not one of ours")
@@ -105,10 +106,10 @@ async def _async_answer(
                 reason=PersonReason.APPROVAL,
             )
     except HomeAssistantError as err:
-        await _async_tell_user(hass, user_id, job.title, str(err))
+        await async_tell_user(hass, user_id, job.title, str(err))
 
 
-async def _async_send(
+async def async_send(
     hass: HomeAssistant,
     target: str,
     message: str,
@@ -148,7 +149,22 @@ def _is_phone(target: str) -> bool:
     return target.startswith(f"{NOTIFY_DOMAIN}.{MOBILE_APP}_")
 
 
-async def _async_tell_user(hass: HomeAssistant, user_id: str, title: str, message: str) -> None:
+@callback
+def phones_of(hass: HomeAssistant, users: Container[str | None]) -> list[str]:
+    """Return the notify actions that reach users' phones, each named after its device."""
+    found = [
+        f"{MOBILE_APP}_{slugify(entry.data.get('device_name', ''))}"
+        for entry in hass.config_entries.async_loaded_entries(MOBILE_APP)
+        if entry.data.get("user_id") in users
+    ]
+    return [
+        f"{NOTIFY_DOMAIN}.{name}"
+        for name in found
+        if hass.services.has_service(NOTIFY_DOMAIN, name)
+    ]
+
+
+async def async_tell_user(hass: HomeAssistant, user_id: str, title: str, message: str) -> None:
     """Send a message to a user's phones, if there are any."""
     registry = er.async_get(hass)
     for entry in hass.config_entries.async_loaded_entries(MOBILE_APP):
@@ -156,7 +172,7 @@ async def _async_tell_user(hass: HomeAssistant, user_id: str, title: str, messag
             continue
         for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
             if entity.domain == NOTIFY_DOMAIN and not entity.disabled:
-                await _async_send(hass, entity.entity_id, message, title=title)
+                await async_send(hass, entity.entity_id, message, title=title)
 
 
 @callback
@@ -207,7 +223,7 @@ async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) ->
     data = await _async_phone_data(hass, job)
     for target in _targets(entry):
         words = message if _is_phone(target) else f"{message}\n{where} {_home(hass)}".rstrip()
-        await _async_send(hass, target, words, title=title, data=data)
+        await async_send(hass, target, words, title=title, data=data)
 
 
 async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
@@ -250,11 +266,11 @@ async def _async_tell_answer(
     """
     for target in _targets(entry):
         if _is_phone(target):
-            await _async_send(hass, target, CLEAR, data={"tag": _tag(job)})
+            await async_send(hass, target, CLEAR, data={"tag": _tag(job)})
     if job.user_id is None or (key := key or _answer_key(job)) is None:
         return
     message = await async_error_text(hass, key, {"detail": job.present.detail})
-    await _async_tell_user(hass, job.user_id, job.title, message.rstrip())
+    await async_tell_user(hass, job.user_id, job.title, message.rstrip())
 
 
 def _answer_key(job: Job) -> str | None:

@@ -16,6 +16,7 @@ from ..api.errors import LiankeError
 from ..const import DOMAIN
 from ..devices import box_identifier
 from ..runtime import LiankeConfigEntry
+from . import notifications
 from .hub import FEATURE, SIGNAL_SCANNERS, async_get_hub, is_enabled, scanner_identifier
 from .jobs import async_get_jobs
 from .view import ScanPictureView, ScanView
@@ -30,7 +31,8 @@ SPACING: Final = 60.0
 
 @callback
 def async_setup(hass: HomeAssistant) -> None:
-    """Register the views that serve kept scans, and pictures of pages."""
+    """Register the views that serve kept scans and pictures of pages; follow scans that wait for somebody."""
+    notifications.async_setup(hass)
     hass.http.register_view(ScanView)
     hass.http.register_view(ScanPictureView)
 

@@ -137,7 +137,7 @@ class ScanJob(Record):
 
 
 class ScanUpdate(NamedTuple):
-    """A scan that has ended, or that has a page and waits for a person."""
+    """A scan whose state has changed."""
 
     entry: LiankeConfigEntry
     job: ScanJob
@@ -364,7 +364,7 @@ class ScanJobs:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
         self.hub.notify()
-        if job.state is not before and (job.is_final or job.is_waiting):
+        if job.state is not before:
             async_dispatcher_send(self._hass, SIGNAL_SCAN, ScanUpdate(self._entry, job))
 
     async def _async_run(self, job: ScanJob) -> None:

@@ -1,0 +1,76 @@
+"""Notifications to the phones of who scans, while a scan waits for its next page: with the buttons that answer."""
+
+from datetime import timedelta
+import re
+from typing import Any, Final
+
+from homeassistant.components.http.auth import async_sign_path
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+
+from ..const import DOMAIN
+from ..people.notifications import CLEAR, EVENT_ACTION, async_send, async_tell_user, phones_of
+from ..runtime import async_error_text, translating
+from .actions import async_check_scanner, async_find_scan
+from .jobs import SIGNAL_SCAN, WAIT_SECONDS, ScanAnswer, ScanState, ScanUpdate, async_get_jobs
+from .view import picture_paths
+
+# Where a scan goes from waiting.
+_AFTER: Final = (ScanState.SCANNING, ScanState.FINISHING, ScanState.CANCELED)
+_ANSWERS: Final = (ScanAnswer.NEXT, ScanAnswer.AGAIN, ScanAnswer.FINISH)
+# Whoever may control the scanner may answer, so that a button needs no secret.
+_BUTTON: Final = re.compile(r"LIANKE_SCAN_(NEXT|AGAIN|FINISH)_([0-9A-Z]{26})")
+
+
+@callback
+def async_setup(hass: HomeAssistant) -> None:
+    """Follow the scans of all boxes, and listen to the buttons."""
+
+    @callback
+    def on_scan(update: ScanUpdate) -> None:
+        if update.job.is_waiting or (update.job.most and update.job.state in _AFTER):
+            update.entry.async_create_background_task(
+                hass, _async_tell(hass, update), "notify of a scan"
+            )
+
+    async_dispatcher_connect(hass, SIGNAL_SCAN, on_scan)
+
+    async def on_action(event: Event[dict[str, Any]]) -> None:
+        found = _BUTTON.fullmatch(str(event.data.get("action")))
+        user_id = event.context.user_id
+        if found is None or user_id is None:
+            return
+        try:
+            with translating():
+                entry, job = async_find_scan(hass, found[2])
+                await async_check_scanner(hass, entry, job.scanner_id, event.context)
+                jobs = async_get_jobs(hass, entry)
+                await jobs.async_answer(job.job_id, ScanAnswer(found[1].lower()))
+        except HomeAssistantError as err:
+            title = await async_error_text(hass, "scan_waits_title")
+            await async_tell_user(hass, user_id, title, str(err))
+
+    hass.bus.async_listen(EVENT_ACTION, on_action)
+
+
+async def _async_tell(hass: HomeAssistant, update: ScanUpdate) -> None:
+    """Ask on the phones of who scans what comes next, or take the question off them."""
+    entry, job = update
+    message, title = CLEAR, None
+    data: dict[str, Any] = {"tag": f"{DOMAIN}_{job.job_id}"}
+    if job.is_waiting:
+        title = await async_error_text(hass, "scan_waits_title")
+        facts = {"scanner": job.title, "count": str(len(job.pages))}
+        message = await async_error_text(hass, "scan_waits", facts)
+        data["actions"] = [
+            {
+                "action": f"LIANKE_SCAN_{answer.name}_{job.job_id}",
+                "title": await async_error_text(hass, f"scan_button_{answer}"),
+            }
+            for answer in _ANSWERS
+        ]
+        path, lasts = picture_paths(entry, job)[-1], timedelta(seconds=WAIT_SECONDS)
+        data["image"] = async_sign_path(hass, path, lasts, use_content_user=True)
+    for phone in phones_of(hass, {job.asker.user_id}):
+        await async_send(hass, phone, message, title=title, data=data)
