@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 import gzip
-import logging
 from pathlib import Path
 
 from aiohttp import ClientSession
@@ -34,7 +33,6 @@ from custom_components.lianke.api.upload import UploadFile
 from custom_components.lianke.jobs.uploader import may_have_arrived
 from tests.simulator import Account, Box, Fault, Simulator, make_pdf
 from tests.simulator.endpoints import ENDPOINTS
-from tests.simulator.faults import SHAPES
 
 from .conftest import make_client
 from .raw_server import answer, raw_server, saying
@@ -70,11 +68,9 @@ CALLS: dict[str, Call] = {
     "GET /scanning/job": lambda api, _: api.scanners.task("t"),
     "DELETE /scanning/job": lambda api, _: api.scanners.cancel("t"),
 }
-UPLOADS = ("POST /print/job", "POST /print/file_pages")
 # One of each kind: its answer is read, or needed for nothing, or it is an upload. That none of the others differs from
 # these is proved where a user sees it (tests/proof/test_fault_table.py).
 FEW = ("GET /device/device_info", "POST /print/flush_jobs", "POST /print/job")
-ANSWERLESS = frozenset({"POST /print/flush_jobs"})
 # Those that have a limit of time of their own.
 SLOW = (
     "GET /device/printer_status",
@@ -113,34 +109,6 @@ async def outcome(call: Call, api: LiankeClient, file: UploadFile) -> object:
         return error
 
 
-@pytest.mark.parametrize("endpoint", FEW)
-async def test_refused_connection(
-    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str
-) -> None:
-    await sim.stop_listening()
-    error = await outcome(CALLS[endpoint], client, file)
-    assert type(error) is LiankeConnectionError
-    assert error.reason == "cannot_connect"
-    assert error.may_have_arrived is False
-
-
-@pytest.mark.parametrize(
-    "kind", ["reset_before", "reset_mid_body", "reset_after_body", "reset_after_accept"]
-)
-@pytest.mark.parametrize("endpoint", FEW)
-async def test_reset(
-    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str, kind: str
-) -> None:
-    # Idempotent requests are sent once more by the HTTP library when the connection was an old one.
-    sim.cloud.fail(endpoint, Fault(kind=kind), times=None)  # type: ignore[arg-type]
-    error = await outcome(CALLS[endpoint], client, file)
-    assert type(error) is LiankeConnectionError
-    if kind == "reset_after_accept" and endpoint in UPLOADS:
-        assert error.may_have_arrived is True
-    for task in sim.cloud.tasks.values():
-        await task.ended.wait()
-
-
 @pytest.mark.parametrize("endpoint", [*FEW, *SLOW])
 async def test_time_out(
     client: LiankeClient,
@@ -159,37 +127,6 @@ async def test_time_out(
     assert type(error) is LiankeTimeoutError
     assert error.may_have_arrived is True
     assert error.reason == "timed_out"
-
-
-@pytest.mark.parametrize("endpoint", FEW)
-async def test_no_answer_of_the_service(
-    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str
-) -> None:
-    broken = [
-        Fault(kind="http", status=500),
-        Fault(kind="http", status=502),
-        Fault(
-            kind="http", status=503, body='{"code":200,"data":{}}', content_type="application/json"
-        ),
-        Fault(kind="http", status=418, body='{"code":200}', content_type="application/json"),
-        Fault(kind="empty"),
-        Fault(kind="truncated"),
-        Fault(kind="not_json"),
-    ]
-    for fault in broken:
-        sim.cloud.fail(endpoint, fault)
-        error = await outcome(CALLS[endpoint], client, file)
-        assert type(error) is LiankeResponseError, fault
-        assert error.may_have_arrived is True
-    for status, kind in (
-        (401, AuthenticationError),
-        (403, AuthenticationError),
-        (429, TooFrequentError),
-    ):
-        sim.cloud.fail(endpoint, Fault(kind="http", status=status))
-        # To a whole upload only the service itself can say no: these are a firewall's words.
-        expected = LiankeResponseError if endpoint in UPLOADS else kind
-        assert type(await outcome(CALLS[endpoint], client, file)) is expected
 
 
 @pytest.mark.parametrize("endpoint", FEW)
@@ -219,34 +156,6 @@ async def test_an_address_that_does_not_exist(
     assert type(await outcome(CALLS[endpoint], client, file)) is BoxNotFoundError
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("endpoint", FEW)
-async def test_wrong_types(
-    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str, shape: str
-) -> None:
-    sim.cloud.fail(endpoint, Fault(kind="wrong_types", shape=shape))  # type: ignore[arg-type]
-    result = await outcome(CALLS[endpoint], client, file)
-    envelope = (
-        "list",
-        "text",
-        "null",
-        "number",
-        "code_object",
-        "code_missing",
-        "code_bool",
-    )
-    if shape in envelope:
-        assert isinstance(result, LiankeResponseError | UnknownCodeError), result
-    elif endpoint not in ANSWERLESS and shape in ("data_text", "data_number"):
-        assert isinstance(result, LiankeResponseError), result
-    else:
-        assert (
-            result is None
-            or not isinstance(result, LiankeError)
-            or isinstance(result, LiankeResponseError)
-        )
-
-
 @pytest.mark.parametrize("endpoint", sorted({*FEW, *(endpoint for endpoint, _ in SPECIAL)}))
 async def test_every_code(
     client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str
@@ -261,20 +170,6 @@ async def test_every_code(
             assert type(error) is expected
             assert error.code == code
             assert error.detail == "原因"
-
-
-@pytest.mark.parametrize("endpoint", FEW)
-async def test_a_message_with_our_keys_in_it(
-    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str
-) -> None:
-    box, account = next(iter(sim.cloud.boxes.values())), sim.cloud.accounts[0]
-    echo = (
-        f"失败 {account.api_key} {box.device_key.upper()} https://x/?deviceKey={box.device_key} end"
-    )
-    sim.cloud.fail(endpoint, Fault(kind="code", code=4711, msg=echo))
-    error = await outcome(CALLS[endpoint], client, file)
-    assert isinstance(error, UnknownCodeError)
-    assert error.detail == "失败 … … … end"
 
 
 # Answers no simulator gives: byte for byte.
@@ -369,13 +264,6 @@ async def test_odd_but_readable(session: ClientSession, body: bytes) -> None:
         assert (await client_of(server, session).box()).online is True
 
 
-async def test_only_words(session: ClientSession) -> None:
-    async with raw_server(saying(answer('{"msg":"设备已超过有效期"}'.encode()))) as server:
-        error = await outcome(CALLS["GET /device/device_info"], client_of(server, session), None)  # type: ignore[arg-type]
-    assert isinstance(error, LiankeError)
-    assert error.reason == "service_expired"
-
-
 async def test_a_closed_session(
     client: LiankeClient, session: ClientSession, file: UploadFile
 ) -> None:
@@ -395,23 +283,6 @@ async def test_an_impossible_server(
             error = await outcome(CALLS[endpoint], api, file)
             assert type(error) is LiankeConnectionError, url
             assert error.may_have_arrived is False
-
-
-async def test_nothing_in_the_log(
-    client: LiankeClient,
-    sim: Simulator,
-    box: Box,
-    account: Account,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    for fault in (Fault(kind="reset_before"), Fault(kind="http"), Fault(kind="truncated")):
-        sim.cloud.fail("GET /device/device_info", fault, times=None)
-        with pytest.raises(LiankeError):
-            await client.box()
-        sim.cloud.faults.clear()
-    assert box.device_key not in caplog.text
-    assert account.api_key not in caplog.text
 
 
 class Gate:

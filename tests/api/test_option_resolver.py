@@ -18,7 +18,6 @@ from custom_components.lianke.api.models import Species
 from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import (
     ALIGNMENTS,
-    EXCEL_FITS,
     SCALES,
     PrintOptions,
     ResolvedOptions,
@@ -71,74 +70,6 @@ def refuse(reason: str, **arguments: Any) -> OptionError:
         solve(**arguments)
     assert caught.value.reason == reason
     return caught.value
-
-
-def test_everything_unset_is_what_the_driver_says() -> None:
-    assert solve().form_fields() == {
-        "dmPaperSize": "9",
-        "dmCopies": "1",
-        "dmColor": "1",
-        "dmDuplex": "2",
-        "dmOrientation": "1",
-        "dmDefaultSource": "7",
-        "dmMediaType": "1",
-        "reportDeviceStatus": "1",
-        "reportPrinterStatus": "1",
-    }
-    assert solve().paper == A4
-
-
-def test_everything_unset_and_unknown_is_a4() -> None:
-    resolved = solve(capabilities=None, papers=())
-    assert resolved.form_fields() == {
-        "dmPaperSize": "9",
-        "dmCopies": "1",
-        "reportDeviceStatus": "1",
-        "reportPrinterStatus": "1",
-    }
-    assert resolved.paper == standard_paper("a4")
-
-
-def test_everything_set() -> None:
-    resolved = solve(
-        paper=" a4 ",
-        copies=3,
-        color="mono",
-        duplex="off",
-        orientation="landscape",
-        tray="手动进纸",
-        media_type="plain paper",
-        quality="best",
-        scale="fit_width",
-        align="bottom_right",
-        auto_rotate=True,
-        pages="1-3，5",
-        reverse_order=False,
-        excel_fit="columns",
-    )
-    assert resolved.form_fields() == {
-        "dmPaperSize": "9",
-        "dmCopies": "3",
-        "dmColor": "1",
-        "dmDuplex": "1",
-        "dmOrientation": "2",
-        "dmDefaultSource": "4",
-        "dmMediaType": "1",
-        "dmPrintQuality": "-4",
-        "jpScale": "fitw",
-        "jpAutoAlign": "z9",
-        "jpAutoRotate": "1",
-        "pdfRev": "0",
-        "jpPageRange": "1-3,5",
-        "officeExcelFitToPages": "3",
-        "reportDeviceStatus": "1",
-        "reportPrinterStatus": "1",
-    }
-    assert ResolvedOptions.from_dict(json.loads(json.dumps(resolved.as_dict()))) == resolved
-
-
-def test_no_option_ever_limits_the_errors() -> None:
-    assert not any("errLimit" in name for name in solve().form_fields())
 
 
 def one(option: str, value: object) -> dict[str, Any]:
@@ -329,14 +260,6 @@ def test_defaults_that_make_no_sense_are_not_sent() -> None:
     assert (resolved.color, resolved.duplex, resolved.tray, resolved.media_type) == (None,) * 4
 
 
-@pytest.mark.parametrize(
-    ("quality", "number"),
-    [("draft", "-1"), ("normal", "-2"), ("high", "-3"), ("best", "-4"), ("BEST ", "-4")],
-)
-def test_quality(quality: str, number: str) -> None:
-    assert solve(quality=quality).form_fields()["dmPrintQuality"] == number
-
-
 def test_the_drivers_own_quality_is_kept() -> None:
     able = replace(LASER, defaults=DriverDefaults(paper_id=9, quality=-3))
     assert solve(able).quality == -3
@@ -376,11 +299,6 @@ def test_alignment_is_row_by_row_from_top_left() -> None:
     ]
     assert next(iter(ALIGNMENTS)) == "top_left"
     refuse("invalid_option", align="middle")
-
-
-@pytest.mark.parametrize(("fit", "number"), EXCEL_FITS.items())
-def test_excel_fit(fit: str, number: str) -> None:
-    assert solve(excel_fit=fit).form_fields()["officeExcelFitToPages"] == number
 
 
 def test_flags() -> None:

@@ -68,17 +68,6 @@ def test_a_token_that_was_cut_in_two(around: str, blank: str) -> None:
         assert read == len(BARE) - 1
 
 
-def test_both_alphabets_of_base64() -> None:
-    # Only a letter beyond the usual ones makes "+" or "/" appear: `_` and `-` in an id do not, so a made-up one does.
-    pair = "ab~>?x:key"
-    plain = base64.b64encode(pair.encode()).decode()
-    assert "+" in plain or "/" in plain
-    with pytest.raises(CredentialsError):
-        parse_credentials(plain)
-    url_safe = base64.urlsafe_b64encode(b"lk00ab00000000:AbCdEfGh12345678").decode()
-    assert parse_credentials(url_safe) == BOX
-
-
 def test_unusual_shapes_are_taken() -> None:
     token = base64.b64encode(b"WHITE-label_01:k3y_with-32_characters_0123456789").decode()
     found = parse_credentials(f"https://print.example.com/?token={token}")
@@ -117,11 +106,6 @@ def test_anything_else_is_refused_without_repeating_it(text: str) -> None:
     assert caught.value.reason == "invalid_qr_code"
     assert str(caught.value) == "invalid_qr_code"
     assert rank_code(text) == 0
-
-
-def test_the_key_is_not_shown() -> None:
-    assert "AbCdEfGh12345678" not in repr(BOX)
-    assert "lk00ab00000000" in repr(BOX)
 
 
 def test_rank_prefers_the_vendors_link() -> None:
