@@ -22,7 +22,7 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.store import JobStore, JobStoreError, jobs_path
-from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.jobs.conftest import OpenShop, Shop
 from tests.jobs.make import altered, make_delivery
 from tests.records import flat
 from tests.simulator.faults import Fault
@@ -209,26 +209,6 @@ async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
         for _ in range(3):
             await shop.tick(601)
         assert stored(shop, job)["state"] == "expired"
-
-
-async def test_outcomes_are_told_once_they_are_on_disk(open_shop: OpenShop) -> None:
-    """Whatever is told of a task or an end stands on disk at that moment."""
-    receiver = Receiver()
-    async with open_shop(receiver) as shop:
-        wrong: list[str] = []
-
-        def compare(job: Job, _: JobState | None) -> None:
-            on_disk = stored(shop, job)
-            if job.is_final and on_disk["state"] != job.state:
-                wrong.append(f"told {job.state}, kept {on_disk['state']}")
-            if job.present.task_id != on_disk["task_id"]:
-                wrong.append("told of a task that is not kept")
-
-        shop.queue.listen(compare)
-        jobs = [await shop.submit() for _ in range(3)]
-        for job in jobs:
-            await shop.until(job, JobState.COMPLETED)
-        assert not wrong
 
 
 async def test_a_clock_that_is_put_back_does_not_prolong_a_pause(

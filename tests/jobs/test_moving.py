@@ -100,21 +100,6 @@ async def test_a_held_job_is_moved_within_a_box(shop: Shop) -> None:
     assert documents(shop) == 0
 
 
-async def test_a_held_job_is_moved_to_another_box(open_shop: OpenShop) -> None:
-    async with open_shop() as shop, open_shop(number=1) as other:
-        job = await held(shop)
-        new = await move(shop, job, other, HOME)
-        assert shop.queue.get(job.job_id).reason == "moved"
-        await other.until(new, JobState.COMPLETED)
-        [document] = shop.sim.cloud.printed
-        assert document.device_id == other.box.device_id
-        await switch(shop, online=True)
-        await shop.tick(300)
-        assert len(shop.sim.cloud.printed) == 1
-        # Nobody has to remember the move any more.
-        assert not other.queue.get(new.job_id).move_open
-
-
 async def test_who_asked_stays_and_who_is_to_be_asked_too(shop: Shop) -> None:
     job = await held(
         shop,
@@ -155,16 +140,6 @@ async def test_what_cannot_be_moved(shop: Shop) -> None:
     assert await refused(shop, copied) == "job_not_movable"
     sent = shop.queue._registry.change(await held(shop), handed_over_at=copied.created_at)
     assert await refused(shop, sent) == "job_not_movable"
-
-
-async def test_a_job_that_is_being_uploaded_stays(shop: Shop) -> None:
-    from tests.simulator.faults import Fault
-
-    shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=2))
-    job = await shop.submit()
-    assert await refused(shop, job) == "job_not_movable"
-    await shop.until(job, JobState.COMPLETED)
-    assert len(shop.sim.cloud.printed) == 1
 
 
 async def test_what_the_other_printer_refuses_stays(open_shop: OpenShop) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from custom_components.lianke.api.errors import BoxNotRespondingError
-from custom_components.lianke.api.tasks import TaskResult, TaskState
+from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.tracker import changes_for
@@ -171,25 +171,6 @@ async def test_revoked_by_somebody_else_proves_nothing(shop: Shop) -> None:
     changes = changes_for(job, job.present, TaskState.REVOKED, None)
     assert changes is not None
     assert changes["partly_printed"]
-
-
-@pytest.mark.parametrize(
-    ("code", "partly"), [(502, False), (400, False), (5002, True), (5011, True), (500, True)]
-)
-async def test_a_failure_claims_no_more_than_is_known(shop: Shop, code: int, partly: bool) -> None:
-    """A box or a printer that is gone may have gone while it was printing."""
-    job = await shop.submit()
-    await shop.uploaded(job)
-    result = TaskResult(code=code)
-    job = shop.queue.get(job.job_id)
-    changes = changes_for(job, job.present, TaskState.FAILURE, result)
-    assert changes is not None
-    assert changes["partly_printed"] is partly
-    reported = TaskResult(code=code, send_total=0)
-    job = shop.queue.get(job.job_id)
-    changes = changes_for(job, job.present, TaskState.FAILURE, reported)
-    assert changes is not None
-    assert not changes["partly_printed"]
 
 
 async def test_an_ended_job_is_not_canceled(shop: Shop) -> None:

@@ -18,20 +18,6 @@ SUBMIT = "POST /print/job"
 UPLOADED = (JobState.QUEUED, JobState.PROCESSING, JobState.SENDING)
 
 
-async def test_prints_and_is_settled_by_polling_alone(shop: Shop) -> None:
-    document = shop.document(pages=3)
-    content = document.path.read_bytes()
-    job = await shop.submit(document)
-    assert job.state is JobState.UPLOADING
-    assert (await shop.uploaded(job)).state in UPLOADED
-    done = await shop.until(job, JobState.COMPLETED)
-    assert done.pages_printed == 3
-    assert [printed.path.read_bytes() for printed in shop.sim.cloud.printed] == [content]
-    assert shop.storage.printers[shop.key()].pages_printed == 3
-    assert not document.path.exists()
-    assert shop.states(job)[0] is JobState.UPLOADING
-
-
 async def test_callbacks_settle_without_a_single_follow_request(
     open_shop: OpenShop, receiver: Receiver
 ) -> None:
@@ -131,42 +117,11 @@ async def test_who_watches_hears_of_a_change_whatever_happens_to_another(shop: S
     assert all(str(error) == "a mistake" for error in errors)
 
 
-async def test_success_with_503_is_told_as_failed(shop: Shop) -> None:
-    shop.sim.cloud.plan(shop.printer(), Outcome(code=503))
-    job = await shop.submit()
-    done = await shop.until(job, JobState.FAILED)
-    assert (done.reason, done.present.code) == ("box_not_responding", 503)
-    assert done.pages_printed is None
-    assert not shop.sim.cloud.printed
-    # The cloud says that it had sent the pages: nobody can be sure that none came out.
-    assert done.partly_printed
-    assert shop.storage.printers[shop.key()].pages_printed == 0
-
-
-async def test_failure_with_pages_out_says_so(shop: Shop) -> None:
-    shop.sim.cloud.plan(shop.printer(), Outcome(code=500, prints=1))
-    job = await shop.submit(shop.document(pages=3))
-    done = await shop.until(job, JobState.FAILED)
-    assert done.partly_printed
-
-
 async def test_success_that_never_gets_a_result_fails(shop: Shop) -> None:
     shop.sim.cloud.plan(shop.printer(), Outcome(result=False))
     job = await shop.submit()
     done = await shop.until(job, JobState.FAILED)
     assert done.reason == "no_result"
-
-
-async def test_jobs_of_one_printer_go_in_order(shop: Shop) -> None:
-    contents = []
-    jobs = []
-    for pages in (1, 2, 3, 4):
-        document = shop.document(pages=pages)
-        contents.append(document.path.read_bytes())
-        jobs.append(await shop.submit(document))
-    for job in jobs:
-        await shop.until(job, JobState.COMPLETED)
-    assert [printed.path.read_bytes() for printed in shop.sim.cloud.printed] == contents
 
 
 async def test_a_printer_waits_for_its_turn_as_long_as_the_other_needs(

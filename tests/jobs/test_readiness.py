@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import JobState
 from tests.jobs.conftest import OpenShop, Shop
 from tests.simulator.faults import Fault
@@ -30,35 +29,6 @@ async def test_waits_for_paper_and_a_steady_minute(shop: Shop) -> None:
     await shop.tick(11)
     await shop.until(job, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 1
-
-
-async def test_readiness_must_be_steady(shop: Shop) -> None:
-    shop.printer().paper = 0
-    await shop.refresh()
-    job = await shop.submit()
-    for _ in range(4):
-        shop.printer().paper = None
-        await shop.refresh()
-        await shop.tick(30)
-        shop.printer().paper = 0
-        await shop.refresh()
-        await shop.tick(30)
-    assert shop.queue.get(job.job_id).state is JobState.HELD
-    assert shop.sim.cloud.count(SUBMIT) == 0
-
-
-async def test_offline_box_holds_and_an_impatient_caller_is_told(shop: Shop) -> None:
-    shop.box.online = False
-    await shop.refresh()
-    job = await shop.submit()
-    assert job.hold_reason == "box_offline"
-    document = shop.document()
-    with pytest.raises(InputError) as refused:
-        await shop.submit(document, hold=False)
-    assert refused.value.reason == "not_ready_box_offline"
-    assert not document.path.exists()
-    assert shop.sim.cloud.count(SUBMIT) == 0
-    assert len(shop.queue.jobs()) == 1
 
 
 async def test_one_refusal_for_the_box_spares_its_other_printers_the_doubt(shop: Shop) -> None:
@@ -119,19 +89,6 @@ async def test_quiet_hours_hold_until_their_end(open_shop: OpenShop) -> None:
         await shop.until(job, JobState.COMPLETED)
 
 
-async def test_expires_unprinted(shop: Shop) -> None:
-    shop.box.online = False
-    await shop.refresh()
-    job = await shop.submit(expires_in=timedelta(minutes=10))
-    await shop.tick(590)
-    assert shop.queue.get(job.job_id).state is JobState.HELD
-    await shop.tick(11)
-    done = shop.queue.get(job.job_id)
-    assert (done.state, done.reason) == (JobState.EXPIRED, "expired")
-    assert shop.sim.cloud.count(SUBMIT) == 0
-    assert done.can_retry
-
-
 @pytest.mark.parametrize(
     ("totals", "end"), [("bytes", JobState.EXPIRED), ("missing", JobState.UNCONFIRMED)]
 )
@@ -150,26 +107,6 @@ async def test_takes_a_job_back_that_waits_in_the_cloud_too_long(
     assert not shop.sim.cloud.printed
 
 
-async def test_cancel_of_a_held_job(shop: Shop) -> None:
-    shop.box.online = False
-    await shop.refresh()
-    job = await shop.submit()
-    assert (await shop.queue.async_cancel(job.job_id)).state is JobState.CANCELED
-    with pytest.raises(InputError):
-        await shop.queue.async_cancel(job.job_id)
-    assert shop.sim.cloud.count(SUBMIT) == 0
-
-
-async def test_cancel_in_the_cloud_ends_as_the_cloud_tells(shop: Shop) -> None:
-    shop.printer().seconds_per_page = 20000
-    first = await shop.submit()
-    second = await shop.submit()
-    assert (await shop.uploaded(second)).state is JobState.QUEUED
-    assert (await shop.queue.async_cancel(second.job_id)).state is JobState.CANCELING
-    await shop.until(second, JobState.CANCELED)
-    assert not shop.queue.get(first.job_id).is_final
-
-
 async def test_cancel_that_came_too_late_is_told_as_completed(shop: Shop) -> None:
     shop.sim.cloud.variants.cancel = "prints_success"
     shop.printer().seconds_per_page = 2000
@@ -178,29 +115,6 @@ async def test_cancel_that_came_too_late_is_told_as_completed(shop: Shop) -> Non
     await shop.queue.async_cancel(job.job_id)
     await shop.until(job, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 1
-
-
-async def test_internet_gone_holds_and_sends_once_it_is_back(shop: Shop) -> None:
-    await shop.sim.stop_listening()
-    job = await shop.submit()
-    await shop.uploaded(job)
-    held = shop.queue.get(job.job_id)
-    assert (held.state, held.hold_reason) == (JobState.HELD, "cloud_unreachable")
-    assert JobState.FAILED not in shop.states(job)
-    await shop.sim.start_listening()
-    await shop.until(job, JobState.COMPLETED, seconds=1200, step=20)
-    assert len(shop.sim.cloud.printed) == 1
-
-
-async def test_paused_after_too_many_failures_waits_until_released(shop: Shop) -> None:
-    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=11203, msg="连续失败"))
-    job = await shop.submit()
-    held = await shop.uploaded(job)
-    assert (held.state, held.hold_reason) == (JobState.HELD, "error_limit")
-    await shop.tick(600)
-    assert shop.sim.cloud.count(SUBMIT) == 1
-    shop.queue.clear_backoff(shop.key())
-    await shop.until(job, JobState.COMPLETED)
 
 
 async def test_a_passing_refusal_fails_a_job_that_must_not_wait(shop: Shop) -> None:
@@ -212,11 +126,3 @@ async def test_a_passing_refusal_fails_a_job_that_must_not_wait(shop: Shop) -> N
         "printer_not_found",
         5011,
     )
-
-
-async def test_awaiting_driver_is_refused_at_once(shop: Shop) -> None:
-    port = next(printer.port for printer in shop.box.printers if printer.driver_type == 0)
-    with pytest.raises(InputError) as refused:
-        await shop.submit(port=port)
-    assert refused.value.reason == "driver_awaiting"
-    assert shop.sim.cloud.count(SUBMIT) == 0

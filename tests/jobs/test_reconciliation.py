@@ -26,70 +26,6 @@ async def in_doubt(shop: Shop, job_id: str) -> None:
     pytest.fail("the job is not in doubt")
 
 
-async def test_the_list_proves_a_lost_answer(shop: Shop) -> None:
-    await lose_answer(shop)
-    job = await shop.submit()
-    await in_doubt(shop, job.job_id)
-    await shop.until(job, JobState.COMPLETED)
-    assert len(shop.sim.cloud.printed) == 1
-    assert shop.sim.cloud.count(SUBMIT) == 1
-
-
-async def test_the_list_may_lag_two_minutes(shop: Shop) -> None:
-    shop.sim.cloud.variants.list_lag = 120.0
-    await lose_answer(shop)
-    job = await shop.submit()
-    await in_doubt(shop, job.job_id)
-    await shop.until(job, JobState.COMPLETED)
-
-
-async def test_a_clock_off_by_three_minutes_does_not_hide_the_job(shop: Shop) -> None:
-    shop.sim.cloud.variants.clock_skew = -180.0
-    await shop.refresh()
-    await lose_answer(shop)
-    job = await shop.submit()
-    await in_doubt(shop, job.job_id)
-    await shop.until(job, JobState.COMPLETED)
-
-
-async def test_a_callback_proves_a_lost_answer(open_shop: OpenShop, receiver: Receiver) -> None:
-    async with open_shop(receiver) as shop:
-        shop.sim.cloud.variants.callbacks = "end"
-        shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
-        await lose_answer(shop)
-        job = await shop.submit()
-        await shop.until(job, JobState.COMPLETED)
-        assert shop.sim.cloud.count(SUBMIT) == 1
-
-
-async def test_someone_elses_task_leaves_it_unconfirmed(shop: Shop) -> None:
-    shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
-    await lose_answer(shop)
-    job = await shop.submit()
-    done = await shop.until(job, JobState.UNCONFIRMED)
-    assert done.reason == "no_answer"
-    assert shop.storage.foreign_seen_at is not None
-    assert shop.sim.cloud.count(SUBMIT) == 1
-
-
-async def test_a_stranger_of_this_morning_still_counts(shop: Shop) -> None:
-    shop.storage.record_foreign_task()
-    await shop.tick(6 * 3600)
-    await shop.refresh()
-    await lose_answer(shop)
-    job = await shop.submit()
-    await shop.until(job, JobState.UNCONFIRMED)
-
-
-async def test_absence_proves_nothing_and_is_never_sent_again(shop: Shop) -> None:
-    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
-    job = await shop.submit()
-    await shop.until(job, JobState.UNCONFIRMED)
-    await shop.tick(3600)
-    assert shop.sim.cloud.count(SUBMIT) == 1
-    assert not shop.sim.cloud.printed
-
-
 async def two_in_doubt(shop: Shop) -> list[Job]:
     """Return two jobs that the cloud has without our knowing which is which."""
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"), times=2)
@@ -97,16 +33,6 @@ async def two_in_doubt(shop: Shop) -> list[Job]:
     for job in jobs:
         await in_doubt(shop, job.job_id)
     return jobs
-
-
-async def test_two_jobs_in_doubt_that_both_were_printed_are_told_so(shop: Shop) -> None:
-    """Nobody else prints, and there are exactly two tasks: each job has one of them."""
-    jobs = await two_in_doubt(shop)
-    for job, pages in zip(jobs, (1, 2), strict=True):
-        done = await shop.until(job, JobState.COMPLETED)
-        assert done.pages_printed == pages
-    assert shop.sim.cloud.count(SUBMIT) == 2
-    assert len(shop.sim.cloud.printed) == 2
 
 
 async def test_two_jobs_in_doubt_of_which_one_failed_are_not_told_apart(shop: Shop) -> None:
@@ -192,50 +118,6 @@ async def test_a_late_callback_settles_an_unconfirmed_job(
         assert shop.storage.printers[shop.key()].pages_printed == 2
 
 
-@pytest.mark.parametrize("kind", ["reset_before", "refuse", "reset_mid_body"])
-async def test_what_never_left_is_sent_again(shop: Shop, kind: str) -> None:
-    # Larger than what the sockets of this machine take in before anybody reads.
-    content = b"%PDF-1.4\n" + bytes(40_000_000)
-    shop.sim.cloud.fail(SUBMIT, Fault(kind=kind))  # type: ignore[arg-type]  # a FaultKind
-    job = await shop.submit(shop.document(pages=1, content=content))
-    held = await shop.uploaded(job)
-    assert (held.state, held.hold_reason) == (JobState.HELD, "cloud_unreachable")
-    await shop.until(job, JobState.QUEUED, JobState.FAILED, JobState.COMPLETED, seconds=1200)
-    assert shop.sim.cloud.count(SUBMIT) == 2
-
-
-@pytest.mark.parametrize("code", [500, 503])
-async def test_an_unclear_refusal_is_doubt(shop: Shop, code: int) -> None:
-    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=code, done=True))
-    job = await shop.submit()
-    await in_doubt(shop, job.job_id)
-    await shop.until(job, JobState.COMPLETED)
-    assert len(shop.sim.cloud.printed) == 1
-
-
-@pytest.mark.parametrize("taken", [True, False])
-async def test_a_refusal_that_nobody_explains_is_doubt(shop: Shop, *, taken: bool) -> None:
-    """The code and the service's own words are shown, and stay if nothing else is found out."""
-    fault = Fault(kind="code", code=10021, msg="打印次数已用完", done=taken)
-    shop.sim.cloud.fail(SUBMIT, fault)
-    content = shop.document().path.read_bytes()
-    job = await shop.submit(shop.document(content=content), request_id="once")
-    await in_doubt(shop, job.job_id)
-    doubt = shop.queue.get(job.job_id)
-    assert (doubt.reason, doubt.present.code, doubt.present.detail) == (
-        "refused",
-        10021,
-        "打印次数已用完",
-    )
-    done = await shop.until(job, JobState.COMPLETED, JobState.UNCONFIRMED)
-    assert (done.state is JobState.COMPLETED) is taken
-    if not taken:
-        assert (done.reason, done.present.detail) == ("unclear_answer", "打印次数已用完")
-    assert (await shop.take(shop.document(content=content), request_id="once")).duplicate
-    assert len(shop.sim.cloud.printed) == int(taken)
-    assert shop.sim.cloud.count(SUBMIT) == 1
-
-
 @pytest.mark.parametrize("hold", [True, False])
 @pytest.mark.parametrize("callbacks", ["end", "each_state"])
 async def test_a_callback_corrects_a_refusal(
@@ -253,37 +135,6 @@ async def test_a_callback_corrects_a_refusal(
         await shop.tick(600)
         await shop.tick(60)
         assert len(shop.sim.cloud.printed) == shop.sim.cloud.count(SUBMIT) == 1
-
-
-async def test_it_came_out_settles_by_hand(shop: Shop) -> None:
-    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
-    job = await shop.submit(shop.document(pages=3))
-    await shop.until(job, JobState.UNCONFIRMED)
-    assert (await shop.queue.async_confirm(job.job_id)).state is JobState.COMPLETED
-    await shop.settle()
-    assert shop.storage.printers[shop.key()].pages_printed == 3
-
-
-async def test_a_forged_callback_changes_nothing(shop: Shop) -> None:
-    from custom_components.lianke.api.tasks import parse_callback
-
-    shop.printer().paper = 0
-    await shop.refresh()
-    held = await shop.submit()
-    forged = parse_callback(
-        {
-            "device_id": shop.box.device_id,
-            "task_id": "11111111-2222-3333-4444-555555555555",
-            "task_state": "SUCCESS",
-            "task_result": {"code": 200, "msg": "success"},
-        }
-    )
-    assert forged is not None
-    assert not await shop.queue.tracker.async_on_callback(None, forged)
-    assert not await shop.queue.tracker.async_on_callback("x" * 32, forged)
-    # Not even the job's own token moves a job that was never sent.
-    assert not await shop.queue.tracker.async_on_callback(held.present.token, forged)
-    assert shop.queue.get(held.job_id).state is JobState.HELD
 
 
 async def test_a_strangers_task_is_not_taken_while_the_answer_may_still_come(shop: Shop) -> None:

@@ -17,7 +17,6 @@ from custom_components.lianke.jobs import limits as retention, store
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.store import FLUSHING_NAME, OTHER_TASKS_NAME, jobs_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop
-from tests.records import flat
 from tests.simulator.faults import Fault
 
 SUBMIT = "POST /print/job"
@@ -26,110 +25,6 @@ SUBMIT = "POST /print/job"
 def folder(shop: Shop) -> Path:
     """Return where the jobs of the shop lie."""
     return jobs_path(shop.hass, shop.entry.entry_id)
-
-
-async def test_a_held_job_survives_a_restart_and_prints_once(open_shop: OpenShop) -> None:
-    async with open_shop() as shop:
-        shop.box.online = False
-        await shop.refresh()
-        job = await shop.submit(request_id="once")
-        entry = shop.entry
-    async with open_shop(entry=entry) as shop:
-        stored = shop.queue.get(job.job_id)
-        assert (stored.state, stored.spec.request_id) == (JobState.HELD, "once")
-        again = await shop.take(shop.document(content=_bytes(shop, job.job_id)), request_id="once")
-        assert again.duplicate
-        shop.box.online = True
-        await shop.refresh()
-        await shop.until(job, JobState.COMPLETED)
-        assert len(shop.sim.cloud.printed) == 1
-
-
-def _bytes(shop: Shop, job_id: str) -> bytes:
-    return (folder(shop) / job_id / "document.pdf").read_bytes()
-
-
-async def test_an_open_job_is_followed_after_a_restart(open_shop: OpenShop) -> None:
-    async with open_shop() as shop:
-        shop.printer().seconds_per_page = 3000
-        job = await shop.submit()
-        await shop.uploaded(job)
-        entry = shop.entry
-    async with open_shop(entry=entry) as shop:
-        await shop.until(job, JobState.COMPLETED)
-        assert shop.sim.cloud.count(SUBMIT) == 1
-        assert shop.storage.printers[shop.key()].pages_printed == 2
-
-
-async def test_an_upload_cut_off_before_its_end_is_sent_after_a_restart(
-    open_shop: OpenShop,
-) -> None:
-    async with open_shop() as shop:
-        shop.printer().paper = 0
-        await shop.refresh()
-        job = await shop.submit()
-        entry = shop.entry
-        record = folder(shop) / job.job_id / "job.json"
-    # As if the power had gone in the middle of the upload.
-    stored = json.loads(record.read_text())
-    record.write_text(json.dumps(stored | {"state": "uploading", "hold_reason": None}))
-    shop.printer().paper = None
-    async with open_shop(entry=entry) as shop:
-        await shop.until(job, JobState.COMPLETED)
-        assert shop.sim.cloud.count(SUBMIT) == 1
-
-
-async def test_an_upload_handed_over_before_a_crash_is_never_sent_again(
-    open_shop: OpenShop,
-) -> None:
-    async with open_shop() as shop:
-        shop.sim.cloud.fail(SUBMIT, Fault(kind="timeout", done=True, seconds=3600))
-        job = await shop.submit()
-        for _ in range(100):
-            await asyncio.sleep(0.02)
-            if shop.sim.cloud.tasks:
-                break
-        record = folder(shop) / job.job_id / "job.json"
-        assert flat(json.loads(record.read_text()))["handed_over_at"] is not None
-        shop.queue._uploader._uploads[job.present.token].cancel()
-        entry = shop.entry
-    async with open_shop(entry=entry) as shop:
-        assert shop.queue.get(job.job_id).is_unsure
-        await shop.until(job, JobState.COMPLETED)
-        assert len(shop.sim.cloud.tasks) == len(shop.sim.cloud.printed) == 1
-
-
-async def test_a_job_that_was_to_be_printed_yesterday_is_not_printed(open_shop: OpenShop) -> None:
-    async with open_shop() as shop:
-        shop.box.online = False
-        await shop.refresh()
-        job = await shop.submit()
-        entry = shop.entry
-        clock = shop.clock
-    clock.tick(24 * 3600)
-    async with open_shop(entry=entry) as shop:
-        shop.box.online = True
-        await shop.refresh()
-        assert shop.queue.get(job.job_id).state is JobState.EXPIRED
-        assert shop.sim.cloud.count(SUBMIT) == 0
-
-
-async def test_damaged_folders_cost_one_job_each(
-    open_shop: OpenShop, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with open_shop() as shop:
-        shop.box.online = False
-        await shop.refresh()
-        jobs = [await shop.submit() for _ in range(4)]
-        entry, root = shop.entry, folder(shop)
-    (root / jobs[0].job_id / "job.json").write_bytes(b"\xff\x00{")
-    (root / jobs[1].job_id / "job.json").unlink()
-    (root / jobs[2].job_id / "job.json").write_text("[" * 100_000)
-    async with open_shop(entry=entry) as shop:
-        assert [job.job_id for job in shop.queue.jobs()] == [jobs[3].job_id]
-        aside = sorted(path.name for path in root.iterdir() if path.name.startswith("damaged-"))
-        assert aside == sorted(f"damaged-{job.job_id}" for job in jobs[:3])
-    assert caplog.text.count("cannot be read and is set aside") == 3
 
 
 async def test_a_job_that_was_just_being_written_never_was(
@@ -372,17 +267,6 @@ async def test_everything_is_private_and_documents_go(shop: Shop) -> None:
     await shop.tick(2)
     assert [path.name for path in (root / job.job_id).iterdir()] == ["job.json"]
     assert not shop.queue.get(job.job_id).has_document
-
-
-async def test_a_failed_job_keeps_its_document_for_a_day(shop: Shop) -> None:
-    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=400, msg="参数错误"))
-    job = await shop.submit()
-    await shop.until(job, JobState.FAILED)
-    await shop.tick(23 * 3600)
-    assert shop.queue.get(job.job_id).can_retry
-    await shop.tick(2 * 3600)
-    assert not shop.queue.get(job.job_id).can_retry
-    assert [path.name for path in (folder(shop) / job.job_id).iterdir()] == ["job.json"]
 
 
 async def test_records_are_limited_in_age(open_shop: OpenShop) -> None:

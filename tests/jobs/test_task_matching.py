@@ -14,7 +14,6 @@ from custom_components.lianke.jobs.task_matching import (
     CLOCK_SLACK,
     FOREIGN_MEMORY,
     LATE,
-    LIST_LAG,
     ROUNDING,
     ClockOffset,
     Matches,
@@ -267,31 +266,6 @@ def test_a_cloud_that_hangs_does_not_give_one_job_the_task_of_another() -> None:
     assert not found.tasks
 
 
-def test_one_task_proves_nothing_before_an_upload_has_had_its_time() -> None:
-    """A stranger prints first; the task of our own upload, which a power cut ended, is made half a minute later."""
-    job = make_job(0, NOW)
-    stranger = make_task("stranger", NOW + timedelta(seconds=1))
-    ours = make_task("ours", NOW + timedelta(seconds=29))
-
-    def matched(after: float, *tasks: DayTask) -> list[str]:
-        now = NOW + timedelta(seconds=after)
-        found = match_tasks(
-            tasks, age=aged(now), own=[], known_ids=(), doubtful=[job], foreign_seen_at=None
-        )
-        assert found.foreign == (len(tasks) > 1)
-        return [task.task_id for task in found.tasks.values()]
-
-    taking_in = answer_seconds(job.document.size)
-    assert matched(10, stranger) == []
-    assert matched(taking_in, stranger) == []
-    # The list lags, by up to two minutes and for each task differently.
-    ripe = taking_in + LIST_LAG.total_seconds()
-    assert matched(ripe - 0.1, stranger) == []
-    assert matched(ripe, stranger, ours) == []
-    # What is still alone then has but one reading.
-    assert matched(ripe, ours) == ["ours"]
-
-
 def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
     """Two jobs were in doubt at once, somebody prints minutes later, and then a third job is in doubt."""
     earlier = [make_job(number, NOW + timedelta(seconds=number)) for number in range(2)]
@@ -311,17 +285,6 @@ def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
         foreign_seen_at=None,
     )
     assert found.foreign
-    assert not found.tasks
-
-
-def test_strangers_of_the_day_before_a_doubt_count_for_good() -> None:
-    """What they print in its window later on is not taken for it when a day has passed."""
-    job = make_job(0, NOW)
-    seen = NOW - timedelta(hours=23, minutes=30)
-    stranger = make_task("stranger", NOW + timedelta(seconds=1))
-    found = match_tasks(
-        [stranger], age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=[job], foreign_seen_at=seen
-    )
     assert not found.tasks
 
 
@@ -347,27 +310,6 @@ def test_answers_and_tasks_that_contradict_each_other_leave_both_open() -> None:
     assert offset.least <= timedelta(0)
     assert offset.most >= timedelta(minutes=20)
     assert not offset.is_known
-
-
-def test_clocks_twenty_minutes_apart_hide_nothing() -> None:
-    """Our task was a stranger's for a day when the clocks were more than five minutes apart."""
-    for skew in (-1200, 1200):
-        job = make_job(0, NOW, **dated(skew))
-        ours = make_task("ours", NOW + timedelta(seconds=skew + 1))
-        found = match_tasks(
-            [ours], age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=[job], foreign_seen_at=None
-        )
-        assert found.tasks == {job.token: ours}
-
-
-def test_clocks_that_nothing_has_compared_prove_nothing() -> None:
-    job = make_job(0, NOW, clock_least=None, clock_most=None)
-    ours = make_task("ours", NOW + timedelta(seconds=1))
-    found = match_tasks(
-        [ours], age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=[job], foreign_seen_at=None
-    )
-    assert not found.tasks
-    assert not found.foreign
 
 
 def test_a_set_that_ended_alike_is_settled_as_a_whole() -> None:

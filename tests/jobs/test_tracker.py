@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.api.tasks import Callback, parse_callback
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.jobs import limits as retention, tracker
+from custom_components.lianke.jobs import limits as retention
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.registry import PAGES_SECONDS
 from tests.jobs.conftest import OpenShop, Receiver, Shop
@@ -51,26 +50,6 @@ async def test_jobs_that_the_list_never_has_are_asked_for_in_turn(shop: Shop) ->
         await shop.until(job, JobState.COMPLETED, seconds=180)
 
 
-async def test_without_single_tasks_the_list_settles_jobs(shop: Shop) -> None:
-    shop.sim.cloud.fail(ASK, MISSING, times=None)
-    jobs = [await shop.submit(port=port) for port in (1, 2)]
-    for job in jobs:
-        await shop.until(job, JobState.COMPLETED, seconds=300)
-
-
-async def test_a_doubt_lasts_until_the_line_is_back(shop: Shop) -> None:
-    """The line went down with the upload and stayed down for longer than a doubt lasts."""
-    await lose_answer(shop)
-    shop.sim.cloud.fail(LIST, Fault(kind="reset_before"), times=None)
-    job = await shop.submit()
-    await in_doubt(shop, job.job_id)
-    for _ in range(60):
-        await shop.tick(20)
-    assert shop.queue.get(job.job_id).is_unsure
-    shop.sim.cloud.faults.clear()
-    await shop.until(job, JobState.COMPLETED)
-
-
 async def test_a_doubt_ends_when_the_service_has_no_list(shop: Shop) -> None:
     """It answers, but not with a list: nothing can be learnt any more."""
     await lose_answer(shop)
@@ -81,27 +60,6 @@ async def test_a_doubt_ends_when_the_service_has_no_list(shop: Shop) -> None:
     assert shop.queue.get(job.job_id).is_unsure
     done = await shop.until(job, JobState.UNCONFIRMED, seconds=2 * 3600, step=60)
     assert done.reason == "no_answer"
-
-
-async def test_a_clock_that_is_put_back_stops_nothing(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All waits were by our clock: put back by two hours, it stopped following for two hours."""
-    monkeypatch.setattr(tracker, "monotonic", shop.clock.loop_time)
-    shop.queue.tracker._started = shop.clock.loop_time()
-    shop.queue.tracker._started = shop.clock.loop_time()
-    shop.printer().paper = 1
-    await shop.refresh()
-    job = await shop.submit(shop.document(pages=2))
-    await shop.until(job, JobState.SENDING)
-    await lose_answer(shop)
-    lost = await shop.submit(port=2)
-    await in_doubt(shop, lost.job_id)
-    shop.clock._frozen.tick(timedelta(hours=-2))
-    shop.sim.cloud.advance(2 * 3600)
-    shop.printer().paper = None
-    await shop.until(job, JobState.COMPLETED, seconds=60)
-    await shop.until(lost, JobState.COMPLETED)
 
 
 async def guess(shop: Shop) -> Job:

@@ -16,21 +16,6 @@ from tests.simulator.faults import Fault
 SUBMIT = "POST /print/job"
 
 
-@pytest.mark.parametrize("status", [403, 429, 413, 502])
-async def test_a_firewalls_words_after_the_acceptance_are_no_reason_to_send_again(
-    shop: Shop, status: int
-) -> None:
-    """The cloud has taken the job; what stands before the cloud says otherwise."""
-    page = "<html><body>Forbidden</body></html>"
-    shop.sim.cloud.fail(SUBMIT, Fault(kind="http", done=True, status=status, body=page))
-    job = await shop.submit()
-    await in_doubt(shop, job.job_id)
-    assert shop.queue.get(job.job_id).public_dict()["phase"] == "checking"
-    await shop.until(job, JobState.COMPLETED)
-    assert shop.sim.cloud.count(SUBMIT) == 1
-    assert len(shop.sim.cloud.printed) == 1
-
-
 async def test_an_answer_that_names_another_jobs_task_is_none(shop: Shop) -> None:
     first = await shop.until(await shop.submit(), JobState.COMPLETED)
     real = LiankeClient.submit

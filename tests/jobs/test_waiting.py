@@ -1,6 +1,5 @@
 """Jobs that wait for a person: nothing is sent before the answer, and others go on meanwhile."""
 
-from datetime import timedelta
 import json
 
 from homeassistant.exceptions import HomeAssistantError
@@ -10,7 +9,7 @@ from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import MAX_REASONS, JobState
 from custom_components.lianke.jobs.store import JobStoreError, jobs_path, read_record
-from tests.jobs.conftest import OpenShop, Shop
+from tests.jobs.conftest import Shop
 
 APPROVAL, RELEASE = ("approval",), ("release",)
 
@@ -33,26 +32,6 @@ async def test_others_go_on_while_a_job_waits(shop: Shop) -> None:
     assert not done.can_continue
 
 
-async def test_reasons_are_answered_one_after_the_other(shop: Shop) -> None:
-    job = await shop.submit(waits_for=APPROVAL + RELEASE)
-    with pytest.raises(InputError, match="job_not_waiting"):
-        await shop.queue.async_continue(job.job_id, reason="release")
-    reported = await shop.queue.async_continue(job.job_id, reason="approval")
-    assert (reported.hold_reason, reported.waits_for) == ("release", RELEASE)
-    with pytest.raises(InputError, match="job_not_waiting"):
-        # A second press of the button that approves does not release it.
-        await shop.queue.async_continue(job.job_id, reason="approval")
-    await shop.tick(600)
-    assert not shop.sim.cloud.tasks
-    await shop.queue.async_continue(job.job_id, reason="release")
-    await shop.until(job, JobState.COMPLETED)
-    assert len(shop.sim.cloud.printed) == 1
-    with pytest.raises(InputError, match="job_not_waiting"):
-        await shop.queue.async_continue(job.job_id)
-    with pytest.raises(InputError, match="job_not_waiting"):
-        await shop.queue.async_reject(job.job_id)
-
-
 async def test_an_answer_is_no_word_about_the_printer(shop: Shop) -> None:
     shop.box.online = False
     await shop.refresh()
@@ -69,50 +48,6 @@ async def test_an_answer_is_no_word_about_the_printer(shop: Shop) -> None:
     await shop.until(job, JobState.COMPLETED)
     await shop.until(other, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 2
-
-
-async def test_a_rejected_job_never_prints(shop: Shop) -> None:
-    job = await shop.submit(waits_for=APPROVAL)
-    reported = await shop.queue.async_reject(job.job_id, detail="Anna: too long")
-    assert (reported.state, reported.reason, reported.present.detail) == (
-        JobState.CANCELED,
-        "rejected",
-        "Anna: too long",
-    )
-    assert reported.was_never_sent
-    with pytest.raises(InputError, match="job_not_waiting"):
-        await shop.queue.async_continue(job.job_id)
-    await shop.tick(3600)
-    assert not shop.sim.cloud.tasks
-
-
-async def test_without_an_answer_it_expires(shop: Shop) -> None:
-    job = await shop.submit(waits_for=APPROVAL, expires_in=timedelta(hours=2))
-    await shop.tick(7190)
-    assert shop.queue.get(job.job_id).state is JobState.HELD
-    reported = await shop.until(job, JobState.EXPIRED)
-    assert (reported.reason, reported.was_never_sent) == ("expired", True)
-    with pytest.raises(InputError, match="job_not_waiting"):
-        await shop.queue.async_continue(job.job_id)
-    assert not shop.sim.cloud.tasks
-
-
-async def test_it_waits_over_restarts(open_shop: OpenShop) -> None:
-    async with open_shop() as shop:
-        job = await shop.submit(waits_for=APPROVAL + RELEASE)
-        await shop.queue.async_continue(job.job_id)
-    async with open_shop(entry=shop.entry) as shop:
-        await shop.tick(600)
-        reported = shop.queue.get(job.job_id)
-        assert (reported.state, reported.hold_reason, reported.waits_for) == (
-            JobState.HELD,
-            "release",
-            RELEASE,
-        )
-        assert not shop.sim.cloud.tasks
-        await shop.queue.async_continue(job.job_id)
-        await shop.until(job, JobState.COMPLETED)
-        assert len(shop.sim.cloud.printed) == 1
 
 
 @pytest.mark.parametrize("answer", ["continue", "reject"])

@@ -7,56 +7,53 @@ import pytest
 from . import ROOT, section
 
 # Which test shows what a row of "What happens when…" says.
+EVERY_FAULT = "tests/proof/test_fault_table.py::test_what_becomes_of_the_paper_everywhere"
 SHOWN_BY = {
-    "the box is offline": ["tests/jobs/test_readiness.py::test_offline_box_holds_and_an_impatient_caller_is_told"],
+    "the box is offline": [
+        "tests/jobs/test_waiting.py::test_an_answer_is_no_word_about_the_printer",
+        "tests/jobs/test_readiness.py::test_held_jobs_go_in_order",
+        "tests/printing/test_handlers.py::test_a_job_for_a_printer_without_paper_waits",
+    ],
     "the printer is off": [
         "tests/manual/test_examples.py::test_a_printer_that_is_off",
-        "tests/jobs/test_readiness.py::test_readiness_must_be_steady",
+        "tests/proof/test_properties.py::only_the_steady_pass",
         "tests/jobs/test_readiness.py::test_one_printer_does_not_block_another",
     ],
     "paper runs out": ["tests/jobs/test_readiness.py::test_waits_for_paper_and_a_steady_minute"],
     "it is quiet hours": ["tests/jobs/test_readiness.py::test_quiet_hours_hold_until_their_end"],
     "a job has waited too long": [
-        "tests/jobs/test_readiness.py::test_expires_unprinted",
+        "tests/test_triggers.py::test_a_job_expires",
         "tests/jobs/test_readiness.py::test_takes_a_job_back_that_waits_in_the_cloud_too_long",
     ],
-    "the internet is gone": ["tests/jobs/test_readiness.py::test_internet_gone_holds_and_sends_once_it_is_back"],
+    "the internet is gone": [EVERY_FAULT],
     "Home Assistant restarts": [
-        "tests/jobs/test_restart.py::test_a_held_job_survives_a_restart_and_prints_once",
-        "tests/jobs/test_restart.py::test_an_open_job_is_followed_after_a_restart",
-        "tests/jobs/test_restart.py::test_an_upload_cut_off_before_its_end_is_sent_after_a_restart",
-        "tests/jobs/test_restart.py::test_an_upload_handed_over_before_a_crash_is_never_sent_again",
+        "tests/proof/test_machine.py::test_stories_long",
+        "tests/chaos/test_rounds.py::test_random_rounds",
+        "tests/chaos/case_disks.py::power_goes_in_large_uploads",
     ],
     "Home Assistant was off for longer than a job may wait": [
-        "tests/jobs/test_restart.py::test_a_job_that_was_to_be_printed_yesterday_is_not_printed"
+        "tests/test_init.py::test_what_expired_while_nobody_was_home_is_told_once"
     ],
-    "the connection breaks before the document was completely sent": [
-        "tests/jobs/test_reconciliation.py::test_what_never_left_is_sent_again"
-    ],
+    "the connection breaks before the document was completely sent": [EVERY_FAULT],
     "the connection breaks after the document was sent": [
-        "tests/jobs/test_reconciliation.py::test_absence_proves_nothing_and_is_never_sent_again",
-        "tests/jobs/test_reconciliation.py::test_the_list_proves_a_lost_answer",
-        "tests/jobs/test_reconciliation.py::test_a_callback_proves_a_lost_answer",
+        EVERY_FAULT,
+        "tests/proof/test_fault_table.py::test_a_callback_is_proof_everywhere",
     ],
-    'the cloud says "success" though the printer failed': [
-        "tests/jobs/test_queue.py::test_success_with_503_is_told_as_failed"
-    ],
+    'the cloud says "success" though the printer failed': ["tests/test_entities.py::test_a_job_that_fails"],
     "the ApiKey is no longer valid": [
         "tests/manual/test_examples.py::test_a_key_that_is_no_longer_valid",
         "tests/test_config_flow.py::test_new_key_for_every_box_of_the_old_one",
     ],
-    "the printer failed 30 times in a row": [
-        "tests/jobs/test_readiness.py::test_paused_after_too_many_failures_waits_until_released"
-    ],
-    "someone else prints on the same box": [
-        "tests/jobs/test_reconciliation.py::test_someone_elses_task_leaves_it_unconfirmed"
-    ],
+    "the printer failed 30 times in a row": ["tests/test_repairs.py::test_pause_after_many_failures"],
+    "someone else prints on the same box": [EVERY_FAULT],
     "an automation runs wild": [
-        "tests/jobs/test_limits.py::test_the_limit_stops_a_loop",
-        "tests/jobs/test_limits.py::test_a_loop_against_a_printer_that_is_off_fills_no_tray",
+        "tests/test_repairs.py::test_print_limits",
+        "tests/proof/test_runaway.py::test_an_automation_that_fires_all_the_time",
+        "tests/proof/test_properties.py::the_limit_lets_no_more_than_its_limit",
     ],
     "the same request_id comes twice": [
-        "tests/jobs/test_limits.py::test_a_request_id_prints_once",
+        "tests/manual/test_examples.py::test_once_a_day",
+        "tests/proof/test_properties.py::a_request_id_answers_once",
         "tests/jobs/test_outcome.py::test_a_canceled_task_does_not_free_a_request_id",
     ],
     "the disk is full or read-only": [
@@ -68,12 +65,12 @@ SHOWN_BY = {
         "tests/jobs/test_location.py::test_held_jobs_of_a_copied_folder_wait_for_a_person"
     ],
     "turned paper lies in the tray for second sides": [
-        "tests/manual_duplex/test_jobs.py::test_an_older_job_does_not_go_first",
+        "tests/chaos/case_turned.py::turned_and_released",
         "tests/manual_duplex/test_jobs.py::test_whoever_prints_at_that_moment_waits",
     ],
     "a job waits for a person": [
         "tests/jobs/test_waiting.py::test_others_go_on_while_a_job_waits",
-        "tests/jobs/test_waiting.py::test_without_an_answer_it_expires",
+        "tests/people/test_approvals.py::test_nobody_answers",
     ],
     "the power fails while a job is being moved": [
         "tests/jobs/test_moving.py::test_a_move_within_a_box_that_is_cut_off_anywhere",
@@ -82,18 +79,20 @@ SHOWN_BY = {
     "a box is removed while jobs wait": [
         "tests/test_init.py::test_a_removed_box_tells_of_the_jobs_it_drops"
     ],
-    "the printer has no driver yet": ["tests/jobs/test_readiness.py::test_awaiting_driver_is_refused_at_once"],
+    "the printer has no driver yet": [
+        "tests/test_entities.py::test_a_printer_that_takes_no_job",
+        "tests/test_repairs.py::test_driver_is_asked_for_once",
+    ],
     "a job is canceled too late": [
         "tests/jobs/test_readiness.py::test_cancel_that_came_too_late_is_told_as_completed",
         "tests/jobs/test_outcome.py::test_a_job_canceled_in_the_middle_may_be_on_paper",
         "tests/jobs/test_outcome.py::test_only_the_bytes_that_were_sent_show_that_nothing_was_printed",
     ],
     "the service answers with an error that nobody knows": [
-        "tests/jobs/test_reconciliation.py::test_a_refusal_that_nobody_explains_is_doubt"
+        EVERY_FAULT,
+        "tests/jobs/test_uploader.py::test_code_and_words_of_an_unclear_refusal_are_told_at_once_and_kept",
     ],
-    "a stranger finds the webhook address": [
-        "tests/jobs/test_reconciliation.py::test_a_forged_callback_changes_nothing"
-    ],
+    "a stranger finds the webhook address": ["tests/test_webhook.py::test_forged_callbacks_change_nothing"],
 }  # fmt: skip
 SHOWN_OF_SCANNING = {
     "the line breaks while a scan is asked for": [

@@ -621,29 +621,6 @@ def order(shop: Shop, *jobs: Job) -> None:
 class TestTurnedPaper:
     """Paper that was turned over gets the second sides it was turned for, and nothing else."""
 
-    async def test_an_older_job_does_not_go_first(self, open_shop: OpenShop) -> None:
-        async with open_shop() as shop:
-            older = await shop.submit(waits_for=("release",))
-            job = await turning(shop)
-            await off(shop)
-            await shop.queue.async_continue(job.job_id)
-            await shop.queue.async_continue(older.job_id)
-            assert shop.queue.get(older.job_id).hold_reason == "disconnected"
-            entry = shop.entry
-        async with open_shop(entry=entry) as shop:
-            await on(shop)
-            shop.printer().seconds_per_page = 3000
-            await shop.until(job, JobState.SENDING)
-            # As long as a sheet of it may still lie there.
-            reported = shop.queue.get(older.job_id)
-            assert (reported.state, reported.hold_reason) == (JobState.HELD, "paper_turned")
-            with pytest.raises(InputError) as refused:
-                await shop.submit(hold=False)
-            assert refused.value.reason == "not_ready_paper_turned"
-            shop.printer().seconds_per_page = 3
-            await shop.until(older, JobState.COMPLETED)
-            order(shop, job, older)
-
     async def test_it_is_refused_once_and_goes_first_all_the_same(self, shop: Shop) -> None:
         job = await turning(shop)
         shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=5011))
@@ -652,21 +629,6 @@ class TestTurnedPaper:
         other = await shop.submit()
         await shop.until(other, JobState.COMPLETED)
         order(shop, job, other)
-
-    @pytest.mark.parametrize("kind", ["timeout", "reset_after_accept"])
-    async def test_a_job_that_may_have_arrived_counts(self, shop: Shop, kind: Any) -> None:
-        job = await turning(shop)
-        shop.sim.cloud.fail(SUBMIT, Fault(kind=kind, done=True, seconds=60))
-        other = await shop.submit()
-        async with asyncio.timeout(30):
-            while not shop.queue.get(other.job_id).is_unsure:
-                await asyncio.sleep(0.01)
-        with pytest.raises(InputError) as refused:
-            await shop.queue.async_continue(job.job_id)
-        assert refused.value.reason == "tray_busy"
-        await shop.until(other, JobState.COMPLETED)
-        await shop.queue.async_continue(job.job_id)
-        await shop.until(job, JobState.COMPLETED)
 
     @pytest.mark.parametrize("end", ["canceled", "unconfirmed"])
     async def test_a_job_that_may_still_come_out_counts_for_a_while(
@@ -692,24 +654,6 @@ class TestTurnedPaper:
         await shop.tick(1801)
         await shop.queue.async_continue(job.job_id)
         await shop.until(job, JobState.COMPLETED)
-
-    async def test_of_two_stacks_one_lies_in_the_tray(self, shop: Shop) -> None:
-        first, second = await turning(shop), await turning(shop)
-        await off(shop)
-        await shop.queue.async_continue(second.job_id)
-        with pytest.raises(InputError) as refused:
-            await shop.queue.async_continue(first.job_id)
-        assert refused.value.reason == "tray_taken"
-        assert refused.value.placeholders is not None
-        assert refused.value.placeholders["other"] == second.title
-        # At another printer it may.
-        elsewhere = await turning(shop, port=4)
-        await shop.queue.async_continue(elsewhere.job_id)
-        # Whoever takes the job back takes the paper out.
-        await shop.queue.async_cancel(second.job_id)
-        await shop.queue.async_continue(first.job_id)
-        await on(shop)
-        await shop.until(first, JobState.COMPLETED)
 
     @pytest.mark.parametrize("hold", [True, False])
     async def test_whoever_prints_at_that_moment_waits(self, shop: Shop, hold: bool) -> None:

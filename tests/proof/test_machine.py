@@ -254,28 +254,6 @@ class World:
         await asyncio.gather(self.submit(port, content), turn())
         await self.shop.settle()
 
-    async def put_two_stacks_back(self, port: int, *, off: bool) -> None:
-        """Have two jobs wait for their paper at one printer, and say of both that it was turned over."""
-        for _ in range(2):
-            await self.submit_by_hand(port, pages=2, copies=1)
-            await self.pass_time(60)
-        if off:
-            await self.change(self.shop.box, online=False)
-        for job in self.turning():
-            if job.printer_key == self.shop.key(port) and await self.go_on(job, "turn_paper"):
-                self.reported.add(job.job_id)
-        await self.shop.settle()
-
-    async def turn_while_an_answer_is_late(self, port: int, content: bytes) -> None:
-        """Say that the paper was turned over while the cloud still reads another job."""
-        await self.submit_by_hand(port, pages=2, copies=1)
-        await self.pass_time(60)
-        self.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=20))
-        await self.submit(port, content)
-        for job in self.turning():
-            if job.printer_key == self.shop.key(port):
-                await self.turn_paper(job, crash=False)
-
     async def change(self, thing: Any, **values: Any) -> None:
         """Change a box or a printer, and let it be seen."""
         for name, value in values.items():
@@ -719,41 +697,3 @@ async def test_stories(world: World) -> None:
 @pytest.mark.timeout(1200)
 async def test_stories_long(world: World) -> None:
     await run_stories(world, LONG)
-
-
-@pytest.mark.parametrize("off", [False, True])
-async def test_two_stacks_are_not_both_put_back(world: World, off: bool) -> None:
-    """The judges of the stories see it, at a printer that prints and at one that has to wait."""
-    await world.begin(callbacks=True, cancel="revokes", totals="bytes")
-    await world.put_two_stacks_back(1, off=off)
-    assert len(world.reported) == 1
-    await end_well(world)
-
-
-async def test_paper_is_not_turned_while_an_answer_is_late(world: World) -> None:
-    await world.begin(callbacks=True, cancel="revokes", totals="bytes")
-    await world.turn_while_an_answer_is_late(1, unlike_any(world.random, 2, "Late"))
-    assert not world.reported
-    await end_well(world)
-
-
-async def test_printing_and_turning_at_once(world: World) -> None:
-    await world.begin(callbacks=True, cancel="revokes", totals="bytes")
-    await world.submit_by_hand(1, pages=2, copies=1)
-    await world.pass_time(60)
-    assert world.turning()
-    for milliseconds in range(10):
-        for job in world.turning():
-            content = unlike_any(world.random, 2, f"At once {milliseconds}")
-            await world.print_and_turn(job, content, milliseconds)
-    await end_well(world)
-
-
-async def end_well(world: World) -> None:
-    """Wait for the end of every job, and look at what lies in the out tray as the stories do."""
-    await world.end()
-    story = Story.__new__(Story)
-    story.world = world
-    story.nothing_came_out_twice()
-    story.second_sides_come_on_first_ones()
-    assert world.sim.cloud.out_tray
