@@ -10,7 +10,6 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.coordinator import BACKOFF_LIMIT, LiankeCoordinator
-from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, elapse, rest
 from tests.conftest import set_up, tear_down
 from tests.household import House
@@ -275,51 +274,6 @@ async def test_the_user_s_interval_is_read_when_used(
     await house.coordinator.async_refresh()
     assert house.coordinator.update_interval
     assert expected <= house.coordinator.update_interval.total_seconds() <= expected * 1.1
-
-
-async def test_an_unknown_state_is_told_once(
-    box: Box,
-    data: LiankeData,
-    settled: None,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    for raw_state in ("warmingUp", "idle", "warmingUp"):
-        box.printer(1).raw_state = raw_state
-        await data.coordinator.async_refresh()
-    view = data.coordinator.data.printers[key_of(data, "Kyocera")]
-    assert view.status is None
-    assert data.coordinator.is_ready(view.key)
-    assert sum("warmingUp" in record.getMessage() for record in caplog.records) == 1
-
-
-async def test_listeners_hear_of_changes_only(settled: None, house: House) -> None:
-    heard = 0
-
-    def hear() -> None:
-        nonlocal heard
-        heard += 1
-
-    unsubscribe = house.coordinator.async_add_listener(hear)
-    for _ in range(3):
-        await house.coordinator.async_refresh()
-    assert heard == 0
-    house.box.printer(1).paper = 0
-    await house.coordinator.async_refresh()
-    assert heard == 1
-    unsubscribe()
-
-
-async def test_a_forgotten_printer_is_gone(box: Box, data: LiankeData, settled: None) -> None:
-    """Until it is connected again: then it is the same one."""
-    key = key_of(data, "Kyocera")
-    box.printer(1).plugged = False
-    await data.coordinator.async_refresh()
-    data.coordinator.async_forget(key)
-    assert key not in data.coordinator.data.printers
-    assert data.coordinator.hold_reason(key) is PrinterStatus.DISCONNECTED
-    box.printer(1).plugged = True
-    await data.coordinator.async_refresh()
-    assert key_of(data, "Kyocera") == key
 
 
 async def test_nothing_goes_on_after_unloading(clock: Clock, settled: None, house: House) -> None:

@@ -293,21 +293,6 @@ async def test_a_box_comes_up_once_its_data_can_be_read(house: House) -> None:
     assert set(house.data.storage.printers) == printers
 
 
-async def test_keys_and_counters_survive_a_reload(house: House) -> None:
-    await rest(house.hass)
-    storage = house.data.storage
-    keys = list(storage.printers)
-    storage.count_pages(keys[0], "a job", 7)
-    before = set(house.hass.states.async_entity_ids())
-    await house.hass.config_entries.async_reload(house.entry.entry_id)
-    await rest(house.hass)
-    assert list(house.data.storage.printers) == keys
-    assert set(house.hass.states.async_entity_ids()) == before
-    state = house.hass.states.get("sensor.kyocera_ma2000w_gx_pages_printed_from_home_assistant")
-    assert state is not None
-    assert state.state == "7"
-
-
 async def test_what_expired_while_nobody_was_home_is_told_once(house: House) -> None:
     """The event entities must listen before the jobs are reviewed."""
     house.box.online = False

@@ -3,11 +3,10 @@
 import asyncio
 from datetime import timedelta
 
-from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock
 from tests.polling import PAPERS, PARAMS, key_of
-from tests.simulator import Box, Fault, Simulator
+from tests.simulator import Fault, Simulator
 
 
 async def test_details_are_asked_for_once_in_seven_days(
@@ -53,17 +52,3 @@ async def test_details_that_nobody_can_give(
     assert (simulator.cloud.count(PARAMS), simulator.cloud.count(PAPERS)) == (0, 0)
     simulator.cloud.fail(PARAMS, Fault(kind="http"))
     assert await data.coordinator.get_capabilities(key_of(data, "Kyocera")) is None
-
-
-async def test_support_arrives(
-    simulator: Simulator, box: Box, data: LiankeData, settled: None
-) -> None:
-    key = key_of(data, "Unknown")
-    assert data.coordinator.hold_reason(key) is PrinterStatus.AWAITING_DRIVER
-    simulator.cloud.support_arrives(box.printer(3), "HP LaserJet 1020")
-    await data.coordinator.async_refresh()
-    view = data.coordinator.data.printers[key]
-    assert view.printer.model == "HP LaserJet 1020"
-    assert data.coordinator.hold_reason(key) is None
-    assert await data.coordinator.get_capabilities(key) is not None
-    assert len(data.coordinator.data.printers) == 6

@@ -12,15 +12,6 @@ from tests.polling import INFO, LIST, key_of, requests
 from tests.simulator import Fault, Simulator
 
 
-async def test_two_requests_a_poll(settled: None, house: House) -> None:
-    before = requests(house.simulator)
-    await house.coordinator.async_refresh()
-    await rest(house.hass)
-    assert requests(house.simulator) - before == {INFO: 1, LIST: 1}
-    assert house.coordinator.is_fresh
-    assert house.coordinator.data.online is True
-
-
 async def test_box_offline(clock: Clock, settled: None, house: House) -> None:
     house.box.online = False
     await house.coordinator.async_refresh()

@@ -2,7 +2,6 @@
 
 import pytest
 
-from custom_components.lianke.box.status import PrinterStatus
 from tests.clock import Clock, elapse, rest
 from tests.household import House
 from tests.polling import STATUS, key_of, requests
@@ -67,20 +66,6 @@ async def test_nobody_asks_the_printers_of_a_box_that_is_off(settled: None, hous
     await house.coordinator.async_refresh()
     await rest(house.hass)
     assert house.cloud.count(STATUS) == before
-
-
-async def test_a_condition_that_is_asked_for(settled: None, house: House) -> None:
-    key = key_of(house.data, "Kyocera")
-    house.box.printer(1).paper_jam = True
-    house.box.printer(1).raw_state = "idle"
-    house.coordinator.async_refresh_soon("a job failed", key)
-    house.coordinator.async_refresh_soon("a job failed", key_of(house.data, "Gprinter"))
-    await house.coordinator.async_refresh()
-    await rest(house.hass)
-    assert house.cloud.count(STATUS) == 2
-    assert house.coordinator.data.printers[key].status is PrinterStatus.PAPER_JAM
-    assert house.coordinator.hold_reason(key) is PrinterStatus.PAPER_JAM
-    assert not house.coordinator.is_ready(key)
 
 
 @pytest.mark.parametrize(("code", "kept"), [(500, True), (497, False), (10009, True), (5002, True)])

@@ -8,8 +8,6 @@ import pytest
 from custom_components.lianke.api.models import DriverState, Printer, PrinterCondition
 from custom_components.lianke.box.status import (
     HOLDING,
-    NEVER,
-    PROBLEMS,
     PrinterStatus,
     Reading,
     StatusTimes,
@@ -82,13 +80,6 @@ def test_precedence_of_faults() -> None:
     assert fault_of(FINE) is None
 
 
-def test_what_is_off_or_has_no_driver_comes_first() -> None:
-    jammed = replace(FINE, paper_jam=True)
-    assert state("idle", jammed, present=False, driver=DriverState.AWAITING) == "disconnected"
-    assert state("idle", jammed, driver=DriverState.AWAITING) == "awaiting_driver"
-    assert state("idle", jammed, driver=DriverState.UNSUPPORTED) == "unsupported"
-
-
 @pytest.mark.parametrize(
     ("raw_state", "condition", "row_since", "expected"),
     [
@@ -116,14 +107,6 @@ def test_the_newer_reading_wins(
     assert state(raw_state, condition, row_since=row_since) == expected
 
 
-@pytest.mark.parametrize("raw_state", [None, "dreaming", "outOfPaper"])
-def test_that_it_prints_is_outdated_once_our_last_job_has_ended(raw_state: str | None) -> None:
-    busy = replace(FINE, printing=True)
-    assert state(raw_state, busy, ended_at=15) == "printing"
-    assert state(raw_state, busy, ended_at=25) == "idle"
-    assert state("printing", busy, ended_at=25) == "printing"
-
-
 @pytest.mark.parametrize(
     ("raw_state", "expected"),
     [(None, "printing"), ("idle", "printing"), ("outOfPaper", "out_of_paper")],
@@ -137,35 +120,6 @@ def test_hold_reasons_are_the_states_that_take_no_job() -> None:
     assert hold_reason_of(None) is None
     assert hold_reason_of(PrinterStatus.PRINTING) is None
     assert hold_reason_of(PrinterStatus.IDLE) is None
-
-
-def test_off_is_no_problem() -> None:
-    assert PrinterStatus.DISCONNECTED not in PROBLEMS
-    assert PrinterStatus.BOX_OFFLINE not in PROBLEMS
-    assert PrinterStatus.PAPER_JAM in PROBLEMS
-    assert set(PrinterStatus) - PROBLEMS == {
-        PrinterStatus.DISCONNECTED,
-        PrinterStatus.BOX_OFFLINE,
-        PrinterStatus.PRINTING,
-        PrinterStatus.IDLE,
-    }
-
-
-def test_a_page_on_paper_ends_the_faults_from_before_it() -> None:
-    """A refilled printer once counted as empty for minutes, while it printed."""
-    empty = replace(FINE, out_of_paper=True)
-    reading = Reading(condition=empty, at=20)
-    for printed_at, expected in (
-        (NEVER, PrinterStatus.OUT_OF_PAPER),
-        (21, PrinterStatus.IDLE),
-        (19, PrinterStatus.OUT_OF_PAPER),
-    ):
-        times = StatusTimes(row_since=10, printed_at=printed_at)
-        assert status_of(PRINTER, times, present=True, reading=reading) is expected
-    row = replace(PRINTER, raw_state="outOfPaper")
-    for row_at, expected in ((30, PrinterStatus.IDLE), (32, PrinterStatus.OUT_OF_PAPER)):
-        times = StatusTimes(row_since=10, row_at=row_at, printed_at=31)
-        assert status_of(row, times, present=True, reading=None) is expected
 
 
 def test_a_report_and_the_status_agree() -> None:

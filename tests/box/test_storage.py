@@ -156,15 +156,6 @@ async def test_a_new_printer_is_written_soon(
     assert hass_storage[KEY]["data"]["box"]["software"] == "2.1.114"
 
 
-async def test_a_printer_that_is_off_stays_with_its_ink(storage: BoxStorage) -> None:
-    (key,) = storage.match([LASER])
-    assert storage.match([]) == {}
-    assert not storage.printers[key].present
-    assert storage.printers[key].printer.markers[0].level == 70
-    assert storage.match([replace(LASER, markers=())]) == {key: LASER}
-    assert storage.printers[key].present
-
-
 async def test_a_printer_that_is_busy_when_its_box_is_bound_is_there_at_once(
     storage: BoxStorage,
 ) -> None:
@@ -290,33 +281,6 @@ async def test_pages_count_once_a_job(hass: HomeAssistant, storage: BoxStorage) 
     stored = (await reread(hass, storage))._as_stored()
     assert len(stored["counted_jobs"]) == MAX_COUNTED_JOBS
     assert "one" not in stored["counted_jobs"]
-
-
-async def test_forgotten_and_back_is_the_same_with_nothing_kept(storage: BoxStorage) -> None:
-    (key,) = storage.match([LASER])
-    storage.count_pages(key, "a job", 3)
-    storage.forget(key)
-    storage.forget(key)
-    assert not storage.printers
-    assert list(storage.match([LASER])) == [key]
-    assert storage.printers[key].pages_printed == 0
-
-
-async def test_remove_deletes_the_file(
-    hass: HomeAssistant,
-    storage: BoxStorage,
-    hass_storage: dict[str, Any],
-    freezer: FrozenDateTimeFactory,
-) -> None:
-    storage.save_box(BOX)
-    await storage.async_flush()
-    assert KEY in hass_storage
-    await storage.async_remove()
-    freezer.tick(3600)
-    async_fire_time_changed(hass)
-    await hass.async_block_till_done()
-    assert KEY not in hass_storage
-    await storage.async_remove()
 
 
 @pytest.mark.parametrize(

@@ -59,28 +59,6 @@ async def test_the_servers_own_name_is_taken(
 
 
 @pytest.mark.parametrize(
-    ("url", "key"),
-    [
-        ("http://192.168.1.1/x?secret=1", "url_not_https"),
-        ("https://192.168.1.1/x", "url_not_public"),
-        ("https://127.0.0.1/x", "url_not_public"),
-        ("https://[::1]/x", "url_not_public"),
-        ("https://[::ffff:10.0.0.1]/x", "url_not_public"),
-        ("https://localhost/x", "url_not_public"),
-        ("https://2130706433/x", "url_not_public"),
-        ("ftp://example.com/x", "url_invalid"),
-        ("/etc/passwd", "url_invalid"),
-        ("https://", "url_invalid"),
-        ("https://exa mple:port/x", "url_invalid"),
-    ],
-)
-async def test_refused_without_a_request(
-    hass: HomeAssistant, tmp_path: Path, socket_enabled: None, url: str, key: str
-) -> None:
-    assert await refused(hass, url, tmp_path) == key
-
-
-@pytest.mark.parametrize(
     "location", ["http://127.0.0.1:{port}/inner", "https://localhost:{port}/inner", "//[::1]/x"]
 )
 async def test_a_redirect_leads_nowhere_else(

@@ -10,7 +10,6 @@ import pytest
 
 from custom_components.lianke.documents import conversion as images
 from custom_components.lianke.documents.conversion import can_read_heif, convert_image
-from custom_components.lianke.documents.kinds import FileType
 from custom_components.lianke.errors import InputError
 from tests.documents.samples import empty_webp, picture
 
@@ -60,16 +59,6 @@ def test_a_huge_avif_is_too_large_not_unknown(
     with pytest.raises(InputError) as raised:
         convert_image(tmp_path / "source", tmp_path / "target", "x.avif")
     assert raised.value.reason == "image_too_large"
-
-
-@pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
-def test_what_a_phone_takes_is_converted(tmp_path: Path, kind: str) -> None:
-    data = picture(kind, (4624, 3468), quality=10, speed=10, method=0)
-    (tmp_path / "source").write_bytes(data)
-    found = convert_image(tmp_path / "source", tmp_path / "target", "x")
-    assert found is FileType.JPEG
-    with Image.open(tmp_path / "target") as made:
-        assert made.size == (4624, 3468)
 
 
 def test_one_picture_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,6 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.documents import sources
 from custom_components.lianke.documents.conversion import make_document
 from custom_components.lianke.documents.document import Document, SourceKind
-from custom_components.lianke.documents.page_documents import PageOptions
 from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
@@ -376,32 +375,6 @@ async def test_raw_files_keep_their_bytes(hass: HomeAssistant, spool: Spool, med
     assert document.path.read_bytes() == b"\0\1 any bytes"
 
 
-@pytest.mark.parametrize(
-    ("kind", "text", "expected"),
-    [
-        (SourceKind.TEXT, "a <b> 你好", "a &lt;b&gt; 你好"),
-        (SourceKind.MARKDOWN, "**你好** <script>", "<strong>你好</strong> &lt;script&gt;"),
-        (SourceKind.HTML, "<b>你好</b>", "<b>你好</b>"),
-    ],
-)
-async def test_written_text(
-    hass: HomeAssistant, spool: Spool, kind: SourceKind, text: str, expected: str
-) -> None:
-    document = await fetch(hass, spool, kind, text)
-    page = document.path.read_text("utf-8")
-    assert expected in page
-    assert "default-src 'none'" in page
-    assert "你好" not in document.title
-    assert document.title == "Text"
-    titled = await fetch(hass, spool, kind, text, title="公告\n一", page=PageOptions(header=True))
-    assert titled.title == "公告 一"
-    assert titled.name == "公告 一.html"
-    assert "<header><h1>公告\n一</h1>" in titled.path.read_text("utf-8")
-    assert titled.digest != document.digest
-    again = await fetch(hass, spool, kind, text)
-    assert again.digest == document.digest
-
-
 async def test_bad_text(hass: HomeAssistant, spool: Spool) -> None:
     long = "好" * (MAX_TEXT_BYTES // 3 + 1)
     assert await refused(hass, spool, SourceKind.TEXT, " \n ") == "text_empty"
@@ -415,26 +388,6 @@ async def test_bad_text(hass: HomeAssistant, spool: Spool) -> None:
     assert await refused(hass, spool, SourceKind.MARKDOWN, "![x](qr:)") == "qr_empty"
     key = await refused(hass, spool, SourceKind.HTML, f'<img src="qr:{"x" * 3000}">')
     assert key == "qr_too_long"
-
-
-async def test_url(
-    hass: HomeAssistant, spool: Spool, upload: Upload, hass_client: ClientSessionGenerator
-) -> None:
-    assert await refused(hass, spool, SourceKind.URL, "https://127.0.0.1/x") == "url_not_public"
-    client = await hass_client()
-    url = f"http://127.0.0.1:{client.server.port}/manifest.json"
-    hass.config.allowlist_external_urls = {url}
-    assert await refused(hass, spool, SourceKind.URL, f"{url}?token=x") == "url_refused"
-
-
-async def test_handles(hass: HomeAssistant, spool: Spool, media: Path) -> None:
-    (media / "a.pdf").write_bytes(make_pdf(2))
-    handle = await spool.async_keep(await fetch(hass, spool, SourceKind.FILE, str(media / "a.pdf")))
-    document = await fetch(hass, spool, SourceKind.DOCUMENT, handle)
-    assert (document.name, document.pages) == ("a.pdf", 2)
-    with pytest.raises(InputError) as raised:
-        await fetch(hass, spool, SourceKind.DOCUMENT, "other")
-    assert raised.value.reason == "document_gone"
 
 
 @pytest.mark.parametrize(

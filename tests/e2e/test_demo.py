@@ -1,9 +1,12 @@
 """What the demo shows to somebody who opens it: a dashboard with something on every card, and the cloud's page."""
 
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import expect
 import pytest
+
+from tests.manual import DOCUMENTS, sections
 
 from .binding import announce_changes, bind_first
 from .cloud import SimulatorProcess
@@ -19,11 +22,14 @@ BUTTONS = {
     "打印文档": "演示文档",
 }
 
+# What nobody can have but the reader of the manual.
+OF_THE_READER = {"notify.mail"}
+
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 async def test_the_demo_in_chinese(tmp_path: Path, chromium: str, socket_enabled: None) -> None:
-    """Nothing on it is broken or empty."""
+    """Nothing on it is broken or empty, and it has what the manual's examples name."""
     language = "zh-Hans"
     expect.set_options(timeout=PATIENCE)
     async with (
@@ -49,6 +55,12 @@ async def test_the_demo_in_chinese(tmp_path: Path, chromium: str, socket_enabled
         await expect(page.locator("hui-calendar-card")).to_contain_text("和爷爷奶奶吃饭")
         await expect(page.locator("hui-picture-entity-card img")).to_be_visible()
         await expect(page.locator("hui-error-card, hui-warning")).to_have_count(0)
+        states = await home.states()
+        for document in DOCUMENTS:
+            for section in sections(language, document):
+                for example in section.examples:
+                    if example.kind == "yaml" and "use_blueprint" not in example.data:
+                        assert_known(example.data, states)
         # Each button prints, one of them elsewhere.
         for name, printed in BUTTONS.items():
             await laser.get_by_role("button", name=name, exact=True).click()
@@ -72,3 +84,17 @@ async def test_the_demo_in_chinese(tmp_path: Path, chromium: str, socket_enabled
         await page.goto(f"{home.url}/{DASHBOARD}")
         await expect(cards.first).to_contain_text("缺纸")
         assert not home.problems("lianke")
+
+
+def assert_known(data: Any, states: dict[str, Any]) -> None:
+    """Check that every entity an example names is in the demo's home."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if key in {"entity_id", "source_entity"}:
+                for entity in value if isinstance(value, list) else [value]:
+                    assert entity in states or entity in OF_THE_READER, entity
+            else:
+                assert_known(value, states)
+    elif isinstance(data, list):
+        for one in data:
+            assert_known(one, states)

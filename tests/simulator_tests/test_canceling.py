@@ -2,26 +2,9 @@
 
 import asyncio
 
-import pytest
-
 from tests.clock import until
 from tests.simulator import Simulator
 from tests.simulator_tests.client import Api
-
-
-@pytest.mark.parametrize(
-    ("variant", "end"),
-    [("prints_success", "SUCCESS"), ("prints_revoked", "REVOKED"), ("revoked_prints", "REVOKED")],
-)
-async def test_cancel_answered_200_though_it_printed(
-    sim: Simulator, api: Api, variant: str, end: str
-) -> None:
-    sim.cloud.variants.update(cancel=variant)
-    task_id = await api.submit()
-    assert await api.code("DELETE /print/job", task_id=task_id) == 200
-    assert (await api.result(task_id))[0] == end
-    await until(lambda: [job.task_id for job in sim.printed] == [task_id])
-    assert (await api.result(task_id))[0] == end
 
 
 async def test_cancel_that_never_ends_or_is_refused(sim: Simulator, api: Api) -> None:
@@ -35,13 +18,6 @@ async def test_cancel_that_never_ends_or_is_refused(sim: Simulator, api: Api) ->
     assert await api.code("DELETE /print/job", task_id=task_id) == 400
     assert await api.result(task_id) == ("SUCCESS", 200)
     assert len(sim.printed) == 1
-
-
-async def test_cancel_too_late(sim: Simulator, api: Api) -> None:
-    task_id = await api.submit()
-    await api.ended(task_id)
-    assert await api.code("DELETE /print/job", task_id=task_id) == 200
-    assert await api.result(task_id) == ("SUCCESS", 200)
 
 
 async def test_flush_takes_everybodys_waiting_jobs(sim: Simulator, api: Api) -> None:

@@ -57,15 +57,6 @@ async def test_day_list_lags(sim: Simulator, api: Api) -> None:
     assert [row["status"] for row in await day_list(api)] == ["SENDING", "SUCCESS"]
 
 
-async def test_day_list_lag_can_differ(sim: Simulator, api: Api) -> None:
-    sim.cloud.variants.update(list_lag=120, list_lag_random=True)
-    for _number in range(5):
-        await api.submit(isPreview=1)
-    lags = {task.lag for task in sim.cloud.tasks.values()}
-    assert len(lags) > 1
-    assert all(0 <= lag <= 120 for lag in lags)
-
-
 async def test_day_list_spans_24_hours_across_midnight(sim: Simulator, api: Api) -> None:
     sim.cloud.variants.list_lag = 0
     now = datetime.now(CHINA)

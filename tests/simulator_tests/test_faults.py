@@ -42,56 +42,6 @@ async def test_over_sixty_requests_a_minute_the_key_is_banned(
         assert sim.cloud.count("GET /device/device_info") == 123
         assert [one.status for one in sim.cloud.requests][-3:] == [403, 403, 200]
 
-
-async def broken(api: Api, endpoint: str = "POST /print/job", size: int = 0) -> Any:
-    """Meet a fault; gives the exception, or status and text."""
-    try:
-        if endpoint == "POST /print/job":
-            form = api.form(make_pdf(1) + b"%" * size)
-            request = api.session.post(
-                f"{api.sim.url}/print/job", data=form, headers={"ApiKey": api.api_key}
-            )
-        else:
-            request = api.session.get(
-                api.sim.url + endpoint.split(" ")[1],
-                params=api.credentials,
-                headers={"ApiKey": api.api_key},
-                timeout=aiohttp.ClientTimeout(total=0.3),
-            )
-        async with request as response:
-            return response.status, await response.text()
-    except (aiohttp.ClientError, TimeoutError) as error:
-        return error
-
-
-@pytest.mark.parametrize(
-    ("kind", "accepted"),
-    [
-        ("refuse", 0),
-        ("reset_before", 0),
-        ("reset_mid_body", 0),
-        ("reset_after_body", 0),
-        ("reset_after_accept", 1),
-    ],
-)
-@pytest.mark.parametrize("size", [0, 3_000_000])
-@pytest.mark.parametrize("filtered", [False, True])
-async def test_broken_connections(
-    *, sim: Simulator, api: Api, kind: Any, accepted: int, size: int, filtered: bool
-) -> None:
-    fault = Fault(kind=kind, box=sim.device_id if filtered else None)
-    planned = sim.cloud.fail("POST /print/job", fault)
-    assert isinstance(await broken(api, size=size), aiohttp.ClientError)
-    assert planned.hits == 1
-    assert len(sim.cloud.tasks) == accepted
-    assert sim.cloud.requests[-1].status is None
-    assert sim.cloud.requests[-1].fault == kind
-    status, _text = await broken(api)
-    assert status == 200
-    assert len(sim.cloud.tasks) == accepted + 1
-    await until(lambda: len(sim.printed) == accepted + 1)
-    assert not list(sim.cloud.spool.glob("upload-*"))
-
     # Closing the simulator does not wait for the hour that is left.
 
 
@@ -128,18 +78,6 @@ def test_fault_names_are_checked() -> None:
     assert {"refuse", "timeout", "code"} <= set(KINDS)
     with pytest.raises(ValueError, match="no fault"):
         Fault(kind="nonsense")  # type: ignore[arg-type]  # the mistake is the test
-
-
-@pytest.mark.parametrize("done", [False, True])
-@pytest.mark.parametrize("status", [403, 429])
-async def test_a_firewall_before_and_after_acceptance(
-    *, sim: Simulator, api: Api, status: int, done: bool
-) -> None:
-    sim.cloud.fail("POST /print/job", Fault(kind="firewall", status=status, done=done))
-    reported, text = await broken(api)
-    assert reported == status
-    assert "访问被拦截" in text
-    assert len(sim.cloud.tasks) == done
 
 
 @pytest.mark.parametrize("filtered", [False, True])

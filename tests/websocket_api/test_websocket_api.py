@@ -21,7 +21,6 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import box_identifier
 from custom_components.lianke.jobs.job import Asker, JobState
 from custom_components.lianke.websocket_api import job_feed
-from custom_components.lianke.websocket_api.job_feed import MAX_FINISHED
 from tests.clock import Clock
 from tests.conftest import make_entry, set_up
 from tests.household import LABELS, House, device_of
@@ -151,23 +150,6 @@ async def test_first_message_shows_printers(
     assert view["jobs"] == []
 
 
-async def test_job_is_followed_to_its_end(
-    hass_ws_client: WebSocketGenerator, print_file: PrintFile, house: House
-) -> None:
-    client = await hass_ws_client()
-    await subscribe(client)
-    job = await print_file(3, request_id="one")
-    view = await until(
-        client, lambda view: bool(view["jobs"]) and view["jobs"][0]["state"] == "completed"
-    )
-    shown = view["jobs"][0]
-    device_id = house.device()
-    assert (shown["job_id"], shown["device_id"]) == (job["job_id"], device_id)
-    assert (shown["pages_printed"], shown["request_id"]) == (3, "one")
-    assert view["printers"][device_id]["pages_printed"] == 3
-    assert house.queue.get(job["job_id"]).present.token not in str(view)
-
-
 async def test_changes_are_told_together(
     monkeypatch: pytest.MonkeyPatch,
     clock: Clock,
@@ -206,22 +188,6 @@ async def test_only_the_printers_asked_for(
     view = (await client.receive_json())["event"]
     assert list(view["printers"]) == [laser]
     assert view["jobs"] == []
-
-
-async def test_all_open_jobs_and_the_last_others(
-    hass_ws_client: WebSocketGenerator, print_file: PrintFile, house: House
-) -> None:
-    house.box.online = False
-    await house.coordinator.async_refresh()
-    queue = house.queue
-    canceled = [(await print_file())["job_id"] for _ in range(MAX_FINISHED + 2)]
-    for job_id in canceled:
-        await queue.async_cancel(job_id)
-    held = [(await print_file())["job_id"] for _ in range(3)]
-    client = await hass_ws_client()
-    await subscribe(client)
-    jobs = (await client.receive_json())["event"]["jobs"]
-    assert [job["job_id"] for job in jobs] == [*reversed(held), *reversed(canceled[2:])]
 
 
 async def test_ten_open_cards_ask_the_cloud_nothing(
