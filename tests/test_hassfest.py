@@ -389,6 +389,8 @@ def test_requirements_are_such_as_hassfest_takes() -> None:
         assert re.fullmatch(r"[a-z0-9-]+", parsed.name)
         assert not parsed.url
         assert not parsed.marker
+        # A pin would fight with other integrations over the version at each start.
+        assert {clause.operator for clause in parsed.specifier} == {">=", "<"}
         assert parsed.name.replace("-", "_") not in sys.stdlib_module_names
         assert parsed.name not in {"codecov", "pytest", "setuptools", "wheel"}
 

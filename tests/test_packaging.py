@@ -9,7 +9,6 @@ import struct
 from typing import Any
 
 from awesomeversion import AwesomeVersion
-from packaging.requirements import Requirement
 import pytest
 import yaml
 
@@ -20,20 +19,6 @@ from scripts.release import CHANGELOGS, VERSION
 ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / "lianke"
 LANGUAGES = ("en", "zh-Hans")
-RULES = {
-    "action-exceptions", "action-setup", "appropriate-polling", "async-dependency", "brands", "common-modules",
-    "config-entry-unloading", "config-flow", "config-flow-test-coverage", "dependency-transparency", "devices",
-    "diagnostics", "discovery", "discovery-update-info", "docs-actions", "docs-conditions",
-    "docs-configuration-parameters", "docs-data-update", "docs-examples", "docs-high-level-description",
-    "docs-installation-instructions", "docs-installation-parameters", "docs-known-limitations",
-    "docs-removal-instructions", "docs-supported-devices", "docs-supported-functions", "docs-triggers",
-    "docs-troubleshooting", "docs-use-cases", "dynamic-devices", "entity-category", "entity-device-class",
-    "entity-disabled-by-default", "entity-event-setup", "entity-translations", "entity-unavailable",
-    "entity-unique-id", "exception-translations", "has-entity-name", "icon-translations", "inject-websession",
-    "integration-owner", "log-when-unavailable", "parallel-updates", "reauthentication-flow", "reconfiguration-flow",
-    "repair-issues", "runtime-data", "stale-devices", "strict-typing", "test-before-configure", "test-before-setup",
-    "test-coverage", "unique-config-entry",
-}  # fmt: skip
 
 
 def load(path: Path) -> Any:
@@ -126,14 +111,6 @@ def test_version_is_one_that_home_assistant_takes() -> None:
     assert VERSION.fullmatch(version)
     assert AwesomeVersion(version).strategy in ("SemVer", "PEP 440")
     assert f"\n## {version}\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
-
-
-def test_requirements_are_ranges_and_installed() -> None:
-    """A pin would fight with other integrations over the version at each start."""
-    for text in load(INTEGRATION / "manifest.json")["requirements"]:
-        requirement = Requirement(text)
-        assert not requirement.url
-        assert {clause.operator for clause in requirement.specifier} == {">=", "<"}
 
 
 def imported_at_run_time(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -343,32 +320,6 @@ def test_brand_images(name: str, side: int) -> None:
     width, height, depth, colour = struct.unpack(">IIBB", head[16:26])
     assert (width, height) == (side, side)
     assert (depth, colour) == (8, 6)
-
-
-# Quality scale
-
-
-def test_quality_scale_accounts_for_every_rule() -> None:
-    """Each rule is done or has a reason why not; a done one names the file that shows it, which exists."""
-    rules = yaml.safe_load((INTEGRATION / "quality_scale.yaml").read_text("utf-8"))["rules"]
-    assert set(rules) == RULES
-    for name, account in rules.items():
-        assert set(account) == {"status", "comment"}, name
-        assert account["status"] in {"done", "todo", "exempt"}, name
-        assert account["comment"], name
-        if account["status"] == "done":
-            named = re.findall(r"[\w./@-]+\.(?:py|md|yaml|json|png|toml)\b", account["comment"])
-            assert named, name
-            for path in named:
-                assert (ROOT / path).exists() or (INTEGRATION / path).exists(), (name, path)
-
-
-def test_claimed_scale_is_earned() -> None:
-    """The manifest claims a level only when no rule is left to do."""
-    if "quality_scale" not in load(INTEGRATION / "manifest.json"):
-        return
-    rules = yaml.safe_load((INTEGRATION / "quality_scale.yaml").read_text("utf-8"))["rules"]
-    assert not [name for name, account in rules.items() if account["status"] == "todo"]
 
 
 # The house

@@ -240,26 +240,6 @@ async def test_no_minute_has_more_requests_than_fit(clock: Clock, account: Accou
     assert [purpose for at, purpose in sent if at < 60].count(Purpose.POLL) == 0
 
 
-async def test_jobs_go_at_once_however_much_was_polled(clock: Clock, account: Account) -> None:
-    """Fifty jobs of one account once took 50 s: they were counted like polls."""
-    for _ in range(MAX_A_MINUTE - KEPT_FOR_TRACKING):
-        assert await passes(clock, account, Purpose.POLL) == 0
-    waiting = asyncio.create_task(anext(_slot(account, Purpose.POLL)))
-    assert not await done(waiting)
-    for _ in range(MAX_SUBMISSIONS_A_MINUTE):
-        assert await passes(clock, account, Purpose.SUBMIT) == 0
-    for _ in range(KEPT_FOR_TRACKING):
-        assert await passes(clock, account, Purpose.TRACK) == 0
-    assert not await done(waiting)
-    clock.tick(60)
-    assert await done(waiting)
-
-
-async def _slot(account: Account, purpose: Purpose) -> AsyncGenerator[None]:
-    async with account.slot(purpose):
-        yield
-
-
 async def test_what_waits_goes_in_the_order_of_its_purpose(account: Account) -> None:
     order: list[Purpose] = []
     go_on = asyncio.Event()
@@ -328,23 +308,6 @@ async def test_what_users_look_up_takes_few_places_and_does_not_wait_for_long(
     assert refused == ["one", "three"]
     go_on.set()
     await asyncio.gather(*tasks)
-
-
-async def test_a_caller_that_is_gone_leaves_the_queue(account: Account) -> None:
-    """Requests of a caller that had gone were once still made, for minutes."""
-    account.too_frequent()
-
-    async def look() -> None:
-        async with account.user_throttle("one").slot(Purpose.POLL):
-            pytest.fail("this one must not go")
-
-    task = asyncio.create_task(look())
-    assert not await done(task)
-    assert len(account._waiting) == 1
-    task.cancel()
-    assert await done(task)
-    assert account._waiting == []
-    assert account._timer is None
 
 
 async def test_an_endpoint_that_users_ask_too_often_stops_users_only(

@@ -1,8 +1,8 @@
 """Print options: from what is asked for to the form's fields."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -118,15 +118,6 @@ def test_a_standard_name_for_a_paper_the_driver_calls_otherwise() -> None:
     assert (resolved.paper.width, resolved.paper.height) == (2100, 2970)
 
 
-@pytest.mark.parametrize("wanted", ["A3", "nonsense", 8, "8", -1, 99999])
-def test_paper_this_printer_lacks(wanted: str | int) -> None:
-    error = refuse("paper_not_available", paper=wanted)
-    assert error.placeholders["value"] == str(wanted)
-    assert error.placeholders["allowed"] == "A4, A5 横向, 信封 DL, 4 x 6"
-    error = refuse("paper_not_available", capabilities=None, paper=wanted)
-    assert error.placeholders["allowed"] == "A4, 4 x 6"
-
-
 @pytest.mark.parametrize("capabilities", [None, Capabilities()])
 def test_paper_unknown(capabilities: Capabilities | None) -> None:
     assert solve(capabilities, (), paper=" a3").paper == standard_paper(8)
@@ -157,31 +148,6 @@ def test_size_of_ones_own() -> None:
         paper_width=100, paper_height=150
     )
     assert solve(paper="Custom", paper_width=1, paper_height=1).paper_id == 0
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"paper_width": 100},
-        {"paper_height": 100},
-        {"paper": 0},
-        {"paper": "0"},
-        {"paper": 0, "paper_width": 5},
-    ],
-)
-def test_half_a_size(options: dict[str, Any]) -> None:
-    refuse("custom_paper_needs_both_sides", **options)
-
-
-def test_paper_and_size() -> None:
-    refuse("paper_or_size", paper="A4", paper_width=100, paper_height=150)
-
-
-@pytest.mark.parametrize("side", [0, -1, 0.05, 3276.8, 1e300, float("inf"), float("nan")])
-def test_impossible_sizes(side: float) -> None:
-    refuse("paper_size_out_of_range", paper_width=side, paper_height=100)
-    error = refuse("paper_size_out_of_range", paper_width=100, paper_height=side)
-    assert error.option == "paper_height"
 
 
 LABELS = Capabilities(papers={"60 x 40 mm": 300})
@@ -220,11 +186,6 @@ def test_no_a4_where_there_is_none() -> None:
 # Copies
 
 
-@pytest.mark.parametrize("copies", [0, -1, 31, 10**9])
-def test_copies_beyond_the_maximum(copies: int) -> None:
-    assert refuse("too_many_copies", copies=copies).allowed == ("1–30",)
-
-
 def test_copies() -> None:
     assert solve(copies=30).copies == 30
     assert solve(None, (), copies=999).copies == 999
@@ -235,21 +196,6 @@ def test_copies() -> None:
 
 
 # Choices
-
-
-def test_color_and_duplex_this_printer_lacks() -> None:
-    assert refuse("color_not_available", color="color").allowed == ("mono",)
-    assert refuse("duplex_not_available", duplex="short_edge").allowed == ("off", "long_edge")
-    refuse("color_not_available", color="grün")
-    refuse("quality_not_available", quality="superb")
-    only_portrait = replace(LASER, orientations=frozenset({1}))
-    refuse("orientation_not_available", capabilities=only_portrait, orientation="landscape")
-
-
-def test_standard_values_pass_where_nothing_is_known() -> None:
-    resolved = solve(None, (), color="color", duplex="short_edge", orientation="landscape")
-    assert (resolved.color, resolved.duplex, resolved.orientation) == (2, 3, 2)
-    refuse("color_not_available", capabilities=None, papers=(), color="sepia")
 
 
 def test_defaults_that_make_no_sense_are_not_sent() -> None:
@@ -288,23 +234,12 @@ def test_scale(scale: str, word: str) -> None:
     assert solve(scale=scale).form_fields()["jpScale"] == word
 
 
-@pytest.mark.parametrize("scale", ["", "0%", "1000%", "80", "-5%", "８０%", "big"])
-def test_no_scale(scale: str) -> None:
-    assert refuse("invalid_option", scale=scale).option == "scale"
-
-
 def test_alignment_is_row_by_row_from_top_left() -> None:
     assert [solve(align=name).align for name in ALIGNMENTS] == [
         f"z{number}" for number in range(1, 10)
     ]
     assert next(iter(ALIGNMENTS)) == "top_left"
     refuse("invalid_option", align="middle")
-
-
-def test_flags() -> None:
-    sent = solve(auto_rotate=False, reverse_order=True).form_fields()
-    assert (sent["jpAutoRotate"], sent["pdfRev"]) == ("0", "1")
-    refuse("invalid_option", excel_fit="all")
 
 
 # Raw
@@ -317,24 +252,6 @@ def test_raw_takes_no_option() -> None:
     assert solve(None, (), Species.RECEIPT, raw=True).paper_id == 9
     error = refuse("raw_refuses_options", raw=True, copies=2, color="mono")
     assert error.placeholders["value"] == "copies, color"
-
-
-@pytest.mark.parametrize(
-    "name", sorted({item.name for item in fields(PrintOptions)} - {"auto_rotate", "reverse_order"})
-)
-def test_booleans_are_refused(name: str) -> None:
-    """`paper: yes` was taken for paper 1, and the upload then failed each time."""
-    for value in (True, False):
-        with pytest.raises(OptionError) as caught:
-            resolve_options(PrintOptions(**cast("Any", {name: value})), None, (), Species.LASER)
-        assert (caught.value.option, caught.value.reason) == (name, "invalid_option")
-
-
-def test_every_option_is_resolved_somewhere() -> None:
-    names = {field.name for field in fields(PrintOptions)}
-    assert names - {"paper", "paper_width", "paper_height", "pages"} <= {
-        field.name for field in fields(ResolvedOptions)
-    }
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_component import DATA_INSTANCES
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
-from PIL import Image
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 
@@ -143,14 +142,6 @@ async def test_a_camera(hass: HomeAssistant, spool: Spool) -> None:
     assert key_of(raised) == "file_too_large"
 
 
-async def test_an_image_is_converted(hass: HomeAssistant, spool: Spool) -> None:
-    await add(hass, "image", [Map(hass)])
-    document = await fetch(hass, spool, "image.map")
-    assert document.name == "Map.png"
-    with Image.open(document.path) as image:
-        assert image.format == "PNG"
-
-
 @pytest.mark.parametrize(
     ("data", "available", "key"),
     [
@@ -200,35 +191,6 @@ ITEMS = [
     TodoItem(summary="<script>", status=TodoItemStatus.NEEDS_ACTION),
     TodoItem(summary="面包", status=TodoItemStatus.COMPLETED),
 ]
-
-
-async def test_a_list(hass: HomeAssistant, spool: Spool) -> None:
-    hass.config.language = "zh-Hans"
-    await add(hass, "todo", [Shopping(ITEMS)])
-    document = await fetch(hass, spool, "todo.shopping")
-    page = document.path.read_text("utf-8")
-    assert (document.name, document.title) == ("购物清单.html", "购物清单")
-    assert "牛奶" in page
-    assert "&lt;script&gt;" in page
-    assert "面包" not in page
-    assert "<header><h1>购物清单</h1>" in page
-    done = await fetch(
-        hass, spool, "todo.shopping", page=PageOptions(completed=True, header=False, columns=2)
-    )
-    page = done.path.read_text("utf-8")
-    assert "面包" in page
-    assert "<h2>已完成</h2>" in page
-    assert "<header>" not in page
-    assert "column-count: 2" in page
-
-
-async def test_an_empty_list_prints_only_when_told(hass: HomeAssistant, spool: Spool) -> None:
-    await add(hass, "todo", [Shopping(ITEMS[2:])])
-    with pytest.raises(InputError) as raised:
-        await fetch(hass, spool, "todo.shopping")
-    assert key_of(raised) == "list_empty"
-    document = await fetch(hass, spool, "todo.shopping", page=PageOptions(print_empty=True))
-    assert "The list is empty." in document.path.read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Pages that Home Assistant writes itself."""
 
 from homeassistant.core import HomeAssistant
-import pytest
 
 from custom_components.lianke.api.capabilities import Capabilities, Paper
 from custom_components.lianke.documents.page_documents import (
@@ -10,8 +9,6 @@ from custom_components.lianke.documents.page_documents import (
     async_test_page,
 )
 from custom_components.lianke.documents.spool import Spool
-from custom_components.lianke.errors import InputError
-from custom_components.lianke.pages.page import MAX_TEXT_BYTES
 
 RECEIPT = Paper(
     paper_id=1, name="80 mm", width=800, height=2970, printable_width=720, printable_height=2890
@@ -21,33 +18,11 @@ LABEL = Paper(
 )
 
 
-async def test_a_notification_is_not_quoted_by_its_title(hass: HomeAssistant, spool: Spool) -> None:
-    document = await async_notification(hass, spool, "水管漏水 <厨房>", "警报", paper=RECEIPT)
-    page = document.path.read_text("utf-8")
-    assert (document.title, document.name) == ("Notification", "Notification.html")
-    assert "<header><h1>警报</h1>" in page
-    assert "水管漏水 &lt;厨房&gt;" in page
-    assert "size: 80mm 297mm; margin: 4mm 4mm;" in page
-    untitled = await async_notification(hass, spool, "x", None, paper=None)
-    assert "<header><h1>Notification</h1>" in untitled.path.read_text("utf-8")
-
-
 async def test_a_notification_with_half_a_character(hass: HomeAssistant, spool: Spool) -> None:
     document = await async_notification(hass, spool, "a\ud83d", "b \n" * 1000, paper=None)
     page = document.path.read_text("utf-8")
     assert "a\ufffd" in page
     assert f"<h1>{'b ' * 99}b</h1>" in page
-
-
-@pytest.mark.parametrize(
-    ("message", "key"), [(" \n", "text_empty"), ("好" * MAX_TEXT_BYTES, "text_too_large")]
-)
-async def test_a_notification_that_cannot_be(
-    hass: HomeAssistant, spool: Spool, message: str, key: str
-) -> None:
-    with pytest.raises(InputError) as raised:
-        await async_notification(hass, spool, message, None, paper=None)
-    assert raised.value.reason == key
 
 
 async def test_the_test_page_tells_what_the_printer_can(hass: HomeAssistant, spool: Spool) -> None:

@@ -13,7 +13,6 @@ import pypdfium2
 import pytest
 
 from custom_components.lianke.const import CONF_QUIET_FROM, CONF_QUIET_TO
-from custom_components.lianke.ipp.model import Operation
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import STEADY
 from tests.clock import Clock, until
@@ -290,18 +289,3 @@ async def test_a_job_stays_until_it_ends(
         while await queue.printing():
             await asyncio.sleep(0.1)
     assert jobs_of(lan)[0].state is JobState.COMPLETED
-
-
-async def test_cancel(queue: Cups, lan: LanPrinter, tmp_path: Path) -> None:
-    lan.simulator.box.online = False
-    await lan.data.coordinator.async_refresh()
-    pdf = tmp_path / "drei.pdf"
-    pdf.write_bytes(make_pdf(1))
-    said = await queue.run("lp", "-d", QUEUE, str(pdf))
-    number = said.split(f"{QUEUE}-")[1].split()[0]
-    await until(lambda: jobs_of(lan))
-    assert jobs_of(lan)[0].state is JobState.HELD
-    await queue.run("cancel", f"{QUEUE}-{number}")
-    await until(lambda: jobs_of(lan)[0].state is JobState.CANCELED)
-    assert (await lan.ask(Operation.GET_JOBS)).jobs == []
-    assert sent(lan.simulator) == 0

@@ -6,7 +6,7 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf import layout, layout as gather
+from custom_components.lianke.pdf import layout
 from custom_components.lianke.pdf.process import TaskError
 from tests.pdf.sheets import A4, POINT, laid_out, make_pages, make_picture
 
@@ -220,31 +220,6 @@ def test_documents_begin_on_new_sheets(
     assert found == expected
 
 
-def test_seals_come_along(tmp_path: Path) -> None:
-    """The seal of an electronic invoice is an annotation; it is part of what is laid out."""
-    stamp = (
-        b"<< /Type /XObject /Subtype /Form /BBox [0 0 50 50] /Length 23 >>\n"
-        b"stream\n1 0 0 rg 0 0 50 50 re f\nendstream"
-    )
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Annots [4 0 R] >>",
-        b"<< /Type /Annot /Subtype /Stamp /Rect [100 100 150 150] /F 4 /AP << /N 5 0 R >> >>",
-        stamp,
-    ]
-    data = b"%PDF-1.4\n"
-    for number, content in enumerate(objects, start=1):
-        data += f"{number} 0 obj\n".encode() + content + b"\nendobj\n"
-    path = tmp_path / "seal.pdf"
-    path.write_bytes(data + b"trailer\n<< /Root 1 0 R >>\nstartxref\n0\n%%EOF\n")
-    sheets = laid_out(tmp_path, {"path": str(path), "is_pdf": True, "pages": [0]})
-    [(name, place)] = sheets.colours(0)
-    assert name == "red"
-    assert place.left == pytest.approx(100 * POINT, abs=0.2)
-    assert place.width == pytest.approx(50 * POINT, abs=0.2)
-
-
 def test_fonts_and_pictures_that_pages_share_are_kept_once(tmp_path: Path) -> None:
     noise = tmp_path / "x.png"
     file = make_picture(noise, (1500, 1500))
@@ -274,15 +249,6 @@ def test_what_cannot_be_laid_out(
     with pytest.raises(TaskError) as refused:
         laid_out(tmp_path, make_pages(tmp_path / "x.pdf", A4), **changes)
     assert refused.value.reason == reason
-
-
-def test_too_many_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gather, "MAX_SOURCE_PAGES", 5)
-    file = make_pages(tmp_path / "x.pdf", A4, A4, A4)
-    assert len(laid_out(tmp_path, file)) == 3
-    with pytest.raises(TaskError) as refused:
-        laid_out(tmp_path, file, file)
-    assert refused.value.reason == "too_many_pages"
 
 
 def test_pages_that_are_not_there(tmp_path: Path) -> None:
