@@ -28,7 +28,7 @@ from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, has_requests, moved_by_hand, others_work, rest
-from tests.household import House
+from tests.household import House, make_media
 from tests.simulator import Box, Simulator
 
 COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
@@ -317,6 +317,12 @@ def all_entities() -> Generator[None]:
         return_value=True,
     ):
         yield
+
+
+@pytest.fixture
+def media(hass: HomeAssistant, tmp_path: Path) -> Path:
+    """Return a media folder that may be read, with a PDF of three pages."""
+    return make_media(hass, tmp_path / "media")
 
 
 @pytest.fixture

@@ -21,14 +21,12 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.lianke import webhook
-from custom_components.lianke.box.unknown import MAX_OF_A_KIND
 from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.jobs.store import jobs_path
 from custom_components.lianke.printing.own_pages import async_print_test_page
 from custom_components.lianke.runtime import LiankeData
-from custom_components.lianke.webhook import MAX_BODY
 from tests.clock import rest, until
 from tests.conftest import make_entry, set_up
 from tests.household import House
@@ -181,53 +179,6 @@ async def test_every_method_gets_the_same_answer(client: TestClient[Any, Any], u
         assert response.status == 200
         assert await response.json() == SUCCESS
     assert (await client.head(url)).status == 200
-
-
-DEEP = "[" * 20000 + "]" * 20000
-STRANGE_BODIES = [
-    b"",
-    b"null",
-    b"[]",
-    b"{",
-    b"\xff\xfe\x00",
-    b"42",
-    b'"text"',
-    DEEP.encode(),
-    ('{"device_id":' * 5000).encode(),
-    b'{"device_id": ' + b"9" * 20000 + b"}",
-    b'{"task_result": {"code": 1e999}}',
-    b"&".join(b"a=b" for _ in range(5000)),
-    json.dumps({"device_id": ["x"] * 100, "task_id": {"a": 1}}).encode(),
-    json.dumps([{"device_id": f"lc26ha{n:08d}"} for n in range(500, 2000)]).encode(),
-    b"x" * (MAX_BODY + 1),
-    b"[" + b" " * (2 * MAX_BODY) + b"]",
-]
-
-
-def stored_of(data: LiankeData) -> dict[str, Any]:
-    """Return what is stored of the box, apart from the shapes of messages: a few of these are kept."""
-    stored = data.storage._as_stored()
-    shapes = stored.pop("unknown")
-    assert len(shapes) <= MAX_OF_A_KIND
-    assert {shape["kind"] for shape in shapes} <= {"message"}
-    return stored
-
-
-@pytest.mark.parametrize(
-    "content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"]
-)
-async def test_strangers_learn_and_change_nothing(
-    client: TestClient[Any, Any], url: str, content_type: str, house: House
-) -> None:
-    before = (house.coordinator.data, dict(house.cloud.counts), stored_of(house.data))
-    headers = {"Content-Type": content_type}
-    for body in STRANGE_BODIES:
-        response = await client.post(url, params={"job": "x" * 500}, data=body, headers=headers)
-        assert response.status == 200, body[:50]
-        assert await response.json() == SUCCESS, body[:50]
-        await rest(house.hass)
-        after = (house.coordinator.data, dict(house.cloud.counts), stored_of(house.data))
-        assert after == before, body[:50]
 
 
 async def test_forged_callbacks_change_nothing(

@@ -5,12 +5,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from custom_components.lianke.api.coerce import (
-    to_bool,
     to_date,
     to_int,
-    to_json,
     to_message,
-    to_text,
     to_time,
 )
 
@@ -39,34 +36,6 @@ from custom_components.lianke.api.coerce import (
 )
 def test_whole_numbers(value: object, number: int | None) -> None:
     assert to_int(value) == number
-
-
-@pytest.mark.parametrize(
-    ("value", "truth"),
-    [
-        (True, True),
-        (0, False),
-        ("1", True),
-        ("False", False),
-        (2, None),
-        ("", None),
-        (None, None),
-        ([], None),
-    ],
-)
-def test_truth(value: object, truth: bool | None) -> None:
-    assert to_bool(value) is truth
-
-
-def test_text() -> None:
-    assert to_text(" a\r\n\tb\0 ") == "a b"
-    assert to_text("a\ud83db") == "a b"
-    assert to_text(5) == "5"
-    assert to_text(5.5) == ""
-    assert to_text(True) == ""
-    assert to_text(None) == ""
-    assert to_text("啊" * 300) == "啊" * 255
-    assert to_text(" " * 300 + "x", 10) == ""
 
 
 def test_messages_lose_what_is_secret() -> None:
@@ -114,9 +83,3 @@ def test_days(value: object, day: date | None) -> None:
 )
 def test_times(value: object, moment: datetime | None) -> None:
     assert to_time(value) == moment
-
-
-def test_json_that_is_none() -> None:
-    for text in ("", "{", b"\xff", "[" * 100_000, "9" * 5000, "{" + '"a":{' * 50_000):
-        with pytest.raises(ValueError):  # noqa: PT011 - any kind of it
-            to_json(text)

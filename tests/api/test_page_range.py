@@ -4,12 +4,10 @@ import time
 
 import pytest
 
-from custom_components.lianke.api.errors import OptionError
 from custom_components.lianke.api.options import (
     count_selected,
     most_selected,
     parse_page_range,
-    select_pages,
 )
 
 
@@ -32,31 +30,6 @@ def test_page_ranges(text: str, selection: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "0",
-        "3-1",
-        "1-",
-        "-3",
-        "-1",
-        "1--2",
-        ",",
-        "1,,2",
-        "a",
-        "1.5",
-        "999999",
-        "١",
-        "1,odd",
-        "1," * 200 + "1",
-    ],
-)
-def test_no_page_ranges(text: str) -> None:
-    with pytest.raises(OptionError) as caught:
-        parse_page_range(text)
-    assert caught.value.reason == "invalid_page_range"
-
-
-@pytest.mark.parametrize(
     ("selection", "pages", "count"),
     [
         ("", 7, 7),
@@ -73,13 +46,6 @@ def test_no_page_ranges(text: str) -> None:
 )
 def test_count_selected(selection: str, pages: int | None, count: int | None) -> None:
     assert count_selected(selection, pages) == count
-
-
-def test_select_pages() -> None:
-    assert select_pages("", 3) == [1, 2, 3]
-    assert select_pages("3,1-2,2", 9) == [1, 2, 3]
-    assert [select_pages(selection, 5) for selection in ("-1", "-2")] == [[1, 3, 5], [2, 4]]
-    assert select_pages("2-99999", 3) == [2, 3]
 
 
 @pytest.mark.parametrize(

@@ -39,20 +39,6 @@ def test_shapes(value: object, shape: object) -> None:
     assert shape_of(value) == shape
 
 
-def test_known_values_have_names() -> None:
-    assert shape_of({"sn": "lk00ab00000000"}, {"lk00ab00000000": "id of a box of ours"}) == {
-        "sn": "id of a box of ours"
-    }
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["deviceId", "isPrinter", "MDL", "task_done_timestamp", "ipv6", "printer-state", "data.code"],
-)
-def test_words(name: str) -> None:
-    assert name_of(name) == name
-
-
 @pytest.mark.parametrize(
     "name",
     [

@@ -1,27 +1,17 @@
 """Judge sheets by the eyes of another program: poppler draws a page, and the sheet on which it was laid out.
 
 What lies in the page's place on the sheet is compared with the page, block by block. The worst block counts:
-a mean would hide a value that is missing. `python -m tests.documents.judge FOLDER` does that with the PDF files
-below a folder, by the worker's process with all its limits, and prints a line for each file.
+a mean would hide a value that is missing.
 """
 
-from collections import Counter
-from collections.abc import Iterator
-import json
 from pathlib import Path
 import subprocess
-import sys
 import tempfile
-import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-import pypdfium2
-
-from custom_components.lianke.documents.pdf_client import LENGTH, SCRIPT
-from tests.pdf.sheets import REQUEST
 
 # Pixels of the longer side of a page: 150 an inch on A4.
 SIDE = 1754
@@ -32,10 +22,6 @@ WORST = 40
 # Pixels at the edges of a page that are not compared, as they are mixed with what lies beside it.
 EDGE = 2
 SECONDS = 60
-# Of a folder: files, pages of each, and bytes of each.
-MAX_FILES = 2000
-MAX_PAGES = 3
-MAX_BYTES = 20_000_000
 
 
 type Blocks = NDArray[np.int16]
@@ -126,92 +112,3 @@ def _blocks(image: Image.Image, block: int, x: int, y: int) -> Blocks:
     left, top = EDGE + x, EDGE + y
     inner = image.crop((left, top, left + columns * block, top + rows * block))
     return np.asarray(inner.reduce(block), np.int16)
-
-
-class Worker:
-    """The worker's process, started again after it has ended."""
-
-    def __init__(self) -> None:
-        """Start nothing yet."""
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def ask(self, task: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer, or `error`: what the worker says, or that it has ended."""
-        if self._process is None:
-            site = str(Path(pypdfium2.__file__).parents[1])
-            command = [sys.executable, "-I", "-S", str(SCRIPT), site]
-            pipe = subprocess.PIPE
-            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe)
-            self._read()
-        assert self._process.stdin is not None
-        data = json.dumps({"task": task, **request}).encode()
-        self._process.stdin.write(LENGTH.pack(len(data)) + data)
-        self._process.stdin.flush()
-        try:
-            return self._read()
-        except ValueError:
-            self.close()
-            return {"error": "ended"}
-
-    def _read(self) -> dict[str, Any]:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        head = self._process.stdout.read(LENGTH.size)
-        if len(head) < LENGTH.size:
-            raise ValueError
-        answer: dict[str, Any] = json.loads(self._process.stdout.read(LENGTH.unpack(head)[0]))
-        return answer
-
-    def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.communicate()
-            self._process = None
-
-
-def judged(worker: Worker, path: Path, folder: Path) -> Iterator[tuple[str, Verdict | None]]:
-    """Lay out the first pages of a file with a watermark that cannot be seen, and yield what becomes of each."""
-    with pypdfium2.PdfDocument(path) as document:
-        pages = range(min(len(document), MAX_PAGES))
-        sizes = [document[page].get_size() for page in pages]
-    target = folder / "sheets.pdf"
-    target.unlink(missing_ok=True)
-    files = [{"path": str(path), "is_pdf": True, "pages": [*pages]}]
-    request = {**REQUEST, "files": files, "watermark": "COPY", "opacity": 1}
-    answer = worker.ask("lay_out", {**request, "target": str(target)})
-    if error := answer.get("error"):
-        yield f"refused: {error}", None
-        return
-    for page in pages:
-        try:
-            verdict = judge(drawn(path, page), target, page, Place(0, 0, *sizes[page]))
-        except (subprocess.SubprocessError, OSError, AssertionError) as err:
-            yield f"not compared: {type(err).__name__} {err}", None
-        else:
-            yield "same" if verdict.is_same else "differs", verdict
-
-
-def main(folder: Path) -> None:
-    """Judge the PDF files below a folder."""
-    worker, counts = Worker(), Counter[str]()
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".pdf")
-    with tempfile.TemporaryDirectory() as work:
-        for path in files[:MAX_FILES]:
-            if path.stat().st_size > MAX_BYTES:
-                continue
-            started = time.monotonic()
-            try:
-                found = [*judged(worker, path, Path(work))]
-            except pypdfium2.PdfiumError as err:
-                found = [(f"not opened: {err}", None)]
-            counts.update(word for word, _ in found)
-            words = [word if verdict is None else f"{word} {verdict}" for word, verdict in found]
-            took = time.monotonic() - started
-            sys.stdout.write(f"{took:5.1f} s  {path.relative_to(folder)}  {words}\n")
-            sys.stdout.flush()
-    worker.close()
-    sys.stdout.write(f"{dict(counts)}\n")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -32,11 +32,16 @@ NOW = datetime(2026, 11, 24, 1, tzinfo=UTC)
 
 
 class Door(Camera):
-    _attr_name = "门铃"
-
-    def __init__(self, data: bytes | None, *, available: bool = True) -> None:
+    def __init__(
+        self,
+        data: bytes | None,
+        *,
+        available: bool = True,
+        entity_id: str = "camera.door",
+        name: str = "门铃",
+    ) -> None:
         super().__init__()
-        self.entity_id = "camera.door"
+        self.entity_id, self._attr_name = entity_id, name
         self._data = data
         self._attr_available = available
 
@@ -61,11 +66,16 @@ class Map(ImageEntity):
 
 
 class Shopping(TodoListEntity):
-    _attr_name = "购物清单"
-
-    def __init__(self, items: list[TodoItem]) -> None:
-        self.entity_id = "todo.shopping"
+    def __init__(
+        self, items: list[TodoItem], *, entity_id: str = "todo.shopping", name: str = "购物清单"
+    ) -> None:
+        self.entity_id, self._attr_name = entity_id, name
         self._attr_todo_items = items
+
+    def empty(self) -> None:
+        """Take everything off the list."""
+        self._attr_todo_items = []
+        self.async_write_ha_state()
 
 
 class Family(CalendarEntity):

@@ -1,13 +1,11 @@
 """Each source becomes a document, or says clearly why not."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 import os
 from pathlib import Path
 import time
 from typing import Any
 
-from aiohttp import FormData
 from homeassistant.components import file_upload
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -23,11 +21,10 @@ from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pages.page import MAX_TEXT_BYTES
 from tests.documents.samples import ole, picture, tiff, zipped
+from tests.household import Upload, uploader
 from tests.simulator import make_pdf
 
 LIMIT = 1024 * 1024
-
-type Upload = Callable[[bytes, str], Awaitable[str]]
 
 
 async def fetch(
@@ -67,15 +64,7 @@ async def upload(
 ) -> Upload:
     """Upload a file the way the frontend does; returns its id."""
     assert await async_setup_component(hass, "file_upload", {})
-    client = await hass_client()
-
-    async def send(data: bytes, name: str) -> str:
-        form = FormData(quote_fields=False)
-        form.add_field("file", data, filename=name)
-        answer = await client.post("/api/file_upload", data=form)
-        return str((await answer.json())["file_id"])
-
-    return send
+    return await uploader(hass_client)
 
 
 async def test_upload_works_once(hass: HomeAssistant, spool: Spool, upload: Upload) -> None:

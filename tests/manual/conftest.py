@@ -2,33 +2,32 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, override
 
-from homeassistant.components.calendar import CalendarEntity, CalendarEvent
+from homeassistant.components.calendar import CalendarEvent
 from homeassistant.components.image import ImageEntity
 from homeassistant.components.persistent_notification import (
     _async_get_or_create_notifications as notifications_of,
 )
 from homeassistant.components.todo.const import TodoItemStatus
-from homeassistant.components.todo.entity import TodoItem, TodoListEntity
+from homeassistant.components.todo.entity import TodoItem
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.helpers import config_validation as cv, device_registry as dr, script
-from homeassistant.helpers.entity import Entity
+from homeassistant.helpers import config_validation as cv, script
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
-    setup_test_component_platform,
 )
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job
-from custom_components.lianke.runtime import LiankeData
+from tests import household
 from tests.conftest import set_up, tear_down
 from tests.documents.samples import picture
+from tests.documents.test_entities import Door, Family, Shopping, add
 from tests.simulator import Printer, Simulator, make_pdf
 
 LASER = "Kyocera MA2000w GX"
@@ -37,52 +36,17 @@ LETTER = make_pdf(1, "Letter")
 FRAME = picture("JPEG")
 
 
-class ShoppingList(TodoListEntity):
-    """What has to be bought."""
-
-    _attr_name = "Shopping list"
-    _attr_unique_id = "shopping_list"
-
-    def __init__(self) -> None:
-        """Begin with two items and one that is done."""
-        done = TodoItemStatus.COMPLETED
-        self._attr_todo_items = [
-            TodoItem(summary="牛奶", uid="1", status=TodoItemStatus.NEEDS_ACTION),
-            TodoItem(summary="Bread", uid="2", status=TodoItemStatus.NEEDS_ACTION),
-            TodoItem(summary="Eggs", uid="3", status=done),
-        ]
-
-    def empty(self) -> None:
-        """Take everything off the list."""
-        self._attr_todo_items = []
-        self.async_write_ha_state()
-
-
-class Family(CalendarEntity):
-    """One event in two hours, one in three days."""
-
-    _attr_name = "Family"
-    _attr_unique_id = "family"
-
-    @property
-    @override
-    def event(self) -> CalendarEvent | None:
-        return None
-
-    @override
-    async def async_get_events(
-        self, hass: HomeAssistant, start_date: datetime, end_date: datetime
-    ) -> list[CalendarEvent]:
-        today = dt_util.now().date()
-        events = [_all_day("Dentist", today), _all_day("Concert", today + timedelta(days=3))]
-        return [one for one in events if start_date.date() <= one.start < end_date.date()]
+ITEMS = [
+    TodoItem(summary="牛奶", status=TodoItemStatus.NEEDS_ACTION),
+    TodoItem(summary="Bread", status=TodoItemStatus.NEEDS_ACTION),
+    TodoItem(summary="Eggs", status=TodoItemStatus.COMPLETED),
+]
 
 
 class Map(ImageEntity):
     """An image with one picture."""
 
     _attr_name = "Rain map"
-    _attr_unique_id = "rain_map"
     _attr_content_type = "image/jpeg"
 
     @override
@@ -90,43 +54,18 @@ class Map(ImageEntity):
         return FRAME
 
 
-def _all_day(summary: str, day: date) -> CalendarEvent:
+def all_day(summary: str, days: int) -> CalendarEvent:
+    """Return an event of the day in so many days."""
+    day = dt_util.now().date() + timedelta(days=days)
     return CalendarEvent(summary=summary, start=day, end=day + timedelta(days=1))
 
 
-def _door() -> Entity:
-    """Return a camera with one picture."""
-    # Complains of a missing library when it is imported, before there is a log to put it.
-    from homeassistant.components.camera import Camera
-
-    class Door(Camera):
-        _attr_name = "Front door"
-        _attr_unique_id = "front_door"
-
-        @override
-        async def async_camera_image(
-            self, width: int | None = None, height: int | None = None
-        ) -> bytes | None:
-            return FRAME
-
-    return Door()
-
-
-@dataclass(slots=True)
-class House:
+@dataclass(frozen=True, kw_only=True)
+class House(household.House):
     """Home Assistant with everything the examples name."""
 
-    hass: HomeAssistant
-    simulator: Simulator
-    entry: MockConfigEntry
     folder: Path
-    shopping_list: ShoppingList
-
-    @property
-    def data(self) -> LiankeData:
-        """Runtime data of the box."""
-        data: LiankeData = self.entry.runtime_data
-        return data
+    shopping_list: Shopping
 
     @property
     def laser(self) -> Printer:
@@ -147,10 +86,6 @@ class House:
     def notes(self) -> list[tuple[str | None, str]]:
         """Title and message of the notifications that are shown."""
         return [(note["title"], note["message"]) for note in notifications_of(self.hass).values()]
-
-    def device(self, name: str = LASER) -> str:
-        """Return the device of a printer."""
-        return next(d.id for d in dr.async_get(self.hass).devices if d.name == name)
 
     def at_home(self, text: str) -> str:
         """Return an example with the folders of this house."""
@@ -190,17 +125,13 @@ class House:
 
 
 @pytest.fixture
-async def shopping_list(hass: HomeAssistant) -> ShoppingList:
+async def shopping_list(hass: HomeAssistant) -> Shopping:
     """Set up what the examples need besides a printer; before the web server starts."""
-    shopping_list = ShoppingList()
-    for domain, entity in (
-        ("todo", shopping_list),
-        ("calendar", Family()),
-        ("camera", _door()),
-        ("image", Map(hass)),
-    ):
-        setup_test_component_platform(hass, domain, [entity])
-        assert await async_setup_component(hass, domain, {domain: {"platform": "test"}})
+    shopping_list = Shopping(ITEMS, entity_id="todo.shopping_list", name="Shopping list")
+    await add(hass, "todo", [shopping_list])
+    await add(hass, "calendar", [Family([all_day("Dentist", 0), all_day("Concert", 3)])])
+    await add(hass, "camera", [Door(FRAME, entity_id="camera.front_door", name="Front door")])
+    await add(hass, "image", [Map(hass)])
     # notify needs repairs, which has web pages of its own.
     for component in ("persistent_notification", "notify"):
         assert await async_setup_component(hass, component, {})
@@ -214,7 +145,7 @@ async def shopping_list(hass: HomeAssistant) -> ShoppingList:
 async def house(
     *,
     hass: HomeAssistant,
-    shopping_list: ShoppingList,
+    shopping_list: Shopping,
     reachable: str,
     simulator: Simulator,
     entry: MockConfigEntry,
@@ -231,5 +162,7 @@ async def house(
     hass.config.media_dirs = {"local": str(media)}
     hass.config.allowlist_external_dirs = {str(media)}
     assert await set_up(hass, entry)
-    yield House(hass, simulator, entry, tmp_path, shopping_list)
+    yield House(
+        hass=hass, simulator=simulator, entry=entry, folder=tmp_path, shopping_list=shopping_list
+    )
     await tear_down(hass)

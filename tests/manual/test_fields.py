@@ -1,13 +1,12 @@
 """Every example in the manual's tables of sources, options and other fields: called, and what arrived is looked at."""
 
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import Any
 
-from aiohttp import FormData, web
+from aiohttp import web
 from aiohttp.test_utils import TestServer
-from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -15,6 +14,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.documents.document import SourceKind
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.printing.schemas import OPTION_NAMES
+from tests.household import Upload, uploader
 from tests.simulator.models import PrintedJob
 
 from . import LANGUAGES, fragment, section
@@ -49,8 +49,6 @@ PAGES = "Pages laid out by Home Assistant"
 JOBS = "When to print, and never twice"
 RAW = "Printer commands"
 
-type Upload = Callable[[str, bytes], Awaitable[str]]
-
 
 def rows(title: str, *names: str) -> list[tuple[str, str]]:
     """Return name and example of the rows of a table (all, or those of these fields), each different example once."""
@@ -71,17 +69,9 @@ def each(title: str, *names: str) -> pytest.MarkDecorator:
 
 
 @pytest.fixture
-async def upload(hass: HomeAssistant, house: House, hass_client: ClientSessionGenerator) -> Upload:
+async def upload(house: House, hass_client: ClientSessionGenerator) -> Upload:
     """Upload a file as the frontend does; gives its id."""
-    client = await hass_client()
-
-    async def send(name: str, data: bytes) -> str:
-        form = FormData(quote_fields=False)
-        form.add_field("file", data, filename=name)
-        answer = await client.post("/api/file_upload", data=form)
-        return str((await answer.json())["file_id"])
-
-    return send
+    return await uploader(hass_client)
 
 
 @pytest.fixture
@@ -129,7 +119,7 @@ async def test_files(house: House, name: str, text: str, upload: Upload, site: s
     value = fragment(house.at_home(text))[name]
     if name == "upload":
         assert len(value) == 32
-        value = await upload("menu.pdf", MENU)
+        value = await upload(MENU, "menu.pdf")
     if name == "url":
         value = value.replace("https://www.example.com/", site)
     (document,) = await printed(house, **{name: value})

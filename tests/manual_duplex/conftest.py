@@ -2,6 +2,6 @@
 
 from tests.jobs.conftest import clock, open_shop, receiver, shop, sim
 from tests.lan.conftest import offer
-from tests.printing.conftest import house, media
+from tests.printing.conftest import house
 
-__all__ = ["clock", "house", "media", "offer", "open_shop", "receiver", "shop", "sim"]
+__all__ = ["clock", "house", "offer", "open_shop", "receiver", "shop", "sim"]

@@ -1,6 +1,5 @@
 """People to ask, and to be asked."""
 
-from pathlib import Path
 from typing import Any
 
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
@@ -8,13 +7,7 @@ from homeassistant.auth.models import User
 from homeassistant.core import Context, HomeAssistant
 import pytest
 
-from tests.household import House, make_media
-
-
-@pytest.fixture
-def media(hass: HomeAssistant, tmp_path: Path) -> Path:
-    """Return a media folder with a PDF of three pages."""
-    return make_media(hass, tmp_path / "media")
+from tests.household import House
 
 
 @pytest.fixture

@@ -6,14 +6,8 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from tests.household import House, make_media
+from tests.household import House
 from tests.simulator import Simulator
-
-
-@pytest.fixture
-def media(hass: HomeAssistant, tmp_path: Path) -> Path:
-    """Return a media folder with a PDF of three pages."""
-    return make_media(hass, tmp_path / "media")
 
 
 @pytest.fixture

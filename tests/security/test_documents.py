@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from tests.documents.samples import ole, picture, tiff
 from tests.documents.test_bounds import HOSTILE
 from tests.documents.test_kinds import COMMANDS
-from tests.household import ask, data_of, device_of, make_media, sent, without_shares
+from tests.household import ask, data_of, device_of, sent, without_shares
 from tests.pages.test_clean import PAYLOADS
 from tests.simulator import Box, Simulator, make_pdf
 
@@ -54,12 +54,6 @@ REFUSED: list[tuple[dict[str, str], str]] = [
 ]
 # What makes so much of so little that it is refused.
 BOMBS = {name: case for name, case in HOSTILE.items() if case[1] is not None}
-
-
-@pytest.fixture
-def media(hass: HomeAssistant, tmp_path: Path) -> Path:
-    """Return a media folder that may be read."""
-    return make_media(hass, tmp_path / "media")
 
 
 @pytest.fixture
