@@ -90,14 +90,25 @@ async def test_nothing_personal_is_written(
     assert "纸盒 1" in text
 
 
-async def test_only_what_reads_is_asked(simulator: Simulator, tmp_path: Path) -> None:
+async def test_what_is_written_is_a_fixture(simulator: Simulator, tmp_path: Path) -> None:
+    """Only what reads is asked, the question stands beside the answer, and the tests of the client read both."""
+    simulator.cloud.variants.list_lag = 0
+    simulator.cloud.print_as_someone_else(simulator.box, simulator.box.printer(1), 1)
     files = await recorded(simulator, tmp_path / "recorded")
-    asked = {f"{one['method']} {one['path']}" for one in files}
-    assert asked <= READ_ONLY
+    assert {f"{one['method']} {one['path']}" for one in files} <= READ_ONLY
     counted = {name: number for name, number in simulator.cloud.counts.items() if number}
     assert set(counted) <= READ_ONLY
     assert sum(counted.values()) == len(files) < 30
     assert simulator.cloud.violations == []
+    asked = [(one["path"], one["asked"]) for one in files]
+    assert ("/external_api/printer_list", {"printerType": "3"}) in asked
+    assert ("/print/printer_params", {"printerModel": "Kyocera MA2000w GX"}) in asked
+    assert ("/device/printer_status", {"usbPort": "1"}) in asked
+    assert ("/device/device_info", {}) in asked
+    paths = sorted((tmp_path / "recorded").glob("[0-9]*.json"))
+    assert {name for path in paths if (name := check_answer(path))} >= READ_ONLY - {
+        "GET /device/printer_status"
+    }
 
 
 async def test_the_shape_stays(simulator: Simulator, tmp_path: Path, personal: list[str]) -> None:
@@ -146,27 +157,6 @@ async def test_what_is_unknown_is_told(simulator: Simulator, tmp_path: Path) -> 
         (one["kind"], one["name"]): one["shape"] for one in json.loads(last.read_text("utf-8"))
     }
     assert reported == {("field", "row/owner"): "[aA]{4}", ("state", "row/driver_type 7"): ""}
-
-
-async def test_what_was_asked_for_is_written(simulator: Simulator, tmp_path: Path) -> None:
-    """An answer is a fixture only with the question: which printers, which port, which model."""
-    files = await recorded(simulator, tmp_path / "recorded")
-    asked = [(one["path"], one["asked"]) for one in files]
-    assert ("/external_api/printer_list", {"printerType": "3"}) in asked
-    assert ("/print/printer_params", {"printerModel": "Kyocera MA2000w GX"}) in asked
-    assert ("/device/printer_status", {"usbPort": "1"}) in asked
-    assert ("/device/device_info", {}) in asked
-
-
-async def test_a_recording_is_a_fixture(simulator: Simulator, tmp_path: Path) -> None:
-    """The folder as it is goes below tests/api/recorded, and the tests there read it."""
-    simulator.cloud.variants.list_lag = 0
-    simulator.cloud.print_as_someone_else(simulator.box, simulator.box.printer(1), 1)
-    await recorded(simulator, tmp_path / "recorded")
-    paths = sorted((tmp_path / "recorded").glob("[0-9]*.json"))
-    assert {name for path in paths if (name := check_answer(path))} >= READ_ONLY - {
-        "GET /device/printer_status"
-    }
 
 
 async def test_a_wrong_key_ends_it(simulator: Simulator, tmp_path: Path) -> None:
@@ -250,7 +240,6 @@ def test_what_is_harmless_stays(answer: object) -> None:
     assert Redactor(()).answer(answer) == answer
 
 
-WRAPS = st.sampled_from(["{}", "serial={}", "x {} y"])
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
     lambda inner: (
