@@ -255,43 +255,42 @@ async def test_defaults_of_a_printer(house: House) -> None:
     assert house.entry.options == {"printer_options": {key_of(house.entry, ink): second}}
 
 
-@pytest.mark.parametrize(
-    ("name", "fields", "errors"),
-    [
-        ("box", {"tray": "纸盒 1"}, {"tray": "option_not_checkable"}),
-        ("box", {"paper_width": 80.0}, {"base": "custom_paper_needs_both_sides"}),
-        (
-            "box",
-            {"paper": "A4", "paper_width": 80.0, "paper_height": 90.0},
-            {"paper": "paper_or_size"},
-        ),
-        (
-            "box",
-            {"paper_width": 5000.0, "paper_height": 90.0},
-            {"paper_width": "paper_size_out_of_range"},
-        ),
-        ("box", {"scale": "bigger"}, {"scale": "not_available"}),
-        ("Kyocera MA2000w GX", {"paper": "A3"}, {"paper": "not_available"}),
-        ("Kyocera MA2000w GX", {"tray": "Tray 9"}, {"tray": "not_available"}),
-        ("EPSON L3250 Series (网络)", {"media_type": "gold"}, {"media_type": "not_available"}),
-    ],
-)
-async def test_defaults_that_cannot_be(
-    name: str, fields: dict[str, Any], errors: dict[str, str], house: House
-) -> None:
+IMPOSSIBLE: list[tuple[str, dict[str, Any], dict[str, str]]] = [
+    ("box", {"tray": "纸盒 1"}, {"tray": "option_not_checkable"}),
+    ("box", {"paper_width": 80.0}, {"base": "custom_paper_needs_both_sides"}),
+    (
+        "box",
+        {"paper": "A4", "paper_width": 80.0, "paper_height": 90.0},
+        {"paper": "paper_or_size"},
+    ),
+    (
+        "box",
+        {"paper_width": 5000.0, "paper_height": 90.0},
+        {"paper_width": "paper_size_out_of_range"},
+    ),
+    ("box", {"scale": "bigger"}, {"scale": "not_available"}),
+    ("Kyocera MA2000w GX", {"paper": "A3"}, {"paper": "not_available"}),
+    ("Kyocera MA2000w GX", {"tray": "Tray 9"}, {"tray": "not_available"}),
+    ("EPSON L3250 Series (网络)", {"media_type": "gold"}, {"media_type": "not_available"}),
+]
+
+
+async def test_defaults_that_cannot_be(house: House) -> None:
     """The field says what is wrong and what would do; what was entered stays."""
-    result = await target(house.hass, await go(house.hass, house.entry, "defaults"), name)
-    result = await answer(house.hass, result, fields)
-    assert result["errors"] == errors
-    assert shown(result) == fields
-    placeholders = result["description_placeholders"]
-    assert placeholders is not None
-    if "not_available" in errors.values():
-        assert placeholders["value"] in fields.values()
-        assert placeholders["allowed"]
-    assert house.entry.options == {}
-    result = await answer(house.hass, result, {"color": "mono"})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+    for name, fields, errors in IMPOSSIBLE:
+        house.set_options({})
+        result = await target(house.hass, await go(house.hass, house.entry, "defaults"), name)
+        result = await answer(house.hass, result, fields)
+        assert result["errors"] == errors
+        assert shown(result) == fields
+        placeholders = result["description_placeholders"]
+        assert placeholders is not None
+        if "not_available" in errors.values():
+            assert placeholders["value"] in fields.values()
+            assert placeholders["allowed"]
+        assert house.entry.options == {}
+        result = await answer(house.hass, result, {"color": "mono"})
+        assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
 async def test_a_default_that_the_printer_lost(
@@ -431,16 +430,15 @@ async def test_push_without_an_address(house: House) -> None:
     assert house.entry.options == {}
 
 
-@pytest.mark.parametrize(
-    "step", ["defaults", "keep_alive", "stand_in", "approval", "release", "lan_printers", "push"]
-)
-async def test_box_unloaded_meanwhile(step: str, house: House) -> None:
+async def test_box_unloaded_meanwhile(house: House) -> None:
     """A dialog left open ends with a word about it."""
-    result = await house.hass.config_entries.options.async_init(house.entry.entry_id)
+    steps = ("defaults", "keep_alive", "stand_in", "approval", "release", "lan_printers", "push")
+    flows = house.hass.config_entries.options
+    opened = [await flows.async_init(house.entry.entry_id) for _ in steps]
     await house.hass.config_entries.async_unload(house.entry.entry_id)
-    result = await answer(house.hass, result, {"next_step_id": step})
-    assert result["type"] is FlowResultType.ABORT
-    assert result["reason"] == "not_loaded"
+    for step, result in zip(steps, opened, strict=True):
+        ended = await answer(house.hass, result, {"next_step_id": step})
+        assert (ended["type"], ended["reason"]) == (FlowResultType.ABORT, "not_loaded"), step
 
 
 async def test_box_unloaded_while_waiting_for_a_push(

@@ -27,6 +27,7 @@ from . import (
     text_of,
 )
 
+PAGES_OF_BOTH = [(document, language) for document in DOCUMENTS for language in LANGUAGES]
 MAX_README = 12_000  # bytes
 MAX_PAGE = 10 * 1024  # bytes
 HOSTS = {
@@ -78,11 +79,10 @@ def test_both_languages_have_the_same_pages() -> None:
         assert sorted(pages) == list(PAGES)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_no_document_is_long(document: str, language: str) -> None:
-    size = path_of(language, document).stat().st_size
-    assert size <= (MAX_README if document == README else MAX_PAGE)
+def test_no_document_is_long() -> None:
+    for document, language in PAGES_OF_BOTH:
+        size = path_of(language, document).stat().st_size
+        assert size <= (MAX_README if document == README else MAX_PAGE), (language, document)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -101,25 +101,25 @@ def test_every_page_is_found(language: str) -> None:
         assert [one.level for one in sections(language, page)].count(1) == 1, page
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_both_have_the_same_shape(document: str) -> None:
+def test_both_have_the_same_shape() -> None:
     """Same headings in the same order, with the same tables, examples, links and pictures."""
-    english, chinese = sections("en", document), sections("zh-Hans", document)
-    assert [one.level for one in chinese] == [one.level for one in english]
-    for ours, theirs in zip(english, chinese, strict=True):
-        assert [[len(row) for row in table] for table in theirs.tables] == [
-            [len(row) for row in table] for table in ours.tables
-        ], ours.title
-        assert [one.kind for one in theirs.examples] == [one.kind for one in ours.examples], (
-            ours.title
-        )
-        assert len(theirs.texts) == len(ours.texts), ours.title
-        assert len(theirs.images) == len(ours.images), ours.title
-        if document == README and ours.level == 1:
-            continue  # the short block for readers of the other language
-        assert [place(theirs, link) for link in theirs.links] == [
-            place(ours, link) for link in ours.links
-        ], ours.title
+    for document in DOCUMENTS:
+        english, chinese = sections("en", document), sections("zh-Hans", document)
+        assert [one.level for one in chinese] == [one.level for one in english], document
+        for ours, theirs in zip(english, chinese, strict=True):
+            assert [[len(row) for row in table] for table in theirs.tables] == [
+                [len(row) for row in table] for table in ours.tables
+            ], ours.title
+            assert [one.kind for one in theirs.examples] == [one.kind for one in ours.examples], (
+                ours.title
+            )
+            assert len(theirs.texts) == len(ours.texts), ours.title
+            assert len(theirs.images) == len(ours.images), ours.title
+            if document == README and ours.level == 1:
+                continue  # the short block for readers of the other language
+            assert [place(theirs, link) for link in theirs.links] == [
+                place(ours, link) for link in ours.links
+            ], ours.title
 
 
 def place(one: Section, link: str) -> tuple[str, str | int]:
@@ -216,46 +216,47 @@ def test_the_first_screen_says_what_is_unproven(language: str) -> None:
     assert any(link.endswith("real-box.md") for link in first.links)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_headings_have_anchors_of_their_own(document: str, language: str) -> None:
-    anchors = [anchor(one.title) for one in sections(language, document)]
-    assert len(anchors) == len(set(anchors))
+def test_headings_have_anchors_of_their_own() -> None:
+    for document, language in PAGES_OF_BOTH:
+        anchors = [anchor(one.title) for one in sections(language, document)]
+        assert len(anchors) == len(set(anchors)), (language, document)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_pictures_are_shown_in_their_language(document: str, language: str) -> None:
+def test_pictures_are_shown_in_their_language() -> None:
     """Each with the text that replaces it."""
-    ending = re.compile(r"\.(?:png|webp)$" if language == "en" else rf"\.{language}\.(?:png|webp)$")
-    folder = ROOT / ".github" / "images"
-    pictures = [image for one in sections(language, document) for image in one.images]
-    for image in pictures:
-        path = (path_of(language, document).parent / image).resolve()
-        assert path.parent == folder
-        assert path.exists()
-        assert ending.search(path.name)
-        assert (language == "en") != (".zh-Hans." in path.name)
-    shown = re.findall(r'<img src="[^"]+" alt="[^"]+" width="\d+">', text_of(language, document))
-    assert len(shown) == len(pictures)
+    for document, language in PAGES_OF_BOTH:
+        ending = re.compile(
+            r"\.(?:png|webp)$" if language == "en" else rf"\.{language}\.(?:png|webp)$"
+        )
+        folder = ROOT / ".github" / "images"
+        pictures = [image for one in sections(language, document) for image in one.images]
+        for image in pictures:
+            path = (path_of(language, document).parent / image).resolve()
+            assert path.parent == folder
+            assert path.exists()
+            assert ending.search(path.name)
+            assert (language == "en") != (".zh-Hans." in path.name)
+        shown = re.findall(
+            r'<img src="[^"]+" alt="[^"]+" width="\d+">', text_of(language, document)
+        )
+        assert len(shown) == len(pictures), (language, document)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_lead_somewhere(document: str, language: str) -> None:
+def test_links_lead_somewhere() -> None:
     """Files exist, and so do the headings that are named in them."""
-    here = path_of(language, document)
-    for one in sections(language, document):
-        for link in one.links:
-            if urlsplit(link).scheme:
-                continue
-            path, _, name = link.partition("#")
-            target = (here.parent / path).resolve() if path else here
-            assert target.exists(), link
-            if name:
-                headings = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.MULTILINE)
-                titles = [re.sub(r"`|\]\([^)]*\)|\[", "", heading) for heading in headings]
-                assert unquote(name) in [anchor(title) for title in titles], link
+    for document, language in PAGES_OF_BOTH:
+        here = path_of(language, document)
+        for one in sections(language, document):
+            for link in one.links:
+                if urlsplit(link).scheme:
+                    continue
+                path, _, name = link.partition("#")
+                target = (here.parent / path).resolve() if path else here
+                assert target.exists(), link
+                if name:
+                    headings = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.MULTILINE)
+                    titles = [re.sub(r"`|\]\([^)]*\)|\[", "", heading) for heading in headings]
+                    assert unquote(name) in [anchor(title) for title in titles], link
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -184,47 +184,44 @@ async def test_the_limit_counts_sheets(client: Client, house: House) -> None:
     assert await reason(house, **data, copies=2) == "too_many_pages"
 
 
-@pytest.mark.parametrize(
-    ("data", "key"),
-    [
-        ({"text": "Hello", "sheet": "2_up"}, "sheet_type_not_supported"),
-        ({"text": "Hello", "raw": True, "merge": True}, "sheet_type_not_supported"),
-        ({"markdown": "# Hello", "watermark": "COPY"}, "sheet_type_not_supported"),
-        ({"file": "ten.pdf", "sheet": "2_up", "photo_size": "4r"}, "sheet_or_photo"),
-        ({"file": "ten.pdf", "sheet": "2_up", "pages": "11-12"}, "pages_not_in_document"),
-        ({"file": "front.jpg", "photo_size": "6r", "paper": "A5"}, "sheet_paper_too_small"),
-        ({"file": "ten.pdf", "watermark": "\U00013000"}, "watermark_needs_font"),
-        ({"file": "ten.pdf", "watermark": "COPY \U0001f600"}, "watermark_letters"),
-        ({"file": "front.jpg", "photo_count": 2}, "sheet_field_idle"),
-        ({"file": "ten.pdf", "sheet": "2_up", "poster_columns": 3}, "sheet_field_idle"),
-        ({"file": "ten.pdf", "poster_rows": 3}, "sheet_field_idle"),
-        ({"file": "front.jpg", "sheet": "2_up", "id_card_crop": {"turn": 90}}, "sheet_field_idle"),
-        ({"file": "ten.pdf", "copies": 1.5}, None),
-        ({"file": "front.jpg", "photo_size": "4r", "photo_count": 1.5}, None),
-        ({"file": "ten.pdf", "sheet": "poster", "poster_columns": 9}, None),
-        ({"file": "ten.pdf", "sheet": "5_up"}, None),
-        ({"file": "ten.pdf", "watermark": " "}, None),
-        ({"file": "ten.pdf", "watermark": "x" * 61}, None),
-        ({"file": "front.jpg", "photo_size": "4r", "photo_count": 101}, None),
-        ({"file": "ten.pdf", "stamp": ["time"]}, None),
-        ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"left": 0.96}}, None),
-        ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"bottom": float("nan")}}, None),
-        ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"turn": 1e9}}, None),
-        ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"up": 1}}, None),
-        ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": [{}] * 21}, None),
-    ],
-)
-async def test_what_is_refused(
-    client: Client, data: dict[str, Any], key: str | None, house: House
-) -> None:
+REFUSED: list[tuple[dict[str, Any], str | None]] = [
+    ({"text": "Hello", "sheet": "2_up"}, "sheet_type_not_supported"),
+    ({"text": "Hello", "raw": True, "merge": True}, "sheet_type_not_supported"),
+    ({"markdown": "# Hello", "watermark": "COPY"}, "sheet_type_not_supported"),
+    ({"file": "ten.pdf", "sheet": "2_up", "photo_size": "4r"}, "sheet_or_photo"),
+    ({"file": "ten.pdf", "sheet": "2_up", "pages": "11-12"}, "pages_not_in_document"),
+    ({"file": "front.jpg", "photo_size": "6r", "paper": "A5"}, "sheet_paper_too_small"),
+    ({"file": "ten.pdf", "watermark": "\U00013000"}, "watermark_needs_font"),
+    ({"file": "ten.pdf", "watermark": "COPY \U0001f600"}, "watermark_letters"),
+    ({"file": "front.jpg", "photo_count": 2}, "sheet_field_idle"),
+    ({"file": "ten.pdf", "sheet": "2_up", "poster_columns": 3}, "sheet_field_idle"),
+    ({"file": "ten.pdf", "poster_rows": 3}, "sheet_field_idle"),
+    ({"file": "front.jpg", "sheet": "2_up", "id_card_crop": {"turn": 90}}, "sheet_field_idle"),
+    ({"file": "ten.pdf", "copies": 1.5}, None),
+    ({"file": "front.jpg", "photo_size": "4r", "photo_count": 1.5}, None),
+    ({"file": "ten.pdf", "sheet": "poster", "poster_columns": 9}, None),
+    ({"file": "ten.pdf", "sheet": "5_up"}, None),
+    ({"file": "ten.pdf", "watermark": " "}, None),
+    ({"file": "ten.pdf", "watermark": "x" * 61}, None),
+    ({"file": "front.jpg", "photo_size": "4r", "photo_count": 101}, None),
+    ({"file": "ten.pdf", "stamp": ["time"]}, None),
+    ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"left": 0.96}}, None),
+    ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"bottom": float("nan")}}, None),
+    ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"turn": 1e9}}, None),
+    ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"up": 1}}, None),
+    ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": [{}] * 21}, None),
+]
+
+
+async def test_what_is_refused(client: Client, house: House) -> None:
     """Nothing of it is sent, and nothing stays."""
-    if "file" in data:
-        data = data | {"file": str(house.media / data["file"])}
-    with pytest.raises(vol.Invalid if key is None else HomeAssistantError) as refused:
-        await house.ask("print", device_id=house.device(), **data)
-    if key is not None:
-        assert getattr(refused.value, "translation_key", None) == key
-    assert (house.sent, house.spooled()) == (0, [])
+    for fields, key in REFUSED:
+        data = fields | ({"file": house.path(fields["file"])} if "file" in fields else {})
+        with pytest.raises(vol.Invalid if key is None else HomeAssistantError) as refused:
+            await house.ask("print", device_id=house.device(), **data)
+        if key is not None:
+            assert getattr(refused.value, "translation_key", None) == key, fields
+        assert (house.sent, house.spooled()) == (0, []), fields
 
 
 async def test_a_book_is_too_much(client: Client, house: House) -> None:

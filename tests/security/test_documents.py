@@ -113,15 +113,14 @@ async def test_odd_calls(hass: HomeAssistant, house: MockConfigEntry) -> None:
     assert data_of(house).queue.jobs() == []
 
 
-@pytest.mark.parametrize("name", BOMBS)
-async def test_bombs(hass: HomeAssistant, house: MockConfigEntry, media: Path, name: str) -> None:
-    (kind, file, value), key = BOMBS[name]
-    if isinstance(value, bytes):
-        (media / file).write_bytes(value)
-        value = str(media / file)
-    found = await both(hass, **{kind.value: value})
-    assert len(found) == 1
-    assert str(found.pop()).startswith(str(key))
+async def test_bombs(hass: HomeAssistant, house: MockConfigEntry, media: Path) -> None:
+    for name, ((kind, file, value), key) in BOMBS.items():
+        given = str(media / file) if isinstance(value, bytes) else value
+        if isinstance(value, bytes):
+            (media / file).write_bytes(value)
+        found = await both(hass, **{kind.value: given})
+        assert len(found) == 1, name
+        assert str(found.pop()).startswith(str(key)), name
     assert data_of(house).queue.jobs() == []
 
 

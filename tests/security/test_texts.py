@@ -52,24 +52,27 @@ def rendered_texts(part: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...
     }
 
 
-@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_addresses_in_the_home_network_show_names_as_they_are(
-    hass: HomeAssistant, payload: str
-) -> None:
-    markdown = lan_addresses(
-        hass, {"lan_printers": {"key": payload}}, {"lan_printers": {"key": "token"}}
-    )  # the address is code
-    assert active(markdown) == {"code_inline"}, markdown
-    assert as_shown(payload) in shown(markdown)
-
-
-@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_an_escaped_text_is_shown_as_it_is(payload: str) -> None:
-    for frame in ("{}", "- ✓ {} (USB 1)", "The printer {} (box x) is gone.\n\nGo on.", "**{}**"):
-        markdown = frame.replace("{}", escape_markdown(payload))
-        assert not active(markdown), markdown
-        assert blocks(markdown) == blocks(frame.replace("{}", "x"))
+def test_addresses_in_the_home_network_show_names_as_they_are(hass: HomeAssistant) -> None:
+    for payload in PAYLOADS.values():
+        markdown = lan_addresses(
+            hass, {"lan_printers": {"key": payload}}, {"lan_printers": {"key": "token"}}
+        )  # the address is code
+        assert active(markdown) == {"code_inline"}, markdown
         assert as_shown(payload) in shown(markdown)
+
+
+def test_an_escaped_text_is_shown_as_it_is() -> None:
+    for payload in PAYLOADS.values():
+        for frame in (
+            "{}",
+            "- ✓ {} (USB 1)",
+            "The printer {} (box x) is gone.\n\nGo on.",
+            "**{}**",
+        ):
+            markdown = frame.replace("{}", escape_markdown(payload))
+            assert not active(markdown), markdown
+            assert blocks(markdown) == blocks(frame.replace("{}", "x"))
+            assert as_shown(payload) in shown(markdown)
 
 
 def test_the_payloads_would_do_something() -> None:
@@ -117,23 +120,23 @@ def test_titles_are_shown_plainly_and_have_names_of_their_own(language: str) -> 
 # Set-up
 
 
-@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_the_list_of_printers_found(payload: str) -> None:
+def test_the_list_of_printers_found() -> None:
     """The address of a network printer was put into the form as the service gave it."""
-    printer = Printer(
-        row_id=1,
-        hash_id=None,
-        name=payload,
-        model="",
-        driver=DriverState.SUPPORTED,
-        is_printer=True,
-        port=631,
-        ip_address=payload,
-    )
-    lines = printer_list((printer, printer))
-    assert not active(lines)
-    assert blocks(lines) == blocks("- ✓ x (y)\n- ✓ x (y)")
-    assert shown(lines).count(as_shown(payload)) == 4
+    for payload in PAYLOADS.values():
+        printer = Printer(
+            row_id=1,
+            hash_id=None,
+            name=payload,
+            model="",
+            driver=DriverState.SUPPORTED,
+            is_printer=True,
+            port=631,
+            ip_address=payload,
+        )
+        lines = printer_list((printer, printer))
+        assert not active(lines)
+        assert blocks(lines) == blocks("- ✓ x (y)\n- ✓ x (y)")
+        assert shown(lines).count(as_shown(payload)) == 4
 
 
 # Repairs

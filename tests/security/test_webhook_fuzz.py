@@ -45,11 +45,11 @@ __all__ = [
 
 SUBMIT = "POST /print/job"
 SHORT = 600
-LONG = 3000
+LONG = 5000
 WARM_UP = 300
 # Bytes that all but the first quarter of the bodies may leave behind: the server's caches of addresses. It is less than
 # the smallest thing kept of each of them.
-GROWTH = 450_000
+GROWTH = 750_000
 RSS_GROWTH = 24_000_000
 CONTENT_TYPES = (
     "application/json",
