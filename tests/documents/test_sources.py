@@ -259,7 +259,9 @@ async def test_bad_files(
         str(media / "wide.csv"): "too_many_columns",
         str(media / "a.heic"): "heic_not_supported",
     }
-    found = {path: await refused(hass, spool, SourceKind.FILE, path) for path in cases}
+    found = {
+        path: await refused(hass, spool, SourceKind.FILE, path, limit=LIMIT + 100) for path in cases
+    }
     assert found == cases
 
     monkeypatch.setattr("custom_components.lianke.documents.conversion.MAX_WEBP_PIXELS", 100)

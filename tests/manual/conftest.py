@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, override
+from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.components.calendar import CalendarEvent
 from homeassistant.components.image import ImageEntity
@@ -27,8 +27,10 @@ from custom_components.lianke.jobs.job import Job
 from tests import household
 from tests.conftest import set_up, tear_down
 from tests.documents.samples import picture
-from tests.documents.test_entities import Door, Family, Shopping, add
 from tests.simulator import Printer, Simulator, make_pdf
+
+if TYPE_CHECKING:
+    from tests.documents.test_entities import Shopping
 
 LASER = "Kyocera MA2000w GX"
 MENU = make_pdf(3, "Menu")
@@ -127,6 +129,9 @@ class House(household.House):
 @pytest.fixture
 async def shopping_list(hass: HomeAssistant) -> Shopping:
     """Set up what the examples need besides a printer; before the web server starts."""
+    # Cameras complain of a missing library when they are imported, before there is a log to put it.
+    from tests.documents.test_entities import Door, Family, Shopping, add
+
     shopping_list = Shopping(ITEMS, entity_id="todo.shopping_list", name="Shopping list")
     await add(hass, "todo", [shopping_list])
     await add(hass, "calendar", [Family([all_day("Dentist", 0), all_day("Concert", 3)])])
