@@ -1,8 +1,8 @@
 """Job folders that version 0.2.0 wrote: each is read, and goes on as it would have.
 
-`tests/upgrade/0_2_0` has a folder a state, written by 0.2.0's queue in front of the simulator and copied while it
-ran, as a power cut leaves them, but for the marker that knows where the folder lay. `cloud.json` has the cloud's tasks
-of that moment.
+`tests/upgrade/0_2_0` has a folder a state, written by the released 0.2.0's queue in front of its simulator and copied
+while it ran, as a power cut leaves them, but for the marker that knows where the folder lay. `cloud.json` has the
+cloud's tasks of that moment, `other_jobs` the jobs of the box that a job was moved to, `boxes` what was known of both.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,7 +16,10 @@ from typing import Any
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.util import dt as dt_util
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.store import jobs_path, read_record
 from custom_components.lianke.manual_duplex import public_dict
@@ -41,14 +44,24 @@ def records(name: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def written(hass: HomeAssistant, clock: Clock, sim: Simulator, open_shop: OpenShop) -> Written:
+def written(
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    clock: Clock,
+    sim: Simulator,
+    open_shop: OpenShop,
+) -> Written:
     """Open the shop on a folder of 0.2.0, and give it with the folder's newest job."""
+    for path in (WRITTEN / "boxes").iterdir():
+        hass_storage[path.stem] = json.loads(path.read_text("utf-8"))
 
     @asynccontextmanager
     async def opener(name: str, **options: Any) -> AsyncIterator[tuple[Shop, Job]]:
         cloud = json.loads((WRITTEN / name / "cloud.json").read_text("utf-8"))
         clock.tick(datetime.fromtimestamp(cloud["now"], UTC) - dt_util.utcnow())
-        shutil.copytree(WRITTEN / name / "jobs", jobs_path(hass, "test_entry"))
+        for folder, entry_id in (("jobs", "test_entry"), ("other_jobs", "test_entry_1")):
+            if (WRITTEN / name / folder).is_dir():
+                shutil.copytree(WRITTEN / name / folder, jobs_path(hass, entry_id))
         remember(sim, sim.box, cloud["tasks"])
         async with open_shop(**options) as shop:
             yield shop, shop.queue.jobs()[0]
@@ -56,7 +69,7 @@ def written(hass: HomeAssistant, clock: Clock, sim: Simulator, open_shop: OpenSh
     return opener
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in WRITTEN.iterdir()))
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in WRITTEN.glob("*/jobs")))
 def test_each_record_is_read(name: str) -> None:
     """Nothing of it is lost, and it is the same once it was written by this version."""
     for record in records(name):
@@ -161,18 +174,74 @@ async def test_others_wait_for_turned_paper(written: Written) -> None:
         assert sizes[-2:] == [job.deliveries[1].document.size, other.present.document.size]
 
 
-async def test_a_move_that_was_cut_off(written: Written, open_shop: OpenShop) -> None:
-    """It names a job of the other box, which is not there: the job stays."""
-    (record,) = records("moving")
+async def test_a_cut_off_move_to_a_box_that_is_gone(written: Written) -> None:
+    """Nobody can say any more whether the other box has printed it."""
     async with written("moving") as (shop, job):
-        assert job.moving_to == record["moving_to"]
-        assert shop.queue.get(job.job_id).state is not JobState.COMPLETED
+        over = await shop.until(job, JobState.UNCONFIRMED)
+        assert over.reason == "move_unclear"
+        await shop.tick(3600)
+        assert shop.sim.cloud.count(SUBMIT) == 0
+
+
+async def test_a_cut_off_move_to_a_box_that_is_not_set_up(
+    hass: HomeAssistant, written: Written
+) -> None:
+    """It waits for that box until its time is over."""
+    MockConfigEntry(domain=DOMAIN, entry_id="test_entry_1").add_to_hass(hass)
+    async with written("moving") as (shop, job):
+        await shop.tick(3600)
+        waits = shop.queue.get(job.job_id)
+        assert (waits.state, waits.hold_reason) == (JobState.HELD, "moving")
+        shop.clock.tick(job.expires_at - dt_util.utcnow())
+        over = await shop.until(job, JobState.UNCONFIRMED)
+        assert over.reason == "move_unclear"
+        assert shop.sim.cloud.count(SUBMIT) == 0
 
 
 async def test_a_move_that_was_cut_off_ends_when_the_other_box_is_there(
     written: Written, open_shop: OpenShop
 ) -> None:
     async with open_shop(number=1), written("moving") as (shop, job):
+        await shop.until(job, JobState.COMPLETED)
+        assert shop.sim.cloud.count(SUBMIT) == 1
+
+
+async def test_a_move_that_the_other_box_had_taken(
+    hass: HomeAssistant, sim: Simulator, written: Written, open_shop: OpenShop
+) -> None:
+    box = list(sim.cloud.boxes.values())[1]
+    entry = MockConfigEntry(
+        domain=DOMAIN, entry_id="test_entry_1", data={"device_id": box.device_id}
+    )
+    entry.add_to_hass(hass)
+    async with (
+        written("moved_not_ended") as (shop, job),
+        open_shop(number=1, entry=entry) as other,
+    ):
+        (there,) = other.queue.jobs()
+        over = await shop.until(job, JobState.CANCELED)
+        assert (over.reason, over.moved_to) == ("moved", there.job_id)
+        await other.until(there, JobState.COMPLETED)
+        (printed,) = shop.sim.cloud.printed
+        assert printed.device_id == other.box.device_id
+
+
+async def test_a_retry_that_was_cut_off(written: Written) -> None:
+    """What was marked as retried is not printed once more: the new job may lie in another box's folder."""
+    async with written("retry_cut_off") as (shop, job):
+        with pytest.raises(InputError) as refused:
+            await shop.queue.async_retry(job.job_id, context=Context())
+        assert refused.value.reason == "job_retried_already"
+        assert shop.sim.cloud.count(SUBMIT) == 0
+
+
+async def test_a_job_of_a_copied_folder_waits_on(written: Written) -> None:
+    async with written("copied") as (shop, job):
+        await shop.tick(3600)
+        waits = shop.queue.get(job.job_id)
+        assert (waits.state, waits.hold_reason) == (JobState.HELD, "copied")
+        again = await shop.queue.async_retry(job.job_id, context=Context())
+        assert again.job_id == job.job_id
         await shop.until(job, JobState.COMPLETED)
         assert shop.sim.cloud.count(SUBMIT) == 1
 
