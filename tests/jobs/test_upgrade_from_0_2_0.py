@@ -1,8 +1,9 @@
 """Job folders that version 0.2.0 wrote: each is read, and goes on as it would have.
 
-`tests/upgrade/0_2_0` has a folder a state, written by the released 0.2.0's queue in front of its simulator and copied
-while it ran, as a power cut leaves them, but for the marker that knows where the folder lay. `cloud.json` has the
-cloud's tasks of that moment, `other_jobs` the jobs of the box that a job was moved to, `boxes` what was known of both.
+`tests/upgrade/0_2_0/states` has a folder a state, written by the released 0.2.0's queue in front of its simulator and
+copied while it ran, as a power cut leaves them, but for the marker that knows where the folder lay. `cloud.json` has
+the cloud's tasks of that moment, `other_jobs` the jobs of the box that a job was moved to, `boxes` what was known of
+both.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,7 +31,7 @@ from tests.simulator import Simulator
 from tests.upgrade.cloud import remember
 
 SUBMIT = "POST /print/job"
-WRITTEN = Path(__file__).parents[1] / "upgrade" / "0_2_0"
+WRITTEN = Path(__file__).parents[1] / "upgrade" / "0_2_0" / "states"
 
 type Written = Callable[..., AbstractAsyncContextManager[tuple[Shop, Job]]]
 

@@ -1,11 +1,14 @@
-"""A configuration folder that version 0.1.0 wrote: today's goes on with it.
+"""Configuration folders that 0.1.0 and 0.2.0 wrote: today's goes on with them.
 
-`0_1_0` was written by 0.1.0 in Home Assistant 2026.10 and in front of the simulator, stopped as for an update. Four
-jobs are in it: one completed, one held for a printer that was off, one that waited in the cloud, and one whose answer
-was lost. `cloud.json` has the cloud's tasks of that moment.
+Both were written by the released versions in Home Assistant and in front of the simulator, stopped as for an update;
+only what is the integration's was kept. `0_1_0` has a job that was completed, one held for a printer that was off, one
+that waited in the cloud, and one whose answer was lost; `cloud.json` has the cloud's tasks of that moment. `0_2_0` has
+one held as well, one that waits for an approval, one for a code, one whose paper is to be turned over, and kept
+documents; nothing was in the cloud.
 """
 
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
 import json
 from pathlib import Path
 import shutil
@@ -13,42 +16,53 @@ from typing import Any
 
 from homeassistant import bootstrap
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import async_test_home_assistant
+from pytest_homeassistant_custom_component.common import MockUser, async_test_home_assistant
 
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.jobs.job import Job
+from custom_components.lianke.jobs.queue import PrintQueue
 from tests.clock import Clock, elapse, rest
 from tests.conftest import tear_down
+from tests.flows.test_options_flow import shown
 from tests.simulator import Simulator, make_pdf
 from tests.upgrade import cloud
 
 HERE = Path(__file__).parent
-WRITTEN = HERE / "0_1_0"
-# As long as an update takes, in seconds after the clock's start, which was the folder's as well.
-UPDATED = 900.0
-OPTIONS = {
-    "default_options": {"color": "mono"},
-    "hold_hours": 48,
-    "max_pages": 60,
-    "poll_interval": 120,
+# As long as an update takes, after the moment in which the folder was left.
+UPDATED = {
+    "0_1_0": datetime(2026, 11, 24, 10, 15, tzinfo=UTC),
+    "0_2_0": datetime(2026, 11, 28, 9, 38, tzinfo=UTC),
 }
-RENAMED = "sensor.pages_of_the_laser"
+LASER = "Kyocera MA2000w GX"
+# The laser's counter of pages, as it was renamed, and what it showed.
+COUNTERS = {"0_1_0": ("sensor.pages_of_the_laser", 3), "0_2_0": ("sensor.my_pages", 10)}
 
 
-def stored(name: str) -> dict[str, Any]:
-    """Return what 0.1.0 left in the storage under a name."""
-    found: dict[str, Any] = json.loads((WRITTEN / ".storage" / name).read_text("utf-8"))["data"]
+@pytest.fixture(params=sorted(UPDATED))
+def version(request: pytest.FixtureRequest) -> str:
+    """Return the version that wrote the folder, as the folder is called."""
+    name: str = request.param
+    return name
+
+
+def stored(version: str, name: str) -> dict[str, Any]:
+    """Return what a version left in the storage under a name."""
+    path = HERE / version / ".storage" / name
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))["data"]
     return found
 
 
 @pytest.fixture
-def hass_config_dir(tmp_path: Path, simulator: Simulator) -> str:
+def hass_config_dir(tmp_path: Path, simulator: Simulator, version: str) -> str:
     """Give a copy of the folder in which the entry's server is the simulator."""
     folder = tmp_path / "config"
-    shutil.copytree(WRITTEN, folder)
+    for part in (".storage", ".cache"):
+        shutil.copytree(HERE / version / part, folder / part)
     path = folder / ".storage" / "core.config_entries"
     written = json.loads(path.read_text("utf-8"))
     written["data"]["entries"][0]["data"]["server"] = simulator.url
@@ -58,11 +72,11 @@ def hass_config_dir(tmp_path: Path, simulator: Simulator) -> str:
 
 @pytest.fixture
 async def hass(
-    clock: Clock, simulator: Simulator, hass_config_dir: str
+    clock: Clock, simulator: Simulator, hass_config_dir: str, version: str
 ) -> AsyncGenerator[HomeAssistant]:
     """Start Home Assistant on that folder, with what it has stored."""
-    clock.tick(UPDATED)
-    remember(simulator)
+    clock.tick(UPDATED[version] - dt_util.utcnow())
+    remember(simulator, version)
     async with async_test_home_assistant(load_registries=False, config_dir=hass_config_dir) as hass:
         await bootstrap.async_load_base_functionality(hass)
         yield hass
@@ -80,37 +94,44 @@ async def entry(hass: HomeAssistant, enable_custom_integrations: None) -> Config
     return entry
 
 
-def remember(simulator: Simulator) -> None:
+def remember(simulator: Simulator, version: str) -> None:
     """Give the cloud the keys and the tasks that it had."""
-    (entry,) = stored("core.config_entries")["entries"]
+    (entry,) = stored(version, "core.config_entries")["entries"]
     box = simulator.box
     assert box.account is not None
     assert box.device_id == entry["unique_id"]
     box.device_key = entry["data"]["device_key"]
     box.account.api_key = entry["data"]["api_key"]
-    tasks = json.loads((HERE / "cloud.json").read_text("utf-8"))["tasks"]
-    cloud.remember(simulator, box, tasks)
+    if version == "0_1_0":
+        tasks = json.loads((HERE / version / "cloud.json").read_text("utf-8"))["tasks"]
+        cloud.remember(simulator, box, tasks)
 
 
-def pages_of(hass: HomeAssistant) -> float:
+def pages_of(hass: HomeAssistant, version: str) -> float:
     """Return the pages that the laser's counter shows."""
-    state = hass.states.get(RENAMED)
+    state = hass.states.get(COUNTERS[version][0])
     assert state is not None
     return float(state.state)
 
 
-async def test_its_jobs_go_on(
-    hass: HomeAssistant, entry: ConfigEntry[Any], simulator: Simulator, clock: Clock
+async def ended(hass: HomeAssistant, clock: Clock, queue: PrintQueue) -> dict[str, Job]:
+    """Wait until all jobs are over, and return them by their titles."""
+    for _ in range(60):
+        if all(job.is_final for job in queue.jobs()):
+            break
+        await elapse(hass, clock, 10)
+    return {job.title: job for job in queue.jobs()}
+
+
+@pytest.mark.parametrize("version", ["0_1_0"], indirect=True)
+async def test_the_jobs_of_0_1_0_go_on(
+    hass: HomeAssistant, entry: ConfigEntry[Any], simulator: Simulator, clock: Clock, version: str
 ) -> None:
     """The held one prints, once; the one in the cloud and the one without an answer get their outcome."""
     queue = entry.runtime_data.queue
     before = {job.title: job for job in queue.jobs()}
     assert set(before) == {"completed.pdf", "held.pdf", "queued.pdf", "unanswered.pdf"}
-    for _ in range(60):
-        if all(job.is_final for job in queue.jobs()):
-            break
-        await elapse(hass, clock, 10)
-    after = {job.title: job for job in queue.jobs()}
+    after = await ended(hass, clock, queue)
     assert {title: job.state for title, job in after.items()} == dict.fromkeys(before, "completed")
     assert {title: job.pages_printed for title, job in after.items()} == {
         "completed.pdf": 3,
@@ -118,8 +139,7 @@ async def test_its_jobs_go_on(
         "queued.pdf": 2,
         "unanswered.pdf": 1,
     }
-    # Three pages were counted before the update.
-    assert pages_of(hass) == 3 + 2
+    assert pages_of(hass, version) == 3 + 2
     assert simulator.cloud.count("POST /print/job") == 1
     assert [job.name for job in simulator.printed].count("held.pdf") == 1
     for title, job in after.items():
@@ -130,15 +150,46 @@ async def test_its_jobs_go_on(
         )
 
 
-async def test_its_options_entities_and_counters_stay(
-    hass: HomeAssistant, entry: ConfigEntry[Any], simulator: Simulator, clock: Clock
+@pytest.mark.parametrize("version", ["0_2_0"], indirect=True)
+async def test_the_jobs_of_0_2_0_go_on(
+    hass: HomeAssistant, entry: ConfigEntry[Any], simulator: Simulator, clock: Clock, version: str
 ) -> None:
-    (written,) = stored("core.config_entries")["entries"]
-    assert entry.options == written["options"] == OPTIONS
+    """The held one prints by itself, the others once their answer is there, each once."""
+    queue = entry.runtime_data.queue
+    before = {job.title: job for job in queue.jobs()}
+    waits = {title: job.waits_for for title, job in before.items() if not job.is_final}
+    assert waits == {
+        "held 1": (),
+        "asks": ("approval",),
+        "coded": ("release",),
+        "both sides": ("turn_paper",),
+    }
+    for title in ("both sides", "asks", "coded"):
+        await queue.async_continue(before[title].job_id)
+    after = await ended(hass, clock, queue)
+    assert {title: job.state for title, job in after.items()} == dict.fromkeys(before, "completed")
+    assert {title: after[title].pages_printed for title in waits} == {
+        "held 1": 3,
+        "asks": 21,
+        "coded": 3,
+        "both sides": 3,
+    }
+    assert simulator.cloud.count("POST /print/job") == len(simulator.printed) == len(waits)
+    assert pages_of(hass, version) == 10 + 21 + 3 + 3
+    again = await queue.async_retry(before["kept"].job_id, context=Context())
+    assert (await ended(hass, clock, queue))["kept"].state == "completed"
+    assert again.pages == 3
+
+
+async def test_options_entities_and_counters_stay(
+    hass: HomeAssistant, entry: ConfigEntry[Any], version: str
+) -> None:
+    (written,) = stored(version, "core.config_entries")["entries"]
+    assert entry.options == written["options"]
     assert entry.entry_id == written["entry_id"]
     assert entry.data["webhook_id"] == written["data"]["webhook_id"]
     entities = er.async_get(hass)
-    for one in stored("core.entity_registry")["entities"]:
+    for one in stored(version, "core.entity_registry")["entities"]:
         found = entities.async_get_entity_id(
             one["entity_id"].split(".")[0], DOMAIN, one["unique_id"]
         )
@@ -148,27 +199,65 @@ async def test_its_options_entities_and_counters_stay(
         assert (kept.id, kept.disabled_by) == (one["id"], one["disabled_by"])
         assert kept.device_id == one["device_id"]
     devices = dr.async_get(hass)
-    for device in stored("core.device_registry")["devices"]:
+    for device in stored(version, "core.device_registry")["devices"]:
         assert devices.async_get(device["id"]) is not None
     # The one that waited in the cloud may be counted already.
-    assert pages_of(hass) in (3, 3 + 2)
+    pages = COUNTERS[version][1]
+    assert pages_of(hass, version) in ((pages, pages + 2) if version == "0_1_0" else (pages,))
+
+
+@pytest.mark.parametrize("version", ["0_2_0"], indirect=True)
+async def test_forms_show_the_options_of_0_2_0(
+    hass: HomeAssistant, entry: ConfigEntry[Any]
+) -> None:
+    """So that whoever opens a form and saves it changes nothing."""
+    keys = {known.name: key for key, known in entry.runtime_data.storage.printers.items()}
+    inkjet, small = (
+        next(key for name, key in keys.items() if name.startswith(model))
+        for model in ("EPSON", "HP LaserJet 1020")
+    )
+    before = dict(entry.options)
+    for user_id in (*before["approvers"], *before["release_codes"]):
+        MockUser(id=user_id, name="Somebody").add_to_hass(hass)
+    for step, *targets in (
+        ("settings",),
+        ("approval",),
+        ("release",),
+        ("page_counts",),
+        ("lan_printers",),
+        ("defaults", {"target": "box"}),
+        ("keep_alive", {"target": inkjet}),
+        ("stand_in", {"target": small}),
+        ("manual_duplex", {"target": keys[LASER]}, {"next_step_id": "manual_duplex_answers"}),
+    ):
+        flow = await hass.config_entries.options.async_init(entry.entry_id)
+        for answer in ({"next_step_id": step}, *targets):
+            flow = await hass.config_entries.options.async_configure(flow["flow_id"], answer)
+        while flow["type"] == "form":
+            flow = await hass.config_entries.options.async_configure(flow["flow_id"], shown(flow))
+        assert flow["type"] == "create_entry", step
+        assert entry.options == before, step
 
 
 async def test_who_asks_again_gets_the_same_job(
-    hass: HomeAssistant, entry: ConfigEntry[Any], simulator: Simulator, tmp_path: Path
+    hass: HomeAssistant, entry: ConfigEntry[Any], tmp_path: Path, version: str
 ) -> None:
     """An automation that repeats its request id after the update prints nothing twice."""
+    request_id, content = {
+        "0_1_0": ("completed.pdf", make_pdf(3, "completed.pdf")),
+        "0_2_0": ("once", make_pdf(3, "Demo")),
+    }[version]
     queue = entry.runtime_data.queue
-    (done,) = [job for job in queue.jobs() if job.title == "completed.pdf"]
+    (done,) = [job for job in queue.jobs() if job.spec.request_id == request_id]
     path = tmp_path / "completed.pdf"
-    path.write_bytes(make_pdf(3, "completed.pdf"))
+    path.write_bytes(content)
     hass.config.allowlist_external_dirs = {str(tmp_path)}
-    devices = stored("core.device_registry")["devices"]
-    (laser,) = [one["id"] for one in devices if one["name"] == "Kyocera MA2000w GX"]
+    devices = stored(version, "core.device_registry")["devices"]
+    (laser,) = [one["id"] for one in devices if one["name"] == LASER]
     answer = await hass.services.async_call(
         DOMAIN,
         "print",
-        {"device_id": laser, "file": str(path), "request_id": "completed.pdf"},
+        {"device_id": laser, "file": str(path), "request_id": request_id},
         blocking=True,
         return_response=True,
     )
