@@ -4,10 +4,12 @@ from pathlib import Path
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
-INTEGRATION = Path(__file__).parents[1] / "custom_components" / "lianke"
+ROOT = Path(__file__).parents[1]
+INTEGRATION = ROOT / "custom_components" / "lianke"
 
 # Its package is there without what it does at its start, which is Home Assistant's.
 _ALONE = """
@@ -62,3 +64,27 @@ def test_few_modules_know_of_manual_duplex() -> None:
     # The stored name of what a job waits for, and what reads jobs of 0.2.0.
     assert [name for name in know if name.startswith("jobs/")] == ["jobs/job.py", "jobs/store.py"]
     assert not [name for name in texts if "jobs/" in name and "manual_duplex" in texts[name]]
+
+
+def test_the_floors_are_drawn_as_they_are() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (layers,) = [one["layers"] for one in contracts if one["id"] == "floors"]
+    page = (ROOT / ".github" / "ARCHITECTURE.md").read_text("utf-8")
+    drawn = re.findall(r'f(\d+)\["<b>(\d+)</b> [^:"]+: ([\w, ]+)"\]', page)
+    floors = [(str(len(layers) - 1 - place), layer) for place, layer in enumerate(layers)]
+    assert [(name, number, set(rooms.split(", "))) for name, number, rooms in drawn] == [
+        (number, number, set(layer.split(" | "))) for number, layer in floors
+    ]
+
+
+def test_the_files_that_the_architecture_names_are_there() -> None:
+    page = (ROOT / ".github" / "ARCHITECTURE.md").read_text("utf-8")
+    names = set(re.findall(r"`([\w./-]+\.(?:js|json|md|py|toml|ts|yaml))(?:`|::)", page))
+    for walk in re.findall(r"```text\n(.*?)```", page, re.DOTALL):
+        names |= set(re.findall(r"[\w/]+\.py", walk))
+    rooms = (INTEGRATION, ROOT / "tests", ROOT / "docs", ROOT / "frontend" / "src")
+    files = [f"/{path}" for room in rooms for path in room.rglob("*.*")]
+    files += [f"/{path}" for path in ROOT.glob("*.*")]
+    assert len(names) > 100
+    assert not [name for name in names if not any(file.endswith(f"/{name}") for file in files)]
