@@ -22,6 +22,7 @@ import voluptuous as vol
 
 from ..api.coerce import to_mapping, to_text
 from ..api.errors import MAX_DETAIL
+from ..box.status import PrinterSnapshot
 from ..const import CONF_SCAN_SCRIPT, DOMAIN
 from ..devices import async_check_target, async_target, async_targeted_devices
 from ..documents.local_files import allowed_path, async_check_entity, media_roots
@@ -234,13 +235,9 @@ def _own_printer(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_name: st
 
     Raises InputError: copy_printer_missing.
     """
-    views = entry.runtime_data.coordinator.data.printers.values()
-    named = [view for view in views if scanner_name in (view.name, view.printer.model)] or list(
-        views
-    )
     devices = [
         device.id
-        for view in named
+        for view in _printers_with(entry, scanner_name)
         if (
             device := dr.async_get(hass).async_get_device_by_identifier(
                 (DOMAIN, f"{entry.unique_id}_{view.key}"), entry.entry_id
@@ -250,6 +247,27 @@ def _own_printer(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_name: st
     if len(devices) != 1:
         raise InputError("copy_printer_missing")
     return devices[0]
+
+
+def _printers_with(entry: LiankeConfigEntry, scanner_name: str) -> list[PrinterSnapshot]:
+    """Return the printers that a scanner may be part of: those of its name, else all of its box."""
+    views = list(entry.runtime_data.coordinator.data.printers.values())
+    return [view for view in views if scanner_name in (view.name, view.printer.model)] or views
+
+
+@callback
+def scanners_by_printer(
+    hass: HomeAssistant, entry: LiankeConfigEntry
+) -> dict[str, tuple[str, str]]:
+    """Return the scanner that is offered beside each printer, by the printer's key: its id and its device."""
+    found: dict[str, tuple[str, str]] = {}
+    for scanner in async_get_hub(hass, entry).scanners.values() if is_enabled(hass) else ():
+        device = _device(hass, entry, scanner.scanner_id)
+        if device is None or not scanner.present:
+            continue
+        for view in _printers_with(entry, scanner.name):
+            found.setdefault(view.key, (scanner.scanner_id, device.id))
+    return found
 
 
 async def _async_begin(

@@ -39,6 +39,9 @@ from ..people.visible import may_answer, may_see_document, picture_url, visible
 from ..printing.print import job_dict
 from ..printing.refused import SIGNAL_REFUSED, Refusal
 from ..runtime import LiankeConfigEntry
+from ..scanner.actions import scanners_by_printer
+from ..scanner.hub import SIGNAL_SCANNERS
+from ..scanner.view import may_use
 
 # Seconds between two messages of a subscription; the first change is sent at once.
 PACE: Final = 0.25
@@ -62,6 +65,8 @@ class _PrinterJobs:
     entry: ConfigEntry
     printer_key: str
     key_rejected: bool
+    # The scanner beside it: its id and its device.
+    scanner: tuple[str, str] | None
     description: JsonObjectType
     open_jobs: tuple[Job, ...]
     finished: tuple[Job, ...]
@@ -135,6 +140,7 @@ class JobFeed:
         self._signals = [
             async_dispatcher_connect(self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._entry_changed),
             async_dispatcher_connect(self._hass, SIGNAL_REFUSED, self._refused),
+            async_dispatcher_connect(self._hass, SIGNAL_SCANNERS, self._changed),
             self._hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._device_changed),
         ]
         for entry in self._hass.config_entries.async_loaded_entries(DOMAIN):
@@ -264,7 +270,11 @@ def _view(
         if one.key_rejected:
             rejected.append(one.device_id)
         may_control = async_may(hass, user, one.entry, one.printer_key, POLICY_CONTROL)
-        printers[one.device_id] = {**one.description, "may_control": may_control}
+        printers[one.device_id] = {
+            **one.description,
+            "may_control": may_control,
+            "scanner": _scanner(hass, user, one),
+        }
         open_jobs += [(job, one, may_control) for job in one.open_jobs]
         finished += [(job, one, may_control) for job in one.finished]
     finished.sort(key=lambda item: item[0].created_at, reverse=True)
@@ -274,6 +284,14 @@ def _view(
         "jobs": [_job(user, names, *item) for item in jobs],
         "key_rejected": rejected,
     }
+
+
+def _scanner(hass: HomeAssistant, user: User, one: _PrinterJobs) -> str | None:
+    """Return the device of the scanner beside a printer, None without one that this user may control."""
+    if one.scanner is None:
+        return None
+    scanner_id, device_id = one.scanner
+    return device_id if may_use(hass, user, one.entry, scanner_id) else None
 
 
 def _describe_refusal(user: User, refusal: Refusal) -> JsonObjectType:
@@ -335,6 +353,7 @@ def _collect_box(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Pri
             kind, most = held if job.state is JobState.HELD else moving, MAX_OPEN_OF_PRINTER
         if len(jobs := kind[job.printer_key]) < most:
             jobs.append(job)
+    scanners = scanners_by_printer(hass, entry)
     for key, printer in data.coordinator.data.printers.items():
         device = async_printer_device(hass, entry, key)
         if device is None:
@@ -347,6 +366,7 @@ def _collect_box(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Pri
             entry=entry,
             printer_key=key,
             key_rejected=data.coordinator.key_rejected,
+            scanner=scanners.get(key),
             description={
                 **_describe(entry, printer),
                 "name": device.name_by_user or device.name or printer.name,
