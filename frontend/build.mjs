@@ -6,13 +6,22 @@
  */
 import { build } from "esbuild";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "../custom_components/lianke/frontend");
 const FIRST_LOAD_LIMIT = 25_000; // bytes, compressed
+
+/* The icons are one module, which would lie in the first load with those of every part: each file gets a copy of its own. */
+const icons = {
+  name: "icons",
+  setup({ onResolve }) {
+    const path = join(here, "node_modules/@mdi/js/mdi.js");
+    onResolve({ filter: /^@mdi\/js$/ }, ({ importer }) => ({ path, suffix: `?${relative(here, importer)}` }));
+  },
+};
 
 const { outputFiles, metafile } = await build({
   absWorkingDir: here,
@@ -28,6 +37,7 @@ const { outputFiles, metafile } = await build({
   charset: "utf8",
   chunkNames: "lianke-card-[name]-[hash]",
   metafile: true,
+  plugins: [icons],
   write: false,
 });
 

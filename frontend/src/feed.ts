@@ -1,4 +1,4 @@
-/* Keeps the card's subscription to printers and jobs, over reconnects and restarts. */
+/* Keeps a subscription of the card, to printers and jobs or to scanners, over reconnects and restarts. */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { Connection } from "home-assistant-js-websocket";
 import type { CommandError } from "./context";
@@ -6,9 +6,9 @@ import type { Feed } from "./types";
 
 const RETRY_AFTER = 10_000; // ms
 
-export class FeedController implements ReactiveController {
+export class FeedController<T = Feed> implements ReactiveController {
   /* What was sent last; null before the first message. */
-  data: Feed | null = null;
+  data: T | null = null;
   /* Whether the integration does not answer. */
   absent = false;
   /* Why it refuses, if it says so. */
@@ -24,8 +24,9 @@ export class FeedController implements ReactiveController {
   /* received is called with each message, before the host is drawn; explain turns a refusal into a sentence. */
   constructor(
     private readonly _host: ReactiveControllerHost & { isConnected: boolean },
-    private readonly _received: (data: Feed) => void,
+    private readonly _received: (data: T) => void,
     private readonly _explain: (error: unknown) => Promise<string> = async () => "",
+    private readonly _type = "lianke/jobs/subscribe",
   ) {
     _host.addController(this);
   }
@@ -64,9 +65,9 @@ export class FeedController implements ReactiveController {
     const filter = this._devices.length ? { device_ids: this._devices } : {};
     try {
       // Resubscribing is done here: after a restart the command may come back later than the connection.
-      const stop = await this._connection.subscribeMessage<Feed>(
+      const stop = await this._connection.subscribeMessage<T>(
         (data) => turn === this._turn && this._receive(data),
-        { type: "lianke/jobs/subscribe", ...filter },
+        { type: this._type, ...filter },
         { resubscribe: false },
       );
       if (turn === this._turn) this._stop = stop;
@@ -89,7 +90,7 @@ export class FeedController implements ReactiveController {
     this._stop = null;
   }
 
-  private _receive(data: Feed): void {
+  private _receive(data: T): void {
     this.absent = false;
     this.data = data;
     this._received(data);

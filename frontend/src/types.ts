@@ -59,6 +59,8 @@ export interface Printer {
   problems: string[];
   /* Whether printed documents are kept to be printed again. */
   keeps_printed?: boolean;
+  /* The device of the scanner beside it, for who may use that. */
+  scanner?: string | null;
 }
 
 /* Both sides by hand: which half it is, and how the sheets are put back for the second. */

@@ -142,6 +142,7 @@ async def test_first_message_shows_printers(
         "hold_reason": None,
         "pages_printed": 0,
         "keeps_printed": False,
+        "scanner": None,
         "ink": [],
         "problems": [],
     }

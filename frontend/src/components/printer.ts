@@ -84,6 +84,7 @@ export class LiankePrinter extends Part {
     const inky = !compact && context.shows("ink") && printer.ink?.length;
     if (inky) loadPart(import("./inks"));
     const chooser = this._mayPrint && !batch;
+    const scan = batch ? nothing : this._scan(printer, name);
     const error = this._tasks.errorOf("printer");
     return html`<section
       aria-label=${name}
@@ -95,7 +96,7 @@ export class LiankePrinter extends Part {
       @paste=${this._paste}
       @focus-lost=${this._focusLost}
     >
-      ${this._header(name, summary, this.slim && chooser ? this._chooser(name) : nothing)}
+      ${this._header(name, summary, this.slim ? [chooser ? this._chooser(name) : nothing, scan] : nothing)}
       ${
         !noted
           ? nothing
@@ -111,7 +112,7 @@ export class LiankePrinter extends Part {
       ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
       ${inky ? html`<lianke-inks .context=${context} .inks=${printer.ink}></lianke-inks>` : nothing}
       ${this._tray(printer.may_control ? batch : undefined)}
-      ${chooser && !this.slim ? this._chooser(name, this._dropText()) : nothing}
+      ${this.slim ? nothing : [chooser ? this._chooser(name, this._dropText()) : nothing, scan]}
       <lianke-jobs
         .context=${context}
         .open=${this.open}
@@ -176,6 +177,19 @@ export class LiankePrinter extends Part {
       .over=${this._over}
       @files-chosen=${this._chosen}
     ></lianke-file-chooser>`;
+  }
+
+  private _scan({ scanner, may_control }: Printer, name: string) {
+    if (!scanner || !this.context.shows("print")) return nothing;
+    loadPart(import("./scan-buttons"));
+    return html`<lianke-scan-buttons
+      .context=${this.context}
+      .device=${this.device}
+      .scanner=${scanner}
+      .name=${name}
+      .mayPrint=${may_control}
+      .slim=${this.slim}
+    ></lianke-scan-buttons>`;
   }
 
   private _tray(batch: Batch | undefined) {

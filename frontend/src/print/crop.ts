@@ -1,11 +1,10 @@
 import "../card"; // bundled in one piece
 import { css, html, nothing } from "lit";
-import { state } from "lit/decorators.js";
+import { property, state } from "lit/decorators.js";
 import { mdiClose } from "@mdi/js";
 import { Part } from "../components/part";
 import { define } from "../define";
 import { base, buttons } from "../styles";
-import type { PrintItem } from "./item";
 import type { Cut } from "./layouts";
 import { printText } from "./texts";
 
@@ -72,10 +71,16 @@ export const moved = (cut: Cut, edges: Edge[], dx: number, dy: number): Cut => {
   return next;
 };
 
-/* Fires `cropped` with the picture's item and the part of it that was chosen, null for its middle. */
+interface Named {
+  readonly name: string;
+}
+
+/* Fires `cropped` with what the picture is of and the part of it that was chosen, null for what is shown first. */
 @define("lianke-crop")
 export class LiankeCrop extends Part {
-  @state() private _item: PrintItem | null = null;
+  /* Whether the part may have any shape, and is all of the picture at first. */
+  @property({ attribute: false }) free = false;
+  @state() private _item: Named | null = null;
   @state() private _cut: Cut = { left: 0, top: 0, right: 1, bottom: 1, turn: 0 };
   @state() private _failed = false;
 
@@ -193,7 +198,7 @@ export class LiankeCrop extends Part {
   ];
 
   /* Show a picture at an address, with the part of it that was chosen before. */
-  async open(item: PrintItem, address: string, cut: Cut | null): Promise<void> {
+  async open(item: Named, address: string, cut: Cut | null): Promise<void> {
     const picture = new Image();
     this._item = item;
     this._picture = this._drawn = null;
@@ -226,7 +231,7 @@ export class LiankeCrop extends Part {
 
   private _middle(turn: number): Cut {
     const { naturalWidth: width, naturalHeight: height } = this._picture as HTMLImageElement;
-    return middleOf(frameOf(width, height, turn), turn);
+    return this.free ? { left: 0, top: 0, right: 1, bottom: 1, turn } : middleOf(frameOf(width, height, turn), turn);
   }
 
   protected override updated(): void {
@@ -255,6 +260,7 @@ export class LiankeCrop extends Part {
    * this is asked.
    */
   private get _fits(): boolean {
+    if (this.free) return true;
     const { naturalWidth, naturalHeight } = this._picture as HTMLImageElement;
     return isCard(frameOf(naturalWidth, naturalHeight, this._cut.turn), this._cut);
   }
@@ -264,7 +270,13 @@ export class LiankeCrop extends Part {
     if (!item) return nothing;
     const title = printText(t, "crop_name", { name: item.name });
     const ready = !!this._picture;
-    const help = this._failed ? "crop_failed" : !ready || this._fits ? "crop_help" : "crop_shape";
+    const help = this._failed
+      ? "crop_failed"
+      : this.free
+        ? "crop_free"
+        : !ready || this._fits
+          ? "crop_help"
+          : "crop_shape";
     return html`<dialog aria-label=${title} @close=${this._closed}>
       <div class="whole">
         <div class="bar">

@@ -1,0 +1,77 @@
+/* What can be chosen of a scan or a copy, and the fields of the actions that comes to. */
+import type { Localizer } from "../localize";
+import { choiceName, offered, remember, remembered, type NamedChoice, type PrinterOptions } from "../print/options";
+import type { Scanner } from "./types";
+
+export type Mode = "scan" | "copy";
+
+export interface Choices {
+  source: string;
+  color: string;
+  size: string;
+  format: string;
+  scan_duplex: boolean;
+  several_pages: boolean;
+  id_card: boolean;
+  printer: string;
+  copies: number;
+  duplex: string;
+}
+
+/* Those that hold for the next scan, too; what differs from page to page is chosen anew. */
+const KEPT = ["source", "color", "size", "format"] as const;
+const ALL = { source: ["glass", "feeder"], color: ["color", "gray", "mono"], format: ["pdf", "jpeg"] };
+
+/* Return what a scanner offers of an option; of one of which it says nothing, all. */
+export const choicesOf = (t: Localizer, scanner: Scanner, name: keyof typeof ALL): NamedChoice[] => {
+  const own = { source: scanner.sources, color: scanner.colors, format: null }[name];
+  const listed = ALL[name].filter((one) => !own || own.includes(one));
+  return listed.map((id) => ({ id, name: choiceName(t, `scan_${name}`, id) }));
+};
+
+/* Return what a scan begins with: as the last time on this scanner, as far as it offers that. */
+export const firstChoices = (t: Localizer, scanner: Scanner, printer: string): Choices => {
+  const last = remembered(scanner.device_id, "document");
+  const first = (name: keyof typeof ALL) => {
+    const ids = choicesOf(t, scanner, name).map(({ id }) => String(id));
+    return ids.find((id) => id === last[name]) ?? ids[0] ?? "";
+  };
+  return {
+    source: first("source"),
+    color: first("color"),
+    format: first("format"),
+    size: scanner.sizes?.find((size) => size === last["size"]) ?? "",
+    scan_duplex: false,
+    several_pages: false,
+    id_card: false,
+    printer,
+    copies: 1,
+    duplex: "",
+  };
+};
+
+export const keepChoices = (scanner: Scanner, choices: Choices): void =>
+  remember(scanner.device_id, "document", Object.fromEntries(KEPT.map((name) => [name, choices[name]])));
+
+/* Return the sides that a printer prints, by hand too; nothing where there is nothing to choose. */
+export const duplexOf = (t: Localizer, options: PrinterOptions | null): NamedChoice[] =>
+  options ? offered(t, options, "duplex") : [];
+
+/* Return the fields of the action that prints what was scanned. */
+export const printFields = ({ copies, duplex }: Choices) => ({ copies, ...(duplex ? { duplex } : {}) });
+
+/* Return the fields of the action that scans or copies. */
+export const fieldsOf = (mode: Mode, scanner: Scanner, choices: Choices): Record<string, unknown> => {
+  const { source, color, size, format, scan_duplex, several_pages, id_card, printer } = choices;
+  const isFed = source === "feeder";
+  const scanned = {
+    device_id: scanner.device_id,
+    color,
+    wait: false,
+    ...(id_card && mode === "copy" ? {} : { source, ...(isFed && scan_duplex ? { scan_duplex } : {}) }),
+  };
+  // Between its pages a scan can be looked at and changed.
+  if (mode === "scan") return { ...scanned, format, several_pages: true, ...(size ? { size } : {}) };
+  const pages = id_card ? { sheet: "id_card" } : several_pages ? { several_pages } : {};
+  return { ...scanned, ...pages, printer, ...printFields(id_card ? { ...choices, duplex: "" } : choices) };
+};

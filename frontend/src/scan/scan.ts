@@ -1,0 +1,615 @@
+import "../card"; // bundled in one piece
+import { css, html, nothing, type PropertyValues } from "lit";
+import { property, state } from "lit/decorators.js";
+import { live } from "lit/directives/live.js";
+import {
+  mdiAutoFix,
+  mdiCheck,
+  mdiChevronLeft,
+  mdiChevronRight,
+  mdiClose,
+  mdiContentCopy,
+  mdiCrop,
+  mdiDeleteOutline,
+  mdiDownload,
+  mdiPlus,
+  mdiPrinter,
+  mdiRefresh,
+  mdiRotateLeft,
+  mdiRotateRight,
+  mdiScanner,
+  mdiShareVariant,
+} from "@mdi/js";
+import "../components/ask";
+import { Part } from "../components/part";
+import { define } from "../define";
+import { FeedController } from "../feed";
+import { FocusKeeper } from "../focus-keeper";
+import { partTexts } from "../localize";
+import { Once } from "../once";
+import { allPrinters } from "../places";
+import type { LiankeCrop } from "../print/crop";
+import { dialogs } from "../print/dialogs";
+import { fields } from "../print/fields";
+import type { Cut } from "../print/layouts";
+import { printText } from "../print/texts";
+import { maxCopies, optionName, type NamedChoice, type PrinterOptions } from "../print/options";
+import { base, buttons } from "../styles";
+import { TaskController } from "../tasks";
+import en from "../translations/scan.en.json";
+import zh from "../translations/scan.zh-Hans.json";
+import {
+  choicesOf,
+  duplexOf,
+  fieldsOf,
+  firstChoices,
+  keepChoices,
+  printFields,
+  type Choices,
+  type Mode,
+} from "./choices";
+import { download } from "./download";
+import { PagePicture } from "./page-picture";
+import type { Scan, Scanner, Scanners } from "./types";
+
+export type { Mode };
+
+const texts = partTexts(en, zh);
+const FINAL = ["completed", "failed", "canceled"];
+const WHOLE: Cut = { left: 0, top: 0, right: 1, bottom: 1, turn: 0 };
+
+/* The dialog that scans and copies: what is to be scanned, each page as it comes, and what becomes of it. */
+@define("lianke-scan")
+export class LiankeScan extends Part {
+  /* The devices of the printer and of its scanner. */
+  @property({ attribute: false }) device = "";
+  @property({ attribute: false }) scanner = "";
+  @property({ attribute: false }) mayPrint = false;
+  @property({ attribute: false }) mode: Mode = "scan";
+  /* Undefined until the scanner is known. */
+  @state() private _choices: Choices | undefined;
+  /* Options of the printer that is chosen, by its device. */
+  @state() private _options: Record<string, PrinterOptions> = {};
+  /* The scan that is shown; none while the next one is being chosen. */
+  @state() private _followed = "";
+  /* Which of its pages is shown, from 0. */
+  @state() private _page = 0;
+  /* Whether it is asked where a finished scan is to be printed. */
+  @state() private _printing = false;
+  /* What was done with a finished scan. */
+  @state() private _told = "";
+
+  private _pages = 0;
+  private _reason = "";
+  protected readonly _focus = new FocusKeeper(this);
+  private readonly _tasks = new TaskController(this);
+  private readonly _once = new Once();
+  private readonly _picture = new PagePicture(this);
+  private readonly _feed = new FeedController<Scanners>(
+    this,
+    () => undefined,
+    (error) => this.context.explain(error),
+    "lianke/scans/subscribe",
+  );
+
+  static override styles = [
+    base,
+    buttons,
+    fields,
+    dialogs,
+    css`
+      .switch {
+        display: inline-flex;
+        border-radius: var(--ha-border-radius-pill, 20px);
+        background: var(--tint);
+      }
+      .switch button {
+        background: none;
+        min-height: 40px;
+      }
+      .switch [aria-pressed="true"] {
+        background: color-mix(in srgb, var(--primary-color) 30%, transparent);
+      }
+      section:focus {
+        outline: none;
+      }
+      .form {
+        display: grid;
+        grid-template-columns: repeat(auto-fill, minmax(112px, 1fr));
+        gap: 10px 12px;
+        align-items: start;
+      }
+      .check {
+        display: flex;
+        align-items: center;
+        gap: var(--gap);
+        min-height: 40px;
+      }
+      .check input {
+        width: 20px;
+        height: 20px;
+        flex: none;
+        margin: 0;
+        accent-color: var(--primary-color);
+      }
+      .stage {
+        display: grid;
+        place-items: center;
+        height: min(40dvh, 340px);
+        padding: 10px;
+        box-sizing: border-box;
+        border-radius: var(--ha-border-radius-lg, 12px);
+        background: var(--tint);
+        color: var(--secondary-text-color);
+        overflow: hidden;
+      }
+      .stage ha-svg-icon {
+        --mdc-icon-size: 48px;
+      }
+      .stage img {
+        max-width: 100%;
+        max-height: 100%;
+        min-height: 0;
+        background: #fff;
+        box-shadow: 0 1px 4px rgb(0 0 0 / 30%);
+      }
+      .stale {
+        opacity: 0.45;
+      }
+      .tools {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        justify-content: center;
+        gap: 4px 16px;
+        margin: -4px 0;
+      }
+      .tools div {
+        display: flex;
+        align-items: center;
+      }
+      .wide {
+        min-height: 40px;
+      }
+      .done {
+        display: flex;
+        align-items: center;
+        gap: var(--gap);
+      }
+      .done ha-svg-icon {
+        color: var(--success-color, #43a047);
+      }
+    `,
+  ];
+
+  protected override firstUpdated(): void {
+    this._feed.follow(this.context.hass.connection, []);
+    this._dialog.showModal();
+  }
+
+  private get _dialog(): HTMLDialogElement {
+    return this.renderRoot.querySelector("dialog") as HTMLDialogElement;
+  }
+
+  private get _found(): Scanner | undefined {
+    return this._feed.data?.scanners.find((one) => one.device_id === this.scanner);
+  }
+
+  private get _scan(): Scan | null {
+    const scan = this._found?.scan;
+    return scan && scan.scan_id === this._followed ? scan : null;
+  }
+
+  private _text(key: keyof typeof en, values?: Record<string, unknown>): string {
+    return texts.text(this.t, key, values);
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    super.willUpdate(changed);
+    const scanner = this._found;
+    if (scanner) this._choices ??= firstChoices(this.t, scanner, this.device);
+    const newest = scanner?.scan;
+    // Whoever has begun it: the scanner does nothing else meanwhile.
+    if (newest && !FINAL.includes(newest.state)) this._followed = newest.scan_id;
+    else if (newest?.state === "canceled" && newest.scan_id === this._followed) this._followed = "";
+    const scan = this._scan;
+    // The page that has just come.
+    if (scan && scan.pages !== this._pages) this._page = scan.pages - 1;
+    this._pages = scan?.pages ?? 0;
+    const most = (scan?.pictures.length || 1) - 1;
+    this._page = Math.max(0, Math.min(this._page, most));
+    this._picture.want(scan?.pictures[this._page]);
+    this._explain(scan);
+  }
+
+  /* Have what went wrong with a scan said. */
+  private _explain(scan: Scan | null): void {
+    const reason = scan?.reason ? JSON.stringify([scan.scan_id, scan.pages, scan.reason, scan.detail]) : "";
+    if (reason === this._reason) return;
+    this._reason = reason;
+    if (!scan?.reason) return;
+    void this._tasks.fail("reason", {
+      translation_domain: "lianke",
+      translation_key: scan.reason,
+      translation_placeholders: { detail: scan.detail },
+    });
+  }
+
+  protected override render() {
+    const scan = this._scan;
+    const close = this._text("close");
+    return html`<dialog
+        aria-label=${this._text(scan ? (scan.is_copy ? "copy" : "scan") : "what")}
+        @close=${() => this.fire("scan-closed")}
+      >
+        <div class="bar">
+          <div class="grow title">${scan ? this._text(scan.is_copy ? "copy" : "scan") : this._switch()}</div>
+          <button class="round" data-key="close" aria-label=${close} title=${close} @click=${this._close}>
+            <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
+          </button>
+        </div>
+        <section class="content" data-key="scan" aria-label=${this._found?.name ?? this._text("what")}>
+          ${this._body(scan)}
+        </section>
+      </dialog>
+      <lianke-crop .context=${this.context} .free=${true} @cropped=${this._cropped}></lianke-crop>`;
+  }
+
+  private _switch() {
+    if (!this.mayPrint) return this._text("scan");
+    const side = (mode: Mode) =>
+      html`<button data-key=${mode} aria-pressed=${this.mode === mode} @click=${() => (this.mode = mode)}>
+        ${this._text(mode)}
+      </button>`;
+    return html`<div class="switch" role="group" aria-label=${this._text("what")}>${side("scan")}${side("copy")}</div>`;
+  }
+
+  private _body(scan: Scan | null) {
+    const { data, absent, problem } = this._feed;
+    const plain = (text: string) => html`<p class="soft" role="status">${text}</p>`;
+    if (absent) return plain(problem || this.t.text("not_running"));
+    if (!data) return plain(this.t.text("loading"));
+    const scanner = this._found;
+    if (!scanner || !this._choices) return plain(this.t.backend("exceptions.scanner_gone.message"));
+    if (!scan) return this._form(scanner, this._choices);
+    if (scan.state === "waiting") return this._waiting(scan);
+    return FINAL.includes(scan.state) ? this._result(scanner, scan, this._choices) : this._busy(scan);
+  }
+
+  /* What is to be scanned. */
+  private _form(scanner: Scanner, choices: Choices) {
+    const { t } = this;
+    const copies = this.mode === "copy" && this.mayPrint;
+    const isCard = copies && choices.id_card;
+    const sources = choicesOf(t, scanner, "source");
+    const isFed = choices.source === "feeder";
+    const sizes = [
+      { id: "", name: this._text("whole_glass") },
+      ...(scanner.sizes ?? []).map((size) => ({ id: size, name: size })),
+    ];
+    const begin = () => this._begin(scanner, choices);
+    return html`${copies ? this._check("id_card", this._text("id_card"), choices) : nothing}
+      ${isCard ? html`<p class="soft">${this._text("id_card_about")}</p>` : nothing}
+      <div class="form">
+        ${isCard ? nothing : this._select("source", this._name("source"), sources, choices)}
+        ${this._select("color", this._name("color"), choicesOf(t, scanner, "color"), choices)}
+        ${copies ? nothing : this._select("size", this._name("size"), sizes, choices)}
+        ${copies ? nothing : this._select("format", this._name("format"), choicesOf(t, scanner, "format"), choices)}
+        ${copies ? this._printFields(choices, !isCard) : nothing}
+      </div>
+      ${
+        isFed && !isCard && scanner.duplex !== false
+          ? this._check("scan_duplex", this._name("scan_duplex"), choices)
+          : nothing
+      }
+      ${copies && !isCard ? this._check("several_pages", this._name("several_pages"), choices) : nothing}
+      ${this._problem()}
+      <div class="actions">
+        ${this._button("begin", this._text(copies ? "copy" : "scan"), copies ? mdiContentCopy : mdiScanner, begin, true)}
+        ${this._last(scanner.scan)}
+      </div>`;
+  }
+
+  /* The way to what was scanned last. */
+  private _last(scan: Scan | null) {
+    if (!scan?.files.length || scan.is_copy) return nothing;
+    const show = () => {
+      this._told = "";
+      this._followed = scan.scan_id;
+    };
+    return html`<button class="wide" data-key="last" @click=${show}>
+      ${texts.count(this.t, "last", scan.pages)}
+    </button>`;
+  }
+
+  private _name(field: string): string {
+    return this.t.backend(`services.scan.fields.${field}.name`) || field.replaceAll("_", " ");
+  }
+
+  private _choose(changes: Partial<Choices>): void {
+    if (this._choices) this._choices = { ...this._choices, ...changes };
+  }
+
+  private _select(
+    name: "source" | "color" | "size" | "format" | "printer" | "duplex",
+    label: string,
+    all: NamedChoice[],
+    choices: Choices,
+  ) {
+    if (all.length < 2) return nothing;
+    const choose = (event: Event) => this._choose({ [name]: (event.target as HTMLSelectElement).value });
+    return html`<div class="field">
+      <label class="soft" for=${name}>${label}</label>
+      <select id=${name} data-key=${name} @change=${choose}>
+        ${all.map(
+          (one) => html`<option value=${one.id} ?selected=${String(one.id) === choices[name]}>${one.name}</option>`,
+        )}
+      </select>
+    </div>`;
+  }
+
+  private _check(name: "id_card" | "scan_duplex" | "several_pages", label: string, choices: Choices) {
+    const choose = (event: Event) => this._choose({ [name]: (event.target as HTMLInputElement).checked });
+    return html`<label class="check">
+      <input type="checkbox" data-key=${name} .checked=${live(choices[name])} @change=${choose} /> ${label}
+    </label>`;
+  }
+
+  /* Where and how often it is printed. */
+  private _printFields(choices: Choices, twoSided: boolean) {
+    const { t } = this;
+    const { printer } = choices;
+    const printers = allPrinters(this.context.hass).map(({ id, name, place }) => ({ id, name: t.named(name, place) }));
+    void this._learn(printer);
+    const options = this._options[printer] ?? null;
+    const sides = duplexOf(t, options);
+    const standard = { id: "", name: printText(t, "default") };
+    const typed = (event: Event) =>
+      this._choose({ copies: Math.floor(Number((event.target as HTMLInputElement).value)) || 1 });
+    return html`${this._select("printer", this._text("printer"), printers, choices)}
+      <div class="field">
+        <label class="soft" for="copies">${optionName(t, "copies")}</label>
+        <input
+          id="copies"
+          data-key="copies"
+          type="number"
+          min="1"
+          max=${maxCopies(options)}
+          inputmode="numeric"
+          .value=${live(String(choices.copies))}
+          @change=${typed}
+        />
+      </div>
+      ${twoSided && sides.length ? this._select("duplex", optionName(t, "duplex"), [standard, ...sides], choices) : nothing}`;
+  }
+
+  /* Ask once for the options of a printer; without an answer there is nothing to choose. */
+  private async _learn(device: string): Promise<void> {
+    if (this._options[device]) return;
+    this._options[device] = { failed: true };
+    const message = { type: "lianke/printer/options", device_id: device };
+    const options = await this.context.hass.callWS<PrinterOptions>(message).catch(() => null);
+    if (options) this._options = { ...this._options, [device]: options };
+  }
+
+  private async _begin(scanner: Scanner, choices: Choices): Promise<void> {
+    const mode = this.mayPrint ? this.mode : "scan";
+    const answer = await this.context.call<{ scan_id: string }>(mode, fieldsOf(mode, scanner, choices));
+    keepChoices(scanner, choices);
+    this._told = "";
+    this._followed = answer.scan_id ?? "";
+  }
+
+  /* The page that is shown, with what changes it. */
+  private _stage(scan: Scan, changeable: boolean) {
+    const { url, failed, isStale } = this._picture;
+    const label = this._text("page", { n: this._page + 1 });
+    const isBusy = this._tasks.isWorking("page") || isStale || !changeable;
+    const face = failed
+      ? html`<p>${this._text("no_picture")}</p>`
+      : url
+        ? html`<img class=${isBusy && !FINAL.includes(scan.state) ? "stale" : ""} src=${url} alt=${label} />`
+        : html`<ha-svg-icon .path=${mdiScanner}></ha-svg-icon>`;
+    const total = scan.pictures.length;
+    const turned = (turn: number) => () => this._change(scan, { crop: { ...WHOLE, turn } });
+    return html`<div class="stage ${url ? "" : "pulse"}">${face}</div>
+      <div class="tools">
+        ${
+          total > 1
+            ? html`<div>
+                ${this._round("page_before", mdiChevronLeft, () => (this._page -= 1), this._page === 0)}
+                <span class="soft">${this._text("position", { n: this._page + 1, total })}</span>
+                ${this._round("page_after", mdiChevronRight, () => (this._page += 1), this._page >= total - 1)}
+              </div>`
+            : nothing
+        }
+        ${
+          changeable && total && scan.sheet !== "id_card"
+            ? html`<div>
+                ${this._round("turn_left", mdiRotateLeft, turned(270), isBusy)}
+                ${this._round("turn_right", mdiRotateRight, turned(90), isBusy)}
+                ${this._round("crop", mdiCrop, () => this._crop(), isBusy)}
+                ${this._round("straighten", mdiAutoFix, () => this._change(scan, { straighten: true }), isBusy)}
+                ${total > 1 ? this._round("remove", mdiDeleteOutline, () => this._remove(scan), isBusy) : nothing}
+              </div>`
+            : nothing
+        }
+      </div>`;
+  }
+
+  private _busy(scan: Scan) {
+    const key =
+      scan.state === "finishing"
+        ? scan.is_copy
+          ? "printing"
+          : "finishing"
+        : scan.source === "feeder"
+          ? "scanning_fed"
+          : "scanning";
+    return html`${this._stage(scan, false)}
+      <p class="soft pulse" role="status">${this._text(key, { n: scan.pages + 1 })}</p>
+      ${this._problem(scan)}
+      <div class="actions">${this._discard(scan, "cancel")}</div>`;
+  }
+
+  private _waiting(scan: Scan) {
+    const isCard = scan.sheet === "id_card";
+    const isFed = scan.source === "feeder";
+    const about = isCard ? this._text("back_about") : texts.count(this.t, isFed ? "waits_fed" : "waits", scan.pages);
+    const answer = (what: string) => () => this._answer(scan, { answer: what });
+    const next = this._text(isCard ? "next_back" : isFed ? "next_fed" : "next");
+    const finish = this._text(scan.is_copy ? "finish_copy" : "finish");
+    return html`${this._stage(scan, true)}
+      <p class="soft" role="status">${about}</p>
+      ${this._problem(scan)}
+      <div class="actions">
+        ${this._button("next", next, isCard ? mdiScanner : mdiPlus, answer("next"), isCard)}
+        ${isCard ? nothing : this._button("finish", finish, scan.is_copy ? mdiPrinter : mdiCheck, answer("finish"), true)}
+        ${this._button("again", this._text("again"), mdiRefresh, answer("again"))}${this._discard(scan, "cancel")}
+      </div>`;
+  }
+
+  /* What came of a scan, and what can be done with it. */
+  private _result(scanner: Scanner, scan: Scan, choices: Choices) {
+    const kept = scan.files.length > 0;
+    const isFine = scan.state === "completed";
+    const again = () => {
+      this._followed = "";
+      this._printing = false;
+    };
+    const label = this._text(!isFine ? "retry" : scan.is_copy ? "new_copy" : "new_scan");
+    const retry = this._button("retry", label, isFine ? mdiScanner : mdiRefresh, again, !kept);
+    if (!kept || (scan.is_copy && isFine))
+      return html`${isFine ? this._done(this._text("copied")) : nothing}${this._problem(scan)}
+        <div class="actions">${retry}</div>`;
+    return html`${this._stage(scan, false)}
+      <div>
+        ${scan.downloads.map(({ name }) => html`<div class="title"><bdi>${name}</bdi></div>`)}
+        <p class="soft" role="status">${texts.count(this.t, "kept", scan.pages)}</p>
+      </div>
+      ${this._told ? this._done(this._told) : nothing} ${this._problem(scan)}
+      ${this._printing ? this._printForm(scan, choices) : this._ways(scanner, scan, retry)}`;
+  }
+
+  private _done(text: string) {
+    return html`<p class="done" role="status"><ha-svg-icon .path=${mdiCheck}></ha-svg-icon>${text}</p>`;
+  }
+
+  private _ways(scanner: Scanner, scan: Scan, retry: unknown) {
+    const print = () => {
+      this._told = "";
+      this._printing = true;
+    };
+    const handOn = async () => {
+      await this._answer(scan, { answer: "hand_on" });
+      this._told = this._text("handed_on", { name: scanner.hand_on });
+    };
+    return html`<div class="actions">
+      ${this._button("save", this._text("save"), mdiDownload, () => download(this.context, scan.downloads), true)}
+      ${this.mayPrint ? this._button("print", this._text("print"), mdiPrinter, print) : nothing}
+      ${
+        scanner.hand_on && scan.state === "completed"
+          ? this._button("hand_on", scanner.hand_on, mdiShareVariant, handOn)
+          : nothing
+      }
+      ${this._discard(scan, "discard")}${retry}
+    </div>`;
+  }
+
+  private _printForm(scan: Scan, choices: Choices) {
+    const back = () => (this._printing = false);
+    return html`<div class="form">${this._printFields(choices, true)}</div>
+      <div class="actions">
+        ${this._button("do", this._text("print"), mdiPrinter, () => this._print(scan, choices), true)}
+        <button class="wide" data-key="no" @click=${back}>${this._text("no")}</button>
+      </div>`;
+  }
+
+  private async _print(scan: Scan, choices: Choices): Promise<void> {
+    const { printer } = choices;
+    await this._once.run(`${scan.scan_id} ${printer}`, (request_id) =>
+      this.context.call("print", { device_id: printer, media: scan.files, request_id, ...printFields(choices) }),
+    );
+    this._told = this._text("printed");
+    this._printing = false;
+  }
+
+  /* What was refused, right above what was pressed. */
+  private _problem(scan: Scan | null = null) {
+    const error =
+      this._tasks.errorOf("do") ?? this._tasks.errorOf("page") ?? (scan?.reason && this._tasks.errorOf("reason"));
+    return error ? html`<p class="error" role="alert">${error}</p>` : nothing;
+  }
+
+  private _button(key: string, label: string, icon: string, press: () => unknown, main = false) {
+    const resting = this._tasks.isWorking("do") || this._tasks.isWorking("page");
+    const run = async () => press();
+    return html`<button
+      class="wide ${main ? "main" : ""}"
+      data-key=${key}
+      aria-disabled=${resting ? "true" : nothing}
+      @click=${() => !resting && this._tasks.run("do", run)}
+    >
+      <ha-svg-icon .path=${icon}></ha-svg-icon>${label}
+    </button>`;
+  }
+
+  private _round(
+    key: "page_before" | "page_after" | "turn_left" | "turn_right" | "crop" | "straighten" | "remove",
+    icon: string,
+    press: () => unknown,
+    resting: boolean,
+  ) {
+    const label = this._text(key);
+    return html`<button
+      class="round"
+      data-key=${key}
+      aria-label=${label}
+      title=${label}
+      aria-disabled=${resting ? "true" : nothing}
+      @click=${() => !resting && press()}
+    >
+      <ha-svg-icon .path=${icon}></ha-svg-icon>
+    </button>`;
+  }
+
+  private _discard(scan: Scan, key: "cancel" | "discard") {
+    return html`<lianke-ask
+      data-key=${key}
+      .context=${this.context}
+      .label=${this._text(key)}
+      .question=${scan.pages ? this._text(`${key}_ask`) : undefined}
+      .icon=${key === "discard" ? mdiDeleteOutline : mdiClose}
+      @confirmed=${() => this._tasks.run("do", () => this._answer(scan, { answer: "discard" }))}
+    ></lianke-ask>`;
+  }
+
+  private async _answer({ scan_id }: Scan, data: object): Promise<void> {
+    await this.context.call("continue_scan", { scan_id, wait: false, ...data });
+  }
+
+  private _change(scan: Scan, how: object): void {
+    void this._tasks.run("page", () => this._answer(scan, { answer: "change", page: this._page + 1, ...how }));
+  }
+
+  private _remove(scan: Scan): void {
+    void this._tasks.run("page", () => this._answer(scan, { answer: "remove", page: this._page + 1 }));
+  }
+
+  private _crop(): void {
+    void this._tasks.run("page", async () => {
+      await import("../print/crop");
+      const crop = this.renderRoot.querySelector<LiankeCrop>("lianke-crop");
+      await crop?.open({ name: this._text("page", { n: this._page + 1 }) }, this._picture.url, null);
+    });
+  }
+
+  private readonly _cropped = (event: CustomEvent<[unknown, Cut | null]>) => {
+    event.stopPropagation();
+    const [, crop] = event.detail;
+    const scan = this._scan;
+    if (crop && scan) this._change(scan, { crop });
+  };
+
+  private readonly _close = () => this._dialog.close();
+}

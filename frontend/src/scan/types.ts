@@ -1,0 +1,46 @@
+/* What `lianke/scans/subscribe` sends. */
+
+export interface ScannedFile {
+  name: string;
+  path: string;
+}
+
+/* A scan; its `reason` is the key of a translated error. */
+export interface Scan {
+  scan_id: string;
+  state: "scanning" | "waiting" | "finishing" | "completed" | "failed" | "canceled";
+  source: "glass" | "feeder";
+  pages: number;
+  reason: string | null;
+  detail: string;
+  is_copy: boolean;
+  /* Layout of a copy. */
+  sheet?: string | null;
+  /* Media ids of what is kept, and where it can be had. */
+  files: string[];
+  downloads: ScannedFile[];
+  /* Addresses of the pages; a changed page has another one. */
+  pictures: string[];
+  print_jobs: string[];
+}
+
+/* A scanner that the user may control. A list is null where the scanner does not say. */
+export interface Scanner {
+  device_id: string;
+  name: string;
+  present: boolean;
+  sources: string[] | null;
+  colors: string[] | null;
+  sizes: string[] | null;
+  duplex: boolean | null;
+  /* The device of the printer that it is part of. */
+  printer: string | null;
+  /* Name of what finished scans are handed on to, such as Paperless. */
+  hand_on: string | null;
+  /* Its open scan, else its newest one. */
+  scan: Scan | null;
+}
+
+export interface Scanners {
+  scanners: Scanner[];
+}

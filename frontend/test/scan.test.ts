@@ -1,0 +1,307 @@
+/* The dialog that scans and copies: what it asks for, and what it shows of a scan on its way. */
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import "../src/components/printer";
+import { Localizer } from "../src/localize";
+import { choicesOf, fieldsOf, firstChoices, keepChoices } from "../src/scan/choices";
+import type { LiankeScan } from "../src/scan/scan";
+import "../src/scan/scan";
+import type { Scan, Scanner } from "../src/scan/types";
+import type { Part } from "../src/components/part";
+import { asked, find, makeContext, makeHass, makePrinter, show } from "./stand-in";
+
+const t = new Localizer(makeHass());
+
+const makeScan = (changes: Partial<Scan> = {}): Scan => ({
+  scan_id: "one",
+  state: "scanning",
+  source: "glass",
+  pages: 0,
+  reason: null,
+  detail: "",
+  is_copy: false,
+  files: [],
+  downloads: [],
+  pictures: [],
+  print_jobs: [],
+  ...changes,
+});
+
+const makeScanner = (changes: Partial<Scanner> = {}): Scanner => ({
+  device_id: "scanner",
+  name: "Laser",
+  present: true,
+  sources: ["feeder", "glass"],
+  colors: ["color", "gray", "mono"],
+  sizes: ["A4", "A5"],
+  duplex: true,
+  printer: "device",
+  hand_on: null,
+  scan: null,
+  ...changes,
+});
+
+const DONE = makeScan({
+  state: "completed",
+  pages: 2,
+  files: ["media-source://lianke/scans/a/one/two pages.pdf"],
+  downloads: [{ name: "two pages.pdf", path: "/api/lianke/scans/a/one/two%20pages.pdf" }],
+});
+
+/* A dialog, and what tells it of the scanner. */
+const open = async (mode = "scan", answers: Record<string, unknown> = {}, mayPrint = true) => {
+  let send: (data: unknown) => void = () => undefined;
+  const hass = Object.assign(
+    makeHass(Object.assign(answers, { scan: { scan_id: "one" }, continue_scan: {}, ...answers })),
+    {
+      connection: {
+        addEventListener: () => undefined,
+        removeEventListener: () => undefined,
+        subscribeMessage: async (receive: typeof send, { type }: { type: string }) => {
+          expect(type).toBe("lianke/scans/subscribe");
+          send = receive;
+          return async () => undefined;
+        },
+      },
+    },
+  );
+  const dialog = await show<LiankeScan>("lianke-scan", {
+    context: makeContext(hass),
+    device: "device",
+    scanner: "scanner",
+    mayPrint,
+    mode,
+  });
+  const tell = async (changes: Partial<Scanner> = {}) => {
+    send({ scanners: [makeScanner({ device_id: "other" }), makeScanner(changes)] });
+    await dialog.updateComplete;
+  };
+  await tell();
+  return { dialog, tell };
+};
+const press = async (dialog: LiankeScan, key: string) => {
+  find(dialog, `[data-key=${key}]`).click();
+  await dialog.updateComplete;
+  await vi.waitFor(() => expect(find(dialog, ".actions [aria-disabled]")).toBeNull());
+};
+const keys = (dialog: LiankeScan) =>
+  [...(dialog.shadowRoot?.querySelectorAll<HTMLElement>(".actions > *") ?? [])].map((one) => one.dataset["key"]);
+const said = (dialog: LiankeScan) => find(dialog, "section").textContent?.replace(/\s+/g, " ").trim();
+const calls = () =>
+  asked.filter(({ type }) => type === "lianke/action").map(({ service, service_data }) => [service, service_data]);
+
+beforeEach(() => {
+  localStorage.clear();
+  asked.length = 0;
+  vi.restoreAllMocks();
+});
+
+describe("what is chosen", () => {
+  const first = (changes: Partial<Scanner> = {}) => firstChoices(t, makeScanner(changes), "device");
+
+  test("is what the scanner has; of what it says nothing, all", () => {
+    const ids = (name: "source" | "color", changes: Partial<Scanner>) =>
+      choicesOf(t, makeScanner(changes), name).map(({ id }) => id);
+    expect(ids("source", {})).toEqual(["glass", "feeder"]);
+    expect(ids("source", { sources: ["feeder"] })).toEqual(["feeder"]);
+    expect(ids("color", { colors: null })).toEqual(["color", "gray", "mono"]);
+    expect(first({ sources: ["feeder"], colors: ["mono"] })).toMatchObject({ source: "feeder", color: "mono" });
+  });
+
+  test("holds for the next scan, as far as the scanner still has it", () => {
+    keepChoices(makeScanner(), { ...first(), source: "feeder", color: "gray", size: "A5", format: "jpeg", copies: 7 });
+    expect(first()).toMatchObject({ source: "feeder", color: "gray", size: "A5", format: "jpeg", copies: 1 });
+    expect(first({ sources: ["glass"], sizes: null })).toMatchObject({ source: "glass", size: "" });
+  });
+
+  test("a scan waits between its pages; nothing is sent that the source has not", () => {
+    const choices = { ...first(), scan_duplex: true };
+    expect(fieldsOf("scan", makeScanner(), choices)).toEqual({
+      device_id: "scanner",
+      source: "glass",
+      color: "color",
+      format: "pdf",
+      several_pages: true,
+      wait: false,
+    });
+    const fed = { ...choices, source: "feeder", size: "A4" };
+    expect(fieldsOf("scan", makeScanner(), fed)).toMatchObject({ scan_duplex: true, size: "A4" });
+  });
+
+  test("a copy is printed; an ID card needs nothing else", () => {
+    const choices = { ...first(), copies: 2, duplex: "long_edge", source: "feeder", several_pages: true };
+    expect(fieldsOf("copy", makeScanner(), choices)).toEqual({
+      device_id: "scanner",
+      source: "feeder",
+      color: "color",
+      several_pages: true,
+      printer: "device",
+      copies: 2,
+      duplex: "long_edge",
+      wait: false,
+    });
+    expect(fieldsOf("copy", makeScanner(), { ...choices, id_card: true })).toEqual({
+      device_id: "scanner",
+      color: "color",
+      sheet: "id_card",
+      printer: "device",
+      copies: 2,
+      wait: false,
+    });
+  });
+});
+
+describe("a scan", () => {
+  test("page by page: each can be scanned again, turned or removed, then it is saved", async () => {
+    const { dialog, tell } = await open("scan", { "auth/sign_path": { path: "/signed" } });
+    await press(dialog, "begin");
+    await tell({ scan: makeScan() });
+    expect(said(dialog)).toContain("Scanning page 1 …");
+    expect(keys(dialog)).toEqual(["cancel"]);
+    await tell({ scan: makeScan({ state: "waiting", pages: 1, pictures: ["/none/1"] }) });
+    expect(keys(dialog)).toEqual(["next", "finish", "again", "cancel"]);
+    await press(dialog, "next");
+    await tell({ scan: makeScan({ state: "waiting", pages: 2, pictures: ["/none/1", "/none/2"] }) });
+    // The page that has just come.
+    expect(said(dialog)).toContain("2 of 2");
+    await vi.waitFor(() => expect(said(dialog)).toContain("cannot be shown"));
+    find(dialog, "[data-key=turn_left]").click();
+    await vi.waitFor(() => expect(calls()).toHaveLength(3));
+    await dialog.updateComplete;
+    await press(dialog, "page_before");
+    await vi.waitFor(() => expect(find(dialog, "[data-key=remove]").ariaDisabled).toBeNull());
+    find(dialog, "[data-key=remove]").click();
+    await vi.waitFor(() => expect(calls()).toHaveLength(4));
+    await vi.waitFor(() => expect(find(dialog, ".actions [aria-disabled]")).toBeNull());
+    await press(dialog, "finish");
+    expect(calls().slice(1)).toEqual([
+      ["continue_scan", { scan_id: "one", answer: "next", wait: false }],
+      [
+        "continue_scan",
+        {
+          scan_id: "one",
+          answer: "change",
+          page: 2,
+          crop: { left: 0, top: 0, right: 1, bottom: 1, turn: 270 },
+          wait: false,
+        },
+      ],
+      ["continue_scan", { scan_id: "one", answer: "remove", page: 1, wait: false }],
+      ["continue_scan", { scan_id: "one", answer: "finish", wait: false }],
+    ]);
+    await tell({ scan: DONE });
+    expect(said(dialog)).toContain("two pages.pdf");
+    const clicked = vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(() => undefined);
+    await press(dialog, "save");
+    const [link] = clicked.mock.contexts as HTMLAnchorElement[];
+    expect([link?.getAttribute("href"), link?.download]).toEqual(["/signed", "two pages.pdf"]);
+    expect(asked.at(-1)).toEqual({ type: "auth/sign_path", path: "/api/lianke/scans/a/one/two%20pages.pdf" });
+  });
+
+  test("one that somebody else has begun is shown, and can be ended", async () => {
+    const { dialog, tell } = await open();
+    await tell({ scan: makeScan({ scan_id: "theirs", state: "waiting", source: "feeder", pages: 3 }) });
+    expect(said(dialog)).toContain("3 pages so far. Put more into the feeder, or finish.");
+    const ask = find<Part>(dialog, "lianke-ask");
+    find(ask, "[data-key=ask]").click();
+    await ask.updateComplete;
+    find(ask, "[data-key=yes]").click();
+    await vi.waitFor(() =>
+      expect(calls().at(-1)).toMatchObject(["continue_scan", { scan_id: "theirs", answer: "discard" }]),
+    );
+    await tell({ scan: makeScan({ scan_id: "theirs", state: "canceled" }) });
+    expect(keys(dialog)).toContain("begin");
+  });
+
+  test("an earlier one is not in the way of the next", async () => {
+    const { dialog, tell } = await open();
+    await tell({ scan: DONE });
+    expect(keys(dialog)).toEqual(["begin", "last"]);
+    await press(dialog, "last");
+    expect(keys(dialog)).toEqual(["save", "print", "discard", "retry"]);
+  });
+
+  test("what was refused is said above what was pressed, and goes with the next press", async () => {
+    const answers: Record<string, unknown> = { scan: { code: "x", message: "busy" } };
+    const { dialog } = await open("scan", answers);
+    await press(dialog, "begin");
+    expect(find(dialog, "[role=alert]").textContent).toBe("That did not work: busy");
+    answers["scan"] = { scan_id: "one" };
+    await press(dialog, "begin");
+    expect(find(dialog, "[role=alert]")).toBeNull();
+  });
+
+  test("why it failed is said, and the pages that came can be had", async () => {
+    const { dialog, tell } = await open();
+    await press(dialog, "begin");
+    await tell({ scan: makeScan({ state: "failed", reason: "scan_failed", detail: "lid" }) });
+    await vi.waitFor(() => expect(find(dialog, "[role=alert]")).not.toBeNull());
+    expect(keys(dialog)).toEqual(["retry"]);
+    await tell({ scan: { ...DONE, state: "failed", reason: "scan_failed" } });
+    expect(keys(dialog)).toContain("save");
+  });
+
+  test("a finished one is handed on where there is something to hand it on to", async () => {
+    const { dialog, tell } = await open();
+    await press(dialog, "begin");
+    await tell({ scan: DONE, hand_on: "To Paperless" });
+    await press(dialog, "hand_on");
+    expect(calls().at(-1)).toEqual(["continue_scan", { scan_id: "one", answer: "hand_on", wait: false }]);
+    expect(said(dialog)).toContain("To Paperless: done.");
+  });
+
+  test("a finished one is printed, once, on any printer", async () => {
+    const { dialog, tell } = await open("scan", { print: { jobs: [] } });
+    await press(dialog, "begin");
+    await tell({ scan: DONE });
+    await press(dialog, "print");
+    const copies = find<HTMLInputElement>(dialog, "#copies");
+    copies.value = "3";
+    copies.dispatchEvent(new Event("change"));
+    await dialog.updateComplete;
+    await press(dialog, "do");
+    expect(calls().at(-1)).toEqual([
+      "print",
+      { device_id: "device", media: DONE.files, copies: 3, request_id: expect.stringMatching(/^card-/) },
+    ]);
+    expect(said(dialog)).toContain("Handed to the printer.");
+  });
+});
+
+describe("a copy", () => {
+  test("of an ID card: front, turn, back", async () => {
+    const { dialog, tell } = await open("copy", { copy: { scan_id: "one" } });
+    await press(dialog, "id_card");
+    expect(said(dialog)).toContain("into the corner of the glass");
+    await press(dialog, "begin");
+    expect(calls()[0]).toMatchObject(["copy", { sheet: "id_card", printer: "device" }]);
+    await tell({ scan: makeScan({ state: "waiting", pages: 1, is_copy: true, sheet: "id_card" }) });
+    expect(said(dialog)).toContain("Turn the card over where it lies.");
+    expect(keys(dialog)).toEqual(["next", "again", "cancel"]);
+    await press(dialog, "next");
+    await tell({ scan: { ...DONE, is_copy: true } });
+    expect(said(dialog)).toContain("Scanned, and handed to the printer.");
+  });
+
+  test("is not offered to who may not print", async () => {
+    const { dialog, tell } = await open("copy", {}, false);
+    expect(find(dialog, "[data-key=copy]")).toBeNull();
+    await press(dialog, "begin");
+    expect(calls()[0]?.[0]).toBe("scan");
+    await tell({ scan: DONE });
+    expect(keys(dialog)).not.toContain("print");
+  });
+});
+
+test("the card has buttons for it only where there is a scanner", async () => {
+  const properties = { context: makeContext(), device: "device", printer: makePrinter() };
+  const none = await show<Part>("lianke-printer", properties);
+  expect(find(none, "lianke-scan-buttons")).toBeNull();
+  const printer = await show<Part>("lianke-printer", { ...properties, printer: makePrinter({ scanner: "scanner" }) });
+  await vi.waitFor(() => expect(find(printer, "lianke-scan-buttons").shadowRoot).not.toBeNull());
+  const buttons = find<Part>(printer, "lianke-scan-buttons");
+  await buttons.updateComplete;
+  const labels = [...(buttons.shadowRoot?.querySelectorAll("button") ?? [])].map((one) =>
+    one.getAttribute("aria-label"),
+  );
+  expect(labels).toEqual(["Scan: Laser", "Copy: Laser"]);
+});
