@@ -452,6 +452,7 @@ def _brief(entry: LiankeConfigEntry, job: ScanJob) -> JsonObjectType:
         "detail": job.detail,
         "source": job.request.source.value,
         "is_copy": bool(job.printing),
+        "sheet": job.printing.get("sheet"),
         "pictures": list[JsonValueType](picture_paths(entry, job)),
         "files": [media_id(entry.entry_id, job, name) for name in job.files],
         "downloads": [

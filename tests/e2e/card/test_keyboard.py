@@ -53,6 +53,7 @@ window.lianke = {
     const marked = [one, one.closest("label")].some((node) => node && getComputedStyle(node).outlineStyle !== "none");
     return {
       name: window.lianke.name(one),
+      key: one.dataset?.key ?? "",
       tag: one.localName,
       inCard: Boolean(card),
       marked,

@@ -1,0 +1,186 @@
+"""Scanning and copying in a browser: on a phone in few taps, and by the keyboard alone."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from playwright.async_api import Download, Locator, expect
+import pypdfium2
+import pytest
+import pytest_asyncio
+
+from .marks import on_stage
+from .stage import LASER, Screen, Stage
+from .test_keyboard import named, press, start, tab_to
+
+pytestmark = on_stage("card at work")
+
+MOST_TAPS = 6
+PHONE = {"width": 390, "height": 844, "touch": True}
+
+
+@pytest_asyncio.fixture(loop_scope="session", autouse=True)
+async def scanners(stage: Stage) -> AsyncIterator[None]:
+    """Switch the preview feature on for a test, and lay a page on the glass."""
+    feature = {"domain": "lianke", "preview_feature": "scanning"}
+    await stage.home.command("labs/update", enabled=True, **feature)
+    await stage.until(stage.view, lambda view: view["printers"][stage.devices[LASER]]["scanner"])
+    yield
+    await stage.cloud.post("variants", {"scan_problem": "none"})
+    await stage.home.command("labs/update", enabled=False, **feature)
+
+
+class Finger:
+    """Taps, and counts them."""
+
+    def __init__(self) -> None:
+        """Begin without a tap."""
+        self.taps = 0
+
+    async def tap(self, what: Locator) -> None:
+        """Tap on something once it can be."""
+        await expect(what).not_to_have_attribute("aria-disabled", "true")
+        await what.tap()
+        self.taps += 1
+
+
+def button(screen: Screen, key: str) -> Locator:
+    """Return what is pressed in the card, by its key."""
+    return screen.card.locator(f"lianke-scan-buttons [data-key={key}]").last
+
+
+async def page_comes(screen: Screen, text: str) -> None:
+    """Wait until the dialog says something, and the picture of a page is there."""
+    await expect(screen.card.get_by_text(text)).to_be_visible()
+    picture = screen.card.locator("lianke-scan .stage img:not(.stale)")
+    await expect(picture).to_have_js_property("complete", True)
+    assert await picture.evaluate("(one) => one.naturalWidth") > 400
+
+
+async def lay(stage: Stage, text: str) -> None:
+    """Put a page on the glass of the laser printer."""
+    await stage.cloud.change_printer(stage.cloud.device_id, 1, glass=text)
+
+
+async def kept(download: Download) -> list[str]:
+    """Return the sizes of the pages of what the browser keeps."""
+    with pypdfium2.PdfDocument(Path(await download.path())) as pdf:
+        return [f"{page.get_width():.0f}x{page.get_height():.0f}" for page in pdf]
+
+
+async def test_two_pages_are_saved_and_an_id_card_copied_on_a_phone(
+    stage: Stage, pictures: Path
+) -> None:
+    before = len(await stage.printed())
+    async with stage.screen(**PHONE, language="zh-Hans") as screen:
+        finger = Finger()
+        await lay(stage, "one")
+        await finger.tap(button(screen, "scan"))
+        assert await screen.axe() == []
+        await screen.page.screenshot(path=pictures / "scan-form.png")
+        await finger.tap(button(screen, "begin"))
+        await page_comes(screen, "已扫描 1 页")
+        assert await screen.axe() == []
+        await screen.page.screenshot(path=pictures / "scan-page.png")
+        await lay(stage, "two")
+        await finger.tap(button(screen, "next"))
+        await page_comes(screen, "已扫描 2 页")
+        await finger.tap(button(screen, "finish"))
+        await page_comes(screen, "共 2 页，保存在这台 Home Assistant 上")
+        assert await screen.axe() == []
+        async with screen.page.expect_download() as started:
+            await finger.tap(button(screen, "save"))
+        download = await started.value
+        assert download.suggested_filename.endswith(".pdf")
+        assert len(await kept(download)) == 2
+        assert finger.taps <= MOST_TAPS
+
+        await screen.page.keyboard.press("Escape")
+        finger = Finger()
+        await finger.tap(button(screen, "copy"))
+        await finger.tap(button(screen, "id_card"))
+        await screen.page.screenshot(path=pictures / "scan-card.png")
+        await finger.tap(button(screen, "begin"))
+        await page_comes(screen, "请在原位把证件翻面")
+        await finger.tap(button(screen, "next"))
+        await expect(screen.card.get_by_text("已扫描，并已交给打印机。")).to_be_visible()
+        assert await screen.axe() == []
+        assert finger.taps <= MOST_TAPS
+        await stage.until(stage.printed, lambda found: len(found) == before + 1)
+
+
+async def test_scan_and_copy_by_the_keyboard_alone(stage: Stage) -> None:
+    before = len(await stage.printed())
+    async with stage.screen() as screen:
+        await expect(button(screen, "scan")).to_be_visible()
+        await start(screen)
+        await tab_to(screen, named(f"Scan: {LASER}"))
+        await press(screen, "Enter")
+        await expect(button(screen, "begin")).to_be_visible()
+        # What is refused is said where it was pressed, and can be tried again.
+        await stage.cloud.post("variants", {"scan_problem": "lid"})
+        await begin(screen)
+        alert = screen.card.locator("lianke-scan").get_by_role("alert")
+        await expect(alert).to_contain_text("The scanner reported that the scan failed")
+        await stage.cloud.post("variants", {"scan_problem": "none"})
+        await tab_to(screen, named("Try again"))
+        await press(screen, "Enter")
+        await begin(screen)
+        await page_comes(screen, "1 page so far")
+        await tab_to(screen, named("Turn right"))
+        await press(screen, "Enter")
+        picture = screen.card.locator("lianke-scan .stage img:not(.stale)")
+        wide = "(one) => one.naturalWidth > one.naturalHeight"
+        await stage.until(lambda: picture.evaluate(wide), bool)
+        await tab_to(screen, named("Finish"))
+        await press(screen, "Enter")
+        await page_comes(screen, "kept on this Home Assistant")
+        await tab_to(screen, named("Save"))
+        async with screen.page.expect_download() as started:
+            await press(screen, "Enter")
+        (size,) = await kept(await started.value)
+        width, height = map(int, size.split("x"))
+        assert width > height
+        await tab_to(screen, named("Delete"))
+        await press(screen, "Enter")
+        await tab_to(screen, named("Delete"), "Shift+Tab")
+        await press(screen, "Enter")
+        await expect(button(screen, "begin")).to_be_visible()
+        await press(screen, "Escape")
+        await expect(screen.card.get_by_role("button", name=f"Scan: {LASER}")).to_be_focused()
+
+        await tab_to(screen, named(f"Copy: {LASER}"))
+        await press(screen, "Enter")
+        await tab_to(screen, named("Copies"))
+        await screen.page.keyboard.type("2")
+        await begin(screen)
+        await expect(screen.card.get_by_text("Scanned, and handed to the printer.")).to_be_visible()
+        assert await screen.axe() == []
+        await stage.until(stage.printed, lambda found: len(found) == before + 1)
+    (printed,) = (await stage.printed())[before:]
+    assert printed["copies"] == 2
+
+
+async def begin(screen: Screen) -> None:
+    """Press what begins the scan or the copy."""
+    await tab_to(screen, lambda one: one["key"] == "begin")
+    await press(screen, "Enter")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+async def test_everything_fits_a_narrow_screen(stage: Stage, pictures: Path, dark: bool) -> None:
+    async with stage.screen(width=320, height=568, touch=True, dark=dark) as screen:
+        await button(screen, "scan").tap()
+        dialog = screen.card.locator("lianke-scan dialog").first
+        for step, text in (
+            ("begin", "1 page so far"),
+            ("next", "2 pages so far"),
+            ("finish", "2 pages, kept"),
+        ):
+            await screen.page.screenshot(path=pictures / f"narrow-{dark}-{step}.png")
+            assert await dialog.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+            assert await screen.axe() == []
+            await button(screen, step).tap()
+            await page_comes(screen, text)
+        await screen.page.screenshot(path=pictures / f"narrow-{dark}-kept.png")
+        assert await dialog.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+        assert await screen.axe() == []
