@@ -70,8 +70,13 @@ export class LiankeHeader extends Part {
         overflow-wrap: break-word;
       }
       slot {
-        display: block;
+        display: flex;
         position: relative;
+      }
+      @container (max-width: 240px) {
+        slot {
+          flex-direction: column;
+        }
       }
     `,
   ];

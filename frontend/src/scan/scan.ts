@@ -110,6 +110,9 @@ export class LiankeScan extends Part {
       .switch [aria-pressed="true"] {
         background: color-mix(in srgb, var(--primary-color) 30%, transparent);
       }
+      section {
+        padding-top: 4px;
+      }
       section:focus {
         outline: none;
       }
@@ -143,6 +146,9 @@ export class LiankeScan extends Part {
         color: var(--secondary-text-color);
         overflow: hidden;
       }
+      .stage.small {
+        height: min(30dvh, 260px);
+      }
       .stage ha-svg-icon {
         --mdc-icon-size: 48px;
       }
@@ -152,6 +158,21 @@ export class LiankeScan extends Part {
         min-height: 0;
         background: #fff;
         box-shadow: 0 1px 4px rgb(0 0 0 / 30%);
+      }
+      /* The corner of an A4 page in which the card lies. */
+      .corner {
+        width: min(100%, 300px);
+        aspect-ratio: 85.6 / 54;
+        overflow: hidden;
+        border-radius: 4px;
+        box-shadow: 0 1px 4px rgb(0 0 0 / 30%);
+      }
+      .corner img {
+        display: block;
+        width: calc(100% * 210 / 85.6);
+        max-width: none;
+        max-height: none;
+        box-shadow: none;
       }
       .stale {
         opacity: 0.45;
@@ -168,8 +189,8 @@ export class LiankeScan extends Part {
         display: flex;
         align-items: center;
       }
-      .wide {
-        min-height: 40px;
+      .all {
+        grid-column: 1 / -1;
       }
       .done {
         display: flex;
@@ -317,9 +338,7 @@ export class LiankeScan extends Part {
       this._told = "";
       this._followed = scan.scan_id;
     };
-    return html`<button class="wide" data-key="last" @click=${show}>
-      ${texts.count(this.t, "last", scan.pages)}
-    </button>`;
+    return html`<button data-key="last" @click=${show}>${texts.count(this.t, "last", scan.pages)}</button>`;
   }
 
   private _name(field: string): string {
@@ -338,7 +357,8 @@ export class LiankeScan extends Part {
   ) {
     if (all.length < 2) return nothing;
     const choose = (event: Event) => this._choose({ [name]: (event.target as HTMLSelectElement).value });
-    return html`<div class="field">
+    // Names of printers are long.
+    return html`<div class="field ${name === "printer" ? "all" : ""}">
       <label class="soft" for=${name}>${label}</label>
       <select id=${name} data-key=${name} @change=${choose}>
         ${all.map(
@@ -405,14 +425,19 @@ export class LiankeScan extends Part {
     const { url, failed, isStale } = this._picture;
     const label = this._text("page", { n: this._page + 1 });
     const isBusy = this._tasks.isWorking("page") || isStale || !changeable;
+    const isFinal = FINAL.includes(scan.state);
+    const isCard = scan.sheet === "id_card";
+    const picture = html`<img class=${isBusy && !isFinal ? "stale" : ""} src=${url} alt=${label} />`;
     const face = failed
       ? html`<p>${this._text("no_picture")}</p>`
-      : url
-        ? html`<img class=${isBusy && !FINAL.includes(scan.state) ? "stale" : ""} src=${url} alt=${label} />`
-        : html`<ha-svg-icon .path=${mdiScanner}></ha-svg-icon>`;
+      : !url
+        ? html`<ha-svg-icon .path=${mdiScanner}></ha-svg-icon>`
+        : isCard
+          ? html`<div class="corner">${picture}</div>`
+          : picture;
     const total = scan.pictures.length;
     const turned = (turn: number) => () => this._change(scan, { crop: { ...WHOLE, turn } });
-    return html`<div class="stage ${url ? "" : "pulse"}">${face}</div>
+    return html`<div class="stage ${url ? "" : "pulse"} ${isFinal || isCard ? "small" : ""}">${face}</div>
       <div class="tools">
         ${
           total > 1
@@ -424,7 +449,7 @@ export class LiankeScan extends Part {
             : nothing
         }
         ${
-          changeable && total && scan.sheet !== "id_card"
+          changeable && total && !isCard
             ? html`<div>
                 ${this._round("turn_left", mdiRotateLeft, turned(270), isBusy)}
                 ${this._round("turn_right", mdiRotateRight, turned(90), isBusy)}
@@ -521,7 +546,7 @@ export class LiankeScan extends Part {
     return html`<div class="form">${this._printFields(choices, true)}</div>
       <div class="actions">
         ${this._button("do", this._text("print"), mdiPrinter, () => this._print(scan, choices), true)}
-        <button class="wide" data-key="no" @click=${back}>${this._text("no")}</button>
+        <button data-key="no" @click=${back}>${this._text("no")}</button>
       </div>`;
   }
 
@@ -545,7 +570,7 @@ export class LiankeScan extends Part {
     const resting = this._tasks.isWorking("do") || this._tasks.isWorking("page");
     const run = async () => press();
     return html`<button
-      class="wide ${main ? "main" : ""}"
+      class=${main ? "main" : ""}
       data-key=${key}
       aria-disabled=${resting ? "true" : nothing}
       @click=${() => !resting && this._tasks.run("do", run)}
