@@ -269,9 +269,7 @@ export class LiankeScan extends Part {
             <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
           </button>
         </div>
-        <section class="content" data-key="scan" aria-label=${this._found?.name ?? this._text("what")}>
-          ${this._body(scan)}
-        </section>
+        <section class="content" data-key="scan">${this._body(scan)}</section>
       </dialog>
       <lianke-crop .context=${this.context} .free=${true} @cropped=${this._cropped}></lianke-crop>`;
   }
