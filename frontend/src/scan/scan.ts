@@ -239,7 +239,8 @@ export class LiankeScan extends Part {
     this._pages = scan?.pages ?? 0;
     const most = (scan?.pictures.length || 1) - 1;
     this._page = Math.max(0, Math.min(this._page, most));
-    this._picture.want(scan?.pictures[this._page]);
+    // While the file is made, its pages get other addresses.
+    if (scan?.state !== "finishing") this._picture.want(scan?.pictures[this._page]);
     this._explain(scan);
   }
 
