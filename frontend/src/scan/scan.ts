@@ -326,7 +326,7 @@ export class LiankeScan extends Part {
       ${this._problem()}
       <div class="actions">
         ${this._button("begin", this._text(copies ? "copy" : "scan"), copies ? mdiContentCopy : mdiScanner, begin, true)}
-        ${this._last(scanner.scan)}
+        ${copies ? nothing : this._last(scanner.scan)}
       </div>`;
   }
 
