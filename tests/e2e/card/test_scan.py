@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import Download, Locator, expect
 import pypdfium2
@@ -15,13 +16,12 @@ from .test_keyboard import named, press, start, tab_to
 pytestmark = on_stage("card at work")
 
 MOST_TAPS = 6
-PHONE = {"width": 390, "height": 844, "touch": True}
 
 
 @pytest_asyncio.fixture(loop_scope="session", autouse=True)
 async def scanners(stage: Stage) -> AsyncIterator[None]:
     """Switch the preview feature on for a test, and lay a page on the glass."""
-    feature = {"domain": "lianke", "preview_feature": "scanning"}
+    feature: dict[str, Any] = {"domain": "lianke", "preview_feature": "scanning"}
     await stage.home.command("labs/update", enabled=True, **feature)
     await stage.until(stage.view, lambda view: view["printers"][stage.devices[LASER]]["scanner"])
     # Nobody knows how its answers about scanners look.
@@ -73,7 +73,7 @@ async def test_two_pages_are_saved_and_an_id_card_copied_on_a_phone(
     stage: Stage, pictures: Path
 ) -> None:
     before = len(await stage.printed())
-    async with stage.screen(**PHONE, language="zh-Hans") as screen:
+    async with stage.screen(width=390, height=844, touch=True, language="zh-Hans") as screen:
         finger = Finger()
         await lay(stage, "one")
         await finger.tap(button(screen, "scan"))
