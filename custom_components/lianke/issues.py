@@ -176,7 +176,7 @@ class _Watcher:
             data.coordinator.async_add_listener(self._review),
             data.coordinator.pushes.listen(self._check_address),
             data.queue.listen(self._on_job),
-            data.queue.submitter.listen_limits(self._on_limit),
+            data.queue.listen_limits(self._on_limit),
             data.account.listen(self._check_address),
             async_track_time_interval(self._hass, self._review, REVIEW_INTERVAL),
             self._stop,

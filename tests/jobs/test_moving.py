@@ -24,7 +24,7 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import limits as retention, store
 from custom_components.lianke.jobs.job import Asker, Job, JobState, Origin
 from custom_components.lianke.jobs.limits import to_forget
-from custom_components.lianke.jobs.queue import Changes
+from custom_components.lianke.jobs.retry import Changes
 from custom_components.lianke.jobs.store import jobs_path, read_record
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 

@@ -13,7 +13,7 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import limits as retention
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.limits import LimitError, documents_to_keep
-from custom_components.lianke.jobs.queue import Changes
+from custom_components.lianke.jobs.retry import Changes
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Shop
 

@@ -243,7 +243,7 @@ async def test_the_network_has_a_limit_of_its_own(lan: LanPrinter) -> None:
         await lan.print()
     reply = await lan.ask(Operation.PRINT_JOB, document=PDF)
     assert reply.status == Status.NOT_POSSIBLE
-    lan.data.queue.submitter.check_rate(lan.key, None)
+    lan.data.queue.check_rate(lan.key, None)
     await came_out(lan.simulator, 2)
 
 

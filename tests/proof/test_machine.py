@@ -32,7 +32,7 @@ from custom_components.lianke.api.tasks import parse_callback
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.queue import Changes
+from custom_components.lianke.jobs.retry import Changes
 from custom_components.lianke.jobs.store import jobs_path
 from custom_components.lianke.manual_duplex import public_dict
 from tests.clock import Clock

@@ -304,21 +304,6 @@ class Delivery(Record):
 DELIVERY_FIELDS: Final = frozenset(item.name for item in fields(Delivery))
 
 
-__all__ = [
-    "FINAL",
-    "HANDED_ON",
-    "IN_CLOUD",
-    "MOVED",
-    "REPRINTABLE",
-    "RETRYABLE",
-    "WAITING",
-    "Asker",
-    "Job",
-    "JobSpec",
-    "JobState",
-    "is_valid_transition",
-]
-
 RECORD_VERSION: Final = 2
 # The reason of a canceled job that another printer has got.
 MOVED: Final = "moved"

@@ -24,13 +24,12 @@ from ..api.models import PrinterAddress
 from ..api.options import ResolvedOptions
 from ..api.tasks import TaskResult, TaskState
 from ..const import DOMAIN
-from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
 from ..errors import InputError
 from .job import Delivery, JobState, type_and_place
-from .registry import JobRegistry
+from .registry import JobWorker, QueueBox
 from .tracker import PRINTED_CODE, TaskTracker
-from .uploader import CallbackAddress, may_have_arrived
+from .uploader import may_have_arrived
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -57,24 +56,14 @@ class Preview(NamedTuple):
     ticket: str | None
 
 
-class Previewer:
+class Previewer(JobWorker):
     """Requests previews for one box. They are not jobs and do not survive a restart."""
 
-    def __init__(
-        self,
-        client: LiankeClient,
-        coordinator: LiankeCoordinator,
-        registry: JobRegistry,
-        tracker: TaskTracker,
-        addresses: CallbackAddress,
-    ) -> None:
+    def __init__(self, box: QueueBox, tracker: TaskTracker) -> None:
         """Previews share the tracker's request budget."""
-        self._client = client
-        self._coordinator = coordinator
-        self._registry = registry
-        self._others = registry.store.other_tasks
+        super().__init__(box)
+        self._others = self._store.other_tasks
         self._tracker = tracker
-        self._addresses = addresses
         self._slots = asyncio.Semaphore(MAX_PREVIEWS)
         self._stopped = False
 

@@ -4,10 +4,12 @@ What it returns and what its listeners receive is on disk (see `JobRegistry`).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, callback
@@ -15,8 +17,11 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
 
 from ..api.client import LiankeClient
+from ..api.models import DriverState
+from ..box.status import PrinterSnapshot
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
+from ..documents.document import file_digest
 from ..errors import InputError
 from .job import (
     REJECTED,
@@ -26,27 +31,55 @@ from .job import (
     JobSpec,
     JobState,
     PersonReason,
+    already_retried,
     change_not_saved,
+    disk_full,
     job_error,
 )
-from .limits import PageCounter
+from .limits import (
+    LAN_SHARES,
+    LimitError,
+    PageCounter,
+    check_pages,
+    check_rate,
+    find_duplicate,
+    hold_time,
+    max_jobs_per_hour,
+    max_pages,
+)
 from .preview import Previewer
-from .readiness import Readiness, check_tray
-from .registry import JobListener, JobRegistry
-from .retry import Changes, JobMover, JobRetrier
-from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, recover
-from .store import JobStore, JobStoreError
-from .submission import JobSubmitter, People, async_finish
+from .readiness import PERMANENT, QueueReason, Readiness, check_tray, stacks_in_trays
+from .registry import CallbackAddress, JobListener, JobRegistry, JobWorker, QueueBox
+from .retry import Changes, JobMover
+from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, async_finish, recover
+from .store import SECOND_NAME, JobStore, JobStoreError, file_name, unlink_all
 from .tracker import TaskTracker
-from .uploader import CallbackAddress, Uploader
+from .uploader import Uploader
 
 # Seconds for an upload to stop.
 ABORT_TIME = 5
 
-__all__ = ["Changes", "PrintQueue"]
+
+# Called with a printer's key and the error, or None when a job passed.
+type LimitListener = Callable[[str, LimitError | None], None]
 
 
-class PrintQueue:
+class People(Protocol):
+    """What is known of people who print: the room that knows it lies above this one."""
+
+    async def async_with_asker(self, spec: JobSpec) -> JobSpec:
+        """Return what is asked for with who asks, and by what."""
+
+    async def async_with_reasons(
+        self, spec: JobSpec, first: Delivery, jobs: Collection[Job]
+    ) -> JobSpec:
+        """Return what is asked for with whom it waits for; `jobs` are those of the box. Raises InputError.
+
+        `first` is the first of its deliveries.
+        """
+
+
+class PrintQueue(JobWorker):
     """Submits, holds, tracks and settles the jobs of one box.
 
     It owns the job store and every task and timer of the jobs.
@@ -64,54 +97,30 @@ class PrintQueue:
         people: People,
     ) -> None:
         """Set up the parts; `async_load` and `start` start them."""
-        self._hass = hass
+        box = QueueBox(
+            hass=hass,
+            entry=entry,
+            client=client,
+            coordinator=coordinator,
+            storage=storage,
+            addresses=addresses,
+            readiness=Readiness(entry, coordinator),
+            registry=JobRegistry(hass, entry, JobStore(hass, entry.entry_id)),
+        )
+        super().__init__(box)
         self.entry_id = entry.entry_id
-        self._coordinator = coordinator
-        self._storage = storage
-        self._store = JobStore(hass, entry.entry_id)
-        self._registry = JobRegistry(hass, entry, self._store)
-        self._readiness = Readiness(entry, coordinator)
+        self._people = people
         self.page_counter = PageCounter(client, coordinator)
-        self._uploader = Uploader(
-            client,
-            coordinator,
-            self._registry,
-            self._readiness,
-            addresses,
-            on_end=self._review_soon,
-        )
-        self.submitter = JobSubmitter(
-            coordinator,
-            self._registry,
-            self._readiness,
-            self.page_counter,
-            people,
-            abort=self._uploader.abort,
-            review_soon=self._review_soon,
-        )
-        self._retrier = JobRetrier(self._registry)
-        self.tracker = TaskTracker(
-            client,
-            storage,
-            self._registry,
-            callbacks_proven=addresses.callbacks_proven,
-            is_uploading=self._uploader.is_uploading,
-            review_soon=self._review_soon,
-        )
-        self._mover = JobMover(hass, entry, self._registry, self._review_soon)
-        self._scheduler = JobScheduler(
-            client,
-            coordinator,
-            storage,
-            self._registry,
-            self._readiness,
-            self.tracker,
-            self._uploader,
-            self._mover,
-        )
-        self.previewer = Previewer(client, coordinator, self._registry, self.tracker, addresses)
+        self._uploader = Uploader(box, on_end=self._review_soon)
+        self.tracker = TaskTracker(box, is_uploading=self._uploader.is_uploading)
+        self._mover = JobMover(box)
+        self._scheduler = JobScheduler(box, self.tracker, self._uploader, self._mover)
+        self.previewer = Previewer(box, self.tracker)
         self._unsubscribe: list[CALLBACK_TYPE] = []
+        # Only one job is accepted at a time.
+        self._lock = asyncio.Lock()
         self._submitting: set[asyncio.Task[Any]] = set()
+        self._limit_listeners: list[LimitListener] = []
         self._waiters: set[asyncio.Event] = set()
         self._stopped = False
 
@@ -148,7 +157,7 @@ class PrintQueue:
     @callback
     def resolve_moves(self) -> None:
         """Go on with what was cut off between two boxes, now that another one is there."""
-        self._retrier.resolve(self._mover.exists)
+        self._mover.resolve_retries()
         self._review_soon()
 
     async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
@@ -160,7 +169,6 @@ class PrintQueue:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self.previewer.stop()
-        self.submitter.close()
         if self._submitting:
             await asyncio.wait(self._submitting)
         await self._scheduler.async_drain(upload_time)
@@ -185,12 +193,241 @@ class PrintQueue:
         not stop it: a job that was half accepted would be found after a restart.
         """
         task = self._hass.async_create_task(
-            self.submitter.async_submit(spec, deliveries, job_id or ulid_now(), moved),
+            self._async_submit(spec, deliveries, job_id or ulid_now(), moved),
             "submit print job",
         )
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
         return self._registry.published[(await async_finish(task)).job_id]
+
+    async def _async_submit(
+        self, spec: JobSpec, deliveries: Sequence[Delivery], job_id: str, moved: Job | None
+    ) -> Job:
+        """Accept or refuse a job; one at a time is written."""
+        accepted = False
+        try:
+            if moved is None:
+                spec = await self._people.async_with_asker(spec)
+            # Not in the lock: it may take a while.
+            limit = max_pages(self._entry.options)
+            first = await self.page_counter.async_complete(
+                spec.printer_key, deliveries[0], limit=limit
+            )
+            if spec.request_id is not None and first.document.digest is None:
+                path = first.document.path
+                digest = await self._hass.async_add_executor_job(file_digest, path)
+                first = replace(first, document=replace(first.document, digest=digest))
+            deliveries = (first, *deliveries[1:])
+            async with self._lock:
+                job = await self._async_accept(spec, deliveries, job_id, moved)
+                accepted = job.job_id == job_id
+        finally:
+            # Its upload may begin, but does not end before the document is on disk. If the job was
+            # refused, what it would have replaced goes on.
+            self._review_soon()
+            if not accepted:
+                paths = [one.document.path for one in deliveries]
+                await self._hass.async_add_executor_job(unlink_all, paths)
+        try:
+            await self._store.async_flushed(job.job_id)
+        except JobStoreError as err:
+            if (current := self._registry.jobs.get(job.job_id)) is not None:
+                self._uploader.abort(current)
+            await self._registry.async_discard(job.job_id)
+            raise disk_full(err) from None
+        self._registry.publish(job.job_id)
+        return job
+
+    async def _async_accept(
+        self, spec: JobSpec, deliveries: Sequence[Delivery], job_id: str, moved: Job | None
+    ) -> Job:
+        """Return a new job once it is on disk, but for its documents; or the one that was asked for before."""
+        now, jobs = dt_util.utcnow(), list(self._registry.jobs.values())
+        if spec.retry_of:
+            for job in jobs:
+                if job.spec.retry_of == spec.retry_of and not job.was_never_sent:
+                    raise already_retried(job)
+        if spec.request_id and moved is None:
+            earlier = find_duplicate(jobs, spec, deliveries[0], now)
+            if earlier is not None:
+                return earlier
+        view = self._coordinator.data.printers.get(spec.printer_key)
+        if view is None:
+            raise InputError("printer_gone")
+        if view.printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED):
+            raise InputError(f"driver_{view.printer.driver}", printer=view.name)
+        if self._stopped:
+            raise InputError("not_ready_getting_ready", printer=view.name)
+        replaced = self._replaced_by(spec, moved) if spec.replace_key else []
+        with self._reporting_refusal(view.key):
+            check_pages(deliveries[0], limit=max_pages(self._entry.options), printer=view.name)
+        self.check_rate(
+            view.key, spec.asker.user_id, sender_address=spec.sender_address, replaced=replaced
+        )
+        self._report(view.key, None)
+        reason = self._readiness.check_printer(
+            view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
+        ).reason
+        if reason is not None and (reason in PERMANENT or not spec.hold):
+            raise InputError(f"not_ready_{reason}", printer=view.name)
+        if spec.waits_for is None or moved is not None:
+            spec = await self._people.async_with_reasons(
+                spec, deliveries[0], list(self._registry.jobs.values())
+            )
+        job = self._new_job(spec, deliveries, job_id, view, reason, moved, now)
+        self._registry.reserved |= {old.job_id for old in replaced}
+        try:
+            await self._store.async_create(job, [one.document.path for one in deliveries])
+            if replaced:
+                # The old jobs stay until the one that replaces them is safe.
+                await self._store.async_flushed(job.job_id)
+            # Only now, since a stack may have been put back meanwhile.
+            job = self._heeding_stack(job)
+        except (JobStoreError, InputError) as err:
+            await self._store.async_delete([job.job_id])
+            raise disk_full(err) if isinstance(err, JobStoreError) else err from None
+        finally:
+            self._registry.reserved.clear()
+        self._registry.add(job)
+        for old in replaced:
+            current = self._registry.jobs.get(old.job_id)
+            if current is not None and _can_be_replaced(current):
+                # If this is not written: of jobs that replace each other only the newest survives
+                # a restart.
+                self._registry.change(old, state=JobState.CANCELED, reason="replaced")
+                with suppress(JobStoreError):
+                    await self._store.async_persist(old.job_id)
+        return job
+
+    def _new_job(
+        self,
+        spec: JobSpec,
+        deliveries: Sequence[Delivery],
+        job_id: str,
+        view: PrinterSnapshot,
+        reason: str | None,
+        moved: Job | None,
+        now: datetime,
+    ) -> Job:
+        """Return the job that is accepted; `reason` is why its printer cannot take it now."""
+        waits_for = spec.waits_for or ()
+        if PersonReason.RELEASE not in waits_for:
+            spec = replace(spec, release_code=None)
+        expires_at = now + (spec.expires_in or hold_time(self._entry.options))
+        counted = deliveries[0]
+        # In the folder of the job.
+        names = [file_name(counted.document.name), *(SECOND_NAME for _ in deliveries[1:])]
+        job = Job(
+            job_id=job_id,
+            spec=replace(spec, waits_for=waits_for),
+            deliveries=tuple(
+                replace(one, document=replace(one.document, path=Path(name)))
+                for one, name in zip(deliveries, names, strict=True)
+            ),
+            printer_name=view.name,
+            created_at=moved.created_at if moved else now,
+            changed_at=now,
+            expires_at=moved.expires_at if moved else expires_at,
+            pages=counted.job_pages,
+            copies=counted.job_copies,
+            move_open=moved is not None,
+        )
+        waiting = replace(
+            job.present,
+            state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
+            hold_reason=waits_for[0] if waits_for else reason,
+        )
+        if job.is_at_second and waits_for:
+            # Nobody leaves a stack in the tray until others have answered.
+            waiting = replace(waiting, after=PersonReason.TURN_PAPER)
+        return replace(
+            job,
+            deliveries=tuple(waiting if one is job.present else one for one in job.deliveries),
+        )
+
+    @callback
+    def _heeding_stack(self, job: Job) -> Job:
+        """Return a new job as it may be added now: held if another's stack lies in the tray.
+
+        Raises InputError if it may not wait, or if its own stack cannot lie there.
+        """
+        jobs = self._registry.jobs.values()
+        if job.has_stack:
+            check_tray(job, jobs, dt_util.utcnow())
+        if job.state is not JobState.UPLOADING or job.printer_key not in stacks_in_trays(jobs):
+            return job
+        if not job.spec.hold:
+            raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
+        return job.changed(state=JobState.HELD, hold_reason=QueueReason.PAPER_TURNED)
+
+    def _replaced_by(self, spec: JobSpec, moved: Job | None) -> list[Job]:
+        """Return the held jobs that a new one replaces.
+
+        Raises InputError when it is a moved job itself that a newer one has replaced.
+        """
+        waiting = [
+            job
+            for job in self._registry.jobs.values()
+            if job.printer_key == spec.printer_key
+            and _can_be_replaced(job)
+            and not job.is_moving
+            and job.spec.replace_key == spec.replace_key
+        ]
+        if moved is not None and any(job.created_at > moved.created_at for job in waiting):
+            raise InputError("newer_job_waits", title=moved.title)
+        return waiting
+
+    @callback
+    def listen_limits(self, listener: LimitListener) -> CALLBACK_TYPE:
+        """Call `listener` when the print limits refuse a job, and when a job passes them."""
+        self._limit_listeners.append(listener)
+        return lambda: self._limit_listeners.remove(listener)
+
+    @callback
+    def check_rate(
+        self,
+        printer_key: str,
+        user_id: str | None,
+        *,
+        sender_address: str | None = None,
+        refused: int = 0,
+        replaced: Collection[Job] = (),
+    ) -> None:
+        """Refuse a job by the rate limit, also before a document is made. Raises LimitError.
+
+        Each user has a limit, and each device of the home network: `sender_address` is its own, `refused` how many
+        of its documents were refused within the last hour. `replaced` are the jobs whose place the new one takes.
+        """
+        view = self._coordinator.data.printers.get(printer_key)
+        if view is None:
+            return
+        limit, now = max_jobs_per_hour(self._entry.options), dt_util.utcnow()
+        jobs = [
+            job
+            for job in self._registry.jobs.values()
+            if job.printer_key == printer_key and job not in replaced
+        ]
+        asker = (user_id, sender_address)
+        own = [job for job in jobs if (job.user_id, job.spec.sender_address) == asker]
+        with self._reporting_refusal(printer_key):
+            check_rate(own, now, limit=limit, printer=view.name, refused=refused)
+            if sender_address is not None:
+                # A device can take more than one address.
+                sent = [job for job in jobs if job.spec.sender_address is not None]
+                check_rate(sent, now, limit=LAN_SHARES * limit, printer=view.name)
+
+    @contextmanager
+    def _reporting_refusal(self, printer_key: str) -> Iterator[None]:
+        try:
+            yield
+        except LimitError as err:
+            self._report(printer_key, err)
+            raise
+
+    @callback
+    def _report(self, printer_key: str, error: LimitError | None) -> None:
+        for listener in list(self._limit_listeners):
+            listener(printer_key, error)
 
     async def async_wait(self, job_id: str, timeout: float) -> Job:
         """Wait until a job is final or held, for at most `timeout` seconds.
@@ -302,7 +539,7 @@ class PrintQueue:
             await self._async_decide(job, copied=False, hold_reason=None)
             self._scheduler.review()
             return self.get(job_id)
-        retry = self._retrier.async_retry(
+        retry = self._mover.async_retry(
             job, context=context, changes=changes, anew=anew, to=queue or self
         )
         return await async_finish(asyncio.ensure_future(retry))
@@ -426,3 +663,8 @@ def _after_answer(job: Job) -> dict[str, Any]:
         approved=job.spec.approved or reason == PersonReason.APPROVAL,
     )
     return {"spec": spec, "hold_reason": left[0] if left else None}
+
+
+def _can_be_replaced(job: Job) -> bool:
+    """Return whether a newer job may take a job's place: it waits, and no stack was put back for it."""
+    return job.state is JobState.HELD and not job.has_stack

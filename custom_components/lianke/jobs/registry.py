@@ -9,10 +9,10 @@ the disk refuses goes through `async_change`, which rolls it back and raises.
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
@@ -20,15 +20,58 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 from homeassistant.util.logging import catch_log_exception
 
-from ..coordinator import call_after_updates
+from ..api.client import LiankeClient
+from ..box.storage import BoxStorage
+from ..coordinator import LiankeCoordinator, call_after_updates
 from .job import IN_CLOUD, Delivery, Job, JobState, begin_next
 from .limits import LISTED, hold_time, to_forget
+from .readiness import Readiness
 from .store import JobStore, JobStoreError
 
 # As long as the tracker may wait for its turn, and for an answer.
 PAGES_SECONDS = 15
 
 type JobListener = Callable[[Job, JobState | None], None]
+
+
+class CallbackAddress(Protocol):
+    """The address at which the cloud reaches this Home Assistant."""
+
+    def callback_url(self, token: str) -> str | None:
+        """Return the callback address with a job's token, None if there is none."""
+
+    def callbacks_proven(self) -> bool:
+        """Return whether callbacks are known to arrive at the current address."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueBox:
+    """A box, as those who work on its jobs know it."""
+
+    hass: HomeAssistant
+    entry: ConfigEntry
+    client: LiankeClient
+    coordinator: LiankeCoordinator
+    storage: BoxStorage
+    addresses: CallbackAddress
+    readiness: Readiness
+    registry: JobRegistry
+
+
+class JobWorker:
+    """Whoever works on the jobs of one box."""
+
+    def __init__(self, box: QueueBox) -> None:
+        """Take the box."""
+        self._hass = box.hass
+        self._entry = box.entry
+        self._client = box.client
+        self._coordinator = box.coordinator
+        self._storage = box.storage
+        self._addresses = box.addresses
+        self._readiness = box.readiness
+        self._registry = box.registry
+        self._store = box.registry.store
 
 
 class JobRegistry:

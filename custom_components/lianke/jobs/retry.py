@@ -10,15 +10,14 @@ off, whether the new job exists says how to go on. It is remembered for as long 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 import logging
-from typing import Any
+from typing import Any, Protocol
 
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import Context, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
@@ -41,9 +40,8 @@ from .job import (
 )
 from .limits import CONVERTED, MOVE_MEMORY
 from .readiness import QueueReason
-from .registry import JobRegistry
+from .registry import JobWorker, QueueBox
 from .store import JobStoreError, unlink_all
-from .submission import Destination
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,15 +56,62 @@ class Changes:
     requested: Mapping[str, Any]
 
 
-class JobRetrier:
-    """Submits documents of finished jobs again, one at a time."""
+_LOGGER = logging.getLogger(__name__)
 
-    def __init__(self, registry: JobRegistry) -> None:
-        """Take the jobs of one box."""
-        self._registry = registry
-        self._lock = asyncio.Lock()
-        # The job that is being retried.
-        self._active: str | None = None
+
+class Destination(Protocol):
+    """The queue of a box, as far as it takes jobs from others."""
+
+    entry_id: str
+
+    def find(self, job_id: str) -> Job | None:
+        """Return a job as it is."""
+
+    async def async_submit(
+        self,
+        spec: JobSpec,
+        deliveries: Sequence[Delivery],
+        *,
+        job_id: str | None = None,
+        moved: Job | None = None,
+    ) -> Job:
+        """Accept a job; on return it is on disk."""
+
+    def forget_move(self, job_id: str) -> None:
+        """Note that the job which this one took the place of is over."""
+
+    def resolve_moves(self) -> None:
+        """Go on with what was cut off between boxes, now that another one is there."""
+
+
+# The queues that have loaded their jobs, by config entry.
+DATA_QUEUES: HassKey[dict[str, Destination]] = HassKey(f"{DOMAIN}_queues")
+
+
+class JobMover(JobWorker):
+    """Prints the documents of finished jobs of one box again, moves held ones, and finishes what was cut off."""
+
+    def __init__(self, box: QueueBox) -> None:
+        """Know the other boxes by Home Assistant's data."""
+        super().__init__(box)
+        self._queues = self._hass.data.setdefault(DATA_QUEUES, {})
+        # Jobs that are being moved or retried.
+        self._active: set[str] = set()
+        self._retrying = asyncio.Lock()
+
+    @callback
+    def open(self, queue: Destination) -> None:
+        """Let other boxes move jobs to this one's queue; those that wait for it go on."""
+        self._queues[self._entry.entry_id] = queue
+        for other in [*self._queues.values()]:
+            if other is not queue:
+                other.resolve_moves()
+
+    @callback
+    def close(self, queue: Destination) -> None:
+        """Offer the queue no more."""
+        if self._queues.get(self._entry.entry_id) is queue:
+            del self._queues[self._entry.entry_id]
 
     async def async_retry(
         self,
@@ -83,7 +128,7 @@ class JobRetrier:
         their documents become copies of the job's. Raises InputError when the job
         cannot be retried or has been, HomeAssistantError when the disk refuses, and like `submit`.
         """
-        async with self._lock:
+        async with self._retrying:
             job = self._registry.jobs.get(job.job_id) or job
             if anew is None and len(job.deliveries) > 1:
                 raise job_error("job_not_retryable", job)
@@ -92,41 +137,40 @@ class JobRetrier:
                 return await to.async_submit(_spec(job, context, changes), deliveries)
             self._check(job, to)
             again_id, before = ulid_now(), job.retried_as
-            self._active = job.job_id
+            self._active.add(job.job_id)
             try:
-                await self._registry.async_change(
-                    job, retried_as=again_id, retrying_to=f"{to.entry_id}/{again_id}"
-                )
-            except JobStoreError:
-                self._active = None
-                raise change_not_saved(job) from None
-            try:
-                deliveries = await self._async_deliveries(job, changes, anew)
-                spec = replace(
-                    _spec(job, context, changes),
-                    retry_of=job.job_id,
-                    approved=job.spec.approved and changes is None,
-                )
-                again = await to.async_submit(spec, deliveries, job_id=again_id)
-            except BaseException:
-                self._registry.change(job, retried_as=before, retrying_to=None)
-                raise
+                try:
+                    await self._registry.async_change(
+                        job, retried_as=again_id, retrying_to=f"{to.entry_id}/{again_id}"
+                    )
+                except JobStoreError:
+                    raise change_not_saved(job) from None
+                try:
+                    deliveries = await self._async_deliveries(job, changes, anew)
+                    spec = replace(
+                        _spec(job, context, changes),
+                        retry_of=job.job_id,
+                        approved=job.spec.approved and changes is None,
+                    )
+                    again = await to.async_submit(spec, deliveries, job_id=again_id)
+                except BaseException:
+                    self._registry.change(job, retried_as=before, retrying_to=None)
+                    raise
             finally:
-                self._active = None
+                self._active.discard(job.job_id)
             self._registry.change(job, retrying_to=None)
             return again
 
     @callback
-    def resolve(self, exists: Callable[[str, str], bool | None]) -> None:
-        """Void the marks of retries that were cut off before there was a new job.
-
-        `exists` returns whether the box with a config entry has a job, None if it cannot be told yet.
-        """
+    def resolve_retries(self) -> None:
+        """Void the marks of retries that were cut off before there was a new job."""
         for job in list(self._registry.jobs.values()):
-            if job.retrying_to is None or job.job_id == self._active:
+            if job.retrying_to is None or job.job_id in self._active:
                 continue
             entry_id, _, again_id = job.retrying_to.partition("/")
-            if (made := exists(entry_id, again_id)) is not None:
+            # As long as the box's jobs are not loaded, nobody can tell.
+            if (queue := self._queues.get(entry_id)) is not None:
+                made = queue.find(again_id) is not None
                 self._registry.change(
                     job, retried_as=job.retried_as if made else None, retrying_to=None
                 )
@@ -145,7 +189,7 @@ class JobRetrier:
         self, job: Job, changes: Changes | None, anew: Sequence[Delivery] | None
     ) -> tuple[Delivery, ...]:
         """Return deliveries of copies of a job's documents."""
-        copies = await async_copied(self._registry, job)
+        copies = await self._async_copied(job)
         if anew is not None:
             return tuple(
                 replace(one, document=copy) for one, copy in zip(anew, copies, strict=True)
@@ -157,78 +201,15 @@ class JobRetrier:
             first = replace(first, pages=None)
         return (Delivery(document=first, options=options),)
 
-
-def _spec(job: Job, context: Context, changes: Changes | None) -> JobSpec:
-    """Return what is asked for when a job's document is printed again."""
-    spec = job.spec
-    return JobSpec(
-        printer_key=changes.printer_key if changes else spec.printer_key,
-        title=spec.title,
-        foreign_title=job.title_is_foreign,
-        options=changes.options if changes else spec.options,
-        requested=changes.requested if changes else spec.requested,
-        asker=Asker.of(context),
-        ignore_quiet_hours=spec.ignore_quiet_hours,
-        laid_out=spec.laid_out,
-        release_code=spec.release_code,
-    )
-
-
-async def async_copied(registry: JobRegistry, job: Job) -> list[Document]:
-    """Return copies of a job's documents. Raises HomeAssistantError, InputError when they are gone."""
-    try:
-        documents = await registry.store.async_copy_documents(job)
-    except JobStoreError as err:
-        raise disk_full(err) from None
-    if documents is None:
-        raise job_error("document_gone", job)
-    return documents
-
-
-_LOGGER = logging.getLogger(__name__)
-
-
-# The queues that have loaded their jobs, by config entry.
-DATA_QUEUES: HassKey[dict[str, Destination]] = HassKey(f"{DOMAIN}_queues")
-
-
-class JobMover:
-    """Moves the held jobs of one box, and finishes moves that were cut off."""
-
-    def __init__(
-        self,
-        hass: HomeAssistant,
-        entry: ConfigEntry,
-        registry: JobRegistry,
-        review: Callable[[], None],
-    ) -> None:
-        """`review` is called when a job may go on."""
-        self._hass = hass
-        self._entry = entry
-        self._registry = registry
-        self._review = review
-        self._queues = hass.data.setdefault(DATA_QUEUES, {})
-        # Jobs whose moves are under way.
-        self._active: set[str] = set()
-
-    @callback
-    def open(self, queue: Destination) -> None:
-        """Let other boxes move jobs to this one's queue; those that wait for it go on."""
-        self._queues[self._entry.entry_id] = queue
-        for other in [*self._queues.values()]:
-            if other is not queue:
-                other.resolve_moves()
-
-    @callback
-    def close(self, queue: Destination) -> None:
-        """Offer the queue no more."""
-        if self._queues.get(self._entry.entry_id) is queue:
-            del self._queues[self._entry.entry_id]
-
-    def exists(self, entry_id: str, job_id: str) -> bool | None:
-        """Return whether the box with this config entry has a job, None while its jobs are not loaded."""
-        queue = self._queues.get(entry_id)
-        return None if queue is None else queue.find(job_id) is not None
+    async def _async_copied(self, job: Job) -> list[Document]:
+        """Return copies of a job's documents. Raises HomeAssistantError, InputError when they are gone."""
+        try:
+            documents = await self._store.async_copy_documents(job)
+        except JobStoreError as err:
+            raise disk_full(err) from None
+        if documents is None:
+            raise job_error("document_gone", job)
+        return documents
 
     async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
         """Move a held job to a printer of the box with this config entry; return the new job.
@@ -243,7 +224,7 @@ class JobMover:
             raise job_error("job_is_moving", job)
         self._active.add(job_id)
         try:
-            (document,) = await async_copied(self._registry, job)
+            (document,) = await self._async_copied(job)
             deliveries = (Delivery(document=document, options=changes.options),)
             try:
                 # It may have been sent or canceled meanwhile.
@@ -272,13 +253,13 @@ class JobMover:
                 if queue.find(new_id) is None:
                     self._stay(job)
                     with suppress(JobStoreError):
-                        await self._registry.store.async_persist(job_id)
+                        await self._store.async_persist(job_id)
                 raise
             await self._async_finish(job, new, queue)
             return new
         finally:
             self._active.discard(job_id)
-            self._review()
+            self._registry.on_change()
 
     def _movable(self, job_id: str) -> Job:
         """Return a job that can be moved now. Raises InputError."""
@@ -304,7 +285,7 @@ class JobMover:
             job, state=JobState.CANCELED, reason=MOVED, hold_reason=None, detail=new.printer_name
         )
         with suppress(JobStoreError):
-            await self._registry.store.async_persist(job.job_id)
+            await self._store.async_persist(job.job_id)
             queue.forget_move(new.job_id)
 
     @callback
@@ -324,7 +305,7 @@ class JobMover:
             self._registry.change(job, moving_to=None)
 
     @callback
-    def resolve(self, job: Job, now: datetime) -> datetime | None:
+    def resolve_move(self, job: Job, now: datetime) -> datetime | None:
         """Finish or undo a move that was cut off; return when to try again."""
         if job.job_id in self._active or job.moving_to is None:
             return None
@@ -350,3 +331,19 @@ class JobMover:
         """Return whether there is such a box, loaded or not."""
         entry = self._hass.config_entries.async_get_entry(entry_id)
         return entry is not None and entry.domain == DOMAIN
+
+
+def _spec(job: Job, context: Context, changes: Changes | None) -> JobSpec:
+    """Return what is asked for when a job's document is printed again."""
+    spec = job.spec
+    return JobSpec(
+        printer_key=changes.printer_key if changes else spec.printer_key,
+        title=spec.title,
+        foreign_title=job.title_is_foreign,
+        options=changes.options if changes else spec.options,
+        requested=changes.requested if changes else spec.requested,
+        asker=Asker.of(context),
+        ignore_quiet_hours=spec.ignore_quiet_hours,
+        laid_out=spec.laid_out,
+        release_code=spec.release_code,
+    )

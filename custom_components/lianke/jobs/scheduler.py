@@ -13,14 +13,12 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from ..api.client import LiankeClient
 from ..api.errors import LiankeError
-from ..box.storage import BoxStorage
-from ..coordinator import LiankeCoordinator, call_after_updates
+from ..coordinator import call_after_updates
 from .job import Job, JobState
 from .limits import documents_to_keep, keep_failed_time, keep_printed_time
-from .readiness import QueueReason, Readiness, Verdict, stacks_in_trays
-from .registry import JobRegistry
+from .readiness import QueueReason, Verdict, stacks_in_trays
+from .registry import JobRegistry, JobWorker, QueueBox
 from .retry import JobMover
 from .store import JobStoreError
 from .tracker import TaskTracker
@@ -40,28 +38,14 @@ CANCEL_RETRY = timedelta(minutes=2)
 CLEANUP_DELAY = timedelta(seconds=1)
 
 
-class JobScheduler:
+class JobScheduler(JobWorker):
     """Starts, tracks, expires and cleans up the jobs of one box."""
 
     def __init__(
-        self,
-        client: LiankeClient,
-        coordinator: LiankeCoordinator,
-        storage: BoxStorage,
-        registry: JobRegistry,
-        readiness: Readiness,
-        tracker: TaskTracker,
-        uploader: Uploader,
-        mover: JobMover,
+        self, box: QueueBox, tracker: TaskTracker, uploader: Uploader, mover: JobMover
     ) -> None:
         """Nothing runs before the first review."""
-        self._hass = coordinator.hass
-        self._entry = coordinator.config_entry
-        self._client = client
-        self._coordinator = coordinator
-        self._storage = storage
-        self._registry = registry
-        self._readiness = readiness
+        super().__init__(box)
         self._tracker = tracker
         self._uploader = uploader
         self._mover = mover
@@ -73,8 +57,8 @@ class JobScheduler:
         self._cancel_retry_at: dict[str, datetime | None] = {}
         self._stop_timer: CALLBACK_TYPE | None = None
         self._timer_due: datetime | None = None
-        # Requests to cancel a job that are under way, and their errors.
-        self._cancels: dict[str, asyncio.Future[LiankeError | None]] = {}
+        # Requests to cancel a job that are under way.
+        self._cancels: dict[str, asyncio.Task[None]] = {}
         self._reviewing = False
         self._review_is_due = False
         self._closing = False
@@ -91,45 +75,35 @@ class JobScheduler:
 
     @callback
     def on_change(self, job: Job, old: JobState | None) -> None:
-        """Note the end of a job for the review that follows."""
-        if job.is_final and job.state is not old:
+        """Note the end of a job, or of its first delivery, for the review that follows."""
+        is_new = job.state is not old
+        if is_new and (job.is_final or (job.is_at_second and job.state is JobState.HELD)):
             self._ended.append(job)
             self.review_soon()
-        elif job.is_at_second and job.state is JobState.HELD and old is not job.state:
-            self._on_first_over(job)
         elif job.is_final:
             # They may have become known after the end.
             self.count_pages(job)
 
     @callback
-    def _on_first_over(self, job: Job) -> None:
-        """Note that paper came out, though the job goes on."""
-        self._cancel_retry_at.pop(job.job_id, None)
-        self._coordinator.async_on_page_printed(job.printer_key)
-        if not self._has_tasks_at(job.printer_key):
-            self._coordinator.async_on_jobs_ended(job.printer_key)
-
-    @callback
     def _handle_ended(self, now: datetime) -> None:
-        """Count pages, schedule a cleanup and refresh printers after jobs have ended."""
+        """Count pages, schedule a cleanup and refresh printers after jobs, or their first deliveries, have ended."""
         ended, self._ended = self._ended, []
         for job in ended:
-            self.count_pages(job)
             self._cancel_retry_at.pop(job.job_id, None)
-            self._cleanup_at = min(self._cleanup_at or now + CLEANUP_DELAY, now + CLEANUP_DELAY)
+            if job.is_final:
+                self.count_pages(job)
+                self._cleanup_at = min(self._cleanup_at or now + CLEANUP_DELAY, now + CLEANUP_DELAY)
             if job.state is JobState.FAILED and job.present.task_id:
                 self._coordinator.async_refresh_soon("a job failed", job.printer_key)
-            if job.state is JobState.COMPLETED:
+            if job.state in (JobState.COMPLETED, JobState.HELD):
                 self._coordinator.async_on_page_printed(job.printer_key)
-            if job.present.task_id and not self._has_tasks_at(job.printer_key):
+            if (job.present.task_id or not job.is_final) and not any(
+                other.printer_key == job.printer_key
+                and other.present.task_id
+                and not other.is_final
+                for other in self._registry.unsettled.values()
+            ):
                 self._coordinator.async_on_jobs_ended(job.printer_key)
-
-    def _has_tasks_at(self, printer_key: str) -> bool:
-        """Return whether the cloud still has tasks of ours for a printer."""
-        return any(
-            job.printer_key == printer_key and job.present.task_id and not job.is_final
-            for job in self._registry.unsettled.values()
-        )
 
     @callback
     def count_pages(self, job: Job) -> None:
@@ -151,7 +125,7 @@ class JobScheduler:
             call_after_updates(self._hass, self.review)
 
     @callback
-    def review(self, _now: datetime | None = None) -> None:
+    def review(self) -> None:
         """Review every open job, start what is due and set the timer for what comes next."""
         if self._closing:
             return
@@ -198,7 +172,7 @@ class JobScheduler:
         `stack_of` is the job whose stack lies in its printer's tray.
         """
         if job.is_moving:
-            return self._mover.resolve(job, now)
+            return self._mover.resolve_move(job, now)
         if (
             job.state not in (JobState.HELD, JobState.UPLOADING)
             or job.is_unsure
@@ -282,20 +256,13 @@ class JobScheduler:
 
         Concurrent calls for a job share one request. Raises LiankeError; then nothing was canceled.
         """
-        if (request := self._cancels.get(job.job_id)) is not None:
-            if (failed := await asyncio.shield(request)) is not None:
-                raise failed.with_traceback(None)
-            return
-        request = self._cancels[job.job_id] = self._hass.loop.create_future()
-        failed = None
-        try:
-            await self._async_ask_to_cancel(job, expiring=expiring)
-        except LiankeError as err:
-            failed = err
-            raise
-        finally:
-            del self._cancels[job.job_id]
-            request.set_result(failed)
+        if (request := self._cancels.get(job.job_id)) is None:
+            request = self._entry.async_create_background_task(
+                self._hass, self._async_ask_to_cancel(job, expiring=expiring), "cancel print job"
+            )
+            self._cancels[job.job_id] = request
+            request.add_done_callback(lambda _: self._cancels.pop(job.job_id))
+        await async_finish(request)
 
     async def _async_ask_to_cancel(self, job: Job, *, expiring: bool) -> None:
         """Ask for the state of a job's task, then cancel it. Raises LiankeError.
@@ -332,7 +299,7 @@ class JobScheduler:
             self._registry.change(job, state=JobState.CANCELED)
         # An end is published once it is on disk.
         with suppress(JobStoreError):
-            await self._registry.store.async_persist(job_id)
+            await self._store.async_persist(job_id)
 
     def _next_cleanup(self, now: datetime) -> datetime:
         # At most one interval away, even if our clock is set back.
@@ -350,7 +317,7 @@ class JobScheduler:
         )
         done = [job for job in ended if job.job_id not in kept]
         if done:
-            await self._registry.store.async_drop_documents(done)
+            await self._store.async_drop_documents(done)
         for job in done:
             self._registry.note(job.job_id, has_document=False, document_kept=False)
         for job in ended:
@@ -375,7 +342,7 @@ class JobScheduler:
             )
 
     @callback
-    def _on_timer(self, now: datetime) -> None:
+    def _on_timer(self, _now: datetime) -> None:
         self._stop_timer = None
         self.review()
 
@@ -384,6 +351,16 @@ class JobScheduler:
         if self._stop_timer is not None:
             self._stop_timer()
             self._stop_timer = None
+
+
+async def async_finish[T](task: asyncio.Future[T]) -> T:
+    """Wait for a task that goes on if the wait is cancelled; raises what it raises.
+
+    Unlike with asyncio.shield, its error does not reach the event loop's handler then.
+    """
+    task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+    await asyncio.wait([task])
+    return task.result()
 
 
 # What becomes of jobs that a crash interrupted, before anything is sent again.

@@ -7,7 +7,7 @@ helper logs a failed write and goes on; here a job that is not safely on disk mu
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 import json
 import logging
@@ -28,7 +28,7 @@ from ..api.options import ResolvedOptions
 from ..api.stored import StoredError
 from ..documents.document import Document
 from ..documents.spool import open_private
-from .job import Delivery, Job, JobState, Origin, PersonReason, new_token
+from .job import Delivery, Job, JobSpec, JobState, Origin, PersonReason, new_token
 from .limits import LISTED
 
 _LOGGER = logging.getLogger(__name__)
@@ -675,66 +675,6 @@ DOCUMENT_STEM: Final = "document"
 SECOND_NAME: Final = "backs.pdf"
 """What the second delivery prints."""
 _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,10}")
-# In every record of version 1, and under the same name in one of version 2.
-_SPEC: Final = (
-    "printer_key",
-    "title",
-    "options",
-    "requested",
-    "request_id",
-    "replace_key",
-    "retry_of",
-    "hold",
-    "ignore_quiet_hours",
-    "asker",
-)
-_DELIVERY: Final = (
-    "token",
-    "state",
-    "hold_reason",
-    "handed_over_at",
-    "task_id",
-    "task_known_at",
-    "sent_bytes",
-    "expiring",
-    "reason",
-    "code",
-    "detail",
-    "partly_printed",
-)
-_JOB: Final = (
-    "job_id",
-    "printer_name",
-    "created_at",
-    "changed_at",
-    "expires_at",
-    "pages",
-    "copies",
-    "pages_printed",
-    "cancel_requested",
-    "has_document",
-)
-# Those that 0.2.0 added.
-_SPEC_ADDED: Final = (
-    "moved_from",
-    "sender",
-    "sender_address",
-    "foreign_title",
-    "laid_out",
-    "origin",
-    "approved",
-    "release_code",
-)
-_DELIVERY_ADDED: Final = ("was_refused", "task_from_list", "clock_least", "clock_most")
-_JOB_ADDED: Final = (
-    "generation",
-    "retried_as",
-    "retrying_to",
-    "copied",
-    "document_kept",
-    "moving_to",
-    "move_open",
-)
 # The second delivery's details: what its sheets have in common with those of the first one.
 _DETAILS: Final = ("pages", "copies", "put_back", "lies", "fronts_descending", "backs_descending")
 
@@ -757,7 +697,11 @@ def migrate(old: Mapping[str, Any]) -> dict[str, Any]:
     options, name = old.get("options"), old.get("document_name")
     if not isinstance(options, dict) or not isinstance(name, str):
         raise StoredError("no job of version 1")
-    job, spec = _taken(old, _JOB, _JOB_ADDED), _taken(old, _SPEC, _SPEC_ADDED)
+    # The other fields have the names that they had.
+    job, spec, delivery = (
+        {item.name: old[item.name] for item in fields(kind) if item.name in old}
+        for kind in (Job, JobSpec, Delivery)
+    )
     waits_for = old.get("waits_for", [])
     spec |= {"waits_for": waits_for, "automated": old.get("origin") == Origin.AUTOMATION}
     document = {
@@ -772,16 +716,11 @@ def migrate(old: Mapping[str, Any]) -> dict[str, Any]:
         "digest": old.get("digest"),
         "ticket": old.get("ticket"),
     }
-    delivery = {
-        **_taken(old, _DELIVERY, _DELIVERY_ADDED),
-        "document": document,
-        "options": options,
-        "ended_at": old.get("finished_at"),
-    }
-    if delivery["reason"] == "taken_back_late":
+    delivery |= {"document": document, "ended_at": old.get("finished_at")}
+    if delivery.get("reason") == "taken_back_late":
         delivery["reason"] = "expired_too_late"
-    if delivery["task_id"] is not None and not delivery["handed_over_at"]:
-        delivery["task_known_at"] = delivery["task_known_at"] or old["created_at"]
+    if delivery.get("task_id") is not None and not delivery.get("handed_over_at"):
+        delivery["task_known_at"] = delivery.get("task_known_at") or old.get("created_at")
     deliveries = [delivery]
     if (by_hand := old.get("by_hand")) is not None:
         if not isinstance(by_hand, dict) or not isinstance(waits_for, list):
@@ -829,12 +768,3 @@ def _deliveries(
         "task_from_list": by_hand.get("first_from_list", False),
     }
     return [first | fronts, present | backs | {"after": turn if waits else None}]
-
-
-def _taken(
-    old: Mapping[str, Any], names: tuple[str, ...], added: tuple[str, ...]
-) -> dict[str, Any]:
-    """Return fields of a record, of those that were added later only what is there."""
-    if missing := [name for name in names if name not in old]:
-        raise StoredError(f"{missing[0]} is missing")
-    return {name: old[name] for name in (*names, *added) if name in old}

@@ -22,12 +22,10 @@ from typing import Any
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
-from ..api.client import LiankeClient
 from ..api.errors import CODES, LiankeConnectionError, LiankeError
 from ..api.tasks import Callback, DayTask, Task, TaskResult, TaskState
-from ..box.storage import BoxStorage
 from .job import BEFORE_PAPER, Delivery, Job, JobState, is_valid_transition
-from .registry import JobRegistry
+from .registry import JobWorker, QueueBox
 from .task_matching import LIST_LAG, match_tasks, search_after
 
 _LOGGER = logging.getLogger(__name__)
@@ -86,28 +84,13 @@ class _Tracking:
     since: tuple[datetime, float] | None = None
 
 
-class TaskTracker:
+class TaskTracker(JobWorker):
     """Tracks the open jobs of one box."""
 
-    def __init__(
-        self,
-        client: LiankeClient,
-        storage: BoxStorage,
-        registry: JobRegistry,
-        callbacks_proven: Callable[[], bool],
-        is_uploading: Callable[[Delivery], bool],
-        review_soon: Callable[[], None],
-    ) -> None:
-        """`callbacks_proven` says whether callbacks arrive, `is_uploading` whether an answer may still come.
-
-        `review_soon` is called when a task is to be polled.
-        """
-        self._client = client
-        self._storage = storage
-        self._registry = registry
-        self._callbacks_proven = callbacks_proven
+    def __init__(self, box: QueueBox, is_uploading: Callable[[Delivery], bool]) -> None:
+        """`is_uploading` says whether an answer to an upload may still come."""
+        super().__init__(box)
         self._is_uploading = is_uploading
-        self._review_soon = review_soon
         self._started = monotonic()
         # When the last request was made, previews' included, which share the spacing.
         self.last_request: float | None = None
@@ -244,7 +227,7 @@ class TaskTracker:
             since = monotonic() - self._age(job.present).total_seconds()
             # A callback that came before the start will not come again.
             missed = since < self._started
-            pause = WATCHDOG if self._callbacks_proven() and not missed else FIRST_POLL
+            pause = WATCHDOG if self._addresses.callbacks_proven() and not missed else FIRST_POLL
             tracking.next_poll = max(since, self._started) + pause.total_seconds()
         return tracking.next_poll
 
@@ -258,7 +241,7 @@ class TaskTracker:
         for older, pause in _SLOWER:
             if age > older:
                 return pause
-        return WATCHDOG if self._callbacks_proven() else SPACING
+        return WATCHDOG if self._addresses.callbacks_proven() else SPACING
 
     def _single(self, jobs: list[Job]) -> Job | None:
         """Return the job whose own task to poll, None to read the list."""
@@ -397,7 +380,7 @@ class TaskTracker:
         """
         self._without_list = None
         since = timedelta(seconds=monotonic() - asked_at)
-        others = self._registry.store.other_tasks
+        others = self._store.other_tasks
         all_of_ours = [(job, one) for job in self._registry.jobs.values() for one in job.deliveries]
         # Also those that a user has settled since.
         doubtful = [(job, one) for job, one in all_of_ours if one.may_have_unknown_task]
@@ -482,7 +465,7 @@ class TaskTracker:
             # Anyone who has seen a task's id can send this: the cloud is asked instead.
             named = self._registry.by_task(report.task_id)
             if named and named[1] is named[0].present and self.hint(named[0]):
-                self._review_soon()
+                self._registry.on_change()
             return False
         if job.state is JobState.COMPLETED and job.pages_printed is None:
             self._registry.withhold_end(job.job_id)
@@ -491,8 +474,8 @@ class TaskTracker:
             and job.state in (JobState.CANCELING, JobState.UNCONFIRMED)
         ):
             self.poll_soon(job)
-            self._review_soon()
-        await self._registry.store.async_persist(job.job_id)
+            self._registry.on_change()
+        await self._store.async_persist(job.job_id)
         return True
 
     @callback

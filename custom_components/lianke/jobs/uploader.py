@@ -6,12 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 import logging
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
-from ..api.client import LiankeClient
 from ..api.errors import (
     AuthenticationError,
     BoxNotProvisionedError,
@@ -26,10 +25,9 @@ from ..api.errors import (
 )
 from ..api.upload import Ticket
 from ..box.status import PrinterStatus
-from ..coordinator import LiankeCoordinator
 from .job import Delivery, Job, JobState, type_and_place
-from .readiness import QueueReason, Readiness
-from .registry import JobRegistry
+from .readiness import QueueReason
+from .registry import JobWorker, QueueBox
 from .store import JobStoreError
 
 _LOGGER = logging.getLogger(__name__)
@@ -54,16 +52,6 @@ PASSING: dict[type[LiankeError], str] = {
 }
 
 
-class CallbackAddress(Protocol):
-    """The address at which the cloud reaches this Home Assistant."""
-
-    def callback_url(self, token: str) -> str | None:
-        """Return the callback address with a job's token, None if there is none."""
-
-    def callbacks_proven(self) -> bool:
-        """Return whether callbacks are known to arrive at the current address."""
-
-
 class _CanceledError(Exception):
     """Stops an upload before its end is sent."""
 
@@ -72,56 +60,19 @@ class _BoxOfflineError(Exception):
     """Stops an upload whose box has gone offline."""
 
 
-class _Handover:
-    """One upload's lock on its box, from before the last byte until its answer."""
-
-    def __init__(self, lock: asyncio.Lock) -> None:
-        self._lock = lock
-        self._locked = False
-        self._over = False
-
-    async def enter(self) -> None:
-        """Lock the box. An upload that has ended meanwhile must not lock it."""
-        await self._lock.acquire()
-        if self._over:
-            self._lock.release()
-            raise _CanceledError
-        self._locked = True
-
-    def leave(self) -> None:
-        """Unlock the box."""
-        self._over = True
-        if self._locked:
-            self._locked = False
-            self._lock.release()
-
-
-class Uploader:
+class Uploader(JobWorker):
     """Owns the uploads of one box. An answer belongs to the delivery that asked."""
 
-    def __init__(
-        self,
-        client: LiankeClient,
-        coordinator: LiankeCoordinator,
-        registry: JobRegistry,
-        readiness: Readiness,
-        addresses: CallbackAddress,
-        on_end: Callable[[], None],
-    ) -> None:
+    def __init__(self, box: QueueBox, on_end: Callable[[], None]) -> None:
         """`on_end` is called when an upload has ended, however it did."""
-        self._hass = coordinator.hass
-        self._entry = coordinator.config_entry
-        self._client = client
-        self._coordinator = coordinator
-        self._registry = registry
-        self._store = registry.store
-        self._readiness = readiness
-        self._addresses = addresses
+        super().__init__(box)
         self._on_end = on_end
         # One job at a time from the last byte of an upload until its answer. Its task is on disk before, or with
         # it, that the end of the next one is about to be sent. So a crash or a lost answer leaves at most one job
         # of the box in doubt.
         self._handover = asyncio.Lock()
+        # The upload that holds it.
+        self._handing_over: asyncio.Task[Any] | None = None
         self._workers: dict[str, asyncio.Task[None]] = {}
         # When a user's job was last sent to a printer; None stands for automations.
         self._turns: dict[tuple[str, str | None], float] = {}
@@ -177,9 +128,9 @@ class Uploader:
             # everybody else's.
             job = min(waiting, key=lambda job: self._turns.get((printer_key, job.user_id), 0.0))
             self._turns[printer_key, job.user_id] = monotonic()
-            delivery, handover = job.present, _Handover(self._handover)
+            delivery = job.present
             upload = self._entry.async_create_background_task(
-                self._hass, self._async_upload(job, delivery, handover), "upload print job"
+                self._hass, self._async_upload(job, delivery), "upload print job"
             )
             self._uploads[delivery.token] = upload
             try:
@@ -189,20 +140,28 @@ class Uploader:
                     del self._uploads[delivery.token]
                 self._note_end(delivery, upload)
             finally:
-                # Only now, so that the next upload heeds a refusal that concerns the whole box.
-                handover.leave()
+                if self._handing_over is upload:
+                    # Only now, so that the next upload heeds a refusal that concerns the whole box.
+                    self._handing_over = None
+                    self._handover.release()
             self._on_end()
 
-    async def _async_upload(self, job: Job, delivery: Delivery, handover: _Handover) -> None:
+    async def _async_upload(self, job: Job, delivery: Delivery) -> None:
         """Submit a delivery to the cloud and note its task id."""
         if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
             raise PrinterNotFoundError
+        upload = asyncio.current_task()
         self._registry.change(job, delivery, within=None, sent_bytes=0)
         last_shown = dt_util.utcnow()
 
         async def before_end() -> None:
             await self._store.async_flushed(job.job_id)
-            await handover.enter()
+            await self._handover.acquire()
+            if self._uploads.get(delivery.token) is not upload:
+                # It has ended meanwhile.
+                self._handover.release()
+                raise _CanceledError
+            self._handing_over = upload
             found = self._registry.by_token(delivery.token)
             if found is None or found[0].cancel_requested or found[1].task_id is not None:
                 # A callback may have shown that an earlier upload was taken although it was refused.

@@ -13,7 +13,7 @@ from ..documents.kinds import FileType
 from ..documents.sheets import BORDERLESS
 from ..errors import InputError
 from ..jobs.job import Delivery, Job
-from ..jobs.queue import Changes
+from ..jobs.retry import Changes
 from ..manual_duplex import rest_of
 from .request import async_resolve, stored_options
 from .schemas import ATTR_BACKS_ONLY, ATTR_FROM_SHEET, OPTION_NAMES

@@ -71,7 +71,7 @@ async def async_print(
     asker = (await async_find_beginning(hass, context)).user_id
     if parameters.request_id is None and parameters.replace_key is None:
         # A new job in any case, which can be refused before its documents are prepared.
-        target.data.queue.submitter.check_rate(target.printer_key, asker)
+        target.data.queue.check_rate(target.printer_key, asker)
     spool = await async_get_spool(hass)
     jobs: list[Job] = []
     repeated: set[str] = set()
@@ -277,7 +277,7 @@ async def async_print_received(hass: HomeAssistant, target: Target, received: Re
     the job cannot be kept.
     """
     queue = target.data.queue
-    queue.submitter.check_rate(target.printer_key, None, sender_address=received.sender_address)
+    queue.check_rate(target.printer_key, None, sender_address=received.sender_address)
     user = lan_user(received.sender_address)
     spool = await async_get_spool(hass)
     async with spool.scope(received.path), limit_calls(hass, (target.entry.entry_id, user)):

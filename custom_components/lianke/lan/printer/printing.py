@@ -240,7 +240,7 @@ async def _async_document(request: Request, title: str) -> Path:
     """Receive the document of a request; return its file in the spool."""
     target, sender = target_of(request), request.sender
     refusals = request.server.refusals
-    target.data.queue.submitter.check_rate(
+    target.data.queue.check_rate(
         target.printer_key,
         None,
         sender_address=sender.address,
