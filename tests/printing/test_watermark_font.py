@@ -1,6 +1,7 @@
 """Chinese watermarks on a system without a Chinese font: one is installed when it is needed."""
 
 import asyncio
+import hashlib
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,6 +63,8 @@ def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
     monkeypatch.setattr(watermark_font, "FONT_FOLDERS", ())
     monkeypatch.setattr(watermark_font, "async_process_requirements", installer.install)
     monkeypatch.setattr(watermark_font, "find_spec", installer.find)
+    digest = hashlib.sha256(chinese_font().read_bytes()).hexdigest()
+    monkeypatch.setattr(watermark_font, "FONT_DIGESTS", {digest})
     return installer
 
 
@@ -126,6 +129,28 @@ async def test_where_nothing_may_be_installed(
     hass.config.skip_pip = True
     assert await reason(hass, paper) == "watermark_needs_font"
     assert installer.asked == []
+
+
+async def test_a_font_that_nobody_has_looked_at(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    installer: Installer,
+    paper: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What the package brings is opened only if it is the known file."""
+    monkeypatch.setattr(watermark_font, "FONT_DIGESTS", {"0" * 64})
+    assert await reason(hass, paper) == "watermark_needs_font"
+    assert sent(simulator) == 0
+    assert "is not the font that" in caplog.text
+
+
+def test_the_packages_fonts_are_the_known_ones() -> None:
+    """As it is installed for the tests."""
+    if find_spec(watermark_font.FONT_MODULE) is None:
+        pytest.skip(f"no {watermark_font.FONT_PACKAGE}")
+    assert watermark_font._find_font() is not None
 
 
 @pytest.mark.usefixtures("hurried")

@@ -8,6 +8,7 @@ import hashlib
 import importlib
 from importlib.util import find_spec
 from itertools import zip_longest
+import logging
 from pathlib import Path
 import re
 from typing import Any, Final
@@ -21,7 +22,7 @@ from ..api.capabilities import Paper
 from ..api.options import ORIENTATIONS, ResolvedOptions, select_pages
 from ..const import DOMAIN
 from ..errors import InputError
-from ..pdf.process import MAX_SOURCE_PAGES
+from ..pdf.process import FONT_SUFFIXES, MAX_SOURCE_PAGES
 from .document import Document, digest_of
 from .kinds import CONTENT_TYPES, IMAGES, FileType
 from .pdf import pdf_error
@@ -60,6 +61,7 @@ MAX_TILES: Final = 6
 MAX_PHOTO_COUNT: Final = 100
 MAX_WATERMARK: Final = 60
 
+_LOGGER = logging.getLogger(__name__)
 
 # Fields that belong to one layout, and what chooses it.
 BELONGS: Final = {
@@ -150,6 +152,13 @@ CONFIG_FONTS: Final = "fonts"
 # Noto Sans SC (SIL Open Font License), 17 MB: no requirement of the integration, since few need it.
 FONT_PACKAGE: Final = "pylopdf-fonts-zh-cn==0.1.1"
 FONT_MODULE: Final = "pylopdf_fonts_zh_cn"
+# SHA-256 of its two fonts. Installers compare no digests here, so nothing else from that package is opened.
+FONT_DIGESTS: Final = frozenset(
+    {
+        "faa6c9df652116dde789d351359f3d7e5d2285a2b2a1f04a2d7244df706d5ea9",
+        "e8f396decc1f0963a016a989c3d8852e863d1350996f573860a80767c83a1cd3",
+    }
+)
 # For how long a call waits for it; it is installed all the same.
 FONT_SECONDS: Final = 60
 CHINESE: Final = re.compile("[\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
@@ -198,13 +207,24 @@ async def _async_install(hass: HomeAssistant) -> None:
 
 
 def _find_font() -> str | None:
-    """Return the folder of the installed package; blocks."""
+    """Return the folder of the installed package, if its fonts are the known ones; blocks."""
     importlib.invalidate_caches()
     try:
         found = find_spec(FONT_MODULE)
     except ImportError, ValueError:
         return None
-    return None if found is None or found.origin is None else str(Path(found.origin).parent)
+    if found is None or found.origin is None:
+        return None
+    folder = Path(found.origin).parent
+    for path in folder.rglob("*"):
+        if path.suffix.lower() in FONT_SUFFIXES:
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() not in FONT_DIGESTS:
+                    _LOGGER.warning(
+                        "%s is not the font that %s has: left alone", path, FONT_PACKAGE
+                    )
+                    return None
+    return str(folder)
 
 
 # For a layout, starting the process included.

@@ -15,9 +15,8 @@ import unicodedata
 import pypdfium2
 
 from .plan import Rect, Sheet, Size, mm
-from .process import TaskError
+from .process import FONT_SUFFIXES, TaskError
 
-SUFFIXES: Final = (".ttf", ".ttc", ".otf")
 MAX_FONT_BYTES: Final = 64 * 1024 * 1024
 MAX_FONTS: Final = 2000
 MAX_FONTS_TRIED: Final = 5
@@ -224,7 +223,7 @@ def _walk(folders: tuple[str, ...]) -> Iterator[Path]:
         for parent, _, names in os.walk(folder):
             for name in names:
                 path = Path(parent, name)
-                if path.suffix.lower() in SUFFIXES and path.stat().st_size <= MAX_FONT_BYTES:
+                if path.suffix.lower() in FONT_SUFFIXES and path.stat().st_size <= MAX_FONT_BYTES:
                     yield path
 
 

@@ -35,6 +35,8 @@ OPEN_FILES: Final = 32
 MAX_SOURCE_PAGES: Final = 2000
 # Of a page of a scan, read or made: A4 with 600 dots per inch has 35 million, which take 140 MB in colour.
 MAX_SCAN_PIXELS: Final = 36_000_000
+# What the names of fonts end with.
+FONT_SUFFIXES: Final = (".ttf", ".ttc", ".otf")
 
 
 def main(site: str) -> None:
