@@ -3,18 +3,25 @@
   check TAG       the tag is the manifest's version, and both changelogs describe it
   notes VERSION   the text of the release: what changed, in both languages
   pack FILE       the zip that Home Assistant's Marketplace and HACS install
+  sbom FILE       what is in that zip of others, and which packages Home Assistant installs for it (CycloneDX, JSON)
 
 The zip has what lies below custom_components/lianke and git does not ignore, in order and with one time, so that the
-same content gives the same bytes.
+same content gives the same bytes. So does the list of packages, which is made here and not by a tool of others: nothing
+but this repository's code runs in the job that may write.
 """
 
 import argparse
+import base64
+import hashlib
 import json
 import os
 from pathlib import Path
 import re
 import subprocess
 import sys
+from typing import Any
+from urllib.parse import quote
+from uuid import NAMESPACE_URL, uuid5
 import zipfile
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +33,9 @@ NO_GIT = (OSError, subprocess.CalledProcessError)
 # The earliest time that a zip can hold.
 TIME = (1980, 1, 1, 0, 0, 0)
 NOT_SHIPPED = ("__pycache__", ".pyc")
+# What a module of the card imports from elsewhere, up to the package's name; types alone leave nothing in the bundle.
+IMPORT = re.compile(r'^import (?!type\b)[^;]*?from "(@[^/"]+/[^/"]+|[^."][^/"]*)', re.MULTILINE)
+TYPES = "@types/"
 
 
 class ReleaseError(Exception):
@@ -108,6 +118,90 @@ def pack(target: Path, root: Path = ROOT) -> int:
     return len(files)
 
 
+def bundled(root: Path = ROOT) -> dict[str, dict[str, Any]]:
+    """Return what package-lock.json says of each package that the card's bundle is built from, by its name."""
+    folder = root / "frontend"
+    locked = json.loads((folder / "package-lock.json").read_text("utf-8"))["packages"]
+    sources = sorted((folder / "src").rglob("*.ts"))
+    found: dict[str, dict[str, Any]] = {}
+    waiting = {name for path in sources for name in IMPORT.findall(path.read_text("utf-8"))}
+    while waiting:
+        name = waiting.pop()
+        found[name] = locked[f"node_modules/{name}"]
+        needed = found[name].get("dependencies", {})
+        waiting |= {one for one in needed if one not in found and not one.startswith(TYPES)}
+    return dict(sorted(found.items()))
+
+
+def bill_of_materials(root: Path = ROOT) -> dict[str, Any]:
+    """Return the packages of others that are in the zip or installed with it, as CycloneDX 1.6 has them."""
+    version = manifest_version(root)
+    manifest = json.loads((root / INTEGRATION / "manifest.json").read_text("utf-8"))
+    measured = json.loads((root / "tests" / "wheels.json").read_text("utf-8"))
+    components = []
+    for name, package in bundled(root).items():
+        algorithm, _, digest = package["integrity"].partition("-")
+        components.append(
+            _component("npm", name, package["version"], "The card is built from it")
+            | {
+                "licenses": [{"license": {"id": package["license"]}}],
+                "hashes": [
+                    {
+                        "alg": f"SHA-{algorithm.removeprefix('sha')}",
+                        "content": base64.b64decode(digest).hex(),
+                    }
+                ],
+            }
+        )
+    for text in manifest["requirements"]:
+        name = re.split(r"[<>=!~]", text)[0]
+        tested = measured["requirements"][name]["musl aarch64"]["version"]
+        words = f"Home Assistant installs {text}; this is the version that was tested"
+        components.append(_component("pypi", name, tested, words))
+    for text in measured["when_needed"]:
+        name, _, tested = text.partition("==")
+        words = "Home Assistant installs it with the first Chinese watermark, where no other font is there"
+        components.append(_component("pypi", name, tested, words) | {"scope": "optional"})
+    content = json.dumps(components, sort_keys=True)
+    source = f"{manifest['documentation']}/{version}/{hashlib.sha256(content.encode()).hexdigest()}"
+    subject = {
+        "type": "application",
+        "bom-ref": f"lianke@{version}",
+        "name": "lianke",
+        "version": version,
+        "description": manifest["name"],
+        "licenses": [{"license": {"id": "MIT"}}],
+        "externalReferences": [{"type": "vcs", "url": manifest["documentation"]}],
+    }
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid5(NAMESPACE_URL, source)}",
+        "version": 1,
+        "metadata": {"component": subject},
+        "components": components,
+        "dependencies": [
+            {"ref": subject["bom-ref"], "dependsOn": [one["bom-ref"] for one in components]}
+        ],
+        # Packages bring libraries in other languages along, and one of them another small package.
+        "compositions": [{"aggregate": "incomplete", "assemblies": [subject["bom-ref"]]}],
+    }
+
+
+def _component(kind: str, name: str, version: str, words: str) -> dict[str, Any]:
+    """Return a package as a component; words say why it is there."""
+    address = f"pkg:{kind}/{quote(name, safe='/')}@{version}"
+    return {
+        "type": "library",
+        "bom-ref": address,
+        "name": name,
+        "version": version,
+        "description": words,
+        "scope": "required",
+        "purl": address,
+    }
+
+
 def write_outputs(**outputs: str) -> None:
     """Hand outputs to the workflow's later steps, if this runs in one."""
     if path := os.environ.get("GITHUB_OUTPUT"):
@@ -120,7 +214,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/release", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=["check", "notes", "pack"])
+    parser.add_argument("what", choices=["check", "notes", "pack", "sbom"])
     parser.add_argument("subject", help="the tag, the version, or the file to write")
     chosen = parser.parse_args(arguments)
     try:
@@ -130,6 +224,10 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{version} can be released.")
         elif chosen.what == "notes":
             print(notes(chosen.subject), end="")
+        elif chosen.what == "sbom":
+            made = bill_of_materials()
+            Path(chosen.subject).write_text(f"{json.dumps(made, indent=2)}\n", encoding="utf-8")
+            print(f"{len(made['components'])} packages in {chosen.subject}.")
         else:
             count = pack(Path(chosen.subject))
             print(f"{count} files in {chosen.subject}.")

@@ -10,6 +10,7 @@ import zipfile
 import pytest
 import yaml
 
+from custom_components.lianke.documents.sheets import FONT_PACKAGE
 from scripts.release import (
     CHANGELOGS,
     INTEGRATION,
@@ -165,7 +166,7 @@ def test_the_workflow_does_what_the_page_says() -> None:
     folder = ROOT / ".github" / "workflows"
     text = (folder / "release.yml").read_text("utf-8")
     workflow = yaml.safe_load(text)
-    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["permissions"] == {}
     jobs = workflow["jobs"]
     assert jobs["test"]["uses"] == "./.github/workflows/test.yml"
     assert "workflow_call" in yaml.safe_load((folder / "test.yml").read_text("utf-8"))[True]
@@ -177,7 +178,34 @@ def test_the_workflow_does_what_the_page_says() -> None:
     }
     steps = jobs["release"]["steps"]
     order = [step.get("uses", "").partition("@")[0] or step["run"].split()[1] for step in steps]
-    assert order[-4:] == ["check", "pack", "actions/attest-build-provenance", "notes"]
-    hacs = json.loads((ROOT / "hacs.json").read_text("utf-8"))
-    assert steps[-2]["with"]["subject-path"] == hacs["filename"]
+    assert order[-6:] == ["check", "pack", "sbom", *["actions/attest"] * 2, "notes"]
+    packed = json.loads((ROOT / "hacs.json").read_text("utf-8"))["filename"]
+    listed = steps[-4]["run"].split()[-1]
+    assert steps[-3]["with"] == {"subject-path": packed}
+    assert steps[-2]["with"] == {"subject-path": packed, "sbom-path": listed}
+    assert f"{packed} {listed} " in steps[-1]["run"]
     assert "--prerelease" in text
+
+
+def test_the_list_of_packages(tmp_path: Path) -> None:
+    """It names what the zip has of others and what Home Assistant installs, and is the same each time."""
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    assert main(["sbom", str(first)]) == main(["sbom", str(second)]) == 0
+    assert first.read_bytes() == second.read_bytes()
+    found = json.loads(first.read_text("utf-8"))
+    assert (found["bomFormat"], found["specVersion"]) == ("CycloneDX", "1.6")
+    assert found["metadata"]["component"]["version"] == manifest_version()
+    packages = {one["purl"]: one for one in found["components"]}
+    assert set(found["dependencies"][0]["dependsOn"]) == set(packages)
+    names = {address.rpartition("@")[0] for address in packages}
+    manifest = json.loads((ROOT / INTEGRATION / "manifest.json").read_text("utf-8"))
+    for text in (*manifest["requirements"], FONT_PACKAGE):
+        assert f"pkg:pypi/{re.split('[<>=]', text)[0]}" in names
+    # What the bundle says itself of the code in it.
+    bundle = "\n".join(path.read_text("utf-8") for path in (ROOT / INTEGRATION).rglob("*.js"))
+    licensed = re.findall(r"^  ?((?:@[\w-]+/)?[\w-]+)/[\w./-]+\.js:$", bundle, re.MULTILINE)
+    assert {"lit-html", "lit-element"} <= set(licensed)
+    bundled = {one["name"]: one for one in packages.values() if one["purl"].startswith("pkg:npm/")}
+    assert {*licensed, "@mdi/js"} <= set(bundled)
+    assert "home-assistant-js-websocket" not in bundled  # types alone
+    assert all(len(one["hashes"][0]["content"]) == 128 for one in bundled.values())
