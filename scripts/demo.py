@@ -39,12 +39,15 @@ WORDS: dict[str, dict[str, str]] = {
         "ended": "Home Assistant ended with {code}; see {console}",
         "ending": "Ending …",
         "shown": """
-  Address    {url}
-  User       {user}
-  Password   {password}
+  Home Assistant     {url}
+  User               {user}
+  Password           {password}
 
-  Printed documents land in {printed}.
-  The simulated cloud is at {cloud}: take paper out, unplug, see what came out.
+  Simulated cloud    {cloud}
+  ApiKey             {api_key}   (of this simulation alone: for binding a box yourself)
+  Printed documents  {printed}
+
+  Try first: log in, press “{button}” on the printer's card, and watch the sheets come out on the cloud's page.
   Ctrl+C ends both; scripts/demo --reset starts afresh.""",
     },
     "zh-Hans": {
@@ -56,12 +59,15 @@ WORDS: dict[str, dict[str, str]] = {
         "ended": "Home Assistant 已退出（代码 {code}），详见 {console}",
         "ending": "正在结束…",
         "shown": """
-  地址    {url}
-  用户    {user}
-  密码    {password}
+  Home Assistant  {url}
+  用户            {user}
+  密码            {password}
 
-  打印出的文档保存在 {printed}。
-  模拟云端在 {cloud}：可以取走纸张、拔掉打印机，并查看打印结果。
+  模拟云端        {cloud}
+  ApiKey          {api_key}（仅用于此模拟：亲手绑定云盒时填写）
+  打印出的文档    {printed}
+
+  先试试：登录后，在打印机的卡片上按“{button}”，然后在模拟云端的页面上看纸张打印出来。
   按 Ctrl+C 结束两者；scripts/demo --reset 可重新开始。""",
     },
 }
@@ -145,6 +151,19 @@ async def check(language: str, release: Path | None) -> None:
     say(words["passed"].format(seconds=monotonic() - began))
 
 
+def told(hass: RealHomeAssistant, cloud: SimulatorProcess, printed: Path) -> str:
+    """Return what somebody needs to look around: addresses, how to log in, what to try first."""
+    return WORDS[hass.language]["shown"].format(
+        url=f"{hass.url}/{DASHBOARD}",
+        user=hass.user,
+        password=hass.password,
+        printed=printed,
+        cloud=cloud_page(hass, cloud),
+        api_key=cloud.api_key,
+        button=TEXTS[hass.language]["button"],
+    )
+
+
 async def show(port: int, host: str, language: str) -> None:
     """Run until told to end."""
     words = WORDS[language]
@@ -167,15 +186,7 @@ async def show(port: int, host: str, language: str) -> None:
             await print_samples(hass, cloud)
         (entry, *_) = await hass.entries(DOMAIN)
         await announce_changes(hass, cloud, entry["entry_id"])
-        say(
-            words["shown"].format(
-                url=f"{hass.url}/{DASHBOARD}",
-                user=hass.user,
-                password=hass.password,
-                printed=printed,
-                cloud=cloud_page(hass, cloud),
-            )
-        )
+        say(told(hass, cloud, printed))
         ended = asyncio.ensure_future(hass.wait())
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)

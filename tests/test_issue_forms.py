@@ -67,3 +67,16 @@ def test_the_manual_leads_to_the_form() -> None:
         page = (ROOT / "docs" / language / "first-boxes.md").read_text("utf-8")
         (template,) = re.findall(r"issues/new\?template=([\w.-]+)\)", page)
         assert template in FORMS
+
+
+def test_questions_have_a_place_of_their_own() -> None:
+    """Beside the forms stand the discussions, and the page on holes; both languages."""
+    config = yaml.safe_load((FOLDER / "config.yml").read_text("utf-8"))
+    assert config["blank_issues_enabled"] is False
+    links = config["contact_links"]
+    project = "https://github.com/lianke-home-assistant/lianke/"
+    assert {one["url"].removeprefix(project) for one in links} == {"discussions", "security/policy"}
+    for one in links:
+        assert set(one) == {"name", "url", "about"}
+        assert " · " in one["name"]
+        assert " · " in one["about"]

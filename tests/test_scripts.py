@@ -1,5 +1,6 @@
 """The scripts that everybody calls: what CI calls, and what the end of a run of the tests says."""
 
+import json
 import os
 from pathlib import Path
 import re
@@ -7,8 +8,10 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from benchmarks import __main__ as bench, set_up
+from scripts.demo import PORT
 
 ROOT = Path(__file__).parents[1]
 # What may stand in .ci/run besides the three scripts: how they are called, one after the other.
@@ -139,3 +142,28 @@ def test_the_bench_needs_no_pytest() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_checks_before_a_commit_are_those_of_lint() -> None:
+    """All of them, each by scripts/lint, which has the versions; nothing of others is fetched for it."""
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
+    assert [one["repo"] for one in hooks] == ["local"]
+    called = [hook["entry"] for hook in hooks[0]["hooks"]]
+    lint = (ROOT / "scripts" / "lint").read_text("utf-8")
+    (names,) = re.findall(r"set -- (.+); fi", lint)
+    assert called == [f"scripts/lint {name}" for name in names.split()]
+    assert re.findall(r"^check_(\w+)\(\)", lint, re.MULTILINE) == names.split()
+    assert {hook["language"] for hook in hooks[0]["hooks"]} == {"system"}
+
+
+def test_the_dev_container_is_the_bare_machine() -> None:
+    """What CI has before the scripts bring the rest; its ports are those that the demo takes."""
+    folder = ROOT / ".devcontainer"
+    settings = json.loads((folder / "devcontainer.json").read_text("utf-8"))
+    made = (folder / settings["build"]["dockerfile"]).read_text("utf-8")
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text("utf-8")
+    (image,) = re.findall(r"^    container: (.+)$", workflow, re.MULTILINE)
+    assert re.findall(r"^FROM (.+)$", made, re.MULTILINE) == [image]
+    installs = r"apt-get install .+? ((?:[\w-]+ )*[\w-]+)(?: &&|$)"
+    assert re.findall(installs, made, re.MULTILINE) == re.findall(installs, workflow, re.MULTILINE)
+    assert settings["forwardPorts"] == [PORT, PORT + 1]

@@ -6,6 +6,7 @@ from typing import Any
 from playwright.async_api import expect
 import pytest
 
+from scripts.demo import told
 from tests.manual import DOCUMENTS, sections
 
 from .binding import announce_changes, bind_first
@@ -43,6 +44,9 @@ async def test_the_demo_in_chinese(tmp_path: Path, chromium: str, socket_enabled
         await announce_changes(home, cloud, entry["entry_id"])
         await page.set_viewport_size({"width": 1280, "height": 1100})
         await page.goto(f"{home.url}/{DASHBOARD}")
+        words = told(home, cloud, tmp_path / "printed")
+        for needed in (f"{home.url}/{DASHBOARD}", home.password, cloud.api_key, cloud.admin_url):
+            assert needed in words
         cards = page.locator("lianke-card")
         await expect(cards).to_have_count(3)
         laser, inkjet, labels = (cards.nth(number) for number in range(3))
@@ -61,7 +65,8 @@ async def test_the_demo_in_chinese(tmp_path: Path, chromium: str, socket_enabled
                 for example in section.examples:
                     if example.kind == "yaml" and "use_blueprint" not in example.data:
                         assert_known(example.data, states)
-        # Each button prints, one of them elsewhere.
+        # Each button prints, one of them elsewhere. The terminal says which to try first.
+        assert [name for name in BUTTONS if f"“{name}”" in words] == ["打印文档"]
         for name, printed in BUTTONS.items():
             await laser.get_by_role("button", name=name, exact=True).click()
             rows = (inkjet if "→" in name else laser).locator("li.row")
