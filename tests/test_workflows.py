@@ -17,6 +17,7 @@ PINNED = re.compile(
 )
 # Jobs that may do more than read the files, and why.
 MAY: dict[tuple[str, str], set[str]] = {
+    ("pages.yml", "publish"): {"pages", "id-token"},
     ("release.yml", "release"): {"contents", "id-token", "attestations"},  # publishes and signs
     ("security.yml", "code"): {"security-events"},  # hands in what it found
 }
