@@ -203,7 +203,7 @@ def test_the_list_of_packages(tmp_path: Path) -> None:
         assert f"pkg:pypi/{re.split('[<>=]', text)[0]}" in names
     # What the bundle says itself of the code in it.
     bundle = "\n".join(path.read_text("utf-8") for path in (ROOT / INTEGRATION).rglob("*.js"))
-    licensed = re.findall(r"^  ?((?:@[\w-]+/)?[\w-]+)/[\w./-]+\.js:$", bundle, re.MULTILINE)
+    licensed = re.findall(r"^ {0,2}((?:@[\w-]+/)?[\w-]+)/[\w./-]+\.js:$", bundle, re.MULTILINE)
     assert {"lit-html", "lit-element"} <= set(licensed)
     bundled = {one["name"]: one for one in packages.values() if one["purl"].startswith("pkg:npm/")}
     assert {*licensed, "@mdi/js"} <= set(bundled)

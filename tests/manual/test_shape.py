@@ -242,6 +242,13 @@ def test_pictures_are_shown_in_their_language() -> None:
         assert len(shown) == len(pictures), (language, document)
 
 
+def test_stars_make_bold() -> None:
+    """None is shown: after a Chinese full stop or a bracket, closing stars need a blank behind them."""
+    for one in (*read("en"), *read("zh-Hans")):
+        shown = [text for text in (*one.texts, *one.quotes) if "**" in text]
+        assert shown == [], one.document
+
+
 def test_links_lead_somewhere() -> None:
     """Files exist, and so do the headings that are named in them."""
     for document, language in PAGES_OF_BOTH:
