@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from homeassistant.auth.permissions.const import CAT_ENTITIES
+from homeassistant.auth.permissions.const import CAT_ENTITIES, POLICY_READ
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import (
@@ -53,15 +53,16 @@ def entity_of(house: House, platform: str, key: str, printer: str = LASER) -> st
     )
 
 
-def resolved(house: House, **target: Any) -> str:
+async def resolved(house: House, **target: Any) -> str:
     """Return the device that a target stands for."""
-    return async_resolve_target(house.hass, target).device_id
+    found = await async_resolve_target(house.hass, target, Context(), POLICY_READ)
+    return found.device_id
 
 
-def refusal(house: House, **target: Any) -> ServiceValidationError:
+async def refusal(house: House, **target: Any) -> ServiceValidationError:
     """Return the error with which a target is refused."""
     with pytest.raises(ServiceValidationError) as raised, translating():
-        async_resolve_target(house.hass, target)
+        await async_resolve_target(house.hass, target, Context(), POLICY_READ)
     return raised.value
 
 
@@ -90,21 +91,21 @@ async def test_all_ways_to_name_a_printer(house: House) -> None:
         },
     ]
     for target in targets:
-        assert resolved(house, **target) == laser, target
+        assert await resolved(house, **target) == laser, target
 
 
 async def test_an_entity_that_was_put_elsewhere(house: House) -> None:
     area = ar.async_get(house.hass).async_create("Shelf")
     notify = entity_of(house, "notify", "notify", LABELS)
     er.async_get(house.hass).async_update_entity(notify, area_id=area.id)
-    assert resolved(house, area_id=area.id) == house.device(LABELS)
+    assert await resolved(house, area_id=area.id) == house.device(LABELS)
 
 
 async def test_a_hidden_printer_is_found_by_its_device(house: House) -> None:
     registry = er.async_get(house.hass)
     for entity in er.async_entries_for_device(registry, house.device()):
         registry.async_update_entity(entity.entity_id, hidden_by=er.RegistryEntryHider.USER)
-    assert resolved(house, device_id=house.device()) == house.device()
+    assert await resolved(house, device_id=house.device()) == house.device()
 
 
 async def test_several_printers_are_refused_by_name(house: House) -> None:
@@ -115,7 +116,7 @@ async def test_several_printers_are_refused_by_name(house: House) -> None:
         {"device_id": [house.device(LASER), house.device(INKJET)]},
         {"device_id": house.device(LASER), "area_id": area},
     ):
-        error = refusal(house, **target)
+        error = await refusal(house, **target)
         assert error.translation_key == "target_several_printers"
         assert error.translation_placeholders == {"printers": f"{LASER}, Photos"}
 
@@ -123,11 +124,11 @@ async def test_several_printers_are_refused_by_name(house: House) -> None:
 async def test_an_error_names_a_few_of_many(monkeypatch: pytest.MonkeyPatch, house: House) -> None:
     assert MAX_NAMES == 10
     monkeypatch.setattr("custom_components.lianke.devices.MAX_NAMES", 1)
-    error = refusal(house, device_id=[house.device(LASER), house.device(INKJET)])
+    error = await refusal(house, device_id=[house.device(LASER), house.device(INKJET)])
     assert error.translation_placeholders == {"printers": f"{INKJET}, …"}
     # As long as ids may be, and so many of them: a short text all the same.
     monkeypatch.undo()
-    error = refusal(house, area_id=[f"{number:0255}" for number in range(100)])
+    error = await refusal(house, area_id=[f"{number:0255}" for number in range(100)])
     assert len((error.translation_placeholders or {})["target"]) < 12 * 255
 
 
@@ -156,7 +157,7 @@ async def test_what_is_no_printer(house: House) -> None:
         ({"device_id": [house.device(), "gone"]}, "service_device_not_found", "gone"),
     ]
     for target, key, named in cases:
-        error = refusal(house, **target)
+        error = await refusal(house, **target)
         assert error.translation_key == key, target
         assert not named or named in (error.translation_placeholders or {}).values(), target
 
@@ -164,7 +165,8 @@ async def test_what_is_no_printer(house: House) -> None:
 async def test_a_printer_whose_entry_is_not_loaded(house: House) -> None:
     area = place(house, "Study", LASER)
     await house.hass.config_entries.async_unload(house.entry.entry_id)
-    assert refusal(house, area_id=area).translation_key == "service_config_entry_not_loaded"
+    error = await refusal(house, area_id=area)
+    assert error.translation_key == "service_config_entry_not_loaded"
 
 
 @pytest.mark.skipif(
@@ -173,7 +175,7 @@ async def test_a_printer_whose_entry_is_not_loaded(house: House) -> None:
 async def test_what_is_excluded_does_not_count(house: House) -> None:
     area = place(house, "Office", LASER, INKJET)
     without = {"device_id": [house.device(INKJET)]}
-    assert resolved(house, area_id=area, exclude=without) == house.device(LASER)
+    assert await resolved(house, area_id=area, exclude=without) == house.device(LASER)
 
 
 @pytest.mark.usefixtures("hurried")

@@ -24,7 +24,6 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 from custom_components.lianke import async_remove_config_entry_device
 from custom_components.lianke.box.storage import BoxStorage
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.documents.conversion import make_raw_document
 from custom_components.lianke.documents.spool import DATA_SPOOL, async_get_spool
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.queue import PrintQueue
@@ -33,6 +32,7 @@ from custom_components.lianke.printing.own_pages import async_print_test_page
 from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
+from tests.documents.test_spool import make
 from tests.household import House
 from tests.simulator import Simulator
 from tests.simulator.faults import Fault
@@ -204,9 +204,7 @@ async def test_removal_leaves_nothing(hass_storage: dict[str, Any], house: House
     await house.data.storage.async_flush()
     assert f"lianke.{house.entry.entry_id}" in hass_storage
     spool = await async_get_spool(house.hass)
-    document = await spool.async_write(
-        lambda path: make_raw_document(path, b"hello", name="label", title="Label")
-    )
+    document = await make(spool)
     handle = await spool.async_keep(document, [b"picture"])
     await house.hass.config_entries.async_remove(house.entry.entry_id)
     await house.hass.async_block_till_done()
@@ -218,9 +216,7 @@ async def test_removal_leaves_nothing(hass_storage: dict[str, Any], house: House
     assert not await house.hass.async_add_executor_job(cache.exists)
     assert await spool.async_picture(handle, 1) is None
     # A box that is bound afterwards finds the spool in order.
-    document = await spool.async_write(
-        lambda path: make_raw_document(path, b"again", name="label", title="Label")
-    )
+    document = await make(spool, b"again")
     mode = (await house.hass.async_add_executor_job(document.path.parent.stat)).st_mode
     assert mode & 0o777 == 0o700
 

@@ -370,11 +370,15 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
 async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Give a box as many finished jobs as are ever kept, as if it had printed for weeks."""
+    from custom_components.lianke.devices import Target
     from custom_components.lianke.jobs.store import jobs_path  # loaded by now
-    from custom_components.lianke.printing.request import async_resolve
+    from custom_components.lianke.printing.print import async_resolve
 
     printers = list(entry.runtime_data.coordinator.data.printers.values())
-    options = {view.key: (await async_resolve(entry, view.key)).as_dict() for view in printers}
+    options = {
+        view.key: (await async_resolve(Target("", entry, view.key), {})).as_dict()
+        for view in printers
+    }
     await hass.config_entries.async_unload(entry.entry_id)
     root = jobs_path(hass, entry.entry_id)
 

@@ -205,14 +205,16 @@ def async_target(hass: HomeAssistant, device_id: str) -> Target:
     raise InputError("not_a_printer", device=device.name_by_user or device.name or device_id)
 
 
-@callback
-def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target:
-    """Return the one printer that the target in a call's data stands for.
+async def async_resolve_target(
+    hass: HomeAssistant, data: Mapping[str, Any], context: Context, policy: str
+) -> Target:
+    """Return the one printer that the target in a call's data stands for, on which the caller has the policy.
 
     Devices and entities that the target names must be of a printer; areas, floors and labels may
     hold anything besides it. Raises InputError for no target (printer_missing), one
     without a printer (target_without_printer) or with several (target_several_printers), and for
-    what is named and no printer (as `async_target`, entity_not_found, entity_not_of_printer).
+    what is named and no printer (as `async_target`, entity_not_found, entity_not_of_printer);
+    Unauthorized.
     """
     selection = TargetSelection(dict(data))
     if not selection.has_any_target:
@@ -236,7 +238,9 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
         raise InputError("target_without_printer", target=_names(_named_in(hass, selection)))
     if len(printers) > 1:
         raise InputError("target_several_printers", printers=_names(printers.values()))
-    return async_target(hass, next(iter(printers)))
+    target = async_target(hass, next(iter(printers)))
+    await async_check_target(hass, target, context, policy)
+    return target
 
 
 @callback

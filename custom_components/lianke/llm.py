@@ -33,22 +33,9 @@ from .people.release_code import MAX_CODE
 from .printing.exposed import Names, as_offered, exposed_lists, exposed_printers
 from .printing.handlers import async_run_action
 from .printing.schemas import (
-    ATTR_AGENDA,
-    ATTR_CODE,
-    ATTR_JOB_ID,
-    ATTR_LIMIT,
-    ATTR_MESSAGE,
-    ATTR_REASON,
-    ATTR_REQUEST_ID,
-    ATTR_TITLE,
     MAX_KEY,
     MAX_MESSAGE,
     MAX_NAME,
-    SERVICE_CANCEL_JOB,
-    SERVICE_CONTINUE_JOB,
-    SERVICE_LIST_JOBS,
-    SERVICE_PRINT,
-    SERVICE_REJECT_JOB,
 )
 from .runtime import translated, translating
 from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN, exposed_scanners
@@ -129,7 +116,7 @@ class _Call(NamedTuple):
 
     async def jobs(self) -> list[dict[str, Any]]:
         """Return the printer's newest jobs."""
-        return list((await self.act(SERVICE_LIST_JOBS, **{ATTR_LIMIT: MAX_LISTED}))["jobs"])
+        return list((await self.act("list_jobs", limit=MAX_LISTED))["jobs"])
 
 
 class _PrinterTool(Tool):
@@ -185,7 +172,7 @@ class _PrintTool(_PrinterTool):
         """Print; a repeated tool call finds the job of the first."""
         context_id = call.llm_context.context.id if call.llm_context.context else ""
         request_id = f"{call.tool_input.tool_name} {context_id} {call.tool_input.id}"[:MAX_KEY]
-        response = await call.act(SERVICE_PRINT, **source, **{ATTR_REQUEST_ID: request_id})
+        response = await call.act("print", **source, request_id=request_id)
         return call.shown(response["jobs"][0])
 
 
@@ -216,7 +203,7 @@ class PrintTextTool(_PrintTool):
             raise InputError("assistant_text_too_long", allowed=f"{MAX_TOOL_TEXT:,}")
         source = {SourceKind.MARKDOWN.value: call.data["text"]}
         if title := call.data.get("title"):
-            source[ATTR_TITLE] = title[:MAX_NAME]
+            source["title"] = title[:MAX_NAME]
         if copies := call.data.get("copies"):
             source["copies"] = copies
         return await self._print(call, **source)
@@ -245,7 +232,7 @@ class PrintListTool(_PrintTool):
     def _fields(self) -> dict[Any, Any]:
         return {
             vol.Optional(
-                ATTR_AGENDA,
+                "agenda",
                 description="The days of a calendar; week, which is the seven days from today on, if not given",
             ): vol.In(list(AGENDAS)),
             vol.Required("list", description="The name of the list or calendar"): vol.In(
@@ -256,8 +243,8 @@ class PrintListTool(_PrintTool):
     @override
     async def _run(self, call: _Call) -> JsonObjectType:
         source = {SourceKind.ENTITY.value: self._lists[call.data["list"]]}
-        if agenda := call.data.get(ATTR_AGENDA):
-            source[ATTR_AGENDA] = agenda
+        if agenda := call.data.get("agenda"):
+            source["agenda"] = agenda
         return await self._print(call, **source)
 
 
@@ -323,7 +310,7 @@ class CancelJobTool(_PrinterTool):
 
     @override
     async def _run(self, call: _Call) -> JsonObjectType:
-        response = await call.act(SERVICE_CANCEL_JOB, **{ATTR_JOB_ID: call.data["job_id"]})
+        response = await call.act("cancel_job", job_id=call.data["job_id"])
         return call.shown(response["job"])
 
 
@@ -354,14 +341,14 @@ class AnswerJobTool(_PrinterTool):
 
     @override
     async def _run(self, call: _Call) -> JsonObjectType:
-        data = {ATTR_JOB_ID: call.data["job_id"]}
+        data = {"job_id": call.data["job_id"]}
         if call.data["answer"] == "reject":
-            data[ATTR_MESSAGE] = call.data.get("message", "")[:MAX_MESSAGE]
-            return call.shown((await call.act(SERVICE_REJECT_JOB, **data))["job"])
-        data[ATTR_REASON] = call.data["hold_reason"]
+            data["message"] = call.data.get("message", "")[:MAX_MESSAGE]
+            return call.shown((await call.act("reject_job", **data))["job"])
+        data["reason"] = call.data["hold_reason"]
         if code := call.data.get("code"):
-            data[ATTR_CODE] = code[:MAX_CODE]
-        return call.shown((await call.act(SERVICE_CONTINUE_JOB, **data))["job"])
+            data["code"] = code[:MAX_CODE]
+        return call.shown((await call.act("continue_job", **data))["job"])
 
 
 class ScanTool(Tool):

@@ -15,8 +15,7 @@ from custom_components.lianke.api.errors import (
     PrinterNotFoundError,
 )
 from custom_components.lianke.api.models import PrinterAddress, Species
-from custom_components.lianke.api.option_resolver import resolve_options
-from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.api.options import PrintOptions, resolve_options
 from custom_components.lianke.api.scanning import Scanner, ScanOptions
 from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.api.upload import Links, UploadFile

@@ -2,14 +2,14 @@
 
 import pytest
 
-from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, merge_options
+from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, options_in
 
 
 def test_a_size_never_mixes_with_another_layers_paper() -> None:
     size = PrintOptions(paper_width=100, paper_height=50)
-    assert merge_options(PrintOptions(paper="A4"), size) == PrintOptions(paper="A4")
-    assert merge_options(size, PrintOptions(paper="A4")) == size
-    assert merge_options(PrintOptions(paper_width=1), size) == PrintOptions(paper_width=1)
+    assert options_in(PrintOptions(paper="A4"), size) == PrintOptions(paper="A4")
+    assert options_in(size, PrintOptions(paper="A4")) == size
+    assert options_in(PrintOptions(paper_width=1), size) == PrintOptions(paper_width=1)
 
 
 @pytest.mark.parametrize(

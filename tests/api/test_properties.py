@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import replace
 import json
 from pathlib import Path
 from urllib.parse import quote
@@ -33,7 +32,6 @@ from custom_components.lianke.api.models import (
     Species,
     parse_printers,
 )
-from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import (
     ALIGNMENTS,
     COLORS,
@@ -44,8 +42,9 @@ from custom_components.lianke.api.options import (
     PrintOptions,
     ResolvedOptions,
     count_selected,
-    merge_options,
+    options_in,
     parse_page_range,
+    resolve_options,
     select_pages,
 )
 from custom_components.lianke.api.sticker import parse_credentials, rank_code, read_photo
@@ -392,23 +391,28 @@ def test_file_names(name: str) -> None:
 
 names = st.sampled_from(["A4", "a4 ", "信封 DL", "Letter", "nonsense", "9", "0", "custom", ""])
 option_sets = st.builds(
-    PrintOptions,
-    paper=st.none() | names | st.integers(-3, 400),
-    paper_width=st.none() | st.floats(),
-    paper_height=st.none() | st.floats(),
-    copies=st.none() | st.integers(-2, 1200),
-    color=st.none() | st.sampled_from([*COLORS]),
-    duplex=st.none() | st.sampled_from([*DUPLEX]),
-    orientation=st.none() | st.sampled_from([*ORIENTATIONS]),
-    tray=st.none() | st.sampled_from(["纸盒 1", "7", "nowhere"]) | st.integers(-1, 300),
-    media_type=st.none() | texts | st.integers(-1, 300),
-    quality=st.none() | st.sampled_from([*QUALITIES]),
-    scale=st.none() | st.sampled_from(["fit", "80%", "none"]) | texts,
-    align=st.none() | st.sampled_from([*ALIGNMENTS]) | texts,
-    auto_rotate=st.none() | st.booleans(),
-    pages=st.none() | st.text("0123456789,-， odevn", max_size=12),
-    reverse_order=st.none() | st.booleans(),
-    excel_fit=st.none() | st.sampled_from([*EXCEL_FITS]),
+    options_in,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "paper": names | st.integers(-3, 400),
+            "paper_width": st.floats(),
+            "paper_height": st.floats(),
+            "copies": st.integers(-2, 1200),
+            "color": st.sampled_from([*COLORS]),
+            "duplex": st.sampled_from([*DUPLEX]),
+            "orientation": st.sampled_from([*ORIENTATIONS]),
+            "tray": st.sampled_from(["纸盒 1", "7", "nowhere"]) | st.integers(-1, 300),
+            "media_type": texts | st.integers(-1, 300),
+            "quality": st.sampled_from([*QUALITIES]),
+            "scale": st.sampled_from(["fit", "80%", "none"]) | texts,
+            "align": st.sampled_from([*ALIGNMENTS]) | texts,
+            "auto_rotate": st.booleans(),
+            "pages": st.text("0123456789,-， odevn", max_size=12),
+            "reverse_order": st.booleans(),
+            "excel_fit": st.sampled_from([*EXCEL_FITS]),
+        },
+    ),
 )
 ids = st.none() | st.frozensets(st.integers(1, 3), min_size=1)
 maps = st.none() | st.dictionaries(
@@ -479,7 +483,7 @@ def test_options(
         assert resolved.color in able.colors
     if able is not None and able.trays is not None and resolved.tray is not None:
         assert resolved.tray in able.trays.values()
-    if options.paper is None and options.paper_width is None and not raw and species in (2, 3):
+    if options.keys().isdisjoint(("paper", "paper_width")) and not raw and species in (2, 3):
         assert resolved.paper_id != 9
     assert ResolvedOptions.from_dict(json.loads(json.dumps(resolved.as_dict()))) == resolved
 
@@ -487,12 +491,10 @@ def test_options(
 @many
 @given(option_sets, option_sets)
 def test_layers(upper: PrintOptions, lower: PrintOptions) -> None:
-    merged = merge_options(upper, lower)
-    assert (
-        set(upper.set_names) <= set(merged.set_names) <= set(upper.set_names) | set(lower.set_names)
-    )
-    assert repr(merge_options(upper, replace(upper))) == repr(upper)
-    assert repr(merge_options(PrintOptions(), lower)) == repr(lower)
+    merged = options_in(upper, lower)
+    assert upper.keys() <= merged.keys() <= upper.keys() | lower.keys()
+    assert repr(options_in(upper, {**upper})) == repr(upper)
+    assert repr(options_in(PrintOptions(), lower)) == repr(lower)
 
 
 @many

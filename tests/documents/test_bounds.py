@@ -16,7 +16,7 @@ import pytest
 from custom_components.lianke.documents.document import SourceKind
 from custom_components.lianke.documents.entities import _refuse_empty
 from custom_components.lianke.documents.page_documents import DEFAULT_PAGE
-from custom_components.lianke.documents.sources import Source, async_get_document
+from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pages.lists import MAX_ENTRIES, TodoEntry
@@ -136,7 +136,9 @@ def feed(hass: HomeAssistant, spool: Spool, media: Path) -> Callable[[Made], Any
                 document = await async_get_document(
                     hass,
                     spool,
-                    Source(kind=kind, value=value),
+                    kind,
+                    value,
+                    {},
                     limit_bytes=50 * MB,
                     context=Context(),
                     paper=None,

@@ -7,12 +7,13 @@ import random
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.lianke.documents.sources import PIECE, ContentTooLargeError, write_base64
+from custom_components.lianke.documents.sources import PIECE, write_base64
+from custom_components.lianke.errors import InputError
 
 
 def decoded(text: str, limit: int = 10**9) -> bytes:
     writer = io.BytesIO()
-    write_base64(writer, text, limit)
+    write_base64(writer, text, limit, "x")
     return writer.getvalue()
 
 
@@ -57,5 +58,5 @@ def test_padding_ends_a_piece_not_the_text() -> None:
 
 def test_the_limit_is_kept() -> None:
     assert len(decoded(b64encode(b"x" * 1000).decode(), 1000)) == 1000
-    with pytest.raises(ContentTooLargeError):
+    with pytest.raises(InputError, match="file_too_large"):
         decoded(b64encode(b"x" * 1001).decode(), 1000)

@@ -9,7 +9,7 @@ import pytest
 
 from custom_components.lianke.api.errors import ServerAddressError
 from custom_components.lianke.api.server import check_server
-from custom_components.lianke.documents.conversion import can_read_heif, make_document, safe_name
+from custom_components.lianke.documents.conversion import can_read_heif, file_name, make_document
 from custom_components.lianke.documents.kinds import FileType
 from custom_components.lianke.errors import InputError
 from tests.documents.samples import ole, pdf_with_streams, picture, tiff, zip64, zipped
@@ -64,7 +64,7 @@ def test_damaged_files_end_in_errors_of_ours(name: str, tmp_path: Path) -> None:
         path = tmp_path / f"{number}.part"
         path.write_bytes(damaged(SAMPLES[name], choice))
         try:
-            document = make_document(path, name, title=None, raw=False)
+            document = make_document(path, name, title=None)
         except InputError as err:
             found[err.reason or ""] += 1
         else:
@@ -86,7 +86,7 @@ def test_whatever_a_decoder_raises(
     path = tmp_path / "x"
     path.write_bytes(picture("WEBP"))
     with pytest.raises(InputError) as error:
-        make_document(path, "a.webp", title=None, raw=False)
+        make_document(path, "a.webp", title=None)
     assert error.value.reason == "image_unreadable"
 
 
@@ -96,7 +96,7 @@ def test_a_damaged_picture_is_not_one_that_cannot_be_read(tmp_path: Path) -> Non
     path.write_bytes(picture("AVIF")[:100])
     assert can_read_heif(path)
     with pytest.raises(InputError) as error:
-        make_document(path, "a.avif", title=None, raw=False)
+        make_document(path, "a.avif", title=None)
     assert error.value.reason == "image_unreadable"
 
 
@@ -110,7 +110,7 @@ def test_odd_server_addresses_are_refused(text: str) -> None:
 
 
 def test_names_of_documents_with_macros_stay() -> None:
-    assert safe_name("a.xlsm", FileType.XLSX) == "a.xlsm"
-    assert safe_name("a.docm", FileType.DOCX) == "a.docm"
-    assert safe_name("a.xlsm", FileType.DOCX) == "a.xlsm.docx"
-    assert safe_name("a.XLSX", FileType.XLSX) == "a.xlsx"
+    assert file_name("a.xlsm", FileType.XLSX) == "a.xlsm"
+    assert file_name("a.docm", FileType.DOCX) == "a.docm"
+    assert file_name("a.xlsm", FileType.DOCX) == "a.xlsm.docx"
+    assert file_name("a.XLSX", FileType.XLSX) == "a.xlsx"

@@ -21,8 +21,7 @@ from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.entities import days_of
-from custom_components.lianke.documents.page_documents import PageOptions
-from custom_components.lianke.documents.sources import Source, async_get_document
+from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from tests.documents.samples import picture
@@ -119,13 +118,15 @@ async def fetch(
     context: Context | None = None,
     limit: int = LIMIT,
     title: str | None = None,
-    page: PageOptions | None = None,
+    **page: Any,
 ) -> Document:
     async with spool.scope():
         document = await async_get_document(
             hass,
             spool,
-            Source(kind=kind, value=entity_id, title=title, page=page or PageOptions()),
+            kind,
+            entity_id,
+            page if title is None else {"title": title, **page},
             limit_bytes=limit,
             context=context or Context(),
             paper=None,
@@ -244,7 +245,7 @@ async def test_a_calendar(
         ]
     )
     await add(hass, "calendar", [family])
-    document = await fetch(hass, spool, "calendar.family", page=PageOptions(agenda=agenda))
+    document = await fetch(hass, spool, "calendar.family", agenda=agenda)
     page = document.path.read_text("utf-8")
     assert [word for word in ("Breakfast", "Dentist", "Holiday", "Next week") if word in page] == (
         shown
@@ -277,7 +278,7 @@ async def test_an_empty_calendar_prints_only_when_told(hass: HomeAssistant, spoo
     with pytest.raises(InputError) as raised:
         await fetch(hass, spool, "calendar.family")
     assert key_of(raised) == "list_empty"
-    document = await fetch(hass, spool, "calendar.family", page=PageOptions(print_empty=True))
+    document = await fetch(hass, spool, "calendar.family", print_empty=True)
     assert document.path.read_text("utf-8").count("Nothing planned") == 7
 
 

@@ -12,7 +12,7 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.lianke.documents.document import Document, SourceKind
-from custom_components.lianke.documents.sources import Source, async_get_document
+from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import Spool, copy_file
 from custom_components.lianke.errors import InputError
 from tests.documents.conftest import Site
@@ -49,10 +49,10 @@ def fill(monkeypatch: pytest.MonkeyPatch, spool: Spool) -> Fill:
 async def fetched(
     hass: HomeAssistant, spool: Spool, kind: SourceKind, value: str, *, raw: bool = False
 ) -> Document:
-    source = Source(kind=kind, value=value, raw=raw)
+    data = {"raw": raw}
     async with spool.scope():
         document = await async_get_document(
-            hass, spool, source, limit_bytes=LIMIT, context=Context(), paper=None
+            hass, spool, kind, value, data, limit_bytes=LIMIT, context=Context(), paper=None
         )
         spool.let_go(document.path)
     return document

@@ -28,7 +28,7 @@ from custom_components.lianke.documents.pdf_client import (
     PdfWorker,
     async_get_pdf_worker,
 )
-from custom_components.lianke.documents.sources import Source, async_get_document
+from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from tests.documents.samples import pdf_with_streams, protected_pdf
@@ -87,10 +87,16 @@ def fetch(hass: HomeAssistant, spool: Spool, media: Path) -> Fetch:
 
     async def fetch(data: bytes, password: str | None = None, limit: int = 2**25) -> Document:
         (media / "x.pdf").write_bytes(data)
-        source = Source(kind=SourceKind.FILE, value=str(media / "x.pdf"), password=password)
         async with spool.scope():
             document = await async_get_document(
-                hass, spool, source, limit_bytes=limit, context=Context(), paper=None
+                hass,
+                spool,
+                SourceKind.FILE,
+                str(media / "x.pdf"),
+                {"password": password},
+                limit_bytes=limit,
+                context=Context(),
+                paper=None,
             )
             spool.let_go(document.path)
         return document

@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.documents import sources
 from custom_components.lianke.documents.conversion import make_document
 from custom_components.lianke.documents.document import Document, SourceKind
-from custom_components.lianke.documents.sources import Source, async_get_document
+from custom_components.lianke.documents.sources import async_get_document, is_snapshot
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pages.page import MAX_TEXT_BYTES
@@ -35,7 +35,9 @@ async def fetch(
         document = await async_get_document(
             hass,
             spool,
-            Source(kind=kind, value=value, **more),
+            kind,
+            value,
+            more,
             limit_bytes=limit,
             context=Context(),
             paper=None,
@@ -358,4 +360,4 @@ async def test_raw_files_keep_their_bytes(hass: HomeAssistant, spool: Spool, med
     ],
 )
 def test_snapshots_are_known(kind: SourceKind, value: str, expected: bool) -> None:
-    assert Source(kind=kind, value=value).is_snapshot is expected
+    assert is_snapshot(kind, value) is expected

@@ -5,6 +5,7 @@ from datetime import timedelta
 import os
 from pathlib import Path
 import time
+from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
@@ -12,16 +13,19 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.lianke.documents import spool as spool_module
-from custom_components.lianke.documents.conversion import make_raw_document
+from custom_components.lianke.documents.conversion import make_document
 from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.kinds import FileType
 from custom_components.lianke.documents.spool import Spool, copy_file, write_bytes
 from custom_components.lianke.errors import InputError
 
 
 async def make(spool: Spool, data: bytes = b"hello") -> Document:
-    return await spool.async_write(
-        lambda path: make_raw_document(path, data, name="label", title="Label")
-    )
+    def write(path: Path) -> Document:
+        write_bytes(path, data)
+        return make_document(path, "label", title="Label", kind=FileType.RAW)
+
+    return await spool.async_write(write)
 
 
 class SlowDrawing:
@@ -42,7 +46,7 @@ class SlowDrawing:
 async def test_a_picture_under_way_is_the_new_one_once_its_document_is_replaced(
     spool: Spool,
 ) -> None:
-    drawing = SlowDrawing(await spool.async_new_path(".pdf"))
+    drawing: Any = SlowDrawing(await spool.async_new_path(".pdf"))
     handle = await spool.async_keep(await make(spool), drawing=drawing)
     asked = asyncio.create_task(spool.async_picture(handle, 2))
     await drawing.begun.wait()

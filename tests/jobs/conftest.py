@@ -18,8 +18,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.models import Credentials
-from custom_components.lianke.api.option_resolver import resolve_options
-from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.api.options import PrintOptions, resolve_options
 from custom_components.lianke.api.tasks import parse_callback
 from custom_components.lianke.box.storage import BoxStorage
 from custom_components.lianke.const import DOMAIN

@@ -16,8 +16,7 @@ from homeassistant.util.file import WriteError
 import pytest
 
 from custom_components.lianke.api.errors import LiankeError
-from custom_components.lianke.api.option_resolver import resolve_options
-from custom_components.lianke.api.options import PrintOptions, ResolvedOptions
+from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, resolve_options
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState

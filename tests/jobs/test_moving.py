@@ -17,8 +17,7 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke.api.option_resolver import resolve_options
-from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.api.options import options_in, resolve_options
 from custom_components.lianke.const import CONF_APPROVAL_PRINTERS
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import limits as retention, store
@@ -38,7 +37,7 @@ def changes(shop: Shop, port: int, **options: Any) -> Changes:
     """Return how to print on the printer at a port."""
     known = shop.storage.printers[shop.key(port)]
     resolved = resolve_options(
-        PrintOptions(**options), known.capabilities, known.papers, known.printer.species
+        options_in(options), known.capabilities, known.papers, known.printer.species
     )
     return Changes(printer_key=known.key, options=resolved, requested=options)
 

@@ -7,7 +7,7 @@ from typing import Any
 from homeassistant.core import Context, HomeAssistant
 import pytest
 
-from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.api.options import PrintOptions, options_in
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.page_documents import async_text_document
 from custom_components.lianke.documents.spool import async_get_spool
@@ -35,7 +35,7 @@ def uncounted(shop: Shop, pages: int) -> Document:
 async def refusal(shop: Shop, document: Document, **options: Any) -> str | None:
     """Return why a document is refused, None if it is taken."""
     try:
-        await shop.submit(document, options=PrintOptions(**options))
+        await shop.submit(document, options=options_in(options))
     except InputError as err:
         assert not document.path.exists()
         return err.reason

@@ -12,8 +12,7 @@ import pytest
 
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
-from custom_components.lianke.api.option_resolver import resolve_options
-from custom_components.lianke.api.options import PrintOptions, ResolvedOptions
+from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, resolve_options
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.preview import Preview
 from custom_components.lianke.jobs.store import MAX_LOST, OTHER_TASKS_NAME, OtherTasks, jobs_path

@@ -6,17 +6,17 @@ from dataclasses import replace
 from datetime import timedelta
 import socket
 import struct
+from typing import Any
 
 import pytest
 
-from custom_components.lianke.devices import Target
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Operation, Status
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.lan.printer import lan_jobs as repeats, printing
 from custom_components.lianke.lan.printer.lan_jobs import Repeats, Sender, Sent, job_number
 from custom_components.lianke.lan.printer.server import async_get_server
-from custom_components.lianke.printing.print import Received, async_print_received
+from custom_components.lianke.printing.print import async_print_received
 from tests.clock import until
 from tests.household import came_out
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
@@ -52,11 +52,11 @@ class Gate:
         self.opened = asyncio.Event()
         real: Callable[..., Awaitable[Job]] = async_print_received
 
-        async def held(hass: object, target: Target, received: Received) -> Job:
-            job = await real(hass, target, received) if after else None
+        async def held(*args: Any, **received: Any) -> Job:
+            job = await real(*args, **received) if after else None
             self.reached.set()
             await self.opened.wait()
-            return job or await real(hass, target, received)
+            return job or await real(*args, **received)
 
         monkeypatch.setattr(printing, "async_print_received", held)
 

@@ -11,9 +11,9 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.lianke.api.options import OPTION_NAMES
 from custom_components.lianke.documents.document import SourceKind
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.printing.schemas import OPTION_NAMES
 from tests.household import Upload, uploader
 from tests.simulator.models import PrintedJob
 

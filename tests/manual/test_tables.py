@@ -15,6 +15,7 @@ from custom_components.lianke.api.options import (
     DUPLEX,
     EXCEL_FITS,
     MANUAL_DUPLEX,
+    OPTION_NAMES,
     ORIENTATIONS,
     QUALITIES,
     SCALES,
@@ -46,7 +47,7 @@ from custom_components.lianke.flows.options_flow import settings_schema
 from custom_components.lianke.image import LAST_SCAN, PREVIEW
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.notify import NOTIFY
-from custom_components.lianke.printing.schemas import FAIL, HOLD, OPTION_NAMES, PRINT_SCHEMA, TARGET
+from custom_components.lianke.printing.schemas import FAIL, HOLD, PRINT_SCHEMA, TARGET
 from custom_components.lianke.sensor import (
     BOX_SENSORS,
     INK,

@@ -20,8 +20,7 @@ from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
-from custom_components.lianke.api.option_resolver import resolve_options
-from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.api.options import options_in, resolve_options
 from custom_components.lianke.devices import async_target_of_job
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.job import Delivery, JobSpec, JobState, Origin
@@ -105,7 +104,7 @@ async def test_what_is_to_be_approved(house: House) -> None:
             pages=asked.get("pages", 1),
             title="Report",
         )
-        wanted = PrintOptions(copies=asked.get("copies"), pages=asked.get("range"))
+        wanted = options_in({"copies": asked.get("copies"), "pages": asked.get("range")})
         spec = JobSpec(
             printer_key=laser.key,
             title="Report",

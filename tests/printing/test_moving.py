@@ -9,7 +9,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.lianke.api.capabilities import STANDARD, Capabilities, Paper
-from custom_components.lianke.api.option_resolver import known_papers
+from custom_components.lianke.api.options import known_papers
 from custom_components.lianke.printing.again import find_paper
 from tests.household import INKJET, LABELS, LASER, OTHER_LASER, House, data_of, show_state
 

@@ -26,8 +26,8 @@ from custom_components.lianke.documents.page_documents import async_notification
 from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import async_get_spool, write_bytes
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.printing import own_pages, request
-from custom_components.lianke.printing.print import Received, async_print_received
+from custom_components.lianke.printing import own_pages, print as printing
+from custom_components.lianke.printing.print import async_print_received
 from tests.documents.samples import zipped
 from tests.household import LABELS, LASER, House, data_of, sent
 from tests.simulator import Simulator, make_pdf
@@ -259,7 +259,7 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
     else:
         asked = house.ask(action, device_id=house.device(), text="x")
     with (
-        patch.object(request, "async_get_document", unloading(async_get_document)),
+        patch.object(printing, "async_get_document", unloading(async_get_document)),
         patch.object(own_pages, "async_notification", unloading(async_notification)),
         pytest.raises(ServiceValidationError) as raised,
     ):
@@ -370,15 +370,16 @@ async def test_a_devices_file_goes_where_its_options_are_refused(house: House) -
     spool = await async_get_spool(house.hass)
     path = await spool.async_new_path(".part")
     await house.hass.async_add_executor_job(write_bytes, path, make_pdf(1))
-    received = Received(
-        path=path,
-        name="x.pdf",
-        title="x",
-        options={"paper": "Moon"},
-        job_id=ulid_now(),
-        sender="phone",
-        sender_address="192.168.1.9",
-    )
+    received: dict[str, Any] = {
+        "name": "x.pdf",
+        "title": "x",
+        "requested": {"paper": "Moon"},
+        "job_id": ulid_now(),
+        "sender": "phone",
+        "sender_address": "192.168.1.9",
+    }
     with pytest.raises(InputError):
-        await async_print_received(house.hass, async_target(house.hass, house.device()), received)
+        await async_print_received(
+            house.hass, async_target(house.hass, house.device()), path, **received
+        )
     assert not path.exists()

@@ -26,8 +26,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.errors import LiankeError
-from custom_components.lianke.api.option_resolver import resolve_options
-from custom_components.lianke.api.options import PrintOptions
+from custom_components.lianke.api.options import PrintOptions, resolve_options
 from custom_components.lianke.api.tasks import parse_callback
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.errors import InputError

@@ -23,7 +23,6 @@ from custom_components.lianke.api import (
     errors,
     markers,
     models,
-    option_resolver,
     options,
     options as page_range,
     scanning,
@@ -101,9 +100,7 @@ def reason(**wanted: Any) -> tuple[str, int] | None:
     """Return why options are refused, and how many values the refusal offers."""
     able = capabilities.Capabilities(papers={f"Paper {n}": n for n in range(1, 301)})
     try:
-        option_resolver.resolve_options(
-            options.PrintOptions(**wanted), able, (), models.Species.LASER
-        )
+        options.resolve_options(options.options_in(wanted), able, (), models.Species.LASER)
     except InputError as err:
         return err.reason, len(getattr(err, "allowed", ()))
     return None
@@ -191,8 +188,8 @@ API: dict[str, Case] = {
     ),
     "api.capabilities.MOST_MM": (lambda: capabilities.parse_size("3277x100mm"), None),
     "api.capabilities.MOST_INCHES": (lambda: capabilities.parse_size("14x14"), (140, 140)),
-    "api.option_resolver.MAX_COPIES": (lambda: reason(copies=1000), ("too_many_copies", 1)),
-    "api.option_resolver.MAX_SIDE": (
+    "api.options.MAX_COPIES": (lambda: reason(copies=1000), ("too_many_copies", 1)),
+    "api.options.MAX_SIDE": (
         lambda: reason(paper_width=100, paper_height=3277),
         ("paper_size_out_of_range", 1),
     ),
@@ -201,7 +198,7 @@ API: dict[str, Case] = {
         ("invalid_page_range", 3),
     ),
     "api.options.MAX_PAGE": (lambda: page_range.most_selected("1-99999", None), 99_999),
-    "api.option_resolver.MAX_ALLOWED": (lambda: reason(paper="None"), ("paper_not_available", 40)),
+    "api.options.MAX_ALLOWED": (lambda: reason(paper="None"), ("paper_not_available", 40)),
     "api.options.MAX_PAGE_RANGE": (
         lambda: [are_read("1," * 499 + "11"), are_read("1," * 499 + "111")],
         [True, False],
@@ -299,7 +296,7 @@ DOCUMENTS: dict[str, Case] = {
         200,
     ),
     "documents.conversion.MAX_STEM": (
-        lambda: len(conversion.safe_name("x" * MANY + ".pdf", FileType.PDF)),
+        lambda: len(conversion.file_name("x" * MANY + ".pdf", FileType.PDF)),
         104,
     ),
     "documents.conversion.MAX_TITLE": (lambda: len(conversion.clean_title("x" * MANY)), 200),

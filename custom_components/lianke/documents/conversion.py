@@ -107,21 +107,36 @@ UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\
 
 
 def make_document(
-    path: Path, name: str, *, title: str | None, raw: bool, may_be_raw: bool = False
+    path: Path,
+    name: str,
+    *,
+    title: str | None = None,
+    kind: FileType | None = None,
+    may_be_raw: bool = False,
+    pages: int | None = None,
 ) -> Document:
     """Return the document for the file at path, as it is: text has yet to become a page, a PDF to be opened.
 
-    Pictures that the service does not take are converted. Without `raw` bytes are taken for printer commands only
-    where the name may say so.
+    Its type and its pages are told by its content where they are not known; the bytes are taken for printer
+    commands only where the name may say so. Pictures that the service does not take are converted.
     Raises InputError for what cannot be printed.
     """
     if path.stat().st_size == 0:
         raise InputError("file_empty", name=name)
-    kind = FileType.RAW if raw else sniff(path, name, may_be_raw=may_be_raw)
+    kind = kind or sniff(path, name, may_be_raw=may_be_raw)
     if kind in CONVERTED_IMAGES:
         kind = _convert(path, kind, name)
-    pages = count_frames(path) if kind is FileType.TIFF else 1 if kind in IMAGES else None
-    return document_of(path, kind, name=name, title=title or name, pages=pages)
+    if pages is None and kind in IMAGES:
+        pages = count_frames(path) if kind is FileType.TIFF else 1
+    return Document(
+        path=path,
+        name=file_name(name, kind),
+        content_type=CONTENT_TYPES.get(kind, "text/plain"),
+        extension=kind,
+        size=path.stat().st_size,
+        pages=pages,
+        title=clean_title(title or name),
+    )
 
 
 def make_page_document(
@@ -135,14 +150,8 @@ def make_page_document(
     if len(data) > MAX_MADE_BYTES:
         raise page_too_large()
     write_bytes(path, data)
-    document = document_of(path, FileType.HTML, name=name, title=title)
+    document = make_document(path, name, title=title, kind=FileType.HTML)
     return replace(document, pages_at_most=at_most or pages_at_most(html, style))
-
-
-def make_raw_document(path: Path, data: bytes, *, name: str, title: str) -> Document:
-    """Write raw printer commands to the new file path and return their document."""
-    write_bytes(path, data)
-    return document_of(path, FileType.RAW, name=name, title=title)
 
 
 def clean_title(title: str) -> str:
@@ -153,7 +162,7 @@ def clean_title(title: str) -> str:
     return " ".join(kept.split())[:MAX_TITLE].rstrip()
 
 
-def safe_name(name: str, kind: FileType) -> str:
+def file_name(name: str, kind: FileType) -> str:
     """Return a file name for kind that is safe in any form field and on any file system."""
     stem = UNSAFE.sub("_", Path(name).name).strip(" .")
     known = {item.value for item in FileType} | {
@@ -170,21 +179,6 @@ def safe_name(name: str, kind: FileType) -> str:
     if suffix in known or extension == suffix:
         stem = Path(stem).stem
     return f"{stem[:MAX_STEM].strip(' .') or 'document'}{extension}"
-
-
-def document_of(
-    path: Path, kind: FileType, *, name: str, title: str, pages: int | None = None
-) -> Document:
-    """Return the document for a file whose type is known."""
-    return Document(
-        path=path,
-        name=safe_name(name, kind),
-        content_type=CONTENT_TYPES.get(kind, "text/plain"),
-        extension=kind,
-        size=path.stat().st_size,
-        pages=pages,
-        title=clean_title(title),
-    )
 
 
 def make_text_document(document: Document, style: PageStyle) -> Document:

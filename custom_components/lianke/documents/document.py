@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..api.stored import Record
 from ..api.upload import UploadFile
+from ..errors import InputError
 
 
 def digest_of(*asked: object) -> str:
@@ -19,6 +20,11 @@ def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file; blocking."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def too_large(name: str, limit_bytes: int) -> InputError:
+    """Return the error for a file above the limit, given in MB."""
+    return InputError("file_too_large", name=name, limit=str(limit_bytes // 1024**2))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,10 +1,10 @@
 """Download a document from a web address, never from the local network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 import socket
-from typing import BinaryIO, Final, override
+from typing import Final, override
 import zlib
 
 import aiohttp
@@ -14,9 +14,11 @@ from homeassistant.util.ssl import get_default_context
 from yarl import URL
 
 from ..errors import InputError
-from .spool import CHUNK_BYTES, open_private, too_large, translate_disk_errors
+from .document import too_large
+from .spool import CHUNK_BYTES, open_private, translate_disk_errors
 
-CODINGS: Final = frozenset({"gzip", "deflate"})
+IDENTITY: Final = "identity"
+CODINGS: Final = frozenset({IDENTITY, "gzip", "deflate"})
 _GZIP: Final = 31
 _ZLIB: Final = 15
 _BARE: Final = -15
@@ -37,6 +39,9 @@ class Unpacker:
 
     def unpack(self, data: bytes, piece_bytes: int) -> Iterator[bytes]:
         """Yield what the next bytes stand for, in pieces of at most piece_bytes. Raises DamagedDataError."""
+        if self._coding == IDENTITY:
+            yield data
+            return
         while data:
             if self._stream is None or self._stream.eof:
                 if self._stream is not None and not data.startswith(_GZIP_START):
@@ -240,61 +245,42 @@ async def _save(
     name = _name(response)
     if (response.content_length or 0) > limit_bytes:
         raise too_large(name, limit_bytes)
+    coding = response.headers.get(aiohttp.hdrs.CONTENT_ENCODING, "").strip().lower()
+    coding = coding.removeprefix("x-") or IDENTITY
+    if coding not in CODINGS:
+        raise InputError("url_cut_off", host=host)
+    unpacker = Unpacker(coding)
+    size = 0
     translated = translate_disk_errors()
     file = await hass.async_add_executor_job(translated(open_private), target)
+
+    @translated
+    def write(pieces: Iterable[bytes]) -> None:
+        """Write pieces of the body; blocks."""
+        nonlocal size
+        for piece in pieces:
+            size += len(piece)
+            if size > limit_bytes:
+                raise too_large(name, limit_bytes)
+            file.write(piece)
+
+    async def unpack(data: bytes) -> None:
+        await hass.async_add_executor_job(write, unpacker.unpack(data, CHUNK_BYTES))
+
     try:
-        body = _Body(file, response, name, limit_bytes)
-        write = translated(body.write)
         buffer = bytearray()
         async for chunk in response.content.iter_any():
             buffer += chunk
             if len(buffer) >= CHUNK_BYTES:
-                await hass.async_add_executor_job(write, bytes(buffer))
+                await unpack(bytes(buffer))
                 buffer.clear()
-        await hass.async_add_executor_job(write, bytes(buffer))
-        await hass.async_add_executor_job(translated(body.finish))
+        await unpack(bytes(buffer))
+        await hass.async_add_executor_job(write, [unpacker.finish()])
     except DamagedDataError:
         raise InputError("url_cut_off", host=host) from None
     finally:
         await hass.async_add_executor_job(translated(file.close))
     return name
-
-
-class _Body:
-    """Writes an answer's body to a file, unpacked."""
-
-    def __init__(
-        self, file: BinaryIO, response: aiohttp.ClientResponse, name: str, limit_bytes: int
-    ) -> None:
-        """Take the open file, and what the answer's headers say. Raises DamagedDataError."""
-        self._file = file
-        self._name = name
-        self._limit = limit_bytes
-        self._size = 0
-        coding = response.headers.get(aiohttp.hdrs.CONTENT_ENCODING, "identity").strip().lower()
-        coding = coding.removeprefix("x-") or "identity"
-        if coding not in {"identity", *CODINGS}:
-            raise DamagedDataError
-        self._unpacker = None if coding == "identity" else Unpacker(coding)
-
-    def write(self, data: bytes) -> None:
-        """Write what the bytes stand for; blocks. Raises DamagedDataError, file_too_large."""
-        if self._unpacker is None:
-            self._keep(data)
-            return
-        for piece in self._unpacker.unpack(data, CHUNK_BYTES):
-            self._keep(piece)
-
-    def finish(self) -> None:
-        """Write what is left, and check that the body has its end; blocks. Raises DamagedDataError."""
-        if self._unpacker is not None:
-            self._keep(self._unpacker.finish())
-
-    def _keep(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self._limit:
-            raise too_large(self._name, self._limit)
-        self._file.write(data)
 
 
 def _name(response: aiohttp.ClientResponse) -> str:

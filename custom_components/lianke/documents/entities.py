@@ -1,32 +1,30 @@
 """Documents made of entities: camera, image, to-do list, calendar."""
 
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import date, timedelta
 from functools import partial
 import mimetypes
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE
 from homeassistant.core import Context, HomeAssistant, split_entity_id
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.importlib import async_import_module
 from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Paper
 from ..errors import InputError
 from ..pages.lists import COMPLETED, MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
+from ..pages.page import PageStyle
 from .conversion import make_document
-from .document import Document, digest_of
+from .document import Document, digest_of, too_large
 from .local_files import async_check_entity
-from .page_documents import PageOptions, async_style, async_write_page
-from .spool import Spool, too_large, write_bytes
-
-if TYPE_CHECKING:
-    from homeassistant.components.camera import Image as CameraImage
-    from homeassistant.components.image import Image
+from .page_documents import PageOptions, async_write_page
+from .spool import Spool, write_bytes
 
 SNAPSHOT_DOMAINS = frozenset({"camera", "image"})
 PRINTABLE_DOMAINS = SNAPSHOT_DOMAINS | {"todo", "calendar"}
@@ -64,18 +62,20 @@ async def async_entity_document(
     if domain in SNAPSHOT_DOMAINS:
         return await _async_snapshot(hass, spool, entity_id, title=title, limit_bytes=limit_bytes)
     shown = title if options.header is not False else None
-    style = await async_style(hass, paper, options, header=shown)
+    build: Callable[[PageStyle], str]
     if domain == "todo":
         entries = await _async_items(hass, entity_id, context, options)
         _refuse_empty(entries, entity_id, options)
-        build = partial(todo_page, entries, style, title=title)
+        build = partial(todo_page, entries, title=title)
     else:
-        first, days = days_of(options.agenda, style.now.date())
+        first, days = days_of(options.agenda, dt_util.now().date())
         events = await _async_events(hass, entity_id, context, first, days)
         _refuse_empty(events, entity_id, options)
-        build = partial(agenda_page, events, first, days, style, title=title)
+        build = partial(agenda_page, events, first, days, title=title)
     asked = (entity_id, title, asdict(options))
-    return await async_write_page(hass, spool, build, style, title=title, asked=asked)
+    return await async_write_page(
+        hass, spool, build, paper, options, title=title, header=shown, asked=asked
+    )
 
 
 def days_of(agenda: str, today: date) -> tuple[date, int]:
@@ -97,27 +97,21 @@ def days_of(agenda: str, today: date) -> tuple[date, int]:
 async def _async_snapshot(
     hass: HomeAssistant, spool: Spool, entity_id: str, *, title: str, limit_bytes: int
 ) -> Document:
-    picture: CameraImage | Image
+    domain = split_entity_id(entity_id)[0]
+    # Both import large libraries, which an installation without cameras may lack.
+    component = await async_import_module(hass, f"homeassistant.components.{domain}")
     try:
-        # Both import large libraries, which an installation without cameras may lack.
-        if entity_id.startswith("camera."):
-            from homeassistant.components.camera import async_get_image as get_camera  # noqa: PLC0415
-
-            picture = await get_camera(hass, entity_id)
-        else:
-            from homeassistant.components.image import async_get_image  # noqa: PLC0415
-
-            picture = await async_get_image(hass, entity_id)
+        picture = await component.async_get_image(hass, entity_id)
     except HomeAssistantError:
         raise InputError("snapshot_failed", entity=entity_id) from None
-    content, content_type = picture.content, picture.content_type
+    content: bytes = picture.content
     if len(content) > limit_bytes:
         raise too_large(title, limit_bytes)
-    name = f"{title}{mimetypes.guess_extension(content_type) or ''}"
+    name = f"{title}{mimetypes.guess_extension(picture.content_type) or ''}"
 
     def work(path: Path) -> Document:
         write_bytes(path, content)
-        return make_document(path, name, title=title, raw=False)
+        return make_document(path, name, title=title)
 
     document = await spool.async_write(work)
     return replace(document, digest=digest_of(entity_id, title))

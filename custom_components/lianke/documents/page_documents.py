@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Literal
 
 from homeassistant.core import HomeAssistant
@@ -89,21 +88,24 @@ async def async_style(
 async def async_write_page(
     hass: HomeAssistant,
     spool: Spool,
-    build: Callable[[], str],
-    style: PageStyle,
+    build: Callable[[PageStyle], str],
+    paper: Paper | None,
+    options: PageOptions = DEFAULT_PAGE,
     *,
     title: str,
+    header: str | None = None,
     asked: object = None,
     at_most: int | None = None,
 ) -> Document:
-    """Return the document for the page that build() makes; build runs in the executor.
+    """Return the document for the page that build() makes in a style; build runs in the executor.
 
     Two pages with the same `asked` count as the same document. `at_most` is the most
     sheets it can take; None has that estimated.
     """
+    style = await async_style(hass, paper, options, header=header)
     document = await spool.async_write(
         lambda path: make_page_document(
-            path, build(), style, name=clean_title(title), title=title, at_most=at_most
+            path, build(style), style, name=clean_title(title), title=title, at_most=at_most
         )
     )
     return document if asked is None else replace(document, digest=digest_of(asked))
@@ -125,15 +127,14 @@ async def async_text_document(
     """
     text = _checked(text, kind)
     shown = title or await async_page_text(hass, "page_text")
-    style = await async_style(
-        hass, paper, options, header=(title or "") if options.header else None
-    )
     return await async_write_page(
         hass,
         spool,
-        partial(PAGE_BUILDERS[kind], text, style, title=shown),
-        style,
+        lambda style: PAGE_BUILDERS[kind](text, style, title=shown),
+        paper,
+        options,
         title=shown,
+        header=(title or "") if options.header else None,
         asked=(kind, text, title, asdict(options)),
     )
 
@@ -172,9 +173,13 @@ async def async_notification(
     """
     message = _checked(message)
     shown = await async_page_text(hass, "page_notification")
-    style = await async_style(hass, paper, DEFAULT_PAGE, header=clean_title(title or "") or shown)
     return await async_write_page(
-        hass, spool, partial(text_page, message, style, title=shown), style, title=shown
+        hass,
+        spool,
+        lambda style: text_page(message, style, title=shown),
+        paper,
+        title=shown,
+        header=clean_title(title or "") or shown,
     )
 
 
@@ -188,17 +193,18 @@ async def async_test_page(
     paper: Paper | None,
 ) -> Document:
     """Return the test page of a printer."""
-    style = await async_style(hass, paper, DEFAULT_PAGE)
     name = paper.name if paper is not None else None
-    build = partial(test_page, printer_name, model, capabilities, name, style)
-    title = await async_page_text(hass, "page_test")
-    return await async_write_page(hass, spool, build, style, title=title, at_most=OWN_PAGES)
+    return await async_write_page(
+        hass,
+        spool,
+        lambda style: test_page(printer_name, model, capabilities, name, style),
+        paper,
+        title=await async_page_text(hass, "page_test"),
+        at_most=OWN_PAGES,
+    )
 
 
 async def async_color_page(hass: HomeAssistant, spool: Spool, *, paper: Paper | None) -> Document:
     """Return the page with a little of every ink, which keeps nozzles from drying."""
-    style = await async_style(hass, paper, DEFAULT_PAGE)
     title = await async_page_text(hass, "page_keep_alive_title")
-    return await async_write_page(
-        hass, spool, partial(color_page, style), style, title=title, at_most=OWN_PAGES
-    )
+    return await async_write_page(hass, spool, color_page, paper, title=title, at_most=OWN_PAGES)

@@ -1,8 +1,9 @@
-"""PDF documents: counted and opened with their password before they are sent; their pages, and pictures, are drawn."""
+"""Pages of PDF documents, and pictures, as they are drawn; what is told of files that cannot be used."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -12,47 +13,9 @@ from ..api.options import COLORS, ORIENTATIONS, ResolvedOptions, select_pages
 from ..const import DOMAIN
 from ..errors import InputError
 from ..pdf.process import MAX_SOURCE_PAGES, MEMORY
-from .document import Document, file_digest
+from .document import Document, too_large
 from .kinds import IMAGES, FileType
-from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
-from .spool import Spool, too_large
-
-
-async def async_open_pdf(
-    hass: HomeAssistant,
-    spool: Spool,
-    document: Document,
-    *,
-    password: str | None,
-    limit_bytes: int,
-    user: str | None,
-) -> Document:
-    """Return a PDF document with its page count, as a copy without password where it needs one.
-
-    Other documents come back as they are, and so does a PDF where PDFium cannot run. `user` is who asks.
-    Raises InputError: pdf_password_needed, pdf_password_wrong,
-    pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large; HomeAssistantError:
-    disk_full.
-    """
-    if document.extension != FileType.PDF or document.pages is not None:
-        return document
-    worker = async_get_pdf_worker(hass)
-    try:
-        try:
-            return replace(document, pages=await worker.async_count(document.path, user=user))
-        except PdfError as err:
-            if err.reason != "password" or not password:
-                raise
-        path = await spool.async_new_path(FileType.PDF)
-        pages = await worker.async_unlock(document.path, path, password, limit_bytes, user=user)
-    except PdfUnavailableError:
-        return document
-    except PdfError as err:
-        raise pdf_error(err, document.name, password=password, limit_bytes=limit_bytes) from None
-    # A copy differs from one made later: the same document is told by what was opened.
-    digest = await hass.async_add_executor_job(file_digest, document.path)
-    size = (await hass.async_add_executor_job(path.stat)).st_size
-    return replace(document, path=path, size=size, pages=pages, digest=digest)
+from .pdf_client import PdfError, async_get_pdf_worker
 
 
 def pdf_error(
@@ -105,19 +68,14 @@ def can_draw(document: Document) -> bool:
 class PageDrawing:
     """How each page of a file is drawn.
 
-    `pages` are the file's pages, from 0, in the order in which they come out. `paper` is in mm, None
-    where its size is not known. `user` is on whose behalf they are drawn.
+    `pages` are the file's pages, from 0, in the order in which they come out; `how` are the other fields of the PDF
+    process's task. `user` is on whose behalf they are drawn.
     """
 
     hass: HomeAssistant
     path: Path
-    is_pdf: bool
     pages: tuple[int, ...]
-    paper: tuple[float, float] | None
-    scale: str
-    align: int
-    rotate: bool
-    mono: bool
+    how: Mapping[str, Any]
     user: str | None
 
     @property
@@ -127,20 +85,9 @@ class PageDrawing:
 
     async def async_draw(self, number: int, target: Path) -> None:
         """Draw a page, counted from 1, as JPEG to the new file target. Raises PdfError."""
+        where = {"path": str(self.path), "page": self.pages[number - 1], "target": str(target)}
         await async_get_pdf_worker(self.hass).async_run(
-            "draw",
-            {
-                "path": str(self.path),
-                "is_pdf": self.is_pdf,
-                "page": self.pages[number - 1],
-                "target": str(target),
-                "paper": self.paper,
-                "scale": self.scale,
-                "align": self.align,
-                "rotate": self.rotate,
-                "mono": self.mono,
-            },
-            user=self.user,
+            "draw", {**self.how, **where}, user=self.user
         )
 
 
@@ -156,19 +103,21 @@ def plan_drawing(
     return PageDrawing(
         hass=hass,
         path=document.path,
-        is_pdf=document.extension == FileType.PDF,
         pages=tuple(number - 1 for number in pages),
-        paper=paper_size(options.paper, landscape=landscape),
-        scale=options.scale or "fit",
-        align=int(options.align[1:]) if options.align else DEFAULT_ALIGN,
-        rotate=not landscape if options.auto_rotate is None else options.auto_rotate,
-        mono=options.color == COLORS["mono"],
+        how={
+            "is_pdf": document.extension == FileType.PDF,
+            "paper": _paper_size(options.paper, landscape=landscape),
+            "scale": options.scale or "fit",
+            "align": int(options.align[1:]) if options.align else DEFAULT_ALIGN,
+            "rotate": not landscape if options.auto_rotate is None else options.auto_rotate,
+            "mono": options.color == COLORS["mono"],
+        },
         user=user,
     )
 
 
-def paper_size(paper: Paper | None, *, landscape: bool) -> tuple[float, float] | None:
-    """Return width and height of a paper in mm as it lies before the reader."""
+def _paper_size(paper: Paper | None, *, landscape: bool) -> tuple[float, float] | None:
+    """Return width and height of a paper in mm as it lies before the reader, None where they are not known."""
     if paper is None or paper.width <= 0 or paper.height <= 0:
         return None
     size = paper.width / 10, paper.height / 10

@@ -144,32 +144,25 @@ class PdfWorker:
         return self._waiting > 0
 
     async def async_count(
-        self, path: Path, password: str | None = None, *, user: str | None = None
-    ) -> int:
-        """Return the number of pages of a PDF file. Raises PdfError."""
-        request = {"path": str(path), "password": password}
-        return self._pages(await self.async_run("count", request, user=user))
-
-    async def async_unlock(
         self,
         path: Path,
-        target: Path,
-        password: str,
-        limit_bytes: int,
+        password: str | None = None,
         *,
         user: str | None = None,
+        copy: tuple[Path, int] | None = None,
     ) -> int:
-        """Write a copy without its password to the new file target; return its pages.
+        """Return the number of pages of a PDF file; write a `copy` without its password, of at most so many bytes.
 
         Raises PdfError.
         """
-        request = {
-            "path": str(path),
-            "password": password,
-            "target": str(target),
-            "limit": limit_bytes,
-        }
-        return self._pages(await self.async_run("unlock", request, user=user))
+        request: dict[str, Any] = {"path": str(path), "password": password}
+        if copy is not None:
+            request |= {"target": str(copy[0]), "limit": copy[1]}
+        task = "count" if copy is None else "unlock"
+        pages = (await self.async_run(task, request, user=user)).get("pages")
+        if not isinstance(pages, int) or pages < 1:
+            raise PdfError("damaged")
+        return pages
 
     async def async_close(self) -> None:
         """End the process; a task under way fails. The next task starts another."""
@@ -182,13 +175,6 @@ class PdfWorker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(END_SECONDS):
                 await process.wait()
-
-    @staticmethod
-    def _pages(answer: dict[str, Any]) -> int:
-        pages = answer.get("pages")
-        if not isinstance(pages, int) or pages < 1:
-            raise PdfError("damaged")
-        return pages
 
     async def async_run(
         self,

@@ -1,17 +1,17 @@
 """Sheets of paper: what a user asks of them, the fonts of their watermarks, the PDF that is made of documents."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
-import hashlib
+from functools import partial
 import importlib
 from importlib.util import find_spec
 from itertools import zip_longest
 import logging
 from pathlib import Path
 import re
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from homeassistant.core import HomeAssistant
 from homeassistant.requirements import RequirementsNotFound, async_process_requirements
@@ -19,26 +19,18 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from ..api.capabilities import Paper
-from ..api.options import ORIENTATIONS, ResolvedOptions, select_pages
+from ..api.options import MANUAL_DUPLEX, ORIENTATIONS, Duplex, ResolvedOptions, select_pages
 from ..const import DOMAIN
 from ..errors import InputError
 from ..pdf.process import FONT_SUFFIXES, MAX_SOURCE_PAGES
-from .document import Document, digest_of
+from .document import Document, digest_of, file_digest
 from .kinds import CONTENT_TYPES, IMAGES, FileType
 from .pdf import pdf_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from .spool import Spool
 
-SHEETS: Final = (
-    "2_up",
-    "4_up",
-    "6_up",
-    "9_up",
-    "booklet",
-    "invoices",
-    "id_card",
-    "poster",
-)
+BOOKLET: Final = "booklet"
+SHEETS: Final = ("2_up", "4_up", "6_up", "9_up", BOOKLET, "invoices", "id_card", "poster")
 SHEET_ORDERS: Final = ("rows", "columns")
 BOOKLET_SIDES: Final = ("both", "front", "back")
 STAMPS: Final = ("date", "page_numbers")
@@ -63,6 +55,8 @@ MAX_WATERMARK: Final = 60
 
 _LOGGER = logging.getLogger(__name__)
 
+# Layouts that the service must not scale.
+TRUE_SIZE: Final = ("photos", "id_card", "poster")
 # Fields that belong to one layout, and what chooses it.
 BELONGS: Final = {
     "poster_columns": "sheet: poster",
@@ -72,18 +66,8 @@ BELONGS: Final = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cut:
-    """The part of a picture that is printed, as `pdf.pictures.Cut` takes it."""
-
-    left: float = 0.0
-    top: float = 0.0
-    right: float = 1.0
-    bottom: float = 1.0
-    turn: float = 0.0
-
-
-WHOLE: Final = Cut()
+# All of a picture, by the fields of `pdf.pictures.Cut`.
+WHOLE: Final = {"left": 0.0, "top": 0.0, "right": 1.0, "bottom": 1.0, "turn": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +75,7 @@ class SheetOptions:
     """How documents are laid out before they are sent; the names are the action's fields.
 
     `sheet` and `photo_size` are layouts; None leaves the pages as they are. `merge` makes one
-    document of several. `id_card_crop` has an entry for each document. `watermark_opacity` is in
+    document of several. `id_card_crop` has the part that is printed of each document. `watermark_opacity` is in
     percent.
     """
 
@@ -101,7 +85,7 @@ class SheetOptions:
     poster_columns: int = 2
     poster_rows: int = 2
     booklet_side: str = "both"
-    id_card_crop: tuple[Cut, ...] = ()
+    id_card_crop: tuple[dict[str, float], ...] = ()
     photo_size: str | None = None
     photo_fit: str = "fill"
     photo_count: int = 1
@@ -111,15 +95,31 @@ class SheetOptions:
     watermark_opacity: int = 20
     stamp: tuple[str, ...] = ()
 
-    @property
-    def idle_field(self) -> tuple[str, str] | None:
-        """Return a field that has no effect, and what it lacks; None if all that is given counts."""
-        chosen = {f"sheet: {self.sheet}", "photo_size" if self.photo_size else ""}
-        for item in fields(self):
-            needed = BELONGS.get(item.name)
-            if needed and needed not in chosen and getattr(self, item.name) != item.default:
-                return item.name, needed
-        return None
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """Return what a call asks for. Raises InputError: sheet_or_photo, sheet_field_idle."""
+        given = {item.name: data[item.name] for item in fields(cls) if item.name in data}
+        given["stamp"] = tuple(given.get("stamp", ()))
+        given["id_card_crop"] = tuple(WHOLE | cut for cut in given.get("id_card_crop", ()))
+        sheets = cls(**given)
+        if sheets.sheet and sheets.photo_size:
+            raise InputError("sheet_or_photo")
+        chosen = {f"sheet: {sheets.sheet}", "photo_size" if sheets.photo_size else ""}
+        for name, needed in BELONGS.items():
+            if needed not in chosen and getattr(sheets, name) != getattr(NO_SHEETS, name):
+                raise InputError("sheet_field_idle", field=name, needed=needed)
+        return sheets
+
+    def booklet_duplex(self, wanted: Duplex | None, default: Duplex | None = None) -> Duplex:
+        """Return the duplex mode for a booklet, whose sheets lie and are turned at their short edge.
+
+        Where none is wanted, that is done by hand if the default says so.
+        """
+        if self.booklet_side != "both":
+            return "off"
+        if (default if wanted is None else wanted) in MANUAL_DUPLEX:
+            return "manual_short_edge"
+        return "short_edge" if wanted in (None, "off") else wanted
 
     @property
     def is_set(self) -> bool:
@@ -136,15 +136,8 @@ class SheetOptions:
         """Return what the worker calls the layout."""
         return "photos" if self.photo_size else self.sheet
 
-    @property
-    def is_true_size(self) -> bool:
-        """Return whether the service must not scale the sheets."""
-        return self.layout in ("photos", "id_card", "poster")
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON data."""
-        return asdict(self)
-
+NO_SHEETS: Final = SheetOptions()
 
 # Where fonts with Chinese characters may lie, besides the configuration's own folder.
 FONT_FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts")
@@ -255,7 +248,7 @@ async def async_lay_out(
     """
     cuts = sheets.id_card_crop if sheets.sheet == "id_card" else ()
     files = [
-        _file(document, options) | {"cut": None if cut in (None, WHOLE) else asdict(cut)}
+        _file(document, options) | {"cut": None if cut == WHOLE else cut}
         for document, cut in zip_longest(documents, cuts[: len(documents)])
     ]
     if sum(len(file["pages"]) for file in files) > MAX_SOURCE_PAGES:
@@ -286,7 +279,7 @@ async def async_lay_out(
         raise InputError("sheet_not_available") from None
     except PdfError as err:
         raise pdf_error(err, title, limit_bytes=limit_bytes) from None
-    digest = digest_of("sheets", digests, sheets.as_dict(), options.page_range)
+    digest = digest_of("sheets", digests, asdict(sheets), options.page_range)
     return (
         replace(made, size=size, pages=int(answer["pages"]), digest=digest),
         _printed(options, sheets, landscape=bool(answer["landscape"])),
@@ -297,24 +290,19 @@ async def _async_run(
     hass: HomeAssistant, request: dict[str, Any], user: str | None
 ) -> dict[str, Any]:
     """Return the worker's answer, after having a font installed if one was missing."""
+    run = partial(
+        async_get_pdf_worker(hass).async_run, "lay_out", user=user, seconds=LAYOUT_SECONDS
+    )
     fonts = font_folders(hass)
     try:
-        return await _async_run_with(hass, request, user, fonts)
+        return await run(request | {"fonts": fonts})
     except PdfError as err:
         if err.reason != "no_font":
             raise
         await async_bring_font(hass, request["watermark"])
         if (more := font_folders(hass)) == fonts:
             raise
-    return await _async_run_with(hass, request, user, more)
-
-
-async def _async_run_with(
-    hass: HomeAssistant, request: dict[str, Any], user: str | None, fonts: list[str]
-) -> dict[str, Any]:
-    return await async_get_pdf_worker(hass).async_run(
-        "lay_out", request | {"fonts": fonts}, user=user, seconds=LAYOUT_SECONDS
-    )
+    return await run(request | {"fonts": more})
 
 
 def _file(document: Document, options: ResolvedOptions) -> dict[str, Any]:
@@ -401,7 +389,7 @@ def _printed(options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool)
     return replace(
         options,
         orientation=ORIENTATIONS["landscape" if turned else "portrait"],
-        scale="none" if sheets.is_true_size else "fit",
+        scale="none" if sheets.layout in TRUE_SIZE else "fit",
         align=CENTER,
         auto_rotate=None,
     )
@@ -410,10 +398,5 @@ def _printed(options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool)
 def _measure(made: Path, documents: Sequence[Document]) -> tuple[int, list[str]]:
     """Return the size of a file, and the digests of documents; blocks."""
     return made.stat().st_size, [
-        document.digest or _digest(document.path) for document in documents
+        document.digest or file_digest(document.path) for document in documents
     ]
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

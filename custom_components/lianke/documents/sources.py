@@ -1,8 +1,8 @@
 """Sources of documents: each is copied or downloaded into the spool."""
 
 from binascii import a2b_base64
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 import os
 from pathlib import Path
@@ -18,36 +18,36 @@ from homeassistant.components.media_source import (
 )
 from homeassistant.core import Context, HomeAssistant, split_entity_id
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import config_validation as cv
 from homeassistant.util import raise_if_invalid_path
 
 from ..api.capabilities import Paper
 from ..const import DOMAIN
 from ..errors import InputError
 from ..pdf.raster import PWG_SYNC, URF_SYNC
-from .conversion import document_of, make_document, make_raw_document
-from .document import Document, SourceKind
+from .conversion import clean_title, make_document
+from .document import Document, SourceKind, file_digest, too_large
 from .download import async_download
 from .entities import SNAPSHOT_DOMAINS, async_entity_document
 from .kinds import TEXTS, FileType, sniff
 from .local_files import file_roots, media_roots, open_allowed
 from .page_documents import (
-    DEFAULT_PAGE,
     PAGE_BUILDERS,
     PageOptions,
     async_lay_out_text,
     async_page_text,
     async_text_document,
 )
-from .pdf import async_open_pdf, pdf_error
-from .pdf_client import PdfError, async_get_pdf_worker
+from .pdf import pdf_error
+from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from .spool import (
     Spool,
     copy_file,
     copy_opened,
     move_file,
     open_private,
-    too_large,
     translate_disk_errors,
+    write_bytes,
 )
 
 # Characters; a multiple of 4.
@@ -55,14 +55,10 @@ PIECE: Final = 1 << 18
 _BLANK = re.compile(r"\s+")
 
 
-class ContentTooLargeError(Exception):
-    """There are more bytes than allowed."""
-
-
-def write_base64(writer: BinaryIO, text: str, limit_bytes: int) -> None:
+def write_base64(writer: BinaryIO, text: str, limit_bytes: int, name: str) -> None:
     """Write what base64 text stands for; blanks and line ends in it are skipped.
 
-    Raises ValueError for text that is no base64, ContentTooLargeError beyond `limit_bytes`.
+    Raises ValueError for text that is no base64, InputError: file_too_large.
     """
     written = 0
     ended = False
@@ -73,7 +69,7 @@ def write_base64(writer: BinaryIO, text: str, limit_bytes: int) -> None:
         ended = piece.endswith("=")
         written += len(data)
         if written > limit_bytes:
-            raise ContentTooLargeError
+            raise too_large(name, limit_bytes)
         writer.write(data)
 
 
@@ -102,124 +98,168 @@ LOCAL_FILES = frozenset({SourceKind.MEDIA, SourceKind.FILE})
 """Sources of files on this system, whose name may say that they are raw."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
-    """What to print, as the caller named it.
+def source_of(data: Mapping[str, Any]) -> tuple[SourceKind, list[str]]:
+    """Return the kind of the source that a call names, and its values: ids, paths, addresses, texts, by kind.
 
-    `value` is an id, a path, an address, an entity, the text itself, a file in base64 or a handle,
-    by kind; `filename` is the name of that file. `title` replaces the one the source would have.
-    `raw` sends the bytes as printer commands, text in `raw_encoding`. `page` matters for what is
-    composed here. `password` opens a PDF.
+    Raises InputError: source_missing, source_not_one.
     """
+    kinds = [kind for kind in SourceKind if kind.value in data]
+    if not kinds:
+        raise InputError("source_missing")
+    if len(kinds) > 1:
+        raise InputError("source_not_one", sources=", ".join(kinds))
+    return kinds[0], cv.ensure_list(data[kinds[0].value])
 
-    kind: SourceKind
-    value: str = field(repr=False)
-    title: str | None = None
-    filename: str = ""
-    raw: bool = False
-    raw_encoding: str = "utf-8"
-    page: PageOptions = DEFAULT_PAGE
-    password: str | None = field(default=None, repr=False)
 
-    @property
-    def entity_id(self) -> str | None:
-        """The entity that it names, directly or through the media browser."""
-        if self.kind is SourceKind.ENTITY:
-            return self.value
-        if self.kind is SourceKind.MEDIA:
-            domain, _, entity_id = self.value.removeprefix(URI_SCHEME).partition("/")
-            if domain in SNAPSHOT_DOMAINS and entity_id.startswith(f"{domain}."):
-                return entity_id
-        return None
+def entity_of(kind: SourceKind, value: str) -> str | None:
+    """Return the entity that a source names, directly or through the media browser."""
+    if kind is SourceKind.ENTITY:
+        return value
+    if kind is SourceKind.MEDIA:
+        domain, _, entity_id = value.removeprefix(URI_SCHEME).partition("/")
+        if domain in SNAPSHOT_DOMAINS and entity_id.startswith(f"{domain}."):
+            return entity_id
+    return None
 
-    @property
-    def is_snapshot(self) -> bool:
-        """Whether it is a snapshot of a camera or image."""
-        entity_id = self.entity_id
-        return entity_id is not None and split_entity_id(entity_id)[0] in SNAPSHOT_DOMAINS
+
+def is_snapshot(kind: SourceKind, value: str) -> bool:
+    """Return whether a source is a snapshot of a camera or image."""
+    entity_id = entity_of(kind, value)
+    return entity_id is not None and split_entity_id(entity_id)[0] in SNAPSHOT_DOMAINS
 
 
 async def async_get_document(
     hass: HomeAssistant,
     spool: Spool,
-    source: Source,
+    kind: SourceKind,
+    value: str,
+    data: Mapping[str, Any],
     *,
     limit_bytes: int,
     context: Context,
     paper: Paper | None,
+    landscape: bool = False,
 ) -> Document:
     """Return the document for a source; its file is the present scope's (`Spool.scope`).
 
-    limit_bytes bounds the file, context says who asks, paper is what pages are laid out for.
+    `data` are the fields of the call that names it, which say more of a source: its title, the name of a file in
+    base64, the password of a PDF, whether it is printer commands and in which encoding, and how a page that is
+    composed here looks. limit_bytes bounds the file, context says who asks, `paper` and `landscape` are what pages
+    are laid out for.
     Raises InputError with what is wrong and what to do; Unauthorized;
     HomeAssistantError: disk_full.
     """
-    if source.raw and source.kind not in FILES | {SourceKind.TEXT}:
+    title = clean_title(data.get("title", "")) or None
+    raw = data.get("raw", False)
+    page = PageOptions(
+        header=data.get("header"),
+        columns=data.get("columns"),
+        agenda=data.get("agenda", "week"),
+        completed=data.get("completed", False),
+        print_empty=data.get("print_empty", False),
+        landscape=landscape,
+    )
+    if raw and kind not in FILES | {SourceKind.TEXT}:
         raise InputError("raw_needs_file_or_text")
-    if source.kind is SourceKind.DOCUMENT:
-        document = await spool.async_copy_kept(source.value)
-    elif source.kind is SourceKind.TEXT and source.raw:
-        document = await _async_raw_text(hass, spool, source, limit_bytes)
-    elif source.kind in PAGE_BUILDERS:
+    if kind is SourceKind.DOCUMENT:
+        document = await spool.async_copy_kept(value)
+    elif kind in PAGE_BUILDERS and not raw:
         document = await async_text_document(
-            hass,
-            spool,
-            source.value,
-            kind=source.kind,
-            title=source.title,
-            paper=paper,
-            options=source.page,
+            hass, spool, value, kind=kind, title=title, paper=paper, options=page
         )
-    elif (entity_id := source.entity_id) is not None:
+    elif (entity_id := entity_of(kind, value)) is not None:
         document = await async_entity_document(
             hass,
             spool,
             entity_id,
-            title=source.title,
+            title=title,
             limit_bytes=limit_bytes,
             context=context,
             paper=paper,
-            options=source.page,
-        )
-    elif source.kind is SourceKind.URL:
-        path = await spool.async_new_path(".part")
-        name = await async_download(hass, source.value, path, limit_bytes)
-        document = await hass.async_add_executor_job(
-            partial(make_document, path, name, title=source.title, raw=source.raw)
+            options=page,
         )
     else:
-        write: Callable[[Path], str]
-        if source.kind is SourceKind.CONTENT:
-            name = source.filename or await async_page_text(hass, "page_content")
-            write = partial(_write_content, source.value, name, limit_bytes)
-        elif source.kind is SourceKind.UPLOAD:
-            write = partial(_move_upload, hass, source.value, limit_bytes)
+        path = await spool.async_new_path(".part")
+        if kind is SourceKind.URL:
+            name = await async_download(hass, value, path, limit_bytes)
+        elif kind is SourceKind.CONTENT:
+            name = data.get("filename") or await async_page_text(hass, "page_content")
+            await hass.async_add_executor_job(_write_content, value, name, limit_bytes, path)
+        elif kind is SourceKind.UPLOAD:
+            name = await hass.async_add_executor_job(_move_upload, hass, value, limit_bytes, path)
+        elif kind is SourceKind.TEXT:
+            name = title or await async_page_text(hass, "page_raw")
+            commands = _encoded(value, data.get("raw_encoding", "utf-8"))
+            if len(commands) > limit_bytes:
+                raise too_large(name, limit_bytes)
+            await hass.async_add_executor_job(write_bytes, path, commands)
         else:
             roots: Roots = file_roots
-            original = Path(hass.config.path(source.value))
-            if source.kind is SourceKind.MEDIA:
-                original, roots = await _async_media_path(hass, source.value)
-            write = partial(_copy_file, hass, original, roots, limit_bytes)
-
-        def load(path: Path) -> Document:
-            may_be_raw = source.kind in LOCAL_FILES
-            return make_document(
-                path, write(path), title=source.title, raw=source.raw, may_be_raw=may_be_raw
+            original = Path(hass.config.path(value))
+            if kind is SourceKind.MEDIA:
+                original, roots = await _async_media_path(hass, value)
+            name = await hass.async_add_executor_job(
+                _copy_file, hass, original, roots, limit_bytes, path
             )
-
-        document = await spool.async_write(load)
-    if document.extension in TEXTS:
-        return await async_lay_out_text(
-            hass, document, title=source.title, paper=paper, options=source.page
+        document = await hass.async_add_executor_job(
+            partial(
+                make_document,
+                path,
+                name,
+                title=title,
+                kind=FileType.RAW if raw else None,
+                may_be_raw=kind in LOCAL_FILES,
+            )
         )
+    if document.extension in TEXTS:
+        return await async_lay_out_text(hass, document, title=title, paper=paper, options=page)
     return await async_open_pdf(
         hass,
         spool,
         document,
-        password=source.password,
+        password=data.get("password"),
         limit_bytes=limit_bytes,
         user=context.user_id,
     )
+
+
+async def async_open_pdf(
+    hass: HomeAssistant,
+    spool: Spool,
+    document: Document,
+    *,
+    password: str | None,
+    limit_bytes: int,
+    user: str | None,
+) -> Document:
+    """Return a PDF document with its page count, as a copy without password where it needs one.
+
+    Other documents come back as they are, and so does a PDF where PDFium cannot run. `user` is who asks.
+    Raises InputError: pdf_password_needed, pdf_password_wrong,
+    pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large; HomeAssistantError:
+    disk_full.
+    """
+    if document.extension != FileType.PDF or document.pages is not None:
+        return document
+    worker = async_get_pdf_worker(hass)
+    try:
+        try:
+            return replace(document, pages=await worker.async_count(document.path, user=user))
+        except PdfError as err:
+            if err.reason != "password" or not password:
+                raise
+        path = await spool.async_new_path(FileType.PDF)
+        pages = await worker.async_count(
+            document.path, password, user=user, copy=(path, limit_bytes)
+        )
+    except PdfUnavailableError:
+        return document
+    except PdfError as err:
+        raise pdf_error(err, document.name, password=password, limit_bytes=limit_bytes) from None
+    # A copy differs from one made later: the same document is told by what was opened.
+    digest = await hass.async_add_executor_job(file_digest, document.path)
+    size = (await hass.async_add_executor_job(path.stat)).st_size
+    return replace(document, path=path, size=size, pages=pages, digest=digest)
 
 
 def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
@@ -235,21 +275,14 @@ def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
     return Path(base) / location
 
 
-async def _async_raw_text(
-    hass: HomeAssistant, spool: Spool, source: Source, limit_bytes: int
-) -> Document:
-    title = source.title or await async_page_text(hass, "page_raw")
-    if not source.value:
+def _encoded(text: str, encoding: str) -> bytes:
+    """Return text that is printer commands as bytes."""
+    if not text:
         raise InputError("text_empty")
     try:
-        data = source.value.encode(source.raw_encoding)
+        return text.encode(encoding)
     except UnicodeEncodeError:
-        raise InputError("raw_not_encodable", encoding=source.raw_encoding) from None
-    if len(data) > limit_bytes:
-        raise too_large(title, limit_bytes)
-    return await spool.async_write(
-        lambda path: make_raw_document(path, data, name=title, title=title)
-    )
+        raise InputError("raw_not_encodable", encoding=encoding) from None
 
 
 def _move_upload(hass: HomeAssistant, file_id: str, limit_bytes: int, target: Path) -> str:
@@ -272,16 +305,13 @@ def _move_upload(hass: HomeAssistant, file_id: str, limit_bytes: int, target: Pa
     return name
 
 
-def _write_content(content: str, name: str, limit_bytes: int, target: Path) -> str:
-    """Write a file given in base64 to target; return its name. Blocks."""
+def _write_content(content: str, name: str, limit_bytes: int, target: Path) -> None:
+    """Write a file given in base64 to target. Blocks."""
     try:
         with translate_disk_errors(), open_private(target) as writer:
-            write_base64(writer, content, limit_bytes)
-    except ContentTooLargeError:
-        raise too_large(name, limit_bytes) from None
+            write_base64(writer, content, limit_bytes, name)
     except ValueError:
         raise InputError("content_not_base64") from None
-    return name
 
 
 def _copy_file(
@@ -348,35 +378,11 @@ async def async_received_document(
     InputError: file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported,
     and what `async_open_pdf` raises; HomeAssistantError: disk_full.
     """
-    if await hass.async_add_executor_job(_is_raster, path):
-        return await _async_convert(
-            hass,
-            spool,
-            path,
-            name=name,
-            title=title,
-            limit_bytes=limit_bytes,
-            papers=papers,
-            user=user,
+    if not await hass.async_add_executor_job(_is_raster, path):
+        document = await hass.async_add_executor_job(partial(_admit, path, name, title=title))
+        return await async_open_pdf(
+            hass, spool, document, password=None, limit_bytes=limit_bytes, user=user
         )
-    document = await hass.async_add_executor_job(partial(_admit, path, name, title=title))
-    return await async_open_pdf(
-        hass, spool, document, password=None, limit_bytes=limit_bytes, user=user
-    )
-
-
-async def _async_convert(
-    hass: HomeAssistant,
-    spool: Spool,
-    path: Path,
-    *,
-    name: str,
-    title: str,
-    limit_bytes: int,
-    papers: Sequence[tuple[int, int]],
-    user: str,
-) -> Document:
-    """Return the PDF of a raster file; raises as `async_received_document`."""
     target = await spool.async_new_path(FileType.PDF)
     worker = async_get_pdf_worker(hass)
     answer: dict[str, Any] = {"position": 0, "objects": [], "pixels": 0}
@@ -388,7 +394,7 @@ async def _async_convert(
         except PdfError as err:
             raise _error(err, name, limit_bytes) from None
     return await hass.async_add_executor_job(
-        partial(document_of, target, FileType.PDF, name=name, title=title, pages=answer["pages"])
+        partial(make_document, target, name, title=title, kind=FileType.PDF, pages=answer["pages"])
     )
 
 
@@ -418,5 +424,4 @@ def _admit(path: Path, name: str, *, title: str) -> Document:
         raise InputError("type_not_supported", name=name) from None
     if kind not in _AS_THEY_ARE:
         raise InputError("type_not_supported", name=name)
-    pages = 1 if kind is FileType.JPEG else None
-    return document_of(path, kind, name=name, title=title, pages=pages)
+    return make_document(path, name, title=title, kind=kind)

@@ -13,7 +13,7 @@ from pathlib import Path
 import secrets
 import shutil
 import time
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
@@ -26,35 +26,9 @@ from homeassistant.util.ulid import ulid_now
 
 from ..const import DOMAIN
 from ..errors import InputError
-from .document import Document
+from .document import Document, too_large
+from .pdf import PageDrawing
 from .pdf_client import PdfError
-
-
-class Kept(Protocol):
-    """Something that is kept for a user; its size is in bytes."""
-
-    user: str | None
-
-    @property
-    def size(self) -> int:
-        """Return how much room it takes."""
-
-
-def next_to_go(kept: Sequence[Kept], most: int, most_bytes: int) -> int | None:
-    """Return which of several things, the oldest first, gives way; None while all of them may stay.
-
-    It is the oldest of the user who keeps most, by number or by size, whichever is too much; the
-    newest one stays.
-    """
-    too_many = len(kept) > most
-    if not too_many and (len(kept) < 2 or sum(one.size for one in kept) <= most_bytes):
-        return None
-    shares: Counter[str | None] = Counter()
-    for one in kept:
-        shares[one.user] += 1 if too_many else one.size
-    users = [one.user for one in kept[:-1]]
-    return users.index(max(users, key=lambda user: shares[user]))
-
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -69,26 +43,11 @@ SWEEP_INTERVAL = timedelta(minutes=30)
 _own_files: ContextVar[tuple[set[Path], asyncio.Task[Any] | None]] = ContextVar("own_files")
 
 
-class Drawing(Protocol):
-    """Draws the pages of a kept document, each when its picture is requested."""
-
-    @property
-    def path(self) -> Path:
-        """Return the file that is drawn, which is deleted with the document."""
-
-    @property
-    def count(self) -> int:
-        """Return how many pages there are to be drawn."""
-
-    async def async_draw(self, number: int, target: Path) -> None:
-        """Draw a page, counted from 1, to the new file target."""
-
-
 @dataclass(slots=True)
 class _Kept:
     document: Document
     until: datetime
-    drawing: Drawing | None
+    drawing: PageDrawing | None
     version: int
     # By their pages' numbers, counted from 1.
     pictures: dict[int, Path]
@@ -124,7 +83,7 @@ class Spool:
         """Empty the folder: nothing in it outlives a restart. Raises OSError if it cannot be written."""
         await self._hass.async_add_executor_job(self._empty)
         self._has_folder = True
-        self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._on_stop)
+        self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._drop_alarm)
 
     @asynccontextmanager
     async def scope(self, *paths: Path) -> AsyncIterator[None]:
@@ -172,7 +131,7 @@ class Spool:
         document: Document,
         pictures: Sequence[bytes] = (),
         *,
-        drawing: Drawing | None = None,
+        drawing: PageDrawing | None = None,
         handle: str | None = None,
         user: str | None = None,
     ) -> str:
@@ -261,13 +220,13 @@ class Spool:
                 return picture
             return await self._hass.async_add_executor_job(kept.pictures[number].read_bytes)
 
-    async def async_draw(self, drawing: Drawing, number: int) -> bytes:
+    async def async_draw(self, drawing: PageDrawing, number: int) -> bytes:
         """Return the picture of a page, counted from 1. Raises what drawing raises."""
         async with self.scope():
             _, picture = await self._async_draw(drawing, number)
         return picture
 
-    async def _async_draw(self, drawing: Drawing, number: int) -> tuple[Path, bytes]:
+    async def _async_draw(self, drawing: PageDrawing, number: int) -> tuple[Path, bytes]:
         path = await self.async_new_path(".picture")
         await drawing.async_draw(number, path)
         return path, await self._hass.async_add_executor_job(path.read_bytes)
@@ -284,10 +243,21 @@ class Spool:
         return await self._hass.async_add_executor_job(work, await self.async_new_path(".part"))
 
     def _make_room(self) -> list[Path]:
-        """Forget the oldest documents of who keeps most while there are too many; return their files."""
-        gone = []
-        while (place := next_to_go([*self._kept.values()], MAX_KEPT, MAX_KEPT_BYTES)) is not None:
-            gone += self._kept.pop(list(self._kept)[place]).paths
+        """Forget documents while there are too many, or too large ones; return their files.
+
+        It is always the oldest one of the user who keeps most, by number or by size, whichever is too much; the newest
+        one stays.
+        """
+        gone: list[Path] = []
+        while len(kept := [*self._kept.values()]) > 1:
+            too_many = len(kept) > MAX_KEPT
+            if not too_many and sum(one.size for one in kept) <= MAX_KEPT_BYTES:
+                break
+            shares: Counter[str | None] = Counter()
+            for one in kept:
+                shares[one.user] += 1 if too_many else one.size
+            handle = max([*self._kept][:-1], key=lambda one: shares[self._kept[one].user])
+            gone += self._kept.pop(handle).paths
         return gone
 
     @callback
@@ -306,11 +276,7 @@ class Spool:
         await self._hass.async_add_executor_job(_unlink, paths)
 
     @callback
-    def _on_stop(self, _event: Event) -> None:
-        self._drop_alarm()
-
-    @callback
-    def _drop_alarm(self) -> None:
+    def _drop_alarm(self, _event: Event | None = None) -> None:
         if self._stop_alarm is not None:
             self._stop_alarm()
             self._stop_alarm = None
@@ -408,11 +374,6 @@ def write_bytes(target: Path, data: bytes) -> None:
     """Write data to target. Raises HomeAssistantError: disk_full."""
     with translate_disk_errors(), open_private(target) as writer:
         writer.write(data)
-
-
-def too_large(name: str, limit_bytes: int) -> InputError:
-    """Return the error for a file above the limit, given in MB."""
-    return InputError("file_too_large", name=name, limit=str(limit_bytes // 1024**2))
 
 
 def _unlink(paths: list[Path]) -> None:

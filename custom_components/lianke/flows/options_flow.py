@@ -5,7 +5,6 @@ Options are read when they are used; saving them reloads nothing.
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple, override
 
 from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
@@ -27,7 +26,6 @@ import voluptuous as vol
 from ..api.capabilities import STANDARD, Capabilities, Paper
 from ..api.errors import OptionError
 from ..api.models import Species
-from ..api.option_resolver import resolve_options
 from ..api.options import (
     ALIGNMENTS,
     COLORS,
@@ -36,7 +34,8 @@ from ..api.options import (
     SCALES,
     PrintOptions,
     duplex_names,
-    merge_options,
+    options_in,
+    resolve_options,
 )
 from ..const import (
     CONF_DEFAULT_OPTIONS,
@@ -76,7 +75,6 @@ from ..options_frame import CONF_TARGET, WHOLE_BOX, needs_box, number_field, one
 from ..people.form import PeopleSteps
 from ..printing.nozzle_care import NozzleCareSteps
 from ..printing.own_pages import async_print_page
-from ..printing.request import stored_options
 from ..printing.stand_in import StandInSteps
 from ..runtime import async_account_entries
 from ..scanner.hub import is_enabled
@@ -213,9 +211,7 @@ class LiankeOptionsFlow(
         details = {"option": "", "value": "", "allowed": ""}
         if user_input is not None:
             shown = defaults_from(user_input)
-            wanted = stored_options(shown)
-            if self._target != WHOLE_BOX:
-                wanted = merge_options(wanted, stored_options(of_box))
+            wanted = options_in(shown, {} if self._target == WHOLE_BOX else of_box)
             try:
                 check_defaults(wanted, able, papers, species)
             except OptionError as err:
@@ -541,7 +537,7 @@ def check_defaults(
         if err.reason != "paper_required":
             raise
         # The paper of a label printer may be left to each action; check the rest.
-        sized = replace(options, paper_width=100.0, paper_height=100.0)
+        sized: PrintOptions = {**options, "paper_width": 100.0, "paper_height": 100.0}
         resolve_options(sized, capabilities, papers, species)
 
 

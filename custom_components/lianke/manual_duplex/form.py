@@ -20,10 +20,8 @@ from ..box.storage import StoredPrinter
 from ..const import DOMAIN
 from ..documents.document import Document
 from ..documents.page_documents import (
-    DEFAULT_PAGE,
     WritePage,
     async_page_text,
-    async_style,
     async_write_page,
 )
 from ..documents.spool import Spool
@@ -156,10 +154,9 @@ class ManualDuplexSteps(BoxOptionsFlow):
         """Print a side of the test sheet; return why that was refused, None if it was not."""
 
         async def write(spool: Spool, paper: Paper | None) -> Document:
-            style = await async_style(self.hass, paper, DEFAULT_PAGE)
             title = f"{await async_page_text(self.hass, 'page_turn')} {side}"
             return await async_write_page(
-                self.hass, spool, partial(turn_page, style, side), style, title=title, at_most=1
+                self.hass, spool, partial(turn_page, side=side), paper, title=title, at_most=1
             )
 
         try:

@@ -9,7 +9,7 @@ from datetime import datetime
 from io import StringIO
 from typing import Any, Final
 
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, ServiceCall, callback
 from homeassistant.exceptions import Unauthorized, UnknownUser
 from homeassistant.helpers import service
 from homeassistant.helpers.recorder import DATA_INSTANCE
@@ -65,26 +65,20 @@ def is_beyond_month(
     return beyond
 
 
-async def async_export_pages(
-    hass: HomeAssistant,
-    context: Context,
-    entry_id: str | None,
-    first: str,
-    last: str,
-) -> JsonObjectType:
-    """Return the pages of one box, or of all that are loaded, as rows and as CSV text.
+async def async_export_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
+    """Return the pages of one box, or of all that are loaded, as rows and as CSV text: the action export_pages.
 
-    `first` and `last` are months, such as 2026-11. Raises Unauthorized for a user who is no administrator;
-    automations may.
+    Raises Unauthorized for a user who is no administrator; automations may.
     """
-    if context.user_id is not None:
-        user = await hass.auth.async_get_user(context.user_id)
+    if (user_id := call.context.user_id) is not None:
+        user = await hass.auth.async_get_user(user_id)
         if user is None:
-            raise UnknownUser(context=context)
+            raise UnknownUser(context=call.context)
         if not user.is_admin:
-            raise Unauthorized(context=context)
+            raise Unauthorized(context=call.context)
+    first, last = call.data.get("from_month", ""), call.data.get("to_month", "9999-99")
     entries = async_loaded_entries(hass)
-    if entry_id is not None:
+    if (entry_id := call.data.get("config_entry")) is not None:
         entries = [service.async_get_config_entry(hass, DOMAIN, entry_id)]
     counted = [
         (entry.title, entry.runtime_data.storage.pages.names, row)

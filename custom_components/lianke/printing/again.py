@@ -1,45 +1,29 @@
 """The same job once more or at another printer: its options checked anew, its paper found by size."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from ..api.capabilities import CUSTOM_ID, Paper
 from ..api.models import Species
-from ..api.option_resolver import known_papers
-from ..api.options import MANUAL_DUPLEX, PAPER_OPTIONS
+from ..api.options import (
+    MANUAL_DUPLEX,
+    PrintOptions,
+    known_papers,
+    options_in,
+)
 from ..devices import Target
 from ..documents.kinds import FileType
 from ..documents.sheets import BORDERLESS
 from ..errors import InputError
-from ..jobs.job import Delivery, Job
+from ..jobs.job import Job
 from ..jobs.retry import Changes
-from ..manual_duplex import rest_of
-from .request import async_resolve, stored_options
-from .schemas import ATTR_BACKS_ONLY, ATTR_FROM_SHEET, OPTION_NAMES
+from .print import async_resolve
 
 # What a layout on sheets has decided already.
 LAID_OUT_BY: Final = ("orientation", "scale", "align", "auto_rotate", "excel_fit")
 
 
-def chosen_options(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the print options that a call names."""
-    return {name: data[name] for name in OPTION_NAMES if name in data}
-
-
-def rest_again(job: Job, data: Mapping[str, Any]) -> Sequence[Delivery] | None:
-    """Return what is printed again of a job with two deliveries, None for any other.
-
-    Raises InputError: not_manual_duplex, no_such_sheet.
-    """
-    if len(job.deliveries) == 1 and not {ATTR_FROM_SHEET, ATTR_BACKS_ONLY} & data.keys():
-        return None
-    return rest_of(
-        job, from_sheet=data.get(ATTR_FROM_SHEET, 1), backs_only=data.get(ATTR_BACKS_ONLY, False)
-    )
-
-
-async def async_changes(target: Target, job: Job, chosen: Mapping[str, Any]) -> Changes:
+async def async_changes(target: Target, job: Job, chosen: PrintOptions) -> Changes:
     """Return how a job's document is printed on a printer with these options changed.
 
     Options that the job was asked for and that are not changed are checked anew, too. Raises
@@ -53,17 +37,9 @@ async def async_changes(target: Target, job: Job, chosen: Mapping[str, Any]) -> 
         raise InputError("manual_duplex_not_again", title=job.title)
     if job.spec.laid_out and (fixed := [name for name in LAID_OUT_BY if name in chosen]):
         raise InputError("sheets_are_laid_out", title=job.title, option=fixed[0])
-    kept = dict(job.spec.requested)
-    if any(name in chosen for name in PAPER_OPTIONS):
-        # A size never mixes with a paper.
-        kept = {name: value for name, value in kept.items() if name not in PAPER_OPTIONS}
-    requested = {**kept, **chosen}
-    options = await async_resolve(
-        target.entry,
-        target.printer_key,
-        stored_options(requested),
-        raw=job.present.document.name.endswith(FileType.RAW),
-    )
+    requested = options_in(chosen, job.spec.requested)
+    data = {**requested, "raw": is_raw(job)}
+    options = await async_resolve(target, data)
     # A default option for both sides by hand is for documents that are printed anew.
     options = replace(options, by_hand=None)
     return Changes(printer_key=target.printer_key, options=options, requested=requested)
@@ -88,7 +64,7 @@ async def async_move(target: Target, job: Job, other: Target) -> Job:
     return await target.data.queue.async_move(job.job_id, changes, other.entry.entry_id)
 
 
-async def _async_paper(other: Target, job: Job) -> dict[str, Any]:
+async def _async_paper(other: Target, job: Job) -> PrintOptions:
     """Return the options that stand for a job's paper at another printer, none where it is not known."""
     wanted = job.spec.options.paper
     if wanted is None or is_raw(job):

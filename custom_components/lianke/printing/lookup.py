@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import cache, partial
 import time
-from typing import NamedTuple
+from typing import Final
 
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.auth.permissions.const import POLICY_READ
+from homeassistant.core import Context, HomeAssistant, ServiceCall
+from homeassistant.helpers import service
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
@@ -19,21 +21,14 @@ from ..api.errors import LiankeError
 from ..api.models import Species
 from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names
 from ..api.tasks import DayTask
-from ..box.status import PrinterSnapshot
 from ..const import DOMAIN
-from ..devices import Target, loaded_data
+from ..devices import Target, async_check_box, loaded_data
 from ..runtime import LiankeConfigEntry
 
 CLOUD_SECONDS = 60
+MAX_MODELS: Final = 200
 # The vendor's list of models changes when a driver is made.
 MODELS_SECONDS = 86400
-
-
-class _Models(NamedTuple):
-    """Names of models, and the same ones casefolded for searching."""
-
-    names: tuple[str, ...]
-    folded: tuple[str, ...]
 
 
 class _Cache[T]:
@@ -65,32 +60,20 @@ class _Cache[T]:
         return key in self.answers and time.monotonic() - self.answers[key][0] <= self._seconds
 
 
-DATA_MODELS: HassKey[_Cache[_Models]] = HassKey(f"{DOMAIN}_models")
+DATA_MODELS: HassKey[_Cache[tuple[str, ...]]] = HassKey(f"{DOMAIN}_models")
 DATA_TASKS: HassKey[_Cache[tuple[DayTask, ...]]] = HassKey(f"{DOMAIN}_cloud_tasks")
 
 
 async def async_describe_capabilities(target: Target, context: Context) -> JsonObjectType:
-    """Return what a printer can do; both requests count as one lookup of the user.
+    """Return what a printer can do, with the names an action takes; lengths in mm.
 
-    Raises LiankeError, TooManyRequestsError among them; InputError: printer_gone.
+    A value of None means that the driver does not say, which forbids nothing. Both requests count as one lookup of
+    the user. Raises LiankeError, TooManyRequestsError among them; InputError: printer_gone.
     """
     view, coordinator = target.view, target.data.coordinator
     get_client = cache(partial(target.data.client_for, context))
-    return describe_capabilities(
-        view,
-        await coordinator.get_capabilities(target.printer_key, get_client),
-        await coordinator.get_papers(target.printer_key, get_client),
-    )
-
-
-def describe_capabilities(
-    view: PrinterSnapshot, capabilities: Capabilities | None, papers: tuple[Paper, ...]
-) -> JsonObjectType:
-    """Return what a printer can do, with the names an action takes; lengths in mm.
-
-    A value of None means that the driver does not say, which forbids nothing.
-    """
-    able = capabilities or Capabilities()
+    able = await coordinator.get_capabilities(target.printer_key, get_client) or Capabilities()
+    papers = await coordinator.get_papers(target.printer_key, get_client)
     return {
         "printer": view.name,
         "model": view.printer.model,
@@ -105,34 +88,30 @@ def describe_capabilities(
     }
 
 
-async def async_search_models(
-    hass: HomeAssistant, entry: LiankeConfigEntry, query: str, context: Context
-) -> list[str]:
+async def async_search_models(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
     """Return the models with every word of the query in their names, from a list kept for a day.
 
-    Raises LiankeError, TooManyRequestsError among them.
+    Raises LiankeError, TooManyRequestsError among them; Unauthorized.
     """
+    entry: LiankeConfigEntry = service.async_get_config_entry(
+        hass, DOMAIN, call.data["config_entry"]
+    )
+    await async_check_box(hass, entry, call.context, POLICY_READ)
     data = loaded_data(entry)
     account = data.account.webhook_id
     cached = hass.data.setdefault(DATA_MODELS, _Cache(MODELS_SECONDS))
-
-    async def fetch(client: LiankeClient) -> _Models:
-        names = await client.printer_models()
-        return _Models(tuple(names), tuple(name.casefold() for name in names))
-
     try:
-        models = await cached.async_get(account, partial(data.client_for, context), fetch)
+        models = await cached.async_get(
+            account, partial(data.client_for, call.context), LiankeClient.printer_models
+        )
     except LiankeError:
         if account not in cached.answers:
             raise
         # An old list is better than none.
         models = cached.answers[account][1]
-    words = query.casefold().split()
-    return [
-        name
-        for name, folded in zip(models.names, models.folded, strict=True)
-        if all(word in folded for word in words)
-    ]
+    words = call.data.get("query", "").casefold().split()
+    found = [name for name in models if all(word in name.casefold() for word in words)]
+    return {"models": list[JsonValueType](found[:MAX_MODELS]), "total": len(found)}
 
 
 async def async_cloud_tasks(
@@ -209,31 +188,26 @@ def _duplex(able: Capabilities, species: Species) -> list[JsonValueType] | None:
     return None if able.duplex is None else [*duplex_names(able.duplex)]
 
 
-def _word(values: Mapping[str, int], number: int | None) -> str | None:
-    return next((name for name, value in values.items() if value == number), None)
-
-
 def _defaults(able: Capabilities, papers: tuple[Paper, ...]) -> JsonObjectType:
     default = able.defaults
-    paper_names = {paper.paper_id: paper.name for paper in papers}
-    paper_names |= _turned(able.papers)
+    known = able.papers or {}
+    names = {paper.name: paper.paper_id for paper in papers if paper.paper_id not in known.values()}
     return {
-        "paper": _name(paper_names, default.paper_id),
+        "paper": _name({**names, **known}, default.paper_id),
         "copies": default.copies,
         "color": _word(COLORS, default.color),
         "duplex": _word(DUPLEX, default.duplex),
         "orientation": _word(ORIENTATIONS, default.orientation),
         "quality": _word(QUALITIES, default.quality),
-        "tray": _name(_turned(able.trays), default.tray),
-        "media_type": _name(_turned(able.media_types), default.media_type),
+        "tray": _name(able.trays, default.tray),
+        "media_type": _name(able.media_types, default.media_type),
     }
 
 
-def _turned(block: Mapping[str, int] | None) -> dict[int, str]:
-    """Return the names of a block by their ids."""
-    return {number: name for name, number in (block or {}).items()}
+def _word(values: Mapping[str, int], number: int | None) -> str | None:
+    return next((name for name, value in values.items() if value == number), None)
 
 
-def _name(names: dict[int, str], number: int | None) -> JsonValueType:
-    """Return the name of an id, the id itself where it has none."""
-    return None if number is None else names.get(number, str(number)).strip()
+def _name(block: Mapping[str, int] | None, number: int | None) -> str | None:
+    """Return the name of an id in a block, the id itself where it has none."""
+    return None if number is None else (_word(block or {}, number) or str(number)).strip()

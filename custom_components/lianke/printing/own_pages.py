@@ -5,7 +5,7 @@ from datetime import timedelta
 from homeassistant.core import Context, HomeAssistant
 
 from ..api.capabilities import Paper
-from ..devices import Target, loaded_data
+from ..devices import Target
 from ..documents.document import Document
 from ..documents.page_documents import (
     WritePage,
@@ -16,8 +16,8 @@ from ..documents.page_documents import (
 from ..documents.spool import Spool, async_get_spool
 from ..jobs.job import Asker, Delivery, Job, JobSpec
 from ..runtime import LiankeConfigEntry
+from .print import async_resolve
 from .refused import telling_refusals
-from .request import async_resolve
 
 # These pages are of no use on a printer that is switched on tomorrow.
 EXPIRES_IN = timedelta(hours=1)
@@ -91,9 +91,10 @@ async def async_print_page(
     """
     spool = await async_get_spool(hass)
     async with telling_refusals(hass, context), spool.scope():
-        options = await async_resolve(entry, printer_key)
+        target = Target(device_id="", entry=entry, printer_key=printer_key)
+        options = await async_resolve(target, {})
         document = await write(spool, options.paper)
-        queue = loaded_data(entry).queue
+        queue = target.data.queue
         spool.let_go(document.path)
         return await queue.async_submit(
             JobSpec(

@@ -1,16 +1,20 @@
-"""One print call: submits the jobs that it asks for (`request`), waits for them, describes the outcome."""
+"""One print call: what it asks for becomes jobs, which are submitted, waited for and described."""
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import timedelta
+import hashlib
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
+from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
@@ -18,19 +22,35 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from .. import manual_duplex
-from ..api.options import PrintOptions
-from ..const import DOMAIN
-from ..devices import Target
-from ..documents.document import SourceKind
-from ..documents.sources import async_received_document, lan_user
+from ..api.options import (
+    ALIGNMENTS,
+    ORIENTATIONS,
+    PrintOptions,
+    ResolvedOptions,
+    options_in,
+    resolve_options,
+)
+from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
+from ..devices import Target, async_resolve_target
+from ..documents.conversion import clean_title
+from ..documents.document import Document, SourceKind
+from ..documents.sheets import BOOKLET, NO_SHEETS, SheetOptions, async_lay_out
+from ..documents.sources import (
+    async_get_document,
+    async_received_document,
+    is_snapshot,
+    lan_user,
+    source_of,
+)
 from ..documents.spool import async_get_spool
 from ..errors import InputError
-from ..jobs.job import REJECTED, Asker, Job, JobSpec, JobState, PersonReason
+from ..jobs.job import REJECTED, Asker, Delivery, Job, JobSpec, JobState, PersonReason
 from ..jobs.limits import REQUEST_ID_LIFE, frees_request_id, max_document_bytes, waits_uncounted
 from ..jobs.queue import PrintQueue
 from ..people.beginning import async_find_beginning
+from ..people.release_code import async_hash_code
 from ..runtime import async_error_text, translated
-from .request import PrintParameters, async_deliveries, async_resolve, async_wanted_jobs
+from .schemas import HOLD
 
 # Seconds between two checks whether a box that reloads is back.
 RELOAD_PAUSE = 1
@@ -46,8 +66,10 @@ ADVICE = {
 # The text for a job that was rejected between its two deliveries.
 FIRST_SIDES_REJECTED = "first_sides_rejected"
 UNSUCCESSFUL = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
-
-
+# Options that sheets are printed with as they were made, on another printer, too.
+DONE_HERE: Final = ("pages", "excel_fit", "auto_rotate")
+# A snapshot is of no use tomorrow.
+SNAPSHOT_EXPIRY: Final = timedelta(hours=1)
 # Print calls of one user, or of all automations, whose documents are prepared at once for a box.
 MAX_MADE_AT_ONCE = 50
 DATA_PREPARING: HassKey[Counter[tuple[str, str | None]]] = HassKey(
@@ -59,34 +81,36 @@ DATA_REQUEST_LOCKS: HassKey[WeakValueDictionary[tuple[str, str], asyncio.Lock]] 
 )
 
 
-async def async_print(
-    hass: HomeAssistant, target: Target, parameters: PrintParameters, context: Context
-) -> tuple[list[Job], set[str]]:
-    """Submit one job for each source, or one for all, in their order; return the jobs once they are on disk.
+async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
+    """Submit one job for each source of a call, or one for all, in their order; wait for the outcome if asked to.
 
-    With them come the ids of those that were asked for before: nothing is printed for these.
-    Errors in the options or any source are raised before the first job is submitted:
-    InputError, Unauthorized; HomeAssistantError when a job cannot be stored.
+    Errors in the options or any source are raised before the first job is submitted: InputError, Unauthorized.
+    HomeAssistantError when a job cannot be stored, and where nobody gets a response for one that did not come out.
     """
+    data, context = call.data, call.context
+    target = await async_resolve_target(hass, data, context, POLICY_CONTROL)
     asker = (await async_find_beginning(hass, context)).user_id
-    if parameters.request_id is None and parameters.replace_key is None:
+    request_id = data.get("request_id")
+    if request_id is None and data.get("replace_key") is None:
         # A new job in any case, which can be refused before its documents are prepared.
         target.data.queue.check_rate(target.printer_key, asker)
     spool = await async_get_spool(hass)
     jobs: list[Job] = []
+    # Ids of jobs that were asked for before: nothing is printed for these.
     repeated: set[str] = set()
     async with (
         limit_calls(hass, (target.entry.entry_id, asker)),
-        _serialize(hass, target, parameters.request_id),
+        _serialize(hass, target, request_id),
         spool.scope(),
     ):
         try:
-            wanted = await async_wanted_jobs(hass, target, parameters, context)
+            wanted = await _async_wanted_jobs(hass, target, data, context)
         except InputError as err:
             # The second of two equal calls finds its upload consumed by the first.
-            if err.reason == "upload_gone" and (found := _find_duplicate(target, parameters)):
-                return [found], {found.job_id}
-            raise
+            found = _find_printed(target, request_id) if err.reason == "upload_gone" else None
+            if found is None:
+                raise
+            wanted, jobs, repeated = [], [found], {found.job_id}
         for spec, deliveries in wanted:
             queue = target.data.queue
             spool.let_go(*(one.document.path for one in deliveries))
@@ -100,7 +124,157 @@ async def async_print(
             jobs.append(job)
             if job.deliveries[0].token != deliveries[0].token:
                 repeated.add(job.job_id)
-    return jobs, repeated
+    if wait := data["wait"]:
+        seconds = data["wait_timeout"].total_seconds()
+        jobs = await asyncio.gather(*(_async_wait(hass, target, job, seconds) for job in jobs))
+        if not call.return_response:
+            for job in jobs:
+                if job.state in UNSUCCESSFUL:
+                    raise await _async_failure(hass, job)
+    return {
+        "jobs": [
+            await async_describe(hass, target, job, repeated=job.job_id in repeated, waited=wait)
+            for job in jobs
+        ]
+    }
+
+
+async def _async_wanted_jobs(
+    hass: HomeAssistant, target: Target, data: Mapping[str, Any], context: Context
+) -> list[tuple[JobSpec, tuple[Delivery, ...]]]:
+    """Return what a call prints, one item a job: all of them or none. Raises as `async_prepare` and `async_split`."""
+    _, made = await async_prepare(hass, target, data, context)
+    kind, values = source_of(data)
+    sheets, requested = SheetOptions.of(data), options_in(data)
+    code = data.get("release_code")
+    hashed = None if code is None else await async_hash_code(hass, code.encode())
+    wanted = []
+    for number, (value, (document, options)) in enumerate(zip(values, made, strict=False)):
+        deliveries: tuple[Delivery, ...] = (Delivery(document=document, options=options),)
+        if options.by_hand is not None:
+            deliveries = await manual_duplex.async_split(
+                hass,
+                target.entry.options,
+                target.printer_key,
+                document,
+                options,
+                by_default="duplex" not in data,
+                user=context.user_id,
+            )
+        expires_in = SNAPSHOT_EXPIRY if is_snapshot(kind, value) else None
+        spec = JobSpec(
+            printer_key=target.printer_key,
+            title=clean_title(data.get("title", "")) or document.title,
+            options=deliveries[0].options,
+            asker=Asker.of(context),
+            requested=_requested_anew(requested, sheets, options) if sheets.is_set else requested,
+            request_id=_numbered(data.get("request_id"), number),
+            replace_key=_numbered(data.get("replace_key"), number),
+            hold=data["if_not_ready"] == HOLD,
+            expires_in=data.get("expires_in", expires_in),
+            ignore_quiet_hours=data["ignore_quiet_hours"],
+            laid_out=sheets.layout is not None,
+            release_code=hashed,
+        )
+        wanted.append((spec, deliveries))
+    return wanted
+
+
+async def async_prepare(
+    hass: HomeAssistant, target: Target, data: Mapping[str, Any], context: Context
+) -> tuple[list[Document], list[tuple[Document, ResolvedOptions]]]:
+    """Return the documents of a call as they are, and what is printed of them, each with its options.
+
+    That is the same, unless the call wants sheets: then these are made of each document, or of all together.
+    Raises InputError for what is wrong with options, sources and sheets; Unauthorized; HomeAssistantError: disk_full.
+    """
+    kind, values = source_of(data)
+    sheets = SheetOptions.of(data)
+    options = await async_resolve(target, data, sheets=sheets)
+    spool = await async_get_spool(hass)
+    limit_bytes = max_document_bytes(target.entry.options)
+    documents: list[Document] = []
+    for value in values:
+        document = await async_get_document(
+            hass,
+            spool,
+            kind,
+            value,
+            data,
+            limit_bytes=limit_bytes,
+            context=context,
+            paper=options.paper,
+            landscape=options.orientation == ORIENTATIONS["landscape"],
+        )
+        if kind is SourceKind.DOCUMENT:
+            # A ticket or page count of another scope says nothing here.
+            scope = ticket_scope(target.printer_key, options)
+            if document.ticket_scope != scope:
+                document = replace(document, ticket=None, ticket_scope=None)
+            if document.counted_for not in (None, scope):
+                document = replace(document, pages=None, counted_for=None)
+        documents.append(document)
+    if not sheets.is_set:
+        return documents, [(document, options) for document in documents]
+    groups = [documents] if sheets.joins else [[document] for document in documents]
+    return documents, [
+        await async_lay_out(
+            hass, spool, group, sheets, options, limit_bytes=limit_bytes, user=context.user_id
+        )
+        for group in groups
+    ]
+
+
+async def async_resolve(
+    target: Target, data: Mapping[str, Any], *, sheets: SheetOptions = NO_SHEETS
+) -> ResolvedOptions:
+    """Return the options of a call checked against a printer, completed by the defaults of printer and entry.
+
+    `data` are the call's fields; printer commands (`raw`) get no defaults, since options have no effect on them.
+    Raises InputError: printer_gone, and what is wrong with an option.
+    """
+    coordinator, species = target.data.coordinator, target.view.printer.species
+    raw = data.get("raw", False)
+    defaults = target.entry.options
+    of_printer = defaults.get(CONF_PRINTER_OPTIONS, {}).get(target.printer_key, {})
+    of_box = defaults.get(CONF_DEFAULT_OPTIONS, {})
+    options = options_in(data) if raw else options_in(data, of_printer, of_box)
+    if sheets.sheet == BOOKLET:
+        duplex = sheets.booklet_duplex(data.get("duplex"), options.get("duplex"))
+        options = {**options, "duplex": duplex}
+    capabilities = await coordinator.get_capabilities(target.printer_key)
+    papers = await coordinator.get_papers(target.printer_key)
+    return resolve_options(options, capabilities, papers, species, raw=raw)
+
+
+def _requested_anew(
+    requested: PrintOptions, sheets: SheetOptions, options: ResolvedOptions
+) -> Mapping[str, Any]:
+    """Return the options by name that print sheets on another printer as they were made."""
+    kept = {name: value for name, value in requested.items() if name not in DONE_HERE}
+    if sheets.sheet == BOOKLET:
+        kept["duplex"] = sheets.booklet_duplex(requested.get("duplex"))
+    if sheets.layout is not None:
+        kept["orientation"] = _name(ORIENTATIONS, options.orientation)
+        kept["align"] = _name(ALIGNMENTS, options.align)
+        kept["scale"] = options.scale
+    return kept
+
+
+def _name(values: Mapping[str, Any], wanted: object) -> str:
+    return next(name for name, value in values.items() if value == wanted)
+
+
+def _numbered(key: str | None, number: int) -> str | None:
+    """Return the key for one of several documents, which must differ."""
+    return key if key is None or number == 0 else f"{key}#{number + 1}"
+
+
+def ticket_scope(printer_key: str, options: ResolvedOptions) -> str:
+    """Return the scope of a preview's ticket: this printer with these options, any copies."""
+    printed = {name: value for name, value in options.form_fields().items() if name != "dmCopies"}
+    text = json.dumps([printer_key, printed], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 async def _async_partly(
@@ -121,12 +295,12 @@ async def _async_partly(
     )
 
 
-def _find_duplicate(target: Target, parameters: PrintParameters) -> Job | None:
-    """Return the job that an upload with this request id was printed as."""
-    if parameters.request_id is None or parameters.sources[0].kind is not SourceKind.UPLOAD:
+def _find_printed(target: Target, request_id: str | None) -> Job | None:
+    """Return the job that a request has become, None without one whose id still counts."""
+    if request_id is None:
         return None
     for job in target.data.queue.jobs(target.printer_key):
-        if job.spec.request_id == parameters.request_id and not frees_request_id(job):
+        if job.spec.request_id == request_id and not frees_request_id(job):
             return job if dt_util.utcnow() - job.created_at < REQUEST_ID_LIFE else None
     return None
 
@@ -162,15 +336,8 @@ async def _serialize(
         yield
 
 
-async def async_wait(
-    hass: HomeAssistant, target: Target, jobs: list[Job], seconds: float
-) -> list[Job]:
-    """Wait until each job is final or held, all within the same time; return them as they are."""
-    return await asyncio.gather(*(_async_wait(hass, target, job, seconds) for job in jobs))
-
-
 async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: float) -> Job:
-    """Wait for one job, also over a reload, which gives it to another queue."""
+    """Wait until a job is final or held, also over a reload, which gives it to another queue; return it as it is."""
     until = hass.loop.time() + seconds
     last: PrintQueue | None = None
     while not job.is_settled and (left := until - hass.loop.time()) > 0 and not hass.is_stopping:
@@ -204,7 +371,10 @@ def job_dict(job: Job) -> dict[str, JsonValueType]:
 async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     """Return why a job waits or failed, in Home Assistant's language; None without a reason."""
     if job.state is JobState.HELD and job.hold_reason:
-        reason = await _async_hold_reason(hass, job.hold_reason)
+        texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
+        # As its sensor shows it.
+        key = f"component.{DOMAIN}.entity.sensor.hold_reason.state.{job.hold_reason}"
+        reason = texts.get(key, job.hold_reason)
         if job.hold_reason == PersonReason.TURN_PAPER and (text := manual_duplex.how_to_turn(job)):
             return await async_error_text(hass, *text)
         if job.can_continue:
@@ -229,90 +399,84 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     return await async_error_text(hass, key, placeholders) or job.present.detail or job.reason
 
 
-async def async_failure(hass: HomeAssistant, jobs: list[Job]) -> HomeAssistantError | None:
-    """Return the error for the first job that did not come out; None when all did or still may."""
-    for job in jobs:
-        if job.state in UNSUCCESSFUL:
-            return HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key=f"job_{job.state.value}",
-                translation_placeholders={
-                    "title": job.title,
-                    "printer": job.printer_name,
-                    "reason": await async_reason(hass, job) or "",
-                },
-            )
-    return None
+async def _async_failure(hass: HomeAssistant, job: Job) -> HomeAssistantError:
+    """Return the error for a job that did not come out."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key=f"job_{job.state.value}",
+        translation_placeholders={
+            "title": job.title,
+            "printer": job.printer_name,
+            "reason": await async_reason(hass, job) or "",
+        },
+    )
 
 
-async def _async_hold_reason(hass: HomeAssistant, reason: str) -> str:
-    """Return a hold reason as its sensor shows it."""
-    texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
-    return texts.get(f"component.{DOMAIN}.entity.sensor.hold_reason.state.{reason}", reason)
+async def async_print_received(
+    hass: HomeAssistant,
+    target: Target,
+    path: Path,
+    *,
+    name: str,
+    title: str,
+    requested: Mapping[str, Any],
+    job_id: str,
+    sender: str,
+    sender_address: str,
+    release_code: str | None = None,
+    papers: Sequence[tuple[int, int]] = (),
+    digest: str | None = None,
+) -> Job:
+    """Make a job of a file that a device has sent and return it once it is on disk; the file is used up.
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Received:
-    """A file in the spool, how to print it, and who sent it; `job_id` is the id its job gets.
-
-    `papers` are those that are offered: widths and heights in 0.01 mm. `digest` tells the file apart.
-    """
-
-    path: Path
-    name: str
-    title: str
-    options: Mapping[str, Any]
-    job_id: str
-    sender: str
-    sender_address: str
-    release_code: str | None = None
-    papers: Sequence[tuple[int, int]] = ()
-    digest: str | None = None
-
-
-async def async_print_received(hass: HomeAssistant, target: Target, received: Received) -> Job:
-    """Make a job of a file and return it once it is on disk; the file is used up.
-
-    Raises InputError for what is wrong with options or document, HomeAssistantError when
-    the job cannot be kept.
+    `requested` are print options, `papers` those that are offered: widths and heights in 0.01 mm. `digest` tells the
+    file apart, `job_id` is the id that the job gets. Raises InputError for what is wrong with options or document,
+    HomeAssistantError when the job cannot be kept.
     """
     queue = target.data.queue
-    queue.check_rate(target.printer_key, None, sender_address=received.sender_address)
-    user = lan_user(received.sender_address)
+    queue.check_rate(target.printer_key, None, sender_address=sender_address)
+    user = lan_user(sender_address)
     spool = await async_get_spool(hass)
-    async with spool.scope(received.path), limit_calls(hass, (target.entry.entry_id, user)):
-        options = await async_resolve(
-            target.entry, target.printer_key, PrintOptions(**received.options)
-        )
+    async with spool.scope(path), limit_calls(hass, (target.entry.entry_id, user)):
+        options = await async_resolve(target, requested)
         document = await async_received_document(
             hass,
             spool,
-            received.path,
-            name=received.name,
-            title=received.title,
+            path,
+            name=name,
+            title=title,
             limit_bytes=max_document_bytes(target.entry.options),
-            papers=received.papers,
+            papers=papers,
             user=user,
         )
-        first, *others = await async_deliveries(
-            hass, target, document, options, by_default=True, user=user
-        )
+        deliveries: tuple[Delivery, ...] = (Delivery(document=document, options=options),)
+        if options.by_hand is not None:
+            deliveries = await manual_duplex.async_split(
+                hass,
+                target.entry.options,
+                target.printer_key,
+                document,
+                options,
+                by_default=True,
+                user=user,
+            )
+        first, *others = deliveries
         # Whatever was made of it: it is known by what was sent.
-        document = replace(first.document, digest=received.digest or first.document.digest)
+        document = replace(first.document, digest=digest or first.document.digest)
         deliveries = (replace(first, document=document), *others)
         queue = target.data.queue
         spool.let_go(*(one.document.path for one in deliveries))
         return await queue.async_submit(
             JobSpec(
                 printer_key=target.printer_key,
-                title=received.title or document.title,
+                title=title or document.title,
                 options=first.options,
-                requested=received.options,
+                requested=requested,
                 asker=Asker.of(Context()),
-                sender=received.sender,
-                sender_address=received.sender_address,
-                release_code=received.release_code,
+                sender=sender,
+                sender_address=sender_address,
+                release_code=release_code,
             ),
             deliveries,
-            job_id=received.job_id,
+            job_id=job_id,
         )

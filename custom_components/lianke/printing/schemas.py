@@ -1,7 +1,6 @@
 """Names, fields and schemas of the actions."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from datetime import timedelta
 from typing import Any, Final
 
@@ -9,7 +8,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 
-from ..api.options import MAX_PAGE_RANGE, PrintOptions
+from ..api.options import MAX_PAGE_RANGE
 from ..documents.conversion import clean_title
 from ..documents.document import RAW_ENCODINGS, SourceKind
 from ..documents.entities import AGENDAS
@@ -30,54 +29,6 @@ from ..jobs.job import JobState, PersonReason
 from ..pdf.process import MAX_SOURCE_PAGES
 from ..people.release_code import MAX_CODE, MIN_CODE
 
-SERVICE_PRINT: Final = "print"
-SERVICE_PREVIEW: Final = "preview"
-SERVICE_COUNT_PAGES: Final = "count_pages"
-SERVICE_CANCEL_JOB: Final = "cancel_job"
-SERVICE_CONTINUE_JOB: Final = "continue_job"
-SERVICE_REJECT_JOB: Final = "reject_job"
-SERVICE_EXPORT_PAGES: Final = "export_pages"
-SERVICE_MOVE_JOB: Final = "move_job"
-SERVICE_RETRY_JOB: Final = "retry_job"
-SERVICE_LIST_JOBS: Final = "list_jobs"
-SERVICE_GET_CAPABILITIES: Final = "get_capabilities"
-SERVICE_SEARCH_MODELS: Final = "search_models"
-
-ATTR_AGENDA: Final = "agenda"
-ATTR_BACKS_ONLY: Final = "backs_only"
-ATTR_CODE: Final = "code"
-ATTR_COLUMNS: Final = "columns"
-ATTR_COMPLETED: Final = "completed"
-ATTR_CONFIG_ENTRY: Final = "config_entry"
-ATTR_EXPIRES_IN: Final = "expires_in"
-ATTR_FILENAME: Final = "filename"
-ATTR_FROM_MONTH: Final = "from_month"
-ATTR_FROM_SHEET: Final = "from_sheet"
-ATTR_HEADER: Final = "header"
-ATTR_IF_NOT_READY: Final = "if_not_ready"
-ATTR_IGNORE_QUIET_HOURS: Final = "ignore_quiet_hours"
-ATTR_INCLUDE_CLOUD: Final = "include_cloud"
-ATTR_JOB_ID: Final = "job_id"
-ATTR_LIMIT: Final = "limit"
-ATTR_MEDIA_CONTENT_ID: Final = "media_content_id"
-ATTR_MESSAGE: Final = "message"
-ATTR_PASSWORD: Final = "password"  # noqa: S105  # the name of a field
-ATTR_PREVIEW_BY: Final = "preview_by"
-ATTR_PRINT_EMPTY: Final = "print_empty"
-ATTR_QUERY: Final = "query"
-ATTR_REASON: Final = "reason"
-ATTR_RAW: Final = "raw"
-ATTR_RAW_ENCODING: Final = "raw_encoding"
-ATTR_RELEASE_CODE: Final = "release_code"
-ATTR_REPLACE_KEY: Final = "replace_key"
-ATTR_REQUEST_ID: Final = "request_id"
-ATTR_STATE: Final = "state"
-ATTR_TITLE: Final = "title"
-ATTR_TO_DEVICE_ID: Final = "to_device_id"
-ATTR_TO_MONTH: Final = "to_month"
-ATTR_WAIT: Final = "wait"
-ATTR_WAIT_TIMEOUT: Final = "wait_timeout"
-
 BY_HERE: Final = "here"
 BY_HERE_ONLY: Final = "here_only"
 BY_CLOUD: Final = "cloud"
@@ -96,8 +47,6 @@ MAX_PASSWORD: Final = 255
 MAX_QUERY: Final = 64
 MAX_ADDRESS: Final = 8192
 MAX_NUMBER: Final = 999_999_999
-
-OPTION_NAMES: Final = tuple(field.name for field in fields(PrintOptions))
 
 
 def _line(limit: int) -> vol.All[Any]:
@@ -129,7 +78,7 @@ def _bounded_target(value: object) -> object:
 def _media_id(value: object) -> str:
     """Take what the media selector gives, or the bare id in it."""
     if isinstance(value, Mapping):
-        value = value.get(ATTR_MEDIA_CONTENT_ID)
+        value = value.get("media_content_id")
     return str(_ADDRESS(value))
 
 
@@ -220,17 +169,17 @@ SOURCES: Final = {
     vol.Optional(SourceKind.HTML.value): _TEXT,
     vol.Optional(SourceKind.CONTENT.value): _TEXT,
     vol.Optional(SourceKind.DOCUMENT.value): _several(_ADDRESS),
-    vol.Optional(ATTR_FILENAME): _NAME,
-    vol.Optional(ATTR_TITLE): cv.string,
-    vol.Optional(ATTR_PASSWORD): _line(MAX_PASSWORD),
+    vol.Optional("filename"): _NAME,
+    vol.Optional("title"): cv.string,
+    vol.Optional("password"): _line(MAX_PASSWORD),
 }
 
 PAGES: Final = {
-    vol.Optional(ATTR_HEADER): cv.boolean,
-    vol.Optional(ATTR_COLUMNS): vol.All(_whole, vol.In((1, 2))),
-    vol.Optional(ATTR_AGENDA): vol.In(AGENDAS),
-    vol.Optional(ATTR_COMPLETED): cv.boolean,
-    vol.Optional(ATTR_PRINT_EMPTY): cv.boolean,
+    vol.Optional("header"): cv.boolean,
+    vol.Optional("columns"): vol.All(_whole, vol.In((1, 2))),
+    vol.Optional("agenda"): vol.In(AGENDAS),
+    vol.Optional("completed"): cv.boolean,
+    vol.Optional("print_empty"): cv.boolean,
 }
 
 OPTIONS: Final = {
@@ -273,24 +222,24 @@ SHEET_FIELDS: Final = {
 }
 
 RAW: Final = {
-    vol.Optional(ATTR_RAW, default=False): cv.boolean,
-    vol.Optional(ATTR_RAW_ENCODING, default="utf-8"): vol.In(RAW_ENCODINGS),
+    vol.Optional("raw", default=False): cv.boolean,
+    vol.Optional("raw_encoding", default="utf-8"): vol.In(RAW_ENCODINGS),
 }
 
 JOB: Final = {
-    vol.Optional(ATTR_WAIT, default=False): cv.boolean,
-    vol.Optional(ATTR_WAIT_TIMEOUT, default=DEFAULT_WAIT): vol.All(
+    vol.Optional("wait", default=False): cv.boolean,
+    vol.Optional("wait_timeout", default=DEFAULT_WAIT): vol.All(
         _PERIOD, vol.Range(max=MAX_WAIT, msg="it has to be at most 30 minutes")
     ),
-    vol.Optional(ATTR_REQUEST_ID): _KEY,
-    vol.Optional(ATTR_REPLACE_KEY): _KEY,
-    vol.Optional(ATTR_IF_NOT_READY, default=HOLD): vol.In((HOLD, FAIL)),
-    vol.Optional(ATTR_EXPIRES_IN): vol.All(
+    vol.Optional("request_id"): _KEY,
+    vol.Optional("replace_key"): _KEY,
+    vol.Optional("if_not_ready", default=HOLD): vol.In((HOLD, FAIL)),
+    vol.Optional("expires_in"): vol.All(
         _PERIOD,
         vol.Range(min=MIN_EXPIRY, max=MAX_EXPIRY, msg="it has to be from 10 seconds to 7 days"),
     ),
-    vol.Optional(ATTR_IGNORE_QUIET_HOURS, default=False): cv.boolean,
-    vol.Optional(ATTR_RELEASE_CODE): vol.All(_line(MAX_CODE), str.strip, vol.Length(min=MIN_CODE)),
+    vol.Optional("ignore_quiet_hours", default=False): cv.boolean,
+    vol.Optional("release_code"): vol.All(_line(MAX_CODE), str.strip, vol.Length(min=MIN_CODE)),
 }
 
 PRINT_SCHEMA: Final = vol.Schema(
@@ -303,7 +252,7 @@ PREVIEW_SCHEMA: Final = vol.Schema(
         **PAGES,
         **OPTIONS,
         **SHEET_FIELDS,
-        vol.Optional(ATTR_PREVIEW_BY, default=BY_HERE): vol.In((BY_HERE, BY_HERE_ONLY, BY_CLOUD)),
+        vol.Optional("preview_by", default=BY_HERE): vol.In((BY_HERE, BY_HERE_ONLY, BY_CLOUD)),
     }
 )
 # Of the print options, those that the number of sheets depends on.
@@ -317,61 +266,50 @@ COUNT_SCHEMA: Final = vol.Schema(
         **SHEET_FIELDS,
     }
 )
-CANCEL_SCHEMA: Final = vol.Schema({**TARGET, vol.Required(ATTR_JOB_ID): _NAME})
+_ONE_JOB: Final = {**TARGET, vol.Required("job_id"): _NAME}
+CANCEL_SCHEMA: Final = vol.Schema(_ONE_JOB)
 CONTINUE_SCHEMA: Final = vol.Schema(
     {
-        **TARGET,
-        vol.Required(ATTR_JOB_ID): _NAME,
-        vol.Optional(ATTR_REASON): vol.In([reason.value for reason in PersonReason]),
-        vol.Optional(ATTR_CODE): _line(MAX_CODE),
+        **_ONE_JOB,
+        vol.Optional("reason"): vol.In([reason.value for reason in PersonReason]),
+        vol.Optional("code"): _line(MAX_CODE),
     }
 )
 REJECT_SCHEMA: Final = vol.Schema(
     {
-        **TARGET,
-        vol.Required(ATTR_JOB_ID): _NAME,
-        vol.Optional(ATTR_MESSAGE, default=""): vol.All(_line(MAX_MESSAGE), clean_title),
+        **_ONE_JOB,
+        vol.Optional("message", default=""): vol.All(_line(MAX_MESSAGE), clean_title),
     }
 )
 RETRY_SCHEMA: Final = vol.Schema(
     {
-        **TARGET,
-        vol.Required(ATTR_JOB_ID): _NAME,
-        vol.Optional(ATTR_TO_DEVICE_ID): _one_device,
-        vol.Optional(ATTR_FROM_SHEET): _count(MAX_SOURCE_PAGES // 2),
-        vol.Optional(ATTR_BACKS_ONLY): cv.boolean,
+        **_ONE_JOB,
+        vol.Optional("to_device_id"): _one_device,
+        vol.Optional("from_sheet"): _count(MAX_SOURCE_PAGES // 2),
+        vol.Optional("backs_only"): cv.boolean,
         **OPTIONS,
     }
 )
-MOVE_SCHEMA: Final = vol.Schema(
-    {
-        **TARGET,
-        vol.Required(ATTR_JOB_ID): _NAME,
-        vol.Required(ATTR_TO_DEVICE_ID): _one_device,
-    }
-)
+MOVE_SCHEMA: Final = vol.Schema({**_ONE_JOB, vol.Required("to_device_id"): _one_device})
 _MONTH = vol.All(_no_boolean, cv.string, vol.Match(r"^\d{4}-(0[1-9]|1[0-2])$"))
 EXPORT_SCHEMA: Final = vol.Schema(
     {
-        vol.Optional(ATTR_CONFIG_ENTRY): _NAME,
-        vol.Optional(ATTR_FROM_MONTH): _MONTH,
-        vol.Optional(ATTR_TO_MONTH): _MONTH,
+        vol.Optional("config_entry"): _NAME,
+        vol.Optional("from_month"): _MONTH,
+        vol.Optional("to_month"): _MONTH,
     }
 )
 CAPABILITIES_SCHEMA: Final = vol.Schema(TARGET)
 MODELS_SCHEMA: Final = vol.Schema(
-    {
-        vol.Required(ATTR_CONFIG_ENTRY): _NAME,
-        vol.Optional(ATTR_QUERY): _line(MAX_QUERY),
-    }
+    {vol.Required("config_entry"): _NAME, vol.Optional("query"): _line(MAX_QUERY)}
 )
 LIST_SCHEMA: Final = vol.Schema(
     {
         **TARGET,
-        vol.Optional(ATTR_STATE): vol.All(
+        vol.Optional("state"): vol.All(
             cv.ensure_list, [vol.In([state.value for state in JobState])]
         ),
-        vol.Optional(ATTR_LIMIT, default=50): vol.All(_whole, vol.Range(min=1, max=200)),
-        vol.Optional(ATTR_INCLUDE_CLOUD, default=False): cv.boolean,
+        vol.Optional("limit", default=50): vol.All(_whole, vol.Range(min=1, max=200)),
+        vol.Optional("include_cloud", default=False): cv.boolean,
     }
 )

@@ -102,7 +102,10 @@ class StandInWatch:
         return time.monotonic() - since >= patience.total_seconds()
 
     async def _async_take_over(self, key: str, stand_in: str) -> None:
-        """Move the jobs that wait for a printer because of its fault to its stand-in, the oldest first."""
+        """Move the jobs that wait for a printer because of its fault to its stand-in, the oldest first.
+
+        Only those whose asker may use the stand-in are moved.
+        """
         if (other := self._ready_target(stand_in)) is None:
             return
         queue = self._entry.runtime_data.queue
@@ -117,7 +120,11 @@ class StandInWatch:
             if self._retry_at.get(job.job_id, 0) > time.monotonic():
                 continue
             try:
-                await self._async_move(target, job, other)
+                # Printer commands are for one kind of printer.
+                if not is_raw(job) or target.view.printer.model == other.view.printer.model:
+                    asker = job.spec.asker.context
+                    await async_check_target(self._hass, other, asker, POLICY_CONTROL)
+                    await async_move(target, job, other)
             except (InputError, HomeAssistantError) as err:
                 self._retry_at[job.job_id] = time.monotonic() + TRY_AGAIN_AFTER
                 _LOGGER.debug("The stand-in cannot take print job %s: %s", job.job_id, err)
@@ -134,14 +141,6 @@ class StandInWatch:
         ):
             return None
         return Target(device_id="", entry=entry, printer_key=key)
-
-    async def _async_move(self, target: Target, job: Job, other: Target) -> None:
-        """Move one job, if whoever asked for it may use the stand-in."""
-        if is_raw(job) and target.view.printer.model != other.view.printer.model:
-            # Printer commands are for one kind of printer.
-            return
-        await async_check_target(self._hass, other, job.spec.asker.context, POLICY_CONTROL)
-        await async_move(target, job, other)
 
 
 def _may_move_by_itself(job: Job) -> bool:

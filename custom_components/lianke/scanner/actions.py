@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,14 +25,11 @@ from ..box.status import PrinterSnapshot
 from ..const import CONF_SCAN_SCRIPT, DOMAIN
 from ..devices import async_check_target, async_target, async_targeted_devices
 from ..documents.local_files import allowed_path, async_check_entity, media_roots
-from ..documents.sheets import Cut
+from ..documents.sheets import WHOLE
 from ..errors import InputError
 from ..printing.exposed import Names, exposed_devices
 from ..printing.handlers import Action
 from ..printing.schemas import (
-    ATTR_FILENAME,
-    ATTR_WAIT,
-    ATTR_WAIT_TIMEOUT,
     CUT,
     JOB,
     MAX_ADDRESS,
@@ -86,14 +82,14 @@ _SCANNED: Final = {
     vol.Optional(ATTR_SIZE): vol.All(cv.string, vol.Length(max=MAX_NAME)),
     vol.Optional(ATTR_SCAN_DUPLEX, default=False): cv.boolean,
     vol.Optional(ATTR_SEVERAL_PAGES, default=False): cv.boolean,
-    **{key: check for key, check in JOB.items() if key == ATTR_WAIT_TIMEOUT},
-    vol.Optional(ATTR_WAIT, default=True): cv.boolean,
+    **{key: check for key, check in JOB.items() if key == "wait_timeout"},
+    vol.Optional("wait", default=True): cv.boolean,
 }
 SCAN_SCHEMA: Final = vol.Schema(
     {
         **_SCANNED,
         vol.Optional(ATTR_FORMAT, default=ScanFormat.PDF.value): vol.In([*ScanFormat]),
-        vol.Optional(ATTR_FILENAME): vol.All(cv.string, vol.Length(max=MAX_NAME)),
+        vol.Optional("filename"): vol.All(cv.string, vol.Length(max=MAX_NAME)),
         vol.Optional(ATTR_FOLDER): vol.All(cv.string, vol.Length(max=MAX_ADDRESS)),
     }
 )
@@ -113,8 +109,8 @@ CONTINUE_SCHEMA: Final = vol.Schema(
         vol.Optional(ATTR_PAGE): vol.All(cv.positive_int, vol.Range(min=1, max=MAX_PAGES)),
         vol.Optional(ATTR_CROP): CUT,
         vol.Optional(ATTR_STRAIGHTEN, default=False): cv.boolean,
-        **{key: check for key, check in JOB.items() if key == ATTR_WAIT_TIMEOUT},
-        vol.Optional(ATTR_WAIT, default=True): cv.boolean,
+        **{key: check for key, check in JOB.items() if key == "wait_timeout"},
+        vol.Optional("wait", default=True): cv.boolean,
     }
 )
 
@@ -181,7 +177,7 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
         _request(call.data, ScanFormat(call.data[ATTR_FORMAT])),
         call.context,
         most=MAX_PAGES if call.data[ATTR_SEVERAL_PAGES] else None,
-        filename=call.data.get(ATTR_FILENAME),
+        filename=call.data.get("filename"),
         folder=folder,
     )
     return await _async_begin(hass, entry, job, call)
@@ -300,7 +296,7 @@ async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
             job.job_id,
             answer,
             call.data.get(ATTR_PAGE, 0),
-            cut=None if cut is None else asdict(Cut(**cut)),
+            cut=None if cut is None else WHOLE | cut,
             straighten=call.data[ATTR_STRAIGHTEN],
         )
     return await _async_outcome(hass, entry, job, call)
@@ -350,8 +346,8 @@ async def _async_outcome(
 ) -> ServiceResponse:
     """Wait if that is asked for, and return the scan; raises what went wrong where nobody gets a response."""
     jobs = async_get_jobs(hass, entry)
-    if call.data[ATTR_WAIT]:
-        job = await jobs.async_wait(job.job_id, call.data[ATTR_WAIT_TIMEOUT].total_seconds())
+    if call.data["wait"]:
+        job = await jobs.async_wait(job.job_id, call.data["wait_timeout"].total_seconds())
     if job.state is ScanState.FAILED and not call.return_response:
         raise HomeAssistantError(
             translation_domain=DOMAIN,

@@ -8,10 +8,9 @@ from homeassistant.core import Context, HomeAssistant
 from ..api.coerce import to_list, to_mapping
 from ..documents.document import Document
 from ..documents.kinds import CONTENT_TYPES
-from ..documents.pdf import async_open_pdf
+from ..documents.sources import async_open_pdf
 from ..documents.spool import async_get_spool, copy_file
 from ..printing.handlers import async_run_action
-from ..printing.schemas import SERVICE_PRINT
 
 ID_CARD: Final = "id_card"
 """The value of `sheet` for both sides of a card."""
@@ -55,7 +54,7 @@ async def async_print_pages(
             fields = fields | {"id_card_crop": [CARD_CUT] * len(handles)}
         answer = await async_run_action(
             hass,
-            SERVICE_PRINT,
+            "print",
             {**fields, "document": handles, "request_id": scan_id},
             context,
         )

@@ -34,7 +34,7 @@ from ..const import (
     DEFAULT_KEEP_SCANS_MB,
     DOMAIN,
 )
-from ..documents.conversion import safe_name
+from ..documents.conversion import file_name
 from ..documents.kinds import CONTENT_TYPES, FileType
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, async_get_pdf_worker
@@ -481,7 +481,7 @@ class ScanJobs:
         pages = [self.path(job, name) for name in job.pages]
         wants_pdf = job.request.format is ScanFormat.PDF and job.printing.get("sheet") != ID_CARD
         if wants_pdf and all(page.suffix == FileType.JPEG for page in pages):
-            name = safe_name(stem, FileType.PDF)
+            name = file_name(stem, FileType.PDF)
             part = self.path(job, f"{name}.part")
             request = {
                 "paths": [str(page) for page in pages],
@@ -504,7 +504,7 @@ class ScanJobs:
             names = []
             for number, page in enumerate(pages, start=1):
                 ending = f" {number}" if len(pages) > 1 else ""
-                names.append(safe_name(f"{stem}{ending}", FileType(page.suffix)))
+                names.append(file_name(f"{stem}{ending}", FileType(page.suffix)))
                 with translate_disk_errors():
                     shutil.copyfile(page, self.path(job, names[-1]))
             return tuple(names)

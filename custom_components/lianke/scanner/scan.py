@@ -17,9 +17,10 @@ from ..api.errors import LiankeConnectionError, LiankeError, LiankeRefusedError,
 from ..api.scanning import ScannedPart, ScanTask
 from ..api.tasks import TaskState
 from ..const import CONF_MAX_DOCUMENT_MB, CONF_SERVER, DEFAULT_MAX_DOCUMENT_MB
+from ..documents.document import too_large
 from ..documents.download import async_download
 from ..documents.kinds import CONTENT_TYPES, sniff
-from ..documents.spool import Spool, async_get_spool, too_large, write_bytes
+from ..documents.spool import Spool, async_get_spool, write_bytes
 from ..errors import InputError
 from ..runtime import LiankeConfigEntry
 from .abilities import ScanRequest

@@ -22,7 +22,7 @@ from ...ipp.model import Attributes, Group, IppError, Status, Tag
 from ...jobs.job import Job
 from ...jobs.limits import max_document_bytes
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
-from ...printing.print import Received, async_print_received
+from ...printing.print import async_print_received
 from .job_options import JobOptions, read_job_options
 from .lan_jobs import PendingJob, PendingJobs, Sent, is_own, job_number
 from .printer_attributes import COMPRESSIONS, FORMATS
@@ -292,18 +292,16 @@ async def _async_print(
         return await async_print_received(
             request.hass,
             target_of(request),
-            Received(
-                path=path,
-                name=_document_name(request, title),
-                title=title,
-                options=options.options,
-                job_id=job_id,
-                sender=sender.name,
-                sender_address=sender.address,
-                release_code=code,
-                papers=tuple((item.width, item.height) for item in profile_of(request).media),
-                digest=digest,
-            ),
+            path,
+            name=_document_name(request, title),
+            title=title,
+            requested=options.options,
+            job_id=job_id,
+            sender=sender.name,
+            sender_address=sender.address,
+            release_code=code,
+            papers=tuple((item.width, item.height) for item in profile_of(request).media),
+            digest=digest,
         )
 
 

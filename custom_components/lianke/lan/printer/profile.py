@@ -15,21 +15,21 @@ from homeassistant.helpers import area_registry as ar, device_registry as dr
 from ...api.capabilities import CUSTOM_ID, STANDARD, Capabilities, Paper
 from ...api.markers import Marker
 from ...api.models import Species
-from ...api.option_resolver import MAX_COPIES, resolve_options
 from ...api.options import (
     COLORS,
     DUPLEX,
+    MAX_COPIES,
     QUALITIES,
     PrintOptions,
     ResolvedOptions,
-    merge_options,
+    options_in,
+    resolve_options,
 )
 from ...box.storage import StoredPrinter
 from ...const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS
 from ...devices import async_printer_device
 from ...errors import InputError
 from ...manual_duplex import is_set_up
-from ...printing.request import stored_options
 from ...runtime import LiankeConfigEntry
 
 MAX_MEDIA: Final = 100
@@ -351,9 +351,9 @@ def _kinds(species: Species, media: Iterable[Media], *, color: bool) -> tuple[st
 
 def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions:
     """Return the options of a print that names none; without its paper where that has to be named."""
-    options = merge_options(
-        stored_options(entry.options.get(CONF_PRINTER_OPTIONS, {}).get(known.key, {})),
-        stored_options(entry.options.get(CONF_DEFAULT_OPTIONS, {})),
+    options = options_in(
+        entry.options.get(CONF_PRINTER_OPTIONS, {}).get(known.key, {}),
+        entry.options.get(CONF_DEFAULT_OPTIONS, {}),
     )
     for asked in (options, PrintOptions()):
         try:

@@ -11,8 +11,9 @@ from typing import BinaryIO, Final, Protocol
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 
+from ...documents.document import too_large
 from ...documents.download import DamagedDataError, Unpacker
-from ...documents.spool import CHUNK_BYTES, Spool, open_private, too_large, translate_disk_errors
+from ...documents.spool import CHUNK_BYTES, Spool, open_private, translate_disk_errors
 from ...errors import InputError
 from ...ipp import model as values
 from ...ipp.model import Attributes, Content, Group, IppError, Message, Status, Tag, Value

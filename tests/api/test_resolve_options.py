@@ -15,12 +15,13 @@ from custom_components.lianke.api.capabilities import (
 )
 from custom_components.lianke.api.errors import OptionError
 from custom_components.lianke.api.models import Species
-from custom_components.lianke.api.option_resolver import resolve_options
 from custom_components.lianke.api.options import (
     ALIGNMENTS,
     SCALES,
     PrintOptions,
     ResolvedOptions,
+    options_in,
+    resolve_options,
 )
 
 LASER = Capabilities.from_json(
@@ -62,7 +63,7 @@ def solve(
     raw: bool = False,
     **options: Any,
 ) -> ResolvedOptions:
-    return resolve_options(PrintOptions(**options), capabilities, papers, species, raw=raw)
+    return resolve_options(options_in(options), capabilities, papers, species, raw=raw)
 
 
 def refuse(reason: str, **arguments: Any) -> OptionError:
