@@ -7,14 +7,19 @@ from typing import Any
 from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, HomeAssistant
+from homeassistant.util import dt as dt_util
 
-from ..box.page_counts import PageCounts
+from ..box.page_counts import PageCounts, month_of
 from ..const import (
+    BEYOND_REFUSED,
     CONF_APPROVAL_PAGES,
     CONF_APPROVAL_PRINTERS,
     CONF_APPROVAL_SOURCES,
     CONF_APPROVAL_USERS,
     CONF_APPROVERS,
+    CONF_MONTHLY_BEYOND,
+    CONF_MONTHLY_PAGES,
+    CONF_MONTHLY_USERS,
     CONF_RELEASE_CODES,
     CONF_RELEASE_PRINTERS,
     CONF_RELEASE_USERS,
@@ -24,7 +29,6 @@ from ..errors import InputError
 from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job_error
 from ..jobs.limits import is_uncounted
 from .beginning import async_find_beginning
-from .page_counts import is_beyond_month
 from .release_code import async_get_code_checker
 
 
@@ -59,7 +63,7 @@ class PrintPolicy:
         spec = replace(spec, approved=spec.approved and _is_continued(spec, jobs))
         # What people are to be asked about a job is asked wherever it is moved to.
         reasons = [*(spec.waits_for or ())]
-        beyond = is_beyond_month(options, self._pages, spec, first, jobs)
+        beyond = _is_beyond_month(options, self._pages, spec, first, jobs)
         if (
             (beyond or _is_to_be_approved(options, spec, first))
             and not spec.approved
@@ -91,28 +95,51 @@ def _is_continued(spec: JobSpec, jobs: Collection[Job]) -> bool:
     return any(job.job_id == before and job.user_id == spec.asker.user_id for job in jobs)
 
 
+def _is_beyond_month(
+    options: Mapping[str, Any],
+    pages: PageCounts,
+    spec: JobSpec,
+    first: Delivery,
+    jobs: Collection[Job],
+) -> bool:
+    """Return whether a job takes its user beyond the pages of a month.
+
+    `first` is the first of its deliveries, `jobs` are those of the box: what waits counts as well, and unknown
+    pages as one. Raises InputError: too_many_pages_this_month, where the options want it refused then.
+    """
+    limit = int(options.get(CONF_MONTHLY_PAGES, 0))
+    user_id = spec.asker.user_id
+    users = options.get(CONF_MONTHLY_USERS, [])
+    if not limit or user_id is None or (users and user_id not in users):
+        return False
+    waiting = sum(
+        (1 if job.pages is None else job.pages) * job.copies
+        for job in jobs
+        if job.user_id == user_id and not job.is_final and job.job_id != spec.moved_from
+    )
+    spent = waiting + pages.of_user(month_of(dt_util.now()), user_id)
+    most = 1 if first.most_pages is None else first.most_pages
+    beyond = spent + most * first.job_copies > limit
+    if beyond and options.get(CONF_MONTHLY_BEYOND) == BEYOND_REFUSED:
+        raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
+    return beyond
+
+
 def _is_to_be_approved(options: Mapping[str, Any], spec: JobSpec, first: Delivery) -> bool:
     """Return whether the options ask for an approval, whoever prints."""
     most_free = options.get(CONF_APPROVAL_PAGES, 0)
     most = first.most_pages
+    sources: set[str] = {spec.source}
+    if spec.source is not Origin.LAN_PRINTER:
+        # What a sentence has set off is an automation's as well.
+        sources |= {Origin.AUTOMATION} if spec.automated else set()
+        sources |= {NOBODY} if spec.asker.user_id is None else set()
     return (
         spec.printer_key in options.get(CONF_APPROVAL_PRINTERS, [])
         or spec.asker.user_id in options.get(CONF_APPROVAL_USERS, [])
-        or not _sources(spec).isdisjoint(options.get(CONF_APPROVAL_SOURCES, []))
+        or not sources.isdisjoint(options.get(CONF_APPROVAL_SOURCES, []))
         or bool(most_free and (most is None or most * first.job_copies > most_free))
     )
-
-
-def _sources(spec: JobSpec) -> set[str]:
-    """Return the sources that a job is of: what a sentence has set off is an automation's as well."""
-    if (origin := spec.source) is Origin.LAN_PRINTER:
-        return {origin}
-    sources: set[str] = {origin}
-    if spec.automated:
-        sources.add(Origin.AUTOMATION)
-    if spec.asker.user_id is None:
-        sources.add(NOBODY)
-    return sources
 
 
 async def async_may_approve(

@@ -1,13 +1,12 @@
-"""Pages by user: the limit of a month, the export for administrators, and long-term statistics.
+"""Pages by user: the export for administrators, and long-term statistics.
 
 They are counted by `box/page_counts.py`, since they outlive printers and jobs.
 """
 
-from collections.abc import Collection, Mapping
 import csv
 from datetime import datetime
 from io import StringIO
-from typing import Any, Final
+from typing import Final
 
 from homeassistant.core import HomeAssistant, ServiceCall, callback
 from homeassistant.exceptions import Unauthorized, UnknownUser
@@ -17,52 +16,16 @@ from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
-from ..box.page_counts import PageCounts, month_of
 from ..const import (
-    BEYOND_REFUSED,
-    CONF_MONTHLY_BEYOND,
-    CONF_MONTHLY_PAGES,
-    CONF_MONTHLY_USERS,
     CONF_PAGE_STATISTICS,
     DOMAIN,
 )
-from ..errors import InputError
-from ..jobs.job import Delivery, Job, JobSpec, Origin
+from ..jobs.job import Origin
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 
 COLUMNS: Final = ("month", "box", "printer", "user", "source", "pages")
 # A spreadsheet would take a text that begins like this for a formula.
 FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
-
-
-def is_beyond_month(
-    options: Mapping[str, Any],
-    pages: PageCounts,
-    spec: JobSpec,
-    first: Delivery,
-    jobs: Collection[Job],
-) -> bool:
-    """Return whether a job takes its user beyond the pages of a month.
-
-    `first` is the first of its deliveries, `jobs` are those of the box: what waits counts as well, and unknown
-    pages as one. Raises InputError: too_many_pages_this_month, where the options want it refused then.
-    """
-    limit = int(options.get(CONF_MONTHLY_PAGES, 0))
-    user_id = spec.asker.user_id
-    users = options.get(CONF_MONTHLY_USERS, [])
-    if not limit or user_id is None or (users and user_id not in users):
-        return False
-    waiting = sum(
-        (1 if job.pages is None else job.pages) * job.copies
-        for job in jobs
-        if job.user_id == user_id and not job.is_final and job.job_id != spec.moved_from
-    )
-    spent = waiting + pages.of_user(month_of(dt_util.now()), user_id)
-    most = 1 if first.most_pages is None else first.most_pages
-    beyond = spent + most * first.job_copies > limit
-    if beyond and options.get(CONF_MONTHLY_BEYOND) == BEYOND_REFUSED:
-        raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
-    return beyond
 
 
 async def async_export_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
