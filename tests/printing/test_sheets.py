@@ -16,6 +16,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
 from custom_components.lianke.api.capabilities import Paper
+from custom_components.lianke.const import CONF_DEFAULT_OPTIONS
 from custom_components.lianke.documents import pdf_client, sheets as sheets_module
 from custom_components.lianke.documents.sheets import SheetOptions
 from tests.household import LABELS, OTHER_LASER, House, make_media
@@ -152,6 +153,10 @@ async def test_a_booklet_by_hand(client: Client, house: House) -> None:
     await house.print_one(device_id=device, file=path, sheet="booklet", booklet_side="back")
     assert house.printed[0].options["dmDuplex"] == "1"
     assert texts(house.printed[0].path.read_bytes())[0] == "Page 2"
+    # The default counts for what is told of a print as well.
+    house.set_options({CONF_DEFAULT_OPTIONS: {"duplex": "manual_long_edge"}})
+    counted = await house.ask("count_pages", device_id=device, file=path, sheet="booklet")
+    assert counted["pages"] == 6
 
 
 async def test_documents_are_joined(client: Client, house: House) -> None:
