@@ -23,8 +23,9 @@ from ..api.options import MANUAL_DUPLEX, ORIENTATIONS, Duplex, ResolvedOptions, 
 from ..const import DOMAIN
 from ..errors import InputError
 from ..pdf.process import FONT_SUFFIXES, MAX_SOURCE_PAGES
+from .conversion import make_document
 from .document import Document, digest_of, file_digest
-from .kinds import CONTENT_TYPES, IMAGES, FileType
+from .kinds import IMAGES, FileType
 from .pdf import pdf_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from .spool import Spool
@@ -257,31 +258,22 @@ async def async_lay_out(
     if len(documents) > 1:
         title = f"{title} + {len(documents) - 1}"
     target = await spool.async_new_path(FileType.PDF)
-    made = replace(
-        documents[0],
-        path=target,
-        name=f"{Path(documents[0].name).stem}{FileType.PDF}",
-        content_type=CONTENT_TYPES[FileType.PDF],
-        extension=FileType.PDF,
-        title=title,
-        ticket=None,
-        ticket_scope=None,
-        counted_for=None,
-    )
     request = _request(files, sheets, options) | {
         "target": str(target),
         "limit": limit_bytes,
     }
     try:
         answer = await _async_run(hass, request, user)
-        size, digests = await hass.async_add_executor_job(_measure, target, documents)
+        made, digests = await hass.async_add_executor_job(
+            _made, target, documents, title, int(answer["pages"])
+        )
     except PdfUnavailableError:
         raise InputError("sheet_not_available") from None
     except PdfError as err:
         raise pdf_error(err, title, limit_bytes=limit_bytes) from None
     digest = digest_of("sheets", digests, asdict(sheets), options.page_range)
     return (
-        replace(made, size=size, pages=int(answer["pages"]), digest=digest),
+        replace(made, digest=digest),
         _printed(options, sheets, landscape=bool(answer["landscape"])),
     )
 
@@ -395,8 +387,9 @@ def _printed(options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool)
     )
 
 
-def _measure(made: Path, documents: Sequence[Document]) -> tuple[int, list[str]]:
-    """Return the size of a file, and the digests of documents; blocks."""
-    return made.stat().st_size, [
-        document.digest or file_digest(document.path) for document in documents
-    ]
+def _made(
+    path: Path, documents: Sequence[Document], title: str, pages: int
+) -> tuple[Document, list[str]]:
+    """Return the document of sheets, and the digests of those that they were made of; blocks."""
+    made = make_document(path, documents[0].name, title=title, kind=FileType.PDF, pages=pages)
+    return made, [document.digest or file_digest(document.path) for document in documents]
