@@ -13,7 +13,6 @@ from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE
 from homeassistant.core import Context, HomeAssistant, split_entity_id
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.importlib import async_import_module
 from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Paper
@@ -97,11 +96,17 @@ def days_of(agenda: str, today: date) -> tuple[date, int]:
 async def _async_snapshot(
     hass: HomeAssistant, spool: Spool, entity_id: str, *, title: str, limit_bytes: int
 ) -> Document:
-    domain = split_entity_id(entity_id)[0]
-    # Both import large libraries, which an installation without cameras may lack.
-    component = await async_import_module(hass, f"homeassistant.components.{domain}")
+    picture: Any
     try:
-        picture = await component.async_get_image(hass, entity_id)
+        # Both import large libraries, which an installation without cameras may lack.
+        if entity_id.startswith("camera."):
+            from homeassistant.components.camera import async_get_image as get_camera  # noqa: PLC0415
+
+            picture = await get_camera(hass, entity_id)
+        else:
+            from homeassistant.components.image import async_get_image  # noqa: PLC0415
+
+            picture = await async_get_image(hass, entity_id)
     except HomeAssistantError:
         raise InputError("snapshot_failed", entity=entity_id) from None
     content: bytes = picture.content
