@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from custom_components.lianke.condition import CONDITIONS
+from custom_components.lianke.printing.handlers import ACTIONS
+from custom_components.lianke.scanner.actions import SCAN_ACTIONS
 from custom_components.lianke.trigger import TRIGGERS
 from scripts.release import CHANGELOGS, VERSION
 
@@ -166,10 +168,7 @@ def test_services_translations_and_icons_name_the_same_actions() -> None:
 
 def test_services_are_those_that_are_registered() -> None:
     """Compare services.yaml with the names in the rooms that have actions."""
-    files = (INTEGRATION / "printing" / "schemas.py", INTEGRATION / "scanner" / "actions.py")
-    source = "".join(file.read_text("utf-8") for file in files)
-    registered = set(re.findall(r'^SERVICE_\w+(?:: Final)? = "(\w+)"', source, re.MULTILINE))
-    assert registered == set(load_services())
+    assert {action.name for action in ACTIONS} | SCAN_ACTIONS.keys() == set(load_services())
 
 
 def test_every_action_on_a_printer_has_a_target() -> None:
