@@ -211,13 +211,9 @@ def _find_font() -> str | None:
         return None
     folder = Path(found.origin).parent
     for path in folder.rglob("*"):
-        if path.suffix.lower() in FONT_SUFFIXES:
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() not in FONT_DIGESTS:
-                    _LOGGER.warning(
-                        "%s is not the font that %s has: left alone", path, FONT_PACKAGE
-                    )
-                    return None
+        if path.suffix.lower() in FONT_SUFFIXES and file_digest(path) not in FONT_DIGESTS:
+            _LOGGER.warning("%s is not the font that %s has: left alone", path, FONT_PACKAGE)
+            return None
     return str(folder)
 
 
