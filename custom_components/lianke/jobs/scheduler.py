@@ -257,8 +257,9 @@ class JobScheduler(JobWorker):
         Concurrent calls for a job share one request. Raises LiankeError; then nothing was canceled.
         """
         if (request := self._cancels.get(job.job_id)) is None:
-            request = self._entry.async_create_background_task(
-                self._hass, self._async_ask_to_cancel(job, expiring=expiring), "cancel print job"
+            # Whoever asks gets an answer, also while the box is unloaded.
+            request = self._hass.async_create_task(
+                self._async_ask_to_cancel(job, expiring=expiring), "cancel print job"
             )
             self._cancels[job.job_id] = request
             request.add_done_callback(lambda _: self._cancels.pop(job.job_id))
