@@ -139,6 +139,7 @@ class Child:
         self._disk = disk
         self._writer: asyncio.StreamWriter
         self._hass: HomeAssistant
+        disk.on_last = self._report_last
         self._under_way: set[asyncio.Task[None]] = set()
         # What each event entity fired last, and when.
         self._fired: dict[str, str] = {}
@@ -190,7 +191,7 @@ class Child:
         for entity_id, stored in restore_state.async_get(hass).last_states.items():
             self._fired[entity_id] = _key_of(stored.state)
         hass.bus.async_listen(EVENT_STATE_CHANGED, self._on_state)
-        for domain in ("http", "websocket_api", DOMAIN):
+        for domain in ("http", "websocket_api", "labs", DOMAIN):
             if not await async_setup_component(hass, domain, {}):
                 raise RuntimeError(f"{domain} could not be set up")
         await hass.async_start()
@@ -212,6 +213,11 @@ class Child:
         """Say something; the system has it before this returns."""
         message["time"] = self._clock.monotonic()
         self._writer.write(json.dumps(message, default=str).encode() + b"\n")
+
+    def _report_last(self) -> None:
+        """Say that the world is to end this process; from a thread."""
+        fd = self._writer.get_extra_info("socket").fileno()
+        os.write(fd, b'{"kind": "last"}\n')
 
     @callback
     def _on_state(self, happened: Event[EventStateChangedData]) -> None:
@@ -264,7 +270,7 @@ class Child:
         return entry.entry_id
 
     async def _devices(self) -> list[tuple[str, str, str]]:
-        """Return the printers: what identifies each, its name, its device."""
+        """Return the printers and scanners: what identifies each, its name, its device."""
         registry = dr.async_get(self._hass)
         entities = er.async_get(self._hass)
         printers = {
@@ -275,8 +281,8 @@ class Child:
         return [
             (identifier, device.name or "", device.id)
             for device in registry.devices
-            if device.id in printers
             for _, identifier in device.identifiers
+            if device.id in printers or "/scanner/" in identifier
         ]
 
     async def _pages(self) -> dict[str, float]:

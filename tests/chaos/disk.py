@@ -1,8 +1,9 @@
-"""A disk that is full, read-only or slow, for one process.
+"""A disk that is full, read-only or slow, for one process, or the last thing that it touches.
 
 Whatever would write below a folder is refused with the system's own error, or takes a while.
 """
 
+from collections.abc import Callable
 import errno
 import os
 import sys
@@ -25,6 +26,9 @@ class Disk:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
+        self._lock = threading.Lock()
+        # Told of the last change, after which nothing more happens.
+        self.on_last: Callable[[], None] = lambda: None
         self.mode = "ok"
 
     def install(self) -> None:
@@ -40,6 +44,9 @@ class Disk:
             refused = True
         else:
             refused = event in _CHANGING and self.mode == "read_only"
+        if self.mode.startswith("dies"):
+            self._count(refused or event in _CHANGING, args)
+            return
         if refused and any(self._is_ours(arg) for arg in args[:2]):
             if self.mode == "slow":
                 if threading.current_thread() is not threading.main_thread():
@@ -47,6 +54,17 @@ class Disk:
                 return
             number = errno.ENOSPC if self.mode == "full" else errno.EROFS
             raise OSError(number, os.strerror(number), str(args[0]))
+
+    def _count(self, changes: bool, args: tuple[Any, ...]) -> None:
+        """Die as in a power cut, before so many changes of what is kept of scans."""
+        if not changes or not any("/scans-" in str(arg) for arg in args[:2]):
+            return
+        with self._lock:
+            left = int(self.mode.split()[1]) - 1
+            self.mode = f"dies {left}"
+            if not left:
+                self.on_last()
+                threading.Event().wait()
 
     def _is_ours(self, path: object) -> bool:
         return isinstance(path, str | os.PathLike) and os.fspath(path).startswith(self._folder)

@@ -282,6 +282,8 @@ class Home:
                         answer.set_exception(CallError(message["error"], message["key"]))
             case "stopped":
                 self._hold()
+            case "last":
+                self.die()
             case "event":
                 self._note("event", message, message["event_type"])
                 self.on_step()

@@ -31,7 +31,8 @@ FED = ScanRequest(source=ScanSource.FEEDER, size="A4")
 async def scanned(
     house: House, laser: Printer, request: ScanRequest = GLASS
 ) -> tuple[ScannedFile, ...]:
-    return await async_scan_page(house.hass, house.entry, str(laser.id), request)
+    async with async_scan_page(house.hass, house.entry, str(laser.id), request) as files:
+        return files
 
 
 def pictures(files: tuple[ScannedFile, ...]) -> list[Image.Image]:

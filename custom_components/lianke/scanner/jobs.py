@@ -46,7 +46,7 @@ from ..runtime import LiankeConfigEntry, async_error_text
 from .abilities import ScanColor, ScanFormat, ScanRequest
 from .copying import ID_CARD, async_print_pages
 from .hub import ScannerHub, async_get_hub
-from .scan import ScanError, ScannedFile, async_resume_scan, async_scan_page
+from .scan import ScanError, ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -222,7 +222,7 @@ class ScanJobs:
         self._jobs = await self._hass.async_add_executor_job(_read_all, self._root)
         for job in [*self._jobs.values()]:
             if not job.is_final:
-                self._spawn(job)
+                self._spawn(job, is_resumed=True)
 
     async def async_start(self, job: ScanJob) -> ScanJob:
         """Begin a scan; return once it is on disk. Raises InputError, HomeAssistantError: disk_full."""
@@ -329,11 +329,11 @@ class ScanJobs:
             return self.get(job_id)
         return self.get(job_id)
 
-    def _spawn(self, job: ScanJob) -> None:
+    def _spawn(self, job: ScanJob, *, is_resumed: bool = False) -> None:
         if (waiting := self._tasks.get(job.job_id)) is not None:
             waiting.cancel()
         self._tasks[job.job_id] = self._entry.async_create_background_task(
-            self._hass, self._async_run(job), f"lianke scan {job.job_id}"
+            self._hass, self._async_run(job, is_resumed=is_resumed), f"lianke scan {job.job_id}"
         )
 
     async def _async_set(self, job: ScanJob, **changes: Any) -> ScanJob:
@@ -367,11 +367,11 @@ class ScanJobs:
         if job.state is not before:
             async_dispatcher_send(self._hass, SIGNAL_SCAN, ScanUpdate(self._entry, job))
 
-    async def _async_run(self, job: ScanJob) -> None:
+    async def _async_run(self, job: ScanJob, *, is_resumed: bool) -> None:
         """Bring a scan to its end, or to where a person is to say something."""
         try:
             if job.state is ScanState.SCANNING:
-                job = await self._async_scan(job)
+                job = await self._async_scan(job, is_resumed=is_resumed)
             if job.is_waiting:
                 await asyncio.sleep(WAIT_SECONDS)
                 async with self._lock:
@@ -389,44 +389,43 @@ class ScanJobs:
             self._jobs[job.job_id] = job
             self._tell(job, ScanState.FINISHING)
 
-    async def _async_scan(self, job: ScanJob) -> ScanJob:
+    async def _async_scan(self, job: ScanJob, *, is_resumed: bool) -> ScanJob:
         """Scan a page, or the feeder's, and return the scan with what came."""
-        failure: InputError | LiankeError | None = None
+        failure: InputError | LiankeError
         files: tuple[ScannedFile, ...] = ()
-        request = replace(job.request, format=ScanFormat.JPEG)
+
+        async def on_started(task_id: str) -> None:
+            nonlocal job
+            job = await self._async_set(job, task_id=task_id)
+
         try:
-            if job.task_id is not None:
-                files = await async_resume_scan(
-                    self._hass, self._entry, job.scanner_id, job.task_id
-                )
-            elif job.asked:
-                raise ScanError("scan_in_doubt")
-            else:
+            if job.task_id is None:
+                if job.asked or is_resumed:
+                    # Who asked may have gone, and taken the paper along.
+                    raise ScanError("scan_in_doubt" if job.asked else "scan_not_begun")
                 job = await self._async_set(job, asked=True)
-
-                async def on_started(task_id: str) -> None:
-                    nonlocal job
-                    job = await self._async_set(job, task_id=task_id)
-
-                files = await async_scan_page(
-                    self._hass, self._entry, job.scanner_id, request, on_started=on_started
-                )
+            async with async_scan_page(
+                self._hass,
+                self._entry,
+                job.scanner_id,
+                replace(job.request, format=ScanFormat.JPEG),
+                task_id=job.task_id,
+                on_started=on_started,
+            ) as came:
+                return await self._async_take(job, came)
         except ScanError as err:
             failure, files = err, err.files
         except (InputError, LiankeError) as err:
             failure = err
-        job = await self._async_take(job, files)
-        reason = None if failure is None else failure.reason
-        detail = failure.detail if isinstance(failure, LiankeError) else ""
-        state = ScanState.FINISHING
-        if job.most is not None and job.pages and len(job.pages) < job.most:
-            state = ScanState.WAITING
-        elif failure is not None and not job.pages:
-            state = ScanState.FAILED
-        return await self._async_set(job, state=state, reason=reason, detail=detail)
+        return await self._async_take(job, files, failure)
 
-    async def _async_take(self, job: ScanJob, files: tuple[ScannedFile, ...]) -> ScanJob:
-        """Move scanned files into the scan's folder."""
+    async def _async_take(
+        self,
+        job: ScanJob,
+        files: tuple[ScannedFile, ...],
+        failure: InputError | LiankeError | None = None,
+    ) -> ScanJob:
+        """Move scanned files into the scan's folder; return the scan with these pages, and where it stands then."""
         names: list[str] = []
 
         def move() -> None:
@@ -436,15 +435,25 @@ class ScanJobs:
                     shutil.move(file.path, self.path(job, names[-1]))
 
         await self._hass.async_add_executor_job(move)
-        pages = [one for one in job.pages if not (names and one in job.replaces)]
+        kept = [one for one in job.pages if not (names and one in job.replaces)]
+        pages = (*kept, *names)[:MAX_PAGES]
+        state = ScanState.FINISHING
+        if job.most is not None and 0 < len(pages) < job.most:
+            state = ScanState.WAITING
+        elif failure is not None and not pages:
+            state = ScanState.FAILED
+        # At once: a page that is kept is not scanned again.
         job = await self._async_set(
             job,
-            pages=(*pages, *names)[:MAX_PAGES],
+            pages=pages,
             taken=job.taken + len(names),
             newest=len(names) or job.newest,
             task_id=None,
             asked=False,
             replaces=(),
+            state=state,
+            reason=None if failure is None else failure.reason,
+            detail=failure.detail if isinstance(failure, LiankeError) else "",
         )
         await self._async_keep(job, job.pages)
         return job

@@ -1,7 +1,8 @@
 """One scan, from the service's task to files in the spool. Everything that scans comes in here."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 import hashlib
 import logging
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from yarl import URL
 
@@ -70,58 +71,61 @@ class ScanError(LiankeError):
         self.files = files
 
 
+@asynccontextmanager
 async def async_scan_page(
     hass: HomeAssistant,
     entry: LiankeConfigEntry,
     scanner_id: str,
     request: ScanRequest,
     *,
+    task_id: str | None = None,
     on_started: Callable[[str], Awaitable[None]] | None = None,
-) -> tuple[ScannedFile, ...]:
-    """Scan what lies on the glass, or all that is in the feeder; return the files in the order of the pages.
+) -> AsyncIterator[tuple[ScannedFile, ...]]:
+    """Scan what lies on the glass, or all that is in the feeder; yield the files in the order of the pages.
 
-    `on_started` is awaited with the task's id once the service has taken the scan; what it raises cancels the scan.
-    So does whoever cancels this call. Raises InputError for what the scanner cannot do, and while it is in use
-    (scanner_busy); ScanError once the service was asked, also where a scan may have happened (scan_in_doubt);
-    LiankeError where it surely has not; HomeAssistantError: disk_full.
+    The service is asked to forget them once the block has ended well: until they are safe, they are to be had again by
+    the task's id, which `on_started` gets once the service has taken the scan. With a `task_id` of such a scan, nothing
+    is scanned. What `on_started` raises cancels the scan, and so does whoever cancels this call. Raises InputError for
+    what the scanner cannot do, and while it is in use (scanner_busy); ScanError once the service was asked, also where
+    a scan may have happened (scan_in_doubt); LiankeError where it surely has not; HomeAssistantError: disk_full.
     """
     hub = async_get_hub(hass, entry)
-    options = hub.abilities(scanner_id).options(request)
     with hub.using(scanner_id):
-        scanners = entry.runtime_data.client.scanners
-        try:
-            task_id = await scanners.start(hub.get(scanner_id).scanner_id, options)
-        except LiankeError as err:
-            if _may_have_started(err):
-                raise ScanError("scan_in_doubt", err.detail) from None
-            raise
+        if task_id is None:
+            scanners = entry.runtime_data.client.scanners
+            options = hub.abilities(scanner_id).options(request)
+            try:
+                task_id = await scanners.start(hub.get(scanner_id).scanner_id, options)
+            except LiankeError as err:
+                if _may_have_started(err):
+                    raise ScanError("scan_in_doubt", err.detail) from None
+                raise
+        else:
+            on_started = None
         try:
             if on_started is not None:
                 await on_started(task_id)
-            return await _async_follow(hass, entry, task_id)
+            files = await _async_follow(hass, entry, task_id)
         except asyncio.CancelledError, HomeAssistantError:
             # A box that is unloaded takes its scans up again.
             if entry.state is ConfigEntryState.LOADED and not hass.is_stopping:
-                entry.async_create_background_task(
-                    hass, async_drop(entry, task_id), "lianke: cancel a scan"
-                )
+                _drop(hass, entry, task_id)
             raise
+    yield files
+    _drop(hass, entry, task_id)
 
 
-async def async_resume_scan(
-    hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str, task_id: str
-) -> tuple[ScannedFile, ...]:
-    """Wait for a scan that was started before a restart; returns and raises as `async_scan_page`."""
-    with async_get_hub(hass, entry).using(scanner_id):
-        return await _async_follow(hass, entry, task_id)
-
-
-async def async_drop(entry: LiankeConfigEntry, task_id: str) -> None:
+@callback
+def _drop(hass: HomeAssistant, entry: LiankeConfigEntry, task_id: str) -> None:
     """Cancel a scan, or have the service forget what came of it; whether it does is not known."""
-    try:
-        await entry.runtime_data.client.scanners.cancel(task_id)
-    except LiankeError as err:
-        _LOGGER.debug("A scan stays at the service: %s", err)
+
+    async def drop() -> None:
+        try:
+            await entry.runtime_data.client.scanners.cancel(task_id)
+        except LiankeError as err:
+            _LOGGER.debug("A scan stays at the service: %s", err)
+
+    entry.async_create_background_task(hass, drop(), "lianke: forget a scan")
 
 
 def _may_have_started(err: LiankeError) -> bool:
@@ -144,7 +148,6 @@ async def _async_follow(
         raise ScanError(failure, task.message if task else "", files=files)
     if not files:
         raise ScanError("scan_not_understood", task.message if task else "")
-    entry.async_create_background_task(hass, async_drop(entry, task_id), "lianke: forget a scan")
     return files
 
 

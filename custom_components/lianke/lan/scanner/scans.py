@@ -274,16 +274,16 @@ class NetworkScanner:
     async def _async_run(self, job: ScanJob, request: ScanRequest, region: Region) -> None:
         entry, scanner_id = self.offered.entry, self.offered.scanner_id
         files: Iterable[ScannedFile] = ()
-        is_whole = True
         try:
             try:
-                files = await async_scan_page(self._hass, entry, scanner_id, request)
+                async with async_scan_page(self._hass, entry, scanner_id, request) as files:
+                    await self._async_make(job, files, region)
+                job.has_failed = False
             except ScanError as err:
                 # What has come is handed out before the client is told that there is no more.
-                files, is_whole = err.files, False
+                files = err.files
                 _LOGGER.debug("A scan for the home network failed: %s", err.reason)
-            await self._async_make(job, files, region)
-            job.has_failed = not is_whole
+                await self._async_make(job, files, region)
         except (InputError, LiankeError, PdfError, HomeAssistantError, OSError) as err:
             _LOGGER.debug("A scan for the home network failed: %r", err)
         finally:
