@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from homeassistant.const import EVENT_CALL_SERVICE
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
@@ -25,7 +26,7 @@ from tests.household import House
 from tests.manual import LANGUAGES
 from tests.manual.test_blueprint_pages import examples
 from tests.scanner.test_results import is_like
-from tests.scanner.test_scans import device, pages_of, records
+from tests.scanner.test_scans import device, do, pages_of, records
 from tests.simulator.cast import office_printers
 from tests.simulator.models import Printer
 
@@ -191,6 +192,31 @@ async def test_to_paperless(
     assert [len(one.files) for one in records(house)] == [1, 1]
     assert other.scanned == []
     caplog.clear()
+
+
+@needs_curl
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_to_paperless_by_a_button_of_the_card(
+    house: House, laser: Printer, other: Printer, paperless: tuple[Paperless, str], language: str
+) -> None:
+    server, address = paperless
+    config = shell_command(house.hass, language, address)
+    assert await async_setup_component(house.hass, "shell_command", config)
+    [script] = [one for one in examples(language, "scanning") if "script" in one]
+    assert await async_setup_component(house.hass, "script", script)
+    house.set_options({"scan_script": "script.to_paperless"})
+    write_token(house.hass, TOKEN)
+    answer = await do(house, laser, format="jpeg", filename="租房 合同 (2)", source="glass")
+    hand_on = {"answer": "hand_on", "scan_id": answer["scan_id"]}
+    await do(house, laser, "continue_scan", **hand_on)
+    [(name, content)] = server.received
+    assert (name, content[:3]) == ("租房 合同 (2).jpg", b"\xff\xd8\xff")
+    write_token(house.hass, "other")
+    with pytest.raises(ServiceValidationError) as caught:
+        await do(house, laser, "continue_scan", **hand_on)
+    assert caught.value.translation_placeholders == {"detail": "curl: 22"}
+    assert len(server.received) == 1
 
 
 @needs_curl

@@ -1,0 +1,210 @@
+"""What is refused, at each door, in a house with two boxes whose scanners have the same name, and with a guest."""
+
+from collections.abc import Callable
+import errno
+from pathlib import Path
+import shutil
+from typing import Any
+
+from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_READ_ONLY
+from homeassistant.auth.permissions import PermissionLookup, PolicyPermissions
+from homeassistant.auth.permissions.types import PolicyType
+from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    entity_registry as er,
+    llm,
+)
+from homeassistant.setup import async_setup_component
+import pytest
+
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.runtime import LiankeConfigEntry
+from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub, scanner_identifier
+from custom_components.lianke.scanner.jobs import async_get_jobs
+from tests.clock import until
+from tests.conftest import make_entry, set_up
+from tests.household import LASER, House
+from tests.scanner.test_scans import device, do, printer, records, state_of
+from tests.simulator.cast import office_printers
+from tests.simulator.models import Printer
+
+pytestmark = pytest.mark.usefixtures("hurried")
+
+
+class Other:
+    """The same multifunction printer at another box."""
+
+    def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, laser: Printer) -> None:
+        """Take the box's entry and the printer."""
+        self.laser = laser
+        registry = dr.async_get(hass)
+
+        def found(identifier: str) -> str:
+            one = registry.async_get_device_by_identifier((DOMAIN, identifier), entry.entry_id)
+            assert one is not None
+            return one.id
+
+        [key] = [
+            one.key
+            for one in entry.runtime_data.coordinator.data.printers.values()
+            if one.printer.port == 1
+        ]
+        self.scanner = found(scanner_identifier(entry, str(laser.id))[1])
+        self.printer = found(f"{entry.unique_id}_{key}")
+        unique_id = f"{scanner_identifier(entry, str(laser.id))[1]}_scanner_status"
+        status = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, unique_id)
+        assert status is not None
+        self.status = status
+        self.jobs = async_get_jobs(hass, entry)
+
+
+@pytest.fixture
+async def other(house: House, hub: ScannerHub) -> Other:
+    """Return the scanner of another box."""
+    box = house.cloud.add_box(printers=office_printers)
+    entry = make_entry(house.simulator, box, title="Home box")
+    assert await set_up(house.hass, entry)
+    await async_get_hub(house.hass, entry).async_refresh()
+    return Other(house.hass, entry, box.printer(1))
+
+
+async def test_two_scanners_of_one_name(
+    hass: HomeAssistant, house: House, laser: Printer, other: Other
+) -> None:
+    """The action, the trigger and the assistant take the one that is meant, and ask where that is not clear."""
+    area = ar.async_get(hass).async_create("Study")
+    for one in (device(house, laser), other.scanner):
+        dr.async_get(hass).async_update_device(one, area_id=area.id)
+    with pytest.raises(ServiceValidationError) as caught:
+        await do(house, laser, device_id=[], area_id=area.id)
+    assert caught.value.translation_key == "target_several_scanners"
+    trigger = {"trigger": "lianke.scan_ready", "target": {"device_id": other.scanner}}
+    automation = {"triggers": [trigger], "actions": [{"event": "scan_was_ready"}]}
+    assert await async_setup_component(hass, "automation", {"automation": automation})
+    ready: list[Any] = []
+    hass.bus.async_listen("scan_was_ready", ready.append)
+    await do(house, laser)
+    await do(house, laser, device_id=other.scanner)
+    await until(lambda: ready)
+    assert (len(laser.scanned), len(other.laser.scanned), len(ready)) == (1, 1, 1)
+    for component in ("homeassistant", "conversation", "llm"):
+        assert await async_setup_component(hass, component, {})
+    for status in (state_of(house, laser, "sensor", "scanner_status").entity_id, other.status):
+        async_expose_entity(hass, "conversation", status, True)
+    context = llm.LLMContext(
+        platform="test",
+        context=Context(),
+        language="en",
+        assistant="conversation",
+        device_id=None,
+    )
+    api = await llm.async_get_api(hass, llm.LLM_API_ASSIST, context)
+    [tool] = [one for one in api.tools if one.name == "lianke__scan"]
+    for wrong in ({}, {"scanner": LASER}):
+        with pytest.raises(Exception, match="scanner"):
+            await tool.async_call(
+                hass, llm.ToolInput(tool_name=tool.name, tool_args=wrong), context
+            )
+    assert (len(laser.scanned), len(other.laser.scanned)) == (1, 1)
+
+
+async def test_a_copy_at_another_box(house: House, laser: Printer, other: Other) -> None:
+    answer = await do(house, laser, "copy", printer=other.printer, size="A4")
+    assert (answer["state"], len(answer["print_jobs"])) == ("completed", 1)
+    await until(lambda: house.simulator.printed)
+    [paper] = house.simulator.printed
+    assert (laser.scanned, other.laser.scanned) == ([laser.glass], [])
+    assert paper.device_id == other.jobs._entry.unique_id
+    # A scan of the other box is answered by its id alone.
+    waiting = await do(house, laser, device_id=other.scanner, several_pages=True)
+    with pytest.raises(ServiceValidationError) as caught:
+        await do(house, laser, "continue_scan", answer="finish")
+    assert caught.value.translation_key == "scan_not_waiting"
+    scan_id = waiting["scan_id"]
+    done = await do(house, laser, "continue_scan", answer="finish", scan_id=scan_id)
+    assert (done["scan_id"], done["state"]) == (scan_id, "completed")
+
+
+async def test_a_guest_is_refused_at_each_door(
+    hass: HomeAssistant, house: House, laser: Printer, hub: ScannerHub, hass_ws_client: Any
+) -> None:
+    assert await async_setup_component(hass, "websocket_api", {})
+    await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    guest = await hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_READ_ONLY])
+    scan = await do(house, laser, several_pages=True)
+    context = Context(user_id=guest.id)
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("scan", {}),
+        ("copy", {}),
+        *(("continue_scan", {"answer": one}) for one in ("next", "change", "finish", "discard")),
+        ("continue_scan", {"answer": "hand_on", "scan_id": scan["scan_id"]}),
+    ]
+    token = await hass.auth.async_create_refresh_token(guest, "http://localhost")
+    socket = await hass_ws_client(hass, hass.auth.async_create_access_token(token))
+    for action, data in asked:
+        with pytest.raises(Unauthorized):
+            await do(house, laser, action, context=context, **data)
+        full = {"device_id": device(house, laser), **data}
+        await socket.send_json_auto_id(
+            {"type": "lianke/action", "service": action, "service_data": full}
+        )
+        answer = await socket.receive_json()
+        assert (answer["success"], answer["error"]["code"]) == (False, "unauthorized"), action
+    await socket.send_json_auto_id({"type": "lianke/scans/subscribe"})
+    assert (await socket.receive_json())["success"]
+    assert (await socket.receive_json())["event"] == {"scanners": []}
+    button = state_of(house, laser, "button", "scan").entity_id
+    with pytest.raises(Unauthorized):
+        await hass.services.async_call(
+            "button", "press", {"entity_id": button}, blocking=True, context=context
+        )
+    assert laser.scanned == [laser.glass]
+    # Who may scan, but not print there, may not copy.
+    status = state_of(house, laser, "sensor", "scanner_status").entity_id
+    policy: PolicyType = {"entities": {"entity_ids": {status: True}}}
+    guest.permissions = PolicyPermissions(
+        policy, PermissionLookup(er.async_get(hass), dr.async_get(hass))
+    )
+    assert (await do(house, laser, "continue_scan", answer="finish", context=context))["pages"] == 1
+    with pytest.raises(Unauthorized):
+        await do(house, laser, "copy", context=context, printer=printer(house))
+
+
+async def test_a_disk_that_is_full_when_the_pages_come(
+    house: House,
+    laser: Printer,
+    hub: ScannerHub,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They are still at the service, and are kept after the next start."""
+    move: Callable[..., Any] = shutil.move
+    laser.feeder = ["one", "two"]
+
+    def full(source: Path, target: Path) -> None:
+        if Path(target).name == "page-0002.jpg":
+            raise OSError(errno.ENOSPC, "no space left on device")
+        move(source, target)
+
+    monkeypatch.setattr(shutil, "move", full)
+    with pytest.raises(HomeAssistantError) as caught:
+        await house.hass.services.async_call(
+            DOMAIN,
+            "scan",
+            {"device_id": device(house, laser), "source": "feeder"},
+            blocking=True,
+        )
+    assert caught.value.translation_key == "scan_not_kept"
+    caplog.clear()
+    monkeypatch.undo()
+    await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await until(lambda: records(house) and records(house)[0].is_final)
+    assert (records(house)[0].state, len(records(house)[0].pages)) == ("completed", 2)
+    assert laser.scanned == ["one", "two"]
+    await house.hass.async_block_till_done(wait_background_tasks=True)
+    [scan] = house.simulator.cloud.scans.values()
+    assert scan.deleted
