@@ -11,7 +11,6 @@ from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.util import dt as dt_util
 from homeassistant.util.file import WriteError
 import pytest
 
@@ -22,7 +21,7 @@ from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.store import JobStore, JobStoreError, jobs_path
 from tests.jobs.conftest import OpenShop, Shop
-from tests.jobs.make import altered, make_delivery
+from tests.jobs.make import altered
 from tests.records import flat
 from tests.simulator.faults import Fault
 
@@ -265,19 +264,6 @@ async def test_many_outcomes_are_one_visit_to_the_disk(shop: Shop) -> None:
         await asyncio.gather(*(shop.queue.async_cancel(job.job_id) for job in jobs))
     assert sum(visits) == 10
     assert len(visits) <= 2
-
-
-async def test_a_preview_that_is_cancelled_before_it_was_asked_for_leaves_no_trace(
-    shop: Shop,
-) -> None:
-    kept = shop.queue._store.other_tasks
-    upload = make_delivery(handed_over_at=dt_util.utcnow(), size=1)
-    async with kept._lock:
-        noting = asyncio.create_task(kept.async_begin(upload))
-        await asyncio.sleep(0)
-        noting.cancel()
-        await asyncio.wait([noting])
-    assert not kept.has_pending
 
 
 @pytest.mark.parametrize("answer", ["lost", "late"])

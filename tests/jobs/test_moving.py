@@ -74,31 +74,6 @@ def documents(shop: Shop) -> int:
     return len(list(jobs_path(shop.hass, shop.entry.entry_id).rglob("*.pdf")))
 
 
-async def test_a_held_job_is_moved_within_a_box(shop: Shop) -> None:
-    job = await held(shop, request_id="menu", replace_key="menu", ignore_quiet_hours=True)
-    new = await move(shop, job)
-    old = shop.queue.get(job.job_id)
-    assert (old.state, old.reason, old.moved_to) == (JobState.CANCELED, "moved", new.job_id)
-    assert old.present.detail == new.printer_name == "HP LaserJet 1020"
-    assert (new.state, new.spec.moved_from) == (JobState.HELD, job.job_id)
-    for name in ("title", "created_at", "expires_at", "pages"):
-        assert getattr(new, name) == getattr(job, name), name
-    for name in ("asker", "request_id", "replace_key", "ignore_quiet_hours", "origin"):
-        assert getattr(new.spec, name) == getattr(job.spec, name), name
-    for name in ("digest", "size", "name"):
-        found, wanted = (getattr(one.present.document, name) for one in (new, job))
-        assert found == wanted, name
-    assert new.present.token != job.present.token
-    # The old one is over, which nobody has to remember any more.
-    assert not shop.queue.get(new.job_id).move_open
-    await switch(shop, online=True)
-    await shop.until(new, JobState.COMPLETED)
-    [document] = shop.sim.cloud.printed
-    assert document.port == SMALL
-    await shop.tick(5)
-    assert documents(shop) == 0
-
-
 async def test_who_asked_stays_and_who_is_to_be_asked_too(shop: Shop) -> None:
     job = await held(
         shop,
