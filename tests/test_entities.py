@@ -1,7 +1,8 @@
 """What boxes, printers and jobs look like as entities."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
+from itertools import product
 from typing import Any
 from unittest.mock import patch
 
@@ -139,11 +140,11 @@ async def test_what_is_disabled_at_first(entity_registry: er.EntityRegistry, hou
     assert all(entity.unique_id.startswith(f"{box_id}_") for entity in entities)
 
 
-@pytest.mark.parametrize("language", ["en", "zh-Hans"])
 async def test_every_entity_and_state_has_a_name(
-    entity_registry: er.EntityRegistry, language: str, house: House
+    entity_registry: er.EntityRegistry, house: House
 ) -> None:
-    texts = await async_get_translations(house.hass, language, "entity", [DOMAIN])
+    """In English; every other language has the same texts (`test_translations`)."""
+    texts = await async_get_translations(house.hass, "en", "entity", [DOMAIN])
 
     def has(platform: str, key: str, *more: str) -> bool:
         return ".".join((f"component.{DOMAIN}.entity.{platform}.{key}", *more)) in texts
@@ -386,12 +387,6 @@ async def test_states_are_written_when_they_change(all_entities: None, house: Ho
     ]
 
 
-async def test_the_service_s_expiry(house: House) -> None:
-    house.box.expire_date = date(2032, 1, 2)
-    await house.coordinator.async_refresh()
-    assert state_of(house.hass, "sensor.office_box_service_expiry") == "2032-01-02"
-
-
 # Jobs
 
 
@@ -529,32 +524,16 @@ async def test_a_message_becomes_a_page(reachable: str, house: House) -> None:
     assert printed.name.endswith(".html")
 
 
-async def test_a_printer_that_takes_no_job(house: House) -> None:
-    for ask in (
-        notify(house.hass, "unknown_printer", "Hello"),
-        press(house.hass, "unknown_printer_print_test_page"),
+async def test_what_is_refused(house: House) -> None:
+    for ask, refusal in (
+        (notify(house.hass, "unknown_printer", "Hello"), "driver_awaiting"),
+        (press(house.hass, "unknown_printer_print_test_page"), "driver_awaiting"),
+        (notify(house.hass, LASER, "  "), "text_empty"),
     ):
         with pytest.raises(ServiceValidationError) as reported:
             await ask
-        assert reported.value.translation_key == "driver_awaiting"
+        assert reported.value.translation_key == refusal
     assert house.cloud.count("POST /print/job") == 0
-
-
-async def test_a_loop_of_messages_comes_to_an_end(house: House) -> None:
-    """A message for each message that failed: the print limit is the end of it."""
-    refusals = []
-    for _ in range(200):
-        try:
-            await notify(house.hass, LASER, "The last message could not be printed")
-        except ServiceValidationError as err:
-            refusals.append(err.translation_key)
-    assert refusals == ["too_many_jobs"] * 170
-
-
-async def test_an_empty_message(house: House) -> None:
-    with pytest.raises(ServiceValidationError) as reported:
-        await notify(house.hass, LASER, "  ")
-    assert reported.value.translation_key == "text_empty"
 
 
 # Buttons
@@ -601,24 +580,22 @@ async def test_reset_the_error_limit(house: House) -> None:
     assert house.cloud.count(RESET) == 2
 
 
-@pytest.mark.parametrize(
-    ("button", "endpoint"),
-    [
-        ("office_box_restart", "POST /device/async_device_reboot"),
-        ("office_box_search_for_network_printers", "GET /printer/refresh_network_printer"),
-        (f"{LASER}_reset_the_error_limit", RESET),
-    ],
-)
-async def test_buttons_tell_what_the_service_said(button: str, endpoint: str, house: House) -> None:
-    for fault, key in (
-        (Fault(kind="http", status=502), "unexpected_answer"),
-        (Fault(kind="code", code=5002, msg="设备不在线"), "box_offline"),
-        (Fault(kind="code", code=99999, msg="奇怪"), "refused"),
-    ):
+async def test_buttons_tell_what_the_service_said(house: House) -> None:
+    buttons = {
+        "office_box_restart": "POST /device/async_device_reboot",
+        "office_box_search_for_network_printers": "GET /printer/refresh_network_printer",
+        f"{LASER}_reset_the_error_limit": RESET,
+    }
+    faults = {
+        "unexpected_answer": Fault(kind="http", status=502),
+        "box_offline": Fault(kind="code", code=5002, msg="设备不在线"),
+        "refused": Fault(kind="code", code=99999, msg="奇怪"),
+    }
+    for (button, endpoint), (key, fault) in product(buttons.items(), faults.items()):
         house.cloud.fail(endpoint, fault)
         with pytest.raises(HomeAssistantError) as reported:
             await press(house.hass, button)
-        assert reported.value.translation_key == key
+        assert reported.value.translation_key == key, button
         assert reported.value.translation_domain == DOMAIN
 
 
