@@ -235,18 +235,6 @@ async def test_a_box_that_is_being_loaded(lan: LanPrinter) -> None:
     assert (await lan.ask(Operation.GET_JOBS)).status == Status.OK
 
 
-async def test_the_network_has_a_limit_of_its_own(lan: LanPrinter) -> None:
-    """Beyond it a device is refused; automations still print."""
-    options = {**lan.entry.options, CONF_MAX_JOBS_PER_HOUR: 2}
-    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
-    for _ in range(2):
-        await lan.print()
-    reply = await lan.ask(Operation.PRINT_JOB, document=PDF)
-    assert reply.status == Status.NOT_POSSIBLE
-    lan.data.queue.check_rate(lan.key, None)
-    await came_out(lan.simulator, 2)
-
-
 async def test_two_hundred_connections(
     lan: LanPrinter, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -382,7 +370,7 @@ async def test_a_list_of_jobs_is_bounded(lan: LanPrinter, monkeypatch: pytest.Mo
 
 
 async def test_each_device_has_a_limit_of_its_own(lan: LanPrinter, device: Device) -> None:
-    """And all of them together twice as much."""
+    """And all of them together twice as much; automations still print."""
     options = {**lan.entry.options, CONF_MAX_JOBS_PER_HOUR: 2}
     lan.hass.config_entries.async_update_entry(lan.entry, options=options)
     for address in ("127.0.0.1", "127.0.0.2"):
@@ -393,6 +381,7 @@ async def test_each_device_has_a_limit_of_its_own(lan: LanPrinter, device: Devic
         assert reply.status == Status.NOT_POSSIBLE
     reply = await device("127.0.0.3").ask(Operation.PRINT_JOB, document=PDF)
     assert reply.status == Status.NOT_POSSIBLE
+    lan.data.queue.check_rate(lan.key, None)
     await came_out(lan.simulator, 4)
 
 
