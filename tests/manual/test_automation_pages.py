@@ -1,4 +1,4 @@
-"""The manual's pages about triggers and conditions: all of them are there, and their examples work."""
+"""The manual's pages about triggers, conditions, assistants and blueprints: all are there, and their examples work."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,28 +11,31 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import yaml
 
+from custom_components.lianke import llm
 from custom_components.lianke.condition import CONDITIONS
+from custom_components.lianke.flows.blueprints import BLUEPRINTS, async_copy
 from custom_components.lianke.trigger import TRIGGERS
 
-DOCS = Path(__file__).parents[2] / "docs"
-LANGUAGES = ("en", "zh-Hans")
+from . import LANGUAGES, ROOT, sections, text_of
+
+PACKAGE = ROOT / "custom_components" / "lianke"
 PAGES: dict[str, Mapping[str, Any]] = {"triggers": TRIGGERS, "conditions": CONDITIONS}
-MAX_PAGE = 10 * 1024
 
 
-def sections(language: str, page: str) -> dict[str, str]:
-    """Return the sections of a page about one trigger or condition each."""
-    text = (DOCS / language / f"{page}.md").read_text("utf-8")
-    assert len(text.encode()) <= MAX_PAGE
-    found = re.split(r"^## `(\w+)`$", text, flags=re.MULTILINE)[1:]
+def parts(language: str, page: str) -> dict[str, str]:
+    """Return the sections of a page about one trigger, condition or blueprint each."""
+    found = re.split(r"^## `(\w+)`$", text_of(language, page), flags=re.MULTILINE)[1:]
     return dict(zip(found[::2], found[1::2], strict=True))
 
 
-def example(section: str) -> dict[str, Any]:
-    """Return the one automation of a section."""
-    [code] = re.findall(r"^```yaml\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-    automation: dict[str, Any] = yaml.safe_load(code)
-    return automation
+def examples(language: str, page: str) -> list[dict[str, Any]]:
+    """Return the automations of a page."""
+    return [
+        block.data
+        for one in sections(language, page)
+        for block in one.examples
+        if block.kind == "yaml"
+    ]
 
 
 def parts_of(steps: Any) -> list[str]:
@@ -49,34 +52,26 @@ def parts_of(steps: Any) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_each_has_a_section_with_its_options(page: str) -> None:
-    """In the order of the forms, and the same in both languages."""
-    descriptions = yaml.safe_load(
-        (DOCS.parent / "custom_components" / "lianke" / f"{page}.yaml").read_text("utf-8")
-    )
+    """In the order of the forms; its one example uses what the section is about."""
+    descriptions = yaml.safe_load((PACKAGE / f"{page}.yaml").read_text("utf-8"))
     for language in LANGUAGES:
-        found = sections(language, page)
+        found = parts(language, page)
         assert list(found) == list(PAGES[page])
-        whole = (DOCS / language / f"{page}.md").read_text("utf-8")
+        whole = text_of(language, page)
         for name, section in found.items():
             for field, described in descriptions[name].get("fields", {}).items():
                 assert f"`{field}`" in (section if page == "triggers" else whole), (name, field)
                 for option in described["selector"].get("select", {}).get("options", ()):
                     assert field == "reason" or f"`{option}`" in section, (name, option)
-    english, chinese = (sections(language, page) for language in LANGUAGES)
-    for name, section in english.items():
-        ours, theirs = example(section), example(chinese[name])
-        assert ours["alias"] != theirs["alias"]
-        for kind in ("triggers", "conditions"):
-            assert ours.get(kind) == theirs.get(kind), name
+        for name, automation in zip(found, examples(language, page), strict=True):
+            assert f"lianke.{name}" in parts_of(automation[page]), name
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_a_trigger_says_is_in_the_page(language: str) -> None:
-    page = (DOCS / language / "triggers.md").read_text("utf-8")
-    package = DOCS.parent / "custom_components" / "lianke"
-    files = (package / name for name in ("trigger.py", "job_signals.py", "scanner/jobs.py"))
+    files = (PACKAGE / name for name in ("trigger.py", "job_signals.py", "scanner/jobs.py"))
     source = "".join(file.read_text("utf-8") for file in files)
-    reported = set(re.findall(r"`trigger\.(\w+)`", page))
+    reported = set(re.findall(r"`trigger\.(\w+)`", text_of(language, "triggers")))
     assert {
         "printer",
         "device_id",
@@ -92,19 +87,48 @@ def test_what_a_trigger_says_is_in_the_page(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("page", PAGES)
+def test_each_blueprint_has_a_section(language: str) -> None:
+    assert list(parts(language, "blueprints")) == list(BLUEPRINTS)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_tool_of_an_assistant_is_named(language: str) -> None:
+    tools = {
+        name
+        for tool in vars(llm).values()
+        if isinstance(tool, type)
+        and isinstance(name := getattr(tool, "name", None), str)
+        and name.startswith("lianke__")
+    }
+    page = text_of(language, "assistants")
+    found = re.findall(r"^\| `(lianke__\w+)` \|", page, re.MULTILINE)
+    assert len(found) == 7
+    assert set(found) == tools
+    assert f"{llm.MAX_TOOL_TEXT:,}" in page
+    assert str(llm.MAX_LISTED) in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 async def test_the_examples_are_valid(
-    hass: HomeAssistant, setup: MockConfigEntry, page: str, language: str
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
 ) -> None:
-    """Home Assistant takes them as they are, and each one uses what its section is about."""
-    examples = {name: example(section) for name, section in sections(language, page).items()}
-    for name, automation in examples.items():
-        assert f"lianke.{name}" in parts_of(automation[page]), name
-    config = {"automation": list(examples.values())}
-    assert await async_setup_component(hass, "automation", config)
+    """Home Assistant takes them as they are."""
+    monkeypatch.setattr(hass.config, "config_dir", str(tmp_path))
+    hass.config.language = language
+    await async_copy(hass, BLUEPRINTS)
+    for component in ("homeassistant", "conversation"):
+        assert await async_setup_component(hass, component, {})
+    others = [one for page in ("assistants", "blueprints") for one in examples(language, page)]
+    assert len(others) == 4
+    shown = [*others, *(one for page in PAGES for one in examples(language, page))]
+    assert await async_setup_component(hass, "automation", {"automation": shown})
     await hass.async_block_till_done()
     states = hass.states.async_all("automation")
-    assert {state.name for state in states} == {one["alias"] for one in examples.values()}
+    assert sorted(state.name for state in states) == sorted(one["alias"] for one in shown)
     assert {state.state for state in states} == {"on"}
     # Timers of the examples must not outlive them.
     await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)

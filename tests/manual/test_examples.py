@@ -25,7 +25,7 @@ from . import LANGUAGES, ROOT, Example, read, section
 from .conftest import LASER, LETTER, MENU, House
 
 RUN: set[tuple[str, int]] = set()
-# Pages whose examples are run by test_automation_pages.py, test_blueprint_pages.py and scanner/test_handing_on.py.
+# Pages whose examples are run by test_automation_pages.py and scanner/test_handing_on.py.
 OTHERS = {"assistants", "blueprints", "conditions", "scanning", "triggers"}
 CORE_CARDS = {"button", "entities", "picture-entity", "tile", "vertical-stack"}
 

@@ -24,7 +24,7 @@ from tests.conftest import make_entry, set_up
 from tests.flows.test_blueprints import notices, press, use
 from tests.household import House
 from tests.manual import LANGUAGES
-from tests.manual.test_blueprint_pages import examples
+from tests.manual.test_automation_pages import examples
 from tests.scanner.test_results import is_like
 from tests.scanner.test_scans import device, do, pages_of, records
 from tests.simulator.cast import office_printers
