@@ -19,6 +19,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.api.markers import Marker
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.printing.own_pages import async_print_test_page
+from custom_components.lianke.printing.print import job_dict
 from custom_components.lianke.runtime import preview_signal
 from tests.clock import Clock, elapse, rest, until
 from tests.conftest import make_entry, set_up, tear_down
@@ -455,7 +456,7 @@ async def test_a_held_job_shows_why_and_can_be_cancelled(all_entities: None, hou
     # What is of the moment does not come out tomorrow.
     for job in house.queue.jobs():
         assert job.expires_at - job.created_at == timedelta(hours=1)
-        assert "Dinner" not in str(job.public_dict())
+        assert "Dinner" not in str(job_dict(job))
     assert state_of(house.hass, f"sensor.{LASER}_last_job_title") == "Notification"
     await press(house.hass, f"{LASER}_cancel_waiting_jobs")
     await rest(house.hass)

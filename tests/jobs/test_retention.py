@@ -16,6 +16,7 @@ from custom_components.lianke.jobs.limits import (
     check_rate,
     to_forget,
 )
+from custom_components.lianke.printing.print import job_dict
 from tests.jobs.conftest import OpenShop
 from tests.jobs.make import make_job
 from tests.simulator.faults import Fault
@@ -96,14 +97,14 @@ async def test_a_failed_job_ended_when_it_failed(open_shop: OpenShop) -> None:
     async with open_shop(keep_failed_hours=2) as shop:
         shop.sim.cloud.fail("POST /print/job", Fault(kind="code", code=400))
         job = await shop.until(await shop.submit(), JobState.FAILED)
-        ended_at = shop.queue.get(job.job_id).public_dict()["finished_at"]
+        ended_at = job_dict(shop.queue.get(job.job_id))["finished_at"]
         assert ended_at is not None
         await shop.tick(3600)
         await shop.queue.async_retry(job.job_id, context=Context())
         reported = shop.queue.get(job.job_id)
         assert reported.retried_as is not None
         assert reported.changed_at > reported.ended_at
-        assert reported.public_dict()["finished_at"] == ended_at
+        assert job_dict(reported)["finished_at"] == ended_at
         await shop.tick(3600)
         await shop.tick(900)
         assert not shop.queue.get(job.job_id).has_document

@@ -9,6 +9,7 @@ from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import MAX_REASONS, JobState
 from custom_components.lianke.jobs.store import JobStoreError, jobs_path, read_record
+from custom_components.lianke.printing.print import job_dict
 from tests.jobs.conftest import Shop
 
 APPROVAL, RELEASE = ("approval",), ("release",)
@@ -17,7 +18,7 @@ APPROVAL, RELEASE = ("approval",), ("release",)
 async def test_others_go_on_while_a_job_waits(shop: Shop) -> None:
     waiting = await shop.submit(waits_for=APPROVAL)
     assert (waiting.state, waiting.hold_reason) == (JobState.HELD, "approval")
-    assert waiting.public_dict()["waits_for"] == ["approval"]
+    assert job_dict(waiting)["waits_for"] == ["approval"]
     assert waiting.can_continue
     assert waiting.can_cancel
     assert not waiting.can_retry
@@ -28,7 +29,7 @@ async def test_others_go_on_while_a_job_waits(shop: Shop) -> None:
     await shop.queue.async_continue(waiting.job_id)
     done = await shop.until(waiting, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 2
-    assert not done.public_dict()["waits_for"]
+    assert not job_dict(done)["waits_for"]
     assert not done.can_continue
 
 

@@ -18,6 +18,7 @@ from custom_components.lianke.ipp.model import Attributes, Collection, Operation
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.readiness import HOLD_REASONS
 from custom_components.lianke.lan.printer.querying import state_of
+from custom_components.lianke.printing.print import job_dict
 from tests.clock import Clock
 from tests.documents.rasters import (
     GRAY,
@@ -222,7 +223,7 @@ async def test_a_printer_that_is_off_takes_jobs(lan: LanPrinter) -> None:
     (job,) = jobs_of(lan)
     assert job.state is JobState.HELD
     assert job.source == "iPhone von Anna · 127.0.0.1"
-    assert job.public_dict()["source"] == job.source
+    assert job_dict(job)["source"] == job.source
     assert (await lan.ask(Operation.CANCEL_JOB, job_id=values.integer(number))).status == Status.OK
     assert (await lan.job(number)).one("job-state") == 7
     assert jobs_of(lan)[0].state is JobState.CANCELED

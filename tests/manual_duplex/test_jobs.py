@@ -19,6 +19,7 @@ from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job,
 from custom_components.lianke.jobs.store import JobStoreError, jobs_path, read_record
 from custom_components.lianke.manual_duplex import Plan, Setup, public_dict, rest_of
 from custom_components.lianke.pdf.layout import split
+from custom_components.lianke.printing.print import job_dict
 from tests.clock import until
 from tests.jobs.conftest import OpenShop, Receiver, Request, Shop
 from tests.manual_duplex.laser import LASERS, Laser, Sheet, images_of, paper, read, turn_stack
@@ -162,7 +163,7 @@ async def test_it_is_one_job_to_everybody(shop: Shop) -> None:
     assert len(shop.queue.jobs()) == 1
     assert shop.queue.waiting(shop.key()) == 1
     assert first_token(job) not in repr(job)
-    assert first_token(job) not in json.dumps(job.public_dict())
+    assert first_token(job) not in json.dumps(job_dict(job))
     assert first_token(job) != job.present.token
     # What it expires by is counted from when it waits for a person.
     assert job.expires_at - job.changed_at == timedelta(hours=12)

@@ -17,6 +17,7 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Origin, current_origin
 from custom_components.lianke.people import release_code
 from custom_components.lianke.people.release_code import CodeChecker, hash_code
+from custom_components.lianke.printing.print import job_dict
 from tests.household import House
 from tests.people.conftest import print_as
 
@@ -71,7 +72,7 @@ async def test_a_code_of_its_own(
     # Neither code nor what is stored of it is seen anywhere.
     seen = json.dumps(
         [
-            queue.get(job["job_id"]).public_dict(),
+            job_dict(queue.get(job["job_id"])),
             await async_get_config_entry_diagnostics(house.hass, house.entry),
             repr(queue.get(job["job_id"])),
         ],

@@ -55,6 +55,7 @@ from custom_components.lianke.jobs.store import (
     read_record,
 )
 from custom_components.lianke.jobs.tracker import changes_for
+from custom_components.lianke.printing.print import job_dict
 from tests.jobs.make import altered, make_job
 
 SHORT = 40
@@ -137,7 +138,7 @@ def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
         read = read_record(record)
     except StoredError:
         return
-    read.public_dict()
+    job_dict(read)
     read.as_json()
     assert (read.is_final, read.is_unsure, read.can_cancel) is not None
     # Whatever passes can be reckoned with.

@@ -24,6 +24,7 @@ from custom_components.lianke.diagnostics import (
     async_get_device_diagnostics,
 )
 from custom_components.lianke.jobs.store import jobs_path
+from custom_components.lianke.printing.print import job_dict
 from custom_components.lianke.runtime import translated
 from custom_components.lianke.system_health import async_info
 from tests.conftest import LOGGER
@@ -62,7 +63,7 @@ class Snoop:
             "states", *(json.dumps(s.as_dict(), default=repr) for s in hass.states.async_all())
         )
         self.note("repairs", *(repr(issue) for issue in ir.async_get(hass).issues.values()))
-        self.note("views", *(json.dumps(job.public_dict()) for job in self.house.queue.jobs()))
+        self.note("views", *(json.dumps(job_dict(job)) for job in self.house.queue.jobs()))
         for thing in our_objects():
             self.note(f"repr of {type(thing).__name__}", repr(thing))
 

@@ -14,7 +14,6 @@ from typing import Any, Final, Self, override
 from homeassistant.core import Context
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
-from homeassistant.util.json import JsonValueType
 
 from ..api.options import ResolvedOptions, count_selected, most_selected
 from ..api.stored import READ, Record, StoredError, plain
@@ -574,45 +573,6 @@ class Job(Record):
             self.copied,
             self.moving_to,
         )
-
-    def public_dict(self) -> dict[str, JsonValueType]:
-        """Return what responses, events and screens show, without secrets."""
-        now, spec, state = self.present, self.spec, self.state
-        return {
-            "job_id": self.job_id,
-            "printer_key": spec.printer_key,
-            "printer": self.printer_name,
-            "title": spec.title,
-            "title_is_foreign": self.title_is_foreign,
-            "state": state.value,
-            "phase": "checking" if now.is_unsure else state.value,
-            "created_at": self.created_at.isoformat(),
-            "changed_at": self.changed_at.isoformat(),
-            "finished_at": self.ended_at.isoformat() if self.is_final else None,
-            "expires_at": None if self.is_final else self.expires_at.isoformat(),
-            "size": now.document.size,
-            "sent_bytes": now.sent_bytes,
-            "pages": self.pages,
-            "pages_printed": self.pages_printed,
-            "copies": self.copies,
-            "hold_reason": now.hold_reason if state is JobState.HELD else None,
-            "reason": self.reason,
-            "code": now.code,
-            "detail": now.detail,
-            "partly_printed": self.partly_printed,
-            "request_id": spec.request_id,
-            "source": self.source,
-            "waits_for": [] if self.is_final else list(self.waits_for),
-            "can_continue": self.can_continue,
-            "needs_code": self.needs_code,
-            "user_id": self.user_id,
-            "can_cancel": self.can_cancel,
-            "can_move": self.can_reroute,
-            "moved_from": spec.moved_from,
-            "moved_to": self.moved_to,
-            "can_retry": self.can_retry,
-            "can_print_again": self.can_print_again,
-        }
 
     def as_json(self) -> str:
         """Return the job as it is stored, secrets included."""

@@ -63,9 +63,8 @@ class PrintPolicy:
         spec = replace(spec, approved=spec.approved and _is_continued(spec, jobs))
         # What people are to be asked about a job is asked wherever it is moved to.
         reasons = [*(spec.waits_for or ())]
-        beyond = _is_beyond_month(options, self._pages, spec, first, jobs)
         if (
-            (beyond or _is_to_be_approved(options, spec, first))
+            _is_to_be_approved(options, self._pages, spec, first, jobs)
             and not spec.approved
             and not await async_may_approve(self._hass, options, spec.asker.user_id)
         ):
@@ -95,48 +94,41 @@ def _is_continued(spec: JobSpec, jobs: Collection[Job]) -> bool:
     return any(job.job_id == before and job.user_id == spec.asker.user_id for job in jobs)
 
 
-def _is_beyond_month(
+def _is_to_be_approved(
     options: Mapping[str, Any],
     pages: PageCounts,
     spec: JobSpec,
     first: Delivery,
     jobs: Collection[Job],
 ) -> bool:
-    """Return whether a job takes its user beyond the pages of a month.
+    """Return whether the options ask for an approval, whoever prints, or the pages of a month are used up.
 
-    `first` is the first of its deliveries, `jobs` are those of the box: what waits counts as well, and unknown
-    pages as one. Raises InputError: too_many_pages_this_month, where the options want it refused then.
+    `first` is the first of its deliveries, `jobs` are those of the box: of a month's pages, what waits counts as well,
+    and unknown pages as one. Raises InputError: too_many_pages_this_month, where the options want it refused then.
     """
+    user_id, most = spec.asker.user_id, first.most_pages
     limit = int(options.get(CONF_MONTHLY_PAGES, 0))
-    user_id = spec.asker.user_id
     users = options.get(CONF_MONTHLY_USERS, [])
-    if not limit or user_id is None or (users and user_id not in users):
-        return False
-    waiting = sum(
-        (1 if job.pages is None else job.pages) * job.copies
-        for job in jobs
-        if job.user_id == user_id and not job.is_final and job.job_id != spec.moved_from
-    )
-    spent = waiting + pages.of_user(month_of(dt_util.now()), user_id)
-    most = 1 if first.most_pages is None else first.most_pages
-    beyond = spent + most * first.job_copies > limit
-    if beyond and options.get(CONF_MONTHLY_BEYOND) == BEYOND_REFUSED:
-        raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
-    return beyond
-
-
-def _is_to_be_approved(options: Mapping[str, Any], spec: JobSpec, first: Delivery) -> bool:
-    """Return whether the options ask for an approval, whoever prints."""
-    most_free = options.get(CONF_APPROVAL_PAGES, 0)
-    most = first.most_pages
+    if limit and user_id is not None and (not users or user_id in users):
+        waiting = sum(
+            (1 if job.pages is None else job.pages) * job.copies
+            for job in jobs
+            if job.user_id == user_id and not job.is_final and job.job_id != spec.moved_from
+        )
+        spent = waiting + pages.of_user(month_of(dt_util.now()), user_id)
+        if spent + (1 if most is None else most) * first.job_copies > limit:
+            if options.get(CONF_MONTHLY_BEYOND) == BEYOND_REFUSED:
+                raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
+            return True
     sources: set[str] = {spec.source}
     if spec.source is not Origin.LAN_PRINTER:
         # What a sentence has set off is an automation's as well.
         sources |= {Origin.AUTOMATION} if spec.automated else set()
-        sources |= {NOBODY} if spec.asker.user_id is None else set()
+        sources |= {NOBODY} if user_id is None else set()
+    most_free = options.get(CONF_APPROVAL_PAGES, 0)
     return (
         spec.printer_key in options.get(CONF_APPROVAL_PRINTERS, [])
-        or spec.asker.user_id in options.get(CONF_APPROVAL_USERS, [])
+        or user_id in options.get(CONF_APPROVAL_USERS, [])
         or not sources.isdisjoint(options.get(CONF_APPROVAL_SOURCES, []))
         or bool(most_free and (most is None or most * first.job_copies > most_free))
     )

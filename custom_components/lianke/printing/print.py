@@ -364,8 +364,43 @@ async def async_describe(
 
 def job_dict(job: Job) -> dict[str, JsonValueType]:
     """Return what responses and screens show of a job, without secrets."""
-    by_hand = manual_duplex.public_dict(job) if len(job.deliveries) > 1 else None
-    return {**job.public_dict(), "by_hand": by_hand}
+    now, spec, state = job.present, job.spec, job.state
+    return {
+        "job_id": job.job_id,
+        "printer_key": spec.printer_key,
+        "printer": job.printer_name,
+        "title": spec.title,
+        "title_is_foreign": job.title_is_foreign,
+        "state": state.value,
+        "phase": "checking" if now.is_unsure else state.value,
+        "created_at": job.created_at.isoformat(),
+        "changed_at": job.changed_at.isoformat(),
+        "finished_at": job.ended_at.isoformat() if job.is_final else None,
+        "expires_at": None if job.is_final else job.expires_at.isoformat(),
+        "size": now.document.size,
+        "sent_bytes": now.sent_bytes,
+        "pages": job.pages,
+        "pages_printed": job.pages_printed,
+        "copies": job.copies,
+        "hold_reason": now.hold_reason if state is JobState.HELD else None,
+        "reason": job.reason,
+        "code": now.code,
+        "detail": now.detail,
+        "partly_printed": job.partly_printed,
+        "request_id": spec.request_id,
+        "source": job.source,
+        "waits_for": [] if job.is_final else list(job.waits_for),
+        "can_continue": job.can_continue,
+        "needs_code": job.needs_code,
+        "user_id": job.user_id,
+        "can_cancel": job.can_cancel,
+        "can_move": job.can_reroute,
+        "moved_from": spec.moved_from,
+        "moved_to": job.moved_to,
+        "can_retry": job.can_retry,
+        "can_print_again": job.can_print_again,
+        "by_hand": manual_duplex.public_dict(job) if len(job.deliveries) > 1 else None,
+    }
 
 
 async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
