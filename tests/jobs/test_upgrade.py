@@ -1,6 +1,5 @@
 """What version 0.1.0 left on disk is read, so that an update costs no job."""
 
-import json
 from typing import Any
 
 import pytest
@@ -11,8 +10,6 @@ from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.limits import find_duplicate
 from custom_components.lianke.jobs.store import read_record
 from custom_components.lianke.manual_duplex import public_dict
-from tests.jobs.conftest import OpenShop
-from tests.records import flat
 
 RECORD: dict[str, Any] = {
     "version": 1,
@@ -59,15 +56,6 @@ RECORD: dict[str, Any] = {
 """As 0.1.0 wrote it, field by field; it had no others."""
 
 
-def test_a_record_of_the_first_version_is_read() -> None:
-    """A field that came later and had no default set every job of the old version aside as damaged."""
-    options = ResolvedOptions(paper_id=9, copies=1).as_dict()
-    job = read_record(RECORD | {"options": options})
-    assert job.state is JobState.HELD
-    assert job.present.document.pages_at_most is None
-    assert read_record(json.loads(job.as_json())) == job
-
-
 @pytest.mark.parametrize(("code", "is_free"), [(500, False), (None, False), (502, True)])
 def test_what_the_first_version_called_failed_frees_no_request_id(
     code: int | None, is_free: bool
@@ -78,23 +66,6 @@ def test_what_the_first_version_called_failed_frees_no_request_id(
     job = read_record(RECORD | failed | {"options": options})
     found = find_duplicate([job], job.spec, job.present, job.created_at)
     assert (found is None) == is_free
-
-
-async def test_jobs_of_the_first_version_print_after_an_update(open_shop: OpenShop) -> None:
-    """They waited on disk when Home Assistant was updated."""
-    async with open_shop() as shop:
-        shop.box.online = False
-        await shop.refresh()
-        job = await shop.submit()
-        record = shop.queue.document_path(job).with_name("job.json")
-    stored = json.loads(record.read_text("utf-8"))
-    old = {name: flat(stored)[name] for name in RECORD}
-    record.write_text(json.dumps(old | {"version": 1}), "utf-8")
-    async with open_shop() as shop:
-        shop.box.online = True
-        await shop.refresh()
-        await shop.until(job, JobState.COMPLETED)
-        assert len(shop.sim.cloud.printed) == 1
 
 
 def test_a_reason_of_the_first_version_has_its_name_of_today() -> None:
