@@ -167,8 +167,8 @@ def test_examples_are_the_same() -> None:
 
 
 SHOWN_KEYS = {
-    "alias", "command", "markdown", "message", "name", "set_conversation_response", "subject", "text", "title",
-    "watermark",
+    "alias", "command", "markdown", "message", "name", "set_conversation_response", "stop", "subject", "text",
+    "title", "watermark",
 }  # fmt: skip
 
 
