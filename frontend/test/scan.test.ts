@@ -197,6 +197,18 @@ describe("a scan", () => {
     expect(asked.at(-1)).toEqual({ type: "auth/sign_path", path: "/api/lianke/scans/a/one/two%20pages.pdf" });
   });
 
+  test("a page is enlarged to be read, by one press, and the next one as well", async () => {
+    vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(new Blob(["x"])));
+    const { dialog, tell } = await open();
+    await tell({ scan: makeScan({ state: "waiting", pages: 2, pictures: ["/none/1", "/none/2"] }) });
+    await vi.waitFor(() => expect(find(dialog, "[data-key=look]")).not.toBeNull());
+    await press(dialog, "look");
+    expect(find(dialog, ".stage.large img")).not.toBeNull();
+    await press(dialog, "page_before");
+    expect(find(dialog, "[data-key=look]").ariaPressed).toBe("true");
+    expect(fetch).toHaveBeenLastCalledWith("/none/1", { headers: { Authorization: "Bearer token" } });
+  });
+
   test("one that somebody else has begun is shown, and can be ended", async () => {
     const { dialog, tell } = await open();
     await tell({ scan: makeScan({ scan_id: "theirs", state: "waiting", source: "feeder", pages: 3 }) });

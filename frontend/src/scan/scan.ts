@@ -76,6 +76,8 @@ export class LiankeScan extends Part {
   @state() private _page = 0;
   /* Whether it is asked where a finished scan is to be printed. */
   @state() private _printing = false;
+  /* Whether a page is shown as large as it is to be read. */
+  @state() private _large = false;
   /* What was done with a finished scan. */
   @state() private _told = "";
 
@@ -158,6 +160,29 @@ export class LiankeScan extends Part {
         min-height: 0;
         background: #fff;
         box-shadow: 0 1px 4px rgb(0 0 0 / 30%);
+      }
+      .look {
+        height: 100%;
+        min-height: 0;
+        padding: 0;
+        border-radius: 0;
+        background: none;
+        cursor: zoom-in;
+      }
+      .stage.large {
+        display: block;
+        height: min(56dvh, 560px);
+        padding: 0;
+        overflow: auto;
+      }
+      .large .look {
+        width: 200%;
+        height: auto;
+        cursor: zoom-out;
+      }
+      .large img {
+        width: 100%;
+        max-height: none;
       }
       /* The corner of an A4 page in which the card lies. */
       .corner {
@@ -433,10 +458,21 @@ export class LiankeScan extends Part {
         ? html`<ha-svg-icon .path=${mdiScanner}></ha-svg-icon>`
         : isCard
           ? html`<div class="corner">${picture}</div>`
-          : picture;
+          : html`<button
+              class="look"
+              data-key="look"
+              aria-pressed=${this._large}
+              aria-label=${this._text("enlarge", { n: this._page + 1 })}
+              @click=${() => (this._large = !this._large)}
+            >
+              ${picture}
+            </button>`;
+    const isLarge = this._large && url && !isCard;
     const total = scan.pictures.length;
     const turned = (turn: number) => () => this._change(scan, { crop: { ...WHOLE, turn } });
-    return html`<div class="stage ${url ? "" : "pulse"} ${isFinal || isCard ? "small" : ""}">${face}</div>
+    return html`<div class="stage ${url ? "" : "pulse"} ${isFinal || isCard ? "small" : ""} ${isLarge ? "large" : ""}">
+        ${face}
+      </div>
       <div class="tools">
         ${
           total > 1

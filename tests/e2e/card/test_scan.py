@@ -184,5 +184,7 @@ async def test_everything_fits_a_narrow_screen(stage: Stage, pictures: Path, dar
             await button(screen, step).tap()
             await page_comes(screen, text)
         await screen.page.screenshot(path=pictures / f"narrow-{dark}-kept.png")
+        await button(screen, "look").tap()
+        await screen.page.screenshot(path=pictures / f"narrow-{dark}-large.png")
         assert await dialog.evaluate("(one) => one.scrollWidth <= one.clientWidth")
         assert await screen.axe() == []
