@@ -254,6 +254,7 @@ export class LiankeScan extends Part {
     super.willUpdate(changed);
     const scanner = this._found;
     if (scanner) this._choices ??= firstChoices(this.t, scanner, this.device);
+    if (this._choices && (this.mode === "copy" || this._printing)) this._learn(this._choices.printer);
     const newest = scanner?.scan;
     // Whoever has begun it: the scanner does nothing else meanwhile.
     if (newest && !FINAL.includes(newest.state)) this._followed = newest.scan_id;
@@ -404,7 +405,6 @@ export class LiankeScan extends Part {
     const { t } = this;
     const { printer } = choices;
     const printers = allPrinters(this.context.hass).map(({ id, name, place }) => ({ id, name: t.named(name, place) }));
-    void this._learn(printer);
     const options = this._options[printer] ?? null;
     const sides = duplexOf(t, options);
     const standard = { id: "", name: printText(t, "default") };
@@ -428,12 +428,12 @@ export class LiankeScan extends Part {
   }
 
   /* Ask once for the options of a printer; without an answer there is nothing to choose. */
-  private async _learn(device: string): Promise<void> {
-    if (this._options[device]) return;
-    this._options[device] = { failed: true };
+  private _learn(device: string): void {
+    if (device in this._options) return;
+    this._options = { ...this._options, [device]: { failed: true } };
     const message = { type: "lianke/printer/options", device_id: device };
-    const options = await this.context.hass.callWS<PrinterOptions>(message).catch(() => null);
-    if (options) this._options = { ...this._options, [device]: options };
+    const keep = (options: PrinterOptions) => (this._options = { ...this._options, [device]: options });
+    this.context.hass.callWS<PrinterOptions>(message).then(keep, () => undefined);
   }
 
   private async _begin(scanner: Scanner, choices: Choices): Promise<void> {
