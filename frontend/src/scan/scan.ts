@@ -170,6 +170,7 @@ export class LiankeScan extends Part {
         cursor: zoom-in;
       }
       .stage.large {
+        outline: 1px solid var(--divider-color);
         display: block;
         height: min(56dvh, 560px);
         padding: 0;
