@@ -266,8 +266,10 @@ export class LiankeScan extends Part {
     this._pages = scan?.pages ?? 0;
     const most = (scan?.pictures.length || 1) - 1;
     this._page = Math.max(0, Math.min(this._page, most));
-    // While the file is made, its pages get other addresses.
-    if (scan?.state !== "finishing") this._picture.want(scan?.pictures[this._page]);
+    // Pages on their way into a file, or onto paper, soon have other addresses; what is shown stays meanwhile.
+    const isOver = scan && FINAL.includes(scan.state);
+    if (!scan || (isOver && scan.is_copy && !scan.reason)) this._picture.want();
+    else if (isOver || scan.state === "waiting") this._picture.want(scan.pictures[this._page]);
     this._explain(scan);
   }
 
