@@ -209,6 +209,17 @@ describe("a scan", () => {
     expect(fetch).toHaveBeenLastCalledWith("/none/1", { headers: { Authorization: "Bearer token" } });
   });
 
+  test("pages on their way are not fetched, since they soon have other addresses", async () => {
+    const fetched = vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(new Blob(["x"])));
+    const { tell } = await open();
+    await tell({ scan: makeScan({ pages: 1, pictures: ["/none/1"] }) });
+    await tell({ scan: makeScan({ state: "finishing", pages: 1, pictures: ["/none/1"] }) });
+    await tell({ scan: { ...DONE, is_copy: true, pictures: ["/none/kept"] } });
+    expect(fetched).not.toHaveBeenCalled();
+    await tell({ scan: makeScan({ scan_id: "next", state: "waiting", pages: 1, pictures: ["/none/2"] }) });
+    await vi.waitFor(() => expect(fetched).toHaveBeenCalledOnce());
+  });
+
   test("one that somebody else has begun is shown, and can be ended", async () => {
     const { dialog, tell } = await open();
     await tell({ scan: makeScan({ scan_id: "theirs", state: "waiting", source: "feeder", pages: 3 }) });
