@@ -42,7 +42,7 @@ from .const import DOMAIN
 from .devices import async_printer_device, async_printer_sensors, async_targeted_devices
 from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, event_data
 from .jobs.job import Job, JobState
-from .jobs.readiness import HOLD_REASONS
+from .jobs.limits import HOLD_REASONS
 from .printing.print import async_reason
 from .scanner.hub import scanner_identifier
 from .scanner.jobs import SIGNAL_SCAN, ScanState, ScanUpdate, scan_data

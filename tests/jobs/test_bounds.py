@@ -14,8 +14,13 @@ from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.box.status import PrinterStatus
 from custom_components.lianke.jobs import limits as page_count, preview, store
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.limits import MAX_RECORDS, to_forget
-from custom_components.lianke.jobs.readiness import BACKOFF_LIMIT, BACKOFF_START, Readiness
+from custom_components.lianke.jobs.limits import (
+    BACKOFF_LIMIT,
+    BACKOFF_START,
+    MAX_RECORDS,
+    Readiness,
+    to_forget,
+)
 from custom_components.lianke.jobs.store import (
     MARKER_NAME,
     MAX_DAMAGED,
@@ -111,7 +116,7 @@ async def test_refusals_are_not_waited_out_for_longer_than_half_an_hour(shop: Sh
     for _ in range(12):
         readiness.back_off(shop.key(), PrinterStatus.DISCONNECTED)
     now = dt_util.utcnow()
-    until = readiness.check_printer(shop.key(), now).until
+    until = readiness.check(shop.key(), now).until
     assert until is not None
     assert BACKOFF_START < until - now <= BACKOFF_LIMIT
     assert until - now > BACKOFF_LIMIT - timedelta(seconds=1)

@@ -37,13 +37,14 @@ from custom_components.lianke.jobs.job import (
 from custom_components.lianke.jobs.limits import (
     RATE_PERIOD,
     REQUEST_ID_LIFE,
+    STEADY,
     LimitError,
+    Readiness,
     check_pages,
     check_rate,
     find_duplicate,
     quiet_until,
 )
-from custom_components.lianke.jobs.readiness import STEADY, Readiness
 from custom_components.lianke.jobs.store import (
     DAMAGED_PREFIX,
     OTHER_TASKS_NAME,
@@ -391,7 +392,7 @@ steps = st.lists(
 def at(now: datetime) -> AbstractContextManager[Any]:
     """Let the monotonic clock show the same as the wall clock."""
     seconds = (now - NOW).total_seconds()
-    return patch("custom_components.lianke.jobs.readiness.time.monotonic", lambda: seconds)
+    return patch("custom_components.lianke.jobs.limits.time.monotonic", lambda: seconds)
 
 
 def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
@@ -423,7 +424,7 @@ def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
             backed_off = now
         with at(now):
             readiness.observe()
-            verdict = readiness.check(TEMPLATE, now)
+            verdict = readiness.check("printer", now)
         steady = ready_since is not None and now - ready_since >= STEADY
         assert (verdict.reason is None) is (steady and now >= backed_off)
         assert verdict.until is None or verdict.until > now

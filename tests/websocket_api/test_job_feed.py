@@ -62,7 +62,7 @@ def forget(entry: MockConfigEntry, jobs: list[Job]) -> None:
 
 def keep(registry: Any, job: Job) -> None:
     """Take a job for one that is on disk, and told."""
-    registry._put(job)
+    registry.put(job)
     registry.store.persisted[job.job_id] = job
     registry.published[job.job_id] = job
 

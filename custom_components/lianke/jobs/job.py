@@ -19,12 +19,27 @@ from ..api.options import ResolvedOptions, count_selected, most_selected
 from ..api.stored import READ, Record, StoredError, plain
 from ..const import DOMAIN
 from ..documents.document import Document
+from ..documents.kinds import FileType
 from ..errors import InputError
 
 # Reasons of one job; a stored record with more is malformed.
 MAX_REASONS: Final = 8
 # The reason of a job that a person did not let go on.
 REJECTED: Final = "rejected"
+
+
+# Types whose pages are only known once they are converted.
+CONVERTED: Final = frozenset(
+    {
+        FileType.DOC,
+        FileType.XLS,
+        FileType.PPT,
+        FileType.DOCX,
+        FileType.XLSX,
+        FileType.PPTX,
+        FileType.HTML,
+    }
+)
 
 
 class PersonReason(StrEnum):
@@ -277,6 +292,11 @@ class Delivery(Record):
     def job_copies(self) -> int:
         """Return the copies of its job, whose first delivery it is."""
         return self.options.copies if self.counts_as is None else self.counts_as[1]
+
+    @property
+    def is_uncounted(self) -> bool:
+        """Return whether nobody can say how many pages become of its document: somebody has to let it go on."""
+        return self.document.extension in CONVERTED and self.most_pages is None
 
     @property
     def most_pages(self) -> int | None:

@@ -1,4 +1,4 @@
-"""What the options of a box allow, and for how long: checks of new jobs, quiet hours, page counts, what is kept.
+"""What a job must pass: print limits, and whether it may be sent now; page counts; how long jobs are kept.
 
 Options are those of the config entry, read when used.
 """
@@ -6,11 +6,14 @@ Options are those of the config entry, read when used.
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, time as clock_time, timedelta
+from enum import StrEnum
 import logging
 from pathlib import Path
-from typing import Any
+import time
+from typing import Any, Final, NamedTuple
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.util import dt as dt_util
 
 from ..api.client import MAX_COUNTED_BYTES, LiankeClient
@@ -23,6 +26,7 @@ from ..api.errors import (
     LiankeTimeoutError,
     UnknownCodeError,
 )
+from ..box.status import HOLDING, PrinterStatus
 from ..const import (
     CONF_HOLD_HOURS,
     CONF_KEEP_FAILED_HOURS,
@@ -45,7 +49,9 @@ from ..documents.kinds import FileType
 from ..errors import InputError
 from .job import (
     BEFORE_PAPER,
+    CONVERTED,
     HANDED_ON,
+    IN_CLOUD,
     MOVED,
     RETRYABLE,
     Delivery,
@@ -64,18 +70,6 @@ _WITHDRAWN = frozenset({JobState.CANCELED, JobState.EXPIRED})
 FREE_WITHDRAWALS = 10
 # All devices of the home network together may send so many times what one may.
 LAN_SHARES = 2
-# Types whose pages are only known once they are converted.
-CONVERTED = frozenset(
-    {
-        FileType.DOC,
-        FileType.XLS,
-        FileType.PPT,
-        FileType.DOCX,
-        FileType.XLSX,
-        FileType.PPTX,
-        FileType.HTML,
-    }
-)
 
 
 class LimitError(InputError):
@@ -118,7 +112,7 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
 
     The pages are those of the page range, by the document's own count or the most that it can have. If
     neither is known, the range bounds them; without one, a document whose pages are only known once it
-    is converted is accepted in one copy (see `is_uncounted`), and any other is refused. Raw printer data
+    is converted is accepted in one copy (see `Delivery.is_uncounted`), and any other is refused. Raw printer data
     has no pages.
     Raises LimitError, InputError.
     """
@@ -128,17 +122,12 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
     if first.job_pages == 0:
         raise InputError("pages_not_in_document", count=str(document.pages))
     if first.most_pages is None:
-        if is_uncounted(first) and first.job_copies == 1:
+        if first.is_uncounted and first.job_copies == 1:
             return
         raise LimitError("too_many_pages", limit=limit, printer=printer, text="pages_unknown")
     if first.most_pages * first.job_copies > limit:
         text = "too_many_pages" if document.pages is not None else "maybe_too_many_pages"
         raise LimitError("too_many_pages", limit=limit, printer=printer, text=text)
-
-
-def is_uncounted(first: Delivery) -> bool:
-    """Return whether nobody can say how many pages become of a document: somebody has to let it go on."""
-    return first.document.extension in CONVERTED and first.most_pages is None
 
 
 def waits_uncounted(job: Job) -> bool:
@@ -320,7 +309,7 @@ def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
     return _local_moment(day, end, now)
 
 
-def _local_moment(day: datetime, clock: time, now: datetime) -> datetime:
+def _local_moment(day: datetime, clock: clock_time, now: datetime) -> datetime:
     """Return a local time of a day as UTC.
 
     Of a time that comes twice, where summer time ends, the first one after `now` counts.
@@ -418,4 +407,168 @@ def _is_needed(job: Job, now: datetime) -> bool:
     repeatable = job.spec.request_id is not None or job.has_document
     return age < RATE_PERIOD or (
         age < REQUEST_ID_LIFE and (repeatable or job.state is JobState.UNCONFIRMED)
+    )
+
+
+# Whether a job may be sent to a printer now, and if not, why and until when.
+#
+# Pauses run by the monotonic clock: a wall clock that is set back must not prolong them.
+
+# A printer that was just switched on must be ready for so long.
+STEADY = timedelta(seconds=60)
+BACKOFF_START = timedelta(seconds=60)
+BACKOFF_LIMIT = timedelta(minutes=30)
+_LONG_AGO = float("-inf")
+
+
+class QueueReason(StrEnum):
+    """Reasons to hold a job other than the printer's state."""
+
+    QUIET_HOURS = "quiet_hours"
+    CLOUD_UNREACHABLE = "cloud_unreachable"
+    KEY_REJECTED = "key_rejected"
+    TOO_FREQUENT = "too_frequent"
+    ERROR_LIMIT = "error_limit"
+    GETTING_READY = "getting_ready"
+    DISK_FULL = "disk_full"
+    # The job folder is a copy of another installation's, which may print the same jobs.
+    COPIED = "copied"
+    # It was being moved to a printer of a box that is not set up now.
+    MOVING = "moving"
+    # A stack that was put back for another job lies in the tray.
+    PAPER_TURNED = "paper_turned"
+
+
+# These concern every printer of the box.
+_OF_THE_BOX = frozenset({PrinterStatus.BOX_OFFLINE, QueueReason.DISK_FULL})
+# For these a job is refused, not held.
+PERMANENT = frozenset({PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED})
+HOLD_REASONS: tuple[str, ...] = (
+    "none",
+    *(reason.value for reason in HOLDING),
+    *(reason.value for reason in QueueReason),
+    *(reason.value for reason in PersonReason),
+)
+
+
+class _Backoff(NamedTuple):
+    reason: str
+    # By the monotonic clock.
+    until: float
+    pause: timedelta
+
+
+class Verdict(NamedTuple):
+    """`reason` is None when the job may be sent; `until` is when to check again, if known."""
+
+    reason: str | None
+    until: datetime | None = None
+
+
+class Readiness:
+    """Knows since when the printers of one box are ready, and which are backed off from."""
+
+    def __init__(self, entry: ConfigEntry, coordinator: LiankeCoordinator) -> None:
+        """Start without any observation."""
+        self._entry = entry
+        self._coordinator = coordinator
+        self._ready_since: dict[str, float] = {}
+        self._seen = False
+        # By printer; None for the box as a whole.
+        self._backoffs: dict[str | None, _Backoff] = {}
+
+    def observe(self) -> None:
+        """Note which printers are ready. To be called at every update of the coordinator."""
+        if not self._coordinator.is_fresh:
+            self._ready_since.clear()
+            return
+        for key in self._coordinator.data.printers:
+            if self._coordinator.hold_reason(key) is not None:
+                self._ready_since.pop(key, None)
+            elif key not in self._ready_since:
+                # At the first observation it counts as ready all along.
+                self._ready_since[key] = time.monotonic() if self._seen else _LONG_AGO
+        self._seen = True
+
+    def check(self, key: str, now: datetime, *, ignore_quiet_hours: bool = False) -> Verdict:
+        """Return whether a printer may be sent a job now."""
+        if not self._coordinator.is_fresh:
+            return Verdict(
+                reason=QueueReason.KEY_REJECTED
+                if self._coordinator.key_rejected
+                else QueueReason.CLOUD_UNREACHABLE
+            )
+        if key not in self._coordinator.data.printers:
+            return Verdict(reason=PrinterStatus.DISCONNECTED)
+        if (reason := self._coordinator.hold_reason(key)) is not None:
+            return Verdict(reason=reason)
+        for backoff in (self._backoffs.get(None), self._backoffs.get(key)):
+            if backoff is not None and (left := backoff.until - time.monotonic()) > 0:
+                return Verdict(reason=backoff.reason, until=now + timedelta(seconds=left))
+        if not ignore_quiet_hours and (end := quiet_until(self._entry.options, now)):
+            return Verdict(reason=QueueReason.QUIET_HOURS, until=end)
+        ready_for = time.monotonic() - self._ready_since.get(key, time.monotonic())
+        if (left := STEADY.total_seconds() - ready_for) > 0:
+            return Verdict(reason=QueueReason.GETTING_READY, until=now + timedelta(seconds=left))
+        return Verdict(reason=None)
+
+    def back_off(self, key: str, reason: str, pause: timedelta | None = None) -> None:
+        """Back off from a printer, or its box, for a while; longer each time in a row."""
+        whose = None if reason in _OF_THE_BOX else key
+        last = self._backoffs.get(whose)
+        if pause is None:
+            pause = min(last.pause * 2, BACKOFF_LIMIT) if last else BACKOFF_START
+        until = time.monotonic() + pause.total_seconds()
+        self._backoffs[whose] = _Backoff(reason=reason, until=until, pause=pause)
+
+    def clear_backoff(self, key: str) -> None:
+        """Forget past refusals: the printer accepted a job, or a user says that it is ready."""
+        for whose in (key, None):
+            self._backoffs.pop(whose, None)
+
+
+# A person's stack in a printer's tray, on which nothing else is printed. Pure functions.
+
+# So long after the end of a job of which nobody knows what came out, it may still be coming out.
+STILL_PRINTING: Final = timedelta(minutes=30)
+
+
+def stacks_in_trays(jobs: Iterable[Job]) -> dict[str, Job]:
+    """Return the job whose stack lies in a printer's tray, by the keys of the printers.
+
+    Until it is over, any other job of the printer would be printed on its sheets. Of several, which only an
+    earlier version allowed, it is the first of `jobs`.
+    """
+    found: dict[str, Job] = {}
+    for job in jobs:
+        if job.has_stack:
+            found.setdefault(job.printer_key, job)
+    return found
+
+
+def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:
+    """Check that none of `jobs` would be printed on the stack of a job, which is about to lie in the tray.
+
+    Raises InputError: tray_busy, tray_taken.
+    """
+    for other in jobs:
+        if other.printer_key != job.printer_key or other.job_id == job.job_id:
+            continue
+        if other.has_stack:
+            raise InputError(
+                "tray_taken", title=job.title, other=other.title, printer=job.printer_name
+            )
+        if _may_be_printed(other, now):
+            raise InputError("tray_busy", title=job.title, printer=job.printer_name)
+
+
+def _may_be_printed(job: Job, now: datetime) -> bool:
+    """Return whether a job may come out now: also one in doubt, or that was over only for those who asked."""
+    if job.state in IN_CLOUD or job.state is JobState.UPLOADING:
+        return True
+    return (
+        job.state in (JobState.CANCELED, JobState.EXPIRED, JobState.UNCONFIRMED)
+        and job.present.was_sent
+        and (job.partly_printed or job.state is JobState.UNCONFIRMED)
+        and abs(now - job.ended_at) < STILL_PRINTING
     )

@@ -38,20 +38,24 @@ from .job import (
 )
 from .limits import (
     LAN_SHARES,
+    PERMANENT,
     LimitError,
     PageCounter,
+    QueueReason,
+    Readiness,
     check_pages,
     check_rate,
+    check_tray,
     find_duplicate,
     hold_time,
     max_jobs_per_hour,
     max_pages,
+    stacks_in_trays,
 )
 from .preview import Previewer
-from .readiness import PERMANENT, QueueReason, Readiness, check_tray, stacks_in_trays
 from .registry import CallbackAddress, JobListener, JobRegistry, JobWorker, QueueBox
 from .retry import Changes, JobMover
-from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, async_finish, recover
+from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, heard, recover
 from .store import SECOND_NAME, JobStore, JobStoreError, file_name, unlink_all
 from .tracker import TaskTracker
 from .uploader import Uploader
@@ -198,7 +202,8 @@ class PrintQueue(JobWorker):
         )
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
-        return self._registry.published[(await async_finish(task)).job_id]
+        await asyncio.wait([heard(task)])
+        return self._registry.published[task.result().job_id]
 
     async def _async_submit(
         self, spec: JobSpec, deliveries: Sequence[Delivery], job_id: str, moved: Job | None
@@ -265,7 +270,7 @@ class PrintQueue(JobWorker):
             view.key, spec.asker.user_id, sender_address=spec.sender_address, replaced=replaced
         )
         self._report(view.key, None)
-        reason = self._readiness.check_printer(
+        reason = self._readiness.check(
             view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
         ).reason
         if reason is not None and (reason in PERMANENT or not spec.hold):
@@ -282,13 +287,19 @@ class PrintQueue(JobWorker):
                 # The old jobs stay until the one that replaces them is safe.
                 await self._store.async_flushed(job.job_id)
             # Only now, since a stack may have been put back meanwhile.
-            job = self._heeding_stack(job)
+            jobs = list(self._registry.jobs.values())
+            if job.has_stack:
+                check_tray(job, jobs, dt_util.utcnow())
+            if job.state is JobState.UPLOADING and job.printer_key in stacks_in_trays(jobs):
+                if not spec.hold:
+                    raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=view.name)
+                job = job.changed(state=JobState.HELD, hold_reason=QueueReason.PAPER_TURNED)
         except (JobStoreError, InputError) as err:
             await self._store.async_delete([job.job_id])
             raise disk_full(err) if isinstance(err, JobStoreError) else err from None
         finally:
             self._registry.reserved.clear()
-        self._registry.add(job)
+        self._registry.put(job)
         for old in replaced:
             current = self._registry.jobs.get(old.job_id)
             if current is not None and _can_be_replaced(current):
@@ -344,21 +355,6 @@ class PrintQueue(JobWorker):
             job,
             deliveries=tuple(waiting if one is job.present else one for one in job.deliveries),
         )
-
-    @callback
-    def _heeding_stack(self, job: Job) -> Job:
-        """Return a new job as it may be added now: held if another's stack lies in the tray.
-
-        Raises InputError if it may not wait, or if its own stack cannot lie there.
-        """
-        jobs = self._registry.jobs.values()
-        if job.has_stack:
-            check_tray(job, jobs, dt_util.utcnow())
-        if job.state is not JobState.UPLOADING or job.printer_key not in stacks_in_trays(jobs):
-            return job
-        if not job.spec.hold:
-            raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
-        return job.changed(state=JobState.HELD, hold_reason=QueueReason.PAPER_TURNED)
 
     def _replaced_by(self, spec: JobSpec, moved: Job | None) -> list[Job]:
         """Return the held jobs that a new one replaces.
@@ -542,7 +538,9 @@ class PrintQueue(JobWorker):
         retry = self._mover.async_retry(
             job, context=context, changes=changes, anew=anew, to=queue or self
         )
-        return await async_finish(asyncio.ensure_future(retry))
+        task = asyncio.ensure_future(retry)
+        await asyncio.wait([heard(task)])
+        return task.result()
 
     async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
         """Move a held job to a printer of the box with this config entry; return the job there.
@@ -559,7 +557,8 @@ class PrintQueue(JobWorker):
         )
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
-        return await async_finish(task)
+        await asyncio.wait([heard(task)])
+        return task.result()
 
     async def async_confirm(self, job_id: str) -> Job:
         """Complete an unconfirmed job because a user says that it was printed.

@@ -24,8 +24,7 @@ from ..api.client import LiankeClient
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator, call_after_updates
 from .job import IN_CLOUD, Delivery, Job, JobState, begin_next
-from .limits import LISTED, hold_time, to_forget
-from .readiness import Readiness
+from .limits import LISTED, Readiness, hold_time, to_forget
 from .store import JobStore, JobStoreError
 
 # As long as the tracker may wait for its turn, and for an answer.
@@ -110,7 +109,7 @@ class JobRegistry:
     async def async_load(self) -> None:
         """Read the store. Raises JobStoreError."""
         for job in await self.store.async_load():
-            self._put(job)
+            self.put(job)
 
     async def async_hold_copied(self) -> None:
         """Hold the waiting jobs of a copied folder until a user releases them."""
@@ -188,13 +187,6 @@ class JobRegistry:
         self._watchers[printer_key].append(watcher)
         return partial(self._watchers[printer_key].remove, watcher)
 
-    @callback
-    def add(self, job: Job) -> None:
-        """Add a new job whose record is on disk; it can be published once its documents are, too."""
-        self.store.persisted[job.job_id] = job
-        self._put(job)
-        self.on_change()
-
     async def async_discard(self, job_id: str) -> None:
         """Delete a new job that was not published."""
         if job_id in self.jobs and job_id not in self.published:
@@ -222,7 +214,7 @@ class JobRegistry:
         new = current.changed(delivery, **changes)
         if new.is_at_second and not current.is_at_second:
             new = begin_next(current, new, dt_util.utcnow() + hold_time(self._entry.options))
-        self._put(new)
+        self.put(new)
         if within is None:
             return new
         if new.facts != current.facts:
@@ -266,7 +258,7 @@ class JobRegistry:
             changed_at=dt_util.utcnow(),
             generation=current.generation + 1,
         )
-        self._put(back)
+        self.put(back)
         # In the order of the jobs, although this one may have been out of it for a moment.
         self.unsettled = {
             job_id: self.unsettled[job_id] for job_id in self.jobs if job_id in self.unsettled
@@ -278,7 +270,7 @@ class JobRegistry:
     def note(self, job_id: str, **changes: Any) -> None:
         """Record what is no change of the job itself, such as what became of its document."""
         if (job := self.jobs.get(job_id)) is not None and not self.store.closed:
-            self._put(replace(job, **changes, generation=job.generation + 1))
+            self.put(replace(job, **changes, generation=job.generation + 1))
             self.store.write(job_id)
 
     async def async_trim(self) -> None:
@@ -314,8 +306,11 @@ class JobRegistry:
         self.on_change()
 
     @callback
-    def _put(self, job: Job) -> None:
-        """Take a version of a job for the current one; it is published at once if it has no new facts."""
+    def put(self, job: Job) -> None:
+        """Take a version of a job for the current one; it is published at once if it has no new facts.
+
+        The first version of a new job is on disk; it is published once its documents are, too.
+        """
         self.jobs[job.job_id] = job
         for one in job.deliveries:
             self._by_token[one.token] = job.job_id

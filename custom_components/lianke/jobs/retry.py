@@ -27,6 +27,7 @@ from ..const import DOMAIN
 from ..documents.document import Document
 from ..errors import InputError
 from .job import (
+    CONVERTED,
     MOVED,
     Asker,
     Delivery,
@@ -38,8 +39,7 @@ from .job import (
     disk_full,
     job_error,
 )
-from .limits import CONVERTED, MOVE_MEMORY
-from .readiness import QueueReason
+from .limits import MOVE_MEMORY, QueueReason
 from .registry import JobWorker, QueueBox
 from .store import JobStoreError, unlink_all
 

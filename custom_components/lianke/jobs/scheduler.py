@@ -16,8 +16,14 @@ from homeassistant.util import dt as dt_util
 from ..api.errors import LiankeError
 from ..coordinator import call_after_updates
 from .job import Job, JobState
-from .limits import documents_to_keep, keep_failed_time, keep_printed_time
-from .readiness import QueueReason, Verdict, stacks_in_trays
+from .limits import (
+    QueueReason,
+    Verdict,
+    documents_to_keep,
+    keep_failed_time,
+    keep_printed_time,
+    stacks_in_trays,
+)
 from .registry import JobRegistry, JobWorker, QueueBox
 from .retry import JobMover
 from .store import JobStoreError
@@ -194,7 +200,17 @@ class JobScheduler(JobWorker):
         if job.job_id in self._registry.reserved:
             # The job that is about to replace it must not print beside it.
             return None
-        verdict = self._readiness.check(job, now)
+        if job.copied:
+            verdict = Verdict(reason=QueueReason.COPIED)
+        elif job.waits_for:
+            verdict = Verdict(reason=job.waits_for[0])
+        else:
+            verdict = self._readiness.check(
+                job.printer_key,
+                now,
+                # Somebody has just put its stack back.
+                ignore_quiet_hours=job.spec.ignore_quiet_hours or job.is_at_second,
+            )
         if verdict.reason is None and stack_of is not None and stack_of.job_id != job.job_id:
             verdict = Verdict(reason=QueueReason.PAPER_TURNED)
         if verdict.reason is None:
@@ -263,7 +279,8 @@ class JobScheduler(JobWorker):
             )
             self._cancels[job.job_id] = request
             request.add_done_callback(lambda _: self._cancels.pop(job.job_id))
-        await async_finish(request)
+        await asyncio.wait([heard(request)])
+        request.result()
 
     async def _async_ask_to_cancel(self, job: Job, *, expiring: bool) -> None:
         """Ask for the state of a job's task, then cancel it. Raises LiankeError.
@@ -354,14 +371,13 @@ class JobScheduler(JobWorker):
             self._stop_timer = None
 
 
-async def async_finish[T](task: asyncio.Future[T]) -> T:
-    """Wait for a task that goes on if the wait is cancelled; raises what it raises.
+def heard[T](task: asyncio.Future[T]) -> asyncio.Future[T]:
+    """Return a task whose error does not reach the event loop's handler, although its waiter may be cancelled.
 
-    Unlike with asyncio.shield, its error does not reach the event loop's handler then.
+    Unlike with asyncio.shield.
     """
     task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
-    await asyncio.wait([task])
-    return task.result()
+    return task
 
 
 # What becomes of jobs that a crash interrupted, before anything is sent again.

@@ -280,6 +280,7 @@ class JobStore:
         """
         async with self._lock:
             documents = await self._hass.async_add_executor_job(self._create, job, spooled)
+        self.persisted[job.job_id] = job
         self._flushing[job.job_id] = self._hass.async_add_executor_job(_flush, documents)
 
     def is_flushing(self, job_id: str) -> bool:

@@ -279,8 +279,10 @@ class TaskTracker(JobWorker):
     def _apply_task(self, job: Job, delivery: Delivery, task: Task) -> None:
         if job.state is JobState.COMPLETED:
             # Only the pages were missing.
-            pages = page_changes(job, task.result)
-            if pages["pages_printed"] and job.pages_printed is None:
+            doubtful = replace(delivery, state=JobState.UNCONFIRMED)
+            found = changes_for(job, doubtful, task.state, task.result) or {}
+            if found.get("pages_printed") and job.pages_printed is None:
+                pages = {name: found[name] for name in ("pages", "pages_printed") if name in found}
                 self._registry.change(job, **pages)
             else:
                 self._registry.release_end(job.job_id)
@@ -588,8 +590,16 @@ def changes_for(
     elif task_state is not TaskState.SUCCESS or result is None or result.code is None:
         return None
     elif result.code == PRINTED_CODE:
-        # The reason for an earlier doubt is obsolete.
-        changes = {"state": JobState.COMPLETED, "reason": None, **page_changes(job, result)}
+        # The reason for an earlier doubt is obsolete. The pages are those of our own count, else of the cloud's, of
+        # which it is not known whether it includes the copies.
+        total, own = result.total_page, job.pages
+        changes = {
+            "state": JobState.COMPLETED,
+            "reason": None,
+            "pages_printed": total if own is None else own * job.copies,
+        }
+        if own is None and total and job.copies == 1:
+            changes["pages"] = total
     else:
         changes = {"state": JobState.FAILED, **_failure(result)}
     return changes if is_valid_transition(delivery.state, changes["state"]) else None
@@ -625,19 +635,6 @@ def _failure(result: TaskResult | None) -> dict[str, Any]:
         "detail": result.message,
         "partly_printed": result.code not in BEFORE_PAPER if sent is None else sent != 0,
     }
-
-
-def page_changes(job: Job, result: TaskResult | None) -> dict[str, Any]:
-    """Return what is known of the pages of a printed job: by our own count, else by the cloud's.
-
-    It is not known whether the cloud's includes the copies.
-    """
-    if job.pages is not None:
-        return {"pages_printed": job.pages * job.copies}
-    total = result.total_page if result is not None else None
-    if total and job.copies == 1:
-        return {"pages_printed": total, "pages": total}
-    return {"pages_printed": total}
 
 
 def has_other_pages(delivery: Delivery, result: TaskResult | None) -> bool:

@@ -26,7 +26,7 @@ from ..api.errors import (
 from ..api.upload import Ticket
 from ..box.status import PrinterStatus
 from .job import Delivery, Job, JobState, type_and_place
-from .readiness import QueueReason
+from .limits import QueueReason
 from .registry import JobWorker, QueueBox
 from .store import JobStoreError
 
@@ -168,7 +168,8 @@ class Uploader(JobWorker):
                 raise _CanceledError
             if (
                 job.spec.hold
-                and self._readiness.check(job, dt_util.utcnow()).reason == PrinterStatus.BOX_OFFLINE
+                and self._readiness.check(job.printer_key, dt_util.utcnow()).reason
+                == PrinterStatus.BOX_OFFLINE
             ):
                 # It would be refused, and a power cut now would leave it in doubt.
                 raise _BoxOfflineError

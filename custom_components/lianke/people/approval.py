@@ -27,7 +27,6 @@ from ..const import (
 from ..devices import Target
 from ..errors import InputError
 from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job_error
-from ..jobs.limits import is_uncounted
 from .beginning import async_find_beginning
 from .release_code import async_get_code_checker
 
@@ -75,7 +74,7 @@ class PrintPolicy:
             or spec.printer_key in options.get(CONF_RELEASE_PRINTERS, [])
             or spec.asker.user_id in options.get(CONF_RELEASE_USERS, [])
             # Of a job that is moved here, somebody may have let them go on already.
-            or (spec.moved_from is None and is_uncounted(first))
+            or (spec.moved_from is None and first.is_uncounted)
         ):
             reasons.append(PersonReason.RELEASE)
         return replace(
