@@ -10,6 +10,8 @@ from html import escape, unescape
 from html.parser import HTMLParser
 from io import BytesIO
 from itertools import count
+import json
+from pathlib import Path
 import re
 from typing import Final, override
 from urllib.parse import unquote
@@ -100,51 +102,15 @@ MAX_DEPTH: Final = 500
 MAX_AMPERSANDS: Final = 300_000
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-TAGS: Final = _words(
-    """a abbr acronym address article aside b bdi bdo big blockquote br caption center cite code col
-    colgroup data dd del details dfn dir div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6
-    header hgroup hr i img ins kbd li main mark menu nav ol p pre q rp rt ruby s samp section small
-    span strike strong style sub summary sup table tbody td tfoot th thead time tr tt u ul var
-    wbr"""
-)
+_HTML: Final = json.loads(Path(__file__).with_name("html.json").read_text("utf-8"))
+TAGS: Final = frozenset(_HTML["tags"])
 # Elements dropped with their content; of other elements that are not allowed the text stays.
-DROPPED_WITH_CONTENT: Final = frozenset(
-    {"script", "title", "iframe", "noscript", "noembed", "noframes", "template"}
-)
-EVERYWHERE: Final = frozenset({"class", "dir", "id", "lang", "style", "title"})
-ATTRIBUTES: Final = {
-    "*": EVERYWHERE,
-    "a": {"href"},
-    "col": {"align", "span", "valign", "width"},
-    "colgroup": {"align", "span", "valign", "width"},
-    "details": {"open"},
-    "div": {"align"},
-    "font": {"color", "face", "size"},
-    **{f"h{level}": {"align"} for level in range(1, 7)},
-    "hr": {"align", "color", "noshade", "size", "width"},
-    "img": {"align", "alt", "border", "height", "src", "width"},
-    "li": {"type", "value"},
-    "ol": {"reversed", "start", "type"},
-    "p": {"align"},
-    "style": {"media"},
-    "table": {"align", "bgcolor", "border", "cellpadding", "cellspacing", "width"},
-    **{name: {"align", "bgcolor", "valign"} for name in ("tbody", "tfoot", "thead", "tr")},
-    **{
-        name: _words("align bgcolor colspan height nowrap rowspan valign width")
-        for name in ("td", "th")
-    },
-    "ul": {"type"},
-}
+DROPPED_WITH_CONTENT: Final = frozenset(_HTML["dropped_with_content"])
+ATTRIBUTES: Final = {name: frozenset(some) for name, some in _HTML["attributes"].items()}
+EVERYWHERE: Final = ATTRIBUTES["*"]
 LINK_SCHEMES: Final = ("http:", "https:", "mailto:", "tel:")
 # Elements that nest nothing: void ones, and those that the next sibling closes.
-_FLAT: Final = _words(
-    """area base br col dd dt embed hr img input li link meta option p param rp rt source tbody td
-    tfoot th thead tr track wbr"""
-)
+_FLAT: Final = frozenset(_HTML["flat"])
 _STYLE = re.compile(r"(<style[^>]*>)(.*?)(</style>)", re.DOTALL)
 _IMAGE = re.compile(r"<img [^>]*>")
 _ATTRIBUTE = re.compile(r'(?<![a-z])([a-z]+)="([^"]*)"')
@@ -163,12 +129,7 @@ class HtmlFrame(HTMLParser):
         self.attributes: dict[str, dict[str, str]] = {"html": {}, "body": {}}
         self._open: dict[str, int] = {}
         self._depth = 0
-        self._deepest = 0
-
-    @property
-    def is_too_deep(self) -> bool:
-        """Whether elements nest deeper than a browser would follow."""
-        return self._deepest > MAX_DEPTH
+        self.deepest = 0
 
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -179,7 +140,7 @@ class HtmlFrame(HTMLParser):
         elif tag not in _FLAT:
             self._open[tag] = self._open.get(tag, 0) + 1
             self._depth += 1
-            self._deepest = max(self._deepest, self._depth)
+            self.deepest = max(self.deepest, self._depth)
 
     @override
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -206,7 +167,7 @@ def read_frame(source: str) -> HtmlFrame:
     frame = HtmlFrame()
     frame.feed(source)
     frame.close()
-    if frame.is_too_deep:
+    if frame.deepest > MAX_DEPTH:
         raise InputError("html_too_deep", limit=str(MAX_DEPTH))
     return frame
 
@@ -256,7 +217,6 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 
 def _image(found: re.Match[str]) -> str:
-    """Draw the code of an image with a `qr:` address."""
     attributes = {name: unescape(value) for name, value in _ATTRIBUTE.findall(found[0])}
     address = attributes.get("src", "")
     if not address.lower().startswith(SCHEME):

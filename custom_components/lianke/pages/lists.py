@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from html import escape
 from typing import Any, Self
 
-from .page import PageStyle, page
+from .page import PageStyle, page, style_sheet
 
 # Items of a list, or events of a calendar.
 MAX_ENTRIES = 2000
@@ -16,29 +16,8 @@ A_WEEK = 7
 COLUMNS_WIDTH = 140.0
 COMPLETED = "completed"
 
-TODO_CSS = """
-h2 { border-bottom: 0.2mm solid #000; padding-bottom: 0.4mm; }
-ul.todo { list-style: none; margin: 0 0 3mm; padding: 0; font-size: 1.35em; line-height: 1.3; }
-ul.todo li { display: flex; gap: 0.5em; padding: 0.22em 0; break-inside: avoid; }
-ul.todo .box { flex: none; width: 0.95em; height: 0.95em; margin-top: 0.17em;
- border: 0.35mm solid #000; border-radius: 0.6mm; position: relative; }
-ul.todo .done .box::after { content: ""; position: absolute; left: 0.26em; top: 0.02em;
- width: 0.3em; height: 0.58em; border: solid #000; border-width: 0 0.4mm 0.4mm 0;
- transform: rotate(40deg); }
-ul.todo .done .what { text-decoration: line-through; color: #444; }
-ul.todo small { display: block; font-size: 0.62em; line-height: 1.3; color: #333; }
-ul.todo div { min-width: 0; }
-"""
-AGENDA_CSS = """
-section { break-inside: avoid; margin-bottom: 4mm; }
-section.long { break-inside: auto; }
-section h2 { border-bottom: 0.2mm solid #000; margin-top: 0; padding-bottom: 0.4mm; }
-dl { display: grid; grid-template-columns: 6.6em 1fr; gap: 0.25em 0.9em; margin: 0; }
-dt { font-variant-numeric: tabular-nums; white-space: nowrap; }
-dd { margin: 0; min-width: 0; }
-dd small { display: block; color: #333; }
-.none { color: #555; margin: 0; }
-"""
+TODO_CSS = style_sheet("todo")
+AGENDA_CSS = style_sheet("agenda")
 NARROW_AGENDA_CSS = "dl { display: block; } dt { font-weight: bold; } dd { margin-bottom: 0.4em; }"
 
 

@@ -105,18 +105,14 @@ def _fit_tables(state: StateCore, style: PageStyle) -> None:
             rows.append([])
         elif token.type == "inline" and table is not None and rows:
             rows[-1].append(token.content)
-            _part_long_words(token.children or [])
+            for child in token.children or []:
+                if child.type in ("text", "code_inline"):
+                    # No column can hold a very long word.
+                    child.content = part_long_words(child.content)
         elif token.type == "table_close" and table is not None:
             if css := table_style(rows, style):
                 table.attrSet("style", css)
             table = None
-
-
-def _part_long_words(children: Sequence[Token]) -> None:
-    """Allow breaks in words that no column can hold, by zero-width spaces."""
-    for child in children:
-        if child.type in ("text", "code_inline"):
-            child.content = part_long_words(child.content)
 
 
 def _image(

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from html import escape, unescape
+from pathlib import Path
 import re
+from string import Template
 from typing import Final
 import unicodedata
 
@@ -50,6 +52,16 @@ CONTENT_POLICY: Final = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
     "base-uri 'none'; form-action 'none'"
 )
+
+
+def style_sheet(name: str) -> str:
+    """Return a style sheet that lies beside this module."""
+    return Path(__file__).with_name(f"{name}.css").read_text("utf-8")
+
+
+_PAGE_CSS: Final = style_sheet("page")
+_LABEL_CSS: Final = style_sheet("label")
+_QR_CSS: Final = ".qr { width: ${qr}mm; }\n"
 
 WEEKDAYS_ZH: Final = "一二三四五六日"
 
@@ -202,54 +214,25 @@ def base_size(style: PageStyle) -> float:
 
 def base_css(style: PageStyle, *, chinese: bool) -> str:
     """Return the style sheet of every page."""
-    size = base_size(style)
-    families = FONTS if chinese else (*LATIN_FONTS, *CHINESE_FONTS)
     inner = style.height - 2 * style.margin_top
-    return f"""
-@page {{ size: {style.width:g}mm {style.height:g}mm; margin: {style.margin_top:g}mm \
-{style.margin_side:g}mm; }}
-@page sideways {{ size: {style.height:g}mm {style.width:g}mm; margin: {style.margin_side:g}mm \
-{style.margin_top:g}mm; }}
-html {{ font-family: {font_stack(families, "sans-serif")}; font-size: {size:g}pt; line-height: 1.45;
- color: #000; background: #fff; }}
-body {{ margin: 0; overflow-wrap: anywhere; }}
-body > :first-child {{ margin-top: 0; }}
-* {{ box-sizing: border-box; max-width: 100%; }}
-header {{ border-bottom: 0.4mm solid #000; margin-bottom: 4mm; padding-bottom: 1.5mm; }}
-header h1 {{ margin: 0; }}
-header p {{ margin: 0; color: #333; font-size: 0.9em; }}
-h1 {{ font-size: 1.6em; line-height: 1.25; margin: 0.6em 0 0.4em; }}
-h2 {{ font-size: 1.3em; line-height: 1.25; margin: 0.9em 0 0.3em; }}
-h3 {{ font-size: 1.1em; margin: 0.8em 0 0.2em; }}
-h1, h2, h3, h4, h5, h6 {{ break-after: avoid; }}
-p, ul, ol {{ margin: 0.4em 0; }}
-ul, ol {{ padding-left: 1.6em; }}
-blockquote {{ margin: 0.5em 0; padding-left: 0.8em; border-left: 0.8mm solid #999; }}
-hr {{ border: 0; border-top: 0.2mm solid #666; }}
-pre, code {{ font-family: {font_stack(MONO_FONTS, "monospace")}; font-size: 0.9em;
- white-space: pre-wrap; }}
-table {{ border-collapse: collapse; margin: 0.5em 0; }}
-thead {{ display: table-header-group; }}
-tr, img, svg {{ break-inside: avoid; }}
-th, td {{ border: 0.2mm solid #666; padding: 0.2em 0.4em; text-align: start; vertical-align: top;
- overflow-wrap: var(--wrap, break-word); }}
-img {{ height: auto; max-height: calc({inner:g}mm - 2em); object-fit: contain; vertical-align: bottom; }}
-p, li, h1, h2, h3, h4, h5, h6, th, td, dd, .plain, .what {{ unicode-bidi: plaintext; }}
-.plain {{ white-space: pre-wrap; }}
-{_qr_css(style, inner)}"""
-
-
-def _qr_css(style: PageStyle, inner: float) -> str:
-    """Return the style of QR codes: on a label beside the text, and never higher than the label."""
-    width = min(40.0, style.width * 0.5)
-    if not style.short:
-        return f".qr {{ width: {min(width, inner):g}mm; }}\n"
-    return f"""
-body {{ display: flow-root; line-height: 1.25; }}
-h1, h2, h3 {{ font-size: 1.2em; margin: 0 0 0.2em; }}
-.qr {{ float: right; width: {min(width, inner * 0.6):g}mm; max-height: none; margin-left: 1mm; }}
-p:only-child > .qr:only-child {{ width: {min(width, inner * 0.97):g}mm; }}
-"""
+    qr = min(40.0, style.width * 0.5)
+    lengths = {
+        "width": style.width,
+        "height": style.height,
+        "side": style.margin_side,
+        "top": style.margin_top,
+        "size": base_size(style),
+        "inner": inner,
+        "qr": min(qr, inner),
+        # On a label QR codes are beside the text, and never higher than it.
+        "beside": min(qr, inner * 0.6),
+        "alone": min(qr, inner * 0.97),
+    }
+    return Template(_PAGE_CSS + (_LABEL_CSS if style.short else _QR_CSS)).substitute(
+        {name: f"{length:g}" for name, length in lengths.items()},
+        fonts=font_stack(FONTS if chinese else (*LATIN_FONTS, *CHINESE_FONTS), "sans-serif"),
+        mono=font_stack(MONO_FONTS, "monospace"),
+    )
 
 
 LEAST_SCALE: Final = 0.5

@@ -7,6 +7,7 @@ none. Blocks: run it in the executor.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from html.parser import HTMLParser
 import math
 import re
@@ -81,34 +82,28 @@ BREAKING: Final = re.compile("[\n\r\u2028\u2029\x85\x0b\x0c]")
 SPACES: Final = " \t\n\r\f"
 _CJK: Final = "\u2e80-\u9fff\ua000-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 PIECE: Final = 50_000
+_KNOWN_WIDTHS: Final = {" ": 0.36, "\t": 5.5, "\u200b": 0.0}
 TOKEN: Final = re.compile(f"[{SPACES}]+|[{_CJK}]+|[^{SPACES}{_CJK}]+")
 
 
-class _Widths(dict[str, float]):
-    """The greatest width of a character in any common font, in em."""
-
-    def __missing__(self, key: str) -> float:
-        code = ord(key)
-        if key in "mMW@%w&":
-            width = 1.05
-        elif "A" <= key <= "Z":
-            width = 0.9
-        elif code < 0x7F:
-            width = 0.68
-        elif code < 0x0600:
-            width = 1.15
-        elif 0x2E80 <= code < 0xFB00 or 0xFE30 <= code < 0xFFF0 or code >= 0x20000:
-            width = 1.05
-        elif 0x1F000 <= code < 0x20000 or 0x2000 <= code < 0x2E80:
-            width = 1.5
-        else:
-            # Scripts with wide letters and ligatures.
-            width = 3.0
-        self[key] = width
-        return width
-
-
-_WIDTHS: Final = _Widths({" ": 0.36, "\t": 5.5, "\u200b": 0.0})
+@cache
+def _em(letter: str) -> float:
+    """Return the greatest width of a character in any common font, in em."""
+    code = ord(letter)
+    if letter in _KNOWN_WIDTHS:
+        return _KNOWN_WIDTHS[letter]
+    if letter in "mMW@%w&":
+        return 1.05
+    if "A" <= letter <= "Z":
+        return 0.9
+    if code < 0x7F:
+        return 0.68
+    if code < 0x0600:
+        return 1.15
+    if 0x2E80 <= code < 0xFB00 or 0xFE30 <= code < 0xFFF0 or code >= 0x20000:
+        return 1.05
+    # Scripts with wide letters and ligatures are the widest.
+    return 1.5 if 0x1F000 <= code < 0x20000 or 0x2000 <= code < 0x2E80 else 3.0
 
 
 @dataclass(slots=True)
@@ -170,10 +165,7 @@ def lines_of(text: str) -> Iterator[str]:
 
 def _width(text: str) -> float:
     # In chunks, to let other threads run in between.
-    return sum(
-        sum(map(_WIDTHS.__getitem__, text[start : start + PIECE]))
-        for start in range(0, len(text), PIECE)
-    )
+    return sum(sum(map(_em, text[start : start + PIECE])) for start in range(0, len(text), PIECE))
 
 
 def wrapped_lines(text: str, width: float, bold: float) -> int:
@@ -328,7 +320,6 @@ class _Reader(HTMLParser):
         self._whole: float | None = None
 
     def result(self) -> int:
-        """Return the number of pages."""
         self._flush()
         self._end_whole()
         self._pages.put(0.0)
@@ -398,7 +389,6 @@ class _Reader(HTMLParser):
             self._text.append(data)
 
     def _scale(self) -> float:
-        """Return the type size here, relative to the page's."""
         scale = 1.0
         for tag in self._stack:
             scale *= HEADINGS.get(tag, 1.0)

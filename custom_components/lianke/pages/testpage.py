@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from html import escape
 
 from ..api.capabilities import Capabilities
-from .page import EMOJI_FONTS, FONTS, MM_A_POINT, MONO_FONTS, PageStyle, base_size, page
+from .page import (
+    EMOJI_FONTS,
+    FONTS,
+    MM_A_POINT,
+    MONO_FONTS,
+    PageStyle,
+    base_size,
+    page,
+    style_sheet,
+)
 
 SAMPLE = "永和九年 春风又绿江南岸 ABC abc 0123456789 ￥€"
 EMOJI_SAMPLE = "🖨️ ✅ 🛒 🎂 🌧️ ❤️"
@@ -12,36 +21,17 @@ COLORS = ("#000", "#00a0e9", "#e4007f", "#fff100", "#e60012", "#009944", "#1d208
 MAX_NAMES = 40
 # Height in mm within the margins below which a label gets a shorter page.
 FLAT = 24.0
+# As in short.css.
 LINE_HEIGHT = 1.3
 # The smallest type (pt) that a label printer of 203 dpi prints clearly.
 LEAST_TYPE = 6.0
 # The rows of a label's test page, the most important first.
 SHORT_ROWS = ("page_paper", "page_printer", "page_test", "page_model", "page_time")
 
-CSS = """
-.frame { position: fixed; inset: 0; border: 0.2mm solid #000; }
-main { padding: 3mm; }
-.bars { display: flex; height: 12mm; print-color-adjust: exact; -webkit-print-color-adjust: exact;
- margin: 2mm 0; }
-.bars span { flex: 1; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-.ramp { height: 6mm; background: linear-gradient(to right, #000, #fff); print-color-adjust: exact;
- -webkit-print-color-adjust: exact; border: 0.1mm solid #000; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15em 0.8em; margin: 0.4em 0; }
-dt { font-weight: bold; } dd { margin: 0; min-width: 0; }
-.font { margin: 0.1em 0; font-size: 0.85em; } .font small { color: #333; margin-right: 0.8em; }
-"""
-TURN_CSS = """
-.turn { text-align: center; } .turn svg { width: 35%; }
-.turn path { fill: none; stroke: #000; stroke-width: 9; }
-.turn b { display: block; font-size: 90pt; line-height: 1.2; }
-"""
+CSS = style_sheet("test")
+TURN_CSS = style_sheet("turn")
 NARROW_CSS = "dl { display: block; } main { padding: 1mm; } .font { font-size: 0.75em; }"
-SHORT_CSS = f"""
-.bars {{ height: 4mm; margin: 1mm 0; }} .ramp {{ height: 2mm; }}
-[class^=page_] {{ line-height: {LINE_HEIGHT}; white-space: nowrap; overflow: hidden;
- text-overflow: ellipsis; }}
-.page_test {{ font-weight: bold; }}
-"""
+SHORT_CSS = style_sheet("short")
 FLAT_CSS = ".bars { height: 2mm; margin: 0.5mm 0; }"
 
 
