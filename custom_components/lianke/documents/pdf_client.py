@@ -184,7 +184,7 @@ class PdfWorker:
         user: str | None = None,
         seconds: float | None = None,
     ) -> dict[str, Any]:
-        """Return the answer to one of `pdf.tasks`, in the turn of a user.
+        """Return the answer to one of `pdf.process.TASKS`, in the turn of a user.
 
         `request` has the task's fields, `seconds` is how long it may take, once its process runs;
         None means TASK_SECONDS. Raises PdfError.

@@ -1,15 +1,15 @@
 """Make annotations and form fields part of their page, also those that have no appearance, none on hidden layers."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 import ctypes
-import os
 import re
 from typing import Any, Final
 
 import pypdfium2
 
-from .files import render, save
+from .files import opened_page, render, uncompressed
+from .process import TaskError
 
 
 def give_appearances(document: Any, page: Any) -> None:
@@ -18,32 +18,33 @@ def give_appearances(document: Any, page: Any) -> None:
     render(document, page, (1, 1), (2, 2, 1, 1))
 
 
+def _annotations(page: Any) -> Iterator[tuple[int, Any]]:
+    """Yield the annotations of a page with their numbers, each open until the next one is asked for."""
+    raw = pypdfium2.raw
+    for number in range(raw.FPDFPage_GetAnnotCount(page)):
+        if annotation := raw.FPDFPage_GetAnnot(page, number):
+            try:
+                yield number, annotation
+            finally:
+                raw.FPDFPage_CloseAnnot(annotation)
+
+
 def needs_form(page: Any) -> bool:
     """Return whether a page has free texts for which PDFium makes an appearance only if there is a form."""
     raw = pypdfium2.raw
-    for number in range(raw.FPDFPage_GetAnnotCount(page)):
-        annotation = raw.FPDFPage_GetAnnot(page, number)
-        if not annotation:
-            continue
-        kind = raw.FPDFAnnot_GetSubtype(annotation)
-        bare = not raw.FPDFAnnot_HasKey(annotation, b"AP")
-        raw.FPDFPage_CloseAnnot(annotation)
-        if kind == raw.FPDF_ANNOT_FREETEXT and bare:
-            return True
-    return False
+    return any(
+        raw.FPDFAnnot_GetSubtype(annotation) == raw.FPDF_ANNOT_FREETEXT
+        and not raw.FPDFAnnot_HasKey(annotation, b"AP")
+        for _, annotation in _annotations(page)
+    )
 
 
 def flatten(page: Any) -> None:
     """Make all annotations that are printed part of the page's content."""
-    raw = pypdfium2.raw
-    count = raw.FPDFPage_GetAnnotCount(page)
-    for number in range(count):
-        annotation = raw.FPDFPage_GetAnnot(page, number)
-        if annotation:
-            _give_lines(annotation)
-            raw.FPDFPage_CloseAnnot(annotation)
-    if count > 0:
-        raw.FPDFPage_Flatten(page, raw.FLAT_PRINT)
+    for _, annotation in _annotations(page):
+        _give_lines(annotation)
+    if pypdfium2.raw.FPDFPage_GetAnnotCount(page) > 0:
+        pypdfium2.raw.FPDFPage_Flatten(page, pypdfium2.raw.FLAT_PRINT)
 
 
 def _give_lines(annotation: Any) -> None:
@@ -114,17 +115,8 @@ _FORM: Final = b"/AcroForm<</Fields[]/DA(/Helv 12 Tf 0 g)/DR<</Font<</Helv {0}>>
 _FONT: Final = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"
 
 
-def copied(document: Any, path: str) -> bytes | None:
-    """Return a copy of a document, in which no object is compressed; None if its file is too large."""
-    if os.path.getsize(path) > MAX_REVISED:  # noqa: PTH202  # a process that starts fast
-        return None
-    copy = bytearray()
-    save(document, copy.extend)
-    return bytes(copy)
-
-
 def revised(
-    copy: bytes, entries: bytes, added: Sequence[bytes] = (), *, without: bytes = b""
+    copy: bytearray, entries: bytes, added: Sequence[bytes] = (), *, without: bytes = b""
 ) -> bytes | None:
     """Return a copy with more entries in its catalog and with more objects, None if it is of an unknown form.
 
@@ -138,7 +130,7 @@ def revised(
     catalog = next((one for one in _DICTIONARY.finditer(copy) if one[1] == root[1]), None)
     if catalog is None or (end := _ITS_END.search(copy, catalog.end())) is None:
         return None
-    kept = copy[catalog.end() : end.start()]
+    kept = bytes(copy[catalog.end() : end.start()])
     if without:
         kept = _REFERENCE.sub(lambda match: b"" if match[1] == without else match[0], kept)
     first = int(size[1])
@@ -177,7 +169,9 @@ def with_form(document: Any, path: str) -> Iterator[Any]:
     Only then PDFium makes appearances for free texts.
     """
     revision = None
-    if document.get_formtype() == pypdfium2.raw.FORMTYPE_NONE and (copy := copied(document, path)):
+    if document.get_formtype() == pypdfium2.raw.FORMTYPE_NONE and (
+        copy := uncompressed(document, path, MAX_REVISED)
+    ):
         revision = revised(copy, _FORM, [_FONT])
     changed = reopened(revision)
     try:
@@ -214,18 +208,13 @@ class Layers:
     def hide_annotations(self, page: Any, number: int) -> None:
         """Hide the annotations of a page, from 0, that are on hidden layers."""
         raw = pypdfium2.raw
-        names: list[str] | None = None
-        for index in range(raw.FPDFPage_GetAnnotCount(page)):
-            annotation = raw.FPDFPage_GetAnnot(page, index)
-            if not annotation:
-                continue
+        names: Mapping[int, str] | None = None
+        for index, annotation in _annotations(page):
             if raw.FPDFAnnot_HasKey(annotation, b"OC"):
                 hidden = self._read()
-                if names is None:
-                    names = self._names(number)
-                if index < len(names) and names[index] in hidden:
+                names = self._names(number) if names is None else names
+                if names.get(index) in hidden:
                     raw.FPDFAnnot_SetFlags(annotation, raw.FPDF_ANNOT_FLAG_HIDDEN)
-            raw.FPDFPage_CloseAnnot(annotation)
 
     def close(self) -> None:
         """Close what was opened."""
@@ -236,33 +225,28 @@ class Layers:
         """Return the numbers of the objects that are hidden layers."""
         if self._hidden is None:
             self._hidden = set()
-            if copy := copied(self._document, self._path):
+            if copy := uncompressed(self._document, self._path, MAX_REVISED):
                 self._hidden = _hidden(copy)
                 # PDFium tells strings of an annotation, and no references.
                 self._named = reopened(_LAYER.sub(rb"/OC(\1) ", copy))
         return self._hidden
 
-    def _names(self, number: int) -> list[str]:
+    def _names(self, number: int) -> dict[int, str]:
         """Return the number of the layer of each annotation of a page."""
-        if self._named is None or number >= len(self._named):
-            return []
         raw = pypdfium2.raw
-        names: list[str] = []
-        try:
-            page = self._named[number]
-        except pypdfium2.PdfiumError:
-            return []
-        for index in range(raw.FPDFPage_GetAnnotCount(page)):
-            annotation = raw.FPDFPage_GetAnnot(page, index)
-            text = (raw.FPDF_WCHAR * 64)()
-            length = raw.FPDFAnnot_GetStringValue(annotation, b"OC", text, 128)
-            names.append(bytes(text)[: max(0, min(length, 128) - 2)].decode("utf-16-le", "replace"))
-            raw.FPDFPage_CloseAnnot(annotation)
-        page.close()
+        names: dict[int, str] = {}
+        if self._named is None or number >= len(self._named):
+            return names
+        with suppress(TaskError), opened_page(self._named, number) as page:
+            for index, annotation in _annotations(page):
+                text = (raw.FPDF_WCHAR * 64)()
+                length = raw.FPDFAnnot_GetStringValue(annotation, b"OC", text, 128)
+                name = bytes(text)[: max(0, min(length, 128) - 2)]
+                names[index] = name.decode("utf-16-le", "replace")
         return names
 
 
-def _hidden(copy: bytes) -> set[str]:
+def _hidden(copy: bytearray) -> set[str]:
     """Return which layers PDFium hides: it draws something on each."""
     numbers = sorted({*_LAYER.findall(copy)})[:MAX_LAYERS]
     named = b"".join(b"/L%d %b R" % (n, number) for n, number in enumerate(numbers))
@@ -284,9 +268,8 @@ def _hidden(copy: bytes) -> set[str]:
     document = reopened(revision) if numbers else None
     if document is None:
         return set()
-    page = document[0]
-    pixels = render(document, page, (width, 1), (0, 0, width, 1)).convert("L").tobytes()
-    page.close()
+    with opened_page(document, 0) as page:
+        pixels = render(document, page, (width, 1), (0, 0, width, 1)).convert("L").tobytes()
     document.close()
     shown = pixels[_WIDE // 2 :: _WIDE]
     return {number.decode() for number, pixel in zip(numbers, shown, strict=True) if pixel > 128}

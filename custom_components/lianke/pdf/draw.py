@@ -1,15 +1,13 @@
 """Draw a page as it will lie on paper, as a JPEG file."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-import os
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from PIL import Image
-import pypdfium2
 
 from .annotations import Layers, needs_form, with_form
-from .files import opened, render
+from .files import new_file, opened, opened_page, render
 from .pictures import as_jpeg, read_picture
 from .plan import Rect, Size, aligned, mm, scaled
 from .process import TaskError
@@ -30,8 +28,7 @@ def draw(request: dict[str, Any]) -> dict[str, Any]:
     if request["mono"]:
         picture = picture.convert("L")
     try:
-        descriptor = os.open(request["target"], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with new_file(request["target"]) as file:
             file.write(as_jpeg(picture, QUALITY))
     except OSError:
         raise TaskError("disk") from None
@@ -55,20 +52,14 @@ def _draw_page(request: dict[str, Any]) -> Image.Image:
 @contextmanager
 def _opened_page(document: Any, request: dict[str, Any]) -> Iterator[Any]:
     """Open the page without the annotations that are on hidden layers. Raises TaskError: damaged."""
-    number = request["page"]
     if not document.formenv:
         document.init_forms()
-    try:
-        page = document[number]
-    except pypdfium2.PdfiumError:
-        raise TaskError("damaged") from None
-    layers = Layers(document, request["path"])
-    try:
-        layers.hide_annotations(page, number)
+    with (
+        opened_page(document, request["page"]) as page,
+        closing(Layers(document, request["path"])) as layers,
+    ):
+        layers.hide_annotations(page, request["page"])
         yield page
-    finally:
-        layers.close()
-        page.close()
 
 
 def _drawn(document: Any, page: Any, request: dict[str, Any]) -> Image.Image:

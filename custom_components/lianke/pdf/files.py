@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import ctypes
 import os
 import re
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from PIL import Image
 import pypdfium2
@@ -29,13 +29,30 @@ def opened(path: str, password: str | None = None) -> Iterator[Any]:
         document.close()
 
 
+@contextmanager
+def opened_page(document: Any, number: int) -> Iterator[Any]:
+    """Open a page of a document, from 0. Raises TaskError: damaged."""
+    try:
+        page = document[number]
+    except pypdfium2.PdfiumError:
+        raise TaskError("damaged") from None
+    try:
+        yield page
+    finally:
+        page.close()
+
+
+def new_file(target: str) -> BinaryIO:
+    """Open a new file that only its owner may read."""
+    return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
 def save_new(document: Any, target: str, limit: int) -> int:
     """Write a document to the new file `target` and return its size in bytes.
 
     It has no password. Reasons: too_large when it has more than `limit` bytes, disk.
     """
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    with new_file(target) as file:
         written = 0
 
         def write(data: bytes) -> None:
@@ -89,6 +106,15 @@ def save(document: Any, write: Callable[[bytes], object]) -> None:
         raise error
 
 
+def uncompressed(document: Any, path: str, most: int) -> bytearray | None:
+    """Return a copy of a document, in which no object is compressed; None if its file has more than `most` bytes."""
+    if os.path.getsize(path) > most:  # noqa: PTH202  # a process that starts fast
+        return None
+    copy = bytearray()
+    save(document, copy.extend)
+    return copy
+
+
 MAX_CHECKED: Final = 64 * 1024 * 1024
 COUNT: Final = re.compile(rb"/Count ?([+-]?\d+)")
 
@@ -115,10 +141,8 @@ def count_pages(document: Any, path: str) -> int:
     Raises TaskError: damaged.
     """
     claimed = len(document)
-    if os.path.getsize(path) > MAX_CHECKED:  # noqa: PTH202  # a process that starts fast
+    if (copy := uncompressed(document, path, MAX_CHECKED)) is None:
         return claimed
-    copy = bytearray()
-    save(document, copy.extend)
     for match in COUNT.finditer(copy):
         copy[match.start(1) : match.end(1)] = b"0" * len(match[1])
     try:

@@ -1,7 +1,7 @@
 """Lay out documents on sheets of paper: gather their pages, then impose them; or split them over files."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 import ctypes
 from dataclasses import dataclass, field
 import hashlib
@@ -12,29 +12,12 @@ from typing import Any, Final
 from PIL import Image
 import pypdfium2
 
+from . import plan
 from .annotations import LAYER_NAMES, Layers, flatten, give_appearances, may_hide, with_form
-from .files import names, opened, render, save_new
+from .files import names, opened, opened_page, render, save_new
 from .marks import STAMP_ROOM, Stamps, draw_lines, draw_watermark, lettering
 from .pictures import Crop, Cut, as_jpeg, cropped, read_picture
-from .plan import (
-    CARD,
-    Grid,
-    Item,
-    Paper,
-    Rect,
-    Sheet,
-    Size,
-    mm,
-    padded,
-    photo_shape,
-    plan_booklet,
-    plan_cards,
-    plan_invoices,
-    plan_photos,
-    plan_poster,
-    plan_several,
-    plan_single,
-)
+from .plan import CARD, Grid, Item, Paper, Rect, Sheet, Size, mm
 from .process import MAX_SOURCE_PAGES, TaskError
 
 # Pixels of a picture's longer side: 340 an inch on A4. More cannot be seen.
@@ -77,7 +60,6 @@ def gather(files: list[dict[str, Any]], crop: Crop | None = None) -> Gathered:
 
 
 def _reduce(picture: Image.Image) -> None:
-    """Make a picture that is larger than can be seen smaller."""
     if max(picture.size) > MOST_PIXELS:
         picture.thumbnail((MOST_PIXELS, MOST_PIXELS), Image.Resampling.LANCZOS)
 
@@ -97,12 +79,9 @@ def _add_pages(gathered: Gathered, file: dict[str, Any]) -> None:
         found = names(source, NAMES)
         text = FREE_TEXT in found
         with with_form(source, file["path"]) if text else nullcontext(source) as document:
-            layers = Layers(document, file["path"]) if may_hide(found) else None
-            try:
+            hidden = closing(Layers(document, file["path"])) if may_hide(found) else nullcontext()
+            with hidden as layers:
                 _add_from(gathered, document, file["pages"], layers)
-            finally:
-                if layers is not None:
-                    layers.close()
 
 
 def _add_from(gathered: Gathered, document: Any, numbers: list[int], layers: Layers | None) -> None:
@@ -111,7 +90,7 @@ def _add_from(gathered: Gathered, document: Any, numbers: list[int], layers: Lay
     # Copies lose which layers are hidden.
     seen: list[bytes | None] = []
     for number in numbers:
-        with _page(document, number) as page:
+        with opened_page(document, number) as page:
             if layers is not None:
                 layers.hide_annotations(page, number)
             if pypdfium2.raw.FPDFPage_GetAnnotCount(page) > 0:
@@ -120,7 +99,7 @@ def _add_from(gathered: Gathered, document: Any, numbers: list[int], layers: Lay
     first = len(gathered.document)
     import_pages(gathered.document, document, numbers)
     for place, (number, drawn) in enumerate(zip(numbers, seen, strict=True), first):
-        with _page(gathered.document, place) as page:
+        with opened_page(gathered.document, place) as page:
             size = Size(*page.get_size())
             if min(size) <= 0:
                 raise TaskError("damaged")
@@ -130,31 +109,16 @@ def _add_from(gathered: Gathered, document: Any, numbers: list[int], layers: Lay
                 flatten(page)
         if hides:
             gathered.document.del_page(place)
-            with _page(document, number) as page:
+            with opened_page(document, number) as page:
                 picture = _drawn(document, page, MOST_PIXELS)
             _new_page(gathered.document, picture, size, place)
 
 
-@contextmanager
-def _page(document: Any, number: int) -> Iterator[Any]:
-    """Open a page. Raises TaskError: damaged."""
-    try:
-        page = document[number]
-    except pypdfium2.PdfiumError:
-        raise TaskError("damaged") from None
-    try:
-        yield page
-    finally:
-        page.close()
-
-
 def _seen(document: Any, page: Any) -> bytes:
-    """Return what is seen of a page, to be compared."""
     return hashlib.sha256(_drawn(document, page, FEW_PIXELS).tobytes()).digest()
 
 
 def _drawn(document: Any, page: Any, side: int) -> Image.Image:
-    """Return a picture of a page whose longer side has so many pixels."""
     size = Size(*page.get_size())
     factor = side / max(size)
     pixels = max(1, round(size.width * factor)), max(1, round(size.height * factor))
@@ -228,9 +192,8 @@ def impose(gathered: Gathered, sheets: Sequence[Sheet], finish: Finish) -> Any:
         row, column = divmod(index, columns)
         left, bottom = _origin(grids[sheet_number])
         area = Rect(left + column * cell.width, bottom + (rows - 1 - row) * cell.height, *cell)
-        page = ordered[number]
-        _enlarge(page, boxes[item.page], item, area)
-        page.close()
+        with opened_page(ordered, number) as page:
+            _enlarge(page, boxes[item.page], item, area)
     made = raw.FPDF_ImportNPagesToOne(
         ordered, cell.width * columns, cell.height * rows, columns, rows
     )
@@ -239,16 +202,14 @@ def impose(gathered: Gathered, sheets: Sequence[Sheet], finish: Finish) -> Any:
         raise TaskError("damaged")
     document = pypdfium2.PdfDocument(made)
     for number, (sheet, grid) in enumerate(zip(sheets, grids, strict=True)):
-        page = document[number]
-        page.set_mediabox(0, 0, *sheet.size)
-        x, y = _origin(grid)
-        window = sheet.window or Rect(0, 0, *sheet.size)
-        _transform(page, window, raw.FS_MATRIX(1, 0, 0, 1, x, y))
-        page.close()
-        page = document[number]
-        finish(document, page, sheet, number)
-        page.gen_content()
-        page.close()
+        with opened_page(document, number) as page:
+            page.set_mediabox(0, 0, *sheet.size)
+            x, y = _origin(grid)
+            window = sheet.window or Rect(0, 0, *sheet.size)
+            _transform(page, window, raw.FS_MATRIX(1, 0, 0, 1, x, y))
+        with opened_page(document, number) as page:
+            finish(document, page, sheet, number)
+            page.gen_content()
     return document
 
 
@@ -256,12 +217,11 @@ def _clip(gathered: Gathered) -> list[Box]:
     """Hide what lies outside of each page's box, and return the boxes: left, bottom, right, top."""
     boxes: list[Box] = []
     for number in range(len(gathered.sizes)):
-        page = gathered.document[number]
-        left, bottom, right, top = page.get_bbox()
-        boxes.append((left, bottom, right, top))
-        for _ in range(CLIPS):
-            _transform(page, Rect(left, bottom, right - left, top - bottom), None)
-        page.close()
+        with opened_page(gathered.document, number) as page:
+            left, bottom, right, top = page.get_bbox()
+            boxes.append((left, bottom, right, top))
+            for _ in range(CLIPS):
+                _transform(page, Rect(left, bottom, right - left, top - bottom), None)
     return boxes
 
 
@@ -346,11 +306,10 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _crop(request: dict[str, Any], paper: Paper) -> Crop | None:
-    """Return what pictures are cropped to."""
     if request["sheet"] == "id_card":
         return Crop(CARD, turns=True)
     if request["sheet"] == "photos" and request["fill"]:
-        return Crop(photo_shape(_photo(request), paper), turns=not request["upright"])
+        return Crop(plan.photo_shape(_photo(request), paper), turns=not request["upright"])
     return None
 
 
@@ -362,48 +321,31 @@ def _plan(gathered: Gathered, request: dict[str, Any], paper: Paper) -> Sequence
     sizes = gathered.sizes
     if not sizes:
         raise TaskError("damaged")
-    sheet, frame = request["sheet"], request["frame"]
+    sheet = request["sheet"]
     repeated = {"photos": request["count"], "poster": request["columns"] * request["rows"]}
     if len(sizes) * repeated.get(sheet, 1) > MAX_SOURCE_PAGES:
         raise TaskError("too_many_pages")
     number = SEVERAL.get(sheet, 1)
     places = number * (2 if request["two_sided"] else 1)
     starts = gathered.starts if request["new_sheet"] else []
-    slots = padded(starts, len(sizes), places)
+    slots = plan.padded(starts, len(sizes), places)
+    common: dict[str, Any] = {"paper": paper, "frame": request["frame"]}
+    match sheet:
+        case "booklet":
+            return plan.booklet(sizes, side=request["side"], **common)
+        case "invoices":
+            return plan.invoices(sizes, **common)
+        case "id_card":
+            return plan.cards(sizes, **common)
+        case "photos":
+            return plan.photos(sizes, photo=_photo(request), count=request["count"], **common)
+        case "poster":
+            grid = {name: request[name] for name in ("columns", "rows", "landscape")}
+            return plan.poster(sizes, **grid, **common)
     if sheet in SEVERAL:
-        return plan_several(
-            sizes,
-            slots,
-            number,
-            paper=paper,
-            landscape=request["landscape"],
-            by_column=request["by_column"],
-            frame=frame,
-        )
-    if sheet == "booklet":
-        return plan_booklet(sizes, paper=paper, side=request["side"], frame=frame)
-    if sheet == "invoices":
-        return plan_invoices(sizes, paper=paper, frame=frame)
-    if sheet == "id_card":
-        return plan_cards(sizes, paper=paper, frame=frame)
-    if sheet == "photos":
-        return plan_photos(
-            sizes,
-            photo=_photo(request),
-            count=request["count"],
-            paper=paper,
-            frame=frame,
-        )
-    if sheet == "poster":
-        return plan_poster(
-            sizes,
-            columns=request["columns"],
-            rows=request["rows"],
-            paper=paper,
-            landscape=request["landscape"],
-            frame=frame,
-        )
-    return plan_single(sizes, slots)
+        ways = {name: request[name] for name in ("landscape", "by_column")}
+        return plan.several(sizes, slots, number, **ways, **common)
+    return plan.single(sizes, slots)
 
 
 def split(request: dict[str, Any]) -> dict[str, Any]:
@@ -428,7 +370,6 @@ def split(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _part_of(gathered: Gathered, part: dict[str, Any], *, upright: bool) -> Any:
-    """Return a new document with the pages of a part."""
     document = pypdfium2.PdfDocument.new()
     # All at once, so that what pages share is there once.
     if numbers := [number for number in part["pages"] if number is not None]:
@@ -436,9 +377,8 @@ def _part_of(gathered: Gathered, part: dict[str, Any], *, upright: bool) -> Any:
     for place, number in enumerate(part["pages"]):
         if number is None:
             document.new_page(*gathered.sizes[-1], place).close()
-        page = document[place]
-        turns = 90 if upright and page.get_width() > page.get_height() else 0
-        turns += 180 if part["turned"] else 0
-        page.set_rotation((page.get_rotation() + turns) % 360)
-        page.close()
+        with opened_page(document, place) as page:
+            turns = 90 if upright and page.get_width() > page.get_height() else 0
+            turns += 180 if part["turned"] else 0
+            page.set_rotation((page.get_rotation() + turns) % 360)
     return document

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import ctypes
 from functools import lru_cache
 from itertools import groupby
+import json
 import math
 from operator import itemgetter
 import os
@@ -21,33 +22,9 @@ MAX_FONT_BYTES: Final = 64 * 1024 * 1024
 MAX_FONTS: Final = 2000
 MAX_FONTS_TRIED: Final = 5
 # Parts of the names of fonts, the best first: of those with Chinese characters, and of those with many others.
-CHINESE_FONTS: Final = (
-    "notosanssc",
-    "notosanscjk-regular",
-    "notosanscjk",
-    "sourcehansans",
-    "wqy",
-    "droidsansfallback",
-    "simhei",
-    "msyh",
-    "fallback",
-    "cjk",
-    "noto",
-    "dejavusans",
-)
-OTHER_FONTS: Final = (
-    "dejavusans.",
-    "dejavusans-bold.",
-    "notosans-regular",
-    "liberationsans-regular",
-    "freesans.",
-    "arial.",
-    "dejavusans",
-    "notosans",
-    "liberation",
-    "freesans",
-    "noto",
-)
+_FONTS: Final = json.loads(Path(__file__).with_name("fonts.json").read_text("utf-8"))
+CHINESE_FONTS: Final[list[str]] = _FONTS["chinese"]
+OTHER_FONTS: Final[list[str]] = _FONTS["others"]
 # Where Chinese, Japanese and Korean begin.
 FIRST_EASTERN: Final = 0x2E80
 # A character that no font has: what is drawn for it is drawn for every one that is missing.
@@ -115,7 +92,8 @@ def lettering(text: str, folders: tuple[str, ...]) -> Lettering:
     # A font belongs to a document; nothing of this one is kept.
     scratch = pypdfium2.PdfDocument.new()
     try:
-        with _standard_font(scratch) as font:
+        standard = pypdfium2.raw.FPDFText_LoadStandardFont(scratch, b"Helvetica-Bold")
+        with _closed(standard) as font:
             if _is_western(text) and _has_all(font, text):
                 return Lettering(text, font)
         for path in _fonts(folders, text)[:MAX_FONTS_TRIED]:
@@ -123,7 +101,7 @@ def lettering(text: str, folders: tuple[str, ...]) -> Lettering:
                 data = path.read_bytes()
             except OSError:
                 continue
-            with _font(scratch, data) as font:
+            with _closed(_load(scratch, data)) as font:
                 if font and _has_all(font, text):
                     return Lettering(text, font)
     finally:
@@ -175,30 +153,25 @@ def _in_order(text: str) -> str:
 
 
 @contextmanager
-def _standard_font(document: Any) -> Iterator[Any]:
-    font = pypdfium2.raw.FPDFText_LoadStandardFont(document, b"Helvetica-Bold")
+def _closed(font: Any) -> Iterator[Any]:
+    """Let an open font go in the end: it takes more memory than its file. There may be none."""
     try:
         yield font
     finally:
-        pypdfium2.raw.FPDFFont_Close(font)
+        if font:
+            pypdfium2.raw.FPDFFont_Close(font)
 
 
-@contextmanager
-def _font(document: Any, data: bytes) -> Iterator[Any]:
-    """Open a font, None if it is none; it takes more memory than its file until it is closed."""
+def _load(document: Any, data: bytes) -> Any:
+    """Open a font, None if it is none."""
     raw = pypdfium2.raw
-    font = raw.FPDFText_LoadFont(
+    return raw.FPDFText_LoadFont(
         document,
         (ctypes.c_uint8 * len(data)).from_buffer_copy(data),
         len(data),
         raw.FPDF_FONT_TRUETYPE,
         True,  # PDFium's own signature
     )
-    try:
-        yield font
-    finally:
-        if font:
-            raw.FPDFFont_Close(font)
 
 
 def _fonts(folders: tuple[str, ...], text: str) -> list[Path]:
@@ -347,7 +320,6 @@ class Stamps:
         raw.FPDFPage_InsertObject(page, written)
 
     def _width(self, text: str) -> float:
-        """Return the width of a text that is one point high."""
         width, total = ctypes.c_float(), 0.0
         for letter in text:
             pypdfium2.raw.FPDFFont_GetGlyphWidth(self._font, ord(letter), 1.0, width)

@@ -183,23 +183,20 @@ def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Im
             if opened.mode not in ("P", "PA"):
                 # Pillow would lay the palette of the first page on this one.
                 opened.palette = None
-        pixels = opened.width * opened.height
         # Phones put further pictures behind the photo, which Pillow calls MPO.
         is_jpeg = opened.format in ("JPEG", "MPO")
-        full = opened.size
+        full, pixels = opened.size, opened.width * opened.height
+        factor = _reduction(full, most or max(full))
+        picture: Image.Image = opened
         if opened.format == "PNG" and MAX_PIXELS < pixels <= MAX_PNG_PIXELS:
-            return _read_strips(path, opened, _reduction(full, most or max(full)))
-        if pixels > (MAX_JPEG_PIXELS if is_jpeg else MAX_PIXELS):
-            raise TaskError("image_too_large")
-        if is_jpeg:
-            factor = _reduction(full, most or max(full))
+            picture = _read_strips(path, opened, factor)
+        elif is_jpeg and pixels <= MAX_JPEG_PIXELS:
             opened.draft(None, (max(1, full[0] // factor), max(1, full[1] // factor)))
-        if opened.width * opened.height > MAX_PIXELS:
+        if picture.width * picture.height > MAX_PIXELS:
             raise TaskError("image_too_large")
         across, down = _resolution(opened)
-        turned = opened.getexif().get(0x0112, 1) >= 5
-        opened.load()
-        picture: Image.Image = opened
+        turned = picture.getexif().get(0x0112, 1) >= 5
+        picture.load()
         if most and max(picture.size) > most * 2:
             picture = _plain(picture)
             picture.thumbnail((most, most))
@@ -210,29 +207,23 @@ def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Im
     return picture, size.turned if turned else size
 
 
-def _read_strips(path: str, opened: Image.Image, factor: int) -> tuple[Image.Image, Size]:
-    """Return a large PNG made `factor` times smaller, and its size as `read_picture` does."""
-    width, height = opened.size
+def _read_strips(path: str, opened: Image.Image, factor: int) -> Image.Image:
+    """Return a large PNG made `factor` times smaller."""
     small: Image.Image | None = None
     top = 0
     try:
         for strip in strips(path, factor):
             part = flatten(strip).reduce(factor)
             if small is None:
-                small = Image.new(part.mode, (part.width, -(-height // factor)))
+                small = Image.new(part.mode, (part.width, -(-opened.height // factor)))
             small.paste(part, (0, top))
             top += part.height
     except MemoryError:
         raise TaskError("image_too_large") from None
     assert small is not None
-    # Pillow's own for PNG would read all pixels for what may be behind them.
-    turned = Image.Image.getexif(opened).get(0x0112, 1) >= 5
+    # Only what is before the pixels: Pillow would read all of them for what may be behind.
     small.info = {key: opened.info[key] for key in ("exif", "icc_profile") if key in opened.info}
-    across, down = _resolution(opened)
-    picture = _square(small, across / down)
-    ImageOps.exif_transpose(picture, in_place=True)
-    size = Size(width * 72 / across, height * 72 / down)
-    return flatten(_srgb(picture)), size.turned if turned else size
+    return small
 
 
 def as_jpeg(picture: Image.Image, quality: int) -> bytes:
@@ -277,7 +268,6 @@ def _square(picture: Image.Image, oblong: float) -> Image.Image:
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """Return the picture without a palette, so that it can be made smaller."""
     if picture.mode in ("P", "1", "PA"):
         return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     return picture

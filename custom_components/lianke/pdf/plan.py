@@ -175,6 +175,24 @@ def fitted(page: int, size: Size, cell: Rect, *, may_turn: bool = False) -> Item
     return Item(page, aligned(scaled(shape, cell.size, "fit"), cell), turns)
 
 
+def _filled(
+    size: Size,
+    grid: Grid,
+    sizes: Sequence[Size],
+    pages: Sequence[Slot],
+    places: Sequence[Rect],
+    *,
+    may_turn: bool = False,
+) -> Sheet:
+    """Return a sheet with pages in places of its grid."""
+    items = [
+        fitted(page, sizes[page], place, may_turn=may_turn)
+        for page, place in zip(pages, places, strict=False)
+        if page is not None
+    ]
+    return Sheet(size, items=items, grid=grid)
+
+
 def padded(starts: list[int], count: int, multiple: int) -> list[Slot]:
     """Return the pages with empty places, so that each document begins after a multiple of places.
 
@@ -198,7 +216,7 @@ GRIDS: Final = {
 }
 
 
-def plan_several(
+def several(
     sizes: Sequence[Size],
     slots: Sequence[Slot],
     number: int,
@@ -220,17 +238,13 @@ def plan_several(
     size, area, columns, rows = max(choices, key=lambda choice: _factor(sizes[0], *choice[1:]))
     grid = Grid(area, columns, rows, GAP)
     places = grid.cells(by_column=by_column)
-    sheets: list[Sheet] = []
-    for some in batched(slots, number, strict=False):
-        sheet = Sheet(size, grid=grid)
-        for page, cell in zip(some, places, strict=False):
-            if page is not None:
-                sheet.items.append(fitted(page, sizes[page], cell))
-        sheets.append(_framed(sheet, frame=frame))
-    return sheets
+    return [
+        _framed(_filled(size, grid, sizes, some, places), frame=frame)
+        for some in batched(slots, number, strict=False)
+    ]
 
 
-def plan_booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool) -> list[Sheet]:
+def booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool) -> list[Sheet]:
     """Lay out a booklet: two pages on each side, to be folded in the middle.
 
     `side` is front, back or both, which then alternate.
@@ -245,29 +259,26 @@ def plan_booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool)
         if side != "both" and (side == "front") != is_front:
             continue
         pair = (last - number, number) if is_front else (number, last - number)
-        sheet = Sheet(size, grid=grid)
-        for page, place in zip(pair, grid.cells(), strict=True):
-            if page < len(sizes):
-                sheet.items.append(fitted(page, sizes[page], place))
+        pages = [page if page < len(sizes) else None for page in pair]
+        sheet = _filled(size, grid, sizes, pages, grid.cells())
         sheets.append(_framed(sheet, frame=frame))
     return sheets
 
 
-def plan_invoices(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Sheet]:
+def invoices(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Sheet]:
     """Lay out two vouchers of any size on each sheet, each filling its half, with a line to cut."""
     size, area = paper.lying(landscape=False)
     grid = Grid(area, 1, 2, 2 * area.y)
     middle = size.height / 2
     sheets: list[Sheet] = []
     for pages in batched(range(len(sizes)), 2, strict=False):
-        sheet = Sheet(size, grid=grid, cuts=[(0, middle, size.width, middle)])
-        for page, place in zip(pages, grid.cells(), strict=False):
-            sheet.items.append(fitted(page, sizes[page], place, may_turn=True))
+        sheet = _filled(size, grid, sizes, pages, grid.cells(), may_turn=True)
+        sheet.cuts.append((0, middle, size.width, middle))
         sheets.append(_framed(sheet, frame=frame))
     return sheets
 
 
-def plan_poster(
+def poster(
     sizes: Sequence[Size],
     *,
     columns: int,
@@ -302,7 +313,7 @@ def plan_poster(
     return sheets
 
 
-def plan_single(sizes: Sequence[Size], slots: Sequence[Slot]) -> list[Sheet]:
+def single(sizes: Sequence[Size], slots: Sequence[Slot]) -> list[Sheet]:
     """Lay out each page on a sheet of its own size."""
     sheets: list[Sheet] = []
     size = sizes[0]
@@ -315,7 +326,6 @@ def plan_single(sizes: Sequence[Size], slots: Sequence[Slot]) -> list[Sheet]:
 
 
 def _ways(landscape: bool | None) -> tuple[bool, ...]:  # how a sheet may lie
-    """Return how a sheet may lie: upright first, unless it is said."""
     return (False, True) if landscape is None else (landscape,)
 
 
@@ -340,7 +350,7 @@ PHOTO_GAP: Final = mm(3)
 SAME_SIZE: Final = mm(2)
 
 
-def plan_cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Sheet]:
+def cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Sheet]:
     """Lay out both sides of a card below each other in the middle of a sheet, in true size.
 
     Raises TaskError: paper_too_small.
@@ -352,10 +362,8 @@ def plan_cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Shee
     grid = Grid(aligned(block, Rect(0, 0, *size)), 1, 2, CARD_GAP)
     sheets: list[Sheet] = []
     for pages in batched(range(len(sizes)), 2, strict=False):
-        sheet = Sheet(size, grid=grid)
-        for page, place in zip(pages, grid.cells(), strict=False):
-            sheet.items.append(fitted(page, sizes[page], place, may_turn=True))
-            sheet.marked.append(place)
+        sheet = _filled(size, grid, sizes, pages, grid.cells(), may_turn=True)
+        sheet.marked = grid.cells()[: len(pages)]
         sheet.frames = list(sheet.marked) if frame else []
         sheets.append(sheet)
     return sheets
@@ -367,7 +375,7 @@ def photo_shape(photo: Size | None, paper: Paper) -> Size:
     return wanted.turned if wanted.is_landscape else wanted
 
 
-def plan_photos(
+def photos(
     sizes: Sequence[Size],
     *,
     photo: Size | None,
@@ -392,11 +400,8 @@ def plan_photos(
     sheets: list[Sheet] = []
     pages = [page for page in range(len(sizes)) for _ in range(count)]
     for some in batched(pages, len(places), strict=False):
-        sheet = Sheet(size, grid=grid)
-        for page, place in zip(some, places, strict=False):
-            sheet.items.append(fitted(page, sizes[page], place, may_turn=True))
-            if frame:
-                sheet.frames.append(place)
+        sheet = _filled(size, grid, sizes, some, places, may_turn=True)
+        sheet.frames = places[: len(some)] if frame else []
         sheets.append(sheet)
     return sheets
 

@@ -5,6 +5,7 @@ big-endian). A request names its `task`; the answer has the task's result, or `e
 The process ends when stdin does, and when a limit of memory or time is reached.
 """
 
+from collections.abc import Callable
 import importlib
 import json
 import os
@@ -39,19 +40,37 @@ MAX_SCAN_PIXELS: Final = 36_000_000
 FONT_SUFFIXES: Final = (".ttf", ".ttc", ".otf")
 
 
+type Task = Callable[[dict[str, Any]], dict[str, Any]]
+
+# From the fields of a request to an answer: modules beside this one, and their functions.
+TASKS: Final = {
+    "count": ("files", "count"),
+    "draw": ("draw", "draw"),
+    "join_scans": ("scans", "join_scans"),
+    "lay_out": ("layout", "lay_out"),
+    "raster": ("raster", "convert"),
+    "scan_page": ("scans", "scan_page"),
+    "split": ("layout", "split"),
+    "unlock": ("files", "unlock"),
+}
+
+
 def main(site: str) -> None:
     """Answer requests until stdin ends; `site` is the folder that PDFium's package lies in."""
     _limit()
     sys.path.append(site)
-    # Imported by name, as what it needs can be found only now.
-    tasks = importlib.import_module(f"{__package__}.tasks")
+    # Imported by name, as what they need can be found only now.
+    tasks: dict[str, Task] = {
+        name: getattr(importlib.import_module(f"{__package__}.{module}"), function)
+        for name, (module, function) in TASKS.items()
+    }
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # What a library prints must not get between the answers.
     os.dup2(2, 1)
     _write(answers, {"ready": True})
     while (request := _read(requests)) is not None:
         signal.alarm(TASK_SECONDS)
-        answer = _answer(tasks.TASKS, request)
+        answer = _answer(tasks, request)
         signal.alarm(0)
         _write(answers, answer)
 
@@ -69,7 +88,6 @@ def _limit() -> None:
 
 
 def _read(file: BinaryIO) -> dict[str, Any] | None:
-    """Return the next request, None at the end."""
     head = file.read(LENGTH.size)
     if len(head) < LENGTH.size or (length := LENGTH.unpack(head)[0]) > MAX_REQUEST:
         return None
@@ -83,8 +101,7 @@ def _write(file: BinaryIO, answer: dict[str, Any]) -> None:
     file.flush()
 
 
-def _answer(tasks: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    """Run a task and return its answer, or the reason why it failed."""
+def _answer(tasks: dict[str, Task], request: dict[str, Any]) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = tasks[request["task"]](request)
     except TaskError as err:

@@ -5,7 +5,6 @@ the file ends too early or contradicts itself, unsupported for colours and sizes
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 import struct
 import time
@@ -38,22 +37,6 @@ _WHITE: Final = b"\xff"
 _END_OF_LINE: Final = 128
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PageHeader:
-    """A page: pixels, dots per inch in both directions, and 1 (grey) or 3 (RGB) bytes a pixel."""
-
-    width: int
-    height: int
-    across_dpi: int
-    along_dpi: int
-    pixel_bytes: int
-
-    @property
-    def row_bytes(self) -> int:
-        """Return the bytes of a row."""
-        return self.width * self.pixel_bytes
-
-
 class RasterReader:
     """Reads the pages of a raster file in order; each page's rows are read before the next page."""
 
@@ -78,7 +61,7 @@ class RasterReader:
         """Return where the next page begins in the file."""
         return self._start + self._at
 
-    def next_page(self) -> PageHeader | None:
+    def next_page(self) -> Picture | None:
         """Return the header of the next page, None behind the last one."""
         length = _URF_HEADER if self._is_urf else _PWG_HEADER
         self._fill(length)
@@ -90,9 +73,9 @@ class RasterReader:
         self._at += length
         return _urf_page(header) if self._is_urf else _pwg_page(header)
 
-    def rows(self, page: PageHeader) -> Iterator[bytes]:
+    def rows(self, page: Picture) -> Iterator[bytes]:
         """Yield the pixels of a page, some rows at a time."""
-        size = page.row_bytes
+        size = page.width * page.pixel_bytes
         # The longest a row can be encoded: a byte for each pixel besides the pixel.
         most = size + page.width + 2
         left = page.height
@@ -116,9 +99,10 @@ class RasterReader:
         if batch:
             yield bytes(batch)
 
-    def _row(self, at: int, page: PageHeader) -> bytes:
+    def _row(self, at: int, page: Picture) -> bytes:
         """Return the pixels of the row encoded from a place in the window on."""
-        data, size, step = self._window, page.row_bytes, page.pixel_bytes
+        data, step = self._window, page.pixel_bytes
+        size = page.width * step
         row = bytearray()
         try:
             while len(row) < size:
@@ -149,7 +133,7 @@ class RasterReader:
         self._at = 0
 
 
-def _pwg_page(header: bytes) -> PageHeader:
+def _pwg_page(header: bytes) -> Picture:
     across, along = _PWG_RESOLUTION.unpack_from(header, 276)
     numbers = _PWG_NUMBERS.unpack_from(header, 372)
     width, height, _, bits, pixel_bits, line_bytes, _, space = numbers
@@ -161,7 +145,7 @@ def _pwg_page(header: bytes) -> PageHeader:
     return _checked(width, height, across, along, pixel_bits // 8)
 
 
-def _urf_page(header: bytes) -> PageHeader:
+def _urf_page(header: bytes) -> Picture:
     pixel_bits, space = header[0], header[1]
     width, height, dpi = _URF_NUMBERS.unpack_from(header, 12)
     known = {8: space in _URF_GRAY, 24: space in _URF_COLORS}.get(pixel_bits, False)
@@ -170,13 +154,13 @@ def _urf_page(header: bytes) -> PageHeader:
     return _checked(width, height, dpi, dpi, pixel_bits // 8)
 
 
-def _checked(width: int, height: int, across: int, along: int, pixel_bytes: int) -> PageHeader:
+def _checked(width: int, height: int, across: int, along: int, pixel_bytes: int) -> Picture:
     if not (0 < width <= MAX_SIDE_PIXELS and 0 < height <= MAX_SIDE_PIXELS):
         raise TaskError("unsupported")
     if not (LEAST_DPI <= across <= MOST_DPI and LEAST_DPI <= along <= MOST_DPI):
         raise TaskError("unsupported")
-    return PageHeader(
-        width=width, height=height, across_dpi=across, along_dpi=along, pixel_bytes=pixel_bytes
+    return Picture(
+        width=width, height=height, across_dpi=across, along_dpi=along, is_color=pixel_bytes > 1
     )
 
 
@@ -214,16 +198,7 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
                     pixels += page.width * page.height
                     if pixels > MAX_JOB_PIXELS or not _fits(page, papers):
                         raise TaskError("raster_too_large")
-                    writer.add_page(
-                        Picture(
-                            width=page.width,
-                            height=page.height,
-                            across_dpi=page.across_dpi,
-                            along_dpi=page.along_dpi,
-                            is_color=page.pixel_bytes > 1,
-                        ),
-                        packed(reader.rows(page)),
-                    )
+                    writer.add_page(page, packed(reader.rows(page)))
                     if time.monotonic() >= until:
                         return {"position": reader.position, "objects": objects, "pixels": pixels}
                 if not objects:
@@ -235,7 +210,7 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
     return {"position": reader.position, "objects": objects, "pixels": pixels, "pages": pages}
 
 
-def _fits(page: PageHeader, papers: list[list[int]]) -> bool:
+def _fits(page: Picture, papers: list[list[int]]) -> bool:
     """Return whether a page fits on one of the papers, upright or turned."""
     width, height = (
         pixels / dpi * _INCH

@@ -26,6 +26,11 @@ class Picture:
     bits: int = 8
     packing: bytes = b"FlateDecode"
 
+    @property
+    def pixel_bytes(self) -> int:
+        """Return the bytes of a pixel: grey, or RGB."""
+        return 3 if self.is_color else 1
+
 
 def packed(rows: Iterable[bytes]) -> Iterator[bytes]:
     """Yield rows of pixels as FlateDecode has them."""
@@ -97,7 +102,6 @@ class PdfWriter:
         self._write(b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (last, table))
 
     def _begin(self) -> int:
-        """Begin the next object and return its number."""
         number = _FIRST + len(self._objects)
         self._objects.append(self._at)
         self._write(b"%d 0 obj\n" % number)
