@@ -11,6 +11,7 @@ from aiohttp import ClientTimeout
 import pytest
 
 from custom_components import lianke
+from custom_components.lianke.const import Setting
 from tests.security.test_bounds import API, CALLS, DOCUMENTS
 
 PACKAGE = Path(lianke.__file__).parent
@@ -76,6 +77,8 @@ def value_of(name: str) -> float | None:
     value = getattr(importlib.import_module(f"{lianke.__name__}.{module}"), constant)
     if isinstance(value, ClientTimeout):
         value = value.total
+    if isinstance(value, Setting):
+        value = value.default
     if isinstance(value, timedelta):
         return value.total_seconds()
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None

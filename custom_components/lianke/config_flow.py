@@ -20,28 +20,9 @@ from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError, Serv
 from .api.models import Credentials, Printer
 from .api.server import DEFAULT_SERVER, check_server
 from .const import CONF_DEVICE_KEY, CONF_SERVER, CONSOLE_URL, DOMAIN
-from .flows.binding import (
-    ANOTHER_ACCOUNT,
-    CONF_ACCOUNT,
-    CONF_PHOTO,
-    CONF_QR_TEXT,
-    EXPLAINED,
-    KEPT_KEY,
-    SECTION_ADVANCED,
-    BoxInfo,
-    FieldError,
-    account_schema,
-    async_fetch_box,
-    async_print_first_page,
-    async_read_sticker,
-    checked_key,
-    printer_list,
-    reauth_schema,
-    reconfigure_schema,
-    sticker_schema,
-    test_page_printer,
-)
+from .flows import binding
 from .flows.options_flow import LiankeOptionsFlow
+from .options_frame import UserInput
 from .pages.clean import escape_markdown
 from .runtime import LiankeConfigEntry
 
@@ -49,7 +30,6 @@ CONF_TEST_PAGE = "test_page"
 
 
 def _credentials_in(data: Mapping[str, Any]) -> Credentials:
-    """Return the credentials in the data of an entry, or of one that is being made."""
     return Credentials(device_id=data[CONF_DEVICE_ID], device_key=data[CONF_DEVICE_KEY])
 
 
@@ -70,7 +50,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         self._account: str | None = None
         self._server = DEFAULT_SERVER
         self._data: dict[str, str] = {}
-        self._found: BoxInfo | None = None
+        self._found: binding.BoxInfo | None = None
         self._test_printer: Printer | None = None
         self._errors: dict[str, str] = {}
         self._details = {"detail": "", "code": ""}
@@ -79,16 +59,14 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     @override
     def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
-        """Return the options flow."""
         return LiankeOptionsFlow()
 
     @override
-    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the sticker, which tells the box."""
+    async def async_step_user(self, user_input: UserInput = None) -> ConfigFlowResult:
         if user_input is not None:
             await self._async_read_sticker(user_input)
             if (sticker := self._sticker) is None and not self._errors:
-                self._errors[CONF_PHOTO] = "sticker_missing"
+                self._errors[binding.CONF_PHOTO] = "sticker_missing"
             if sticker is not None and not self._errors:
                 # A form left behind in a closed browser tab must not bar the next one.
                 await self.async_set_unique_id(sticker.device_id, raise_on_progress=False)
@@ -100,16 +78,15 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 return await self.async_step_account()
         return self._sticker_form()
 
-    @callback
     def _sticker_form(self) -> ConfigFlowResult:
-        """Show the first form."""
         return self.async_show_form(
-            step_id="user", data_schema=sticker_schema(), errors=self._errors, last_step=False
+            step_id="user",
+            data_schema=vol.Schema(binding.STICKER),
+            errors=self._errors,
+            last_step=False,
         )
 
-    async def async_step_account(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_account(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Ask for the ApiKey, and fetch the box; one that the service does not know leads back."""
         if user_input is not None:
             self._forget_errors()
@@ -126,7 +103,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                     return self._sticker_form()
         return self.async_show_form(
             step_id="account",
-            data_schema=account_schema(
+            data_schema=binding.account_schema(
                 self.hass.config_entries.async_entries(DOMAIN),
                 self._account,
                 key_kept=bool(self._api_key),
@@ -142,12 +119,10 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             last_step=False,
         )
 
-    async def async_step_printers(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_printers(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Show the printers, offer a test page, and create the entry."""
         printers = self._found.printers if self._found else ()
-        ready = test_page_printer(printers)
+        ready = binding.test_page_printer(printers)
         device_id = self._data[CONF_DEVICE_ID]
         if user_input is not None:
             self._test_printer = ready if user_input.get(CONF_TEST_PAGE) else None
@@ -162,26 +137,22 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             data_schema=vol.Schema(offer if ready else {}),
             description_placeholders={
                 "device_id": escape_markdown(device_id),
-                "printers": printer_list(printers),
+                "printers": binding.printer_list(printers),
                 "test_printer": escape_markdown(ready.name) if ready else "",
             },
             last_step=True,
         )
 
-    async def async_step_no_printers(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Create the entry although no printer was found yet."""
-        return await self.async_step_printers(user_input)
+    # Without a printer the entry is created all the same.
+    async_step_no_printers = async_step_printers
 
     @override
     async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
-        """Print the test page if the user asked for it."""
         entry: LiankeConfigEntry = result["result"]
         if self._test_printer is not None and entry.state is ConfigEntryState.LOADED:
             entry.async_create_background_task(
                 self.hass,
-                async_print_first_page(self.hass, entry, self._test_printer),
+                binding.async_print_first_page(self.hass, entry, self._test_printer),
                 "print a test page",
             )
         return result
@@ -190,9 +161,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         """Start after the service rejected the key."""
         return await self.async_step_reauth_confirm()
 
-    async def async_step_reauth_confirm(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_reauth_confirm(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Ask for a new key, for every box that shared the old one."""
         entry = self._get_reauth_entry()
         if user_input is not None:
@@ -205,13 +174,12 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 return self._renew(entry)
         return self.async_show_form(
             step_id="reauth_confirm",
-            data_schema=reauth_schema(key_kept=bool(self._api_key)),
+            data_schema=vol.Schema(binding.key_field(vol.Required, kept=bool(self._api_key))),
             errors=self._errors,
             description_placeholders=self._placeholders(entry),
         )
 
     def _placeholders(self, entry: ConfigEntry) -> dict[str, str]:
-        """Return the placeholders of a form about an entry."""
         return {
             "name": escape_markdown(entry.title),
             "device_id": escape_markdown(entry.data[CONF_DEVICE_ID]),
@@ -219,7 +187,6 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             **self._details,
         }
 
-    @callback
     def _renew(self, entry: ConfigEntry) -> ConfigFlowResult:
         """Save the new key in every entry that has the old one, and reload them."""
         updates = {
@@ -234,9 +201,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 self.hass.config_entries.async_schedule_reload(other.entry_id)
         return self.async_update_reload_and_abort(entry, data_updates=updates)
 
-    async def async_step_reconfigure(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_reconfigure(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Change key, sticker or server of the same box; what is left empty stays as it is."""
         entry = self._get_reconfigure_entry()
         if user_input is None:
@@ -249,6 +214,9 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             if not self._errors:
                 await self.async_set_unique_id(credentials.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_mismatch(reason="wrong_account")
+                # An account's webhook is left to its other boxes.
+                alone = len(self._entries_of(entry.data[CONF_API_KEY])) == 1
+                kept = entry.data[CONF_WEBHOOK_ID] if alone else None
                 if await self._async_fetch(api_key, credentials, self._server):
                     return self.async_update_reload_and_abort(
                         entry,
@@ -256,14 +224,18 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                             CONF_API_KEY: api_key,
                             CONF_DEVICE_KEY: credentials.device_key,
                             CONF_SERVER: self._server,
-                            CONF_WEBHOOK_ID: self._moved_webhook_id(entry, api_key),
+                            CONF_WEBHOOK_ID: self._webhook_id(api_key, kept),
                         },
                         reload_even_if_entry_is_unchanged=False,
                     )
         return self.async_show_form(
             step_id="reconfigure",
-            data_schema=reconfigure_schema(
-                key_kept=bool(self._api_key), server=self._server, errors=self._errors
+            data_schema=vol.Schema(
+                {
+                    **binding.key_field(vol.Optional, kept=bool(self._api_key)),
+                    **binding.STICKER,
+                    **binding.server_section(self._server, self._errors),
+                }
             ),
             errors=self._errors,
             # The name stands in the title, which is no Markdown.
@@ -274,43 +246,40 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         """Read the sticker of a form and keep it, or collect the error; a photo is consumed."""
         self._forget_errors()
         try:
-            sticker = await async_read_sticker(
-                self.hass, user_input.get(CONF_PHOTO), user_input.get(CONF_QR_TEXT)
+            sticker = await binding.async_read_sticker(
+                self.hass, user_input.get(binding.CONF_PHOTO), user_input.get(binding.CONF_QR_TEXT)
             )
             self._sticker = sticker or self._sticker
-        except FieldError as err:
+        except binding.FieldError as err:
             self._errors[err.field] = err.reason
 
-    @callback
     def _read_connection(self, user_input: dict[str, Any]) -> None:
         """Check and keep key and server of a form, and collect their errors."""
         kept, self._api_key = self._api_key, ""
         if (api_key := user_input.get(CONF_API_KEY)) is not None:
             try:
-                self._api_key = kept if kept and api_key == KEPT_KEY else checked_key(api_key)
-            except FieldError as err:
+                self._api_key = (
+                    kept if kept and api_key == binding.KEPT_KEY else binding.checked_key(api_key)
+                )
+            except binding.FieldError as err:
                 self._errors[err.field] = err.reason
-        if (advanced := user_input.get(SECTION_ADVANCED)) is not None:
+        if (advanced := user_input.get(binding.SECTION_ADVANCED)) is not None:
             self._server = advanced[CONF_SERVER]
             try:
                 self._server = check_server(self._server)
             except ServerAddressError as err:
                 self._errors["base"] = err.reason
 
-    @callback
     def _forget_errors(self) -> None:
-        """Forget what was wrong with the form before."""
         self._errors = {}
         self._details = {"detail": "", "code": ""}
 
-    @callback
     def _read_account(self, user_input: dict[str, Any]) -> None:
         """Keep the entry whose account was chosen; a key typed anew counts more than the choice."""
-        chosen = user_input.get(CONF_ACCOUNT, ANOTHER_ACCOUNT)
-        is_typed = user_input.get(CONF_API_KEY, KEPT_KEY) != KEPT_KEY
-        self._account = None if is_typed or chosen == ANOTHER_ACCOUNT else chosen
+        chosen = user_input.get(binding.CONF_ACCOUNT, binding.ANOTHER_ACCOUNT)
+        is_typed = user_input.get(CONF_API_KEY, binding.KEPT_KEY) != binding.KEPT_KEY
+        self._account = None if is_typed or chosen == binding.ANOTHER_ACCOUNT else chosen
 
-    @callback
     def _key_and_server(self) -> tuple[str, str]:
         """Return the ApiKey and the server to use: the ones typed, or another entry's."""
         if self._account is None:
@@ -319,16 +288,16 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             return self._api_key, self._server
         entry = self.hass.config_entries.async_get_entry(self._account)
         if entry is None:
-            self._errors[CONF_ACCOUNT], self._account = "account_gone", None
+            self._errors[binding.CONF_ACCOUNT], self._account = "account_gone", None
             return "", self._server
         return entry.data[CONF_API_KEY], entry.data[CONF_SERVER]
 
     async def _async_fetch(
         self, api_key: str, credentials: Credentials, server: str
-    ) -> BoxInfo | None:
+    ) -> binding.BoxInfo | None:
         """Fetch the box; on an error collect it, drop the wrong input and return None."""
         try:
-            return await async_fetch_box(
+            return await binding.async_fetch_box(
                 self.hass, api_key=api_key, credentials=credentials, server=server
             )
         except LiankeError as err:
@@ -337,26 +306,17 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 self._errors[CONF_API_KEY] = err.reason
                 self._api_key, self._account = "", None
             else:
-                self._errors["base"] = err.reason if err.reason in EXPLAINED else "refused"
+                self._errors["base"] = err.reason if err.reason in binding.EXPLAINED else "refused"
             if isinstance(err, BoxNotFoundError):
                 self._sticker = None
             return None
 
-    @callback
     def _entries_of(self, api_key: str) -> list[ConfigEntry]:
-        """Return the entries that use an ApiKey."""
         entries = self.hass.config_entries.async_entries(DOMAIN)
         return [entry for entry in entries if entry.data[CONF_API_KEY] == api_key]
 
-    @callback
     def _webhook_id(self, api_key: str, keep: str | None = None) -> str:
         """Return the account's webhook id: an entry's of the same key, the one to keep, or a new one."""
         for entry in self._entries_of(api_key):
             return str(entry.data[CONF_WEBHOOK_ID])
         return keep or async_generate_id()
-
-    @callback
-    def _moved_webhook_id(self, entry: ConfigEntry, api_key: str) -> str:
-        """Return the webhook id of an entry whose key may change; it leaves its old account's to the others."""
-        alone = len(self._entries_of(entry.data[CONF_API_KEY])) == 1
-        return self._webhook_id(api_key, entry.data[CONF_WEBHOOK_ID] if alone else None)

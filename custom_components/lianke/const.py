@@ -1,6 +1,7 @@
 """Names and limits that several modules share."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 DOMAIN: Final = "lianke"
 MANUFACTURER: Final = "Lianke"
@@ -13,18 +14,9 @@ CONF_DEVICE_KEY: Final = "device_key"
 CONF_SERVER: Final = "server"
 
 # Options, read at each use. An absent option has its default.
-CONF_POLL_INTERVAL: Final = "poll_interval"
 CONF_PRINTER_KIND: Final = "printer_kind"
 CONF_QUIET_FROM: Final = "quiet_from"
 CONF_QUIET_TO: Final = "quiet_to"
-CONF_HOLD_HOURS: Final = "hold_hours"
-CONF_MAX_DOCUMENT_MB: Final = "max_document_mb"
-CONF_MAX_PAGES: Final = "max_pages"
-CONF_MAX_JOBS_PER_HOUR: Final = "max_jobs_per_hour"
-CONF_KEEP_FAILED_HOURS: Final = "keep_failed_hours"
-CONF_KEEP_PRINTED_HOURS: Final = "keep_printed_hours"
-CONF_KEEP_SCANS_DAYS: Final = "keep_scans_days"
-CONF_KEEP_SCANS_MB: Final = "keep_scans_mb"
 # The script that finished scans can be handed on to.
 CONF_SCAN_SCRIPT: Final = "scan_script"
 CONF_DEFAULT_OPTIONS: Final = "default_options"
@@ -42,7 +34,7 @@ CONF_APPROVAL_NOTIFY: Final = "approval_notify"
 CONF_RELEASE_PRINTERS: Final = "release_printers"
 CONF_RELEASE_USERS: Final = "release_users"
 CONF_RELEASE_CODES: Final = "release_codes"
-CONF_KEEP_ALIVE: Final = "keep_alive"
+CONF_NOZZLE_CARE: Final = "keep_alive"
 # Pages that a user may print in a month, 0 for any number; which users, none for all; and what becomes of
 # more.
 CONF_MONTHLY_PAGES: Final = "monthly_pages"
@@ -55,7 +47,6 @@ CONF_PAGE_STATISTICS: Final = "page_statistics"
 CONF_STAND_INS: Final = "stand_ins"
 STAND_IN_PRINTER: Final = "printer"
 STAND_IN_MINUTES: Final = "minutes"
-# How stacks are turned over for their second sides, by printer key.
 # The tokens of the printers that are offered to the home network, by printer key.
 CONF_LAN_PRINTERS: Final = "lan_printers"
 LAN_PRINTER_PATH: Final = f"/api/{DOMAIN}/ipp"
@@ -66,20 +57,35 @@ LAN_SCANNER_PATH: Final = f"/api/{DOMAIN}/escl"
 PRINTER_KINDS: Final = ("usb", "network", "both")
 DEFAULT_PRINTER_KIND: Final = "both"
 
-# Seconds.
-DEFAULT_POLL_INTERVAL: Final = 60
-MIN_POLL_INTERVAL: Final = 30
-MAX_POLL_INTERVAL: Final = 3600
 
-DEFAULT_HOLD_HOURS: Final = 12
-DEFAULT_KEEP_FAILED_HOURS: Final = 24
-# Off: it is somebody's paper.
-DEFAULT_KEEP_PRINTED_HOURS: Final = 0
-DEFAULT_KEEP_SCANS_DAYS: Final = 30
-# Of a box, with their pages.
-DEFAULT_KEEP_SCANS_MB: Final = 1024
-DEFAULT_MAX_DOCUMENT_MB: Final = 50
+MAX_POLL_INTERVAL: Final = 3600
+"""seconds."""
+
+
+class Setting(NamedTuple):
+    """A whole number among the options of a box: its key, what it is unless it is set, its bounds and unit."""
+
+    key: str
+    default: int
+    least: int
+    most: int
+    unit: str
+
+    def of(self, options: Mapping[str, Any]) -> int:
+        """Return its value by the options of an entry."""
+        return int(options.get(self.key, self.default))
+
+
+POLL_INTERVAL: Final = Setting("poll_interval", 60, 30, MAX_POLL_INTERVAL, "seconds")
+HOLD_HOURS: Final = Setting("hold_hours", 12, 1, 168, "hours")
+MAX_DOCUMENT_MB: Final = Setting("max_document_mb", 50, 1, 200, "MB")
 # Pages times copies of one job.
-DEFAULT_MAX_PAGES: Final = 100
+MAX_PAGES: Final = Setting("max_pages", 100, 1, 9999, "pages")
 # Of one printer.
-DEFAULT_MAX_JOBS_PER_HOUR: Final = 30
+MAX_JOBS_PER_HOUR: Final = Setting("max_jobs_per_hour", 30, 1, 999, "jobs")
+KEEP_FAILED_HOURS: Final = Setting("keep_failed_hours", 24, 0, 720, "hours")
+# Off: it is somebody's paper.
+KEEP_PRINTED_HOURS: Final = Setting("keep_printed_hours", 0, 0, 720, "hours")
+KEEP_SCANS_DAYS: Final = Setting("keep_scans_days", 30, 1, 365, "days")
+# Of a box, with their pages.
+KEEP_SCANS_MB: Final = Setting("keep_scans_mb", 1024, 100, 10240, "MB")

@@ -42,7 +42,7 @@ from .box.status import (
     status_of,
 )
 from .box.storage import BoxStorage
-from .const import CONF_PRINTER_KIND, DEFAULT_POLL_INTERVAL, DEFAULT_PRINTER_KIND, DOMAIN
+from .const import CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND, DOMAIN, POLL_INTERVAL
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             _LOGGER,
             config_entry=entry,
             name=entry.title,
-            update_interval=timedelta(seconds=DEFAULT_POLL_INTERVAL),
+            update_interval=timedelta(seconds=POLL_INTERVAL.default),
             always_update=False,
             request_refresh_debouncer=self._refresher,
         )

@@ -1,11 +1,10 @@
 """What all steps of the options flow share: the frame of a step, and kinds of fields."""
 
-from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable
 from functools import wraps
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlow
-from homeassistant.core import callback
 from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
@@ -50,27 +49,23 @@ def offers(
     return [SelectOptionDict(value=one.key, label=one.name) for one in fits]
 
 
-def one_of(options: list[SelectOptionDict]) -> SelectSelector:
-    """Return a choice between the whole box and printers, or printers alone."""
-    return SelectSelector(SelectSelectorConfig(options=options, translation_key=CONF_TARGET))
-
-
-def several(
-    options: Sequence[SelectOptionDict] | Sequence[str],
+def choice(
+    options: Iterable[SelectOptionDict] | Iterable[str],
     *,
     key: str | None = None,
+    many: bool = False,
     custom: bool = False,
+    listed: bool | None = None,
 ) -> SelectSelector:
-    """Return a field for several of these options; `key` is where their texts are translated."""
-    config = SelectSelectorConfig(
-        options=options,
-        multiple=True,
-        custom_value=custom,
-        mode=SelectSelectorMode.DROPDOWN,
-    )
+    """Return a field for one or many of these options; `key` is where their texts are translated.
+
+    Home Assistant chooses between a list and a drop-down where `listed` does not say.
+    """
+    config = SelectSelectorConfig(options=[*options], multiple=many, custom_value=custom)
     if key is not None:
         config["translation_key"] = key
-        config["mode"] = SelectSelectorMode.LIST
+    if listed is not None:
+        config["mode"] = SelectSelectorMode.LIST if listed else SelectSelectorMode.DROPDOWN
     return SelectSelector(config)
 
 
@@ -88,14 +83,16 @@ def number_field(
     return NumberSelector(config)
 
 
-type Step[F] = Callable[[F, dict[str, Any] | None], Awaitable[ConfigFlowResult]]
+type UserInput = dict[str, Any] | None
+"""What a form has sent, None where it is to be shown."""
+type Step[F] = Callable[[F, UserInput], Awaitable[ConfigFlowResult]]
 
 
 def needs_box[F: BoxOptionsFlow](step: Step[F]) -> Step[F]:
     """Abort a step when the box was unloaded while the dialog was open."""
 
     @wraps(step)
-    async def checked(flow: F, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def checked(flow: F, user_input: UserInput = None) -> ConfigFlowResult:
         if flow.config_entry.state is not ConfigEntryState.LOADED:
             return flow.async_abort(reason="not_loaded")
         return await step(flow, user_input)
@@ -114,7 +111,6 @@ class BoxOptionsFlow(OptionsFlow):
         """Return the printers that can print, or fit otherwise, and those that an option is set for."""
         return offers(self.config_entry.runtime_data.storage.printers.values(), fit, chosen)
 
-    @callback
     def _choose_printer(
         self,
         step_id: str,
@@ -124,23 +120,20 @@ class BoxOptionsFlow(OptionsFlow):
         default: Any = vol.UNDEFINED,
     ) -> ConfigFlowResult:
         """Show the form to choose one of these printers, or the step that says there is none."""
-        fields = {vol.Required(CONF_TARGET, default=default): one_of(printers)} if printers else {}
+        if not printers:
+            return self.async_show_form(step_id=none, last_step=True)
+        target = {vol.Required(CONF_TARGET, default=default): choice(printers, key=CONF_TARGET)}
         return self.async_show_form(
-            step_id=step_id if printers else none,
-            data_schema=vol.Schema(fields),
-            last_step=not printers,
+            step_id=step_id, data_schema=vol.Schema(target), last_step=False
         )
 
-    @callback
     def _save(self, changes: dict[str, Any]) -> ConfigFlowResult:
-        """Save these options; empty ones are removed."""
         options = {**self.config_entry.options, **changes}
         for key, value in changes.items():
             if not value:
                 del options[key]
         return self.async_create_entry(data=options)
 
-    @callback
     def _save_for_target(self, option: str, chosen: dict[str, Any]) -> ConfigFlowResult:
         """Save what was chosen for the target printer under an option of all printers."""
         others = {
@@ -151,7 +144,6 @@ class BoxOptionsFlow(OptionsFlow):
         return self._save({option: others | ({self._target: chosen} if chosen else {})})
 
     def _target_name(self) -> str:
-        """Return the name of the chosen target."""
         printers = self.config_entry.runtime_data.storage.printers
         printer = printers.get(self._target)
         return printer.name if printer else self.config_entry.title

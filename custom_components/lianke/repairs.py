@@ -9,33 +9,14 @@ from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, Rep
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
-from homeassistant.helpers.selector import (
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
-    TextSelector,
-    TextSelectorConfig,
-    TextSelectorType,
-)
+from homeassistant.helpers.selector import TextSelector, TextSelectorConfig, TextSelectorType
 import voluptuous as vol
 
+from . import issues
 from .api.errors import LiankeError, NothingToResetError
 from .api.models import Printer
-from .const import (
-    CONF_MAX_JOBS_PER_HOUR,
-    CONF_MAX_PAGES,
-    DEFAULT_MAX_JOBS_PER_HOUR,
-    DEFAULT_MAX_PAGES,
-    DOMAIN,
-)
-from .issues import (
-    AWAITING_DRIVER,
-    BOX_NOT_BOUND,
-    ERROR_LIMIT_REACHED,
-    PUSH_ADDRESS_CHANGED,
-    IssueData,
-    async_accept_address,
-)
+from .const import DOMAIN, MAX_JOBS_PER_HOUR, MAX_PAGES
+from .options_frame import number_field
 from .runtime import LiankeConfigEntry, LiankeData
 
 # Errors with a text of their own; for any other the message of the service is shown.
@@ -60,15 +41,11 @@ PHONE = re.compile(r"\+?\d{7,15}")
 _PHONE_SIGNS = re.compile(r"[\s()-]")
 CONF_PHONE = "phone"
 CONF_LIMIT = "limit"
-# The option of each print limit, its default and its maximum.
-LIMITS = {
-    "too_many_pages": (CONF_MAX_PAGES, DEFAULT_MAX_PAGES, 9999),
-    "too_many_jobs": (CONF_MAX_JOBS_PER_HOUR, DEFAULT_MAX_JOBS_PER_HOUR, 999),
-}
+LIMITS = {"too_many_pages": MAX_PAGES, "too_many_jobs": MAX_JOBS_PER_HOUR}
 
 
 async def async_create_fix_flow(
-    hass: HomeAssistant, issue_id: str, data: IssueData | None
+    hass: HomeAssistant, issue_id: str, data: issues.IssueData | None
 ) -> RepairsFlow:
     """Return the flow that fixes an issue; without a loaded entry it can only be confirmed."""
     facts = data or {}
@@ -77,10 +54,10 @@ async def async_create_fix_flow(
     )
     kind = str(facts.get("kind"))
     flows: dict[str, type[_FixFlow]] = {
-        AWAITING_DRIVER: RequestDriverFlow,
-        BOX_NOT_BOUND: CheckAgainFlow,
-        ERROR_LIMIT_REACHED: ResetErrorLimitFlow,
-        PUSH_ADDRESS_CHANGED: ConfirmAddressFlow,
+        issues.AWAITING_DRIVER: RequestDriverFlow,
+        issues.BOX_NOT_BOUND: CheckAgainFlow,
+        issues.ERROR_LIMIT_REACHED: ResetErrorLimitFlow,
+        issues.PUSH_ADDRESS_CHANGED: ConfirmAddressFlow,
         **dict.fromkeys(LIMITS, PrintLimitFlow),
     }
     if kind not in flows or entry is None or entry.state is not ConfigEntryState.LOADED:
@@ -91,19 +68,16 @@ async def async_create_fix_flow(
 class _FixFlow(RepairsFlow, ABC):
     """One form; submitting it applies the fix, and an error shows the form again."""
 
-    def __init__(self, entry: LiankeConfigEntry, facts: IssueData) -> None:
-        """Take the box and the data of the issue."""
+    def __init__(self, entry: LiankeConfigEntry, facts: issues.IssueData) -> None:
         self.entry = entry
         self.facts = facts
 
     @property
     def box(self) -> LiankeData:
-        """Return the runtime data of the box."""
         return self.entry.runtime_data
 
     @property
     def printer_key(self) -> str:
-        """Return the key of the printer that the issue is about."""
         return str(self.facts["printer_key"])
 
     @property
@@ -113,12 +87,10 @@ class _FixFlow(RepairsFlow, ABC):
         return known.printer if known else None
 
     def schema(self) -> vol.Schema:
-        """Return what the form asks for."""
         return vol.Schema({})
 
     @callback
     def done(self) -> RepairsFlowResult:
-        """End the flow after the fix: the issue is gone."""
         return self.async_create_entry(data={})
 
     @abstractmethod
@@ -126,13 +98,11 @@ class _FixFlow(RepairsFlow, ABC):
         """Apply the fix; return an error's key, None when it worked. May raise LiankeError."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Start with the form."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Show the form, or apply the fix."""
         errors: dict[str, str] = {}
         details = {"detail": "", "code": ""}
         if self.entry.state is not ConfigEntryState.LOADED:
@@ -161,7 +131,6 @@ class ResetErrorLimitFlow(_FixFlow):
 
     @override
     async def async_fix(self, answer: dict[str, Any]) -> str | None:
-        """Reset the limit and release waiting jobs."""
         if (printer := self.printer) is None:
             return None
         # Nothing to reset: it was reset already, or the half hour is over.
@@ -176,7 +145,6 @@ class RequestDriverFlow(_FixFlow):
 
     @override
     def schema(self) -> vol.Schema:
-        """Ask for a phone number for the vendor's questions."""
         phone = TextSelector(TextSelectorConfig(type=TextSelectorType.TEL, autocomplete="tel"))
         return vol.Schema({vol.Required(CONF_PHONE): phone})
 
@@ -205,7 +173,6 @@ class CheckAgainFlow(_FixFlow):
 
     @override
     async def async_fix(self, answer: dict[str, Any]) -> str | None:
-        """Poll the box; raises the error of a failed poll."""
         coordinator = self.box.coordinator
         await coordinator.async_refresh()
         if coordinator.last_error is not None:
@@ -218,20 +185,16 @@ class PrintLimitFlow(_FixFlow):
 
     @override
     def schema(self) -> vol.Schema:
-        """Show the present limit."""
-        option, default, high = LIMITS[str(self.facts["kind"])]
-        config = NumberSelectorConfig(min=1, max=high, step=1, mode=NumberSelectorMode.BOX)
-        now = self.entry.options.get(option, default)
-        return vol.Schema({vol.Required(CONF_LIMIT, default=now): NumberSelector(config)})
+        limit = LIMITS[str(self.facts["kind"])]
+        field = number_field(limit.least, limit.most)
+        return vol.Schema({vol.Required(CONF_LIMIT, default=limit.of(self.entry.options)): field})
 
     @override
     async def async_fix(self, answer: dict[str, Any]) -> str | None:
-        """Save the limit that was entered."""
-        option, default, _high = LIMITS[str(self.facts["kind"])]
-        limit = int(answer[CONF_LIMIT])
-        if limit != self.entry.options.get(option, default):
+        limit, wanted = LIMITS[str(self.facts["kind"])], int(answer[CONF_LIMIT])
+        if wanted != limit.of(self.entry.options):
             self.hass.config_entries.async_update_entry(
-                self.entry, options={**self.entry.options, option: limit}
+                self.entry, options={**self.entry.options, limit.key: wanted}
             )
         return None
 
@@ -241,6 +204,5 @@ class ConfirmAddressFlow(_FixFlow):
 
     @override
     async def async_fix(self, answer: dict[str, Any]) -> str | None:
-        """Expect push messages at the new address."""
-        async_accept_address(self.hass, self.entry)
+        issues.async_accept_address(self.hass, self.entry)
         return None

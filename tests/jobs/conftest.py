@@ -325,7 +325,7 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
         if refresh:
             await coordinator.async_refresh()
             for key in storage.printers:
-                await coordinator.get_capabilities(key)
+                await coordinator.capabilities.get(key)
         shop = Shop(
             hass=hass,
             sim=sim,

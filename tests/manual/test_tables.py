@@ -163,10 +163,10 @@ def _entity_rows(language: str, described: list[tuple[str, Any]]) -> dict[str, t
     names = texts(language)["entity"]
     rows = {}
     for platform, description in described:
-        if description.translation_key is None:
+        if description.key == "restart":
             name = RESTART[language]
         else:
-            name = names[platform][description.translation_key]["name"].replace("{marker}", "…")
+            name = names[platform][description.key]["name"].replace("{marker}", "…")
         rows[name] = (KINDS[platform][language], description.entity_registry_enabled_default)
     return rows
 

@@ -125,7 +125,7 @@ async def test_printers_with_a_duplex_unit_come_last(
     """The first one is chosen beforehand, and the text speaks of printers without a unit."""
     coordinator = setup.runtime_data.coordinator
     for name in (LASER, OTHER_LASER):
-        able = await coordinator.get_capabilities(key_of(setup, name))
+        able, _ = await coordinator.capabilities.get(key_of(setup, name))
         assert able is not None
     offered = choices(await go(hass, setup, "manual_duplex"), "target")
     assert OTHER_LASER in offered

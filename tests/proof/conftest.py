@@ -252,8 +252,7 @@ def open_house(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock
         )
         await house.settle()
         for key in data.storage.printers:
-            await data.coordinator.get_capabilities(key)
-            await data.coordinator.get_papers(key)
+            await data.coordinator.capabilities.get(key)
         data.queue.listen(lambda job, old: house.history.append((job.job_id, old, job.state)))
         try:
             yield house

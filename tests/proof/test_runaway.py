@@ -4,7 +4,7 @@ from homeassistant.core import Context
 from homeassistant.setup import async_setup_component
 import pytest
 
-from custom_components.lianke.const import DEFAULT_MAX_JOBS_PER_HOUR
+from custom_components.lianke.const import MAX_JOBS_PER_HOUR
 from custom_components.lianke.jobs.job import JobState
 from tests.proof.conftest import House, OpenHouse
 from tests.simulator import Outcome
@@ -22,7 +22,7 @@ async def automate(house: House, **automation: object) -> None:
 
 @pytest.mark.parametrize("mode", ["parallel", pytest.param("queued", marks=pytest.mark.long)])
 async def test_an_automation_that_fires_all_the_time(open_house: OpenHouse, mode: str) -> None:
-    async with open_house(max_jobs_per_hour=DEFAULT_MAX_JOBS_PER_HOUR) as house:
+    async with open_house(max_jobs_per_hour=MAX_JOBS_PER_HOUR.default) as house:
         path = house.paper(1).path
         house.hass.config.allowlist_external_dirs = {str(house.tmp_path)}
         await automate(
@@ -42,18 +42,18 @@ async def test_an_automation_that_fires_all_the_time(open_house: OpenHouse, mode
             house.hass.bus.async_fire("wild")
         await house.tick(20)
         jobs = house.queue.jobs()
-        assert len(jobs) == DEFAULT_MAX_JOBS_PER_HOUR
+        assert len(jobs) == MAX_JOBS_PER_HOUR.default
         for job in jobs:
             assert (await house.finish(job)).state is JobState.COMPLETED
-        assert house.sim.cloud.count(SUBMIT) == DEFAULT_MAX_JOBS_PER_HOUR
-        assert len(house.sim.cloud.printed) == DEFAULT_MAX_JOBS_PER_HOUR
+        assert house.sim.cloud.count(SUBMIT) == MAX_JOBS_PER_HOUR.default
+        assert len(house.sim.cloud.printed) == MAX_JOBS_PER_HOUR.default
         # What was refused does not come later.
         await house.next_day()
-        assert len(house.queue.jobs()) == DEFAULT_MAX_JOBS_PER_HOUR
+        assert len(house.queue.jobs()) == MAX_JOBS_PER_HOUR.default
 
 
 async def test_a_printer_that_prints_about_its_own_failures(open_house: OpenHouse) -> None:
-    async with open_house(max_jobs_per_hour=DEFAULT_MAX_JOBS_PER_HOUR) as house:
+    async with open_house(max_jobs_per_hour=MAX_JOBS_PER_HOUR.default) as house:
         house.sim.cloud.plan(house.printer(), *[Outcome(code=503)] * FIRES)
         notify = house.entity("notify", "notify")
         await automate(
@@ -84,7 +84,7 @@ async def test_a_printer_that_prints_about_its_own_failures(open_house: OpenHous
         )
         while (
             not house.queue.jobs()[0].is_final
-            or len(house.queue.jobs()) < DEFAULT_MAX_JOBS_PER_HOUR
+            or len(house.queue.jobs()) < MAX_JOBS_PER_HOUR.default
         ):
             assert house.sim.cloud.count(SUBMIT) < FIRES
             await house.tick(20)
@@ -93,6 +93,6 @@ async def test_a_printer_that_prints_about_its_own_failures(open_house: OpenHous
             await house.tick(600)
         jobs = house.queue.jobs()
         assert all(job.state is JobState.FAILED for job in jobs)
-        assert len(jobs) == DEFAULT_MAX_JOBS_PER_HOUR
-        assert house.sim.cloud.count(SUBMIT) == DEFAULT_MAX_JOBS_PER_HOUR
+        assert len(jobs) == MAX_JOBS_PER_HOUR.default
+        assert house.sim.cloud.count(SUBMIT) == MAX_JOBS_PER_HOUR.default
         assert not house.sim.cloud.out_tray

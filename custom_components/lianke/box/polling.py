@@ -13,7 +13,7 @@ from homeassistant.util.async_ import create_eager_task
 from ..api.client import LiankeClient
 from ..api.errors import BoxNotProvisionedError, BoxOfflineError, LiankeError
 from ..api.models import Box, Printer, PrinterKind
-from ..const import CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, MAX_POLL_INTERVAL, MIN_POLL_INTERVAL
+from ..const import POLL_INTERVAL
 from .storage import BoxStorage
 
 
@@ -38,8 +38,7 @@ RELAXED_INTERVAL = 300
 
 def poll_interval(options: Mapping[str, Any], *, online: bool, relaxed: bool) -> float:
     """Return the seconds between two polls of a box by its options; `relaxed` if pushes tell what matters."""
-    wished = options.get(CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL)
-    interval = min(max(float(wished), MIN_POLL_INTERVAL), MAX_POLL_INTERVAL)
+    interval = min(max(POLL_INTERVAL.of(options), POLL_INTERVAL.least), POLL_INTERVAL.most)
     if not online:
         return max(interval, OFFLINE_INTERVAL)
     return max(interval, RELAXED_INTERVAL) if relaxed else interval
@@ -111,7 +110,6 @@ class PushTracker:
         """Return whether pushes to the present address are worth waiting for."""
         return self._storage.pushes_proven_for(self._account.fingerprint)
 
-    @callback
     def listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `listener` soon after push messages; returns a function that unsubscribes."""
         self._listeners.append(listener)
@@ -140,18 +138,15 @@ class PushTracker:
         for listener in list(self._listeners):
             listener()
 
-    @callback
     def consume(self) -> bool:
         """Return whether a push has arrived since the last call."""
         pending, self._pending = self._pending, False
         return pending
 
-    @callback
     def restore(self, *, pending: bool) -> None:
         """Undo a `consume` whose poll failed."""
         self._pending = self._pending or pending
 
-    @callback
     def rate_usefulness(self, *, announced: bool) -> None:
         """Rate pushes by a change: whether one announced it."""
         if announced and self._is_noise():
@@ -162,7 +157,6 @@ class PushTracker:
         self._unannounced_at = time.monotonic()
         self._storage.save_push_address(None)
 
-    @callback
     def record_useless(self) -> None:
         """Record that a poll after a push found nothing new; too many of these end the trust."""
         self._useless.append(time.monotonic())

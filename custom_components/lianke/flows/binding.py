@@ -15,8 +15,6 @@ from homeassistant.helpers.selector import (
     FileSelector,
     FileSelectorConfig,
     SelectOptionDict,
-    SelectSelector,
-    SelectSelectorConfig,
     TextSelector,
     TextSelectorConfig,
     TextSelectorType,
@@ -29,6 +27,7 @@ from ..api.models import Box, Credentials, DriverState, Printer, PrinterKind
 from ..api.sticker import parse_credentials, read_photo
 from ..const import CONF_SERVER
 from ..errors import InputError
+from ..options_frame import choice
 from ..pages.clean import escape_markdown
 from ..printing.own_pages import async_print_test_page
 from ..runtime import LiankeConfigEntry
@@ -83,7 +82,6 @@ async def async_read_sticker(
 
 
 def _read_upload(hass: HomeAssistant, file_id: str) -> Credentials:
-    """Read a photo and remove it; blocking."""
     with process_uploaded_file(hass, file_id) as path:
         return read_photo(path)
 
@@ -187,15 +185,11 @@ ABOUT_SERVER = frozenset(
 )
 
 _SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
-_STICKER: Mapping[vol.Marker, object] = {
+# The photo goes first, since WeChat hides the link.
+STICKER: dict[vol.Marker, object] = {
     vol.Optional(CONF_PHOTO): FileSelector(FileSelectorConfig(accept="image/*")),
     vol.Optional(CONF_QR_TEXT): TextSelector(TextSelectorConfig(autocomplete="off")),
 }
-
-
-def sticker_schema() -> vol.Schema:
-    """Return the form that asks for the sticker; the photo goes first, since WeChat hides the link."""
-    return vol.Schema(dict(_STICKER))
 
 
 def account_schema(
@@ -219,33 +213,20 @@ def account_schema(
     if accounts:
         another = SelectOptionDict(value=ANOTHER_ACCOUNT, label=ANOTHER_ACCOUNT)
         shown = {"suggested_value": chosen}
-        schema[vol.Optional(CONF_ACCOUNT, description=shown)] = SelectSelector(
-            SelectSelectorConfig(
-                options=[*accounts.values(), another], translation_key=CONF_ACCOUNT
-            )
-        )
-    return vol.Schema(schema | _key(vol.Optional, kept=key_kept) | _advanced(server, errors))
-
-
-def reauth_schema(*, key_kept: bool) -> vol.Schema:
-    """Return the form that asks for a new ApiKey."""
-    return vol.Schema(_key(vol.Required, kept=key_kept))
-
-
-def reconfigure_schema(*, key_kept: bool, server: str, errors: Mapping[str, str]) -> vol.Schema:
-    """Return the form of everything that can be changed."""
+        offered = choice([*accounts.values(), another], key=CONF_ACCOUNT)
+        schema[vol.Optional(CONF_ACCOUNT, description=shown)] = offered
     return vol.Schema(
-        {**_key(vol.Optional, kept=key_kept), **_STICKER, **_advanced(server, errors)}
+        schema | key_field(vol.Optional, kept=key_kept) | server_section(server, errors)
     )
 
 
-def _key(marker: type[vol.Marker], *, kept: bool) -> dict[vol.Marker, object]:
+def key_field(marker: type[vol.Marker], *, kept: bool) -> dict[vol.Marker, object]:
     """Return the field of the ApiKey, filled with dots when the flow holds one."""
     shown: dict[str, Any] | None = {"suggested_value": KEPT_KEY} if kept else None
     return {marker(CONF_API_KEY, description=shown): _SECRET}
 
 
-def _advanced(server: str, errors: Mapping[str, str]) -> dict[vol.Marker, object]:
+def server_section(server: str, errors: Mapping[str, str]) -> dict[vol.Marker, object]:
     """Return the section with the service's address, open after an error that it may cause."""
     address = TextSelector(TextSelectorConfig(type=TextSelectorType.URL, autocomplete="off"))
     return {

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 import hashlib
 from pathlib import Path
-from typing import NamedTuple
 
 from homeassistant.components.automation import automations_with_blueprint
 from homeassistant.components.automation.const import DOMAIN as AUTOMATION_DOMAIN
@@ -43,19 +42,10 @@ _SHIPPED = Path(__file__).parents[1] / "blueprints" / AUTOMATION_DOMAIN
 _SEAL = "# Copied by the integration; written over only while unchanged. sha256: "
 
 
-class Copies(NamedTuple):
-    """What became of the blueprints that were to be copied, as names out of BLUEPRINTS.
-
-    `copied` holds now what this version ships, `kept` was edited and is as it was.
-    """
-
-    copied: tuple[str, ...]
-    kept: tuple[str, ...]
-
-
-async def async_copy(hass: HomeAssistant, names: Iterable[str]) -> Copies:
+async def async_copy(hass: HomeAssistant, names: Iterable[str]) -> tuple[list[str], list[str]]:
     """Copy blueprints by their names out of BLUEPRINTS, and let Home Assistant see them.
 
+    Returns those that hold now what this version ships, and those that were edited and are as they were.
     They are copied in the language of the house. A file that somebody edited, or put there, is
     left alone. Raises OSError or WriteError when a file cannot be read or written; what was copied
     before stays.
@@ -63,7 +53,7 @@ async def async_copy(hass: HomeAssistant, names: Iterable[str]) -> Copies:
     chosen = [name for name in BLUEPRINTS if name in set(names)]
     blueprints = async_get_blueprints(hass)
     try:
-        copies = await hass.async_add_executor_job(
+        copied, kept = await hass.async_add_executor_job(
             _copy,
             _SHIPPED / language_of(hass.config.language),
             blueprints.blueprint_folder / DOMAIN,
@@ -71,9 +61,9 @@ async def async_copy(hass: HomeAssistant, names: Iterable[str]) -> Copies:
         )
     finally:
         await blueprints.async_reset_cache()
-    if any(automations_with_blueprint(hass, path_of(name)) for name in copies.copied):
+    if any(automations_with_blueprint(hass, path_of(name)) for name in copied):
         await hass.services.async_call(AUTOMATION_DOMAIN, SERVICE_RELOAD, blocking=True)
-    return copies
+    return copied, kept
 
 
 def language_of(language: str) -> str:
@@ -95,7 +85,7 @@ def path_of(name: str) -> str:
     return f"{DOMAIN}/{name}.yaml"
 
 
-def _copy(shipped: Path, folder: Path, names: list[str]) -> Copies:
+def _copy(shipped: Path, folder: Path, names: list[str]) -> tuple[list[str], list[str]]:
     folder.mkdir(parents=True, exist_ok=True)
     copied, kept = [], []
     for name in names:
@@ -106,7 +96,7 @@ def _copy(shipped: Path, folder: Path, names: list[str]) -> Copies:
         text = (shipped / file.name).read_text("utf-8")
         write_utf8_file_atomic(str(file), f"{text}{_SEAL}{_digest(text.encode())}\n")
         copied.append(name)
-    return Copies(copied=tuple(copied), kept=tuple(kept))
+    return copied, kept
 
 
 def _is_edited(file: Path) -> bool:

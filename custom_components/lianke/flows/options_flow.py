@@ -5,7 +5,7 @@ Options are read when they are used; saving them reloads nothing.
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, override
+from typing import Any, override
 
 from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.const import CONF_WEBHOOK_ID
@@ -15,14 +15,13 @@ from homeassistant.helpers.selector import (
     EntitySelectorConfig,
     SelectOptionDict,
     SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
     TimeSelector,
 )
 from homeassistant.util import dt as dt_util
 from homeassistant.util.file import WriteError
 import voluptuous as vol
 
+from .. import const
 from ..api.capabilities import STANDARD, Capabilities, Paper
 from ..api.errors import OptionError
 from ..api.models import Species
@@ -37,41 +36,10 @@ from ..api.options import (
     options_in,
     resolve_options,
 )
-from ..const import (
-    CONF_DEFAULT_OPTIONS,
-    CONF_HOLD_HOURS,
-    CONF_KEEP_FAILED_HOURS,
-    CONF_KEEP_PRINTED_HOURS,
-    CONF_KEEP_SCANS_DAYS,
-    CONF_KEEP_SCANS_MB,
-    CONF_MAX_DOCUMENT_MB,
-    CONF_MAX_JOBS_PER_HOUR,
-    CONF_MAX_PAGES,
-    CONF_POLL_INTERVAL,
-    CONF_PRINTER_KIND,
-    CONF_PRINTER_OPTIONS,
-    CONF_QUIET_FROM,
-    CONF_QUIET_TO,
-    CONF_SCAN_SCRIPT,
-    CONSOLE_URL,
-    DEFAULT_HOLD_HOURS,
-    DEFAULT_KEEP_FAILED_HOURS,
-    DEFAULT_KEEP_PRINTED_HOURS,
-    DEFAULT_KEEP_SCANS_DAYS,
-    DEFAULT_KEEP_SCANS_MB,
-    DEFAULT_MAX_DOCUMENT_MB,
-    DEFAULT_MAX_JOBS_PER_HOUR,
-    DEFAULT_MAX_PAGES,
-    DEFAULT_POLL_INTERVAL,
-    DEFAULT_PRINTER_KIND,
-    MAX_POLL_INTERVAL,
-    MIN_POLL_INTERVAL,
-    PRINTER_KINDS,
-)
 from ..documents.page_documents import WritePage
 from ..lan.form import LanPrinterSteps
 from ..manual_duplex.form import ManualDuplexSteps
-from ..options_frame import CONF_TARGET, WHOLE_BOX, needs_box, number_field, one_of, several
+from ..options_frame import CONF_TARGET, WHOLE_BOX, UserInput, choice, needs_box, number_field
 from ..people.form import PeopleSteps
 from ..printing.nozzle_care import NozzleCareSteps
 from ..printing.own_pages import async_print_page
@@ -89,36 +57,20 @@ NO = "no"
 SWITCHES = ("auto_rotate", "reverse_order")
 
 
-class _Number(NamedTuple):
-    """A whole number among the settings."""
-
-    default: int
-    low: int
-    high: int
-    unit: str
-
-
-_NUMBERS: Mapping[str, _Number] = {
-    CONF_POLL_INTERVAL: _Number(
-        default=DEFAULT_POLL_INTERVAL, low=MIN_POLL_INTERVAL, high=MAX_POLL_INTERVAL, unit="seconds"
-    ),
-    CONF_HOLD_HOURS: _Number(default=DEFAULT_HOLD_HOURS, low=1, high=168, unit="hours"),
-    CONF_MAX_DOCUMENT_MB: _Number(default=DEFAULT_MAX_DOCUMENT_MB, low=1, high=200, unit="MB"),
-    CONF_MAX_PAGES: _Number(default=DEFAULT_MAX_PAGES, low=1, high=9999, unit="pages"),
-    CONF_MAX_JOBS_PER_HOUR: _Number(
-        default=DEFAULT_MAX_JOBS_PER_HOUR, low=1, high=999, unit="jobs"
-    ),
-    CONF_KEEP_FAILED_HOURS: _Number(
-        default=DEFAULT_KEEP_FAILED_HOURS, low=0, high=720, unit="hours"
-    ),
-    CONF_KEEP_PRINTED_HOURS: _Number(
-        default=DEFAULT_KEEP_PRINTED_HOURS, low=0, high=720, unit="hours"
-    ),
-    CONF_KEEP_SCANS_DAYS: _Number(default=DEFAULT_KEEP_SCANS_DAYS, low=1, high=365, unit="days"),
-    CONF_KEEP_SCANS_MB: _Number(default=DEFAULT_KEEP_SCANS_MB, low=100, high=10240, unit="MB"),
-}
+# In the order of the form.
+_NUMBERS = (
+    const.POLL_INTERVAL,
+    const.HOLD_HOURS,
+    const.MAX_DOCUMENT_MB,
+    const.MAX_PAGES,
+    const.MAX_JOBS_PER_HOUR,
+    const.KEEP_FAILED_HOURS,
+    const.KEEP_PRINTED_HOURS,
+    const.KEEP_SCANS_DAYS,
+    const.KEEP_SCANS_MB,
+)
 # Shown only where the preview feature is on.
-_OF_SCANS = (CONF_KEEP_SCANS_DAYS, CONF_KEEP_SCANS_MB)
+_OF_SCANS = (const.KEEP_SCANS_DAYS, const.KEEP_SCANS_MB)
 
 
 class LiankeOptionsFlow(
@@ -140,7 +92,7 @@ class LiankeOptionsFlow(
             self.hass, self.config_entry, self._target, write, Context(), hold=False
         )
 
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_init(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Show the menu; some of its steps need the box to be loaded."""
         steps = ["settings"]
         if self.config_entry.state is ConfigEntryState.LOADED:
@@ -158,9 +110,7 @@ class LiankeOptionsFlow(
         steps.append("blueprints")
         return self.async_show_menu(step_id="init", menu_options=steps)
 
-    async def async_step_settings(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_settings(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Change polling, quiet hours and limits."""
         options = self.config_entry.options
         errors: dict[str, str] = {}
@@ -174,38 +124,23 @@ class LiankeOptionsFlow(
         return self.async_show_form(step_id="settings", data_schema=schema, errors=errors)
 
     @needs_box
-    async def async_step_defaults(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_defaults(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Choose the printer, or the whole box, for default print options."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_default_options(None)
-        chosen = self.config_entry.options.get(CONF_PRINTER_OPTIONS, {})
-        return self.async_show_form(
-            step_id="defaults",
-            data_schema=vol.Schema(
-                {
-                    vol.Required(CONF_TARGET, default=WHOLE_BOX): one_of(
-                        [
-                            SelectOptionDict(value=WHOLE_BOX, label=WHOLE_BOX),
-                            *self._printers(chosen),
-                        ]
-                    )
-                }
-            ),
-            last_step=False,
-        )
+        chosen = self.config_entry.options.get(const.CONF_PRINTER_OPTIONS, {})
+        whole_box = SelectOptionDict(value=WHOLE_BOX, label=WHOLE_BOX)
+        targets = [whole_box, *self._printers(chosen)]
+        return self._choose_printer("defaults", targets, default=WHOLE_BOX)
 
     @needs_box
-    async def async_step_default_options(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_default_options(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Change the print options used where an action names none."""
         options = self.config_entry.options
-        shown = of_box = options.get(CONF_DEFAULT_OPTIONS, {})
+        shown = of_box = options.get(const.CONF_DEFAULT_OPTIONS, {})
         if self._target != WHOLE_BOX:
-            shown = options.get(CONF_PRINTER_OPTIONS, {}).get(self._target, {})
+            shown = options.get(const.CONF_PRINTER_OPTIONS, {}).get(self._target, {})
         able, papers, species = await self._async_capabilities()
         errors: dict[str, str] = {}
         details = {"option": "", "value": "", "allowed": ""}
@@ -219,8 +154,8 @@ class LiankeOptionsFlow(
                 errors[err.option if err.option in shown else "base"] = shown_reason(err)
             else:
                 if self._target == WHOLE_BOX:
-                    return self._save({CONF_DEFAULT_OPTIONS: shown})
-                return self._save_for_target(CONF_PRINTER_OPTIONS, shown)
+                    return self._save({const.CONF_DEFAULT_OPTIONS: shown})
+                return self._save_for_target(const.CONF_PRINTER_OPTIONS, shown)
         return self.async_show_form(
             step_id="default_options",
             data_schema=defaults_schema(shown, able, papers),
@@ -233,30 +168,24 @@ class LiankeOptionsFlow(
         data = self.config_entry.runtime_data
         if (printer := data.storage.printers.get(self._target)) is None:
             return None, (), Species.UNKNOWN
-        able = await data.coordinator.get_capabilities(self._target)
-        papers = await data.coordinator.get_papers(self._target)
+        able, papers = await data.coordinator.capabilities.get(self._target)
         return able, papers, printer.printer.species
 
     @needs_box
-    async def async_step_push(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_push(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Show the callback address for the console; it is shown nowhere else."""
         address = self.config_entry.runtime_data.account.address
         if address is None:
-            return self.async_show_form(
-                step_id="no_address", data_schema=vol.Schema({}), last_step=True
-            )
+            return self.async_show_form(step_id="no_address", last_step=True)
         if user_input is not None:
             return await self.async_step_push_wait(None)
         return self.async_show_form(
             step_id="push",
-            data_schema=vol.Schema({}),
-            description_placeholders={"address": address, "console_url": CONSOLE_URL},
+            description_placeholders={"address": address, "console_url": const.CONSOLE_URL},
             last_step=False,
         )
 
-    async def async_step_push_wait(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_push_wait(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Wait until a message arrives, or the time is over."""
         if self._wait is None:
             account = self.config_entry.runtime_data.account
@@ -273,9 +202,7 @@ class LiankeOptionsFlow(
         return self.async_show_progress_done(next_step_id="push_heard" if heard else "push_unheard")
 
     @needs_box
-    async def async_step_push_unheard(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_push_unheard(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Distinguish a message of an unknown form from none at all."""
         if self.config_entry.runtime_data.account.unclear_messages > self._unclear_before:
             return await self.async_step_push_unclear()
@@ -300,55 +227,40 @@ class LiankeOptionsFlow(
             for stop in unsubscribe:
                 stop()
 
-    async def async_step_push_heard(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_push_heard(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Confirm that push works."""
         return self.async_show_menu(step_id="push_heard", menu_options=["done"])
 
-    async def async_step_push_unclear(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_push_unclear(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Explain that the message names no box, so that it is of no use."""
         return self.async_show_menu(step_id="push_unclear", menu_options=["push", "done"])
 
-    async def async_step_push_silent(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_push_silent(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Explain that nothing arrived, which does no harm."""
         return self.async_show_menu(step_id="push_silent", menu_options=["push", "done"])
 
-    async def async_step_blueprints(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_blueprints(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Copy the chosen blueprints; this needs no box."""
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
-                copies = await async_copy(self.hass, user_input[CONF_BLUEPRINTS])
+                copied, kept = await async_copy(self.hass, user_input[CONF_BLUEPRINTS])
             except OSError, WriteError:
                 errors["base"] = "blueprints_not_written"
             else:
-                self._copied = await async_listed(self.hass, copies.copied)
-                self._kept = await async_listed(self.hass, copies.kept)
+                self._copied = await async_listed(self.hass, copied)
+                self._kept = await async_listed(self.hass, kept)
                 return await self.async_step_blueprints_copied()
         chosen = list(BLUEPRINTS) if user_input is None else user_input[CONF_BLUEPRINTS]
+        offered = choice(BLUEPRINTS, key=CONF_BLUEPRINTS, many=True, listed=True)
         return self.async_show_form(
             step_id="blueprints",
-            data_schema=vol.Schema(
-                {
-                    vol.Required(CONF_BLUEPRINTS, default=chosen): several(
-                        list(BLUEPRINTS), key=CONF_BLUEPRINTS
-                    )
-                }
-            ),
+            data_schema=vol.Schema({vol.Required(CONF_BLUEPRINTS, default=chosen): offered}),
             errors=errors,
             last_step=False,
         )
 
-    async def async_step_blueprints_copied(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_blueprints_copied(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Show which blueprints were copied, and which were edited and stay."""
         return self.async_show_menu(
             step_id="blueprints_copied",
@@ -356,7 +268,7 @@ class LiankeOptionsFlow(
             description_placeholders={"copied": self._copied, "kept": self._kept},
         )
 
-    async def async_step_done(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_done(self, user_input: UserInput = None) -> ConfigFlowResult:
         """End without a change."""
         return self._save({})
 
@@ -375,49 +287,35 @@ class LiankeOptionsFlow(
 # Forms, and the options that their answers stand for. An answer that equals the present options changes nothing.
 
 
-def _choice(name: str, options: Iterable[str], *, custom: bool = False) -> SelectSelector:
+def _words(name: str, options: Iterable[str], *, custom: bool = False) -> SelectSelector:
     """Return a drop-down list whose texts are translated under its name."""
-    return SelectSelector(
-        SelectSelectorConfig(
-            options=list(options),
-            translation_key=name,
-            custom_value=custom,
-            mode=SelectSelectorMode.DROPDOWN,
-        )
-    )
+    return choice(options, key=name, custom=custom, listed=False)
 
 
 def _driver_names(options: Iterable[str]) -> SelectSelector:
-    """Return a drop-down list of the driver's own names, with room for another."""
-    return SelectSelector(
-        SelectSelectorConfig(
-            options=list(dict.fromkeys(name.strip() for name in options)),
-            custom_value=True,
-            mode=SelectSelectorMode.DROPDOWN,
-        )
-    )
+    names = dict.fromkeys(name.strip() for name in options)
+    return choice(names, custom=True, listed=False)
 
 
 def settings_schema(options: Mapping[str, Any], *, scans: bool = True) -> vol.Schema:
     """Return the form of the general settings with their present values, with or without those of scans."""
     schema: dict[vol.Marker, object] = {}
-    for key, number in _NUMBERS.items():
-        if key in _OF_SCANS and not scans:
+    for number in _NUMBERS:
+        if number in _OF_SCANS and not scans:
             continue
-        default = options.get(key, number.default)
-        selector = number_field(number.low, number.high, unit=number.unit)
-        schema[vol.Required(key, default=default)] = selector
-        if key == CONF_POLL_INTERVAL:
-            kind = options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)
-            schema[vol.Required(CONF_PRINTER_KIND, default=kind)] = _choice(
-                CONF_PRINTER_KIND, PRINTER_KINDS
+        field = number_field(number.least, number.most, unit=number.unit)
+        schema[vol.Required(number.key, default=number.of(options))] = field
+        if number is const.POLL_INTERVAL:
+            kind = options.get(const.CONF_PRINTER_KIND, const.DEFAULT_PRINTER_KIND)
+            schema[vol.Required(const.CONF_PRINTER_KIND, default=kind)] = _words(
+                const.CONF_PRINTER_KIND, const.PRINTER_KINDS
             )
-            for time_key in (CONF_QUIET_FROM, CONF_QUIET_TO):
+            for time_key in (const.CONF_QUIET_FROM, const.CONF_QUIET_TO):
                 shown = {"suggested_value": options.get(time_key)}
                 schema[vol.Optional(time_key, description=shown)] = TimeSelector()
     if scans:
-        shown = {"suggested_value": options.get(CONF_SCAN_SCRIPT)}
-        schema[vol.Optional(CONF_SCAN_SCRIPT, description=shown)] = EntitySelector(
+        shown = {"suggested_value": options.get(const.CONF_SCAN_SCRIPT)}
+        schema[vol.Optional(const.CONF_SCAN_SCRIPT, description=shown)] = EntitySelector(
             EntitySelectorConfig(domain="script")
         )
     return vol.Schema(schema)
@@ -425,29 +323,31 @@ def settings_schema(options: Mapping[str, Any], *, scans: bool = True) -> vol.Sc
 
 def settings_errors(answer: Mapping[str, Any]) -> dict[str, str]:
     """Return the errors of the general settings, by field."""
-    begin = dt_util.parse_time(answer.get(CONF_QUIET_FROM) or "")
-    end = dt_util.parse_time(answer.get(CONF_QUIET_TO) or "")
+    begin = dt_util.parse_time(answer.get(const.CONF_QUIET_FROM) or "")
+    end = dt_util.parse_time(answer.get(const.CONF_QUIET_TO) or "")
     if (begin is None) is not (end is None):
-        return {CONF_QUIET_TO if end is None else CONF_QUIET_FROM: "quiet_hours_need_both"}
+        return {
+            const.CONF_QUIET_TO if end is None else const.CONF_QUIET_FROM: "quiet_hours_need_both"
+        }
     if begin is not None and begin == end:
-        return {CONF_QUIET_TO: "quiet_hours_are_none"}
+        return {const.CONF_QUIET_TO: "quiet_hours_are_none"}
     return {}
 
 
 def settings_from(answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options with the general settings changed as answered."""
-    wanted: dict[str, Any] = {
-        key: (int(answer[key]), number.default) for key, number in _NUMBERS.items() if key in answer
-    }
-    wanted[CONF_PRINTER_KIND] = (answer[CONF_PRINTER_KIND], DEFAULT_PRINTER_KIND)
     changed = dict(options)
-    for key, (value, default) in wanted.items():
-        if value != options.get(key, default):
-            changed[key] = value
-    emptied = [CONF_QUIET_FROM, CONF_QUIET_TO]
+    for number in _NUMBERS:
+        if number.key in answer and int(answer[number.key]) != number.of(options):
+            changed[number.key] = int(answer[number.key])
+    if (kind := answer[const.CONF_PRINTER_KIND]) != options.get(
+        const.CONF_PRINTER_KIND, const.DEFAULT_PRINTER_KIND
+    ):
+        changed[const.CONF_PRINTER_KIND] = kind
+    emptied = [const.CONF_QUIET_FROM, const.CONF_QUIET_TO]
     # Without scans, the form has no field for their script.
-    if CONF_KEEP_SCANS_DAYS in answer:
-        emptied.append(CONF_SCAN_SCRIPT)
+    if const.KEEP_SCANS_DAYS.key in answer:
+        emptied.append(const.CONF_SCAN_SCRIPT)
     for key in emptied:
         if answer.get(key):
             changed[key] = answer[key]
@@ -468,15 +368,8 @@ def defaults_schema(
     def possible(
         field: str, values: Mapping[str, int], ids: frozenset[int] | None
     ) -> SelectSelector:
-        # The stored value stays in the list, so that submitting it shows its error.
-        return _choice(
-            field,
-            [
-                name
-                for name, number in values.items()
-                if ids is None or number in ids or name == stored.get(field)
-            ],
-        )
+        names = [name for name, number in values.items() if ids is None or number in ids]
+        return _words(field, _with(stored.get(field), names))
 
     # A size beyond the range gets an error of our own, which says what is possible.
     size = number_field(0.1, None, step=0.1, unit="mm")
@@ -485,14 +378,14 @@ def defaults_schema(
         "paper_width": size,
         "paper_height": size,
         "color": possible("color", COLORS, able.colors),
-        "duplex": _choice("duplex", _with(stored.get("duplex"), duplex_names(able.duplex))),
+        "duplex": _words("duplex", _with(stored.get("duplex"), duplex_names(able.duplex))),
         "orientation": possible("orientation", ORIENTATIONS, able.orientations),
         "tray": _driver_names(able.trays or ()),
         "media_type": _driver_names(able.media_types or ()),
-        "quality": _choice("quality", QUALITIES),
-        "scale": _choice("scale", SCALES, custom=True),
-        "align": _choice("align", ALIGNMENTS),
-        **{name: _choice("yes_no", (YES, NO)) for name in SWITCHES},
+        "quality": _words("quality", QUALITIES),
+        "scale": _words("scale", SCALES, custom=True),
+        "align": _words("align", ALIGNMENTS),
+        **{name: _words("yes_no", (YES, NO)) for name in SWITCHES},
     }
     return vol.Schema(
         {
@@ -508,7 +401,6 @@ def _with(stored: str | None, names: list[str]) -> list[str]:
 
 
 def _shown(value: object) -> object:
-    """Return a stored default as the form shows it."""
     if isinstance(value, bool):
         return YES if value else NO
     return value

@@ -28,20 +28,14 @@ from ..api.errors import (
 )
 from ..box.status import HOLDING, PrinterStatus
 from ..const import (
-    CONF_HOLD_HOURS,
-    CONF_KEEP_FAILED_HOURS,
-    CONF_KEEP_PRINTED_HOURS,
-    CONF_MAX_DOCUMENT_MB,
-    CONF_MAX_JOBS_PER_HOUR,
-    CONF_MAX_PAGES,
     CONF_QUIET_FROM,
     CONF_QUIET_TO,
-    DEFAULT_HOLD_HOURS,
-    DEFAULT_KEEP_FAILED_HOURS,
-    DEFAULT_KEEP_PRINTED_HOURS,
-    DEFAULT_MAX_DOCUMENT_MB,
-    DEFAULT_MAX_JOBS_PER_HOUR,
-    DEFAULT_MAX_PAGES,
+    HOLD_HOURS,
+    KEEP_FAILED_HOURS,
+    KEEP_PRINTED_HOURS,
+    MAX_DOCUMENT_MB,
+    MAX_JOBS_PER_HOUR,
+    MAX_PAGES,
 )
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document, file_digest
@@ -261,32 +255,32 @@ class PageCounter:
 
 def hold_time(options: Mapping[str, Any]) -> timedelta:
     """Return how long a job waits at most if the call does not say."""
-    return timedelta(hours=options.get(CONF_HOLD_HOURS, DEFAULT_HOLD_HOURS))
+    return timedelta(hours=HOLD_HOURS.of(options))
 
 
 def keep_failed_time(options: Mapping[str, Any]) -> timedelta:
     """Return how long the document of a job that was not printed is kept."""
-    return timedelta(hours=options.get(CONF_KEEP_FAILED_HOURS, DEFAULT_KEEP_FAILED_HOURS))
+    return timedelta(hours=KEEP_FAILED_HOURS.of(options))
 
 
 def keep_printed_time(options: Mapping[str, Any]) -> timedelta:
     """Return how long the document of a job that was printed or canceled is kept."""
-    return timedelta(hours=options.get(CONF_KEEP_PRINTED_HOURS, DEFAULT_KEEP_PRINTED_HOURS))
+    return timedelta(hours=KEEP_PRINTED_HOURS.of(options))
 
 
 def max_document_bytes(options: Mapping[str, Any]) -> int:
     """Return the most bytes of a document."""
-    return int(options.get(CONF_MAX_DOCUMENT_MB, DEFAULT_MAX_DOCUMENT_MB)) * 1024 * 1024
+    return MAX_DOCUMENT_MB.of(options) * 1024 * 1024
 
 
 def max_pages(options: Mapping[str, Any]) -> int:
     """Return the most pages times copies of one job."""
-    return int(options.get(CONF_MAX_PAGES, DEFAULT_MAX_PAGES))
+    return MAX_PAGES.of(options)
 
 
 def max_jobs_per_hour(options: Mapping[str, Any]) -> int:
     """Return the most jobs of one printer in an hour."""
-    return int(options.get(CONF_MAX_JOBS_PER_HOUR, DEFAULT_MAX_JOBS_PER_HOUR))
+    return MAX_JOBS_PER_HOUR.of(options)
 
 
 def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:

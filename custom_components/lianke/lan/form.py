@@ -7,17 +7,12 @@ from typing import Any, Final
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.network import NoURLAvailableError, get_url
-from homeassistant.helpers.selector import (
-    SelectOptionDict,
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
-)
+from homeassistant.helpers.selector import SelectOptionDict
 import voluptuous as vol
 from yarl import URL
 
 from ..const import CONF_LAN_PRINTERS, CONF_LAN_SCANNERS, LAN_PRINTER_PATH, LAN_SCANNER_PATH
-from ..options_frame import BoxOptionsFlow, needs_box
+from ..options_frame import BoxOptionsFlow, UserInput, choice, needs_box
 from ..pages.clean import escape_markdown
 from ..scanner.hub import async_get_hub, is_enabled
 
@@ -36,9 +31,7 @@ class LanPrinterSteps(BoxOptionsFlow):
         self._offered: dict[str, dict[str, str]] = {}
 
     @needs_box
-    async def async_step_lan_printers(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_lan_printers(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Choose the printers that devices of the home network may print on, and the scanners that they may use."""
         options = self.config_entry.options
         choices = self._lan_choices(options)
@@ -56,17 +49,13 @@ class LanPrinterSteps(BoxOptionsFlow):
                 return await self.async_step_lan_addresses(None)
             return self._save(self._offered)
         if not choices:
-            return self.async_show_form(
-                step_id="no_printers", data_schema=vol.Schema({}), last_step=True
-            )
+            return self.async_show_form(step_id="no_printers", last_step=True)
         schema = {}
         for option, listed in choices.items():
             known = {one["value"] for one in listed}
             ticked = [key for key in options.get(option, {}) if key in known]
-            config = SelectSelectorConfig(
-                options=listed, multiple=True, mode=SelectSelectorMode.LIST
-            )
-            schema[vol.Required(option, default=ticked)] = SelectSelector(config)
+            field = choice(listed, many=True, listed=True)
+            schema[vol.Required(option, default=ticked)] = field
         return self.async_show_form(
             step_id="lan_printers", data_schema=vol.Schema(schema), last_step=False
         )
@@ -82,9 +71,7 @@ class LanPrinterSteps(BoxOptionsFlow):
         return {option: listed for option, listed in choices.items() if listed}
 
     @needs_box
-    async def async_step_lan_addresses(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_lan_addresses(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Show the addresses, for devices that do not find them by themselves."""
         if user_input is not None:
             return self._save(self._offered)
@@ -95,7 +82,6 @@ class LanPrinterSteps(BoxOptionsFlow):
         }
         return self.async_show_form(
             step_id="lan_addresses",
-            data_schema=vol.Schema({}),
             description_placeholders={"addresses": lan_addresses(self.hass, names, self._offered)},
             last_step=True,
         )

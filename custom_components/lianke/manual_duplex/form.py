@@ -2,15 +2,10 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.selector import (
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
-)
 import voluptuous as vol
 
 from ..api.capabilities import Paper
@@ -25,7 +20,7 @@ from ..documents.page_documents import (
     async_write_page,
 )
 from ..documents.spool import Spool
-from ..options_frame import CONF_TARGET, BoxOptionsFlow, fitting, needs_box
+from ..options_frame import CONF_TARGET, BoxOptionsFlow, UserInput, choice, fitting, needs_box
 from ..pages.testpage import turn_page
 from ..runtime import async_error_text
 from . import CONF_MANUAL_DUPLEX, FACE_DOWN, FACE_UP, FACES, Setup
@@ -59,20 +54,17 @@ class ManualDuplexSteps(BoxOptionsFlow):
         self._comes_out = FACE_DOWN
 
     @needs_box
-    async def async_step_manual_duplex(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_manual_duplex(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Choose the printer whose paper is turned over by hand."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_manual_duplex_printer(None)
         chosen = self.config_entry.options.get(CONF_MANUAL_DUPLEX, {})
-        printers = self._printers(chosen, _sheets)
-        return self._choose_printer("manual_duplex", printers)
+        return self._choose_printer("manual_duplex", self._printers(chosen, _sheets))
 
     @needs_box
     async def async_step_manual_duplex_printer(
-        self, user_input: dict[str, Any] | None = None
+        self, user_input: UserInput = None
     ) -> ConfigFlowResult:
         """Offer the test sheet, the answers themselves, and to forget them."""
         steps = ["manual_duplex_test", "manual_duplex_answers"]
@@ -85,9 +77,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
         )
 
     @needs_box
-    async def async_step_manual_duplex_test(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_manual_duplex_test(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Print the first side of the test sheet."""
         if user_input is not None and (refused := await self._async_refusal(1)) is None:
             return await self.async_step_manual_duplex_first(None)
@@ -95,7 +85,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
 
     @needs_box
     async def async_step_manual_duplex_first(
-        self, user_input: dict[str, Any] | None = None
+        self, user_input: UserInput = None
     ) -> ConfigFlowResult:
         """Ask how the sheet came out, and print its second side."""
         refused = None
@@ -107,7 +97,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
 
     @needs_box
     async def async_step_manual_duplex_second(
-        self, user_input: dict[str, Any] | None = None
+        self, user_input: UserInput = None
     ) -> ConfigFlowResult:
         """Ask where the second side is and how it lies; from that follows how paper is turned."""
         if user_input is None:
@@ -118,7 +108,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
 
     @needs_box
     async def async_step_manual_duplex_answers(
-        self, user_input: dict[str, Any] | None = None
+        self, user_input: UserInput = None
     ) -> ConfigFlowResult:
         """Show the present answers and change them without a test sheet."""
         if user_input is not None:
@@ -132,13 +122,12 @@ class ManualDuplexSteps(BoxOptionsFlow):
         return self._ask("manual_duplex_answers", *answers, answers=answers)
 
     def _save_setup(self, comes_out: str, put_back: str, arrows: str) -> ConfigFlowResult:
-        """Save how the paper of the chosen printer is turned."""
         setup = Setup(comes_out=comes_out, put_back=put_back, turned=arrows == OPPOSITE)
         return self._save_for_target(CONF_MANUAL_DUPLEX, setup.as_dict())
 
     @needs_box
     async def async_step_manual_duplex_forget(
-        self, user_input: dict[str, Any] | None = None
+        self, user_input: UserInput = None
     ) -> ConfigFlowResult:
         """Expect of the printer again what is right for most."""
         return self._save_for_target(CONF_MANUAL_DUPLEX, {})
@@ -177,12 +166,8 @@ class ManualDuplexSteps(BoxOptionsFlow):
     ) -> ConfigFlowResult:
         """Show a form with these questions, and why printing was refused; pictures are in its description."""
         fields = {
-            vol.Required(name, default=(answers or {}).get(name, vol.UNDEFINED)): SelectSelector(
-                SelectSelectorConfig(
-                    options=list(QUESTIONS[name]),
-                    translation_key=f"manual_duplex_{name}",
-                    mode=SelectSelectorMode.LIST,
-                )
+            vol.Required(name, default=(answers or {}).get(name, vol.UNDEFINED)): choice(
+                QUESTIONS[name], key=f"manual_duplex_{name}", listed=True
             )
             for name in questions
         }

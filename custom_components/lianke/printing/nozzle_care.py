@@ -15,7 +15,7 @@ import voluptuous as vol
 
 from ..api.models import Species
 from ..box.storage import StoredPrinter
-from ..const import CONF_KEEP_ALIVE
+from ..const import CONF_NOZZLE_CARE
 from ..jobs.job import JobState
 from ..options_frame import CONF_TARGET, BoxOptionsFlow, fitting, needs_box, number_field
 from ..runtime import LiankeConfigEntry
@@ -44,7 +44,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     tried: dict[str, date] = {}
 
     async def print_due(now: datetime) -> None:
-        plans: Mapping[str, Mapping[str, Any]] = entry.options.get(CONF_KEEP_ALIVE, {})
+        plans: Mapping[str, Mapping[str, Any]] = entry.options.get(CONF_NOZZLE_CARE, {})
         for key, plan in plans.items():
             at = dt_util.parse_time(plan.get(AT, ""))
             if (
@@ -94,7 +94,7 @@ class NozzleCareSteps(BoxOptionsFlow):
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_keep_alive_printer(None)
-        printers = self._printers(self.config_entry.options.get(CONF_KEEP_ALIVE, {}), _ink_jets)
+        printers = self._printers(self.config_entry.options.get(CONF_NOZZLE_CARE, {}), _ink_jets)
         first = printers[0]["value"] if printers else vol.UNDEFINED
         return self._choose_printer("keep_alive", printers, none="no_ink_jets", default=first)
 
@@ -106,8 +106,8 @@ class NozzleCareSteps(BoxOptionsFlow):
         if user_input is not None:
             days = int(user_input[DAYS])
             plan = {DAYS: days, AT: user_input[AT]} if days else {}
-            return self._save_for_target(CONF_KEEP_ALIVE, plan)
-        plans: dict[str, Any] = self.config_entry.options.get(CONF_KEEP_ALIVE, {})
+            return self._save_for_target(CONF_NOZZLE_CARE, plan)
+        plans: dict[str, Any] = self.config_entry.options.get(CONF_NOZZLE_CARE, {})
         return self.async_show_form(
             step_id="keep_alive_printer",
             data_schema=nozzle_care_schema(plans.get(self._target, {})),

@@ -27,13 +27,7 @@ from homeassistant.util.ulid import ulid_now
 
 from ..api.errors import MAX_DETAIL, LiankeError
 from ..api.stored import Record, StoredError
-from ..const import (
-    CONF_KEEP_SCANS_DAYS,
-    CONF_KEEP_SCANS_MB,
-    DEFAULT_KEEP_SCANS_DAYS,
-    DEFAULT_KEEP_SCANS_MB,
-    DOMAIN,
-)
+from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB
 from ..documents.conversion import file_name
 from ..documents.kinds import CONTENT_TYPES, FileType
 from ..documents.pdf import pdf_error
@@ -523,8 +517,8 @@ class ScanJobs:
     async def async_prune(self) -> None:
         """Delete scans that are too old, too many, or too large together; the newest is never too large."""
         options = self._entry.options
-        keep = timedelta(days=options.get(CONF_KEEP_SCANS_DAYS, DEFAULT_KEEP_SCANS_DAYS))
-        most = int(options.get(CONF_KEEP_SCANS_MB, DEFAULT_KEEP_SCANS_MB)) * 1024 * 1024
+        keep = timedelta(days=KEEP_SCANS_DAYS.of(options))
+        most = KEEP_SCANS_MB.of(options) * 1024 * 1024
         sizes = await self._hass.async_add_executor_job(_sizes, self._root)
         total = sum(sizes.values())
         finished = [one for one in reversed(self.all) if one.is_final]

@@ -17,7 +17,7 @@ from yarl import URL
 from ..api.errors import LiankeConnectionError, LiankeError, LiankeRefusedError, LiankeResponseError
 from ..api.scanning import ScannedPart, ScanTask
 from ..api.tasks import TaskState
-from ..const import CONF_MAX_DOCUMENT_MB, CONF_SERVER, DEFAULT_MAX_DOCUMENT_MB
+from ..const import CONF_SERVER, MAX_DOCUMENT_MB
 from ..documents.document import too_large
 from ..documents.download import async_download
 from ..documents.kinds import CONTENT_TYPES, sniff
@@ -207,8 +207,7 @@ class _Fetcher:
         self._hass = hass
         self._spool = spool
         self._server = URL(entry.data[CONF_SERVER]).origin()
-        megabytes = entry.options.get(CONF_MAX_DOCUMENT_MB, DEFAULT_MAX_DOCUMENT_MB)
-        self._limit = megabytes * 1024**2
+        self._limit = MAX_DOCUMENT_MB.of(entry.options) * 1024**2
 
     async def async_fetch(self, parts: tuple[ScannedPart, ...]) -> tuple[ScannedFile, ...]:
         """Return the files that parts of a result are; what is no page is left out.

@@ -6,7 +6,7 @@ import pytest
 
 from custom_components.lianke.const import CONF_LAN_PRINTERS, DOMAIN
 from custom_components.lianke.lan import announce
-from custom_components.lianke.lan.announce import USCAN, scanner_record
+from custom_components.lianke.lan.announce import USCAN, Place, scanner_record
 from custom_components.lianke.lan.scanner.scans import OfferedScanner, area_of, resolutions_of
 from custom_components.lianke.scanner.abilities import Abilities, ScanSource
 from custom_components.lianke.scanner.hub import FEATURE, scanner_identifier
@@ -90,11 +90,9 @@ def test_a_scanner_of_which_little_is_known(entry: object) -> None:
         offered,
         "x" * 300,
         able,
+        Place(443, ("fd00::1",), secure=True),
         name="x",
         location="y",
-        port=443,
-        addresses=("fd00::1",),
-        secure=True,
     )
     text = dict(record.text)
     assert record.kind == "_uscans._tcp.local."
@@ -103,7 +101,7 @@ def test_a_scanner_of_which_little_is_known(entry: object) -> None:
     assert max(len(value.encode()) for value in text.values()) <= announce.MAX_TEXT
     only_fed = Abilities(sources=frozenset({ScanSource.FEEDER}), sizes=("A5", "Legal"))
     record = scanner_record(
-        offered, "x", only_fed, name="x", location="", port=1, addresses=("10.0.0.1",), secure=False
+        offered, "x", only_fed, Place(1, ("10.0.0.1",), secure=False), name="x", location=""
     )
     assert dict(record.text)["is"] == "adf"
     assert area_of(able) == (2480, 3507)
