@@ -15,12 +15,11 @@ from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from .api.capabilities import Capabilities, Paper
 from .api.client import LiankeClient
 from .api.errors import AuthenticationError, LiankeError, ServiceExpiredError
 from .api.models import Box, Printer, PrinterKind
 from .api.unknown import unknown_state
-from .box.capabilities import CapabilityCache, ClientFactory
+from .box.capabilities import CapabilityCache
 from .box.polling import (
     REFRESH_SPACING,
     PollingAccount,
@@ -56,7 +55,6 @@ JITTER = 0.1
 POLL_REQUESTS = 2
 
 
-@callback
 def call_after_updates(hass: HomeAssistant, action: CALLBACK_TYPE) -> None:
     """Call something after two turns of the loop: the next one delivers pending state updates."""
     hass.loop.call_soon(hass.loop.call_soon, action)
@@ -114,7 +112,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._poll_began = NEVER
         # Printers where our last job has ended and that still count as printing.
         self._finishing: set[str] = set()
-        self._capabilities = CapabilityCache(client, storage)
+        self.capabilities = CapabilityCache(client, storage)
         self._conditions = ConditionReader(
             hass,
             entry,
@@ -210,24 +208,11 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if opens:
             self._poll_usually()
 
-    @callback
     def _poll_usually(self) -> None:
         """Poll at the normal interval from now on, if it is longer at present."""
         if self.pushes.proven and self.data.online and self._listeners:
             self._set_interval(self.data)
             self._schedule_refresh()
-
-    async def get_capabilities(
-        self, key: str, get_client: ClientFactory | None = None
-    ) -> Capabilities | None:
-        """Return what a printer can do, None when it is not known; see `CapabilityCache`."""
-        return await self._capabilities.get_capabilities(key, get_client)
-
-    async def get_papers(
-        self, key: str, get_client: ClientFactory | None = None
-    ) -> tuple[Paper, ...]:
-        """Return the papers of a printer's driver, () when unknown; see `CapabilityCache`."""
-        return await self._capabilities.get_papers(key, get_client)
 
     @callback
     def async_forget(self, key: str) -> None:
@@ -240,7 +225,6 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @override
     async def async_shutdown(self) -> None:
-        """Stop polling and cancel what is under way."""
         await super().async_shutdown()
         self.pushes.stop()
         self._conditions.stop()
@@ -271,7 +255,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self._pending_status_reads = asked | self._pending_status_reads
             return self._failed(err)
         if isinstance(self.last_error, AuthenticationError):
-            self._end_reauth()
+            # The service accepts the key again.
+            for flow in self.config_entry.async_get_active_flows(self.hass, {SOURCE_REAUTH}):
+                self.hass.config_entries.flow.async_abort(flow["flow_id"])
         self.last_error = None
         self._failures = 0
         before = self._pushed_state()
@@ -300,32 +286,22 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if self._failures == 1 and self.is_fresh and err.is_passing:
             self.update_interval = timedelta(seconds=self._jittered(SECOND_TRY))
             return self.data
+        shown: dict[str, Any] = {
+            "translation_domain": DOMAIN,
+            "translation_key": err.reason,
+            "translation_placeholders": err.placeholders,
+        }
         if isinstance(err, AuthenticationError):
             # The service may accept the key again without the user's doing. Home Assistant would not ask.
             self.update_interval = timedelta(seconds=KEY_RETRY)
             self._schedule_refresh()
-            raise ConfigEntryAuthFailed(
-                translation_domain=DOMAIN,
-                translation_key=err.reason,
-                translation_placeholders=err.placeholders,
-            ) from None
+            raise ConfigEntryAuthFailed(**shown) from None
         pause = min(BACKOFF_START * 2 ** min(self._failures - 1, 10), BACKOFF_LIMIT)
-        raise UpdateFailed(
-            translation_domain=DOMAIN,
-            translation_key=err.reason,
-            translation_placeholders=err.placeholders,
-            retry_after=self._jittered(self._account.stretch_interval(pause)),
-        ) from None
-
-    @callback
-    def _end_reauth(self) -> None:
-        """Abort reauthentication: the service accepts the key again."""
-        for flow in self.config_entry.async_get_active_flows(self.hass, {SOURCE_REAUTH}):
-            self.hass.config_entries.flow.async_abort(flow["flow_id"])
+        seconds = self._jittered(self._account.stretch_interval(pause))
+        raise UpdateFailed(**shown, retry_after=seconds) from None
 
     @callback
     def _store(self, box: Box, rows: Iterable[Printer] | None) -> None:
-        """Store what a poll found."""
         self._online = bool(box.online)
         self._storage.save_box(box)
         if rows is None:
@@ -337,22 +313,15 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             times.row_at = time.monotonic()
             if times.raw_state != row.raw_state:
                 times.raw_state, times.row_since = row.raw_state, times.row_at
-                self._report_unknown_state(row.raw_state)
+                if row.raw_state and row_status(row.raw_state) is None:
+                    self._storage.unknown.observe(unknown_state(row.raw_state))
         self._conditions.forget(self._conditions.readings.keys() - found.keys())
-
-    @callback
-    def _report_unknown_state(self, raw_state: str | None) -> None:
-        if raw_state and row_status(raw_state) is None:
-            self._storage.unknown.observe(
-                unknown_state("GET /external_api/printer_list", "row/printer_state", raw_state)
-            )
 
     def _pushed_state(self) -> tuple[bool | None, frozenset[str]]:
         """Return what pushes announce: box online or offline, printers plugged in or not."""
         present = (key for key, known in self._storage.printers.items() if known.present)
         return self._online, frozenset(present)
 
-    @callback
     def _set_interval(self, data: BoxData) -> None:
         """Set the polling interval by what is known of the printers.
 
@@ -388,7 +357,6 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
                 self._poll_usually()
 
     def _view(self) -> BoxData:
-        """Return the present view of the box."""
         printers: dict[str, PrinterSnapshot] = {}
         for key, known in self._storage.printers.items():
             here = self._online and known.present

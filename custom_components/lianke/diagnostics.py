@@ -12,20 +12,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.loader import async_get_integration
 
+from . import const
 from .api.server import DEFAULT_SERVER
-from .const import (
-    CONF_APPROVAL_NOTIFY,
-    CONF_APPROVAL_USERS,
-    CONF_APPROVERS,
-    CONF_DEFAULT_OPTIONS,
-    CONF_DEVICE_KEY,
-    CONF_LAN_PRINTERS,
-    CONF_LAN_SCANNERS,
-    CONF_PRINTER_OPTIONS,
-    CONF_RELEASE_CODES,
-    CONF_RELEASE_USERS,
-    CONF_SERVER,
-)
 from .devices import printer_key_of
 from .jobs.job import REJECTED
 from .printing.print import job_dict
@@ -47,21 +35,21 @@ _MAYBE_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,45}(?:%\w{1,16})?(?![\w:])"
 _MIN_TITLE = 3
 # Secrets, and what reveals where somebody lives or what somebody prints.
 TO_REDACT = {
-    CONF_APPROVAL_NOTIFY,
-    CONF_APPROVAL_USERS,
-    CONF_APPROVERS,
+    const.CONF_APPROVAL_NOTIFY,
+    const.CONF_APPROVAL_USERS,
+    const.CONF_APPROVERS,
     CONF_API_KEY,
     CONF_DEVICE_ID,
-    CONF_DEVICE_KEY,
+    const.CONF_DEVICE_KEY,
     CONF_WEBHOOK_ID,
     "hash_id",
     "ip_address",
     "lan_address",
     "lan_mac",
-    CONF_LAN_PRINTERS,
-    CONF_LAN_SCANNERS,
-    CONF_RELEASE_CODES,
-    CONF_RELEASE_USERS,
+    const.CONF_LAN_PRINTERS,
+    const.CONF_LAN_SCANNERS,
+    const.CONF_RELEASE_CODES,
+    const.CONF_RELEASE_USERS,
     "request_id",
     "row_id",
     "sender",
@@ -110,8 +98,8 @@ async def async_get_device_diagnostics(
     known = data.storage.printers[key]
     report = {
         "printer": _printer(entry, key),
-        "default_options": dict(entry.options.get(CONF_DEFAULT_OPTIONS, {})),
-        "printer_options": dict(entry.options.get(CONF_PRINTER_OPTIONS, {}).get(key, {})),
+        "default_options": dict(entry.options.get(const.CONF_DEFAULT_OPTIONS, {})),
+        "printer_options": dict(entry.options.get(const.CONF_PRINTER_OPTIONS, {}).get(key, {})),
         "capabilities": known.capabilities.as_dict() if known.capabilities else None,
         "papers": [paper.as_dict() for paper in known.papers],
         "jobs": _jobs(entry, key),
@@ -145,12 +133,11 @@ async def _with_unknown(
 
 def _connection(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the connection data; another server than the vendor's is somebody's own."""
-    vendor = data[CONF_SERVER] == DEFAULT_SERVER
-    return {**data, CONF_SERVER: "default" if vendor else "another"}
+    vendor = data[const.CONF_SERVER] == DEFAULT_SERVER
+    return {**data, const.CONF_SERVER: "default" if vendor else "another"}
 
 
 def _polling(entry: LiankeConfigEntry) -> dict[str, Any]:
-    """Return the state of polling."""
     coordinator = entry.runtime_data.coordinator
     interval = coordinator.update_interval
     return {
@@ -163,7 +150,6 @@ def _polling(entry: LiankeConfigEntry) -> dict[str, Any]:
 
 
 def _printer(entry: LiankeConfigEntry, key: str) -> dict[str, Any]:
-    """Return what is stored of a printer, and its present state."""
     data = entry.runtime_data
     known = data.storage.printers[key]
     stored = known.as_dict()
@@ -182,7 +168,6 @@ def _printer(entry: LiankeConfigEntry, key: str) -> dict[str, Any]:
 
 
 def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
-    """Return the last jobs, newest first, without the documents."""
     return [
         {
             **job_dict(job),
@@ -225,12 +210,11 @@ def _secrets(entry: LiankeConfigEntry) -> list[str]:
     """Return the secrets of an entry, which may stand in any text."""
     return [
         str(entry.data[name])
-        for name in (CONF_API_KEY, CONF_DEVICE_ID, CONF_DEVICE_KEY, CONF_WEBHOOK_ID)
+        for name in (CONF_API_KEY, CONF_DEVICE_ID, const.CONF_DEVICE_KEY, CONF_WEBHOOK_ID)
     ]
 
 
 def _scrubbed(value: Any, secrets: list[str]) -> Any:
-    """Return a value whose texts contain no secret."""
     if isinstance(value, Mapping):
         return {key: _scrubbed(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
@@ -30,21 +31,21 @@ ACCOUNTS: HassKey[dict[str, Account]] = HassKey(f"{DOMAIN}_accounts")
 type LiankeConfigEntry = ConfigEntry[LiankeData]
 
 
+@dataclass(frozen=True, slots=True)
 class BoxCallbackUrl:
     """The callback address that the print queue of a box hands to the cloud."""
 
-    def __init__(self, account: Account, storage: BoxStorage) -> None:
-        """Take the account's address, and which address callbacks have arrived at."""
-        self._account = account
-        self._storage = storage
+    account: Account
+    storage: BoxStorage
 
     def callback_url(self, token: str) -> str | None:
         """Return the address that carries a job's token, None without an address."""
-        return self._account.callback_url(token)
+        address = self.account.address
+        return None if address is None else f"{address}?job={token}"
 
     def callbacks_proven(self) -> bool:
         """Return whether a callback has arrived at the present address."""
-        return self._storage.callbacks_proven_for(self._account.fingerprint)
+        return self.storage.callbacks_proven_for(self.account.fingerprint)
 
 
 class LiankeData(NamedTuple):

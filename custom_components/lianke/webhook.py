@@ -97,7 +97,9 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
     named = parse_push(message) if claim is None else (claim.device_id,)
     boxes = [box for device_id in named if (box := _box(hass, webhook_id, device_id)) is not None]
     if not boxes:
-        if (member := _loaded_box(hass, webhook_id)) is None:
+        members = async_account_entries(hass, webhook_id)
+        member = next((one for one in members if one.state is ConfigEntryState.LOADED), None)
+        if member is None:
             return _answer(HTTPStatus.SERVICE_UNAVAILABLE)
         if claim is None:
             _remember(hass, member, "of no box of ours", request, body)
@@ -114,7 +116,8 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
             try:
                 if await data.queue.tracker.async_on_callback(token, claim):
                     data.storage.save_callback_address(data.account.fingerprint)
-                    data.storage.unknown.observe_all(unknown_parts(CALLBACK, message))
+                    for part in unknown_parts(CALLBACK, message):
+                        data.storage.unknown.observe(part)
             except JobStoreError:
                 # What is not on disk would be lost in a power cut: the cloud is to repeat it.
                 status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -127,7 +130,6 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
     return _answer(status)
 
 
-@callback
 def _box(hass: HomeAssistant, webhook_id: str, device_id: str) -> LiankeConfigEntry | None:
     """Return a box of the account that is not disabled; None for any other."""
     box: LiankeConfigEntry | None = hass.config_entries.async_entry_for_domain_unique_id(
@@ -138,14 +140,6 @@ def _box(hass: HomeAssistant, webhook_id: str, device_id: str) -> LiankeConfigEn
     return box
 
 
-@callback
-def _loaded_box(hass: HomeAssistant, webhook_id: str) -> LiankeConfigEntry | None:
-    """Return a box of the account that is set up, None if none is."""
-    members = async_account_entries(hass, webhook_id)
-    return next((one for one in members if one.state is ConfigEntryState.LOADED), None)
-
-
-@callback
 def _remember(
     hass: HomeAssistant, box: LiankeConfigEntry, name: str, request: web.Request, body: bytes
 ) -> None:

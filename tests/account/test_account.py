@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
+from typing import cast
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
@@ -28,6 +29,8 @@ from custom_components.lianke.account.account import (
 )
 from custom_components.lianke.api.errors import TooManyRequestsError
 from custom_components.lianke.api.transport import Purpose
+from custom_components.lianke.box.storage import BoxStorage
+from custom_components.lianke.runtime import BoxCallbackUrl
 from tests.clock import Clock
 
 
@@ -346,11 +349,12 @@ def test_the_address_is_told_apart_and_not_told(account: Account) -> None:
     changes: list[str | None] = []
     unsubscribe = account.listen(lambda: changes.append(account.address))
     assert account.fingerprint is None
-    assert account.callback_url("token") is None
+    urls = BoxCallbackUrl(account, cast("BoxStorage", None))
+    assert urls.callback_url("token") is None
     account.set_address("https://one.example/hook")
     one = account.fingerprint
     account.set_address("https://one.example/hook")
-    assert account.callback_url("token") == "https://one.example/hook?job=token"
+    assert urls.callback_url("token") == "https://one.example/hook?job=token"
     account.set_address("https://two.example/hook")
     assert one
     assert account.fingerprint not in (None, one)

@@ -15,7 +15,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.lianke.account.account import ALL_USERS_BURST, MAX_LOOKUPS_A_MINUTE, MINUTE
-from custom_components.lianke.const import DEFAULT_MAX_JOBS_PER_HOUR, DOMAIN
+from custom_components.lianke.const import DOMAIN, MAX_JOBS_PER_HOUR
 from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS
 from tests.conftest import SPEED
 from tests.household import LABELS, LASER, House, ask, data_of, device_of
@@ -167,7 +167,7 @@ async def test_the_worst_that_a_user_can_do_to_a_print_is_a_short_delay(
         assert counts.get("too_many_requests", 0) > 0, (name, counts)
         others = {"too_many_jobs", "job_not_cancelable"} if name == "print" else {"too_frequent"}
         assert set(counts) <= {"done", "too_many_requests"} | others, (name, counts)
-    assert ended["print"].get("done", 0) <= DEFAULT_MAX_JOBS_PER_HOUR + FREE_WITHDRAWALS
+    assert ended["print"].get("done", 0) <= MAX_JOBS_PER_HOUR.default + FREE_WITHDRAWALS
     # Nothing lingers: neither requests that wait nor such as go on.
     account = house.data.account
     assert account._waiting == []

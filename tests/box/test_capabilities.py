@@ -13,31 +13,25 @@ async def test_details_are_asked_for_once_in_seven_days(
     clock: Clock, simulator: Simulator, data: LiankeData, settled: None
 ) -> None:
     key = key_of(data, "Kyocera")
-    able, same = await asyncio.gather(
-        data.coordinator.get_capabilities(key), data.coordinator.get_capabilities(key)
+    (able, papers), same = await asyncio.gather(
+        data.coordinator.capabilities.get(key), data.coordinator.capabilities.get(key)
     )
     assert able
-    assert able is same
+    assert (able, papers) == same
     assert able.papers
     assert able.papers["A4"] == 9
-    papers, _ = await asyncio.gather(
-        data.coordinator.get_papers(key), data.coordinator.get_papers(key)
-    )
     assert {paper.name for paper in papers} == {"A4", "A5", "B5 (JIS)", "Letter", "信封 DL"}
     assert (simulator.cloud.count(PARAMS), simulator.cloud.count(PAPERS)) == (1, 1)
 
     clock.tick(timedelta(days=7, seconds=1))
     simulator.cloud.fail(PARAMS, Fault(kind="http"))
     simulator.cloud.fail(PAPERS, Fault(kind="http"))
-    assert await data.coordinator.get_capabilities(key) == able
-    assert await data.coordinator.get_papers(key) == papers
+    assert await data.coordinator.capabilities.get(key) == (able, papers)
     # Not at once again after a failure.
-    await data.coordinator.get_capabilities(key)
-    await data.coordinator.get_papers(key)
+    await data.coordinator.capabilities.get(key)
     assert (simulator.cloud.count(PARAMS), simulator.cloud.count(PAPERS)) == (2, 2)
     clock.tick(301)
-    assert await data.coordinator.get_capabilities(key) == able
-    assert await data.coordinator.get_papers(key) == papers
+    assert await data.coordinator.capabilities.get(key) == (able, papers)
     assert (simulator.cloud.count(PARAMS), simulator.cloud.count(PAPERS)) == (3, 3)
 
 
@@ -45,10 +39,8 @@ async def test_details_that_nobody_can_give(
     simulator: Simulator, data: LiankeData, settled: None
 ) -> None:
     waiting = key_of(data, "Unknown")
-    assert await data.coordinator.get_capabilities(waiting) is None
-    assert await data.coordinator.get_papers(waiting) == ()
-    assert await data.coordinator.get_capabilities("nobody") is None
-    assert await data.coordinator.get_papers("nobody") == ()
+    assert await data.coordinator.capabilities.get(waiting) == (None, ())
+    assert await data.coordinator.capabilities.get("nobody") == (None, ())
     assert (simulator.cloud.count(PARAMS), simulator.cloud.count(PAPERS)) == (0, 0)
     simulator.cloud.fail(PARAMS, Fault(kind="http"))
-    assert await data.coordinator.get_capabilities(key_of(data, "Kyocera")) is None
+    assert (await data.coordinator.capabilities.get(key_of(data, "Kyocera")))[0] is None

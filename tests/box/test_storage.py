@@ -77,8 +77,8 @@ async def test_everything_survives_a_restart(
 ) -> None:
     storage.save_box(BOX)
     (key,) = storage.match([LASER])
-    storage.save_capabilities(key, ABLE)
-    storage.save_papers(key, PAPERS)
+    storage.update(key, capabilities=ABLE, capabilities_at=dt_util.utcnow())
+    storage.update(key, papers=PAPERS, papers_at=dt_util.utcnow())
     storage.count_pages(key, "job", 3)
     storage.record_foreign_task()
     storage.record_push()
@@ -248,8 +248,8 @@ async def test_a_busy_printer_is_there_and_an_unclear_one_at_last_not(
 async def test_a_new_driver_can_do_other_things(storage: BoxStorage) -> None:
     waiting = replace(LASER, model="Unknown", driver=DriverState.AWAITING)
     (key,) = storage.match([waiting])
-    storage.save_capabilities(key, ABLE)
-    storage.save_papers(key, PAPERS)
+    storage.update(key, capabilities=ABLE, capabilities_at=dt_util.utcnow())
+    storage.update(key, papers=PAPERS, papers_at=dt_util.utcnow())
     storage.match([replace(LASER, model="")])
     assert storage.printers[key].printer.model == "Unknown"
     assert storage.printers[key].capabilities == ABLE

@@ -16,7 +16,12 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.api import unknown as api_unknown
-from custom_components.lianke.api.unknown import Unknown, UnknownKind, unknown_parts
+from custom_components.lianke.api.unknown import (
+    Unknown,
+    UnknownKind,
+    unknown_parts,
+    unknown_state,
+)
 from custom_components.lianke.box import unknown
 from custom_components.lianke.const import DOMAIN
 from tests.clock import until
@@ -233,10 +238,10 @@ def test_what_is_unknown(where: str, data: object, found: list[tuple[str, str]])
 
 async def test_unknown_parts_are_few(caplog: pytest.LogCaptureFixture, house: House) -> None:
     """A printer with a new state at each poll filled the log, and the memory, for ever."""
-    coordinator, log = house.coordinator, house.data.storage.unknown
+    log = house.data.storage.unknown
     for number in range(unknown.MAX_OF_A_KIND + 5):
-        coordinator._report_unknown_state("odd" + "x" * number)
-    assert len(log.seen) == unknown.MAX_OF_A_KIND
+        log.observe(unknown_state("odd" + "x" * number))
+    assert len(log.as_stored()) == unknown.MAX_OF_A_KIND
     assert caplog.text.count("something unknown") == unknown.MAX_OF_A_KIND
 
     where = "GET /device/device_info"
@@ -253,7 +258,7 @@ async def test_unknown_parts_are_few(caplog: pytest.LogCaptureFixture, house: Ho
     named = Unknown(kind=UnknownKind.FIELD, where="x", name="n" * unknown.MAX_NAME)
     log.observe(named)
     log.observe(replace(named, name="n", shape="x" * unknown.MAX_SHAPE))
-    assert len(log.seen) == unknown.MAX_OF_A_KIND
+    assert len(log.as_stored()) == unknown.MAX_OF_A_KIND
 
 
 async def test_unknown_code_of_an_upload(

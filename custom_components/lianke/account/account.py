@@ -11,6 +11,7 @@ import logging
 import time
 
 from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ..api.errors import TooManyRequestsError
 from ..api.transport import Purpose
@@ -80,7 +81,6 @@ class _Pause:
     """A pause of requests, longer each time that the service complains again."""
 
     def __init__(self) -> None:
-        """Start without one."""
         self._length = 0.0
         self.until = float("-inf")
 
@@ -99,21 +99,18 @@ class _Bucket:
     """A token bucket that refills once a minute."""
 
     def __init__(self, size: int) -> None:
-        """Start full."""
         self._size = size
         self._left = float(size)
         self._at = time.monotonic()
 
     @property
     def left(self) -> float:
-        """Return how many tokens are left."""
         now = time.monotonic()
         self._left = min(self._size, self._left + (now - self._at) * self._size / MINUTE)
         self._at = now
         return self._left
 
     def take(self) -> None:
-        """Use one token."""
         self._left = self.left - 1
 
 
@@ -187,52 +184,39 @@ class Account:
         self._pause = _Pause()
         self.lookup_pause = _Pause()
         self._all_users = _Bucket(ALL_USERS_BURST)
-        self._users: dict[str | None, _Bucket] = {}
+        # Whoever asked last stands last.
+        self._users = LimitedSizeDict[str | None, _Bucket](size_limit=MAX_USERS)
         self._admitted_until = float("-inf")
 
-    @callback
     def set_address(self, address: str | None) -> None:
         """Set the address and notify listeners when it has changed."""
         if address == self.address:
             return
         self.address = address
-        self.fingerprint = (
-            None if address is None else hashlib.sha256(address.encode()).hexdigest()[:16]
-        )
+        self.fingerprint = address and hashlib.sha256(address.encode()).hexdigest()[:16]
         for listener in list(self._listeners):
             listener()
 
-    @callback
     def listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `listener` whenever the address has changed."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def callback_url(self, token: str) -> str | None:
-        """Return the callback URL of the job with this token, None without an address."""
-        return None if self.address is None else f"{self.address}?job={token}"
-
-    @callback
     def join(self) -> CALLBACK_TYPE:
         """Count a box in; returns a function that counts it out."""
         self.box_count += 1
+        return self._leave
 
-        @callback
-        def leave() -> None:
-            self.box_count -= 1
-
-        return leave
+    def _leave(self) -> None:
+        self.box_count -= 1
 
     def user_throttle(self, user: str | None) -> UserThrottle:
         """Return the throttle for one lookup of a user; None is Home Assistant itself.
 
         Raises TooManyRequestsError when the user, or all users together, reached the limit.
         """
-        bucket = self._users.pop(user, None) or _Bucket(USER_BURST)
-        # Last in order, so that the user who has been quiet for longest is dropped first.
-        self._users[user] = bucket
-        while len(self._users) > MAX_USERS:
-            del self._users[next(iter(self._users))]
+        bucket = self._users[user] = self._users.get(user) or _Bucket(USER_BURST)
+        self._users.move_to_end(user)
         if bucket.left < 1 or self._all_users.left < 1:
             raise TooManyRequestsError
         bucket.take()

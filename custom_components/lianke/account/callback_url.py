@@ -1,9 +1,8 @@
 """Finds the callback address of an account and follows its changes."""
 
 import asyncio
-from collections.abc import Callable
 import logging
-from typing import Any, Protocol, cast
+from typing import Any
 
 from aiohttp import ClientError
 from homeassistant.components import webhook
@@ -26,35 +25,15 @@ CLOUD = "cloud"
 RETRY = 300
 
 
-class CloudComponent(Protocol):
-    """The part of the cloud component used here, which is never imported.
-
-    An import would make it a dependency, which brings a dozen other integrations along.
-    """
-
-    CloudNotAvailable: type[Exception]
-
-    def async_active_subscription(self, hass: HomeAssistant) -> bool:
-        """Return whether there is a subscription."""
-
-    def async_listen_connection_change(
-        self, hass: HomeAssistant, target: Callable[[Any], None]
-    ) -> Callable[[], None]:
-        """Call the target when the connection to the cloud changes."""
-
-    async def async_get_or_create_cloudhook(self, hass: HomeAssistant, webhook_id: str) -> str:
-        """Return a webhook's public address."""
-
-    async def async_delete_cloudhook(self, hass: HomeAssistant, webhook_id: str) -> None:
-        """Delete a webhook's public address."""
-
-
 @callback
-def async_get_cloud(hass: HomeAssistant) -> CloudComponent | None:
-    """Return the cloud component, None where it is not set up."""
+def async_get_cloud(hass: HomeAssistant) -> Any:
+    """Return the cloud component, None where it is not set up.
+
+    Importing it would make it a dependency, which brings a dozen other integrations along.
+    """
     if CLOUD not in hass.config.components:
         return None
-    return cast(CloudComponent, async_get_loaded_integration(hass, CLOUD).get_component())
+    return async_get_loaded_integration(hass, CLOUD).get_component()
 
 
 def _cloud_errors() -> tuple[type[Exception], ...]:
@@ -132,10 +111,12 @@ class CallbackUrlManager:
             return url
         return self._local_address() if self.server_is_local else None
 
-    async def _async_cloudhook(self, cloud: CloudComponent) -> str | None:
+    async def _async_cloudhook(self, cloud: Any) -> str | None:
         """Return the cloudhook, created if there is none; None until the cloud is connected."""
         try:
-            return await cloud.async_get_or_create_cloudhook(self._hass, self._account.webhook_id)
+            url: str = await cloud.async_get_or_create_cloudhook(
+                self._hass, self._account.webhook_id
+            )
         except cloud.CloudNotAvailable:
             # A change of the connection triggers the next update.
             return None
@@ -143,9 +124,9 @@ class CallbackUrlManager:
             _LOGGER.debug("No cloudhook could be created: %s", type(err).__name__)
             self._retry = async_call_later(self._hass, RETRY, self.update)
             return None
+        return url
 
     def _local_address(self) -> str:
-        """Return the address within this machine."""
         path = webhook.async_generate_path(self._account.webhook_id)
         internal = self._hass.config.internal_url
         if internal and is_loopback(URL(internal).host or ""):
@@ -153,7 +134,6 @@ class CallbackUrlManager:
         port = self._hass.config.api.port if self._hass.config.api else 8123
         return f"http://127.0.0.1:{port}{path}"
 
-    @callback
     def _follow_cloud(self) -> None:
         if self._follows_cloud or (cloud := async_get_cloud(self._hass)) is None:
             return
@@ -171,7 +151,6 @@ class CallbackUrlManager:
         if "external_url" in event.data or "internal_url" in event.data:
             self.update()
 
-    @callback
     def _cancel_retry(self) -> None:
         if self._retry is not None:
             self._retry()

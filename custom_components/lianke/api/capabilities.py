@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import islice
+import json
+from pathlib import Path
 import re
 from typing import Final, Self
 import unicodedata
 
 from .coerce import to_ids, to_int, to_int_map, to_mapping, to_text
 from .errors import LiankeResponseError
-from .stored import Stored
+from .stored import Stored, said
 
 SIMILAR: Final = 0.5
 MAX_NAME: Final = 100
@@ -60,7 +62,8 @@ def find_by_name(wanted: str | int, names: Mapping[str, int]) -> int | None:
         return number
     folded = normalize_name(wanted)
     found = {number for name, number in names.items() if normalize_name(name) == folded}
-    if not found and (size := _whole_size(folded)) is not None:
+    whole = _SIZE.fullmatch(folded)
+    if not found and whole is not None and (size := _sides(whole)) is not None:
         found = {number for name, number in names.items() if parse_size(name) == size}
     return found.pop() if len(found) == 1 else None
 
@@ -86,11 +89,6 @@ def _plain(name: str | int) -> str:
     return " ".join(str(name).split()).casefold()
 
 
-def _whole_size(folded: str) -> tuple[int, int] | None:
-    found = _SIZE.fullmatch(folded)
-    return None if found is None else _sides(found)
-
-
 def _sides(found: re.Match[str]) -> tuple[int, int] | None:
     first, second = float(found[1]), float(found[3])
     unit = found[4] or found[2]
@@ -109,33 +107,16 @@ MAX_PAPERS = 2000
 class DriverDefaults(Stored):
     """A driver's own defaults (`DevMode`): ids; paper sizes in 0.1 mm; None = it does not say."""
 
-    paper_id: int | None = None
-    paper_width: int | None = None
-    paper_length: int | None = None
-    color: int | None = None
-    copies: int | None = None
-    duplex: int | None = None
-    tray: int | None = None
-    media_type: int | None = None
-    orientation: int | None = None
-    quality: int | None = None
-
-    @classmethod
-    def from_json(cls, block: object) -> Self:
-        """Read the `DevMode` block, whatever of it is there."""
-        fields = to_mapping(block)
-        return cls(
-            paper_id=to_int(fields.get("PaperSize")),
-            paper_width=to_int(fields.get("PaperWidth")),
-            paper_length=to_int(fields.get("PaperLength")),
-            color=to_int(fields.get("Color")),
-            copies=to_int(fields.get("Copies")),
-            duplex=to_int(fields.get("Duplex")),
-            tray=to_int(fields.get("DefaultSource")),
-            media_type=to_int(fields.get("MediaType")),
-            orientation=to_int(fields.get("Orientation")),
-            quality=to_int(fields.get("PrintQuality")),
-        )
+    paper_id: int | None = said("PaperSize")
+    paper_width: int | None = said("PaperWidth")
+    paper_length: int | None = said("PaperLength")
+    color: int | None = said("Color")
+    copies: int | None = said("Copies")
+    duplex: int | None = said("Duplex")
+    tray: int | None = said("DefaultSource")
+    media_type: int | None = said("MediaType")
+    orientation: int | None = said("Orientation")
+    quality: int | None = said("PrintQuality")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,7 +151,7 @@ class Capabilities(Stored):
             duplex=to_ids(block.get("Duplex")),
             orientations=to_ids(block.get("Orientation")),
             max_copies=copies if copies and copies > 0 else None,
-            defaults=DriverDefaults.from_json(whole.get("DevMode")),
+            defaults=DriverDefaults.from_said(whole.get("DevMode")),
         )
 
 
@@ -231,41 +212,9 @@ MAX_NARROW = 1120
 """0.1 mm; the widest usual label and receipt printers."""
 
 
-STANDARD: tuple[Paper, ...] = (
-    Paper.of_size(1, "Letter", 2159, 2794),
-    Paper.of_size(3, "Tabloid", 2794, 4318),
-    Paper.of_size(5, "Legal", 2159, 3556),
-    Paper.of_size(6, "Statement", 1397, 2159),
-    Paper.of_size(7, "Executive", 1842, 2667),
-    Paper.of_size(8, "A3", 2970, 4200),
-    Paper.of_size(A4_ID, "A4", 2100, 2970),
-    Paper.of_size(11, "A5", 1480, 2100),
-    Paper.of_size(12, "B4", 2570, 3640),
-    Paper.of_size(13, "B5", 1820, 2570),
-    Paper.of_size(14, "Folio", 2159, 3302),
-    Paper.of_size(20, "Envelope 10", 1048, 2413),
-    Paper.of_size(27, "Envelope DL", 1100, 2200),
-    Paper.of_size(28, "Envelope C5", 1620, 2290),
-    Paper.of_size(34, "Envelope B5", 1760, 2500),
-    Paper.of_size(43, "Postcard", 1000, 1480),
-    Paper.of_size(66, "A2", 4200, 5940),
-    Paper.of_size(70, "A6", 1050, 1480),
-    Paper.of_size(88, "B6", 1280, 1820),
-    Paper.of_size(93, "16K", 1460, 2150),
-    Paper.of_size(94, "32K", 970, 1510),
-)
-
-_ALIASES = {
-    "jisb4": "b4",
-    "b4(jis)": "b4",
-    "jisb5": "b5",
-    "b5(jis)": "b5",
-    "b6(jis)": "b6",
-    "usletter": "letter",
-    "uslegal": "legal",
-    "明信片": "postcard",
-    "信纸": "letter",
-}
+_TABLE = json.loads(Path(__file__).with_name("papers.json").read_text("utf-8"))
+STANDARD: tuple[Paper, ...] = tuple(Paper.of_size(*row) for row in _TABLE["papers"])
+_ALIASES: Mapping[str, str] = _TABLE["other_names"]
 _BY_NAME: Mapping[str, Paper] = {normalize_name(paper.name): paper for paper in STANDARD}
 _BY_ID: Mapping[int, Paper] = {paper.paper_id: paper for paper in STANDARD}
 

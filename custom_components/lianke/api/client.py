@@ -99,7 +99,6 @@ class LiankeClient:
 
     @property
     def _auth(self) -> dict[str, str]:
-        """The credentials that almost every request carries."""
         return {
             "deviceId": self._credentials.device_id,
             "deviceKey": self._credentials.device_key,
@@ -318,7 +317,6 @@ class LiankeClient:
         return await self._transport.fetch(url, limit_bytes=limit_bytes, timeout=DOWNLOAD_SECONDS)
 
     def _task_query(self, address: PrinterAddress, task_id: str) -> dict[str, str]:
-        """Return the query that identifies a task."""
         port = {} if address.port == NETWORK_PORT else {"devicePort": str(address.port)}
         return self._auth | {"task_id": task_id} | port
 

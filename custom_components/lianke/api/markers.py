@@ -60,11 +60,9 @@ def to_level(value: object) -> int | None:
 class Marker(Stored):
     """One colour's supply; `level` is 0–100 %, None when the printer does not say or says what cannot be."""
 
-    name: str = field(metadata={READ: lambda value: to_text(value, MAX_NAME)})
+    name: str
     level: int | None = field(default=None, metadata={READ: to_level})
-    color: str | None = field(
-        default=None, metadata={READ: lambda value: to_optional_text(value, MAX_NAME)}
-    )
+    color: str | None = None
 
 
 def ink_of(name: str) -> str | None:
@@ -137,5 +135,4 @@ def _triple(item: dict[str, object], name: object) -> tuple[object, object, obje
 
 
 def _first(item: dict[str, object], names: tuple[str, ...]) -> object:
-    """Return the first value there is under one of the names."""
     return next((item[name] for name in names if item.get(name) is not None), None)

@@ -5,7 +5,7 @@ that says nothing at all raises LiankeResponseError. What Home Assistant keeps o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import IntEnum, StrEnum
 from ipaddress import ip_address
@@ -14,7 +14,6 @@ from typing import Self, override
 
 from .coerce import (
     to_bool,
-    to_date,
     to_int,
     to_list,
     to_mapping,
@@ -24,7 +23,7 @@ from .coerce import (
 )
 from .errors import LiankeResponseError, PrinterNotFoundError
 from .markers import Marker, parse_markers
-from .stored import READ, Stored
+from .stored import Stored, said
 from .tasks import rows_of
 
 NETWORK_PORT = 631
@@ -124,39 +123,23 @@ def to_address(value: object) -> str | None:
 class Box(Stored):
     """A box as `device_info` describes it. `online` is None when it has never been started."""
 
-    online: bool | None
-    device_type: str = ""
-    hardware: str = ""
-    software: str = ""
-    expires: date | None = None
-    expired: bool = False
-    usb_ports: int | None = None
-    lan_address: str | None = field(default=None, metadata={READ: to_address})
-    lan_mac: str | None = None
-    wifi_address: str | None = field(default=None, metadata={READ: to_address})
+    online: bool | None = said("info/online")
+    device_type: str = said("info/device_type", "")
+    hardware: str = said("version/hardware", "")
+    software: str = said("version/software", "")
+    expires: date | None = said("info/expire_date")
+    expired: bool = said("info/is_expire", default=False)
+    usb_ports: int | None = said("info/usb_port_num")
+    lan_address: str | None = said("network/lan/ipaddr", None, to_address)
+    lan_mac: str | None = said("network/lan/macaddr")
+    wifi_address: str | None = said("network/wwan/ipaddr", None, to_address)
 
     @classmethod
     def from_json(cls, data: object) -> Self:
         """Read `data` of `device_info`; raises LiankeResponseError when it does not describe a box."""
-        whole = to_mapping(data)
-        info = to_mapping(whole.get("info"))
-        if not info:
+        if not to_mapping(to_mapping(data).get("info")):
             raise LiankeResponseError("device_info without info")
-        version = to_mapping(whole.get("version"))
-        network = to_mapping(whole.get("network"))
-        lan, wifi = to_mapping(network.get("lan")), to_mapping(network.get("wwan"))
-        return cls(
-            online=to_bool(info.get("online")),
-            device_type=to_text(info.get("device_type")),
-            hardware=to_text(version.get("hardware")),
-            software=to_text(version.get("software")),
-            expires=to_date(info.get("expire_date")),
-            expired=to_bool(info.get("is_expire")) or False,
-            usb_ports=to_int(info.get("usb_port_num")),
-            lan_address=to_address(lan.get("ipaddr")),
-            lan_mac=to_optional_text(lan.get("macaddr")),
-            wifi_address=to_address(wifi.get("ipaddr")),
-        )
+        return cls.from_said(data)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -291,34 +274,24 @@ def parse_model_names(data: object) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PrinterCondition:
+class PrinterCondition(Stored):
     """The printer's own report (`printer_status`); None = it does not say."""
 
-    cover_open: bool | None = None
-    paper_jam: bool | None = None
-    out_of_paper: bool | None = None
-    out_of_ribbon: bool | None = None
-    out_of_ink: bool | None = None
-    paused: bool | None = None
-    printing: bool | None = None
-    message: str = ""
-    code: int | None = None
+    cover_open: bool | None = said("headOpened")
+    paper_jam: bool | None = said("paperJam")
+    out_of_paper: bool | None = said("outOfPaper")
+    out_of_ribbon: bool | None = said("outOfRibbon")
+    out_of_ink: bool | None = said("outOfInk")
+    paused: bool | None = said("pause")
+    printing: bool | None = said("printing")
+    message: str = said("msg", "", to_message)
+    code: int | None = said("statusCode")
 
     @classmethod
     def from_json(cls, data: object) -> Self:
         """Read `data` of `printer_status`; raises LiankeResponseError when it is not an object."""
         if data is not None and not isinstance(data, dict):
             raise LiankeResponseError("printer_status of an unknown shape")
-        fields = to_mapping(data)
-        code = to_int(fields.get("statusCode"))
-        return cls(
-            cover_open=to_bool(fields.get("headOpened")),
-            paper_jam=to_bool(fields.get("paperJam")),
-            out_of_paper=to_bool(fields.get("outOfPaper")),
-            out_of_ribbon=to_bool(fields.get("outOfRibbon")),
-            out_of_ink=to_bool(fields.get("outOfInk")),
-            paused=to_bool(fields.get("pause")),
-            printing=to_bool(fields.get("printing")),
-            message=to_message(fields.get("msg")),
-            code=to_int(fields.get("errCode")) if code is None else code,
-        )
+        read = cls.from_said(data)
+        code = to_int(to_mapping(data).get("errCode")) if read.code is None else read.code
+        return replace(read, code=code)

@@ -6,7 +6,7 @@ would not have been written raises StoredError, and a field that is missing must
 """
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, field, fields
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -15,44 +15,51 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Final, Self, get_args, get_origin, override
 
-from .coerce import (
-    JsonValue,
-    to_bool,
-    to_date,
-    to_ids,
-    to_int,
-    to_int_map,
-    to_list,
-    to_mapping,
-    to_optional_text,
-    to_text,
-    to_time,
-)
+from . import coerce
+from .coerce import JsonValue
 
 READ: Final = "read"
 """Key in a field's metadata of the function that reads it, where its type does not say enough."""
+SAID: Final = "said"
+"""Key in a field's metadata of the name that the service has for it."""
 YEARS: Final = range(2020, 2120)
 """of the times in a record: others were not written by this code."""
 MAX_COUNT: Final = 2**48
 """of a number in a record."""
 
 
+def said(name: str, default: Any = None, read: Callable[[object], object] | None = None) -> Any:
+    """Return a field of a `Stored` that the service calls so, or one of several names; see `_said`."""
+    return field(default=default, metadata={SAID: name} | ({READ: read} if read else {}))
+
+
+def _said(block: object, names: str) -> object:
+    """Return the first field that is there of several (`one|other`), or one of an object within (`outer/inner`)."""
+    for name in names.split("|"):
+        found = block
+        for part in name.split("/"):
+            found = coerce.to_mapping(found).get(part)
+        if found is not None:
+            return found
+    return None
+
+
 def read_time(value: object) -> datetime | None:
     """Return a time that was stored, None for anything else."""
-    return to_time(value) if isinstance(value, str) else None
+    return coerce.to_time(value) if isinstance(value, str) else None
 
 
 _READERS: Final[Mapping[object, Callable[[object], object]]] = {
-    int: lambda value: to_int(value) or 0,
-    int | None: to_int,
-    bool: lambda value: to_bool(value) or False,
-    bool | None: to_bool,
-    str: to_text,
-    str | None: to_optional_text,
-    date | None: to_date,
+    int: lambda value: coerce.to_int(value) or 0,
+    int | None: coerce.to_int,
+    bool: lambda value: coerce.to_bool(value) or False,
+    bool | None: coerce.to_bool,
+    str: coerce.to_text,
+    str | None: coerce.to_optional_text,
+    date | None: coerce.to_date,
     datetime | None: read_time,
-    frozenset[int] | None: to_ids,
-    Mapping[str, int] | None: to_int_map,
+    frozenset[int] | None: coerce.to_ids,
+    Mapping[str, int] | None: coerce.to_int_map,
 }
 
 
@@ -78,6 +85,14 @@ class Stored:
             name: read(stored.get(name)) for name, read in _readers(kind).items()
         }
         return cls(**values)
+
+    @classmethod
+    def from_said(cls, block: object) -> Self:
+        """Read what the service says, by its names of the fields, as `from_dict` does."""
+        kind: Any = cls
+        return cls.from_dict(
+            {item.name: _said(block, item.metadata[SAID]) for item in _fields(kind)}
+        )
 
 
 class Record(Stored):
@@ -125,14 +140,16 @@ def _reader(kind: Any) -> Callable[[object], object]:
         return read
     if get_origin(kind) is tuple:
         item = _reader(get_args(kind)[0])
-        return lambda value: tuple(item(one) for one in to_list(value))
+        return lambda value: tuple(item(one) for one in coerce.to_list(value))
     if isinstance(kind, UnionType):
         inner = _reader(get_args(kind)[0])
-        return lambda value: inner(value) if to_mapping(value) else None
+        return lambda value: inner(value) if coerce.to_mapping(value) else None
     if issubclass(kind, Stored):
-        return lambda value: kind.from_dict(to_mapping(value))
+        return lambda value: kind.from_dict(coerce.to_mapping(value))
     # Enumerations know what an unknown value is.
-    return lambda value: kind(to_text(value) if issubclass(kind, str) else to_int(value) or 0)
+    return lambda value: kind(
+        coerce.to_text(value) if issubclass(kind, str) else coerce.to_int(value) or 0
+    )
 
 
 @cache

@@ -14,11 +14,11 @@ from .coerce import (
     to_list,
     to_mapping,
     to_message,
-    to_optional_text,
     to_text,
     to_time,
 )
 from .errors import LiankeResponseError
+from .stored import Stored, said
 
 MAX_IMAGES = 500
 MAX_DAY_TASKS = 5000
@@ -110,32 +110,15 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DayTask:
+class DayTask(Stored):
     """A row of the day's list. Times are aware; the service writes them in China time."""
 
-    task_id: str
-    state: TaskState
-    code: int | None = None
-    message: str = ""
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
-
-    @classmethod
-    def from_json(cls, row: object) -> Self | None:
-        """Read one row; None when it names no task."""
-        fields = to_mapping(row)
-        task_id = to_optional_text(fields.get("task_id"))
-        if task_id is None:
-            return None
-        result = to_mapping(fields.get("result"))
-        return cls(
-            task_id=task_id,
-            state=to_task_state(fields.get("status")),
-            code=to_int(result.get("code")),
-            message=to_message(result.get("msg")),
-            created_at=to_time(fields.get("create_at")) or to_time(fields.get("created_at")),
-            updated_at=to_time(fields.get("updated_at")) or to_time(fields.get("update_at")),
-        )
+    task_id: str = said("task_id", "")
+    state: TaskState = said("status", TaskState.UNKNOWN, to_task_state)
+    code: int | None = said("result/code")
+    message: str = said("result/msg", "", to_message)
+    created_at: datetime | None = said("create_at|created_at", None, to_time)
+    updated_at: datetime | None = said("updated_at|update_at", None, to_time)
 
 
 def rows_of(data: object, name: str) -> list[object]:
@@ -153,17 +136,15 @@ def rows_of(data: object, name: str) -> list[object]:
 def parse_day_tasks(data: object) -> tuple[DayTask, ...]:
     """Read `data` of `query_device_task`; raises LiankeResponseError for any other shape."""
     rows = rows_of(data, "task_list")
-    return tuple(task for row in rows[:MAX_DAY_TASKS] if (task := DayTask.from_json(row)))
+    tasks = (DayTask.from_said(row) for row in rows[:MAX_DAY_TASKS])
+    return tuple(task for task in tasks if task.task_id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Callback:
+class Callback(Task):
     """A job callback. It is not signed: proof is the address it came to, not its content."""
 
     device_id: str
-    task_id: str
-    state: TaskState
-    result: TaskResult | None = None
 
 
 MAX_IDS = 20
@@ -193,7 +174,6 @@ def parse_callback(body: Mapping[str, object]) -> Callback | None:
 
 
 def _result(body: Mapping[str, object]) -> object:
-    """Return the result of a callback, joined from the fields of a form if need be."""
     result = body.get("task_result")
     if isinstance(result, str):
         return _from_text(result)
@@ -243,7 +223,6 @@ def _fields(body: object) -> Iterator[tuple[str, object]]:
 
 
 def _blocks(body: object) -> Iterator[Mapping[str, object]]:
-    """Yield the object, or the objects of a list."""
     for item in body[:MAX_ENTRIES] if isinstance(body, list) else (body,):
         if isinstance(item, Mapping):
             yield item

@@ -20,40 +20,11 @@ from ssl import SSLContext
 from time import monotonic, time
 from typing import Literal, NamedTuple, NoReturn, Protocol
 
-from aiohttp import (
-    ClientConnectionError,
-    ClientConnectorError,
-    ClientError,
-    ClientHandlerType,
-    ClientOSError,
-    ClientPayloadError,
-    ClientRequest,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-    ConnectionTimeoutError,
-    InvalidURL,
-    ServerDisconnectedError,
-    TCPConnector,
-    ThreadedResolver,
-)
+import aiohttp
 from yarl import URL
 
+from . import errors
 from .coerce import JsonValue, to_int, to_json, to_mapping, to_message
-from .errors import (
-    AddressUnknownError,
-    AuthenticationError,
-    DocumentTooLargeError,
-    EndpointMissingError,
-    LiankeConnectionError,
-    LiankeError,
-    LiankeRefusedError,
-    LiankeResponseError,
-    LiankeTimeoutError,
-    TooFrequentError,
-    UnknownCodeError,
-    refusal,
-)
 from .server import is_loopback, is_public_name
 from .unknown import Observer, Unknown, unknown_answer, unknown_code, unknown_parts
 from .upload import JobForm
@@ -151,19 +122,19 @@ class Throttle(Protocol):
         """Pause because the service answered "too frequent" (10009)."""
 
 
-def raise_clean(err: ClientError | OSError, *, may_have_arrived: bool) -> NoReturn:
+def raise_clean(err: aiohttp.ClientError | OSError, *, may_have_arrived: bool) -> NoReturn:
     """Raise the LiankeError for a failure below, without its text and cause, which hold the address."""
-    failure: LiankeError
-    if isinstance(err, ConnectionTimeoutError):
-        failure = LiankeTimeoutError(may_have_arrived=False)
+    failure: errors.LiankeError
+    if isinstance(err, aiohttp.ConnectionTimeoutError):
+        failure = errors.LiankeTimeoutError(may_have_arrived=False)
     elif isinstance(err, TimeoutError):
-        failure = LiankeTimeoutError(may_have_arrived=may_have_arrived)
-    elif isinstance(err, ClientConnectorError | InvalidURL):
-        failure = LiankeConnectionError(may_have_arrived=False)
-    elif isinstance(err, ClientConnectionError | ClientPayloadError | OSError):
-        failure = LiankeConnectionError(may_have_arrived=may_have_arrived)
+        failure = errors.LiankeTimeoutError(may_have_arrived=may_have_arrived)
+    elif isinstance(err, aiohttp.ClientConnectorError | aiohttp.InvalidURL):
+        failure = errors.LiankeConnectionError(may_have_arrived=False)
+    elif isinstance(err, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | OSError):
+        failure = errors.LiankeConnectionError(may_have_arrived=may_have_arrived)
     else:
-        failure = LiankeResponseError("no HTTP")
+        failure = errors.LiankeResponseError("no HTTP")
     raise failure from None
 
 
@@ -188,7 +159,7 @@ BUFFERED_BYTES = 4 * 1024 * 1024
 _NO_SUCH_ADDRESS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE)
 _HEADER_SAFE = re.compile(r"[!-~]+")
 
-type ErrorCodes = Mapping[int, type[LiankeRefusedError]]
+type ErrorCodes = Mapping[int, type[errors.LiankeRefusedError]]
 type Method = Literal["GET", "POST", "DELETE"]
 
 
@@ -203,7 +174,7 @@ class Transport:
 
     def __init__(
         self,
-        session: ClientSession,
+        session: aiohttp.ClientSession,
         *,
         api_key: str,
         secrets: tuple[str, ...],
@@ -258,14 +229,14 @@ class Transport:
                         json=body,
                         headers=self._headers(),
                         allow_redirects=False,
-                        timeout=ClientTimeout(total=timeout or QUICK_SECONDS),
+                        timeout=aiohttp.ClientTimeout(total=timeout or QUICK_SECONDS),
                         middlewares=None if kept_connection else (_send_once,),
                     ) as response,
                 ):
                     answered, date = Moment.now(), response.headers.get("Date")
                     raw = await _read(response, limit_bytes)
                     status = response.status
-            except (ClientError, OSError) as err:
+            except (aiohttp.ClientError, OSError) as err:
                 raise_clean(err, may_have_arrived=True)
             data = await self._interpret(f"{method} {path}", status, raw, error_codes)
             self.clock.update(date, sent, answered)
@@ -308,7 +279,7 @@ class Transport:
                             data=form,
                             headers=self._headers(),
                             allow_redirects=False,
-                            timeout=ClientTimeout(total=total_seconds),
+                            timeout=aiohttp.ClientTimeout(total=total_seconds),
                         )
                         form.answered_after_end = form.handed_over
                         # An answer before the end of the form stops the upload: its end is never sent.
@@ -317,7 +288,7 @@ class Transport:
                             status, raw = response.status, await _read(response, MAX_ANSWER)
                         finally:
                             response.close()
-                except (ClientError, OSError) as err:
+                except (aiohttp.ClientError, OSError) as err:
                     if form.failure is not None:
                         raise form.failure from None
                     raise_clean(err, may_have_arrived=form.handed_over)
@@ -331,16 +302,16 @@ class Transport:
             await form.close_file()
 
     @asynccontextmanager
-    async def _connections(self, *, own: bool) -> AsyncIterator[ClientSession]:
+    async def _connections(self, *, own: bool) -> AsyncIterator[aiohttp.ClientSession]:
         """Yield the shared session, or one whose only connection is new and closed afterwards."""
         if not own:
             yield self._session
             return
         # Starting aiodns for a single request takes longer than the request.
-        connector = TCPConnector(
-            force_close=True, limit=1, ssl=self._ssl or True, resolver=ThreadedResolver()
+        connector = aiohttp.TCPConnector(
+            force_close=True, limit=1, ssl=self._ssl or True, resolver=aiohttp.ThreadedResolver()
         )
-        async with ClientSession(
+        async with aiohttp.ClientSession(
             connector=connector,
             headers=self._session.headers,
             trust_env=self._session.trust_env,
@@ -356,12 +327,14 @@ class Transport:
         async with self._slot(Purpose.PICTURE):
             try:
                 async with self._session.get(
-                    target, allow_redirects=False, timeout=ClientTimeout(total=timeout)
+                    target, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=timeout)
                 ) as response:
                     if response.status != HTTPStatus.OK:
-                        raise LiankeResponseError(f"HTTP {response.status}", code=response.status)
+                        raise errors.LiankeResponseError(
+                            f"HTTP {response.status}", code=response.status
+                        )
                     return await _read(response, limit_bytes)
-            except (ClientError, OSError) as err:
+            except (aiohttp.ClientError, OSError) as err:
                 raise_clean(err, may_have_arrived=True)
 
     def _foreign_url(self, url: str) -> URL:
@@ -376,7 +349,7 @@ class Transport:
         except ValueError:
             allowed = False
         if not allowed:
-            raise LiankeResponseError("an address that is not https, or not public")
+            raise errors.LiankeResponseError("an address that is not https, or not public")
         return target
 
     @asynccontextmanager
@@ -388,16 +361,16 @@ class Transport:
         async with self.throttle.slot(purpose, upload=upload):
             try:
                 yield
-            except TooFrequentError:
+            except errors.TooFrequentError:
                 self.throttle.too_frequent()
                 raise
 
     def _headers(self) -> dict[str, str]:
         """Return the header that carries the key; raises AuthenticationError for a key that no header can carry."""
         if self._session.closed:
-            raise LiankeConnectionError(may_have_arrived=False)
+            raise errors.LiankeConnectionError(may_have_arrived=False)
         if not _HEADER_SAFE.fullmatch(self._api_key):
-            raise AuthenticationError
+            raise errors.AuthenticationError
         return {"ApiKey": self._api_key}
 
     async def _interpret(
@@ -405,18 +378,18 @@ class Transport:
     ) -> object:
         """Return the `data` of an answer; raises the LiankeError it stands for."""
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise AuthenticationError(code=status)
+            raise errors.AuthenticationError(code=status)
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            raise DocumentTooLargeError(code=status)
+            raise errors.DocumentTooLargeError(code=status)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise TooFrequentError(code=status)
+            raise errors.TooFrequentError(code=status)
         if status >= 500 or 300 <= status < 400:
-            raise LiankeResponseError(f"HTTP {status}", code=status)
+            raise errors.LiankeResponseError(f"HTTP {status}", code=status)
         answer = await self._parse(status, raw)
         code = to_int(answer.get("code"))
         # The path is wrong. An answered 404 that is about the box comes with HTTP 200.
         if status in _NO_SUCH_ADDRESS and code in (None, HTTPStatus.OK, *_NO_SUCH_ADDRESS):
-            raise EndpointMissingError(code=status)
+            raise errors.EndpointMissingError(code=status)
         if code == HTTPStatus.OK and status < 300:
             data = answer.get("data")
             self._report(unknown_parts(where, data))
@@ -424,20 +397,22 @@ class Transport:
         message = to_message(answer.get("msg") or answer.get("message"), self._secrets)
         if code == HTTPStatus.OK or (code is None and not message):
             self._report([unknown_answer(where, answer)])
-            raise LiankeResponseError(f"HTTP {status} without a code", code=status)
+            raise errors.LiankeResponseError(f"HTTP {status} without a code", code=status)
         raise self._refusal(where, code, message, error_codes)
 
     async def _interpret_early(self, where: str, status: int, raw: bytes) -> NoReturn:
         """Raise the error for an answer that came before the form's end: nothing can have been accepted."""
         try:
             await self._interpret(where, status, raw, None)
-        except LiankeError as err:
-            if isinstance(err, LiankeRefusedError):
+        except errors.LiankeError as err:
+            if isinstance(err, errors.LiankeRefusedError):
                 err.before_end = True
                 if err.surely_refused:
                     raise
-            raise LiankeConnectionError(err.detail, may_have_arrived=False, code=err.code) from None
-        raise LiankeConnectionError("accepted before its end", may_have_arrived=False)
+            raise errors.LiankeConnectionError(
+                err.detail, may_have_arrived=False, code=err.code
+            ) from None
+        raise errors.LiankeConnectionError("accepted before its end", may_have_arrived=False)
 
     async def _interpret_upload(self, where: str, status: int, raw: bytes) -> object:
         """Return the `data` of the answer to a whole upload.
@@ -449,9 +424,9 @@ class Transport:
         code = to_int(answer.get("code"))
         message = to_message(answer.get("msg") or answer.get("message"), self._secrets)
         if code is None and status in _NO_SUCH_ADDRESS:
-            raise AddressUnknownError(code=status)
+            raise errors.AddressUnknownError(code=status)
         if code is None or status >= 500 or 300 <= status < 400:
-            raise LiankeResponseError(
+            raise errors.LiankeResponseError(
                 message or f"HTTP {status} without a code", code=status if code is None else code
             )
         if code == HTTPStatus.OK and status < 300:
@@ -459,17 +434,17 @@ class Transport:
             self._report(unknown_parts(where, data))
             return data
         if status in _NO_SUCH_ADDRESS and code in (HTTPStatus.OK, *_NO_SUCH_ADDRESS):
-            raise EndpointMissingError(code=status)
+            raise errors.EndpointMissingError(code=status)
         if code == HTTPStatus.OK:
-            raise LiankeResponseError(f"HTTP {status} with code 200", code=status)
+            raise errors.LiankeResponseError(f"HTTP {status} with code 200", code=status)
         raise self._refusal(where, code, message)
 
     def _refusal(
         self, where: str, code: int | None, message: str, error_codes: ErrorCodes | None = None
-    ) -> LiankeRefusedError:
+    ) -> errors.LiankeRefusedError:
         """Return the error that a code stands for; report one that nobody knows."""
-        err = refusal(code, message, error_codes)
-        if isinstance(err, UnknownCodeError) and code is not None:
+        err = errors.refusal(code, message, error_codes)
+        if isinstance(err, errors.UnknownCodeError) and code is not None:
             self._report([unknown_code(where, code, err.detail)])
         return err
 
@@ -491,30 +466,32 @@ class Transport:
         if isinstance(answer, dict):
             return to_mapping(answer)
         if status in _NO_SUCH_ADDRESS:
-            raise AddressUnknownError(code=status)
-        raise LiankeResponseError(f"HTTP {status} without a JSON object", code=status)
+            raise errors.AddressUnknownError(code=status)
+        raise errors.LiankeResponseError(f"HTTP {status} without a JSON object", code=status)
 
     def clean(self, message: str) -> str:
         """Return the vendor's words without our secrets."""
         return to_message(message, self._secrets)
 
 
-async def _send_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
     """Keep aiohttp from sending a request again by itself when its connection breaks."""
     try:
         return await handler(request)
-    except ClientConnectorError:
+    except aiohttp.ClientConnectorError:
         raise
-    except ClientOSError, ServerDisconnectedError:
-        raise ClientConnectionError from None
+    except aiohttp.ClientOSError, aiohttp.ServerDisconnectedError:
+        raise aiohttp.ClientConnectionError from None
 
 
-async def _read(response: ClientResponse, limit: int) -> bytes:
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """Return the body of an answer; raises LiankeResponseError when it is longer than `limit` bytes."""
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > limit:
             response.close()
-            raise LiankeResponseError("too long", code=response.status)
+            raise errors.LiankeResponseError("too long", code=response.status)
     return bytes(body)

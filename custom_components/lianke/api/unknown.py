@@ -8,10 +8,14 @@ kind and length. `{"sn": "lk00ab00000000", "at": "06:51"}` becomes `{"sn": "[a9]
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import StrEnum
 from itertools import islice
+import json
+from pathlib import Path
 import re
+from typing import Any
 
 from .coerce import to_int, to_json, to_text
 from .errors import CODES
@@ -85,52 +89,35 @@ def _kind_of(run: str) -> str:
 
 def shape_of(value: object, known: Mapping[str, str] | None = None) -> Shape:
     """Return the shape of a JSON value; `known` names values that are worth telling, such as a box's own id."""
-    return _Shaper(known or {}).shape(value, 0)
+    left = MAX_NODES
 
-
-class _Shaper:
-    """Builds one shape of bounded size."""
-
-    def __init__(self, known: Mapping[str, str]) -> None:
-        """Take the names of known values."""
-        self._known = known
-        self._left = MAX_NODES
-
-    def shape(self, value: object, depth: int) -> Shape:
-        """Return the shape of a value that lies so deep."""
-        self._left -= 1
-        if self._left < 0 or depth > MAX_DEPTH:
+    def shape(value: object, depth: int) -> Shape:
+        nonlocal left
+        left -= 1
+        if left < 0 or depth > MAX_DEPTH:
             return "…"
         if isinstance(value, Mapping):
-            return self._fields(value, depth)
+            found: dict[str, Shape] = {
+                name_of(str(name)): shape(item, depth + 1)
+                for name, item in islice(value.items(), MAX_SHAPE_FIELDS)
+            }
+            more = {"…": f"{len(value)} in all"} if len(value) > MAX_SHAPE_FIELDS else {}
+            return found | more
         if isinstance(value, list | tuple):
-            items = [self.shape(item, depth + 1) for item in islice(value, MAX_ITEMS)]
+            items = [shape(item, depth + 1) for item in islice(value, MAX_ITEMS)]
             return [*items, f"{len(value)} in all"] if len(value) > MAX_ITEMS else items
         if isinstance(value, str):
-            return self._text(value, depth)
+            if known and value in known:
+                return known[value]
+            if value[:1] in ("{", "[") and len(value) <= MAX_JSON_TEXT:
+                with suppress(ValueError):
+                    return {"JSON in a text": shape(to_json(value), depth + 1)}
+            return pattern_of(value)
         if value is None or isinstance(value, bool):
             return "null" if value is None else "true or false"
-        if isinstance(value, bytes):
-            return f"{len(value)} bytes"
-        return _number(value)
+        return f"{len(value)} bytes" if isinstance(value, bytes) else _number(value)
 
-    def _fields(self, value: Mapping[object, object], depth: int) -> Shape:
-        found: dict[str, Shape] = {}
-        for name, item in islice(value.items(), MAX_SHAPE_FIELDS):
-            found[name_of(str(name))] = self.shape(item, depth + 1)
-        if len(value) > MAX_SHAPE_FIELDS:
-            found["…"] = f"{len(value)} in all"
-        return found
-
-    def _text(self, value: str, depth: int) -> Shape:
-        if (reported := self._known.get(value)) is not None:
-            return reported
-        if value[:1] in ("{", "[") and len(value) <= MAX_JSON_TEXT:
-            try:
-                return {"JSON in a text": self.shape(to_json(value), depth + 1)}
-            except ValueError:
-                pass
-        return pattern_of(value)
+    return shape(value, 0)
 
 
 def _number(value: object) -> str:
@@ -170,21 +157,11 @@ class Unknown:
     shape: Shape = ""
 
 
-class _Absent(Enum):
-    """Stands for a field that is not listed."""
-
-    ABSENT = 0
-
-
 type Observer = Callable[[Unknown], None]
 # A field's known parts: None for any value, a test of its value, or the fields of the objects in it.
 type _Known = Callable[[object], bool] | Mapping[str, _Known] | None
 EVERY = "*"
 """Stands for fields whose names are free, such as those of papers."""
-
-
-def _fields(names: str) -> dict[str, _Known]:
-    return dict.fromkeys(names.split())
 
 
 def _one_of(*numbers: int) -> Callable[[object], bool]:
@@ -203,83 +180,29 @@ def _result_code(value: object) -> bool:
     return value is None or (code := to_int(value)) == 200 or code in CODES
 
 
-_NETWORK = _fields("ipaddr gateway dns netmask macaddr proto link")
-_RESULT: dict[str, _Known] = {
-    "code": _result_code,
-    "msg": None,
-    "data": _fields("file_total send_total total_page img_list task_ticket taskTicket ticket"),
-    **_fields("task_ticket taskTicket ticket"),
-}
-_ROW: dict[str, _Known] = {
-    **_fields(
-        "MDL device drivce_name driver_name hash_id id idProduct idVendor ip_addr markers port printer_name"
-        " printer_state product support_status vendor"
-    ),
-    "driver_type": _one_of(0, 1, 2),
-    "isPrinter": _flag,
-    "species": _one_of(*range(8)),
-    "printer_species": _one_of(*range(8)),
-}
-_PAPER = _fields("paper_id physical_width physical_height printable_width printable_height")
-_CALLBACK: dict[str, _Known] = {
-    **_fields("device_id task_id create_time finish_time"),
-    "task_state": _task_state,
-    "task_result": _RESULT,
-}
 CALLBACK = "callback"
-# `data` of each answer, and a job's callback.
+_TESTS: Mapping[str, _Known] = {
+    "any": None,
+    "code": _result_code,
+    "flag": _flag,
+    "flag or blank": lambda value: value == "" or _flag(value),
+    "state": _task_state,
+}
+
+
+def _read(known: Any) -> _Known:
+    if isinstance(known, dict):
+        return {name: _read(part) for name, part in known.items()}
+    return _TESTS[known] if known in _TESTS else _one_of(*map(int, known.split()))
+
+
+# `data` of each answer, and a job's callback. Of a scanner's condition and abilities, and of where the pages of a scan
+# are, no field is known for sure: each shape that is seen is worth telling, also where it was understood.
 _KNOWN: Mapping[str, _Known] = {
-    "GET /device/device_info": {
-        "info": {
-            **_fields("api_support device_type expire_date mobile_support remote_support"),
-            **_fields("usb_port_num"),
-            "is_expire": _flag,
-            "online": _flag,
-        },
-        "network": {"lan": _NETWORK, "wwan": _NETWORK},
-        "version": _fields("hardware software"),
-    },
-    "GET /device/printer_status": _fields(
-        "headOpened paperJam outOfPaper outOfRibbon outOfInk pause printing msg statusCode errCode"
-    ),
-    "GET /external_api/printer_list": {"row": _ROW, "total": None},
-    "GET /print/printer_params": {
-        "Capabilities": _fields(
-            "Papers Bins Color Duplex MediaTypes Orientation Copies Resolutions"
-        ),
-        **_fields("DevMode DeviceContext Name"),
-    },
-    "GET /print/paper_dimension_list": {EVERY: _PAPER},
-    "POST /print/file_pages": _fields("pages"),
-    "POST /print/job": _fields("task_id task_priority"),
-    "GET /print/job": {
-        **_fields("task_id task_done_time task_done_timestamp"),
-        "task_state": _task_state,
-        "task_result": _RESULT,
-    },
-    "POST /print/query_device_task": {
-        "task_list": {
-            **_fields("task_id job_id create_at created_at updated_at update_at"),
-            "job_status": lambda value: value == "" or _flag(value),
-            "status": _task_state,
-            "result": {**_fields("msg data"), "code": _result_code},
-        },
-        "total": None,
-    },
-    "POST /print/flush_jobs": _fields("queue_num"),
-    "GET /scanning/scanner_list": {"row": _fields("id name"), "total": None},
-    # Of a scanner's condition and abilities, and of where the pages of a scan are, no field is known for sure: each
-    # shape that is seen is worth telling, also where it was understood.
-    "GET /scanning/scanner_status": {},
-    "GET /scanning/scanner_params": {},
-    "POST /scanning/job": _fields("task_id"),
-    "GET /scanning/job": {
-        "task_id": None,
-        "task_state": _task_state,
-        "task_result": {"code": _result_code, "msg": None},
-    },
-    "GET /printer/refresh_network_printer": _fields("total num count"),
-    CALLBACK: _CALLBACK,
+    where: _read(known)
+    for where, known in json.loads(
+        Path(__file__).with_name("known.json").read_text("utf-8")
+    ).items()
 }
 
 
@@ -289,9 +212,10 @@ def unknown_code(where: str, code: int, message: str = "") -> Unknown:
     return Unknown(kind=UnknownKind.CODE, where=where, name=name, shape=pattern_of(message))
 
 
-def unknown_state(where: str, path: str, state: str) -> Unknown:
-    """Return a state in the field at this path that nobody knows."""
-    return Unknown(kind=UnknownKind.STATE, where=where, name=f"{path} {_value_name(state)}")
+def unknown_state(state: str) -> Unknown:
+    """Return a state in a printer's row that nobody knows."""
+    name, where = f"row/printer_state {_value_name(state)}", "GET /external_api/printer_list"
+    return Unknown(kind=UnknownKind.STATE, where=where, name=name)
 
 
 def unknown_answer(where: str, answer: object) -> Unknown:
@@ -318,7 +242,6 @@ def unknown_parts(where: str, data: object) -> Iterator[Unknown]:
 
 
 def _in_fields(where: str, value: object, known: _Known, path: str) -> Iterator[Unknown]:
-    """Yield what is unknown in a value that stands at this path."""
     if callable(known):
         if not known(value):
             yield _unknown_value(where, path, value)
@@ -335,14 +258,14 @@ def _in_fields(where: str, value: object, known: _Known, path: str) -> Iterator[
                 yield from _in_fields(where, item, every, EVERY)
                 continue
             # What is known comes with every poll: no name is built for it.
-            part = known.get(name, _Absent.ABSENT)
-            if part is None or (callable(part) and part(item)):
+            part, is_known = known.get(name), name in known
+            if is_known and (part is None or (callable(part) and part(item))):
                 continue
             inner = f"{path}/{name_of(str(name))}" if path else name_of(str(name))
-            if part is _Absent.ABSENT:
-                yield Unknown(kind=UnknownKind.FIELD, where=where, name=inner, shape=shape_of(item))
-            else:
+            if is_known:
                 yield from _in_fields(where, item, part, inner)
+            else:
+                yield Unknown(kind=UnknownKind.FIELD, where=where, name=inner, shape=shape_of(item))
     else:
         yield Unknown(kind=UnknownKind.FIELD, where=where, name=path, shape=shape_of(value))
 

@@ -25,14 +25,13 @@ PAUSE = 300
 # Returns the client of the user who asks, or raises TooManyRequestsError.
 type ClientFactory = Callable[[], LiankeClient]
 type _Detail = Literal["capabilities", "papers"]
+_DETAILS: tuple[_Detail, ...] = ("capabilities", "papers")
 
 
 class CapabilityCache:
     """Capabilities and papers of the printers behind one box, stored for seven days.
 
-    When the service does not answer, the stored ones are used for longer. Lookups of
-    users pass a client of their own by `get_client`; these methods then raise
-    TooManyRequestsError when nothing is stored and the user has reached the limit.
+    When the service does not answer, the stored ones are used for longer.
     """
 
     def __init__(self, client: LiankeClient, storage: BoxStorage) -> None:
@@ -42,21 +41,18 @@ class CapabilityCache:
         self._locks: defaultdict[tuple[_Detail, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._failed: dict[tuple[_Detail, str], float] = {}
 
-    async def get_capabilities(
+    async def get(
         self, key: str, get_client: ClientFactory | None = None
-    ) -> Capabilities | None:
-        """Return what a printer can do, None when it is not known."""
-        await self._async_update("capabilities", key, get_client)
-        known = self._storage.printers.get(key)
-        return known.capabilities if known else None
+    ) -> tuple[Capabilities | None, tuple[Paper, ...]]:
+        """Return what a printer can do and the papers of its driver, None and () where these are not known.
 
-    async def get_papers(
-        self, key: str, get_client: ClientFactory | None = None
-    ) -> tuple[Paper, ...]:
-        """Return the papers of a printer's driver, () when they are not known."""
-        await self._async_update("papers", key, get_client)
+        Lookups of users pass a client of their own by `get_client`. Raises TooManyRequestsError for one whose
+        user has reached the limit when nothing is stored.
+        """
+        for detail in _DETAILS:
+            await self._async_update(detail, key, get_client)
         known = self._storage.printers.get(key)
-        return known.papers if known else ()
+        return (known.capabilities, known.papers) if known else (None, ())
 
     async def _async_update(
         self, detail: _Detail, key: str, get_client: ClientFactory | None
@@ -66,14 +62,14 @@ class CapabilityCache:
             known = self._storage.printers.get(key)
             if known is None or not self._must_ask(detail, known):
                 return
+            found: Capabilities | tuple[Paper, ...]
             try:
                 client = get_client() if get_client is not None else self._client
                 if detail == "capabilities":
-                    capabilities = await client.capabilities(known.printer.address)
-                    self._storage.save_capabilities(key, capabilities)
+                    found = await client.capabilities(known.printer.address)
                 else:
-                    papers = await client.papers(known.printer.model)
-                    self._storage.save_papers(key, tuple(papers))
+                    found = await client.papers(known.printer.model)
+                self._storage.update(key, **{detail: found, f"{detail}_at": dt_util.utcnow()})
             except TooManyRequestsError:
                 if _stored_at(detail, known) is None:
                     raise

@@ -45,7 +45,6 @@ class PageCounts:
         # Names of printers that may be gone by now.
         self.names: dict[str, str] = {}
 
-    @callback
     def listen(self, listener: PageListener) -> CALLBACK_TYPE:
         """Call `listener` whenever pages are counted. Returns what unsubscribes."""
         self._listeners.append(listener)

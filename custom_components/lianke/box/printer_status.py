@@ -59,7 +59,6 @@ class ConditionReader:
         self._stopped = False
         self.readings: dict[str, Reading] = {}
 
-    @callback
     def request_next(self, faulty: Collection[str]) -> None:
         """Read the next printer in rotation if its time has come, else the next one of those that show a fault.
 
@@ -90,7 +89,6 @@ class ConditionReader:
             self.readings.pop(key, None)
             self._pending.pop(key, None)
 
-    @callback
     def forget_all(self) -> None:
         """Drop all readings and requests: the box is off."""
         self.readings.clear()
@@ -146,16 +144,17 @@ class ConditionReader:
         busy[self._entry.entry_id] = started + STATUS_SECONDS
         try:
             condition = await self._client.printer_condition(known.printer.address)
-        except PrinterNotFoundError:
-            busy.pop(self._entry.entry_id, None)
-            self.readings.pop(known.key, None)
-        except LiankeError as err:
-            if not isinstance(err, LiankeConnectionError):
-                busy.pop(self._entry.entry_id, None)
-            # An old reading is better than none.
+        except LiankeConnectionError as err:
             _LOGGER.debug("Reading a printer's condition failed: %s", err)
             return
-        else:
+        except PrinterNotFoundError:
+            self.readings.pop(known.key, None)
+        except LiankeError as err:
+            # An old reading is better than none.
+            _LOGGER.debug("Reading a printer's condition failed: %s", err)
             busy.pop(self._entry.entry_id, None)
+            return
+        else:
             self.readings[known.key] = Reading(condition=condition, at=started)
+        busy.pop(self._entry.entry_id, None)
         self._on_update()

@@ -158,18 +158,14 @@ def status_of(
     if row in (PrinterStatus.STOPPED, PrinterStatus.PRINTING, PrinterStatus.IDLE):
         # The printer does not report being stopped, and rows are the fresher on the others.
         return row
-    if row is not None and _leaves_open(reading.condition, row):
+    name = None if row is None else _FAULT_FIELDS.get(row)
+    if name is not None and getattr(reading.condition, name) is None:
+        # The printer's report leaves open what its row shows.
         return row
     if reading.condition.printing and reading.at >= times.ended_at:
         return PrinterStatus.PRINTING
     says_nothing = PrinterCondition(message=reading.condition.message, code=reading.condition.code)
     return row if reading.condition == says_nothing else PrinterStatus.IDLE
-
-
-def _leaves_open(condition: PrinterCondition, fault: PrinterStatus) -> bool:
-    """Return whether a printer's report leaves a fault open that its row shows."""
-    name = _FAULT_FIELDS.get(fault)
-    return name is not None and getattr(condition, name) is None
 
 
 def hold_reason_of(status: PrinterStatus | None) -> PrinterStatus | None:

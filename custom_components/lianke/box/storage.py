@@ -12,6 +12,7 @@ from typing import Any, Self
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
+from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ..api.capabilities import Capabilities, Paper
 from ..api.coerce import to_mapping
@@ -106,14 +107,6 @@ def _place(printer: Printer) -> tuple[str, str | int | None]:
     return ("network", printer.ip_address) if printer.is_network else ("usb", printer.port)
 
 
-def _by_place_and_model(printer: Printer) -> object | None:
-    return (_place(printer), printer.model) if printer.model else None
-
-
-def _by_model(printer: Printer) -> object | None:
-    return (printer.is_network, printer.model) if printer.model else None
-
-
 def new_key(printer: Printer, taken: Container[str]) -> str:
     """Return a key for a printer that was never seen, other than those taken.
 
@@ -161,8 +154,11 @@ def assign(
 
     pair(attrgetter("hash_id"))
     pair(attrgetter("row_id"))
-    pair(_by_place_and_model)
-    pair(_by_model, agree=lambda _, row: row.is_printer)
+    pair(lambda one: (_place(one), one.model) if one.model else None)
+    pair(
+        lambda one: (one.is_network, one.model) if one.model else None,
+        agree=lambda _, row: row.is_printer,
+    )
     pair(_place, agree=_got_its_driver)
     return found, left
 
@@ -216,7 +212,7 @@ class BoxStorage:
         self._dirty = False
         self._due = 0.0
         self._closed = False
-        self._counted: dict[str, None] = {}
+        self._counted = LimitedSizeDict[str, None](size_limit=MAX_COUNTED_JOBS)
         # Hashes of printers that the user removed since the start.
         self._removed: set[str] = set()
         self._warned_too_many = False
@@ -244,7 +240,7 @@ class BoxStorage:
                 _LOGGER.warning("A stored printer cannot be read and is dropped")
         counted = stored.get("counted_jobs")
         if isinstance(counted, list):
-            self._counted = dict.fromkeys(str(job_id) for job_id in counted)
+            self._counted.update(dict.fromkeys(str(job_id) for job_id in counted))
         self.pages.load(stored.get("page_counts"))
         self.foreign_seen_at = read_time(stored.get("foreign_seen_at"))
         self.last_push_at = read_time(stored.get("last_push_at"))
@@ -268,7 +264,6 @@ class BoxStorage:
         self._dirty = False
         await self._store.async_remove()
 
-    @callback
     def save_box(self, box: Box) -> None:
         """Store the box's own data."""
         kept = replace(box, online=None)
@@ -291,7 +286,12 @@ class BoxStorage:
         for row in unknown:
             if row.is_printer or self._is_busy_printer(row):
                 if len(self.printers) >= MAX_PRINTERS:
-                    self._warn_too_many()
+                    if not self._warned_too_many:
+                        _LOGGER.warning(
+                            "A box lists more than %d printers; the others are ignored",
+                            MAX_PRINTERS,
+                        )
+                    self._warned_too_many = True
                     break
                 key = new_key(row, self.printers)
                 self.printers[key] = StoredPrinter(
@@ -329,30 +329,16 @@ class BoxStorage:
         )
 
     @callback
-    def _warn_too_many(self) -> None:
-        if not self._warned_too_many:
-            self._warned_too_many = True
-            _LOGGER.warning(
-                "A box lists more than %d printers; the others are ignored", MAX_PRINTERS
-            )
+    def update(self, key: str, **changes: Any) -> None:
+        """Change fields of a printer, unless it is gone."""
+        if (known := self.printers.get(key)) is not None:
+            self._replace(replace(known, **changes))
 
-    @callback
-    def save_capabilities(self, key: str, capabilities: Capabilities) -> None:
-        """Store what a printer can do."""
-        self._update(key, capabilities=capabilities, capabilities_at=dt_util.utcnow())
-
-    @callback
-    def save_papers(self, key: str, papers: tuple[Paper, ...]) -> None:
-        """Store the papers of a printer's driver."""
-        self._update(key, papers=papers, papers_at=dt_util.utcnow())
-
-    @callback
     def record_driver_request(self, key: str) -> None:
         """Record that the vendor was asked for a driver of this printer."""
-        self._update(key, driver_requested_at=dt_util.utcnow())
+        self.update(key, driver_requested_at=dt_util.utcnow())
         self._save(SAVE_SOON)
 
-    @callback
     def count_pages(
         self, key: str, job_id: str, pages: int, *, user_id: str | None = None, source: str = ""
     ) -> None:
@@ -363,8 +349,6 @@ class BoxStorage:
         if job_id in self._counted or (known := self.printers.get(key)) is None:
             return
         self._counted[job_id] = None
-        for oldest in list(self._counted)[:-MAX_COUNTED_JOBS]:
-            del self._counted[oldest]
         self.printers[key] = replace(
             known,
             pages_printed=known.pages_printed + max(0, pages),
@@ -375,19 +359,16 @@ class BoxStorage:
             month = month_of(dt_util.now())
             self.pages.add(month, key, known.name, user_id=user_id, source=source, pages=pages)
 
-    @callback
     def record_foreign_task(self) -> None:
         """Record that somebody else's task was seen on this box."""
         self.foreign_seen_at = dt_util.utcnow()
         self._save(SAVE_SOON)
 
-    @callback
     def record_push(self) -> None:
         """Record that a push message has arrived; `save_push_time` writes its time."""
         self.last_push_at = dt_util.utcnow()
         self._dirty = True
 
-    @callback
     def save_push_time(self) -> None:
         """Schedule writing the time of the last push message."""
         self._save(SAVE_LATER)
@@ -396,7 +377,6 @@ class BoxStorage:
         """Return whether a job's callback has arrived at the address of this fingerprint."""
         return address is not None and address == self.callback_address
 
-    @callback
     def save_callback_address(self, address: str | None) -> None:
         """Store the fingerprint of the address at which a job's callback has arrived."""
         if address != self.callback_address:
@@ -407,20 +387,12 @@ class BoxStorage:
         """Return whether a push to this address announced a change before polling found it."""
         return address is not None and address == self.push_address
 
-    @callback
     def save_push_address(self, address: str | None) -> None:
         """Store the address at which pushes are useful; None: they are not."""
         if address != self.push_address:
             self.push_address = address
             self._save(SAVE_SOON)
 
-    @callback
-    def _update(self, key: str, **changes: Any) -> None:
-        """Change fields of a printer, unless it is gone."""
-        if (known := self.printers.get(key)) is not None:
-            self._replace(replace(known, **changes))
-
-    @callback
     def _replace(self, new: StoredPrinter) -> None:
         if (old := self.printers.get(new.key)) is new:
             return
@@ -436,7 +408,6 @@ class BoxStorage:
         names = (row.name, f"{row.name} ({place})", *(f"{row.name} ({n})" for n in range(2, 100)))
         return next((name for name in names if name not in taken), row.name)
 
-    @callback
     def _save(self, delay: float) -> None:
         if self._closed:
             return

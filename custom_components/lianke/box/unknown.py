@@ -1,10 +1,10 @@
 """Unknown parts of the service's answers and messages, remembered for a report by the user."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 import json
 import logging
-from typing import Any, NamedTuple
+from typing import Any
 
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
@@ -21,13 +21,6 @@ MAX_SHAPE = 4000
 MAX_NAME = 200
 
 
-class SeenUnknown(NamedTuple):
-    """An unknown part, and when it was first seen."""
-
-    unknown: Unknown
-    first_seen: datetime
-
-
 type _Key = tuple[str, str, str, str]
 
 
@@ -37,17 +30,13 @@ class UnknownLog:
     def __init__(self, save: Callable[[], None]) -> None:
         """`save` is called when there is something new to store."""
         self._save = save
-        self._seen: dict[_Key, SeenUnknown] = {}
+        # As they are stored, the oldest first.
+        self._seen: dict[_Key, dict[str, Any]] = {}
         self._warned = False
-
-    @property
-    def seen(self) -> list[SeenUnknown]:
-        """Return all unknown parts, the oldest first."""
-        return list(self._seen.values())
 
     def has_room(self, kind: UnknownKind) -> bool:
         """Return whether another unknown part of this kind would be remembered."""
-        return sum(one.unknown.kind is kind for one in self._seen.values()) < MAX_OF_A_KIND
+        return [seen["kind"] for seen in self._seen.values()].count(kind) < MAX_OF_A_KIND
 
     @callback
     def observe(self, unknown: Unknown) -> None:
@@ -57,7 +46,7 @@ class UnknownLog:
             return
         if not self.has_room(unknown.kind) or len(json.dumps(unknown.shape)) > MAX_SHAPE:
             return
-        self._seen[key] = SeenUnknown(unknown, dt_util.utcnow())
+        self._remember(unknown, dt_util.utcnow())
         if unknown.kind is UnknownKind.MESSAGE:
             # Anyone who knows the address can send these, and must not reach the log.
             level = logging.DEBUG
@@ -88,31 +77,22 @@ class UnknownLog:
             unknown = Unknown(
                 kind=UnknownKind(str(fields["kind"])), where=where, name=name, shape=shape
             )
-            self._seen[_key(unknown)] = SeenUnknown(unknown, first_seen)
+            self._remember(unknown, first_seen)
         # What was stored has been told.
-        self._warned = any(
-            seen.unknown.kind is not UnknownKind.MESSAGE for seen in self._seen.values()
-        )
+        self._warned = any(seen["kind"] != UnknownKind.MESSAGE for seen in self._seen.values())
 
-    @callback
+    def _remember(self, unknown: Unknown, first_seen: datetime) -> None:
+        self._seen[_key(unknown)] = {
+            "kind": unknown.kind.value,
+            "where": unknown.where,
+            "name": unknown.name,
+            "shape": unknown.shape,
+            "first_seen": first_seen.isoformat(timespec="seconds"),
+        }
+
     def as_stored(self) -> list[dict[str, Any]]:
-        """Return plain JSON data, for storage and for the report."""
-        return [
-            {
-                "kind": seen.unknown.kind.value,
-                "where": seen.unknown.where,
-                "name": seen.unknown.name,
-                "shape": seen.unknown.shape,
-                "first_seen": seen.first_seen.isoformat(timespec="seconds"),
-            }
-            for seen in self._seen.values()
-        ]
-
-    @callback
-    def observe_all(self, unknowns: Iterable[Unknown]) -> None:
-        """Remember several."""
-        for unknown in unknowns:
-            self.observe(unknown)
+        """Return all unknown parts as plain JSON data, the oldest first."""
+        return list(self._seen.values())
 
 
 def _key(unknown: Unknown) -> _Key:

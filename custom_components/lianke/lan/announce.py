@@ -198,8 +198,7 @@ class Announcer:
         wanted: dict[str, Record] = {}
         for offered in offered_of(entry):
             # Remembered for a week: this asks the service once.
-            await coordinator.get_capabilities(offered.printer_key)
-            await coordinator.get_papers(offered.printer_key)
+            await coordinator.capabilities.get(offered.printer_key)
             known = entry.runtime_data.storage.printers.get(offered.printer_key)
             if known is not None and addresses:
                 profile = make_profile(hass, entry, known, offered.token)

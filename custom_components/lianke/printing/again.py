@@ -70,14 +70,8 @@ async def _async_paper(other: Target, job: Job) -> PrintOptions:
     if wanted is None or is_raw(job):
         return {}
     view = other.view
-    coordinator = other.data.coordinator
-    found = find_paper(
-        wanted,
-        known_papers(
-            await coordinator.get_capabilities(other.printer_key),
-            await coordinator.get_papers(other.printer_key),
-        ),
-    )
+    able, papers = await other.data.coordinator.capabilities.get(other.printer_key)
+    found = find_paper(wanted, known_papers(able, papers))
     if found is not None:
         return {"paper": found.paper_id}
     if wanted.paper_id == CUSTOM_ID and view.printer.species in ANY_SIZE:

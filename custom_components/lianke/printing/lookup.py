@@ -72,8 +72,8 @@ async def async_describe_capabilities(target: Target, context: Context) -> JsonO
     """
     view, coordinator = target.view, target.data.coordinator
     get_client = cache(partial(target.data.client_for, context))
-    able = await coordinator.get_capabilities(target.printer_key, get_client) or Capabilities()
-    papers = await coordinator.get_papers(target.printer_key, get_client)
+    able, papers = await coordinator.capabilities.get(target.printer_key, get_client)
+    able = able or Capabilities()
     return {
         "printer": view.name,
         "model": view.printer.model,

@@ -35,7 +35,7 @@ async def async_print_test_page(
     async def write(spool: Spool, paper: Paper | None) -> Document:
         target = Target(device_id="", entry=entry, printer_key=printer_key)
         view = target.view
-        capabilities = await target.data.coordinator.get_capabilities(printer_key)
+        capabilities, _ = await target.data.coordinator.capabilities.get(printer_key)
         return await async_test_page(
             hass, spool, view.name, view.printer.model, capabilities=capabilities, paper=paper
         )

@@ -242,8 +242,7 @@ async def async_resolve(
     if sheets.sheet == BOOKLET:
         duplex = sheets.booklet_duplex(data.get("duplex"), options.get("duplex"))
         options = {**options, "duplex": duplex}
-    capabilities = await coordinator.get_capabilities(target.printer_key)
-    papers = await coordinator.get_papers(target.printer_key)
+    capabilities, papers = await coordinator.capabilities.get(target.printer_key)
     return resolve_options(options, capabilities, papers, species, raw=raw)
 
 

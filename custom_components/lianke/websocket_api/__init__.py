@@ -55,16 +55,15 @@ def async_setup(hass: HomeAssistant) -> None:
     async_register_command(hass, _ws_scans)
 
 
-type _Handler = Callable[[HomeAssistant, ActiveConnection, dict[str, Any]], Awaitable[None]]
+type Message = dict[str, Any]
+type _Handler = Callable[[HomeAssistant, ActiveConnection, Message], Awaitable[None]]
 
 
 def _answers_mistakes(handler: _Handler) -> _Handler:
     """Answer what the user did wrong without an error in the log, which would quote names of files."""
 
     @wraps(handler)
-    async def answer(
-        hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
-    ) -> None:
+    async def answer(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
         try:
             with translating():
                 await handler(hass, connection, msg)
@@ -93,9 +92,7 @@ def _answers_mistakes(handler: _Handler) -> _Handler:
 )
 @async_response
 @_answers_mistakes
-async def _ws_subscribe(
-    hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
-) -> None:
+async def _ws_subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
     """Send the printers that the user may see and their jobs, now and whenever they change."""
     feed = async_get_feed(hass)
     subscription = Subscription(connection, msg["id"], msg.get("device_ids"))
@@ -113,9 +110,7 @@ async def _ws_subscribe(
 )
 @async_response
 @_answers_mistakes
-async def _ws_confirm(
-    hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
-) -> None:
+async def _ws_confirm(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
     """Confirm an unconfirmed job for a user who has the paper in hand."""
     target = _controlled(hass, connection, msg["device_id"])
     queue = target.data.queue
@@ -134,9 +129,7 @@ async def _ws_confirm(
 )
 @async_response
 @_answers_mistakes
-async def _ws_action(
-    hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
-) -> None:
+async def _ws_action(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
     """Run an action of the integration for the user of the connection, and send its response."""
     name, data, context = msg["service"], msg["service_data"], connection.context(msg)
     if (scan := SCAN_ACTIONS.get(name)) is not None:
@@ -153,9 +146,7 @@ async def _ws_action(
     }
 )
 @async_response
-async def _ws_forget(
-    hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
-) -> None:
+async def _ws_forget(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
     """Delete a document that a preview keeps; its handle is the secret."""
     await (await async_get_spool(hass)).async_forget(msg["document"])
     connection.send_result(msg["id"])
@@ -164,9 +155,7 @@ async def _ws_forget(
 @websocket_command({vol.Required("type"): OPTIONS, vol.Required("device_id"): str})
 @async_response
 @_answers_mistakes
-async def _ws_options(
-    hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]
-) -> None:
+async def _ws_options(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
     """Send a printer's options, their defaults, and how large a file may be.
 
     Lists are None where the driver does not say; the size is in bytes.
@@ -185,7 +174,7 @@ async def _ws_options(
 
 @websocket_command({vol.Required("type"): SCANS})
 @callback
-def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
+def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
     """Send the scanners that the user may control, each with its open or last scan, now and at each change."""
     before: list[JsonObjectType] | None = None
 

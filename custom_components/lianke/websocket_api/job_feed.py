@@ -26,7 +26,6 @@ from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.json import json_bytes
 from homeassistant.helpers.singleton import singleton
-from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..box.status import PrinterSnapshot, PrinterStatus, faults_of
@@ -38,7 +37,7 @@ from ..jobs.limits import keep_printed_time, waits_uncounted
 from ..people.visible import may_answer, may_see_document, picture_url, visible
 from ..printing.print import job_dict
 from ..printing.refused import SIGNAL_REFUSED, Refusal
-from ..runtime import LiankeConfigEntry
+from ..runtime import LiankeConfigEntry, async_loaded_entries
 from ..scanner.actions import scanners_by_printer
 from ..scanner.hub import SIGNAL_SCANNERS
 from ..scanner.view import may_use
@@ -143,7 +142,7 @@ class JobFeed:
             async_dispatcher_connect(self._hass, SIGNAL_SCANNERS, self._changed),
             self._hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._device_changed),
         ]
-        for entry in self._hass.config_entries.async_loaded_entries(DOMAIN):
+        for entry in async_loaded_entries(self._hass):
             self._listen(entry)
 
     @callback
@@ -160,7 +159,6 @@ class JobFeed:
         while self._signals:
             self._signals.pop()()
 
-    @callback
     def _listen(self, entry: LiankeConfigEntry) -> None:
         data = entry.runtime_data
         self._boxes[entry.entry_id] = [
@@ -188,12 +186,9 @@ class JobFeed:
     @callback
     def _device_changed(self, event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
         # A new device, or a new name of one.
-        if event.data["action"] != "remove" and self._is_ours(event.data["device_id"]):
+        device = dr.async_get(self._hass).async_get(event.data["device_id"])
+        if device is not None and device.config_entry_id in self._boxes:
             self._changed()
-
-    def _is_ours(self, device_id: str) -> bool:
-        device = dr.async_get(self._hass).async_get(device_id)
-        return device is not None and device.config_entry_id in self._boxes
 
     @callback
     def _changed(self) -> None:
@@ -220,7 +215,8 @@ class JobFeed:
 
     def _collected(self) -> list[_PrinterJobs]:
         if self._printers is None:
-            self._printers = list(_collect(self._hass))
+            entries = async_loaded_entries(self._hass)
+            self._printers = [one for entry in entries for one in _collect(self._hass, entry)]
         return self._printers
 
     async def _async_learn_names(self) -> None:
@@ -246,10 +242,7 @@ class JobFeed:
         return json_bytes({**view, "refused": refused})
 
 
-DATA_FEED: HassKey[JobFeed] = HassKey(f"{DOMAIN}_feed")
-
-
-@singleton(DATA_FEED)
+@singleton(f"{DOMAIN}_feed")
 @callback
 def async_get_feed(hass: HomeAssistant) -> JobFeed:
     """Return the job feed of this Home Assistant."""
@@ -259,7 +252,6 @@ def async_get_feed(hass: HomeAssistant) -> JobFeed:
 def _view(
     hass: HomeAssistant, user: User, names: Mapping[str, str], shown: Iterable[_PrinterJobs]
 ) -> JsonObjectType:
-    """Return the printers and jobs that a user may see."""
     printers: JsonObjectType = {}
     rejected: list[JsonValueType] = []
     open_jobs: list[tuple[Job, _PrinterJobs, bool]] = []
@@ -318,7 +310,6 @@ def _describe_refusal(user: User, refusal: Refusal) -> JsonObjectType:
 def _job(
     user: User, names: Mapping[str, str], job: Job, one: _PrinterJobs, may_control: bool
 ) -> JsonObjectType:
-    """Return a job as a user may see it."""
     options = one.entry.options
     answers = may_answer(options, user, job, may_control=may_control)
     sees = answers and may_see_document(options, user, job, may_control=may_control)
@@ -334,14 +325,8 @@ def _job(
     }
 
 
-def _collect(hass: HomeAssistant) -> Iterable[_PrinterJobs]:
-    """Yield every printer that has a device."""
-    for entry in hass.config_entries.async_loaded_entries(DOMAIN):
-        yield from _collect_box(hass, entry)
-
-
-def _collect_box(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_PrinterJobs]:
-    """Yield the printers of a box with the jobs to show of each, by one pass over its records."""
+def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_PrinterJobs]:
+    """Yield the printers of a box that have a device, with the jobs to show of each, by one pass over its records."""
     data = entry.runtime_data
     moving: defaultdict[str, list[Job]] = defaultdict(list)
     held: defaultdict[str, list[Job]] = defaultdict(list)
@@ -355,8 +340,7 @@ def _collect_box(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Pri
             jobs.append(job)
     scanners = scanners_by_printer(hass, entry)
     for key, printer in data.coordinator.data.printers.items():
-        device = async_printer_device(hass, entry, key)
-        if device is None:
+        if (device := async_printer_device(hass, entry, key)) is None:
             continue
         # Beyond the limit, jobs under way go before waiting ones.
         open_jobs = [*moving[key], *held[key]][:MAX_OPEN_OF_PRINTER]
@@ -377,7 +361,6 @@ def _collect_box(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Pri
 
 
 def _describe(entry: LiankeConfigEntry, printer: PrinterSnapshot) -> JsonObjectType:
-    """Return the state of a printer for a screen, besides its name."""
     data = entry.runtime_data
     known = data.storage.printers.get(printer.key)
     condition = None if printer.status in _OFF else printer.condition
