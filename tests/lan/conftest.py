@@ -12,8 +12,8 @@ from yarl import URL
 
 from custom_components.lianke.const import (
     CONF_LAN_PRINTERS,
-    CONF_MAX_JOBS_PER_HOUR,
     LAN_PRINTER_PATH,
+    MAX_JOBS_PER_HOUR,
 )
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode, encode
@@ -183,11 +183,10 @@ async def offer(
     async def offer(name: str) -> LanPrinter:
         key, token = key_of(entry, name), f"token-{len(sessions)}-0123456789abcdef"
         offered = {**entry.options.get(CONF_LAN_PRINTERS, {}), key: token}
-        options = {CONF_MAX_JOBS_PER_HOUR: 999, CONF_LAN_PRINTERS: offered}
+        options = {MAX_JOBS_PER_HOUR.key: 999, CONF_LAN_PRINTERS: offered}
         hass.config_entries.async_update_entry(entry, options={**entry.options, **options})
         coordinator = data_of(entry).coordinator
-        await coordinator.get_capabilities(key)
-        await coordinator.get_papers(key)
+        await coordinator.capabilities.get(key)
         sessions.append(ClientSession())
         return LanPrinter(
             hass=hass,

@@ -26,7 +26,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 from custom_components.lianke.const import CONF_LAN_PRINTERS
 from custom_components.lianke.lan import announce
-from custom_components.lianke.lan.announce import Record, _home_addresses, _label, record_of
+from custom_components.lianke.lan.announce import Place, Record, _home_addresses, _label, record_of
 from custom_components.lianke.lan.printer.profile import make_profile, printer_uuid
 from custom_components.lianke.lan.printer.server import Offered
 from tests.clock import until
@@ -190,9 +190,7 @@ async def test_a_server_that_speaks_tls(lan: LanPrinter) -> None:
     record = record_of(
         Offered(lan.entry, lan.key, lan.token),
         profile,
-        port=443,
-        addresses=("fd00::1",),
-        secure=True,
+        Place(443, ("fd00::1",), secure=True),
     )
     text = dict(record.text)
     assert record.kind == "_ipps._tcp.local."
@@ -215,7 +213,7 @@ async def test_long_texts_are_cut(lan: LanPrinter) -> None:
     known = lan.data.storage.printers[lan.key]
     profile = make_profile(lan.hass, lan.entry, known, "x" * 500)
     offered = Offered(lan.entry, lan.key, "x" * 500)
-    record = record_of(offered, profile, port=1, addresses=("10.0.0.1",), secure=False)
+    record = record_of(offered, profile, Place(1, ("10.0.0.1",), secure=False))
     assert isinstance(record, Record)
     assert max(len(value.encode()) for _, value in record.text) == announce.MAX_TEXT
 

@@ -12,8 +12,8 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.lianke.const import CONF_MAX_DOCUMENT_MB, CONF_MAX_JOBS_PER_HOUR
-from custom_components.lianke.documents import sources as received
+from custom_components.lianke.const import MAX_DOCUMENT_MB, MAX_JOBS_PER_HOUR
+from custom_components.lianke.documents import download, sources as received
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode, encode
 from custom_components.lianke.ipp.model import Group, Message, Operation, Status, Tag, Value
@@ -151,7 +151,7 @@ async def test_attributes_of_another_kind(lan: LanPrinter) -> None:
 async def test_a_document_beyond_the_limit(
     lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {**lan.entry.options, CONF_MAX_DOCUMENT_MB: 1}
+    options = {**lan.entry.options, MAX_DOCUMENT_MB.key: 1}
     lan.hass.config_entries.async_update_entry(lan.entry, options=options)
     monkeypatch.setattr(requests, "MAX_RASTER_BYTES", 3 * 1024**2)
     padded = PDF + bytes(1024**2)
@@ -213,7 +213,7 @@ async def test_a_disk_that_is_full(lan: LanPrinter, monkeypatch: pytest.MonkeyPa
     def full(_path: object) -> object:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(requests, "open_private", full)
+    monkeypatch.setattr(download, "open_private", full)
     reply = await lan.ask(Operation.PRINT_JOB, document=PDF)
     assert reply.status == Status.TEMPORARY_ERROR
     # What is no fault of the sender's does not count as a refused document.
@@ -371,7 +371,7 @@ async def test_a_list_of_jobs_is_bounded(lan: LanPrinter, monkeypatch: pytest.Mo
 
 async def test_each_device_has_a_limit_of_its_own(lan: LanPrinter, device: Device) -> None:
     """And all of them together twice as much; automations still print."""
-    options = {**lan.entry.options, CONF_MAX_JOBS_PER_HOUR: 2}
+    options = {**lan.entry.options, MAX_JOBS_PER_HOUR.key: 2}
     lan.hass.config_entries.async_update_entry(lan.entry, options=options)
     for address in ("127.0.0.1", "127.0.0.2"):
         sender = device(address)
@@ -387,7 +387,7 @@ async def test_each_device_has_a_limit_of_its_own(lan: LanPrinter, device: Devic
 
 async def test_refused_documents_count(lan: LanPrinter, device: Device) -> None:
     """For whoever sent them, as they take time as well; being refused for that counts no more."""
-    options = {**lan.entry.options, CONF_MAX_JOBS_PER_HOUR: 2}
+    options = {**lan.entry.options, MAX_JOBS_PER_HOUR.key: 2}
     lan.hass.config_entries.async_update_entry(lan.entry, options=options)
     for _ in range(2):
         reply = await lan.ask(Operation.PRINT_JOB, document=b"%PDF-1.7 cut")

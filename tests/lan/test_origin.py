@@ -175,6 +175,6 @@ async def test_switched_off_it_is_not_there(lan: LanPrinter) -> None:
 
 
 async def test_nothing_is_fetched_for_strangers(lan: LanPrinter) -> None:
-    for operation in (Operation.PRINT_URI, Operation.SEND_URI):
+    for operation in (0x0003, 0x0007):
         reply = await lan.ask(operation, document_uri=values.uri("http://192.168.1.1/secret"))
         assert reply.status == 0x0501

@@ -15,7 +15,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.people import beginning
-from custom_components.lianke.people.beginning import DATA_TRAIL, async_find_beginning
+from custom_components.lianke.people.beginning import async_find_beginning, async_get_trail
 from tests.clock import until
 from tests.household import ask, came_out, data_of, device_of, sent
 from tests.simulator import Simulator
@@ -321,7 +321,7 @@ async def test_few_contexts_are_kept(
     contexts = [Context(user_id=child.id) for _ in range(5)]
     for context in (Context(), *contexts, Context(), Context(parent_id="x")):
         await hass.services.async_call("test", "act", blocking=True, context=context)
-    assert list(hass.data[DATA_TRAIL]._known) == [context.id for context in contexts[2:]]
+    assert list(async_get_trail(hass)._known) == [context.id for context in contexts[2:]]
     known = [
         (await async_find_beginning(hass, Context(parent_id=context.id))).user_id
         for context in contexts

@@ -1,6 +1,6 @@
 """Download a document from a web address, never from the local network."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 import socket
@@ -249,19 +249,43 @@ async def _save(
     coding = coding.removeprefix("x-") or IDENTITY
     if coding not in CODINGS:
         raise InputError("url_cut_off", host=host)
+    parts = response.content.iter_any()
+    try:
+        await async_save(hass, parts, target, name, coding=coding, limit_of=lambda _: limit_bytes)
+    except DamagedDataError:
+        raise InputError("url_cut_off", host=host) from None
+    return name
+
+
+async def async_save(
+    hass: HomeAssistant,
+    parts: AsyncIterable[bytes],
+    target: Path,
+    name: str,
+    *,
+    coding: str,
+    limit_of: Callable[[bytes], int],
+) -> None:
+    """Write what comes to a new file, unpacked.
+
+    `limit_of` gives the most bytes of a file that begins so. Raises DamagedDataError, InputError: file_too_large,
+    HomeAssistantError: disk_full; the file stays then.
+    """
     unpacker = Unpacker(coding)
-    size = 0
+    size = limit = 0
     translated = translate_disk_errors()
     file = await hass.async_add_executor_job(translated(open_private), target)
 
     @translated
     def write(pieces: Iterable[bytes]) -> None:
         """Write pieces of the body; blocks."""
-        nonlocal size
+        nonlocal size, limit
         for piece in pieces:
+            if not size:
+                limit = limit_of(piece)
             size += len(piece)
-            if size > limit_bytes:
-                raise too_large(name, limit_bytes)
+            if size > limit:
+                raise too_large(name, limit)
             file.write(piece)
 
     async def unpack(data: bytes) -> None:
@@ -269,18 +293,15 @@ async def _save(
 
     try:
         buffer = bytearray()
-        async for chunk in response.content.iter_any():
-            buffer += chunk
+        async for part in parts:
+            buffer += part
             if len(buffer) >= CHUNK_BYTES:
                 await unpack(bytes(buffer))
                 buffer.clear()
         await unpack(bytes(buffer))
         await hass.async_add_executor_job(write, [unpacker.finish()])
-    except DamagedDataError:
-        raise InputError("url_cut_off", host=host) from None
     finally:
         await hass.async_add_executor_job(translated(file.close))
-    return name
 
 
 def _name(response: aiohttp.ClientResponse) -> str:

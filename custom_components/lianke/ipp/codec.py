@@ -75,23 +75,19 @@ def decode(data: bytes) -> tuple[Message, int]:
         if len(data) >= MAX_MESSAGE:
             raise IppError(Status.ENTITY_TOO_LARGE, "the attributes have too many bytes") from None
         raise
-    return (
-        Message(code=code, request_id=request_id, groups=groups, version=(major, minor)),
-        reader.position,
-    )
+    message = Message(code=code, request_id=request_id, groups=groups, version=(major, minor))
+    return message, reader.position
 
 
 class _Reader:
     """Reads groups and values one after the other."""
 
     def __init__(self, data: bytes, position: int) -> None:
-        """Start behind the header."""
         self._data = data
         self._counted = 0
         self.position = position
 
     def groups(self) -> Iterator[Group]:
-        """Yield the groups up to the end of the attributes."""
         tag = self._byte()
         while tag != Tag.END:
             if tag not in _DELIMITERS or tag == 0:
@@ -140,7 +136,6 @@ class _Reader:
         return field.decode("utf-8", "replace")
 
     def _count(self) -> None:
-        """Count a value or group."""
         self._counted += 1
         if self._counted > MAX_VALUES:
             raise IppError(Status.ENTITY_TOO_LARGE, "there are too many values")
@@ -184,7 +179,6 @@ def _frozen(attributes: Mapping[str, list[Value]]) -> Collection:
 
 
 def _decode_value(tag: int, field: bytes) -> Value:
-    """Return a value that is no collection."""
     if tag in _OUT_OF_BAND:
         return Value(tag, None)
     if tag in _STRINGS:
@@ -237,16 +231,9 @@ def _date(field: bytes) -> datetime:
     year, month, day, hour, minute, second, tenths, sign, hours, minutes = _DATE.unpack(field)
     offset = timedelta(hours=hours, minutes=minutes)
     try:
-        return datetime(
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            min(second, 59),
-            tenths * 100_000,
-            tzinfo=timezone(-offset if sign == b"-" else offset),
-        ).astimezone(UTC)
+        zone = timezone(-offset if sign == b"-" else offset)
+        time = datetime(year, month, day, hour, minute, min(second, 59), tenths * 100_000, zone)
+        return time.astimezone(UTC)
     except ValueError, OverflowError:
         raise _malformed() from None
 
@@ -289,8 +276,6 @@ def _write_field(out: bytearray, tag: int, name: bytes, field: bytes) -> None:
 
 def _encode_value(value: Value) -> bytes:
     match value.content:
-        case None:
-            return b""
         case bool():
             return b"\1" if value.content else b"\0"
         case int():
@@ -310,5 +295,4 @@ def _encode_value(value: Value) -> bytes:
             date = (time.year, time.month, time.day)
             clock = (time.hour, time.minute, time.second, time.microsecond // 100_000)
             return _DATE.pack(*date, *clock, b"+", 0, 0)
-        case _:
-            return b""
+    return b""

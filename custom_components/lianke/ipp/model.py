@@ -44,14 +44,12 @@ class Tag(IntEnum):
 
 
 class Operation(IntEnum):
-    """Operations that are answered, and those refused by name (RFC 8011, PWG 5100.7, 5100.11, 5100.13)."""
+    """Operations that are answered (RFC 8011, PWG 5100.7, 5100.11, 5100.13)."""
 
     PRINT_JOB = 0x0002
-    PRINT_URI = 0x0003
     VALIDATE_JOB = 0x0004
     CREATE_JOB = 0x0005
     SEND_DOCUMENT = 0x0006
-    SEND_URI = 0x0007
     CANCEL_JOB = 0x0008
     GET_JOB_ATTRIBUTES = 0x0009
     GET_JOBS = 0x000A

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 import logging
-from typing import Final
+from typing import Final, NamedTuple
 
 from homeassistant.components import labs, network, zeroconf
 from homeassistant.config_entries import (
@@ -14,7 +14,7 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigEntryChange,
 )
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
@@ -86,6 +86,36 @@ class Record:
         return services
 
 
+class Place(NamedTuple):
+    """Where Home Assistant's web server is found."""
+
+    port: int
+    addresses: tuple[str, ...]
+    secure: bool
+
+    @property
+    def page(self) -> str:
+        """Return where the integration is seen in Home Assistant."""
+        address = self.addresses[0]
+        host = address if ":" not in address else f"[{address}]"
+        scheme = "https" if self.secure else "http"
+        return f"{scheme}://{host}:{self.port}/config/integrations/integration/{DOMAIN}"
+
+    def record(
+        self, kind: str, name: str, host: str, text: dict[str, str], subtypes: tuple[str, ...] = ()
+    ) -> Record:
+        """Return what is announced of something under a name, with the start of a name for this host."""
+        return Record(
+            kind=kind,
+            name=_label(name),
+            host=f"{DOMAIN}-{host}.local.",
+            port=self.port,
+            addresses=self.addresses,
+            text=tuple((key, shortened(value, MAX_TEXT)) for key, value in text.items()),
+            subtypes=subtypes,
+        )
+
+
 @callback
 def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Announce the printers and scanners of a box that are switched on, as long as it is loaded."""
@@ -107,22 +137,17 @@ class Announcer:
     @callback
     def start(self) -> None:
         """Follow whatever may change an announcement; ends with the entry."""
-        entry = self._entry
-        entry.async_on_unload(
-            async_dispatcher_connect(self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._on_entry)
-        )
-        entry.async_on_unload(entry.runtime_data.coordinator.async_add_listener(self._update))
-        entry.async_on_unload(
-            self._hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._on_device)
-        )
-        entry.async_on_unload(
-            self._hass.config_entries.flow.async_subscribe_flow(self._on_discovery)
-        )
-        entry.async_on_unload(async_dispatcher_connect(self._hass, SIGNAL_SCANNERS, self._update))
-        entry.async_on_unload(
-            labs.async_subscribe_preview_feature(self._hass, DOMAIN, FEATURE, self._on_feature)
-        )
-        entry.async_on_unload(self._async_stop)
+        hass, entry = self._hass, self._entry
+        for stop in (
+            async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._on_entry),
+            entry.runtime_data.coordinator.async_add_listener(self._update),
+            hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._update),
+            hass.config_entries.flow.async_subscribe_flow(self._on_discovery),
+            async_dispatcher_connect(hass, SIGNAL_SCANNERS, self._update),
+            labs.async_subscribe_preview_feature(hass, DOMAIN, FEATURE, self._on_feature),
+            self._async_stop,
+        ):
+            entry.async_on_unload(stop)
         self._update()
 
     @callback
@@ -148,11 +173,7 @@ class Announcer:
         self._update()
 
     @callback
-    def _on_device(self, _event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
-        self._update()
-
-    @callback
-    def _update(self) -> None:
+    def _update(self, _event: object = None) -> None:
         """Note the printers' states, and bring the announcements up to date soon."""
         printers = self._entry.runtime_data.coordinator.data.printers
         for offered in offered_of(self._entry):
@@ -182,7 +203,6 @@ class Announcer:
                     await self._async_announce(token, record)
 
     async def _async_wanted(self) -> dict[str, Record]:
-        """Return what is to be announced, by token."""
         hass, entry = self._hass, self._entry
         coordinator = entry.runtime_data.coordinator
         server = hass.config.api
@@ -191,37 +211,28 @@ class Announcer:
         addresses = _home_addresses(
             await network.async_get_announce_addresses(hass), hass.http.server_host or ()
         )
-        scanners = {
-            one: async_get_hub(hass, entry).scanners[one.scanner_id].name
-            for one in offered_scanners(hass, entry)
-        }
+        if not addresses:
+            return {}
+        place, hub = Place(server.port, addresses, server.use_ssl), async_get_hub(hass, entry)
+        scanners = {one: hub.scanners[one.scanner_id].name for one in offered_scanners(hass, entry)}
         wanted: dict[str, Record] = {}
         for offered in offered_of(entry):
             # Remembered for a week: this asks the service once.
             await coordinator.capabilities.get(offered.printer_key)
-            known = entry.runtime_data.storage.printers.get(offered.printer_key)
-            if known is not None and addresses:
+            if known := entry.runtime_data.storage.printers.get(offered.printer_key):
                 profile = make_profile(hass, entry, known, offered.token)
-                wanted[offered.token] = record_of(
-                    offered,
-                    profile,
-                    port=server.port,
-                    addresses=addresses,
-                    secure=server.use_ssl,
-                    scans=profile.model in scanners.values(),
-                )
-        for scanner, model in scanners.items() if addresses else ():
+                scans = profile.model in scanners.values()
+                wanted[offered.token] = record_of(offered, profile, place, scans=scans)
+        for scanner, model in scanners.items():
             identifier = scanner_identifier(entry, scanner.scanner_id)
             device = dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
             wanted[scanner.token] = scanner_record(
                 scanner,
                 model,
-                async_get_hub(hass, entry).abilities(scanner.scanner_id),
+                hub.abilities(scanner.scanner_id),
+                place,
                 name=(device and (device.name_by_user or device.name)) or model,
                 location=location_of(hass, device),
-                port=server.port,
-                addresses=addresses,
-                secure=server.use_ssl,
             )
         return wanted
 
@@ -254,7 +265,6 @@ class Announcer:
             )
 
     async def _async_stop(self) -> None:
-        """Take all announcements back."""
         self._is_stopped = True
         self._is_due = False
         if self._task is not None:
@@ -265,22 +275,14 @@ class Announcer:
             await self._async_withdraw(token)
 
 
-def record_of(
-    offered: Offered,
-    profile: Profile,
-    *,
-    port: int,
-    addresses: tuple[str, ...],
-    secure: bool,
-    scans: bool = False,
-) -> Record:
+def record_of(offered: Offered, profile: Profile, place: Place, *, scans: bool = False) -> Record:
     """Return what is announced of a printer; the TXT record is what AirPrint and Mopria ask for."""
     text = {
         "txtvers": "1",
         "qtotal": "1",
         "priority": "50",
         "rp": offered.path.removeprefix("/"),
-        "ty": profile.make_and_model,
+        "ty": profile.model,
         "product": f"({profile.model})",
         "note": profile.location,
         "pdl": ",".join(kind for kind in FORMATS if kind != ANY),
@@ -296,35 +298,19 @@ def record_of(
         "mopria-certified": MOPRIA,
         "usb_MFG": profile.maker,
         "usb_MDL": profile.model,
-        "adminurl": _web_page(addresses[0], port, secure=secure),
+        "adminurl": place.page,
         "air": "none",
-        **({"TLS": "1.2"} if secure else {}),
+        **({"TLS": "1.2"} if place.secure else {}),
     }
-    return Record(
-        kind=IPPS if secure else IPP,
-        name=_label(profile.name),
-        host=f"{DOMAIN}-{profile.uuid.hex[:12]}.local.",
-        port=port,
-        addresses=addresses,
-        text=tuple((name, shortened(value, MAX_TEXT)) for name, value in text.items()),
-        subtypes=SUBTYPES,
-    )
+    kind, host = IPPS if place.secure else IPP, profile.uuid.hex[:12]
+    return place.record(kind, profile.name, host, text, SUBTYPES)
 
 
 def scanner_record(
-    offered: OfferedScanner,
-    model: str,
-    able: Abilities,
-    *,
-    name: str,
-    location: str,
-    port: int,
-    addresses: tuple[str, ...],
-    secure: bool,
+    offered: OfferedScanner, model: str, able: Abilities, place: Place, *, name: str, location: str
 ) -> Record:
     """Return what is announced of a scanner; the TXT record is what AirScan and Mopria ask for."""
     sources = {"platen": ScanSource.GLASS, "adf": ScanSource.FEEDER}
-    page = _web_page(addresses[0], port, secure=secure)
     text = {
         "txtvers": "1",
         "vers": VERSION,
@@ -336,25 +322,12 @@ def scanner_record(
         "is": ",".join(word for word, source in sources.items() if has_source(able, source)),
         "duplex": "T" if able.duplex else "F",
         "uuid": offered.uuid,
-        "adminurl": page,
-        "representation": f"{page.partition('/config')[0]}{offered.path}/{ICON}",
+        "adminurl": place.page,
+        "representation": f"{place.page.partition('/config')[0]}{offered.path}/{ICON}",
         "mopria-certified-scan": MOPRIA,
     }
-    return Record(
-        kind=USCANS if secure else USCAN,
-        name=_label(name),
-        host=f"{DOMAIN}-{offered.uuid.rpartition('-')[2]}.local.",
-        port=port,
-        addresses=addresses,
-        text=tuple((key, shortened(value, MAX_TEXT)) for key, value in text.items()),
-    )
-
-
-def _web_page(address: str, port: int, *, secure: bool) -> str:
-    """Return where the integration is seen in Home Assistant."""
-    host = address if ":" not in address else f"[{address}]"
-    scheme = "https" if secure else "http"
-    return f"{scheme}://{host}:{port}/config/integrations/integration/{DOMAIN}"
+    host = offered.uuid.rpartition("-")[2]
+    return place.record(USCANS if place.secure else USCAN, name, host, text)
 
 
 def _label(name: str) -> str:

@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from aiohttp import hdrs, web
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.network import is_cloud_connection
 from homeassistant.util.network import is_ip_address, is_local
 from yarl import URL
@@ -32,7 +32,6 @@ _HOME_NAMES: Final = (
 )
 
 
-@callback
 def is_from_home(hass: HomeAssistant, request: web.Request) -> bool:
     """Return whether a request comes straight from a device of the home network, and is no web page's."""
     if is_cloud_connection(hass) or (address := address_of(request)) is None:

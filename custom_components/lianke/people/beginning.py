@@ -6,7 +6,6 @@ events have neither a user nor a parent, and cost one look at each.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +20,7 @@ from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.singleton import singleton
 from homeassistant.helpers.trace import variables_cv
-from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ..const import DOMAIN
 from ..jobs.job import Origin, current_origin
@@ -67,11 +66,9 @@ class _Trail:
     """Keeps in mind which contexts began with whom."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Listen from now on."""
-        self._known: OrderedDict[str, _Begun] = OrderedDict()
+        self._known = LimitedSizeDict[str, _Begun](size_limit=MAX_CONTEXTS)
         hass.bus.async_listen(MATCH_ALL, self._on_event)
 
-    @callback
     def find(self, context: Context) -> _Begun | None:
         """Return what is known of a context, None where it began with nobody."""
         # In a conversation, but not in what an automation does because of it.
@@ -137,14 +134,9 @@ class _Trail:
     def _note(self, context: Context, begun: _Begun) -> None:
         self._known[context.id] = begun
         self._known.move_to_end(context.id)
-        while len(self._known) > MAX_CONTEXTS:
-            self._known.popitem(last=False)
 
 
-DATA_TRAIL: HassKey[_Trail] = HassKey(f"{DOMAIN}_trail")
-
-
-@singleton(DATA_TRAIL)
+@singleton(f"{DOMAIN}_trail")
 def async_get_trail(hass: HomeAssistant) -> _Trail:
     """Keep in mind from the first call on who begins what, once for all boxes."""
     return _Trail(hass)

@@ -1,7 +1,6 @@
 """Codes that release a job at its printer: kept hashed, and slow to guess."""
 
 import asyncio
-from collections import OrderedDict
 import hashlib
 import hmac
 import secrets
@@ -10,7 +9,7 @@ from typing import Final, NamedTuple
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.singleton import singleton
-from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ..const import DOMAIN
 from ..errors import InputError
@@ -71,7 +70,7 @@ class CodeChecker:
         self._hass = hass
         self.lock = asyncio.Lock()
         # The last guessed one last.
-        self._wrong: OrderedDict[tuple[str, str | None], _Wrong] = OrderedDict()
+        self._wrong = LimitedSizeDict[tuple[str, str | None], _Wrong](size_limit=MAX_GUESSED)
 
     async def async_check(
         self, stored: str, code: str | None, title: str, user_id: str | None
@@ -99,14 +98,9 @@ class CodeChecker:
         pause = 0 if count < MAX_WRONG else min(PAUSE_START * 2 ** (count - MAX_WRONG), PAUSE_LIMIT)
         self._wrong[guess] = _Wrong(count, time.monotonic() + pause)
         self._wrong.move_to_end(guess)
-        while len(self._wrong) > MAX_GUESSED:
-            self._wrong.popitem(last=False)
 
 
-DATA_CHECKER: HassKey[CodeChecker] = HassKey(f"{DOMAIN}_code_checker")
-
-
-@singleton(DATA_CHECKER)
+@singleton(f"{DOMAIN}_code_checker")
 def async_get_code_checker(hass: HomeAssistant) -> CodeChecker:
     """Return the one checker of this Home Assistant."""
     return CodeChecker(hass)

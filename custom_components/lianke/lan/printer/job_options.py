@@ -1,6 +1,6 @@
 """Print options for the job template attributes of a request."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final
@@ -127,16 +127,6 @@ def _offered(option: str, offers: Callable[[Profile], Mapping[str, Any]]) -> _Re
     return read
 
 
-def _color(content: Content, profile: Profile) -> Found:
-    word = _word(content)
-    return {"color": _COLORS[word]} if word in profile.color_modes else None
-
-
-def _scaling(content: Content, _profile: Profile) -> Found:
-    word = _word(content)
-    return {"scale": _SCALES[word]} if word in _SCALES else None
-
-
 def _source(content: Content, profile: Profile) -> Found:
     word = tray_of(_word(content))
     return {"tray": profile.trays[word]} if word in profile.trays else None
@@ -167,23 +157,19 @@ def _media_col(members: Collection, profile: Profile) -> tuple[Mapping[str, Any]
 
 
 def _size(content: Content, profile: Profile) -> Found:
-    found = _media_size(content, profile.media)
-    return None if found is None else _paper(found)
-
-
-def _media_size(content: Content, media: Iterable[Media]) -> Media | None:
     if not isinstance(content, Mapping):
         return None
     width, height = (
         _integer(values[0].content) if (values := content.get(f"{axis}-dimension")) else 0
         for axis in ("x", "y")
     )
-    return find_media(media, width, height)
+    found = find_media(profile.media, width, height)
+    return None if found is None else _paper(found)
 
 
 def _paper(media: Media) -> Mapping[str, Any]:
     if media.paper_id == CUSTOM_ID:
-        return {"paper_width": media.width_mm, "paper_height": media.height_mm}
+        return {"paper_width": media.width / 100, "paper_height": media.height / 100}
     return {"paper": media.paper_id}
 
 
@@ -213,9 +199,11 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "orientation-requested": _word_for("orientation", _ORIENTATIONS),
     "number-up": _only(1),
     "output-bin": _only(OUTPUT_BIN),
-    "print-color-mode": _color,
+    "print-color-mode": _offered(
+        "color", lambda profile: {word: _COLORS[word] for word in profile.color_modes}
+    ),
     "print-quality": _word_for("quality", IPP_QUALITIES),
-    "print-scaling": _scaling,
+    "print-scaling": _offered("scale", lambda _profile: _SCALES),
     "sides": _offered("duplex", attrgetter("sides")),
 }
 _MEMBERS: Final[Mapping[str, _Reader]] = {

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
 from aiohttp import web
+from homeassistant.util.limited_size_dict import LimitedSizeDict
 from homeassistant.util.ulid import ulid_now
 
 from ...ipp.model import MAX_INTEGER
@@ -176,7 +177,7 @@ class Repeats:
     def __init__(self) -> None:
         """Start with nobody told: the answers of before a restart may be lost."""
         # The last one told last.
-        self._told: dict[str, None] = {}
+        self._told = LimitedSizeDict[str, None](size_limit=MAX_TOLD)
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, printer_key: str, digest: str) -> asyncio.Lock:
@@ -186,8 +187,6 @@ class Repeats:
     def note_told(self, job_id: str) -> None:
         """Keep in mind that a job's device knows of it."""
         self._told[job_id] = None
-        while len(self._told) > MAX_TOLD:
-            del self._told[next(iter(self._told))]
 
     def find(self, jobs: Iterable[Job], sent: Sent, now: datetime) -> Job | None:
         """Return the newest of a printer's jobs that this may be the repetition of, None without one."""

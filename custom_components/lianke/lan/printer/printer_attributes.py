@@ -1,7 +1,8 @@
 """Attributes that describe a printer (RFC 8011, PWG 5100.7, 5100.13, 5100.14; AirPrint's `urf-supported`)."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+import json
+from pathlib import Path
 from typing import Final
 
 from ...api.markers import Marker
@@ -21,38 +22,8 @@ MOPRIA: Final = "1.3"
 """the version of Mopria's protocol that is spoken; Windows takes it for a sign that no driver is needed."""
 FORMATS: Final = (PDF, JPEG, APPLE_RASTER, PWG_RASTER, ANY)
 COMPRESSIONS: Final = ("none", "gzip", "deflate")
-OPERATIONS: Final = (
-    Operation.PRINT_JOB,
-    Operation.VALIDATE_JOB,
-    Operation.CREATE_JOB,
-    Operation.SEND_DOCUMENT,
-    Operation.CANCEL_JOB,
-    Operation.GET_JOB_ATTRIBUTES,
-    Operation.GET_JOBS,
-    Operation.GET_PRINTER_ATTRIBUTES,
-    Operation.CANCEL_MY_JOBS,
-    Operation.CLOSE_JOB,
-    Operation.IDENTIFY_PRINTER,
-)
-JOB_TEMPLATE: Final = (
-    "copies",
-    "finishings",
-    "job-hold-until",
-    "job-sheets",
-    "media",
-    "media-col",
-    "number-up",
-    "orientation-requested",
-    "output-bin",
-    "page-ranges",
-    "print-color-mode",
-    "print-content-optimize",
-    "print-quality",
-    "print-rendering-intent",
-    "print-scaling",
-    "printer-resolution",
-    "sides",
-)
+_TABLES: Final = json.loads(Path(__file__).with_name("fixed.json").read_text("utf-8"))
+JOB_TEMPLATE: Final[tuple[str, ...]] = tuple(_TABLES["job_template"])
 SCALINGS: Final = ("auto", "auto-fit", "fill", "fit", "none")
 PORTRAIT, LANDSCAPE, REVERSE_LANDSCAPE, REVERSE_PORTRAIT = 3, 4, 5, 6
 # Each of these has one value here.
@@ -67,8 +38,15 @@ IDLE, PROCESSING, STOPPED = 3, 4, 5
 LOW_LEVEL: Final = 15
 """percent of ink or toner from which on devices are to warn."""
 
+# What is the same for all printers, by the syntax of its values. IPP Everywhere wants overrides to be named; a job
+# that asks for any is told that it is ignored.
+_FIXED: Final[Attributes] = {
+    name: getattr(values, syntax)(*contents)
+    for syntax, attributes in _TABLES["attributes"].items()
+    for name, contents in attributes.items()
+}
 # printer-state and printer-state-reasons. A printer that is off takes jobs: they wait here.
-_STATES: Final[dict[PrinterStatus | None, tuple[int, str]]] = {
+STATES: Final[dict[PrinterStatus | None, tuple[int, str]]] = {
     None: (IDLE, "none"),
     PrinterStatus.BOX_OFFLINE: (IDLE, "offline-report"),
     PrinterStatus.DISCONNECTED: (IDLE, "offline-report"),
@@ -84,32 +62,7 @@ _STATES: Final[dict[PrinterStatus | None, tuple[int, str]]] = {
     PrinterStatus.PRINTING: (PROCESSING, "none"),
     PrinterStatus.IDLE: (IDLE, "none"),
 }
-_TAKES_NO_JOBS: Final = (PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Situation:
-    """What changes from one request to the next.
-
-    `web_url` is a page for people, `message` the status in words, `language` theirs, `version` that of
-    the program that answers. Times are UTC: since when the printer is offered, and when its state and what
-    it offers last changed.
-    """
-
-    printer_uri: str
-    icon_url: str
-    web_url: str
-    secure: bool
-    status: PrinterStatus | None
-    is_full: bool
-    queued: int
-    message: str
-    language: str
-    max_bytes: int
-    version: str
-    started_at: datetime
-    changed_at: datetime
-    configured_at: datetime
+TAKES_NO_JOBS: Final = (PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED)
 
 
 def up_time(started_at: datetime, moment: datetime | None = None) -> int:
@@ -117,15 +70,42 @@ def up_time(started_at: datetime, moment: datetime | None = None) -> int:
     return max(1, round(((moment or datetime.now(UTC)) - started_at).total_seconds()) + 1)
 
 
-def describe_printer(profile: Profile, situation: Situation) -> Attributes:
-    """Return all attributes of a printer but `media-col-database`."""
+def describe_printer(profile: Profile) -> Attributes:
+    """Return what is said of a printer by what it offers, all but `media-col-database`."""
     return {
-        **_identity(profile, situation),
-        **_state(situation),
-        **_protocol(situation),
+        **_FIXED,
+        "printer-name": values.name(profile.name),
+        "printer-info": values.text(profile.name),
+        "printer-dns-sd-name": values.name(profile.name),
+        "printer-location": values.text(profile.location),
+        "printer-make-and-model": values.text(profile.model),
+        "printer-device-id": values.text(device_id(profile)),
+        "printer-uuid": values.uri(profile.uuid.urn),
+        "printer-geo-location": values.UNKNOWN,
+        "printer-kind": values.keyword(*profile.kinds),
+        "printer-firmware-name": values.name(DOMAIN),
+        "mopria-certified": values.text(MOPRIA),
+        "charset-configured": (Value(Tag.CHARSET, "utf-8"),),
+        "charset-supported": (Value(Tag.CHARSET, "utf-8"), Value(Tag.CHARSET, "us-ascii")),
+        "operations-supported": values.enum(*Operation),
+        "compression-supported": values.keyword(*COMPRESSIONS),
+        "document-format-default": values.mime_type(ANY),
+        "document-format-supported": values.mime_type(*FORMATS),
+        "document-format-preferred": values.mime_type(PDF),
+        "multiple-operation-time-out": values.integer(DOCUMENT_SECONDS),
+        "job-creation-attributes-supported": values.keyword(
+            *JOB_TEMPLATE,
+            "ipp-attribute-fidelity",
+            "job-name",
+            "job-password",
+            "job-password-encryption",
+        ),
+        "job-password-supported": values.integer(MAX_CODE),
+        "job-password-encryption-supported": values.keyword(*ENCRYPTIONS),
+        "job-password-length-supported": values.number_range(MIN_CODE, MAX_CODE),
         **_media(profile),
         **_job_template(profile),
-        **_supplies(profile, situation),
+        **_supplies(profile),
     }
 
 
@@ -158,102 +138,6 @@ def urf_keywords(profile: Profile) -> tuple[str, ...]:
     )
 
 
-def _identity(profile: Profile, situation: Situation) -> Attributes:
-    return {
-        "printer-uri-supported": values.uri(situation.printer_uri),
-        "uri-security-supported": values.keyword("tls" if situation.secure else "none"),
-        "uri-authentication-supported": values.keyword("none"),
-        "printer-name": values.name(profile.name),
-        "printer-info": values.text(profile.name),
-        "printer-dns-sd-name": values.name(profile.name),
-        "printer-location": values.text(profile.location),
-        "printer-make-and-model": values.text(profile.make_and_model),
-        "printer-device-id": values.text(device_id(profile)),
-        "printer-uuid": values.uri(profile.uuid.urn),
-        "printer-more-info": values.uri(situation.web_url),
-        "printer-icons": values.uri(situation.icon_url),
-        "printer-geo-location": values.UNKNOWN,
-        "printer-organization": values.text(""),
-        "printer-organizational-unit": values.text(""),
-        "printer-kind": values.keyword(*profile.kinds),
-        "printer-firmware-name": values.name(DOMAIN),
-        "printer-firmware-string-version": values.text(situation.version),
-        "printer-firmware-version": values.octets(situation.version.encode()),
-        "printer-firmware-patches": values.text(""),
-        "mopria-certified": values.text(MOPRIA),
-    }
-
-
-def _state(situation: Situation) -> Attributes:
-    state, reason = _STATES[situation.status]
-    reasons = [reason] if reason != "none" else []
-    if situation.is_full:
-        reasons.append("spool-area-full-report")
-    up = up_time(situation.started_at)
-    changed = up_time(situation.started_at, situation.changed_at)
-    configured = up_time(situation.started_at, situation.configured_at)
-    accepting = situation.status not in _TAKES_NO_JOBS
-    return {
-        "printer-state": values.enum(state),
-        "printer-state-reasons": values.keyword(*(reasons or ["none"])),
-        "printer-state-message": values.text(situation.message),
-        "printer-state-change-time": values.integer(changed),
-        "printer-state-change-date-time": values.date_time(situation.changed_at),
-        "printer-config-change-time": values.integer(configured),
-        "printer-config-change-date-time": values.date_time(situation.configured_at),
-        "printer-up-time": values.integer(up),
-        "printer-current-time": values.date_time(datetime.now(UTC)),
-        "printer-is-accepting-jobs": values.boolean(accepting),
-        "queued-job-count": values.integer(situation.queued),
-    }
-
-
-def _protocol(situation: Situation) -> Attributes:
-    return {
-        "charset-configured": (Value(Tag.CHARSET, "utf-8"),),
-        "charset-supported": (Value(Tag.CHARSET, "utf-8"), Value(Tag.CHARSET, "us-ascii")),
-        "natural-language-configured": (Value(Tag.LANGUAGE, situation.language),),
-        "generated-natural-language-supported": (Value(Tag.LANGUAGE, situation.language),),
-        "ipp-versions-supported": values.keyword("1.1", "2.0"),
-        "ipp-features-supported": values.keyword("ipp-everywhere", "airprint-1.4"),
-        "operations-supported": values.enum(*OPERATIONS),
-        "compression-supported": values.keyword(*COMPRESSIONS),
-        "document-format-default": values.mime_type(ANY),
-        "document-format-supported": values.mime_type(*FORMATS),
-        "document-format-preferred": values.mime_type(PDF),
-        "pdl-override-supported": values.keyword("attempted"),
-        "pdf-versions-supported": values.keyword("adobe-1.4", "adobe-1.5", "iso-32000-1_2008"),
-        "job-ids-supported": values.boolean(True),
-        "job-k-octets-supported": values.number_range(0, situation.max_bytes // 1024),
-        "jpeg-k-octets-supported": values.number_range(0, situation.max_bytes // 1024),
-        "pdf-k-octets-supported": values.number_range(0, situation.max_bytes // 1024),
-        "jpeg-x-dimension-supported": values.number_range(0, 65535),
-        "jpeg-y-dimension-supported": values.number_range(1, 65535),
-        "multiple-document-jobs-supported": values.boolean(False),
-        "multiple-operation-time-out": values.integer(DOCUMENT_SECONDS),
-        "multiple-operation-time-out-action": values.keyword("abort-job"),
-        "preferred-attributes-supported": values.boolean(False),
-        "printer-get-attributes-supported": values.keyword("document-format"),
-        "which-jobs-supported": values.keyword("completed", "not-completed"),
-        "identify-actions-default": values.keyword("display"),
-        "identify-actions-supported": values.keyword("display"),
-        "job-creation-attributes-supported": values.keyword(
-            *JOB_TEMPLATE,
-            "ipp-attribute-fidelity",
-            "job-name",
-            "job-password",
-            "job-password-encryption",
-        ),
-        "job-password-supported": values.integer(MAX_CODE),
-        "job-password-encryption-supported": values.keyword(*ENCRYPTIONS),
-        "job-password-length-supported": values.number_range(MIN_CODE, MAX_CODE),
-        "job-password-repertoire-configured": values.keyword("iana_utf-8_any"),
-        "job-password-repertoire-supported": values.keyword("iana_utf-8_any"),
-        # IPP Everywhere wants it named; a job that asks for any is told that it is ignored.
-        "overrides-supported": values.keyword("document-number", "pages"),
-    }
-
-
 def _media(profile: Profile) -> Attributes:
     media = profile.media
     # Nobody knows what lies in the trays, and iPhones offer these sizes only.
@@ -268,15 +152,6 @@ def _media(profile: Profile) -> Attributes:
         "media-default": values.keyword(media[0].name) if media else values.NO_VALUE,
         "media-ready": values.keyword(*(item.name for item in media)),
         "media-size-supported": values.collection(*(_size(item) for item in media)),
-        "media-col-supported": values.keyword(
-            "media-bottom-margin",
-            "media-left-margin",
-            "media-right-margin",
-            "media-size",
-            "media-source",
-            "media-top-margin",
-            "media-type",
-        ),
         "media-col-default": values.collection(*ready[:1]),
         "media-col-ready": values.collection(*ready),
         "media-left-margin-supported": values.integer(*sides),
@@ -317,7 +192,6 @@ def _job_template(profile: Profile) -> Attributes:
     types = ("sgray_8", "srgb_8") if profile.color else ("sgray_8",)
     return {
         "color-supported": values.boolean(profile.color),
-        "pages-per-minute": values.integer(0),
         **({"pages-per-minute-color": values.integer(0)} if profile.color else {}),
         "copies-default": values.integer(profile.default_copies),
         "copies-supported": values.number_range(1, profile.max_copies),
@@ -327,29 +201,16 @@ def _job_template(profile: Profile) -> Attributes:
         "job-hold-until-supported": values.keyword(NO_HOLD),
         "job-sheets-default": values.keyword(NO_SHEETS),
         "job-sheets-supported": values.keyword(NO_SHEETS),
-        "number-up-default": values.integer(1),
-        "number-up-supported": values.integer(1),
-        "orientation-requested-default": values.enum(PORTRAIT),
-        "orientation-requested-supported": values.enum(
-            PORTRAIT, LANDSCAPE, REVERSE_LANDSCAPE, REVERSE_PORTRAIT
-        ),
         "output-bin-default": values.keyword(OUTPUT_BIN),
         "output-bin-supported": values.keyword(OUTPUT_BIN),
-        "page-ranges-supported": values.boolean(True),
         "print-color-mode-default": values.keyword(profile.default_color),
         "print-color-mode-supported": values.keyword(*profile.color_modes),
-        "print-content-optimize-default": values.keyword("auto"),
-        "print-content-optimize-supported": values.keyword("auto"),
         "print-quality-default": values.enum(profile.default_quality),
         "print-quality-supported": values.enum(*IPP_QUALITIES),
-        "print-rendering-intent-default": values.keyword("auto"),
-        "print-rendering-intent-supported": values.keyword("auto"),
-        "print-scaling-default": values.keyword("auto"),
         "print-scaling-supported": values.keyword(*SCALINGS),
         "printer-resolution-default": values.resolution(RESOLUTIONS[0]),
         "printer-resolution-supported": values.resolution(*RESOLUTIONS),
         "pwg-raster-document-resolution-supported": values.resolution(*RESOLUTIONS),
-        "pwg-raster-document-sheet-back": values.keyword("normal"),
         "pwg-raster-document-type-supported": values.keyword(*types),
         "sides-default": values.keyword(profile.default_sides),
         "sides-supported": values.keyword(*profile.sides),
@@ -357,7 +218,7 @@ def _job_template(profile: Profile) -> Attributes:
     }
 
 
-def _supplies(profile: Profile, situation: Situation) -> Attributes:
+def _supplies(profile: Profile) -> Attributes:
     """Return ink and toner; a printer that reports none has one supply of an unknown level."""
     markers = profile.markers or (Marker(name="Ink or toner"),)
     levels = [-2 if marker.level is None else marker.level for marker in markers]
@@ -370,7 +231,6 @@ def _supplies(profile: Profile, situation: Situation) -> Attributes:
             )
         ),
         "printer-supply-description": values.text(*(marker.name for marker in markers)),
-        "printer-supply-info-uri": values.uri(situation.web_url),
         "marker-names": values.name(*(marker.name for marker in markers)),
         "marker-levels": values.integer(*levels),
         "marker-low-levels": values.integer(*(LOW_LEVEL for _ in markers)),

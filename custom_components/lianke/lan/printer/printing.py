@@ -4,7 +4,7 @@ Print-Job, Validate-Job, Create-Job, Send-Document, Close-Job; Cancel-Job, Cance
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,20 +23,10 @@ from ...jobs.job import Job
 from ...jobs.limits import max_document_bytes
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
 from ...printing.print import async_print_received
+from . import querying
 from .job_options import JobOptions, read_job_options
-from .lan_jobs import PendingJob, PendingJobs, Sent, is_own, job_number
+from .lan_jobs import PendingJob, Sent, is_own, job_number
 from .printer_attributes import COMPRESSIONS, FORMATS
-from .querying import (
-    CANCELED,
-    STATE,
-    AnyJob,
-    async_describe,
-    find_job,
-    lan_jobs,
-    profile_of,
-    state_of,
-    target_of,
-)
 from .requests import Answer, Request, async_receive, is_senders_fault
 
 _NO_NAME: Final = "document"
@@ -51,7 +41,7 @@ async def async_print_job(request: Request) -> Answer:
     """Make a job of the document that follows, unless it is one whose answer was lost."""
     options = _checked(request)
     code = await _async_release_code(request)
-    title, target, repeats = _title(request), target_of(request), request.server.repeats
+    title, target, repeats = _title(request), querying.target_of(request), request.server.repeats
     path = await _async_document(request, title)
     digest = await _async_turn(request, path)
     sent = Sent(request.sender, title, digest, options.options)
@@ -59,33 +49,32 @@ async def async_print_job(request: Request) -> Answer:
     if job is not None:
         await _async_discard(request, path)
     else:
-        job_id = request.server.pending[request.offered.token].new_id(_taken(request))
+        job_id = _new_id(request)
         work = _async_print(
             request, path, job_id, title=title, options=options, code=code, digest=digest
         )
         job = await _async_to_its_end(request, work)
-    answer = _answer(options, await async_describe(request, job, STATE))
+    answer = _answer(options, await querying.async_describe(request, job, querying.STATE))
     return replace(answer, on_arrival=partial(repeats.note_told, job.job_id))
 
 
 async def async_create_job(request: Request) -> Answer:
     """Make a job whose document comes with Send-Document."""
     options = _checked(request)
-    pending = request.server.pending[request.offered.token]
-    _check_place(request, pending)
+    _check_place(request)
     code = await _async_release_code(request)
     # Others may have come while the code was hashed.
-    _check_place(request, pending)
+    _check_place(request)
     job = PendingJob(
-        job_id=pending.new_id(_taken(request)),
+        job_id=_new_id(request),
         sender=request.sender,
         title=_title(request),
         options=options,
         created_at=datetime.now(UTC),
         release_code=code,
     )
-    pending.put(job)
-    return _answer(options, await async_describe(request, job, STATE))
+    request.pending.put(job)
+    return _answer(options, await querying.async_describe(request, job, querying.STATE))
 
 
 async def async_send_document(request: Request) -> Answer:
@@ -93,21 +82,20 @@ async def async_send_document(request: Request) -> Answer:
     if request.flag("last-document") is None:
         raise IppError(Status.BAD_REQUEST, "last-document is missing")
     _check_document(request)
-    job = find_job(request)
+    job = querying.find_job(request)
     first = await request.document.read()
     request.document.unread(first)
     if not isinstance(job, PendingJob) or job.is_receiving:
         if first:
             raise IppError(Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED)
         # The end of a job whose document has come already.
-        return _answer(None, await async_describe(request, job, STATE))
+        return _answer(None, await querying.async_describe(request, job, querying.STATE))
     if job.ended is not None:
         raise IppError(Status.NOT_POSSIBLE, "the job has ended")
-    pending = request.server.pending[request.offered.token]
     if not first:
-        pending.end(job, "aborted-by-system")
+        request.pending.end(job, "aborted-by-system")
         raise IppError(Status.BAD_REQUEST, "the document is empty")
-    pending.put(replace(job, is_receiving=True))
+    request.pending.put(replace(job, is_receiving=True))
     title = _title(request) if job.title == _NO_NAME else job.title
     try:
         path = await _async_document(request, title)
@@ -115,11 +103,10 @@ async def async_send_document(request: Request) -> Answer:
         _abort_unless_canceled(request, job)
         raise
     made = await _async_to_its_end(request, _async_print_pending(request, path, job, title))
-    return _answer(None, await async_describe(request, made, STATE))
+    return _answer(None, await querying.async_describe(request, made, querying.STATE))
 
 
 async def _async_print_pending(request: Request, path: Path, job: PendingJob, title: str) -> Job:
-    """Make the job that waited for its document."""
     try:
         made = await _async_print(
             request, path, job.job_id, title=title, options=job.options, code=job.release_code
@@ -128,22 +115,22 @@ async def _async_print_pending(request: Request, path: Path, job: PendingJob, ti
         _abort_unless_canceled(request, job)
         raise
     if _was_canceled(request, job):
-        made = await target_of(request).data.queue.async_cancel(made.job_id)
-    request.server.pending[request.offered.token].drop(job)
+        made = await querying.target_of(request).data.queue.async_cancel(made.job_id)
+    request.pending.drop(job)
     return made
 
 
 async def async_close_job(request: Request) -> Answer:
     """End a job to which no more documents come."""
-    job = find_job(request)
+    job = querying.find_job(request)
     if isinstance(job, PendingJob) and job.ended is None and not job.is_receiving:
-        request.server.pending[request.offered.token].end(job, "aborted-by-system")
+        request.pending.end(job, "aborted-by-system")
     return Answer()
 
 
-def _check_place(request: Request, pending: PendingJobs) -> None:
+def _check_place(request: Request) -> None:
     """Refuse a job that would wait for its document beside too many others. Raises IppError."""
-    if pending.is_full(request.address):
+    if request.pending.is_full(request.address):
         raise IppError(Status.BUSY, "too many jobs wait for their documents")
 
 
@@ -151,7 +138,7 @@ def _checked(request: Request) -> JobOptions:
     """Return the options of a new job. Raises IppError when they must be met and cannot be."""
     _check_document(request)
     _check_code(request)
-    options = read_job_options(request.message.group(Tag.JOB), profile_of(request))
+    options = read_job_options(request.message.group(Tag.JOB), querying.profile_of(request))
     if options.unsupported and request.flag("ipp-attribute-fidelity"):
         names = ", ".join(options.unsupported)
         raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, names, options.unsupported)
@@ -178,7 +165,6 @@ def _check_code(request: Request) -> bytes | None:
 
 
 async def _async_release_code(request: Request) -> str | None:
-    """Return the hashed code of a request, None without one. Raises IppError."""
     if (code := _check_code(request)) is None:
         return None
     encryption = request.text("job-password-encryption", PLAIN)
@@ -201,24 +187,23 @@ def _answer(options: JobOptions | None, job: Attributes | None = None) -> Answer
 
 
 def _title(request: Request) -> str:
-    """Return what the job is called."""
     name = request.text("job-name") or request.text("document-name")
     return clean_title(name) or _NO_NAME
 
 
-def _taken(request: Request) -> Callable[[int], bool]:
-    """Return what tells whether a job of the printer has a number already."""
-    numbers = {job_number(job.job_id) for job in lan_jobs(request)}
-    return numbers.__contains__
+def _new_id(request: Request) -> str:
+    """Return the id of a new job whose number no other job of the printer has."""
+    numbers = {job_number(job.job_id) for job in querying.lan_jobs(request)}
+    return request.pending.new_id(numbers.__contains__)
 
 
 def _abort_unless_canceled(request: Request, job: PendingJob) -> None:
     if not _was_canceled(request, job):
-        request.server.pending[request.offered.token].end(job, "aborted-by-system")
+        request.pending.end(job, "aborted-by-system")
 
 
 def _was_canceled(request: Request, job: PendingJob) -> bool:
-    now = request.server.pending[request.offered.token].get(job.number)
+    now = request.pending.get(job.number)
     return now is not None and now.ended is not None
 
 
@@ -238,7 +223,7 @@ async def _async_to_its_end[T](request: Request, work: Coroutine[Any, Any, T]) -
 
 async def _async_document(request: Request, title: str) -> Path:
     """Receive the document of a request; return its file in the spool."""
-    target, sender = target_of(request), request.sender
+    target, sender = querying.target_of(request), request.sender
     refusals = request.server.refusals
     target.data.queue.check_rate(
         target.printer_key,
@@ -286,12 +271,11 @@ async def _async_print(
     code: str | None,
     digest: str | None = None,
 ) -> Job:
-    """Make a job of a file, which is used up."""
     sender = request.sender
     with _counting_refusal(request):
         return await async_print_received(
             request.hass,
-            target_of(request),
+            querying.target_of(request),
             path,
             name=_document_name(request, title),
             title=title,
@@ -300,7 +284,7 @@ async def _async_print(
             sender=sender.name,
             sender_address=sender.address,
             release_code=code,
-            papers=tuple((item.width, item.height) for item in profile_of(request).media),
+            papers=tuple((item.width, item.height) for item in querying.profile_of(request).media),
             digest=digest,
         )
 
@@ -325,7 +309,7 @@ _BY_USER = "job-canceled-by-user"
 
 async def async_cancel_job(request: Request) -> Answer:
     """Cancel a job of the same address and name."""
-    job = find_job(request)
+    job = querying.find_job(request)
     if not is_own(job, request.sender):
         raise IppError(Status.NOT_AUTHORIZED, "the job is somebody else's")
     if not _can_cancel(job):
@@ -336,18 +320,18 @@ async def async_cancel_job(request: Request) -> Answer:
 
 async def async_cancel_my_jobs(request: Request) -> Answer:
     """Cancel all jobs of the same address and name."""
-    for job in lan_jobs(request):
+    for job in querying.lan_jobs(request):
         if is_own(job, request.sender) and _can_cancel(job):
             await _async_cancel(request, job)
     return Answer()
 
 
-def _can_cancel(job: AnyJob) -> bool:
-    return job.can_cancel if isinstance(job, Job) else state_of(job).state < CANCELED
+def _can_cancel(job: querying.AnyJob) -> bool:
+    return job.can_cancel if isinstance(job, Job) else querying.state_of(job)[0] < querying.CANCELED
 
 
-async def _async_cancel(request: Request, job: AnyJob) -> None:
+async def _async_cancel(request: Request, job: querying.AnyJob) -> None:
     if isinstance(job, PendingJob):
-        request.server.pending[request.offered.token].end(job, _BY_USER)
+        request.pending.end(job, _BY_USER)
     else:
-        await target_of(request).data.queue.async_cancel(job.job_id)
+        await querying.target_of(request).data.queue.async_cancel(job.job_id)

@@ -5,6 +5,8 @@ Made from its driver's capabilities and the options of its box.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+import json
+from pathlib import Path
 import re
 from typing import Final
 from uuid import UUID, uuid5
@@ -39,36 +41,10 @@ TOLERANCE: Final = 10
 HUNDREDTHS: Final = 10
 """of a millimetre in 0.1 mm: PWG sizes and margins are 0.01 mm."""
 
-# By width and height in 0.1 mm, the way PWG 5101.1 names them; others get a name made of their size.
-_PWG_NAMES: Final[Mapping[tuple[int, int], str]] = {
-    (2100, 2970): "iso_a4_210x297mm",
-    (2970, 4200): "iso_a3_297x420mm",
-    (4200, 5940): "iso_a2_420x594mm",
-    (1480, 2100): "iso_a5_148x210mm",
-    (1050, 1480): "iso_a6_105x148mm",
-    (740, 1050): "iso_a7_74x105mm",
-    (2500, 3530): "iso_b4_250x353mm",
-    (1760, 2500): "iso_b5_176x250mm",
-    (1250, 1760): "iso_b6_125x176mm",
-    (2570, 3640): "jis_b4_257x364mm",
-    (1820, 2570): "jis_b5_182x257mm",
-    (1280, 1820): "jis_b6_128x182mm",
-    (1100, 2200): "iso_dl_110x220mm",
-    (1620, 2290): "iso_c5_162x229mm",
-    (1140, 1620): "iso_c6_114x162mm",
-    (2159, 2794): "na_letter_8.5x11in",
-    (2159, 3556): "na_legal_8.5x14in",
-    (2159, 3302): "na_foolscap_8.5x13in",
-    (2794, 4318): "na_ledger_11x17in",
-    (1397, 2159): "na_invoice_5.5x8.5in",
-    (1842, 2667): "na_executive_7.25x10.5in",
-    (1048, 2413): "na_number-10_4.125x9.5in",
-    (1016, 1524): "na_index-4x6_4x6in",
-    (1270, 1778): "na_5x7_5x7in",
-    (1000, 1480): "jpn_hagaki_100x148mm",
-    (1460, 2150): "prc_16k_146x215mm",
-    (970, 1510): "prc_32k_97x151mm",
-}
+# Width and height in 0.1 mm, the way PWG 5101.1 names them; others get a name made of their size.
+_PWG_NAMES: Final[Mapping[str, tuple[int, int]]] = json.loads(
+    Path(__file__).with_name("pwg_names.json").read_text("utf-8")
+)
 PHOTO_SIZES: Final = ("na_index-4x6_4x6in", "na_5x7_5x7in")
 # What Bonjour calls the largest paper of a printer, by the shorter and the longer side that it still has
 # room for, in 0.01 mm.
@@ -105,8 +81,6 @@ class Media:
     side_margin: int
     end_margin: int
     paper_id: int
-    width_mm: float
-    height_mm: float
 
 
 def media_of(paper: Paper) -> Media:
@@ -120,14 +94,12 @@ def media_of(paper: Paper) -> Media:
         side_margin=side * HUNDREDTHS,
         end_margin=end * HUNDREDTHS,
         paper_id=paper.paper_id,
-        width_mm=paper.width / 10,
-        height_mm=paper.height / 10,
     )
 
 
 def pwg_name(width: int, height: int) -> str:
     """Return the self-describing name of a size in 0.1 mm."""
-    for (known_width, known_height), name in _PWG_NAMES.items():
+    for name, (known_width, known_height) in _PWG_NAMES.items():
         if abs(known_width - width) <= 3 and abs(known_height - height) <= 3:
             return name
     size = f"{_millimetres(width)}x{_millimetres(height)}mm"
@@ -262,7 +234,6 @@ class Profile:
     """
 
     name: str
-    make_and_model: str
     maker: str
     model: str
     location: str
@@ -309,11 +280,9 @@ def make_profile(
     printer = known.printer
     media = offered_media(able.papers, known.papers, defaults.paper)
     device = async_printer_device(hass, entry, known.key)
-    maker = printer.vendor or printer.model.split(" ")[0] or "Lianke"
     return Profile(
-        name=_name(device, known),
-        make_and_model=printer.model or printer.product or known.name,
-        maker=maker,
+        name=(device and (device.name_by_user or device.name)) or known.name,
+        maker=printer.vendor or printer.model.split(" ")[0] or "Lianke",
         model=printer.model or printer.product or known.name,
         location=location_of(hass, device),
         uuid=printer_uuid(token),
@@ -388,11 +357,6 @@ def _color_modes(colors: Collection[int]) -> tuple[str, ...]:
 def _default_color(modes: tuple[str, ...], wanted: int | None) -> str:
     word = {COLORS["mono"]: "monochrome", COLORS["color"]: "color"}.get(wanted or 0)
     return word if word in modes else modes[0]
-
-
-def _name(device: dr.DeviceEntry | None, known: StoredPrinter) -> str:
-    """Return what the user calls the printer."""
-    return (device and (device.name_by_user or device.name)) or known.name
 
 
 def location_of(hass: HomeAssistant, device: dr.DeviceEntry | None) -> str:

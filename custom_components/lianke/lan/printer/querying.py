@@ -4,9 +4,9 @@ Get-Printer-Attributes, Get-Jobs, Get-Job-Attributes, Identify-Printer.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final, NamedTuple
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
 
 from homeassistant.helpers.translation import async_translate_state
 from homeassistant.loader import async_get_integration
@@ -19,14 +19,9 @@ from ...ipp.model import Attributes, Group, IppError, Status, Tag, Value
 from ...jobs.job import MOVED, Job, JobState, PersonReason
 from ...jobs.limits import QueueReason, max_document_bytes
 from ...printing.print import async_reason
+from . import printer_attributes
 from .lan_jobs import PendingJob, is_of_device, is_own, job_number, sender_of
-from .printer_attributes import (
-    JOB_TEMPLATE,
-    Situation,
-    describe_printer,
-    media_col_database,
-    up_time,
-)
+from .printer_attributes import JOB_TEMPLATE, up_time
 from .profile import Profile, make_profile
 from .requests import Answer, Request
 
@@ -66,84 +61,19 @@ _HELD: Final[dict[str | None, tuple[int, str]]] = {
 _HELD_OTHERWISE: Final = (PENDING, "resources-are-not-ready")
 
 
-class Described(NamedTuple):
-    """A job's state and its reason."""
-
-    state: int
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobContext:
-    """What descriptions of all jobs share: the printer's URI and name, and since when it is offered."""
-
-    printer_uri: str
-    printer_name: str
-    started_at: datetime
-
-
-def state_of(job: Job | PendingJob) -> Described:
-    """Return what the protocol calls a job's state."""
+def state_of(job: Job | PendingJob) -> tuple[int, str]:
+    """Return what the protocol calls a job's state and the reason for it."""
     if isinstance(job, PendingJob):
         if job.ended is None:
-            return Described(
-                PENDING, "job-incoming" if job.is_receiving else "job-data-insufficient"
-            )
+            return PENDING, "job-incoming" if job.is_receiving else "job-data-insufficient"
         canceled = job.ended == "job-canceled-by-user"
-        return Described(CANCELED if canceled else ABORTED, job.ended)
+        return CANCELED if canceled else ABORTED, job.ended
     if job.reason == MOVED:
         # Another printer has it, which this one cannot tell any more of.
-        return Described(COMPLETED, "queued-in-device")
+        return COMPLETED, "queued-in-device"
     if job.state is not JobState.HELD:
-        return Described(*_STATES[job.state])
-    return Described(*_HELD.get(job.hold_reason, _HELD_OTHERWISE))
-
-
-def describe_job(
-    job: Job | PendingJob, context: JobContext, message: str, wanted: Collection[str] | None = None
-) -> Attributes:
-    """Return a job's attributes, all of them or only the wanted ones; `message` is its state in words."""
-    attributes = _all(job, context, message)
-    if wanted is None:
-        return attributes
-    return {name: value for name, value in attributes.items() if name in wanted}
-
-
-def _all(job: Job | PendingJob, context: JobContext, message: str) -> Attributes:
-    number = job_number(job.job_id)
-    state, reason = state_of(job)
-    created = up_time(context.started_at, job.created_at)
-    ended_at = job.ended_at if isinstance(job, PendingJob) else job.present.ended_at
-    is_over = state >= CANCELED
-    began = None if isinstance(job, PendingJob) else job.present.handed_over_at
-    name = job.sender.name if isinstance(job, PendingJob) else job.spec.sender or ""
-    return {
-        "job-id": values.integer(number),
-        "job-uri": values.uri(f"{context.printer_uri}/jobs/{number}"),
-        "job-printer-uri": values.uri(context.printer_uri),
-        "job-name": values.name(job.title),
-        "job-originating-user-name": values.name(name or "anonymous"),
-        "job-state": values.enum(state),
-        "job-state-reasons": values.keyword(reason),
-        "job-state-message": values.text(message),
-        "output-device-assigned": values.name(context.printer_name),
-        "time-at-creation": values.integer(created),
-        "time-at-processing": _time(context, began),
-        "time-at-completed": _time(context, ended_at or job.created_at if is_over else None),
-        "date-time-at-creation": values.date_time(job.created_at),
-        "date-time-at-processing": values.date_time(began) if began else values.NO_VALUE,
-        "date-time-at-completed": (
-            values.date_time(ended_at or job.created_at) if is_over else values.NO_VALUE
-        ),
-        "job-printer-up-time": values.integer(up_time(context.started_at)),
-        **({} if isinstance(job, PendingJob) else _size(job)),
-    }
-
-
-def _time(context: JobContext, moment: datetime | None) -> tuple[Value, ...]:
-    if moment is None:
-        return values.NO_VALUE
-    return values.integer(up_time(context.started_at, moment))
+        return _STATES[job.state]
+    return _HELD.get(job.hold_reason, _HELD_OTHERWISE)
 
 
 def _size(job: Job) -> Attributes:
@@ -184,39 +114,59 @@ def profile_of(request: Request) -> Profile:
     return make_profile(request.hass, entry, known, request.offered.token)
 
 
-async def async_situation(request: Request, profile: Profile) -> Situation:
-    """Return what a description of the printer needs besides what it offers."""
-    hass, entry = request.hass, request.offered.entry
-    view = view_of(request)
-    waiting = entry.runtime_data.queue.waiting(view.key)
+async def _async_situation(request: Request, profile: Profile) -> Attributes:
+    """Return what is said of the printer besides what it offers, and changes from one request to the next."""
+    hass, server, token = request.hass, request.server, request.offered.token
+    entry, view = request.offered.entry, view_of(request)
+    web_url = f"{request.base_url}/config/integrations/integration/{DOMAIN}"
+    icon_url = f"{request.base_url}{request.offered.path}/{ICON}"
+    version = str((await async_get_integration(hass, DOMAIN)).version)
+    language = (Value(Tag.LANGUAGE, hass.config.language.lower()),)
+    size = values.number_range(0, max_document_bytes(entry.options) // 1024)
+    queued = entry.runtime_data.queue.waiting(view.key) + len(request.pending.pending)
+    changed_at = server.changes.since((token, "state"), view.status)
+    configured_at = server.changes.since((token, "profile"), replace(profile, markers=()))
+    state, reason = printer_attributes.STATES[view.status]
+    reasons = [reason] if reason != "none" else []
+    if server.documents.is_full(request.address):
+        reasons.append("spool-area-full-report")
     message = ""
     if view.status is not None:
         message = async_translate_state(hass, view.status, "sensor", DOMAIN, "status", None)
-    integration = await async_get_integration(hass, DOMAIN)
-    changes, token = request.server.changes, request.offered.token
-    return Situation(
-        printer_uri=request.printer_uri,
-        icon_url=f"{request.base_url}{request.offered.path}/{ICON}",
-        web_url=f"{request.base_url}/config/integrations/integration/{DOMAIN}",
-        secure=request.secure,
-        status=view.status,
-        is_full=request.server.documents.is_full(request.address),
-        queued=waiting + len(request.server.pending[request.offered.token].pending),
-        message=message,
-        language=hass.config.language.lower(),
-        max_bytes=max_document_bytes(entry.options),
-        version=str(integration.version),
-        started_at=request.server.started_at,
-        changed_at=changes.since((token, "state"), view.status),
-        configured_at=changes.since((token, "profile"), replace(profile, markers=())),
-    )
+    return {
+        "printer-uri-supported": values.uri(request.printer_uri),
+        "uri-security-supported": values.keyword("tls" if request.secure else "none"),
+        "printer-more-info": values.uri(web_url),
+        "printer-supply-info-uri": values.uri(web_url),
+        "printer-icons": values.uri(icon_url),
+        "printer-firmware-string-version": values.text(version),
+        "printer-firmware-version": values.octets(version.encode()),
+        "natural-language-configured": language,
+        "generated-natural-language-supported": language,
+        "job-k-octets-supported": size,
+        "jpeg-k-octets-supported": size,
+        "pdf-k-octets-supported": size,
+        "printer-state": values.enum(state),
+        "printer-state-reasons": values.keyword(*(reasons or ["none"])),
+        "printer-state-message": values.text(message),
+        "printer-state-change-time": values.integer(up_time(server.started_at, changed_at)),
+        "printer-state-change-date-time": values.date_time(changed_at),
+        "printer-config-change-time": values.integer(up_time(server.started_at, configured_at)),
+        "printer-config-change-date-time": values.date_time(configured_at),
+        "printer-up-time": values.integer(up_time(server.started_at)),
+        "printer-current-time": values.date_time(datetime.now(UTC)),
+        "printer-is-accepting-jobs": values.boolean(
+            view.status not in printer_attributes.TAKES_NO_JOBS
+        ),
+        "queued-job-count": values.integer(queued),
+    }
 
 
 def lan_jobs(request: Request) -> list[AnyJob]:
     """Return the printer's jobs that came from the home network, oldest first."""
     queue = target_of(request).data.queue
     stored = [job for job in queue.jobs(request.offered.printer_key) if sender_of(job) is not None]
-    found: list[AnyJob] = [*stored, *request.server.pending[request.offered.token].all]
+    found: list[AnyJob] = [*stored, *request.pending.all]
     return sorted(found, key=lambda job: job.created_at)
 
 
@@ -239,13 +189,42 @@ async def async_describe(
     request: Request, job: AnyJob, wanted: Collection[str] | None = None
 ) -> Attributes:
     """Return the attributes of a job, all or the wanted ones."""
-    context = JobContext(
-        printer_uri=request.printer_uri,
-        printer_name=view_of(request).name,
-        started_at=request.server.started_at,
-    )
-    message = await async_reason(request.hass, job) if isinstance(job, Job) else None
-    return describe_job(job, context, message or "", wanted)
+    number, since = job_number(job.job_id), request.server.started_at
+    state, reason = state_of(job)
+    message = ""
+    size: Attributes = {}
+    if isinstance(job, PendingJob):
+        name, began, ended = job.sender.name, None, job.ended_at
+    else:
+        name, began, ended = job.spec.sender or "", job.present.handed_over_at, job.present.ended_at
+        message, size = await async_reason(request.hass, job) or "", _size(job)
+    attributes: Attributes = {
+        "job-id": values.integer(number),
+        "job-uri": values.uri(f"{request.printer_uri}/jobs/{number}"),
+        "job-printer-uri": values.uri(request.printer_uri),
+        "job-name": values.name(job.title),
+        "job-originating-user-name": values.name(name or "anonymous"),
+        "job-state": values.enum(state),
+        "job-state-reasons": values.keyword(reason),
+        "job-state-message": values.text(message),
+        "output-device-assigned": values.name(view_of(request).name),
+        **_times("creation", since, job.created_at),
+        **_times("processing", since, began),
+        **_times("completed", since, ended or job.created_at if state >= CANCELED else None),
+        "job-printer-up-time": values.integer(up_time(since)),
+        **size,
+    }
+    if wanted is None:
+        return attributes
+    return {name: value for name, value in attributes.items() if name in wanted}
+
+
+def _times(event: str, since: datetime, moment: datetime | None) -> Attributes:
+    """Return when something happened, by the printer's clock and by the calendar."""
+    return {
+        f"time-at-{event}": values.integer(up_time(since, moment)) if moment else values.NO_VALUE,
+        f"date-time-at-{event}": values.date_time(moment) if moment else values.NO_VALUE,
+    }
 
 
 MAX_LISTED: Final = 100
@@ -259,11 +238,12 @@ _TEMPLATE: Final = frozenset(
 async def async_get_printer_attributes(request: Request) -> Answer:
     """Describe the printer."""
     profile = profile_of(request)
-    attributes = describe_printer(profile, await async_situation(request, profile))
+    situation = await _async_situation(request, profile)
+    attributes = {**printer_attributes.describe_printer(profile), **situation}
     wanted = frozenset(request.words("requested-attributes") or ["all"])
     chosen = {name: value for name, value in attributes.items() if _is_wanted(name, wanted)}
     if "media-col-database" in wanted:
-        chosen |= media_col_database(profile)
+        chosen |= printer_attributes.media_col_database(profile)
     return Answer(groups=(Group(tag=Tag.PRINTER, attributes=chosen),))
 
 
@@ -283,7 +263,7 @@ async def async_get_jobs(request: Request) -> Answer:
     jobs = [
         job
         for job in lan_jobs(request)
-        if is_own(job, request.sender) and (state_of(job).state >= CANCELED) == is_over
+        if is_own(job, request.sender) and (state_of(job)[0] >= CANCELED) == is_over
     ]
     if is_over:
         jobs.reverse()

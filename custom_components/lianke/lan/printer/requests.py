@@ -1,26 +1,35 @@
 """A request of the protocol as it is checked, its document as it comes into the spool, and the answer to it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import Final
 
+from aiohttp import StreamReader
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 
-from ...documents.document import too_large
-from ...documents.download import DamagedDataError, Unpacker
-from ...documents.spool import CHUNK_BYTES, Spool, open_private, translate_disk_errors
+from ...documents.download import IDENTITY, DamagedDataError, async_save
+from ...documents.spool import Spool
 from ...errors import InputError
 from ...ipp import model as values
-from ...ipp.model import Attributes, Content, Group, IppError, Message, Status, Tag, Value
+from ...ipp.model import (
+    Attributes,
+    Content,
+    Group,
+    IppError,
+    Message,
+    Operation,
+    Status,
+    Tag,
+    Value,
+)
 from ...pdf.raster import PWG_SYNC, URF_SYNC
 from ...runtime import async_error_text
-from .lan_jobs import Sender
-from .printer_attributes import OPERATIONS
+from .lan_jobs import PendingJobs, Sender
 from .server import LanServer, Offered
 
 MAX_RASTER_BYTES: Final = 512 * 1024 * 1024
@@ -31,17 +40,10 @@ IDLE_SECONDS: Final = 120
 """seconds without a byte of it."""
 
 
-class Stream(Protocol):
-    """The part of a request's body that has not been read."""
-
-    async def readany(self) -> bytes:
-        """Return the next bytes, b"" at the end."""
-
-
 class DocumentStream:
     """A document as it comes, with bounds on the time it takes."""
 
-    def __init__(self, first: bytes, stream: Stream) -> None:
+    def __init__(self, first: bytes, stream: StreamReader) -> None:
         """Begin with the bytes that have been read already; the time runs from the first read on."""
         self._first = first
         self._stream = stream
@@ -60,6 +62,11 @@ class DocumentStream:
                 return await self._stream.readany()
         except TimeoutError:
             raise IppError(Status.TIMEOUT, "the document takes too long") from None
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """Yield what is left of the document; raises as `read`."""
+        while part := await self.read():
+            yield part
 
     def unread(self, data: bytes) -> None:
         """Put back what was read last."""
@@ -81,74 +88,21 @@ async def async_receive(
     compression, InputError: file_too_large, HomeAssistantError: disk_full.
     """
     path = await spool.async_new_path(".part")
-    file = _File(path, name=name, compression=compression, limit_bytes=limit_bytes)
-    waiting = bytearray()
+
+    def limit_of(start: bytes) -> int:
+        is_raster = start.startswith((URF_SYNC, PWG_SYNC))
+        return MAX_RASTER_BYTES if is_raster else limit_bytes
+
+    coding = IDENTITY if compression == "none" else compression
     try:
-        while part := await document.read():
-            waiting += part
-            if len(waiting) >= CHUNK_BYTES:
-                await hass.async_add_executor_job(file.write, bytes(waiting))
-                waiting.clear()
-        await hass.async_add_executor_job(partial(file.write, bytes(waiting), is_last=True))
-    except BaseException:
-        await hass.async_add_executor_job(file.discard)
+        await async_save(hass, document.parts(), path, name, coding=coding, limit_of=limit_of)
+    except BaseException as err:
+        await hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
+        if isinstance(err, DamagedDataError):
+            reason = "the compressed document is damaged or cut off"
+            raise IppError(Status.COMPRESSION_ERROR, reason) from None
         raise
     return path
-
-
-class _File:
-    """A file of the spool that is being written; its methods block."""
-
-    def __init__(self, path: Path, *, name: str, compression: str, limit_bytes: int) -> None:
-        """Open nothing before the first bytes have come."""
-        self._path = path
-        self._name = name
-        self._compression = compression
-        self._limit = limit_bytes
-        self._size = 0
-        self._file: BinaryIO | None = None
-        self._unpacker: Unpacker | None = None
-
-    def write(self, data: bytes, *, is_last: bool = False) -> None:
-        """Write what the bytes stand for, and close the file behind the last ones."""
-        with translate_disk_errors():
-            if self._file is None:
-                self._file = open_private(self._path)
-            if self._compression == "none":
-                self._keep(data)
-            else:
-                self._unpack(data, is_last=is_last)
-            if is_last:
-                self._file.close()
-
-    def discard(self) -> None:
-        """Close and delete the file."""
-        with translate_disk_errors():
-            if self._file is not None:
-                self._file.close()
-            self._path.unlink(missing_ok=True)
-
-    def _unpack(self, data: bytes, *, is_last: bool) -> None:
-        if self._unpacker is None:
-            self._unpacker = Unpacker(self._compression)
-        try:
-            for piece in self._unpacker.unpack(data, CHUNK_BYTES):
-                self._keep(piece)
-            if is_last:
-                self._keep(self._unpacker.finish())
-        except DamagedDataError:
-            raise IppError(
-                Status.COMPRESSION_ERROR, "the compressed document is damaged or cut off"
-            ) from None
-
-    def _keep(self, data: bytes) -> None:
-        assert self._file is not None
-        if not self._size and data.startswith((URF_SYNC, PWG_SYNC)):
-            self._limit = MAX_RASTER_BYTES
-        self._size += len(data)
-        if self._size > self._limit:
-            raise too_large(self._name, self._limit)
-        self._file.write(data)
 
 
 VERSIONS: Final = (1, 2)
@@ -181,6 +135,11 @@ class Request:
     def operation(self) -> Attributes:
         """Return the operation attributes."""
         return self.message.group(Tag.OPERATION)
+
+    @property
+    def pending(self) -> PendingJobs:
+        """Return the printer's jobs that wait for their documents."""
+        return self.server.pending[self.offered.token]
 
     @property
     def printer_uri(self) -> str:
@@ -244,7 +203,7 @@ def check_message(message: Message) -> None:
         raise IppError(Status.VERSION_NOT_SUPPORTED)
     if message.request_id == 0:
         raise IppError(Status.BAD_REQUEST, "the request has no number")
-    if message.code not in OPERATIONS:
+    if message.code not in Operation:
         raise IppError(Status.OPERATION_NOT_SUPPORTED)
     if not message.groups or message.groups[0].tag != Tag.OPERATION:
         raise IppError(Status.BAD_REQUEST, "operation attributes are missing")

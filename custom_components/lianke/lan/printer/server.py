@@ -1,6 +1,6 @@
 """The printers that are offered to the home network, what is under way with them, and what has changed."""
 
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.singleton import singleton
-from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ...const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
 from ...jobs.limits import RATE_PERIOD
@@ -93,7 +93,7 @@ class Refusals:
     def __init__(self) -> None:
         """Start without any."""
         # When they were refused, by the monotonic clock; who was refused last stands last.
-        self._times: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+        self._times = LimitedSizeDict[tuple[str, str], deque[float]](size_limit=MAX_DEVICES)
 
     def count(self, token: str, address: str) -> int:
         """Return how many documents of an address this printer has refused."""
@@ -106,8 +106,6 @@ class Refusals:
         """Count one more."""
         self._times.setdefault((token, address), deque()).append(time.monotonic())
         self._times.move_to_end((token, address))
-        while len(self._times) > MAX_DEVICES:
-            self._times.popitem(last=False)
 
 
 class LanServer:
@@ -124,17 +122,13 @@ class LanServer:
         self.repeats = Repeats()
 
 
-DATA_SERVER: HassKey[LanServer] = HassKey(f"{DOMAIN}_lan_server")
-
-
-@singleton(DATA_SERVER)
+@singleton(f"{DOMAIN}_lan_server")
 @callback
 def async_get_server(hass: HomeAssistant) -> LanServer:
     """Return the one server of this Home Assistant."""
     return LanServer()
 
 
-@callback
 def offered_of(entry: LiankeConfigEntry) -> list[Offered]:
     """Return the printers of a box that are switched on in its options and known."""
     tokens: dict[str, Any] = entry.options.get(CONF_LAN_PRINTERS, {})

@@ -128,7 +128,6 @@ class IconView(HomeAssistantView):
 
 
 async def _async_answer(request: Request) -> Answer:
-    """Run the operation. Raises IppError."""
     try:
         return await _HANDLERS[request.message.code](request)
     except (InputError, LiankeError) as err:
