@@ -43,7 +43,7 @@ async def measure(rounds: int) -> list[Figure]:
                 for place, context in enumerate(contexts):
                     _change(hass, context, place)
                 spent[hass].append((time.process_time() - began) / CHANGES * 1e6)
-            known = len(ours.data[beginning.DATA_TRAIL]._known)
+            known = len(beginning.async_get_trail(ours)._known)
             for hass in (bare, ours):
                 await hass.async_stop(force=True)
         # Whatever else the machine did came on top.

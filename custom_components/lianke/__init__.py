@@ -6,7 +6,7 @@ import logging
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_API_KEY, CONF_DEVICE_ID, CONF_WEBHOOK_ID, Platform
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
@@ -189,7 +189,6 @@ async def async_remove_config_entry_device(
         return _may_remove(entry, device)
 
 
-@callback
 def _may_remove(entry: LiankeConfigEntry, device: DeviceEntry) -> bool:
     """Tell whether a device may be removed, and forget its printer. Raises InputError."""
     if box_identifier(entry) in device.identifiers:

@@ -1,7 +1,6 @@
 """Binary sensors of boxes and printers."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import override
 
 from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
@@ -10,7 +9,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .api.models import PrinterCondition, Species
+from .api.models import Species
 from .box.status import PROBLEMS, PrinterSnapshot
 from .entity import BoxEntity, KnownPrinterEntity, PrinterEntity, async_add_printers, is_registered
 from .runtime import LiankeConfigEntry
@@ -18,32 +17,24 @@ from .runtime import LiankeConfigEntry
 PARALLEL_UPDATES = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConditionDescription(BinarySensorEntityDescription):
-    """A fault that a printer itself reports."""
-
-    is_on_fn: Callable[[PrinterCondition], bool | None]
-
-
 CONNECTIVITY = BinarySensorEntityDescription(
     key="connectivity",
-    translation_key="connectivity",
     device_class=BinarySensorDeviceClass.CONNECTIVITY,
     entity_category=EntityCategory.DIAGNOSTIC,
 )
 
 PROBLEM = BinarySensorEntityDescription(
     key="problem",
-    translation_key="problem",
     device_class=BinarySensorDeviceClass.PROBLEM,
 )
 
-_FAULTS: dict[str, Callable[[PrinterCondition], bool | None]] = {
-    "cover": lambda condition: condition.cover_open,
-    "paper_jam": lambda condition: condition.paper_jam,
-    "paper": lambda condition: condition.out_of_paper,
-    "ink": lambda condition: condition.out_of_ink,
-    "ribbon": lambda condition: condition.out_of_ribbon,
+# What a printer reports of each.
+_FAULTS = {
+    "cover": "cover_open",
+    "paper_jam": "paper_jam",
+    "paper": "out_of_paper",
+    "ink": "out_of_ink",
+    "ribbon": "out_of_ribbon",
 }
 
 # What these kinds of printers do not have.
@@ -53,15 +44,13 @@ _ABSENT: dict[str, frozenset[Species]] = {
 }
 
 CONDITIONS = tuple(
-    ConditionDescription(
+    BinarySensorEntityDescription(
         key=key,
-        translation_key=key,
         device_class=BinarySensorDeviceClass.PROBLEM,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=key != "ribbon",
-        is_on_fn=is_on_fn,
     )
-    for key, is_on_fn in _FAULTS.items()
+    for key in _FAULTS
 )
 
 
@@ -113,11 +102,10 @@ class ProblemSensor(KnownPrinterEntity, BinarySensorEntity):
 class ConditionSensor(PrinterEntity, BinarySensorEntity):
     """One fault, as the printer reported it last."""
 
-    entity_description: ConditionDescription
-
     @property
     @override
     def is_on(self) -> bool | None:
         if (view := self.view) is None or view.condition is None:
             return None
-        return self.entity_description.is_on_fn(view.condition)
+        reported: bool | None = getattr(view.condition, _FAULTS[self.entity_description.key])
+        return reported

@@ -49,7 +49,6 @@ async def _async_clear_queue(data: LiankeData, context: Context | None) -> None:
 
 
 async def _async_cancel_waiting(data: LiankeData, key: str, _context: Context | None) -> None:
-    """Cancel our own waiting jobs, one by one."""
     for job in data.queue.jobs(key):
         if job.state in WAITING and job.can_cancel:
             await data.queue.async_cancel(job.job_id)
@@ -99,41 +98,34 @@ BOX_BUTTONS = (
     ),
     BoxButtonDescription(
         key="search_network_printers",
-        translation_key="search_network_printers",
         entity_category=EntityCategory.CONFIG,
         press_fn=_async_search,
     ),
     BoxButtonDescription(
         key="clear_queue",
-        translation_key="clear_queue",
         entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
         press_fn=_async_clear_queue,
     ),
 )
 
-TEST_PAGE = ButtonEntityDescription(
-    key="test_page", translation_key="test_page", entity_category=EntityCategory.CONFIG
-)
+TEST_PAGE = ButtonEntityDescription(key="test_page", entity_category=EntityCategory.CONFIG)
 
 CANCEL_WAITING_JOBS = PrinterButtonDescription(
     key="cancel_waiting_jobs",
-    translation_key="cancel_waiting_jobs",
     press_fn=_async_cancel_waiting,
 )
 
 RELEASE_JOBS = PrinterButtonDescription(
     key="release_jobs",
-    translation_key="release_jobs",
     entity_registry_enabled_default=False,
     press_fn=_async_release,
 )
 
-SCAN = ButtonEntityDescription(key="scan", translation_key="scan")
+SCAN = ButtonEntityDescription(key="scan")
 
 RESET_ERROR_LIMIT = PrinterButtonDescription(
     key="reset_error_limit",
-    translation_key="reset_error_limit",
     entity_category=EntityCategory.CONFIG,
     press_fn=_async_reset_error_limit,
 )
@@ -164,7 +156,6 @@ class BoxButton(BoxEntity, ButtonEntity):
 
     @override
     async def async_press(self) -> None:
-        """Press the button; raises HomeAssistantError with the service's reason."""
         with translating():
             await self.entity_description.press_fn(self.lianke, self._context)
 
@@ -176,7 +167,6 @@ class PrinterButton(PrinterEntity, ButtonEntity):
 
     @override
     async def async_press(self) -> None:
-        """Press the button; raises HomeAssistantError with the service's reason."""
         with translating():
             await self.entity_description.press_fn(self.lianke, self.printer_key, self._context)
 
@@ -190,7 +180,6 @@ class TestPageButton(QueueEntity, ButtonEntity):
 
     @override
     async def async_press(self) -> None:
-        """Print the page; raises HomeAssistantError when it is refused."""
         await async_print_test_page(
             self.hass, self.entry, self.printer_key, self._context or Context()
         )
@@ -201,7 +190,6 @@ class ScanButton(ScannerEntity, ButtonEntity):
 
     @override
     async def async_press(self) -> None:
-        """Begin the scan; raises HomeAssistantError when it is refused."""
         with translating():
             job = new_job(
                 self.scanner_id,

@@ -1,7 +1,6 @@
 """Conditions: printers that are ready, need attention or have jobs waiting."""
 
-from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import ClassVar, Final, override
 
@@ -20,12 +19,12 @@ class PrinterCondition(EntityConditionBase):
     """
 
     _domain_specs: Mapping[str, DomainSpec] = MappingProxyType({"sensor": DomainSpec()})
-    _key: ClassVar[str] = "status"
+    _key: ClassVar[str]
+    _matches: Callable[[str], bool]
 
-    @abstractmethod
     @override
     def is_valid_state(self, entity_state: State) -> bool:
-        """Return whether the sensor's state is one of those that are meant."""
+        return self._matches(entity_state.state)
 
     @override
     def entity_filter(self, entities: set[str]) -> set[str]:
@@ -42,47 +41,18 @@ class PrinterCondition(EntityConditionBase):
         return True
 
 
-class IsReady(PrinterCondition):
-    """A printer can take jobs."""
-
-    @override
-    def is_valid_state(self, entity_state: State) -> bool:
-        return entity_state.state in READY
-
-
-class NeedsAttention(PrinterCondition):
-    """Somebody has to go to a printer."""
-
-    @override
-    def is_valid_state(self, entity_state: State) -> bool:
-        return entity_state.state in PROBLEMS
-
-
-class HasWaitingJobs(PrinterCondition):
-    """Jobs wait for a printer, here or at the front of the cloud's queue."""
-
-    _key = "jobs_waiting"
-
-    @override
-    def is_valid_state(self, entity_state: State) -> bool:
-        return entity_state.state.isdecimal() and int(entity_state.state) > 0
-
-
-class IsScanning(PrinterCondition):
-    """A scanner scans, or waits for somebody to put the next page on its glass."""
-
-    _key = "scanner_status"
-
-    @override
-    def is_valid_state(self, entity_state: State) -> bool:
-        return entity_state.state in ("scanning", "waiting")
+def _condition(key: str, matches: Callable[[str], bool]) -> type[Condition]:
+    """Return a condition on the state of the sensor with a translation key."""
+    return type("On", (PrinterCondition,), {"_key": key, "_matches": staticmethod(matches)})
 
 
 CONDITIONS: Final[dict[str, type[Condition]]] = {
-    "is_ready": IsReady,
-    "needs_attention": NeedsAttention,
-    "has_waiting_jobs": HasWaitingJobs,
-    "is_scanning": IsScanning,
+    "is_ready": _condition("status", READY.__contains__),
+    "needs_attention": _condition("status", PROBLEMS.__contains__),
+    "has_waiting_jobs": _condition(
+        "jobs_waiting", lambda state: state.isdecimal() and int(state) > 0
+    ),
+    "is_scanning": _condition("scanner_status", ("scanning", "waiting").__contains__),
 }
 
 

@@ -42,6 +42,7 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
         self.entity_description = description
         self.entry = entry
         self._attr_unique_id = f"{identifier[1]}_{description.key}"
+        self._attr_translation_key = description.key
         # Registered already (see devices), which spares Home Assistant a search at each change.
         self.device_entry = dr.async_get(coordinator.hass).async_get_device_by_identifier(
             identifier, entry.entry_id

@@ -22,13 +22,9 @@ PARALLEL_UPDATES = 0
 # Seconds.
 PREVIEW_TIME = 600
 
-PREVIEW = ImageEntityDescription(
-    key="preview", translation_key="preview", entity_registry_enabled_default=False
-)
+PREVIEW = ImageEntityDescription(key="preview", entity_registry_enabled_default=False)
 
-LAST_SCAN = ImageEntityDescription(
-    key="last_scan", translation_key="last_scan", entity_registry_enabled_default=False
-)
+LAST_SCAN = ImageEntityDescription(key="last_scan", entity_registry_enabled_default=False)
 
 
 async def async_setup_entry(
@@ -64,7 +60,6 @@ class PreviewImage(JobEntity, ImageEntity):
 
     @override
     async def async_image(self) -> bytes | None:
-        """Return the picture's bytes, None without a preview."""
         return self._picture
 
     @callback
@@ -133,7 +128,6 @@ class ScanImage(ScannerEntity, ImageEntity):
 
     @override
     async def async_image(self) -> bytes | None:
-        """Return the picture's bytes, None without a scan."""
         if (page := self._page) is None:
             return None
         try:

@@ -5,7 +5,7 @@ errors are those of every other print. Offered are only printers whose status, a
 calendars whose entity, is exposed to the assistant.
 """
 
-from typing import Any, Final, NamedTuple, override
+from typing import Any, ClassVar, Final, NamedTuple, override
 
 from homeassistant.components.llm import LLMTools
 from homeassistant.const import ATTR_DEVICE_ID
@@ -32,11 +32,7 @@ from .jobs.job import Origin, PersonReason, current_origin
 from .people.release_code import MAX_CODE
 from .printing.exposed import Names, as_offered, exposed_lists, exposed_printers
 from .printing.handlers import async_run_action
-from .printing.schemas import (
-    MAX_KEY,
-    MAX_MESSAGE,
-    MAX_NAME,
-)
+from .printing.schemas import MAX_KEY, MAX_MESSAGE, MAX_NAME
 from .runtime import translated, translating
 from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN, exposed_scanners
 
@@ -68,6 +64,12 @@ _TITLES: Final = ("title", "other")
 FOREIGN_TITLE: Final = "(sent from the home network)"
 
 
+_ONLY_READS: Final = ToolAnnotations(
+    read_only=True, destructive=False, idempotent=True, open_world=False
+)
+_MAY_CANCEL: Final = ToolAnnotations(destructive=True, idempotent=True, open_world=True)
+
+
 class _Call(NamedTuple):
     """One call of a tool, with the printer that it is for."""
 
@@ -78,7 +80,6 @@ class _Call(NamedTuple):
     llm_context: LLMContext
 
     async def act(self, action: str, **data: Any) -> dict[str, Any]:
-        """Call one of the integration's actions and return its response."""
         asks = current_origin.set(Origin.ASSISTANT)
         try:
             response = await async_run_action(
@@ -115,49 +116,52 @@ class _Call(NamedTuple):
         return told
 
     async def jobs(self) -> list[dict[str, Any]]:
-        """Return the printer's newest jobs."""
         return list((await self.act("list_jobs", limit=MAX_LISTED))["jobs"])
 
 
-class _PrinterTool(Tool):
-    """A tool that acts on one of the exposed printers."""
+class _DeviceTool(Tool):
+    """A tool that acts on one of the exposed devices of a kind."""
 
     integration = DOMAIN
+    kind: ClassVar = "printer"
 
-    def __init__(self, printers: Names) -> None:
-        """Offer printers: device ids by name. With only one, its name may be left out."""
-        self._printers = printers
-        name = vol.Optional if len(set(printers.values())) == 1 else vol.Required
-        self.parameters = vol.Schema(
-            {
-                name("printer", description="The name of the printer"): vol.In(list(printers)),
-                **self._fields(),
-            }
-        )
+    def __init__(self, devices: Names) -> None:
+        """Offer device ids by name. With only one, its name may be left out."""
+        self._devices = devices
+        name = vol.Optional if len(set(devices.values())) == 1 else vol.Required
+        device = name(self.kind, description=f"The name of the {self.kind}")
+        self.parameters = vol.Schema({device: vol.In(list(devices)), **self._fields()})
 
     def _fields(self) -> dict[Any, Any]:
-        """Return the parameters besides the printer."""
         return {}
+
+    def _as_offered(self, value: object) -> object:
+        """Return a name as it is offered: a model may write it with other capitals."""
+        return as_offered(self._devices, value)
+
+    def _read(self, tool_input: ToolInput) -> tuple[str, dict[str, Any]]:
+        """Return the device and the other arguments of a call. Raises vol.Invalid."""
+        data = self.parameters(
+            {name: self._as_offered(value) for name, value in tool_input.tool_args.items()}
+        )
+        return self._devices[data.pop(self.kind, None) or next(iter(self._devices))], data
+
+
+class _PrinterTool(_DeviceTool):
+    """A tool that acts on one of the exposed printers."""
 
     @override
     async def async_call(
         self, hass: HomeAssistant, tool_input: ToolInput, llm_context: LLMContext
     ) -> ToolResult:
-        """Call the tool; raises vol.Invalid for wrong arguments, and what the action raises."""
-        data = self.parameters(
-            {name: self._as_offered(value) for name, value in tool_input.tool_args.items()}
-        )
-        device_id = self._printers[data.get("printer") or next(iter(self._printers))]
+        device_id, data = self._read(tool_input)
         with translating():
             target = async_target(hass, device_id)
-            if not _is_exposed(hass, llm_context, target):
+            # A session with an assistant may last for long.
+            if device_id not in exposed_printers(hass, llm_context).values():
                 raise InputError("printer_not_exposed")
             call = _Call(hass, target, data, tool_input, llm_context)
             return ToolResult(data=await self._run(call))
-
-    def _as_offered(self, value: object) -> object:
-        """Return a name as it is offered: a model may write it with other capitals."""
-        return as_offered(self._printers, value)
 
     async def _run(self, call: _Call) -> JsonObjectType:
         raise NotImplementedError
@@ -257,9 +261,7 @@ class PrinterStatusTool(_PrinterTool):
         "Get what a printer is doing, what it lacks (paper, ink), how many print jobs wait and why. "
         "Use this for questions like 'Is the printer ready?' or 'Why does it not print?'."
     )
-    annotations = ToolAnnotations(
-        read_only=True, destructive=False, idempotent=True, open_world=False
-    )
+    annotations = _ONLY_READS
 
     @override
     async def _run(self, call: _Call) -> JsonObjectType:
@@ -284,9 +286,7 @@ class ListJobsTool(_PrinterTool):
         "List the newest print jobs of a printer with what became of them: `completed` is on paper, `held` waits, "
         "`unconfirmed` may be on paper or not, which nobody can know but by looking."
     )
-    annotations = ToolAnnotations(
-        read_only=True, destructive=False, idempotent=True, open_world=False
-    )
+    annotations = _ONLY_READS
 
     @override
     async def _run(self, call: _Call) -> JsonObjectType:
@@ -302,7 +302,7 @@ class CancelJobTool(_PrinterTool):
         "Cancel a print job that is not finished. What is being printed already may still come out; the answer's "
         "`state` says so."
     )
-    annotations = ToolAnnotations(destructive=True, idempotent=True, open_world=True)
+    annotations = _MAY_CANCEL
 
     @override
     def _fields(self) -> dict[Any, Any]:
@@ -325,7 +325,7 @@ class AnswerJobTool(_PrinterTool):
         "approve it on a screen. Only answer when the user says so. A refusal says who may answer; a code is asked of "
         "the user, never guessed."
     )
-    annotations = ToolAnnotations(destructive=True, idempotent=True, open_world=True)
+    annotations = _MAY_CANCEL
 
     @override
     def _fields(self) -> dict[Any, Any]:
@@ -351,7 +351,7 @@ class AnswerJobTool(_PrinterTool):
         return call.shown((await call.act("continue_job", **data))["job"])
 
 
-class ScanTool(Tool):
+class ScanTool(_DeviceTool):
     """Scan with one of the exposed scanners."""
 
     name = f"{DOMAIN}__scan"
@@ -361,32 +361,20 @@ class ScanTool(Tool):
         "and says that the paper is there. A `failed` scan may have been made all the same: say what `message` says."
     )
     annotations = ToolAnnotations(destructive=False, idempotent=False, open_world=True)
-    integration = DOMAIN
+    kind = "scanner"
 
-    def __init__(self, scanners: Names) -> None:
-        """Offer scanners: device ids by name. With only one, its name may be left out."""
-        self._scanners = scanners
-        name = vol.Optional if len(set(scanners.values())) == 1 else vol.Required
-        self.parameters = vol.Schema(
-            {
-                name("scanner", description="The name of the scanner"): vol.In(list(scanners)),
-                vol.Optional("source", default="glass"): vol.In(("glass", "feeder")),
-                vol.Optional("color", default="color"): vol.In(("color", "gray", "mono")),
-            }
-        )
+    @override
+    def _fields(self) -> dict[Any, Any]:
+        return {
+            vol.Optional("source", default="glass"): vol.In(("glass", "feeder")),
+            vol.Optional("color", default="color"): vol.In(("color", "gray", "mono")),
+        }
 
     @override
     async def async_call(
         self, hass: HomeAssistant, tool_input: ToolInput, llm_context: LLMContext
     ) -> ToolResult:
-        """Scan; raises vol.Invalid for wrong arguments, and what the action raises."""
-        data = self.parameters(
-            {
-                name: as_offered(self._scanners, value)
-                for name, value in tool_input.tool_args.items()
-            }
-        )
-        device_id = self._scanners[data.pop("scanner", None) or next(iter(self._scanners))]
+        device_id, data = self._read(tool_input)
         if device_id not in exposed_scanners(hass, llm_context).values():
             raise translated(InputError("printer_not_exposed"))
         answer = await SCAN_ACTIONS[SERVICE_SCAN].call(
@@ -416,9 +404,3 @@ def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -
     if scanners := exposed_scanners(hass, llm_context):
         tools.append(ScanTool(scanners))
     return LLMTools(tools=tools) if tools else None
-
-
-@callback
-def _is_exposed(hass: HomeAssistant, llm_context: LLMContext, target: Target) -> bool:
-    """Return whether a printer is still exposed: a session with an assistant may last for long."""
-    return target.device_id in exposed_printers(hass, llm_context).values()

@@ -47,7 +47,6 @@ def async_describe_events(
     async_dispatcher_connect(hass, SIGNAL_JOB_UPDATED, fire)
 
 
-@callback
 def _fire(hass: HomeAssistant, update: JobUpdate) -> None:
     """Fire the event of a job that has ended, which is the logbook's line."""
     entry, job, _reasons = update

@@ -85,15 +85,15 @@ class PrintableSource(MediaSource):
         if not identifier and len(folders) == 1 and not with_scans:
             identifier = next(iter(folders))
         if not identifier:
-            root = _folder("", self.name)
-            root.children = [_folder(folder, folder) for folder in folders]
+            root = _item("", self.name)
+            root.children = [_item(folder, folder) for folder in folders]
             if with_scans:
-                root.children.append(_folder(SCANS_FOLDER, self._scans_name))
+                root.children.append(_item(SCANS_FOLDER, self._scans_name))
             return root
         path = local_media_path(self._hass, identifier)
         if path is None:
             raise BrowseError(translation_domain=DOMAIN, translation_key="media_not_found")
-        folder = _folder(identifier, path.name if "/" in identifier else self.name)
+        folder = _item(identifier, path.name if "/" in identifier else self.name)
         try:
             folder.children = await self._hass.async_add_executor_job(
                 _list, self._hass, path, identifier
@@ -105,26 +105,28 @@ class PrintableSource(MediaSource):
         return folder
 
     def _scans(self) -> BrowseMediaSource:
-        """List the kept scans that whoever asks may see."""
-        folder = _folder(SCANS_FOLDER, self._scans_name)
+        folder = _item(SCANS_FOLDER, self._scans_name)
         folder.children = [
-            _file(f"{SCANS}{entry.entry_id}/{job.job_id}/{name}", name, type_of_scan(name))
+            _item(f"{SCANS}{entry.entry_id}/{job.job_id}/{name}", name, type_of_scan(name))
             for entry, job in visible_scans(self._hass, asking_user())
             for name in job.files
         ][:MAX_FILES]
         return folder
 
 
-def _folder(identifier: str, title: str) -> BrowseMediaSource:
+def _item(identifier: str, title: str, content_type: str = "") -> BrowseMediaSource:
+    """Return a file of a type, or without one a folder."""
+    folder = MediaClass.DIRECTORY
+    kind = MediaClass.IMAGE if content_type.startswith("image/") else MediaClass.URL
     return BrowseMediaSource(
         domain=DOMAIN,
         identifier=identifier,
-        media_class=MediaClass.DIRECTORY,
-        media_content_type="",
+        media_class=kind if content_type else folder,
+        media_content_type=content_type,
         title=title,
-        can_play=False,
-        can_expand=True,
-        children_media_class=MediaClass.DIRECTORY,
+        can_play=bool(content_type),
+        can_expand=not content_type,
+        children_media_class=None if content_type else folder,
     )
 
 
@@ -146,27 +148,14 @@ def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaS
         if not _is_allowed(child, roots, hass.config.config_dir):
             continue
         if child.is_dir():
-            folders.append(_folder(below, child.name))
+            folders.append(_item(below, child.name))
             continue
         checked += 1
         if checked > MAX_FILES:
             break
         if (content_type := _content_type(child)) is not None:
-            files.append(_file(below, child.name, content_type))
+            files.append(_item(below, child.name, content_type))
     return folders + files
-
-
-def _file(identifier: str, title: str, content_type: str) -> BrowseMediaSource:
-    is_image = content_type.startswith("image/")
-    return BrowseMediaSource(
-        domain=DOMAIN,
-        identifier=identifier,
-        media_class=MediaClass.IMAGE if is_image else MediaClass.URL,
-        media_content_type=content_type,
-        title=title,
-        can_play=True,
-        can_expand=False,
-    )
 
 
 def _is_allowed(path: Path, roots: tuple[Path, ...], config_dir: str) -> bool:

@@ -13,7 +13,7 @@ from .runtime import LiankeConfigEntry
 
 PARALLEL_UPDATES = 1
 
-NOTIFY = NotifyEntityDescription(key="notify", translation_key="notify")
+NOTIFY = NotifyEntityDescription(key="notify")
 
 
 async def async_setup_entry(

@@ -59,21 +59,18 @@ class JobSensorDescription(SensorEntityDescription):
 BOX_SENSORS = (
     BoxSensorDescription(
         key="service_expiry",
-        translation_key="service_expiry",
         device_class=SensorDeviceClass.DATE,
         entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda box: box.expires,
     ),
     BoxSensorDescription(
         key="lan_address",
-        translation_key="lan_address",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         value_fn=lambda box: box.lan_address,
     ),
     BoxSensorDescription(
         key="wifi_address",
-        translation_key="wifi_address",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         value_fn=lambda box: box.wifi_address,
@@ -82,28 +79,24 @@ BOX_SENSORS = (
 
 LAST_PUSH = SensorEntityDescription(
     key="last_push",
-    translation_key="last_push",
     device_class=SensorDeviceClass.TIMESTAMP,
     entity_category=EntityCategory.DIAGNOSTIC,
 )
 
 STATUS = SensorEntityDescription(
     key="status",
-    translation_key="status",
     device_class=SensorDeviceClass.ENUM,
     options=[status.value for status in PrinterStatus],
 )
 
 SCANNER_STATUS = SensorEntityDescription(
     key="scanner_status",
-    translation_key="scanner_status",
     device_class=SensorDeviceClass.ENUM,
     options=["idle", "scanning", "waiting", "offline"],
 )
 
 INK = SensorEntityDescription(
     key="ink",
-    translation_key="ink",
     native_unit_of_measurement=PERCENTAGE,
     state_class=SensorStateClass.MEASUREMENT,
 )
@@ -111,20 +104,17 @@ INK = SensorEntityDescription(
 JOB_SENSORS = (
     JobSensorDescription(
         key="jobs_waiting",
-        translation_key="jobs_waiting",
         state_class=SensorStateClass.MEASUREMENT,
         value_fn=lambda data, key: data.queue.waiting(key),
     ),
     JobSensorDescription(
         key="hold_reason",
-        translation_key="hold_reason",
         device_class=SensorDeviceClass.ENUM,
         options=list(HOLD_REASONS),
         value_fn=lambda data, key: data.queue.hold_reason(key) or NOT_HELD,
     ),
     JobSensorDescription(
         key="pages_printed",
-        translation_key="pages_printed",
         state_class=SensorStateClass.TOTAL_INCREASING,
         value_fn=lambda data, key: (
             known.pages_printed if (known := data.storage.printers.get(key)) else None
@@ -132,14 +122,12 @@ JOB_SENSORS = (
     ),
     JobSensorDescription(
         key="last_job",
-        translation_key="last_job",
         device_class=SensorDeviceClass.ENUM,
         options=[state.value for state in JobState],
         value_fn=lambda data, key: job.state if (job := data.queue.newest(key)) else None,
     ),
     JobSensorDescription(
         key="last_job_title",
-        translation_key="last_job_title",
         entity_registry_enabled_default=False,
         value_fn=lambda data, key: job.title if (job := data.queue.newest(key)) else None,
     ),

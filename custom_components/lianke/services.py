@@ -5,7 +5,7 @@ from functools import partial
 from homeassistant.core import HomeAssistant, callback
 
 from .const import DOMAIN
-from .printing.handlers import ACTIONS, Action
+from .printing.handlers import ACTIONS
 from .printing.preview import PreviewView
 from .scanner.actions import SCAN_ACTIONS
 
@@ -14,16 +14,11 @@ from .scanner.actions import SCAN_ACTIONS
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register all actions, and the view that serves their previews."""
     for action in (*ACTIONS, *SCAN_ACTIONS.values()):
-        _register(hass, action)
+        hass.services.async_register(
+            DOMAIN,
+            action.name,
+            partial(action.run, hass),
+            schema=action.schema,
+            supports_response=action.supports_response,
+        )
     hass.http.register_view(PreviewView)
-
-
-@callback
-def _register(hass: HomeAssistant, action: Action) -> None:
-    hass.services.async_register(
-        DOMAIN,
-        action.name,
-        partial(action.run, hass),
-        schema=action.schema,
-        supports_response=action.supports_response,
-    )

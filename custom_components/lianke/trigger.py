@@ -105,6 +105,18 @@ class LiankeTrigger(Trigger):
         self._target = config.target or {}
         self._options = config.options or {}
 
+    @override
+    async def async_attach_runner(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None = None,
+    ) -> CALLBACK_TYPE:
+        return await self._async_attach(run_action)
+
+    @abstractmethod
+    async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
+        """Run the action whenever this is to be; return what stops that."""
+
 
 class JobTrigger(LiankeTrigger):
     """Trigger for an update of a print job, whether or not its entry was reloaded since."""
@@ -114,11 +126,7 @@ class JobTrigger(LiankeTrigger):
         """Return whether the trigger is meant to fire for an update of a job."""
 
     @override
-    async def async_attach_runner(
-        self,
-        run_action: TriggerActionRunner,
-        did_not_trigger: TriggerNotTriggeredReporter | None = None,
-    ) -> CALLBACK_TYPE:
+    async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
         """Run the action for each update of a job on a targeted printer; return what stops that."""
         selection = TargetSelection(self._target)
 
@@ -194,16 +202,11 @@ class PrinterTrigger(LiankeTrigger):
         """Return whether a known state is one to fire for."""
 
     def _data(self, state: State) -> dict[str, Any]:
-        """Return what the trigger says about the state it fires for."""
         message = _state_text(self._hass, ATTR_STATUS, state.state)
         return {ATTR_STATUS: state.state, ATTR_MESSAGE: message}
 
     @override
-    async def async_attach_runner(
-        self,
-        run_action: TriggerActionRunner,
-        did_not_trigger: TriggerNotTriggeredReporter | None = None,
-    ) -> CALLBACK_TYPE:
+    async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
         """Run the action for each sensor that begins to match; return what stops that."""
         duration: timedelta | None = self._options.get(CONF_FOR)
         matched: dict[str, bool] = {}
@@ -340,11 +343,7 @@ class ScanReady(LiankeTrigger):
     """A scan has ended well, and its files are kept."""
 
     @override
-    async def async_attach_runner(
-        self,
-        run_action: TriggerActionRunner,
-        did_not_trigger: TriggerNotTriggeredReporter | None = None,
-    ) -> CALLBACK_TYPE:
+    async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
         """Run the action for each finished scan of a targeted scanner; return what stops that."""
         selection = TargetSelection(self._target)
 

@@ -125,7 +125,7 @@ async def test_other_resources_stay_and_an_old_version_is_replaced(
 async def test_another_version_is_another_address(
     hass: HomeAssistant, lovelace: None, entry: MockConfigEntry
 ) -> None:
-    with patch.object(dashboard, "_read_files", return_value=([], "00000000")):
+    with patch.object(dashboard, "_read_files", return_value=([], [], "00000000")):
         assert await set_up(hass, entry)
     (old,) = resources(hass)
     assert old["url"].endswith("-00000000")
@@ -182,7 +182,7 @@ async def test_files_are_served(
 
 
 def test_nothing_else_of_the_folder_is_served() -> None:
-    files, _ = dashboard._read_files()
+    files, _, _ = dashboard._read_files()
     assert [path.name for path in files] == FILES
 
 

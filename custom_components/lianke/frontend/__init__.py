@@ -40,8 +40,7 @@ async def async_setup(hass: HomeAssistant) -> None:
     To be called once, when the integration is set up: without an entry that is not so at the next start.
     """
     integration = await async_get_integration(hass, DOMAIN)
-    files, digest = await hass.async_add_executor_job(_read_files)
-    pictures = await hass.async_add_executor_job(_find_pictures)
+    files, pictures, digest = await hass.async_add_executor_job(_read_files)
     await hass.http.async_register_static_paths(
         [
             StaticPathConfig(f"/{DOMAIN}/{path.name}", str(path), cache_headers=True)
@@ -63,25 +62,19 @@ async def async_setup(hass: HomeAssistant) -> None:
     async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, entry_changed)
 
 
-def _read_files() -> tuple[list[Path], str]:
-    """Return the card's files and a short digest of all of them; blocking."""
+def _read_files() -> tuple[list[Path], list[Path], str]:
+    """Return the card's files, the pictures that forms show, and a short digest of the files; blocking."""
     files = sorted(FRONTEND.glob("lianke-card*.js"))
     digest = sha256()
     for path in files:
         digest.update(path.read_bytes())
-    return files, digest.hexdigest()[:8]
-
-
-def _find_pictures() -> list[Path]:
-    """Return the pictures that forms show; blocking."""
-    return sorted(FRONTEND.glob("manual-duplex-*.svg"))
+    return files, sorted(FRONTEND.glob("manual-duplex-*.svg")), digest.hexdigest()[:8]
 
 
 class _Resource:
     """The card's entry in the list of dashboard resources."""
 
     def __init__(self, hass: HomeAssistant, url: str) -> None:
-        """Prepare the resource with this address, version included."""
         self._hass = hass
         self._url = url
         self._lock = asyncio.Lock()
@@ -121,7 +114,6 @@ class _Resource:
         for item in ours[len(kept) :]:
             await resources.async_delete_item(item["id"])
 
-    @callback
     def _announce(self, wanted: bool) -> None:
         """Have the frontend load the script with every page, or no longer."""
         if wanted == self._announced:

@@ -9,21 +9,8 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.util import dt as dt_util
 
+from .. import const
 from ..box.page_counts import PageCounts, month_of
-from ..const import (
-    BEYOND_REFUSED,
-    CONF_APPROVAL_PAGES,
-    CONF_APPROVAL_PRINTERS,
-    CONF_APPROVAL_SOURCES,
-    CONF_APPROVAL_USERS,
-    CONF_APPROVERS,
-    CONF_MONTHLY_BEYOND,
-    CONF_MONTHLY_PAGES,
-    CONF_MONTHLY_USERS,
-    CONF_RELEASE_CODES,
-    CONF_RELEASE_PRINTERS,
-    CONF_RELEASE_USERS,
-)
 from ..devices import Target
 from ..errors import InputError
 from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job_error
@@ -68,11 +55,11 @@ class PrintPolicy:
             and not await async_may_approve(self._hass, options, spec.asker.user_id)
         ):
             reasons.append(PersonReason.APPROVAL)
-        codes: Mapping[str, str] = options.get(CONF_RELEASE_CODES, {})
+        codes: Mapping[str, str] = options.get(const.CONF_RELEASE_CODES, {})
         if (
             spec.release_code is not None
-            or spec.printer_key in options.get(CONF_RELEASE_PRINTERS, [])
-            or spec.asker.user_id in options.get(CONF_RELEASE_USERS, [])
+            or spec.printer_key in options.get(const.CONF_RELEASE_PRINTERS, [])
+            or spec.asker.user_id in options.get(const.CONF_RELEASE_USERS, [])
             # Of a job that is moved here, somebody may have let them go on already.
             or (spec.moved_from is None and first.is_uncounted)
         ):
@@ -106,8 +93,8 @@ def _is_to_be_approved(
     and unknown pages as one. Raises InputError: too_many_pages_this_month, where the options want it refused then.
     """
     user_id, most = spec.asker.user_id, first.most_pages
-    limit = int(options.get(CONF_MONTHLY_PAGES, 0))
-    users = options.get(CONF_MONTHLY_USERS, [])
+    limit = int(options.get(const.CONF_MONTHLY_PAGES, 0))
+    users = options.get(const.CONF_MONTHLY_USERS, [])
     if limit and user_id is not None and (not users or user_id in users):
         waiting = sum(
             (1 if job.pages is None else job.pages) * job.copies
@@ -116,7 +103,7 @@ def _is_to_be_approved(
         )
         spent = waiting + pages.of_user(month_of(dt_util.now()), user_id)
         if spent + (1 if most is None else most) * first.job_copies > limit:
-            if options.get(CONF_MONTHLY_BEYOND) == BEYOND_REFUSED:
+            if options.get(const.CONF_MONTHLY_BEYOND) == const.BEYOND_REFUSED:
                 raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
             return True
     sources: set[str] = {spec.source}
@@ -124,11 +111,11 @@ def _is_to_be_approved(
         # What a sentence has set off is an automation's as well.
         sources |= {Origin.AUTOMATION} if spec.automated else set()
         sources |= {NOBODY} if user_id is None else set()
-    most_free = options.get(CONF_APPROVAL_PAGES, 0)
+    most_free = options.get(const.CONF_APPROVAL_PAGES, 0)
     return (
-        spec.printer_key in options.get(CONF_APPROVAL_PRINTERS, [])
-        or user_id in options.get(CONF_APPROVAL_USERS, [])
-        or not sources.isdisjoint(options.get(CONF_APPROVAL_SOURCES, []))
+        spec.printer_key in options.get(const.CONF_APPROVAL_PRINTERS, [])
+        or user_id in options.get(const.CONF_APPROVAL_USERS, [])
+        or not sources.isdisjoint(options.get(const.CONF_APPROVAL_SOURCES, []))
         or bool(most_free and (most is None or most * first.job_copies > most_free))
     )
 
@@ -144,7 +131,7 @@ async def async_may_approve(
 
 def is_approver(options: Mapping[str, Any], user: User) -> bool:
     """Return whether a user is one of the approvers."""
-    approvers: list[str] = options.get(CONF_APPROVERS, [])
+    approvers: list[str] = options.get(const.CONF_APPROVERS, [])
     return user.is_active and (user.id in approvers if approvers else user.is_admin)
 
 

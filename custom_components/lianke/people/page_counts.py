@@ -16,10 +16,7 @@ from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
-from ..const import (
-    CONF_PAGE_STATISTICS,
-    DOMAIN,
-)
+from .. import const
 from ..jobs.job import Origin
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 
@@ -42,7 +39,7 @@ async def async_export_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObje
     first, last = call.data.get("from_month", ""), call.data.get("to_month", "9999-99")
     entries = async_loaded_entries(hass)
     if (entry_id := call.data.get("config_entry")) is not None:
-        entries = [service.async_get_config_entry(hass, DOMAIN, entry_id)]
+        entries = [service.async_get_config_entry(hass, const.DOMAIN, entry_id)]
     counted = [
         (entry.title, entry.runtime_data.storage.pages.names, row)
         for entry in entries
@@ -88,7 +85,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
     @callback
     def on_pages(user_id: str, source: str, total: int) -> None:
-        if entry.options.get(CONF_PAGE_STATISTICS, False) and DATA_INSTANCE in hass.data:
+        if entry.options.get(const.CONF_PAGE_STATISTICS, False) and DATA_INSTANCE in hass.data:
             hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
             add = _async_add(hass, entry, user_id, source, total, hour)
             entry.async_create_background_task(hass, add, "add pages to the statistics")
@@ -117,8 +114,8 @@ async def _async_add(
 
     parts = ("pages", entry.entry_id.lower(), source or "unknown", user_id.lower())
     metadata = StatisticMetaData(
-        source=DOMAIN,
-        statistic_id=f"{DOMAIN}:{'_'.join(part for part in parts if part)}",
+        source=const.DOMAIN,
+        statistic_id=f"{const.DOMAIN}:{'_'.join(part for part in parts if part)}",
         name=f"{entry.title}: {await _async_name(hass, user_id, source)}",
         mean_type=StatisticMeanType.NONE,
         has_sum=True,
@@ -133,8 +130,8 @@ async def _async_add(
 async def _async_name(hass: HomeAssistant, user_id: str, source: str) -> str:
     """Return what a user, with the source unless it is the user alone, is called."""
     user = await hass.auth.async_get_user(user_id) if user_id else None
-    texts = await async_get_translations(hass, hass.config.language, "selector", [DOMAIN])
-    by = texts.get(f"component.{DOMAIN}.selector.origin.options.{source}", source)
+    texts = await async_get_translations(hass, hass.config.language, "selector", [const.DOMAIN])
+    by = texts.get(f"component.{const.DOMAIN}.selector.origin.options.{source}", source)
     if user is None or user.name is None:
         return by
     return user.name if source == Origin.USER else f"{user.name} ({by})"
