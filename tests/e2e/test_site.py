@@ -78,7 +78,7 @@ class Parsed(HTMLParser):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the site."""
     folder = tmp_path_factory.mktemp("site") / "made"
-    subprocess.run([ROOT / "scripts" / "site", folder], check=True)
+    subprocess.run([ROOT / "scripts" / "website", folder], check=True)
     return folder
 
 
@@ -183,11 +183,11 @@ async def test_every_page_on_a_phone_and_a_desktop(
                 await page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
             except TimeoutError:
                 broken.append(f"{name} is wider than a {screen}")
-        # What is around the pages is the same on all of them.
-        await page.evaluate(AXE)
-        broken += [
-            f"{name}: {one}" for one in await grave(page, "html" if name == "index" else "article")
-        ]
+        # What is around the pages is the same on all of them, and both languages have the same shape.
+        part = "html" if name == "index" else "article"
+        if language == "en" or name == "index":
+            await page.evaluate(AXE)
+            broken += [f"{name}: {one}" for one in await grave(page, part)]
     assert broken == [], broken
     await page.close()
 
