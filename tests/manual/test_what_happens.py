@@ -80,7 +80,7 @@ SHOWN_BY = {
         "tests/test_init.py::test_a_removed_box_tells_of_the_jobs_it_drops"
     ],
     "the printer has no driver yet": [
-        "tests/test_entities.py::test_a_printer_that_takes_no_job",
+        "tests/test_entities.py::test_what_is_refused",
         "tests/test_repairs.py::test_driver_is_asked_for_once",
     ],
     "a job is canceled too late": [
