@@ -23,6 +23,7 @@ import pytest
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.runtime import LiankeConfigEntry
+from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub, scanner_identifier
 from custom_components.lianke.scanner.jobs import async_get_jobs
 from tests.clock import until
@@ -135,13 +136,13 @@ async def test_a_guest_is_refused_at_each_door(
     assert await async_setup_component(hass, "websocket_api", {})
     await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
     guest = await hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_READ_ONLY])
-    scan = await do(house, laser, several_pages=True)
+    waiting = await do(house, laser, several_pages=True)
     context = Context(user_id=guest.id)
     asked: list[tuple[str, dict[str, Any]]] = [
         ("scan", {}),
         ("copy", {}),
         *(("continue_scan", {"answer": one}) for one in ("next", "change", "finish", "discard")),
-        ("continue_scan", {"answer": "hand_on", "scan_id": scan["scan_id"]}),
+        ("continue_scan", {"answer": "hand_on", "scan_id": waiting["scan_id"]}),
     ]
     token = await hass.auth.async_create_refresh_token(guest, "http://localhost")
     socket = await hass_ws_client(hass, hass.auth.async_create_access_token(token))
@@ -174,12 +175,14 @@ async def test_a_guest_is_refused_at_each_door(
         await do(house, laser, "copy", context=context, printer=printer(house))
 
 
+@pytest.mark.parametrize("when", ["fetched", "kept"])
 async def test_a_disk_that_is_full_when_the_pages_come(
     house: House,
     laser: Printer,
     hub: ScannerHub,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    when: str,
 ) -> None:
     """They are still at the service, and are kept after the next start."""
     move: Callable[..., Any] = shutil.move
@@ -190,7 +193,13 @@ async def test_a_disk_that_is_full_when_the_pages_come(
             raise OSError(errno.ENOSPC, "no space left on device")
         move(source, target)
 
-    monkeypatch.setattr(shutil, "move", full)
+    async def no_room(*_args: Any, **_more: Any) -> None:
+        raise HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")
+
+    if when == "kept":
+        monkeypatch.setattr(shutil, "move", full)
+    else:
+        monkeypatch.setattr(scan, "async_download", no_room)
     with pytest.raises(HomeAssistantError) as caught:
         await house.hass.services.async_call(
             DOMAIN,
@@ -206,5 +215,5 @@ async def test_a_disk_that_is_full_when_the_pages_come(
     assert (records(house)[0].state, len(records(house)[0].pages)) == ("completed", 2)
     assert laser.scanned == ["one", "two"]
     await house.hass.async_block_till_done(wait_background_tasks=True)
-    [scan] = house.simulator.cloud.scans.values()
-    assert scan.deleted
+    [made] = house.simulator.cloud.scans.values()
+    assert made.deleted

@@ -385,8 +385,6 @@ class ScanJobs:
 
     async def _async_scan(self, job: ScanJob, *, is_resumed: bool) -> ScanJob:
         """Scan a page, or the feeder's, and return the scan with what came."""
-        failure: InputError | LiankeError
-        files: tuple[ScannedFile, ...] = ()
 
         async def on_started(task_id: str) -> None:
             nonlocal job
@@ -405,19 +403,16 @@ class ScanJobs:
                 replace(job.request, format=ScanFormat.JPEG),
                 task_id=job.task_id,
                 on_started=on_started,
-            ) as came:
-                return await self._async_take(job, came)
-        except ScanError as err:
-            failure, files = err, err.files
+            ) as (files, failure):
+                return await self._async_take(job, files, failure)
         except (InputError, LiankeError) as err:
-            failure = err
-        return await self._async_take(job, files, failure)
+            return await self._async_take(job, (), err)
 
     async def _async_take(
         self,
         job: ScanJob,
         files: tuple[ScannedFile, ...],
-        failure: InputError | LiankeError | None = None,
+        failure: InputError | LiankeError | None,
     ) -> ScanJob:
         """Move scanned files into the scan's folder; return the scan with these pages, and where it stands then."""
         names: list[str] = []

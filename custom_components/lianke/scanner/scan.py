@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import hashlib
 import logging
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
@@ -49,7 +49,7 @@ _TYPES: Final = {one: CONTENT_TYPES[one] for one in (".jpg", ".png", ".pdf")}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScannedFile:
-    """A file in the spool, which belongs to whoever gets it. `extension` has its dot, `size` is in bytes."""
+    """A file in the spool. `extension` has its dot, `size` is in bytes."""
 
     path: Path
     content_type: str
@@ -58,17 +58,21 @@ class ScannedFile:
 
 
 class ScanError(LiankeError):
-    """A scan that did not end well. `files` are the pages that came all the same; whoever catches it owns them."""
+    """A scan that did not end well: `reason` is the translation's key, `detail` what the service said."""
 
     is_passing = False
 
-    def __init__(
-        self, reason: str, detail: str = "", *, files: tuple[ScannedFile, ...] = ()
-    ) -> None:
-        """Take the translation's key, and what the service said."""
+    def __init__(self, reason: str, detail: str = "") -> None:
+        """Take why."""
         super().__init__(detail)
         self.reason = reason
-        self.files = files
+
+
+class Scanned(NamedTuple):
+    """What came of a scan: files in the order of the pages, and why these are not all, None where they are."""
+
+    files: tuple[ScannedFile, ...]
+    failure: ScanError | None
 
 
 @asynccontextmanager
@@ -80,39 +84,47 @@ async def async_scan_page(
     *,
     task_id: str | None = None,
     on_started: Callable[[str], Awaitable[None]] | None = None,
-) -> AsyncIterator[tuple[ScannedFile, ...]]:
-    """Scan what lies on the glass, or all that is in the feeder; yield the files in the order of the pages.
+) -> AsyncIterator[Scanned]:
+    """Scan what lies on the glass, or all that is in the feeder; yield one file at least.
 
-    The service is asked to forget them once the block has ended well: until they are safe, they are to be had again by
-    the task's id, which `on_started` gets once the service has taken the scan. With a `task_id` of such a scan, nothing
-    is scanned. What `on_started` raises cancels the scan, and so does whoever cancels this call. Raises InputError for
-    what the scanner cannot do, and while it is in use (scanner_busy); ScanError once the service was asked, also where
-    a scan may have happened (scan_in_doubt); LiankeError where it surely has not; HomeAssistantError: disk_full.
+    Files that are still there at the end of the block are deleted. If all came, and it ended well, the service is
+    asked to forget them; until then they are to be had again by the task's id, which `on_started` gets once the service
+    has taken the scan. With a `task_id` of such a scan, nothing is scanned. What `on_started` raises cancels the scan,
+    and so does whoever cancels this call. Raises InputError for what the scanner cannot do, and while it is in use
+    (scanner_busy); ScanError once the service was asked, also where a scan may have happened (scan_in_doubt);
+    LiankeError where it surely has not; HomeAssistantError: disk_full.
     """
-    hub = async_get_hub(hass, entry)
-    with hub.using(scanner_id):
-        if task_id is None:
-            scanners = entry.runtime_data.client.scanners
-            options = hub.abilities(scanner_id).options(request)
+    hub, spool = async_get_hub(hass, entry), await async_get_spool(hass)
+    async with spool.scope():
+        with hub.using(scanner_id):
+            is_noted = task_id is not None
+            if task_id is None:
+                scanners = entry.runtime_data.client.scanners
+                options = hub.abilities(scanner_id).options(request)
+                try:
+                    task_id = await scanners.start(hub.get(scanner_id).scanner_id, options)
+                except LiankeError as err:
+                    if _may_have_started(err):
+                        raise ScanError("scan_in_doubt", err.detail) from None
+                    raise
             try:
-                task_id = await scanners.start(hub.get(scanner_id).scanner_id, options)
-            except LiankeError as err:
-                if _may_have_started(err):
-                    raise ScanError("scan_in_doubt", err.detail) from None
+                if not is_noted and on_started is not None:
+                    await on_started(task_id)
+                    is_noted = True
+                scanned = await _async_follow(hass, entry, spool, task_id)
+            except (asyncio.CancelledError, HomeAssistantError) as err:
+                # Pages for which there is no room are fetched later; a box that is unloaded takes its scans up again.
+                is_wanted = is_noted and not isinstance(err, asyncio.CancelledError)
+                if (
+                    not is_wanted
+                    and entry.state is ConfigEntryState.LOADED
+                    and not hass.is_stopping
+                ):
+                    _drop(hass, entry, task_id)
                 raise
-        else:
-            on_started = None
-        try:
-            if on_started is not None:
-                await on_started(task_id)
-            files = await _async_follow(hass, entry, task_id)
-        except asyncio.CancelledError, HomeAssistantError:
-            # A box that is unloaded takes its scans up again.
-            if entry.state is ConfigEntryState.LOADED and not hass.is_stopping:
-                _drop(hass, entry, task_id)
-            raise
-    yield files
-    _drop(hass, entry, task_id)
+        yield scanned
+    if scanned.failure is None:
+        _drop(hass, entry, task_id)
 
 
 @callback
@@ -136,19 +148,23 @@ def _may_have_started(err: LiankeError) -> bool:
 
 
 async def _async_follow(
-    hass: HomeAssistant, entry: LiankeConfigEntry, task_id: str
-) -> tuple[ScannedFile, ...]:
-    """Wait for a scan's end and fetch its pages. Raises ScanError."""
+    hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, task_id: str
+) -> Scanned:
+    """Wait for a scan's end and fetch its pages.
+
+    Raises ScanError where there are none; HomeAssistantError: disk_full.
+    """
     task = await _async_end(hass, entry, task_id)
-    failure = _failure(task)
     files: tuple[ScannedFile, ...] = ()
+    failure: ScanError | None = None
+    detail = "" if task is None else task.message
     if task is not None:
-        files = await _Fetcher(hass, entry, await async_get_spool(hass)).async_fetch(task.parts)
-    if failure is not None:
-        raise ScanError(failure, task.message if task else "", files=files)
+        files, failure = await _async_fetch(hass, entry, spool, task.parts)
+    if failure is None and (reason := _failure(task)) is not None:
+        failure = ScanError(reason, detail)
     if not files:
-        raise ScanError("scan_not_understood", task.message if task else "")
-    return files
+        raise failure or ScanError("scan_not_understood", detail)
+    return Scanned(files, failure)
 
 
 def _failure(task: ScanTask | None) -> str | None:
@@ -199,74 +215,62 @@ async def _async_end(
     return task
 
 
-class _Fetcher:
-    """Fetches the parts of a result into the spool."""
+async def _async_fetch(
+    hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, parts: tuple[ScannedPart, ...]
+) -> Scanned:
+    """Return the files that parts of a result are; what is no page is left out.
 
-    def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool) -> None:
-        """Take where the files go."""
-        self._hass = hass
-        self._spool = spool
-        self._server = URL(entry.data[CONF_SERVER]).origin()
-        self._limit = MAX_DOCUMENT_MB.of(entry.options) * 1024**2
+    Raises HomeAssistantError: disk_full.
+    """
+    files: list[ScannedFile] = []
+    seen: dict[str, bool] = {}
+    try:
+        for part in parts:
+            path = await _async_get(hass, entry, spool, part)
+            file, digest = await hass.async_add_executor_job(_look, path)
+            # The same page may be there as an address and by itself.
+            is_double = seen.setdefault(digest, bool(part.url)) is not bool(part.url)
+            if file is None or is_double:
+                await hass.async_add_executor_job(path.unlink)
+                continue
+            files.append(file)
+            if sum(one.size for one in files) > MAX_SCAN_BYTES:
+                raise too_large("", MAX_SCAN_BYTES)
+    except InputError as err:
+        reason = "scan_too_large" if err.reason == "file_too_large" else "scan_fetch_failed"
+        return Scanned(tuple(files), ScanError(reason))
+    return Scanned(tuple(files), None)
 
-    async def async_fetch(self, parts: tuple[ScannedPart, ...]) -> tuple[ScannedFile, ...]:
-        """Return the files that parts of a result are; what is no page is left out.
 
-        Raises ScanError with those that came where one does not come; HomeAssistantError: disk_full.
-        """
-        files: list[ScannedFile] = []
-        seen: dict[str, bool] = {}
+async def _async_get(
+    hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, part: ScannedPart
+) -> Path:
+    """Return the new file that a part is. Raises InputError, HomeAssistantError."""
+    if part.content:
+        path = await spool.async_new_path(".page")
+        await hass.async_add_executor_job(write_bytes, path, part.content)
+        return path
+    server = URL(entry.data[CONF_SERVER]).origin()
+    limit = MAX_DOCUMENT_MB.of(entry.options) * 1024**2
+    try:
+        address = URL(part.url)
+        if address.scheme == "http" and address.origin() != server:
+            # Pages travel over the internet in a way that nobody else can read.
+            address = address.with_scheme("https").with_port(None)
+    except ValueError:
+        raise InputError("url_invalid") from None
+    left = FETCHES
+    while True:
+        path = await spool.async_new_path(".page")
         try:
-            for part in parts:
-                path = await self._async_get(part)
-                file, digest = await self._hass.async_add_executor_job(_look, path)
-                # The same page may be there as an address and by itself.
-                is_double = seen.setdefault(digest, bool(part.url)) is not bool(part.url)
-                if file is None or is_double:
-                    await self._hass.async_add_executor_job(_unlink, [path])
-                    continue
-                files.append(file)
-                if sum(one.size for one in files) > MAX_SCAN_BYTES:
-                    raise too_large("", MAX_SCAN_BYTES)
-        except InputError as err:
-            reason = "scan_too_large" if err.reason == "file_too_large" else "scan_fetch_failed"
-            raise ScanError(reason, files=tuple(files)) from None
-        except BaseException:
-            await self._hass.async_add_executor_job(_unlink, [one.path for one in files])
-            raise
-        return tuple(files)
-
-    async def _async_get(self, part: ScannedPart) -> Path:
-        """Return the new file that a part is. Raises InputError, HomeAssistantError."""
-        if part.content:
-            async with self._spool.scope():
-                path = await self._spool.async_new_path(".page")
-                await self._hass.async_add_executor_job(write_bytes, path, part.content)
-                self._spool.let_go(path)
-            return path
-        try:
-            address = URL(part.url)
-            if address.scheme == "http" and address.origin() != self._server:
-                # Pages travel over the internet in a way that nobody else can read.
-                address = address.with_scheme("https").with_port(None)
-        except ValueError:
-            raise InputError("url_invalid") from None
-        path = await self._spool.async_new_path(".page")
-        for left in reversed(range(FETCHES)):
-            try:
-                await async_download(
-                    self._hass, str(address), path, self._limit, trusted=self._server
-                )
-                break
-            except InputError:
-                await self._hass.async_add_executor_job(_unlink, [path])
-                if not left:
-                    raise
-            except BaseException:
-                await self._hass.async_add_executor_job(_unlink, [path])
+            await async_download(hass, str(address), path, limit, trusted=server)
+        except InputError:
+            left -= 1
+            if not left:
                 raise
             await asyncio.sleep(FIRST_PAUSE)
-        return path
+        else:
+            return path
 
 
 def _look(path: Path) -> tuple[ScannedFile | None, str]:
@@ -288,8 +292,3 @@ def _look(path: Path) -> tuple[ScannedFile | None, str]:
         ),
         digest,
     )
-
-
-def _unlink(paths: list[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)

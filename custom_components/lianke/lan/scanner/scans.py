@@ -21,7 +21,7 @@ from ...api.errors import LiankeError
 from ...const import CONF_LAN_SCANNERS, DOMAIN, LAN_SCANNER_PATH
 from ...documents.pdf_client import PdfError, async_get_pdf_worker
 from ...documents.sources import lan_user
-from ...documents.spool import async_get_spool
+from ...documents.spool import Spool, async_get_spool
 from ...errors import InputError
 from ...escl.messages import (
     JPEG,
@@ -41,7 +41,7 @@ from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry
 from ...scanner.abilities import Abilities, ScanColor, ScanFormat, ScanRequest, ScanSource
 from ...scanner.hub import KnownScanner, ScannerHub, async_get_hub, is_enabled
-from ...scanner.scan import ScanError, ScannedFile, async_scan_page
+from ...scanner.scan import ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -273,26 +273,20 @@ class NetworkScanner:
 
     async def _async_run(self, job: ScanJob, request: ScanRequest, region: Region) -> None:
         entry, scanner_id = self.offered.entry, self.offered.scanner_id
-        files: Iterable[ScannedFile] = ()
         try:
-            try:
-                async with async_scan_page(self._hass, entry, scanner_id, request) as files:
-                    await self._async_make(job, files, region)
-                job.has_failed = False
-            except ScanError as err:
+            async with async_scan_page(self._hass, entry, scanner_id, request) as (files, failure):
                 # What has come is handed out before the client is told that there is no more.
-                files = err.files
-                _LOGGER.debug("A scan for the home network failed: %s", err.reason)
                 await self._async_make(job, files, region)
+            job.has_failed = failure is not None
         except (InputError, LiankeError, PdfError, HomeAssistantError, OSError) as err:
             _LOGGER.debug("A scan for the home network failed: %r", err)
         finally:
-            await self._hass.async_add_executor_job(_unlink, [file.path for file in files])
             job.is_scanned = True
             self._look(job)
 
     async def _async_make(self, job: ScanJob, files: Iterable[ScannedFile], region: Region) -> None:
         """Make the documents that a client wants of the files that the box gave."""
+        spool = await async_get_spool(self._hass)
         is_mono = job.settings.color is ColorMode.MONO
         fixed = {
             "width": area_of(self.abilities).width * MM_PER_UNIT,
@@ -303,16 +297,13 @@ class NetworkScanner:
             "color": _MADE[job.settings.color],
         }
         pages: list[Path] = []
-        try:
-            async for page in self._async_pages(job, files):
-                pages.append(await self._async_task(job, "scan_page", {**page, **fixed}))
-                if job.settings.format == JPEG:
-                    self._hand_out(job, pages.pop())
-            if pages:
-                joined = {"paths": [*map(str, pages)], "mono": is_mono}
-                self._hand_out(job, await self._async_task(job, "join_scans", joined))
-        finally:
-            await self._hass.async_add_executor_job(_unlink, pages)
+        async for page in self._async_pages(job, files):
+            pages.append(await self._async_task(job, spool, "scan_page", {**page, **fixed}))
+            if job.settings.format == JPEG:
+                self._hand_out(job, spool, pages.pop())
+        if pages:
+            joined = {"paths": [*map(str, pages)], "mono": is_mono}
+            self._hand_out(job, spool, await self._async_task(job, spool, "join_scans", joined))
 
     async def _async_pages(
         self, job: ScanJob, files: Iterable[ScannedFile]
@@ -327,24 +318,21 @@ class NetworkScanner:
             for number in range(count):
                 yield {"path": str(file.path), "is_pdf": is_pdf, "page": number}
 
-    async def _async_task(self, job: ScanJob, task: str, fields: dict[str, Any]) -> Path:
+    async def _async_task(
+        self, job: ScanJob, spool: Spool, task: str, fields: dict[str, Any]
+    ) -> Path:
         """Return the new file that the PDF process makes. Raises PdfError."""
-        spool = await async_get_spool(self._hass)
         path = await spool.async_new_path(".scan")
         limit = max_document_bytes(self.offered.entry.options)
         request = {**fields, "target": str(path), "limit": limit}
         user = lan_user(job.address)
-        try:
-            await async_get_pdf_worker(self._hass).async_run(
-                task, request, user=user, seconds=PAGE_SECONDS
-            )
-        except BaseException:
-            await self._hass.async_add_executor_job(_unlink, [path])
-            raise
+        worker = async_get_pdf_worker(self._hass)
+        await worker.async_run(task, request, user=user, seconds=PAGE_SECONDS)
         return path
 
     @callback
-    def _hand_out(self, job: ScanJob, path: Path) -> None:
+    def _hand_out(self, job: ScanJob, spool: Spool, path: Path) -> None:
+        spool.let_go(path)
         job.pages.append(path)
         job.changed.set()
 
