@@ -234,7 +234,8 @@ async def test_forms_show_the_options_of_0_2_0(
         for answer in ({"next_step_id": step}, *targets):
             flow = await hass.config_entries.options.async_configure(flow["flow_id"], answer)
         while flow["type"] == "form":
-            flow = await hass.config_entries.options.async_configure(flow["flow_id"], shown(flow))
+            answer = {} if flow["data_schema"] is None else shown(flow)
+            flow = await hass.config_entries.options.async_configure(flow["flow_id"], answer)
         assert flow["type"] == "create_entry", step
         assert entry.options == before, step
 
