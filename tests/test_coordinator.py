@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke.box.status import PrinterStatus
+from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.coordinator import BACKOFF_LIMIT, LiankeCoordinator
 from tests.clock import Clock, elapse, rest
 from tests.conftest import set_up, tear_down

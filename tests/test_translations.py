@@ -15,7 +15,7 @@ import voluptuous as vol
 
 from custom_components.lianke.api import errors
 from custom_components.lianke.api.errors import LiankeError, OptionError
-from custom_components.lianke.box.status import PrinterStatus
+from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.flows.binding import EXPLAINED as EXPLAINED_IN_SETUP
 from custom_components.lianke.flows.options_flow import (
@@ -24,7 +24,7 @@ from custom_components.lianke.flows.options_flow import (
     shown_reason,
 )
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.limits import HOLD_REASONS
+from custom_components.lianke.jobs.readiness import HOLD_REASONS
 from custom_components.lianke.people.form import page_counts_schema
 from custom_components.lianke.printing.nozzle_care import nozzle_care_schema
 from custom_components.lianke.printing.stand_in import stand_in_schema

@@ -10,7 +10,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .box.status import PrinterSnapshot
+from .box.printer_status import PrinterSnapshot
 from .entity import (
     BoxEntity,
     PrinterEntity,

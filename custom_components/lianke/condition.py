@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers.automation import DomainSpec
 from homeassistant.helpers.condition import Condition, EntityConditionBase
 
-from .box.status import PROBLEMS, READY
+from .box.printer_status import PROBLEMS, READY
 from .devices import async_printer_sensors
 
 

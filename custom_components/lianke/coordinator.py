@@ -20,15 +20,9 @@ from .api.errors import AuthenticationError, LiankeError, ServiceExpiredError
 from .api.models import Box, Printer, PrinterKind
 from .api.unknown import unknown_state
 from .box.capabilities import CapabilityCache
-from .box.polling import (
-    REFRESH_SPACING,
-    PollingAccount,
-    PushTracker,
-    async_poll,
-    poll_interval,
-)
-from .box.printer_status import ConditionReader
-from .box.status import (
+from .box.condition_reader import ConditionReader
+from .box.polling import REFRESH_SPACING, PollingAccount, PushTracker, async_poll, poll_interval
+from .box.printer_status import (
     NEVER,
     PROBLEMS,
     BoxData,

@@ -27,7 +27,7 @@ from homeassistant.helpers.device_registry import DeviceEntry, DeviceInfo
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 
 from .api.models import Box
-from .box.status import PrinterSnapshot
+from .box.printer_status import PrinterSnapshot
 from .const import CONSOLE_URL, DOMAIN, MANUFACTURER
 from .documents.local_files import async_check_entity
 from .errors import InputError

@@ -13,7 +13,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .api.models import Species
-from .box.status import PrinterSnapshot
+from .box.printer_status import PrinterSnapshot
 from .const import DOMAIN
 from .coordinator import LiankeCoordinator
 from .devices import box_identifier, printer_identifier

@@ -18,7 +18,8 @@ from .api.models import DriverState
 from .box.storage import StoredPrinter
 from .const import DOMAIN
 from .jobs.job import IN_CLOUD, Job, JobState
-from .jobs.limits import LimitError, QueueReason
+from .jobs.limits import LimitError
+from .jobs.readiness import QueueReason
 from .pages.clean import escape_markdown
 from .runtime import LiankeConfigEntry, async_account_entries
 

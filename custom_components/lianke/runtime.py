@@ -14,7 +14,7 @@ from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 
-from .account.account import Account
+from .account.request_limits import Account
 from .api.client import LiankeClient
 from .api.errors import DocumentUnreadableError, LiankeError, TooManyRequestsError
 from .box.storage import BoxStorage

@@ -20,7 +20,7 @@ from homeassistant.util import slugify
 
 from .api.markers import ink_of
 from .api.models import Box
-from .box.status import PrinterSnapshot, PrinterStatus
+from .box.printer_status import PrinterSnapshot, PrinterStatus
 from .const import DOMAIN
 from .entity import (
     BoxEntity,
@@ -31,7 +31,7 @@ from .entity import (
     async_add_scanners,
 )
 from .jobs.job import JobState
-from .jobs.limits import HOLD_REASONS
+from .jobs.readiness import HOLD_REASONS
 from .runtime import LiankeConfigEntry, LiankeData
 from .scanner.jobs import async_get_jobs
 

@@ -37,12 +37,12 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType, VolDictType
 import voluptuous as vol
 
-from .box.status import HOLDING, PROBLEMS, READY
+from .box.printer_status import HOLDING, PROBLEMS, READY
 from .const import DOMAIN
 from .devices import async_printer_device, async_printer_sensors, async_targeted_devices
 from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, event_data
 from .jobs.job import Job, JobState
-from .jobs.limits import HOLD_REASONS
+from .jobs.readiness import HOLD_REASONS
 from .printing.print import async_reason
 from .scanner.hub import scanner_identifier
 from .scanner.jobs import SIGNAL_SCAN, ScanState, ScanUpdate, scan_data

@@ -22,8 +22,8 @@ from pytest_homeassistant_custom_component.common import (
     mock_integration,
 )
 
-from custom_components.lianke.account.account import Account
 from custom_components.lianke.account.callback_url import RETRY, CallbackUrlManager
+from custom_components.lianke.account.request_limits import Account
 from tests.clock import Clock, elapse, rest
 from tests.conftest import make_entry, set_up
 from tests.simulator import Simulator

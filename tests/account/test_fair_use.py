@@ -14,7 +14,11 @@ from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
-from custom_components.lianke.account.account import ALL_USERS_BURST, MAX_LOOKUPS_A_MINUTE, MINUTE
+from custom_components.lianke.account.request_limits import (
+    ALL_USERS_BURST,
+    MAX_LOOKUPS_A_MINUTE,
+    MINUTE,
+)
 from custom_components.lianke.const import DOMAIN, MAX_JOBS_PER_HOUR
 from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS
 from tests.conftest import SPEED

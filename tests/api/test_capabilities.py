@@ -4,11 +4,7 @@ import json
 
 import pytest
 
-from custom_components.lianke.api.capabilities import (
-    Capabilities,
-    Paper,
-    parse_papers,
-)
+from custom_components.lianke.api.capabilities import Capabilities, Paper, parse_papers
 from custom_components.lianke.api.errors import LiankeResponseError
 
 

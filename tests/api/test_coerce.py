@@ -4,12 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from custom_components.lianke.api.coerce import (
-    to_date,
-    to_int,
-    to_message,
-    to_time,
-)
+from custom_components.lianke.api.coerce import to_date, to_int, to_message, to_time
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,7 @@ import time
 
 import pytest
 
-from custom_components.lianke.api.options import (
-    count_selected,
-    most_selected,
-    parse_page_range,
-)
+from custom_components.lianke.api.options import count_selected, most_selected, parse_page_range
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from custom_components.lianke.box.status import PrinterStatus
+from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.coordinator import LiankeCoordinator
 from tests.clock import Clock, elapse, rest
 from tests.household import House

@@ -1,81 +1,133 @@
-"""Conditions of printers: how often they are read, and what follows from them."""
+"""One word for a printer's state, out of two readings."""
+
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from tests.clock import Clock, elapse, rest
-from tests.household import House
-from tests.polling import STATUS, key_of, requests
-from tests.simulator import Fault
+from custom_components.lianke.api.models import DriverState, Printer, PrinterCondition
+from custom_components.lianke.box.printer_status import (
+    HOLDING,
+    PrinterStatus,
+    Reading,
+    StatusTimes,
+    fault_of,
+    hold_reason_of,
+    row_status,
+    settled_condition,
+    status_of,
+)
+
+PRINTER = Printer(
+    name="P", model="M", driver=DriverState.SUPPORTED, is_printer=True, port=1, raw_state="idle"
+)
+FINE = PrinterCondition(
+    cover_open=False,
+    paper_jam=False,
+    out_of_paper=False,
+    out_of_ribbon=False,
+    out_of_ink=False,
+    paused=False,
+    printing=False,
+)
 
 
-async def test_conditions_are_read_in_turn(clock: Clock, settled: None, house: House) -> None:
-    """Only where supported, one a box in five minutes, one at a time."""
-    assert house.cloud.count(STATUS) == 1
-    for port in (2, 4):
-        house.box.printer(port).support_status = True
-    before = requests(house.simulator)
-    await elapse(house.hass, clock, 3600, 15)
-    assert 10 <= (requests(house.simulator) - before)[STATUS] <= 12
-    assert all(
-        house.coordinator.data.printers[key_of(house.data, name)].condition is not None
-        for name in ("Kyocera", "Gprinter", "HP LaserJet 1020")
-    )
-    assert house.coordinator.data.printers[key_of(house.data, "EPSON")].condition is None
-    assert all(request.code == 200 for request in house.cloud.requests)
+def state(
+    raw_state: str | None = "idle",
+    condition: PrinterCondition | None = None,
+    *,
+    row_since: float = 10,
+    read_at: float = 20,
+    ended_at: float = 0,
+    present: bool = True,
+    **changes: object,
+) -> PrinterStatus | None:
+    """Return the state for a row and a reading, the reading being the newer by default."""
+    printer = replace(PRINTER, raw_state=raw_state, **changes)  # type: ignore[arg-type]  # by name
+    reading = None if condition is None else Reading(condition=condition, at=read_at)
+    times = StatusTimes(row_since=row_since, ended_at=ended_at)
+    return status_of(printer, times, present=present, reading=reading)
 
 
-async def test_a_push_has_no_printer_asked_twice(clock: Clock, settled: None, house: House) -> None:
-    """Also when one of them is due anyway, and another is asked by name."""
-    for port in (2, 4):
-        house.box.printer(port).support_status = True
-    await house.coordinator.async_refresh()
-    await elapse(house.hass, clock, 320, 20)
-    before = house.cloud.count(STATUS)
-    clock.tick(299)
-    house.coordinator.async_refresh_soon("a job failed", key_of(house.data, "Gprinter"))
-    house.coordinator.async_on_push()
-    await house.coordinator.async_refresh()
-    await elapse(house.hass, clock, 1, 0.5)
-    assert house.cloud.count(STATUS) - before == 3
+@pytest.mark.parametrize(
+    ("raw_state", "expected"),
+    [
+        ("idle", "idle"),
+        ("printing", "printing"),
+        ("stopped", "stopped"),
+        ("outOfPaper", "out_of_paper"),
+        ("out_of_paper", "out_of_paper"),
+        ("OUT-OF-PAPER ", "out_of_paper"),
+        ("headOpened", "cover_open"),
+        ("offline", "disconnected"),
+        ("dreaming", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_rows(raw_state: str | None, expected: str | None) -> None:
+    assert row_status(raw_state) == expected
+    assert state(raw_state) == expected
 
 
-async def test_a_request_without_an_answer_may_still_occupy_the_box(
-    clock: Clock, settled: None, house: House
+def test_precedence_of_faults() -> None:
+    order = ["cover_open", "paper_jam", "out_of_paper", "out_of_ribbon", "out_of_ink", "paused"]
+    for index, name in enumerate(order):
+        faults: dict[str, Any] = dict.fromkeys(order[index:], True)
+        condition = replace(FINE, **faults)
+        assert fault_of(condition) == name
+        assert state("idle", condition) == name
+    assert fault_of(FINE) is None
+
+
+@pytest.mark.parametrize(
+    ("raw_state", "condition", "row_since", "expected"),
+    [
+        # The row has changed since: the report is history.
+        pytest.param("idle", replace(FINE, out_of_paper=True), 30, "idle", id="refilled"),
+        pytest.param("outOfPaper", FINE, 30, "out_of_paper", id="ran out since"),
+        # The row only repeats itself: the report is the news.
+        pytest.param("idle", replace(FINE, out_of_paper=True), 10, "out_of_paper", id="news"),
+        pytest.param("outOfPaper", FINE, 10, "idle", id="refilled, row is late"),
+        pytest.param("outOfPaper", replace(FINE, printing=True), 10, "printing", id="goes on"),
+        pytest.param("stopped", FINE, 10, "stopped", id="reports do not know stopped"),
+        pytest.param("printing", FINE, 10, "printing", id="rows are fresher on printing"),
+        pytest.param(
+            "outOfPaper", replace(FINE, out_of_paper=None), 10, "out_of_paper", id="left open"
+        ),
+        pytest.param("offline", FINE, 10, "idle", id="it answered, so it is there"),
+        pytest.param(None, FINE, 10, "idle", id="no row state, a report without a fault"),
+        pytest.param(None, replace(FINE, printing=True), 10, "printing", id="busy"),
+        pytest.param(None, PrinterCondition(message="ok"), 10, None, id="an empty report"),
+    ],
+)
+def test_the_newer_reading_wins(
+    raw_state: str | None, condition: PrinterCondition, row_since: float, expected: str | None
 ) -> None:
-    """The connection was cut, by the line or by a reload; a box answers one question at a time."""
-    key = key_of(house.data, "Kyocera")
-    house.cloud.fail(STATUS, Fault(kind="reset_after_body"))
-    before = house.cloud.count(STATUS)
-    house.coordinator._conditions.request(key)
-    await elapse(house.hass, clock, 1, 0.5)
-    assert house.cloud.count(STATUS) == before + 1
-    assert await house.hass.config_entries.async_reload(house.coordinator.config_entry.entry_id)
-    again = house.coordinator.config_entry.runtime_data
-    again.coordinator._conditions.request(key)
-    await elapse(house.hass, clock, 3, 3)
-    assert house.cloud.count(STATUS) == before + 1
-    await elapse(house.hass, clock, 20, 10)
-    assert house.cloud.count(STATUS) > before + 1
+    assert state(raw_state, condition, row_since=row_since) == expected
 
 
-async def test_nobody_asks_the_printers_of_a_box_that_is_off(settled: None, house: House) -> None:
-    before = house.cloud.count(STATUS)
-    house.coordinator.async_refresh_soon("something happened")
-    await house.coordinator.async_refresh()
-    house.box.online = False
-    await house.coordinator.async_refresh()
-    await rest(house.hass)
-    assert house.cloud.count(STATUS) == before
+@pytest.mark.parametrize(
+    ("raw_state", "expected"),
+    [(None, "printing"), ("idle", "printing"), ("outOfPaper", "out_of_paper")],
+)
+def test_a_row_that_is_no_printer_is_busy(raw_state: str | None, expected: str) -> None:
+    assert state(raw_state, is_printer=False) == expected
 
 
-@pytest.mark.parametrize(("code", "kept"), [(500, True), (497, False), (10009, True), (5002, True)])
-async def test_a_condition_that_cannot_be_read(
-    settled: None, code: int, kept: bool, house: House
-) -> None:
-    key = key_of(house.data, "Kyocera")
-    assert house.coordinator.data.printers[key].condition is not None
-    house.cloud.fail(STATUS, Fault(kind="code", code=code))
-    house.coordinator._conditions.request(key)
-    await rest(house.hass)
-    assert (house.coordinator.data.printers[key].condition is not None) is kept
-    assert house.coordinator.is_fresh
+def test_hold_reasons_are_the_states_that_take_no_job() -> None:
+    assert {hold_reason_of(status) for status in PrinterStatus} - {None} == set(HOLDING)
+    assert hold_reason_of(None) is None
+    assert hold_reason_of(PrinterStatus.PRINTING) is None
+    assert hold_reason_of(PrinterStatus.IDLE) is None
+
+
+def test_a_report_and_the_status_agree() -> None:
+    empty = replace(FINE, out_of_paper=True, out_of_ink=None)
+    for status in (PrinterStatus.IDLE, PrinterStatus.PRINTING):
+        assert settled_condition(empty, status) == replace(FINE, out_of_ink=None)
+        assert settled_condition(None, status) is None
+    assert settled_condition(FINE, PrinterStatus.OUT_OF_PAPER) == replace(FINE, out_of_paper=True)
+    assert settled_condition(None, PrinterStatus.PAPER_JAM) == PrinterCondition(paper_jam=True)
+    for other in (None, PrinterStatus.STOPPED, PrinterStatus.DISCONNECTED):
+        assert settled_condition(empty, other) == empty

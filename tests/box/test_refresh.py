@@ -2,7 +2,7 @@
 
 import asyncio
 
-from custom_components.lianke.box.status import PrinterStatus
+from custom_components.lianke.box.printer_status import PrinterStatus
 from tests.clock import Clock, elapse, rest
 from tests.household import House
 from tests.polling import INFO, LIST, key_of, requests

@@ -16,12 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.api import unknown as api_unknown
-from custom_components.lianke.api.unknown import (
-    Unknown,
-    UnknownKind,
-    unknown_parts,
-    unknown_state,
-)
+from custom_components.lianke.api.unknown import Unknown, UnknownKind, unknown_parts, unknown_state
 from custom_components.lianke.box import unknown
 from custom_components.lianke.const import DOMAIN
 from tests.clock import until

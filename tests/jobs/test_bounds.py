@@ -11,16 +11,11 @@ from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
-from custom_components.lianke.box.status import PrinterStatus
-from custom_components.lianke.jobs import limits as page_count, preview, store
+from custom_components.lianke.box.printer_status import PrinterStatus
+from custom_components.lianke.jobs import page_count, preview, store
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.limits import (
-    BACKOFF_LIMIT,
-    BACKOFF_START,
-    MAX_RECORDS,
-    Readiness,
-    to_forget,
-)
+from custom_components.lianke.jobs.readiness import BACKOFF_LIMIT, BACKOFF_START, Readiness
+from custom_components.lianke.jobs.retention import MAX_RECORDS, to_forget
 from custom_components.lianke.jobs.store import (
     MARKER_NAME,
     MAX_DAMAGED,

@@ -20,9 +20,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.lianke.api.options import options_in, resolve_options
 from custom_components.lianke.const import CONF_APPROVAL_PRINTERS
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs import limits as retention, store
+from custom_components.lianke.jobs import retention, store
 from custom_components.lianke.jobs.job import Asker, Job, JobState, Origin
-from custom_components.lianke.jobs.limits import to_forget
+from custom_components.lianke.jobs.retention import to_forget
 from custom_components.lianke.jobs.retry import Changes
 from custom_components.lianke.jobs.store import jobs_path, read_record
 from tests.jobs.conftest import OpenShop, Receiver, Shop

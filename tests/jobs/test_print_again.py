@@ -10,9 +10,10 @@ import pytest
 
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs import limits as retention
+from custom_components.lianke.jobs import retention
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.limits import LimitError, documents_to_keep
+from custom_components.lianke.jobs.limits import LimitError
+from custom_components.lianke.jobs.retention import documents_to_keep
 from custom_components.lianke.jobs.retry import Changes
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Shop

@@ -8,7 +8,7 @@ import pytest
 from custom_components.lianke.api import transport
 from custom_components.lianke.api.tasks import Callback, TaskResult, TaskState
 from custom_components.lianke.box.polling import REFRESH_SPACING
-from custom_components.lianke.box.status import PrinterStatus
+from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.jobs.job import JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault

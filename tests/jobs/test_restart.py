@@ -13,7 +13,7 @@ from unittest.mock import patch
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
-from custom_components.lianke.jobs import limits as retention, store
+from custom_components.lianke.jobs import retention, store
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.store import FLUSHING_NAME, OTHER_TASKS_NAME, jobs_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop

@@ -8,14 +8,8 @@ from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.limits import (
-    FREE_WITHDRAWALS,
-    MAX_FINISHED,
-    MAX_WITHDRAWN,
-    LimitError,
-    check_rate,
-    to_forget,
-)
+from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS, LimitError, check_rate
+from custom_components.lianke.jobs.retention import MAX_FINISHED, MAX_WITHDRAWN, to_forget
 from custom_components.lianke.printing.print import job_dict
 from tests.jobs.conftest import OpenShop
 from tests.jobs.make import make_job

@@ -9,7 +9,7 @@ import pytest
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.api.tasks import Callback, parse_callback
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.jobs import limits as retention
+from custom_components.lianke.jobs import retention
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.registry import PAGES_SECONDS
 from tests.jobs.conftest import OpenShop, Receiver, Shop

@@ -10,11 +10,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
 
-from custom_components.lianke.const import (
-    CONF_LAN_PRINTERS,
-    LAN_PRINTER_PATH,
-    MAX_JOBS_PER_HOUR,
-)
+from custom_components.lianke.const import CONF_LAN_PRINTERS, LAN_PRINTER_PATH, MAX_JOBS_PER_HOUR
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode, encode
 from custom_components.lianke.ipp.model import (

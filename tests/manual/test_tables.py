@@ -21,7 +21,7 @@ from custom_components.lianke.api.options import (
     SCALES,
 )
 from custom_components.lianke.binary_sensor import CONDITIONS, CONNECTIVITY, PROBLEM
-from custom_components.lianke.box.status import PrinterStatus
+from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.button import (
     BOX_BUTTONS,
     CANCEL_WAITING_JOBS,

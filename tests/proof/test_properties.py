@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.api.tasks import TaskResult, TaskState
-from custom_components.lianke.box.status import PrinterStatus
+from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.errors import InputError
@@ -37,14 +37,13 @@ from custom_components.lianke.jobs.job import (
 from custom_components.lianke.jobs.limits import (
     RATE_PERIOD,
     REQUEST_ID_LIFE,
-    STEADY,
     LimitError,
-    Readiness,
     check_pages,
     check_rate,
     find_duplicate,
     quiet_until,
 )
+from custom_components.lianke.jobs.readiness import STEADY, Readiness
 from custom_components.lianke.jobs.store import (
     DAMAGED_PREFIX,
     OTHER_TASKS_NAME,
@@ -392,7 +391,7 @@ steps = st.lists(
 def at(now: datetime) -> AbstractContextManager[Any]:
     """Let the monotonic clock show the same as the wall clock."""
     seconds = (now - NOW).total_seconds()
-    return patch("custom_components.lianke.jobs.limits.time.monotonic", lambda: seconds)
+    return patch("custom_components.lianke.jobs.readiness.time.monotonic", lambda: seconds)
 
 
 def only_the_steady_pass(story: list[tuple[int, str]]) -> None:

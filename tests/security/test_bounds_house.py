@@ -19,7 +19,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.lianke import diagnostics, webhook
-from custom_components.lianke.account.account import (
+from custom_components.lianke.account.request_limits import (
     ALL_USERS_BURST,
     MAX_LOOKUP_UPLOADS,
     MAX_LOOKUPS_A_USER,
@@ -36,7 +36,7 @@ from custom_components.lianke.api.errors import (
 from custom_components.lianke.api.models import Credentials, PrinterAddress
 from custom_components.lianke.api.transport import Purpose
 from custom_components.lianke.api.upload import UploadFile
-from custom_components.lianke.box import printer_status as conditions
+from custom_components.lianke.box import condition_reader as conditions
 from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.pdf_client import MAX_ANSWER, PdfError, PdfWorker
 from custom_components.lianke.pdf import files, process as pdf_process

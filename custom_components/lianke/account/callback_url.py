@@ -16,7 +16,7 @@ from homeassistant.setup import ATTR_COMPONENT, EventComponentLoaded
 from yarl import URL
 
 from ..api.server import is_loopback
-from .account import Account
+from .request_limits import Account
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -12,15 +12,7 @@ from ipaddress import ip_address
 import re
 from typing import Self, override
 
-from .coerce import (
-    to_bool,
-    to_int,
-    to_list,
-    to_mapping,
-    to_message,
-    to_optional_text,
-    to_text,
-)
+from .coerce import to_bool, to_int, to_list, to_mapping, to_message, to_optional_text, to_text
 from .errors import LiankeResponseError, PrinterNotFoundError
 from .markers import Marker, parse_markers
 from .stored import Stored, said

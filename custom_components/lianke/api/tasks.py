@@ -7,16 +7,7 @@ from enum import StrEnum
 import re
 from typing import Self, override
 
-from .coerce import (
-    JsonValue,
-    to_int,
-    to_json,
-    to_list,
-    to_mapping,
-    to_message,
-    to_text,
-    to_time,
-)
+from .coerce import JsonValue, to_int, to_json, to_list, to_mapping, to_message, to_text, to_time
 from .errors import LiankeResponseError
 from .stored import Stored, said
 

@@ -1,160 +1,202 @@
-"""Reads printers' own conditions: slow requests, so one at a time for each box, in rotation."""
+"""A printer at this moment, and its status, from its row and its own report, which differ in age."""
 
-import asyncio
-from collections.abc import Callable, Collection, Iterable
-import logging
-import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+import re
+from typing import Any, NamedTuple
 
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.util.hass_dict import HassKey
-
-from ..api.client import STATUS_SECONDS, LiankeClient
-from ..api.errors import LiankeConnectionError, LiankeError, PrinterNotFoundError
-from ..const import DOMAIN
-from .polling import PollingAccount
-from .status import Reading
-from .storage import BoxStorage, StoredPrinter
-
-_LOGGER = logging.getLogger(__name__)
-
-# Seconds between two regular requests of a box.
-INTERVAL = 300
-# Printers read after one hint.
-MAX_AT_ONCE = 3
-# Seconds until then, so that the update itself reaches listeners first.
-PAUSE = 0.1
-# By entry: until when a box may be busy with a request that was not answered.
-BUSY_UNTIL: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_busy_until")
+from ..api.models import Box, DriverState, Printer, PrinterCondition
 
 
-class ConditionReader:
-    """Reads the conditions of one box's printers and keeps the latest readings."""
+class PrinterStatus(StrEnum):
+    """A printer's state, in order of precedence."""
 
-    def __init__(
-        self,
-        hass: HomeAssistant,
-        entry: ConfigEntry,
-        *,
-        client: LiankeClient,
-        storage: BoxStorage,
-        account: PollingAccount,
-        on_update: Callable[[], None],
-    ) -> None:
-        """`on_update` is called after each new reading."""
-        self._hass = hass
-        self._entry = entry
-        self._client = client
-        self._storage = storage
-        self._account = account
-        self._on_update = on_update
-        self._requested_at = float("-inf")
-        # Keys to read beside the rotation.
-        self._extra: set[str] = set()
-        # Keys in the order in which they were last read.
-        self._turns: list[str] = []
-        # Keys to read; None for the next ones in rotation.
-        self._pending: dict[str | None, None] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._stopped = False
-        self.readings: dict[str, Reading] = {}
+    BOX_OFFLINE = "box_offline"
+    DISCONNECTED = "disconnected"
+    AWAITING_DRIVER = "awaiting_driver"
+    UNSUPPORTED = "unsupported"
+    COVER_OPEN = "cover_open"
+    PAPER_JAM = "paper_jam"
+    OUT_OF_PAPER = "out_of_paper"
+    OUT_OF_RIBBON = "out_of_ribbon"
+    OUT_OF_INK = "out_of_ink"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    PRINTING = "printing"
+    IDLE = "idle"
 
-    def request_next(self, faulty: Collection[str]) -> None:
-        """Read the next printer in rotation if its time has come, else the next one of those that show a fault.
 
-        Only a printer's own report may say that the fault is over.
-        """
-        able = self._in_rotation()
-        if able and time.monotonic() - self._requested_at >= INTERVAL:
-            self.request(able[0])
-        elif again := [key for key in able if key in faulty]:
-            self._extra.add(again[0])
-            self.request(again[0])
+# States in which a printer takes jobs.
+READY = frozenset({PrinterStatus.PRINTING, PrinterStatus.IDLE})
+# Those in which it cannot, in order of precedence: why a job is held.
+HOLDING = tuple(status for status in PrinterStatus if status not in READY)
+# A printer that is off, behind a box that is off, is no problem.
+PROBLEMS = frozenset(PrinterStatus) - {
+    PrinterStatus.BOX_OFFLINE,
+    PrinterStatus.DISCONNECTED,
+    *READY,
+}
 
-    @callback
-    def request(self, key: str | None) -> None:
-        """Read one printer soon, or with None the next ones in rotation."""
-        if self._stopped:
-            return
-        self._pending[key] = None
-        if self._task is None or self._task.done():
-            self._task = self._entry.async_create_background_task(
-                self._hass, self._async_read_pending(), f"read conditions at {self._entry.title}"
-            )
+# Those that end by what somebody does at the printer.
+FAULTS = PROBLEMS - {PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED}
 
-    @callback
-    def forget(self, keys: Iterable[str]) -> None:
-        """Drop the readings of printers that are gone."""
-        for key in list(keys):
-            self.readings.pop(key, None)
-            self._pending.pop(key, None)
+# `printer_state` is an open set (lianke-api, "A printer row"): seen are idle, printing, stopped
+# and outOfPaper; the rest are the names that `printer_status` uses.
+_RAW_STATES = {
+    "idle": PrinterStatus.IDLE,
+    "ready": PrinterStatus.IDLE,
+    "printing": PrinterStatus.PRINTING,
+    "processing": PrinterStatus.PRINTING,
+    "stopped": PrinterStatus.STOPPED,
+    "pause": PrinterStatus.PAUSED,
+    "paused": PrinterStatus.PAUSED,
+    "headopened": PrinterStatus.COVER_OPEN,
+    "coveropen": PrinterStatus.COVER_OPEN,
+    "paperjam": PrinterStatus.PAPER_JAM,
+    "outofpaper": PrinterStatus.OUT_OF_PAPER,
+    "outofribbon": PrinterStatus.OUT_OF_RIBBON,
+    "outofink": PrinterStatus.OUT_OF_INK,
+    "offline": PrinterStatus.DISCONNECTED,
+}
+# Where each fault is in what a printer reports, the gravest first.
+_FAULT_FIELDS: Mapping[PrinterStatus, str] = {
+    PrinterStatus.COVER_OPEN: "cover_open",
+    PrinterStatus.PAPER_JAM: "paper_jam",
+    PrinterStatus.OUT_OF_PAPER: "out_of_paper",
+    PrinterStatus.OUT_OF_RIBBON: "out_of_ribbon",
+    PrinterStatus.OUT_OF_INK: "out_of_ink",
+    PrinterStatus.PAUSED: "paused",
+}
+_SEPARATORS = re.compile(r"[\s_-]+")
 
-    def forget_all(self) -> None:
-        """Drop all readings and requests: the box is off."""
-        self.readings.clear()
-        self._pending.clear()
 
-    @callback
-    def stop(self) -> None:
-        """Stop reading, for good."""
-        self._stopped = True
-        self._pending.clear()
-        if self._task is not None:
-            self._task.cancel()
+class Reading(NamedTuple):
+    """A printer's own report and when it was taken, in seconds of the monotonic clock."""
 
-    def _in_rotation(self) -> list[str]:
-        """Return the printers that report a condition, the longest unread first."""
-        order = {key: index for index, key in enumerate(self._turns)}
-        able = [key for key, known in self._storage.printers.items() if known.reports_condition]
-        return sorted(able, key=lambda key: order.get(key, -1))
+    condition: PrinterCondition
+    at: float
 
-    async def _async_read_pending(self) -> None:
-        await asyncio.sleep(PAUSE)
-        while self._pending:
-            if None in self._pending:
-                # First, so that a printer requested by its key, too, is read once.
-                del self._pending[None]
-                self._pending |= dict.fromkeys(self._in_rotation()[:MAX_AT_ONCE])
-                continue
-            key = next(key for key in self._pending if key is not None)
-            del self._pending[key]
-            await self._async_until_free()
-            await self._account.async_throttle(1)
-            known = self._storage.printers.get(key)
-            if known is not None and known.reports_condition:
-                if key not in self._extra:
-                    self._requested_at = time.monotonic()
-                self._extra.discard(key)
-                self._turns = [*(other for other in self._turns if other != key), key]
-                await self._async_read(known)
 
-    async def _async_until_free(self) -> None:
-        """Wait while the box may be busy with a request whose answer was lost, also by a reload.
+def row_status(raw_state: str | None) -> PrinterStatus | None:
+    """Return what a row's `printer_state` means, None for nothing or nothing known."""
+    return _RAW_STATES.get(_SEPARATORS.sub("", (raw_state or "").lower()))
 
-        A box handles one at a time.
-        """
-        until = self._hass.data.get(BUSY_UNTIL, {}).get(self._entry.entry_id, 0.0)
-        if (wait := until - time.monotonic()) > 0:
-            await asyncio.sleep(min(wait, STATUS_SECONDS))
 
-    async def _async_read(self, known: StoredPrinter) -> None:
-        # The answer takes seconds: rows that arrive from now on are newer.
-        started = time.monotonic()
-        busy = self._hass.data.setdefault(BUSY_UNTIL, {})
-        busy[self._entry.entry_id] = started + STATUS_SECONDS
-        try:
-            condition = await self._client.printer_condition(known.printer.address)
-        except LiankeConnectionError as err:
-            _LOGGER.debug("Reading a printer's condition failed: %s", err)
-            return
-        except PrinterNotFoundError:
-            self.readings.pop(known.key, None)
-        except LiankeError as err:
-            # An old reading is better than none.
-            _LOGGER.debug("Reading a printer's condition failed: %s", err)
-            busy.pop(self._entry.entry_id, None)
-            return
-        else:
-            self.readings[known.key] = Reading(condition=condition, at=started)
-        busy.pop(self._entry.entry_id, None)
-        self._on_update()
+def faults_of(condition: PrinterCondition) -> list[PrinterStatus]:
+    """Return the faults that a printer reports, the gravest first."""
+    return [status for status, name in _FAULT_FIELDS.items() if getattr(condition, name)]
+
+
+def fault_of(condition: PrinterCondition) -> PrinterStatus | None:
+    """Return the gravest fault that a printer reports, None without one."""
+    return next(iter(faults_of(condition)), None)
+
+
+def settled_condition(
+    condition: PrinterCondition | None, status: PrinterStatus | None
+) -> PrinterCondition | None:
+    """Return a printer's report corrected by its status, so that no two entities disagree.
+
+    A printer that rests or prints has none of the faults that it reported earlier; one whose
+    status is a fault has that fault.
+    """
+    if (fault := None if status is None else _FAULT_FIELDS.get(status)) is not None:
+        return _with(condition or PrinterCondition(), {fault: True})
+    if condition is not None and status in (PrinterStatus.IDLE, PrinterStatus.PRINTING):
+        reported = [name for name in _FAULT_FIELDS.values() if getattr(condition, name)]
+        return _with(condition, dict.fromkeys(reported, False))
+    return condition
+
+
+def _with(condition: PrinterCondition, faults: Mapping[str, Any]) -> PrinterCondition:
+    return replace(condition, **faults)
+
+
+NEVER = float("-inf")
+
+
+@dataclass(kw_only=True, slots=True)
+class StatusTimes:
+    """The times that a printer's status depends on, in seconds of the monotonic clock.
+
+    `row_at` is when its last row came, and `row_since` when that state was new: a row that only repeats itself is
+    older than what the printer has reported since. `ended_at` is when our last job there ended: that it prints, the
+    printer has to have reported since. `printed_at` is when a page of ours was last known to be on paper: faults from
+    before it, in the row or the report, are over.
+    """
+
+    raw_state: str | None = None
+    row_since: float = NEVER
+    row_at: float = NEVER
+    ended_at: float = NEVER
+    printed_at: float = NEVER
+
+
+def status_of(
+    printer: Printer, times: StatusTimes, *, present: bool, reading: Reading | None
+) -> PrinterStatus | None:
+    """Return a printer's state behind a box that is online, None when it is not known."""
+    if not present:
+        return PrinterStatus.DISCONNECTED
+    if printer.driver is DriverState.AWAITING:
+        return PrinterStatus.AWAITING_DRIVER
+    if printer.driver is DriverState.UNSUPPORTED:
+        return PrinterStatus.UNSUPPORTED
+    row = row_status(printer.raw_state)
+    if row in _FAULT_FIELDS and times.row_at < times.printed_at:
+        row = PrinterStatus.IDLE
+    if not printer.is_printer and row in (None, PrinterStatus.IDLE):
+        # Probably busy; after a while it counts as disconnected.
+        return PrinterStatus.PRINTING
+    if reading is None or reading.at < times.row_since:
+        return row
+    if reading.at < times.printed_at and fault_of(reading.condition):
+        return row
+    if fault := fault_of(reading.condition):
+        return fault
+    if row in (PrinterStatus.STOPPED, PrinterStatus.PRINTING, PrinterStatus.IDLE):
+        # The printer does not report being stopped, and rows are the fresher on the others.
+        return row
+    name = None if row is None else _FAULT_FIELDS.get(row)
+    if name is not None and getattr(reading.condition, name) is None:
+        # The printer's report leaves open what its row shows.
+        return row
+    if reading.condition.printing and reading.at >= times.ended_at:
+        return PrinterStatus.PRINTING
+    says_nothing = PrinterCondition(message=reading.condition.message, code=reading.condition.code)
+    return row if reading.condition == says_nothing else PrinterStatus.IDLE
+
+
+def hold_reason_of(status: PrinterStatus | None) -> PrinterStatus | None:
+    """Return why a printer in this state takes no job, None when it does."""
+    return None if status in READY else status
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrinterSnapshot:
+    """A printer at this moment.
+
+    `status` is None while it is not known. `condition` is what the printer itself reported, if it
+    can and has, corrected by its status; `printer` is its last row, the stored one while it is off.
+    """
+
+    key: str
+    name: str
+    printer: Printer
+    present: bool
+    condition: PrinterCondition | None
+    status: PrinterStatus | None
+
+
+class BoxData(NamedTuple):
+    """A box and its printers. `online` is None while it is not known."""
+
+    box: Box | None
+    online: bool | None
+    printers: Mapping[str, PrinterSnapshot]
+
+    @property
+    def faulty(self) -> frozenset[str]:
+        """The printers that somebody may be about to put right. No known push says that they did."""
+        return frozenset(key for key, view in self.printers.items() if view.status in FAULTS)

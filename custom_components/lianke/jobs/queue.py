@@ -18,7 +18,7 @@ from homeassistant.util.ulid import ulid_now
 
 from ..api.client import LiankeClient
 from ..api.models import DriverState
-from ..box.status import PrinterSnapshot
+from ..box.printer_status import PrinterSnapshot
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator
 from ..documents.document import file_digest
@@ -38,21 +38,17 @@ from .job import (
 )
 from .limits import (
     LAN_SHARES,
-    PERMANENT,
     LimitError,
-    PageCounter,
-    QueueReason,
-    Readiness,
     check_pages,
     check_rate,
-    check_tray,
     find_duplicate,
     hold_time,
     max_jobs_per_hour,
     max_pages,
-    stacks_in_trays,
 )
+from .page_count import PageCounter
 from .preview import Previewer
+from .readiness import PERMANENT, QueueReason, Readiness, check_tray, stacks_in_trays
 from .registry import CallbackAddress, JobListener, JobRegistry, JobWorker, QueueBox
 from .retry import Changes, JobMover
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, heard, recover

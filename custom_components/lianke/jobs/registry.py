@@ -24,7 +24,9 @@ from ..api.client import LiankeClient
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator, call_after_updates
 from .job import IN_CLOUD, Delivery, Job, JobState, begin_next
-from .limits import LISTED, Readiness, hold_time, to_forget
+from .limits import hold_time
+from .readiness import Readiness
+from .retention import LISTED, to_forget
 from .store import JobStore, JobStoreError
 
 # As long as the tracker may wait for its turn, and for an answer.

@@ -39,8 +39,9 @@ from .job import (
     disk_full,
     job_error,
 )
-from .limits import MOVE_MEMORY, QueueReason
+from .readiness import QueueReason
 from .registry import JobWorker, QueueBox
+from .retention import MOVE_MEMORY
 from .store import JobStoreError, unlink_all
 
 

@@ -16,15 +16,10 @@ from homeassistant.util import dt as dt_util
 from ..api.errors import LiankeError
 from ..coordinator import call_after_updates
 from .job import Job, JobState
-from .limits import (
-    QueueReason,
-    Verdict,
-    documents_to_keep,
-    keep_failed_time,
-    keep_printed_time,
-    stacks_in_trays,
-)
+from .limits import keep_failed_time, keep_printed_time
+from .readiness import QueueReason, Verdict, stacks_in_trays
 from .registry import JobRegistry, JobWorker, QueueBox
+from .retention import documents_to_keep
 from .retry import JobMover
 from .store import JobStoreError
 from .tracker import TaskTracker

@@ -29,7 +29,7 @@ from ..api.stored import StoredError
 from ..documents.document import Document
 from ..documents.spool import open_private
 from .job import Delivery, Job, JobSpec, JobState, Origin, PersonReason, new_token
-from .limits import LISTED
+from .retention import LISTED
 
 _LOGGER = logging.getLogger(__name__)
 

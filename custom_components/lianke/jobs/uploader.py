@@ -24,9 +24,9 @@ from ..api.errors import (
     TooFrequentError,
 )
 from ..api.upload import Ticket
-from ..box.status import PrinterStatus
+from ..box.printer_status import PrinterStatus
 from .job import Delivery, Job, JobState, type_and_place
-from .limits import QueueReason
+from .readiness import QueueReason
 from .registry import JobWorker, QueueBox
 from .store import JobStoreError
 

@@ -14,11 +14,7 @@ from ..api.options import DUPLEX
 from ..box.storage import StoredPrinter
 from ..const import DOMAIN
 from ..documents.document import Document
-from ..documents.page_documents import (
-    WritePage,
-    async_page_text,
-    async_write_page,
-)
+from ..documents.page_documents import WritePage, async_page_text, async_write_page
 from ..documents.spool import Spool
 from ..options_frame import CONF_TARGET, BoxOptionsFlow, UserInput, choice, fitting, needs_box
 from ..pages.testpage import turn_page

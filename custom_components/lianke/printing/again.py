@@ -5,12 +5,7 @@ from typing import Final
 
 from ..api.capabilities import CUSTOM_ID, Paper
 from ..api.models import Species
-from ..api.options import (
-    MANUAL_DUPLEX,
-    PrintOptions,
-    known_papers,
-    options_in,
-)
+from ..api.options import MANUAL_DUPLEX, PrintOptions, known_papers, options_in
 from ..devices import Target
 from ..documents.kinds import FileType
 from ..documents.sheets import BORDERLESS

@@ -19,19 +19,12 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from ..box.status import HOLDING, PrinterStatus
+from ..box.printer_status import HOLDING, PrinterStatus
 from ..const import CONF_STAND_INS, STAND_IN_MINUTES, STAND_IN_PRINTER
 from ..devices import Target, async_check_target
 from ..errors import InputError
 from ..jobs.job import Job
-from ..options_frame import (
-    CONF_TARGET,
-    BoxOptionsFlow,
-    fitting,
-    needs_box,
-    number_field,
-    offers,
-)
+from ..options_frame import CONF_TARGET, BoxOptionsFlow, fitting, needs_box, number_field, offers
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from .again import async_move, is_raw
 

@@ -21,7 +21,7 @@ import voluptuous as vol
 
 from ..api.coerce import to_mapping, to_text
 from ..api.errors import MAX_DETAIL
-from ..box.status import PrinterSnapshot
+from ..box.printer_status import PrinterSnapshot
 from ..const import CONF_SCAN_SCRIPT, DOMAIN
 from ..devices import async_check_target, async_target, async_targeted_devices
 from ..documents.local_files import allowed_path, async_check_entity, media_roots
@@ -29,14 +29,7 @@ from ..documents.sheets import WHOLE
 from ..errors import InputError
 from ..printing.exposed import Names, exposed_devices
 from ..printing.handlers import Action
-from ..printing.schemas import (
-    CUT,
-    JOB,
-    MAX_ADDRESS,
-    MAX_NAME,
-    OPTIONS,
-    TARGET,
-)
+from ..printing.schemas import CUT, JOB, MAX_ADDRESS, MAX_NAME, OPTIONS, TARGET
 from ..runtime import LiankeConfigEntry, async_error_text, async_loaded_entries
 from .abilities import Abilities, ScanColor, ScanFormat, ScanRequest, ScanSource
 from .copying import ID_CARD

@@ -28,7 +28,7 @@ from homeassistant.helpers.json import json_bytes
 from homeassistant.helpers.singleton import singleton
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
-from ..box.status import PrinterSnapshot, PrinterStatus, faults_of
+from ..box.printer_status import PrinterSnapshot, PrinterStatus, faults_of
 from ..const import DOMAIN
 from ..devices import async_may, async_printer_device
 from ..errors import InputError

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from ...api.markers import Marker
-from ...box.status import PrinterStatus
+from ...box.printer_status import PrinterStatus
 from ...const import DOMAIN
 from ...ipp import model as values
 from ...ipp.model import Attributes, Collection, Operation, Tag, Value

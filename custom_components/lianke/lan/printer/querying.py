@@ -11,13 +11,14 @@ from typing import Final
 from homeassistant.helpers.translation import async_translate_state
 from homeassistant.loader import async_get_integration
 
-from ...box.status import HOLDING, PrinterSnapshot
+from ...box.printer_status import HOLDING, PrinterSnapshot
 from ...const import DOMAIN
 from ...devices import Target, loaded_data
 from ...ipp import model as values
 from ...ipp.model import Attributes, Group, IppError, Status, Tag, Value
 from ...jobs.job import MOVED, Job, JobState, PersonReason
-from ...jobs.limits import QueueReason, max_document_bytes
+from ...jobs.limits import max_document_bytes
+from ...jobs.readiness import QueueReason
 from ...printing.print import async_reason
 from . import printer_attributes
 from .lan_jobs import PendingJob, is_of_device, is_own, job_number, sender_of

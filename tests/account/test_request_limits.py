@@ -8,7 +8,7 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.lianke.account.account import (
+from custom_components.lianke.account.request_limits import (
     ALL_USERS_BURST,
     CONDITION_INTERVAL,
     COUNT_WAIT,
@@ -49,7 +49,7 @@ def waits(freezer: FrozenDateTimeFactory) -> Generator[list[float]]:
         waited.append(seconds)
         freezer.tick(seconds)
 
-    with patch("custom_components.lianke.account.account.asyncio.sleep", sleep):
+    with patch("custom_components.lianke.account.request_limits.asyncio.sleep", sleep):
         yield waited
 
 

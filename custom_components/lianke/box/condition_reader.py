@@ -1,0 +1,160 @@
+"""Reads printers' own conditions: slow requests, so one at a time for each box, in rotation."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable
+import logging
+import time
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util.hass_dict import HassKey
+
+from ..api.client import STATUS_SECONDS, LiankeClient
+from ..api.errors import LiankeConnectionError, LiankeError, PrinterNotFoundError
+from ..const import DOMAIN
+from .polling import PollingAccount
+from .printer_status import Reading
+from .storage import BoxStorage, StoredPrinter
+
+_LOGGER = logging.getLogger(__name__)
+
+# Seconds between two regular requests of a box.
+INTERVAL = 300
+# Printers read after one hint.
+MAX_AT_ONCE = 3
+# Seconds until then, so that the update itself reaches listeners first.
+PAUSE = 0.1
+# By entry: until when a box may be busy with a request that was not answered.
+BUSY_UNTIL: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_busy_until")
+
+
+class ConditionReader:
+    """Reads the conditions of one box's printers and keeps the latest readings."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        *,
+        client: LiankeClient,
+        storage: BoxStorage,
+        account: PollingAccount,
+        on_update: Callable[[], None],
+    ) -> None:
+        """`on_update` is called after each new reading."""
+        self._hass = hass
+        self._entry = entry
+        self._client = client
+        self._storage = storage
+        self._account = account
+        self._on_update = on_update
+        self._requested_at = float("-inf")
+        # Keys to read beside the rotation.
+        self._extra: set[str] = set()
+        # Keys in the order in which they were last read.
+        self._turns: list[str] = []
+        # Keys to read; None for the next ones in rotation.
+        self._pending: dict[str | None, None] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = False
+        self.readings: dict[str, Reading] = {}
+
+    def request_next(self, faulty: Collection[str]) -> None:
+        """Read the next printer in rotation if its time has come, else the next one of those that show a fault.
+
+        Only a printer's own report may say that the fault is over.
+        """
+        able = self._in_rotation()
+        if able and time.monotonic() - self._requested_at >= INTERVAL:
+            self.request(able[0])
+        elif again := [key for key in able if key in faulty]:
+            self._extra.add(again[0])
+            self.request(again[0])
+
+    @callback
+    def request(self, key: str | None) -> None:
+        """Read one printer soon, or with None the next ones in rotation."""
+        if self._stopped:
+            return
+        self._pending[key] = None
+        if self._task is None or self._task.done():
+            self._task = self._entry.async_create_background_task(
+                self._hass, self._async_read_pending(), f"read conditions at {self._entry.title}"
+            )
+
+    @callback
+    def forget(self, keys: Iterable[str]) -> None:
+        """Drop the readings of printers that are gone."""
+        for key in list(keys):
+            self.readings.pop(key, None)
+            self._pending.pop(key, None)
+
+    def forget_all(self) -> None:
+        """Drop all readings and requests: the box is off."""
+        self.readings.clear()
+        self._pending.clear()
+
+    @callback
+    def stop(self) -> None:
+        """Stop reading, for good."""
+        self._stopped = True
+        self._pending.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _in_rotation(self) -> list[str]:
+        """Return the printers that report a condition, the longest unread first."""
+        order = {key: index for index, key in enumerate(self._turns)}
+        able = [key for key, known in self._storage.printers.items() if known.reports_condition]
+        return sorted(able, key=lambda key: order.get(key, -1))
+
+    async def _async_read_pending(self) -> None:
+        await asyncio.sleep(PAUSE)
+        while self._pending:
+            if None in self._pending:
+                # First, so that a printer requested by its key, too, is read once.
+                del self._pending[None]
+                self._pending |= dict.fromkeys(self._in_rotation()[:MAX_AT_ONCE])
+                continue
+            key = next(key for key in self._pending if key is not None)
+            del self._pending[key]
+            await self._async_until_free()
+            await self._account.async_throttle(1)
+            known = self._storage.printers.get(key)
+            if known is not None and known.reports_condition:
+                if key not in self._extra:
+                    self._requested_at = time.monotonic()
+                self._extra.discard(key)
+                self._turns = [*(other for other in self._turns if other != key), key]
+                await self._async_read(known)
+
+    async def _async_until_free(self) -> None:
+        """Wait while the box may be busy with a request whose answer was lost, also by a reload.
+
+        A box handles one at a time.
+        """
+        until = self._hass.data.get(BUSY_UNTIL, {}).get(self._entry.entry_id, 0.0)
+        if (wait := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(wait, STATUS_SECONDS))
+
+    async def _async_read(self, known: StoredPrinter) -> None:
+        # The answer takes seconds: rows that arrive from now on are newer.
+        started = time.monotonic()
+        busy = self._hass.data.setdefault(BUSY_UNTIL, {})
+        busy[self._entry.entry_id] = started + STATUS_SECONDS
+        try:
+            condition = await self._client.printer_condition(known.printer.address)
+        except LiankeConnectionError as err:
+            _LOGGER.debug("Reading a printer's condition failed: %s", err)
+            return
+        except PrinterNotFoundError:
+            self.readings.pop(known.key, None)
+        except LiankeError as err:
+            # An old reading is better than none.
+            _LOGGER.debug("Reading a printer's condition failed: %s", err)
+            busy.pop(self._entry.entry_id, None)
+            return
+        else:
+            self.readings[known.key] = Reading(condition=condition, at=started)
+        busy.pop(self._entry.entry_id, None)
+        self._on_update()

@@ -1,0 +1,100 @@
+"""How long finished jobs and their documents are kept."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from .job import (
+    HANDED_ON,
+    RETRYABLE,
+    Job,
+    JobState,
+)
+from .limits import RATE_PERIOD, REQUEST_ID_LIFE
+
+MAX_RECORDS = 200
+# Bounds beyond which even needed records are deleted: those of jobs canceled unsent, and all. Only jobs
+# that may have an unknown task, or count for the print limits, are kept beyond them.
+MAX_WITHDRAWN = 100
+MAX_FINISHED = 1000
+MAX_AGE = timedelta(days=30)
+# The cloud's list of tasks reaches no further back.
+LISTED = timedelta(hours=48)
+# A job that was moved here is remembered for so long that a move which was cut off can be finished: no job
+# waits for more than a week.
+MOVE_MEMORY = timedelta(days=9)
+# Documents of a box that are kept after an end that was wanted: beyond it, the oldest are deleted.
+MAX_KEPT_BYTES = 1024 * 1024 * 1024
+
+
+def documents_to_keep(
+    jobs: Sequence[Job], now: datetime, *, failed: timedelta, wanted: timedelta
+) -> frozenset[str]:
+    """Return the ids of the finished jobs whose documents are kept.
+
+    `failed` is how long those are kept that may be retried, `wanted` those of the jobs that were
+    printed or canceled. `jobs` are oldest first.
+    """
+    kept = set()
+    left = MAX_KEPT_BYTES
+    for job in reversed(jobs):
+        if job.state in RETRYABLE:
+            if now - job.ended_at < failed:
+                kept.add(job.job_id)
+        elif job.may_keep_document and now - job.ended_at < wanted:
+            left -= job.present.document.size
+            if left >= 0:
+                kept.add(job.job_id)
+    return frozenset(kept)
+
+
+def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
+    """Return the ids of the finished jobs beyond the limits, oldest first."""
+    finished = [job for job in jobs if job.is_final]
+    free = [job for job in finished if not _is_needed(job, now)]
+    surplus = max(0, len(jobs) - MAX_RECORDS)
+    gone = dict.fromkeys(
+        job.job_id
+        for index, job in enumerate(free)
+        if index < surplus or now - job.created_at > MAX_AGE
+    )
+    withdrawn = [
+        job
+        for job in finished
+        if job.state is JobState.CANCELED
+        and job.was_never_sent
+        and not _ends_a_move(job, now)
+        # Those that count for the limit on jobs are not more than it allows.
+        and (job.reason in HANDED_ON or now - job.created_at >= RATE_PERIOD)
+    ]
+    gone |= dict.fromkeys(job.job_id for job in withdrawn[:-MAX_WITHDRAWN])
+    surplus = len(finished) - len(gone) - MAX_FINISHED
+    old = [
+        job.job_id
+        for job in finished
+        if job.job_id not in gone
+        and not _may_become_a_task(job, now)
+        and not _ends_a_move(job, now)
+        and now - job.created_at >= RATE_PERIOD
+    ]
+    return gone | dict.fromkeys(old[: max(0, surplus)])
+
+
+def _may_become_a_task(job: Job, now: datetime) -> bool:
+    """Return whether one of the tasks on the list may be the job's."""
+    return job.present.may_have_unknown_task and now - job.created_at < LISTED
+
+
+def _ends_a_move(job: Job, now: datetime) -> bool:
+    """Return whether a job may have to show that it took the place of another."""
+    return job.move_open and now - job.created_at < MOVE_MEMORY
+
+
+def _is_needed(job: Job, now: datetime) -> bool:
+    """Return whether a finished job still counts for new ones, or can be retried."""
+    age = now - job.created_at
+    if _may_become_a_task(job, now) or _ends_a_move(job, now):
+        return True
+    repeatable = job.spec.request_id is not None or job.has_document
+    return age < RATE_PERIOD or (
+        age < REQUEST_ID_LIFE and (repeatable or job.state is JobState.UNCONFIRMED)
+    )
