@@ -8,7 +8,6 @@ both. `tests/upgrade/0_1_0/states` is the same of 0.1.0.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 import json
 from pathlib import Path
@@ -118,20 +117,6 @@ async def printed_again(shop: Shop, job: Job) -> None:
     await shop.until(again, JobState.COMPLETED)
 
 
-async def asked_again(shop: Shop, job: Job, content: bytes) -> str:
-    """Ask for the same once more, with the same request id; return the job that this gives.
-
-    The papers, of which nothing was known when the folder was written, are left as they were.
-    """
-    options = job.spec.options
-    document = shop.document(content=content)
-    spec, (delivery,) = shop.request(document, request_id=job.spec.request_id)
-    again = await shop.queue.async_submit(
-        replace(spec, options=options), (replace(delivery, options=options),)
-    )
-    return again.job_id
-
-
 async def nothing(shop: Shop, job: Job) -> None:
     """Wait."""
 
@@ -176,9 +161,8 @@ async def test_what_was_asked_for_is_known(written: Written) -> None:
         )
         assert (spec.sender, job.source) == ("Phone", "Phone · 192.168.1.9")
         await shop.until(job, JobState.COMPLETED)
-        assert (
-            await asked_again(shop, job, shop.sim.cloud.printed[0].path.read_bytes()) == job.job_id
-        )
+        twice = shop.document(content=shop.sim.cloud.printed[0].path.read_bytes())
+        assert (await shop.take(twice, request_id="menu")).duplicate
 
 
 async def test_a_first_half_goes_on_to_the_second_one(written: Written) -> None:
@@ -318,5 +302,6 @@ async def test_what_0_1_0_could_not_confirm_is_not_printed_once_more(written: Wr
     async with written("0_1_0 unconfirmed") as (shop, job):
         assert (job.state, job.spec.request_id) == (JobState.UNCONFIRMED, "unclear")
         (record,) = folder_of("0_1_0 unconfirmed").glob("jobs/*/document.pdf")
-        assert await asked_again(shop, job, record.read_bytes()) == job.job_id
+        again = await shop.take(shop.document(content=record.read_bytes()), request_id="unclear")
+        assert again.duplicate
         assert shop.sim.cloud.count(SUBMIT) == 0

@@ -147,6 +147,10 @@ class ResolvedOptions(Stored):
             return f"manual_{self.by_hand}"
         return next((name for name, number in DUPLEX.items() if number == self.duplex), None)
 
+    def prints_as(self, other: ResolvedOptions) -> bool:
+        """Return whether the same is asked for; one may know more of the paper, which was looked up since."""
+        return (self.form_fields(), self.by_hand) == (other.form_fields(), other.by_hand)
+
     def form_fields(self) -> dict[str, str]:
         """Return the fields of `POST /print/job` that stand for these options.
 

@@ -69,7 +69,7 @@ def find_duplicate(
             continue
         if (
             job.printer_key != spec.printer_key
-            or job.spec.options != spec.options
+            or not job.spec.options.prints_as(spec.options)
             or job.deliveries[0].document.digest != first.document.digest
         ):
             raise InputError("request_id_conflict", request_id=spec.request_id or "")
