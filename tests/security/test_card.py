@@ -152,8 +152,10 @@ COUNT = """() => {
 
 
 async def shown(page: Page) -> None:
-    """Wait until the card has drawn both printers and the quick buttons with all of their parts."""
-    await page.wait_for_function(f"({COUNT})().printers > 2")
+    """Wait until the card has drawn both printers, the quick buttons and what it notes, which loads on its own."""
+    await page.wait_for_function(
+        f"(() => {{ const found = ({COUNT})(); return found.printers > 2 && found.kinds.includes('ha-alert'); }})()"
+    )
 
 
 async def test_no_text_becomes_markup(page: Page, asked: list[str]) -> None:

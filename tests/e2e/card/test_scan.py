@@ -7,6 +7,7 @@ from typing import Any
 from playwright.async_api import Download, Locator, expect
 import pypdfium2
 import pytest_asyncio
+import pytest_socket
 
 from .marks import on_stage
 from .stage import LASER, Screen, Stage
@@ -21,12 +22,15 @@ MOST_TAPS = 6
 async def scanners(shared_stage: Stage) -> AsyncIterator[None]:
     """Switch the preview feature on for these tests; each time it is, every scanner is asked what it can do."""
     stage = shared_stage
+    # A fixture of the module starts before a test's own, which opens sockets for it, and ends after it.
+    pytest_socket.enable_socket()
     feature: dict[str, Any] = {"domain": "lianke", "preview_feature": "scanning"}
     await stage.home.command("labs/update", enabled=True, **feature)
     await stage.until(stage.view, lambda view: view["printers"][stage.devices[LASER]]["scanner"])
     # Nobody knows how its answers about scanners look.
     stage.expected.append("paste their section 'unknown'")
     yield
+    pytest_socket.enable_socket()
     await stage.home.command("labs/update", enabled=False, **feature)
 
 
