@@ -21,6 +21,7 @@ OTHERS = {
     "Tell me",  # a blueprint of the first version
     "Sticker",  # of the simulated cloud
     "My Profile",  # of Paperless-ngx
+    "It works, or not",  # a form of this project
 }  # fmt: skip
 
 
