@@ -281,7 +281,7 @@ make_environment() {
   work=$(mktemp -d)
   if [ "$purpose" = tests ]; then
     install -r "$root/requirements_test.txt" || die 'The environment for the tests is incomplete.'
-    set -- camera calendar todo
+    set -- camera calendar todo dlna_dms immich # the last two for the tests of media sources
   else
     install "homeassistant$demo_version" || die 'Home Assistant could not be installed.'
     find_compiler

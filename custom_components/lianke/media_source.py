@@ -18,8 +18,8 @@ from homeassistant.core import HomeAssistant
 from .const import DOMAIN
 from .documents.kinds import CONTENT_TYPES, FileType, sniff
 from .documents.local_files import allowed_path, media_roots
+from .documents.media import local_media_path
 from .documents.page_documents import async_page_text
-from .documents.sources import local_media_path
 from .errors import InputError
 from .scanner.hub import is_enabled
 from .scanner.jobs import content_type as type_of_scan

@@ -306,28 +306,6 @@ async def test_media(hass: HomeAssistant, spool: Spool, media: Path) -> None:
     assert found == cases
 
 
-async def test_media_of_other_integrations(
-    hass: HomeAssistant, spool: Spool, media: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from homeassistant.components.media_source import PlayMedia
-
-    assert await async_setup_component(hass, "media_source", {})
-    path = media / "other.pdf"
-    path.write_bytes(make_pdf(1))
-    answers = [PlayMedia("/x", "application/pdf", path=path), PlayMedia("http://x", "audio/mp3")]
-
-    async def resolve(*_: object) -> PlayMedia:
-        return answers.pop(0)
-
-    # No other integration with files is at hand in a test.
-    monkeypatch.setattr("custom_components.lianke.documents.sources.async_resolve_media", resolve)
-    document = await fetch(hass, spool, SourceKind.MEDIA, "media-source://other/1")
-    assert document.name == "other.pdf"
-    document.path.unlink()
-    key = await refused(hass, spool, SourceKind.MEDIA, "media-source://other/2")
-    assert key == "media_not_local"
-
-
 async def test_raw_text(hass: HomeAssistant, spool: Spool) -> None:
     source = {"raw": True, "raw_encoding": "gb18030"}
     document = await fetch(hass, spool, SourceKind.TEXT, "^XA^FD你好^XZ", **source)

@@ -148,13 +148,16 @@ async def async_download(
     target: Path,
     limit_bytes: int,
     *,
+    name: str | None = None,
     trusted: URL | None = None,
+    sign: Callable[[URL], URL] | None = None,
 ) -> str:
-    """Download address into the new file target; return the name that the server gives it.
+    """Download address into the new file target; return the name that the server gives it, `name` if it gives none.
 
     https with a public address at every redirect; anything else only where the
-    `allowlist_external_urls` of Home Assistant names it, or below the origin `trusted`. At most limit_bytes (after
-    decompression), five redirects and two minutes.
+    `allowlist_external_urls` of Home Assistant names it, or below the origin `trusted` until a redirect leads
+    elsewhere. At most limit_bytes (after decompression), five redirects and two minutes. `sign` makes of an address
+    below `trusted` what is asked for, where that is Home Assistant itself.
 
     Raises InputError: url_invalid, url_not_public, url_too_many_redirects,
     url_unreachable, url_refused, url_cut_off, file_too_large; HomeAssistantError: disk_full. The
@@ -179,8 +182,10 @@ async def async_download(
         auto_decompress=False,
     ) as session:
         try:
-            async with await _open(hass, session, resolver, url, trusted) as response:
-                return await _save(hass, response, target, limit_bytes)
+            async with await _open(
+                hass, session, resolver, url, trusted=trusted, sign=sign
+            ) as response:
+                return await _save(hass, response, target, limit_bytes, name)
         except (aiohttp.ClientError, _NotPublicError, TimeoutError, ValueError) as err:
             cause = getattr(err, "os_error", err)
             if isinstance(cause, _NotPublicError):
@@ -207,14 +212,22 @@ async def _open(
     session: aiohttp.ClientSession,
     resolver: _PublicResolver,
     url: URL,
+    *,
     trusted: URL | None,
+    sign: Callable[[URL], URL] | None,
 ) -> aiohttp.ClientResponse:
     for _ in range(MAX_REDIRECTS + 1):
-        allowed = url.origin() == trusted or hass.config.is_allowed_external_url(str(url))
+        if url.origin() != trusted:
+            # Nor may anybody there send us back with more rights than his own.
+            trusted = sign = None
+        allowed = trusted is not None or hass.config.is_allowed_external_url(str(url))
         resolver.private_allowed = allowed
         if not allowed:
             _check_public(url)
-        response = await session.get(url, allow_redirects=False)
+        # Home Assistant's certificate bears the name by which others know it.
+        response = await session.get(
+            sign(url) if sign else url, allow_redirects=False, ssl=sign is None
+        )
         if response.status not in REDIRECTS:
             return response
         location = response.headers.get(aiohttp.hdrs.LOCATION, "")
@@ -238,11 +251,12 @@ async def _save(
     response: aiohttp.ClientResponse,
     target: Path,
     limit_bytes: int,
+    name: str | None,
 ) -> str:
     host = response.url.host or ""
     if response.status != 200:
         raise InputError("url_refused", host=host, status=str(response.status))
-    name = _name(response)
+    name = _name(response, name)
     if (response.content_length or 0) > limit_bytes:
         raise too_large(name, limit_bytes)
     coding = response.headers.get(aiohttp.hdrs.CONTENT_ENCODING, "").strip().lower()
@@ -304,9 +318,9 @@ async def async_save(
         await hass.async_add_executor_job(translated(file.close))
 
 
-def _name(response: aiohttp.ClientResponse) -> str:
-    """Return the file name the server gives, else the last part of the path."""
+def _name(response: aiohttp.ClientResponse, name: str | None) -> str:
+    """Return the file name the server gives, else the one that is known, else the last part of the path."""
     disposition = response.content_disposition
     if disposition is not None and disposition.filename:
         return disposition.filename
-    return response.url.name or (response.url.host or "")
+    return name or response.url.name or (response.url.host or "")

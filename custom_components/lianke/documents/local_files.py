@@ -1,10 +1,10 @@
 """What may be read: local files (blocks), and entities by the user of a call."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 import os
 from pathlib import Path
 import stat
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import Unauthorized, UnknownUser
@@ -14,6 +14,19 @@ from ..errors import InputError
 # Never printed, whatever is allowed: names anywhere, folders below the configuration.
 NEVER_NAMES: Final = frozenset({"secrets.yaml"})
 NEVER_FOLDERS: Final = frozenset({".storage", ".cloud"})
+
+
+class LocalFile(NamedTuple):
+    """A file of this system, and what gives the folders in which it may be read."""
+
+    path: Path
+    roots: Callable[[HomeAssistant], tuple[Path, ...]]
+    called: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.called or self.path.name
 
 
 def file_roots(hass: HomeAssistant) -> tuple[Path, ...]:

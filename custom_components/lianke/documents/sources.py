@@ -1,7 +1,7 @@
 """Sources of documents: each is copied or downloaded into the spool."""
 
 from binascii import a2b_base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 import os
@@ -10,19 +10,11 @@ import re
 from typing import Any, BinaryIO, Final
 
 from homeassistant.components.file_upload import process_uploaded_file
-from homeassistant.components.media_source import (
-    DOMAIN as MEDIA_SOURCE,
-    MediaSourceError,
-    async_resolve_media,
-    is_media_source_id,
-)
 from homeassistant.core import Context, HomeAssistant, split_entity_id
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
-from homeassistant.util import raise_if_invalid_path
 
 from ..api.capabilities import Paper
-from ..const import DOMAIN
 from ..errors import InputError
 from ..pdf.raster import PWG_SYNC, URF_SYNC
 from .conversion import clean_title, make_document
@@ -30,7 +22,8 @@ from .document import Document, SourceKind, file_digest, too_large
 from .download import async_download
 from .entities import SNAPSHOT_DOMAINS, async_entity_document
 from .kinds import TEXTS, FileType, sniff
-from .local_files import file_roots, media_roots, open_allowed
+from .local_files import LocalFile, file_roots, open_allowed
+from .media import URI_SCHEME, MediaAddress, async_fetch_media, async_find_media
 from .page_documents import (
     PAGE_BUILDERS,
     PageOptions,
@@ -86,16 +79,10 @@ def _pieces(text: str) -> Iterator[str]:
         yield rest
 
 
-type Roots = Callable[[HomeAssistant], tuple[Path, ...]]
-
-URI_SCHEME = "media-source://"
-
 FILES = frozenset(
     {SourceKind.UPLOAD, SourceKind.MEDIA, SourceKind.FILE, SourceKind.URL, SourceKind.CONTENT}
 )
 """Sources that hold a file, and so may hold raw printer commands."""
-LOCAL_FILES = frozenset({SourceKind.MEDIA, SourceKind.FILE})
-"""Sources of files on this system, whose name may say that they are raw."""
 
 
 def source_of(data: Mapping[str, Any]) -> tuple[SourceKind, list[str]]:
@@ -180,6 +167,8 @@ async def async_get_document(
         )
     else:
         path = await spool.async_new_path(".part")
+        # The name of a file on this system may say that it holds printer commands.
+        may_be_raw = False
         if kind is SourceKind.URL:
             name = await async_download(hass, value, path, limit_bytes)
         elif kind is SourceKind.CONTENT:
@@ -194,13 +183,14 @@ async def async_get_document(
                 raise too_large(name, limit_bytes)
             await hass.async_add_executor_job(write_bytes, path, commands)
         else:
-            roots: Roots = file_roots
-            original = Path(hass.config.path(value))
+            found: LocalFile | MediaAddress = LocalFile(Path(hass.config.path(value)), file_roots)
             if kind is SourceKind.MEDIA:
-                original, roots = await _async_media_path(hass, value)
-            name = await hass.async_add_executor_job(
-                _copy_file, hass, original, roots, limit_bytes, path
-            )
+                found = await async_find_media(hass, value)
+            may_be_raw = isinstance(found, LocalFile)
+            if isinstance(found, LocalFile):
+                name = await hass.async_add_executor_job(_copy_file, hass, found, limit_bytes, path)
+            else:
+                name = await async_fetch_media(hass, found, path, limit_bytes, context)
         document = await hass.async_add_executor_job(
             partial(
                 make_document,
@@ -208,7 +198,7 @@ async def async_get_document(
                 name,
                 title=title,
                 kind=FileType.RAW if raw else None,
-                may_be_raw=kind in LOCAL_FILES,
+                may_be_raw=may_be_raw,
             )
         )
     if document.extension in TEXTS:
@@ -262,19 +252,6 @@ async def async_open_pdf(
     return replace(document, path=path, size=size, pages=pages, digest=digest)
 
 
-def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
-    """Return the path of `FOLDER/PATH` in the media folders; None when it is not allowed."""
-    folder, _, location = identifier.partition("/")
-    base = hass.config.media_dirs.get(folder)
-    try:
-        raise_if_invalid_path(location)
-    except ValueError:
-        return None
-    if base is None or Path(location).is_absolute():
-        return None
-    return Path(base) / location
-
-
 def _encoded(text: str, encoding: str) -> bytes:
     """Return text that is printer commands as bytes."""
     if not text:
@@ -314,39 +291,13 @@ def _write_content(content: str, name: str, limit_bytes: int, target: Path) -> N
         raise InputError("content_not_base64") from None
 
 
-def _copy_file(
-    hass: HomeAssistant, path: Path, roots: Roots, limit_bytes: int, target: Path
-) -> str:
+def _copy_file(hass: HomeAssistant, file: LocalFile, limit_bytes: int, target: Path) -> str:
     """Copy a file of this system to target; return its name. Blocks."""
-    with open_allowed(path, roots(hass), hass.config.config_dir) as reader:
+    with open_allowed(file.path, file.roots(hass), hass.config.config_dir) as reader:
         if os.fstat(reader.fileno()).st_size > limit_bytes:
-            raise too_large(path.name, limit_bytes)
-        copy_opened(reader, target, limit_bytes, path.name)
-    return path.name
-
-
-async def _async_media_path(hass: HomeAssistant, media_id: str) -> tuple[Path, Roots]:
-    """Return the path of a file that the media browser offers, and the folders in which it may be."""
-    if not is_media_source_id(media_id):
-        raise InputError("media_not_found")
-    domain, _, identifier = media_id.removeprefix(URI_SCHEME).partition("/")
-    if domain == MEDIA_SOURCE or (domain == DOMAIN and not identifier.startswith("scans/")):
-        # Home Assistant's own answer for these asserts that it knows the type, and it does not
-        # know every type that can be printed.
-        path = local_media_path(hass, identifier)
-        if path is None:
-            raise InputError("media_not_found")
-        return path, media_roots
-    try:
-        media = await async_resolve_media(hass, media_id, None)
-    except MediaSourceError, ValueError, AssertionError, InputError, HomeAssistantError:
-        # Without a type that it knows, or with half an address, it asserts.
-        raise InputError("media_not_found") from None
-    if media.path is None:
-        raise InputError("media_not_local")
-    folder = media.path.parent
-    # Another integration vouches for the folder.
-    return media.path, lambda _: (folder.resolve(),)
+            raise too_large(file.name, limit_bytes)
+        copy_opened(reader, target, limit_bytes, file.name)
+    return file.name
 
 
 # What devices of the home network send: a PDF or JPEG as it is, raster pages as a PDF.

@@ -1,0 +1,232 @@
+"""Items of Home Assistant's media sources: a file of this system, or an address from which the source hands it out."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+import mimetypes
+from pathlib import Path
+import re
+from typing import Final, NamedTuple
+from urllib.parse import unquote
+
+from homeassistant.components.http.auth import SIGN_QUERY_PARAM, async_sign_path
+from homeassistant.components.media_source import (
+    DOMAIN as MEDIA_SOURCE,
+    async_resolve_media,
+    is_media_source_id,
+)
+from homeassistant.components.media_source.error import UnknownMediaSource
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
+from homeassistant.helpers.network import is_hass_url
+from homeassistant.loader import IntegrationNotLoaded, async_get_loaded_integration
+from homeassistant.util import raise_if_invalid_path
+from yarl import URL
+
+from ..const import DOMAIN
+from ..errors import InputError
+from .download import async_download
+from .local_files import LocalFile, media_roots
+
+URI_SCHEME: Final = "media-source://"
+# A source may have to ask its own server first.
+RESOLVE_SECONDS: Final = 60
+# Longer than a download may take.
+_SIGNED_FOR: Final = timedelta(minutes=5)
+# What plays, and lists of what is streamed.
+_PLAYS: Final = re.compile(
+    r"(audio|video)/|application/(dash\+xml|(vnd\.apple\.|x-)mpegurl)", re.IGNORECASE
+)
+# Where Home Assistant listens on every address, these lead back to it.
+_LOOPBACK: Final = (("0.0.0.0", "127.0.0.1"), ("::", "::1"))  # noqa: S104
+_NOT_ALLOWED: Final = frozenset({"401", "403"})
+
+
+class MediaAddress(NamedTuple):
+    """The address that a source gives for a media item."""
+
+    name: str
+    domain: str
+    url: str
+
+
+def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
+    """Return the path of `FOLDER/PATH` in the media folders; None when it is not allowed."""
+    folder, _, location = identifier.partition("/")
+    base = hass.config.media_dirs.get(folder)
+    try:
+        raise_if_invalid_path(location)
+    except ValueError:
+        return None
+    if base is None or Path(location).is_absolute():
+        return None
+    return Path(base) / location
+
+
+async def async_find_media(hass: HomeAssistant, media_id: str) -> LocalFile | MediaAddress:
+    """Return where a media item is, as its source says.
+
+    Raises Unauthorized, InputError: media_not_found, media_refused with the source's own words, media_failed,
+    type_not_supported for what plays.
+    """
+    domain, _, identifier = media_id.removeprefix(URI_SCHEME).partition("/")
+    if not is_media_source_id(media_id) or not identifier:
+        raise InputError("media_not_found")
+    if domain == MEDIA_SOURCE or (domain == DOMAIN and not identifier.startswith("scans/")):
+        # Home Assistant's own answer for these asserts that it knows the type, and it does not
+        # know every type that can be printed.
+        path = local_media_path(hass, identifier)
+        if path is None:
+            raise InputError("media_not_found")
+        return LocalFile(path, media_roots)
+    try:
+        async with asyncio.timeout(RESOLVE_SECONDS):
+            media = await async_resolve_media(hass, media_id, None)
+    except Unauthorized:
+        raise
+    except HomeAssistantError as err:
+        if isinstance(err.__cause__, UnknownMediaSource):
+            raise InputError("media_not_found") from None
+        if err.translation_domain == DOMAIN and err.translation_key:
+            raise InputError(err.translation_key) from None
+        words = " ".join(str(err).split()) or type(err).__name__
+        raise InputError("media_refused", source=_source_name(hass, domain), error=words) from None
+    except Exception as err:  # noqa: BLE001 - a source raises what it likes, and only the errors above are meant to be read
+        raise _failed(hass, domain, type(err).__name__) from None
+    if media.path is not None:
+        folder = media.path.parent
+        # Another integration vouches for the folder. Its files may bear no names of their own.
+        name = None if media.path.suffix else _source_name(hass, domain)
+        return LocalFile(media.path, lambda _: (folder.resolve(),), name)
+    if not media.mime_type:
+        raise _failed(hass, domain, "no type")
+    name = _name(identifier, media.mime_type) or _source_name(hass, domain)
+    if _PLAYS.match(media.mime_type):
+        raise InputError("type_not_supported", name=name)
+    return MediaAddress(name, domain, media.url)
+
+
+async def async_fetch_media(
+    hass: HomeAssistant, item: MediaAddress, target: Path, limit_bytes: int, context: Context
+) -> str:
+    """Download a media item into the new file target; return the name that it is given there, or its own.
+
+    What Home Assistant serves itself is fetched from its own server, with the rights of who asks. Any other address
+    passes the guard of `async_download`, and in the local network only a host with which an administrator has set
+    the source up. Raises Unauthorized, InputError: media_failed, and as `async_download`.
+    """
+    own = _own_server(hass)
+    try:
+        path = _own_path(hass, item.url)
+        url = URL(f"{own}{path}" if path else item.url)
+        known = bool(path) or _is_set_up_with(hass, item.domain, url.host)
+        trusted = url.origin() if known else None
+    except ValueError:
+        raise _failed(hass, item.domain, "url") from None
+    sign = await _async_signer(hass, context) if path else None
+    try:
+        return await async_download(
+            hass, str(url), target, limit_bytes, name=item.name, trusted=trusted, sign=sign
+        )
+    except InputError as err:
+        said = err.placeholders
+        if sign is None or said.get("host") != own.host:
+            raise
+        status = said.get("status")
+        if status in _NOT_ALLOWED:
+            raise Unauthorized(context=context) from None
+        raise _failed(hass, item.domain, f"HTTP {status}" if status else err.reason) from None
+
+
+def _failed(hass: HomeAssistant, domain: str, detail: str) -> InputError:
+    return InputError("media_failed", source=_source_name(hass, domain), detail=detail)
+
+
+def _source_name(hass: HomeAssistant, domain: str) -> str:
+    """Return what people call a source: the name of its integration."""
+    try:
+        return async_get_loaded_integration(hass, domain).name
+    except IntegrationNotLoaded:
+        return domain
+
+
+def _name(identifier: str, mime_type: str) -> str | None:
+    """Return the last file name in an id, which many sources put there, with the ending of the item's type.
+
+    A page that says "not found" does not pass for a photo then.
+    """
+    parts = identifier.replace("|", "/").split("/")
+    name = next((part for part in reversed(parts) if mimetypes.guess_type(part)[0]), None)
+    extension = mimetypes.guess_extension(mime_type)
+    if name is None or extension in (None, ".bin"):
+        return name
+    return f"{Path(name).stem.lstrip(':')}{extension}"
+
+
+def _own_server(hass: HomeAssistant) -> URL:
+    """Return the address at which Home Assistant reaches itself."""
+    hosts = hass.http.server_host or ["0.0.0.0"]  # noqa: S104
+    host = next((back for everywhere, back in _LOOPBACK if everywhere in hosts), hosts[0])
+    scheme = "https" if hass.http.ssl_certificate else "http"
+    return URL.build(scheme=scheme, host=host, port=hass.http.server_port)
+
+
+def _own_path(hass: HomeAssistant, address: str) -> str | None:
+    """Return the path with the query of what Home Assistant serves itself, None for other addresses.
+
+    Raises ValueError for a path that leads out of where it begins: parts of an id are in it, which a user may choose.
+    """
+    url = URL(address)
+    if url.host is not None and not is_hass_url(hass, address):
+        return None
+    if url.host is None and not address.startswith("/"):
+        return None
+    if ".." in unquote(address.partition("?")[0]).split("/"):
+        raise ValueError("not the way")
+    return url.raw_path_qs
+
+
+def _is_set_up_with(hass: HomeAssistant, domain: str, host: str | None) -> bool:
+    """Return whether an entry of this integration names the host."""
+    entries = hass.config_entries.async_entries(
+        domain, include_ignore=False, include_disabled=False
+    )
+    said = (value for entry in entries for value in (*entry.data.values(), *entry.options.values()))
+    return host is not None and any(isinstance(one, str) and _host(one) == host for one in said)
+
+
+def _host(text: str) -> str | None:
+    """Return the host of an address, or of a host with or without a port."""
+    try:
+        return URL(text if "://" in text else f"//{text}").host
+    except ValueError:
+        return None
+
+
+async def _async_signer(hass: HomeAssistant, context: Context) -> Callable[[URL], URL]:
+    """Return what signs an address of Home Assistant for who asks; what nobody began, for its user that only reads.
+
+    Raises Unauthorized, also for a user who is not logged in anywhere.
+    """
+    token = None
+    if context.user_id is not None:
+        user = await hass.auth.async_get_user(context.user_id)
+        if user is None:
+            raise UnknownUser(context=context)
+        token = next(iter(user.refresh_tokens), None)
+        if token is None or not user.is_active:
+            raise Unauthorized(context=context)
+
+    def sign(url: URL) -> URL:
+        # Also where the source has signed it for somebody else.
+        bare = url.without_query_params(SIGN_QUERY_PARAM)
+        signed = async_sign_path(
+            hass,
+            bare.raw_path_qs,
+            _SIGNED_FOR,
+            refresh_token_id=token,
+            use_content_user=token is None,
+        )
+        return bare.update_query({SIGN_QUERY_PARAM: signed.rpartition("=")[2]})
+
+    return sign
