@@ -15,6 +15,8 @@ import type { Part } from "../src/components/part";
 import type { HomeAssistant, Job, Refusal } from "../src/types";
 import { placeOf } from "../src/places";
 import { Batch } from "../src/print/batch";
+import type { LiankeMediaBrowser } from "../src/print/media-browser";
+import "../src/print/media-browser";
 import "../src/print/tray";
 import { summarize } from "../src/summary";
 import { announced, asked, find, makeContext, makeHass, makeJob, makePrinter, show } from "./stand-in";
@@ -437,4 +439,35 @@ test.each([
 ])("a printer of which nothing is told, whose device is there: %j", async (isKnown, words) => {
   const printer = await show<Part>("lianke-printer", { context: makeContext(), device: "device", isKnown });
   expect(find<Part>(printer, "lianke-header").shadowRoot?.textContent).toContain(words);
+});
+
+test("photos are offered by sources that do not play them, films are not", async () => {
+  const item = (title: string, media_class: string, media_content_type: string, can_play = false) => ({
+    title,
+    media_class,
+    media_content_type,
+    can_play,
+    can_expand: false,
+    media_content_id: `media-source://immich/${title}`,
+  });
+  const children = [
+    item("IMG_1.jpg", "image", "image/jpeg"),
+    item("film.mp4", "video", "video/mp4", true),
+    item("a.pdf", "url", "application/pdf", true),
+    item("page", "app", ""),
+  ];
+  const hass = makeHass({ "media_source/browse_media": { title: "Immich", children } });
+  const browser = await show<LiankeMediaBrowser>("lianke-media-browser", { context: makeContext(hass) });
+  await browser.open();
+  await browser.updateComplete;
+  const rows = [...(browser.shadowRoot?.querySelectorAll<HTMLElement>("li button") ?? [])];
+  expect(rows.map((row) => row.textContent?.trim())).toEqual(["IMG_1.jpg", "a.pdf"]);
+  const chosen = vi.fn();
+  browser.addEventListener("media-chosen", (event) => chosen((event as CustomEvent).detail), { once: true });
+  rows[0]?.click();
+  expect(chosen).toHaveBeenCalledWith({
+    media_content_id: "media-source://immich/IMG_1.jpg",
+    media_content_type: "image/jpeg",
+    title: "IMG_1.jpg",
+  });
 });

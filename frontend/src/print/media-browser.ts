@@ -93,7 +93,9 @@ export class LiankeMediaBrowser extends Part {
 
   private _isPrintable(item: MediaItem): boolean {
     if (item.can_expand) return !UNPRINTABLE_SOURCE.test(item.media_content_id);
-    return item.can_play && !UNPRINTABLE.test(item.media_content_type) && !UNPRINTABLE.test(item.media_class);
+    // Sources of photos say that a photo does not play, and offer it all the same.
+    const isOffered = item.can_play || item.media_class === "image";
+    return isOffered && !UNPRINTABLE.test(item.media_content_type) && !UNPRINTABLE.test(item.media_class);
   }
 
   private _row(item: MediaItem) {
