@@ -6,12 +6,14 @@ from pathlib import Path
 import re
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 import yaml
 
 from benchmarks import __main__ as bench, set_up
 from scripts.demo import PORT
+from tests.simulator.admin import Admin
 
 ROOT = Path(__file__).parents[1]
 # What may stand in .ci/run besides the three scripts: how they are called, one after the other.
@@ -142,6 +144,22 @@ def test_the_bench_needs_no_pytest() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_bench_asks_what_the_simulator_answers() -> None:
+    """A call of the admin interface that goes costs the figures of a day, which nobody sees before a release."""
+    asked = re.findall(
+        r'cloud\.ask\("(\w+)", f?"([^"]*)"', (ROOT / "benchmarks/probe/day.py").read_text("utf-8")
+    )
+    routes = Admin(mock.Mock()).routes()
+    assert asked
+    for method, path in asked:
+        where = "/_sim/" + re.sub(r"^{printer}", "boxes/1/printers/1", path)
+        assert any(
+            route.method == method
+            and re.fullmatch(re.sub(r"{\w+}", "[^/]+", route.path), where) is not None
+            for route in routes
+        ), (method, path)
 
 
 def test_checks_before_a_commit_are_those_of_lint() -> None:

@@ -81,11 +81,9 @@ async def async_submit(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, An
 
 async def async_settled(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     """Write what is left to be written; return how many jobs are in which state."""
-    registries = [
-        hass.config_entries.async_get_known_entry(entry_id).runtime_data.queue._registry
+    queues = [
+        hass.config_entries.async_get_known_entry(entry_id).runtime_data.queue
         for entry_id in msg["entry_ids"]
     ]
-    await asyncio.gather(*(registry._writer.async_flush() for registry in registries))
-    return dict(
-        Counter(job.state.value for registry in registries for job in registry.jobs.values())
-    )
+    await asyncio.gather(*(queue._store.async_flush() for queue in queues))
+    return dict(Counter(job.state.value for queue in queues for job in queue.jobs()))

@@ -125,6 +125,8 @@ class Admin:
             ("DELETE", "/_sim/faults", self.clear_faults),
             ("POST", "/_sim/push", self.push),
             ("GET", "/_sim/printed", self.printed),
+            ("GET", "/_sim/requests", self.requests),
+            ("DELETE", "/_sim/requests", self.clear_requests),
             ("GET", "/_sim/deliveries", self.deliveries),
         ]
         made = [web.route(method, path, _as_handler(action)) for method, path, action in table]
@@ -168,6 +170,16 @@ class Admin:
     async def printed(self, request: web.Request, body: dict[str, Any]) -> Any:
         """Everything in the out tray."""
         return [{**asdict(job), "path": str(job.path)} for job in self._cloud.out_tray]
+
+    async def requests(self, request: web.Request, body: dict[str, Any]) -> Any:
+        """Give the log of API requests."""
+        return [asdict(one) for one in self._cloud.requests]
+
+    async def clear_requests(self, request: web.Request, body: dict[str, Any]) -> Any:
+        """Start the log afresh."""
+        self._cloud.requests.clear()
+        self._cloud.counts.clear()
+        return {}
 
     async def deliveries(self, request: web.Request, body: dict[str, Any]) -> Any:
         """Every attempt at a callback or a push."""
