@@ -371,7 +371,7 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Give a box as many finished jobs as are ever kept, as if it had printed for weeks."""
     from custom_components.lianke.devices import Target
-    from custom_components.lianke.jobs.store import jobs_path  # loaded by now
+    from custom_components.lianke.jobs.store import jobs_path, read_record  # loaded by now
     from custom_components.lianke.printing.print import async_resolve
 
     printers = list(entry.runtime_data.coordinator.data.printers.values())
@@ -388,7 +388,7 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
             view = printers[number % len(printers)]
             # As long as the records of the day that take the place of these.
             job_id, at = ulid_at_time(moment.timestamp()), moment.isoformat()
-            # As 0.1.0 wrote it: each version since reads it.
+            # As 0.1.0 wrote it, which each version since reads; it is stored as today.
             record = {
                 "version": 1,
                 "job_id": job_id,
@@ -432,7 +432,7 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
                 "sent_bytes": 900,
             }
             (root / job_id).mkdir(mode=0o700, parents=True)
-            (root / job_id / "job.json").write_text(json.dumps(record), "utf-8")
+            (root / job_id / "job.json").write_text(read_record(record).as_json(), "utf-8")
 
     await hass.async_add_executor_job(write)
     await hass.config_entries.async_setup(entry.entry_id)

@@ -32,8 +32,9 @@ from .store import JobStoreError
 
 _LOGGER = logging.getLogger(__name__)
 
-# A task is written so soon after the answer that named it, and no later than the end of the next upload: a crash
-# in between leaves one job in doubt, as a crash before the answer does.
+# While more jobs are sent, a task is written so soon after the answer that named it, and no later than the end of the
+# next upload, so that one write is enough for several: a crash in between leaves one job in doubt, as a crash before
+# the answer does.
 TASK_DELAY = 0.2
 ERROR_LIMIT_PAUSE = timedelta(minutes=30)
 PROGRESS_EVERY = timedelta(seconds=1)
@@ -258,13 +259,14 @@ class Uploader(JobWorker):
                 # Not an answer to this upload: the job stays in doubt.
                 _LOGGER.warning("Print job %s was answered with another job's task", job.job_id)
                 return
+            others = (one for one in self._registry.unsettled.values() if one is not job)
             self._registry.change(
                 job,
                 delivery,
                 task_id=task_id,
                 task_known_at=dt_util.utcnow(),
                 state=JobState.QUEUED,
-                within=TASK_DELAY,
+                within=TASK_DELAY if any(one.is_uploading for one in others) else 0,
             )
         self._readiness.clear_backoff(job.printer_key)
 
