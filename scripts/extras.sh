@@ -5,6 +5,7 @@
 #   need_curl       brings curl, with which a blueprint uploads scans
 #   need_cups       brings CUPS and ipptool
 #   need_poppler    brings poppler's programs, which draw PDF files
+#   need_reader     brings Tesseract, which reads English and Chinese
 #   need_scanners   brings SANE with its AirScan, and another client of network scanners
 #
 # Root on Debian gets Debian's packages. Any other user of Debian gets Chromium unpacked into the cache; elsewhere a Chrome
@@ -70,6 +71,10 @@ need_cups() {
 
 need_poppler() {
   need_debian poppler-utils:pdftoppm || true
+}
+
+need_reader() {
+  need_debian tesseract-ocr:tesseract tesseract-ocr-chi-sim:'/usr/share/tesseract-ocr/*/tessdata/chi_sim.traineddata' || true
 }
 
 need_scanners() {

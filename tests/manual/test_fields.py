@@ -215,6 +215,8 @@ MADE = {
     "booklet_side": 1,
     "id_card_crop": 2,
     "poster_columns, poster_rows": 6,
+    "clean": 1,
+    "clean_corners": 1,
     "photo_size": 2,
     "photo_fit": 2,
     "photo_count": 1,
@@ -223,7 +225,8 @@ MADE = {
 
 async def test_sheets(house: House) -> None:
     for name, text in rows(SHEETS):
-        (document,) = await printed(house, file=house.at_home("/media/menu.pdf"), **fragment(text))
+        file = house.at_home(f"/media/{'front.jpg' if 'clean' in name else 'menu.pdf'}")
+        (document,) = await printed(house, file=file, **fragment(text))
         assert document.path.read_bytes() != MENU, name
         assert document.pages == MADE.get(name, 3), name
 

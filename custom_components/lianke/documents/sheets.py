@@ -53,6 +53,10 @@ MIN_CUT: Final = 0.05
 MAX_TILES: Final = 6
 MAX_PHOTO_COUNT: Final = 100
 MAX_WATERMARK: Final = 60
+# Photos of pages that are made into pages in one call.
+MAX_CLEANED: Final = 50
+# Parts of a picture, twice over, that a corner of a page and the two next to it have to enclose at least.
+MIN_CORNER: Final = 0.01
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -64,6 +68,7 @@ BELONGS: Final = {
     "poster_rows": "sheet: poster",
     "id_card_crop": "sheet: id_card",
     "photo_count": "photo_size",
+    "clean_corners": "clean",
 }
 
 
@@ -76,8 +81,9 @@ class SheetOptions:
     """How documents are laid out before they are sent; the names are the action's fields.
 
     `sheet` and `photo_size` are layouts; None leaves the pages as they are. `merge` makes one
-    document of several. `id_card_crop` has the part that is printed of each document. `watermark_opacity` is in
-    percent.
+    document of several. `id_card_crop` has the part that is printed of each document. `clean` makes pages of photos of
+    pages, and one document of all; `clean_corners` has the corners of each, as parts of the upright picture: top left,
+    top right, bottom right and bottom left of the page, none to have them found. `watermark_opacity` is in percent.
     """
 
     sheet: str | None = None
@@ -87,6 +93,8 @@ class SheetOptions:
     poster_rows: int = 2
     booklet_side: str = "both"
     id_card_crop: tuple[dict[str, float], ...] = ()
+    clean: bool = False
+    clean_corners: tuple[tuple[tuple[float, float], ...], ...] = ()
     photo_size: str | None = None
     photo_fit: str = "fill"
     photo_count: int = 1
@@ -98,17 +106,23 @@ class SheetOptions:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
-        """Return what a call asks for. Raises InputError: sheet_or_photo, sheet_field_idle."""
+        """Return what a call asks for. Raises InputError: sheet_or_photo, sheet_field_idle, clean_corners_wrong."""
         given = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         given["stamp"] = tuple(given.get("stamp", ()))
         given["id_card_crop"] = tuple(WHOLE | cut for cut in given.get("id_card_crop", ()))
+        given["clean_corners"] = tuple(
+            tuple(tuple(point) for point in corners) for corners in given.get("clean_corners", ())
+        )
         sheets = cls(**given)
         if sheets.sheet and sheets.photo_size:
             raise InputError("sheet_or_photo")
-        chosen = {f"sheet: {sheets.sheet}", "photo_size" if sheets.photo_size else ""}
+        chosen = {f"sheet: {sheets.sheet}"}
+        chosen |= {name for name in ("photo_size", "clean") if getattr(sheets, name)}
         for name, needed in BELONGS.items():
             if needed not in chosen and getattr(sheets, name) != getattr(NO_SHEETS, name):
                 raise InputError("sheet_field_idle", field=name, needed=needed)
+        if not all(_are_corners(corners) for corners in sheets.clean_corners if corners):
+            raise InputError("clean_corners_wrong")
         return sheets
 
     def booklet_duplex(self, wanted: Duplex | None, default: Duplex | None = None) -> Duplex:
@@ -125,17 +139,32 @@ class SheetOptions:
     @property
     def is_set(self) -> bool:
         """Return whether anything is to be laid out."""
-        return bool(self.sheet or self.photo_size or self.merge or self.watermark or self.stamp)
+        return bool(self.layout or self.clean or self.merge or self.watermark or self.stamp)
 
     @property
     def joins(self) -> bool:
         """Return whether all documents become one."""
-        return self.merge or bool(self.photo_size) or self.sheet in ("invoices", "id_card")
+        return (
+            self.merge
+            or self.clean
+            or bool(self.photo_size)
+            or self.sheet in ("invoices", "id_card")
+        )
 
     @property
     def layout(self) -> str | None:
         """Return what the worker calls the layout."""
         return "photos" if self.photo_size else self.sheet
+
+
+def _are_corners(points: tuple[tuple[float, ...], ...]) -> bool:
+    """Return whether points of a picture go around a page clockwise, without a dent and not too near to each other."""
+    around = zip(points[-2:] + points[:-2], points[-1:] + points[:-1], points, strict=True)
+    return all(0 <= part <= 1 for point in points for part in point) and all(
+        (one[0] - last[0]) * (point[1] - one[1]) - (one[1] - last[1]) * (point[0] - one[0])
+        >= MIN_CORNER
+        for last, one, point in around
+    )
 
 
 NO_SHEETS: Final = SheetOptions()
@@ -217,8 +246,9 @@ def _find_font() -> str | None:
     return str(folder)
 
 
-# For a layout, starting the process included.
+# For a layout, and for a photo of a page, starting the process included.
 LAYOUT_SECONDS: Final = 30
+PHOTO_SECONDS: Final = 30
 # mm that printers leave free at the edges, where nothing is known of it.
 USUAL_MARGIN: Final = 5.0
 A4: Final = (210.0, 297.0)
@@ -240,7 +270,7 @@ async def async_lay_out(
     """Return the document that some become on sheets; they stay as they are.
 
     Raises InputError: sheet_type_not_supported, sheet_not_available,
-    sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, watermark_needs_font,
+    sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, clean_needs_picture, watermark_needs_font,
     watermark_letters, and what is wrong with a file; HomeAssistantError: disk_full.
     """
     cuts = sheets.id_card_crop if sheets.sheet == "id_card" else ()
@@ -250,6 +280,10 @@ async def async_lay_out(
     ]
     if sum(len(file["pages"]) for file in files) > MAX_SOURCE_PAGES:
         raise InputError("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
+    if sheets.clean:
+        files = await _async_clean(
+            hass, spool, documents, files, sheets, limit_bytes=limit_bytes, user=user
+        )
     title = documents[0].title
     if len(documents) > 1:
         title = f"{title} + {len(documents) - 1}"
@@ -272,6 +306,56 @@ async def async_lay_out(
         replace(made, digest=digest),
         _printed(options, sheets, landscape=bool(answer["landscape"])),
     )
+
+
+async def _async_clean(
+    hass: HomeAssistant,
+    spool: Spool,
+    documents: Sequence[Document],
+    files: Sequence[dict[str, Any]],
+    sheets: SheetOptions,
+    *,
+    limit_bytes: int,
+    user: str | None,
+) -> list[dict[str, Any]]:
+    """Return a file for each photo of a page, which has become one; raises as `async_lay_out`."""
+    if sum(len(file["pages"]) for file in files) > MAX_CLEANED:
+        raise InputError("sheet_too_many_pages", limit=str(MAX_CLEANED))
+    cleaned: list[dict[str, Any]] = []
+    corners = sheets.clean_corners[: len(files)]
+    for document, file, points in zip_longest(documents, files, corners):
+        for page in file["pages"]:
+            target = await spool.async_new_path(FileType.JPEG)
+            request = {"target": str(target), "limit": limit_bytes, "corners": points or None}
+            await _async_ask(hass, "clean_page", document, request | {"page": page}, user)
+            cleaned.append(file | {"path": str(target), "pages": [0]})
+    return cleaned
+
+
+async def async_find_corners(
+    hass: HomeAssistant, document: Document, user: str | None
+) -> dict[str, Any]:
+    """Return where the page is in a photo of one, as `pdf.photographed.find_corners` does.
+
+    Raises InputError: clean_needs_picture, sheet_not_available, and what is wrong with the file.
+    """
+    return await _async_ask(hass, "find_corners", document, {"page": 0}, user)
+
+
+async def _async_ask(
+    hass: HomeAssistant, task: str, photo: Document, request: dict[str, Any], user: str | None
+) -> dict[str, Any]:
+    if photo.extension not in IMAGES:
+        raise InputError("clean_needs_picture", name=photo.name)
+    worker = async_get_pdf_worker(hass)
+    try:
+        return await worker.async_run(
+            task, request | {"path": str(photo.path)}, user=user, seconds=PHOTO_SECONDS
+        )
+    except PdfUnavailableError:
+        raise InputError("sheet_not_available") from None
+    except PdfError as err:
+        raise pdf_error(err, photo.name, limit_bytes=request.get("limit", 0)) from None
 
 
 async def _async_run(

@@ -226,10 +226,10 @@ def _read_strips(path: str, opened: Image.Image, factor: int) -> Image.Image:
     return small
 
 
-def as_jpeg(picture: Image.Image, quality: int) -> bytes:
-    """Return a picture as JPEG data."""
+def as_jpeg(picture: Image.Image, quality: int, dpi: int = 0) -> bytes:
+    """Return a picture as JPEG data, which says its dots per inch if they are not 0."""
     out = BytesIO()
-    picture.save(out, "JPEG", quality=quality, subsampling=0)
+    picture.save(out, "JPEG", quality=quality, subsampling=0, dpi=(dpi, dpi))
     return out.getvalue()
 
 

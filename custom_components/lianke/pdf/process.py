@@ -44,8 +44,10 @@ type Task = Callable[[dict[str, Any]], dict[str, Any]]
 
 # From the fields of a request to an answer: modules beside this one, and their functions.
 TASKS: Final = {
+    "clean_page": ("photographed", "clean_page"),
     "count": ("files", "count"),
     "draw": ("draw", "draw"),
+    "find_corners": ("photographed", "find_corners"),
     "join_scans": ("scans", "join_scans"),
     "lay_out": ("layout", "lay_out"),
     "raster": ("raster", "convert"),

@@ -145,6 +145,12 @@ CUT: Final = vol.All(
     ),
     _some_of_it,
 )
+# Points of a picture; whether they are a page's corners is said in the user's language.
+_COORDINATE = vol.All(_no_boolean, vol.Coerce(float), vol.Range(min=-9, max=9))
+CORNERS: Final = vol.All(
+    [vol.All([_COORDINATE], vol.Length(min=2, max=2))],
+    vol.Any(vol.Length(max=0), vol.Length(min=4, max=4)),
+)
 _NAME_OR_ID = vol.All(_no_boolean, vol.Any(vol.All(int, vol.Range(min=0, max=MAX_NUMBER)), _NAME))
 _COPIES = vol.All(_whole, vol.Range(min=-MAX_NUMBER, max=MAX_NUMBER))
 _SIDE = vol.All(_no_boolean, _finite(vol.Coerce(float)), vol.Range(min=1))
@@ -209,6 +215,8 @@ SHEET_FIELDS: Final = {
     vol.Optional("poster_rows"): _count(MAX_TILES),
     vol.Optional("booklet_side"): vol.In(BOOKLET_SIDES),
     vol.Optional("id_card_crop"): vol.All(cv.ensure_list, [CUT], vol.Length(max=MAX_SOURCES)),
+    vol.Optional("clean"): cv.boolean,
+    vol.Optional("clean_corners"): vol.All([CORNERS], vol.Length(max=MAX_SOURCES)),
     vol.Optional("photo_size"): vol.In(PHOTO_SIZES),
     vol.Optional("photo_fit"): vol.In(PHOTO_FITS),
     vol.Optional("photo_count"): _count(MAX_PHOTO_COUNT),

@@ -23,6 +23,7 @@ import voluptuous as vol
 
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..devices import Target, async_may, async_target
+from ..documents.sheets import async_find_corners
 from ..documents.spool import async_get_spool
 from ..errors import InputError
 from ..jobs.limits import max_document_bytes
@@ -40,6 +41,7 @@ OPTIONS: Final = f"{DOMAIN}/printer/options"
 ACTION: Final = f"{DOMAIN}/action"
 SCANS: Final = f"{DOMAIN}/scans/subscribe"
 FORGET: Final = f"{DOMAIN}/document/forget"
+CORNERS: Final = f"{DOMAIN}/document/corners"
 
 MAX_DEVICES: Final = 50
 
@@ -52,6 +54,7 @@ def async_setup(hass: HomeAssistant) -> None:
     async_register_command(hass, _ws_options)
     async_register_command(hass, _ws_action)
     async_register_command(hass, _ws_forget)
+    async_register_command(hass, _ws_corners)
     async_register_command(hass, _ws_scans)
 
 
@@ -150,6 +153,27 @@ async def _ws_forget(hass: HomeAssistant, connection: ActiveConnection, msg: Mes
     """Delete a document that a preview keeps; its handle is the secret."""
     await (await async_get_spool(hass)).async_forget(msg["document"])
     connection.send_result(msg["id"])
+
+
+@websocket_command(
+    {
+        vol.Required("type"): CORNERS,
+        vol.Required("document"): vol.All(str, vol.Length(max=64)),
+    }
+)
+@async_response
+@_answers_mistakes
+async def _ws_corners(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
+    """Send where the page is in a picture that a preview or page count keeps; its handle is the secret.
+
+    The answer has `found`, `corners` as the action's `clean_corners` has them for a picture (all of it where no page
+    was found), and `width` and `height`, whose proportion is the upright picture's.
+    """
+    spool = await async_get_spool(hass)
+    async with spool.scope():
+        document = await spool.async_copy_kept(msg["document"])
+        corners = await async_find_corners(hass, document, connection.user.id)
+    connection.send_result(msg["id"], corners)
 
 
 @websocket_command({vol.Required("type"): OPTIONS, vol.Required("device_id"): str})

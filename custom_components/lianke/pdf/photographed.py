@@ -1,0 +1,510 @@
+"""Make a page of a photo of one: its corners are found, its perspective is taken out, its paper becomes white.
+
+The corners are found as in Z. Zhang and L.-W. He, "Whiteboard scanning and image enhancement" (Digital Signal
+Processing 17, 2007): of the lines that a Hough transform finds among the edges, four are chosen by the edges that lie
+along the sides of what they enclose. An edge votes only for lines that lie as it does (F. O'Gorman and M. B. Clowes,
+"Finding picture edges through collinearity of feature points", 1976). The proportion of the page follows from its
+corners, as in Zhang and He; the perspective is taken out by the mapping of a square to a quadrilateral in P. Heckbert's
+"Fundamentals of texture mapping and image warping" (1989). Light and shadow are taken out by dividing by the
+brightness of the paper, which is made out between the ink.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, pairwise
+import math
+from typing import Any, Final, NamedTuple
+
+from PIL import Image, ImageChops, ImageFilter, ImageMath
+
+from .files import new_file
+from .pictures import as_jpeg, read_picture
+from .process import TaskError
+
+type Corners = Sequence[Sequence[float]]
+"""Four points, x and y: top left, top right, bottom right, bottom left of the page as it is read."""
+
+WHOLE: Final[Corners] = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+# Pixels of a page's longer side: 300 an inch on A4.
+SIDE: Final = 3508
+QUALITY: Final = 92
+
+
+def find_corners(request: dict[str, Any]) -> dict[str, Any]:
+    """Return where the page is in the picture `path`, in its frame `page`, from 0.
+
+    The answer has `found`, `corners` as parts of the upright picture's width and height (all of it where no page is
+    made out), and `width` and `height`, whose proportion is the picture's. Reasons: image_damaged, image_too_large.
+    """
+    picture, _ = read_picture(request["path"], request["page"], _FIND_SIDE * 2)
+    corners = find(picture)
+    return {
+        "found": corners is not None,
+        "corners": [[round(part, 4) for part in corner] for corner in corners or WHOLE],
+        "width": picture.width,
+        "height": picture.height,
+    }
+
+
+def clean_page(request: dict[str, Any]) -> dict[str, Any]:
+    """Write the page in frame `page` of the picture `path` to the new JPEG file `target`, of at most `limit` bytes.
+
+    `corners` are parts of the upright picture's width and height, None to have them found. Reasons: image_damaged,
+    image_too_large, too_large, disk.
+    """
+    picture, _ = read_picture(request["path"], request["page"], SIDE)
+    corners = request["corners"] or find(picture) or WHOLE
+    made, dpi = flat(picture, corners)
+    del picture
+    data = as_jpeg(whitened(made), QUALITY, dpi)
+    if len(data) > request["limit"]:
+        raise TaskError("too_large")
+    try:
+        with new_file(request["target"]) as file:
+            file.write(data)
+    except OSError:
+        raise TaskError("disk") from None
+    return {}
+
+
+# Where the page is
+
+# Pixels of the longer side in which it is looked for: letters are hardly seen, and it takes a fraction of a second.
+_FIND_SIDE: Final = 400
+# What is darker than its surroundings and no wider is no edge of a page: letters, and lines of tables.
+_INK: Final = 7
+# Of the pixels, those that differ most from their neighbours are edges, if they differ by so much at all.
+_EDGES: Final = 0.10
+_LEAST_STEP: Final = 4
+_TURNS: Final = 180
+# Directions that an edge votes for, to each side of its own.
+_SPREAD: Final = 2
+_STEP: Final = 3.0
+_LINES: Final = 28
+# How far from a line an edge may lie, in pixels, and differ in direction, to be one of its own.
+_NEAR: Final = 2.5
+_ALIKE: Final = math.cos(math.radians(16))
+# The corners of a page, in a photo taken from the side.
+_SQUARE: Final = math.sin(math.radians(50))
+_LEAST_AREA: Final = 0.12
+# Of a side that the picture's own edge cuts off.
+_CUT_OFF: Final = 0.35
+_BEYOND: Final = 0.06
+# Parts of a side that have to be seen: of all on average, and of each; hands may cover the rest.
+_SEEN: Final = 0.6
+_SEEN_LEAST: Final = 0.3
+# Of the page, so that no brim of the table is left.
+_INSET: Final = 0.004
+
+
+class _Line(NamedTuple):
+    """A line by its normal, which points to the brighter side, and its distance from the origin along it.
+
+    `seen` counts the edges along it up to each pixel from -len/2, from the foot of the origin; None for the
+    picture's own edge.
+    """
+
+    across: float
+    down: float
+    distance: float
+    seen: Sequence[int] | None
+
+
+def find(picture: Image.Image) -> Corners | None:
+    """Return the corners of the page in a picture, as parts of its width and height; None when unsure."""
+    factor = _FIND_SIDE / max(picture.size)
+    size = (max(16, round(picture.width * factor)), max(16, round(picture.height * factor)))
+    edges = _edges(_paper(picture, size), size)
+    lines = [_fitted(line, edges, size) for line in _hough(edges, size)]
+    lines += [_Line(*edge, None) for edge in _frame(size)]
+    quad = max(_quads(lines, size), key=lambda found: found[0], default=None)
+    if quad is None:
+        return None
+    center = [sum(corner[axis] for corner in quad[1]) / 4 for axis in (0, 1)]
+    return [
+        [
+            min(1.0, max(0.0, (at + (middle - at) * _INSET + extent / 2) / extent))
+            for at, middle, extent in zip(corner, center, size, strict=True)
+        ]
+        for corner in quad[1]
+    ]
+
+
+def _paper(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return how white a small picture is, without its ink: wood and skin are darker so than they look."""
+    small = picture.convert("RGB").resize(size, Image.Resampling.BOX)
+    red, green, blue = small.split()
+    white = ImageChops.darker(red, ImageChops.darker(green, blue))
+    closed = white.filter(ImageFilter.MaxFilter(_INK)).filter(ImageFilter.MinFilter(_INK))
+    return closed.filter(ImageFilter.GaussianBlur(1.0))
+
+
+type _Edge = tuple[float, float, float, float]
+"""x and y from the middle of the picture, and the direction in which it is brighter."""
+
+
+def _edges(paper: Image.Image, size: tuple[int, int]) -> list[_Edge]:
+    width, height = size
+    data = paper.tobytes()
+    steps: list[tuple[int, int, int, int]] = []
+    for y in range(2, height - 2):
+        row = y * width
+        for x in range(2, width - 2):
+            at = row + x
+            across, down = data[at + 1] - data[at - 1], data[at + width] - data[at - width]
+            if (strength := across * across + down * down) >= _LEAST_STEP**2:
+                steps.append((strength, at, across, down))
+    steps.sort(reverse=True)
+    edges: list[_Edge] = []
+    for strength, at, across, down in steps[: int(width * height * _EDGES)]:
+        y, x = divmod(at, width)
+        length = math.sqrt(strength)
+        edges.append((x + 0.5 - width / 2, y + 0.5 - height / 2, across / length, down / length))
+    return edges
+
+
+def _hough(edges: list[_Edge], size: tuple[int, int]) -> Iterator[tuple[float, float, float]]:
+    """Yield the lines with most edges: their normals and distances, none near another."""
+    reach = math.hypot(*size) / 2
+    columns = int(reach * 2 / _STEP) + 2
+    votes = [0] * (_TURNS * columns)
+    normals = [
+        (math.cos(turn * 2 * math.pi / _TURNS), math.sin(turn * 2 * math.pi / _TURNS))
+        for turn in range(_TURNS)
+    ]
+    for x, y, across, down in edges:
+        turn = round(math.atan2(down, across) * _TURNS / 2 / math.pi)
+        for one in range(turn - _SPREAD, turn + _SPREAD + 1):
+            cosine, sine = normals[one % _TURNS]
+            votes[one % _TURNS * columns + int((x * cosine + y * sine + reach) / _STEP)] += 1
+    found: list[tuple[int, int]] = []
+    order = sorted((cell for cell in range(len(votes)) if votes[cell]), key=votes.__getitem__)
+    while order and len(found) < _LINES:
+        turn, column = divmod(order.pop(), columns)
+        if any(
+            abs((turn - other + _TURNS // 2) % _TURNS - _TURNS // 2) <= 3
+            and abs(column - place) <= 3
+            for other, place in found
+        ):
+            continue
+        found.append((turn, column))
+        yield *normals[turn], (column + 0.5) * _STEP - reach
+
+
+def _fitted(line: tuple[float, float, float], edges: list[_Edge], size: tuple[int, int]) -> _Line:
+    """Return a line as it lies best among the edges near it, and where it has some."""
+    across, down, distance = line
+    around = [
+        (x, y)
+        for x, y, right, below in edges
+        if abs(x * across + y * down - distance) <= _NEAR * 4
+        and right * across + below * down >= _ALIKE
+    ]
+    for factor in (2.0, 1.5, 1.0, 1.0, 1.0):
+        near = _NEAR * factor
+        mine = [(x, y) for x, y in around if abs(x * across + y * down - distance) <= near]
+        if len(mine) < 2:
+            break
+        mean_x, mean_y = (sum(values) / len(mine) for values in zip(*mine, strict=True))
+        spread_x = sum((x - mean_x) ** 2 for x, _ in mine)
+        spread_y = sum((y - mean_y) ** 2 for _, y in mine)
+        both = sum((x - mean_x) * (y - mean_y) for x, y in mine)
+        along = math.atan2(2 * both, spread_x - spread_y) / 2
+        sign = math.copysign(1, math.cos(along) * down - math.sin(along) * across)
+        across, down = -math.sin(along) * sign, math.cos(along) * sign
+        distance = mean_x * across + mean_y * down
+    half = int(math.hypot(*size))
+    marks = bytearray(half * 2)
+    for x, y in around:
+        if abs(x * across + y * down - distance) <= _NEAR:
+            place = round(y * across - x * down) + half
+            # An edge that lies askew has no pixel in each place.
+            marks[place - 1 : place + 2] = b"\1\1\1"
+    return _Line(across, down, distance, [0, *accumulate(marks)])
+
+
+def _frame(size: tuple[int, int]) -> Iterator[tuple[float, float, float]]:
+    for normal, extent in (((1.0, 0.0), size[0]), ((0.0, 1.0), size[1])):
+        for sign in (1, -1):
+            yield normal[0] * sign, normal[1] * sign, -extent / 2
+
+
+def _quads(
+    lines: list[_Line], size: tuple[int, int]
+) -> Iterator[tuple[float, list[tuple[float, float]]]]:
+    """Yield how likely each quadrilateral is a page, of those that may be one, and its corners."""
+    sides = {
+        name: [line for line in lines if turned(line) >= math.cos(math.radians(46))]
+        for name, turned in _SIDES.items()
+    }
+    for top in sides["top"]:
+        for left in sides["left"]:
+            if (top_left := _crossing(top, left, size)) is None:
+                continue
+            for bottom in sides["bottom"]:
+                if (bottom_left := _crossing(bottom, left, size)) is None:
+                    continue
+                for right in sides["right"]:
+                    top_right = _crossing(top, right, size)
+                    bottom_right = _crossing(bottom, right, size)
+                    if top_right is None or bottom_right is None:
+                        continue
+                    corners = [top_left, top_right, bottom_right, bottom_left]
+                    if likely := _likely((top, right, bottom, left), corners, size):
+                        yield likely, corners
+
+
+_SIDES: Final[dict[str, Callable[[_Line], float]]] = {
+    "top": lambda line: line.down,
+    "left": lambda line: line.across,
+    "bottom": lambda line: -line.down,
+    "right": lambda line: -line.across,
+}
+
+
+def _crossing(one: _Line, other: _Line, size: tuple[int, int]) -> tuple[float, float] | None:
+    """Return where two sides meet, if at an angle that a page may have, and about in the picture."""
+    across = one.across * other.down - one.down * other.across
+    if abs(across) < _SQUARE:
+        return None
+    x = (one.distance * other.down - other.distance * one.down) / across
+    y = (other.distance * one.across - one.distance * other.across) / across
+    most = 0.5 + _BEYOND
+    return (x, y) if abs(x) <= size[0] * most and abs(y) <= size[1] * most else None
+
+
+def _likely(
+    sides: Sequence[_Line], corners: list[tuple[float, float]], size: tuple[int, int]
+) -> float:
+    """Return how likely a quadrilateral is the page: 0 if not at all."""
+    area = _area(corners) / (size[0] * size[1])
+    if area < _LEAST_AREA:
+        return 0.0
+    total, real = 0.0, 0
+    for side, begin, end in zip(sides, corners, [*corners[1:], corners[0]], strict=True):
+        if side.seen is None:
+            total += _CUT_OFF
+            continue
+        # Corners go around clockwise, with the brighter side at the right hand.
+        first, last = sorted(
+            round(y * side.across - x * side.down) + len(side.seen) // 2 for x, y in (begin, end)
+        )
+        if last - first < 8:
+            return 0.0
+        part = (side.seen[last] - side.seen[first]) / (last - first)
+        if part < _SEEN_LEAST:
+            return 0.0
+        total += part
+        real += 1
+    seen = (total - (4 - real) * _CUT_OFF) / real if real else 0.0
+    if real < 2 or seen < _SEEN:
+        return 0.0
+    return float(math.sqrt(area) * (total / 4) ** 2)
+
+
+def _area(corners: Corners) -> float:
+    """Return the area that corners enclose, negative where they do not go around clockwise."""
+    return (
+        sum(
+            one[0] * other[1] - other[0] * one[1] for one, other in pairwise([*corners, corners[0]])
+        )
+        / 2
+    )
+
+
+# Its shape
+
+_MM_PER_INCH: Final = 25.4
+A4: Final = (210.0, 297.0)
+LETTER: Final = (215.9, 279.4)
+# By how much the proportion of a page that is one of these may seem another.
+_A4_RATIOS: Final = (1.34, 1.50)
+_LETTER_RATIOS: Final = (1.25, 1.34)
+# Parts of the picture's longer side that a lens may have as its focal length, and that of most phones.
+_FOCAL_LENGTHS: Final = (0.5, 2.5)
+_USUAL_FOCAL_LENGTH: Final = 0.73
+
+
+def flat(picture: Image.Image, corners: Corners) -> tuple[Image.Image, int]:
+    """Return the page between corners, without perspective, and its dots per inch."""
+    points = [(x * picture.width, y * picture.height) for x, y in corners]
+    width_mm, height_mm = _page_size(points, picture.size)
+    sides = [math.dist(one, other) for one, other in pairwise([*points, points[0]])]
+    inches = width_mm / _MM_PER_INCH, height_mm / _MM_PER_INCH
+    # No side loses pixels, unless there are more than can be seen.
+    dpi = max(*sides[0::2], 1.0) / inches[0], max(*sides[1::2], 1.0) / inches[1]
+    made_dpi = max(20, math.ceil(min(*(SIDE / side for side in inches), max(dpi))))
+    size = (max(1, round(inches[0] * made_dpi)), max(1, round(inches[1] * made_dpi)))
+    made = picture.transform(
+        size,
+        Image.Transform.PERSPECTIVE,
+        _mapping(points, size),
+        Image.Resampling.BICUBIC,
+        fillcolor=255 if picture.mode == "L" else (255, 255, 255),
+    )
+    return made, made_dpi
+
+
+def _page_size(points: Corners, size: tuple[int, int]) -> tuple[float, float]:
+    """Return width and height of a page in mm: A4 or Letter if it is near, else as large as fits on A4."""
+    ratio = _ratio(points, size)
+    upright = max(ratio, 1 / ratio)
+    short, long = A4[0], A4[0] * upright
+    if _A4_RATIOS[0] <= upright <= _A4_RATIOS[1]:
+        short, long = A4
+    elif _LETTER_RATIOS[0] <= upright < _LETTER_RATIOS[1]:
+        short, long = LETTER
+    elif long > A4[1]:
+        short, long = A4[1] / upright, A4[1]
+    return (short, long) if ratio >= 1 else (long, short)
+
+
+def _ratio(points: Corners, size: tuple[int, int]) -> float:
+    """Return how many times as high as wide a page is (Zhang and He, 2007, section 4)."""
+    unit = max(size)
+    # From the middle of the picture, to which the lens is taken to point.
+    top_left, top_right, bottom_right, bottom_left = (
+        ((x - size[0] / 2) / unit, (y - size[1] / 2) / unit) for x, y in points
+    )
+    factor_right = _cross(top_left, bottom_right, bottom_left) / _cross(
+        top_right, bottom_right, bottom_left
+    )
+    factor_below = _cross(top_left, bottom_right, top_right) / _cross(
+        bottom_left, bottom_right, top_right
+    )
+    across = [factor_right * one - other for one, other in zip(top_right, top_left, strict=True)]
+    down = [factor_below * one - other for one, other in zip(bottom_left, top_left, strict=True)]
+    far_right, far_below = factor_right - 1, factor_below - 1
+    least, most = _FOCAL_LENGTHS
+    focal = _USUAL_FOCAL_LENGTH
+    if abs(far_right * far_below) > 0.01:
+        square = -(across[0] * down[0] + across[1] * down[1]) / (far_right * far_below)
+        if least**2 <= square <= most**2:
+            focal = math.sqrt(square)
+    wide = math.hypot(*across, far_right * focal)
+    high = math.hypot(*down, far_below * focal)
+    return min(20.0, max(0.05, high / wide)) if wide else 20.0
+
+
+def _cross(one: Sequence[float], two: Sequence[float], three: Sequence[float]) -> float:
+    """Return twice the area of a triangle, never nothing."""
+    area = (two[0] - one[0]) * (three[1] - one[1]) - (three[0] - one[0]) * (two[1] - one[1])
+    return area or 1e-9
+
+
+def _mapping(points: Corners, size: tuple[int, int]) -> tuple[float, ...]:
+    """Return what maps each pixel of the page to where it is in the picture (Heckbert, 1989, section 2.2.3)."""
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = points
+    sum_x, sum_y = x0 - x1 + x2 - x3, y0 - y1 + y2 - y3
+    right_x, right_y, left_x, left_y = x1 - x2, y1 - y2, x3 - x2, y3 - y2
+    area = right_x * left_y - left_x * right_y or 1e-9
+    g = (sum_x * left_y - left_x * sum_y) / area
+    h = (right_x * sum_y - sum_x * right_y) / area
+    width, height = size
+    return (
+        (x1 - x0 + g * x1) / width,
+        (x3 - x0 + h * x3) / height,
+        x0,
+        (y1 - y0 + g * y1) / width,
+        (y3 - y0 + h * y3) / height,
+        y0,
+        g / width,
+        h / height,
+    )
+
+
+# Its paper
+
+# Places, along the longer side, in which the brightness of the paper is made out, and pixels of each.
+_PLACES: Final = 100
+_PLACE: Final = 8
+# Places around one that is no paper: much darker than these, or of another colour.
+_AROUND: Final = 25
+_DARK: Final = 0.35
+_TINT: Final = 0.12
+_BAND: Final = 256
+# Of the paper's brightness: what is white, and what may be taken for black.
+_WHITE: Final = 0.88
+_BLACKEST: Final = 0.45
+# Above 1 makes pencil darker.
+_GAMMA: Final = 1.4
+
+
+def whitened(page: Image.Image) -> Image.Image:
+    """Return a page with white paper and dark ink; what is in colour stays so."""
+    paper = _background(page)
+    bands: list[Image.Image] = []
+    for top in range(0, page.height, _BAND):
+        rows = min(_BAND, page.height - top)
+        step = paper.height / page.height
+        light = paper.resize(
+            (page.width, rows),
+            Image.Resampling.BICUBIC,
+            (0, top * step, paper.width, min(paper.height, (top + rows) * step)),
+        )
+        part = page.crop((0, top, page.width, top + rows))
+        bands.append(_divided(part, light))
+    made = Image.new(page.mode, page.size)
+    for number, band in enumerate(bands):
+        made.paste(band, (0, number * _BAND))
+    black = min(_BLACKEST, _darkest(made))
+    levels = [
+        round(255 * min(1.0, max(0.0, (value / 255 - black) / (_WHITE - black))) ** _GAMMA)
+        for value in range(256)
+    ]
+    return made.point(levels * len(made.getbands()))
+
+
+def _divided(part: Image.Image, light: Image.Image) -> Image.Image:
+    channels = [
+        ImageMath.lambda_eval(
+            lambda args: args["convert"](
+                args["min"](args["ink"] * 255 / args["max"](args["paper"], 1), 255), "L"
+            ),
+            ink=ink,
+            paper=paper,
+        )
+        for ink, paper in zip(part.split(), light.split(), strict=True)
+    ]
+    return channels[0] if len(channels) == 1 else Image.merge(part.mode, channels)
+
+
+def _darkest(page: Image.Image) -> float:
+    """Return how bright the darkest hundredth of a page is, from 0 to 1."""
+    left = page.width * page.height / 100
+    for value, count in enumerate(page.convert("L").histogram()):
+        left -= count
+        if left <= 0:
+            return value / 255
+    return 1.0
+
+
+def _background(page: Image.Image) -> Image.Image:
+    """Return a small picture of the paper alone, as it is lit.
+
+    A place is as bright as the brightest there. What is much darker than that around it, or has a colour that the paper
+    around does not have, is printed: there the paper is taken to be as bright as the brightest around.
+    """
+    factor = _PLACES / max(page.size)
+    size = (max(1, round(page.width * factor)), max(1, round(page.height * factor)))
+    bright = (
+        page.convert("RGB")
+        .resize((size[0] * _PLACE, size[1] * _PLACE), Image.Resampling.BOX)
+        .filter(ImageFilter.MaxFilter(_PLACE - 1))
+        .resize(size, Image.Resampling.BOX)
+    )
+    usual = bright.filter(ImageFilter.MedianFilter(_AROUND))
+    brightest = bright.filter(ImageFilter.MedianFilter(5)).filter(ImageFilter.MaxFilter(_AROUND))
+    paper = bytearray()
+    for here, around, most in zip(*map(_places, (bright, usual, brightest)), strict=True):
+        green, expected = here[1] + 1, around[1] + 1
+        is_paper = here[1] >= most[1] * _DARK and all(
+            abs(here[one] / green - around[one] / expected) <= _TINT for one in (0, 2)
+        )
+        paper += bytes(here if is_paper else most)
+    made = Image.frombytes("RGB", size, bytes(paper))
+    return made.filter(ImageFilter.GaussianBlur(1.0)).convert(page.mode)
+
+
+def _places(picture: Image.Image) -> Iterator[tuple[int, int, int]]:
+    data = iter(picture.tobytes())
+    return zip(data, data, data, strict=True)

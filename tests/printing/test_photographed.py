@@ -1,0 +1,212 @@
+"""Photos of pages by the action: what is printed of them, what is refused, and where the card is told they are."""
+
+from pathlib import Path
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from PIL import Image, ImageDraw
+import pypdfium2
+import pytest
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+import voluptuous as vol
+
+from custom_components.lianke.documents import pdf_client, sheets as sheets_module
+from tests.household import House, make_media
+from tests.pdf.photos import photograph
+
+SIDE = 900
+# Parts of the page from its upper left corner.
+INK, STAMP, PAPER = (0.2, 0.1), (0.75, 0.8), (0.3, 0.6)
+
+
+def sheet() -> Image.Image:
+    """Return a page of A4 with a black bar above on the left, lines of ink, and a red stamp below on the right."""
+    page = Image.new("RGB", (840, 1188), "white")
+    pen = ImageDraw.Draw(page)
+    pen.rectangle((100, 100, 250, 140), "black")
+    for y in range(220, 600, 40):
+        pen.line((100, y, 740, y), "black", 3)
+    pen.ellipse((540, 860, 720, 1040), "red")
+    return page
+
+
+pytestmark = pytest.mark.usefixtures("reachable")
+
+
+@pytest.fixture
+def media(hass: HomeAssistant, tmp_path: Path) -> Path:
+    """Return a folder with photos of pages, one of nothing, and a PDF."""
+    folder = make_media(hass, tmp_path / "media")
+    for seed, name in enumerate(("one", "two")):
+        (folder / f"{name}.jpg").write_bytes(photograph(sheet(), seed, SIDE).data)
+    Image.effect_noise((SIDE, SIDE), 40).save(folder / "noise.jpg")
+    return folder
+
+
+def pages(data: bytes) -> list[Image.Image]:
+    """Return the pages of a PDF as they look, a pixel a point."""
+    document = pypdfium2.PdfDocument(data)
+    return [page.render().to_pil().convert("RGB") for page in document]
+
+
+def look(page: Image.Image, place: tuple[float, float]) -> tuple[int, ...]:
+    """Return the colour at a place of a page."""
+    colour = page.getpixel((int(place[0] * page.width), int(place[1] * page.height)))
+    assert isinstance(colour, tuple)
+    return colour
+
+
+def is_the_page(page: Image.Image) -> bool:
+    """Return whether a page is the one that was photographed: white paper, black ink, the red stamp, all in place."""
+    paper, ink, stamp = (look(page, place) for place in (PAPER, INK, STAMP))
+    return min(paper) > 245 and max(ink) < 60 and stamp[0] > 170 and max(stamp[1:]) < 80
+
+
+async def test_photos_become_pages_of_one_document(house: House) -> None:
+    job = await house.print_one(file=[house.path("one.jpg"), house.path("two.jpg")], clean=True)
+    [printed] = house.printed
+    assert (job["title"], job["pages"], printed.name) == ("one.jpg + 1", 2, "one.pdf")
+    for page in pages(printed.path.read_bytes()):
+        assert page.size == pytest.approx((595.3, 841.9), abs=2)
+        assert is_the_page(page)
+        edges = [
+            look(page, place) for place in ((0.01, 0.5), (0.99, 0.5), (0.5, 0.01), (0.5, 0.99))
+        ]
+        assert min(map(min, edges)) > 200, "some of the desk is left"
+    assert house.spooled() == []
+
+
+async def test_two_on_a_sheet(house: House) -> None:
+    """As receipts are put together; a preview shows the same, and keeps the photos."""
+    files = [house.path("one.jpg"), house.path("two.jpg")]
+    preview = await house.ask(
+        "preview", device_id=house.device(), file=files, clean=True, sheet="2_up"
+    )
+    assert preview["pages"] == 1
+    await house.print_one(document=preview["document"], clean=True, sheet="2_up")
+    [page] = pages(house.printed[0].path.read_bytes())
+    assert page.width > page.height
+    halves = [page.crop((at, 0, at + page.width // 2, page.height)) for at in (0, page.width // 2)]
+    assert all(min(look(half, (0.5, 0.02))) > 200 for half in halves)
+    assert all(look(half, (0.7, 0.75))[0] > look(half, (0.7, 0.75))[1] + 90 for half in halves)
+
+
+async def test_the_corners_are_given(house: House) -> None:
+    """From another corner on, the page is turned; one that has none is looked for; surplus ones say nothing."""
+    flat = sheet()
+    flat.transpose(Image.Transpose.ROTATE_270).save(house.media / "lying.png")
+    corners: list[Any] = [[], [[1, 0], [1, 1], [0, 1], [0, 0]], [[0, 0], [1, 0], [1, 1], [0, 1]]]
+    await house.print_one(
+        file=[house.path("one.jpg"), house.path("lying.png")], clean=True, clean_corners=corners
+    )
+    first, second = pages(house.printed[0].path.read_bytes())
+    assert is_the_page(first)
+    assert second.size == pytest.approx((595.3, 841.9), abs=2)
+    assert is_the_page(second)
+
+
+async def test_all_frames_of_a_picture(house: House) -> None:
+    """None of a scan's or fax's pages is lost; without a page in it, a picture is kept as a whole."""
+    frames = [Image.new("L", (300, 200), shade) for shade in (250, 240, 230)]
+    for number, frame in enumerate(frames):
+        ImageDraw.Draw(frame).rectangle((10, 10, 60 + 60 * number, 40), 20)
+    frames[0].save(house.media / "fax.tiff", save_all=True, append_images=frames[1:])
+    await house.print_one(file=house.path("fax.tiff"), clean=True)
+    made = pages(house.printed[0].path.read_bytes())
+    assert [page.width > page.height for page in made] == [True] * 3
+    assert [max(look(page, (0.5, 0.1))) < 90 for page in made] == [False, False, True]
+
+
+GOOD = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]
+REFUSED: list[tuple[str, dict[str, Any], str | None]] = [
+    ("菜单.pdf", {"clean": True}, "clean_needs_picture"),
+    ("one.jpg", {"clean_corners": [GOOD]}, "sheet_field_idle"),
+    # Crossing, mirrored, outside, too near, with a dent.
+    (
+        "one.jpg",
+        {"clean": True, "clean_corners": [[GOOD[i] for i in (0, 2, 1, 3)]]},
+        "clean_corners_wrong",
+    ),
+    ("one.jpg", {"clean": True, "clean_corners": [GOOD[::-1]]}, "clean_corners_wrong"),
+    ("one.jpg", {"clean": True, "clean_corners": [[[-0.1, 0], *GOOD[1:]]]}, "clean_corners_wrong"),
+    (
+        "one.jpg",
+        {"clean": True, "clean_corners": [[[0.899, 0.1], *GOOD[1:]]]},
+        "clean_corners_wrong",
+    ),
+    ("one.jpg", {"clean": True, "clean_corners": [[[0.6, 0.6], *GOOD[1:]]]}, "clean_corners_wrong"),
+    ("one.jpg", {"clean": True, "clean_corners": [GOOD[:3]]}, None),
+    ("one.jpg", {"clean": True, "clean_corners": [GOOD] * 21}, None),
+    ("one.jpg", {"clean": True, "clean_corners": [[[0.1, float("nan")], *GOOD[1:]]]}, None),
+    ("one.jpg", {"clean": True, "clean_corners": [["0.1", *GOOD[1:]]]}, None),
+]
+
+
+async def test_what_is_refused(house: House) -> None:
+    """Nothing of it is sent, and nothing stays."""
+    for name, fields, key in REFUSED:
+        with pytest.raises(vol.Invalid if key is None else HomeAssistantError) as refused:
+            await house.ask("print", device_id=house.device(), file=house.path(name), **fields)
+        if key is not None:
+            assert getattr(refused.value, "translation_key", None) == key, fields
+        assert (house.sent, house.spooled()) == (0, []), fields
+
+
+async def reason(house: House, name: str) -> str | None:
+    """Return why the page in a photo is not printed."""
+    with pytest.raises(HomeAssistantError) as refused:
+        await house.ask("print", device_id=house.device(), file=house.path(name), clean=True)
+    assert (house.sent, house.spooled()) == (0, [])
+    return refused.value.translation_key
+
+
+async def test_too_many_photos(house: House) -> None:
+    frames = [Image.new("1", (8, 8))] * 51
+    frames[0].save(house.media / "film.tiff", save_all=True, append_images=frames[1:])
+    assert await reason(house, "film.tiff") == "sheet_too_many_pages"
+
+
+async def test_what_takes_too_long(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets_module, "PHOTO_SECONDS", 0)
+    assert await reason(house, "one.jpg") == "pdf_takes_long"
+
+
+async def test_files_that_are_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = (house.media / "one.jpg").read_bytes()
+    (house.media / "torn.jpg").write_bytes(whole[: len(whole) // 2])
+    assert await reason(house, "torn.jpg") == "image_unreadable"
+    monkeypatch.setattr(pdf_client, "find_spec", lambda _: None)
+    await pdf_client.async_close_pdf_worker(house.hass)
+    assert await reason(house, "one.jpg") == "sheet_not_available"
+
+
+async def test_the_card_asks_for_the_corners(
+    house: House, hass_ws_client: WebSocketGenerator
+) -> None:
+    """Of what a page count keeps, which sends nothing; what it gets it may give to the action."""
+    client = await hass_ws_client(house.hass)
+
+    async def corners(name: str) -> dict[str, Any]:
+        counted = await house.ask("count_pages", device_id=house.device(), file=house.path(name))
+        await client.send_json_auto_id(
+            {"type": "lianke/document/corners", "document": counted["document"]}
+        )
+        answer: dict[str, Any] = await client.receive_json()
+        return answer
+
+    found = (await corners("one.jpg"))["result"]
+    assert found["found"]
+    assert found["height"] / found["width"] == pytest.approx(4 / 3, rel=0.01)
+    known = photograph(sheet(), 0, SIDE).corners
+    for point, wanted in zip(found["corners"], known, strict=True):
+        assert point == pytest.approx(wanted, abs=0.015)
+    await house.print_one(file=house.path("one.jpg"), clean=True, clean_corners=[found["corners"]])
+    assert is_the_page(pages(house.printed[0].path.read_bytes())[0])
+    nothing = (await corners("noise.jpg"))["result"]
+    assert nothing["found"] is False
+    assert nothing["corners"] == [[0, 0], [1, 0], [1, 1], [0, 1]]
+    assert (await corners("菜单.pdf"))["error"]["translation_key"] == "clean_needs_picture"
+    await client.send_json_auto_id({"type": "lianke/document/corners", "document": "gone"})
+    assert (await client.receive_json())["error"]["translation_key"] == "document_gone"
+    assert house.sent == 1
