@@ -57,6 +57,8 @@ for _handler in [*logging.getLogger().handlers]:
 # The short form runs one of ONE_CASE_OF cases of tests that have more cases than LONG_TABLE.
 LONG_TABLE = 4
 ONE_CASE_OF = 4
+# Characters of a parameter up to which it is told in a test's name.
+LONGEST_NAME = 100
 
 type Wait = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
 
@@ -65,6 +67,16 @@ def _group(item: pytest.Item) -> str:
     """Return what a test runs in one process with, itself if nothing else."""
     mark = item.get_closest_marker("xdist_group")
     return str(mark.args[0]) if mark else item.nodeid
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Keep what is long out of the names of tests.
+
+    Each process spells them out at its start, and says them with each result: megabytes of escaped bytes took a third
+    of the time until the first test.
+    """
+    is_long = isinstance(val, str | bytes) and len(val) > LONGEST_NAME
+    return f"long {argname}" if is_long else None
 
 
 @pytest.hookimpl(tryfirst=True)
