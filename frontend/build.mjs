@@ -12,7 +12,7 @@ import { gzipSync } from "node:zlib";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "../custom_components/lianke/frontend");
-const FIRST_LOAD_LIMIT = 25_000; // bytes, compressed
+const FIRST_LOAD_LIMIT = 22_000; // bytes, compressed
 
 /* The icons are one module, which would lie in the first load with those of every part: each file gets a copy of its own. */
 const icons = {
@@ -20,6 +20,24 @@ const icons = {
   setup({ onResolve }) {
     const path = join(here, "node_modules/@mdi/js/mdi.js");
     onResolve({ filter: /^@mdi\/js$/ }, ({ importer }) => ({ path, suffix: `?${relative(here, importer)}` }));
+  },
+};
+
+/* esbuild takes style sheets in templates for texts: comments and blanks that mean nothing are taken out here. */
+const styles = {
+  name: "styles",
+  setup({ onLoad }) {
+    const tight = (text) =>
+      text
+        .replace(/\/\*.*?\*\//gs, "")
+        .replace(/\s+/g, " ")
+        .replace(/ ?([{};]) ?/g, "$1")
+        .replace(/([:,]) /g, "$1")
+        .replaceAll(";}", "}");
+    onLoad({ filter: /\/src\/.*\.ts$/ }, async ({ path }) => ({
+      contents: (await readFile(path, "utf8")).replace(/\bcss`[^`]*`/g, tight),
+      loader: "ts",
+    }));
   },
 };
 
@@ -37,11 +55,11 @@ const { outputFiles, metafile } = await build({
   charset: "utf8",
   chunkNames: "lianke-card-[name]-[hash]",
   metafile: true,
-  plugins: [icons],
+  plugins: [icons, styles],
   write: false,
 });
 
-/* In minified code line breaks are left in templates and style sheets alone, where they mean as much as a blank. */
+/* In minified code line breaks are left in templates alone, where they mean as much as a blank. */
 const withoutIndentation = (text) => {
   const [code, ...licenses] = text.split("/*! Bundled license");
   return [code.replace(/\n\s+/g, " "), ...licenses].join("/*! Bundled license");
@@ -54,7 +72,7 @@ const first = outputs
   .find(([, { entryPoint }]) => entryPoint === "src/lianke-card.ts")[1]
   .imports.filter(({ kind }) => kind === "import-statement")
   .map(({ path }) => basename(path));
-const size = ["lianke-card.js", ...first].reduce((sum, name) => sum + gzipSync(made.get(name)).length, 0);
+const size = ["lianke-card.js", ...first].reduce((sum, name) => sum + gzipSync(made.get(name), { level: 9 }).length, 0);
 console.log(`A dashboard loads ${size} bytes, compressed; the limit is ${FIRST_LOAD_LIMIT}.`);
 if (size > FIRST_LOAD_LIMIT) process.exitCode = 1;
 

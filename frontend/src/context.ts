@@ -1,5 +1,5 @@
 /* What every part of the card needs: Home Assistant, the texts, and how to call and to explain. */
-import { fill, lenient, type Localizer } from "./localize";
+import { fill, type Localizer } from "./localize";
 import type { CardConfig, HomeAssistant, Job } from "./types";
 
 export interface CommandError {
@@ -78,21 +78,10 @@ export class CardContext {
   /* Return a sentence for whatever a command or an action was refused with. */
   async explain(cause: unknown): Promise<string> {
     if (cause instanceof UserError) return cause.message;
-    const { localizer } = this;
     const error = cause as CommandError;
-    const { code, translation_domain: domain, translation_key: key, translation_placeholders: values } = error ?? {};
-    if (isLost(error)) return localizer.text("lost");
-    if (code === "unauthorized") return localizer.text("forbidden");
-    if (domain && key) {
-      const own = await import("./refusals").catch(() => null);
-      const said = domain === "lianke" && own?.refusal(localizer.isChinese, key, values);
-      if (said) return said;
-      // Without a connection, what is loaded already has to do.
-      const { hass } = this;
-      const localize = await hass.loadBackendTranslation("exceptions", domain).catch(() => hass.localize);
-      const text = localize(`component.${domain}.exceptions.${key}.message`, lenient(values));
-      if (text) return text;
-    }
-    return localizer.text("error", { message: error?.message || String(cause) });
+    if (isLost(error)) return this.localizer.text("lost");
+    // Without it, what the command says itself has to do.
+    const said = await import("./refusals").then(({ refusal }) => refusal(this, error)).catch(() => "");
+    return said || this.localizer.text("error", { message: error?.message || String(cause) });
   }
 }

@@ -14,6 +14,8 @@ type Config = Record<string, unknown>;
 
 const EDITOR = "lianke-card-editor";
 const PRINT = "lianke.print";
+/* Of all that a button can run, buttons of devices are too many to choose from: they begin with test page and restart. */
+const OFFERED = Object.keys(RUNNABLE).filter((domain) => domain !== "button");
 const PRINTERS = { integration: "lianke", entity: [{ domain: "notify" }] };
 
 /* What is stored as `data` is shown as what it is: fields of the print action. */
@@ -48,13 +50,18 @@ const schemaFor = (t: Strings) => {
           label_field: "name",
           description_field: "entity",
           fields: {
-            name: { label: t.name, selector: { text: {} } },
+            name: { label: t.name, description: t.name_help, selector: { text: {} } },
             entity: {
               label: t.entity,
-              selector: { entity: { filter: { domain: [...SOURCES, ...Object.keys(RUNNABLE)] } } },
+              description: t.entity_help,
+              selector: { entity: { filter: { domain: [...SOURCES, ...OFFERED] } } },
             },
-            device: { label: t.device, selector: { device: PRINTERS } },
-            tap_action: { label: t.tap_action, selector: { ui_action: { actions: ["perform-action"] } } },
+            device: { label: t.device, description: t.device_help, selector: { device: PRINTERS } },
+            tap_action: {
+              label: t.tap_action,
+              description: t.tap_action_help,
+              selector: { ui_action: { actions: ["perform-action"] } },
+            },
           },
         },
       },

@@ -1,10 +1,23 @@
-/* What the card says of some refusals: the integration's own sentences speak to somebody whose automation prints. */
-import { fill } from "./localize";
+/* Sentences for what a command or an action was refused with. Loaded with the first refusal. */
+import type { CardContext, CommandError } from "./context";
+import { fill, lenient } from "./localize";
 import en from "./translations/refusals.en.json";
 import zh from "./translations/refusals.zh-Hans.json";
 
-/* Return the sentence for a refusal of this key, undefined where the integration's own will do. */
-export const refusal = (isChinese: boolean, key: string, values?: Record<string, unknown>): string | undefined => {
+/* Where the card's words are others than the integration's, which do not know what is on the screen. */
+const own = (isChinese: boolean, key: string): string => {
   const texts: Record<string, string> = isChinese ? zh : en;
-  return Object.hasOwn(texts, key) ? fill(String(texts[key]), values) : undefined;
+  return Object.hasOwn(texts, key) ? String(texts[key]) : "";
+};
+
+/* Return what a refusal says, empty where nobody has a text for it. */
+export const refusal = async ({ hass, localizer }: CardContext, error: CommandError): Promise<string> => {
+  const { code, translation_domain: domain, translation_key: key, translation_placeholders: values } = error ?? {};
+  if (code === "unauthorized") return own(localizer.isChinese, "unauthorized");
+  if (!domain || !key) return "";
+  const said = domain === "lianke" && own(localizer.isChinese, key);
+  if (said) return fill(said, values);
+  // Without a connection, what is loaded already has to do.
+  const localize = await hass.loadBackendTranslation("exceptions", domain).catch(() => hass.localize);
+  return localize(`component.${domain}.exceptions.${key}.message`, lenient(values));
 };

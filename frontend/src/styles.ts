@@ -94,9 +94,9 @@ export const buttons = css`
     align-items: center;
     justify-content: center;
     gap: 6px;
-    min-height: 36px;
+    min-height: 40px;
     padding: 0 14px;
-    border-radius: var(--ha-border-radius-pill, 18px);
+    border-radius: var(--ha-border-radius-pill, 20px);
     cursor: pointer;
     font-weight: var(--ha-font-weight-medium, 500);
     white-space: nowrap;
@@ -159,13 +159,6 @@ export const tones = css`
   }
   .badge ha-svg-icon {
     --mdc-icon-size: 24px;
-  }
-  .badge.small {
-    width: 32px;
-    height: 32px;
-  }
-  .badge.small ha-svg-icon {
-    --mdc-icon-size: 18px;
   }
   @media (forced-colors: active) {
     .badge {

@@ -52,13 +52,15 @@ export interface Printer {
   status: string | null;
   service_expired?: boolean;
   waiting: number;
-  hold_reason: string;
+  hold_reason: string | null;
   pages_printed: number;
   may_control: boolean;
   ink: Ink[];
   problems: string[];
   /* Whether printed documents are kept to be printed again. */
   keeps_printed?: boolean;
+  /* How many pages this user may still print this month; null without a limit. */
+  pages_left?: number | null;
   /* The device of the scanner beside it, for who may use that. */
   scanner?: string | null;
 }

@@ -1,6 +1,7 @@
 /* Jobs that wait for a person, and what is done with a job beyond canceling it. */
 import { beforeEach, expect, test, vi } from "vitest";
 import "../src/components/answer";
+import "../src/components/job-actions";
 import "../src/components/jobs";
 import { jobFacts, jobReason, outcome } from "../src/components/job-texts";
 import type { Part } from "../src/components/part";
@@ -255,7 +256,9 @@ test.each([
     open: [waiting("release", { can_move: true })],
     mayControl: true,
   });
-  const button = find(jobs, ".actions [data-key^=move_job]");
+  const actions = find<Part>(jobs, "lianke-job-actions");
+  await actions?.updateComplete;
+  const button = actions && find(actions, "[data-key^=move_job]");
   expect(button?.textContent?.trim()).toBe(offered ? "Move to another printer" : undefined);
 });
 
@@ -263,6 +266,10 @@ test("what may be printed as often as one likes is not promised to print once", 
   const job = makeJob({ can_print_again: true });
   const context = makeContext(house({ retry_job: { code: 3 } }));
   const jobs = await show<Part>("lianke-jobs", { context, finished: [job], mayControl: true });
-  find(find(jobs, "lianke-ask"), "button").click();
-  await vi.waitFor(() => expect(find(jobs, ".error")?.textContent).toContain("could print twice"));
+  find(jobs, "[data-key=more-job]").click();
+  await jobs.updateComplete;
+  const actions = find<Part>(jobs, "lianke-job-actions");
+  await actions.updateComplete;
+  find(find(actions, "lianke-ask"), "button").click();
+  await vi.waitFor(() => expect(find(actions, ".error")?.textContent).toContain("could print twice"));
 });

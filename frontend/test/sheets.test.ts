@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Batch } from "../src/print/batch";
-import { frameOf, middleOf, moved, quarter, type LiankeCrop } from "../src/print/crop";
+import { dragged, isPage, turned, type LiankeCorners } from "../src/print/corners";
+import { frameOf, middleOf, moved, quarter, resized, type LiankeCrop } from "../src/print/crop";
 import { PrintItem } from "../src/print/item";
-import { layoutsFor } from "../src/print/layouts";
+import { layoutOf, layoutsFor, type Corners, type Shape } from "../src/print/layouts";
+import { paperOf } from "../src/print/options";
 import "../src/print/tray";
 import { announced, asked, find, makeContext, makeHass, makeJob, show } from "./stand-in";
 
@@ -42,19 +44,27 @@ beforeEach(() => {
   kept = 0;
 });
 
+const PHOTOS = ["layout_4r", "layout_3r", "layout_1_inch", "layout_2_inch", "layout_page"];
+const CARD = layoutOf("layout_id_card").shape as Shape;
+
 describe("what is offered", () => {
   const image = "image/jpeg";
   test.each([
     [[item("a.pdf")], ["layout_2_up", "layout_4_up", "layout_booklet"]],
     [[item("发票 3.pdf")], ["layout_invoices", "layout_2_up", "layout_4_up", "layout_booklet"]],
-    [[item("photo.jpg", image)], []],
+    [[item("photo.jpg", image)], [...PHOTOS, "layout_clean"]],
+    [[item("receipt.jpg", image)], ["layout_clean", ...PHOTOS]],
     [
       [item("1.jpg", image), item("2.jpg", image)],
-      ["layout_id_card", "layout_both", "layout_invoices"],
+      ["layout_id_card", "layout_both", "layout_clean", "layout_invoices", "layout_4r", "layout_3r", "layout_page"],
     ],
     [
       [item("1.jpg", image), item("2.jpg", image), item("3.jpg", image)],
-      ["layout_2_up", "layout_4_up", "layout_invoices"],
+      ["layout_2_up", "layout_4_up", "layout_clean", "layout_invoices", "layout_4r", "layout_3r", "layout_page"],
+    ],
+    [
+      [item("receipt 1.jpg", image), item("receipt 2.jpg", image)],
+      ["layout_invoices", "layout_clean"],
     ],
     [
       [item("Invoice 1.pdf"), item("receipt.jpg", image)],
@@ -133,7 +143,7 @@ test("a layout ends when it makes no sense any more", async () => {
   await rested(batch);
   batch.addMedia(media("c.png", "image/png"));
   expect(batch.joint).toBeNull();
-  expect(batch.layouts).toEqual(["layout_2_up", "layout_4_up", "layout_invoices"]);
+  expect(batch.layouts[0]).toBe("layout_2_up");
 });
 
 test("a print whose answer was lost can be nothing but repeated, until its job is seen", async () => {
@@ -195,7 +205,11 @@ test("the tray offers layouts as buttons that can be pressed, and released again
   expect(buttons().map((button) => button.textContent?.trim())).toEqual([
     "ID card",
     "Both on one sheet",
+    "Straighten photo",
     "Invoices, two on a sheet",
+    "10 × 15 cm",
+    "9 × 13 cm",
+    "Whole page",
   ]);
   buttons()[0]?.click();
   await vi.waitFor(() => expect(find(tray, "lianke-preview")).toBeTruthy());
@@ -220,10 +234,10 @@ test("a picture of the media library that is gone is no part of a card", async (
 
 describe("the part of a picture", () => {
   test("is its middle in the shape of a card", () => {
-    const { left, top, right, bottom } = middleOf([856, 1080], 90);
+    const { left, top, right, bottom } = middleOf([856, 1080], 90, CARD);
     expect([left, right].map((edge) => edge.toFixed(2))).toEqual(["0.10", "0.90"]);
     expect([top, bottom]).toEqual([0, 1]);
-    expect(middleOf([85.6, 54], 0)).toMatchObject({ left: 0, top: 0, right: 1, bottom: 1 });
+    expect(middleOf([85.6, 54], 0, CARD)).toMatchObject({ left: 0, top: 0, right: 1, bottom: 1 });
     expect(frameOf(300, 200, 90).map(Math.round)).toEqual([200, 300]);
   });
 
@@ -248,6 +262,209 @@ describe("the part of a picture", () => {
   });
 });
 
+describe("the part of a photo", () => {
+  const head = layoutOf("layout_1_inch").shape as Shape;
+  const ratio = (cut: { left: number; right: number; top: number; bottom: number }) =>
+    (cut.right - cut.left) / (cut.bottom - cut.top);
+
+  test("is upright for a head, and lies as a picture of a place does", () => {
+    expect(ratio(middleOf([300, 200], 0, head)) * 1.5).toBeCloseTo(25 / 35);
+    expect(ratio(middleOf([300, 200], 0, layoutOf("layout_4r").shape as Shape)) * 1.5).toBeCloseTo(152 / 102);
+  });
+
+  test.each([
+    [["left"], 0.1, 0],
+    [["right", "bottom"], 0.3, 0.9],
+    [["left", "top"], -9, -9],
+    [["bottom"], 0, -9],
+  ] as [("left" | "top" | "right" | "bottom")[], number, number][])("keeps its shape when %j move", (edges, dx, dy) => {
+    const cut = { left: 0.3, top: 0.2, right: 0.6, bottom: 0.8, turn: 0 };
+    const next = resized(cut, edges, dx, dy, 0.5);
+    expect(ratio(next)).toBeCloseTo(0.5);
+    for (const edge of ["left", "top"] as const) expect(next[edge]).toBeGreaterThanOrEqual(0);
+    for (const edge of ["right", "bottom"] as const) expect(next[edge]).toBeLessThanOrEqual(1);
+  });
+});
+
+describe("a size of photos", () => {
+  const papers = [
+    { id: 9, name: "A4", width: 210, height: 297 },
+    { id: 257, name: "Fotopapier", width: 101.6, height: 152.4 },
+    { id: 258, name: "3R" },
+  ];
+  const PAPERS = { papers, defaults: { paper: "A4" } };
+
+  test("finds its paper by size, else by name", () => {
+    const t = makeContext().localizer;
+    expect(paperOf(t, PAPERS, "layout_4r")).toBe(257);
+    expect(paperOf(t, PAPERS, "layout_3r")).toBe(258);
+    expect(paperOf(t, PAPERS, "layout_1_inch")).toBeUndefined();
+    for (const name of ["4 x 6 英寸", "4x6in", "10 × 15 cm", "4R", "6寸"])
+      expect(
+        paperOf(
+          t,
+          {
+            papers: [
+              { id: 1, name: "A4" },
+              { id: 2, name },
+            ],
+          },
+          "layout_4r",
+        ),
+      ).toBe(2);
+  });
+
+  test("is printed on its paper, which stays with it and is reset by one press", async () => {
+    const batch = makeBatch({ "lianke/printer/options": PAPERS });
+    batch.addMedia(FRONT);
+    await vi.waitFor(() => expect(batch.offers).not.toBeNull());
+    batch.lay("layout_4r");
+    await rested(batch);
+    expect(data("preview")).toMatchObject({ photo_size: "4r", paper: 257, document: ["kept-1"] });
+    batch.choose("paper", 258);
+    await batch.print();
+    expect(data("print")).toMatchObject({ photo_size: "4r", paper: 258 });
+    // A document, an ID card and a picture without a size know nothing of it.
+    batch.addMedia(FRONT);
+    expect(batch.chosen).toEqual({});
+    batch.lay("layout_4r");
+    expect([batch.chosen, batch.carried]).toEqual([{ paper: 258 }, ["paper"]]);
+    batch.reset();
+    expect([batch.chosen, batch.carried]).toEqual([{ paper: 257 }, []]);
+    batch.clear();
+    batch.addMedia(media("notice.pdf"));
+    expect([batch.chosen, batch.carried]).toEqual([{}, []]);
+  });
+
+  test("ID photos fill a sheet, and the part that is printed is chosen for each picture", async () => {
+    const batch = makeBatch({ "lianke/printer/options": PAPERS });
+    batch.addMedia(FRONT);
+    batch.lay("layout_2_inch");
+    await rested(batch);
+    const cut = { left: 0.1, top: 0.2, right: 0.5, bottom: 0.6, turn: 0 };
+    batch.setCut(batch.items[0] as PrintItem, cut);
+    await batch.print();
+    expect(data("print")).toMatchObject({
+      photo_size: "2_inch",
+      photo_count: 0,
+      sheet_frame: true,
+      photo_crop: [cut],
+    });
+    expect(data("print")).not.toHaveProperty("id_card_crop");
+  });
+});
+
+test("a watermark for an ID card is suggested, with what it is for to be filled in", async () => {
+  const batch = new Batch(makeContext(makeHass(answers, "zh-Hans")), "device");
+  batch.addMedia(FRONT);
+  batch.addMedia(BACK);
+  batch.lay("layout_id_card");
+  await rested(batch);
+  const sheets = await show<HTMLElement & { updateComplete: Promise<unknown> }>("lianke-sheets", {
+    context: batch.context,
+    batch,
+  });
+  const suggest = find(sheets, "[data-key=suggest]");
+  expect(suggest.textContent?.trim()).toBe("仅供…使用");
+  suggest.click();
+  Object.assign(sheets, { revision: {} });
+  const input = find<HTMLInputElement>(sheets, "[data-key=watermark]");
+  await vi.waitFor(() =>
+    expect(input.value.slice(input.selectionStart ?? 0, input.selectionEnd ?? 0)).toBe("办理××业务"),
+  );
+  expect(batch.joint?.watermark).toBe("仅供办理××业务使用");
+});
+
+describe("photographed pages", () => {
+  const CORNERS: Corners = [
+    [0.1, 0.1],
+    [0.9, 0.2],
+    [0.8, 0.9],
+    [0.2, 0.8],
+  ];
+
+  test("are straightened, in a layout too, by corners that somebody chose", async () => {
+    const batch = makeBatch();
+    batch.addMedia(FRONT);
+    batch.addMedia(BACK);
+    batch.straighten();
+    await rested(batch);
+    expect(data("preview")).toEqual({ device_id: "device", clean: true, document: ["kept-1", "kept-2"] });
+    batch.setCorners(batch.items[1] as PrintItem, CORNERS);
+    batch.lay("layout_both");
+    await rested(batch);
+    expect(data("preview")).toMatchObject({ sheet: "2_up", clean: true });
+    batch.setCorners(batch.items[1] as PrintItem, CORNERS);
+    const request = batch.joint?.request;
+    batch.straighten();
+    expect(batch.joint?.layout).toBe("layout_both");
+    batch.straighten();
+    expect(batch.joint?.request).not.toBe(request);
+    await batch.print();
+    expect(data("print")).toMatchObject({ sheet: "2_up", clean: true, clean_corners: [[], CORNERS] });
+    batch.addMedia(FRONT);
+    batch.straighten();
+    batch.lay("layout_4r");
+    expect(batch.joint?.cleans).toBe(false);
+    batch.straighten();
+    expect(batch.joint?.layout).toBe("layout_clean");
+    batch.straighten();
+    expect(batch.joint).toBeNull();
+  });
+
+  test("have corners that stay corners of a page", () => {
+    expect(isPage(CORNERS)).toBe(true);
+    expect(dragged(CORNERS, 0, [0.3, -1])[0]).toEqual([0.3, 0]);
+    // Beyond the opposite corner it would be crossed.
+    expect(dragged(CORNERS, 0, [0.95, 0.95])).toBe(CORNERS);
+    expect(isPage([...CORNERS].reverse() as Corners)).toBe(false);
+    expect(turned(CORNERS)[0]).toEqual(CORNERS[3]);
+    expect([1, 2, 3, 4].reduce((corners) => turned(corners), CORNERS)).toEqual(CORNERS);
+  });
+
+  test("have corners that are moved by keys and by a finger", async () => {
+    const batch = makeBatch({ "lianke/document/corners": { found: true, corners: CORNERS } });
+    const canvas = new OffscreenCanvas(400, 300);
+    canvas.getContext("2d")?.fillRect(0, 0, 400, 300);
+    batch.add([new File([await canvas.convertToBlob()], "page.png", { type: "image/png" })]);
+    const [page] = batch.items as [PrintItem];
+    page.document = "kept";
+    batch.straighten();
+    const sheets = await show<HTMLElement & { updateComplete: Promise<unknown> }>("lianke-sheets", {
+      context: batch.context,
+      batch,
+    });
+    find(sheets, "[data-key^=corners]").click();
+    const dialog = find<LiankeCorners>(sheets, "lianke-corners");
+    await vi.waitFor(() => expect(find<HTMLDialogElement>(dialog, "dialog")?.open).toBe(true));
+    expect(asked.at(-1)).toEqual({ type: "lianke/document/corners", document: "kept" });
+    const [corner] = [...(dialog.shadowRoot?.querySelectorAll("[role=slider]") ?? [])] as HTMLElement[];
+    expect(corner?.getAttribute("aria-valuetext")).toBe("10% from the left, 10% from the top");
+    corner?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", shiftKey: true, cancelable: true }));
+    await dialog.updateComplete;
+    expect(corner?.getAttribute("aria-valuetext")).toBe("10% from the left, 15% from the top");
+    const frame = find(dialog, ".frame");
+    frame.setPointerCapture = () => undefined;
+    const { width, height } = frame.getBoundingClientRect();
+    const at = (type: string, clientX: number, clientY: number) =>
+      new PointerEvent(type, { clientX, clientY, bubbles: true, composed: true, pointerId: 1 });
+    corner?.dispatchEvent(at("pointerdown", 0, 0));
+    frame.dispatchEvent(at("pointermove", 0.1 * width, -0.05 * height));
+    frame.dispatchEvent(at("pointerup", 0, 0));
+    await dialog.updateComplete;
+    find(dialog, "[data-key=done]").click();
+    expect(batch.joint?.corners(page)?.[0]?.map((one) => one.toFixed(2))).toEqual(["0.20", "0.10"]);
+    // As they were found, nothing is to be said of them.
+    batch.setCorners(page, CORNERS);
+    find(sheets, "[data-key^=corners]").click();
+    await vi.waitFor(() => expect(find<HTMLDialogElement>(dialog, "dialog")?.open).toBe(true));
+    find(dialog, "[data-key=turn]").click();
+    find(dialog, "[data-key=found]").click();
+    find(dialog, "[data-key=done]").click();
+    expect(batch.joint?.corners(page)).toBeUndefined();
+  });
+});
+
 describe("cropping by hand", () => {
   const draw = async () => {
     const canvas = new OffscreenCanvas(600, 400);
@@ -256,7 +473,7 @@ describe("cropping by hand", () => {
   };
 
   const opened = async () => {
-    const crop = await show<LiankeCrop>("lianke-crop", { context: makeContext() });
+    const crop = await show<LiankeCrop>("lianke-crop", { context: makeContext(), shape: CARD });
     const cut = vi.fn();
     crop.addEventListener("cropped", (event) => cut((event as CustomEvent).detail));
     const picture = item("front.png", "image/png");

@@ -41,7 +41,7 @@ export const makePrinter = (changes: Partial<Printer> = {}): Printer => ({
   name: "Laser",
   status: "idle",
   waiting: 0,
-  hold_reason: "none",
+  hold_reason: null,
   pages_printed: 0,
   may_control: true,
   ink: [],

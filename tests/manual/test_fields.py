@@ -220,6 +220,7 @@ MADE = {
     "photo_size": 2,
     "photo_fit": 2,
     "photo_count": 1,
+    "photo_crop": 2,
 }
 
 

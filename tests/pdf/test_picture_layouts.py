@@ -8,10 +8,12 @@ import pypdfium2
 import pytest
 
 from custom_components.lianke.pdf import layout as gather
-from tests.pdf.sheets import A4, Seen, Sheets, laid_out, make_pages, make_picture
+from tests.pdf.sheets import A4, POINT, Seen, Sheets, laid_out, make_pages, make_picture
 
 # A part of a millimetre that a driver may lose.
 EXACT = 0.3
+# Points that the line of a frame is thick.
+LINE = 0.5
 
 
 def whole(sheets: Sheets, number: int = 0) -> Seen:
@@ -155,6 +157,72 @@ def test_photos_are_as_large_as_they_say(
     assert place.top >= 5 - EXACT
     assert place.left + place.width <= 205 + EXACT
     assert place.top + place.height <= 292 + EXACT
+
+
+@pytest.mark.parametrize(
+    ("photo", "paper", "on_a_sheet"),
+    [
+        ((25, 35), (102, 152), 10),
+        ((35, 49), (102, 152), 4),
+        ((25, 35), A4, 50),
+        ((35, 49), A4, 25),
+        ((102, 152), (102, 152), 1),
+    ],
+)
+def test_a_sheet_is_filled_with_each_photo(
+    tmp_path: Path, photo: tuple[float, float], paper: tuple[float, float], on_a_sheet: int
+) -> None:
+    """ID photos to be cut out along their frames: all in their size, 3 mm apart, and none cut off."""
+    one = make_picture(tmp_path / "1.png", (500, 700))
+    red = one | {"path": str(tmp_path / "2.png")}
+    Image.new("RGB", (500, 700), "red").save(tmp_path / "2.png")
+    fields = {"sheet": "photos", "photo": photo, "paper": paper, "upright": True}
+    sheets = laid_out(tmp_path, one, red, count=0, frame=True, **fields)
+    assert len(sheets) == 2
+    assert sheets.sizes == [(round(paper[0]), round(paper[1]))] * 2
+    for page in sheets.document:
+        photos = list(page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=3))
+        assert len(photos) == on_a_sheet
+    frames = [
+        sorted((width * POINT, height * POINT)) for width, height in framed(sheets.document[0])
+    ]
+    assert len(frames) == on_a_sheet
+    for frame in frames:
+        assert frame == pytest.approx(sorted(photo), abs=0.5)
+    place = whole(sheets, 1)
+    if on_a_sheet > 1:
+        assert min(place.left, place.top) >= 5 - EXACT
+        once = whole(laid_out(tmp_path, red, **fields))
+        assert sorted(once[2:]) == pytest.approx(sorted(photo), abs=0.5)
+
+
+def framed(page: Any) -> list[tuple[float, float]]:
+    """Return width and height of the frames on a sheet, in points, without the thickness of their lines."""
+    found = []
+    for one in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_PATH], max_depth=1):
+        left, bottom, right, top = one.get_bounds()
+        if right - left > 5:
+            found.append((right - left - LINE, top - bottom - LINE))
+    return found
+
+
+def test_what_is_printed_of_a_photo_is_chosen_by_hand(tmp_path: Path) -> None:
+    """A head in a picture of a whole room: what was chosen fills the photo, and nothing else is seen."""
+    room = Image.new("RGB", (1600, 1200), (0, 200, 0))
+    room.paste("red", (400, 200, 525, 550))
+    room.paste("blue", (525, 200, 650, 550))
+    room.save(tmp_path / "x.png")
+    file = {"path": str(tmp_path / "x.png"), "is_pdf": False, "pages": [0]}
+    cut = {"left": 400 / 1600, "right": 650 / 1600, "top": 200 / 1200, "bottom": 550 / 1200}
+    sheets = laid_out(
+        tmp_path, file | {"cut": UNCUT | cut}, sheet="photos", photo=(25, 35), upright=True
+    )
+    # It lies on its side, as more of them fit on the sheet so.
+    place = whole(sheets)
+    assert (place.width, place.height) == pytest.approx((35, 25), abs=0.5)
+    parts = dict(sheets.colours(0))
+    for half in parts.values():
+        assert (half.width, half.height) == pytest.approx((35, 12.5), abs=0.5)
 
 
 def test_a_photo_on_paper_of_its_size_fills_it(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ from tests.scanned import ALIKE, difference
 from tests.scanner.test_results import is_like
 from tests.simulator.endpoints.scanning import draw_page
 from tests.simulator.models import Printer
+from tests.websocket_api.test_websocket_api import compare
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -433,6 +434,8 @@ async def test_a_card_follows_the_scanners(
             message = await socket.receive_json()
             for one in message.get("event", {}).get("scanners", ()):
                 if one["device_id"] == device(house, laser) and one["scan"]:
+                    compare(one, "Scanner", "scan/types.ts")
+                    compare(one["scan"], "Scan", "scan/types.ts")
                     states.append(one["scan"]["state"])
                     if states[-1] == state:
                         scan: dict[str, Any] = one["scan"]

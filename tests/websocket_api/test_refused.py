@@ -19,7 +19,7 @@ from custom_components.lianke.runtime import translated
 from tests.household import device_of
 from tests.simulator import Simulator
 
-from .test_websocket_api import Files, make_file, subscribe, until
+from .test_websocket_api import Files, compare, make_file, subscribe, until
 
 __all__ = ["make_file"]  # a fixture
 
@@ -109,6 +109,7 @@ async def test_who_set_it_off_is_told(
         pressed = await press(hass, way, child)
         for client in (phone, tablet):
             told = (await until(client, lambda message: message["refused"] is not None))["refused"]
+            compare(told, "Refusal")
             del told["context_id"]
             assert told == {
                 "began_in": pressed,

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import ClientWebSocketResponse
 from homeassistant.auth.permissions.const import POLICY_READ
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
@@ -43,6 +43,16 @@ async def until(client: ClientWebSocketResponse, wanted: Callable[[dict[str, Any
         message = await client.receive_json(timeout=20)
         if message["type"] == "event" and wanted(message["event"]):
             return message["event"]
+
+
+async def until_answer(client: ClientWebSocketResponse) -> dict[str, Any]:
+    """Return the result of the last command of a client that is subscribed as well."""
+    while True:
+        message = await client.receive_json(timeout=20)
+        if message["type"] == "result":
+            assert message["success"], message
+            result: dict[str, Any] = message["result"]
+            return result
 
 
 @pytest.fixture
@@ -79,51 +89,145 @@ async def print_file(
 type PrintFile = Callable[..., Awaitable[dict[str, Any]]]
 
 
-def fields_of(interface: str) -> set[str]:
-    """Return the fields of an interface that the card's source declares."""
-    source = (Path(__file__).parents[2] / "frontend" / "src" / "types.ts").read_text("utf-8")
+CARD = Path(__file__).parents[2] / "frontend" / "src"
+# What the feed sends and no card reads; what the card adds by itself.
+NOT_READ = {
+    "Job": {
+        *("printer_key", "printer", "created_at", "changed_at", "title_is_foreign"),
+        *("user_id", "moved_from", "moved_to"),
+    },
+    "PrinterOptions": {"printer", "model"},
+    "NamedChoice": {"printable_width", "printable_height"},
+}
+NOT_SENT = {"PrinterOptions": {"failed"}}
+
+
+def declared(interface: str, file: str = "types.ts") -> dict[str, str]:
+    """Return the fields of an interface that the card's source declares, with their types."""
     found = re.search(
-        rf"^export interface {interface} {{$(.*?)^}}$", source, re.MULTILINE | re.DOTALL
+        rf"^(?:export )?interface {interface} {{$(.*?)^}}$",
+        (CARD / file).read_text("utf-8"),
+        re.MULTILINE | re.DOTALL,
     )
     assert found
-    return set(re.findall(r"^  (\w+)\??:", found[1], re.MULTILINE))
+    return dict(re.findall(r"^  (\w+)\??: (.*);$", found[1], re.MULTILINE))
+
+
+def is_of(value: Any, kind: str) -> bool:
+    """Return whether a value that is sent is of a type as TypeScript writes it; objects are not looked into."""
+    for one in kind.split(" | "):
+        match value:
+            case None:
+                fits = one == "null"
+            case bool():
+                fits = one == "boolean"
+            case int() | float():
+                fits = one == "number"
+            case str():
+                fits = one in ("string", f'"{value}"')
+            case list():
+                fits = one.endswith("[]") and all(is_of(item, one[:-2]) for item in value)
+            case _:
+                fits = one[0].isupper()
+        if fits:
+            return True
+    return False
+
+
+def compare(sent: dict[str, Any], interface: str, file: str = "types.ts") -> None:
+    """Check that the card declares what is sent: the same fields, of types that have the values."""
+    fields = declared(interface, file)
+    assert fields.keys() - NOT_SENT.get(interface, set()) == sent.keys() - NOT_READ.get(
+        interface, set()
+    ), interface
+    wrong = {
+        name: (sent[name], kind)
+        for name, kind in fields.items()
+        if name in sent and not is_of(sent[name], kind)
+    }
+    assert not wrong, interface
 
 
 async def test_the_card_knows_what_it_is_told(
-    setup: MockConfigEntry, hass_ws_client: WebSocketGenerator, print_file: PrintFile
+    hass: HomeAssistant,
+    setup: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    print_file: PrintFile,
 ) -> None:
     await print_file(3, duplex="manual_long_edge", release_code="4711", wait=False)
     client = await hass_ws_client()
     await subscribe(client)
     told = await until(client, lambda message: bool(message["jobs"]))
-    (job,) = told["jobs"]
-    printer = next(one for one in told["printers"].values() if one["ink"])
-    not_shown = {
-        "Feed": set(),
-        "Printer": set(),
-        "Ink": set(),
-        "ManualDuplex": set(),
-        "Job": {
-            "printer_key",
-            "printer",
-            "created_at",
-            "changed_at",
-            "title_is_foreign",
-            "user_id",
-            "moved_from",
-            "moved_to",
-        },
-    }
-    given = {
-        "Feed": told,
-        "Printer": printer,
-        "Ink": printer["ink"][0],
-        "Job": job,
-        "ManualDuplex": job["by_hand"],
-    }
-    for interface, fields in given.items():
-        assert fields_of(interface) <= fields.keys(), interface
-        assert fields.keys() - fields_of(interface) <= not_shown[interface], interface
+    compare(told, "Feed")
+    for job in told["jobs"]:
+        compare(job, "Job")
+    compare(told["jobs"][0]["by_hand"], "ManualDuplex")
+    for printer in told["printers"].values():
+        compare(printer, "Printer")
+        for ink in printer["ink"]:
+            compare(ink, "Ink")
+    message = {"type": "lianke/printer/options", "device_id": device_of(hass)}
+    await client.send_json_auto_id(message)
+    options = await until_answer(client)
+    compare(options, "PrinterOptions", "print/options.ts")
+    for paper in options["papers"]:
+        compare(paper, "NamedChoice", "print/options.ts")
+
+
+@pytest.mark.parametrize("is_admin", [True, False])
+async def test_printed_documents_are_kept_from_the_card(
+    hass: HomeAssistant,
+    house: House,
+    hass_ws_client: WebSocketGenerator,
+    hass_read_only_access_token: str,
+    is_admin: bool,
+) -> None:
+    """An administrator switches it on at a job's row, for a week; a time that was chosen stays."""
+    client = await hass_ws_client(hass, None if is_admin else hass_read_only_access_token)
+    message = {"type": "lianke/printed/keep", "device_id": house.device()}
+    await client.send_json_auto_id(message)
+    answer = await client.receive_json()
+    assert answer["success"] is is_admin, answer
+    assert house.entry.options.get("keep_printed_hours", 0) == (168 if is_admin else 0)
+    house.set_options({"keep_printed_hours": 24})
+    await client.send_json_auto_id(message)
+    await client.receive_json()
+    assert house.entry.options["keep_printed_hours"] == 24
+
+
+async def test_a_child_is_told_how_many_pages_are_left(
+    hass: HomeAssistant,
+    house: House,
+    make_file: Files,
+    hass_ws_client: WebSocketGenerator,
+    hass_admin_user: MockUser,
+) -> None:
+    house.set_options({"monthly_pages": 7, "monthly_users": [hass_admin_user.id]})
+    client = await hass_ws_client()
+    await subscribe(client)
+
+    def left(message: dict[str, Any]) -> int | None:
+        told: int | None = message["printers"][house.device()]["pages_left"]
+        return told
+
+    assert left(await until(client, lambda _: True)) == 7
+    # What waits counts, and what was printed.
+    context = Context(user_id=hass_admin_user.id)
+    path = await hass.async_add_executor_job(make_file, 2)
+    await house.ask("print", context, device_id=house.device(), file=path, wait=False)
+    await until(client, lambda message: left(message) == 5)
+    await house.came_out()
+    done = await until(client, lambda message: message["jobs"][0]["state"] == "completed")
+    assert left(done) == 5
+    # Of fewer than were printed nothing is left; who is not among those limited is told nothing.
+    for options, pages in (
+        ({"monthly_pages": 1}, 0),
+        ({"monthly_pages": 1, "monthly_users": ["somebody else"]}, None),
+    ):
+        house.set_options(options)
+        other = await hass_ws_client()
+        await subscribe(other)
+        assert left(await until(other, lambda _: True)) == pages
 
 
 async def test_first_message_shows_printers(
@@ -137,6 +241,7 @@ async def test_first_message_shows_printers(
         "name": "Kyocera MA2000w GX",
         "status": "idle",
         "may_control": True,
+        "pages_left": None,
         "service_expired": False,
         "waiting": 0,
         "hold_reason": None,

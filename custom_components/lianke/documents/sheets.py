@@ -69,6 +69,7 @@ BELONGS: Final = {
     "id_card_crop": "sheet: id_card",
     "photo_count": "photo_size",
     "clean_corners": "clean",
+    "photo_crop": "photo_size",
 }
 
 
@@ -81,7 +82,8 @@ class SheetOptions:
     """How documents are laid out before they are sent; the names are the action's fields.
 
     `sheet` and `photo_size` are layouts; None leaves the pages as they are. `merge` makes one
-    document of several. `id_card_crop` has the part that is printed of each document. `clean` makes pages of photos of
+    document of several. `id_card_crop` and `photo_crop` have the part that is printed of each document; a
+    `photo_count` of 0 fills a sheet with each photo. `clean` makes pages of photos of
     pages, and one document of all; `clean_corners` has the corners of each, as parts of the upright picture: top left,
     top right, bottom right and bottom left of the page, none to have them found. `watermark_opacity` is in percent.
     """
@@ -98,6 +100,7 @@ class SheetOptions:
     photo_size: str | None = None
     photo_fit: str = "fill"
     photo_count: int = 1
+    photo_crop: tuple[dict[str, float], ...] = ()
     merge: bool = False
     merge_new_sheet: bool = True
     watermark: str | None = None
@@ -109,7 +112,8 @@ class SheetOptions:
         """Return what a call asks for. Raises InputError: sheet_or_photo, sheet_field_idle, clean_corners_wrong."""
         given = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         given["stamp"] = tuple(given.get("stamp", ()))
-        given["id_card_crop"] = tuple(WHOLE | cut for cut in given.get("id_card_crop", ()))
+        for crop in ("id_card_crop", "photo_crop"):
+            given[crop] = tuple(WHOLE | cut for cut in given.get(crop, ()))
         given["clean_corners"] = tuple(
             tuple(tuple(point) for point in corners) for corners in given.get("clean_corners", ())
         )
@@ -273,7 +277,8 @@ async def async_lay_out(
     sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, clean_needs_picture, watermark_needs_font,
     watermark_letters, and what is wrong with a file; HomeAssistantError: disk_full.
     """
-    cuts = sheets.id_card_crop if sheets.sheet == "id_card" else ()
+    # Of one layout, else they are refused.
+    cuts = sheets.id_card_crop or sheets.photo_crop
     files = [
         _file(document, options) | {"cut": None if cut == WHOLE else cut}
         for document, cut in zip_longest(documents, cuts[: len(documents)])

@@ -322,7 +322,10 @@ def _plan(gathered: Gathered, request: dict[str, Any], paper: Paper) -> Sequence
     if not sizes:
         raise TaskError("damaged")
     sheet = request["sheet"]
-    repeated = {"photos": request["count"], "poster": request["columns"] * request["rows"]}
+    repeated = {
+        "photos": request["count"] or plan.FULL,
+        "poster": request["columns"] * request["rows"],
+    }
     if len(sizes) * repeated.get(sheet, 1) > MAX_SOURCE_PAGES:
         raise TaskError("too_many_pages")
     number = SEVERAL.get(sheet, 1)

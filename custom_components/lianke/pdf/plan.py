@@ -348,6 +348,8 @@ CARD_GAP: Final = mm(20)
 PHOTO_GAP: Final = mm(3)
 # A paper of a photo's own size is filled by it.
 SAME_SIZE: Final = mm(2)
+# Photos that fill a sheet; more on one nobody cuts out.
+FULL: Final = 100
 
 
 def cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Sheet]:
@@ -383,7 +385,7 @@ def photos(
     paper: Paper,
     frame: bool,
 ) -> list[Sheet]:
-    """Lay out each photo `count` times, as many on a sheet as have room.
+    """Lay out each photo `count` times, as many on a sheet as have room; 0 fills a sheet with each.
 
     `photo` None makes each as large as the paper. Raises TaskError: paper_too_small.
     """
@@ -398,7 +400,7 @@ def photos(
         raise TaskError("paper_too_small")
     places = grid.cells()
     sheets: list[Sheet] = []
-    pages = [page for page in range(len(sizes)) for _ in range(count)]
+    pages = [page for page in range(len(sizes)) for _ in range(count or min(len(places), FULL))]
     for some in batched(pages, len(places), strict=False):
         sheet = _filled(size, grid, sizes, some, places, may_turn=True)
         sheet.frames = places[: len(some)] if frame else []

@@ -1,6 +1,6 @@
 """Who asks for a job, which people it waits for, and who may answer."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -80,6 +80,30 @@ def _is_continued(spec: JobSpec, jobs: Collection[Job]) -> bool:
     return any(job.job_id == before and job.user_id == spec.asker.user_id for job in jobs)
 
 
+def pages_left(
+    options: Mapping[str, Any],
+    pages: PageCounts,
+    user_id: str | None,
+    jobs: Iterable[Job],
+    *,
+    moved_from: str | None = None,
+) -> int | None:
+    """Return how many pages a user has left this month, below 0 beyond the limit; None without one.
+
+    `jobs` are those of the box: what waits counts as well, unknown pages as one, but not the job that is moved.
+    """
+    limit = int(options.get(const.CONF_MONTHLY_PAGES, 0))
+    users = options.get(const.CONF_MONTHLY_USERS, [])
+    if not limit or user_id is None or (users and user_id not in users):
+        return None
+    waiting = sum(
+        (1 if job.pages is None else job.pages) * job.copies
+        for job in jobs
+        if job.user_id == user_id and not job.is_final and job.job_id != moved_from
+    )
+    return limit - waiting - pages.of_user(month_of(dt_util.now()), user_id)
+
+
 def _is_to_be_approved(
     options: Mapping[str, Any],
     pages: PageCounts,
@@ -89,23 +113,16 @@ def _is_to_be_approved(
 ) -> bool:
     """Return whether the options ask for an approval, whoever prints, or the pages of a month are used up.
 
-    `first` is the first of its deliveries, `jobs` are those of the box: of a month's pages, what waits counts as well,
-    and unknown pages as one. Raises InputError: too_many_pages_this_month, where the options want it refused then.
+    `first` is the first of its deliveries, `jobs` are those of the box. Raises InputError:
+    too_many_pages_this_month, where the options want it refused then.
     """
     user_id, most = spec.asker.user_id, first.most_pages
-    limit = int(options.get(const.CONF_MONTHLY_PAGES, 0))
-    users = options.get(const.CONF_MONTHLY_USERS, [])
-    if limit and user_id is not None and (not users or user_id in users):
-        waiting = sum(
-            (1 if job.pages is None else job.pages) * job.copies
-            for job in jobs
-            if job.user_id == user_id and not job.is_final and job.job_id != spec.moved_from
-        )
-        spent = waiting + pages.of_user(month_of(dt_util.now()), user_id)
-        if spent + (1 if most is None else most) * first.job_copies > limit:
-            if options.get(const.CONF_MONTHLY_BEYOND) == const.BEYOND_REFUSED:
-                raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
-            return True
+    left = pages_left(options, pages, user_id, jobs, moved_from=spec.moved_from)
+    if left is not None and (1 if most is None else most) * first.job_copies > left:
+        if options.get(const.CONF_MONTHLY_BEYOND) == const.BEYOND_REFUSED:
+            limit = int(options[const.CONF_MONTHLY_PAGES])
+            raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(limit - left))
+        return True
     sources: set[str] = {spec.source}
     if spec.source is not Origin.LAN_PRINTER:
         # What a sentence has set off is an automation's as well.

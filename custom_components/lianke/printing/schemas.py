@@ -119,9 +119,9 @@ def _whole(value: Any) -> int:
     return number
 
 
-def _count(most: int) -> vol.All[Any]:
-    """Take a whole number from 1."""
-    return vol.All(_whole, vol.Range(min=1, max=most))
+def _count(most: int, *, least: int = 1) -> vol.All[Any]:
+    """Take a whole number, from 1 unless told otherwise."""
+    return vol.All(_whole, vol.Range(min=least, max=most))
 
 
 def _some_of_it(cut: dict[str, float]) -> dict[str, float]:
@@ -151,6 +151,7 @@ CORNERS: Final = vol.All(
     [vol.All([_COORDINATE], vol.Length(min=2, max=2))],
     vol.Any(vol.Length(max=0), vol.Length(min=4, max=4)),
 )
+_CUTS = vol.All(cv.ensure_list, [CUT], vol.Length(max=MAX_SOURCES))
 _NAME_OR_ID = vol.All(_no_boolean, vol.Any(vol.All(int, vol.Range(min=0, max=MAX_NUMBER)), _NAME))
 _COPIES = vol.All(_whole, vol.Range(min=-MAX_NUMBER, max=MAX_NUMBER))
 _SIDE = vol.All(_no_boolean, _finite(vol.Coerce(float)), vol.Range(min=1))
@@ -214,12 +215,13 @@ SHEET_FIELDS: Final = {
     vol.Optional("poster_columns"): _count(MAX_TILES),
     vol.Optional("poster_rows"): _count(MAX_TILES),
     vol.Optional("booklet_side"): vol.In(BOOKLET_SIDES),
-    vol.Optional("id_card_crop"): vol.All(cv.ensure_list, [CUT], vol.Length(max=MAX_SOURCES)),
     vol.Optional("clean"): cv.boolean,
     vol.Optional("clean_corners"): vol.All([CORNERS], vol.Length(max=MAX_SOURCES)),
+    vol.Optional("id_card_crop"): _CUTS,
     vol.Optional("photo_size"): vol.In(PHOTO_SIZES),
     vol.Optional("photo_fit"): vol.In(PHOTO_FITS),
-    vol.Optional("photo_count"): _count(MAX_PHOTO_COUNT),
+    vol.Optional("photo_count"): _count(MAX_PHOTO_COUNT, least=0),
+    vol.Optional("photo_crop"): _CUTS,
     vol.Optional("merge"): cv.boolean,
     vol.Optional("merge_new_sheet"): cv.boolean,
     vol.Optional("watermark"): vol.All(

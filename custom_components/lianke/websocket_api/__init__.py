@@ -14,14 +14,18 @@ from homeassistant.components.websocket_api.const import (
     ERR_INVALID_FORMAT,
     ERR_SERVICE_VALIDATION_ERROR,
 )
-from homeassistant.components.websocket_api.decorators import async_response, websocket_command
+from homeassistant.components.websocket_api.decorators import (
+    async_response,
+    require_admin,
+    websocket_command,
+)
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
-from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
+from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN, KEEP_PRINTED_HOURS
 from ..devices import Target, async_may, async_target
 from ..documents.sheets import async_find_corners
 from ..documents.spool import async_get_spool
@@ -42,8 +46,11 @@ ACTION: Final = f"{DOMAIN}/action"
 SCANS: Final = f"{DOMAIN}/scans/subscribe"
 FORGET: Final = f"{DOMAIN}/document/forget"
 CORNERS: Final = f"{DOMAIN}/document/corners"
+KEEP: Final = f"{DOMAIN}/printed/keep"
 
 MAX_DEVICES: Final = 50
+# For how long printed documents are kept where that is switched on at the card.
+KEPT_HOURS: Final = 7 * 24
 
 
 @callback
@@ -55,6 +62,7 @@ def async_setup(hass: HomeAssistant) -> None:
     async_register_command(hass, _ws_action)
     async_register_command(hass, _ws_forget)
     async_register_command(hass, _ws_corners)
+    async_register_command(hass, _ws_keep)
     async_register_command(hass, _ws_scans)
 
 
@@ -174,6 +182,19 @@ async def _ws_corners(hass: HomeAssistant, connection: ActiveConnection, msg: Me
         document = await spool.async_copy_kept(msg["document"])
         corners = await async_find_corners(hass, document, connection.user.id)
     connection.send_result(msg["id"], corners)
+
+
+@websocket_command({vol.Required("type"): KEEP, vol.Required("device_id"): str})
+@require_admin
+@async_response
+@_answers_mistakes
+async def _ws_keep(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
+    """Have the documents that a printer's box prints from now on kept for a week, to be printed again."""
+    entry = async_target(hass, msg["device_id"]).entry
+    if not KEEP_PRINTED_HOURS.of(entry.options):
+        options = {**entry.options, KEEP_PRINTED_HOURS.key: KEPT_HOURS}
+        hass.config_entries.async_update_entry(entry, options=options)
+    connection.send_result(msg["id"])
 
 
 @websocket_command({vol.Required("type"): OPTIONS, vol.Required("device_id"): str})

@@ -34,6 +34,7 @@ from ..devices import async_may, async_printer_device
 from ..errors import InputError
 from ..jobs.job import Job, JobState
 from ..jobs.limits import keep_printed_time, waits_uncounted
+from ..people.approval import pages_left
 from ..people.visible import may_answer, may_see_document, picture_url, visible
 from ..printing.print import job_dict
 from ..printing.refused import SIGNAL_REFUSED, Refusal
@@ -61,7 +62,7 @@ class _PrinterJobs:
     """A printer and its jobs, before permissions are applied."""
 
     device_id: str
-    entry: ConfigEntry
+    entry: LiankeConfigEntry
     printer_key: str
     key_rejected: bool
     # The scanner beside it: its id and its device.
@@ -256,15 +257,19 @@ def _view(
     rejected: list[JsonValueType] = []
     open_jobs: list[tuple[Job, _PrinterJobs, bool]] = []
     finished: list[tuple[Job, _PrinterJobs, bool]] = []
+    left: dict[str, int | None] = {}
     for one in shown:
         if not async_may(hass, user, one.entry, one.printer_key, POLICY_READ):
             continue
         if one.key_rejected:
             rejected.append(one.device_id)
         may_control = async_may(hass, user, one.entry, one.printer_key, POLICY_CONTROL)
+        if one.entry.entry_id not in left:
+            left[one.entry.entry_id] = _pages_left(one.entry, user)
         printers[one.device_id] = {
             **one.description,
             "may_control": may_control,
+            "pages_left": left[one.entry.entry_id],
             "scanner": _scanner(hass, user, one),
         }
         open_jobs += [(job, one, may_control) for job in one.open_jobs]
@@ -276,6 +281,13 @@ def _view(
         "jobs": [_job(user, names, *item) for item in jobs],
         "key_rejected": rejected,
     }
+
+
+def _pages_left(entry: LiankeConfigEntry, user: User) -> int | None:
+    """Return how many pages a user may still print this month, None without a limit."""
+    data = entry.runtime_data
+    left = pages_left(entry.options, data.storage.pages, user.id, data.queue.jobs())
+    return None if left is None else max(left, 0)
 
 
 def _scanner(hass: HomeAssistant, user: User, one: _PrinterJobs) -> str | None:

@@ -42,9 +42,8 @@ export class LiankeAnswer extends Part {
         gap: 6px;
         padding-top: 4px;
       }
-      input {
+      .field {
         max-width: 220px;
-        height: 36px;
       }
       svg {
         display: block;

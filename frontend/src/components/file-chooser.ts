@@ -11,7 +11,7 @@ const ACCEPT = "image/*,.pdf,.doc,.docx,.xls,.xlsx,.ppt,.pptx,.wps,.et,.dps,.htm
 @define("lianke-file-chooser")
 export class LiankeFileChooser extends Part {
   @property({ attribute: false }) label = "";
-  /* Shown text of the wide form; without one it is a round button. */
+  /* Shown text; without one it is a round button. */
   @property({ attribute: false }) text: string | undefined;
   /* Whether it adds to files that are there already. */
   @property({ attribute: false }) adds = false;
@@ -50,7 +50,7 @@ export class LiankeFileChooser extends Part {
         cursor: pointer;
         font-size: 0;
       }
-      label:focus-within {
+      label:has(:focus-visible) {
         outline: 2px solid var(--primary-color);
         outline-offset: 2px;
       }
@@ -63,7 +63,8 @@ export class LiankeFileChooser extends Part {
 
   protected override render() {
     const icon = this.adds ? mdiPlus : mdiTrayArrowUp;
-    return html`<label class=${this.text ? `drop ${this.over ? "over" : ""}` : "button round"}>
+    const look = !this.text ? "button round" : this.adds ? "button" : `drop ${this.over ? "over" : ""}`;
+    return html`<label class=${look}>
       <ha-svg-icon .path=${icon}></ha-svg-icon>
       ${this.text ? html`<span>${this.text}</span>` : ""}
       <input type="file" multiple accept=${ACCEPT} aria-label=${this.label} @change=${this._chosen} />

@@ -1,13 +1,13 @@
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
-import { mdiAlertOutline, mdiPowerPlugOffOutline, mdiPrinter } from "@mdi/js";
+import { mdiAlertOutline, mdiPowerPlugOff, mdiPrinter } from "@mdi/js";
 import { define } from "../define";
 import { base, tones } from "../styles";
 import type { Tone } from "../summary";
 import { Part } from "./part";
 
 const iconOf = (tone: Tone) =>
-  tone === "off" ? mdiPowerPlugOffOutline : tone === "warn" || tone === "bad" ? mdiAlertOutline : mdiPrinter;
+  tone === "off" ? mdiPowerPlugOff : tone === "warn" || tone === "bad" ? mdiAlertOutline : mdiPrinter;
 
 /* Name and state of a printer, laid out as a tile; pressed, it shows the details of the status entity. */
 @define("lianke-header")
@@ -15,6 +15,8 @@ export class LiankeHeader extends Part {
   @property({ attribute: false }) name = "";
   @property({ attribute: false }) facts: string[] = [];
   @property({ attribute: false }) tone: Tone = "off";
+  /* Whether it is as high as a tile, with one line each for name and state. */
+  @property({ type: Boolean, reflect: true }) tile = false;
   /* Another icon than that of the tone. */
   @property({ attribute: false }) icon: string | undefined;
   /* The entity whose details are shown; without one the header cannot be pressed. */
@@ -69,12 +71,22 @@ export class LiankeHeader extends Part {
         -webkit-line-clamp: 2;
         overflow-wrap: break-word;
       }
+      :host([tile]) :is(.name, .soft) {
+        display: block;
+        white-space: nowrap;
+        overflow: hidden;
+        text-overflow: ellipsis;
+      }
       slot {
         display: flex;
         position: relative;
       }
+      /* Buttons are as high as the head, so that they make it no higher. */
+      ::slotted(*) {
+        margin-block: -2px;
+      }
       @container (max-width: 240px) {
-        slot {
+        :host(:not([tile])) slot {
           flex-direction: column;
         }
       }

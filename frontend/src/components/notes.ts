@@ -56,6 +56,8 @@ export class LiankeNotes extends Part {
       }
       ha-alert {
         display: block;
+        overflow: hidden;
+        border-radius: var(--ha-border-radius-lg, 12px);
       }
     `,
   ];

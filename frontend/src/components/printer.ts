@@ -57,8 +57,9 @@ export class LiankePrinter extends Part {
       section:focus-visible {
         outline-offset: -2px;
       }
+      /* With the border of the card it is as high as a tile. */
       section.compact {
-        padding: 10px;
+        padding: 9px 10px;
         gap: 8px;
       }
     `,
@@ -129,6 +130,7 @@ export class LiankePrinter extends Part {
       .context=${this.context}
       .name=${name}
       .tone=${summary?.tone ?? "off"}
+      ?tile=${this.context.compact}
       .facts=${summary ? this._facts(summary) : []}
       .entityId=${summary ? this._statusEntity() : undefined}
       >${chooser}</lianke-header
@@ -149,6 +151,7 @@ export class LiankePrinter extends Part {
     if (printer.waiting && (compact || tone !== "off")) facts.push(t.text("waiting", { n: t.number(printer.waiting) }));
     if (!compact && this.context.shows("pages") && printer.pages_printed)
       facts.push(t.count("total", printer.pages_printed));
+    if (!compact && printer.pages_left != null) facts.push(t.count("pages_left", printer.pages_left));
     return facts;
   }
 

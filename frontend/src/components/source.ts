@@ -77,13 +77,11 @@ export class LiankeSource extends Part {
                 <ha-svg-icon .path=${mdiPrinter}></ha-svg-icon>${texts.text(t, PRINT_KEYS[domain] ?? "print_image")}
               </button>
               <button
-                class="round"
                 data-key="options"
-                aria-label=${texts.text(t, "options")}
-                title=${texts.text(t, "options")}
+                aria-label=${texts.text(t, "options_name")}
                 @click=${() => this._tasks.run(id, () => this._choose(device, id, name))}
               >
-                <ha-svg-icon .path=${mdiTuneVariant}></ha-svg-icon>
+                <ha-svg-icon .path=${mdiTuneVariant}></ha-svg-icon>${texts.text(t, "options")}
               </button>
             </div>`
           : nothing

@@ -167,7 +167,7 @@ export class LiankeAgain extends Part {
         await this.context.call(this._moves ? "move_job" : "retry_job", { ...ids, ...data });
       } catch (error) {
         if (await this.batch?.explainField(error as CommandError)) return this.batch?.changed();
-        if (!this._moves && isLost(error as CommandError)) throw new UserError(this.t.text("again_lost"));
+        if (!this._moves && isLost(error as CommandError)) throw new UserError(this._text("again_lost"));
         throw error;
       }
       this.context.announce(this._text(this._moves ? "moved" : "printed", { title: this.context.titleOf(job) }));

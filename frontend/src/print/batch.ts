@@ -9,13 +9,14 @@ import type { Job } from "../types";
 import { drawAtOnce } from "./at-once";
 import { PrintItem, type MediaChoice, type SourceEntity } from "./item";
 import { Joint } from "./joint";
-import { layoutsFor, type Cut, type LayoutName } from "./layouts";
+import { layoutOf, layoutsFor, type Corners, type Cut, type LayoutName } from "./layouts";
 import {
-  a4Of,
   fieldOf,
+  keepFields,
   LISTS,
   offered,
   PAPER,
+  paperOf,
   remember,
   remembered,
   tidied,
@@ -78,6 +79,7 @@ export class Batch extends EventTarget {
 
   /* What kind of documents they are, all together. */
   get kind(): Kind {
+    if (this.joint?.isPhoto) return this.joint.layout;
     if (this.joint) return this.joint.isCard ? "card" : "document";
     return this.items.every((item) => item.isPicture) ? "picture" : "document";
   }
@@ -175,11 +177,31 @@ export class Batch extends EventTarget {
   /* Print all documents together in a layout and show what comes of it, or print each by itself again. */
   lay(layout: LayoutName | null): void {
     if (this.printing || this.isLost) return;
-    this.joint = layout && new Joint(this, layout);
+    // Photographed pages stay straightened where that can be.
+    const cleans = layout === "layout_clean" || Boolean(layout && this.joint?.cleans && layoutOf(layout).cleans);
+    this.joint = layout && new Joint(this, layout, cleans);
     this.problem = null;
     this._recall();
     this.changed();
     void (layout ? this.preview() : drawAtOnce(this, this.items));
+  }
+
+  /* Have photographed pages straightened, or printed as they are again, in the layout that they are printed in. */
+  straighten(): void {
+    const { joint } = this;
+    if (this.printing || this.isLost) return;
+    if (joint?.layout === "layout_clean" || !joint || !layoutOf(joint.layout).cleans)
+      return this.lay(joint?.layout === "layout_clean" ? null : "layout_clean");
+    joint.cleans = !joint.cleans;
+    joint.renew();
+    this._forgetErrors();
+    this._optionsChanged();
+  }
+
+  setCorners(item: PrintItem, corners: Corners | null): void {
+    this.joint?.setCorners(item, corners);
+    this._forgetErrors();
+    this._optionsChanged();
   }
 
   setCut(item: PrintItem, cut: Cut | null): void {
@@ -217,7 +239,12 @@ export class Batch extends EventTarget {
   private async _loadOffers(): Promise<void> {
     try {
       const message = { type: "lianke/printer/options", device_id: this.device };
-      this.offers = await this.context.hass.callWS<PrinterOptions>(message);
+      const offers = await this.context.hass.callWS<PrinterOptions>(message);
+      this.offers = offers;
+      keepFields(
+        this.device,
+        Object.keys(LISTS).filter((name) => offered(this._t, offers, name).length),
+      );
     } catch {
       this.offers = { failed: true };
     }
@@ -241,10 +268,15 @@ export class Batch extends EventTarget {
     const isOwn = ([name]: [string, unknown]) => !this.carried.includes(name) && !PAPER.includes(name);
     const own = Object.fromEntries(Object.entries(this.chosen).filter(isOwn));
     const last = Object.entries(remembered(this.device, kind)).filter(isOffered) as [string, string | number][];
-    const paper = kind === "card" ? a4Of(this._t, offers) : undefined;
     this._kind = kind;
-    this.chosen = { ...Object.fromEntries(last), ...(paper === undefined ? {} : { paper }), ...own };
+    this.chosen = { ...this._preset, ...Object.fromEntries(last), ...own };
     this.carried = last.map(([name]) => name).filter((name) => !(name in own));
+  }
+
+  /* The paper that a layout has of its own. */
+  private get _preset(): Chosen {
+    const paper = this.offers ? paperOf(this._t, this.offers, this.kind) : undefined;
+    return paper === undefined ? {} : { paper };
   }
 
   private _checkSizes(): void {
@@ -261,9 +293,9 @@ export class Batch extends EventTarget {
     this._setChosen(Object.fromEntries(value === undefined ? others : [...others, [name, value]]), carried);
   }
 
-  /* Go back to the printer's defaults. */
+  /* Go back to the printer's defaults, or to the paper of a layout. */
   reset(): void {
-    this._setChosen({}, []);
+    this._setChosen(this._preset, []);
   }
 
   private _setChosen(chosen: Chosen, carried: string[]): void {

@@ -5,8 +5,9 @@ import { mdiClose } from "@mdi/js";
 import { Part } from "../components/part";
 import { define } from "../define";
 import { base, buttons } from "../styles";
-import type { Cut } from "./layouts";
+import type { Cut, Shape } from "./layouts";
 import { printText } from "./texts";
+import { whole } from "./whole-screen";
 
 type Edge = "left" | "top" | "right" | "bottom";
 
@@ -18,7 +19,6 @@ const CORNERS: [Edge, Edge][] = [
   ["left", "bottom"],
   ["right", "bottom"],
 ];
-const CARD = 85.6 / 54;
 const STRETCHED = 0.1; // as the process that lays cards out has it
 const MIN_PART = 0.06; // a little more than Home Assistant asks for
 const STEP = 0.005;
@@ -35,19 +35,26 @@ export const frameOf = (width: number, height: number, turn: number): [number, n
   return [width * cos + height * sin, width * sin + height * cos];
 };
 
-/* Return the largest part in the middle of a frame that has the shape of a card. */
-export const middleOf = ([width, height]: [number, number], turn: number): Cut => {
-  const shape = width > height ? CARD : 1 / CARD;
-  const across = (1 - Math.min(1, (height * shape) / width)) / 2;
-  const down = (1 - Math.min(1, width / shape / height)) / 2;
+/* Return width through height of what a picture in a frame is cropped to. */
+const ratioOf = ([width, height]: [number, number], shape: Shape): number => {
+  const ratio = shape.width / shape.height;
+  return shape.turns && width > height !== ratio > 1 ? 1 / ratio : ratio;
+};
+
+/* Return the largest part in the middle of a frame that has a shape. */
+export const middleOf = ([width, height]: [number, number], turn: number, shape: Shape): Cut => {
+  const ratio = ratioOf([width, height], shape);
+  const across = (1 - Math.min(1, (height * ratio) / width)) / 2;
+  const down = (1 - Math.min(1, width / ratio / height)) / 2;
   return { left: across, top: down, right: 1 - across, bottom: 1 - down, turn };
 };
 
-/* Whether a part of a frame has nearly the shape of a card. */
-export const isCard = ([width, height]: [number, number], cut: Cut): boolean => {
-  const shape = ((cut.right - cut.left) * width) / ((cut.bottom - cut.top) * height);
-  const lying = shape < 1 ? 1 / shape : shape;
-  return Math.min(lying / CARD, CARD / lying) >= 1 - STRETCHED;
+/* Whether a part of a frame has nearly a shape, lying or standing. */
+export const hasShape = ([width, height]: [number, number], cut: Cut, shape: Shape): boolean => {
+  const ratio = shape.width / shape.height;
+  const own = ((cut.right - cut.left) * width) / ((cut.bottom - cut.top) * height);
+  const close = (other: number) => Math.min(own / other, other / own) >= 1 - STRETCHED;
+  return close(ratio) || (shape.turns && close(1 / ratio));
 };
 
 /* Return a part after the picture was turned by a quarter, clockwise or not. */
@@ -71,6 +78,26 @@ export const moved = (cut: Cut, edges: Edge[], dx: number, dy: number): Cut => {
   return next;
 };
 
+/*
+ * Return a part with some of its edges elsewhere that keeps its shape: ratio is that of its width and height, each as a part
+ * of the frame's. What lies opposite of the edges stays where it is, as far as the frame has room.
+ */
+export const resized = (cut: Cut, edges: Edge[], dx: number, dy: number, ratio: number): Cut => {
+  const free = moved(cut, edges, dx, dy);
+  const isAcross = edges.includes("left") || edges.includes("right");
+  const wanted = isAcross ? free.right - free.left : (free.bottom - free.top) * ratio;
+  const place = (low: number, high: number, isLow: boolean, isHigh: boolean, size: number): [number, number] => {
+    const start = isLow ? high - size : isHigh ? low : (low + high - size) / 2;
+    const first = clamp(start, 0, 1 - size);
+    return [first, first + size];
+  };
+  const most = Math.min(1, ratio);
+  const width = clamp(wanted, Math.max(MIN_PART, MIN_PART * ratio), most);
+  const [left, right] = place(cut.left, cut.right, edges.includes("left"), edges.includes("right"), width);
+  const [top, bottom] = place(cut.top, cut.bottom, edges.includes("top"), edges.includes("bottom"), width / ratio);
+  return { ...cut, left, right, top, bottom };
+};
+
 interface Named {
   readonly name: string;
 }
@@ -78,8 +105,8 @@ interface Named {
 /* Fires `cropped` with what the picture is of and the part of it that was chosen, null for what is shown first. */
 @define("lianke-crop")
 export class LiankeCrop extends Part {
-  /* Whether the part may have any shape, and is all of the picture at first. */
-  @property({ attribute: false }) free = false;
+  /* What the picture is cropped to; without it the part may have any shape, and is all of the picture at first. */
+  @property({ attribute: false }) shape: Shape | undefined;
   @state() private _item: Named | null = null;
   @state() private _cut: Cut = { left: 0, top: 0, right: 1, bottom: 1, turn: 0 };
   @state() private _failed = false;
@@ -91,43 +118,8 @@ export class LiankeCrop extends Part {
   static override styles = [
     base,
     buttons,
+    whole,
     css`
-      dialog {
-        box-sizing: border-box;
-        width: 100vw;
-        height: 100dvh;
-        max-width: none;
-        max-height: none;
-        margin: 0;
-        padding: env(safe-area-inset-top) 12px 12px;
-        border: none;
-        background: var(--primary-background-color, #fafafa);
-        color: var(--primary-text-color);
-      }
-      .whole {
-        display: flex;
-        flex-direction: column;
-        height: 100%;
-        gap: var(--gap);
-      }
-      .bar {
-        display: flex;
-        align-items: center;
-        gap: 4px;
-      }
-      .stage {
-        flex: 1;
-        min-height: 0;
-        display: grid;
-        place-items: center;
-        padding: 12px;
-      }
-      .frame {
-        position: relative;
-        touch-action: none;
-        user-select: none;
-        direction: ltr;
-      }
       canvas {
         display: block;
         max-width: calc(100vw - 48px);
@@ -147,29 +139,8 @@ export class LiankeCrop extends Part {
         inset: 0;
         overflow: hidden;
       }
-      .edge,
-      .corner {
-        position: absolute;
-        width: 44px;
-        height: 44px;
-        margin: -22px;
-        display: grid;
-        place-items: center;
-        border-radius: 50%;
-      }
-      :is(.edge, .corner)::after {
-        content: "";
-        width: 16px;
-        height: 16px;
-        border-radius: 50%;
-        background: #fff;
-        border: 2px solid #000;
-      }
       .edge::after {
         border-radius: 4px;
-      }
-      .edge:focus-visible {
-        outline: 3px solid var(--primary-color);
       }
       .left,
       .right {
@@ -231,7 +202,8 @@ export class LiankeCrop extends Part {
 
   private _middle(turn: number): Cut {
     const { naturalWidth: width, naturalHeight: height } = this._picture as HTMLImageElement;
-    return this.free ? { left: 0, top: 0, right: 1, bottom: 1, turn } : middleOf(frameOf(width, height, turn), turn);
+    const { shape } = this;
+    return shape ? middleOf(frameOf(width, height, turn), turn, shape) : { left: 0, top: 0, right: 1, bottom: 1, turn };
   }
 
   protected override updated(): void {
@@ -255,14 +227,19 @@ export class LiankeCrop extends Part {
     this._drawn = turn;
   }
 
-  /*
-   * Whether all of the part is printed. By the picture, not by the canvas: that has its size only once it is drawn, after
-   * this is asked.
-   */
-  private get _fits(): boolean {
-    if (this.free) return true;
+  /* By the picture, not by the canvas: that has its size only once it is drawn. */
+  private get _size(): [number, number] {
     const { naturalWidth, naturalHeight } = this._picture as HTMLImageElement;
-    return isCard(frameOf(naturalWidth, naturalHeight, this._cut.turn), this._cut);
+    return frameOf(naturalWidth, naturalHeight, this._cut.turn);
+  }
+
+  /* What is said below the picture. A card may be askew in its photo, so that its frame has any shape at first. */
+  private get _help() {
+    const { shape } = this;
+    if (this._failed) return "crop_failed";
+    if (!shape) return "crop_free";
+    if (shape.field === "photo_crop") return "crop_photo";
+    return !this._picture || hasShape(this._size, this._cut, shape) ? "crop_help" : "crop_shape";
   }
 
   protected override render() {
@@ -270,13 +247,6 @@ export class LiankeCrop extends Part {
     if (!item) return nothing;
     const title = printText(t, "crop_name", { name: item.name });
     const ready = !!this._picture;
-    const help = this._failed
-      ? "crop_failed"
-      : this.free
-        ? "crop_free"
-        : !ready || this._fits
-          ? "crop_help"
-          : "crop_shape";
     return html`<dialog aria-label=${title} @close=${this._closed}>
       <div class="whole">
         <div class="bar">
@@ -302,7 +272,7 @@ export class LiankeCrop extends Part {
             ${ready ? this._handles() : nothing}
           </div>
         </div>
-        <p class="soft" role="status">${printText(t, help)}</p>
+        <p class="soft" role="status">${printText(t, this._help)}</p>
         <div class="actions">
           <button @click=${() => this._turn(false)}>${printText(t, "crop_turn_left")}</button>
           <button @click=${() => this._turn(true)}>${printText(t, "crop_turn_right")}</button>
@@ -342,7 +312,7 @@ export class LiankeCrop extends Part {
       ${CORNERS.map(
         ([x, y]) =>
           html`<div
-            class="corner"
+            class="handle corner"
             style=${at(this._cut[x], this._cut[y])}
             @pointerdown=${(event: PointerEvent) => this._grab(event, [x, y])}
           ></div>`,
@@ -350,7 +320,7 @@ export class LiankeCrop extends Part {
       ${EDGES.map(
         (edge) =>
           html`<div
-            class="edge ${edge}"
+            class="handle edge ${edge}"
             role="slider"
             tabindex="0"
             style=${middle[edge]}
@@ -378,8 +348,16 @@ export class LiankeCrop extends Part {
     if (!this._drag) return;
     const { width, height } = this._frame.getBoundingClientRect();
     const { edges, x, y, cut } = this._drag;
-    this._cut = moved(cut, edges, (event.clientX - x) / width, (event.clientY - y) / height);
+    this._cut = this._moved(cut, edges, (event.clientX - x) / width, (event.clientY - y) / height);
   };
+
+  /* The frame of a photo keeps its shape. */
+  private _moved(cut: Cut, edges: Edge[], dx: number, dy: number): Cut {
+    const { shape } = this;
+    if (shape?.field !== "photo_crop" || edges.length === 4) return moved(cut, edges, dx, dy);
+    const [width, height] = this._size;
+    return resized(cut, edges, dx, dy, (ratioOf([width, height], shape) * height) / width);
+  }
 
   private readonly _dropped = () => {
     this._drag = null;
@@ -391,7 +369,7 @@ export class LiankeCrop extends Part {
     event.preventDefault();
     const step = Math.abs(direction) > 1 || event.shiftKey ? LARGE_STEP : STEP;
     const by = Math.sign(direction) * step;
-    this._cut = moved(this._cut, [edge], by, by);
+    this._cut = this._moved(this._cut, [edge], by, by);
   }
 
   /* How far the picture is turned beside its quarters. */
@@ -402,11 +380,14 @@ export class LiankeCrop extends Part {
 
   private _turn(clockwise: boolean): void {
     this._cut = quarter(this._cut, clockwise);
+    // A head stays upright: the frame is another one then.
+    if (this.shape && !this.shape.turns) this._cut = this._middle(this._cut.turn);
   }
 
   private readonly _straighten = (event: Event) => {
     const slant = Number((event.target as HTMLInputElement).value);
-    this._cut = { ...this._cut, turn: (this._cut.turn - this._slant + slant + 360) % 360 };
+    const turn = (this._cut.turn - this._slant + slant + 360) % 360;
+    this._cut = this.shape?.field === "photo_crop" ? this._middle(turn) : { ...this._cut, turn };
   };
 
   private readonly _reset = () => {

@@ -1,31 +1,65 @@
-/* Styles of the browser's own fields, which only parts that print have. */
+/* Styles of fields, which only parts that print have: the browser's own, in the measures of Home Assistant's. */
 import { css } from "lit";
 
 export const fields = css`
   .field,
   .skeleton {
+    position: relative;
     display: flex;
     flex-direction: column;
     gap: 4px;
     min-width: 0;
   }
   select,
-  input,
+  input:not([type="checkbox"]),
   .skeleton i {
+    appearance: none;
     font: inherit;
     color: inherit;
     width: 100%;
     box-sizing: border-box;
-    height: 40px;
-    padding: 0 10px;
-    border-radius: var(--ha-border-radius-md, 8px);
+    height: 56px;
+    margin: 0;
+    padding: 0 16px;
     text-overflow: ellipsis;
-    border: 1px solid color-mix(in srgb, var(--primary-text-color) 30%, transparent);
+    border: none;
+    border-bottom: 1px solid var(--ha-color-border-neutral-loud, var(--secondary-text-color));
+    border-radius: var(--ha-border-radius-sm, 4px) var(--ha-border-radius-sm, 4px) 0 0;
+    background-color: var(--ha-color-form-background, var(--tint));
+  }
+  select {
+    padding-inline-end: 30px;
+    background-image:
+      linear-gradient(45deg, transparent 50%, currentColor 50%),
+      linear-gradient(-45deg, transparent 50%, currentColor 50%);
+    background-position:
+      calc(100% - 17px) 50%,
+      calc(100% - 12px) 50%;
+    background-size: 5px 5px;
+    background-repeat: no-repeat;
+  }
+  select:hover,
+  input:not([type="checkbox"]):hover {
+    background-color: var(--ha-color-form-background-hover, var(--strong-tint));
+  }
+  option {
+    color: var(--primary-text-color);
     background: var(--card-background-color);
   }
-  .skeleton i {
-    border-color: transparent;
-    background: var(--tint);
+  /* Inside of the field, above what is chosen. */
+  .field > label,
+  .skeleton > span {
+    position: absolute;
+    inset: 8px 16px auto;
+    color: color-mix(in srgb, var(--primary-text-color) 80%, transparent);
+    pointer-events: none;
+    overflow: hidden;
+    white-space: nowrap;
+    text-overflow: ellipsis;
+  }
+  .field > label + :is(select, input) {
+    padding-top: 20px;
+    padding-bottom: 2px;
   }
   [aria-invalid="true"] {
     border-color: var(--error-color, #db4437);

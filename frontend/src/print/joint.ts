@@ -2,7 +2,7 @@
 import { isLost, randomId, type CommandError } from "../context";
 import type { Batch } from "./batch";
 import type { PrintItem } from "./item";
-import { fieldsOf, type Cut, type LayoutName } from "./layouts";
+import { isPhoto, layoutOf, type Corners, type Cut, type LayoutName } from "./layouts";
 import { isOwnPicture } from "./own-picture";
 import { type PreviewAnswer, type PrintAnswer } from "./sending";
 import { printText } from "./texts";
@@ -29,14 +29,30 @@ export class Joint {
   watermark = "";
 
   private readonly _cuts = new Map<PrintItem, Cut>();
+  private readonly _corners = new Map<PrintItem, Corners>();
 
+  /* cleans: whether photographed pages are straightened, too. */
   constructor(
     private readonly _batch: Batch,
     readonly layout: LayoutName,
+    public cleans = layout === "layout_clean",
   ) {}
 
   get isCard(): boolean {
     return this.layout === "layout_id_card";
+  }
+
+  get isPhoto(): boolean {
+    return isPhoto(this.layout);
+  }
+
+  corners(item: PrintItem): Corners | undefined {
+    return this._corners.get(item);
+  }
+
+  setCorners(item: PrintItem, corners: Corners | null): void {
+    if (corners) this._corners.set(item, corners);
+    else this._corners.delete(item);
   }
 
   cut(item: PrintItem): Cut | undefined {
@@ -56,12 +72,15 @@ export class Joint {
   /* Return the action's fields: the options of all, and the layout. */
   private _data(): Record<string, unknown> {
     const items = this._batch.usable;
-    const data = { ...this._batch.options(), ...fieldsOf(this.layout) };
+    const { fields, shape } = layoutOf(this.layout);
+    const data = { ...this._batch.options(), ...fields };
     const watermark = this.watermark.trim();
     if (this.isCard && watermark) data["watermark"] = watermark;
-    if (this.isCard && items.some((item) => this._cuts.has(item)))
-      data["id_card_crop"] = items.map((item) => this._cuts.get(item) ?? {});
-    return data;
+    if (shape && items.some((item) => this._cuts.has(item)))
+      data[shape.field] = items.map((item) => this._cuts.get(item) ?? {});
+    if (!this.cleans) return data;
+    const corners = items.map((item) => this._corners.get(item) ?? []);
+    return { ...data, clean: true, ...(corners.some(({ length }) => length) ? { clean_corners: corners } : {}) };
   }
 
   async print(): Promise<void> {

@@ -10,24 +10,66 @@ export interface Cut {
   turn: number;
 }
 
-/* The action's fields for each layout. */
-const FIELDS = {
-  layout_id_card: { sheet: "id_card" },
-  layout_both: { sheet: "2_up", merge: true, merge_new_sheet: false },
-  layout_invoices: { sheet: "invoices" },
-  layout_2_up: { sheet: "2_up", merge: true, merge_new_sheet: false },
-  layout_4_up: { sheet: "4_up", merge: true, merge_new_sheet: false },
-  layout_booklet: { sheet: "booklet" },
-  layout_merge: { merge: true },
-};
+/* The corners of a page in its photo, as the action's `clean_corners` takes them: parts of its width and height. */
+export type Point = [number, number];
+export type Corners = [Point, Point, Point, Point];
+
+/* Width and height of what a picture is cropped to, and whether it lies or stands as the picture does. */
+export interface Shape {
+  field: "id_card_crop" | "photo_crop";
+  width: number;
+  height: number;
+  turns: boolean;
+}
+
+interface Layout {
+  /* The action's fields. */
+  fields: Record<string, unknown>;
+  /* What pictures are cropped to, if they are. */
+  shape?: Shape;
+  /* Whether pages that were photographed may be straightened for it. */
+  cleans?: boolean;
+}
+
+/* In mm. */
+const photo = (photo_size: string, width: number, height: number, turns: boolean, more = {}): Layout => ({
+  fields: { photo_size, ...more },
+  shape: { field: "photo_crop", width, height, turns },
+});
+/* ID photos fill a sheet and are cut out along their frames. */
+const CUT_OUT = { photo_count: 0, sheet_frame: true };
+
+const LAYOUTS = {
+  layout_id_card: {
+    fields: { sheet: "id_card" },
+    shape: { field: "id_card_crop", width: 85.6, height: 54, turns: true },
+  },
+  layout_4r: photo("4r", 102, 152, true),
+  layout_3r: photo("3r", 89, 127, true),
+  layout_1_inch: photo("1_inch", 25, 35, false, CUT_OUT),
+  layout_2_inch: photo("2_inch", 35, 49, false, CUT_OUT),
+  layout_page: { fields: { photo_size: "paper" } },
+  layout_clean: { fields: {}, cleans: true },
+  layout_both: { fields: { sheet: "2_up", merge: true, merge_new_sheet: false }, cleans: true },
+  layout_invoices: { fields: { sheet: "invoices" }, cleans: true },
+  layout_2_up: { fields: { sheet: "2_up", merge: true, merge_new_sheet: false }, cleans: true },
+  layout_4_up: { fields: { sheet: "4_up", merge: true, merge_new_sheet: false }, cleans: true },
+  layout_booklet: { fields: { sheet: "booklet" } },
+  layout_merge: { fields: { merge: true } },
+} satisfies Record<string, Layout>;
 
 /* A layout is called by the key of its text. */
-export type LayoutName = keyof typeof FIELDS;
+export type LayoutName = keyof typeof LAYOUTS;
 
-export const fieldsOf = (layout: LayoutName): Record<string, unknown> => FIELDS[layout];
+export const layoutOf = (name: LayoutName): Layout => LAYOUTS[name];
+
+/* Whether it is a size of photos, which has paper of its own. */
+export const isPhoto = (name: LayoutName): boolean => "photo_size" in LAYOUTS[name].fields;
 
 const PDF_NAME = /\.pdf$/i;
 const VOUCHER = /invoice|receipt|voucher|fapiao|dzfp|发票|發票|票据|收据|行程单|报销|电子票/i;
+
+const PHOTOS: LayoutName[] = ["layout_4r", "layout_3r", "layout_1_inch", "layout_2_inch", "layout_page"];
 
 const isPdf = (item: PrintItem) =>
   item.file?.type === "application/pdf" ||
@@ -43,16 +85,17 @@ export const layoutsFor = (items: PrintItem[], isTwoSided: boolean): LayoutName[
   const areVouchers = items.every((item) => VOUCHER.test(item.name));
   if (items.length === 1) {
     const [item] = items as [PrintItem];
-    if (item.isPicture) return [];
+    if (item.isPicture) return areVouchers ? ["layout_clean", ...PHOTOS] : [...PHOTOS, "layout_clean"];
     if (item.pages === 1) return areVouchers ? ["layout_invoices"] : [];
     const several: LayoutName[] = isTwoSided
       ? ["layout_2_up", "layout_4_up", "layout_booklet"]
       : ["layout_2_up", "layout_4_up"];
     return areVouchers ? ["layout_invoices", ...several] : several;
   }
-  if (areVouchers) return ["layout_invoices", "layout_merge"];
-  if (!items.every((item) => item.isPicture)) return ["layout_invoices", "layout_2_up", "layout_merge"];
+  const arePictures = items.every((item) => item.isPicture);
+  if (areVouchers) return ["layout_invoices", arePictures ? "layout_clean" : "layout_merge"];
+  if (!arePictures) return ["layout_invoices", "layout_2_up", "layout_merge"];
   return items.length === 2
-    ? ["layout_id_card", "layout_both", "layout_invoices"]
-    : ["layout_2_up", "layout_4_up", "layout_invoices"];
+    ? ["layout_id_card", "layout_both", "layout_clean", "layout_invoices", "layout_4r", "layout_3r", "layout_page"]
+    : ["layout_2_up", "layout_4_up", "layout_clean", "layout_invoices", "layout_4r", "layout_3r", "layout_page"];
 };

@@ -1,13 +1,24 @@
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
+import { mdiChevronRight } from "@mdi/js";
 import { Part } from "../components/part";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { base, buttons } from "../styles";
 import type { Batch } from "./batch";
 import { fields } from "./fields";
-import { FIRST, MORE, choiceName, maxCopies, offered, optionName, remembered, type Typed } from "./options";
+import {
+  FIRST,
+  MORE,
+  choiceName,
+  knownFields,
+  maxCopies,
+  offered,
+  optionName,
+  remembered,
+  type Typed,
+} from "./options";
 import { printText } from "./texts";
 
 /* The options of a print: what this printer offers, in fields of the browser's own. */
@@ -18,9 +29,6 @@ export class LiankeOptionsForm extends Part {
   @property({ attribute: false }) revision: object = {};
 
   protected readonly _focus = new FocusKeeper(this);
-  /* Height of the skeleton, in px: what is offered takes no less, so that nothing below it jumps. */
-  private _least = 0;
-
   static override styles = [
     base,
     buttons,
@@ -28,7 +36,7 @@ export class LiankeOptionsForm extends Part {
     css`
       .form {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(112px, 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(128px, 1fr));
         gap: 10px 12px;
         align-items: start;
       }
@@ -40,10 +48,20 @@ export class LiankeOptionsForm extends Part {
         opacity: 1;
       }
       summary {
+        display: flex;
+        align-items: center;
+        gap: 4px;
+        min-height: 40px;
         cursor: pointer;
+        list-style: none;
         color: var(--secondary-text-color);
-        padding: 6px 0;
         border-radius: 4px;
+      }
+      summary::-webkit-details-marker {
+        display: none;
+      }
+      details[open] summary ha-svg-icon {
+        transform: rotate(90deg);
       }
       details .form {
         padding-top: 6px;
@@ -67,19 +85,19 @@ export class LiankeOptionsForm extends Part {
     const { offers } = batch;
     if (!batch.hasField("copies")) return nothing;
     const more = offers ? MORE.map((name) => this._list(name)).filter((field) => field !== nothing) : [];
-    const [paper, ...others] = FIRST.map((name) => (offers ? this._list(name) : this._skeleton(name)));
-    return html`<div
-      role="group"
-      aria-label=${printText(t, "options")}
-      aria-busy=${offers ? "false" : "true"}
-      style=${offers ? `min-height: ${this._least}px` : nothing}
-    >
+    // Until it is known what is offered, there is what was the last time, so that nothing below it jumps.
+    const known = offers ? [] : knownFields(batch.device);
+    const [paper, ...others] = FIRST.map((name) =>
+      offers ? this._list(name) : known.includes(name) ? this._skeleton(name) : nothing,
+    );
+    const hasMore = offers ? more.length : known.some((name) => MORE.includes(name));
+    return html`<div role="group" aria-label=${printText(t, "options")} aria-busy=${offers ? "false" : "true"}>
       ${offers?.failed ? html`<p class="soft">${printText(t, "options_failed")}</p>` : nothing}${this._lastTime()}
       <div class="form">${paper}${this._copies()}${others} ${batch.hasField("pages") ? this._pages() : nothing}</div>
       ${
-        more.length || !offers
+        hasMore
           ? html`<details>
-              <summary>${printText(t, "more_options")}</summary>
+              <summary><ha-svg-icon .path=${mdiChevronRight}></ha-svg-icon>${printText(t, "more_options")}</summary>
               <div class="form">${more}</div>
             </details>`
           : nothing
@@ -112,7 +130,6 @@ export class LiankeOptionsForm extends Part {
     const more = this.renderRoot.querySelector("details");
     // An error in there must be seen.
     if (more && MORE.some((name) => errors[name])) more.open = true;
-    if (!this.batch.offers) this._least = this.renderRoot.querySelector<HTMLElement>("[role=group]")?.offsetHeight ?? 0;
   }
 
   private _skeleton(name: string) {

@@ -1,10 +1,14 @@
 /* Options of a print: what a printer offers, what was chosen last, and what may be typed. */
 import type { Localizer } from "../localize";
+import type { LayoutName } from "./layouts";
 import { printText } from "./texts";
 
 export interface NamedChoice {
   id: string | number;
   name: string;
+  /* Of a paper, in mm, where it is known. */
+  width?: number;
+  height?: number;
 }
 
 /* What `lianke/printer/options` answers; a list is null where the driver does not say. */
@@ -78,8 +82,8 @@ export const optionName = (t: Localizer, name: string) =>
 export const choiceName = (t: Localizer, option: string, id: string) =>
   t.backend(`selector.${option}.options.${id}`) || id.replaceAll("_", " ");
 
-/* Pictures are printed on paper that documents are not, and an ID card on neither's. */
-export type Kind = "document" | "picture" | "card";
+/* Pictures are printed on paper that documents are not, an ID card on neither's, and photos of each size on their own. */
+export type Kind = "document" | "picture" | "card" | LayoutName;
 
 /* Options that say which paper it is. */
 export const PAPER = ["paper", "tray", "media_type"];
@@ -88,7 +92,7 @@ export const PAPER = ["paper", "tray", "media_type"];
  * The last choice for a printer and a kind of document, kept in this browser. Copies and pages are not: they would waste
  * paper the next time. An ID card is begun anew each time.
  */
-const storageKey = (device: string, kind: Kind) => `lianke-card:${device}${kind === "picture" ? ":picture" : ""}`;
+const storageKey = (device: string, kind: Kind) => `lianke-card:${device}${kind === "document" ? "" : `:${kind}`}`;
 /* For a browser that keeps nothing: the choice holds until the page is left. */
 const kept = new Map<string, string>();
 
@@ -114,10 +118,50 @@ export const remember = (device: string, kind: Kind, chosen: Chosen): void => {
   }
 };
 
-/* Return the id of the paper A4, undefined where that is the default anyway or cannot be chosen. */
-export const a4Of = (t: Localizer, options: PrinterOptions): string | number | undefined => {
+const fieldsKey = (device: string) => `lianke-card:${device}:fields`;
+
+/* Keep which fields a printer's form has. */
+export const keepFields = (device: string, fields: string[]): void => {
+  try {
+    localStorage.setItem(fieldsKey(device), fields.join(" "));
+  } catch {
+    // The form is drawn as of a printer that is not known.
+  }
+};
+
+/* Return the fields that a printer's form had the last time, at first those that most have. */
+export const knownFields = (device: string): string[] => {
+  try {
+    return localStorage.getItem(fieldsKey(device))?.split(" ") ?? [...FIRST, ...MORE];
+  } catch {
+    return [...FIRST, ...MORE];
+  }
+};
+
+const A4: [number, number] = [210, 297];
+const PAPERS: Partial<Record<Kind, [number, number]>> = {
+  card: A4,
+  layout_4r: [102, 152],
+  layout_3r: [89, 127],
+};
+/* How papers are called whose size the driver does not say. */
+const PAPER_NAMES: Partial<Record<Kind, RegExp>> = {
+  card: /^(iso[ _-]?)?a4$/i,
+  layout_4r: /^(4\s*[x×*]\s*6|6\s*[x×*]\s*4|10\s*[x×*]\s*15|4r\b|kg\b|6\s*寸)/i,
+  layout_3r: /^(3\.5\s*[x×*]\s*5|5\s*[x×*]\s*3\.5|9\s*[x×*]\s*13|3r\b|5\s*寸)/i,
+};
+/* mm by which drivers differ about a paper. */
+const NEARLY = 3;
+
+/* Return the id of the paper that a kind has of its own, undefined where that is the default or cannot be chosen. */
+export const paperOf = (t: Localizer, options: PrinterOptions, kind: Kind): string | number | undefined => {
+  const size = PAPERS[kind];
+  if (!size) return undefined;
   const preset = String(options.defaults?.["paper"]);
-  const found = offered(t, options, "paper").find(({ name }) => /^(iso[ _-]?)?a4$/i.test(name));
+  const isOfSize = ({ width = 0, height = 0 }: NamedChoice) =>
+    Math.abs(Math.min(width, height) - size[0]) <= NEARLY && Math.abs(Math.max(width, height) - size[1]) <= NEARLY;
+  const all = offered(t, options, "paper");
+  const found = all.find(isOfSize) ?? all.find(({ name }) => PAPER_NAMES[kind]?.test(name));
   return found && ![found.name, String(found.id)].includes(preset) ? found.id : undefined;
 };
 

@@ -113,7 +113,7 @@ export class Sending {
    */
   async withAll<T>(items: PrintItem[], service: string, data: object, begin: () => void): Promise<Partial<T>> {
     const call = async () => {
-      for (const item of items) await this._keep(item);
+      for (const item of items) await this.keep(item);
       if (!items.every((item) => this._sender.items.includes(item)))
         throw new UserError(printText(this._sender.context.localizer, "changed"));
       begin();
@@ -129,7 +129,7 @@ export class Sending {
   }
 
   /* Have Home Assistant keep a document, and count its pages; once, whoever asks. */
-  private async _keep(item: PrintItem): Promise<void> {
+  async keep(item: PrintItem): Promise<void> {
     if (item.document) return;
     const keep = async () => {
       const answer = await this.withDocument<PreviewAnswer>(item, "count_pages", {}, (sent) => {

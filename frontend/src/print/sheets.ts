@@ -5,15 +5,32 @@ import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { base, buttons } from "../styles";
 import type { Batch } from "./batch";
+import type { LiankeCorners } from "./corners";
 import type { LiankeCrop } from "./crop";
 import { fields } from "./fields";
 import type { PrintItem } from "./item";
+import type { Joint } from "./joint";
+import { layoutOf, type Corners, type LayoutName } from "./layouts";
 import { optionName } from "./options";
 import { printText } from "./texts";
 
 const MAX_WATERMARK = 60;
+/* What is to be known of a layout. */
+const ABOUT: Partial<Record<LayoutName, Parameters<typeof printText>[1]>> = {
+  layout_id_card: "card_size",
+  layout_4r: "about_4r",
+  layout_3r: "about_3r",
+  layout_1_inch: "about_1_inch",
+  layout_2_inch: "about_2_inch",
+  layout_page: "about_page",
+};
+/* The words of a button for one picture, for one of several, and its name. */
+const WORDS = {
+  crop: ["crop", "crop_n", "crop_name"],
+  corners: ["corners", "corners_n", "corners_name"],
+} as const;
 
-/* What can be made of the documents that were chosen, and how an ID card's pictures are cropped. */
+/* What can be made of the documents that were chosen, and what is seen of their pictures. */
 @define("lianke-sheets")
 export class LiankeSheets extends Part {
   @property({ attribute: false }) batch!: Batch;
@@ -33,7 +50,7 @@ export class LiankeSheets extends Part {
       [aria-pressed="true"]:hover {
         background: color-mix(in srgb, var(--primary-color) 42%, transparent);
       }
-      .card {
+      .more {
         padding-top: var(--gap);
       }
       .field {
@@ -49,66 +66,132 @@ export class LiankeSheets extends Part {
     const resting = batch.printing || batch.isLost;
     return html`<div class="actions" role="group" aria-label=${printText(t, "sheets")}>
         ${layouts.map((layout) => {
-          const chosen = joint?.layout === layout;
+          const cleans = layout === "layout_clean";
+          const chosen = cleans ? (joint?.cleans ?? false) : joint?.layout === layout;
           return html`<button
             data-key=${layout}
             aria-pressed=${chosen}
             aria-disabled=${resting ? "true" : nothing}
-            @click=${() => batch.lay(chosen ? null : layout)}
+            @click=${() => (cleans ? batch.straighten() : batch.lay(chosen ? null : layout))}
           >
             ${printText(t, layout)}
           </button>`;
         })}
       </div>
-      ${joint?.isCard ? this._card(resting) : nothing}`;
+      ${joint && (joint.cleans || joint.isCard || joint.isPhoto) ? this._more(joint, resting) : nothing}
+      <lianke-crop
+        .context=${this.context}
+        .shape=${joint ? layoutOf(joint.layout).shape : undefined}
+        @cropped=${this._cropped}
+      ></lianke-crop>
+      <lianke-corners .context=${this.context} @corners-chosen=${this._cornersChosen}></lianke-corners>`;
   }
 
-  private _card(resting: boolean) {
+  /* What is to be known of a layout, and what can be chosen of each picture. */
+  private _more(joint: Joint, resting: boolean) {
+    const { t } = this;
+    const about = ABOUT[joint.layout] ?? "clean_about";
+    const shape = layoutOf(joint.layout).shape;
+    return html`<p class="soft more">${printText(t, about)}</p>
+      ${
+        shape || joint.cleans
+          ? html`<div class="actions more">
+              ${this._each(shape ? "crop" : "corners", resting, shape ? this._crop : this._corners)}
+            </div>`
+          : nothing
+      }
+      ${joint.isCard ? this._watermark(joint, resting) : nothing}`;
+  }
+
+  /* A button for each picture. */
+  private _each(key: "crop" | "corners", resting: boolean, press: (item: PrintItem) => Promise<void>) {
     const { batch, t } = this;
-    return html`<p class="soft card">${printText(t, "card_size")}</p>
-      <div class="actions card">
-        ${batch.usable.map(
-          (item, at) =>
-            html`<button
-              data-key="crop-${item.request}"
-              aria-label=${printText(t, "crop_name", { name: item.name })}
-              aria-disabled=${resting || !item.canBeShown ? "true" : nothing}
-              @click=${() => !resting && item.canBeShown && this._crop(item)}
-            >
-              ${printText(t, "crop_n", { n: at + 1 })}
-            </button>`,
-        )}
-        <div class="field">
-          <input
-            data-key="watermark"
-            aria-label=${optionName(t, "watermark")}
-            placeholder=${optionName(t, "watermark")}
-            maxlength=${MAX_WATERMARK}
-            autocomplete="off"
-            .value=${batch.joint?.watermark ?? ""}
-            ?disabled=${resting}
-            @input=${this._typed}
-          />
-        </div>
-        <lianke-crop .context=${this.context} @cropped=${this._cropped}></lianke-crop>
-      </div>`;
+    const { usable } = batch;
+    const [one, of, name] = WORDS[key];
+    return usable.map((item, at) => {
+      const rests = resting || !item.canBeShown;
+      return html`<button
+        data-key="${key}-${item.request}"
+        aria-label=${printText(t, name, { name: item.name })}
+        aria-disabled=${rests ? "true" : nothing}
+        @click=${() => !rests && press(item)}
+      >
+        ${printText(t, usable.length > 1 ? of : one, { n: at + 1 })}
+      </button>`;
+    });
+  }
+
+  private _watermark(joint: Joint, resting: boolean) {
+    const { t } = this;
+    return html`<div class="actions more">
+      <div class="field">
+        <input
+          data-key="watermark"
+          aria-label=${optionName(t, "watermark")}
+          placeholder=${optionName(t, "watermark")}
+          maxlength=${MAX_WATERMARK}
+          autocomplete="off"
+          .value=${joint.watermark}
+          ?disabled=${resting}
+          @input=${this._typed}
+        />
+      </div>
+      ${
+        joint.watermark
+          ? nothing
+          : html`<button data-key="suggest" aria-disabled=${resting ? "true" : nothing} @click=${this._suggest}>
+              ${printText(t, "watermark_suggest")}
+            </button>`
+      }
+    </div>`;
   }
 
   private readonly _typed = (event: Event) => this.batch.setWatermark((event.target as HTMLInputElement).value);
 
-  private async _crop(item: PrintItem): Promise<void> {
-    try {
+  /* Write what is usually written across copies of an ID card, with what it is for to be filled in. */
+  private readonly _suggest = async () => {
+    const { batch, t } = this;
+    if (batch.printing || batch.isLost) return;
+    const blank = printText(t, "watermark_blank");
+    const text = printText(t, "watermark_for", { blank });
+    batch.setWatermark(text);
+    this.requestUpdate();
+    await this.updateComplete;
+    const input = this.renderRoot.querySelector<HTMLInputElement>("[data-key=watermark]");
+    input?.focus();
+    input?.setSelectionRange(text.indexOf(blank), text.indexOf(blank) + blank.length);
+  };
+
+  private readonly _crop = (item: PrintItem) =>
+    this._open(async () => {
       await import("./crop");
-      const address = item.picture ?? (await this._address(item));
       const crop = this.renderRoot.querySelector<LiankeCrop>("lianke-crop");
-      await crop?.open(item, address, this.batch.joint?.cut(item) ?? null);
+      await crop?.open(item, await this._address(item), this.batch.joint?.cut(item) ?? null);
+    });
+
+  private readonly _corners = (item: PrintItem) =>
+    this._open(async () => {
+      const { batch } = this;
+      await import("./corners");
+      await batch.sending.keep(item);
+      const message = { type: "lianke/document/corners", document: item.document };
+      const { corners } = await this.context.hass.callWS<{ corners: Corners }>(message);
+      const dialog = this.renderRoot.querySelector<LiankeCorners>("lianke-corners");
+      await dialog?.open(item, await this._address(item), corners, batch.joint?.corners(item));
+    });
+
+  /* Open a dialog, and say why if that cannot be. */
+  private async _open(open: () => Promise<void>): Promise<void> {
+    try {
+      await open();
     } catch (error) {
       this.batch.complain(await this.context.explain(error));
     }
   }
 
-  /* Return the address of a picture in the media library. */
+  /* Return the address of a picture, also of one in the media library. */
   private async _address(item: PrintItem): Promise<string> {
+    if (item.picture) return item.picture;
     const message = { type: "media_source/resolve_media", media_content_id: item.media?.media_content_id };
     return (await this.context.hass.callWS<{ url: string }>(message)).url;
   }
@@ -116,5 +199,10 @@ export class LiankeSheets extends Part {
   private readonly _cropped = (event: CustomEvent<Parameters<Batch["setCut"]>>) => {
     event.stopPropagation();
     this.batch.setCut(...event.detail);
+  };
+
+  private readonly _cornersChosen = (event: CustomEvent<Parameters<Batch["setCorners"]>>) => {
+    event.stopPropagation();
+    this.batch.setCorners(...event.detail);
   };
 }

@@ -1,7 +1,7 @@
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import { mdiClose, mdiContentPaste, mdiDrag, mdiFileDocumentOutline, mdiFolderOpenOutline, mdiPrinter } from "@mdi/js";
+import { mdiClose, mdiDrag, mdiFileDocumentOutline, mdiPrinter } from "@mdi/js";
 import { BatchWatcher } from "../batch-watcher";
 import "../components/file-chooser";
 import { Part } from "../components/part";
@@ -36,11 +36,11 @@ export class LiankeTray extends Part {
       .file {
         display: flex;
         align-items: center;
-        gap: 12px;
+        gap: 10px;
       }
       .thumb {
-        width: 44px;
-        height: 44px;
+        width: 36px;
+        height: 36px;
         border-radius: var(--ha-border-radius-md, 8px);
         object-fit: cover;
         display: grid;
@@ -105,6 +105,16 @@ export class LiankeTray extends Part {
             )}
           </ul>
         </ha-sortable>
+        <div class="actions">
+          <lianke-file-chooser
+            .context=${this.context}
+            .label=${printText(t, "add")}
+            .text=${printText(t, "add_short")}
+            .adds=${true}
+          ></lianke-file-chooser>
+          ${this._add("media", "from_media", "media_short", this._openMedia)}
+          ${"clipboard" in navigator && "read" in navigator.clipboard ? this._add("paste", "paste", "paste_short", this._paste) : nothing}
+        </div>
         <lianke-sheets .context=${this.context} .batch=${batch} .revision=${{}}></lianke-sheets>
         ${joint ? this._jointPreview(joint) : this._previews()}
         <lianke-options-form .context=${this.context} .batch=${batch} .revision=${{}}></lianke-options-form>
@@ -126,17 +136,6 @@ export class LiankeTray extends Part {
           >
             ${printText(t, "preview")}
           </button>
-          <lianke-file-chooser
-            .context=${this.context}
-            .label=${printText(t, "add")}
-            .adds=${true}
-          ></lianke-file-chooser>
-          ${this._round("media", printText(t, "from_media"), mdiFolderOpenOutline, this._openMedia)}
-          ${
-            "clipboard" in navigator && "read" in navigator.clipboard
-              ? this._round("paste", printText(t, "paste"), mdiContentPaste, this._paste)
-              : nothing
-          }
           <button
             data-key="clear"
             aria-disabled=${printing ? "true" : nothing}
@@ -197,9 +196,10 @@ export class LiankeTray extends Part {
     ></lianke-preview>`;
   }
 
-  private _round(key: string, label: string, icon: string, press: () => void) {
-    return html`<button class="round" data-key=${key} aria-label=${label} title=${label} @click=${press}>
-      <ha-svg-icon .path=${icon}></ha-svg-icon>
+  private _add(key: string, name: "from_media" | "paste", words: "media_short" | "paste_short", press: () => void) {
+    const label = printText(this.t, name);
+    return html`<button data-key=${key} aria-label=${label} title=${label} @click=${press}>
+      ${printText(this.t, words)}
     </button>`;
   }
 

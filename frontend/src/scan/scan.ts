@@ -301,7 +301,7 @@ export class LiankeScan extends Part {
         </div>
         <section class="content" data-key="scan">${this._body(scan)}</section>
       </dialog>
-      <lianke-crop .context=${this.context} .free=${true} @cropped=${this._cropped}></lianke-crop>`;
+      <lianke-crop .context=${this.context} @cropped=${this._cropped}></lianke-crop>`;
   }
 
   private _switch() {

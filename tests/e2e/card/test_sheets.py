@@ -12,7 +12,7 @@ import pytest
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import Screen, Stage
+from .stage import INKJET, Screen, Stage
 
 pytestmark = on_stage("card at work")
 
@@ -116,3 +116,53 @@ async def test_vouchers_and_pages_of_a_document(stage: Stage) -> None:
     sheets = (await stage.printed())[before:]
     assert [one["pages"] for one in sheets] == [1, 3]
     assert sheets[1]["options"]["dmOrientation"] == "2"
+
+
+def inked(page: pypdfium2.PdfPage) -> tuple[float, float, float, float]:
+    """Return where a page is not white: left, top, width and height in mm."""
+    drawn = page.render(scale=254 / 72).to_pil().convert("L")
+    left, top, right, bottom = drawn.point(lambda value: 255 if value < 250 else 0).getbbox()
+    return left / 10, top / 10, (right - left) / 10, (bottom - top) / 10
+
+
+async def test_photos_on_photo_paper_and_to_be_cut_out(stage: Stage) -> None:
+    """On a phone in Chinese: a tap for the size, its paper with it, and ID photos on a sheet with lines to cut."""
+    before = len(await stage.printed())
+    async with stage.screen(
+        stage.full(INKJET), language="zh-Hans", width=390, height=844, touch=True
+    ) as screen:
+        await screen.zone.wait_for()
+        await screen.drop(("海边.png", "image/png", photo("red")))
+        await screen.card.get_by_role("button", name="6 寸", exact=True).tap()
+        await previews(screen, 1)
+        paper = screen.card.get_by_label("纸张")
+        await expect(paper.locator("option:checked")).to_have_text("4 x 6 英寸")
+        assert await screen.axe() == []
+        await picture(screen, "photo")
+        await screen.card.get_by_role("button", name="打印", exact=True).tap()
+        await expect(screen.row("海边.png")).to_contain_text("已完成")
+
+        await screen.drop(("头像.png", "image/png", photo("blue")))
+        # The paper of the photo before is not this one's.
+        await expect(paper.locator("option:checked")).not_to_have_text("4 x 6 英寸")
+        await screen.card.get_by_role("button", name="1 寸证件照").tap()
+        await previews(screen, 1)
+        await screen.card.get_by_role("button", name="裁切 头像.png").tap()
+        dialog = screen.card.get_by_role("dialog", name="裁切 头像.png")
+        await expect(dialog.locator("canvas")).to_be_visible()
+        edge = dialog.get_by_role("slider", name="上边缘")
+        for _ in range(4):
+            await edge.press("Shift+ArrowDown")
+        assert await screen.axe(dialog) == []
+        await picture(screen, "photo-crop")
+        await dialog.get_by_role("button", name="完成").tap()
+        await paper.select_option(label="4 x 6 英寸")
+        await previews(screen, 1)
+        await picture(screen, "id-photos")
+        await screen.card.get_by_role("button", name="打印", exact=True).tap()
+        await expect(screen.row("头像.png")).to_contain_text("已完成")
+    first, second = (pypdfium2.PdfDocument(one["path"]) for one in (await stage.printed())[before:])
+    assert [len(first), len(second)] == [1, 1]
+    assert inked(first[0]) == pytest.approx((0, 0, 101.6, 152.4), abs=0.5)
+    # Ten of 25 × 35 mm, 3 mm apart, lying.
+    assert inked(second[0])[2:] == pytest.approx((35 * 2 + 3, 25 * 5 + 4 * 3), abs=0.5)

@@ -1,0 +1,160 @@
+import "../card"; // bundled in one piece
+import { css, html, nothing } from "lit";
+import { property, state } from "lit/decorators.js";
+import { mdiCheck, mdiReload, mdiSwapHorizontal, mdiTuneVariant } from "@mdi/js";
+import { UserError, isLost, type CommandError } from "../context";
+import { define } from "../define";
+import { FocusKeeper } from "../focus-keeper";
+import { pageStrings, partTexts } from "../localize";
+import { base, buttons } from "../styles";
+import { TaskController } from "../tasks";
+import en from "../translations/job-actions.en.json";
+import zh from "../translations/job-actions.zh-Hans.json";
+import type { Job } from "../types";
+import "./ask";
+import { Part } from "./part";
+
+const texts = partTexts(en, zh);
+
+/* What somebody can do about a job besides canceling it; fires `asking` while a question is open. */
+@define("lianke-job-actions")
+export class LiankeJobActions extends Part {
+  @property({ attribute: false }) job!: Job;
+  /* What is said of pages that may have come out, empty if nothing. */
+  @property({ attribute: false }) partly = "";
+  /* Whether printed documents are kept to be printed again; undefined where nobody says. */
+  @property({ attribute: false }) keeps: boolean | undefined;
+  /* Whether more is asked in a dialog. */
+  @state() private _opened = false;
+
+  protected readonly _focus = new FocusKeeper(this);
+  private readonly _tasks = new TaskController(this);
+
+  static override styles = [
+    base,
+    buttons,
+    css`
+      .column {
+        gap: 6px;
+      }
+      button {
+        white-space: normal;
+      }
+    `,
+  ];
+
+  private _text(key: keyof typeof en): string {
+    return texts.text(this.t, key, { title: this.context.titleOf(this.job) });
+  }
+
+  protected override render() {
+    const { job } = this;
+    const unconfirmed = job.state === "unconfirmed";
+    const again = job.can_retry || job.can_print_again;
+    const resting = this._tasks.isWorking("job");
+    const error = this._tasks.errorOf("job");
+    return html`<div class="column">
+      ${again || unconfirmed || job.can_move ? nothing : this._notKept()}
+      <div class="actions">
+        ${unconfirmed ? this._button("out", mdiCheck, "came_out", this._confirm) : nothing}
+        ${
+          again
+            ? html`<lianke-ask
+                .context=${this.context}
+                .icon=${mdiReload}
+                .label=${this._text("again")}
+                .accessibleLabel=${this._text("again_job")}
+                .question=${(unconfirmed ? this._text("maybe_ask") : this.partly) || undefined}
+                .resting=${resting}
+                @confirmed=${this._again}
+              ></lianke-ask>`
+            : nothing
+        }
+        ${
+          again
+            ? this._button("other_options", mdiTuneVariant, "other_options", this._open)
+            : job.can_move
+              ? this._button("move_job", mdiSwapHorizontal, "move", this._open)
+              : nothing
+        }
+      </div>
+      ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
+      ${
+        this._opened
+          ? html`<lianke-again
+              .context=${this.context}
+              .job=${job}
+              @again-closed=${() => (this._opened = false)}
+            ></lianke-again>`
+          : nothing
+      }
+    </div>`;
+  }
+
+  private _button(key: string, icon: string, text: "came_out" | "other_options" | "move", press: () => void) {
+    return html`<button
+      data-key="${key}-${this.job.job_id}"
+      aria-label=${this._text(`${text}_job`)}
+      aria-disabled=${this._tasks.isWorking("job") ? "true" : nothing}
+      @click=${press}
+    >
+      <ha-svg-icon .path=${icon}></ha-svg-icon>${this._text(text)}
+    </button>`;
+  }
+
+  /* Why there is no Print again, and what changes that for the next time, for who may. */
+  private _notKept() {
+    const isAdmin = this.context.hass.user?.is_admin;
+    return html`<p class="soft">${this._text(this.keeps ? "not_kept_yet" : isAdmin ? "not_kept" : "not_kept_ask")}</p>
+      ${
+        isAdmin && !this.keeps
+          ? html`<div class="actions">
+              <button
+                data-key="keep"
+                aria-disabled=${this._tasks.isWorking("job") ? "true" : nothing}
+                @click=${this._keep}
+              >
+                <ha-svg-icon .path=${mdiCheck}></ha-svg-icon>${this._text("keep")}
+              </button>
+            </div>`
+          : nothing
+      }`;
+  }
+
+  private get _ids() {
+    const { device_id, job_id } = this.job;
+    return { device_id, job_id };
+  }
+
+  private _command(type: string, message: object): Promise<unknown> {
+    return this.context.hass.callWS({ type, ...message });
+  }
+
+  private readonly _confirm = () => void this._tasks.run("job", () => this._command("lianke/jobs/confirm", this._ids));
+
+  private readonly _keep = () =>
+    void this._tasks.run("job", async () => {
+      await this._command("lianke/printed/keep", { device_id: this.job.device_id });
+      this.context.announce(this._text("not_kept_yet"));
+    });
+
+  private readonly _again = () =>
+    void this._tasks.run("job", async () => {
+      try {
+        await this.context.call("retry_job", this._ids);
+      } catch (error) {
+        // What may be printed as often as one likes comes out twice if it is asked for twice.
+        if (this.job.can_print_again && isLost(error as CommandError)) throw new UserError(this._text("again_lost"));
+        throw error;
+      }
+    });
+
+  /* Show the dialog for another printer or other options. */
+  private readonly _open = () =>
+    void this._tasks.run("job", async () => {
+      await import("../print/again").catch(() => {
+        throw new UserError(pageStrings().reload);
+      });
+      this._opened = true;
+    });
+}

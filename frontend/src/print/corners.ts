@@ -1,0 +1,234 @@
+import "../card"; // bundled in one piece
+import { css, html, nothing } from "lit";
+import { state } from "lit/decorators.js";
+import { mdiClose } from "@mdi/js";
+import { Part } from "../components/part";
+import { define } from "../define";
+import { base, buttons } from "../styles";
+import en from "../translations/corners.en.json";
+import zh from "../translations/corners.zh-Hans.json";
+import { partTexts } from "../localize";
+import type { Corners, Point } from "./layouts";
+import { whole } from "./whole-screen";
+
+const texts = partTexts(en, zh);
+
+const NAMES = ["top_left", "top_right", "bottom_right", "bottom_left"] as const;
+const ALL: Corners = [
+  [0, 0],
+  [1, 0],
+  [1, 1],
+  [0, 1],
+];
+const STEP = 0.005;
+const LARGE_STEP = 0.05;
+/* What three corners in a row must enclose, as a part of the picture: Home Assistant takes no less than 1 % for all. */
+const LEAST = 0.01;
+const ARROWS: Record<string, Point> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
+
+const clamp = (value: number) => Math.min(Math.max(value, 0), 1);
+
+/* Whether four corners go clockwise around an area that no two of its edges cross. */
+export const isPage = (corners: Corners): boolean =>
+  corners.every(([x, y], at) => {
+    const [nextX, nextY] = corners[(at + 1) % 4] as Point;
+    const [lastX, lastY] = corners[(at + 2) % 4] as Point;
+    return (nextX - x) * (lastY - nextY) - (nextY - y) * (lastX - nextX) > LEAST;
+  });
+
+/* Return the corners with one of them elsewhere; as they are where that would be no page. */
+export const dragged = (corners: Corners, index: number, [x, y]: Point): Corners => {
+  const next = corners.map((corner, at) => (at === index ? [clamp(x), clamp(y)] : corner)) as Corners;
+  return isPage(next) ? next : corners;
+};
+
+/* Return the corners of the page turned clockwise by a quarter: what was its left edge is its upper one. */
+export const turned = ([first, ...others]: Corners): Corners => [others[2], first, others[0], others[1]] as Corners;
+
+interface Named {
+  readonly name: string;
+}
+
+/* Fires `corners-chosen` with what the picture is of, and the corners of the page in it, null for those that were found. */
+@define("lianke-corners")
+export class LiankeCorners extends Part {
+  @state() private _item: Named | null = null;
+  @state() private _corners: Corners = ALL;
+  @state() private _address = "";
+  @state() private _failed = false;
+
+  private _found: Corners = ALL;
+  private _drag: { index: number; x: number; y: number; corner: Point } | null = null;
+
+  static override styles = [
+    base,
+    buttons,
+    whole,
+    css`
+      img {
+        display: block;
+        max-width: calc(100vw - 48px);
+        max-height: calc(100dvh - 190px);
+        user-select: none;
+        -webkit-user-drag: none;
+      }
+      svg {
+        position: absolute;
+        inset: 0;
+        width: 100%;
+        height: 100%;
+        pointer-events: none;
+        overflow: visible;
+      }
+      polygon {
+        fill: none;
+        stroke: #fff;
+        stroke-width: 2px;
+        paint-order: stroke;
+        vector-effect: non-scaling-stroke;
+        filter: drop-shadow(0 0 1px #000) drop-shadow(0 0 1px #000);
+      }
+      .shade {
+        fill: rgb(0 0 0 / 50%);
+        fill-rule: evenodd;
+      }
+      .upper {
+        stroke: #ffd24d;
+        stroke-width: 4px;
+        vector-effect: non-scaling-stroke;
+      }
+      .handle {
+        cursor: move;
+      }
+      .handle::after {
+        width: 20px;
+        height: 20px;
+        background: rgb(255 255 255 / 35%);
+        border-color: #fff;
+        box-shadow: 0 0 0 2px #000;
+      }
+    `,
+  ];
+
+  private _text(key: keyof typeof en, values?: Record<string, unknown>): string {
+    return texts.text(this.t, key, values);
+  }
+
+  /* Show a picture at an address, with the corners that were found, or those that were chosen before. */
+  async open(item: Named, address: string, found: Corners, chosen?: Corners): Promise<void> {
+    this._item = item;
+    this._failed = false;
+    this._address = address;
+    this._found = found;
+    this._corners = chosen ?? found;
+    await this.updateComplete;
+    this._dialog.showModal();
+  }
+
+  private get _dialog(): HTMLDialogElement {
+    return this.renderRoot.querySelector("dialog") as HTMLDialogElement;
+  }
+
+  protected override render() {
+    const { _item: item } = this;
+    if (!item) return nothing;
+    const title = this._text("title", { name: item.name });
+    const close = this._text("close");
+    return html`<dialog aria-label=${title} @close=${this._closed}>
+      <div class="whole">
+        <div class="bar">
+          <span class="grow title"><bdi>${title}</bdi></span>
+          <button class="round" aria-label=${close} title=${close} @click=${() => this._dialog.close()}>
+            <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
+          </button>
+        </div>
+        <div class="stage">
+          <div class="frame" @pointermove=${this._moved} @pointerup=${this._dropped} @pointercancel=${this._dropped}>
+            <img src=${this._address} alt="" draggable="false" @error=${() => (this._failed = true)} />
+            ${this._failed ? nothing : this._handles()}
+          </div>
+        </div>
+        <p class="soft" role="status">${this._text(this._failed ? "failed" : "help")}</p>
+        <div class="actions">
+          <button data-key="turn" @click=${() => (this._corners = turned(this._corners))}>${this._text("turn")}</button>
+          <button data-key="all" @click=${() => (this._corners = ALL)}>${this._text("all")}</button>
+          <button data-key="found" @click=${() => (this._corners = this._found)}>${this._text("found")}</button>
+          <button class="main" data-key="done" @click=${this._done}>${this._text("done")}</button>
+        </div>
+      </div>
+    </dialog>`;
+  }
+
+  private _handles() {
+    const corners = this._corners;
+    const points = corners.map(([x, y]) => `${x * 100},${y * 100}`);
+    const [first, second] = corners;
+    return html`<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+        <path class="shade" d="M0 0H100V100H0ZM${points.join("L")}Z" />
+        <polygon points=${points.join(" ")} />
+        <line class="upper" x1=${first[0] * 100} y1=${first[1] * 100} x2=${second[0] * 100} y2=${second[1] * 100} />
+      </svg>
+      ${corners.map(
+        ([x, y], index) =>
+          html`<div
+            class="handle"
+            role="slider"
+            tabindex="0"
+            style="left: ${x * 100}%; top: ${y * 100}%"
+            aria-label=${this._text(NAMES[index] as (typeof NAMES)[number])}
+            aria-valuemin="0"
+            aria-valuemax="100"
+            aria-valuenow=${Math.round(x * 100)}
+            aria-valuetext=${this._text("place", { x: this.t.percent(x), y: this.t.percent(y) })}
+            @pointerdown=${(event: PointerEvent) => this._grab(event, index)}
+            @keydown=${(event: KeyboardEvent) => this._press(event, index)}
+          ></div>`,
+      )}`;
+  }
+
+  private _grab(event: PointerEvent, index: number): void {
+    if (event.button) return;
+    event.preventDefault();
+    const handle = event.currentTarget as HTMLElement;
+    handle.focus({ preventScroll: true });
+    // From here on its moves come to the frame, wherever the pointer is.
+    handle.parentElement?.setPointerCapture(event.pointerId);
+    this._drag = { index, x: event.clientX, y: event.clientY, corner: this._corners[index] as Point };
+  }
+
+  private readonly _moved = (event: PointerEvent) => {
+    if (!this._drag) return;
+    const { width, height } = (event.currentTarget as HTMLElement).getBoundingClientRect();
+    const { index, x, y, corner } = this._drag;
+    const place: Point = [corner[0] + (event.clientX - x) / width, corner[1] + (event.clientY - y) / height];
+    this._corners = dragged(this._corners, index, place);
+  };
+
+  private readonly _dropped = () => {
+    this._drag = null;
+  };
+
+  private _press(event: KeyboardEvent, index: number): void {
+    const arrow = ARROWS[event.key];
+    if (!arrow) return;
+    event.preventDefault();
+    const step = event.shiftKey ? LARGE_STEP : STEP;
+    const [x, y] = this._corners[index] as Point;
+    this._corners = dragged(this._corners, index, [x + arrow[0] * step, y + arrow[1] * step]);
+  }
+
+  private readonly _done = () => {
+    const isFound = String(this._corners) === String(this._found);
+    this.fire("corners-chosen", [this._item, isFound ? null : this._corners]);
+    this._dialog.close();
+  };
+
+  private readonly _closed = () => {
+    this._item = null;
+  };
+}

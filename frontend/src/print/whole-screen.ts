@@ -1,0 +1,62 @@
+/* Styles of dialogs that show a picture as large as the screen, with handles on it. */
+import { css } from "lit";
+
+export const whole = css`
+  dialog {
+    box-sizing: border-box;
+    width: 100vw;
+    height: 100dvh;
+    max-width: none;
+    max-height: none;
+    margin: 0;
+    padding: env(safe-area-inset-top) 12px 12px;
+    border: none;
+    background: var(--primary-background-color, #fafafa);
+    color: var(--primary-text-color);
+  }
+  .whole {
+    display: flex;
+    flex-direction: column;
+    height: 100%;
+    gap: var(--gap);
+  }
+  .bar {
+    display: flex;
+    align-items: center;
+    gap: 4px;
+  }
+  .stage {
+    flex: 1;
+    min-height: 0;
+    display: grid;
+    place-items: center;
+    padding: 12px;
+  }
+  .frame {
+    position: relative;
+    touch-action: none;
+    user-select: none;
+    direction: ltr;
+  }
+  .handle {
+    position: absolute;
+    width: 44px;
+    height: 44px;
+    margin: -22px;
+    display: grid;
+    place-items: center;
+    border-radius: 50%;
+    touch-action: none;
+  }
+  .handle::after {
+    content: "";
+    width: 16px;
+    height: 16px;
+    border-radius: 50%;
+    background: #fff;
+    border: 2px solid #000;
+  }
+  .handle:focus-visible {
+    outline: 3px solid var(--primary-color);
+  }
+`;
