@@ -3,7 +3,9 @@
 from io import BytesIO
 import os
 from pathlib import Path
+import re
 
+import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 from playwright.async_api import expect
 import pypdfium2
@@ -166,3 +168,64 @@ async def test_photos_on_photo_paper_and_to_be_cut_out(stage: Stage) -> None:
     assert inked(first[0]) == pytest.approx((0, 0, 101.6, 152.4), abs=0.5)
     # Ten of 25 × 35 mm, 3 mm apart, lying.
     assert inked(second[0])[2:] == pytest.approx((35 * 2 + 3, 25 * 5 + 4 * 3), abs=0.5)
+
+
+def photographed() -> bytes:
+    """Return the photo of a page of text that lies askew on a dark table."""
+    page = Image.new("RGB", (700, 990), (235, 232, 226))
+    draw = ImageDraw.Draw(page)
+    for line in range(18):
+        draw.text(
+            (70, 70 + 48 * line), f"Homework, line {line + 1}", fill=(40, 40, 40), font_size=34
+        )
+    table = Image.new("RGB", (1200, 1600), (74, 52, 38))
+    corners = ((180, 260), (160, 1380), (1060, 1300), (980, 200))
+    mask = Image.new("L", page.size, 255)
+    quad = _inverse(corners, page.size)
+    seen, where = (
+        one.transform(table.size, Image.Transform.PERSPECTIVE, quad) for one in (page, mask)
+    )
+    table.paste(seen, (0, 0), where)
+    out = BytesIO()
+    table.save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def _inverse(corners: tuple[tuple[int, int], ...], size: tuple[int, int]) -> list[float]:
+    """Return Pillow's eight numbers that put a picture's corners (from the upper left down) where they are seen."""
+    width, height = size
+    own = ((0, 0), (0, height), (width, height), (width, 0))
+    rows, values = [], []
+    for (x, y), (u, v) in zip(corners, own, strict=True):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+        values += [u, v]
+    return [float(number) for number in np.linalg.solve(np.array(rows), np.array(values))]
+
+
+async def test_a_photographed_page_is_straightened_and_printed(stage: Stage) -> None:
+    """On a phone in Chinese: choose, one tap, look, print. The corners can be moved by keys."""
+    before = len(await stage.printed())
+    async with stage.screen(language="zh-Hans", width=390, height=844, touch=True) as screen:
+        await screen.zone.wait_for()
+        await screen.drop(("作业.jpg", "image/jpeg", photographed()))
+        await screen.card.get_by_role("button", name="拍照成扫描件").tap()
+        await previews(screen, 1)
+        assert await screen.axe() == []
+        await picture(screen, "clean")
+        await screen.card.get_by_role("button", name="调整 作业.jpg 的四角").tap()
+        dialog = screen.card.get_by_role("dialog", name="作业.jpg 中的页面")
+        corner = dialog.get_by_role("slider", name="左上角")
+        await expect(corner).to_have_attribute("aria-valuetext", re.compile("距左边 1[3-7]%"))
+        await picture(screen, "corners")
+        assert await screen.axe(dialog) == []
+        await corner.press("ArrowRight")
+        await dialog.get_by_role("button", name="完成").tap()
+        await previews(screen, 1)
+        await screen.card.get_by_role("button", name="打印", exact=True).tap()
+        await expect(screen.row("作业.jpg")).to_contain_text("已完成")
+    (printed,) = (await stage.printed())[before:]
+    drawn = pypdfium2.PdfDocument(printed["path"])[0].render(scale=1).to_pil().convert("L")
+    # The table is gone, and the paper is white up to its edges.
+    assert max(drawn.histogram()[:30]) < drawn.width * drawn.height // 50
+    left, top, _, _ = drawn.point(lambda value: 255 if value < 120 else 0).getbbox()
+    assert min(left, top) > 20
