@@ -30,6 +30,11 @@ SOON = 0.5
 LONGEST = 120.0
 # Seconds of real time after which threads that were seen to wait for work are believed to.
 WAITING = 0.3
+# Before each test freezegun asks all modules for all their names, to see whether it knows them: that many of them tell
+# it in a quarter of the time.
+freezegun_api._get_module_attributes_hash = lambda module: (
+    f"{id(module)}-{len(getattr(module, '__dict__', ()))}"
+)
 _waiting_since: WeakKeyDictionary[ThreadPoolExecutor, float] = WeakKeyDictionary()
 # How many looks after each other find nothing under way, once there is nothing.
 CALM = 4
