@@ -6,7 +6,7 @@
 #   need_cups       brings CUPS and ipptool
 #   need_poppler    brings poppler's programs, which draw PDF files
 #   need_reader     brings Tesseract, which reads English and Chinese
-#   need_scanners   brings SANE with its AirScan, and another client of network scanners
+#   need_scanners   brings SANE with its AirScan, Avahi, by which that finds scanners, and another client of network scanners
 #
 # Root on Debian gets Debian's packages. Any other user of Debian gets Chromium unpacked into the cache; elsewhere a Chrome
 # that is there is used. Without them these functions go on: what needs them is left out, and said to be.
@@ -78,7 +78,7 @@ need_reader() {
 }
 
 need_scanners() {
-  need_debian sane-utils:scanimage sane-airscan:airscan-discover || true
+  need_debian sane-utils:scanimage sane-airscan:airscan-discover avahi-daemon:/usr/sbin/avahi-daemon || true
   # shellcheck disable=SC2154 # set by environment.sh
   local dir=$cache/escl
   if ! "$dir/bin/escl-scan" --help >/dev/null 2>&1; then

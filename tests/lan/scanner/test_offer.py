@@ -1,8 +1,17 @@
 """Scanners are switched on in the options, and the home network is told of them."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import os
+from pathlib import Path
+import shutil
+from unittest.mock import Mock
+
 from homeassistant.components import labs
 from homeassistant.helpers import area_registry as ar, device_registry as dr
 import pytest
+from yarl import URL
 
 from custom_components.lianke.const import CONF_LAN_PRINTERS, DOMAIN
 from custom_components.lianke.lan import announce
@@ -77,6 +86,67 @@ async def test_what_airscan_asks_for(network: Network, lan: LanScanner) -> None:
     assert text | wanted == text
     await network.names(IPP, 1)
     assert (await network.text(LASER))["Scan"] == "T"
+    await labs.async_update_preview_feature(lan.hass, DOMAIN, FEATURE, False)
+    await network.names(USCAN, 0)
+    await browser.async_cancel()
+
+
+_BUS = """
+<busconfig>
+  <listen>unix:path={path}</listen>
+  <policy context="default"><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/></policy>
+</busconfig>
+"""
+_AVAHI = """
+[server]
+allow-interfaces=lo
+use-ipv6=no
+[publish]
+disable-publishing=yes
+"""
+PROGRAMS = ("dbus-daemon", "/usr/sbin/avahi-daemon", "airscan-discover", "unshare")
+
+
+@asynccontextmanager
+async def running(*command: str, **environ: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Have a program run meanwhile."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env={**os.environ, **environ},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+@pytest.mark.skipif(os.getuid() != 0 or not all(map(shutil.which, PROGRAMS)), reason="no Avahi")
+async def test_airscan_discover_lists_it(network: Network, lan: LanScanner, tmp_path: Path) -> None:
+    """By Avahi, which finds what is announced on loopback; what asks it has no network at all."""
+    browser = await network.watch(USCAN)
+    lan.hass.config.api = Mock(port=URL(lan.base).port, use_ssl=False)
+    options = {**lan.entry.options, "note": "announced anew"}
+    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    bus, settings = tmp_path / "bus.conf", tmp_path / "avahi.conf"
+    bus.write_text(_BUS.format(path=tmp_path / "bus"))
+    settings.write_text(_AVAHI)
+    environ = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={tmp_path / 'bus'}"}
+    avahi = ("--file", str(settings), "--no-drop-root", "--no-rlimits", "--no-chroot")
+    async with running("dbus-daemon", f"--config-file={bus}", "--nofork"):
+        await until((tmp_path / "bus").exists)
+        async with running("/usr/sbin/avahi-daemon", *avahi, **environ) as daemon:
+            wanted = f"{LASER} = {lan.url}/, eSCL"
+            said = ""
+            while wanted not in said:
+                assert daemon.returncode is None
+                async with running("unshare", "--net", "airscan-discover", **environ) as finder:
+                    said = (await finder.communicate())[0].decode()
     await labs.async_update_preview_feature(lan.hass, DOMAIN, FEATURE, False)
     await network.names(USCAN, 0)
     await browser.async_cancel()
