@@ -11,11 +11,13 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.lianke.scanner import actions, jobs, view
+from custom_components.lianke.api import scanning
+from custom_components.lianke.scanner import actions, hub as scanner_hub, jobs, view
 from custom_components.lianke.scanner.hub import ScannerHub
 from tests.clock import until
-from tests.household import House
+from tests.household import LABELS, LASER, OTHER_LASER, House, device_of
 from tests.scanner.test_scans import do, records
+from tests.simulator import Fault
 from tests.simulator.models import Printer
 
 pytestmark = pytest.mark.usefixtures("hurried")
@@ -24,10 +26,11 @@ pytestmark = pytest.mark.usefixtures("hurried")
 async def test_kept_scans_are_bounded(
     house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "MAX_PAGES", 2)
+    monkeypatch.setattr(actions, "MAX_PAGES", 2)
+    # What has come of the last stack is kept, but no further one is waited for.
     laser.feeder = ["one", "two", "three"]
-    fed = await do(house, laser, source="feeder")
-    assert fed["pages"] == 2
+    fed = await do(house, laser, source="feeder", several_pages=True)
+    assert (fed["state"], fed["pages"]) == ("completed", 3)
     monkeypatch.setattr(jobs, "MAX_SCANS", 2)
     ids = [(await do(house, laser))["scan_id"] for _ in range(3)]
     # Those before the last one were looked at when it began.
@@ -61,6 +64,52 @@ async def test_kept_scans_are_bounded(
     assert await house.hass.config_entries.async_setup(house.entry.entry_id)
     await until(lambda: jobs.async_get_jobs(house.hass, house.entry).hub.scanners)
     assert records(house) == []
+
+
+async def test_a_stack_of_more_pages_than_are_looked_at(
+    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is told, and what was not fetched stays at the service."""
+    monkeypatch.setattr(scanning, "MAX_FILES", 2)
+    laser.feeder = ["one", "two", "three"]
+    fed = await do(house, laser, source="feeder", filename="x")
+    assert (fed["state"], fed["pages"], fed["reason"]) == ("failed", 2, "scan_too_many_pages")
+    assert fed["message"].startswith("The scan has more pages than are kept of one. The first 2 ")
+    assert [file["name"] for file in fed["files"]] == ["x.pdf"]
+    await house.hass.async_block_till_done(wait_background_tasks=True)
+    [made] = house.simulator.cloud.scans.values()
+    assert not made.deleted
+    laser.feeder = ["one", "two"]
+    assert (await do(house, laser, source="feeder"))["reason"] is None
+
+
+async def test_scans_leave_requests_to_others(
+    house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    """Ten pages on the glass, one right after the other, and printers can be looked up all the while."""
+    counts = house.simulator.cloud.counts
+    before = {name: counts[name] for name in counts}
+    await do(house, laser, several_pages=True)
+    for _ in range(9):
+        await do(house, laser, "continue_scan", answer="next")
+    printers = [device_of(house.hass, name) for name in (LASER, LABELS, OTHER_LASER)]
+    for device_id in printers:
+        await house.ask("get_capabilities", device_id=device_id)
+    done = await do(house, laser, "continue_scan", answer="finish")
+    assert done["pages"] == 10
+    made = {name: counts[name] - before.get(name, 0) for name in counts if "/scanning/job" in name}
+    assert made.pop("POST /scanning/job") == 10
+    assert sum(made.values()) <= 30
+
+
+async def test_a_list_that_does_not_come(
+    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is not waited for for ever: the service may know the scanner all the same."""
+    monkeypatch.setattr(scanner_hub, "LIST_SECONDS", 0.05)
+    house.simulator.cloud.fail("GET /scanning/scanner_list", Fault(kind="delay", seconds=1))
+    await house.hass.config_entries.async_reload(house.entry.entry_id)
+    assert (await do(house, laser))["state"] == "completed"
 
 
 async def test_nobody_comes(house: House, laser: Printer, hub: ScannerHub) -> None:

@@ -3,13 +3,16 @@
 from io import BytesIO
 from typing import Any
 
+from homeassistant.core import HomeAssistant
 from PIL import Image, ImageChops
 import pypdfium2
 import pytest
+from yarl import URL
 
 from custom_components.lianke.api import scanning as api_scanning
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.documents.spool import async_get_spool
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.abilities import (
     ScanColor,
@@ -21,6 +24,7 @@ from custom_components.lianke.scanner.hub import ScannerHub
 from custom_components.lianke.scanner.scan import ScanError, ScannedFile, async_scan_page
 from tests.household import House
 from tests.simulator import Fault
+from tests.simulator.endpoints import scanning as simulated
 from tests.simulator.endpoints.scanning import draw_page
 from tests.simulator.models import Printer
 
@@ -150,6 +154,43 @@ async def test_what_is_asked_for_is_scanned(house: House, laser: Printer, hub: S
     texts = ["one front", "one back", "two front", "two back"]
     for page, text in zip(pages, texts, strict=True):
         assert is_like(page, text, size="A5", colorMode="Grayscale8")
+
+
+@pytest.mark.parametrize(
+    ("address", "tried"),
+    [
+        ("https://a.example/1", ["https://a.example/1"] * 3),
+        ("http://a.example:8080/1", ["https://a.example/1"] * 3),
+        (
+            "http://file.liankenet.com:8080/1",
+            ["https://file.liankenet.com/1", *["http://file.liankenet.com:8080/1"] * 2],
+        ),
+        ("http://liankenet.com.a.example/1", ["https://liankenet.com.a.example/1"] * 3),
+    ],
+)
+async def test_pages_of_other_hosts(
+    house: House,
+    laser: Printer,
+    hub: ScannerHub,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    tried: list[str],
+) -> None:
+    """Travel unencrypted only from the vendor's own, and only if there is no other way."""
+    asked: list[str] = []
+
+    async def look(_hass: HomeAssistant, address: str, *_args: object, **more: object) -> str:
+        asked.append(address)
+        is_plain = more["trusted"] != URL(house.simulator.url).origin()
+        assert is_plain == address.startswith("http:")
+        raise InputError("url_unreachable", host="")
+
+    monkeypatch.setattr(scan, "async_download", look)
+    monkeypatch.setattr(simulated, "_shown", lambda *_: {"file": address})
+    with pytest.raises(ScanError) as caught:
+        await scanned(house, laser)
+    assert caught.value.reason == "scan_fetch_failed"
+    assert asked == tried
 
 
 async def test_it_is_deleted_at_the_service(house: House, laser: Printer, hub: ScannerHub) -> None:

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from io import BytesIO
 import json
 from pathlib import Path
+import threading
 from typing import Any
 from urllib.parse import quote
 
@@ -41,6 +42,8 @@ from tests.clock import until
 from tests.household import LASER, House
 from tests.scanned import ALIKE, difference
 from tests.scanner.test_results import is_like
+from tests.simulator import Fault
+from tests.simulator.endpoints import scanning
 from tests.simulator.endpoints.scanning import draw_page
 from tests.simulator.models import Printer
 from tests.websocket_api.test_websocket_api import compare
@@ -138,6 +141,33 @@ async def test_the_button_scans(house: House, laser: Printer, hub: ScannerHub) -
     await house.hass.services.async_call("button", "press", {"entity_id": entity_id}, blocking=True)
     await until(lambda: records(house) and records(house)[0].is_final)
     assert len(records(house)[0].files) == 1
+
+
+@pytest.mark.parametrize("way", ["action", "button", "answer"])
+async def test_a_scan_right_after_a_start(
+    house: House, laser: Printer, hub: ScannerHub, way: str
+) -> None:
+    """Waits until the scanner is listed, and it is known what it can do."""
+    if way == "answer":
+        await do(house, laser, several_pages=True)
+    house.simulator.cloud.fail("GET /scanning/scanner_list", Fault(kind="delay", seconds=0.5))
+    await house.hass.config_entries.async_reload(house.entry.entry_id)
+    assert not hub_of(house).is_listed
+    match way:
+        case "action":
+            with pytest.raises(ServiceValidationError) as caught:
+                await do(house, laser, size="A3")
+            assert caught.value.translation_key == "scan_no_size"
+            await do(house, laser)
+        case "button":
+            entity_id = state_of(house, laser, "button", "scan").entity_id
+            await house.hass.services.async_call(
+                "button", "press", {"entity_id": entity_id}, blocking=True
+            )
+        case "answer":
+            await do(house, laser, "continue_scan", answer="finish")
+    assert hub_of(house).is_listed
+    await until(lambda: records(house) and records(house)[0].state == "completed")
 
 
 async def test_pages_on_the_glass_wait_for_somebody(
@@ -322,6 +352,47 @@ async def test_an_id_card_has_its_size(house: House, laser: Printer, hub: Scanne
     assert abs(box[2] - box[0] - (20 * mm - 30)) < mm
     assert box[3] - box[1] > 54 * mm
     assert printed.pages == 1
+
+
+async def test_the_back_of_an_id_card_is_scanned_again(
+    house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    """Where it is to be looked at before it is printed."""
+    for glass, say in (("front", None), ("crooked", "next"), ("back", "again")):
+        laser.glass = glass
+        if say is None:
+            await do(house, laser, "copy", sheet="id_card", several_pages=True)
+        else:
+            answer = await do(house, laser, "continue_scan", answer=say)
+    assert (answer["state"], answer["pages"]) == ("waiting", 2)
+    with pytest.raises(ServiceValidationError) as caught:
+        await do(house, laser, "continue_scan", answer="next")
+    assert caught.value.translation_key == "scan_card_full"
+    done = await do(house, laser, "continue_scan", answer="finish")
+    assert (done["state"], len(done["print_jobs"])) == ("completed", 1)
+    [printed] = await house.came_out()
+    assert printed.pages == 1
+    assert laser.scanned == ["front", "crooked", "back"]
+
+
+async def test_pages_are_straightened_as_they_come(
+    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an automation, which waits for nobody."""
+
+    def draw_askew(*args: Any) -> Image.Image:
+        return draw_page(*args).rotate(2, Image.Resampling.BICUBIC, fillcolor="white")
+
+    monkeypatch.setattr(scanning, "draw_page", draw_askew)
+    laser.feeder = ["one", "two"]
+    asked: dict[str, Any] = {"source": "feeder", "size": "A4"}
+    answer = await do(house, laser, **asked, straighten=True)
+    assert (answer["state"], answer["pages"]) == ("completed", 2)
+    for page, text in zip(pages_of(Path(answer["files"][0]["path"])), ("one", "two"), strict=True):
+        assert is_like(page, text, size="A4")
+    with pytest.raises(ServiceValidationError) as caught:
+        await do(house, laser, "copy", sheet="id_card", straighten=True)
+    assert caught.value.translation_key == "scan_page_fixed"
 
 
 async def test_what_cannot_be_scanned_is_refused(
@@ -555,6 +626,35 @@ async def test_a_full_disk_loses_nothing(
     assert records(house) == []
     monkeypatch.undo()
     assert (await do(house, laser))["state"] == "completed"
+
+
+async def test_an_answer_right_after_a_page(
+    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record is not taken for a file that is left over."""
+    tidy = jobs._keep_only
+    tidying, writing, tidied = (threading.Event() for _ in range(3))
+
+    def slow(*args: Any) -> None:
+        writing.clear()
+        tidying.set()
+        writing.wait(0.3)
+        tidy(*args)
+        tidied.set()
+
+    def write(path: str, text: str, **_more: Any) -> None:
+        part = Path(path).with_name("unfinished")
+        part.write_text(text)
+        writing.set()
+        if tidying.is_set():
+            tidied.wait(0.3)
+        part.rename(path)
+
+    await do(house, laser, several_pages=True, wait=False)
+    monkeypatch.setattr(jobs, "_keep_only", slow)
+    monkeypatch.setattr(jobs, "write_utf8_file_atomic", write)
+    await until(tidying.is_set)
+    assert (await do(house, laser, "continue_scan", answer="finish"))["state"] == "completed"
 
 
 async def test_a_copy_with_both_sides_by_hand(

@@ -118,18 +118,27 @@ def result(**data: Any) -> tasks.TaskResult:
 
 API: dict[str, Case] = {
     "api.scanning.MAX_DEPTH": (
-        lambda: [len(scanning.find_parts(nested("https://a.example/1", n))) for n in (8, 9)],
+        lambda: [len(scanning.find_parts(nested("https://a.example/1", n))[0]) for n in (8, 9)],
         [1, 0],
     ),
     "api.scanning.MAX_VALUES": (
-        lambda: len(scanning.find_parts([*range(5000), "https://a.example/1"])),
+        lambda: len(scanning.find_parts([*range(5000), "https://a.example/1"])[0]),
         0,
     ),
     "api.scanning.MAX_FILES": (
-        lambda: len(scanning.find_parts([f"https://a.example/{n}" for n in range(300)])),
-        200,
+        lambda: [
+            (len(parts), has_more)
+            for n in (200, 300)
+            for parts, has_more in [
+                scanning.find_parts([f"https://a.example/{m}" for m in range(n)])
+            ]
+        ],
+        [(200, False), (200, True)],
     ),
-    "api.scanning.MAX_URL": (lambda: scanning.find_parts("https://a.example/" + "x" * 4096), ()),
+    "api.scanning.MAX_URL": (
+        lambda: scanning.find_parts("https://a.example/" + "x" * 4096)[0],
+        (),
+    ),
     "api.tasks.MAX_IDS": (
         lambda: len(tasks.parse_push([{"sn": f"box-{n}"} for n in range(200)])),
         20,

@@ -18,7 +18,7 @@ from ..api.transport import Purpose
 
 _LOGGER = logging.getLogger(__name__)
 
-# Waiting requests go in the order of their purpose: print jobs, tracking, polling, page counts, and
+# Waiting requests go in the order of their purpose: print jobs, tracking, scans, polling, page counts, and
 # last users' lookups. No rate is published (lianke-api, "Ground rules"), and too high a one gets
 # the key banned: a hundred boxes that print at nine must not look like a load test.
 MAX_UNDER_WAY = 4
@@ -41,9 +41,11 @@ KEPT_FOR_TRACKING = 10
 KEPT_FOR_POLLS = 10
 # One lookup of a printer takes two: capabilities and papers.
 MAX_LOOKUPS_A_MINUTE = 24
+# Whoever scans page after page leaves room for what printers are asked.
+MAX_SCAN_POLLS_A_MINUTE = 12
 
 _LOOKUPS = frozenset({Purpose.COUNT, Purpose.LOOKUP})
-_OTHERS = frozenset({Purpose.TRACK, Purpose.POLL, *_LOOKUPS})
+_OTHERS = frozenset({Purpose.TRACK, Purpose.SCAN, Purpose.POLL, *_LOOKUPS})
 _LOOKUP_LIMITS = (
     (_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING - KEPT_FOR_POLLS),
     (_LOOKUPS, MAX_LOOKUPS_A_MINUTE),
@@ -52,6 +54,10 @@ _LOOKUP_LIMITS = (
 LIMITS: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.SUBMIT: ((frozenset({Purpose.SUBMIT}), MAX_SUBMISSIONS_A_MINUTE),),
     Purpose.TRACK: ((_OTHERS, MAX_A_MINUTE),),
+    Purpose.SCAN: (
+        (_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING),
+        (frozenset({Purpose.SCAN}), MAX_SCAN_POLLS_A_MINUTE),
+    ),
     Purpose.POLL: ((_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING),),
     Purpose.COUNT: _LOOKUP_LIMITS,
     Purpose.LOOKUP: _LOOKUP_LIMITS,

@@ -84,13 +84,17 @@ class ScannedPart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanTask:
-    """A scan under way or at its end. `code` and `message` are the service's, as far as it says something."""
+    """A scan under way or at its end. `code` and `message` are the service's, as far as it says something.
+
+    `has_more` says that its answer holds more than is looked at.
+    """
 
     task_id: str
     state: TaskState
     code: int | None = None
     message: str = ""
     parts: tuple[ScannedPart, ...] = field(default=(), repr=False)
+    has_more: bool = False
 
 
 class Scanners:
@@ -143,20 +147,22 @@ class Scanners:
             "GET",
             "/scanning/job",
             query={**self._auth, "task_id": task_id},
-            purpose=Purpose.TRACK,
+            purpose=Purpose.SCAN,
             limit_bytes=MAX_RESULT,
         )
         answer = data if isinstance(data, dict | list | str) else {}
         fields = to_mapping(answer)
         result = to_mapping(fields.get("task_result"))
         message = to_message(result.get("msg") or fields.get("msg"))
+        # Decoding a page takes longer than the event loop can wait.
+        parts, has_more = await asyncio.to_thread(find_parts, answer)
         return ScanTask(
             task_id=task_id,
             state=to_task_state(fields.get("task_state")),
             code=to_int(result.get("code")),
             message=self._transport.clean(message),
-            # Decoding a page takes longer than the event loop can wait.
-            parts=await asyncio.to_thread(find_parts, answer),
+            parts=parts,
+            has_more=has_more,
         )
 
     async def cancel(self, task_id: str) -> None:
@@ -174,19 +180,19 @@ class Scanners:
         return to_mapping(data)
 
 
-def find_parts(answer: object) -> tuple[ScannedPart, ...]:
-    """Return every web address and every JPEG, PNG or PDF in an answer, in their order, each once.
+def find_parts(answer: object) -> tuple[tuple[ScannedPart, ...], bool]:
+    """Return every web address and every JPEG, PNG or PDF in an answer, in their order, and whether there are more.
 
-    They are told by what they are, since nobody knows the names of their fields. Whether an address leads to a page is
-    seen once it is fetched. Blocks while it decodes.
+    Each is there once. They are told by what they are, since nobody knows the names of their fields. Whether an address
+    leads to a page is seen once it is fetched. Blocks while it decodes.
     """
     parts: dict[ScannedPart, None] = {}
     for text in _texts(answer):
         for part in _parts_of(text):
-            parts.setdefault(part)
-            if len(parts) >= MAX_FILES:
-                return tuple(parts)
-    return tuple(parts)
+            if len(parts) == MAX_FILES and part not in parts:
+                return tuple(parts), True
+            parts[part] = None
+    return tuple(parts), False
 
 
 def _texts(answer: object) -> Iterator[str]:

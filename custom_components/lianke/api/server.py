@@ -1,11 +1,13 @@
 """The server's address, and which hosts are local."""
 
 from ipaddress import ip_address
+import re
 
 from yarl import URL
 
 from .errors import ServerAddressError
 
+_VENDOR = re.compile(r"([^.]+\.)*(liankenet|wisiyilink)\.com")
 _LOCAL = frozenset({"localhost", "local", "lan", "home", "internal", "intranet", "arpa"})
 
 DEFAULT_SERVER = "https://cloud.liankenet.com/api"
@@ -29,6 +31,11 @@ def check_server(text: str) -> str:
     if url.path == "/":
         url = url.with_path("/api")
     return str(url).rstrip("/")
+
+
+def is_vendors(host: str | None) -> bool:
+    """Return whether a host is one of the vendor's."""
+    return bool(host and _VENDOR.fullmatch(host))
 
 
 def is_public_name(host: str | None) -> bool:

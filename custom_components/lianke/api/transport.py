@@ -101,14 +101,16 @@ class Purpose(IntEnum):
     SUBMIT = 0
     """Submits a print job."""
     TRACK = 1
-    """Tracks a job, or cancels it."""
-    POLL = 2
+    """Tracks a job, or cancels it; starts a scan."""
+    SCAN = 2
+    """Polls a scan."""
+    POLL = 3
     """Polls a box and its printers."""
-    COUNT = 3
+    COUNT = 4
     """Counts the pages of a document before it is printed."""
-    LOOKUP = 4
+    LOOKUP = 5
     """Serves a user's request: a preview, a search, a pressed button."""
-    PICTURE = 5
+    PICTURE = 6
     """Downloads a preview's page, which is outside the service's API."""
 
 

@@ -214,7 +214,9 @@ class Announcer:
         if not addresses:
             return {}
         place, hub = Place(server.port, addresses, server.use_ssl), async_get_hub(hass, entry)
-        scanners = {one: hub.scanners[one.scanner_id].name for one in offered_scanners(hass, entry)}
+        # What is announced of a scanner is what it can do.
+        offered_now = offered_scanners(hass, entry) if hub.is_listed else ()
+        scanners = {one: hub.scanners[one.scanner_id].name for one in offered_now}
         wanted: dict[str, Record] = {}
         for offered in offered_of(entry):
             # Remembered for a week: this asks the service once.

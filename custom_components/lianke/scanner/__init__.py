@@ -1,7 +1,6 @@
 """Scanning and copying, behind a preview feature of Home Assistant Labs."""
 
 from datetime import datetime, timedelta
-import logging
 import time
 from typing import Final
 
@@ -12,16 +11,20 @@ from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.event import async_track_time_interval
 
-from ..api.errors import LiankeError
 from ..const import DOMAIN
 from ..devices import box_identifier
 from ..runtime import LiankeConfigEntry
 from . import notifications
-from .hub import FEATURE, SIGNAL_SCANNERS, async_get_hub, is_enabled, scanner_identifier
+from .hub import (
+    FEATURE,
+    SIGNAL_SCANNERS,
+    async_get_hub,
+    is_enabled,
+    scanner_devices,
+    scanner_identifier,
+)
 from .jobs import async_get_jobs
 from .view import ScanPictureView, ScanView
-
-_LOGGER = logging.getLogger(__name__)
 
 INTERVAL: Final = timedelta(minutes=15)
 """between two looks at which scanners there are, and at which kept scans are too old."""
@@ -51,12 +54,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             loaded = True
             await jobs.async_load()
             await jobs.async_prune()
-        if coordinator.data.online is False:
-            return
-        try:
-            await hub.async_refresh()
-        except LiankeError as err:
-            _LOGGER.debug("The scanners are not known: %s", err)
+        await hub.async_refresh()
 
     @callback
     def look(_now: datetime | None = None) -> None:
@@ -99,7 +97,8 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 def _register_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     registry = dr.async_get(hass)
     box = registry.async_get_device_by_identifier(box_identifier(entry), entry.entry_id)
-    for scanner in async_get_hub(hass, entry).scanners.values():
+    present = (one for one in async_get_hub(hass, entry).scanners.values() if one.present)
+    for scanner in present:
         identifier = scanner_identifier(entry, scanner.scanner_id)
         info = DeviceInfo(identifiers={identifier}, name=scanner.name)
         if box is not None:
@@ -110,8 +109,5 @@ def _register_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 @callback
 def _remove_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Remove the devices of scanners, and with them their entities."""
-    registry = dr.async_get(hass)
-    prefix = scanner_identifier(entry, "")[1]
-    for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
-        if any(name.startswith(prefix) for domain, name in device.identifiers if domain == DOMAIN):
-            registry.async_remove_device(device.id)
+    for _, device in scanner_devices(hass, entry):
+        dr.async_get(hass).async_remove_device(device.id)

@@ -75,6 +75,7 @@ _SCANNED: Final = {
     vol.Optional(ATTR_SIZE): vol.All(cv.string, vol.Length(max=MAX_NAME)),
     vol.Optional(ATTR_SCAN_DUPLEX, default=False): cv.boolean,
     vol.Optional(ATTR_SEVERAL_PAGES, default=False): cv.boolean,
+    vol.Optional(ATTR_STRAIGHTEN, default=False): cv.boolean,
     **{key: check for key, check in JOB.items() if key == "wait_timeout"},
     vol.Optional("wait", default=True): cv.boolean,
 }
@@ -99,7 +100,7 @@ CONTINUE_SCHEMA: Final = vol.Schema(
         **TARGET,
         vol.Optional(ATTR_SCAN_ID): vol.All(cv.string, vol.Length(max=MAX_NAME)),
         vol.Required(ATTR_ANSWER): vol.In([*ScanAnswer]),
-        vol.Optional(ATTR_PAGE): vol.All(cv.positive_int, vol.Range(min=1, max=MAX_PAGES)),
+        vol.Optional(ATTR_PAGE): vol.All(cv.positive_int, vol.Range(min=1, max=2 * MAX_PAGES)),
         vol.Optional(ATTR_CROP): CUT,
         vol.Optional(ATTR_STRAIGHTEN, default=False): cv.boolean,
         **{key: check for key, check in JOB.items() if key == "wait_timeout"},
@@ -170,6 +171,7 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
         _request(call.data, ScanFormat(call.data[ATTR_FORMAT])),
         call.context,
         most=MAX_PAGES if call.data[ATTR_SEVERAL_PAGES] else None,
+        straighten=call.data[ATTR_STRAIGHTEN],
         filename=call.data.get("filename"),
         folder=folder,
     )
@@ -206,14 +208,17 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
     if data.get("sheet") == ID_CARD:
         if data[ATTR_SOURCE] != ScanSource.GLASS:
             raise InputError("id_card_on_glass")
+        if data[ATTR_STRAIGHTEN]:
+            raise InputError("scan_page_fixed")
         # The card's two sides, each cut from the corner of a page whose size is known.
-        printing["sheet"], data[ATTR_SIZE], most = ID_CARD, "A4", 2
+        printing["sheet"], data[ATTR_SIZE], most = ID_CARD, "A4", 2 if most is None else 3
     job = new_job(
         scanner_id,
         name,
         _request(data, ScanFormat.PDF),
         call.context,
         most=most,
+        straighten=data[ATTR_STRAIGHTEN],
         printing={**printing, "device_id": target.device_id},
     )
     return await _async_begin(hass, entry, job, call)
@@ -269,12 +274,11 @@ async def _async_begin(
 
 async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Answer a scan that waits at the glass."""
-    if not is_enabled(hass):
-        raise InputError("scanning_off")
     if scan_id := call.data.get(ATTR_SCAN_ID):
-        entry, job = async_find_scan(hass, scan_id)
+        entry, job = await async_find_scan(hass, scan_id)
     else:
         entry, scanner_id = async_resolve_scanner(hass, call.data)
+        await async_get_hub(hass, entry).async_listed()
         found = async_get_jobs(hass, entry).open_job(scanner_id)
         if found is None:
             raise InputError("scan_not_waiting")
@@ -324,10 +328,12 @@ async def _async_hand_on(
         raise InputError("scan_not_handed_on", detail=error)
 
 
-@callback
-def async_find_scan(hass: HomeAssistant, scan_id: str) -> tuple[LiankeConfigEntry, ScanJob]:
-    """Return a scan of any loaded box. Raises InputError: scan_gone."""
+async def async_find_scan(hass: HomeAssistant, scan_id: str) -> tuple[LiankeConfigEntry, ScanJob]:
+    """Return a scan of any loaded box. Raises InputError: scanning_off, scan_gone."""
+    if not is_enabled(hass):
+        raise InputError("scanning_off")
     for entry in async_loaded_entries(hass):
+        await async_get_hub(hass, entry).async_listed()
         for job in async_get_jobs(hass, entry).all:
             if job.job_id == scan_id:
                 return entry, job

@@ -1,7 +1,8 @@
 """The scanners behind a box: which there are, what they can do, and whether one is in use."""
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 import logging
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from homeassistant.components import labs
 from homeassistant.const import CONF_DEVICE_ID
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
@@ -23,6 +25,8 @@ _LOGGER = logging.getLogger(__name__)
 
 FEATURE: Final = "scanning"
 """The preview feature of Home Assistant Labs that all of this is behind."""
+LIST_SECONDS: Final = 20.0
+"""for the list of scanners after a start."""
 SIGNAL_SCANNERS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scanners_changed")
 """The scanners of a box, or their scans, have changed."""
 
@@ -30,6 +34,20 @@ SIGNAL_SCANNERS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scanners_changed"
 def scanner_identifier(entry: LiankeConfigEntry, scanner_id: str) -> tuple[str, str]:
     """Return the identifier of a scanner in the device registry; no printer's begins like it."""
     return DOMAIN, f"{entry.data[CONF_DEVICE_ID]}/scanner/{scanner_id}"
+
+
+@callback
+def scanner_devices(
+    hass: HomeAssistant, entry: LiankeConfigEntry
+) -> list[tuple[str, dr.DeviceEntry]]:
+    """Return the devices of a box that are scanners, each with the scanner's id."""
+    start = scanner_identifier(entry, "")[1]
+    return [
+        (name.removeprefix(start), device)
+        for device in dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+        for domain, name in device.identifiers
+        if domain == DOMAIN and name.startswith(start)
+    ]
 
 
 @callback
@@ -52,11 +70,26 @@ class ScannerHub:
     """The scanners of one box."""
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-        """Start without any."""
+        """Start with those that were there before a restart; the list tells what has become of them."""
         self._hass = hass
         self._entry = entry
-        self.scanners: dict[str, KnownScanner] = {}
+        self.scanners = {
+            scanner_id: KnownScanner(scanner_id=scanner_id, name=device.name or scanner_id)
+            for scanner_id, device in (scanner_devices(hass, entry) if is_enabled(hass) else ())
+        }
         self._in_use: set[str] = set()
+        self._listed = asyncio.Event()
+
+    @property
+    def is_listed(self) -> bool:
+        """Return whether the service was asked since the start, and answered if it did."""
+        return self._listed.is_set()
+
+    async def async_listed(self) -> None:
+        """Wait for that, for a while: until then nobody knows what a scanner can do."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LIST_SECONDS):
+                await self._listed.wait()
 
     @callback
     def notify(self) -> None:
@@ -70,7 +103,18 @@ class ScannerHub:
         self.notify()
 
     async def async_refresh(self) -> None:
-        """Ask the service which scanners there are, and of new ones what they can do. Raises LiankeError."""
+        """Ask the service which scanners there are, and of new ones what they can do, unless the box is offline."""
+        try:
+            if self._entry.runtime_data.coordinator.data.online is not False:
+                await self._async_list()
+        except LiankeError as err:
+            _LOGGER.debug("The scanners are not known: %s", err)
+        finally:
+            if not self.is_listed:
+                self._listed.set()
+                self.notify()
+
+    async def _async_list(self) -> None:
         client = self._entry.runtime_data.client
         listed = {one.scanner_id: one for one in await client.scanners.all()}
         if not is_enabled(self._hass):

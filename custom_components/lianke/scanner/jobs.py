@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 import json
 import logging
 from pathlib import Path
@@ -47,7 +48,7 @@ _LOGGER = logging.getLogger(__name__)
 RECORD_NAME: Final = "scan.json"
 MAX_RECORD_BYTES: Final = 256 * 1024
 MAX_PAGES: Final = 200
-"""of a scan; a feeder's are counted as they come."""
+"""of a scan; one that has as many waits for no more."""
 MAX_SCANS: Final = 500
 KEEP_COPIES: Final = timedelta(days=1)
 WAIT_SECONDS: Final = 3600.0
@@ -86,10 +87,11 @@ FINAL: Final = frozenset({ScanState.COMPLETED, ScanState.FAILED, ScanState.CANCE
 class ScanJob(Record):
     """A scan. `most` is how many pages it has at most if it waits for a person after each scan, None if it does not.
 
-    `pages` and `files` are names in its folder: what the scanner gave, and what is kept. `task_id` is the service's
-    while a page is scanned; without one, and with `asked`, nobody knows whether it is. `newest` is how many of the
-    pages came last, `replaces` those that the next ones take the place of. `printing` has the fields of the print that
-    a copy is. `reason` is a key of the translations.
+    With `straighten`, pages are turned by the few degrees by which they lie askew, as they come. `pages` and `files`
+    are names in its folder: what the scanner gave, and what is kept. `task_id` is the service's while a page is
+    scanned; without one, and with `asked`, nobody knows whether it is. `newest` is how many of the pages came last,
+    `replaces` those that the next ones take the place of. `printing` has the fields of the print that a copy is.
+    `reason` is a key of the translations.
     """
 
     job_id: str
@@ -100,6 +102,7 @@ class ScanJob(Record):
     asker: Asker
     state: ScanState = ScanState.SCANNING
     most: int | None = None
+    straighten: bool = False
     filename: str | None = None
     folder: str | None = None
     printing: Mapping[str, Any] = field(default_factory=dict)
@@ -124,6 +127,11 @@ class ScanJob(Record):
     def is_waiting(self) -> bool:
         """Return whether it waits for a person at the glass."""
         return self.state is ScanState.WAITING
+
+    @property
+    def is_card(self) -> bool:
+        """Return whether it is a copy of both sides of a card."""
+        return bool(self.printing.get("sheet") == ID_CARD)
 
     def changed(self, **changes: Any) -> ScanJob:
         """Return the same scan with other values."""
@@ -184,6 +192,8 @@ class ScanJobs:
         self._changed = asyncio.Event()
         # What people say is done one after the other.
         self._lock = asyncio.Lock()
+        # A record that is being written has another name until it is.
+        self._disk = asyncio.Lock()
 
     @property
     def hub(self) -> ScannerHub:
@@ -220,6 +230,7 @@ class ScanJobs:
 
     async def async_start(self, job: ScanJob) -> ScanJob:
         """Begin a scan; return once it is on disk. Raises InputError, HomeAssistantError: disk_full."""
+        await self.hub.async_listed()
         self.hub.get(job.scanner_id)
         self.hub.abilities(job.scanner_id).options(job.request)
         async with self._lock:
@@ -266,6 +277,8 @@ class ScanJobs:
             job = await self._async_without(job, index)
         elif answer is ScanAnswer.FINISH:
             job = await self._async_set(job, state=ScanState.FINISHING)
+        elif answer is ScanAnswer.NEXT and job.is_card and len(job.pages) > 1:
+            raise InputError("scan_card_full")
         else:
             replaced = job.pages[-job.newest :] if answer is ScanAnswer.AGAIN else ()
             job = await self._async_set(
@@ -277,21 +290,11 @@ class ScanJobs:
     async def _async_change(self, job: ScanJob, index: int, changes: dict[str, Any]) -> ScanJob:
         """Put a page that was turned, cut or straightened in the place of one."""
         page = self.path(job, job.pages[index])
-        if page.suffix == FileType.PDF or job.printing.get("sheet") == ID_CARD:
+        if page.suffix == FileType.PDF or job.is_card:
             raise InputError("scan_page_fixed")
         name = f"page-{job.taken + 1:04}{FileType.JPEG}"
-        # One that a crash left is no page.
-        await self._async_keep(job, job.pages)
         try:
-            await async_draw_page(
-                self._hass,
-                page,
-                self.path(job, name),
-                limit=max_document_bytes(self._entry.options),
-                user=job.asker.user_id,
-                color="color" if job.request.color is ScanColor.COLOR else "gray",
-                **changes,
-            )
+            await self._async_draw(job, page, name, **changes)
         except PdfError as err:
             raise pdf_error(err, job.title) from None
         pages = (*job.pages[:index], name, *job.pages[index + 1 :])
@@ -310,8 +313,9 @@ class ScanJobs:
 
     async def _async_keep(self, job: ScanJob, names: Iterable[str]) -> None:
         """Delete the files of a scan but for these."""
-        folder = self._root / job.job_id
-        await self._hass.async_add_executor_job(_keep_only, folder, [*names])
+        async with self._disk:
+            folder = self._root / job.job_id
+            await self._hass.async_add_executor_job(_keep_only, folder, [*names])
 
     async def async_wait(self, job_id: str, seconds: float) -> ScanJob:
         """Return a scan once it is over or waits for a person, or as it is after so many seconds."""
@@ -351,7 +355,8 @@ class ScanJobs:
                 except WriteError as err:
                     raise OSError(str(err)) from None
 
-        await self._hass.async_add_executor_job(write)
+        async with self._disk:
+            await self._hass.async_add_executor_job(write)
 
     @callback
     def _tell(self, job: ScanJob, before: ScanState) -> None:
@@ -415,17 +420,12 @@ class ScanJobs:
         failure: InputError | LiankeError | None,
     ) -> ScanJob:
         """Move scanned files into the scan's folder; return the scan with these pages, and where it stands then."""
-        names: list[str] = []
-
-        def move() -> None:
-            for number, file in enumerate(files, start=job.taken + 1):
-                names.append(f"page-{number:04}{file.extension}")
-                with translate_disk_errors():
-                    shutil.move(file.path, self.path(job, names[-1]))
-
-        await self._hass.async_add_executor_job(move)
+        names = [
+            await self._async_keep_page(job, file, number)
+            for number, file in enumerate(files, start=job.taken + 1)
+        ]
         kept = [one for one in job.pages if not (names and one in job.replaces)]
-        pages = (*kept, *names)[:MAX_PAGES]
+        pages = (*kept, *names)
         state = ScanState.FINISHING
         if job.most is not None and 0 < len(pages) < job.most:
             state = ScanState.WAITING
@@ -446,6 +446,38 @@ class ScanJobs:
         )
         await self._async_keep(job, job.pages)
         return job
+
+    async def _async_keep_page(self, job: ScanJob, file: ScannedFile, number: int) -> str:
+        """Move a scanned file into the scan's folder, or make a straight page of it there; return its name."""
+        if job.straighten and file.extension != FileType.PDF:
+            name = f"page-{number:04}{FileType.JPEG}"
+            with suppress(PdfError):
+                await self._async_draw(job, file.path, name, straighten=True)
+                return name
+        name = f"page-{number:04}{file.extension}"
+
+        def move() -> None:
+            with translate_disk_errors():
+                shutil.move(file.path, self.path(job, name))
+
+        await self._hass.async_add_executor_job(move)
+        return name
+
+    async def _async_draw(self, job: ScanJob, page: Path, name: str, **changes: Any) -> None:
+        """Make a new page of one, with the `cut` and `straighten` of `async_draw_page`. Raises PdfError."""
+        # One that a crash left is no page.
+        await self._hass.async_add_executor_job(
+            partial(self.path(job, name).unlink, missing_ok=True)
+        )
+        await async_draw_page(
+            self._hass,
+            page,
+            self.path(job, name),
+            limit=max_document_bytes(self._entry.options),
+            user=job.asker.user_id,
+            color="color" if job.request.color is ScanColor.COLOR else "gray",
+            **changes,
+        )
 
     async def _async_finish(self, job: ScanJob) -> None:
         """Make the files that are kept, hand them on, and print a copy."""
@@ -477,7 +509,7 @@ class ScanJobs:
         """Return the names of the files that pages become: one PDF where that can be made, else as they came."""
         stem = job.filename or f"{job.title} {dt_util.as_local(job.created_at):%Y-%m-%d %H.%M.%S}"
         pages = [self.path(job, name) for name in job.pages]
-        wants_pdf = job.request.format is ScanFormat.PDF and job.printing.get("sheet") != ID_CARD
+        wants_pdf = job.request.format is ScanFormat.PDF and not job.is_card
         if wants_pdf and all(page.suffix == FileType.JPEG for page in pages):
             name = file_name(stem, FileType.PDF)
             part = self.path(job, f"{name}.part")

@@ -16,6 +16,7 @@ from yarl import URL
 
 from ..api.errors import LiankeConnectionError, LiankeError, LiankeRefusedError, LiankeResponseError
 from ..api.scanning import ScannedPart, ScanTask
+from ..api.server import is_vendors
 from ..api.tasks import TaskState
 from ..const import CONF_SERVER, MAX_DOCUMENT_MB
 from ..documents.document import too_large
@@ -33,9 +34,11 @@ SCAN_SECONDS: Final = 900.0
 """for a whole scan: a feeder may hold fifty sheets."""
 RESULT_SECONDS: Final = 60.0
 """from the end of a scan until its pages must be there."""
-FIRST_PAUSE: Final = 1.0
+FIRST_PAUSE: Final = 5.0
+"""seconds until a scan is asked about: no scanner has moved over a page, and sent it, much sooner."""
 LONGEST_PAUSE: Final = 10.0
 """seconds between two polls; the service asks for no more than one in ten seconds where somebody waits for long."""
+RETRY_PAUSE: Final = 1.0
 MAX_FAILED_POLLS: Final = 5
 MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
 """of all files of one scan."""
@@ -99,6 +102,7 @@ async def async_scan_page(
         with hub.using(scanner_id):
             is_noted = task_id is not None
             if task_id is None:
+                await hub.async_listed()
                 scanners = entry.runtime_data.client.scanners
                 options = hub.abilities(scanner_id).options(request)
                 try:
@@ -160,6 +164,8 @@ async def _async_follow(
     detail = "" if task is None else task.message
     if task is not None:
         files, failure = await _async_fetch(hass, entry, spool, task.parts)
+        if failure is None and task.has_more:
+            failure = ScanError("scan_too_many_pages", str(len(files)))
     if failure is None and (reason := _failure(task)) is not None:
         failure = ScanError(reason, detail)
     if not files:
@@ -190,7 +196,7 @@ async def _async_end(
     pause, failed = FIRST_PAUSE, 0
     while clock() < until:
         await asyncio.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE)
+        pause = min(pause * 1.2, LONGEST_PAUSE)
         before = task
         try:
             task = await scanners.task(task_id)
@@ -253,24 +259,33 @@ async def _async_get(
     server = URL(entry.data[CONF_SERVER]).origin()
     limit = MAX_DOCUMENT_MB.of(entry.options) * 1024**2
     try:
-        address = URL(part.url)
-        if address.scheme == "http" and address.origin() != server:
-            # Pages travel over the internet in a way that nobody else can read.
-            address = address.with_scheme("https").with_port(None)
+        addresses = _addresses(URL(part.url), server)
     except ValueError:
         raise InputError("url_invalid") from None
-    left = FETCHES
     while True:
+        address = addresses.pop(0)
+        trusted = address.origin() if address.scheme == "http" else server
         path = await spool.async_new_path(".page")
         try:
-            await async_download(hass, str(address), path, limit, trusted=server)
+            await async_download(hass, str(address), path, limit, trusted=trusted)
         except InputError:
-            left -= 1
-            if not left:
+            if not addresses:
                 raise
-            await asyncio.sleep(FIRST_PAUSE)
+            await asyncio.sleep(RETRY_PAUSE)
         else:
             return path
+
+
+def _addresses(address: URL, server: URL) -> list[URL]:
+    """Return where to look for a page, one after the other.
+
+    Pages travel over the internet in a way that nobody else can read; only the vendor's own hosts are believed to have
+    no other.
+    """
+    if address.scheme == "https" or address.origin() == server:
+        return [address] * FETCHES
+    secure = address.with_scheme("https").with_port(None)
+    return [secure, address, address] if is_vendors(address.host) else [secure] * FETCHES
 
 
 def _look(path: Path) -> tuple[ScannedFile | None, str]:

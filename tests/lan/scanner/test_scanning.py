@@ -27,6 +27,7 @@ from tests.clock import until
 from tests.escl.test_messages import spoiled
 from tests.lan.scanner.conftest import TOKEN, LanScanner, picture_of, settings
 from tests.scanned import ALIKE, difference
+from tests.simulator import Fault
 from tests.simulator.endpoints.scanning import draw_page
 from tests.simulator.models import FINAL_STATES
 
@@ -192,6 +193,18 @@ async def test_what_the_scanner_has_not(lan: LanScanner) -> None:
     await lan.hub.async_refresh()
     assert (await lan.post(settings(FEEDER)))[0] == 409
     assert "<scan:Adf>" not in (await lan.get("ScannerCapabilities"))[1]
+
+
+async def test_a_client_right_after_a_start(lan: LanScanner) -> None:
+    """Is told to come again, until it is known what the scanner can do."""
+    lan.simulator.cloud.fail("GET /scanning/scanner_list", Fault(kind="delay", seconds=0.5))
+    await lan.hass.config_entries.async_reload(lan.entry.entry_id)
+    assert (await lan.post(settings()))[0] == 503
+    assert (await lan.get("ScannerCapabilities"))[0] == 503
+    await until(lambda: lan.hub.is_listed)
+    assert "<scan:AdfDuplexInputCaps>" in (await lan.get("ScannerCapabilities"))[1]
+    assert (await lan.next(await lan.order(dpi(75))))[0] == 200
+    await freed(lan)
 
 
 async def test_one_client_at_a_time(lan: LanScanner) -> None:

@@ -201,6 +201,11 @@ class NetworkScanner:
         return self._hub.abilities(self.offered.scanner_id)
 
     @property
+    def is_listed(self) -> bool:
+        """Return whether it is known, since the start, what it can do."""
+        return self._hub.is_listed
+
+    @property
     def is_busy(self) -> bool:
         """Return whether somebody scans, from the home network or in Home Assistant."""
         return self._job is not None or self._hub.is_in_use(self.offered.scanner_id)

@@ -65,7 +65,7 @@ class _View(HomeAssistantView):
             raise web.HTTPNotFound
         address = str(address_of(request))
         places = async_get_server(hass).requests
-        if places.is_full(address):
+        if places.is_full(address) or not scanner.is_listed:
             raise _busy()
         with places.one(address):
             yield scanner, address
