@@ -115,6 +115,7 @@ describe("what is chosen", () => {
 
   test("a scan waits between its pages; nothing is sent that the source has not", () => {
     const choices = { ...first(), scan_duplex: true };
+    expect(fieldsOf("scan", makeScanner(), { ...choices, filename: " Lease " }).filename).toBe("Lease");
     expect(fieldsOf("scan", makeScanner(), choices)).toEqual({
       device_id: "scanner",
       source: "glass",
@@ -143,6 +144,7 @@ describe("what is chosen", () => {
       device_id: "scanner",
       color: "color",
       sheet: "id_card",
+      several_pages: true,
       printer: "device",
       copies: 2,
       wait: false,
@@ -301,6 +303,10 @@ describe("a copy", () => {
     expect(said(dialog)).toContain("Turn the card over where it lies.");
     expect(keys(dialog)).toEqual(["next", "again", "cancel"]);
     await press(dialog, "next");
+    await tell({ scan: makeScan({ state: "waiting", pages: 2, is_copy: true, sheet: "id_card" }) });
+    expect(said(dialog)).toContain("Both sides are scanned.");
+    expect(keys(dialog)).toEqual(["finish", "again", "cancel"]);
+    await press(dialog, "finish");
     await tell({ scan: { ...DONE, is_copy: true } });
     expect(said(dialog)).toContain("Scanned, and handed to the printer.");
   });

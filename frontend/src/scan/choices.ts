@@ -10,6 +10,7 @@ export interface Choices {
   color: string;
   size: string;
   format: string;
+  filename: string;
   scan_duplex: boolean;
   several_pages: boolean;
   id_card: boolean;
@@ -41,6 +42,7 @@ export const firstChoices = (t: Localizer, scanner: Scanner, printer: string): C
     color: first("color"),
     format: first("format"),
     size: scanner.sizes?.find((size) => size === last["size"]) ?? "",
+    filename: "",
     scan_duplex: false,
     several_pages: false,
     id_card: false,
@@ -63,6 +65,7 @@ export const printFields = ({ copies, duplex }: Choices) => ({ copies, ...(duple
 /* Return the fields of the action that scans or copies. */
 export const fieldsOf = (mode: Mode, scanner: Scanner, choices: Choices): Record<string, unknown> => {
   const { source, color, size, format, scan_duplex, several_pages, id_card, printer } = choices;
+  const filename = choices.filename.trim();
   const isFed = source === "feeder";
   const scanned = {
     device_id: scanner.device_id,
@@ -71,7 +74,8 @@ export const fieldsOf = (mode: Mode, scanner: Scanner, choices: Choices): Record
     ...(id_card && mode === "copy" ? {} : { source, ...(isFed && scan_duplex ? { scan_duplex } : {}) }),
   };
   // Between its pages a scan can be looked at and changed.
-  if (mode === "scan") return { ...scanned, format, several_pages: true, ...(size ? { size } : {}) };
-  const pages = id_card ? { sheet: "id_card" } : several_pages ? { several_pages } : {};
+  if (mode === "scan")
+    return { ...scanned, format, several_pages: true, ...(size ? { size } : {}), ...(filename ? { filename } : {}) };
+  const pages = id_card ? { sheet: "id_card", several_pages: true } : several_pages ? { several_pages } : {};
   return { ...scanned, ...pages, printer, ...printFields(id_card ? { ...choices, duplex: "" } : choices) };
 };

@@ -344,7 +344,7 @@ export class LiankeScan extends Part {
         ${this._select("color", this._name("color"), choicesOf(t, scanner, "color"), choices)}
         ${copies ? nothing : this._select("size", this._name("size"), sizes, choices)}
         ${copies ? nothing : this._select("format", this._name("format"), choicesOf(t, scanner, "format"), choices)}
-        ${copies ? this._printFields(choices, !isCard) : nothing}
+        ${copies ? this._printFields(choices, !isCard) : this._fileName(choices)}
       </div>
       ${
         isFed && !isCard && scanner.duplex !== false
@@ -393,6 +393,14 @@ export class LiankeScan extends Part {
           (one) => html`<option value=${one.id} ?selected=${String(one.id) === choices[name]}>${one.name}</option>`,
         )}
       </select>
+    </div>`;
+  }
+
+  private _fileName({ filename }: Choices) {
+    const typed = (event: Event) => this._choose({ filename: (event.target as HTMLInputElement).value });
+    return html`<div class="field">
+      <label class="soft" for="filename">${this._name("filename")}</label>
+      <input id="filename" data-key="filename" maxlength="255" .value=${live(filename)} @change=${typed} />
     </div>`;
   }
 
@@ -518,7 +526,10 @@ export class LiankeScan extends Part {
   private _waiting(scan: Scan) {
     const isCard = scan.sheet === "id_card";
     const isFed = scan.source === "feeder";
-    const about = isCard ? this._text("back_about") : texts.count(this.t, isFed ? "waits_fed" : "waits", scan.pages);
+    const isFull = isCard && scan.pages > 1;
+    const about = isCard
+      ? this._text(isFull ? "card_about" : "back_about")
+      : texts.count(this.t, isFed ? "waits_fed" : "waits", scan.pages);
     const answer = (what: string) => () => this._answer(scan, { answer: what });
     const next = this._text(isCard ? "next_back" : isFed ? "next_fed" : "next");
     const finish = this._text(scan.is_copy ? "finish_copy" : "finish");
@@ -526,8 +537,8 @@ export class LiankeScan extends Part {
       <p class="soft" role="status">${about}</p>
       ${this._problem(scan)}
       <div class="actions">
-        ${this._button("next", next, isCard ? mdiScanner : mdiPlus, answer("next"), isCard)}
-        ${isCard ? nothing : this._button("finish", finish, scan.is_copy ? mdiPrinter : mdiCheck, answer("finish"), true)}
+        ${isFull ? nothing : this._button("next", next, isCard ? mdiScanner : mdiPlus, answer("next"), isCard)}
+        ${isCard && !isFull ? nothing : this._button("finish", finish, scan.is_copy ? mdiPrinter : mdiCheck, answer("finish"), true)}
         ${this._button("again", this._text("again"), mdiRefresh, answer("again"))}${this._discard(scan, "cancel")}
       </div>`;
   }

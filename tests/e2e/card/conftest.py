@@ -31,6 +31,12 @@ script:
       - action: input_button.press
         target:
           entity_id: input_button.pressed
+  to_archive:
+    alias: To the archive
+    sequence:
+      - action: input_button.press
+        target:
+          entity_id: input_button.pressed
 recorder:
 shopping_list:
 lianke_refusals:
@@ -110,7 +116,9 @@ async def _allow_many_jobs(home: RealHomeAssistant, entry: dict[str, Any]) -> No
     values = {
         field["name"]: field["default"] for field in flow["data_schema"] if "default" in field
     }
-    flow = await home.submit_options(flow, values | {"max_jobs_per_hour": 900})
+    flow = await home.submit_options(
+        flow, values | {"max_jobs_per_hour": 900, "scan_script": "script.to_archive"}
+    )
     assert flow["type"] == "create_entry", flow
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from playwright.async_api import Download, Locator, expect
 import pypdfium2
+import pytest
 import pytest_asyncio
 import pytest_socket
 
@@ -122,6 +123,8 @@ async def test_two_pages_are_saved_and_an_id_card_copied_on_a_phone(
         await finger.tap(button(screen, "begin"))
         await page_comes(screen, "请在原位把证件翻面")
         await finger.tap(button(screen, "next"))
+        await page_comes(screen, "两面都已扫描")
+        await finger.tap(button(screen, "finish"))
         await expect(screen.card.get_by_text("已扫描，并已交给打印机。")).to_be_visible()
         assert await screen.axe() == []
         assert finger.taps <= MOST_TAPS
@@ -178,6 +181,55 @@ async def test_scan_and_copy_by_the_keyboard_alone(stage: Stage) -> None:
         await stage.until(stage.printed, lambda found: len(found) == before + 1)
     (printed,) = (await stage.printed())[before:]
     assert printed["copies"] == 2
+
+
+async def test_pages_are_changed_and_handed_on(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        alert = screen.card.locator("lianke-scan").get_by_role("alert")
+        picture = screen.card.locator("lianke-scan .stage img:not(.stale)")
+
+        async def refused(key: str, action: str, reason: str, words: str) -> None:
+            """Press a button whose action is refused, see why, and that it can be pressed again."""
+            refuse = partial(stage.home.command, "lianke_refusals/refuse", action=action)
+            await refuse(key=reason)
+            what = screen.card.locator(f"lianke-scan [data-key={key}]")
+            await what.click()
+            await expect(alert).to_contain_text(words)
+            await expect(what).not_to_have_attribute("aria-disabled", "true")
+            await refuse(key=None)
+
+        async def changed() -> float:
+            """Wait for another picture of the page, and return how high it is for its width."""
+            await stage.until(lambda: picture.get_attribute("src"), lambda src: src not in seen)
+            seen.append(await picture.get_attribute("src"))
+            await expect(picture).to_have_js_property("complete", True)
+            return float(await picture.evaluate("(one) => one.naturalHeight / one.naturalWidth"))
+
+        seen: list[str | None] = []
+        await button(screen, "scan").click()
+        await screen.card.get_by_label("File name").fill("Lease")
+        await refused("begin", "scan", "scanner_busy", "This scanner is in use.")
+        await button(screen, "begin").click()
+        await page_comes(screen, "1 page so far")
+        whole = await changed()
+        await refused("straighten", "continue_scan", "scan_page_fixed", "This page stays as it is")
+        await button(screen, "straighten").click()
+        assert await changed() == pytest.approx(whole, abs=0.01)
+        await button(screen, "crop").click()
+        edge = screen.card.get_by_role("slider", name="Bottom edge")
+        for _ in range(10):
+            await edge.press("PageUp")
+        await screen.card.get_by_role("button", name="Done").click()
+        assert await changed() == pytest.approx(whole / 2, abs=0.02)
+        await button(screen, "finish").click()
+        await page_comes(screen, "1 page, kept on this Home Assistant")
+        await expect(screen.card.get_by_text("Lease.pdf")).to_be_visible()
+        await refused("hand_on", "continue_scan", "scan_no_script", "name no script")
+        before = (await stage.home.state("script.to_archive") or {})["attributes"]["last_triggered"]
+        await button(screen, "hand_on").click()
+        await expect(screen.card.get_by_text("To the archive: done.")).to_be_visible()
+        after = (await stage.home.state("script.to_archive") or {})["attributes"]["last_triggered"]
+        assert after != before
 
 
 async def begin(screen: Screen) -> None:

@@ -15,6 +15,7 @@ from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
 from custom_components.lianke.printing import handlers
+from custom_components.lianke.scanner.actions import SCAN_ACTIONS
 
 DOMAIN = "lianke_refusals"
 # Refusals that have no key.
@@ -33,9 +34,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
         return action._replace(handler=handle)
 
-    handlers.ACTIONS_BY_NAME.update(
-        {name: refusing(action) for name, action in handlers.ACTIONS_BY_NAME.items()}
-    )
+    for actions in (handlers.ACTIONS_BY_NAME, SCAN_ACTIONS):
+        actions.update({name: refusing(action) for name, action in actions.items()})
 
     @websocket_command(
         {
