@@ -77,7 +77,8 @@ async def shared_stage(
         (components / source.name).symlink_to(source, target_is_directory=True)
     async with SimulatorProcess(folder / "printed", speed=SPEED) as cloud, home:
         entry = await bind(home, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
-        await _allow_many_jobs(home, entry)
+        # All tests together print more than a household in an hour.
+        await change_settings(home, entry["entry_id"], max_jobs_per_hour=900)
         await announce_changes(home, cloud, entry["entry_id"])
         await cloud.post("variants", {"callbacks": "each_state"})
         async with async_playwright() as playwright:
@@ -109,16 +110,14 @@ async def stage(shared_stage: Stage) -> Stage:
     return shared_stage
 
 
-async def _allow_many_jobs(home: RealHomeAssistant, entry: dict[str, Any]) -> None:
-    """Raise the print limits: all tests together print more than a household in an hour."""
-    flow = await home.start_options(entry["entry_id"])
+async def change_settings(home: RealHomeAssistant, entry_id: str, **changes: Any) -> None:
+    """Change settings in the options of a box."""
+    flow = await home.start_options(entry_id)
     flow = await home.submit_options(flow, {"next_step_id": "settings"})
     values = {
         field["name"]: field["default"] for field in flow["data_schema"] if "default" in field
     }
-    flow = await home.submit_options(
-        flow, values | {"max_jobs_per_hour": 900, "scan_script": "script.to_archive"}
-    )
+    flow = await home.submit_options(flow, values | changes)
     assert flow["type"] == "create_entry", flow
 
 
