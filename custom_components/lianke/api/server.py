@@ -1,13 +1,12 @@
 """The server's address, and which hosts are local."""
 
 from ipaddress import ip_address
-import re
 
 from yarl import URL
 
 from .errors import ServerAddressError
 
-_VENDOR = re.compile(r"([^.]+\.)*(liankenet|wisiyilink)\.com")
+_VENDOR = (".liankenet.com", ".wisiyilink.com")
 _LOCAL = frozenset({"localhost", "local", "lan", "home", "internal", "intranet", "arpa"})
 
 DEFAULT_SERVER = "https://cloud.liankenet.com/api"
@@ -35,7 +34,7 @@ def check_server(text: str) -> str:
 
 def is_vendors(host: str | None) -> bool:
     """Return whether a host is one of the vendor's."""
-    return bool(host and _VENDOR.fullmatch(host))
+    return f".{host}".endswith(_VENDOR)
 
 
 def is_public_name(host: str | None) -> bool:
