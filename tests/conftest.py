@@ -12,6 +12,8 @@ from typing import Any
 from unittest.mock import PropertyMock, patch
 from zlib import crc32
 
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from coverage import Coverage
 from homeassistant.components import file_upload
 from homeassistant.core import HomeAssistant
@@ -28,7 +30,7 @@ from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, has_requests, moved_by_hand, others_work, rest
-from tests.household import House, make_media
+from tests.household import PDF, House, Site, make_media
 from tests.simulator import Box, Simulator
 
 COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
@@ -363,3 +365,23 @@ def coordinator(data: LiankeData) -> LiankeCoordinator:
 async def settled(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     """Wait for the set-up's tasks in the background."""
     await rest(hass)
+
+
+@pytest.fixture
+async def site(socket_enabled: None) -> AsyncGenerator[Site]:
+    """Run a web site that answers with a PDF unless told otherwise."""
+    site = Site()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        site.asked.append(request.path_qs)
+        if site.answer is not None:
+            return await site.answer(request)
+        return web.Response(body=PDF, content_type="application/pdf")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", handle)
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server()
+    site.url = f"http://127.0.0.1:{server.port}"
+    yield site
+    await server.close()

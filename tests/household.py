@@ -1,11 +1,11 @@
 """What tests that print share: files to print, devices, calls, and what came out."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aiohttp import FormData
+from aiohttp import FormData, web
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import device_registry as dr
 import pytest
@@ -27,6 +27,8 @@ LABELS = "Gprinter GP-1324D"
 INKJET = "EPSON L3250 Series (网络)"
 AWAITING = "Unknown Printer"
 OTHER_LASER = "HP LaserJet 1020"
+
+PDF = make_pdf(2)
 
 type Upload = Callable[[bytes, str], Awaitable[str]]
 
@@ -190,3 +192,12 @@ def without_shares(entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch) -> N
     """Let users look up whatever they like: a table of cases would be more than their share."""
     monkeypatch.setattr(account, "USER_BURST", 10**6)
     data_of(entry).account._all_users = account._Bucket(10**6)
+
+
+@dataclass
+class Site:
+    """A web site on this machine that remembers what was asked of it."""
+
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None

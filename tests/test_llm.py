@@ -38,13 +38,25 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.types import TextContent
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.llm import FOREIGN_TITLE, MAX_LISTED, MAX_TOOL_TEXT
-from tests.household import LASER, OTHER_LASER, House, came_out, device_of, make_media, sent
+from tests.documents.samples import picture
+from tests.documents.test_entities import Door, add
+from tests.household import (
+    LASER,
+    OTHER_LASER,
+    PDF,
+    House,
+    Site,
+    came_out,
+    device_of,
+    make_media,
+    sent,
+)
 from tests.simulator import Outcome, Simulator
 
 LIST = "todo.shopping"
@@ -73,7 +85,7 @@ def expose(hass: HomeAssistant, *entities: str, exposed: bool = True) -> None:
 @pytest.fixture
 async def assistants(hass: HomeAssistant) -> None:
     """Set up what assistants talk to, before the server starts."""
-    for component in ("homeassistant", "conversation", "llm", "mcp_server"):
+    for component in ("homeassistant", "camera", "conversation", "llm", "mcp_server"):
         assert await async_setup_component(hass, component, {})
 
 
@@ -360,6 +372,15 @@ async def test_what_is_printed_is_on_paper(talk: Talk) -> None:
                 break
             await asyncio.sleep(0.05)
     assert job["job_id"] == view(taken)["job_id"]
+    finished = talk.queue.get(job["job_id"]).ended_at
+    assert finished is not None
+    assert job["finished_at"] == dt_util.as_local(finished).isoformat(timespec="seconds")
+
+
+async def test_words_that_are_a_name_stay_as_they_are(talk: Talk) -> None:
+    await talk.say(call("print_text", text=LASER.lower()))
+    [printed] = await talk.came_out()
+    assert LASER.lower() in printed.path.read_text("utf-8")
 
 
 async def test_a_repeated_tool_call_prints_once(talk: Talk) -> None:
@@ -382,6 +403,79 @@ async def test_a_list_is_printed(talk: Talk) -> None:
     await talk.say(call("print_list", list="Shopping"))
     [printed] = await talk.came_out()
     assert "Milk" in printed.path.read_text("utf-8")
+
+
+async def test_what_an_assistant_is_given_is_printed(
+    tmp_path: Path, talk: Talk, site: Site
+) -> None:
+    """A file of the media folders, a web address as far as it may be fetched, a camera's picture; each once."""
+    make_media(talk.hass, tmp_path / "media")
+    menu = "media-source://media_source/local/菜单.pdf"
+    page = f"{site.url}/menu"
+    calls = [
+        call("print_document", address=menu),
+        call("print_document", address=page, copies=2, title="Menu"),
+    ]
+    [taken, refused] = await talk.say(*calls)
+    assert view(taken)["title"] == "菜单.pdf"
+    assert refused.error
+    assert "Only https addresses can be printed" in str(refused.data)
+    assert site.asked == []
+    talk.hass.config.allowlist_external_urls = {f"{site.url}/"}
+    [taken] = await talk.say(calls[1])
+    assert (view(taken)["title"], view(taken)["copies"]) == ("Menu", 2)
+    door = picture("JPEG")
+    await add(talk.hass, "camera", [Door(door)])
+    expose(talk.hass, "camera.door", exposed=False)
+    await talk.say()
+    assert f"{DOMAIN}__print_picture" not in talk.tools
+    # Nor is it printed by way of the media browser.
+    hidden = call("print_document", address="media-source://camera/camera.door")
+    [refused] = await talk.say(hidden)
+    assert "camera.door is not exposed to the assistant" in str(refused.data)
+    expose(talk.hass, "camera.door")
+    shown = call("print_picture", camera="门铃")
+    for once in (hidden, shown):
+        [taken] = await talk.say(once)
+        assert view(taken)["title"] == "门铃"
+    printed = await talk.came_out(4)
+    assert [one.path.read_bytes() for one in printed[1:]] == [PDF, door, door]
+    tool = talk.tools[f"{DOMAIN}__print_picture"]
+    expose(talk.hass, "camera.door", exposed=False)
+    with pytest.raises(ServiceValidationError) as raised:
+        await tool.async_call(talk.hass, shown, CONTEXT)
+    assert raised.value.translation_key == "entity_not_exposed"
+    others = [
+        call("print_document", address=address)
+        for address in ("/etc/passwd", "media-source://nobody/x", "media-source://", "", "x" * 9999)
+    ]
+    results = await talk.say(*others, call("print_document"), call("print_picture", camera="x"))
+    assert all(result.error for result in results)
+    assert talk.sent == 4
+
+
+async def test_rights_approvals_and_limits_hold_for_what_is_given(
+    tmp_path: Path, hass_read_only_user: User, talk: Talk
+) -> None:
+    make_media(talk.hass, tmp_path / "media")
+    await add(talk.hass, "camera", [Door(picture("JPEG"))])
+    expose(talk.hass, "camera.door")
+    document = call("print_document", address="media-source://media_source/local/菜单.pdf")
+    shown = call("print_picture", camera="门铃")
+    results = await talk.say(document, shown, user=hass_read_only_user)
+    assert [result.data["error"] for result in results] == ["Unauthorized"] * 2
+    # May print, but not look through the camera.
+    anna = MockUser(name="Anna", groups=[]).add_to_hass(talk.hass)
+    anna.mock_policy({"entities": {"entity_ids": {status_of(talk.hass): True}}})
+    talk.set_options({"approval_sources": ["assistant"]})
+    [held, refused] = await talk.say(document, shown, user=anna)
+    assert view(held)["hold_reason"] == "approval"
+    assert refused.data["error"] == "Unauthorized"
+    talk.set_options({"max_pages": 2})
+    [refused] = await talk.say(document)
+    assert refused.error
+    assert "2" in str(refused.data)
+    assert talk.sent == 0
 
 
 async def add_list(hass: HomeAssistant) -> None:

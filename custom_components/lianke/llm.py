@@ -1,13 +1,15 @@
 """LLM tools: print, ask about printers and jobs, answer for and cancel a job.
 
 Each tool calls one of the integration's own actions under the caller's context, so permissions, limits and
-errors are those of every other print. Offered are only printers whose status, and only lists and
-calendars whose entity, is exposed to the assistant.
+errors are those of every other print. Offered are only printers whose status, and only lists, calendars,
+cameras and images whose entity, is exposed to the assistant.
 """
 
 from typing import Any, ClassVar, Final, NamedTuple, override
 
+from homeassistant.components.calendar.const import DOMAIN as CALENDAR_DOMAIN
 from homeassistant.components.llm import LLMTools
+from homeassistant.components.todo.const import DOMAIN as TODO_DOMAIN
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -26,11 +28,13 @@ import voluptuous as vol
 from .const import DOMAIN
 from .devices import Target, async_target
 from .documents.document import SourceKind
-from .documents.entities import AGENDAS
+from .documents.entities import AGENDAS, SNAPSHOT_DOMAINS
+from .documents.media import URI_SCHEME
+from .documents.sources import entity_of
 from .errors import InputError
 from .jobs.job import Origin, PersonReason, current_origin
 from .people.release_code import MAX_CODE
-from .printing.exposed import Names, as_offered, exposed_lists, exposed_printers
+from .printing.exposed import Names, as_offered, exposed_entities, exposed_printers, is_exposed
 from .printing.handlers import async_run_action
 from .printing.schemas import MAX_KEY, MAX_MESSAGE, MAX_NAME
 from .runtime import translated, translating
@@ -128,6 +132,7 @@ class _DeviceTool(Tool):
     def __init__(self, devices: Names) -> None:
         """Offer device ids by name. With only one, its name may be left out."""
         self._devices = devices
+        self._offered = {self.kind: devices}
         name = vol.Optional if len(set(devices.values())) == 1 else vol.Required
         device = name(self.kind, description=f"The name of the {self.kind}")
         self.parameters = vol.Schema({device: vol.In(list(devices)), **self._fields()})
@@ -135,14 +140,14 @@ class _DeviceTool(Tool):
     def _fields(self) -> dict[Any, Any]:
         return {}
 
-    def _as_offered(self, value: object) -> object:
-        """Return a name as it is offered: a model may write it with other capitals."""
-        return as_offered(self._devices, value)
-
     def _read(self, tool_input: ToolInput) -> tuple[str, dict[str, Any]]:
         """Return the device and the other arguments of a call. Raises vol.Invalid."""
+        # A model may write a name with other capitals.
         data = self.parameters(
-            {name: self._as_offered(value) for name, value in tool_input.tool_args.items()}
+            {
+                field: as_offered(self._offered.get(field, {}), value)
+                for field, value in tool_input.tool_args.items()
+            }
         )
         return self._devices[data.pop(self.kind, None) or next(iter(self._devices))], data
 
@@ -172,12 +177,40 @@ class _PrintTool(_PrinterTool):
 
     annotations = ToolAnnotations(destructive=False, open_world=True)
 
-    async def _print(self, call: _Call, **source: Any) -> JsonObjectType:
+    @override
+    def _fields(self) -> dict[Any, Any]:
+        return {
+            **self._source_fields(),
+            vol.Optional("title", description="A short title for the page and the print job"): str,
+            vol.Optional("copies", description="How many copies, 1 if not given"): vol.All(
+                vol.Coerce(int), vol.Range(min=1, max=99)
+            ),
+        }
+
+    def _source_fields(self) -> dict[Any, Any]:
+        raise NotImplementedError
+
+    def _source(self, data: dict[str, Any]) -> tuple[SourceKind, str]:
+        raise NotImplementedError
+
+    @override
+    async def _run(self, call: _Call) -> JsonObjectType:
         """Print; a repeated tool call finds the job of the first."""
+        kind, value = self._source(call.data)
+        entity_id = entity_of(kind, value)
+        if entity_id is not None and not is_exposed(call.hass, call.llm_context, entity_id):
+            raise InputError("entity_not_exposed", entity=entity_id)
         context_id = call.llm_context.context.id if call.llm_context.context else ""
-        request_id = f"{call.tool_input.tool_name} {context_id} {call.tool_input.id}"[:MAX_KEY]
-        response = await call.act("print", **source, request_id=request_id)
-        return call.shown(response["jobs"][0])
+        data = {
+            kind.value: value,
+            "request_id": f"{call.tool_input.tool_name} {context_id} {call.tool_input.id}"[
+                :MAX_KEY
+            ],
+        }
+        if title := call.data.get("title"):
+            data["title"] = title[:MAX_NAME]
+        data |= {field: call.data[field] for field in ("copies", "agenda") if field in call.data}
+        return call.shown((await call.act("print", **data))["jobs"][0])
 
 
 class PrintTextTool(_PrintTool):
@@ -192,28 +225,65 @@ class PrintTextTool(_PrintTool):
     )
 
     @override
-    def _fields(self) -> dict[Any, Any]:
+    def _source_fields(self) -> dict[Any, Any]:
+        return {vol.Required("text", description="What to print, as Markdown"): str}
+
+    @override
+    def _source(self, data: dict[str, Any]) -> tuple[SourceKind, str]:
+        if len(data["text"]) > MAX_TOOL_TEXT:
+            raise InputError("assistant_text_too_long", allowed=f"{MAX_TOOL_TEXT:,}")
+        return SourceKind.MARKDOWN, data["text"]
+
+
+class PrintDocumentTool(_PrintTool):
+    """Print a file or picture at an address."""
+
+    name = f"{DOMAIN}__print_document"
+    title = "Print a web page, file or picture"
+    description = (
+        "Print what is at a web address, or a file or picture of Home Assistant's media: a PDF, a picture, an Office "
+        "document or a web page. Only print an address that the user has given or a tool has returned. The answer is "
+        f"as of {DOMAIN}__print_text."
+    )
+
+    @override
+    def _source_fields(self) -> dict[Any, Any]:
         return {
-            vol.Required("text", description="What to print, as Markdown"): str,
-            vol.Optional("title", description="A short title for the page and the print job"): str,
-            vol.Optional("copies", description="How many copies, 1 if not given"): vol.All(
-                vol.Coerce(int), vol.Range(min=1, max=99)
-            ),
+            vol.Required(
+                "address",
+                description=f"An https address, or a media content ID ({URI_SCHEME}…), exactly as it was given",
+            ): str
         }
 
     @override
-    async def _run(self, call: _Call) -> JsonObjectType:
-        if len(call.data["text"]) > MAX_TOOL_TEXT:
-            raise InputError("assistant_text_too_long", allowed=f"{MAX_TOOL_TEXT:,}")
-        source = {SourceKind.MARKDOWN.value: call.data["text"]}
-        if title := call.data.get("title"):
-            source["title"] = title[:MAX_NAME]
-        if copies := call.data.get("copies"):
-            source["copies"] = copies
-        return await self._print(call, **source)
+    def _source(self, data: dict[str, Any]) -> tuple[SourceKind, str]:
+        address = data["address"].strip()
+        is_media = address.lower().startswith(URI_SCHEME)
+        return SourceKind.MEDIA if is_media else SourceKind.URL, address
 
 
-class PrintListTool(_PrintTool):
+class _PrintEntityTool(_PrintTool):
+    """A tool that prints what one of the exposed entities shows."""
+
+    entity: ClassVar[str]
+
+    def __init__(self, printers: Names, entities: Names) -> None:
+        """Offer entities, too: their ids by name."""
+        self._entities = entities
+        super().__init__(printers)
+        self._offered[self.entity] = entities
+
+    @override
+    def _source_fields(self) -> dict[Any, Any]:
+        field = vol.Required(self.entity, description=f"The name of the {self.entity}")
+        return {field: vol.In(list(self._entities))}
+
+    @override
+    def _source(self, data: dict[str, Any]) -> tuple[SourceKind, str]:
+        return SourceKind.ENTITY, self._entities[data[self.entity]]
+
+
+class PrintListTool(_PrintEntityTool):
     """Print a to-do list or a calendar."""
 
     name = f"{DOMAIN}__print_list"
@@ -222,34 +292,28 @@ class PrintListTool(_PrintTool):
         "Print a to-do list, such as the shopping list, or the days of a calendar on paper. The answer is as of "
         f"{DOMAIN}__print_text."
     )
-
-    def __init__(self, printers: Names, lists: Names) -> None:
-        """Offer lists, too: entity ids by name."""
-        self._lists = lists
-        super().__init__(printers)
+    entity = "list"
 
     @override
-    def _as_offered(self, value: object) -> object:
-        return as_offered(self._lists, super()._as_offered(value))
-
-    @override
-    def _fields(self) -> dict[Any, Any]:
+    def _source_fields(self) -> dict[Any, Any]:
         return {
             vol.Optional(
                 "agenda",
                 description="The days of a calendar; week, which is the seven days from today on, if not given",
             ): vol.In(list(AGENDAS)),
-            vol.Required("list", description="The name of the list or calendar"): vol.In(
-                list(self._lists)
-            ),
+            **super()._source_fields(),
         }
 
-    @override
-    async def _run(self, call: _Call) -> JsonObjectType:
-        source = {SourceKind.ENTITY.value: self._lists[call.data["list"]]}
-        if agenda := call.data.get("agenda"):
-            source["agenda"] = agenda
-        return await self._print(call, **source)
+
+class PrintPictureTool(_PrintEntityTool):
+    """Print the present picture of a camera or image."""
+
+    name = f"{DOMAIN}__print_picture"
+    title = "Print a camera's picture"
+    description = (
+        f"Print what a camera or an image shows now. The answer is as of {DOMAIN}__print_text."
+    )
+    entity = "camera"
 
 
 class PrinterStatusTool(_PrinterTool):
@@ -394,13 +458,16 @@ def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -
     if printers := exposed_printers(hass, llm_context):
         tools += [
             PrintTextTool(printers),
+            PrintDocumentTool(printers),
             PrinterStatusTool(printers),
             ListJobsTool(printers),
             CancelJobTool(printers),
             AnswerJobTool(printers),
         ]
-        if lists := exposed_lists(hass, llm_context):
+        if lists := exposed_entities(hass, llm_context, (TODO_DOMAIN, CALENDAR_DOMAIN)):
             tools.append(PrintListTool(printers, lists))
+        if cameras := exposed_entities(hass, llm_context, sorted(SNAPSHOT_DOMAINS)):
+            tools.append(PrintPictureTool(printers, cameras))
     if scanners := exposed_scanners(hass, llm_context):
         tools.append(ScanTool(scanners))
     return LLMTools(tools=tools) if tools else None

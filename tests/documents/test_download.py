@@ -23,7 +23,7 @@ import pytest
 from custom_components.lianke.documents import download
 from custom_components.lianke.documents.download import async_download, is_public
 from custom_components.lianke.errors import InputError
-from tests.documents.conftest import PDF, Site
+from tests.household import PDF, Site
 
 LIMIT = 1024 * 1024
 

@@ -15,8 +15,8 @@ from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import Spool, copy_file
 from custom_components.lianke.errors import InputError
-from tests.documents.conftest import Site
 from tests.documents.samples import picture
+from tests.household import Site
 from tests.simulator import make_pdf
 
 # Takes nothing, as the system tells it: at the first write, or when the file is closed.

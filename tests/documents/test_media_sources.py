@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, override
 from unittest.mock import Mock, patch
 
 from aiohttp import FormData, web
+from aiohttp.test_utils import TestServer
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.auth.models import TOKEN_TYPE_LONG_LIVED_ACCESS_TOKEN, User
 from homeassistant.components.ai_task import (
@@ -44,9 +45,9 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.documents import media as documents_media
 from tests import media_servers
-from tests.documents.conftest import Site
 from tests.documents.samples import picture
-from tests.household import House
+from tests.documents.test_download import certificate
+from tests.household import House, Site
 
 SHELF = "media-source://shelf"
 PHOTO = picture("JPEG", (600, 400))
@@ -442,3 +443,36 @@ async def test_a_source_leads_to_the_host_it_was_set_up_with(
         assert (await refused(house, f"{SHELF}/photo"))[0] == "url_not_https"
         targets.pop()
     assert shelves.view.asked == []
+
+
+@pytest.mark.parametrize(
+    "hosts", [None, ["0.0.0.0", "::"], ["127.0.0.1"], ["::", "0.0.0.0"]], ids=str
+)
+async def test_home_assistant_with_a_certificate_reaches_itself(
+    tmp_path: Path, house: House, hass: HomeAssistant, shelves: Shelves, hosts: list[str] | None
+) -> None:
+    """It bears another name than the one by which Home Assistant calls itself."""
+    context, _ = await asyncio.to_thread(certificate, tmp_path)
+    queries: list[set[str]] = []
+
+    async def photo(request: web.Request) -> web.Response:
+        queries.append(set(request.query))
+        return web.Response(body=PHOTO, content_type="image/jpeg")
+
+    app = web.Application()
+    app.router.add_get("/photo", photo)
+    server = TestServer(app, host="127.0.0.1", scheme="https")
+    await server.start_server(ssl=context)
+    assert server.port is not None
+    hass.http.server_port, hass.http.server_host = server.port, hosts
+    hass.http.ssl_certificate = "certificate.pem"
+    shelves.source.answers["photo"] = partial(PlayMedia, "/photo", "image/jpeg")
+    await house.print_one(media=f"{SHELF}/photo")
+    await server.close()
+    [printed] = house.printed
+    assert printed.path.read_bytes() == PHOTO
+    assert queries == [{"authSig"}]
+    hass.http.server_host = ["::"]
+    assert documents_media._own_server(hass).host == "::1"
+    hass.http.server_host = ["192.168.1.5"]
+    assert documents_media._own_server(hass).host == "192.168.1.5"

@@ -1,12 +1,10 @@
 """What is exposed to an assistant, by names that tell it apart."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from homeassistant.components.calendar.const import DOMAIN as CALENDAR_DOMAIN
 from homeassistant.components.homeassistant.exposed_entities import async_should_expose
-from homeassistant.components.todo.const import DOMAIN as TODO_DOMAIN
 from homeassistant.core import HomeAssistant, State, callback
 from homeassistant.helpers import (
     area_registry as ar,
@@ -67,7 +65,7 @@ def exposed_devices(
         if entity is None or entity.device_id is None:
             continue
         state = hass.states.get(entity.entity_id)
-        if state is not None and _may_see(hass, llm_context, state):
+        if state is not None and is_exposed(hass, llm_context, state.entity_id):
             device = devices.async_get(entity.device_id)
             areas = (entity.area_id, None if device is None else device.area_id)
             places = (*_areas(hass, areas), entry.title)
@@ -76,12 +74,12 @@ def exposed_devices(
 
 
 @callback
-def exposed_lists(hass: HomeAssistant, llm_context: LLMContext) -> Names:
-    """Return the entity ids of exposed to-do lists and calendars by their names and aliases."""
+def exposed_entities(hass: HomeAssistant, llm_context: LLMContext, domains: Sequence[str]) -> Names:
+    """Return the ids of exposed entities of these domains by their names and aliases."""
     registry = er.async_get(hass)
     found: list[_Named] = []
-    for state in hass.states.async_all((TODO_DOMAIN, CALENDAR_DOMAIN)):
-        if _may_see(hass, llm_context, state):
+    for state in hass.states.async_all(domains):
+        if is_exposed(hass, llm_context, state.entity_id):
             entity = registry.async_get(state.entity_id)
             places = () if entity is None else _areas(hass, (entity.area_id,))
             found.append(_Named(state.entity_id, _names(hass, entity, state), places))
@@ -123,5 +121,6 @@ def _names(hass: HomeAssistant, entity: er.RegistryEntry | None, state: State) -
 
 
 @callback
-def _may_see(hass: HomeAssistant, llm_context: LLMContext, state: State) -> bool:
-    return async_should_expose(hass, llm_context.assistant, state.entity_id)
+def is_exposed(hass: HomeAssistant, llm_context: LLMContext, entity_id: str) -> bool:
+    """Return whether an entity is exposed to the assistant of a talk."""
+    return async_should_expose(hass, llm_context.assistant, entity_id)
