@@ -285,7 +285,7 @@ make_environment() {
   else
     install "homeassistant$demo_version" || die 'Home Assistant could not be installed.'
     find_compiler
-    set -- --default calendar history isal local_todo logbook shopping_list todo
+    set -- --default calendar history isal local_todo logbook mcp_server shopping_list todo
   fi
   # What the simulator draws documents and QR codes with, in the tests' version.
   grep -E '^(pypdfium2|segno)==' "$root/requirements_test.txt" >"$work/simulator"

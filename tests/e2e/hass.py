@@ -33,7 +33,7 @@ port and its own temporary folder (``file_upload`` clears a fixed name in the te
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 import json
 import os
@@ -68,6 +68,7 @@ homeassistant:
   time_zone: {time_zone}
   allowlist_external_dirs:
     - {documents}
+  allowlist_external_urls: {allowed_urls}
   media_dirs:
     local: {documents}
 frontend:
@@ -124,14 +125,16 @@ class RealHomeAssistant:
         time_zone: str = "Asia/Shanghai",
         levels: Mapping[str, str] | None = None,
         extra: str = "",
+        allowed_urls: Sequence[str] = (),
         password: str | None = None,
     ) -> None:
         """Prepare an instance that keeps all it writes below config.
 
         port: None takes a free one, which is then kept over restarts. host: the address to listen on.
         levels: log levels by logger, besides ``custom_components.lianke: debug``. extra: YAML added to
-        configuration.yaml. password: of the user that ``onboard`` makes, random by default. ``documents`` below
-        config is the one folder that is on the allow-list, and the only media folder.
+        configuration.yaml. allowed_urls: addresses in the local network that may be fetched. password: of the user
+        that ``onboard`` makes, random by default. ``documents`` below config is the one folder that is on the
+        allow-list, and the only media folder.
         """
         self.config = config.resolve()
         self.host = host
@@ -142,6 +145,7 @@ class RealHomeAssistant:
         self.time_zone = time_zone
         self.levels = {"custom_components.lianke": "debug", **(levels or {})}
         self.extra = extra
+        self.allowed_urls = allowed_urls
         self.user = "demo"
         self.password = password or secrets.token_urlsafe(9)
         self.token = ""
@@ -200,6 +204,7 @@ class RealHomeAssistant:
             language=self.language,
             time_zone=self.time_zone,
             documents=self.documents,
+            allowed_urls=json.dumps(list(self.allowed_urls)),
             levels="\n".join(f"    {logger}: {level}" for logger, level in self.levels.items()),
         )
         (self.config / "configuration.yaml").write_text(text + self.extra, encoding="utf-8")

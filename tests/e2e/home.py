@@ -121,6 +121,7 @@ async def furnish(hass: RealHomeAssistant, cloud: SimulatorProcess) -> None:
         f"/api/config/automation/config/{AUTOMATION}", automation(texts, printer, str(document))
     )
     await _add_sources(hass)
+    await _open_to_assistants(hass, printer)
     await _add_dashboard(hass, cloud, printer)
 
 
@@ -177,6 +178,24 @@ async def _add_sources(hass: RealHomeAssistant) -> None:
     calendar = await _entity(hass, "local_calendar", CALENDAR)
     await hass.command("calendar/event/create", entity_id=calendar, event=dinner)
     await _entity(hass, "local_file", CAMERA, called=texts["camera"])
+
+
+async def _open_to_assistants(hass: RealHomeAssistant, printer: dict[str, Any]) -> None:
+    """Have assistants connect over MCP, and expose to them a printer and all that can be printed."""
+    if not await hass.entries("mcp_server"):
+        await hass.submit(await hass.start_flow("mcp_server"), {})
+    exposed = [
+        await entity_of(hass, printer, "sensor", "status"),
+        await _entity(hass, "shopping_list"),
+        CALENDAR,
+        CAMERA,
+    ]
+    await hass.command(
+        "homeassistant/expose_entity",
+        assistants=["conversation"],
+        entity_ids=exposed,
+        should_expose=True,
+    )
 
 
 def _draw_door(path: Path) -> None:

@@ -1,0 +1,121 @@
+"""The demo by a client of the Model Context Protocol, connected as the manual says."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+from mcp.types import CallToolResult, TextContent
+import pytest
+
+from tests.manual import sections
+from tests.simulator import make_pdf
+
+from .binding import bind_first
+from .cloud import SimulatorProcess
+from .hass import RealHomeAssistant
+from .home import CONFIGURATION, TEXTS, furnish
+
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
+MENU = make_pdf(2, "Menu of the tests")
+
+
+def connection(language: str, home: RealHomeAssistant, token: str) -> tuple[str, dict[str, str]]:
+    """Return the address and the headers that the manual's example gives, with this address and token in it."""
+    [example] = [one for section in sections(language, "mcp") for one in section.examples]
+    text = example.content.replace("http://127.0.0.1:8123", home.url).replace("TOKEN", token)
+    server = json.loads(text)["mcpServers"]["home-assistant"]
+    assert server["type"] == "http"
+    return server["url"], server["headers"]
+
+
+def told(answer: CallToolResult) -> dict[str, Any]:
+    """Return what a tool said."""
+    [text] = answer.content
+    assert isinstance(text, TextContent)
+    assert not answer.isError, text.text
+    found: dict[str, Any] = json.loads(text.text)
+    return found
+
+
+def refusal(answer: CallToolResult) -> str:
+    """Return why a tool refused."""
+    [text] = answer.content
+    assert answer.isError
+    assert isinstance(text, TextContent)
+    return text.text
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+async def test_a_client_prints_and_is_told_the_truth(
+    tmp_path: Path, newest: None, language: str
+) -> None:
+    """A web page, a camera's picture and a file: on paper once each, at the time that is told."""
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(body=MENU, content_type="application/pdf")
+
+    app = web.Application()
+    app.router.add_get("/menu.pdf", page)
+    async with TestServer(app, host="127.0.0.1") as site:
+        address = f"http://127.0.0.1:{site.port}"
+        async with (
+            SimulatorProcess(tmp_path / "printed", speed=20) as cloud,
+            RealHomeAssistant(
+                tmp_path / "config",
+                language=language,
+                extra=CONFIGURATION,
+                allowed_urls=[f"{address}/menu.pdf"],
+            ) as home,
+        ):
+            await bind_first(home, cloud)
+            await furnish(home, cloud)
+            token = await home.command(
+                "auth/long_lived_access_token", client_name="MCP", lifespan=1
+            )
+            url, headers = connection(language, home, token)
+            async with (
+                create_mcp_http_client(headers=headers) as http,
+                streamable_http_client(url, http_client=http) as (read, write, _),
+                ClientSession(read, write) as session,
+            ):
+                await session.initialize()
+                tools = {tool.name for tool in (await session.list_tools()).tools}
+                file = "media-source://media_source/local/letter.pdf"
+                calls: list[tuple[str, dict[str, Any]]] = [
+                    ("lianke__print_document", {"address": f"{address}/menu.pdf", "copies": 2}),
+                    ("lianke__print_picture", {"camera": TEXTS[language]["camera"]}),
+                    ("lianke__print_document", {"address": file}),
+                ]
+                assert {name for name, _ in calls} <= tools
+                taken = [told(await session.call_tool(name, fields)) for name, fields in calls]
+                assert [job["title"] for job in taken] == [
+                    "menu.pdf",
+                    TEXTS[language]["camera"],
+                    "letter.pdf",
+                ]
+                async with asyncio.timeout(120):
+                    while True:
+                        jobs = told(await session.call_tool("lianke__list_jobs", {}))["jobs"]
+                        if {job["state"] for job in jobs} == {"completed"}:
+                            break
+                        await asyncio.sleep(0.2)
+                assert {job["job_id"] for job in jobs} == {job["job_id"] for job in taken}
+                assert all(job["finished_at"] >= job["created_at"] for job in jobs)
+                # Nothing is printed of what is refused, and why is said.
+                for fields, words in (
+                    ({"address": f"{address}/other.pdf"}, "127.0.0.1"),
+                    ({"address": "media-source://media_source/local/none.pdf"}, "none.pdf"),
+                ):
+                    answer = await session.call_tool("lianke__print_document", fields)
+                    assert words in refusal(answer)
+            printed = [Path(one["path"]).read_bytes() for one in await cloud.get("printed")]
+            documents = home.documents
+            files = [documents / name for name in ("front-door.jpg", "letter.pdf")]
+            assert printed == [MENU, *(one.read_bytes() for one in files)]
+            assert not home.problems("lianke")
