@@ -95,7 +95,7 @@ export const buttons = css`
     justify-content: center;
     gap: 6px;
     min-height: 40px;
-    padding: 0 14px;
+    padding: 0 min(14px, 7vw - 12px);
     border-radius: var(--ha-border-radius-pill, 20px);
     cursor: pointer;
     font-weight: var(--ha-font-weight-medium, 500);

@@ -53,6 +53,12 @@ export class LiankeTray extends Part {
         outline: 1px solid var(--divider-color);
         outline-offset: -1px;
       }
+      /* Three buttons have room beside each other. */
+      @media (max-width: 340px) {
+        .main ha-svg-icon {
+          display: none;
+        }
+      }
       .handle {
         min-width: 32px;
         cursor: grab;

@@ -103,6 +103,13 @@ async def test_quick_button_of_old_is_edited_as_an_action(stage: Stage) -> None:
         await dialog.locator("ha-selector-object ha-icon-button").first.click()
         form = screen.page.locator("dialog-form")
         await expect(form.locator("ha-service-control")).to_contain_text("Print")
+        for words in (
+            "What to print or run",
+            "A list, calendar, camera or image is printed",
+            "On which printer it is printed",
+            "Or an action",
+        ):
+            await expect(form.get_by_text(words).first).to_be_visible()
         await form.get_by_role("textbox", name="Name").first.fill("Memo")
         await form.get_by_role("button", name="Save").click()
         await expect(form.locator("ha-service-control")).to_have_count(0)

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 import pytest
 import pytest_asyncio
 
@@ -16,6 +16,7 @@ from tests.simulator import make_pdf
 
 from .marks import on_stage
 from .stage import INKJET, LABEL, LASER, PICTURED, Screen, Stage
+from .test_states import send
 
 pytestmark = on_stage()
 
@@ -219,6 +220,38 @@ async def test_every_width_and_view(stage: Stage, width: int, kind: str) -> None
         await screen.drop(("one.pdf", "application/pdf", make_pdf(1)))
         await expect(screen.card.get_by_label("Paper")).to_be_visible()
         await no_overflow(screen)
+
+
+async def height(what: Locator) -> float:
+    """Return how high something is on the screen."""
+    box = await what.bounding_box()
+    assert box is not None
+    return box["height"]
+
+
+async def test_measures_are_those_of_home_assistant(stage: Stage) -> None:
+    """A compact card is as high as a tile, fields and buttons as its own; three buttons a row at most."""
+    await send(stage, "before")
+    await send(stage, "short")
+    compact, tile = stage.full(INKJET, layout="compact"), {"type": "tile", "entity": "sun.sun"}
+    async with stage.screen(
+        stage.full(history=2), compact, tile, width=320, height=800, touch=True
+    ) as screen:
+        await expect(screen.row("short")).to_contain_text("Completed")
+        assert await height(screen.page.locator("lianke-card").nth(1)) == 56
+        assert await height(screen.row("short")) == 40
+        await screen.drop(
+            ("one.pdf", "application/pdf", make_pdf(1)), ("two.pdf", "application/pdf", make_pdf(1))
+        )
+        tray = screen.card.locator("lianke-tray")
+        await expect(screen.card.get_by_label("Paper")).to_be_visible()
+        for field in await tray.locator("select:visible, .form input:visible").all():
+            assert await height(field) == 56
+        for name in ("Print 2 files", "Preview", "Discard"):
+            assert await height(tray.get_by_role("button", name=name, exact=True)) == 40
+        rows = tray.locator(".actions").filter(has=screen.page.locator("[data-key=print]"))
+        assert await height(rows) == 40
+        assert await rows.locator("button").count() == 3
 
 
 async def test_less_motion_for_who_wants_less(stage: Stage) -> None:

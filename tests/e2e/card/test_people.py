@@ -149,7 +149,7 @@ async def test_approval(
         stage.screen(card, language=language, tokens=people["anna"]) as anna,
     ):
         row = anna.row(title).first
-        await anna.card.get_by_role("button", name=t["note"]).click()
+        await anna.card.get_by_role("button", name=t["note"], exact=True).click()
         await expect(row).to_contain_text(t["approval"])
         await expect(row).to_contain_text(t["asked"])
         await expect(row.get_by_role("button", name=t["approve"])).to_have_count(0)
@@ -166,7 +166,7 @@ async def test_approval(
         await expect(row).to_contain_text(t["completed"])
         assert len(await stage.printed()) == before + 1
 
-        await anna.card.get_by_role("button", name=t["note"]).click()
+        await anna.card.get_by_role("button", name=t["note"], exact=True).click()
         await expect(row).to_contain_text(t["asked"])
         async with stage.screen(card, language=language) as boss:
             row_of_boss = boss.row(title).first

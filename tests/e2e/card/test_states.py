@@ -294,3 +294,33 @@ async def test_reader_sees_but_may_not_print(stage: Stage) -> None:
         await screen.shows("Idle")
         assert await screen.card.locator("input[type=file]").count() == 0
         assert await screen.card.get_by_role("button", name=re.compile("Cancel|again")).count() == 0
+
+
+async def test_print_again_is_switched_on_where_it_is_missed(stage: Stage) -> None:
+    """The row says why there is none, and an administrator has what is printed from then on kept."""
+    before = len(await stage.printed())
+    try:
+        async with stage.screen(width=320, touch=True) as screen:
+            await screen.shows("Idle")
+            await send(stage, "thrown away")
+            row = screen.row("thrown away")
+            await expect(row).to_contain_text("Completed")
+            await row.get_by_role("button", name="Actions for thrown away").tap()
+            await expect(row).to_contain_text("Printed documents are not kept")
+            assert await screen.axe() == []
+            await row.get_by_role("button", name="Keep them for a week").tap()
+            await expect(row).to_contain_text("from now on can be printed again")
+            await send(stage, "kept from now on")
+            row = screen.row("kept from now on")
+            await expect(row).to_contain_text("Completed")
+            assert await row.get_by_role("button", name="Print kept from now on again").count() == 0
+            await row.get_by_role("button", name="Actions for kept from now on").tap()
+            await row.get_by_role("button", name="Print kept from now on again").tap()
+            await expect(row.filter(has_text="Completed")).to_have_count(2)
+    finally:
+        flow = await stage.home.start_options(stage.entry_id)
+        flow = await stage.home.submit_options(flow, {"next_step_id": "settings"})
+        values = {one["name"]: one["default"] for one in flow["data_schema"] if "default" in one}
+        flow = await stage.home.submit_options(flow, values | {"keep_printed_hours": 0})
+        assert flow["type"] == "create_entry", flow
+    assert len(await stage.printed()) == before + 3
