@@ -31,7 +31,6 @@ from .people.approval import PrintPolicy
 from .people.notifications import async_tell_dropped
 from .printing import nozzle_care, stand_in
 from .runtime import (
-    BoxCallbackUrl,
     LiankeConfigEntry,
     LiankeData,
     async_get_account,
@@ -115,7 +114,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
         client=client,
         coordinator=coordinator,
         storage=storage,
-        addresses=BoxCallbackUrl(account, storage),
+        account=account,
         people=PrintPolicy(hass, entry, storage.pages),
     )
     entry.runtime_data = LiankeData(

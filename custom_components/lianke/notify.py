@@ -1,5 +1,6 @@
 """Notify entity that prints messages."""
 
+from functools import partial
 from typing import override
 
 from homeassistant.components.notify import NotifyEntity, NotifyEntityDescription
@@ -7,8 +8,9 @@ from homeassistant.components.notify.const import NotifyEntityFeature
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .documents.page_documents import async_notification
 from .entity import QueueEntity, async_add_printers
-from .printing.own_pages import async_print_notification
+from .printing.own_pages import async_print_page
 from .runtime import LiankeConfigEntry
 
 PARALLEL_UPDATES = 1
@@ -38,11 +40,6 @@ class PrinterNotify(QueueEntity, NotifyEntity):
 
         Raises HomeAssistantError when it is refused.
         """
-        await async_print_notification(
-            self.hass,
-            self.entry,
-            self.printer_key,
-            self._context or Context(),
-            message=message,
-            title=title,
-        )
+        page = partial(async_notification, self.hass, message=message, title=title)
+        context = self._context or Context()
+        await async_print_page(self.hass, self.entry, self.printer_key, page, context)

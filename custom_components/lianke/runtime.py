@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
@@ -29,23 +28,6 @@ _REFUSED_HERE: Final = (InputError, TooManyRequestsError, DocumentUnreadableErro
 ACCOUNTS: HassKey[dict[str, Account]] = HassKey(f"{DOMAIN}_accounts")
 
 type LiankeConfigEntry = ConfigEntry[LiankeData]
-
-
-@dataclass(frozen=True, slots=True)
-class BoxCallbackUrl:
-    """The callback address that the print queue of a box hands to the cloud."""
-
-    account: Account
-    storage: BoxStorage
-
-    def callback_url(self, token: str) -> str | None:
-        """Return the address that carries a job's token, None without an address."""
-        address = self.account.address
-        return None if address is None else f"{address}?job={token}"
-
-    def callbacks_proven(self) -> bool:
-        """Return whether a callback has arrived at the present address."""
-        return self.storage.callbacks_proven_for(self.account.fingerprint)
 
 
 class LiankeData(NamedTuple):

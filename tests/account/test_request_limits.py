@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
-from typing import cast
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
@@ -29,8 +28,6 @@ from custom_components.lianke.account.request_limits import (
 )
 from custom_components.lianke.api.errors import TooManyRequestsError
 from custom_components.lianke.api.transport import Purpose
-from custom_components.lianke.box.storage import BoxStorage
-from custom_components.lianke.runtime import BoxCallbackUrl
 from tests.clock import Clock
 
 
@@ -349,12 +346,11 @@ def test_the_address_is_told_apart_and_not_told(account: Account) -> None:
     changes: list[str | None] = []
     unsubscribe = account.listen(lambda: changes.append(account.address))
     assert account.fingerprint is None
-    urls = BoxCallbackUrl(account, cast("BoxStorage", None))
-    assert urls.callback_url("token") is None
+    assert account.callback_url("token") is None
     account.set_address("https://one.example/hook")
     one = account.fingerprint
     account.set_address("https://one.example/hook")
-    assert urls.callback_url("token") == "https://one.example/hook?job=token"
+    assert account.callback_url("token") == "https://one.example/hook?job=token"
     account.set_address("https://two.example/hook")
     assert one
     assert account.fingerprint not in (None, one)

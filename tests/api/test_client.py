@@ -1,7 +1,5 @@
 """Every endpoint over a real socket, as it should be."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import ClientSession
@@ -18,11 +16,10 @@ from custom_components.lianke.api.models import PrinterAddress, Species
 from custom_components.lianke.api.options import PrintOptions, resolve_options
 from custom_components.lianke.api.scanning import Scanner, ScanOptions
 from custom_components.lianke.api.tasks import TaskState
-from custom_components.lianke.api.upload import Links, UploadFile
+from custom_components.lianke.api.upload import UploadFile
 from tests.simulator import Account, Box, Simulator, Task, make_pdf
 
 from .conftest import make_client
-from .raw_server import answer, raw_server, saying
 
 LASER = PrinterAddress(port=1, model="Kyocera MA2000w GX")
 INKJET = PrinterAddress(port=1, model="EPSON L3250 Series", target_ip="192.168.1.40")
@@ -95,28 +92,6 @@ async def test_a_web_page_is_drawn_by_the_better_kernel(
     )
     task = await finish(sim, await client.submit(LASER, page, FIELDS))
     assert task.fields["htmlKernel"] == "chrometopdf"
-    links = Links(urls=("http://127.0.0.1:9/a.html",), extension=".html")
-    task = await finish(sim, await client.submit(LASER, links, FIELDS))
-    assert task.fields["htmlKernel"] == "chrometopdf"
-
-
-@asynccontextmanager
-async def served(content: bytes) -> AsyncIterator[str]:
-    """Serve some bytes at an address."""
-    async with raw_server(saying(answer(content))) as server:
-        yield server.url
-
-
-async def test_links(client: LiankeClient, sim: Simulator) -> None:
-    content = make_pdf(2)
-    async with served(content) as url:
-        links = Links(urls=(f"{url}/a?sig=1", f"{url}/b?sig=2"), extension=".pdf")
-        assert "sig" not in repr(links)
-        task = await finish(sim, await client.submit(LASER, links, FIELDS))
-        assert task.urls == [*links.urls]
-        assert task.fields["urlFileExt"] == ".pdf"
-        assert [job.path.read_bytes() for job in sim.cloud.out_tray] == [content, content]
-        assert await client.count_pages(LASER, Links(urls=(url,), extension=".pdf"), 9) == 2
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from custom_components.lianke.api.errors import (
     UnknownCodeError,
 )
 from custom_components.lianke.api.models import Credentials, PrinterAddress
-from custom_components.lianke.api.upload import JobForm, Links, UploadFile
+from custom_components.lianke.api.upload import JobForm, UploadFile
 from tests.simulator import Simulator, make_pdf
 
 from .raw_server import RawServer, answer, raw_server
@@ -443,8 +443,6 @@ async def test_broken_characters_in_fields_do_no_harm(
 ) -> None:
     model = PrinterAddress(port=1, model="broken\ud83d\r\nmodel")
     await client.submit(model, small, {**FIELDS, "jpPageRange": "1"})
-    links = Links(urls=("https://127.0.0.1:1/\ud83d",), extension=".pdf")
-    await client.submit(LASER, links, FIELDS)
     for task in sim.cloud.tasks.values():
         await task.ended.wait()
 

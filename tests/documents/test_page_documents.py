@@ -19,7 +19,7 @@ LABEL = Paper(
 
 
 async def test_a_notification_with_half_a_character(hass: HomeAssistant, spool: Spool) -> None:
-    document = await async_notification(hass, spool, "a\ud83d", "b \n" * 1000, paper=None)
+    document = await async_notification(hass, spool, None, message="a\ud83d", title="b \n" * 1000)
     page = document.path.read_text("utf-8")
     assert "a\ufffd" in page
     assert f"<h1>{'b ' * 99}b</h1>" in page
@@ -69,7 +69,7 @@ async def test_a_label_gets_the_least_of_it(hass: HomeAssistant, spool: Spool) -
 
 
 async def test_the_page_for_the_nozzles(hass: HomeAssistant, spool: Spool) -> None:
-    document = await async_color_page(hass, spool, paper=None)
+    document = await async_color_page(hass, spool, None)
     page = document.path.read_text("utf-8")
     assert document.title == "Color page"
     assert page.count('<span style="background: #') == 8

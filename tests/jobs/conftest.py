@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -16,6 +16,7 @@ import pypdfium2
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.lianke.account.request_limits import Account
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.models import Credentials
 from custom_components.lianke.api.options import PrintOptions, resolve_options
@@ -73,9 +74,10 @@ class Receiver:
         """Return the address of one job."""
         return None if self.url is None else f"{self.url}?job={token}"
 
-    def callbacks_proven(self) -> bool:
-        """Return what the test says."""
-        return self.proven
+    @property
+    def fingerprint(self) -> str | None:
+        """Return the address at which callbacks have arrived, if the test says that they do."""
+        return "here" if self.proven else None
 
     async def handle(self, request: web.Request) -> web.Response:
         """Take a callback as the webhook would."""
@@ -309,6 +311,7 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
         )
         storage = BoxStorage(hass, entry.entry_id)
         await storage.async_load()
+        storage.callback_address = "here"
         coordinator = LiankeCoordinator(
             hass, entry, client=client, storage=storage, account=StubAccount()
         )
@@ -318,7 +321,7 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
             client=client,
             coordinator=coordinator,
             storage=storage,
-            addresses=receiver,
+            account=cast("Account", receiver),
             people=PrintPolicy(hass, entry, storage.pages),
         )
         receiver.queue = queue

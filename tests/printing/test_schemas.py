@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -26,7 +27,8 @@ from custom_components.lianke.documents.page_documents import async_notification
 from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import async_get_spool, write_bytes
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.printing import own_pages, print as printing
+from custom_components.lianke.printing import print as printing
+from custom_components.lianke.printing.own_pages import async_print_page
 from custom_components.lianke.printing.print import async_print_received
 from tests.documents.samples import zipped
 from tests.household import LABELS, LASER, House, data_of, sent
@@ -253,14 +255,12 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
 
     asked: Awaitable[Any]
     if action == "notify":
-        asked = own_pages.async_print_notification(
-            house.hass, house.entry, printer_key, Context(), message="x", title=None
-        )
+        make = unloading(partial(async_notification, house.hass, message="x", title=None))
+        asked = async_print_page(house.hass, house.entry, printer_key, make, Context())
     else:
         asked = house.ask(action, device_id=house.device(), text="x")
     with (
         patch.object(printing, "async_get_document", unloading(async_get_document)),
-        patch.object(own_pages, "async_notification", unloading(async_notification)),
         pytest.raises(ServiceValidationError) as raised,
     ):
         await asked

@@ -18,7 +18,7 @@ from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.models import Credentials, PrinterAddress
 from custom_components.lianke.api.sticker import parse_credentials
 from custom_components.lianke.api.tasks import parse_callback
-from custom_components.lianke.api.upload import Links, Ticket
+from custom_components.lianke.api.upload import Ticket
 from custom_components.lianke.diagnostics import (
     async_get_config_entry_diagnostics,
     async_get_device_diagnostics,
@@ -267,7 +267,6 @@ def test_objects_that_hold_secrets_hide_them() -> None:
         Credentials(device_id="lk00ab00000000", device_key=secret),
         parse_credentials(f"lk00ab00000000:{secret}"),
         Ticket(value=secret),
-        Links(urls=(f"https://example.com/?key={secret}",), extension=".pdf"),
     )
     for thing in things:
         assert secret not in repr(thing), type(thing)

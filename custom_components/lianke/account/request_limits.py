@@ -203,6 +203,10 @@ class Account:
         for listener in list(self._listeners):
             listener()
 
+    def callback_url(self, token: str) -> str | None:
+        """Return the address that carries a job's token, None without an address."""
+        return None if self.address is None else f"{self.address}?job={token}"
+
     def listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `listener` whenever the address has changed."""
         self._listeners.append(listener)

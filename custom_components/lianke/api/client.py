@@ -32,7 +32,7 @@ from .server import DEFAULT_SERVER
 from .tasks import DayTask, Task, TaskResult, parse_day_tasks
 from .transport import ErrorCodes, Purpose, Throttle, Transport
 from .unknown import Observer
-from .upload import JobForm, Links, Ticket, UploadFile
+from .upload import JobForm, Ticket, UploadFile
 
 LIST_SECONDS = 5.0
 STATUS_SECONDS = 15.0
@@ -183,13 +183,13 @@ class LiankeClient:
         )
 
     async def count_pages(
-        self, address: PrinterAddress, file: UploadFile | Links, paper_id: int
+        self, address: PrinterAddress, file: UploadFile, paper_id: int
     ) -> int | None:
         """Return how many pages a document has (`POST /print/file_pages`); None when the answer does not say.
 
         Raises DocumentTooLargeError above 20 MB without sending.
         """
-        if isinstance(file, UploadFile) and file.size > MAX_COUNTED_BYTES:
+        if file.size > MAX_COUNTED_BYTES:
             raise DocumentTooLargeError
         fields = self._auth | address.form_fields() | {"dmPaperSize": str(paper_id)}
         form = await asyncio.to_thread(JobForm, file, fields)
@@ -200,7 +200,7 @@ class LiankeClient:
     async def submit(
         self,
         address: PrinterAddress,
-        content: UploadFile | Links | Ticket,
+        content: UploadFile | Ticket,
         fields: Mapping[str, str],
         *,
         callback_url: str | None = None,

@@ -45,19 +45,6 @@ class UploadFile:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Links:
-    """Addresses that the service downloads itself; `extension` (`.pdf`) is their type."""
-
-    urls: tuple[str, ...] = field(repr=False)
-    extension: str
-
-    @property
-    def is_web_page(self) -> bool:
-        """Whether they are web pages."""
-        return self.extension.casefold() in _HTML_EXTENSIONS
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket:
     """A preview's ticket: the service still has the document."""
 
@@ -87,7 +74,7 @@ class JobForm(Payload):
 
     def __init__(
         self,
-        content: UploadFile | Links | Ticket,
+        content: UploadFile | Ticket,
         fields: Mapping[str, str],
         *,
         before_end: Callable[[], Awaitable[None]] | None = None,
@@ -114,13 +101,7 @@ class JobForm(Payload):
         self.file_size = 0
         self._file: io.BufferedReader | None = None
         self._first = b""
-        match content:
-            case Links():
-                more = {"urlFileExt": content.extension, "jobFile": "\n".join(content.urls)}
-            case Ticket():
-                more = {"taskTicket": content.value}
-            case UploadFile():
-                more = {}
+        more = {"taskTicket": content.value} if isinstance(content, Ticket) else {}
         # What comes before the file, which travels at once: as parts each field would be four writes to the connection.
         head = [
             f"--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n"

@@ -165,7 +165,7 @@ def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:
 
 
 async def async_notification(
-    hass: HomeAssistant, spool: Spool, message: str, title: str | None, *, paper: Paper | None
+    hass: HomeAssistant, spool: Spool, paper: Paper | None, *, message: str, title: str | None
 ) -> Document:
     """Return the document for a notification. Its title does not quote the message.
 
@@ -204,7 +204,7 @@ async def async_test_page(
     )
 
 
-async def async_color_page(hass: HomeAssistant, spool: Spool, *, paper: Paper | None) -> Document:
+async def async_color_page(hass: HomeAssistant, spool: Spool, paper: Paper | None) -> Document:
     """Return the page with a little of every ink, which keeps nozzles from drying."""
     title = await async_page_text(hass, "page_keep_alive_title")
     return await async_write_page(hass, spool, color_page, paper, title=title, at_most=OWN_PAGES)

@@ -7,16 +7,7 @@ from typing import Any
 
 from homeassistant.util import dt as dt_util
 
-from ..const import (
-    CONF_QUIET_FROM,
-    CONF_QUIET_TO,
-    HOLD_HOURS,
-    KEEP_FAILED_HOURS,
-    KEEP_PRINTED_HOURS,
-    MAX_DOCUMENT_MB,
-    MAX_JOBS_PER_HOUR,
-    MAX_PAGES,
-)
+from ..const import CONF_QUIET_FROM, CONF_QUIET_TO, HOLD_HOURS, MAX_DOCUMENT_MB
 from ..documents.kinds import FileType
 from ..errors import InputError
 from .job import (
@@ -146,29 +137,9 @@ def hold_time(options: Mapping[str, Any]) -> timedelta:
     return timedelta(hours=HOLD_HOURS.of(options))
 
 
-def keep_failed_time(options: Mapping[str, Any]) -> timedelta:
-    """Return how long the document of a job that was not printed is kept."""
-    return timedelta(hours=KEEP_FAILED_HOURS.of(options))
-
-
-def keep_printed_time(options: Mapping[str, Any]) -> timedelta:
-    """Return how long the document of a job that was printed or canceled is kept."""
-    return timedelta(hours=KEEP_PRINTED_HOURS.of(options))
-
-
 def max_document_bytes(options: Mapping[str, Any]) -> int:
     """Return the most bytes of a document."""
     return MAX_DOCUMENT_MB.of(options) * 1024 * 1024
-
-
-def max_pages(options: Mapping[str, Any]) -> int:
-    """Return the most pages times copies of one job."""
-    return MAX_PAGES.of(options)
-
-
-def max_jobs_per_hour(options: Mapping[str, Any]) -> int:
-    """Return the most jobs of one printer in an hour."""
-    return MAX_JOBS_PER_HOUR.of(options)
 
 
 def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:

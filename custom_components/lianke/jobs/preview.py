@@ -135,7 +135,7 @@ class Previewer(JobWorker):
                 address,
                 delivery.document,
                 delivery.options.form_fields(),
-                callback_url=self._addresses.callback_url(delivery.token),
+                callback_url=self._account.callback_url(delivery.token),
                 preview=True,
                 before_end=before_end,
             )

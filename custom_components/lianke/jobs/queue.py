@@ -16,10 +16,12 @@ from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, c
 from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
 
+from ..account.request_limits import Account
 from ..api.client import LiankeClient
 from ..api.models import DriverState
 from ..box.printer_status import PrinterSnapshot
 from ..box.storage import BoxStorage
+from ..const import MAX_JOBS_PER_HOUR, MAX_PAGES
 from ..coordinator import LiankeCoordinator
 from ..documents.document import file_digest
 from ..errors import InputError
@@ -43,13 +45,11 @@ from .limits import (
     check_rate,
     find_duplicate,
     hold_time,
-    max_jobs_per_hour,
-    max_pages,
 )
 from .page_count import PageCounter
 from .preview import Previewer
 from .readiness import PERMANENT, QueueReason, Readiness, check_tray, stacks_in_trays
-from .registry import CallbackAddress, JobListener, JobRegistry, JobWorker, QueueBox
+from .registry import JobListener, JobRegistry, JobWorker, QueueBox
 from .retry import Changes, JobMover
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, heard, recover
 from .store import SECOND_NAME, JobStore, JobStoreError, file_name, unlink_all
@@ -93,7 +93,7 @@ class PrintQueue(JobWorker):
         client: LiankeClient,
         coordinator: LiankeCoordinator,
         storage: BoxStorage,
-        addresses: CallbackAddress,
+        account: Account,
         people: People,
     ) -> None:
         """Set up the parts; `async_load` and `start` start them."""
@@ -103,7 +103,7 @@ class PrintQueue(JobWorker):
             client=client,
             coordinator=coordinator,
             storage=storage,
-            addresses=addresses,
+            account=account,
             readiness=Readiness(entry, coordinator),
             registry=JobRegistry(hass, entry, JobStore(hass, entry.entry_id)),
         )
@@ -210,7 +210,7 @@ class PrintQueue(JobWorker):
             if moved is None:
                 spec = await self._people.async_with_asker(spec)
             # Not in the lock: it may take a while.
-            limit = max_pages(self._entry.options)
+            limit = MAX_PAGES.of(self._entry.options)
             first = await self.page_counter.async_complete(
                 spec.printer_key, deliveries[0], limit=limit
             )
@@ -261,7 +261,7 @@ class PrintQueue(JobWorker):
             raise InputError("not_ready_getting_ready", printer=view.name)
         replaced = self._replaced_by(spec, moved) if spec.replace_key else []
         with self._reporting_refusal(view.key):
-            check_pages(deliveries[0], limit=max_pages(self._entry.options), printer=view.name)
+            check_pages(deliveries[0], limit=MAX_PAGES.of(self._entry.options), printer=view.name)
         self.check_rate(
             view.key, spec.asker.user_id, sender_address=spec.sender_address, replaced=replaced
         )
@@ -393,7 +393,7 @@ class PrintQueue(JobWorker):
         view = self._coordinator.data.printers.get(printer_key)
         if view is None:
             return
-        limit, now = max_jobs_per_hour(self._entry.options), dt_util.utcnow()
+        limit, now = MAX_JOBS_PER_HOUR.of(self._entry.options), dt_util.utcnow()
         jobs = [
             job
             for job in self._registry.jobs.values()

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
@@ -20,6 +20,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 from homeassistant.util.logging import catch_log_exception
 
+from ..account.request_limits import Account
 from ..api.client import LiankeClient
 from ..box.storage import BoxStorage
 from ..coordinator import LiankeCoordinator, call_after_updates
@@ -35,16 +36,6 @@ PAGES_SECONDS = 15
 type JobListener = Callable[[Job, JobState | None], None]
 
 
-class CallbackAddress(Protocol):
-    """The address at which the cloud reaches this Home Assistant."""
-
-    def callback_url(self, token: str) -> str | None:
-        """Return the callback address with a job's token, None if there is none."""
-
-    def callbacks_proven(self) -> bool:
-        """Return whether callbacks are known to arrive at the current address."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueueBox:
     """A box, as those who work on its jobs know it."""
@@ -54,7 +45,7 @@ class QueueBox:
     client: LiankeClient
     coordinator: LiankeCoordinator
     storage: BoxStorage
-    addresses: CallbackAddress
+    account: Account
     readiness: Readiness
     registry: JobRegistry
 
@@ -69,7 +60,7 @@ class JobWorker:
         self._client = box.client
         self._coordinator = box.coordinator
         self._storage = box.storage
-        self._addresses = box.addresses
+        self._account = box.account
         self._readiness = box.readiness
         self._registry = box.registry
         self._store = box.registry.store

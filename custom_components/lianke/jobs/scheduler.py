@@ -14,9 +14,9 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from ..api.errors import LiankeError
+from ..const import KEEP_FAILED_HOURS, KEEP_PRINTED_HOURS
 from ..coordinator import call_after_updates
 from .job import Job, JobState
-from .limits import keep_failed_time, keep_printed_time
 from .readiness import QueueReason, Verdict, stacks_in_trays
 from .registry import JobRegistry, JobWorker, QueueBox
 from .retention import documents_to_keep
@@ -325,8 +325,9 @@ class JobScheduler(JobWorker):
         ended = [
             job for job in self._registry.published.values() if job.is_final and job.has_document
         ]
+        failed, wanted = KEEP_FAILED_HOURS.of(options), KEEP_PRINTED_HOURS.of(options)
         kept = documents_to_keep(
-            ended, now, failed=keep_failed_time(options), wanted=keep_printed_time(options)
+            ended, now, failed=timedelta(hours=failed), wanted=timedelta(hours=wanted)
         )
         done = [job for job in ended if job.job_id not in kept]
         if done:

@@ -227,7 +227,7 @@ class TaskTracker(JobWorker):
             since = monotonic() - self._age(job.present).total_seconds()
             # A callback that came before the start will not come again.
             missed = since < self._started
-            pause = WATCHDOG if self._addresses.callbacks_proven() and not missed else FIRST_POLL
+            pause = WATCHDOG if self._are_callbacks_proven and not missed else FIRST_POLL
             tracking.next_poll = max(since, self._started) + pause.total_seconds()
         return tracking.next_poll
 
@@ -241,7 +241,11 @@ class TaskTracker(JobWorker):
         for older, pause in _SLOWER:
             if age > older:
                 return pause
-        return WATCHDOG if self._addresses.callbacks_proven() else SPACING
+        return WATCHDOG if self._are_callbacks_proven else SPACING
+
+    @property
+    def _are_callbacks_proven(self) -> bool:
+        return self._storage.callbacks_proven_for(self._account.fingerprint)
 
     def _single(self, jobs: list[Job]) -> Job | None:
         """Return the job whose own task to poll, None to read the list."""

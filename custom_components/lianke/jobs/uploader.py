@@ -204,7 +204,7 @@ class Uploader(JobWorker):
                 path=self._store.path_of(job.job_id, delivery.document.path),
             ),
             delivery.options.form_fields(),
-            callback_url=self._addresses.callback_url(delivery.token),
+            callback_url=self._account.callback_url(delivery.token),
             before_end=before_end,
             on_progress=on_progress,
         )

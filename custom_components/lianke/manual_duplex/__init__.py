@@ -6,7 +6,6 @@ is its `details`, which `jobs` keeps and does not read.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-import hashlib
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -16,8 +15,9 @@ from homeassistant.util.json import JsonValueType
 from ..api.coerce import to_mapping
 from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions, select_pages
 from ..api.stored import READ, Record, Stored, StoredError
-from ..documents.document import Document, digest_of
-from ..documents.kinds import CONTENT_TYPES, IMAGES, FileType
+from ..documents.conversion import make_document
+from ..documents.document import Document, digest_of, file_digest
+from ..documents.kinds import IMAGES, FileType
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from ..documents.spool import async_get_spool
@@ -267,17 +267,6 @@ async def async_split(
     )
     turned = (options.by_hand == SHORT_EDGE) != setup.turned
     upright = _stands(options)
-    made = replace(
-        document,
-        name=f"{Path(document.name).stem}{FileType.PDF}",
-        content_type=CONTENT_TYPES[FileType.PDF],
-        extension=FileType.PDF,
-        ticket=None,
-        ticket_scope=None,
-        counted_for=None,
-        pages_at_most=None,
-    )
-    fronts, backs = (replace(made, path=path) for path in paths)
     request = {
         "file": {
             "path": str(document.path),
@@ -295,21 +284,18 @@ async def async_split(
         answer = await async_get_pdf_worker(hass).async_run(
             "split", request, user=user, seconds=SPLIT_SECONDS
         )
-        sizes, digest = await hass.async_add_executor_job(_measure, paths, document)
+        fronts, backs = await hass.async_add_executor_job(_made, paths, document, plan.sheets)
     except PdfUnavailableError:
         raise InputError("manual_duplex_not_available") from None
     except PdfError as err:
         raise pdf_error(err, document.name, limit_bytes=limit_bytes) from None
     plan = replace(plan, lies=bool(answer["lies"]))
-    digest = digest_of("two sides", digest, options.as_dict(), setup.as_dict())
+    digest = digest_of("two sides", fronts.digest, options.as_dict(), setup.as_dict())
     printed = _printed(options, upright=upright)
     everything = (1, plan.sheets)
     return plan.deliveries(
-        (replace(fronts, size=sizes[0], pages=plan.sheets, digest=digest), printed),
-        (
-            replace(backs, size=sizes[1], pages=plan.sheets),
-            replace(printed, align=_opposite(options.align) if turned else options.align),
-        ),
+        (replace(fronts, digest=digest), printed),
+        (backs, replace(printed, align=_opposite(options.align) if turned else options.align)),
         everything,
         everything,
     )
@@ -342,10 +328,10 @@ def _opposite(align: str | None) -> str | None:
     return None if align is None else f"z{10 - int(align[1:])}"
 
 
-def _measure(paths: list[Path], document: Document) -> tuple[list[int], str]:
-    """Return the sizes of files, and the digest of a document; blocks."""
-    digest = document.digest
-    if digest is None:
-        with document.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return [path.stat().st_size for path in paths], digest
+def _made(paths: list[Path], document: Document, sheets: int) -> tuple[Document, Document]:
+    """Return the documents of both sides, the first one with the digest of what they were made of; blocks."""
+    fronts, backs = (
+        make_document(path, document.name, title=document.title, kind=FileType.PDF, pages=sheets)
+        for path in paths
+    )
+    return replace(fronts, digest=document.digest or file_digest(document.path)), backs

@@ -180,17 +180,18 @@ def _filled(
     grid: Grid,
     sizes: Sequence[Size],
     pages: Sequence[Slot],
-    places: Sequence[Rect],
     *,
+    by_column: bool = False,
     may_turn: bool = False,
+    frame: bool = False,
 ) -> Sheet:
-    """Return a sheet with pages in places of its grid."""
+    """Return a sheet with pages in the cells of its grid, with a frame around each of them if that is wanted."""
     items = [
         fitted(page, sizes[page], place, may_turn=may_turn)
-        for page, place in zip(pages, places, strict=False)
+        for page, place in zip(pages, grid.cells(by_column=by_column), strict=False)
         if page is not None
     ]
-    return Sheet(size, items=items, grid=grid)
+    return Sheet(size, items=items, grid=grid, frames=[item.place for item in items if frame])
 
 
 def padded(starts: list[int], count: int, multiple: int) -> list[Slot]:
@@ -237,9 +238,8 @@ def several(
     ]
     size, area, columns, rows = max(choices, key=lambda choice: _factor(sizes[0], *choice[1:]))
     grid = Grid(area, columns, rows, GAP)
-    places = grid.cells(by_column=by_column)
     return [
-        _framed(_filled(size, grid, sizes, some, places), frame=frame)
+        _filled(size, grid, sizes, some, by_column=by_column, frame=frame)
         for some in batched(slots, number, strict=False)
     ]
 
@@ -260,8 +260,7 @@ def booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool) -> l
             continue
         pair = (last - number, number) if is_front else (number, last - number)
         pages = [page if page < len(sizes) else None for page in pair]
-        sheet = _filled(size, grid, sizes, pages, grid.cells())
-        sheets.append(_framed(sheet, frame=frame))
+        sheets.append(_filled(size, grid, sizes, pages, frame=frame))
     return sheets
 
 
@@ -272,9 +271,9 @@ def invoices(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Sheet]
     middle = size.height / 2
     sheets: list[Sheet] = []
     for pages in batched(range(len(sizes)), 2, strict=False):
-        sheet = _filled(size, grid, sizes, pages, grid.cells(), may_turn=True)
+        sheet = _filled(size, grid, sizes, pages, may_turn=True, frame=frame)
         sheet.cuts.append((0, middle, size.width, middle))
-        sheets.append(_framed(sheet, frame=frame))
+        sheets.append(sheet)
     return sheets
 
 
@@ -335,13 +334,6 @@ def _factor(shape: Size, area: Rect, columns: int, rows: int) -> float:
     return scaled(shape, cell.size, "fit").width / shape.width
 
 
-def _framed(sheet: Sheet, *, frame: bool) -> Sheet:
-    """Return the sheet with a frame around each page, if requested."""
-    if frame:
-        sheet.frames = [item.place for item in sheet.items]
-    return sheet
-
-
 # ISO/IEC 7810 ID-1, which ID and bank cards have.
 CARD: Final = Size(mm(85.6), mm(54))
 CARD_GAP: Final = mm(20)
@@ -364,7 +356,7 @@ def cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Sheet]:
     grid = Grid(aligned(block, Rect(0, 0, *size)), 1, 2, CARD_GAP)
     sheets: list[Sheet] = []
     for pages in batched(range(len(sizes)), 2, strict=False):
-        sheet = _filled(size, grid, sizes, pages, grid.cells(), may_turn=True)
+        sheet = _filled(size, grid, sizes, pages, may_turn=True)
         sheet.marked = grid.cells()[: len(pages)]
         sheet.frames = list(sheet.marked) if frame else []
         sheets.append(sheet)
@@ -402,7 +394,7 @@ def photos(
     sheets: list[Sheet] = []
     pages = [page for page in range(len(sizes)) for _ in range(count or min(len(places), FULL))]
     for some in batched(pages, len(places), strict=False):
-        sheet = _filled(size, grid, sizes, some, places, may_turn=True)
+        sheet = _filled(size, grid, sizes, some, may_turn=True)
         sheet.frames = places[: len(some)] if frame else []
         sheets.append(sheet)
     return sheets

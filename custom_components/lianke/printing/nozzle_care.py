@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import partial
 import logging
 from typing import Any, Final
 
@@ -16,10 +17,11 @@ import voluptuous as vol
 from ..api.models import Species
 from ..box.storage import StoredPrinter
 from ..const import CONF_NOZZLE_CARE
+from ..documents.page_documents import async_color_page
 from ..jobs.job import JobState
-from ..options_frame import CONF_TARGET, BoxOptionsFlow, fitting, needs_box, number_field
+from ..options_frame import CONF_TARGET, BoxOptionsFlow, UserInput, fitting, needs_box, number_field
 from ..runtime import LiankeConfigEntry
-from .own_pages import async_print_color_page
+from .own_pages import async_print_page
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -57,7 +59,8 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
                 continue
             tried[key] = now.date()
             try:
-                await async_print_color_page(hass, entry, key, Context())
+                page = partial(async_color_page, hass)
+                await async_print_page(hass, entry, key, page, Context(), hold=False)
             except HomeAssistantError as err:
                 _LOGGER.debug("The page for the nozzles was skipped: %s", err)
 
@@ -87,9 +90,7 @@ class NozzleCareSteps(BoxOptionsFlow):
     """The steps of the options flow: which printers, after how many days, and when."""
 
     @needs_box
-    async def async_step_keep_alive(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_keep_alive(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Choose the printer whose nozzles are cared for."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
@@ -99,9 +100,7 @@ class NozzleCareSteps(BoxOptionsFlow):
         return self._choose_printer("keep_alive", printers, none="no_ink_jets", default=first)
 
     @needs_box
-    async def async_step_keep_alive_printer(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_keep_alive_printer(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Set after how many idle days, and when, a page keeps an ink-jet's nozzles open."""
         if user_input is not None:
             days = int(user_input[DAYS])

@@ -7,12 +7,7 @@ from homeassistant.core import Context, HomeAssistant
 from ..api.capabilities import Paper
 from ..devices import Target
 from ..documents.document import Document
-from ..documents.page_documents import (
-    WritePage,
-    async_color_page,
-    async_notification,
-    async_test_page,
-)
+from ..documents.page_documents import WritePage, async_test_page
 from ..documents.spool import Spool, async_get_spool
 from ..jobs.job import Asker, Delivery, Job, JobSpec
 from ..runtime import LiankeConfigEntry
@@ -41,39 +36,6 @@ async def async_print_test_page(
         )
 
     return await async_print_page(hass, entry, printer_key, write, context)
-
-
-async def async_print_notification(
-    hass: HomeAssistant,
-    entry: LiankeConfigEntry,
-    printer_key: str,
-    context: Context,
-    *,
-    message: str,
-    title: str | None,
-) -> Job:
-    """Print a message as a page; raises as `async_print_test_page`, and for an empty message."""
-    return await async_print_page(
-        hass,
-        entry,
-        printer_key,
-        lambda spool, paper: async_notification(hass, spool, message, title, paper=paper),
-        context,
-    )
-
-
-async def async_print_color_page(
-    hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str, context: Context
-) -> Job:
-    """Print a page with every ink, now or not at all; raises as `async_print_test_page`."""
-    return await async_print_page(
-        hass,
-        entry,
-        printer_key,
-        lambda spool, paper: async_color_page(hass, spool, paper=paper),
-        context,
-        hold=False,
-    )
 
 
 async def async_print_page(

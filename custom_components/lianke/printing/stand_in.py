@@ -11,12 +11,7 @@ from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_time_interval
-from homeassistant.helpers.selector import (
-    SelectOptionDict,
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
-)
+from homeassistant.helpers.selector import SelectOptionDict
 import voluptuous as vol
 
 from ..box.printer_status import HOLDING, PrinterStatus
@@ -24,7 +19,16 @@ from ..const import CONF_STAND_INS, STAND_IN_MINUTES, STAND_IN_PRINTER
 from ..devices import Target, async_check_target
 from ..errors import InputError
 from ..jobs.job import Job
-from ..options_frame import CONF_TARGET, BoxOptionsFlow, fitting, needs_box, number_field, offers
+from ..options_frame import (
+    CONF_TARGET,
+    BoxOptionsFlow,
+    UserInput,
+    choice,
+    fitting,
+    needs_box,
+    number_field,
+    offers,
+)
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from .again import async_move, is_raw
 
@@ -154,9 +158,7 @@ class StandInSteps(BoxOptionsFlow):
     """Which printer takes over when one is off or faulty, and when."""
 
     @needs_box
-    async def async_step_stand_in(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_stand_in(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Choose the printer that another one stands in for."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
@@ -165,9 +167,7 @@ class StandInSteps(BoxOptionsFlow):
         return self._choose_printer("stand_in", printers)
 
     @needs_box
-    async def async_step_stand_in_printer(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_stand_in_printer(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Choose the stand-in and after how many minutes it takes over."""
         plan: Mapping[str, Any] = self.config_entry.options.get(CONF_STAND_INS, {}).get(
             self._target, {}
@@ -198,9 +198,7 @@ def stand_in_schema(plan: Mapping[str, Any], printers: list[SelectOptionDict]) -
     shown = {"suggested_value": plan.get(STAND_IN_PRINTER)}
     return vol.Schema(
         {
-            vol.Optional(STAND_IN_PRINTER, description=shown): SelectSelector(
-                SelectSelectorConfig(options=printers, mode=SelectSelectorMode.DROPDOWN)
-            ),
+            vol.Optional(STAND_IN_PRINTER, description=shown): choice(printers, listed=False),
             vol.Required(
                 STAND_IN_MINUTES, default=plan.get(STAND_IN_MINUTES, DEFAULT_MINUTES)
             ): number_field(1, A_DAY, unit="minutes"),

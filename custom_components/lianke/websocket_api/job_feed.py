@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 import logging
 from typing import Final
@@ -29,11 +28,11 @@ from homeassistant.helpers.singleton import singleton
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..box.printer_status import PrinterSnapshot, PrinterStatus, faults_of
-from ..const import DOMAIN
+from ..const import DOMAIN, KEEP_PRINTED_HOURS
 from ..devices import async_may, async_printer_device
 from ..errors import InputError
 from ..jobs.job import Job, JobState
-from ..jobs.limits import keep_printed_time, waits_uncounted
+from ..jobs.limits import waits_uncounted
 from ..people.approval import pages_left
 from ..people.visible import may_answer, may_see_document, picture_url, visible
 from ..printing.print import job_dict
@@ -382,7 +381,7 @@ def _describe(entry: LiankeConfigEntry, printer: PrinterSnapshot) -> JsonObjectT
         "waiting": data.queue.waiting(printer.key),
         "hold_reason": data.queue.hold_reason(printer.key),
         "pages_printed": 0 if known is None else known.pages_printed,
-        "keeps_printed": keep_printed_time(entry.options) > timedelta(0),
+        "keeps_printed": KEEP_PRINTED_HOURS.of(entry.options) > 0,
         "ink": [
             {"name": marker.name, "level": marker.level, "color": marker.color}
             for marker in printer.printer.markers
