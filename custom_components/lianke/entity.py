@@ -28,6 +28,8 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
     _attr_has_entity_name = True
     # Whether polls can change what the entity shows.
     _follows_polls = True
+    # Whether it is available in any case: actions would skip an unavailable entity silently.
+    _stays_available = False
     _written: tuple[bool, object] | None = None
 
     def __init__(
@@ -47,6 +49,11 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
         self.device_entry = dr.async_get(coordinator.hass).async_get_device_by_identifier(
             identifier, entry.entry_id
         )
+
+    @property
+    @override
+    def available(self) -> bool:
+        return self._stays_available or super().available
 
     @property
     def lianke(self) -> LiankeData:
@@ -114,24 +121,22 @@ class PrinterEntity(LiankeEntity):
     @override
     def available(self) -> bool:
         """Return whether the printer is connected, as far as is known."""
-        view = self.view
-        return super().available and bool(self.coordinator.data.online and view and view.present)
+        view, data = self.view, self.coordinator.data
+        is_connected = bool(data.online and view and view.present)
+        return super().available and (self._stays_available or is_connected)
 
 
 class KnownPrinterEntity(PrinterEntity):
     """A printer's entity that stays available while the printer is off."""
 
-    @property
-    @override
-    def available(self) -> bool:
-        """Return True: actions would skip an unavailable entity silently."""
-        return True
+    _stays_available = True
 
 
 class ScannerEntity(LiankeEntity):
     """An entity of one scanner, which follows the scans of ours."""
 
     _follows_polls = False
+    _stays_available = True
 
     def __init__(
         self, entry: LiankeConfigEntry, scanner_id: str, description: EntityDescription
@@ -154,12 +159,6 @@ class ScannerEntity(LiankeEntity):
             )
         )
         self.async_on_remove(self.coordinator.async_add_listener(self.async_write_if_changed))
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Return True: actions would skip an unavailable entity silently."""
-        return True
 
 
 class QueueEntity(KnownPrinterEntity):

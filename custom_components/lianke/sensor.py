@@ -175,16 +175,12 @@ class LastPushSensor(BoxEntity, SensorEntity):
     """When the last push message arrived; available without contact to the cloud, too."""
 
     _follows_polls = False
+    _stays_available = True
 
     @callback
     @override
     def _async_subscribe(self) -> None:
         self.async_on_remove(self.coordinator.pushes.listen(self.async_write_if_changed))
-
-    @property
-    @override
-    def available(self) -> bool:
-        return True
 
     @property
     @override

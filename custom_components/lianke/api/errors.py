@@ -74,7 +74,6 @@ class LiankeTimeoutError(LiankeConnectionError):
 class LiankeResponseError(LiankeError):
     """An unusable answer: HTTP 5xx, a redirect, no JSON, too big, or of a wrong shape."""
 
-    reason = "unexpected_answer"
     may_have_arrived: ClassVar[bool] = True
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -98,7 +98,7 @@ class Spool:
         finally:
             _own_files.reset(token)
             if mine:
-                await self._hass.async_add_executor_job(_unlink, [*mine])
+                await self._hass.async_add_executor_job(unlink_all, [*mine])
 
     def let_go(self, *paths: Path) -> None:
         """Leave files to somebody else."""
@@ -159,7 +159,7 @@ class Spool:
         self.let_go(*kept.paths)
         gone = ([] if old is None else old.paths) + self._make_room()
         self._set_alarm()
-        await self._hass.async_add_executor_job(_unlink, gone)
+        await self._hass.async_add_executor_job(unlink_all, gone)
         return handle
 
     async def async_copy_kept(self, handle: str) -> Document:
@@ -172,16 +172,18 @@ class Spool:
             raise InputError("document_gone")
         path = await self.async_new_path(kept.document.extension)
         try:
-            await self._hass.async_add_executor_job(_link, kept.document.path, path)
+            await self._hass.async_add_executor_job(link_or_copy, kept.document.path, path)
         except FileNotFoundError:
             self._kept.pop(handle, None)
             raise InputError("document_gone") from None
+        except OSError as err:
+            raise disk_full(err) from None
         return replace(kept.document, path=path)
 
     async def async_forget(self, handle: str) -> None:
         """Delete a kept document and its pictures; one that is gone already is no error."""
         if kept := self._kept.pop(handle, None):
-            await self._hass.async_add_executor_job(_unlink, kept.paths)
+            await self._hass.async_add_executor_job(unlink_all, kept.paths)
 
     def version(self, handle: str) -> int | None:
         """Return how often the document of a handle has been replaced; None when it is gone."""
@@ -216,7 +218,7 @@ class Spool:
                     # Unless it was replaced meanwhile, or had to give way.
                     if kept is self._kept.get(handle):
                         self.let_go(path)
-                    await self._hass.async_add_executor_job(_unlink, gone)
+                    await self._hass.async_add_executor_job(unlink_all, gone)
                 return picture
             return await self._hass.async_add_executor_job(kept.pictures[number].read_bytes)
 
@@ -273,7 +275,7 @@ class Spool:
         old = [handle for handle, item in self._kept.items() if item.until <= now]
         paths = [path for handle in old for path in self._kept.pop(handle).paths]
         self._set_alarm()
-        await self._hass.async_add_executor_job(_unlink, paths)
+        await self._hass.async_add_executor_job(unlink_all, paths)
 
     @callback
     def _drop_alarm(self, _event: Event | None = None) -> None:
@@ -321,8 +323,13 @@ def translate_disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as err:
-        _LOGGER.warning("A document cannot be kept: %s", err)
-        raise HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full") from None
+        raise disk_full(err) from None
+
+
+def disk_full(err: OSError) -> HomeAssistantError:
+    """Return the error for what cannot be written to disk, and log why."""
+    _LOGGER.warning("A document cannot be written to disk: %s", err.__cause__ or err)
+    return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")
 
 
 def open_private(path: Path) -> BinaryIO:
@@ -376,22 +383,20 @@ def write_bytes(target: Path, data: bytes) -> None:
         writer.write(data)
 
 
-def _unlink(paths: list[Path]) -> None:
+def unlink_all(paths: Iterable[Path]) -> None:
+    """Delete files as far as possible, those of the spool that a disk refuses at a later sweep; blocks."""
     for path in paths:
-        # A disk that refuses is swept later.
-        with suppress(OSError):
+        try:
             path.unlink(missing_ok=True)
+        except OSError as err:
+            _LOGGER.debug("%s cannot be deleted: %s", path.name, err)
 
 
-def _link(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name; copy it where the file system has no hard links; blocks. Raises OSError."""
     try:
-        os.link(source, target)
+        target.hardlink_to(source)
     except FileNotFoundError:
         raise
     except OSError:
-        # Not every file system has hard links.
-        try:
-            copy_file(source, target, source.stat().st_size, source.name)
-        except BaseException:
-            target.unlink(missing_ok=True)
-            raise
+        shutil.copyfile(source, target)

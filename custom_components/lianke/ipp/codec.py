@@ -35,19 +35,7 @@ _RANGE: Final = struct.Struct(">ii")
 _RESOLUTION: Final = struct.Struct(">iib")
 _DATE: Final = struct.Struct(">HBBBBBBcBB")
 _DPI: Final = 3
-_STRINGS: Final = frozenset(
-    {
-        Tag.TEXT,
-        Tag.NAME,
-        Tag.KEYWORD,
-        Tag.URI,
-        Tag.URI_SCHEME,
-        Tag.CHARSET,
-        Tag.LANGUAGE,
-        Tag.MIME_TYPE,
-        Tag.MEMBER_NAME,
-    }
-)
+_STRINGS: Final = frozenset(tag for tag in Tag if tag >= Tag.TEXT)
 _OUT_OF_BAND: Final = range(0x10, 0x20)
 _DELIMITERS: Final = range(0x10)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 import json
-import logging
 import secrets
 import traceback
 from typing import Any, Final, Self, override
@@ -639,9 +638,6 @@ def begin_next(old: Job, new: Job, until: datetime) -> Job:
     return replace(new, deliveries=(end, *new.deliveries[1:]), pages_printed=None)
 
 
-_LOGGER = logging.getLogger(__name__)
-
-
 def job_error(key: str, job: Job) -> InputError:
     """Return the error for what this job does not allow."""
     return InputError(key, title=job.title)
@@ -659,12 +655,6 @@ def change_not_saved(job: Job) -> HomeAssistantError:
 def already_retried(again: Job) -> InputError:
     """Return the error for a second retry of one job; `again` is the job that the first one made."""
     return InputError("job_retried_already", title=again.title, job_id=again.job_id)
-
-
-def disk_full(err: OSError) -> HomeAssistantError:
-    """Return the error for a job that could not be written to disk, and log why."""
-    _LOGGER.warning("A print job cannot be written to disk: %s", err.__cause__)
-    return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")
 
 
 def type_and_place(err: BaseException) -> str:

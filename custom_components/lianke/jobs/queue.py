@@ -4,7 +4,7 @@ What it returns and what its listeners receive is on disk (see `JobRegistry`).
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -24,6 +24,7 @@ from ..box.storage import BoxStorage
 from ..const import MAX_JOBS_PER_HOUR, MAX_PAGES
 from ..coordinator import LiankeCoordinator
 from ..documents.document import file_digest
+from ..documents.spool import disk_full, unlink_all
 from ..errors import InputError
 from .job import (
     REJECTED,
@@ -35,7 +36,6 @@ from .job import (
     PersonReason,
     already_retried,
     change_not_saved,
-    disk_full,
     job_error,
 )
 from .limits import (
@@ -52,7 +52,7 @@ from .readiness import PERMANENT, QueueReason, Readiness, check_tray, stacks_in_
 from .registry import JobListener, JobRegistry, JobWorker, QueueBox
 from .retry import Changes, JobMover
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, heard, recover
-from .store import SECOND_NAME, JobStore, JobStoreError, file_name, unlink_all
+from .store import SECOND_NAME, JobStore, JobStoreError, file_name
 from .tracker import TaskTracker
 from .uploader import Uploader
 
@@ -192,14 +192,18 @@ class PrintQueue(JobWorker):
         ready and `hold` false) and HomeAssistantError when it cannot be written to disk. A cancelled caller does
         not stop it: a job that was half accepted would be found after a restart.
         """
-        task = self._hass.async_create_task(
-            self._async_submit(spec, deliveries, job_id or ulid_now(), moved),
-            "submit print job",
+        job = await self._async_to_its_end(
+            self._async_submit(spec, deliveries, job_id or ulid_now(), moved), "submit print job"
         )
+        return self._registry.published[job.job_id]
+
+    async def _async_to_its_end(self, work: Coroutine[Any, Any, Job], name: str) -> Job:
+        """Return what becomes of something that a cancelled caller does not stop, but is waited for by the drain."""
+        task = self._hass.async_create_task(work, name)
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
         await asyncio.wait([heard(task)])
-        return self._registry.published[task.result().job_id]
+        return task.result()
 
     async def _async_submit(
         self, spec: JobSpec, deliveries: Sequence[Delivery], job_id: str, moved: Job | None
@@ -548,13 +552,8 @@ class PrintQueue(JobWorker):
         job = self.find(job_id) or self.get(job_id)
         if self._stopped:
             raise InputError("not_ready_getting_ready", printer=job.printer_name)
-        task = self._hass.async_create_task(
-            self._mover.async_move(job_id, changes, entry_id), "move print job"
-        )
-        self._submitting.add(task)
-        task.add_done_callback(self._submitting.discard)
-        await asyncio.wait([heard(task)])
-        return task.result()
+        work = self._mover.async_move(job_id, changes, entry_id)
+        return await self._async_to_its_end(work, "move print job")
 
     async def async_confirm(self, job_id: str) -> Job:
         """Complete an unconfirmed job because a user says that it was printed.

@@ -25,6 +25,7 @@ from homeassistant.util.ulid import ulid_now
 from ..api.options import ResolvedOptions
 from ..const import DOMAIN
 from ..documents.document import Document
+from ..documents.spool import disk_full, unlink_all
 from ..errors import InputError
 from .job import (
     CONVERTED,
@@ -36,13 +37,12 @@ from .job import (
     JobState,
     already_retried,
     change_not_saved,
-    disk_full,
     job_error,
 )
 from .readiness import QueueReason
 from .registry import JobWorker, QueueBox
 from .retention import MOVE_MEMORY
-from .store import JobStoreError, unlink_all
+from .store import JobStoreError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

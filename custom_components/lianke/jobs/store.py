@@ -27,7 +27,7 @@ from homeassistant.util.ulid import ulid_now
 from ..api.options import ResolvedOptions
 from ..api.stored import StoredError
 from ..documents.document import Document
-from ..documents.spool import open_private
+from ..documents.spool import link_or_copy, open_private, unlink_all
 from .job import Delivery, Job, JobSpec, JobState, Origin, PersonReason, new_token
 from .retention import LISTED
 
@@ -503,15 +503,15 @@ class JobStore:
         for one in job.deliveries:
             source = self.path_of(job.job_id, one.document.path)
             target = self._root / f"{COPY_PREFIX}{ulid_now()}{source.suffix}"
-            try:
-                is_there = _copy(source, target)
-            except JobStoreError:
-                unlink_all(copy.path for copy in copies)
-                raise
-            if not is_there:
-                unlink_all(copy.path for copy in copies)
-                return None
             copies.append(replace(one.document, path=target, title=job.title))
+            try:
+                # Nothing ever writes into it: a second name is enough.
+                link_or_copy(source, target)
+            except OSError as err:
+                unlink_all(copy.path for copy in copies)
+                if isinstance(err, FileNotFoundError):
+                    return None
+                raise JobStoreError("the document could not be copied") from err
         return copies
 
     def _write_records(self, jobs: list[Job]) -> set[str]:
@@ -527,22 +527,6 @@ class JobStore:
                 _LOGGER.debug("Print job %s was not written: %s", job.job_id, err)
                 failed.add(job.job_id)
         return failed
-
-
-def _copy(source: Path, target: Path) -> bool:
-    """Copy a document that nothing ever writes into; return whether it is there. Raises JobStoreError."""
-    try:
-        # A hard link is enough.
-        target.hardlink_to(source)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        try:
-            shutil.copyfile(source, target)
-        except OSError as err:
-            unlink_all([target])
-            raise JobStoreError("the document could not be copied") from err
-    return True
 
 
 def _flush(documents: list[Path]) -> None:
@@ -591,15 +575,6 @@ def _set_aside(folder: Path, err: Exception) -> Path:
     except OSError as rename_err:
         _LOGGER.debug("Setting %s aside failed: %s", folder.name, rename_err)
     return aside
-
-
-def unlink_all(paths: Iterable[Path]) -> None:
-    """Delete files as far as possible; blocking."""
-    for path in paths:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as err:
-            _LOGGER.debug("%s cannot be deleted: %s", path.name, err)
 
 
 def _remove_all(folders: Iterable[Path]) -> None:

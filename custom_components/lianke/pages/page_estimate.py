@@ -106,12 +106,8 @@ def _em(letter: str) -> float:
     return 1.5 if 0x1F000 <= code < 0x20000 or 0x2000 <= code < 0x2E80 else 3.0
 
 
-@dataclass(slots=True)
-class Cell:
-    """A cell of a table: its text, and whether that is bold."""
-
-    text: str
-    bold: bool
+# A cell of a table: its text, and how much wider that is than usual text.
+type Cell = tuple[str, float]
 
 
 def table_lines(rows: list[list[Cell]], columns: int, room: float) -> list[int]:
@@ -119,25 +115,25 @@ def table_lines(rows: list[list[Cell]], columns: int, room: float) -> list[int]:
     longest = [0.0] * columns
     words = [0.0] * columns
     for row in rows:
-        for index, cell in enumerate(row):
-            bold = BOLD if cell.bold else 1.0
-            tokens = TOKEN.findall(cell.text)
-            longest[index] = max(longest[index], _width(cell.text) * bold)
+        for index, (text, bold) in enumerate(row):
+            tokens = TOKEN.findall(text)
+            longest[index] = max(longest[index], _width(text) * bold)
             parts = [2.0 if piece[0] >= "\u2e80" else _width(piece) * bold for piece in tokens]
             words[index] = max(words[index], *parts, 0.0)
     whole, least = sum(longest), sum(words)
     shares = [
         _share(wide, word, whole, least, room) for wide, word in zip(longest, words, strict=True)
     ]
-    lines: list[int] = []
-    for row in rows:
-        most = 1
-        for cell, column in zip(row, shares, strict=False):
-            bold = BOLD if cell.bold else 1.0
-            parts_of = lines_of(cell.text)
-            most = max(most, sum(wrapped_lines(part, column, bold) for part in parts_of))
-        lines.append(most)
-    return lines
+    return [
+        max(
+            (
+                sum(wrapped_lines(part, column, bold) for part in lines_of(text))
+                for (text, bold), column in zip(row, shares, strict=False)
+            ),
+            default=1,
+        )
+        for row in rows
+    ]
 
 
 def _share(wide: float, word: float, whole: float, least: float, room: float) -> float:
@@ -340,20 +336,18 @@ class _Reader(HTMLParser):
                 raise _UnknownError
         if tag == "br":
             self._text.append("\u2028")
-            return
-        if tag == "img":
+        elif tag == "img":
             if classes != "qr" or self._table is not None:
                 raise _UnknownError
             self._pictures += 1
-            return
-        if tag == "meta":
-            return
-        if tag in TABLE:
+        elif tag in TABLE:
             self._start_table(tag, table_style)
-            return
-        if tag in INLINE:
+        elif tag in INLINE:
             self._mixed |= tag == "code"
-            return
+        elif tag != "meta":
+            self._start_block(tag, classes)
+
+    def _start_block(self, tag: str, classes: str) -> None:
         if tag not in BLOCKS or self._table is not None:
             raise _UnknownError
         self._flush()
@@ -416,19 +410,15 @@ class _Reader(HTMLParser):
         self._pictures, self._mixed = 0, False
         if self._table is not None:
             return
-        preserved = self._plain or "pre" in self._stack
-        if not preserved:
+        if not self._plain and "pre" not in self._stack:
             text = " ".join(filter(None, text.translate(_BLANKS).split(" ")))
         if not text and not pictures:
             return
-        scale = self._scale()
         heading = next((tag for tag in self._stack if tag in HEADINGS), None)
-        em = self._em * scale
+        em = self._em * self._scale()
         indent = sum(INDENTS.get(tag, 0.0) for tag in self._stack) * em
         width = max(self._width - indent, 0.0) / em
-        bold = BOLD if heading or "dt" in self._stack else 1.0
-        if "pre" in self._stack:
-            bold = BOLD
+        bold = BOLD if heading or {"dt", "pre"}.intersection(self._stack) else 1.0
         lines = sum(wrapped_lines(part, width, bold) for part in lines_of(text))
         height = em * (MIXED_LINE if mixed else LINE)
         # Each picture may stand on a line of its own, with a piece of text beside it.
@@ -463,7 +453,7 @@ class _Reader(HTMLParser):
             if not rows:
                 raise _UnknownError
             self._text.clear()
-            rows[-1].append(Cell("", tag == "th"))
+            rows[-1].append(("", BOLD if tag == "th" else 1.0))
 
     def _end_table(self, tag: str) -> None:
         if self._table is None:
@@ -472,7 +462,8 @@ class _Reader(HTMLParser):
         if tag == "thead":
             self._table.in_head = False
         elif tag in ("td", "th") and rows and rows[-1]:
-            rows[-1][-1].text += "".join(self._text)
+            text, bold = rows[-1][-1]
+            rows[-1][-1] = (text + "".join(self._text), bold)
             self._text.clear()
         elif tag == "table":
             table, self._table = self._table, None
