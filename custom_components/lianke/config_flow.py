@@ -44,7 +44,6 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     MINOR_VERSION = 1
 
     def __init__(self) -> None:
-        """Start without input."""
         self._sticker: Credentials | None = None
         self._api_key = ""
         self._account: str | None = None

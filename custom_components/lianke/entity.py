@@ -68,7 +68,6 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
         self._async_subscribe()
         self._written = (self.available, self.state)
 
-    @callback
     def _async_subscribe(self) -> None:
         """Listen to what changes the state besides polls."""
 
@@ -98,7 +97,6 @@ class BoxEntity(LiankeEntity):
     """An entity of the box itself."""
 
     def __init__(self, entry: LiankeConfigEntry, description: EntityDescription) -> None:
-        """Attach the entity to the box."""
         super().__init__(entry, box_identifier(entry), description)
 
 
@@ -108,7 +106,6 @@ class PrinterEntity(LiankeEntity):
     def __init__(
         self, entry: LiankeConfigEntry, printer_key: str, description: EntityDescription
     ) -> None:
-        """Attach the entity to the printer with this key."""
         super().__init__(entry, printer_identifier(entry, printer_key), description)
         self.printer_key = printer_key
 
@@ -141,7 +138,6 @@ class ScannerEntity(LiankeEntity):
     def __init__(
         self, entry: LiankeConfigEntry, scanner_id: str, description: EntityDescription
     ) -> None:
-        """Attach the entity to the scanner with this id."""
         super().__init__(entry, scanner_identifier(entry, scanner_id), description)
         self.scanner_id = scanner_id
 

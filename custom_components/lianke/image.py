@@ -46,7 +46,6 @@ class PreviewImage(JobEntity, ImageEntity):
     _expiry: CALLBACK_TYPE | None = None
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str) -> None:
-        """Start without a preview."""
         JobEntity.__init__(self, entry, printer_key, PREVIEW)
         ImageEntity.__init__(self, hass)
 

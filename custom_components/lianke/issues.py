@@ -193,7 +193,6 @@ class _Watcher:
                 self._on_job(job, None)
         self._review()
 
-    @callback
     def _clear_left_account(self) -> None:
         """Clear the address issue of an account that the box has left."""
         for (_domain, found), issue in list(self._registry.issues.items()):
@@ -233,7 +232,6 @@ class _Watcher:
                     self._clear(found)
         self._check_address()
 
-    @callback
     def _review_expiry(self) -> str | None:
         """Raise an issue when the service has expired or soon will; return its id."""
         box = self._data.storage.box
@@ -252,7 +250,6 @@ class _Watcher:
             return found
         return None
 
-    @callback
     def _review_drivers(self) -> set[str]:
         """Raise an issue for each printer without a driver; return their ids."""
         wanted = set()
@@ -347,17 +344,14 @@ class _Watcher:
             data={"was": was, "since": since.isoformat()},
         )
 
-    @callback
     def _clear(self, issue: str) -> None:
         ir.async_delete_issue(self._hass, DOMAIN, issue)
 
-    @callback
     def _start_timer(self, name: str, seconds: float, action: Callable[[datetime], None]) -> None:
         """Call `action` later, instead of what was to be called under this name."""
         self._cancel_timer(name)
         self._timers[name] = async_call_later(self._hass, seconds, action)
 
-    @callback
     def _cancel_timer(self, name: str) -> None:
         if (cancel := self._timers.pop(name, None)) is not None:
             cancel()

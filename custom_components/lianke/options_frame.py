@@ -104,7 +104,6 @@ class BoxOptionsFlow(OptionsFlow):
     """Options of a box or its printers; those of the chosen target are saved for it alone."""
 
     def __init__(self) -> None:
-        """Start with the whole box as target."""
         self._target = WHOLE_BOX
 
     def _printers(self, chosen: Container[str] = (), fit: Fit = fitting) -> list[SelectOptionDict]:

@@ -100,7 +100,6 @@ class LiankeTrigger(Trigger):
         return cast(ConfigType, cls._schema(config))
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        """Keep the target and the options."""
         super().__init__(hass, config)
         self._target = config.target or {}
         self._options = config.options or {}
@@ -235,7 +234,6 @@ class PrinterTrigger(LiankeTrigger):
             if (cancel := timers.pop(entity_id, None)) is not None:
                 cancel()
 
-        @callback
         def on_state(state: State | None) -> None:
             if state is None or state.state in NOT_KNOWN:
                 return

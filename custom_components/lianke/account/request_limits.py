@@ -173,7 +173,6 @@ class Account:
     """
 
     def __init__(self, webhook_id: str) -> None:
-        """Start without boxes and without an address."""
         self.webhook_id = webhook_id
         self.box_count = 0
         # Messages that named no box of ours. Proves nothing, since anyone can send one.

@@ -53,7 +53,6 @@ class ServiceClock:
     """The service's clock, as the `Date` header of the last answer showed it."""
 
     def __init__(self) -> None:
-        """Start without an offset."""
         self._offset: tuple[int, int] | None = None
         self._measured_at = Moment(wall=0.0, monotonic=0.0)
 

@@ -38,7 +38,6 @@ class PageCounts:
     """Counts pages; part of the stored data of a box, so that it outlives printers and jobs."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self._months: dict[str, Counter[tuple[str, str, str]]] = {}
         self._totals: Counter[tuple[str, str]] = Counter()
         self._listeners: list[PageListener] = []

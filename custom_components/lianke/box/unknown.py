@@ -64,7 +64,6 @@ class UnknownLog:
         )
         self._save()
 
-    @callback
     def load(self, stored: object) -> None:
         """Read what `as_stored` wrote; what cannot be read is left out."""
         for item in stored[: MAX_OF_A_KIND * len(UnknownKind)] if isinstance(stored, list) else ():

@@ -27,7 +27,6 @@ class FairLock:
     """Hands out one turn at a time: among those who wait, each user in turn, each in order."""
 
     def __init__(self) -> None:
-        """Start free."""
         self._taken = False
         # The user whose turn is next stands first.
         self._waiting: dict[str | None, deque[asyncio.Future[None]]] = {}
@@ -107,7 +106,6 @@ class PdfError(Exception):
     """
 
     def __init__(self, reason: str) -> None:
-        """Keep the reason."""
         super().__init__(reason)
         self.reason = reason
 
@@ -116,7 +114,6 @@ class PdfUnavailableError(PdfError):
     """PDFium cannot be run on this system, so nothing is known of the file."""
 
     def __init__(self) -> None:
-        """Name the one reason."""
         super().__init__("unavailable")
 
 
@@ -124,7 +121,6 @@ class PdfWorker:
     """The one worker process of this Home Assistant: started when needed, ended when idle."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Start nothing yet."""
         self._hass = hass
         self._turns = FairLock()
         self._waiting = 0
@@ -268,7 +264,6 @@ class PdfWorker:
         self._stopped = True
         await self.async_close()
 
-    @callback
     def _drop_idle_timer(self) -> None:
         if self._stop_idle is not None:
             self._stop_idle()

@@ -262,7 +262,6 @@ class Spool:
             gone += self._kept.pop(handle).paths
         return gone
 
-    @callback
     def _set_alarm(self) -> None:
         if self._stop_alarm is None and self._kept:
             first = min(item.until for item in self._kept.values())

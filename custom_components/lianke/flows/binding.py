@@ -42,7 +42,6 @@ class FieldError(Exception):
     """Invalid input in the form field `field`; `reason` is the translation key of its error."""
 
     def __init__(self, field: str, reason: str) -> None:
-        """Take the field and the translation key."""
         super().__init__(reason)
         self.field = field
         self.reason = reason

@@ -79,7 +79,6 @@ class LiankeOptionsFlow(
     """Options flow; each path through its menu ends with the options saved."""
 
     def __init__(self) -> None:
-        """Start at the menu."""
         super().__init__()
         self._wait: asyncio.Task[bool] | None = None
         self._unclear_before = 0

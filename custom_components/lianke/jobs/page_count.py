@@ -40,7 +40,6 @@ class PageCounter:
     """Has the service count pages, and caches the results."""
 
     def __init__(self, client: LiankeClient, coordinator: LiankeCoordinator) -> None:
-        """Start with an empty cache."""
         self._hass = coordinator.hass
         self._client = client
         self._coordinator = coordinator

@@ -154,7 +154,6 @@ class PrintQueue(JobWorker):
         self.resolve_moves()
         self._scheduler.review()
 
-    @callback
     def resolve_moves(self) -> None:
         """Go on with what was cut off between two boxes, now that another one is there."""
         self._mover.resolve_retries()
@@ -373,13 +372,11 @@ class PrintQueue(JobWorker):
             raise InputError("newer_job_waits", title=moved.title)
         return waiting
 
-    @callback
     def listen_limits(self, listener: LimitListener) -> CALLBACK_TYPE:
         """Call `listener` when the print limits refuse a job, and when a job passes them."""
         self._limit_listeners.append(listener)
         return lambda: self._limit_listeners.remove(listener)
 
-    @callback
     def check_rate(
         self,
         printer_key: str,
@@ -420,7 +417,6 @@ class PrintQueue(JobWorker):
             self._report(printer_key, err)
             raise
 
-    @callback
     def _report(self, printer_key: str, error: LimitError | None) -> None:
         for listener in list(self._limit_listeners):
             listener(printer_key, error)
@@ -573,7 +569,6 @@ class PrintQueue(JobWorker):
         )
         return self.get(job_id)
 
-    @callback
     def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
         """Call `listener(job, state before or None when new)` for every published change, of one printer or all."""
         return self._registry.listen(listener, printer_key)
@@ -583,7 +578,6 @@ class PrintQueue(JobWorker):
         """Call `watcher()` soon after changes, once for all of the same moment; see JobRegistry.watch."""
         return self._registry.watch(watcher, printer_key)
 
-    @callback
     def forget_move(self, job_id: str) -> None:
         """Note that the job which a moved one took the place of is over."""
         self._registry.note(job_id, move_open=False)
@@ -635,7 +629,6 @@ class PrintQueue(JobWorker):
         """The ids of the cloud's tasks that are known to be ours."""
         return self._registry.own_task_ids
 
-    @callback
     def clear_backoff(self, printer_key: str) -> None:
         """Try held jobs again at once: somebody says that the printer is ready."""
         self._readiness.clear_backoff(printer_key)

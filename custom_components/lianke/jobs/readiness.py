@@ -77,7 +77,6 @@ class Readiness:
     """Knows since when the printers of one box are ready, and which are backed off from."""
 
     def __init__(self, entry: ConfigEntry, coordinator: LiankeCoordinator) -> None:
-        """Start without any observation."""
         self._entry = entry
         self._coordinator = coordinator
         self._ready_since: dict[str, float] = {}

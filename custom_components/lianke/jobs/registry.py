@@ -54,7 +54,6 @@ class JobWorker:
     """Whoever works on the jobs of one box."""
 
     def __init__(self, box: QueueBox) -> None:
-        """Take the box."""
         self._hass = box.hass
         self._entry = box.entry
         self._client = box.client
@@ -156,7 +155,6 @@ class JobRegistry:
         """Return whether a task of the cloud belongs to none of our jobs and previews."""
         return self.by_task(task_id) is None and task_id not in self.store.other_tasks.task_ids
 
-    @callback
     def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
         """Call `listener(job, state before or None when new)` for every published change.
 
@@ -239,7 +237,6 @@ class JobRegistry:
                 self.on_change()
         return now
 
-    @callback
     def _roll_back(self, old: Job, new: Job) -> None:
         """Undo a change that could not be written, but none of the later ones."""
         if (current := self.jobs.get(new.job_id)) is None:
@@ -286,7 +283,6 @@ class JobRegistry:
         if gone:
             await self.store.async_delete(gone)
 
-    @callback
     def _forget(self, job_id: str) -> None:
         job = self.jobs.pop(job_id)
         for known in (self.published, self.published_open, self._unpublished, self.unsettled):
@@ -298,7 +294,6 @@ class JobRegistry:
         self._schedule_watchers(job.printer_key)
         self.on_change()
 
-    @callback
     def put(self, job: Job) -> None:
         """Take a version of a job for the current one; it is published at once if it has no new facts.
 
@@ -355,7 +350,6 @@ class JobRegistry:
         if not self._unpublished.get(job_id):
             self._unpublished.pop(job_id, None)
 
-    @callback
     def withhold_end(self, job_id: str) -> None:
         """Publish the end of a printed job together with its pages, if these become known soon."""
 
@@ -368,14 +362,12 @@ class JobRegistry:
                 self._hass, PAGES_SECONDS, HassJob(on_timeout, cancel_on_shutdown=True)
             )
 
-    @callback
     def release_end(self, job_id: str) -> None:
         """Publish the end of a job though its pages are unknown."""
         if (stop := self._withheld.pop(job_id, None)) is not None:
             stop()
             self.publish(job_id)
 
-    @callback
     def _schedule_watchers(self, printer_key: str) -> None:
         if not self._stale:
             call_after_updates(self._hass, self._notify_watchers)

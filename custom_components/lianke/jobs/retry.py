@@ -162,7 +162,6 @@ class JobMover(JobWorker):
             self._registry.change(job, retrying_to=None)
             return again
 
-    @callback
     def resolve_retries(self) -> None:
         """Void the marks of retries that were cut off before there was a new job."""
         for job in list(self._registry.jobs.values()):
@@ -289,7 +288,6 @@ class JobMover(JobWorker):
             await self._store.async_persist(job.job_id)
             queue.forget_move(new.job_id)
 
-    @callback
     def _stay(self, job: Job) -> None:
         """Let a job go on that was not moved, unless a newer one has taken its place meanwhile."""
         if any(
@@ -305,7 +303,6 @@ class JobMover(JobWorker):
         else:
             self._registry.change(job, moving_to=None)
 
-    @callback
     def resolve_move(self, job: Job, now: datetime) -> datetime | None:
         """Finish or undo a move that was cut off; return when to try again."""
         if job.job_id in self._active or job.moving_to is None:

@@ -85,7 +85,6 @@ class JobScheduler(JobWorker):
             # They may have become known after the end.
             self.count_pages(job)
 
-    @callback
     def _handle_ended(self, now: datetime) -> None:
         """Count pages, schedule a cleanup and refresh printers after jobs, or their first deliveries, have ended."""
         ended, self._ended = self._ended, []
@@ -106,7 +105,6 @@ class JobScheduler(JobWorker):
             ):
                 self._coordinator.async_on_jobs_ended(job.printer_key)
 
-    @callback
     def count_pages(self, job: Job) -> None:
         """Count the pages of a job that was surely printed; a second call changes nothing."""
         if job.state is JobState.COMPLETED and job.pages_printed is not None:
@@ -339,7 +337,6 @@ class JobScheduler(JobWorker):
                 self._registry.note(job.job_id, has_document=True, document_kept=True)
         await self._registry.async_trim()
 
-    @callback
     def _set_timer(self, due: datetime | None) -> None:
         if self._stop_timer is not None and due == self._timer_due:
             return
@@ -360,7 +357,6 @@ class JobScheduler(JobWorker):
         self._stop_timer = None
         self.review()
 
-    @callback
     def _cancel_timer(self) -> None:
         if self._stop_timer is not None:
             self._stop_timer()
@@ -379,7 +375,6 @@ def heard[T](task: asyncio.Future[T]) -> asyncio.Future[T]:
 # What becomes of jobs that a crash interrupted, before anything is sent again.
 
 
-@callback
 def recover(registry: JobRegistry) -> None:
     """Put interrupted uploads back to waiting, and keep the newest of jobs that replace each other."""
     newest: dict[tuple[str, str], Job] = {}

@@ -104,7 +104,6 @@ class OtherTasks:
         self.task_ids = [*self.task_ids, *task_ids][-MAX_TASK_IDS:]
         await self._async_write()
 
-    @callback
     def _forget_old(self) -> None:
         """Forget lost uploads whose tasks are not on the list any more."""
         now = dt_util.utcnow()
@@ -383,7 +382,6 @@ class JobStore:
         if self._failed:
             self._set_timer(WRITE_AGAIN)
 
-    @callback
     def _end_waits(self, job_id: str, generation: int | None, err: JobStoreError | None) -> None:
         """End the waits for this version of a job or older ones, None for all, with an error or none."""
         left = []
@@ -399,7 +397,6 @@ class JobStore:
         if left:
             self._waiters[job_id] = left
 
-    @callback
     def _set_timer(self, delay: float) -> None:
         due = self._hass.loop.time() + delay
         if self.closed or (self._stop_timer is not None and self._timer_due <= due):

@@ -136,7 +136,6 @@ class TaskTracker(JobWorker):
     def _tracking(self, job: Job) -> _Tracking:
         return self._trackings[job.present.token]
 
-    @callback
     def poll_soon(self, job: Job) -> None:
         """Poll this job's own task as soon as the spacing allows."""
         tracking = self._tracking(job)
@@ -185,7 +184,6 @@ class TaskTracker(JobWorker):
                 self._poll_in_turn(jobs, TURNS if in_doubt else len(jobs))
         self._give_up()
 
-    @callback
     def _poll_in_turn(self, jobs: list[Job], number: int) -> None:
         """Poll some jobs' own tasks, those first that have waited longest for it."""
         for job in sorted((job for job in jobs if job.present.task_id), key=self._last_poll)[
@@ -279,7 +277,6 @@ class TaskTracker(JobWorker):
         if found is not None and found[1].task_id == delivery.task_id:
             self._apply_task(*found, task)
 
-    @callback
     def _apply_task(self, job: Job, delivery: Delivery, task: Task) -> None:
         if job.state is JobState.COMPLETED:
             # Only the pages were missing.
@@ -308,7 +305,6 @@ class TaskTracker(JobWorker):
         elif task.state is TaskState.SUCCESS and not delivery.is_final:
             self._note_missing_result(job)
 
-    @callback
     def _note_missing_result(self, job: Job) -> None:
         """Count a success that never gets a result as a failure (lianke-api, "Job states")."""
         now, tracking = monotonic(), self._tracking(job)
@@ -341,7 +337,6 @@ class TaskTracker(JobWorker):
             # have the others.
             self._tracking(min(missing, key=self._last_poll)).wants_poll = True
 
-    @callback
     def _apply_listed(self, job: Job, task: DayTask, *, few: bool) -> None:
         result = TaskResult(code=task.code, message=task.message) if task.code is not None else None
         delivery = job.present
@@ -366,7 +361,6 @@ class TaskTracker(JobWorker):
             return
         self._registry.change(job, delivery, **changes)
 
-    @callback
     def _give_up(self) -> None:
         """End jobs about which nothing more can be found out."""
         for job in self.tracked():
@@ -378,7 +372,6 @@ class TaskTracker(JobWorker):
             if reason is not None:
                 self._registry.change(job, delivery, state=JobState.UNCONFIRMED, reason=reason)
 
-    @callback
     def _match(self, tasks: tuple[DayTask, ...], asked_at: float) -> None:
         """Give deliveries in doubt their tasks if the list proves them, and note foreign tasks.
 
@@ -421,7 +414,6 @@ class TaskTracker(JobWorker):
                 result = TaskResult(code=task.code, message=task.message)
                 self._assign(job, one, task, changes_for(job, one, task.state, result) or {})
 
-    @callback
     def _assign(self, job: Job, delivery: Delivery, task: DayTask, changes: dict[str, Any]) -> None:
         self._registry.change(
             job,
@@ -484,7 +476,6 @@ class TaskTracker(JobWorker):
         await self._store.async_persist(job.job_id)
         return True
 
-    @callback
     def _apply_report(
         self, token: str | None, report: Callback, result: TaskResult | None
     ) -> Job | None:
@@ -528,7 +519,6 @@ class TaskTracker(JobWorker):
         changes |= changes_for(job, before, state, result) or {}
         return self._registry.change(job, delivery, **changes) if changes else job
 
-    @callback
     def _correct_list(
         self,
         job: Job,
@@ -551,7 +541,6 @@ class TaskTracker(JobWorker):
             job, delivery, **changes, task_id=report.task_id, task_from_list=False
         )
 
-    @callback
     def _release_task(self, task_id: str, wanted_by: Delivery) -> bool:
         """Take a task from a delivery that only the list matched it to; return False if it belongs to another."""
         found = self._registry.by_task(task_id)

@@ -95,7 +95,6 @@ class Uploader(JobWorker):
         """Return whether a delivery's upload is under way."""
         return delivery.token in self._uploads
 
-    @callback
     def abort(self, job: Job) -> None:
         """Stop an upload unless its end was sent already."""
         upload = self._uploads.get(job.present.token)
@@ -210,7 +209,6 @@ class Uploader(JobWorker):
         )
         self._note_task(delivery, task_id)
 
-    @callback
     def _note_end(self, delivery: Delivery, upload: asyncio.Task[None]) -> None:
         """Set a delivery's next state after its upload; the one place that handles an upload's errors."""
         if upload.cancelled():
@@ -236,20 +234,17 @@ class Uploader(JobWorker):
         else:
             self._note_unexpected(job, delivery, err)
 
-    @callback
     def _hold(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
         self._registry.change(
             job, delivery, state=JobState.HELD, hold_reason=reason, sent_bytes=None, **changes
         )
 
-    @callback
     def _note_unexpected(self, job: Job, delivery: Delivery, err: BaseException) -> None:
         """Fail a job after an unexpected error, unless it may have arrived."""
         _LOGGER.error("Print job %s met an unexpected %s", job.job_id, type_and_place(err))
         if delivery.handed_over_at is None:
             self._fail(job, delivery, "internal_error")
 
-    @callback
     def _note_task(self, delivery: Delivery, task_id: str) -> None:
         if (found := self._registry.by_token(delivery.token)) is None:
             return
@@ -270,7 +265,6 @@ class Uploader(JobWorker):
             )
         self._readiness.clear_backoff(job.printer_key)
 
-    @callback
     def _note_error(self, job: Job, delivery: Delivery, err: LiankeError) -> None:
         """Hold or fail a job after an error of the service, or leave it in doubt."""
         was_handed_over = delivery.handed_over_at is not None
@@ -306,7 +300,6 @@ class Uploader(JobWorker):
         self._hold(job, delivery, reason, code=err.code, detail=err.detail, **refused)
         self._coordinator.async_refresh_soon("a job was refused")
 
-    @callback
     def _fail(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
         self._registry.change(job, delivery, state=JobState.FAILED, reason=reason, **changes)
         self._coordinator.async_refresh_soon("a job failed")

@@ -126,7 +126,6 @@ class Announcer:
     """Keeps the announcements of one box in step with its options and printers."""
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-        """Announce nothing yet."""
         self._hass = hass
         self._entry = entry
         self._announced: dict[str, tuple[Record, list[AsyncServiceInfo]]] = {}

@@ -25,7 +25,6 @@ class LanPrinterSteps(BoxOptionsFlow):
     """The steps of the options flow."""
 
     def __init__(self) -> None:
-        """Offer nothing yet."""
         super().__init__()
         # By option, tokens by the keys of printers and the ids of scanners.
         self._offered: dict[str, dict[str, str]] = {}

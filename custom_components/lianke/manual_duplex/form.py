@@ -45,7 +45,6 @@ class ManualDuplexSteps(BoxOptionsFlow):
     """A test sheet and three questions, or the answers right away."""
 
     def __init__(self) -> None:
-        """Know nothing of the printer yet."""
         super().__init__()
         self._comes_out = FACE_DOWN
 

@@ -123,7 +123,6 @@ class HtmlFrame(HTMLParser):
     """
 
     def __init__(self) -> None:
-        """Start with nothing read."""
         super().__init__()
         self.is_document = False
         self.attributes: dict[str, dict[str, str]] = {"html": {}, "body": {}}

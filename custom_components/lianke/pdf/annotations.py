@@ -199,7 +199,6 @@ class Layers:
     """The layers of a document, read once an annotation is on one."""
 
     def __init__(self, document: Any, path: str) -> None:
-        """Read nothing yet."""
         self._document = document
         self._path = path
         self._hidden: set[str] | None = None

@@ -48,7 +48,6 @@ class Lettering:
     """A text as outlines; a letter is about as wide as 1."""
 
     def __init__(self, text: str, font: Any) -> None:
-        """Take the outlines from an open font."""
         self.width = 0.0
         self._points: list[_Point] = []
         advance = ctypes.c_float()

@@ -66,7 +66,6 @@ class CodeChecker:
     """Checks codes one at a time, and lets guesses wait."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Start without any guess."""
         self._hass = hass
         self.lock = asyncio.Lock()
         # The last guessed one last.

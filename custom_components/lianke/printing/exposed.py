@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from homeassistant.components.homeassistant.exposed_entities import async_should_expose
-from homeassistant.core import HomeAssistant, State, callback
+from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import (
     area_registry as ar,
     device_registry as dr,
@@ -37,7 +37,6 @@ def as_offered(names: Names, value: object) -> object:
     return next((name for name in names if name.casefold() == wanted), value)
 
 
-@callback
 def exposed_printers(hass: HomeAssistant, llm_context: LLMContext) -> Names:
     """Return the device ids of exposed printers by their names and aliases."""
     return exposed_devices(
@@ -51,7 +50,6 @@ def exposed_printers(hass: HomeAssistant, llm_context: LLMContext) -> Names:
     )
 
 
-@callback
 def exposed_devices(
     hass: HomeAssistant,
     llm_context: LLMContext,
@@ -73,7 +71,6 @@ def exposed_devices(
     return _told_apart(found)
 
 
-@callback
 def exposed_entities(hass: HomeAssistant, llm_context: LLMContext, domains: Sequence[str]) -> Names:
     """Return the ids of exposed entities of these domains by their names and aliases."""
     registry = er.async_get(hass)
@@ -107,7 +104,6 @@ def _told_apart(found: list[_Named]) -> Names:
     return names
 
 
-@callback
 def _areas(hass: HomeAssistant, area_ids: Iterable[str | None]) -> tuple[str, ...]:
     """Return the names of areas."""
     registry = ar.async_get(hass)
@@ -115,12 +111,10 @@ def _areas(hass: HomeAssistant, area_ids: Iterable[str | None]) -> tuple[str, ..
     return tuple(area.name for area in found if area is not None)
 
 
-@callback
 def _names(hass: HomeAssistant, entity: er.RegistryEntry | None, state: State) -> tuple[str, ...]:
     return tuple(filter(None, intent.async_get_entity_aliases(hass, entity, state=state)))
 
 
-@callback
 def is_exposed(hass: HomeAssistant, llm_context: LLMContext, entity_id: str) -> bool:
     """Return whether an entity is exposed to the assistant of a talk."""
     return async_should_expose(hass, llm_context.assistant, entity_id)

@@ -63,7 +63,6 @@ class StandInWatch:
     """
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-        """Start without any observation."""
         self._hass = hass
         self._entry = entry
         # By the monotonic clock: since when printers are faulty, and when to try jobs again.

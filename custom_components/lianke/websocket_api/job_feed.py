@@ -99,7 +99,6 @@ class JobFeed:
     """Listens to the boxes while there are subscriptions, and sends each audience its messages."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Start without subscriptions."""
         self._hass = hass
         self._subscriptions: set[Subscription] = set()
         self._signals: list[CALLBACK_TYPE] = []

@@ -70,7 +70,6 @@ class PendingJobs:
     """The jobs of one printer that wait for their document, and those that got none."""
 
     def __init__(self) -> None:
-        """Start without any."""
         self._jobs: dict[int, PendingJob] = {}
 
     def new_id(self, taken: Callable[[int], bool]) -> str:

@@ -65,7 +65,6 @@ class Places:
     """Places that devices take for a while: so many in all, and fewer for each address."""
 
     def __init__(self, most: int, most_a_device: int) -> None:
-        """Start with all of them free."""
         self._most = most
         self._most_a_device = most_a_device
         self.taken: Counter[str] = Counter()
@@ -91,7 +90,6 @@ class Refusals:
     """Documents of the last hour that became no job, by printer and address."""
 
     def __init__(self) -> None:
-        """Start without any."""
         # When they were refused, by the monotonic clock; who was refused last stands last.
         self._times = LimitedSizeDict[tuple[str, str], deque[float]](size_limit=MAX_DEVICES)
 
@@ -112,7 +110,6 @@ class LanServer:
     """Counts what is under way, and keeps the jobs that wait for their documents."""
 
     def __init__(self) -> None:
-        """Start with nothing under way."""
         self.started_at = datetime.now(UTC)
         self.changes = Changes(self.started_at)
         self.pending: defaultdict[str, PendingJobs] = defaultdict(PendingJobs)
