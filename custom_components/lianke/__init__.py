@@ -15,6 +15,7 @@ from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.ssl import get_default_context
 
 from . import frontend, issues, job_signals, people, scanner, services, websocket_api
+from .account.request_limits import Account
 from .api.client import LiankeClient
 from .api.models import Credentials
 from .box.storage import BoxStorage
@@ -31,9 +32,9 @@ from .people.approval import PrintPolicy
 from .people.notifications import async_tell_dropped
 from .printing import nozzle_care, stand_in
 from .runtime import (
+    ACCOUNTS,
     LiankeConfigEntry,
     LiankeData,
-    async_get_account,
     async_loaded_entries,
     translating,
 )
@@ -86,7 +87,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     # Empties the spool of documents that the last run left behind.
     with _retried("job_folder_unreadable"):
         await async_get_spool(hass)
-    account = async_get_account(hass, entry.data[CONF_WEBHOOK_ID])
+    webhook_id = entry.data[CONF_WEBHOOK_ID]
+    account = hass.data.setdefault(ACCOUNTS, {}).setdefault(webhook_id, Account(webhook_id))
     entry.async_on_unload(account.join())
     storage = BoxStorage(hass, entry.entry_id)
     with _retried("storage_unreadable"):

@@ -25,11 +25,11 @@ from .box.polling import REFRESH_SPACING, PollingAccount, PushTracker, async_pol
 from .box.printer_status import (
     NEVER,
     PROBLEMS,
+    READY,
     BoxData,
     PrinterSnapshot,
     PrinterStatus,
     StatusTimes,
-    hold_reason_of,
     row_status,
     settled_condition,
     status_of,
@@ -140,19 +140,11 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             return PrinterStatus.BOX_OFFLINE
         if (view := self.data.printers.get(key)) is None:
             return PrinterStatus.DISCONNECTED
-        return hold_reason_of(view.status)
+        return None if view.status in READY else view.status
 
     def is_ready(self, key: str) -> bool:
         """Return whether a printer can take a job now."""
         return self.is_fresh and self.hold_reason(key) is None
-
-    @callback
-    def async_add_deferred_listener(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Call `listener` after each change, once the other listeners are through.
-
-        It may be called once more just after it was unsubscribed.
-        """
-        return self.async_add_listener(lambda: call_after_updates(self.hass, listener))
 
     @callback
     def async_refresh_soon(self, reason: str, printer_key: str | None = None) -> None:

@@ -68,8 +68,11 @@ async def async_get_config_entry_diagnostics(
     """Return the state of a box, its printers and its last jobs."""
     data = entry.runtime_data
     storage = data.storage
+    # Another server than the vendor's is somebody's own.
+    server = "default" if entry.data[const.CONF_SERVER] == DEFAULT_SERVER else "another"
+    connection = {**entry.data, const.CONF_SERVER: server}
     report = {
-        "entry": {"data": _connection(entry.data), "options": dict(entry.options)},
+        "entry": {"data": connection, "options": dict(entry.options)},
         "box": storage.box.as_dict() if storage.box else None,
         "polling": _polling(entry),
         "news": {
@@ -129,12 +132,6 @@ async def _with_unknown(
         "seen": _scrubbed(storage.unknown.as_stored(), _secrets(entry)),
     }
     return {**report, "unknown": section}
-
-
-def _connection(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the connection data; another server than the vendor's is somebody's own."""
-    vendor = data[const.CONF_SERVER] == DEFAULT_SERVER
-    return {**data, const.CONF_SERVER: "default" if vendor else "another"}
 
 
 def _polling(entry: LiankeConfigEntry) -> dict[str, Any]:

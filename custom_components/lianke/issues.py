@@ -15,7 +15,6 @@ from homeassistant.util import dt as dt_util
 
 from .api.errors import BoxNotBoundError
 from .api.models import DriverState
-from .box.storage import StoredPrinter
 from .const import DOMAIN
 from .jobs.job import IN_CLOUD, Job, JobState
 from .jobs.limits import LimitError
@@ -129,8 +128,12 @@ def _create_issue(
     texts = {"box": escape_markdown(entry.title), "box_name": entry.title, **(placeholders or {})}
     if printer_key is not None:
         facts["printer_key"] = printer_key
-        known = entry.runtime_data.storage.printers.get(printer_key)
-        texts["printer_name"] = _full_name(known) if known else ""
+        texts["printer_name"] = ""
+        if (known := entry.runtime_data.storage.printers.get(printer_key)) is not None:
+            # With what it says of itself while it has no driver to be named by.
+            reported = " ".join(filter(None, (known.printer.vendor, known.printer.product)))
+            unnamed = bool(reported) and not known.printer.model
+            texts["printer_name"] = f"{known.name} ({reported})" if unnamed else known.name
         texts["printer"] = escape_markdown(texts["printer_name"])
     ir.async_create_issue(
         hass,
@@ -143,13 +146,6 @@ def _create_issue(
         translation_key=kind,
         translation_placeholders=texts,
     )
-
-
-def _full_name(known: StoredPrinter) -> str:
-    """Return a printer's name, with what it says of itself while it has no driver to be named by."""
-    printer = known.printer
-    reported = " ".join(filter(None, (printer.vendor, printer.product)))
-    return f"{known.name} ({reported})" if reported and not printer.model else known.name
 
 
 class _Watcher:

@@ -39,22 +39,17 @@ def async_describe_events(
 
     @callback
     def fire(update: JobUpdate) -> None:
-        if update.job.is_final:
-            _fire(hass, update)
+        entry, job, _reasons = update
+        device = async_printer_device(hass, entry, job.printer_key)
+        if not job.is_final or device is None:
+            return
+        status = status_entity(hass, entry, job.printer_key)
+        data = {ATTR_DEVICE_ID: device.id, ATTR_ENTITY_ID: status, "state": job.state.value}
+        hass.bus.async_fire(EVENT_JOB_ENDED, data | event_data(job), context=job.spec.asker.context)
 
     async_describe_event(DOMAIN, EVENT_JOB_ENDED, describe)
     # For the time that Home Assistant runs: there is one logbook.
     async_dispatcher_connect(hass, SIGNAL_JOB_UPDATED, fire)
-
-
-def _fire(hass: HomeAssistant, update: JobUpdate) -> None:
-    """Fire the event of a job that has ended, which is the logbook's line."""
-    entry, job, _reasons = update
-    if (device := async_printer_device(hass, entry, job.printer_key)) is None:
-        return
-    status = status_entity(hass, entry, job.printer_key)
-    data = {ATTR_DEVICE_ID: device.id, ATTR_ENTITY_ID: status, "state": job.state.value}
-    hass.bus.async_fire(EVENT_JOB_ENDED, data | event_data(job), context=job.spec.asker.context)
 
 
 def _message(hass: HomeAssistant, data: Mapping[str, Any]) -> str:

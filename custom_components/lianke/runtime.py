@@ -54,12 +54,6 @@ def preview_signal(entry: LiankeConfigEntry, printer_key: str) -> SignalType[byt
 
 
 @callback
-def async_get_account(hass: HomeAssistant, webhook_id: str) -> Account:
-    """Return the account with this webhook, created on first use."""
-    return hass.data.setdefault(ACCOUNTS, {}).setdefault(webhook_id, Account(webhook_id))
-
-
-@callback
 def async_account_entries(
     hass: HomeAssistant, webhook_id: str, *, include_disabled: bool = False
 ) -> list[LiankeConfigEntry]:

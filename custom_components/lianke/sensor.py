@@ -229,7 +229,11 @@ class InkSensor(KnownPrinterEntity, SensorEntity):
         """Show the marker of this name, under the ink's own name in the user's language."""
         super().__init__(entry, printer_key, INK)
         self._marker = marker
-        self._attr_unique_id = f"{self._attr_unique_id}_{_slug_of(marker)}"
+        slug = slugify(marker, separator="_")
+        if slug == STATE_UNKNOWN:
+            # Names of signs alone become their codes.
+            slug = marker.encode().hex()
+        self._attr_unique_id = f"{self._attr_unique_id}_{slug}"
         self._attr_translation_placeholders = {"marker": ink or marker}
 
     @property
@@ -264,9 +268,3 @@ class JobSensor(QueueEntity, SensorEntity):
     @override
     def native_value(self) -> Value:
         return self.entity_description.value_fn(self.lianke, self.printer_key)
-
-
-def _slug_of(marker: str) -> str:
-    """Return a marker's part of an entity's unique id; names of signs alone become their codes."""
-    slug = slugify(marker, separator="_")
-    return slug if slug != STATE_UNKNOWN else marker.encode().hex()

@@ -25,7 +25,7 @@ from .account.callback_url import CallbackUrlManager, async_delete_cloudhook
 from .api.coerce import to_json
 from .api.server import is_loopback
 from .api.tasks import parse_callback, parse_push
-from .api.unknown import CALLBACK, UnknownKind, unknown_message, unknown_parts
+from .api.unknown import CALLBACK, Unknown, UnknownKind, shape_of, unknown_parts
 from .const import CONF_SERVER, DOMAIN
 from .coordinator import async_after_updates
 from .jobs.store import JobStoreError
@@ -164,7 +164,8 @@ def _remember(
         for member in async_account_entries(hass, box.data[CONF_WEBHOOK_ID])
     }
     message = {part: value for part, value in seen.items() if value}
-    log.observe(unknown_message(name, message, known))
+    shape = shape_of(message, known)
+    log.observe(Unknown(kind=UnknownKind.MESSAGE, where="webhook", name=name, shape=shape))
 
 
 def _text(body: bytes) -> str | bytes:

@@ -8,11 +8,11 @@ import pytest
 from custom_components.lianke.api.models import DriverState, Printer, PrinterCondition
 from custom_components.lianke.box.printer_status import (
     HOLDING,
+    READY,
     PrinterStatus,
     Reading,
     StatusTimes,
     fault_of,
-    hold_reason_of,
     row_status,
     settled_condition,
     status_of,
@@ -116,10 +116,8 @@ def test_a_row_that_is_no_printer_is_busy(raw_state: str | None, expected: str) 
 
 
 def test_hold_reasons_are_the_states_that_take_no_job() -> None:
-    assert {hold_reason_of(status) for status in PrinterStatus} - {None} == set(HOLDING)
-    assert hold_reason_of(None) is None
-    assert hold_reason_of(PrinterStatus.PRINTING) is None
-    assert hold_reason_of(PrinterStatus.IDLE) is None
+    assert set(HOLDING) == set(PrinterStatus) - READY
+    assert {PrinterStatus.PRINTING, PrinterStatus.IDLE} == READY
 
 
 def test_a_report_and_the_status_agree() -> None:

@@ -112,7 +112,7 @@ async def test_a_preview_that_never_left_leaves_no_trace(shop: Shop) -> None:
     with pytest.raises(LiankeError):
         await preview(shop)
     assert not shop.queue._store.other_tasks.lost
-    assert not shop.queue._store.other_tasks.has_pending
+    assert not shop.queue._store.other_tasks.pending
 
 
 async def test_an_error_nobody_foresaw_is_a_clear_one(

@@ -225,8 +225,3 @@ def standard_paper(wanted: str | int) -> Paper | None:
         return _BY_ID.get(wanted)
     name = normalize_name(wanted)
     return _BY_NAME.get(_ALIASES.get(name, name))
-
-
-def are_mostly_narrow(papers: tuple[Paper, ...]) -> bool:
-    """Return whether most of a printer's papers are labels or receipts."""
-    return sum(min(paper.width, paper.height) <= MAX_NARROW for paper in papers) * 2 > len(papers)

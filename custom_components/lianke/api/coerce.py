@@ -126,7 +126,9 @@ def to_date(value: object) -> date | None:
 def to_time(value: object) -> datetime | None:
     """Return an aware time from RFC 1123, ISO, `YYYY-MM-DD HH:MM:SS` (China time) or a stamp in s or ms."""
     if (number := to_int(value)) is not None:
-        return _from_stamp(number)
+        # One that is too big for seconds is in milliseconds.
+        seconds = number / 1000 if number > 10**11 else number
+        return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 10**10 else None
     if not isinstance(value, str) or not (text := value.strip()[:64]):
         return None
     try:
@@ -144,14 +146,6 @@ def to_time(value: object) -> datetime | None:
     except OverflowError, ValueError:
         # It lies where the calendar ends.
         return None
-
-
-def _from_stamp(number: int) -> datetime | None:
-    """Return the time of a stamp in seconds or, when it is too big for that, milliseconds."""
-    seconds = number / 1000 if number > 10**11 else number
-    if not 0 < seconds < 10**10:
-        return None
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def to_json(text: str | bytes) -> JsonValue:

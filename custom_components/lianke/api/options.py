@@ -11,11 +11,11 @@ from typing import Any, Final, Literal, Self, TypedDict, cast, override
 from .capabilities import (
     A4_ID,
     CUSTOM_ID,
+    MAX_NARROW,
     STANDARD,
     Capabilities,
     DriverDefaults,
     Paper,
-    are_mostly_narrow,
     find_by_name,
     normalize_name,
     parse_size,
@@ -421,7 +421,9 @@ def _default_paper(
     default: DriverDefaults = capabilities.defaults
     width, length = default.paper_width or 0, default.paper_length or 0
     paper_id = default.paper_id
-    narrow = species in NO_DEFAULT_A4 or (species is Species.UNKNOWN and are_mostly_narrow(papers))
+    labels = [paper for paper in papers if min(paper.width, paper.height) <= MAX_NARROW]
+    are_mostly_narrow = species is Species.UNKNOWN and len(labels) * 2 > len(papers)
+    narrow = species in NO_DEFAULT_A4 or are_mostly_narrow
     is_custom = paper_id == CUSTOM_ID or (narrow and paper_id is None)
     if is_custom and 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE:
         return CUSTOM_ID, _sized(width, length)
@@ -429,9 +431,8 @@ def _default_paper(
         return paper_id, _describe(paper_id, capabilities, papers)
     known = _known_ids(capabilities.papers, papers)
     if narrow or (known and A4_ID not in known):
-        raise OptionError(
-            "paper_required", option="paper", allowed=_paper_names(capabilities.papers, papers)
-        )
+        names = [*(capabilities.papers or [paper.name for paper in papers])]
+        raise OptionError("paper_required", option="paper", allowed=names[:MAX_ALLOWED])
     return A4_ID, _describe(A4_ID, capabilities, papers)
 
 
@@ -464,11 +465,6 @@ def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[
 def _known_ids(block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> frozenset[int]:
     """Return the ids of all known papers of the printer; empty = unknown."""
     return frozenset((block or {}).values()) | frozenset(paper.paper_id for paper in papers)
-
-
-def _paper_names(block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> list[str]:
-    """Return the names of the papers for an error's text."""
-    return [*(block or [paper.name for paper in papers])][:MAX_ALLOWED]
 
 
 def _describe(paper_id: int, capabilities: Capabilities, papers: tuple[Paper, ...]) -> Paper | None:

@@ -164,36 +164,27 @@ EVERY = "*"
 """Stands for fields whose names are free, such as those of papers."""
 
 
-def _one_of(*numbers: int) -> Callable[[object], bool]:
-    return lambda value: value is None or value == "" or to_int(value) in numbers
-
-
 def _flag(value: object) -> bool:
     return value is None or isinstance(value, bool) or to_int(value) in (0, 1)
-
-
-def _task_state(value: object) -> bool:
-    return to_text(value).upper() in TaskState.__members__
-
-
-def _result_code(value: object) -> bool:
-    return value is None or (code := to_int(value)) == 200 or code in CODES
 
 
 CALLBACK = "callback"
 _TESTS: Mapping[str, _Known] = {
     "any": None,
-    "code": _result_code,
+    "code": lambda value: value is None or (code := to_int(value)) == 200 or code in CODES,
     "flag": _flag,
     "flag or blank": lambda value: value == "" or _flag(value),
-    "state": _task_state,
+    "state": lambda value: to_text(value).upper() in TaskState.__members__,
 }
 
 
 def _read(known: Any) -> _Known:
     if isinstance(known, dict):
         return {name: _read(part) for name, part in known.items()}
-    return _TESTS[known] if known in _TESTS else _one_of(*map(int, known.split()))
+    if known in _TESTS:
+        return _TESTS[known]
+    numbers = [*map(int, known.split())]
+    return lambda value: value is None or value == "" or to_int(value) in numbers
 
 
 # `data` of each answer, and a job's callback. Of a scanner's condition and abilities, and of where the pages of a scan
@@ -221,12 +212,6 @@ def unknown_state(state: str) -> Unknown:
 def unknown_answer(where: str, answer: object) -> Unknown:
     """Return an answer of a shape that nobody knows."""
     return Unknown(kind=UnknownKind.ANSWER, where=where, name="shape", shape=shape_of(answer))
-
-
-def unknown_message(name: str, message: object, known: Mapping[str, str]) -> Unknown:
-    """Return a message to the webhook; `known` names the values that are worth telling."""
-    shape = shape_of(message, known)
-    return Unknown(kind=UnknownKind.MESSAGE, where="webhook", name=name, shape=shape)
 
 
 def unknown_parts(where: str, data: object) -> Iterator[Unknown]:

@@ -168,11 +168,6 @@ def status_of(
     return row if reading.condition == says_nothing else PrinterStatus.IDLE
 
 
-def hold_reason_of(status: PrinterStatus | None) -> PrinterStatus | None:
-    """Return why a printer in this state takes no job, None when it does."""
-    return None if status in READY else status
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrinterSnapshot:
     """A printer at this moment.

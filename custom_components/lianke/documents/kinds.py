@@ -120,12 +120,11 @@ def _between(pair: bytes, first: int, last: int) -> bool:
     return len(pair) == 2 and first <= pair[0] <= last and pair[1] >= 0xA1
 
 
-def _big5(pair: bytes) -> bool:
-    return 0xA4 <= pair[0] <= 0xC6 or (0xA1 <= pair[0] <= 0xA3 and pair[1] < 0xC0)
-
-
 _gb_share = _share(_PAIR_GB, lambda pair: _between(pair, 0xA1, 0xA3) or _between(pair, 0xB0, 0xD7))
-_big5_share = _share(re.compile(rb"[\x81-\xfe][\x40-\x7e\xa1-\xfe]"), _big5)
+_big5_share = _share(
+    re.compile(rb"[\x81-\xfe][\x40-\x7e\xa1-\xfe]"),
+    lambda pair: 0xA4 <= pair[0] <= 0xC6 or (0xA1 <= pair[0] <= 0xA3 and pair[1] < 0xC0),
+)
 _hangul_share = _share(
     _PAIR_GB, lambda pair: _between(pair, 0xA1, 0xA3) or _between(pair, 0xB0, 0xC8)
 )
@@ -300,6 +299,12 @@ class FileType(StrEnum):
     MARKDOWN = ".md"
 
 
+STARTS: Final[dict[bytes | tuple[bytes, ...], FileType]] = {
+    b"\xff\xd8\xff": FileType.JPEG,
+    b"\x89PNG\r\n\x1a\n": FileType.PNG,
+    (b"GIF87a", b"GIF89a"): FileType.GIF,
+    (b"II*\0", b"MM\0*"): FileType.TIFF,
+}
 IMAGES = frozenset({FileType.JPEG, FileType.PNG, FileType.BMP, FileType.GIF, FileType.TIFF})
 CONVERTED_IMAGES = frozenset({FileType.WEBP, FileType.HEIF})
 TEXTS = frozenset({FileType.TEXT, FileType.CSV, FileType.MARKDOWN})
@@ -337,14 +342,8 @@ def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
     # Some programs write a few bytes before the mark; readers accept that.
     if head.lstrip().startswith(b"%PDF-") or (suffix == FileType.PDF and b"%PDF-" in head[:1024]):
         return FileType.PDF
-    if head.startswith(b"\xff\xd8\xff"):
-        return FileType.JPEG
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return FileType.PNG
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return FileType.GIF
-    if head.startswith((b"II*\0", b"MM\0*")):
-        return FileType.TIFF
+    if known := next((kind for start, kind in STARTS.items() if head.startswith(start)), None):
+        return known
     if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0" and b"\0" in head[14:18]:
         return FileType.BMP
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":

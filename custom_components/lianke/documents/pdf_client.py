@@ -208,7 +208,11 @@ class PdfWorker:
             except TimeoutError:
                 raise PdfError("busy") from None
             async with asyncio.timeout(seconds):
-                answer = await _async_exchange(running, request)
+                assert running.stdin is not None
+                data = json.dumps(request).encode()
+                running.stdin.write(LENGTH.pack(len(data)) + data)
+                await running.stdin.drain()
+                answer = await _async_read(running)
         except TimeoutError:
             raise PdfError("time") from None
         except asyncio.IncompleteReadError, ConnectionError, ValueError:
@@ -268,17 +272,6 @@ class PdfWorker:
         if self._stop_idle is not None:
             self._stop_idle()
             self._stop_idle = None
-
-
-async def _async_exchange(
-    process: asyncio.subprocess.Process, request: dict[str, Any]
-) -> dict[str, Any]:
-    """Send a request and return its answer."""
-    assert process.stdin is not None
-    data = json.dumps(request).encode()
-    process.stdin.write(LENGTH.pack(len(data)) + data)
-    await process.stdin.drain()
-    return await _async_read(process)
 
 
 async def _async_read(process: asyncio.subprocess.Process) -> dict[str, Any]:

@@ -257,6 +257,7 @@ PHOTO_SECONDS: Final = 30
 USUAL_MARGIN: Final = 5.0
 A4: Final = (210.0, 297.0)
 CENTER: Final = "z5"
+LANDSCAPE: Final = ORIENTATIONS["landscape"]
 # What drivers call a paper that is printed on up to its edges.
 BORDERLESS: Final = re.compile(r"borderless|无边|無邊|无框|無框|满版|フチなし", re.IGNORECASE)
 
@@ -411,7 +412,8 @@ def _request(
         "paper": A4 if paper is None else (paper.width / 10, paper.height / 10),
         "margin": _margin(paper, sheets),
         "sheet": sheets.layout,
-        "landscape": _landscape(options),
+        # How the sheets lie before the reader, None where it is left to the pages.
+        "landscape": None if options.orientation != LANDSCAPE else not _is_wide(paper),
         "by_column": sheets.sheet_order == "columns",
         "frame": sheets.sheet_frame,
         "side": sheets.booklet_side,
@@ -428,13 +430,6 @@ def _request(
         "date": dt_util.now().date().isoformat() if "date" in sheets.stamp else None,
         "numbers": "page_numbers" in sheets.stamp,
     }
-
-
-def _landscape(options: ResolvedOptions) -> bool | None:
-    """Return how the sheets lie before the reader, None where it is left to the pages."""
-    if options.orientation != ORIENTATIONS["landscape"]:
-        return None
-    return not _is_wide(options.paper)
 
 
 def _is_wide(paper: Paper | None) -> bool:
@@ -465,7 +460,7 @@ def _printed(options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool)
     turned = landscape != _is_wide(options.paper)
     return replace(
         options,
-        orientation=ORIENTATIONS["landscape" if turned else "portrait"],
+        orientation=LANDSCAPE if turned else ORIENTATIONS["portrait"],
         scale="none" if sheets.layout in TRUE_SIZE else "fit",
         align=CENTER,
         auto_rotate=None,

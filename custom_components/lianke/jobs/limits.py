@@ -1,7 +1,7 @@
 """Print limits of a box, and its options for jobs, read from the config entry when used."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, time as clock_time, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -159,14 +159,7 @@ def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
     if begin > end and end <= clock < begin:
         return None
     day = local if clock < end else local + timedelta(days=1)
-    return _local_moment(day, end, now)
-
-
-def _local_moment(day: datetime, clock: clock_time, now: datetime) -> datetime:
-    """Return a local time of a day as UTC.
-
-    Of a time that comes twice, where summer time ends, the first one after `now` counts.
-    """
-    local = datetime.combine(day.date(), clock).replace(tzinfo=day.tzinfo)
-    moment = dt_util.as_utc(local)
-    return moment if moment > now else dt_util.as_utc(local.replace(fold=1))
+    until = datetime.combine(day.date(), end, day.tzinfo)
+    moment = dt_util.as_utc(until)
+    # Of a time that comes twice, where summer time ends, the first one after `now` counts.
+    return moment if moment > now else dt_util.as_utc(until.replace(fold=1))

@@ -17,9 +17,7 @@ from ..api.errors import (
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document, file_digest
 from ..documents.kinds import FileType
-from .job import (
-    Delivery,
-)
+from .job import Delivery
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,14 +44,13 @@ class PageCounter:
         self._results: dict[_Query, _Result] = {}
 
     async def async_complete(self, printer_key: str, first: Delivery, *, limit: int) -> Delivery:
-        """Return a job's first delivery with the service's page count, if the page limit depends on it.
+        """Return a job's first delivery, of unknown pages, with the service's count if the limit depends on it.
 
         The pages stay unknown when the service does not count them or is not reached.
         """
         document, options, most = first.document, first.options, first.most_pages
         if (
-            document.pages is not None
-            or document.extension == FileType.RAW
+            document.extension == FileType.RAW
             or document.size > MAX_COUNTED_BYTES
             or (most is not None and most * options.copies <= limit)
             or options.copies > limit

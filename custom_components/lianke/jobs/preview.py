@@ -90,11 +90,13 @@ class Previewer(JobWorker):
             async with asyncio.timeout(PREVIEW_TIME), self._slots:
                 task_id = await self._async_submit(client, address, delivery)
                 result = await self._async_result(address, task_id, reported)
-                return Preview(
-                    pages=result.total_page or len(result.images) or None,
-                    images=await _async_images(client, result.images),
-                    ticket=result.ticket,
-                )
+                images: list[bytes] = []
+                left = MAX_PREVIEW_BYTES
+                for url in result.images[:MAX_IMAGES]:
+                    images.append(await client.download(url, min(MAX_IMAGE_BYTES, left)))
+                    left -= len(images[-1])
+                pages = result.total_page or len(result.images) or None
+                return Preview(pages=pages, images=tuple(images), ticket=result.ticket)
         except TimeoutError:
             raise LiankeTimeoutError(may_have_arrived=True) from None
         except LiankeError, InputError, HomeAssistantError:
@@ -183,13 +185,3 @@ class Previewer(JobWorker):
             now = dt_util.utcnow()
             pause = (self._tracker.next_slot(now) - now).total_seconds()
         raise LiankeResponseError("the integration is being unloaded")
-
-
-async def _async_images(client: LiankeClient, urls: tuple[str, ...]) -> tuple[bytes, ...]:
-    """Download the pictures of a preview. Raises LiankeError, also when they are too large together."""
-    images: list[bytes] = []
-    left = MAX_PREVIEW_BYTES
-    for url in urls[:MAX_IMAGES]:
-        images.append(await client.download(url, min(MAX_IMAGE_BYTES, left)))
-        left -= len(images[-1])
-    return tuple(images)

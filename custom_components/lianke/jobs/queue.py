@@ -111,7 +111,11 @@ class PrintQueue(JobWorker):
         self.entry_id = entry.entry_id
         self._people = people
         self.page_counter = PageCounter(client, coordinator)
-        self._uploader = Uploader(box, on_end=self._review_soon)
+        self._uploader = Uploader(
+            box,
+            # The scheduler is made later.
+            on_end=lambda: self._scheduler.review_soon(),  # noqa: PLW0108
+        )
         self.tracker = TaskTracker(box, is_uploading=self._uploader.is_uploading)
         self._mover = JobMover(box)
         self._scheduler = JobScheduler(box, self.tracker, self._uploader, self._mover)
@@ -157,7 +161,7 @@ class PrintQueue(JobWorker):
     def resolve_moves(self) -> None:
         """Go on with what was cut off between two boxes, now that another one is there."""
         self._mover.resolve_retries()
-        self._review_soon()
+        self._scheduler.review_soon()
 
     async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
         """Stop for good: wait up to `upload_time` seconds for uploads, then write everything to disk."""
@@ -212,11 +216,11 @@ class PrintQueue(JobWorker):
         try:
             if moved is None:
                 spec = await self._people.async_with_asker(spec)
-            # Not in the lock: it may take a while.
-            limit = MAX_PAGES.of(self._entry.options)
-            first = await self.page_counter.async_complete(
-                spec.printer_key, deliveries[0], limit=limit
-            )
+            first = deliveries[0]
+            if first.document.pages is None:
+                # Not in the lock: it may take a while.
+                limit = MAX_PAGES.of(self._entry.options)
+                first = await self.page_counter.async_complete(spec.printer_key, first, limit=limit)
             if spec.request_id is not None and first.document.digest is None:
                 path = first.document.path
                 digest = await self._hass.async_add_executor_job(file_digest, path)
@@ -228,7 +232,7 @@ class PrintQueue(JobWorker):
         finally:
             # Its upload may begin, but does not end before the document is on disk. If the job was
             # refused, what it would have replaced goes on.
-            self._review_soon()
+            self._scheduler.review_soon()
             if not accepted:
                 paths = [one.document.path for one in deliveries]
                 await self._hass.async_add_executor_job(unlink_all, paths)
@@ -633,10 +637,6 @@ class PrintQueue(JobWorker):
         """Try held jobs again at once: somebody says that the printer is ready."""
         self._readiness.clear_backoff(printer_key)
         self._scheduler.review()
-
-    @callback
-    def _review_soon(self) -> None:
-        self._scheduler.review_soon()
 
 
 def _after_answer(job: Job) -> dict[str, Any]:

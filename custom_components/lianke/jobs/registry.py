@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
@@ -72,7 +71,7 @@ class JobRegistry:
         """Start empty; `async_load` reads the store."""
         self.store = store
         # Called when a job may have to go on, as it is now; set by whoever lets them.
-        self.on_change: CALLBACK_TYPE = _nothing
+        self.on_change: CALLBACK_TYPE = lambda: None
         # Jobs about which a decision is being written.
         self.deciding: set[str] = set()
         # Held jobs that another one is about to replace.
@@ -317,7 +316,7 @@ class JobRegistry:
     def publish(self, job_id: str) -> None:
         """Publish the versions of a job whose facts are on disk, in their order."""
         persisted = self.store.persisted.get(job_id)
-        if persisted is None or self.store.is_flushing(job_id):
+        if persisted is None or job_id in self.store.flushing:
             return
         unpublished = self._unpublished.get(job_id, [])
         while unpublished and (
@@ -352,15 +351,11 @@ class JobRegistry:
 
     def withhold_end(self, job_id: str) -> None:
         """Publish the end of a printed job together with its pages, if these become known soon."""
-
-        @callback
-        def on_timeout(_now: datetime) -> None:
-            self.release_end(job_id)
-
         if job_id not in self._withheld:
-            self._withheld[job_id] = async_call_later(
-                self._hass, PAGES_SECONDS, HassJob(on_timeout, cancel_on_shutdown=True)
+            release = HassJob(
+                callback(lambda _now: self.release_end(job_id)), cancel_on_shutdown=True
             )
+            self._withheld[job_id] = async_call_later(self._hass, PAGES_SECONDS, release)
 
     def release_end(self, job_id: str) -> None:
         """Publish the end of a job though its pages are unknown."""
@@ -393,7 +388,3 @@ def _undone[T: (Job, Delivery)](old: T, new: T, current: T) -> T:
         elif now == after != before:
             undo[item.name] = before
     return replace(current, **undo)
-
-
-def _nothing() -> None:
-    """Do nothing."""

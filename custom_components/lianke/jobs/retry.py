@@ -317,18 +317,15 @@ class JobMover(JobWorker):
         if queue is not None and now < job.created_at + MOVE_MEMORY:
             self._stay(job)
             return None
-        if queue is None and self._is_set_up(entry_id) and now < job.expires_at:
+        entry = self._hass.config_entries.async_get_entry(entry_id)
+        is_set_up = entry is not None and entry.domain == DOMAIN
+        if queue is None and is_set_up and now < job.expires_at:
             if job.hold_reason != QueueReason.MOVING:
                 self._registry.change(job, hold_reason=QueueReason.MOVING)
             return job.expires_at
         _LOGGER.warning("What became of a print job that was moved is not known: %s", job.job_id)
         self._registry.change(job, state=JobState.UNCONFIRMED, reason="move_unclear")
         return None
-
-    def _is_set_up(self, entry_id: str) -> bool:
-        """Return whether there is such a box, loaded or not."""
-        entry = self._hass.config_entries.async_get_entry(entry_id)
-        return entry is not None and entry.domain == DOMAIN
 
 
 def _spec(job: Job, context: Context, changes: Changes | None) -> JobSpec:

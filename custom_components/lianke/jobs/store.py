@@ -50,18 +50,14 @@ class OtherTasks:
         self._hass = hass
         self._path = folder / OTHER_TASKS_NAME
         self._lock = asyncio.Lock()
-        self._pending: list[Delivery] = []
+        # Previews whose answers are still to come.
+        self.pending: list[Delivery] = []
         self._closed = False
         # Tasks that are known, and uploads whose tasks are not.
         self.task_ids: list[str] = []
         self.lost: list[Delivery] = []
         # Whether version 0.1.0 was interrupted during a preview.
         self.was_cut_off = False
-
-    @property
-    def has_pending(self) -> bool:
-        """Return whether a preview's answer is still to come."""
-        return bool(self._pending)
 
     def load(self) -> None:
         """Read the file. Blocking."""
@@ -85,16 +81,16 @@ class OtherTasks:
 
     async def async_begin(self, upload: Delivery) -> None:
         """Record that the end of a preview's upload is about to be sent."""
-        self._pending.append(upload)
+        self.pending.append(upload)
         try:
             await self._async_write()
         except BaseException:
-            self._pending.remove(upload)
+            self.pending.remove(upload)
             raise
 
     async def async_end(self, upload: Delivery, task_id: str | None, *, is_lost: bool) -> None:
         """Record the task of a preview; `is_lost` if there may be one whose id is unknown."""
-        self._pending.remove(upload)
+        self.pending.remove(upload)
         if is_lost:
             self.lost.append(upload)
         await self.async_note([] if task_id is None else [task_id])
@@ -113,7 +109,7 @@ class OtherTasks:
     async def _async_write(self) -> None:
         async with self._lock:
             self._forget_old()
-            uploads = [_as_record(upload) for upload in (*self._pending, *self.lost)]
+            uploads = [_as_record(upload) for upload in (*self.pending, *self.lost)]
             text = json.dumps([*uploads, *self.task_ids])
             await self._hass.async_add_executor_job(self._write, text)
 
@@ -241,8 +237,8 @@ class JobStore:
         self.persisted: dict[str, Job] = {}
         # Called with the id of a job once a version of it was written.
         self.on_persisted: Callable[[str], None] = lambda _: None
-        # Documents that are being flushed to disk, by job.
-        self._flushing: dict[str, asyncio.Future[None]] = {}
+        # Documents of new jobs that are being flushed to disk, by job.
+        self.flushing: dict[str, asyncio.Future[None]] = {}
         self._dirty: dict[str, None] = {}
         self._failed: dict[str, None] = {}
         self._waiters: dict[str, list[tuple[int, asyncio.Future[None]]]] = {}
@@ -280,22 +276,18 @@ class JobStore:
         async with self._lock:
             documents = await self._hass.async_add_executor_job(self._create, job, spooled)
         self.persisted[job.job_id] = job
-        self._flushing[job.job_id] = self._hass.async_add_executor_job(_flush, documents)
-
-    def is_flushing(self, job_id: str) -> bool:
-        """Return whether the documents of a new job are not known to be on disk yet."""
-        return job_id in self._flushing
+        self.flushing[job.job_id] = self._hass.async_add_executor_job(_flush, documents)
 
     async def async_flushed(self, job_id: str) -> None:
         """Wait until the document of a new job is on disk. Raises JobStoreError."""
-        if (flushing := self._flushing.get(job_id)) is None:
+        if (flushing := self.flushing.get(job_id)) is None:
             return
         try:
             await asyncio.shield(flushing)
         except OSError as err:
             # It stays in `_flushing`, so that the next caller gets the same error.
             raise JobStoreError("the document could not be written") from err
-        self._flushing.pop(job_id, None)
+        self.flushing.pop(job_id, None)
 
     @callback
     def write(self, job_id: str, within: float = WRITE_DELAY) -> None:
@@ -435,7 +427,7 @@ class JobStore:
     async def async_delete(self, job_ids: Collection[str]) -> None:
         """Delete jobs, records and documents."""
         for job_id in job_ids:
-            for known in (self.persisted, self._flushing, self._dirty, self._failed):
+            for known in (self.persisted, self.flushing, self._dirty, self._failed):
                 known.pop(job_id, None)
             self._end_waits(job_id, None, JobStoreError("the job is gone"))
         folders = [self._root / job_id for job_id in job_ids]

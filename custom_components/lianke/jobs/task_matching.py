@@ -115,7 +115,8 @@ def match_tasks(
         for upload in doubtful
         if age(upload) >= search_after(upload)
         and offsets[upload.token].is_known
-        and not _was_near_foreign(upload, foreign_seen_at)
+        # Seen within a day before the upload, or since.
+        and not (foreign_seen_at and handed_over(upload) - foreign_seen_at < FOREIGN_MEMORY)
     }
     hidden = {key for key, task_id in found.items() if task_id in maybe_previews}
     matches = Matches(
@@ -138,11 +139,6 @@ def match_tasks(
 def search_after(upload: Delivery) -> timedelta:
     """Return how long after its end was sent the list surely has an upload's task, if there is one."""
     return _answer_time(upload) + LIST_LAG
-
-
-def _was_near_foreign(upload: Delivery, foreign_seen_at: datetime | None) -> bool:
-    """Return whether a foreign task was seen within a day before an upload, or since."""
-    return foreign_seen_at is not None and handed_over(upload) - foreign_seen_at < FOREIGN_MEMORY
 
 
 def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:

@@ -393,7 +393,7 @@ class TaskTracker(JobWorker):
             lost=others.lost,
             foreign_seen_at=self._storage.foreign_seen_at,
         )
-        if others.has_pending:
+        if others.pending:
             # One of the tasks may be that of a preview whose answer is still to come.
             return
         if matches.foreign:

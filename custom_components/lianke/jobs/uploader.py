@@ -232,18 +232,15 @@ class Uploader(JobWorker):
         elif isinstance(err, LiankeError):
             self._note_error(job, delivery, err)
         else:
-            self._note_unexpected(job, delivery, err)
+            _LOGGER.error("Print job %s met an unexpected %s", job.job_id, type_and_place(err))
+            # Else it may have arrived.
+            if delivery.handed_over_at is None:
+                self._fail(job, delivery, "internal_error")
 
     def _hold(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
         self._registry.change(
             job, delivery, state=JobState.HELD, hold_reason=reason, sent_bytes=None, **changes
         )
-
-    def _note_unexpected(self, job: Job, delivery: Delivery, err: BaseException) -> None:
-        """Fail a job after an unexpected error, unless it may have arrived."""
-        _LOGGER.error("Print job %s met an unexpected %s", job.job_id, type_and_place(err))
-        if delivery.handed_over_at is None:
-            self._fail(job, delivery, "internal_error")
 
     def _note_task(self, delivery: Delivery, task_id: str) -> None:
         if (found := self._registry.by_token(delivery.token)) is None:

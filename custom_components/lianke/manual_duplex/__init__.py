@@ -292,10 +292,14 @@ async def async_split(
     plan = replace(plan, lies=bool(answer["lies"]))
     digest = digest_of("two sides", fronts.digest, options.as_dict(), setup.as_dict())
     printed = _printed(options, upright=upright)
+    align = options.align
+    if turned and align is not None:
+        # Where it lies on a page that is upside down: z1 to z9, by rows.
+        align = f"z{10 - int(align[1:])}"
     everything = (1, plan.sheets)
     return plan.deliveries(
         (replace(fronts, digest=digest), printed),
-        (backs, replace(printed, align=_opposite(options.align) if turned else options.align)),
+        (backs, replace(printed, align=align)),
         everything,
         everything,
     )
@@ -321,11 +325,6 @@ def _printed(options: ResolvedOptions, *, upright: bool) -> ResolvedOptions:
         orientation=ORIENTATIONS["portrait"] if upright else options.orientation,
         auto_rotate=None if upright else options.auto_rotate,
     )
-
-
-def _opposite(align: str | None) -> str | None:
-    """Return where something lies on a page that is turned upside down: z1 to z9, by rows."""
-    return None if align is None else f"z{10 - int(align[1:])}"
 
 
 def _made(paths: list[Path], document: Document, sheets: int) -> tuple[Document, Document]:

@@ -12,12 +12,6 @@ from .files import opened_page, render, uncompressed
 from .process import TaskError
 
 
-def give_appearances(document: Any, page: Any) -> None:
-    """Have PDFium make the appearances that are missing, which it does when it draws a page."""
-    # Beside the bitmap, so that nothing has to be drawn.
-    render(document, page, (1, 1), (2, 2, 1, 1))
-
-
 def _annotations(page: Any) -> Iterator[tuple[int, Any]]:
     """Yield the annotations of a page with their numbers, each open until the next one is asked for."""
     raw = pypdfium2.raw

@@ -13,7 +13,7 @@ from PIL import Image
 import pypdfium2
 
 from . import plan
-from .annotations import LAYER_NAMES, Layers, flatten, give_appearances, may_hide, with_form
+from .annotations import LAYER_NAMES, Layers, flatten, may_hide, with_form
 from .files import names, opened, opened_page, render, save_new
 from .marks import STAMP_ROOM, Stamps, draw_lines, draw_watermark, lettering
 from .pictures import Crop, Cut, as_jpeg, cropped, read_picture
@@ -94,7 +94,8 @@ def _add_from(gathered: Gathered, document: Any, numbers: list[int], layers: Lay
             if layers is not None:
                 layers.hide_annotations(page, number)
             if pypdfium2.raw.FPDFPage_GetAnnotCount(page) > 0:
-                give_appearances(document, page)
+                # PDFium makes the appearances that are missing when it draws a page: here beside the bitmap.
+                render(document, page, (1, 1), (2, 2, 1, 1))
             seen.append(None if layers is None else _seen(document, page))
     first = len(gathered.document)
     import_pages(gathered.document, document, numbers)

@@ -383,7 +383,8 @@ def photos(
     """
     size, area = paper.lying(landscape=False)
     shape = photo_shape(photo, paper)
-    if photo is None or _is_same(shape, size):
+    off = max(abs(shape.width - size.width), abs(shape.height - size.height))
+    if photo is None or off <= SAME_SIZE:
         grid = Grid(aligned(shape, Rect(0, 0, *size)), 1, 1, 0.0)
     else:
         grids = (_grid(area, lying) for lying in (shape, shape.turned))
@@ -398,12 +399,6 @@ def photos(
         sheet.frames = places[: len(some)] if frame else []
         sheets.append(sheet)
     return sheets
-
-
-def _is_same(size: Size, paper: Size) -> bool:
-    return (
-        abs(size.width - paper.width) <= SAME_SIZE and abs(size.height - paper.height) <= SAME_SIZE
-    )
 
 
 def _grid(area: Rect, shape: Size) -> Grid:

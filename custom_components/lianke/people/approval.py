@@ -46,7 +46,11 @@ class PrintPolicy:
         too_many_pages_this_month.
         """
         options = self._entry.options
-        spec = replace(spec, approved=spec.approved and _is_continued(spec, jobs))
+        # What was approved for a job of this box and user, by somebody who may approve for this box, needs no second
+        # approval where it is moved here, or did not come out.
+        before, asker = spec.moved_from or spec.retry_of, spec.asker.user_id
+        goes_on = any(job.job_id == before and job.user_id == asker for job in jobs)
+        spec = replace(spec, approved=spec.approved and goes_on)
         # What people are to be asked about a job is asked wherever it is moved to.
         reasons = [*(spec.waits_for or ())]
         if (
@@ -69,15 +73,6 @@ class PrintPolicy:
             waits_for=tuple(dict.fromkeys(reasons)),
             release_code=spec.release_code or codes.get(spec.asker.user_id or ""),
         )
-
-
-def _is_continued(spec: JobSpec, jobs: Collection[Job]) -> bool:
-    """Return whether a job of this box, for the same user, is moved here or did not come out.
-
-    What was approved for it, by somebody who may approve for this box, needs no second approval.
-    """
-    before = spec.moved_from or spec.retry_of
-    return any(job.job_id == before and job.user_id == spec.asker.user_id for job in jobs)
 
 
 def pages_left(

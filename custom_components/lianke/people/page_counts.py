@@ -66,14 +66,10 @@ def as_csv(rows: list[JsonObjectType]) -> str:
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    writer.writerows([_harmless(row[name]) for name in COLUMNS] for row in rows)
+    for row in rows:
+        cells = [str(row[name]) for name in COLUMNS]
+        writer.writerow([f"'{cell}" if cell.startswith(FORMULAS) else cell for cell in cells])
     return text.getvalue()
-
-
-def _harmless(value: object) -> object:
-    if isinstance(value, str) and value.startswith(FORMULAS):
-        return f"'{value}"
-    return value
 
 
 @callback

@@ -126,12 +126,6 @@ class PendingJobs:
                 self.end(job, "aborted-by-system")
 
 
-def is_of_device(job: Job | PendingJob, sender: Sender) -> bool:
-    """Return whether a job was sent from this address; for any other one it is not there."""
-    owner = sender_of(job)
-    return owner is not None and owner.address == sender.address
-
-
 def is_own(job: Job | PendingJob, sender: Sender) -> bool:
     """Return whether a job was sent from this address and under this name.
 

@@ -277,6 +277,7 @@ def make_profile(
     colors = able.colors or frozenset(COLORS.values())
     color = COLORS["color"] in colors
     modes = _color_modes(colors)
+    asked = {COLORS["mono"]: "monochrome", COLORS["color"]: "color"}.get(defaults.color or 0, "")
     printer = known.printer
     media = offered_media(able.papers, known.papers, defaults.paper)
     device = async_printer_device(hass, entry, known.key)
@@ -297,7 +298,7 @@ def make_profile(
         ),
         color=color,
         color_modes=modes,
-        default_color=_default_color(modes, defaults.color),
+        default_color=asked if asked in modes else modes[0],
         default_quality=next(
             (word for word, ours in IPP_QUALITIES.items() if QUALITIES[ours] == defaults.quality),
             NORMAL,
@@ -352,11 +353,6 @@ def _color_modes(colors: Collection[int]) -> tuple[str, ...]:
     if COLORS["color"] not in colors:
         return ("monochrome", "auto")
     return ("auto", "color", *(("monochrome",) if COLORS["mono"] in colors else ()))
-
-
-def _default_color(modes: tuple[str, ...], wanted: int | None) -> str:
-    word = {COLORS["mono"]: "monochrome", COLORS["color"]: "color"}.get(wanted or 0)
-    return word if word in modes else modes[0]
 
 
 def location_of(hass: HomeAssistant, device: dr.DeviceEntry | None) -> str:

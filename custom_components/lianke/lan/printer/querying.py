@@ -21,7 +21,7 @@ from ...jobs.limits import max_document_bytes
 from ...jobs.readiness import QueueReason
 from ...printing.print import async_reason
 from . import printer_attributes
-from .lan_jobs import PendingJob, is_of_device, is_own, job_number, sender_of
+from .lan_jobs import PendingJob, is_own, job_number, sender_of
 from .printer_attributes import JOB_TEMPLATE, up_time
 from .profile import Profile, make_profile
 from .requests import Answer, Request
@@ -180,7 +180,8 @@ def find_job(request: Request) -> AnyJob:
     if number is None:
         raise IppError(Status.BAD_REQUEST, "job-id is missing")
     for job in lan_jobs(request):
-        if job_number(job.job_id) == number and is_of_device(job, request.sender):
+        owner = sender_of(job)
+        if job_number(job.job_id) == number and owner and owner.address == request.address:
             request.server.repeats.note_told(job.job_id)
             return job
     raise IppError(Status.NOT_FOUND, "there is no such job")
