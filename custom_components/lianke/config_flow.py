@@ -16,10 +16,11 @@ from homeassistant.core import callback
 from homeassistant.helpers.selector import BooleanSelector
 import voluptuous as vol
 
-from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError, ServerAddressError
+from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError
 from .api.models import Credentials, Printer
 from .api.server import DEFAULT_SERVER, check_server
 from .const import CONF_DEVICE_KEY, CONF_SERVER, CONSOLE_URL, DOMAIN
+from .errors import InputError
 from .flows import binding
 from .flows.options_flow import LiankeOptionsFlow
 from .options_frame import UserInput
@@ -90,7 +91,10 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             self._forget_errors()
             self._read_connection(user_input)
-            self._read_account(user_input)
+            # A key typed anew counts more than the choice of an entry of the account.
+            chosen = user_input.get(binding.CONF_ACCOUNT, binding.ANOTHER_ACCOUNT)
+            is_typed = user_input.get(CONF_API_KEY, binding.KEPT_KEY) != binding.KEPT_KEY
+            self._account = None if is_typed or chosen == binding.ANOTHER_ACCOUNT else chosen
             api_key, server = self._key_and_server()
             if not self._errors:
                 sticker = _credentials_in(self._data)
@@ -266,18 +270,12 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             self._server = advanced[CONF_SERVER]
             try:
                 self._server = check_server(self._server)
-            except ServerAddressError as err:
+            except InputError as err:
                 self._errors["base"] = err.reason
 
     def _forget_errors(self) -> None:
         self._errors = {}
         self._details = {"detail": "", "code": ""}
-
-    def _read_account(self, user_input: dict[str, Any]) -> None:
-        """Keep the entry whose account was chosen; a key typed anew counts more than the choice."""
-        chosen = user_input.get(binding.CONF_ACCOUNT, binding.ANOTHER_ACCOUNT)
-        is_typed = user_input.get(CONF_API_KEY, binding.KEPT_KEY) != binding.KEPT_KEY
-        self._account = None if is_typed or chosen == binding.ANOTHER_ACCOUNT else chosen
 
     def _key_and_server(self) -> tuple[str, str]:
         """Return the ApiKey and the server to use: the ones typed, or another entry's."""

@@ -1,6 +1,5 @@
 """Coordinator that polls one box and its printers."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
@@ -52,12 +51,6 @@ POLL_REQUESTS = 2
 def call_after_updates(hass: HomeAssistant, action: CALLBACK_TYPE) -> None:
     """Call something after two turns of the loop: the next one delivers pending state updates."""
     hass.loop.call_soon(hass.loop.call_soon, action)
-
-
-async def async_after_updates() -> None:
-    """Wait until pending state updates are delivered, as `call_after_updates` does."""
-    for _ in range(2):
-        await asyncio.sleep(0)
 
 
 class LiankeCoordinator(DataUpdateCoordinator[BoxData]):

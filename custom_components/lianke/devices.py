@@ -150,7 +150,6 @@ def _web_page(ip: str | None) -> str | None:
 
 
 STATUS_KEY = "status"
-CONNECTIVITY_KEY = "connectivity"
 # Names in the error for a target that does not stand for one printer.
 MAX_NAMES: Final = 10
 
@@ -309,16 +308,6 @@ async def async_check_target(
 ) -> None:
     """Raise Unauthorized unless the caller has the policy on the printer's status entity."""
     entity_id = status_entity(hass, target.entry, target.printer_key)
-    await async_check_entity(hass, context, entity_id, policy)
-
-
-async def async_check_box(
-    hass: HomeAssistant, entry: LiankeConfigEntry, context: Context, policy: str
-) -> None:
-    """Raise Unauthorized unless the caller has the policy on the box's connectivity entity."""
-    entity_id = er.async_get(hass).async_get_entity_id(
-        "binary_sensor", DOMAIN, f"{entry.unique_id}_{CONNECTIVITY_KEY}"
-    )
     await async_check_entity(hass, context, entity_id, policy)
 
 

@@ -27,7 +27,6 @@ from .api.server import is_loopback
 from .api.tasks import parse_callback, parse_push
 from .api.unknown import CALLBACK, Unknown, UnknownKind, shape_of, unknown_parts
 from .const import CONF_SERVER, DOMAIN
-from .coordinator import async_after_updates
 from .jobs.store import JobStoreError
 from .runtime import ACCOUNTS, LiankeConfigEntry, async_account_entries
 
@@ -125,8 +124,9 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
             _remember(hass, box, "a push", request, body)
             box.runtime_data.coordinator.async_on_push()
     if claim is not None:
-        # State updates of the job come before our answer.
-        await async_after_updates()
+        # State updates of the job come before our answer (see `call_after_updates`).
+        for _ in range(2):
+            await asyncio.sleep(0)
     return _answer(status)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from custom_components.lianke.api.errors import ServerAddressError
 from custom_components.lianke.api.server import check_server
 from custom_components.lianke.documents.conversion import can_read_heif, file_name, make_document
 from custom_components.lianke.documents.kinds import FileType
@@ -105,7 +104,7 @@ def test_a_damaged_picture_is_not_one_that_cannot_be_read(tmp_path: Path) -> Non
 )
 def test_odd_server_addresses_are_refused(text: str) -> None:
     """The form of the set-up answered with an error of the server."""
-    with pytest.raises(ServerAddressError):
+    with pytest.raises(InputError, match="invalid_server"):
         check_server(text)
 
 

@@ -11,7 +11,6 @@ from aiohttp import ThreadedResolver
 from homeassistant.core import HomeAssistant
 import pytest
 
-from custom_components.lianke.api.errors import ServerAddressError
 from custom_components.lianke.api.server import DEFAULT_SERVER, check_server
 from custom_components.lianke.documents.download import async_download
 from custom_components.lianke.errors import InputError
@@ -136,7 +135,7 @@ SERVERS = [
 @pytest.mark.parametrize(("text", "server"), SERVERS)
 def test_who_may_be_the_service(text: str, server: str | None) -> None:
     if server is None:
-        with pytest.raises(ServerAddressError):
+        with pytest.raises(InputError, match="invalid_server"):
             check_server(text)
     else:
         assert check_server(text) == server

@@ -246,30 +246,6 @@ class CredentialsError(InputError):
     reason = "invalid_qr_code"
 
 
-class NoQrCodeError(InputError):
-    """No QR code could be read in the picture."""
-
-    reason = "no_qr_code_found"
-
-
-class PhotoUnreadableError(NoQrCodeError):
-    """The file is no picture that can be opened, or it is too big."""
-
-    reason = "photo_unreadable"
-
-
-class QrReaderMissingError(InputError):
-    """The system's zbar library, which reads QR codes, is missing."""
-
-    reason = "qr_reader_missing"
-
-
-class ServerAddressError(InputError):
-    """The server's address is invalid, or would carry the keys unencrypted."""
-
-    reason = "invalid_server"
-
-
 class TooManyRequestsError(LiankeError):
     """A user exceeded their share of the requests to the service."""
 

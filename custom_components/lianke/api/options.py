@@ -14,7 +14,6 @@ from .capabilities import (
     MAX_NARROW,
     STANDARD,
     Capabilities,
-    DriverDefaults,
     Paper,
     find_by_name,
     normalize_name,
@@ -308,52 +307,40 @@ def resolve_options(
         # YAML's yes and no where a name or a number is expected.
         if isinstance(value, bool) and name not in SWITCHES:
             raise OptionError("invalid_option", option=name, value=str(value).lower())
-    capabilities = capabilities or _UNKNOWN
+    able = capabilities or _UNKNOWN
     if raw:
-        return _raw(options, capabilities)
+        return _raw(options, able)
     wanted, width = options.get("paper"), options.get("paper_width")
     height = options.get("paper_height")
     paper_id, paper = (
-        _paper(wanted, capabilities, papers, species)
+        _paper(wanted, able, papers, species)
         if width is None and height is None
         else (CUSTOM_ID, _custom(wanted, width, height))
     )
     custom = paper if paper_id == CUSTOM_ID else None
-    duplex, by_hand = _duplex(options.get("duplex"), capabilities)
+    duplex, by_hand = _duplex(options.get("duplex"), able)
+    default = able.defaults
     return ResolvedOptions(
         paper_id=paper_id,
         paper_width=None if custom is None else custom.width,
         paper_length=None if custom is None else custom.height,
         paper=paper,
-        copies=_copies(options.get("copies"), capabilities),
-        color=_choice(
-            "color", options.get("color"), COLORS, capabilities.colors, capabilities.defaults.color
-        ),
+        copies=_copies(options.get("copies"), able),
+        color=_choice("color", options, COLORS, able.colors, default.color),
         duplex=duplex,
         by_hand=by_hand,
         orientation=_choice(
-            "orientation",
-            options.get("orientation"),
-            ORIENTATIONS,
-            capabilities.orientations,
-            capabilities.defaults.orientation,
+            "orientation", options, ORIENTATIONS, able.orientations, default.orientation
         ),
-        tray=_named("tray", options.get("tray"), capabilities.trays, capabilities.defaults.tray),
-        media_type=_named(
-            "media_type",
-            options.get("media_type"),
-            capabilities.media_types,
-            capabilities.defaults.media_type,
-        ),
-        quality=_choice(
-            "quality", options.get("quality"), QUALITIES, None, capabilities.defaults.quality
-        ),
+        tray=_named("tray", options, able.trays, default.tray),
+        media_type=_named("media_type", options, able.media_types, default.media_type),
+        quality=_choice("quality", options, QUALITIES, None, default.quality),
         scale=_scale(options.get("scale")),
-        align=_keyword("align", options.get("align"), ALIGNMENTS),
+        align=_keyword("align", options, ALIGNMENTS),
         auto_rotate=options.get("auto_rotate"),
         reverse_order=options.get("reverse_order"),
         page_range=parse_page_range(options.get("pages") or ""),
-        excel_fit=_keyword("excel_fit", options.get("excel_fit"), EXCEL_FITS),
+        excel_fit=_keyword("excel_fit", options, EXCEL_FITS),
     )
 
 
@@ -418,15 +405,13 @@ def _default_paper(
     capabilities: Capabilities, papers: tuple[Paper, ...], species: Species
 ) -> tuple[int, Paper | None]:
     """Return the driver's paper or A4; raises OptionError where that would waste labels."""
-    default: DriverDefaults = capabilities.defaults
-    width, length = default.paper_width or 0, default.paper_length or 0
-    paper_id = default.paper_id
+    paper_id, size = capabilities.defaults.paper_id, _default_size(capabilities)
     labels = [paper for paper in papers if min(paper.width, paper.height) <= MAX_NARROW]
     are_mostly_narrow = species is Species.UNKNOWN and len(labels) * 2 > len(papers)
     narrow = species in NO_DEFAULT_A4 or are_mostly_narrow
     is_custom = paper_id == CUSTOM_ID or (narrow and paper_id is None)
-    if is_custom and 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE:
-        return CUSTOM_ID, _sized(width, length)
+    if is_custom and size is not None:
+        return CUSTOM_ID, _sized(*size)
     if paper_id is not None and paper_id > 0 and not (narrow and paper_id == A4_ID):
         return paper_id, _describe(paper_id, capabilities, papers)
     known = _known_ids(capabilities.papers, papers)
@@ -434,6 +419,13 @@ def _default_paper(
         names = [*(capabilities.papers or [paper.name for paper in papers])]
         raise OptionError("paper_required", option="paper", allowed=names[:MAX_ALLOWED])
     return A4_ID, _describe(A4_ID, capabilities, papers)
+
+
+def _default_size(capabilities: Capabilities) -> tuple[int, int] | None:
+    """Return the size that the driver has set, None where it cannot be one."""
+    default = capabilities.defaults
+    width, length = default.paper_width or 0, default.paper_length or 0
+    return (width, length) if 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE else None
 
 
 def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> int:
@@ -477,14 +469,8 @@ def _describe(paper_id: int, capabilities: Capabilities, papers: tuple[Paper, ..
     )
     if (standard := standard_paper(paper_id)) is not None:
         return standard if name is None else replace(standard, name=name)
-    size = None if name is None else parse_size(name)
-    width, length = capabilities.defaults.paper_width or 0, capabilities.defaults.paper_length or 0
-    if (
-        paper_id == capabilities.defaults.paper_id
-        and 0 < width <= MAX_SIDE
-        and 0 < length <= MAX_SIDE
-    ):
-        size = width, length
+    size = _default_size(capabilities) if paper_id == capabilities.defaults.paper_id else None
+    size = size or (None if name is None else parse_size(name))
     return None if size is None else Paper.of_size(paper_id, name or _size_name(*size), *size)
 
 
@@ -509,14 +495,14 @@ def _copies(wanted: int | None, capabilities: Capabilities) -> int:
 
 def _choice(
     option: str,
-    wanted: str | None,
+    options: Mapping[str, Any],
     values: Mapping[str, int],
     supported: frozenset[int] | None,
     default: int | None,
 ) -> int | None:
     """Return the id of one of a few fixed values, or the driver's default if it is one of them."""
     possible = [name for name, number in values.items() if supported is None or number in supported]
-    if wanted is None:
+    if (wanted := options.get(option)) is None:
         return default if any(values[name] == default for name in possible) else None
     if (name := wanted.strip().casefold()) not in possible:
         raise OptionError(f"{option}_not_available", option=option, value=wanted, allowed=possible)
@@ -530,7 +516,7 @@ def _duplex(wanted: str | None, capabilities: Capabilities) -> tuple[int | None,
     """
     supported = capabilities.duplex
     if wanted is None:
-        return _choice("duplex", None, DUPLEX, supported, capabilities.defaults.duplex), None
+        return _choice("duplex", {}, DUPLEX, supported, capabilities.defaults.duplex), None
     name = wanted.strip().casefold()
     if (edge := MANUAL_DUPLEX.get(name)) is not None:
         return (DUPLEX["off"] if supported is None or DUPLEX["off"] in supported else None), edge
@@ -542,15 +528,14 @@ def _duplex(wanted: str | None, capabilities: Capabilities) -> tuple[int | None,
 
 
 def _named(
-    option: str, wanted: str | int | None, block: Mapping[str, int] | None, default: int | None
+    option: str,
+    options: Mapping[str, Any],
+    block: Mapping[str, int] | None,
+    default: int | None,
 ) -> int | None:
     """Return the id of a tray or media type given by the driver's name or by id."""
-    if wanted is None:
-        return (
-            default
-            if default is not None and (block is None or default in block.values())
-            else None
-        )
+    if (wanted := options.get(option)) is None:
+        return default if block is None or default in block.values() else None
     if (found := find_by_name(wanted, block or {})) is not None:
         return found
     number = _number(wanted)
@@ -568,9 +553,9 @@ def _named(
     return number
 
 
-def _keyword(option: str, wanted: str | None, values: Mapping[str, str]) -> str | None:
+def _keyword(option: str, options: Mapping[str, Any], values: Mapping[str, str]) -> str | None:
     """Return the service's value for one of ours."""
-    if wanted is None:
+    if (wanted := options.get(option)) is None:
         return None
     if (found := values.get(wanted.strip().casefold())) is None:
         raise OptionError("invalid_option", option=option, value=wanted, allowed=values)

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 from yarl import URL
 
-from .errors import ServerAddressError
+from ..errors import InputError
 
 _VENDOR = (".liankenet.com", ".wisiyilink.com")
 _LOCAL = frozenset({"localhost", "local", "lan", "home", "internal", "intranet", "arpa"})
@@ -15,18 +15,18 @@ DEFAULT_SERVER = "https://cloud.liankenet.com/api"
 def check_server(text: str) -> str:
     """Return a server's base address without a trailing slash, with the service's `/api` where no path is given.
 
-    Raises ServerAddressError unless it is https, or http to this machine itself: every request carries the keys.
+    Raises InputError unless it is https, or http to this machine itself: every request carries the keys.
     """
     try:
         url = URL(text.strip())
         # A name that cannot be decoded is refused only when it is asked for.
         host = url.host
     except ValueError:
-        raise ServerAddressError from None
+        raise InputError("invalid_server") from None
     if not host or url.user is not None or url.query_string or url.fragment:
-        raise ServerAddressError
+        raise InputError("invalid_server")
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(host)):
-        raise ServerAddressError
+        raise InputError("invalid_server")
     if url.path == "/":
         url = url.with_path("/api")
     return str(url).rstrip("/")

@@ -15,7 +15,8 @@ from urllib.parse import unquote
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
-from .errors import CredentialsError, NoQrCodeError, PhotoUnreadableError, QrReaderMissingError
+from ..errors import InputError
+from .errors import CredentialsError
 from .models import Credentials
 
 MAX_TEXT = 4096
@@ -172,8 +173,8 @@ def _from_token(token: str) -> Credentials:
 def read_photo(path: Path) -> Credentials:
     """Return the credentials in a photo of the sticker, whatever else can be read in it. Blocking, up to some seconds.
 
-    Raises PhotoUnreadableError (a NoQrCodeError) for no picture or a too big one, NoQrCodeError when there is no code
-    in it, CredentialsError when no code is a Lianke sticker's, QrReaderMissingError without the zbar library.
+    Raises InputError: photo_unreadable for no picture or a too big one, no_qr_code_found when there is no code in it,
+    qr_reader_missing without the zbar library; CredentialsError when no code is a Lianke sticker's.
     """
     decode = _reader()
     best, best_rank, seen = "", 0, False
@@ -185,17 +186,17 @@ def read_photo(path: Path) -> Credentials:
         if best_rank >= _SURE:
             break
     if not seen:
-        raise NoQrCodeError
+        raise InputError("no_qr_code_found")
     return parse_credentials(best)
 
 
 def _reader() -> Callable[[Image.Image], list[str]]:
-    """Return a function that reads all QR codes in a picture; raises QrReaderMissingError."""
+    """Return a function that reads all QR codes in a picture; raises InputError."""
     try:
         # Looks for the system's library, which may be missing, on import.
         from pyzbar.pyzbar import ZBarSymbol, decode  # noqa: PLC0415
     except (ImportError, OSError) as err:
-        raise QrReaderMissingError from err
+        raise InputError("qr_reader_missing") from err
 
     def read(picture: Image.Image) -> list[str]:
         codes = decode(picture, symbols=[ZBarSymbol.QRCODE])
@@ -205,18 +206,18 @@ def _reader() -> Callable[[Image.Image], list[str]]:
 
 
 def _open_photo(path: Path) -> Image.Image:
-    """Return the picture in grey, upright; raises PhotoUnreadableError."""
+    """Return the picture in grey, upright; raises InputError."""
     try:
         if path.stat().st_size > MAX_PHOTO_BYTES:
-            raise PhotoUnreadableError
+            raise InputError("photo_unreadable")
         with Image.open(path, formats=_FORMATS) as picture:
             limit = _MAX_PIXELS.get(picture.format or "", MAX_OTHER_PIXELS)
             if picture.width * picture.height > limit:
-                raise PhotoUnreadableError
+                raise InputError("photo_unreadable")
             picture.draft("L", (_DECODED_SIDE, _DECODED_SIDE))
             return ImageOps.exif_transpose(_grey(picture))
     except _BROKEN_PICTURE:
-        raise PhotoUnreadableError from None
+        raise InputError("photo_unreadable") from None
 
 
 def _grey(picture: Image.Image) -> Image.Image:

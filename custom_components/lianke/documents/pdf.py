@@ -17,6 +17,18 @@ from .document import Document, too_large
 from .kinds import IMAGES, FileType
 from .pdf_client import PdfError, async_get_pdf_worker
 
+# The texts of all other reasons.
+_KEYS: Final = {
+    "time": "pdf_takes_long",
+    "busy": "pdf_busy",
+    "missing": "document_unreadable",
+    "image_damaged": "image_unreadable",
+    "image_too_large": "image_too_large",
+    "paper_too_small": "sheet_paper_too_small",
+    "no_font": "watermark_needs_font",
+    "no_letters": "watermark_letters",
+}
+
 
 def pdf_error(
     err: PdfError, name: str, *, password: str | None = None, limit_bytes: int = 0
@@ -33,25 +45,9 @@ def pdf_error(
             return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")
         case "memory":
             return InputError("pdf_needs_memory", name=name, limit=str(MEMORY // 1024**2))
-        case "time":
-            return InputError("pdf_takes_long", name=name)
-        case "busy":
-            return InputError("pdf_busy", name=name)
-        case "missing":
-            return InputError("document_unreadable")
-        case "image_damaged":
-            return InputError("image_unreadable", name=name)
-        case "image_too_large":
-            return InputError("image_too_large", name=name)
         case "too_many_pages":
             return InputError("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
-        case "paper_too_small":
-            return InputError("sheet_paper_too_small")
-        case "no_font":
-            return InputError("watermark_needs_font")
-        case "no_letters":
-            return InputError("watermark_letters")
-    return InputError("pdf_damaged", name=name)
+    return InputError(_KEYS.get(err.reason, "pdf_damaged"), name=name)
 
 
 # Pages of a document in a preview; each is drawn when its picture is requested.

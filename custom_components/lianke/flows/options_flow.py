@@ -202,10 +202,12 @@ class LiankeOptionsFlow(
 
     @needs_box
     async def async_step_push_unheard(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Distinguish a message of an unknown form from none at all."""
-        if self.config_entry.runtime_data.account.unclear_messages > self._unclear_before:
-            return await self.async_step_push_unclear()
-        return await self.async_step_push_silent()
+        """Say that nothing arrived, which does no harm, or a message that names no box and is of no use."""
+        messages = self.config_entry.runtime_data.account.unclear_messages
+        step = "push_unclear" if messages > self._unclear_before else "push_silent"
+        return self.async_show_menu(step_id=step, menu_options=["push", "done"])
+
+    async_step_push_unclear = async_step_push_silent = async_step_push_unheard
 
     async def _async_wait_for_push(self) -> bool:
         """Return whether a message of this account arrived within two minutes."""
@@ -229,14 +231,6 @@ class LiankeOptionsFlow(
     async def async_step_push_heard(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Confirm that push works."""
         return self.async_show_menu(step_id="push_heard", menu_options=["done"])
-
-    async def async_step_push_unclear(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Explain that the message names no box, so that it is of no use."""
-        return self.async_show_menu(step_id="push_unclear", menu_options=["push", "done"])
-
-    async def async_step_push_silent(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Explain that nothing arrived, which does no harm."""
-        return self.async_show_menu(step_id="push_silent", menu_options=["push", "done"])
 
     async def async_step_blueprints(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Copy the chosen blueprints; this needs no box."""

@@ -49,7 +49,7 @@ from .limits import (
 from .page_count import PageCounter
 from .preview import Previewer
 from .readiness import PERMANENT, QueueReason, Readiness, check_tray, stacks_in_trays
-from .registry import JobListener, JobRegistry, JobWorker, QueueBox
+from .registry import JobRegistry, JobWorker, QueueBox
 from .retry import Changes, JobMover
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, heard, recover
 from .store import SECOND_NAME, JobStore, JobStoreError, file_name
@@ -108,6 +108,7 @@ class PrintQueue(JobWorker):
             registry=JobRegistry(hass, entry, JobStore(hass, entry.entry_id)),
         )
         super().__init__(box)
+        self.listen, self.watch = box.registry.listen, box.registry.watch
         self.entry_id = entry.entry_id
         self._people = people
         self.page_counter = PageCounter(client, coordinator)
@@ -538,9 +539,7 @@ class PrintQueue(JobWorker):
         retry = self._mover.async_retry(
             job, context=context, changes=changes, anew=anew, to=queue or self
         )
-        task = asyncio.ensure_future(retry)
-        await asyncio.wait([heard(task)])
-        return task.result()
+        return await self._async_to_its_end(retry, "retry print job")
 
     async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
         """Move a held job to a printer of the box with this config entry; return the job there.
@@ -572,15 +571,6 @@ class PrintQueue(JobWorker):
             pages_printed=None if job.pages is None else job.pages * job.copies,
         )
         return self.get(job_id)
-
-    def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
-        """Call `listener(job, state before or None when new)` for every published change, of one printer or all."""
-        return self._registry.listen(listener, printer_key)
-
-    @callback
-    def watch(self, watcher: CALLBACK_TYPE, printer_key: str | None = None) -> CALLBACK_TYPE:
-        """Call `watcher()` soon after changes, once for all of the same moment; see JobRegistry.watch."""
-        return self._registry.watch(watcher, printer_key)
 
     def forget_move(self, job_id: str) -> None:
         """Note that the job which a moved one took the place of is over."""

@@ -53,12 +53,11 @@ PASSING: dict[type[LiankeError], str] = {
 }
 
 
-class _CanceledError(Exception):
-    """Stops an upload before its end is sent."""
+class _StoppedError(Exception):
+    """Stops an upload before its end is sent: the box has gone offline, or it was canceled."""
 
-
-class _BoxOfflineError(Exception):
-    """Stops an upload whose box has gone offline."""
+    def __init__(self, *, is_offline: bool = False) -> None:
+        self.is_offline = is_offline
 
 
 class Uploader(JobWorker):
@@ -160,19 +159,19 @@ class Uploader(JobWorker):
             if self._uploads.get(delivery.token) is not upload:
                 # It has ended meanwhile.
                 self._handover.release()
-                raise _CanceledError
+                raise _StoppedError
             self._handing_over = upload
             found = self._registry.by_token(delivery.token)
             if found is None or found[0].cancel_requested or found[1].task_id is not None:
                 # A callback may have shown that an earlier upload was taken although it was refused.
-                raise _CanceledError
+                raise _StoppedError
             if (
                 job.spec.hold
                 and self._readiness.check(job.printer_key, dt_util.utcnow()).reason
                 == PrinterStatus.BOX_OFFLINE
             ):
                 # It would be refused, and a power cut now would leave it in doubt.
-                raise _BoxOfflineError
+                raise _StoppedError(is_offline=True)
             least, most = self._client.clock_offset or (None, None)
             await self._registry.async_change(
                 job,
@@ -219,10 +218,9 @@ class Uploader(JobWorker):
             # Without a job: discarded before it was published, since its document did not reach the disk.
             return
         job, delivery = found
-        if isinstance(err, _CanceledError):
-            _LOGGER.debug("The upload of print job %s was canceled", job.job_id)
-        elif isinstance(err, _BoxOfflineError):
-            self._hold(job, delivery, PrinterStatus.BOX_OFFLINE)
+        if isinstance(err, _StoppedError):
+            if err.is_offline:
+                self._hold(job, delivery, PrinterStatus.BOX_OFFLINE)
         elif delivery.task_id is not None:
             # A callback named its task although the answer was lost, or only the write failed.
             _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)

@@ -10,7 +10,7 @@ from typing import Final
 
 from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.core import Context, HomeAssistant, ServiceCall
-from homeassistant.helpers import service
+from homeassistant.helpers import entity_registry as er, service
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
@@ -22,7 +22,8 @@ from ..api.models import Species
 from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names
 from ..api.tasks import DayTask
 from ..const import DOMAIN
-from ..devices import Target, async_check_box, loaded_data
+from ..devices import Target, loaded_data
+from ..documents.local_files import async_check_entity
 from ..runtime import LiankeConfigEntry
 
 CLOUD_SECONDS = 60
@@ -96,7 +97,10 @@ async def async_search_models(hass: HomeAssistant, call: ServiceCall) -> JsonObj
     entry: LiankeConfigEntry = service.async_get_config_entry(
         hass, DOMAIN, call.data["config_entry"]
     )
-    await async_check_box(hass, entry, call.context, POLICY_READ)
+    # Where permissions are asked for, this one stands for the box.
+    connectivity = f"{entry.unique_id}_connectivity"
+    entity_id = er.async_get(hass).async_get_entity_id("binary_sensor", DOMAIN, connectivity)
+    await async_check_entity(hass, call.context, entity_id, POLICY_READ)
     data = loaded_data(entry)
     account = data.account.webhook_id
     cached = hass.data.setdefault(DATA_MODELS, _Cache(MODELS_SECONDS))
@@ -128,19 +132,18 @@ async def async_cloud_tasks(
         entry.entry_id, partial(data.client_for, context), lambda client: client.day_tasks()
     )
     own = data.queue.own_task_ids
-    return [_describe_task(task, own) for task in tasks]
-
-
-def _describe_task(task: DayTask, own: frozenset[str]) -> JsonObjectType:
-    return {
-        "task_id": task.task_id,
-        "state": task.state.value,
-        "code": task.code,
-        "message": task.message,
-        "created_at": _local(task.created_at),
-        "updated_at": _local(task.updated_at),
-        "own": task.task_id in own,
-    }
+    return [
+        {
+            "task_id": task.task_id,
+            "state": task.state.value,
+            "code": task.code,
+            "message": task.message,
+            "created_at": _local(task.created_at),
+            "updated_at": _local(task.updated_at),
+            "own": task.task_id in own,
+        }
+        for task in tasks
+    ]
 
 
 def _local(moment: datetime | None) -> str | None:

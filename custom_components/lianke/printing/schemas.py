@@ -158,24 +158,19 @@ _SIDE = vol.All(_no_boolean, _finite(vol.Coerce(float)), vol.Range(min=1))
 _PERIOD = vol.All(_no_boolean, _finite(cv.positive_time_period))
 _WORD = vol.All(_no_boolean, _NAME)
 _KEY = vol.All(cv.string, whole_text, str.strip, vol.Length(min=1, max=MAX_KEY))
-_TEXT = cv.string
 
 # Devices, entities, areas, floors and labels, as Home Assistant joins a call's target to its data.
 TARGET: Final[VolDictType] = {
     field: vol.All(_bounded_target, check) for field, check in cv.ENTITY_SERVICE_FIELDS.items()
 }
 
+_BY_ADDRESS: Final = (SourceKind.UPLOAD, SourceKind.FILE, SourceKind.URL, SourceKind.DOCUMENT)
+_WRITTEN: Final = (SourceKind.TEXT, SourceKind.MARKDOWN, SourceKind.HTML, SourceKind.CONTENT)
 SOURCES: Final = {
-    vol.Optional(SourceKind.UPLOAD.value): _several(_ADDRESS),
+    **{vol.Optional(kind.value): _several(_ADDRESS) for kind in _BY_ADDRESS},
     vol.Optional(SourceKind.MEDIA.value): _several(_media_id),
-    vol.Optional(SourceKind.FILE.value): _several(_ADDRESS),
-    vol.Optional(SourceKind.URL.value): _several(_ADDRESS),
     vol.Optional(SourceKind.ENTITY.value): _several(cv.entity_id),
-    vol.Optional(SourceKind.TEXT.value): _TEXT,
-    vol.Optional(SourceKind.MARKDOWN.value): _TEXT,
-    vol.Optional(SourceKind.HTML.value): _TEXT,
-    vol.Optional(SourceKind.CONTENT.value): _TEXT,
-    vol.Optional(SourceKind.DOCUMENT.value): _several(_ADDRESS),
+    **{vol.Optional(kind.value): cv.string for kind in _WRITTEN},
     vol.Optional("filename"): _NAME,
     vol.Optional("title"): cv.string,
     vol.Optional("password"): _line(MAX_PASSWORD),
@@ -190,22 +185,15 @@ PAGES: Final = {
 }
 
 OPTIONS: Final = {
-    vol.Optional("paper"): _NAME_OR_ID,
-    vol.Optional("paper_width"): _SIDE,
-    vol.Optional("paper_height"): _SIDE,
+    **dict.fromkeys(map(vol.Optional, ("paper", "tray", "media_type")), _NAME_OR_ID),
+    **dict.fromkeys(map(vol.Optional, ("paper_width", "paper_height")), _SIDE),
     vol.Optional("copies"): _COPIES,
-    vol.Optional("color"): _WORD,
     vol.Optional("duplex"): _duplex,
-    vol.Optional("orientation"): _WORD,
-    vol.Optional("tray"): _NAME_OR_ID,
-    vol.Optional("media_type"): _NAME_OR_ID,
-    vol.Optional("quality"): _WORD,
-    vol.Optional("scale"): _WORD,
-    vol.Optional("align"): _WORD,
-    vol.Optional("auto_rotate"): cv.boolean,
     vol.Optional("pages"): vol.All(_no_boolean, _line(MAX_PAGE_RANGE)),
-    vol.Optional("reverse_order"): cv.boolean,
-    vol.Optional("excel_fit"): _WORD,
+    **dict.fromkeys(
+        map(vol.Optional, ("color", "orientation", "quality", "scale", "align", "excel_fit")), _WORD
+    ),
+    **dict.fromkeys(map(vol.Optional, ("auto_rotate", "reverse_order")), cv.boolean),
 }
 
 SHEET_FIELDS: Final = {
@@ -252,29 +240,16 @@ JOB: Final = {
     vol.Optional("release_code"): vol.All(_line(MAX_CODE), str.strip, vol.Length(min=MIN_CODE)),
 }
 
-PRINT_SCHEMA: Final = vol.Schema(
-    {**TARGET, **SOURCES, **PAGES, **OPTIONS, **SHEET_FIELDS, **RAW, **JOB}
-)
+_DOCUMENT: Final[dict[Any, Any]] = {**TARGET, **SOURCES, **PAGES, **SHEET_FIELDS}
+PRINT_SCHEMA: Final = vol.Schema({**_DOCUMENT, **OPTIONS, **RAW, **JOB})
+_PREVIEW_BY: Final = vol.Optional("preview_by", default=BY_HERE)
 PREVIEW_SCHEMA: Final = vol.Schema(
-    {
-        **TARGET,
-        **SOURCES,
-        **PAGES,
-        **OPTIONS,
-        **SHEET_FIELDS,
-        vol.Optional("preview_by", default=BY_HERE): vol.In((BY_HERE, BY_HERE_ONLY, BY_CLOUD)),
-    }
+    {**_DOCUMENT, **OPTIONS, _PREVIEW_BY: vol.In((BY_HERE, BY_HERE_ONLY, BY_CLOUD))}
 )
 # Of the print options, those that the number of sheets depends on.
 _COUNTED_OPTIONS: Final = ("paper", "paper_width", "paper_height", "pages", "duplex", "orientation")
 COUNT_SCHEMA: Final = vol.Schema(
-    {
-        **TARGET,
-        **SOURCES,
-        **PAGES,
-        **{name: check for name, check in OPTIONS.items() if name in _COUNTED_OPTIONS},
-        **SHEET_FIELDS,
-    }
+    _DOCUMENT | {name: one for name, one in OPTIONS.items() if name in _COUNTED_OPTIONS}
 )
 _ONE_JOB: Final = {**TARGET, vol.Required("job_id"): _NAME}
 CANCEL_SCHEMA: Final = vol.Schema(_ONE_JOB)

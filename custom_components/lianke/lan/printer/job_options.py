@@ -7,29 +7,17 @@ from typing import Any, Final
 
 from ...api.capabilities import CUSTOM_ID
 from ...ipp.model import UNSUPPORTED, Attributes, Collection, Content, Range, Value, collection
-from .printer_attributes import (
-    JOB_TEMPLATE,
-    LANDSCAPE,
-    NO_FINISHING,
-    NO_HOLD,
-    NO_SHEETS,
-    OUTPUT_BIN,
-    PORTRAIT,
-    REVERSE_LANDSCAPE,
-    REVERSE_PORTRAIT,
-)
+from .printer_attributes import FIXED, JOB_TEMPLATE
 from .profile import IPP_QUALITIES, Media, Profile, find_media, tray_of
 
 MAX_RANGES: Final = 50
 """pieces of a page selection."""
 _LAST_PAGE: Final = 99_999
 """what a selection without an end ends with."""
-_ORIENTATIONS: Final = {
-    PORTRAIT: "portrait",
-    LANDSCAPE: "landscape",
-    REVERSE_LANDSCAPE: "landscape",
-    REVERSE_PORTRAIT: "portrait",
-}
+# Upright and lying, and the reverse of these.
+_ORIENTATIONS: Final = {3: "portrait", 4: "landscape", 5: "landscape", 6: "portrait"}
+# These have one value here, which needs no option.
+_FIXED: Final = ("finishings", "job-hold-until", "job-sheets", "number-up", "output-bin")
 # Clients that leave it to the printer get what its options say.
 _SCALES: Final = {"auto": None, "auto-fit": "fit", "fit": "fit", "fill": "cover", "none": "none"}
 _COLORS: Final = {"auto": None, "color": "color", "monochrome": "mono"}
@@ -98,8 +86,8 @@ def _copies(content: Content, profile: Profile) -> Found:
     return {"copies": copies} if 1 <= copies <= profile.max_copies else None
 
 
-def _only(wanted: int | str) -> _Reader:
-    """Return the reader of an attribute that has one value here, which needs no option."""
+def _only(wanted: Content) -> _Reader:
+    """Return the reader of an attribute that can be this one only."""
 
     def read(content: Content, _profile: Profile) -> Found:
         return {} if type(content) is type(wanted) and content == wanted else None
@@ -192,13 +180,9 @@ def _pages(values: tuple[Value, ...]) -> Found:
 
 _READERS: Final[Mapping[str, _Reader]] = {
     "copies": _copies,
-    "finishings": _only(NO_FINISHING),
-    "job-hold-until": _only(NO_HOLD),
-    "job-sheets": _only(NO_SHEETS),
     "media": _media,
     "orientation-requested": _word_for("orientation", _ORIENTATIONS),
-    "number-up": _only(1),
-    "output-bin": _only(OUTPUT_BIN),
+    **{name: _only(FIXED[f"{name}-default"][0].content) for name in _FIXED},
     "print-color-mode": _offered(
         "color", lambda profile: {word: _COLORS[word] for word in profile.color_modes}
     ),

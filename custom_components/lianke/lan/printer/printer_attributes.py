@@ -24,13 +24,6 @@ FORMATS: Final = (PDF, JPEG, APPLE_RASTER, PWG_RASTER, ANY)
 COMPRESSIONS: Final = ("none", "gzip", "deflate")
 _TABLES: Final = json.loads(Path(__file__).with_name("fixed.json").read_text("utf-8"))
 JOB_TEMPLATE: Final[tuple[str, ...]] = tuple(_TABLES["job_template"])
-SCALINGS: Final = ("auto", "auto-fit", "fill", "fit", "none")
-PORTRAIT, LANDSCAPE, REVERSE_LANDSCAPE, REVERSE_PORTRAIT = 3, 4, 5, 6
-# Each of these has one value here.
-NO_FINISHING: Final = 3
-NO_HOLD: Final = "no-hold"
-NO_SHEETS: Final = "none"
-OUTPUT_BIN: Final = "face-down"
 DOCUMENT_SECONDS: Final = 120
 """seconds between the operations of one job (`multiple-operation-time-out`)."""
 IDLE, PROCESSING, STOPPED = 3, 4, 5
@@ -40,7 +33,7 @@ LOW_LEVEL: Final = 15
 
 # What is the same for all printers, by the syntax of its values. IPP Everywhere wants overrides to be named; a job
 # that asks for any is told that it is ignored.
-_FIXED: Final[Attributes] = {
+FIXED: Final[Attributes] = {
     name: getattr(values, syntax)(*contents)
     for syntax, attributes in _TABLES["attributes"].items()
     for name, contents in attributes.items()
@@ -73,7 +66,7 @@ def up_time(started_at: datetime, moment: datetime | None = None) -> int:
 def describe_printer(profile: Profile) -> Attributes:
     """Return what is said of a printer by what it offers, all but `media-col-database`."""
     return {
-        **_FIXED,
+        **FIXED,
         "printer-name": values.name(profile.name),
         "printer-info": values.text(profile.name),
         "printer-dns-sd-name": values.name(profile.name),
@@ -195,19 +188,10 @@ def _job_template(profile: Profile) -> Attributes:
         **({"pages-per-minute-color": values.integer(0)} if profile.color else {}),
         "copies-default": values.integer(profile.default_copies),
         "copies-supported": values.number_range(1, profile.max_copies),
-        "finishings-default": values.enum(NO_FINISHING),
-        "finishings-supported": values.enum(NO_FINISHING),
-        "job-hold-until-default": values.keyword(NO_HOLD),
-        "job-hold-until-supported": values.keyword(NO_HOLD),
-        "job-sheets-default": values.keyword(NO_SHEETS),
-        "job-sheets-supported": values.keyword(NO_SHEETS),
-        "output-bin-default": values.keyword(OUTPUT_BIN),
-        "output-bin-supported": values.keyword(OUTPUT_BIN),
         "print-color-mode-default": values.keyword(profile.default_color),
         "print-color-mode-supported": values.keyword(*profile.color_modes),
         "print-quality-default": values.enum(profile.default_quality),
         "print-quality-supported": values.enum(*IPP_QUALITIES),
-        "print-scaling-supported": values.keyword(*SCALINGS),
         "printer-resolution-default": values.resolution(RESOLUTIONS[0]),
         "printer-resolution-supported": values.resolution(*RESOLUTIONS),
         "pwg-raster-document-resolution-supported": values.resolution(*RESOLUTIONS),

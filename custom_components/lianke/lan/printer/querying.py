@@ -243,16 +243,16 @@ async def async_get_printer_attributes(request: Request) -> Answer:
     situation = await _async_situation(request, profile)
     attributes = {**printer_attributes.describe_printer(profile), **situation}
     wanted = frozenset(request.words("requested-attributes") or ["all"])
-    chosen = {name: value for name, value in attributes.items() if _is_wanted(name, wanted)}
+    chosen = {
+        name: value
+        for name, value in attributes.items()
+        if not wanted.isdisjoint(
+            ("all", name, "job-template" if name in _TEMPLATE else "printer-description")
+        )
+    }
     if "media-col-database" in wanted:
         chosen |= printer_attributes.media_col_database(profile)
     return Answer(groups=(Group(tag=Tag.PRINTER, attributes=chosen),))
-
-
-def _is_wanted(name: str, wanted: Collection[str]) -> bool:
-    if name in wanted or "all" in wanted:
-        return True
-    return ("job-template" if name in _TEMPLATE else "printer-description") in wanted
 
 
 async def async_get_jobs(request: Request) -> Answer:

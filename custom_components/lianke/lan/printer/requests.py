@@ -241,26 +241,22 @@ def build_message(
 
 # By the errors' translation keys; whatever else is wrong can be put right only by somebody who reads it.
 _STATUSES: Final[dict[str, Status]] = {
-    "disk_full": Status.TEMPORARY_ERROR,
-    "document_unreadable": Status.TEMPORARY_ERROR,
-    "driver_awaiting": Status.NOT_ACCEPTING_JOBS,
-    "driver_unsupported": Status.NOT_ACCEPTING_JOBS,
-    "file_damaged": Status.FORMAT_ERROR,
-    "file_empty": Status.FORMAT_ERROR,
-    "file_too_large": Status.ENTITY_TOO_LARGE,
-    "job_not_cancelable": Status.NOT_POSSIBLE,
-    "not_ready_getting_ready": Status.BUSY,
-    "not_ready_paper_turned": Status.BUSY,
-    "pdf_busy": Status.BUSY,
-    "pdf_damaged": Status.FORMAT_ERROR,
-    "pdf_needs_memory": Status.ENTITY_TOO_LARGE,
-    "pdf_password_needed": Status.PASSWORD_ERROR,
-    "pdf_takes_long": Status.FORMAT_ERROR,
-    "printer_gone": Status.NOT_FOUND,
-    "raster_too_large": Status.ENTITY_TOO_LARGE,
-    "service_config_entry_not_loaded": Status.SERVICE_UNAVAILABLE,
-    "too_many_requests": Status.BUSY,
-    "type_not_supported": Status.FORMAT_NOT_SUPPORTED,
+    key: status
+    for status, keys in (
+        (Status.TEMPORARY_ERROR, ("disk_full", "document_unreadable")),
+        (Status.NOT_ACCEPTING_JOBS, ("driver_awaiting", "driver_unsupported")),
+        (Status.FORMAT_ERROR, ("file_damaged", "file_empty", "pdf_damaged", "pdf_takes_long")),
+        (Status.ENTITY_TOO_LARGE, ("file_too_large", "pdf_needs_memory", "raster_too_large")),
+        (
+            Status.BUSY,
+            ("not_ready_getting_ready", "not_ready_paper_turned", "pdf_busy", "too_many_requests"),
+        ),
+        (Status.PASSWORD_ERROR, ("pdf_password_needed",)),
+        (Status.NOT_FOUND, ("printer_gone",)),
+        (Status.SERVICE_UNAVAILABLE, ("service_config_entry_not_loaded",)),
+        (Status.FORMAT_NOT_SUPPORTED, ("type_not_supported",)),
+    )
+    for key in keys
 }
 _OPTION: Final = ("_not_available", "_out_of_range", "paper_required", "invalid_option")
 
