@@ -253,8 +253,8 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 self.hass, user_input.get(binding.CONF_PHOTO), user_input.get(binding.CONF_QR_TEXT)
             )
             self._sticker = sticker or self._sticker
-        except binding.FieldError as err:
-            self._errors[err.field] = err.reason
+        except InputError as err:
+            self._errors[err.placeholders["field"]] = err.reason
 
     def _read_connection(self, user_input: dict[str, Any]) -> None:
         """Check and keep key and server of a form, and collect their errors."""
@@ -264,8 +264,8 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 self._api_key = (
                     kept if kept and api_key == binding.KEPT_KEY else binding.checked_key(api_key)
                 )
-            except binding.FieldError as err:
-                self._errors[err.field] = err.reason
+            except InputError as err:
+                self._errors[err.placeholders["field"]] = err.reason
         if (advanced := user_input.get(binding.SECTION_ADVANCED)) is not None:
             self._server = advanced[CONF_SERVER]
             try:

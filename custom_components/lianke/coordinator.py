@@ -14,13 +14,14 @@ from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
+from .account.request_limits import Account
 from .api.client import LiankeClient
 from .api.errors import AuthenticationError, LiankeError, ServiceExpiredError
 from .api.models import Box, Printer, PrinterKind
 from .api.unknown import unknown_state
 from .box.capabilities import CapabilityCache
 from .box.condition_reader import ConditionReader
-from .box.polling import REFRESH_SPACING, PollingAccount, PushTracker, async_poll, poll_interval
+from .box.polling import REFRESH_SPACING, PushTracker, async_poll, poll_interval
 from .box.printer_status import (
     NEVER,
     PROBLEMS,
@@ -68,7 +69,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         *,
         client: LiankeClient,
         storage: BoxStorage,
-        account: PollingAccount,
+        account: Account,
     ) -> None:
         """Start with the stored data; nothing is requested yet."""
         self._refresher = Debouncer[Any](

@@ -43,11 +43,11 @@ class PreviewImage(JobEntity, ImageEntity):
     """The first page of the last preview, for ten minutes or until something is printed."""
 
     _picture: bytes | None = None
-    _expiry: CALLBACK_TYPE | None = None
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str) -> None:
         JobEntity.__init__(self, entry, printer_key, PREVIEW)
         ImageEntity.__init__(self, hass)
+        self._cancel_expiry: CALLBACK_TYPE = lambda: None
 
     @callback
     @override
@@ -55,7 +55,7 @@ class PreviewImage(JobEntity, ImageEntity):
         super()._async_subscribe()
         signal = preview_signal(self.entry, self.printer_key)
         self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._set_picture))
-        self.async_on_remove(self._cancel_expiry)
+        self.async_on_remove(lambda: self._cancel_expiry())  # noqa: PLW0108  # the present one
 
     @override
     async def async_image(self) -> bytes | None:
@@ -88,21 +88,14 @@ class PreviewImage(JobEntity, ImageEntity):
         if picture is not None:
             self._attr_content_type = picture_type(picture)
             self._attr_image_last_updated = dt_util.utcnow()
-            self._expiry = async_call_later(self.hass, PREVIEW_TIME, self._expire)
+            self._cancel_expiry = async_call_later(self.hass, PREVIEW_TIME, self._expire)
         # Both when one comes and when it goes: no address outlives its picture.
         super().async_update_token()
         self.async_write_if_changed()
 
     @callback
     def _expire(self, _now: datetime) -> None:
-        self._expiry = None
         self._set_picture(None)
-
-    @callback
-    def _cancel_expiry(self) -> None:
-        if self._expiry is not None:
-            self._expiry()
-            self._expiry = None
 
 
 class ScanImage(ScannerEntity, ImageEntity):

@@ -6,6 +6,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 import pytest
 
+from custom_components.lianke.account.request_limits import Account
 from custom_components.lianke.box.polling import (
     LATE_PUSH,
     MAX_USELESS,
@@ -19,17 +20,11 @@ from tests.clock import Clock, moved_by_hand
 ENTRY_ID = "entry"
 
 
-class StubAccount:
-    """An account with one address."""
-
-    fingerprint: str | None = "here"
-
-    def stretch_interval(self, interval: float) -> float:
-        """Not of interest."""
-        return interval
-
-    async def async_throttle(self, requests: int) -> None:
-        """Not of interest."""
+def account() -> Account:
+    """Return an account with one address."""
+    found = Account("webhook")
+    found.set_address("https://example.com")
+    return found
 
 
 @pytest.fixture
@@ -39,7 +34,7 @@ def storage(hass: HomeAssistant) -> BoxStorage:
 
 @pytest.fixture
 def pushes(hass: HomeAssistant, storage: BoxStorage) -> PushTracker:
-    return PushTracker(hass, storage, StubAccount())
+    return PushTracker(hass, storage, account())
 
 
 async def notified(calls: list[str]) -> None:
@@ -103,7 +98,7 @@ async def test_a_push_that_is_a_little_late(
 ) -> None:
     async with moved_by_hand() as clock:
         assert isinstance(clock, Clock)
-        pushes = PushTracker(hass, BoxStorage(hass, ENTRY_ID), StubAccount())
+        pushes = PushTracker(hass, BoxStorage(hass, ENTRY_ID), account())
         pushes.rate_usefulness(announced=True)
         assert pushes.proven
         pushes.rate_usefulness(announced=False)

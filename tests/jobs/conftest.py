@@ -313,7 +313,7 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
         await storage.async_load()
         storage.callback_address = "here"
         coordinator = LiankeCoordinator(
-            hass, entry, client=client, storage=storage, account=StubAccount()
+            hass, entry, client=client, storage=storage, account=cast("Account", StubAccount())
         )
         queue = PrintQueue(
             hass,

@@ -56,7 +56,7 @@ class CallbackUrlManager:
         self._account = account
         self._task: asyncio.Task[None] | None = None
         self._again = False
-        self._retry: CALLBACK_TYPE | None = None
+        self._cancel_retry: CALLBACK_TYPE = lambda: None
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._follows_cloud = False
         # A server on this machine, as in a demonstration, may call back without encryption.
@@ -122,7 +122,7 @@ class CallbackUrlManager:
             return None
         except _cloud_errors() as err:
             _LOGGER.debug("No cloudhook could be created: %s", type(err).__name__)
-            self._retry = async_call_later(self._hass, RETRY, self.update)
+            self._cancel_retry = async_call_later(self._hass, RETRY, self.update)
             return None
         return url
 
@@ -150,11 +150,6 @@ class CallbackUrlManager:
     def _on_config(self, event: Event) -> None:
         if "external_url" in event.data or "internal_url" in event.data:
             self.update()
-
-    def _cancel_retry(self) -> None:
-        if self._retry is not None:
-            self._retry()
-            self._retry = None
 
 
 async def async_delete_cloudhook(hass: HomeAssistant, webhook_id: str) -> None:

@@ -326,21 +326,27 @@ def resolve_options(
         paper_length=None if custom is None else custom.height,
         paper=paper,
         copies=_copies(options.get("copies"), able),
-        color=_choice("color", options, COLORS, able.colors, default.color),
+        color=_choice("color", options.get("color"), COLORS, able.colors, default.color),
         duplex=duplex,
         by_hand=by_hand,
         orientation=_choice(
-            "orientation", options, ORIENTATIONS, able.orientations, default.orientation
+            "orientation",
+            options.get("orientation"),
+            ORIENTATIONS,
+            able.orientations,
+            default.orientation,
         ),
-        tray=_named("tray", options, able.trays, default.tray),
-        media_type=_named("media_type", options, able.media_types, default.media_type),
-        quality=_choice("quality", options, QUALITIES, None, default.quality),
+        tray=_named("tray", options.get("tray"), able.trays, default.tray),
+        media_type=_named(
+            "media_type", options.get("media_type"), able.media_types, default.media_type
+        ),
+        quality=_choice("quality", options.get("quality"), QUALITIES, None, default.quality),
         scale=_scale(options.get("scale")),
-        align=_keyword("align", options, ALIGNMENTS),
+        align=_keyword("align", options.get("align"), ALIGNMENTS),
         auto_rotate=options.get("auto_rotate"),
         reverse_order=options.get("reverse_order"),
         page_range=parse_page_range(options.get("pages") or ""),
-        excel_fit=_keyword("excel_fit", options, EXCEL_FITS),
+        excel_fit=_keyword("excel_fit", options.get("excel_fit"), EXCEL_FITS),
     )
 
 
@@ -495,14 +501,14 @@ def _copies(wanted: int | None, capabilities: Capabilities) -> int:
 
 def _choice(
     option: str,
-    options: Mapping[str, Any],
+    wanted: str | None,
     values: Mapping[str, int],
     supported: frozenset[int] | None,
     default: int | None,
 ) -> int | None:
     """Return the id of one of a few fixed values, or the driver's default if it is one of them."""
     possible = [name for name, number in values.items() if supported is None or number in supported]
-    if (wanted := options.get(option)) is None:
+    if wanted is None:
         return default if any(values[name] == default for name in possible) else None
     if (name := wanted.strip().casefold()) not in possible:
         raise OptionError(f"{option}_not_available", option=option, value=wanted, allowed=possible)
@@ -516,7 +522,7 @@ def _duplex(wanted: str | None, capabilities: Capabilities) -> tuple[int | None,
     """
     supported = capabilities.duplex
     if wanted is None:
-        return _choice("duplex", {}, DUPLEX, supported, capabilities.defaults.duplex), None
+        return _choice("duplex", None, DUPLEX, supported, capabilities.defaults.duplex), None
     name = wanted.strip().casefold()
     if (edge := MANUAL_DUPLEX.get(name)) is not None:
         return (DUPLEX["off"] if supported is None or DUPLEX["off"] in supported else None), edge
@@ -528,13 +534,10 @@ def _duplex(wanted: str | None, capabilities: Capabilities) -> tuple[int | None,
 
 
 def _named(
-    option: str,
-    options: Mapping[str, Any],
-    block: Mapping[str, int] | None,
-    default: int | None,
+    option: str, wanted: str | int | None, block: Mapping[str, int] | None, default: int | None
 ) -> int | None:
     """Return the id of a tray or media type given by the driver's name or by id."""
-    if (wanted := options.get(option)) is None:
+    if wanted is None:
         return default if block is None or default in block.values() else None
     if (found := find_by_name(wanted, block or {})) is not None:
         return found
@@ -553,9 +556,9 @@ def _named(
     return number
 
 
-def _keyword(option: str, options: Mapping[str, Any], values: Mapping[str, str]) -> str | None:
+def _keyword(option: str, wanted: str | None, values: Mapping[str, str]) -> str | None:
     """Return the service's value for one of ours."""
-    if (wanted := options.get(option)) is None:
+    if wanted is None:
         return None
     if (found := values.get(wanted.strip().casefold())) is None:
         raise OptionError("invalid_option", option=option, value=wanted, allowed=values)

@@ -9,10 +9,10 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
+from ..account.request_limits import Account
 from ..api.client import STATUS_SECONDS, LiankeClient
 from ..api.errors import LiankeConnectionError, LiankeError, PrinterNotFoundError
 from ..const import DOMAIN
-from .polling import PollingAccount
 from .printer_status import Reading
 from .storage import BoxStorage, StoredPrinter
 
@@ -38,7 +38,7 @@ class ConditionReader:
         *,
         client: LiankeClient,
         storage: BoxStorage,
-        account: PollingAccount,
+        account: Account,
         on_update: Callable[[], None],
     ) -> None:
         """`on_update` is called after each new reading."""

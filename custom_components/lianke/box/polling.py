@@ -5,31 +5,17 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util.async_ import create_eager_task
 
+from ..account.request_limits import Account
 from ..api.client import LiankeClient
 from ..api.errors import BoxNotProvisionedError, BoxOfflineError, LiankeError
 from ..api.models import Box, Printer, PrinterKind
 from ..const import POLL_INTERVAL
 from .storage import BoxStorage
-
-
-class PollingAccount(Protocol):
-    """The account of a box, as far as polling needs it."""
-
-    @property
-    def fingerprint(self) -> str | None:
-        """Fingerprint of the present callback address; None without an address."""
-
-    def stretch_interval(self, interval: float) -> float:
-        """Return the seconds between two polls that leave room for the account's other boxes."""
-
-    async def async_throttle(self, requests: int) -> None:
-        """Wait until the account may make so many more polling requests."""
-
 
 # Seconds.
 OFFLINE_INTERVAL = 300
@@ -92,7 +78,7 @@ class PushTracker:
     send them, and coincidental changes would make them look useful.
     """
 
-    def __init__(self, hass: HomeAssistant, storage: BoxStorage, account: PollingAccount) -> None:
+    def __init__(self, hass: HomeAssistant, storage: BoxStorage, account: Account) -> None:
         """Take where the trust is stored, and the account that has the address."""
         self._hass = hass
         self._storage = storage

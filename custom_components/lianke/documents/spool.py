@@ -398,4 +398,5 @@ def link_or_copy(source: Path, target: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:
-        shutil.copyfile(source, target)
+        with source.open("rb") as reader, open_private(target) as writer:
+            shutil.copyfileobj(reader, writer)

@@ -38,15 +38,6 @@ MARKS = {DriverState.SUPPORTED: "✓", DriverState.AWAITING: "⏳", DriverState.
 _LOGGER = logging.getLogger(__name__)
 
 
-class FieldError(Exception):
-    """Invalid input in the form field `field`; `reason` is the translation key of its error."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(reason)
-        self.field = field
-        self.reason = reason
-
-
 class BoxInfo(NamedTuple):
     """A box that is being added, and its printers."""
 
@@ -60,7 +51,7 @@ async def async_read_sticker(
     """Return the box's credentials from an uploaded photo's id or a pasted text.
 
     The text is used when there is no photo, or it cannot be read; None when neither was given.
-    The uploaded file is consumed in any case. Raises FieldError.
+    The uploaded file is consumed in any case. Raises InputError, with the `field` of the form.
     """
     text = (text or "").strip()
     if photo:
@@ -68,16 +59,16 @@ async def async_read_sticker(
             return await hass.async_add_executor_job(_read_upload, hass, photo)
         except InputError as err:
             if not text:
-                raise FieldError("photo", err.reason) from None
+                raise InputError(err.reason, field="photo") from None
         except ValueError, OSError:
             if not text:
-                raise FieldError("photo", "photo_gone") from None
+                raise InputError("photo_gone", field="photo") from None
     if not text:
         return None
     try:
         return parse_credentials(text)
     except InputError as err:
-        raise FieldError("qr_text", err.reason) from None
+        raise InputError(err.reason, field="qr_text") from None
 
 
 def _read_upload(hass: HomeAssistant, file_id: str) -> Credentials:
@@ -86,15 +77,15 @@ def _read_upload(hass: HomeAssistant, file_id: str) -> Credentials:
 
 
 def checked_key(text: str) -> str:
-    """Return an ApiKey without blanks around it; FieldError when it cannot be one.
+    """Return an ApiKey without blanks around it; InputError, with the `field`, when it cannot be one.
 
     The documented shape, 32 letters and digits, is a hint only: refused is what no HTTP header can carry.
     """
     key = text.strip()
     if not key:
-        raise FieldError("api_key", "api_key_missing")
+        raise InputError("api_key_missing", field="api_key")
     if len(key) > MAX_KEY_LENGTH or not key.isascii() or not key.isprintable() or " " in key:
-        raise FieldError("api_key", "api_key_malformed")
+        raise InputError("api_key_malformed", field="api_key")
     return key
 
 
