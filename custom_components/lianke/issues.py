@@ -1,6 +1,6 @@
 """Repair issues: raised where the user can act, cleared as soon as the cause is gone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 import hashlib
@@ -216,7 +216,7 @@ class _Watcher:
             self._create_issue(not_bound, BOX_NOT_BOUND, severity=ir.IssueSeverity.ERROR)
         elif coordinator.is_fresh:
             self._clear(not_bound)
-        wanted = {self._review_expiry(), *self._review_drivers()}
+        wanted = set(self._raise_polled())
         polled = tuple(issue_id(kind, self._entry) for kind in _POLLED)
         known = self._data.storage.printers
         for _domain, found in list(self._registry.issues):
@@ -228,8 +228,8 @@ class _Watcher:
                     self._clear(found)
         self._check_address()
 
-    def _review_expiry(self) -> str | None:
-        """Raise an issue when the service has expired or soon will; return its id."""
+    def _raise_polled(self) -> Iterator[str]:
+        """Raise an issue where the service has expired or soon will, or a printer has no driver; yield their ids."""
         box = self._data.storage.box
         expires = box.expires if box else None
         if self._data.coordinator.service_expired:
@@ -237,18 +237,13 @@ class _Watcher:
             self._create_issue(
                 found, SERVICE_EXPIRED, fixable=False, severity=ir.IssueSeverity.ERROR
             )
-            return found
-        if expires and expires <= dt_util.now().date() + EXPIRY_WARNING:
+            yield found
+        elif expires and expires <= dt_util.now().date() + EXPIRY_WARNING:
             # The date is part of the id: whoever ignores the warning has ignored this year's.
             date = expires.isoformat()
             found = issue_id(SERVICE_EXPIRING, self._entry, date)
             self._create_issue(found, SERVICE_EXPIRING, fixable=False, placeholders={"date": date})
-            return found
-        return None
-
-    def _review_drivers(self) -> set[str]:
-        """Raise an issue for each printer without a driver; return their ids."""
-        wanted = set()
+            yield found
         for key, view in self._data.coordinator.data.printers.items():
             asked = self._data.storage.printers[key].driver_requested_at
             if view.printer.driver is DriverState.AWAITING and (
@@ -256,8 +251,7 @@ class _Watcher:
             ):
                 found = issue_id(AWAITING_DRIVER, self._entry, key)
                 self._create_issue(found, AWAITING_DRIVER, printer_key=key)
-                wanted.add(found)
-        return wanted
+                yield found
 
     @callback
     def _on_job(self, job: Job, _old: JobState | None) -> None:

@@ -249,10 +249,8 @@ def select_pages(selection: str, pages: int) -> list[int]:
         return list(range(1 if selection == _ODD else 2, pages + 1, 2))
     if not selection:
         return list(range(1, pages + 1))
-    taken: set[int] = set()
-    for first, last in map(_span, selection.split(",")):
-        taken.update(range(first, min(last, pages) + 1))
-    return sorted(taken)
+    spans = map(_span, selection.split(","))
+    return sorted({page for first, last in spans for page in range(first, min(last, pages) + 1)})
 
 
 def most_selected(selection: str, pages: int | None) -> int | None:

@@ -146,11 +146,7 @@ def stacks_in_trays(jobs: Iterable[Job]) -> dict[str, Job]:
     Until it is over, any other job of the printer would be printed on its sheets. Of several, which only an
     earlier version allowed, it is the first of `jobs`.
     """
-    found: dict[str, Job] = {}
-    for job in jobs:
-        if job.has_stack:
-            found.setdefault(job.printer_key, job)
-    return found
+    return {job.printer_key: job for job in reversed([*jobs]) if job.has_stack}
 
 
 def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:

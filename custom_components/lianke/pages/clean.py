@@ -154,11 +154,11 @@ class HtmlFrame(HTMLParser):
 
     def kept_attributes(self, tag: str) -> str:
         """Return the allowed attributes of the html or body element as written in a tag."""
-        kept = []
-        for name, value in self.attributes[tag].items():
-            if name in EVERYWHERE and (clean := _attribute(tag, name, value)) is not None:
-                kept.append(f' {name}="{escape(clean)}"')
-        return "".join(kept)
+        return "".join(
+            f' {name}="{escape(clean)}"'
+            for name, value in self.attributes[tag].items()
+            if name in EVERYWHERE and (clean := _attribute(tag, name, value)) is not None
+        )
 
 
 def read_frame(source: str) -> HtmlFrame:

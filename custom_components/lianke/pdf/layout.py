@@ -1,6 +1,6 @@
 """Lay out documents on sheets of paper: gather their pages, then impose them; or split them over files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext
 import ctypes
 from dataclasses import dataclass, field
@@ -278,7 +278,7 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
         STAMP_ROOM if stamped else 0.0,
     )
     gathered = gather(request["files"], _crop(request, paper))
-    sheets = _plan(gathered, request, paper)
+    sheets = [*_plan(gathered, request, paper)]
     letters = None
     if request["watermark"]:
         letters = lettering(request["watermark"], tuple(request["fonts"]))
@@ -318,7 +318,7 @@ def _photo(request: dict[str, Any]) -> Size | None:
     return None if request["photo"] is None else Size(*map(mm, request["photo"]))
 
 
-def _plan(gathered: Gathered, request: dict[str, Any], paper: Paper) -> Sequence[Sheet]:
+def _plan(gathered: Gathered, request: dict[str, Any], paper: Paper) -> Iterable[Sheet]:
     sizes = gathered.sizes
     if not sizes:
         raise TaskError("damaged")

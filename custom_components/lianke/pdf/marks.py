@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 import ctypes
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, islice
 import json
 import math
 from operator import itemgetter
@@ -176,18 +176,13 @@ def _load(document: Any, data: bytes) -> Any:
 def _fonts(folders: tuple[str, ...], text: str) -> list[Path]:
     """Return the fonts that are there, the likeliest to have the characters of a text first."""
     preferred = CHINESE_FONTS if any(ord(one) >= FIRST_EASTERN for one in text) else OTHER_FONTS
-    found: list[Path] = []
-    for path in _walk(folders):
-        found.append(path)
-        if len(found) >= MAX_FONTS:
-            break
 
     def rank(path: Path) -> tuple[int, str]:
         name = path.name.lower()
         fits = (place for place, part in enumerate(preferred) if part in name)
         return next(fits, len(preferred)), name
 
-    return sorted(found, key=rank)
+    return sorted(islice(_walk(folders), MAX_FONTS), key=rank)
 
 
 def _walk(folders: tuple[str, ...]) -> Iterator[Path]:

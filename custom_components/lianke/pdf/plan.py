@@ -3,7 +3,7 @@
 Lengths are in points (1/72 inch), y upwards from the bottom left corner.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import Final, NamedTuple
@@ -244,7 +244,7 @@ def several(
     ]
 
 
-def booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool) -> list[Sheet]:
+def booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool) -> Iterator[Sheet]:
     """Lay out a booklet: two pages on each side, to be folded in the middle.
 
     `side` is front, back or both, which then alternate.
@@ -253,28 +253,24 @@ def booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool) -> l
     # The fold gets what the edges have.
     grid = Grid(area, 2, 1, 2 * area.x)
     last = len(sizes) + -len(sizes) % 4 - 1
-    sheets: list[Sheet] = []
     for number in range((last + 1) // 2):
         is_front = number % 2 == 0
         if side != "both" and (side == "front") != is_front:
             continue
         pair = (last - number, number) if is_front else (number, last - number)
         pages = [page if page < len(sizes) else None for page in pair]
-        sheets.append(_filled(size, grid, sizes, pages, frame=frame))
-    return sheets
+        yield _filled(size, grid, sizes, pages, frame=frame)
 
 
-def invoices(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Sheet]:
+def invoices(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> Iterator[Sheet]:
     """Lay out two vouchers of any size on each sheet, each filling its half, with a line to cut."""
     size, area = paper.lying(landscape=False)
     grid = Grid(area, 1, 2, 2 * area.y)
     middle = size.height / 2
-    sheets: list[Sheet] = []
     for pages in batched(range(len(sizes)), 2, strict=False):
         sheet = _filled(size, grid, sizes, pages, may_turn=True, frame=frame)
         sheet.cuts.append((0, middle, size.width, middle))
-        sheets.append(sheet)
-    return sheets
+        yield sheet
 
 
 def poster(
@@ -285,9 +281,8 @@ def poster(
     paper: Paper,
     landscape: bool | None,
     frame: bool,
-) -> list[Sheet]:
+) -> Iterator[Sheet]:
     """Spread each page over columns × rows sheets, row by row; only their margins stay free."""
-    sheets: list[Sheet] = []
     for page, shape in enumerate(sizes):
 
         def grown(choice: tuple[Size, Rect], shape: Size = shape) -> Size:
@@ -308,20 +303,17 @@ def poster(
                 )
                 sheet = Sheet(size, items=[Item(page, place)], window=area)
                 sheet.frames = [area] if frame else []
-                sheets.append(sheet)
-    return sheets
+                yield sheet
 
 
-def single(sizes: Sequence[Size], slots: Sequence[Slot]) -> list[Sheet]:
+def single(sizes: Sequence[Size], slots: Sequence[Slot]) -> Iterator[Sheet]:
     """Lay out each page on a sheet of its own size."""
-    sheets: list[Sheet] = []
     size = sizes[0]
     for page in slots:
         if page is not None:
             size = sizes[page]
         items = [] if page is None else [Item(page, Rect(0, 0, *size))]
-        sheets.append(Sheet(size, items=items))
-    return sheets
+        yield Sheet(size, items=items)
 
 
 def _ways(landscape: bool | None) -> tuple[bool, ...]:  # how a sheet may lie
@@ -344,7 +336,7 @@ SAME_SIZE: Final = mm(2)
 FULL: Final = 100
 
 
-def cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Sheet]:
+def cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> Iterator[Sheet]:
     """Lay out both sides of a card below each other in the middle of a sheet, in true size.
 
     Raises TaskError: paper_too_small.
@@ -354,13 +346,11 @@ def cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> list[Sheet]:
     if block.width > size.width or block.height > size.height:
         raise TaskError("paper_too_small")
     grid = Grid(aligned(block, Rect(0, 0, *size)), 1, 2, CARD_GAP)
-    sheets: list[Sheet] = []
     for pages in batched(range(len(sizes)), 2, strict=False):
         sheet = _filled(size, grid, sizes, pages, may_turn=True)
         sheet.marked = grid.cells()[: len(pages)]
         sheet.frames = list(sheet.marked) if frame else []
-        sheets.append(sheet)
-    return sheets
+        yield sheet
 
 
 def photo_shape(photo: Size | None, paper: Paper) -> Size:
@@ -376,7 +366,7 @@ def photos(
     count: int,
     paper: Paper,
     frame: bool,
-) -> list[Sheet]:
+) -> Iterator[Sheet]:
     """Lay out each photo `count` times, as many on a sheet as have room; 0 fills a sheet with each.
 
     `photo` None makes each as large as the paper. Raises TaskError: paper_too_small.
@@ -392,13 +382,11 @@ def photos(
     if not grid.columns:
         raise TaskError("paper_too_small")
     places = grid.cells()
-    sheets: list[Sheet] = []
     pages = [page for page in range(len(sizes)) for _ in range(count or min(len(places), FULL))]
     for some in batched(pages, len(places), strict=False):
         sheet = _filled(size, grid, sizes, some, may_turn=True)
         sheet.frames = places[: len(some)] if frame else []
-        sheets.append(sheet)
-    return sheets
+        yield sheet
 
 
 def _grid(area: Rect, shape: Size) -> Grid:
