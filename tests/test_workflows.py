@@ -141,8 +141,20 @@ def test_rights_are_named_for_jobs_that_exist() -> None:
 def test_what_others_make_is_kept_fresh() -> None:
     """Dependabot looks at whatever names versions."""
     updates = yaml.safe_load((GITHUB / "dependabot.yml").read_text("utf-8"))["updates"]
-    looked_at = {(one["package-ecosystem"], one["directory"]) for one in updates}
-    assert looked_at == {("github-actions", "/"), ("npm", "/frontend"), ("pip", "/")}
+    looked_at = {
+        (one["package-ecosystem"], folder)
+        for one in updates
+        for folder in one.get("directories") or [one["directory"]]
+    }
+    assert looked_at == {
+        ("github-actions", "/"),
+        ("npm", "/frontend"),
+        ("pip", "/"),
+        ("pip", "/docs"),
+    }
+    # Wherever a list of packages lies.
+    assert {path.name for path in ROOT.glob("requirements*.txt")} == {"requirements_test.txt"}
+    assert {path.parent.name for path in ROOT.glob("*/requirements*.txt")} == {"docs"}
     assert {one["schedule"]["interval"] for one in updates} == {"weekly"}
 
 
