@@ -3,6 +3,7 @@
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.data_entry_flow import FlowResultType
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.lianke.people.release_code import is_code
@@ -76,10 +77,38 @@ async def test_approvers_phones_are_suggested(hass: HomeAssistant, setup: MockCo
     result = await go(hass, setup, "approval")
     suggested = shown(result)
     assert suggested["approval_notify"] == ["notify.mobile_app_boss_phone"]
-    await answer(hass, result, suggested | {"approval_pages": 5, "approval_notify": []})
-    assert shown(await go(hass, setup, "approval"))["approval_notify"] == []
+    # Nobody is told by somebody's choice alone, who is asked once, with the phones of those who were chosen.
+    chosen = {"approval_pages": 5, "approvers": [child.id], "approval_notify": []}
+    result = await answer(hass, result, suggested | chosen)
+    assert (result["step_id"], shown(result)) == (
+        "approval_notify",
+        {"approval_notify": ["notify.mobile_app_child"]},
+    )
+    assert setup.options == {}
+    await answer(hass, result, {"approval_notify": []})
+    assert setup.options == {"approval_pages": 5, "approvers": [child.id]}
+    result = await go(hass, setup, "approval")
+    assert shown(result)["approval_notify"] == []
+    result = await answer(hass, result, shown(result) | {"approval_pages": 6})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
     for phone in phones:
         phone.mock_state(hass, ConfigEntryState.NOT_LOADED)
+
+
+async def test_a_monthly_limit_asks_whom_to_notify(
+    hass: HomeAssistant, setup: MockConfigEntry
+) -> None:
+    """What is beyond it waits for an approval; nobody has to find the other form to hear of it."""
+    result = await go(hass, setup, "page_counts")
+    limit = shown(result) | {"monthly_pages": 30}
+    result = await answer(hass, result, limit | {"monthly_beyond": "refused"})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    result = await answer(hass, await go(hass, setup, "page_counts"), limit)
+    assert result["step_id"] == "approval_notify"
+    await answer(hass, result, {"approval_notify": ["notify.mobile_app_boss"]})
+    assert setup.options == {"monthly_pages": 30, "approval_notify": ["notify.mobile_app_boss"]}
+    result = await answer(hass, await go(hass, setup, "page_counts"), limit)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
 async def test_those_who_are_gone_are_not_offered(

@@ -38,18 +38,21 @@ SOURCES: Final = [
 ]
 # Actions of the domain that are no device of somebody's.
 _GENERAL: Final = frozenset({"notify", SERVICE_SEND_MESSAGE, IN_SIDEBAR})
-_APPROVAL: Final = (
+# What makes jobs wait for an approval, whoever prints how much in a month.
+_RULES: Final = (
     const.CONF_APPROVAL_PAGES,
     const.CONF_APPROVAL_USERS,
     const.CONF_APPROVAL_SOURCES,
     const.CONF_APPROVAL_PRINTERS,
-    const.CONF_APPROVERS,
-    const.CONF_APPROVAL_NOTIFY,
 )
+_APPROVAL: Final = (*_RULES, const.CONF_APPROVERS, const.CONF_APPROVAL_NOTIFY)
 
 
 class PeopleSteps(BoxOptionsFlow):
     """The steps of the options flow."""
+
+    # What is saved once somebody has said whom to notify.
+    _changes: dict[str, Any]
 
     @needs_box
     async def async_step_approval(self, user_input: UserInput = None) -> ConfigFlowResult:
@@ -57,17 +60,14 @@ class PeopleSteps(BoxOptionsFlow):
         if user_input is not None:
             pages = int(user_input[const.CONF_APPROVAL_PAGES])
             chosen = {name: user_input.get(name, []) for name in _APPROVAL}
-            return self._save(chosen | {const.CONF_APPROVAL_PAGES: pages})
+            return await self._async_save(chosen | {const.CONF_APPROVAL_PAGES: pages})
         options = self.config_entry.options
         users = await _async_users(self.hass)
         printers = self._printers(options.get(const.CONF_APPROVAL_PRINTERS, []))
         told = options.get(const.CONF_APPROVAL_NOTIFY, [])
         if not any(name in options for name in _APPROVAL):
             # At first, so that nobody forgets the approvers' phones.
-            everybody = await self.hass.auth.async_get_users()
-            told = phones_of(
-                self.hass, {user.id for user in everybody if is_approver(options, user)}
-            )
+            told = await _async_phones_of_approvers(self.hass, options)
         schema: dict[vol.Marker, object] = {
             vol.Required(
                 const.CONF_APPROVAL_PAGES, default=options.get(const.CONF_APPROVAL_PAGES, 0)
@@ -76,11 +76,27 @@ class PeopleSteps(BoxOptionsFlow):
             **_several(options, const.CONF_APPROVAL_SOURCES, SOURCES, key="origin"),
             **_several(options, const.CONF_APPROVAL_PRINTERS, printers),
             **_several(options, const.CONF_APPROVERS, users),
-            vol.Optional(const.CONF_APPROVAL_NOTIFY, default=told): choice(
-                _ways_to_notify(self.hass), many=True, custom=True, listed=False
-            ),
+            **_whom_to_notify(self.hass, told),
         }
         return self.async_show_form(step_id="approval", data_schema=vol.Schema(schema))
+
+    async def _async_save(self, changes: dict[str, Any]) -> ConfigFlowResult:
+        """Save options; ask before whom to notify, if from now on jobs wait and nobody hears of it."""
+        before = self.config_entry.options
+        self._changes, after = changes, {**before, **changes}
+        if _waits_unheard(after) and not _waits_unheard(before):
+            return await self.async_step_approval_notify()
+        return self._save(changes)
+
+    async def async_step_approval_notify(self, user_input: UserInput = None) -> ConfigFlowResult:
+        """Choose who is told of jobs that wait for approval; nobody is an answer, too."""
+        if user_input is not None:
+            told = user_input.get(const.CONF_APPROVAL_NOTIFY, [])
+            return self._save(self._changes | {const.CONF_APPROVAL_NOTIFY: told})
+        options = {**self.config_entry.options, **self._changes}
+        told = await _async_phones_of_approvers(self.hass, options)
+        schema = vol.Schema(_whom_to_notify(self.hass, told))
+        return self.async_show_form(step_id="approval_notify", data_schema=schema)
 
     @needs_box
     async def async_step_release(self, user_input: UserInput = None) -> ConfigFlowResult:
@@ -128,7 +144,7 @@ class PeopleSteps(BoxOptionsFlow):
                 int(user_input[const.CONF_MONTHLY_PAGES]),
                 user_input[const.CONF_MONTHLY_BEYOND],
             )
-            return self._save(
+            return await self._async_save(
                 {
                     const.CONF_MONTHLY_PAGES: pages,
                     const.CONF_MONTHLY_USERS: user_input.get(const.CONF_MONTHLY_USERS, []),
@@ -140,6 +156,16 @@ class PeopleSteps(BoxOptionsFlow):
             )
         schema = page_counts_schema(self.config_entry.options, await _async_users(self.hass))
         return self.async_show_form(step_id="page_counts", data_schema=schema)
+
+
+def _waits_unheard(options: Mapping[str, Any]) -> bool:
+    """Return whether jobs may wait for an approval, of which nobody is told."""
+    if options.get(const.CONF_APPROVAL_NOTIFY):
+        return False
+    return any(options.get(name) for name in _RULES) or bool(
+        options.get(const.CONF_MONTHLY_PAGES)
+        and options.get(const.CONF_MONTHLY_BEYOND) != const.BEYOND_REFUSED
+    )
 
 
 def page_counts_schema(options: Mapping[str, Any], users: list[SelectOptionDict]) -> vol.Schema:
@@ -186,6 +212,17 @@ async def _async_users(hass: HomeAssistant) -> list[SelectOptionDict]:
         if user.is_active and not user.system_generated
     ]
     return sorted(users, key=lambda user: user["label"])
+
+
+async def _async_phones_of_approvers(hass: HomeAssistant, options: Mapping[str, Any]) -> list[str]:
+    everybody = await hass.auth.async_get_users()
+    return phones_of(hass, {user.id for user in everybody if is_approver(options, user)})
+
+
+def _whom_to_notify(hass: HomeAssistant, told: list[str]) -> dict[vol.Marker, object]:
+    """Return the field for whom to notify of jobs that wait for approval; those in `told` are ticked."""
+    field = choice(_ways_to_notify(hass), many=True, custom=True, listed=False)
+    return {vol.Optional(const.CONF_APPROVAL_NOTIFY, default=told): field}
 
 
 def _ways_to_notify(hass: HomeAssistant) -> list[SelectOptionDict]:
