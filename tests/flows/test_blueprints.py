@@ -13,10 +13,13 @@ from time import sleep
 from typing import Any, override
 
 from homeassistant.auth.const import GROUP_ID_USER
+from homeassistant.auth.models import User
 from homeassistant.components import persistent_notification
 from homeassistant.components.ai_task import (
     AITaskEntity,
     AITaskEntityFeature,
+    GenDataTask,
+    GenDataTaskResult,
     GenImageTask,
     GenImageTaskResult,
 )
@@ -27,6 +30,7 @@ from homeassistant.components.conversation import ChatLog
 from homeassistant.components.folder.sensor import PLATFORM_SCHEMA as FOLDER_SCHEMA
 from homeassistant.components.weather import Forecast, WeatherEntity
 from homeassistant.components.weather.const import WeatherEntityFeature
+from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.const import ATTR_ENTITY_ID, EVENT_CALL_SERVICE
 from homeassistant.core import (
     Context,
@@ -39,7 +43,7 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.entity_component import DATA_INSTANCES
 from homeassistant.helpers.event import async_track_state_change_event
@@ -58,9 +62,10 @@ import voluptuous as vol
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.flows.blueprints import BLUEPRINTS, async_copy
 from custom_components.lianke.pages.clean import escape_markdown
-from tests.clock import Clock, elapse, rest
+from tests.clock import Clock, elapse, rest, until
 from tests.documents.samples import picture
 from tests.documents.test_entities import ITEMS, Door, Family, Shopping, add
+from tests.flows.telegram import MAX_FILE, TOKEN, Telegram, telegram
 from tests.household import House, data_of, device_of, make_media
 from tests.simulator import Box, Outcome, Simulator, make_pdf
 
@@ -123,14 +128,16 @@ async def press(hass: HomeAssistant, button: str = "input_button.print") -> None
     await hass.services.async_call("input_button", "press", {ATTR_ENTITY_ID: button}, blocking=True)
 
 
-async def options(hass: HomeAssistant, entry: MockConfigEntry, *names: str) -> dict[str, str]:
-    """Copy by the options, and return what the last page says."""
+async def options(
+    hass: HomeAssistant, entry: MockConfigEntry, *names: str, last: str = "blueprints_copied"
+) -> dict[str, str]:
+    """Copy by the options; return the lists of the last page, which is to be this one."""
     flow = hass.config_entries.options
     result = await flow.async_init(entry.entry_id)
     result = await flow.async_configure(result["flow_id"], {"next_step_id": "blueprints"})
     assert result["type"] is FlowResultType.FORM
     result = await flow.async_configure(result["flow_id"], {"blueprints": list(names)})
-    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "blueprints_copied")
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, last)
     reported = result["description_placeholders"]
     result = await flow.async_configure(result["flow_id"], {"next_step_id": "done"})
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -138,12 +145,16 @@ async def options(hass: HomeAssistant, entry: MockConfigEntry, *names: str) -> d
     return dict(reported)
 
 
-def listed(names: Iterable[str], *, in_chinese: bool) -> str:
-    """Return what the form says of copies: their titles, one a line."""
-    file = TRANSLATIONS / f"{'zh-Hans' if in_chinese else 'en'}.json"
-    texts = json.loads(file.read_text("utf-8"))
-    titles = texts["selector"]["blueprints"]["options"]
-    return "\n".join(f"- {titles[name]}" for name in names)
+def labels(language: str) -> dict[str, str]:
+    """Return what the form says of each blueprint: its name and what it does."""
+    texts = json.loads((TRANSLATIONS / f"{language}.json").read_text("utf-8"))
+    offered: dict[str, str] = texts["selector"]["blueprints"]["options"]
+    return offered
+
+
+def listed(names: Iterable[str], language: str = "en") -> str:
+    """Return what the last page says of copies, one a line."""
+    return "\n".join(f"- {labels(language)[name]}" for name in names)
 
 
 @pytest.mark.parametrize(("language", "in_chinese"), [("de", False), ("zh-Hant", True)])
@@ -155,8 +166,8 @@ async def test_all_are_copied_and_valid(
     assert await async_setup_component(hass, "automation", {})
     reported = await options(hass, entry, *BLUEPRINTS)
     assert reported == {
-        "copied": listed(BLUEPRINTS, in_chinese=in_chinese),
-        "kept": "- –",
+        "copied": listed(BLUEPRINTS, "zh-Hans" if in_chinese else "en"),
+        "kept": "",
     }
     assert names_in(copies) == set(BLUEPRINTS)
     after = await async_get_blueprints(hass).async_get_blueprints()
@@ -200,8 +211,14 @@ def test_the_languages_differ_in_texts_only(name: str) -> None:
     assert english != chinese
     assert shape(english) == shape(chinese)
     assert list(english) == list(chinese)
-    assert english["blueprint"]["name"].startswith("Lianke: ")
-    assert chinese["blueprint"]["name"].startswith("链科：")
+    # By the names that the form offers, which says what each does besides.
+    for language, blueprint, start, colon in (
+        ("en", english["blueprint"], "Lianke: ", ": "),
+        ("zh-Hans", chinese["blueprint"], "链科：", "："),
+    ):
+        title, does = labels(language)[name].split(colon)
+        assert blueprint["name"] == start + title
+        assert does
 
 
 INPUTS_OF_0_1_0 = {
@@ -232,9 +249,13 @@ async def test_an_edited_copy_is_kept(
     added = (copies / "doorbell_photo.yaml").read_text("utf-8") + "# mine\n"
     (copies / "doorbell_photo.yaml").write_text(added, "utf-8")
     (copies / "shopping_list.yaml").write_text("mine: true\n", "utf-8")
-    reported = await options(hass, entry, *BLUEPRINTS)
-    assert reported["kept"] == "- Shopping list\n- Doorbell photo\n- Folder"
-    assert "- Smart plug" in reported["copied"].splitlines()
+    reported = await options(hass, entry, *BLUEPRINTS, last="blueprints_some_kept")
+    names = ("shopping_list", "doorbell_photo", "folder")
+    assert reported["kept"] == listed(names)
+    assert listed(["smart_plug"]) in reported["copied"].splitlines()
+    # No heading stands above nothing.
+    reported = await options(hass, entry, *names, last="blueprints_kept")
+    assert reported == {"copied": "", "kept": listed(names)}
     assert (copies / "folder.yaml").read_text("utf-8") == edited
     assert (copies / "doorbell_photo.yaml").read_text("utf-8") == added
     assert (copies / "shopping_list.yaml").read_text("utf-8") == "mine: true\n"
@@ -257,8 +278,8 @@ async def test_an_older_copy_is_renewed(
         await options(hass, entry, "smart_plug")
     assert "blueprint:" not in (copies / "smart_plug.yaml").read_text("utf-8")
     reported = await options(hass, entry, "smart_plug")
-    assert reported == {"copied": "- Smart plug", "kept": "- –"}
-    assert "Lianke: smart plug" in (copies / "smart_plug.yaml").read_text("utf-8")
+    assert reported == {"copied": listed(["smart_plug"]), "kept": ""}
+    assert "Lianke: Smart plug" in (copies / "smart_plug.yaml").read_text("utf-8")
 
 
 async def test_a_copy_follows_the_language_of_the_house(
@@ -266,14 +287,11 @@ async def test_a_copy_follows_the_language_of_the_house(
 ) -> None:
     entry.add_to_hass(hass)
     assert await async_setup_component(hass, "automation", {})
-    for language, name, title in (
-        ("en", "Lianke: folder", "Folder"),
-        ("zh-Hans", "链科：文件夹", "文件夹"),
-    ):
+    for language, name in (("en", "Lianke: Folder"), ("zh-Hans", "链科：文件夹")):
         hass.config.language = language
         assert await options(hass, entry, "folder") == {
-            "copied": f"- {title}",
-            "kept": "- –",
+            "copied": listed(["folder"], language),
+            "kept": "",
         }
         assert name in (copies / "folder.yaml").read_text("utf-8")
 
@@ -742,6 +760,271 @@ async def test_a_link_from_the_phone(house: House) -> None:
     await rest(house.hass)
     asked = [call.data["service_data"] for call in calls if call.data["domain"] == DOMAIN]
     assert [data["url"] for data in asked] == ["https://127.0.0.1/a.pdf", "https://127.0.0.1/b.pdf"]
+
+
+ANNA, EVE, FAMILY = 4711, 666, -100200
+
+
+@pytest.fixture
+async def _assist(hass: HomeAssistant) -> None:
+    """Set up what has pages of its own, which has to be there before Home Assistant is on a port."""
+    for component in ("homeassistant", "conversation"):
+        assert await async_setup_component(hass, component, {})
+
+
+@pytest.fixture
+async def bot(_assist: None, reachable: str, media: Path, house: House) -> AsyncGenerator[Telegram]:
+    """Return Telegram, with a bot of Home Assistant's own integration that knows two people and a group."""
+    async with telegram() as service:
+        entry = MockConfigEntry(
+            domain="telegram_bot",
+            minor_version=3,
+            data={"platform": "polling", "api_key": TOKEN, "api_endpoint": service.url},
+            options={"parse_mode": "markdown"},
+            subentries_data=[
+                ConfigSubentryData(
+                    data={"chat_id": chat},
+                    subentry_type="allowed_chat_ids",
+                    title=str(chat),
+                    unique_id=str(chat),
+                )
+                for chat in (ANNA, EVE, FAMILY)
+            ],
+        )
+        entry.add_to_hass(house.hass)
+        assert await house.hass.config_entries.async_setup(entry.entry_id)
+        yield service
+        assert await house.hass.config_entries.async_unload(entry.entry_id)
+
+
+async def telegram_to_paper(house: House, media: Path) -> None:
+    """Print what Anna sends."""
+    await use(
+        house.hass,
+        "telegram_to_paper",
+        printer=house.device(),
+        people=[str(ANNA)],
+        folder=str(media / "telegram"),
+    )
+
+
+async def test_telegram_to_paper(house: House, bot: Telegram, media: Path) -> None:
+    """Documents and photos of who may print are, and answered; others are told that they may not."""
+    await telegram_to_paper(house, media)
+    pdf, photo = make_pdf(2), picture("JPEG")
+    bot.send(ANNA, **bot.document("../Letter of *Anna*.PDF", pdf))
+    await until(lambda: bot.answers)
+    bot.send(ANNA, chat_id=FAMILY, caption="At the lake", **bot.photo(photo))
+    await until(lambda: len(bot.answers) == 2)
+    bot.send(EVE, **bot.document("advertising.pdf", pdf))
+    await until(lambda: len(bot.answers) == 3)
+    # Not meant for the printer; and nobody whom the bot does not know is answered.
+    bot.send(EVE, chat_id=FAMILY, **bot.photo(photo))
+    bot.send(999, **bot.photo(photo))
+    # A caption that is edited later.
+    bot.send(ANNA, **bot.document("plan.pdf", pdf))
+    await until(lambda: len(bot.answers) == 4)
+    bot.send(ANNA, edited=True, caption="Our plan", **bot.document("plan.pdf", pdf))
+    bot.send(ANNA, **bot.document("no.pdf", b"PK of something"))
+    bot.send(ANNA, **bot.document("film.pdf", bytes(MAX_FILE + 1)))
+    await until(lambda: len(bot.answers) == 6)
+    plain = {"parse_mode": None}
+    log = "the log of Home Assistant says what is wrong with this one."
+    assert bot.answers == [
+        plain | {"chat_id": chat_id, "to": to, "text": text}
+        for chat_id, to, text in (
+            (ANNA, 100, "../Letter of *Anna*.PDF is printed."),
+            (FAMILY, 101, "At the lake is printed."),
+            (EVE, 102, "You may not print here."),
+            (ANNA, 105, "plan.pdf is printed."),
+            (ANNA, 107, f"no.pdf is not printed. Documents and photos can be; {log}"),
+            (
+                ANNA,
+                108,
+                "film.pdf is not printed: it is larger than 20 MB, and Telegram hands over no such file to a bot.",
+            ),
+        )
+    ]
+    assert [job.path.read_bytes() for job in house.printed] == [pdf, photo, pdf]
+    # One file a type stays, whatever they are called.
+    assert {file.name for file in (media / "telegram").iterdir()} == {
+        "telegram.jpg",
+        "telegram.pdf",
+    }
+
+
+async def test_telegram_to_paper_that_waits(house: House, bot: Telegram, media: Path) -> None:
+    house.hass.config.language = "zh-Hans"
+    house.set_options({"approval_sources": ["nobody"]})
+    await telegram_to_paper(house, media)
+    bot.send(ANNA, **bot.photo(picture("JPEG")))
+    bot.send(EVE, **bot.photo(picture("JPEG")))
+    await until(lambda: len(bot.answers) == 2)
+    assert [answer["text"] for answer in bot.answers] == [
+        "“照片”还没有打印。等待批准。",
+        "您不能在这里打印。",
+    ]
+    assert not house.printed
+
+
+class Reader(AITaskEntity):
+    """An AI task that reads the same questions on each photo, or what it is told to."""
+
+    _attr_supported_features = (
+        AITaskEntityFeature.GENERATE_DATA | AITaskEntityFeature.SUPPORT_ATTACHMENTS
+    )
+
+    def __init__(self) -> None:
+        self.entity_id = "ai_task.reader"
+        self.photos: list[bytes] = []
+        self.data: Any = {
+            "questions": [
+                {"question": "3 < x < 5, x is whole.\nWhat is *x*?", "answer": "x = 4"},
+                {"question": "<script>alert(1)</script>", "answer": "<b>None</b>"},
+            ]
+        }
+
+    @override
+    async def _async_generate_data(self, task: GenDataTask, chat_log: ChatLog) -> GenDataTaskResult:
+        [photo] = task.attachments or []
+        self.photos.append(await self.hass.async_add_executor_job(photo.path.read_bytes))
+        if self.data is None:
+            raise HomeAssistantError("The provider is not reached")
+        assert task.structure is not None
+        data = task.structure(self.data)
+        return GenDataTaskResult(conversation_id=chat_log.conversation_id, data=data)
+
+
+@pytest.fixture
+async def reader(house: House) -> Reader:
+    """Return an AI task that reads."""
+    reader = Reader()
+    assert await async_setup_component(house.hass, "homeassistant", {})
+    await add(house.hass, "ai_task", [reader])
+    return reader
+
+
+@pytest.mark.parametrize(
+    ("language", "missing"),
+    [
+        ("en", ["The AI task has found no question", "The AI task could not read the photo."]),
+        ("zh-Hans", ["AI 任务在照片上没有找到题目。", "AI 任务没能读取照片"]),
+    ],
+)
+async def test_wrong_questions_at_a_button(
+    language: str, missing: list[str], house: House, reader: Reader
+) -> None:
+    """Questions come out first, their answers on a sheet of their own; who may not press is left alone."""
+    house.hass.config.language = language
+    calls = async_mock_service(house.hass, "notify", "phone")
+    await add(house.hass, "camera", [Door(picture("JPEG"))])
+    anna, ben = [
+        await house.hass.auth.async_create_user(name, group_ids=[GROUP_ID_USER])
+        for name in ("Anna", "Ben")
+    ]
+    house.hass.states.async_set("person.anna", "home", {"user_id": anna.id})
+    await use(
+        house.hass,
+        "wrong_questions",
+        printer=house.device(),
+        ai="ai_task.reader",
+        picture="camera.door",
+        buttons=["input_button.print"],
+        people=["person.anna"],
+        tell=PHONE,
+    )
+
+    async def press_as(user: User | None) -> None:
+        await house.hass.services.async_call(
+            "input_button",
+            "press",
+            {ATTR_ENTITY_ID: "input_button.print"},
+            blocking=True,
+            context=Context(user_id=user.id if user else None),
+        )
+        await rest(house.hass)
+
+    await press_as(ben)
+    await press_as(None)
+    assert (reader.photos, house.queue.jobs()) == ([], [])
+    await press_as(anna)
+    await house.came_out(2)
+    assert reader.photos == [picture("JPEG")]
+    questions, answers = page_of(house.simulator, 0), page_of(house.simulator, 1)
+    asked = r"<strong>1\.</strong> 3 &lt; x &lt; 5, x is whole\.<br ?/?>\s*What is \*x\*\?</p>"
+    assert re.search(asked, questions)
+    assert "<strong>2.</strong> &lt;script&gt;alert(1)&lt;/script&gt;" in questions
+    assert "x = 4" not in questions
+    assert "<strong>1.</strong> x = 4</p>" in answers
+    assert "&lt;b&gt;None&lt;/b&gt;" in answers
+    # Space to write in.
+    assert (questions.count("<p>\xa0</p>"), answers.count("<p>\xa0</p>")) == (8, 0)
+    assert {job.user_id for job in house.queue.jobs()} == {anna.id}
+    assert calls == []
+    for data in ({"questions": []}, None):
+        reader.data = data
+        await press_as(anna)
+    assert [
+        call.data["message"][: len(text)] for call, text in zip(calls, missing, strict=True)
+    ] == missing
+    assert len(house.printed) == 2
+
+
+async def test_wrong_questions_that_wait(house: House, reader: Reader) -> None:
+    """Whoever has to ask before printing does so here as well, and is told that nothing is printed yet."""
+    await add(house.hass, "camera", [Door(picture("JPEG"))])
+    house.set_options({"approval_sources": ["automation"]})
+    await use(
+        house.hass,
+        "wrong_questions",
+        printer=house.device(),
+        ai="ai_task.reader",
+        picture="camera.door",
+        buttons=["input_button.print"],
+    )
+    await press(house.hass)
+    await rest(house.hass)
+    assert [job.hold_reason for job in house.queue.jobs()] == ["approval", "approval"]
+    [(title, message)] = notices(house.hass)
+    assert (title, message) == (
+        "The questions are not printed yet",
+        escape_markdown("Waiting for approval."),
+    )
+    assert not house.printed
+
+
+async def test_wrong_questions_of_a_folder(media: Path, house: House, reader: Reader) -> None:
+    """Each photo that is put there is read once; answers are left out where nobody wants them."""
+    folder = media / "homework"
+    folder.mkdir()
+    watcher = MockConfigEntry(
+        domain="folder_watcher", options={"folder": str(folder), "patterns": ["*"]}
+    )
+    watcher.add_to_hass(house.hass)
+    assert await house.hass.config_entries.async_setup(watcher.entry_id)
+    await use(
+        house.hass,
+        "wrong_questions",
+        printer=house.device(),
+        ai="ai_task.reader",
+        folder=f"{folder}/",
+        answers=False,
+    )
+
+    def put() -> None:
+        (folder / "notes.txt").write_text("none")
+        (folder / "my test.part").write_bytes(picture("PNG"))
+        (folder / "my test.part").rename(folder / "my test.PNG")
+        # Written, and opened once more.
+        (folder / "1.jpg").write_bytes(picture("JPEG"))
+        with (folder / "1.jpg").open("ab"):
+            pass
+
+    await house.hass.async_add_executor_job(put)
+    await house.came_out(2)
+    assert reader.photos == [picture("PNG"), picture("JPEG")]
+    await rest(house.hass)
+    assert len(house.queue.jobs()) == 2
 
 
 class Sky(WeatherEntity):

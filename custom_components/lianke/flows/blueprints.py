@@ -20,9 +20,11 @@ BLUEPRINTS = (
     "voice",
     "morning_briefing",
     "arithmetic",
+    "wrong_questions",
     "doorbell_photo",
     "ai_picture",
     "mail_to_paper",
+    "telegram_to_paper",
     "share_from_phone",
     "printer_messages",
     "folder",
@@ -72,12 +74,12 @@ def language_of(language: str) -> str:
 
 
 async def async_listed(hass: HomeAssistant, names: Iterable[str]) -> str:
-    """Return a list in Markdown of blueprints by their titles, as the form offers them."""
+    """Return a list in Markdown of blueprints, as the form offers them: what each is called and does."""
     texts = await async_get_translations(
         hass, language_of(hass.config.language), "selector", [DOMAIN]
     )
     prefix = f"component.{DOMAIN}.selector.blueprints.options."
-    return "\n".join(f"- {texts.get(prefix + name, name)}" for name in names) or "- –"
+    return "\n".join(f"- {texts.get(prefix + name, name)}" for name in names)
 
 
 def path_of(name: str) -> str:

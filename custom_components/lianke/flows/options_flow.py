@@ -82,8 +82,6 @@ class LiankeOptionsFlow(
         super().__init__()
         self._wait: asyncio.Task[bool] | None = None
         self._unclear_before = 0
-        self._copied = ""
-        self._kept = ""
 
     @override
     async def async_print_page(self, write: WritePage) -> None:
@@ -241,9 +239,18 @@ class LiankeOptionsFlow(
             except OSError, WriteError:
                 errors["base"] = "blueprints_not_written"
             else:
-                self._copied = await async_listed(self.hass, copied)
-                self._kept = await async_listed(self.hass, kept)
-                return await self.async_step_blueprints_copied()
+                if not copied and not kept:
+                    return self._save({})
+                # A heading without a list below says nothing.
+                some = "blueprints_some_kept" if copied else "blueprints_kept"
+                return self.async_show_menu(
+                    step_id=some if kept else "blueprints_copied",
+                    menu_options=["done"],
+                    description_placeholders={
+                        "copied": await async_listed(self.hass, copied),
+                        "kept": await async_listed(self.hass, kept),
+                    },
+                )
         chosen = list(BLUEPRINTS) if user_input is None else user_input[CONF_BLUEPRINTS]
         offered = choice(BLUEPRINTS, key=CONF_BLUEPRINTS, many=True, listed=True)
         return self.async_show_form(
@@ -253,14 +260,6 @@ class LiankeOptionsFlow(
             last_step=False,
         )
 
-    async def async_step_blueprints_copied(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Show which blueprints were copied, and which were edited and stay."""
-        return self.async_show_menu(
-            step_id="blueprints_copied",
-            menu_options=["done"],
-            description_placeholders={"copied": self._copied, "kept": self._kept},
-        )
-
     async def async_step_done(self, user_input: UserInput = None) -> ConfigFlowResult:
         """End without a change."""
         return self._save({})
@@ -268,6 +267,9 @@ class LiankeOptionsFlow(
     async_step_no_address = async_step_done
     async_step_no_printers = async_step_done
     async_step_no_ink_jets = async_step_done
+    async_step_blueprints_copied = async_step_done
+    async_step_blueprints_kept = async_step_done
+    async_step_blueprints_some_kept = async_step_done
 
     @callback
     @override
