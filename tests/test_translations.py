@@ -46,6 +46,7 @@ NAMES = {
     "Office",
     "Excel",
     "Paperless",
+    "Telegram",
     "PDFium",
     "zbar",
     "Wi-Fi",

@@ -15,7 +15,7 @@ CARD = ROOT / "frontend" / "src"
 # In italics, but not ours and not on the screens of Home Assistant's frontend.
 OTHERS = {
     "AI task", "Body text", "Folder Watcher", "HTTP", "IMAP", "Internet Printing Protocol (IPP)",  # integrations
-    "Model Context Protocol Server", "Zeroconf",
+    "Model Context Protocol Server", "Telegram bot", "Zeroconf",
     "Bonjour gateway", "Default Print Service", "Microsoft IPP Class Driver", "Mopria Print Service",  # devices
     "Kyocera MA2000w GX", "Lianke", "Lianke Cloud Print", "Watermark and stamp",
     "Tell me",  # a blueprint of the first version
@@ -41,6 +41,8 @@ def texts(language: str) -> list[str]:
         *sorted((CARD / "translations").glob(f"*{language}.json")),
     ]
     told = [text for path in files for text in leaves(json.loads(path.read_text("utf-8")))]
+    # A blueprint is called what stands before the colon.
+    told += [re.split("[:：]", text)[0] for text in told]
     blueprints = (INTEGRATION / "blueprints").glob(f"*/{language}/*.yaml")
     return told + [
         name
