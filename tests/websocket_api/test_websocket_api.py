@@ -202,7 +202,7 @@ async def test_a_child_is_told_how_many_pages_are_left(
     hass_ws_client: WebSocketGenerator,
     hass_admin_user: MockUser,
 ) -> None:
-    house.set_options({"monthly_pages": 7, "monthly_users": [hass_admin_user.id]})
+    house.set_options({"monthly_pages": 7, "approvers": ["a parent"]})
     client = await hass_ws_client()
     await subscribe(client)
 
@@ -219,9 +219,10 @@ async def test_a_child_is_told_how_many_pages_are_left(
     await house.came_out()
     done = await until(client, lambda message: message["jobs"][0]["state"] == "completed")
     assert left(done) == 5
-    # Of fewer than were printed nothing is left; who is not among those limited is told nothing.
+    # Of fewer than were printed nothing is left; who is not limited, or approves what is beyond, is told nothing.
     for options, pages in (
-        ({"monthly_pages": 1}, 0),
+        ({"monthly_pages": 1, "monthly_beyond": "refused"}, 0),
+        ({"monthly_pages": 1}, None),
         ({"monthly_pages": 1, "monthly_users": ["somebody else"]}, None),
     ):
         house.set_options(options)

@@ -28,13 +28,13 @@ from homeassistant.helpers.singleton import singleton
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..box.printer_status import PrinterSnapshot, PrinterStatus, faults_of
-from ..const import DOMAIN, KEEP_PRINTED_HOURS
+from ..const import BEYOND_REFUSED, CONF_MONTHLY_BEYOND, DOMAIN, KEEP_PRINTED_HOURS
 from ..coordinator import call_after_updates
 from ..devices import async_may, async_printer_device
 from ..errors import InputError
 from ..jobs.job import Job, JobState
 from ..jobs.limits import waits_uncounted
-from ..people.approval import pages_left
+from ..people.approval import is_approver, pages_left
 from ..people.visible import may_answer, may_see_document, picture_url, visible
 from ..printing.print import job_dict
 from ..printing.refused import SIGNAL_REFUSED, Refusal
@@ -285,9 +285,11 @@ def _view(
 
 
 def _pages_left(entry: LiankeConfigEntry, user: User) -> int | None:
-    """Return how many pages a user may still print this month, None without a limit."""
-    data = entry.runtime_data
-    left = pages_left(entry.options, data.storage.pages, user.id, data.queue.jobs())
+    """Return how many pages a user may still print this month; None without a limit, or where nothing comes of it."""
+    options, data = entry.options, entry.runtime_data
+    if options.get(CONF_MONTHLY_BEYOND) != BEYOND_REFUSED and is_approver(options, user):
+        return None
+    left = pages_left(options, data.storage.pages, user.id, data.queue.jobs())
     return None if left is None else max(left, 0)
 
 
