@@ -24,7 +24,7 @@ from .jobs.job import WAITING, PersonReason, job_error
 from .printing.own_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData, translating
 from .scanner.abilities import ScanFormat, ScanRequest
-from .scanner.jobs import async_get_jobs, new_job
+from .scanner.jobs import async_get_jobs
 
 PARALLEL_UPDATES = 1
 
@@ -191,10 +191,7 @@ class ScanButton(ScannerEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         with translating():
-            job = new_job(
-                self.scanner_id,
-                self.hub.get(self.scanner_id).name,
-                ScanRequest(format=ScanFormat.PDF),
-                self._context or Context(),
+            request, context = ScanRequest(format=ScanFormat.PDF), self._context or Context()
+            await async_get_jobs(self.hass, self.entry).async_start(
+                self.scanner_id, request, context
             )
-            await async_get_jobs(self.hass, self.entry).async_start(job)

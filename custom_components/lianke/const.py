@@ -1,6 +1,7 @@
 """Names and limits that several modules share."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 DOMAIN: Final = "lianke"
@@ -89,3 +90,18 @@ KEEP_PRINTED_HOURS: Final = Setting("keep_printed_hours", 0, 0, 720, "hours")
 KEEP_SCANS_DAYS: Final = Setting("keep_scans_days", 30, 1, 365, "days")
 # Of a box, with their pages.
 KEEP_SCANS_MB: Final = Setting("keep_scans_mb", 1024, 100, 10240, "MB")
+
+
+class ScanColor(StrEnum):
+    """How a page is scanned."""
+
+    COLOR = "color"
+    GRAY = "gray"
+    MONO = "mono"
+
+
+class ScanSource(StrEnum):
+    """Where the paper is."""
+
+    GLASS = "glass"
+    FEEDER = "feeder"

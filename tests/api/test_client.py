@@ -14,7 +14,7 @@ from custom_components.lianke.api.errors import (
 )
 from custom_components.lianke.api.models import PrinterAddress, Species
 from custom_components.lianke.api.options import PrintOptions, resolve_options
-from custom_components.lianke.api.scanning import Scanner, ScanOptions
+from custom_components.lianke.api.scanning import Scanner
 from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.api.upload import UploadFile
 from tests.simulator import Account, Box, Simulator, Task, make_pdf
@@ -140,7 +140,7 @@ async def test_scanning(client: LiankeClient, box: Box) -> None:
     assert "A4" in str((await client.scanners.params(laser))["size"])
     task_id = await client.scanners.start(
         laser,
-        ScanOptions(input_source="ADF", format="PDF", duplex=True, color_mode="RGB24", size="A4"),
+        {"colorMode": "RGB24", "inputSource": "ADF", "format": "PDF", "duplex": 1, "size": "A4"},
     )
     task = await client.scanners.task(task_id)
     assert task.state in (TaskState.READY, TaskState.SENDING)

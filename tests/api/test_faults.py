@@ -26,7 +26,6 @@ from custom_components.lianke.api.errors import (
     UnknownCodeError,
 )
 from custom_components.lianke.api.models import Credentials, PrinterAddress
-from custom_components.lianke.api.scanning import ScanOptions
 from custom_components.lianke.api.server import is_public_name
 from custom_components.lianke.api.transport import Purpose
 from custom_components.lianke.api.upload import UploadFile
@@ -64,7 +63,7 @@ CALLS: dict[str, Call] = {
     "GET /scanning/scanner_list": lambda api, _: api.scanners.all(),
     "GET /scanning/scanner_status": lambda api, _: api.scanners.status("1"),
     "GET /scanning/scanner_params": lambda api, _: api.scanners.params("1"),
-    "POST /scanning/job": lambda api, _: api.scanners.start("1", ScanOptions()),
+    "POST /scanning/job": lambda api, _: api.scanners.start("1", {}),
     "GET /scanning/job": lambda api, _: api.scanners.task("t"),
     "DELETE /scanning/job": lambda api, _: api.scanners.cancel("t"),
 }

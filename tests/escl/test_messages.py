@@ -6,19 +6,18 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from custom_components.lianke.const import ScanColor, ScanSource
 from custom_components.lianke.escl import messages
 from custom_components.lianke.escl.messages import (
     JPEG,
     PDF,
     Area,
     Capabilities,
-    ColorMode,
     EsclError,
     JobInfo,
     JobState,
     Region,
     ScanSettings,
-    Source,
     capabilities_xml,
     parse_settings,
     status_xml,
@@ -47,7 +46,7 @@ ABLE = Capabilities(
     glass=A4,
     feeder=Area(2550, 4200),
     two_sided=True,
-    colors=tuple(ColorMode),
+    colors=tuple(ScanColor),
     resolutions=messages.RESOLUTIONS,
 )
 
@@ -59,8 +58,8 @@ def asked(*elements: str) -> bytes:
 
 def test_all_that_is_asked_for() -> None:
     assert parse_settings(SANE) == ScanSettings(
-        source=Source.FEEDER,
-        color=ColorMode.GRAY,
+        source=ScanSource.FEEDER,
+        color=ScanColor.GRAY,
         dpi=150,
         format=JPEG,
         two_sided=True,
@@ -74,10 +73,10 @@ def test_all_that_is_asked_for() -> None:
         ((), "region", None),
         ((), "source", None),
         ((), "dpi", 300),
-        ((), "color", ColorMode.COLOR),
-        (("<a:InputSource> Flatbed </a:InputSource>",), "source", Source.GLASS),
-        (("<InputSource>Adf</InputSource>",), "source", Source.FEEDER),
-        (("<scan:ColorMode>BlackAndWhite1</scan:ColorMode>",), "color", ColorMode.MONO),
+        ((), "color", ScanColor.COLOR),
+        (("<a:InputSource> Flatbed </a:InputSource>",), "source", ScanSource.GLASS),
+        (("<InputSource>Adf</InputSource>",), "source", ScanSource.FEEDER),
+        (("<scan:ColorMode>BlackAndWhite1</scan:ColorMode>",), "color", ScanColor.MONO),
         (("<x:DocumentFormat>application/pdf</x:DocumentFormat>",), "format", PDF),
         (("<XResolution>123</XResolution>",), "dpi", 123),
         (("<Width>5</Width><Height>6</Height>",), "region", Region(0, 0, 5, 6)),

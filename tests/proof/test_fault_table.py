@@ -16,7 +16,6 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.models import PrinterAddress
-from custom_components.lianke.api.scanning import ScanOptions
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.runtime import translated
@@ -133,7 +132,7 @@ ACTS: dict[str, Act] = {
     "GET /scanning/scanner_list": _client(lambda client: client.scanners.all()),
     "GET /scanning/scanner_status": _client(lambda client: client.scanners.status("1")),
     "GET /scanning/scanner_params": _client(lambda client: client.scanners.params("1")),
-    "POST /scanning/job": _client(lambda client: client.scanners.start("1", ScanOptions())),
+    "POST /scanning/job": _client(lambda client: client.scanners.start("1", {})),
     "GET /scanning/job": _client(lambda client: client.scanners.task("t")),
     "DELETE /scanning/job": _client(lambda client: client.scanners.cancel("t")),
 }

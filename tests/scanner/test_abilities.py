@@ -4,13 +4,11 @@ from typing import Any
 
 import pytest
 
+from custom_components.lianke.const import ScanColor, ScanSource
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.scanner.abilities import (
     Abilities,
-    ScanColor,
-    ScanFormat,
     ScanRequest,
-    ScanSource,
 )
 
 LISTS: dict[str, list[Any]] = {
@@ -37,7 +35,6 @@ def test_abilities_are_read_wherever_they_are(params: dict[str, Any]) -> None:
     assert Abilities.from_params(params) == Abilities(
         colors={ScanColor.COLOR: "RGB24", ScanColor.GRAY: "Grayscale8"},
         sources=frozenset(ScanSource),
-        formats=frozenset(ScanFormat),
         duplex=True,
         sizes=("A4", "A5", "Letter"),
     )
@@ -48,7 +45,7 @@ def test_unknown_stays_unknown_and_is_not_refused(params: dict[str, Any]) -> Non
     abilities = Abilities.from_params(params)
     assert abilities == Abilities()
     request = ScanRequest(color=ScanColor.MONO, source=FED, duplex=True, size="B4")
-    assert abilities.options(request).as_body() == {
+    assert abilities.fields(request) == {
         "colorMode": "BlackAndWhite1",
         "inputSource": "ADF",
         "format": "JPEG",
@@ -69,14 +66,14 @@ def test_unknown_stays_unknown_and_is_not_refused(params: dict[str, Any]) -> Non
 def test_what_is_known_not_to_work_is_refused(request_: ScanRequest, reason: str) -> None:
     abilities = Abilities.from_params(LISTS | {"inputSource": ["Platen"], "duplex": [0]})
     with pytest.raises(InputError) as caught:
-        abilities.options(request_)
+        abilities.fields(request_)
     assert caught.value.reason == reason
 
 
 def test_a_feeder_that_scans_one_side() -> None:
     abilities = Abilities.from_params(LISTS | {"duplex": [0]})
     with pytest.raises(InputError) as caught:
-        abilities.options(ScanRequest(source=FED, duplex=True))
+        abilities.fields(ScanRequest(source=FED, duplex=True))
     assert caught.value.reason == "scan_no_duplex"
 
 

@@ -11,14 +11,12 @@ from yarl import URL
 
 from custom_components.lianke.api import scanning as api_scanning
 from custom_components.lianke.api.errors import LiankeError
+from custom_components.lianke.const import ScanColor, ScanSource
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.abilities import (
-    ScanColor,
-    ScanFormat,
     ScanRequest,
-    ScanSource,
 )
 from custom_components.lianke.scanner.hub import ScannerHub
 from custom_components.lianke.scanner.scan import ScanError, ScannedFile, async_scan_page
@@ -98,6 +96,7 @@ ALL_RESULTS: dict[str, tuple[dict[str, Any], str | None]] = {
     },
     "late": ({"scan_late": 30.0}, None),
     "a PNG": ({"scan_type": "png"}, None),
+    "a PDF": ({"scan_type": "pdf"}, None),
     "states unknown": ({"scan_states": "unknown"}, None),
     "states missing": ({"scan_states": "missing"}, None),
     "never": ({"scan_result": "never"}, "scan_not_understood"),
@@ -139,7 +138,6 @@ async def test_what_is_asked_for_is_scanned(house: House, laser: Printer, hub: S
         source=ScanSource.FEEDER,
         duplex=True,
         size="a5",
-        format=ScanFormat.PDF,
     )
     pages = await scanned(house, laser, request)
     [scan_] = house.simulator.cloud.scans.values()
@@ -147,7 +145,7 @@ async def test_what_is_asked_for_is_scanned(house: House, laser: Printer, hub: S
     assert asked == {
         "colorMode": "Grayscale8",
         "inputSource": "ADF",
-        "format": "PDF",
+        "format": "JPEG",
         "size": "A5",
     }
     assert scan_.options["duplex"] == 1

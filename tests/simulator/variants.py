@@ -67,7 +67,7 @@ class Variants:
         "never",
         "not_understood",
     ] = "address"
-    scan_type: Literal["as_asked", "png"] = "as_asked"
+    scan_type: Literal["as_asked", "png", "pdf"] = "as_asked"
     scan_late: float = 0.0
     scan_problem: Literal["none", "feeder_empty", "jam", "lid", "unknown_code", "hangs"] = "none"
     scan_dpi: int = 150

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 import re
-from typing import Final, Literal
+from typing import Final
 
 from .coerce import (
     JsonValue,
@@ -49,37 +49,8 @@ class Scanner:
     name: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScanOptions:
-    """How to scan, with the defaults of the vendor's clients.
-
-    `color_mode` and `size` are words from `scanner_params`; without a size the whole glass is scanned.
-    """
-
-    color_mode: str = "RGB24"
-    input_source: Literal["Platen", "ADF"] = "Platen"
-    format: Literal["JPEG", "PDF"] = "JPEG"
-    duplex: bool = False
-    size: str = "A4"
-
-    def as_body(self) -> dict[str, JsonValue]:
-        """Return the fields of `POST /scanning/job`."""
-        size: dict[str, JsonValue] = {"size": self.size} if self.size else {}
-        return {
-            "colorMode": self.color_mode,
-            "inputSource": self.input_source,
-            "format": self.format,
-            "duplex": int(self.duplex),
-            **size,
-        }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScannedPart:
-    """One file of a result: where it is to be fetched, or its bytes."""
-
-    url: str = field(default="", repr=False)
-    content: bytes = field(default=b"", repr=False)
+type Part = str | bytes
+"""One file of a result: the address where it is, or its content."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +64,7 @@ class ScanTask:
     state: TaskState
     code: int | None = None
     message: str = ""
-    parts: tuple[ScannedPart, ...] = field(default=(), repr=False)
+    parts: tuple[Part, ...] = field(default=(), repr=False)
     has_more: bool = False
 
 
@@ -126,14 +97,18 @@ class Scanners:
         """Return a scanner's capabilities as the service sends them (`GET /scanning/scanner_params`)."""
         return await self._ask("/scanning/scanner_params", scanner_id)
 
-    async def start(self, scanner_id: str, options: ScanOptions) -> str:
-        """Start a scan and return its task id (`POST /scanning/job`)."""
+    async def start(self, scanner_id: str, fields: Mapping[str, JsonValue]) -> str:
+        """Start a scan and return its task id (`POST /scanning/job`).
+
+        `fields` are `colorMode`, `inputSource` (Platen or ADF), `format` (JPEG or PDF), `duplex` (0 or 1) and, unless
+        all of the glass is wanted, `size`; each is a word from `scanner_params`.
+        """
         number = to_int(scanner_id)
         body: dict[str, JsonValue] = {
             **self._auth,
             # The service takes a number. An id that is none has never been seen.
             "scanningId": scanner_id if number is None else number,
-            **options.as_body(),
+            **fields,
         }
         data = await self._transport.call("POST", "/scanning/job", body=body, purpose=Purpose.TRACK)
         task_id = to_optional_text(to_mapping(data).get("task_id"))
@@ -180,13 +155,13 @@ class Scanners:
         return to_mapping(data)
 
 
-def find_parts(answer: object) -> tuple[tuple[ScannedPart, ...], bool]:
+def find_parts(answer: object) -> tuple[tuple[Part, ...], bool]:
     """Return every web address and every JPEG, PNG or PDF in an answer, in their order, and whether there are more.
 
     Each is there once. They are told by what they are, since nobody knows the names of their fields. Whether an address
     leads to a page is seen once it is fetched. Blocks while it decodes.
     """
-    parts: dict[ScannedPart, None] = {}
+    parts: dict[Part, None] = {}
     for text in _texts(answer):
         for part in _parts_of(text):
             if len(parts) == MAX_FILES and part not in parts:
@@ -217,13 +192,13 @@ def _texts(answer: object) -> Iterator[str]:
             ahead += [(one, depth + 1) for one in reversed(inside[:MAX_VALUES])]
 
 
-def _parts_of(text: str) -> Iterator[ScannedPart]:
+def _parts_of(text: str) -> Iterator[Part]:
     """Yield what a text holds: addresses, or one file in base64."""
     text = text.strip()
     if text[:4].lower() == "http":
         for word in _BETWEEN.split(text[: MAX_URL * MAX_FILES]):
             if len(word) <= MAX_URL and _WEB.fullmatch(word):
-                yield ScannedPart(url=word)
+                yield word
         return
     if found := _DATA_URL.match(text[:200]):
         text = text[found.end() :]
@@ -236,4 +211,4 @@ def _parts_of(text: str) -> Iterator[ScannedPart]:
     except binascii.Error:
         return
     if content.startswith(_STARTS):
-        yield ScannedPart(content=content)
+        yield content

@@ -10,6 +10,8 @@ from typing import Final, NamedTuple, NoReturn
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
+from ..const import ScanColor, ScanSource
+
 UNITS_PER_INCH: Final = 300
 MAX_SETTINGS: Final = 64 * 1024
 """bytes of a request; those of clients have about 1,500."""
@@ -40,28 +42,18 @@ class EsclError(ValueError):
     """A request that is not understood, or asks for what there is not."""
 
 
-class ColorMode(StrEnum):
-    """The colours of a page, by the protocol's words."""
-
-    COLOR = "RGB24"
-    GRAY = "Grayscale8"
-    MONO = "BlackAndWhite1"
-
-
-class Source(StrEnum):
-    """Where a page lies."""
-
-    GLASS = "Platen"
-    FEEDER = "Feeder"
-
-
+_COLORS: Final = {
+    ScanColor.COLOR: "RGB24",
+    ScanColor.GRAY: "Grayscale8",
+    ScanColor.MONO: "BlackAndWhite1",
+}
 # One client says Flatbed, and the vendor of another announces Adf.
 _SOURCES: Final = {
-    "Platen": Source.GLASS,
-    "Flatbed": Source.GLASS,
-    "Feeder": Source.FEEDER,
-    "Adf": Source.FEEDER,
-    "ADF": Source.FEEDER,
+    "Platen": ScanSource.GLASS,
+    "Flatbed": ScanSource.GLASS,
+    "Feeder": ScanSource.FEEDER,
+    "Adf": ScanSource.FEEDER,
+    "ADF": ScanSource.FEEDER,
 }
 
 
@@ -93,8 +85,8 @@ class Region(NamedTuple):
 class ScanSettings:
     """What a client wants to be scanned; None where it leaves the choice to the scanner."""
 
-    source: Source | None = None
-    color: ColorMode = ColorMode.COLOR
+    source: ScanSource | None = None
+    color: ScanColor = ScanColor.COLOR
     dpi: int = DEFAULT_DPI
     format: str = JPEG
     two_sided: bool = False
@@ -112,22 +104,17 @@ class Capabilities:
     glass: Area | None
     feeder: Area | None
     two_sided: bool
-    colors: tuple[ColorMode, ...]
+    colors: tuple[ScanColor, ...]
     resolutions: tuple[int, ...]
 
 
 class JobState(StrEnum):
-    """What has become of a scan, with the reason that the protocol has for it."""
+    """What has become of a scan."""
 
     PROCESSING = "Processing"
     COMPLETED = "Completed"
     CANCELED = "Canceled"
     ABORTED = "Aborted"
-
-    @property
-    def reason(self) -> str:
-        """Return the protocol's word for why."""
-        return _REASONS[self]
 
 
 _REASONS: Final = {
@@ -208,10 +195,10 @@ def parse_settings(data: bytes) -> ScanSettings:
     wanted = texts.get("DocumentFormatExt") or texts.get("DocumentFormat") or JPEG
     if wanted not in FORMATS:
         raise EsclError("no such format")
-    try:
-        color = ColorMode(texts.get("ColorMode") or ColorMode.COLOR)
-    except ValueError:
-        raise EsclError("no such colour mode") from None
+    mode = texts.get("ColorMode") or _COLORS[ScanColor.COLOR]
+    color = next((one for one, word in _COLORS.items() if word == mode), None)
+    if color is None:
+        raise EsclError("no such colour mode")
     return ScanSettings(
         source=_SOURCES[source] if source else None,
         color=color,
@@ -279,7 +266,7 @@ def _source(able: Capabilities, area: Area) -> list[Node]:
         for dpi in able.resolutions
     ]
     profile: list[Node] = [
-        ("scan:ColorModes", [("scan:ColorMode", mode) for mode in able.colors]),
+        ("scan:ColorModes", [("scan:ColorMode", _COLORS[color]) for color in able.colors]),
         ("scan:DocumentFormats", formats),
         ("scan:SupportedResolutions", [("scan:DiscreteResolutions", each)]),
     ]
@@ -317,7 +304,7 @@ def _job(job: JobInfo) -> list[Node]:
         ("pwg:ImagesCompleted", job.taken),
         ("pwg:ImagesToTransfer", job.waiting),
         ("pwg:JobState", job.state),
-        ("pwg:JobStateReasons", [("pwg:JobStateReason", job.state.reason)]),
+        ("pwg:JobStateReasons", [("pwg:JobStateReason", _REASONS[job.state])]),
     ]
 
 

@@ -22,11 +22,11 @@ from homeassistant.util.network import is_link_local, is_local, is_loopback
 from zeroconf import BadTypeInNameException, Error
 from zeroconf.asyncio import AsyncServiceInfo
 
-from ..const import DOMAIN
-from ..escl.messages import FORMATS as SCAN_FORMATS, VERSION, ColorMode
+from ..const import DOMAIN, ScanColor, ScanSource
+from ..escl.messages import FORMATS as SCAN_FORMATS, VERSION
 from ..ipp.model import shortened
 from ..runtime import LiankeConfigEntry
-from ..scanner.abilities import Abilities, ScanSource
+from ..scanner.abilities import Abilities
 from ..scanner.hub import FEATURE, SIGNAL_SCANNERS, async_get_hub, scanner_identifier
 from .printer.printer_attributes import ANY, FORMATS, MOPRIA, urf_keywords
 from .printer.profile import Profile, largest_paper, location_of, make_profile, printer_uuid
@@ -47,9 +47,9 @@ MAX_LABEL: Final = 63
 MAX_TEXT: Final = 200
 """bytes of a value in the TXT record, whose entries have at most 255."""
 _COLOR_SPACES: Final = {
-    ColorMode.COLOR: "color",
-    ColorMode.GRAY: "grayscale",
-    ColorMode.MONO: "binary",
+    ScanColor.COLOR: "color",
+    ScanColor.GRAY: "grayscale",
+    ScanColor.MONO: "binary",
 }
 
 

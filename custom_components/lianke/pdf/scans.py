@@ -5,16 +5,15 @@ size.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import pairwise
 import os
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from PIL import Image
-import pypdfium2
 
-from .files import opened, render
+from .files import new_file, opened, opened_page, render
 from .pictures import Cut, read_picture, reading
 from .plan import Size
 from .process import MAX_SCAN_PIXELS, TaskError
@@ -44,27 +43,23 @@ _BLACK_BELOW: Final = 128
 def scan_page(request: dict[str, Any]) -> dict[str, Any]:
     """Write a page of a scan to the new JPEG file `target`, of at most `limit` bytes.
 
-    It is page `page`, from 0, of the PDF or picture `path`. `width` is how wide the scanner is, in mm, None for A4: so
-    wide is a picture that says nothing of its resolution, or what cannot be. It is straightened with `straighten`, then
-    cut by `cut`, the fields of a Cut, and of that the `region` is left: left, top, width and height in mm. None stands
-    for no cut, and for all. `dpi` is the resolution wanted, None for the page's own, `color` is color, gray, or mono,
-    which is black and white. The answer has `width` and `height` in pixels, and `dpi`. Reasons: damaged, image_damaged,
-    image_too_large, too_large, disk.
+    It is page `page`, from 0, of `path`, a PDF with `is_pdf`, else a picture. `width` is how wide the scanner is, in
+    mm, without one A4: so wide is a picture that says nothing of its resolution, or what cannot be. It is straightened
+    with `straighten`, then cut by `cut`, the fields of a Cut, and of that the `region` is left: left, top, width and
+    height in mm; without them nothing is cut. `dpi` is the resolution wanted, without it the page's own, `color` is
+    color, gray, or mono, which is black and white. The answer has `width` and `height` in pixels, and `dpi`. Reasons:
+    damaged, image_damaged, image_too_large, too_large, disk.
     """
     mode = _MODES[request["color"]]
     picture, dpi = _read(request, mode)
-    if request["straighten"]:
+    if request.get("straighten"):
         picture = _turned(picture, skew(picture))
-    if request["cut"]:
+    if request.get("cut"):
         picture, _ = Cut(**request["cut"]).apply(picture, Size(*picture.size))
-    made_dpi = request["dpi"] or dpi
+    made_dpi = request.get("dpi") or dpi
     unit = dpi / _MM_PER_INCH
-    left, top, width, height = request["region"] or (
-        0,
-        0,
-        picture.width / unit,
-        picture.height / unit,
-    )
+    whole = (0, 0, picture.width / unit, picture.height / unit)
+    left, top, width, height = request.get("region") or whole
     size = tuple(max(1, round(side / _MM_PER_INCH * made_dpi)) for side in (width, height))
     part = (left * unit, top * unit, (left + width) * unit, (top + height) * unit)
     made = _drawn(picture, part, (size[0], size[1]), mode)
@@ -77,17 +72,16 @@ def scan_page(request: dict[str, Any]) -> dict[str, Any]:
 
 def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
     """Return a page, in grey or colour, and its dots per inch."""
-    path, page = request["path"], request["page"]
-    width_mm = request["width"] or WIDTH_MM
+    path, page, dpi_wanted = request["path"], request.get("page", 0), request.get("dpi")
     if request["is_pdf"]:
-        return _read_pdf(path, page, request["dpi"] or DEFAULT_DPI, mode)
+        return _read_pdf(path, page, dpi_wanted or DEFAULT_DPI, mode)
     with reading(), Image.open(path) as found:
         full = found.width
-        dpi = _resolution(found, width_mm)
+        dpi = _resolution(found, request.get("width") or WIDTH_MM)
         is_plain = found.format == "JPEG" and found.mode in ("L", "RGB")
         if is_plain and found.getexif().get(_ORIENTATION, 1) == 1:
             # More than is asked for is not decoded, nor colour where none is.
-            most = 1.0 if request["dpi"] is None else request["dpi"] / dpi
+            most = (dpi_wanted or dpi) / dpi
             factor = 1
             while factor < 8 and (
                 found.width * found.height > MAX_SCAN_PIXELS * factor**2 or most * factor <= 0.5
@@ -105,22 +99,15 @@ def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
 
 
 def _read_pdf(path: str, number: int, dpi: int, mode: str) -> tuple[Image.Image, float]:
-    with opened(path) as document:
-        try:
-            page = document[number]
-        except pypdfium2.PdfiumError:
-            raise TaskError("damaged") from None
-        try:
-            width, height = (max(1, round(side / 72 * dpi)) for side in page.get_size())
-            if width * height > MAX_SCAN_PIXELS:
-                raise TaskError("image_too_large")
-            made = Image.new(mode, (width, height))
-            for top in range(0, height, _BAND):
-                rows = min(_BAND, height - top)
-                band = render(document, page, (width, rows), (0, -top, width, height))
-                made.paste(band.convert(mode), (0, top))
-        finally:
-            page.close()
+    with opened(path) as document, opened_page(document, number) as page:
+        width, height = (max(1, round(side / 72 * dpi)) for side in page.get_size())
+        if width * height > MAX_SCAN_PIXELS:
+            raise TaskError("image_too_large")
+        made = Image.new(mode, (width, height))
+        for top in range(0, height, _BAND):
+            rows = min(_BAND, height - top)
+            band = render(document, page, (width, rows), (0, -top, width, height))
+            made.paste(band.convert(mode), (0, top))
     return made, dpi
 
 
@@ -198,16 +185,14 @@ def _turned(picture: Image.Image, degrees: float) -> Image.Image:
 def _new(path: str, limit: int) -> Iterator[BinaryIO]:
     """Open a new file, which is deleted on failure. Reasons: disk, too_large if it has more than `limit` bytes."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
+        with new_file(path) as file:
+            try:
                 yield file
                 if file.tell() > limit:
                     raise TaskError("too_large")
-        except BaseException:
-            with suppress(OSError):
+            except BaseException:
                 os.unlink(path)  # noqa: PTH108  # a process that starts fast
-            raise
+                raise
     except OSError:
         raise TaskError("disk") from None
 

@@ -7,9 +7,9 @@ from itertools import islice
 import re
 from typing import Final
 
-from ..api.coerce import to_bool, to_text
-from ..api.scanning import ScanOptions
+from ..api.coerce import JsonValue, to_bool, to_text
 from ..api.stored import Record
+from ..const import ScanColor, ScanSource
 from ..errors import InputError
 
 MAX_WORDS: Final = 500
@@ -19,23 +19,8 @@ MAX_DEPTH: Final = 6
 _BETWEEN_WORDS: Final = re.compile(r"[,;|\s]+")
 
 
-class ScanColor(StrEnum):
-    """How a page is scanned."""
-
-    COLOR = "color"
-    GRAY = "gray"
-    MONO = "mono"
-
-
-class ScanSource(StrEnum):
-    """Where the paper is."""
-
-    GLASS = "glass"
-    FEEDER = "feeder"
-
-
 class ScanFormat(StrEnum):
-    """What the scanner makes."""
+    """What is kept of a scan."""
 
     JPEG = "jpeg"
     PDF = "pdf"
@@ -43,7 +28,10 @@ class ScanFormat(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanRequest(Record):
-    """What is to be scanned. `size` is a word of the scanner such as A4, None for all of the glass."""
+    """What is to be scanned. `size` is a word of the scanner such as A4, None for all of the glass.
+
+    `format` is what is kept; the scanner makes pictures.
+    """
 
     color: ScanColor = ScanColor.COLOR
     source: ScanSource = ScanSource.GLASS
@@ -64,13 +52,6 @@ _SOURCES: Final = {
     "adf": ScanSource.FEEDER,
     "feeder": ScanSource.FEEDER,
 }
-_FORMATS: Final = {
-    "jpeg": ScanFormat.JPEG,
-    "jpg": ScanFormat.JPEG,
-    "imagejpeg": ScanFormat.JPEG,
-    "pdf": ScanFormat.PDF,
-    "applicationpdf": ScanFormat.PDF,
-}
 _SIZE: Final = re.compile(r"(?i)[ABC]\d{1,2}|letter|legal|executive|statement|ledger|tabloid")
 _NO_LETTERS: Final = re.compile(r"[\W_]+")
 
@@ -84,7 +65,6 @@ class Abilities:
 
     colors: Mapping[ScanColor, str] | None = None
     sources: frozenset[ScanSource] | None = None
-    formats: frozenset[ScanFormat] | None = None
     duplex: bool | None = None
     sizes: tuple[str, ...] | None = None
 
@@ -101,17 +81,15 @@ class Abilities:
         }
         sizes = tuple(word for word in words if _SIZE.fullmatch(word))[:MAX_SIZES]
         sources = frozenset(_SOURCES[sign] for sign in by_sign if sign in _SOURCES)
-        formats = frozenset(_FORMATS[sign] for sign in by_sign if sign in _FORMATS)
         return cls(
             colors=colors or None,
             sources=sources or None,
-            formats=formats or None,
             duplex=_says_duplex(params, 0),
             sizes=sizes or None,
         )
 
-    def options(self, request: ScanRequest) -> ScanOptions:
-        """Return a request in the service's words.
+    def fields(self, request: ScanRequest) -> dict[str, JsonValue]:
+        """Return the fields of `POST /scanning/job`, in the scanner's words.
 
         Raises InputError for what the scanner is known not to do: scan_no_source, scan_no_color, scan_duplex_glass,
         scan_no_duplex, scan_no_size.
@@ -133,16 +111,14 @@ class Abilities:
             if size.casefold() not in named:
                 raise InputError("scan_no_size", size=size, sizes=", ".join(self.sizes))
             size = named[size.casefold()]
-        as_pdf = request.format is ScanFormat.PDF and (
-            self.formats is None or ScanFormat.PDF in self.formats
-        )
-        return ScanOptions(
-            color_mode=color,
-            input_source="ADF" if request.source is ScanSource.FEEDER else "Platen",
-            format="PDF" if as_pdf else "JPEG",
-            duplex=request.duplex,
-            size=size,
-        )
+        return {
+            "colorMode": color,
+            "inputSource": "ADF" if request.source is ScanSource.FEEDER else "Platen",
+            # The pages of a PDF could not be changed any more.
+            "format": "JPEG",
+            "duplex": int(request.duplex),
+            **({"size": size} if size else {}),
+        }
 
 
 def _words(value: object, depth: int = 0) -> Iterator[str]:

@@ -22,7 +22,7 @@ import voluptuous as vol
 from ..api.coerce import to_mapping, to_text
 from ..api.errors import MAX_DETAIL
 from ..box.printer_status import PrinterSnapshot
-from ..const import CONF_SCAN_SCRIPT, DOMAIN
+from ..const import CONF_SCAN_SCRIPT, DOMAIN, ScanColor, ScanSource
 from ..devices import async_check_target, async_target, async_targeted_devices
 from ..documents.local_files import allowed_path, async_check_entity, media_roots
 from ..documents.sheets import WHOLE
@@ -31,10 +31,10 @@ from ..printing.exposed import Names, exposed_devices
 from ..printing.handlers import Action
 from ..printing.schemas import CUT, JOB, MAX_ADDRESS, MAX_NAME, OPTIONS, TARGET
 from ..runtime import LiankeConfigEntry, async_error_text, async_loaded_entries
-from .abilities import Abilities, ScanColor, ScanFormat, ScanRequest, ScanSource
-from .copying import ID_CARD
+from .abilities import Abilities, ScanFormat, ScanRequest
 from .hub import async_get_hub, is_enabled, scanner_identifier
 from .jobs import (
+    ID_CARD,
     MAX_PAGES,
     ScanAnswer,
     ScanJob,
@@ -42,26 +42,10 @@ from .jobs import (
     async_get_jobs,
     content_type,
     media_id,
-    new_job,
 )
 from .view import file_path, may_use, picture_paths, status_entity
 
 SERVICE_SCAN: Final = "scan"
-SERVICE_COPY: Final = "copy"
-SERVICE_CONTINUE_SCAN: Final = "continue_scan"
-ATTR_ANSWER: Final = "answer"
-ATTR_COLOR: Final = "color"
-ATTR_CROP: Final = "crop"
-ATTR_FOLDER: Final = "folder"
-ATTR_FORMAT: Final = "format"
-ATTR_PAGE: Final = "page"
-ATTR_PRINTER: Final = "printer"
-ATTR_SCAN_DUPLEX: Final = "scan_duplex"
-ATTR_SCAN_ID: Final = "scan_id"
-ATTR_SEVERAL_PAGES: Final = "several_pages"
-ATTR_SIZE: Final = "size"
-ATTR_SOURCE: Final = "source"
-ATTR_STRAIGHTEN: Final = "straighten"
 SCRIPT_DOMAIN: Final = "script"
 HAND_ON_SECONDS: Final = 60
 """for the script that gets a scan; one that takes longer goes on by itself."""
@@ -70,27 +54,27 @@ _COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_typ
 
 _SCANNED: Final = {
     **TARGET,
-    vol.Optional(ATTR_SOURCE, default=ScanSource.GLASS.value): vol.In([*ScanSource]),
-    vol.Optional(ATTR_COLOR, default=ScanColor.COLOR.value): vol.In([*ScanColor]),
-    vol.Optional(ATTR_SIZE): vol.All(cv.string, vol.Length(max=MAX_NAME)),
-    vol.Optional(ATTR_SCAN_DUPLEX, default=False): cv.boolean,
-    vol.Optional(ATTR_SEVERAL_PAGES, default=False): cv.boolean,
-    vol.Optional(ATTR_STRAIGHTEN, default=False): cv.boolean,
+    vol.Optional("source", default=ScanSource.GLASS.value): vol.In([*ScanSource]),
+    vol.Optional("color", default=ScanColor.COLOR.value): vol.In([*ScanColor]),
+    vol.Optional("size"): vol.All(cv.string, vol.Length(max=MAX_NAME)),
+    vol.Optional("scan_duplex", default=False): cv.boolean,
+    vol.Optional("several_pages", default=False): cv.boolean,
+    vol.Optional("straighten", default=False): cv.boolean,
     **{key: check for key, check in JOB.items() if key == "wait_timeout"},
     vol.Optional("wait", default=True): cv.boolean,
 }
 SCAN_SCHEMA: Final = vol.Schema(
     {
         **_SCANNED,
-        vol.Optional(ATTR_FORMAT, default=ScanFormat.PDF.value): vol.In([*ScanFormat]),
+        vol.Optional("format", default=ScanFormat.PDF.value): vol.In([*ScanFormat]),
         vol.Optional("filename"): vol.All(cv.string, vol.Length(max=MAX_NAME)),
-        vol.Optional(ATTR_FOLDER): vol.All(cv.string, vol.Length(max=MAX_ADDRESS)),
+        vol.Optional("folder"): vol.All(cv.string, vol.Length(max=MAX_ADDRESS)),
     }
 )
 COPY_SCHEMA: Final = vol.Schema(
     {
         **_SCANNED,
-        vol.Optional(ATTR_PRINTER): vol.All(cv.string, vol.Length(max=MAX_NAME)),
+        vol.Optional("printer"): vol.All(cv.string, vol.Length(max=MAX_NAME)),
         vol.Optional("sheet"): vol.In([ID_CARD]),
         **{key: check for key, check in OPTIONS.items() if key in _COPY_OPTIONS},
     }
@@ -98,11 +82,11 @@ COPY_SCHEMA: Final = vol.Schema(
 CONTINUE_SCHEMA: Final = vol.Schema(
     {
         **TARGET,
-        vol.Optional(ATTR_SCAN_ID): vol.All(cv.string, vol.Length(max=MAX_NAME)),
-        vol.Required(ATTR_ANSWER): vol.In([*ScanAnswer]),
-        vol.Optional(ATTR_PAGE): vol.All(cv.positive_int, vol.Range(min=1, max=2 * MAX_PAGES)),
-        vol.Optional(ATTR_CROP): CUT,
-        vol.Optional(ATTR_STRAIGHTEN, default=False): cv.boolean,
+        vol.Optional("scan_id"): vol.All(cv.string, vol.Length(max=MAX_NAME)),
+        vol.Required("answer"): vol.In([*ScanAnswer]),
+        vol.Optional("page"): vol.All(cv.positive_int, vol.Range(min=1, max=2 * MAX_PAGES)),
+        vol.Optional("crop"): CUT,
+        vol.Optional("straighten", default=False): cv.boolean,
         **{key: check for key, check in JOB.items() if key == "wait_timeout"},
         vol.Optional("wait", default=True): cv.boolean,
     }
@@ -150,10 +134,10 @@ def _device(
 
 def _request(data: dict[str, Any], form: ScanFormat) -> ScanRequest:
     return ScanRequest(
-        color=ScanColor(data[ATTR_COLOR]),
-        source=ScanSource(data[ATTR_SOURCE]),
-        duplex=data[ATTR_SCAN_DUPLEX],
-        size=data.get(ATTR_SIZE) or None,
+        color=ScanColor(data["color"]),
+        source=ScanSource(data["source"]),
+        duplex=data["scan_duplex"],
+        size=data.get("size") or None,
         format=form,
     )
 
@@ -163,19 +147,18 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
     entry, scanner_id = async_resolve_scanner(hass, call.data)
     await async_check_scanner(hass, entry, scanner_id, call.context)
     folder = None
-    if ATTR_FOLDER in call.data:
-        folder = await hass.async_add_executor_job(_folder, hass, call.data[ATTR_FOLDER])
-    job = new_job(
+    if "folder" in call.data:
+        folder = await hass.async_add_executor_job(_folder, hass, call.data["folder"])
+    job = await async_get_jobs(hass, entry).async_start(
         scanner_id,
-        async_get_hub(hass, entry).get(scanner_id).name,
-        _request(call.data, ScanFormat(call.data[ATTR_FORMAT])),
+        _request(call.data, ScanFormat(call.data["format"])),
         call.context,
-        most=MAX_PAGES if call.data[ATTR_SEVERAL_PAGES] else None,
-        straighten=call.data[ATTR_STRAIGHTEN],
+        most=MAX_PAGES if call.data["several_pages"] else None,
+        straighten=call.data["straighten"],
         filename=call.data.get("filename"),
         folder=folder,
     )
-    return await _async_begin(hass, entry, job, call)
+    return await _async_outcome(hass, entry, job, call)
 
 
 def _folder(hass: HomeAssistant, text: str) -> str:
@@ -200,35 +183,33 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
     entry, scanner_id = async_resolve_scanner(hass, call.data)
     await async_check_scanner(hass, entry, scanner_id, call.context)
     name = async_get_hub(hass, entry).get(scanner_id).name
-    target = async_target(hass, call.data.get(ATTR_PRINTER) or _own_printer(hass, entry, name))
+    if (printer := call.data.get("printer") or _own_printer(hass, entry, name)) is None:
+        raise InputError("copy_printer_missing")
+    target = async_target(hass, printer)
     await async_check_target(hass, target, call.context, POLICY_CONTROL)
     printing = {key: call.data[key] for key in _COPY_OPTIONS if key in call.data}
     data: dict[str, Any] = dict(call.data)
-    most = MAX_PAGES if data[ATTR_SEVERAL_PAGES] else None
+    most = MAX_PAGES if data["several_pages"] else None
     if data.get("sheet") == ID_CARD:
-        if data[ATTR_SOURCE] != ScanSource.GLASS:
+        if data["source"] != ScanSource.GLASS:
             raise InputError("id_card_on_glass")
-        if data[ATTR_STRAIGHTEN]:
+        if data["straighten"]:
             raise InputError("scan_page_fixed")
         # The card's two sides, each cut from the corner of a page whose size is known.
-        printing["sheet"], data[ATTR_SIZE], most = ID_CARD, "A4", 2 if most is None else 3
-    job = new_job(
+        printing["sheet"], data["size"], most = ID_CARD, "A4", 2 if most is None else 3
+    job = await async_get_jobs(hass, entry).async_start(
         scanner_id,
-        name,
         _request(data, ScanFormat.PDF),
         call.context,
         most=most,
-        straighten=data[ATTR_STRAIGHTEN],
+        straighten=data["straighten"],
         printing={**printing, "device_id": target.device_id},
     )
-    return await _async_begin(hass, entry, job, call)
+    return await _async_outcome(hass, entry, job, call)
 
 
-def _own_printer(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_name: str) -> str:
-    """Return the device of the printer that a scanner is part of, or of the only one at its box.
-
-    Raises InputError: copy_printer_missing.
-    """
+def _own_printer(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_name: str) -> str | None:
+    """Return the device of the printer that a scanner is part of, or of the only one at its box; None without one."""
     devices = [
         device.id
         for view in _printers_with(entry, scanner_name)
@@ -238,9 +219,7 @@ def _own_printer(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_name: st
             )
         )
     ]
-    if len(devices) != 1:
-        raise InputError("copy_printer_missing")
-    return devices[0]
+    return devices[0] if len(devices) == 1 else None
 
 
 def _printers_with(entry: LiankeConfigEntry, scanner_name: str) -> list[PrinterSnapshot]:
@@ -264,17 +243,9 @@ def scanners_by_printer(
     return found
 
 
-async def _async_begin(
-    hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, call: ServiceCall
-) -> ServiceResponse:
-    jobs = async_get_jobs(hass, entry)
-    job = await jobs.async_start(job)
-    return await _async_outcome(hass, entry, job, call)
-
-
 async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Answer a scan that waits at the glass."""
-    if scan_id := call.data.get(ATTR_SCAN_ID):
+    if scan_id := call.data.get("scan_id"):
         entry, job = await async_find_scan(hass, scan_id)
     else:
         entry, scanner_id = async_resolve_scanner(hass, call.data)
@@ -284,17 +255,17 @@ async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
             raise InputError("scan_not_waiting")
         job = found
     await async_check_scanner(hass, entry, job.scanner_id, call.context)
-    answer = ScanAnswer(call.data[ATTR_ANSWER])
+    answer = ScanAnswer(call.data["answer"])
     if answer is ScanAnswer.HAND_ON:
         await _async_hand_on(hass, entry, job, call.context)
     else:
-        cut = call.data.get(ATTR_CROP)
+        cut = call.data.get("crop")
         job = await async_get_jobs(hass, entry).async_answer(
             job.job_id,
             answer,
-            call.data.get(ATTR_PAGE, 0),
+            call.data.get("page", 0),
             cut=None if cut is None else WHOLE | cut,
-            straighten=call.data[ATTR_STRAIGHTEN],
+            straighten=call.data["straighten"],
         )
     return await _async_outcome(hass, entry, job, call)
 
@@ -412,19 +383,12 @@ def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
                     "colors": _sorted(abilities.colors),
                     "sizes": _sorted(abilities.sizes),
                     "duplex": abilities.duplex,
-                    "printer": _printer_or_none(hass, entry, scanner.name),
+                    "printer": _own_printer(hass, entry, scanner.name),
                     "hand_on": _script_name(hass, entry),
                     "scan": None if job is None else _brief(entry, job),
                 }
             )
     return found
-
-
-def _printer_or_none(hass: HomeAssistant, entry: LiankeConfigEntry, name: str) -> str | None:
-    try:
-        return _own_printer(hass, entry, name)
-    except InputError:
-        return None
 
 
 def _script_name(hass: HomeAssistant, entry: LiankeConfigEntry) -> str | None:
@@ -462,8 +426,8 @@ SCAN_ACTIONS: Final = {
     action.name: action
     for action in (
         Action(SERVICE_SCAN, _async_scan, SCAN_SCHEMA),
-        Action(SERVICE_COPY, _async_copy, COPY_SCHEMA),
-        Action(SERVICE_CONTINUE_SCAN, _async_continue, CONTINUE_SCHEMA),
+        Action("copy", _async_copy, COPY_SCHEMA),
+        Action("continue_scan", _async_continue, CONTINUE_SCHEMA),
     )
 }
 

@@ -26,9 +26,10 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 from homeassistant.util.ulid import ulid_now
 
+from ..api.coerce import to_list, to_mapping
 from ..api.errors import MAX_DETAIL, LiankeError
 from ..api.stored import Record, StoredError
-from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB
+from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
 from ..documents.conversion import file_name
 from ..documents.kinds import CONTENT_TYPES, FileType
 from ..documents.pdf import pdf_error
@@ -37,9 +38,9 @@ from ..documents.spool import translate_disk_errors
 from ..errors import InputError
 from ..jobs.job import Asker
 from ..jobs.limits import max_document_bytes
+from ..printing.handlers import async_run_action
 from ..runtime import LiankeConfigEntry, async_error_text
-from .abilities import ScanColor, ScanFormat, ScanRequest
-from .copying import ID_CARD, async_print_pages
+from .abilities import ScanFormat, ScanRequest
 from .hub import ScannerHub, async_get_hub
 from .scan import ScanError, ScannedFile, async_scan_page
 
@@ -55,6 +56,12 @@ WAIT_SECONDS: Final = 3600.0
 """for a person at the glass; then the pages that came are the scan."""
 JOIN_SECONDS: Final = 60.0
 """for a PDF of all pages, or for a page, in the PDF process."""
+ID_CARD: Final = "id_card"
+"""The value of `sheet` for both sides of a card."""
+CARD_MM: Final = (85.6, 54.0)
+A4_MM: Final = (210.0, 297.0)
+# The card lies in the corner where the scanner's mark is.
+CARD_CUT: Final = {"right": CARD_MM[0] / A4_MM[0], "bottom": CARD_MM[1] / A4_MM[1]}
 
 
 class ScanState(StrEnum):
@@ -132,10 +139,6 @@ class ScanJob(Record):
     def is_card(self) -> bool:
         """Return whether it is a copy of both sides of a card."""
         return bool(self.printing.get("sheet") == ID_CARD)
-
-    def changed(self, **changes: Any) -> ScanJob:
-        """Return the same scan with other values."""
-        return replace(self, **changes)
 
 
 class ScanUpdate(NamedTuple):
@@ -228,13 +231,26 @@ class ScanJobs:
             if not job.is_final:
                 self._spawn(job, is_resumed=True)
 
-    async def async_start(self, job: ScanJob) -> ScanJob:
-        """Begin a scan; return once it is on disk. Raises InputError, HomeAssistantError: disk_full."""
+    async def async_start(
+        self, scanner_id: str, request: ScanRequest, context: Context, **more: Any
+    ) -> ScanJob:
+        """Begin a scan, with other fields of its record; return once it is on disk.
+
+        Raises InputError, HomeAssistantError: disk_full.
+        """
         await self.hub.async_listed()
-        self.hub.get(job.scanner_id)
-        self.hub.abilities(job.scanner_id).options(job.request)
+        self.hub.abilities(scanner_id).fields(request)
+        job = ScanJob(
+            job_id=ulid_now(),
+            scanner_id=scanner_id,
+            title=self.hub.get(scanner_id).name,
+            request=request,
+            created_at=dt_util.utcnow(),
+            asker=Asker.of(context),
+            **more,
+        )
         async with self._lock:
-            if self.open_job(job.scanner_id) or self.hub.is_in_use(job.scanner_id):
+            if self.open_job(scanner_id) or self.hub.is_in_use(scanner_id):
                 raise InputError("scanner_busy")
             job = await self._async_set(job)
         self._spawn(job)
@@ -336,7 +352,7 @@ class ScanJobs:
 
     async def _async_set(self, job: ScanJob, **changes: Any) -> ScanJob:
         """Write a scan as it is now, then tell of it. Raises HomeAssistantError: disk_full."""
-        changed = job.changed(**changes)
+        changed = replace(job, **changes)
         await self._async_write(changed)
         self._jobs[job.job_id] = changed
         self._tell(changed, job.state)
@@ -382,9 +398,8 @@ class ScanJobs:
         except HomeAssistantError, InputError, LiankeError:
             # A full disk, as a rule: what is there is taken up again after the next start.
             _LOGGER.exception("A scan could not be finished")
-            job = self._jobs.get(job.job_id, job).changed(
-                state=ScanState.FAILED, reason="scan_not_kept"
-            )
+            known = self._jobs.get(job.job_id, job)
+            job = replace(known, state=ScanState.FAILED, reason="scan_not_kept")
             self._jobs[job.job_id] = job
             self._tell(job, ScanState.FINISHING)
 
@@ -405,7 +420,7 @@ class ScanJobs:
                 self._hass,
                 self._entry,
                 job.scanner_id,
-                replace(job.request, format=ScanFormat.JPEG),
+                job.request,
                 task_id=job.task_id,
                 on_started=on_started,
             ) as (files, failure):
@@ -490,10 +505,7 @@ class ScanJobs:
             changes["copied_to"] = tuple(map(str, copied))
         if job.printing and job.reason is None:
             try:
-                printed = await async_print_pages(
-                    self._hass, paths, dict(job.printing), job.job_id, job.asker.context
-                )
-                changes["print_jobs"] = tuple(printed)
+                changes["print_jobs"] = await self._async_print(job)
             except HomeAssistantError as err:
                 text = await async_error_text(
                     self._hass, err.translation_key or "", err.translation_placeholders or {}
@@ -504,6 +516,19 @@ class ScanJobs:
         await self._async_set(job, state=state, **changes)
         # The first page is what the image shows.
         await self._async_keep(job, [*job.files, *job.pages[:1]])
+
+    async def _async_print(self, job: ScanJob) -> tuple[str, ...]:
+        """Print a copy by the action that prints anything, and return the ids of the jobs.
+
+        The scan's id is the request's: the same print is never made twice, whatever stops in between. Raises
+        HomeAssistantError.
+        """
+        media = [media_id(self._entry.entry_id, job, name) for name in job.files]
+        cuts = {"id_card_crop": [CARD_CUT] * len(media)} if job.is_card else {}
+        fields = {**job.printing, **cuts, "media": media, "request_id": job.job_id}
+        answer = await async_run_action(self._hass, "print", fields, job.asker.context)
+        jobs = to_list(to_mapping(answer).get("jobs"))
+        return tuple(str(to_mapping(one).get("job_id")) for one in jobs)
 
     async def _async_make(self, job: ScanJob) -> tuple[str, ...]:
         """Return the names of the files that pages become: one PDF where that can be made, else as they came."""
@@ -573,51 +598,14 @@ class ScanJobs:
         self.hub.notify()
 
 
-def new_job(
-    scanner_id: str, title: str, request: ScanRequest, context: Context, **more: Any
-) -> ScanJob:
-    """Return a scan that somebody asks for."""
-    return ScanJob(
-        job_id=ulid_now(),
-        scanner_id=scanner_id,
-        title=title,
-        request=request,
-        created_at=dt_util.utcnow(),
-        asker=Asker.of(context),
-        **more,
-    )
-
-
 async def async_draw_page(
-    hass: HomeAssistant,
-    path: Path,
-    target: Path,
-    *,
-    limit: int,
-    user: str | None,
-    page: int = 0,
-    color: str = "color",
-    dpi: int | None = None,
-    cut: dict[str, float] | None = None,
-    straighten: bool = False,
+    hass: HomeAssistant, path: Path, target: Path, *, user: str | None, **how: Any
 ) -> None:
-    """Make a JPEG of a scanned page, as the PDF process' `scan_page` does. Raises PdfError."""
-    request = {
-        "path": str(path),
-        "target": str(target),
-        "limit": limit,
-        "page": page,
-        "is_pdf": path.suffix == FileType.PDF,
-        "width": None,
-        "straighten": straighten,
-        "cut": cut,
-        "region": None,
-        "dpi": dpi,
-        "color": color,
-    }
-    await async_get_pdf_worker(hass).async_run(
-        "scan_page", request, user=user, seconds=JOIN_SECONDS
-    )
+    """Make a JPEG of a scanned page, as the PDF process' `scan_page` does with these fields. Raises PdfError."""
+    is_pdf = path.suffix == FileType.PDF
+    request = {"path": str(path), "target": str(target), "is_pdf": is_pdf, "color": "color", **how}
+    worker = async_get_pdf_worker(hass)
+    await worker.async_run("scan_page", request, user=user, seconds=JOIN_SECONDS)
 
 
 def content_type(name: str) -> str:

@@ -15,13 +15,13 @@ from homeassistant.exceptions import HomeAssistantError
 from yarl import URL
 
 from ..api.errors import LiankeConnectionError, LiankeError, LiankeRefusedError, LiankeResponseError
-from ..api.scanning import ScannedPart, ScanTask
+from ..api.scanning import Part, ScanTask
 from ..api.server import is_vendors
 from ..api.tasks import TaskState
 from ..const import CONF_SERVER, MAX_DOCUMENT_MB
 from ..documents.document import too_large
 from ..documents.download import async_download
-from ..documents.kinds import CONTENT_TYPES, sniff
+from ..documents.kinds import FileType, sniff
 from ..documents.spool import Spool, async_get_spool, write_bytes
 from ..errors import InputError
 from ..runtime import LiankeConfigEntry
@@ -47,7 +47,7 @@ FETCHES: Final = 3
 _UNDER_WAY: Final = frozenset(
     {TaskState.READY, TaskState.PARSING, TaskState.SENDING, TaskState.SET_REVOKE}
 )
-_TYPES: Final = {one: CONTENT_TYPES[one] for one in (".jpg", ".png", ".pdf")}
+_PAGES: Final = frozenset({FileType.JPEG, FileType.PNG, FileType.PDF})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +55,6 @@ class ScannedFile:
     """A file in the spool. `extension` has its dot, `size` is in bytes."""
 
     path: Path
-    content_type: str
     extension: str
     size: int
 
@@ -104,9 +103,9 @@ async def async_scan_page(
             if task_id is None:
                 await hub.async_listed()
                 scanners = entry.runtime_data.client.scanners
-                options = hub.abilities(scanner_id).options(request)
+                fields = hub.abilities(scanner_id).fields(request)
                 try:
-                    task_id = await scanners.start(hub.get(scanner_id).scanner_id, options)
+                    task_id = await scanners.start(hub.get(scanner_id).scanner_id, fields)
                 except LiankeError as err:
                     if _may_have_started(err):
                         raise ScanError("scan_in_doubt", err.detail) from None
@@ -222,20 +221,20 @@ async def _async_end(
 
 
 async def _async_fetch(
-    hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, parts: tuple[ScannedPart, ...]
+    hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, parts: tuple[Part, ...]
 ) -> Scanned:
     """Return the files that parts of a result are; what is no page is left out.
 
     Raises HomeAssistantError: disk_full.
     """
     files: list[ScannedFile] = []
-    seen: dict[str, bool] = {}
+    seen: dict[str, type] = {}
     try:
         for part in parts:
             path = await _async_get(hass, entry, spool, part)
             file, digest = await hass.async_add_executor_job(_look, path)
             # The same page may be there as an address and by itself.
-            is_double = seen.setdefault(digest, bool(part.url)) is not bool(part.url)
+            is_double = seen.setdefault(digest, type(part)) is not type(part)
             if file is None or is_double:
                 await hass.async_add_executor_job(path.unlink)
                 continue
@@ -249,17 +248,17 @@ async def _async_fetch(
 
 
 async def _async_get(
-    hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, part: ScannedPart
+    hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, part: Part
 ) -> Path:
     """Return the new file that a part is. Raises InputError, HomeAssistantError."""
-    if part.content:
+    if isinstance(part, bytes):
         path = await spool.async_new_path(".page")
-        await hass.async_add_executor_job(write_bytes, path, part.content)
+        await hass.async_add_executor_job(write_bytes, path, part)
         return path
     server = URL(entry.data[CONF_SERVER]).origin()
     limit = MAX_DOCUMENT_MB.of(entry.options) * 1024**2
     try:
-        addresses = _addresses(URL(part.url), server)
+        addresses = _addresses(URL(part), server)
     except ValueError:
         raise InputError("url_invalid") from None
     while True:
@@ -296,14 +295,6 @@ def _look(path: Path) -> tuple[ScannedFile | None, str]:
         extension = str(sniff(path, path.name, may_be_raw=False))
     except InputError:
         return None, digest
-    if extension not in _TYPES:
+    if extension not in _PAGES:
         return None, digest
-    return (
-        ScannedFile(
-            path=path,
-            content_type=_TYPES[extension],
-            extension=extension,
-            size=path.stat().st_size,
-        ),
-        digest,
-    )
+    return ScannedFile(path=path, extension=extension, size=path.stat().st_size), digest

@@ -13,11 +13,11 @@ from homeassistant.helpers import area_registry as ar, device_registry as dr
 import pytest
 from yarl import URL
 
-from custom_components.lianke.const import CONF_LAN_PRINTERS, DOMAIN
+from custom_components.lianke.const import CONF_LAN_PRINTERS, DOMAIN, ScanSource
 from custom_components.lianke.lan import announce
 from custom_components.lianke.lan.announce import USCAN, Place, scanner_record
 from custom_components.lianke.lan.scanner.scans import OfferedScanner, area_of, resolutions_of
-from custom_components.lianke.scanner.abilities import Abilities, ScanSource
+from custom_components.lianke.scanner.abilities import Abilities
 from custom_components.lianke.scanner.hub import FEATURE, scanner_identifier
 from tests.clock import until
 from tests.flows.test_options_flow import answer, go, shown

@@ -21,7 +21,6 @@ from custom_components.lianke.diagnostics import async_get_config_entry_diagnost
 from custom_components.lianke.escl.messages import MAX_SETTINGS
 from custom_components.lianke.lan.printer.server import MAX_REQUESTS_A_DEVICE
 from custom_components.lianke.lan.scanner import scans, view
-from custom_components.lianke.scanner.abilities import ScanFormat, ScanRequest
 from custom_components.lianke.scanner.hub import FEATURE
 from tests.clock import until
 from tests.escl.test_messages import spoiled
@@ -156,13 +155,8 @@ async def test_the_feeders_pages_as_one_pdf(lan: LanScanner, mode: str) -> None:
 async def test_a_box_that_gives_a_pdf(lan: LanScanner) -> None:
     """Of which a client gets each page as a picture."""
     lan.printer.feeder = ["one", "two"]
-    real = ScanRequest
-
-    def as_pdf(**fields: object) -> ScanRequest:
-        return real(**{**fields, "format": ScanFormat.PDF})  # type: ignore[arg-type]
-
-    with patch.object(scans, "ScanRequest", as_pdf):
-        place = await lan.order(FEEDER, dpi(100))
+    lan.simulator.cloud.variants.scan_type = "pdf"
+    place = await lan.order(FEEDER, dpi(100))
     for text in ("one", "two"):
         assert difference(picture_of((await lan.next(place))[1]), wanted(text, 100)) < ALIKE
     assert (await lan.next(place))[0] == 404

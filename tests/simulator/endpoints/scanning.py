@@ -198,7 +198,7 @@ async def _run(cloud: Cloud, scan: Scan) -> None:
         problem = PROBLEMS["feeder_empty"]
     if variants.scan_problem == "hangs":
         return
-    kind = "PNG" if variants.scan_type == "png" else scan.options["format"]
+    kind = {"png": "PNG", "pdf": "PDF"}.get(variants.scan_type, scan.options["format"])
     if drawn:
         scan.files = await asyncio.to_thread(encode, drawn, kind, variants.scan_dpi)
     scan.problem = problem

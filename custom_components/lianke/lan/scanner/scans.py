@@ -18,7 +18,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util.hass_dict import HassKey
 
 from ...api.errors import LiankeError
-from ...const import CONF_LAN_SCANNERS, DOMAIN, LAN_SCANNER_PATH
+from ...const import CONF_LAN_SCANNERS, DOMAIN, LAN_SCANNER_PATH, ScanColor, ScanSource
 from ...documents.pdf_client import PdfError, async_get_pdf_worker
 from ...documents.sources import lan_user
 from ...documents.spool import Spool, async_get_spool
@@ -28,18 +28,17 @@ from ...escl.messages import (
     RESOLUTIONS,
     UNITS_PER_INCH,
     Area,
-    ColorMode,
     EsclError,
     JobInfo,
     JobState,
     Region,
     ScanSettings,
-    Source,
 )
 from ...jobs.limits import max_document_bytes
+from ...jobs.store import unlink_all
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry
-from ...scanner.abilities import Abilities, ScanColor, ScanFormat, ScanRequest, ScanSource
+from ...scanner.abilities import Abilities, ScanRequest
 from ...scanner.hub import KnownScanner, ScannerHub, async_get_hub, is_enabled
 from ...scanner.scan import ScannedFile, async_scan_page
 
@@ -68,12 +67,11 @@ _SIZES: Final = {
     "ledger": (279.4, 431.8),
 }
 _COLORS: Final = {
-    ColorMode.COLOR: (ScanColor.COLOR,),
-    ColorMode.GRAY: (ScanColor.GRAY, ScanColor.COLOR),
+    ScanColor.COLOR: (ScanColor.COLOR,),
+    ScanColor.GRAY: (ScanColor.GRAY, ScanColor.COLOR),
     # Whether a dot is black is decided once it has its size.
-    ColorMode.MONO: (ScanColor.GRAY, ScanColor.COLOR, ScanColor.MONO),
+    ScanColor.MONO: (ScanColor.GRAY, ScanColor.COLOR, ScanColor.MONO),
 }
-_MADE: Final = {ColorMode.COLOR: "color", ColorMode.GRAY: "gray", ColorMode.MONO: "mono"}
 
 
 class OfferedScanner(NamedTuple):
@@ -144,12 +142,11 @@ def resolutions_of(area: Area) -> tuple[int, ...]:
     return tuple(dpi for dpi in RESOLUTIONS if inches * dpi**2 <= MAX_SCAN_PIXELS)
 
 
-def colors_of(abilities: Abilities) -> tuple[ColorMode, ...]:
-    """Return the colour modes that can be made of what a scanner gives."""
+def colors_of(abilities: Abilities) -> tuple[ScanColor, ...]:
+    """Return the colours that can be made of what a scanner gives."""
+    given = abilities.colors
     return tuple(
-        mode
-        for mode, wanted in _COLORS.items()
-        if abilities.colors is None or any(color in abilities.colors for color in wanted)
+        one for one, of in _COLORS.items() if given is None or not given.keys().isdisjoint(of)
     )
 
 
@@ -257,23 +254,17 @@ class NetworkScanner:
         """Return what the box is to scan. Raises EsclError."""
         able = self.abilities
         usual = ScanSource.GLASS if has_source(able, ScanSource.GLASS) else ScanSource.FEEDER
-        source = {Source.GLASS: ScanSource.GLASS, Source.FEEDER: ScanSource.FEEDER, None: usual}[
-            settings.source
-        ]
+        source = settings.source or usual
         two_sided = settings.two_sided and source is ScanSource.FEEDER
         if not has_source(able, source) or (two_sided and not able.duplex):
             raise EsclError("the scanner has no such source")
         if settings.color not in colors_of(able):
             raise EsclError("the scanner has no such colour mode")
-        colors = (
-            color for color in _COLORS[settings.color] if able.colors and color in able.colors
-        )
-        only_pdf = able.formats is not None and ScanFormat.JPEG not in able.formats
+        colors = (one for one in _COLORS[settings.color] if able.colors and one in able.colors)
         return ScanRequest(
             color=next(colors, ScanColor.COLOR),
             source=source,
             duplex=two_sided,
-            format=ScanFormat.PDF if only_pdf else ScanFormat.JPEG,
         )
 
     async def _async_run(self, job: ScanJob, request: ScanRequest, region: Region) -> None:
@@ -292,14 +283,11 @@ class NetworkScanner:
     async def _async_make(self, job: ScanJob, files: Iterable[ScannedFile], region: Region) -> None:
         """Make the documents that a client wants of the files that the box gave."""
         spool = await async_get_spool(self._hass)
-        is_mono = job.settings.color is ColorMode.MONO
         fixed = {
             "width": area_of(self.abilities).width * MM_PER_UNIT,
-            "straighten": False,
-            "cut": None,
             "region": [length * MM_PER_UNIT for length in region],
             "dpi": job.settings.dpi,
-            "color": _MADE[job.settings.color],
+            "color": job.settings.color,
         }
         pages: list[Path] = []
         async for page in self._async_pages(job, files):
@@ -307,6 +295,7 @@ class NetworkScanner:
             if job.settings.format == JPEG:
                 self._hand_out(job, spool, pages.pop())
         if pages:
+            is_mono = job.settings.color is ScanColor.MONO
             joined = {"paths": [*map(str, pages)], "mono": is_mono}
             self._hand_out(job, spool, await self._async_task(job, spool, "join_scans", joined))
 
@@ -364,7 +353,7 @@ class NetworkScanner:
         """Delete the document that the client has got."""
         if job.pages:
             job.taken += 1
-            self._hass.async_add_executor_job(_unlink, [job.pages.popleft()])
+            self._hass.async_add_executor_job(unlink_all, [job.pages.popleft()])
         self._look(job)
 
     @callback
@@ -409,7 +398,7 @@ class NetworkScanner:
             job.task.cancel()
         pages = [*job.pages]
         job.pages.clear()
-        self._hass.async_add_executor_job(_unlink, pages)
+        self._hass.async_add_executor_job(unlink_all, pages)
 
     @callback
     def end(self) -> None:
@@ -419,8 +408,3 @@ class NetworkScanner:
 
 
 DATA_SCANNERS: HassKey[dict[str, NetworkScanner]] = HassKey(f"{DOMAIN}_lan_scanners")
-
-
-def _unlink(paths: Iterable[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)

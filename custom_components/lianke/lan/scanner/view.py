@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 
-from ...const import DOMAIN, LAN_SCANNER_PATH
+from ...const import DOMAIN, LAN_SCANNER_PATH, ScanSource
 from ...escl.messages import (
     MAX_SETTINGS,
     Capabilities,
@@ -21,7 +21,6 @@ from ...escl.messages import (
     parse_settings,
     status_xml,
 )
-from ...scanner.abilities import ScanSource
 from ..origin import address_of, is_from_home
 from ..printer.lan_jobs import async_deliver
 from ..printer.server import async_get_server
