@@ -17,6 +17,7 @@ from pathlib import Path
 import shutil
 from typing import Any, Final, NamedTuple
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_send
@@ -384,6 +385,14 @@ class ScanJobs:
 
     async def _async_run(self, job: ScanJob, *, is_resumed: bool) -> None:
         """Bring a scan to its end, or to where a person is to say something."""
+        if self._entry.state is ConfigEntryState.SETUP_IN_PROGRESS:
+            # Printers and files of a box are there once it is set up.
+            changed = asyncio.Event()
+            stop = self._entry.async_on_state_change(changed.set)
+            try:
+                await changed.wait()
+            finally:
+                stop()
         try:
             if job.state is ScanState.SCANNING:
                 job = await self._async_scan(job, is_resumed=is_resumed)
