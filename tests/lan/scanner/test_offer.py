@@ -150,6 +150,9 @@ async def test_airscan_discover_lists_it(network: Network, lan: LanScanner, tmp_
     await labs.async_update_preview_feature(lan.hass, DOMAIN, FEATURE, False)
     await network.names(USCAN, 0)
     await browser.async_cancel()
+    # Avahi's last questions are answered a little later.
+    timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined] # no other way
+    await until(lambda: not any("OutgoingQueue" in repr(one) for one in timers))
 
 
 def test_a_scanner_of_which_little_is_known(entry: object) -> None:
