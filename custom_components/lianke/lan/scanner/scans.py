@@ -21,7 +21,7 @@ from ...api.errors import LiankeError
 from ...const import CONF_LAN_SCANNERS, DOMAIN, LAN_SCANNER_PATH, ScanColor, ScanSource
 from ...documents.pdf_client import PdfError, async_get_pdf_worker
 from ...documents.sources import lan_user
-from ...documents.spool import Spool, async_get_spool
+from ...documents.spool import Spool, async_get_spool, unlink_all
 from ...errors import InputError
 from ...escl.messages import (
     JPEG,
@@ -35,7 +35,6 @@ from ...escl.messages import (
     ScanSettings,
 )
 from ...jobs.limits import max_document_bytes
-from ...jobs.store import unlink_all
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry
 from ...scanner.abilities import Abilities, ScanRequest
