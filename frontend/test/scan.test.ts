@@ -321,9 +321,9 @@ describe("a copy", () => {
   });
 });
 
-test("the card has buttons for it only where there is a scanner", async () => {
+test("the card has buttons for it only where there is a scanner, and one for the media library", async () => {
   const properties = { context: makeContext(), device: "device", printer: makePrinter() };
-  const none = await show<Part>("lianke-printer", properties);
+  const none = await show<Part>("lianke-printer", { ...properties, printer: makePrinter({ may_control: false }) });
   expect(find(none, "lianke-scan-buttons")).toBeNull();
   const printer = await show<Part>("lianke-printer", { ...properties, printer: makePrinter({ scanner: "scanner" }) });
   await vi.waitFor(() => expect(find(printer, "lianke-scan-buttons").shadowRoot).not.toBeNull());
@@ -332,5 +332,20 @@ test("the card has buttons for it only where there is a scanner", async () => {
   const labels = [...(buttons.shadowRoot?.querySelectorAll("button") ?? [])].map((one) =>
     one.getAttribute("aria-label"),
   );
-  expect(labels).toEqual(["Scan: Laser", "Copy: Laser"]);
+  expect(labels).toEqual(["Media library: print on Laser", "Scan: Laser", "Copy: Laser"]);
+  Object.assign(buttons, { scanner: null });
+  await buttons.updateComplete;
+  expect([...(buttons.shadowRoot?.querySelectorAll("button") ?? [])].map(({ dataset }) => dataset["key"])).toEqual([
+    "media",
+  ]);
+  const chosen = vi.fn();
+  printer.addEventListener("add-files", (event) => {
+    const { add, device, resolve } = (event as CustomEvent).detail;
+    add({ addMedia: chosen });
+    expect(device).toBe("device");
+    resolve();
+  });
+  const detail = { media_content_id: "media-source://a", media_content_type: "image/png", title: "a.png" };
+  find(buttons, "lianke-media-browser").dispatchEvent(new CustomEvent("media-chosen", { detail, bubbles: true }));
+  expect(chosen).toHaveBeenCalledWith(detail);
 });

@@ -179,11 +179,13 @@ async def test_printed_documents_are_kept_from_the_card(
     hass: HomeAssistant,
     house: House,
     hass_ws_client: WebSocketGenerator,
+    hass_access_token: str,
     hass_read_only_access_token: str,
     is_admin: bool,
 ) -> None:
     """An administrator switches it on at a job's row, for a week; a time that was chosen stays."""
-    client = await hass_ws_client(hass, None if is_admin else hass_read_only_access_token)
+    token = hass_access_token if is_admin else hass_read_only_access_token
+    client = await hass_ws_client(hass, token)
     message = {"type": "lianke/printed/keep", "device_id": house.device()}
     await client.send_json_auto_id(message)
     answer = await client.receive_json()

@@ -1,10 +1,13 @@
 import "../card"; // bundled in one piece
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
-import { mdiContentCopy, mdiScanner } from "@mdi/js";
+import { mdiContentCopy, mdiFolderOpenOutline, mdiScanner } from "@mdi/js";
 import { UserError } from "../context";
 import { define } from "../define";
 import { pageStrings, partTexts } from "../localize";
+import type { Batch } from "../print/batch";
+import type { MediaChoice } from "../print/item";
+import type { LiankeMediaBrowser } from "../print/media-browser";
 import type { Mode } from "../scan/scan";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
@@ -14,12 +17,12 @@ import { Part } from "./part";
 
 const texts = partTexts(en, zh);
 
-/* What opens the dialog that scans and copies. Loaded for a printer that has a scanner. */
+/* What is to be printed from elsewhere than this device: the media library, and a scanner if there is one. */
 @define("lianke-scan-buttons")
 export class LiankeScanButtons extends Part {
   /* The devices of the printer and of its scanner. */
   @property({ attribute: false }) device = "";
-  @property({ attribute: false }) scanner = "";
+  @property({ attribute: false }) scanner: string | null = null;
   /* Name of the printer. */
   @property({ attribute: false }) name = "";
   @property({ attribute: false }) mayPrint = false;
@@ -45,42 +48,66 @@ export class LiankeScanButtons extends Part {
 
   protected override render() {
     const error = this._tasks.errorOf("open");
+    const { mayPrint, scanner } = this;
     return html`${
-      this.slim
-        ? this._button("both", "scan", mdiScanner)
-        : html`<div class="actions">
-            ${this._button("scan", "scan", mdiScanner)}
-            ${this.mayPrint ? this._button("copy", "copy", mdiContentCopy) : nothing}
-          </div>`
-    }
-    ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
-    ${
-      this._mode
-        ? html`<lianke-scan
-            .context=${this.context}
-            .device=${this.device}
-            .scanner=${this.scanner}
-            .mayPrint=${this.mayPrint}
-            .mode=${this._mode}
-            @scan-closed=${this._closed}
-          ></lianke-scan>`
-        : nothing
-    }`;
+        this.slim
+          ? this._button("both", "scan", mdiScanner)
+          : html`<div class="actions">
+              ${mayPrint ? this._button("media", "media", mdiFolderOpenOutline) : nothing}
+              ${scanner ? this._button("scan", "scan", mdiScanner) : nothing}
+              ${scanner && mayPrint ? this._button("copy", "copy", mdiContentCopy) : nothing}
+            </div>`
+      }
+      <lianke-media-browser .context=${this.context} @media-chosen=${this._mediaChosen}></lianke-media-browser>
+      ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
+      ${
+        this._mode
+          ? html`<lianke-scan
+              .context=${this.context}
+              .device=${this.device}
+              .scanner=${this.scanner}
+              .mayPrint=${this.mayPrint}
+              .mode=${this._mode}
+              @scan-closed=${this._closed}
+            ></lianke-scan>`
+          : nothing
+      }`;
   }
 
-  private _button(key: "both" | Mode, mode: Mode, icon: string) {
+  private _button(key: "both" | "media" | Mode, mode: "media" | Mode, icon: string) {
     const action = texts.text(this.t, key === "both" && !this.mayPrint ? "scan" : key);
-    const label = texts.text(this.t, "on", { action, name: this.name });
+    const { name } = this;
+    const label =
+      mode === "media" ? texts.text(this.t, "media_on", { name }) : texts.text(this.t, "on", { action, name });
     return html`<button
       class=${this.slim ? "round" : ""}
       data-key=${mode}
       aria-label=${label}
       title=${this.slim ? action : nothing}
-      @click=${() => this._open(mode)}
+      @click=${() => (mode === "media" ? this._browse() : this._open(mode))}
     >
       <ha-svg-icon .path=${icon}></ha-svg-icon>${this.slim ? nothing : action}
     </button>`;
   }
+
+  private _browse(): void {
+    void this._tasks.run("open", async () => {
+      await import("../print/print").catch(() => {
+        throw new UserError(pageStrings().reload);
+      });
+      await this.renderRoot.querySelector<LiankeMediaBrowser>("lianke-media-browser")?.open();
+    });
+  }
+
+  private readonly _mediaChosen = (event: CustomEvent<MediaChoice>) => {
+    event.stopPropagation();
+    const add = (batch: Batch) => batch.addMedia(event.detail);
+    void this._tasks.run(
+      "open",
+      () =>
+        new Promise<void>((resolve, reject) => this.fire("add-files", { device: this.device, add, resolve, reject })),
+    );
+  };
 
   private _open(mode: Mode): void {
     void this._tasks.run("open", async () => {
