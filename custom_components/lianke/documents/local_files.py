@@ -16,11 +16,15 @@ NEVER_NAMES: Final = frozenset({"secrets.yaml"})
 NEVER_FOLDERS: Final = frozenset({".storage", ".cloud"})
 
 
+type Roots = Callable[[HomeAssistant], tuple[Path, ...]]
+"""What gives the folders in which a file may be read."""
+
+
 class LocalFile(NamedTuple):
-    """A file of this system, and what gives the folders in which it may be read."""
+    """A file of this system, and where it may be read."""
 
     path: Path
-    roots: Callable[[HomeAssistant], tuple[Path, ...]]
+    roots: Roots
     called: str | None = None
 
     @property
