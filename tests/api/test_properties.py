@@ -228,7 +228,7 @@ def test_markers_of_one_name_never_share_it(levels: list[tuple[str, int]]) -> No
     assert len({marker.name for marker in markers}) == len(markers)
 
 
-@settings(max_examples=examples(1000), deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     st.one_of(
         texts,
@@ -252,7 +252,7 @@ def test_any_text_is_credentials_or_one_error(text: str) -> None:
 WORD = st.from_regex(r"[A-Za-z0-9]{8,40}", fullmatch=True)
 
 
-@settings(max_examples=examples(1000), deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(WORD, WORD, st.data())
 def test_every_form_gives_back_the_same(
     device_id: str, device_key: str, data: st.DataObject
@@ -320,7 +320,7 @@ callback_bodies = st.dictionaries(
 )
 
 
-@settings(max_examples=examples(1500), deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(callback_bodies)
 def test_callbacks(body: dict[str, object]) -> None:
     callback = parse_callback(body)
@@ -332,7 +332,7 @@ def test_callbacks(body: dict[str, object]) -> None:
         repr(callback).encode()
 
 
-@settings(max_examples=examples(1000), deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     st.one_of(
         json_values,
@@ -453,7 +453,7 @@ paper_lists = st.lists(
 ).map(tuple)
 
 
-@settings(max_examples=examples(1500), deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(option_sets, capabilities, paper_lists, st.sampled_from(Species), st.booleans())
 def test_options(
     options: PrintOptions,

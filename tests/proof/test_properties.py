@@ -56,10 +56,10 @@ from custom_components.lianke.jobs.store import (
 )
 from custom_components.lianke.jobs.tracker import changes_for
 from custom_components.lianke.printing.print import job_dict
+from tests.examples import examples
 from tests.jobs.make import altered, make_job
 
-SHORT = 40
-LONG = 1000
+EXAMPLES = examples(400)
 ULID = "01HQZX3T7XJ9V1N5K8M2P4R6S0"
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -534,24 +534,14 @@ def _time_zone() -> Any:
     dt_util.set_default_time_zone(zone)
 
 
-def hold(name: str, examples: int) -> None:
-    """Let a property meet so many examples."""
-    check, strategies = PROPERTIES[name]
-    sized = settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
-    sized(given(**strategies)(check))()
+sized = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@pytest.mark.short
-@pytest.mark.parametrize("name", PROPERTIES)
-def test_properties(name: str) -> None:
-    hold(name, SHORT)
-
-
-@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", PROPERTIES)
-def test_properties_long(name: str) -> None:
-    hold(name, LONG)
+def test_properties(name: str) -> None:
+    check, strategies = PROPERTIES[name]
+    sized(given(**strategies)(check))()
 
 
 # The store's files
@@ -612,8 +602,9 @@ def damage(folder: Path, kind: str, how: Any) -> None:
             (folder / "stray").write_bytes(b"x")
 
 
-async def spoil_books(hass: HomeAssistant, tmp_path: Path, examples: int) -> None:
-    """Damage one of three jobs in every way, and load the store."""
+@pytest.mark.timeout(600)
+async def test_a_damaged_folder_costs_one_job(hass: HomeAssistant, tmp_path: Path) -> None:
+    """One of three jobs is damaged in every way, and the store loaded."""
     hass.config.config_dir = str(tmp_path / "home")
     root = jobs_path(hass, "entry")
     whole = [replace(TEMPLATE, job_id=f"01HQZX3T7XJ9V1N5K8M2P4R6S{number}") for number in range(3)]
@@ -626,7 +617,7 @@ async def spoil_books(hass: HomeAssistant, tmp_path: Path, examples: int) -> Non
         lambda found: json.dumps(found).encode()
     )
 
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @sized
     @given(which=st.integers(0, 2), how=damages, others=st.none() | st.binary(max_size=50) | notes)
     def check(which: int, how: tuple[str, Any], others: bytes | None) -> None:
         shutil.rmtree(root, ignore_errors=True)
@@ -667,17 +658,6 @@ def make_document(path: Path) -> Document:
         digest="digest",
         title="Title",
     )
-
-
-@pytest.mark.short
-async def test_a_damaged_folder_costs_one_job(hass: HomeAssistant, tmp_path: Path) -> None:
-    await spoil_books(hass, tmp_path, SHORT)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(600)
-async def test_a_damaged_folder_costs_one_job_long(hass: HomeAssistant, tmp_path: Path) -> None:
-    await spoil_books(hass, tmp_path, LONG)
 
 
 async def test_a_book_that_cannot_be_read(hass: HomeAssistant, tmp_path: Path) -> None:
