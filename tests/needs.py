@@ -16,6 +16,8 @@ zbar = pytest.mark.skipif(find_library("zbar") is None, reason="no zbar library"
 # Draws PDF files with other eyes than the ones that lay them out.
 poppler = pytest.mark.skipif(not shutil.which("pdftoppm"), reason="no poppler")
 chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium")
+# Those that have pages printed (tests/documents/browser.py) share one: each process would start one of its own.
+one_chromium = pytest.mark.xdist_group("printed by Chromium")
 # Reads what is printed on a page.
 tesseract = pytest.mark.skipif(not shutil.which("tesseract"), reason="no Tesseract")
 

@@ -60,7 +60,7 @@ from tests import needs
 from tests.examples import examples
 from tests.simulator import qr_png
 
-many = settings(max_examples=examples(400), deadline=None)
+many = settings(max_examples=examples(200), deadline=None)
 
 texts = st.text(st.characters(), max_size=40)
 scalars = st.one_of(

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.hass import ROOT
 
 SEED = 1
-ROUNDS = 6
+ROUNDS = 4
 
 
 @pytest.mark.e2e

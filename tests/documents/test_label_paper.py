@@ -18,6 +18,7 @@ from tests.pages.test_page import ABLE, paper, style_for
 pytestmark = [
     pytest.mark.browser,
     needs.chromium,
+    needs.one_chromium,
 ]
 
 CODE = "WIFI:T:WPA;S:Guest net;P:welcome;;"

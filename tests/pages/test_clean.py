@@ -149,6 +149,7 @@ def visits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Visit]:
 
 
 @pytest.mark.browser
+@pytest.mark.timeout(300)
 @pytest.mark.xdist_group("pages in a browser")
 def test_nobody_is_asked_and_the_document_stays(visits: dict[str, Visit]) -> None:
     """Payloads by which HTML left for a foreign address and took the document along."""
@@ -161,6 +162,7 @@ def test_nobody_is_asked_and_the_document_stays(visits: dict[str, Visit]) -> Non
 
 
 @pytest.mark.browser
+@pytest.mark.timeout(300)
 @pytest.mark.xdist_group("pages in a browser")
 def test_a_page_that_is_not_cleaned_leaves(visits: dict[str, Visit]) -> None:
     visit = visits["bare plain"]

@@ -21,6 +21,9 @@ from tests.documents.browser import draw
 pytestmark = [
     pytest.mark.browser,
     needs.chromium,
+    needs.one_chromium,
+    # All of the group together: it starts early.
+    pytest.mark.timeout(300),
 ]
 
 LABELS = json.loads(

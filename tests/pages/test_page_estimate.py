@@ -105,6 +105,7 @@ CASES = {
 
 @pytest.mark.browser
 @needs.chromium
+@needs.one_chromium
 @pytest.mark.parametrize("name", CASES)
 def test_never_fewer_than_a_browser_prints(tmp_path: Path, name: str) -> None:
     """What is made here is bounded by the print limits before anybody has laid it out."""

@@ -9,7 +9,7 @@ def unlike_any(random: Random, pages: int, text: str, padding: int = 0) -> bytes
     """Return a PDF that no other is equal to, with so many bytes more than it needs."""
     pdf = make_pdf(pages, text)
     at = pdf.rindex(b"xref\n0")
-    filling = b"%" + random.randbytes(8 + padding // 2).hex().encode() + b"\n"
+    filling = b"%" + random.randbytes(8).hex().encode() + b"0" * padding + b"\n"
     tail = pdf[at:].replace(
         f"startxref\n{at}\n".encode(), f"startxref\n{at + len(filling)}\n".encode()
     )
