@@ -136,9 +136,12 @@ async def test_immich(
     assert server.fetched == ["assets/IMG_1/thumbnail"]
 
 
-async def test_dlna(house: House, hass: HomeAssistant) -> None:
+async def test_dlna(
+    house: House, hass: HomeAssistant, hass_client_no_auth: ClientSessionGenerator
+) -> None:
     """A server at home hands out its own addresses; elsewhere at home it leads nobody."""
     await async_setup_component(hass, "media_source", {})
+    await go_online(hass, hass_client_no_auth)
     hass.config.components.add("ssdp")
     # Where DLNA's libraries are missing, this fails, and nothing else does.
     from homeassistant.components import ssdp
@@ -193,7 +196,11 @@ class Painter(AITaskEntity):
 
 
 async def test_what_an_ai_task_has_painted_and_what_was_uploaded(
-    media: Path, house: House, hass: HomeAssistant, hass_client: ClientSessionGenerator
+    media: Path,
+    house: House,
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
     for component in ("homeassistant", "ai_task", "image_upload"):
         assert await async_setup_component(hass, component, {})
@@ -205,6 +212,7 @@ async def test_what_an_ai_task_has_painted_and_what_was_uploaded(
         blocking=True,
         return_response=True,
     )
+    await go_online(hass, hass_client_no_auth)
     client = await hass_client()
     form = FormData()
     form.add_field("file", PHOTO, filename="cat.jpg", content_type="image/jpeg")
