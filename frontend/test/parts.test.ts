@@ -541,3 +541,25 @@ test("photos are offered by sources that do not play them, films are not", async
     title: "IMG_1.jpg",
   });
 });
+
+test("the media library opens where it was left, on another element as well", async () => {
+  const folder = { title: "Album", media_content_id: "media-source://album", media_content_type: "album" };
+  const album = { ...folder, media_class: "album", can_play: false, can_expand: true };
+  const photo = { title: "Sea", media_content_id: "media-source://sea", media_content_type: "image/jpeg" };
+  const context = makeContext(
+    makeHass({ "media_source/browse_media": { title: "Root", children: [album, { ...photo, can_play: true }] } }),
+  );
+  const open = async () => {
+    const browser = await show<LiankeMediaBrowser>("lianke-media-browser", { context });
+    await browser.open();
+    await vi.waitFor(() => expect(find(browser, "li")).not.toBeNull());
+    return browser;
+  };
+  const first = await open();
+  find(first, "li button").click();
+  await vi.waitFor(() => expect(find(first, ".round[aria-label=Back]")).not.toBeNull());
+  asked.length = 0;
+  const second = await open();
+  expect(find(second, ".round[aria-label=Back]")).not.toBeNull();
+  expect(asked).toEqual([]);
+});

@@ -20,6 +20,9 @@ interface MediaItem extends MediaChoice {
 const UNPRINTABLE = /^(audio|video|music)(\/|$)/;
 const UNPRINTABLE_SOURCE = /^media-source:\/\/(tts|radio_browser)\b/;
 
+/* From the root to the folder that was shown last, by who is logged in. */
+const left = new WeakMap<object, MediaItem[]>();
+
 /* A dialog that chooses one document from Home Assistant's media sources; fires `media-chosen`. */
 @define("lianke-media-browser")
 export class LiankeMediaBrowser extends Part {
@@ -51,8 +54,9 @@ export class LiankeMediaBrowser extends Part {
     `,
   ];
 
-  /* Show the dialog, at the root or where it was left. */
+  /* Show the dialog, at the root or where one was left on this page: the next photo is mostly beside the last. */
   async open(): Promise<void> {
+    if (!this._path.length) this._path = left.get(this.context.hass.auth) ?? [];
     await this.updateComplete;
     this.renderRoot.querySelector("dialog")?.showModal();
     if (!this._path.length) await this._browse();
@@ -113,15 +117,20 @@ export class LiankeMediaBrowser extends Part {
     const id = folder ? { media_content_id: folder.media_content_id } : {};
     try {
       const found = await this.context.hass.callWS<MediaItem>({ type: "media_source/browse_media", ...id });
-      this._path = [...this._path, found];
+      this._show([...this._path, found]);
     } catch (error) {
       this._error = await this.context.explain(error);
     }
     this._loading = false;
   }
 
+  private _show(path: MediaItem[]): void {
+    this._path = path;
+    left.set(this.context.hass.auth, path);
+  }
+
   private readonly _up = () => {
-    this._path = this._path.slice(0, -1);
+    this._show(this._path.slice(0, -1));
   };
 
   private _choose({ media_content_id, media_content_type, title }: MediaItem): void {
