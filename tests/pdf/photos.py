@@ -11,6 +11,7 @@ from io import BytesIO
 import os
 from pathlib import Path
 import random
+import re
 import subprocess
 import tempfile
 from typing import Any, NamedTuple
@@ -84,6 +85,11 @@ def page(name: str) -> Image.Image:
         return drawn(pdf, 0, "-r", "200").convert("RGB")
 
 
+def text_of(name: str) -> str:
+    """Return the text of one of PAGES, without blanks."""
+    return "".join(re.sub("<style>.*</style>|<[^>]*>", "", PAGES[name]).split())
+
+
 class Photo(NamedTuple):
     """A JPEG file, and where the page's corners are: parts of the upright picture."""
 
@@ -96,7 +102,7 @@ def photograph(sheet: Image.Image, seed: int, side: int = 3000) -> Photo:
     chance = random.Random(seed)
     noise = np.random.default_rng(seed)
     size = (side * 3 // 4, side)
-    corners = _corners(chance, size)
+    corners = _corners(chance, size, sheet.size)
     desk = _desk(chance, noise, size)
     mapping = _perspective(corners, sheet.size)
     laid = sheet.transform(size, Image.Transform.PERSPECTIVE, mapping, Image.Resampling.BICUBIC)
@@ -124,10 +130,12 @@ def photograph(sheet: Image.Image, seed: int, side: int = 3000) -> Photo:
     return Photo(out.getvalue(), [(x / size[0], y / size[1]) for x, y in corners])
 
 
-def _corners(chance: random.Random, size: tuple[int, int]) -> list[Point]:
-    """Return where a camera above a table sees the corners of A4: turned, tilted, somewhere in the picture."""
+def _corners(chance: random.Random, size: tuple[int, int], sheet: tuple[int, int]) -> list[Point]:
+    """Return where a camera above a table sees the corners of a page: turned, tilted, somewhere in the picture."""
     turn, pitch, roll = (np.radians(chance.uniform(-most, most)) for most in (9, 26, 14))
-    ground = np.array([(-105, -148.5), (105, -148.5), (105, 148.5), (-105, 148.5)])
+    # In mm from its middle; the longer side is A4's.
+    x, y = (extent / max(sheet) * 148.5 for extent in sheet)
+    ground = np.array([(-x, -y), (x, -y), (x, y), (-x, y)])
     cosine, sine = np.cos(turn), np.sin(turn)
     ground = ground @ np.array([[cosine, sine], [-sine, cosine]])
     points = np.column_stack([ground, np.zeros(4)])
@@ -138,14 +146,12 @@ def _corners(chance: random.Random, size: tuple[int, int]) -> list[Point]:
         [[np.cos(roll), 0, np.sin(roll)], [0, 1, 0], [-np.sin(roll), 0, np.cos(roll)]]
     )
     points = points @ around_x.T @ around_y.T
-    seen = points[:, :2] / (points[:, 2:] + chance.uniform(330, 420)) * size[1] * 0.75
-    low, high = seen.min(0), seen.max(0)
+    points += [chance.uniform(-25, 25), chance.uniform(-25, 25), chance.uniform(330, 420)]
+    seen = points[:, :2] / points[:, 2:]
     # As large as the picture has room for, with some table around.
-    room = np.array(size) * chance.uniform(0.75, 0.96)
-    seen = (seen - (low + high) / 2) * min(room / (high - low))
-    spare = (np.array(size) - (seen.max(0) - seen.min(0))) / 2
-    moved = seen + np.array(size) / 2 + spare * [chance.uniform(-0.6, 0.6) for _ in range(2)]
-    return [(float(x), float(y)) for x, y in moved]
+    room = np.array(size) / 2 * chance.uniform(0.8, 0.96)
+    seen = seen * min(room / abs(seen).max(0)) + np.array(size) / 2
+    return [(float(x), float(y)) for x, y in seen]
 
 
 def _perspective(corners: Sequence[Point], size: tuple[int, int]) -> tuple[float, ...]:

@@ -9,12 +9,13 @@ corners, as in Zhang and He; the perspective is taken out by the mapping of a sq
 brightness of the paper, which is made out between the ink.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from itertools import accumulate, combinations, pairwise
 import math
 from typing import Any, Final, NamedTuple
 
-from PIL import Image, ImageChops, ImageFilter, ImageMath
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageMath, ImageStat
 
 from .files import new_file
 from .pictures import as_jpeg, read_picture
@@ -72,84 +73,138 @@ def clean_page(request: dict[str, Any]) -> dict[str, Any]:
 _FIND_SIDE: Final = 400
 # What is darker than its surroundings and no wider is no edge of a page: letters, and lines of tables.
 _INK: Final = 7
+# Ink is so much darker, and where something is printed there is so much of it.
+_INK_STEP: Final = 40
+_INKED: Final = 0.003
 # Of the pixels, those that differ most from their neighbours are edges, if they differ by so much at all.
 _EDGES: Final = 0.10
 _LEAST_STEP: Final = 4
-_TURNS: Final = 180
-# Directions that an edge votes for, to each side of its own.
+# Directions of lines, and those that an edge votes for, to each side of its own; pixels between parallel ones.
+_TURNS: Final = 90
 _SPREAD: Final = 2
 _STEP: Final = 3.0
+# Lines that are looked at: those with most edges, none so near to another.
 _LINES: Final = 28
+_APART: Final = (math.sin(math.radians(7)), 10.0)
 # How far from a line an edge may lie, in pixels, and differ in direction, to be one of its own.
 _NEAR: Final = 2.5
 _ALIKE: Final = math.cos(math.radians(16))
-# The corners of a page, in a photo taken from the side.
+# How a side may lie, and the corner of two, in a photo taken from the side.
+_UPRIGHT: Final = math.cos(math.radians(46))
 _SQUARE: Final = math.sin(math.radians(50))
+# Parts of the picture: the least that a page may be, and how far beyond it a corner may lie.
 _LEAST_AREA: Final = 0.12
-# Of a side that the picture's own edge cuts off.
-_CUT_OFF: Final = 0.35
 _BEYOND: Final = 0.06
 # Parts of a side that have to be seen: of all on average, and of each; hands may cover the rest.
 _SEEN: Final = 0.6
 _SEEN_LEAST: Final = 0.3
+# What counts for a side that the picture's own edge cuts off.
+_CUT_OFF: Final = 0.35
 # Of the page, so that no brim of the table is left.
 _INSET: Final = 0.004
 
+type _Edge = tuple[float, float, float, float]
+"""x and y from the middle of the picture, and the direction in which it is brighter."""
+type _Corner = tuple[float, float]
+
 
 class _Line(NamedTuple):
-    """A line by its normal, which points to the brighter side, and its distance from the origin along it.
+    """A line by its normal, which points to the right or down, and its distance from the picture's middle along it.
 
-    `seen` counts the edges along it up to each pixel from -len/2, from the foot of the origin; None for the
-    picture's own edge.
+    `seen` counts the edges along it, up to each pixel from far before the foot of the normal to as far behind; the
+    picture's own edge has none.
     """
 
     across: float
     down: float
     distance: float
-    seen: Sequence[int] | None
+    seen: Sequence[int] = ()
+
+    def is_near(self, other: _Line) -> bool:
+        """Return whether it is about the same line."""
+        return (
+            abs(self.across * other.down - self.down * other.across) < _APART[0]
+            and abs(self.distance - other.distance) < _APART[1]
+        )
+
+    def owns(self, edge: _Edge, near: float) -> bool:
+        """Return whether an edge lies on it, and as it does."""
+        x, y, right, below = edge
+        return (
+            abs(x * self.across + y * self.down - self.distance) <= near
+            and abs(right * self.across + below * self.down) >= _ALIKE
+        )
+
+    def crossing(self, other: _Line, size: tuple[int, int]) -> _Corner | None:
+        """Return where it meets another, if at an angle that a page may have, and about in the picture."""
+        across = self.across * other.down - self.down * other.across
+        if abs(across) < _SQUARE:
+            return None
+        x = (self.distance * other.down - other.distance * self.down) / across
+        y = (other.distance * self.across - self.distance * other.across) / across
+        most = 0.5 + _BEYOND
+        return (x, y) if abs(x) <= size[0] * most and abs(y) <= size[1] * most else None
+
+    def seen_between(self, begin: _Corner, end: _Corner) -> float:
+        """Return on which part of the way between two of its points there are edges, from 0 to 1."""
+        middle = len(self.seen) // 2
+        first, last = sorted(
+            round(y * self.across - x * self.down) + middle for x, y in (begin, end)
+        )
+        return (self.seen[last] - self.seen[first]) / max(8, last - first)
 
 
 def find(picture: Image.Image) -> Corners | None:
     """Return the corners of the page in a picture, as parts of its width and height; None when unsure."""
     factor = _FIND_SIDE / max(picture.size)
     size = (max(16, round(picture.width * factor)), max(16, round(picture.height * factor)))
-    edges = _edges(_paper(picture, size), size)
+    white, paper = _paper(picture, size)
+    edges = _edges(paper.filter(ImageFilter.GaussianBlur(1.0)), size)
     lines = [_fitted(line, edges, size) for line in _hough(edges, size)]
-    lines += [_Line(*edge, None) for edge in _frame(size)]
-    quad = max(_quads(lines, size), key=lambda found: found[0], default=None)
-    if quad is None:
+    frame = [
+        _Line(*normal, extent / 2 * sign)
+        for normal, extent in zip(((1.0, 0.0), (0.0, 1.0)), size, strict=True)
+        for sign in (-1, 1)
+    ]
+    _, corners = max(_quads(lines + frame, size), key=lambda found: found[0], default=(0, None))
+    if corners is None or _is_part(white, paper, corners):
         return None
-    center = [sum(corner[axis] for corner in quad[1]) / 4 for axis in (0, 1)]
+    center = [sum(corner[axis] for corner in corners) / 4 for axis in (0, 1)]
     return [
         [
-            min(1.0, max(0.0, (at + (middle - at) * _INSET + extent / 2) / extent))
+            min(1.0, max(0.0, (at + (middle - at) * _INSET) / extent + 0.5))
             for at, middle, extent in zip(corner, center, size, strict=True)
         ]
-        for corner in quad[1]
+        for corner in corners
     ]
 
 
-def _paper(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Return how white a small picture is, without its ink: wood and skin are darker so than they look."""
+def _paper(picture: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Image.Image]:
+    """Return how white a small picture is, with its ink and without: wood and skin are darker so than they look."""
     small = picture.convert("RGB").resize(size, Image.Resampling.BOX)
-    red, green, blue = small.split()
-    white = ImageChops.darker(red, ImageChops.darker(green, blue))
-    closed = white.filter(ImageFilter.MaxFilter(_INK)).filter(ImageFilter.MinFilter(_INK))
-    return closed.filter(ImageFilter.GaussianBlur(1.0))
+    white = reduce(ImageChops.darker, small.split())
+    return white, white.filter(ImageFilter.MaxFilter(_INK)).filter(ImageFilter.MinFilter(_INK))
 
 
-type _Edge = tuple[float, float, float, float]
-"""x and y from the middle of the picture, and the direction in which it is brighter."""
+def _is_part(white: Image.Image, paper: Image.Image, corners: list[_Corner]) -> bool:
+    """Return whether corners enclose what is printed on a page: there is whiter paper around it, with ink."""
+    outside = Image.new("L", white.size, 255)
+    places = [(x + white.width / 2, y + white.height / 2) for x, y in corners]
+    ImageDraw.Draw(outside).polygon(places, 0)
+    around = ImageStat.Stat(paper, outside).mean[0]
+    ink = ImageChops.subtract(paper, white).point([0] * _INK_STEP + [255] * (256 - _INK_STEP))
+    return (
+        around > ImageStat.Stat(paper, ImageChops.invert(outside)).mean[0]
+        and ImageStat.Stat(ink, outside).mean[0] > 255 * _INKED
+    )
 
 
 def _edges(paper: Image.Image, size: tuple[int, int]) -> list[_Edge]:
     width, height = size
     data = paper.tobytes()
     steps: list[tuple[int, int, int, int]] = []
-    for y in range(2, height - 2):
-        row = y * width
-        for x in range(2, width - 2):
-            at = row + x
+    for row in range(2 * width, (height - 2) * width, width):
+        for at in range(row + 2, row + width - 2):
             across, down = data[at + 1] - data[at - 1], data[at + width] - data[at - width]
             if (strength := across * across + down * down) >= _LEAST_STEP**2:
                 steps.append((strength, at, across, down))
@@ -162,153 +217,88 @@ def _edges(paper: Image.Image, size: tuple[int, int]) -> list[_Edge]:
     return edges
 
 
-def _hough(edges: list[_Edge], size: tuple[int, int]) -> Iterator[tuple[float, float, float]]:
-    """Yield the lines with most edges: their normals and distances, none near another."""
+def _hough(edges: list[_Edge], size: tuple[int, int]) -> list[_Line]:
+    """Return the lines with most edges."""
     reach = math.hypot(*size) / 2
     columns = int(reach * 2 / _STEP) + 2
     votes = [0] * (_TURNS * columns)
-    normals = [
-        (math.cos(turn * 2 * math.pi / _TURNS), math.sin(turn * 2 * math.pi / _TURNS))
-        for turn in range(_TURNS)
-    ]
+    angles = [turn * math.pi / _TURNS for turn in range(_TURNS)]
+    normals = [(math.cos(angle), math.sin(angle)) for angle in angles]
     for x, y, across, down in edges:
-        turn = round(math.atan2(down, across) * _TURNS / 2 / math.pi)
+        turn = round(math.atan2(down, across) * _TURNS / math.pi)
         for one in range(turn - _SPREAD, turn + _SPREAD + 1):
             cosine, sine = normals[one % _TURNS]
             votes[one % _TURNS * columns + int((x * cosine + y * sine + reach) / _STEP)] += 1
-    found: list[tuple[int, int]] = []
+    lines: list[_Line] = []
     order = sorted((cell for cell in range(len(votes)) if votes[cell]), key=votes.__getitem__)
-    while order and len(found) < _LINES:
+    while order and len(lines) < _LINES:
         turn, column = divmod(order.pop(), columns)
-        if any(
-            abs((turn - other + _TURNS // 2) % _TURNS - _TURNS // 2) <= 3
-            and abs(column - place) <= 3
-            for other, place in found
-        ):
-            continue
-        found.append((turn, column))
-        yield *normals[turn], (column + 0.5) * _STEP - reach
+        across, down = normals[turn]
+        sign = 1 if across > abs(down) or down >= abs(across) else -1
+        line = _Line(across * sign, down * sign, ((column + 0.5) * _STEP - reach) * sign)
+        if not any(line.is_near(other) for other in lines):
+            lines.append(line)
+    return lines
 
 
-def _fitted(line: tuple[float, float, float], edges: list[_Edge], size: tuple[int, int]) -> _Line:
+def _fitted(line: _Line, edges: list[_Edge], size: tuple[int, int]) -> _Line:
     """Return a line as it lies best among the edges near it, and where it has some."""
-    across, down, distance = line
-    around = [
-        (x, y)
-        for x, y, right, below in edges
-        if abs(x * across + y * down - distance) <= _NEAR * 4
-        and right * across + below * down >= _ALIKE
-    ]
+    around = [edge for edge in edges if line.owns(edge, _NEAR * 4)]
     for factor in (2.0, 1.5, 1.0, 1.0, 1.0):
-        near = _NEAR * factor
-        mine = [(x, y) for x, y in around if abs(x * across + y * down - distance) <= near]
+        mine = [edge for edge in around if line.owns(edge, _NEAR * factor)]
         if len(mine) < 2:
             break
-        mean_x, mean_y = (sum(values) / len(mine) for values in zip(*mine, strict=True))
-        spread_x = sum((x - mean_x) ** 2 for x, _ in mine)
-        spread_y = sum((y - mean_y) ** 2 for _, y in mine)
-        both = sum((x - mean_x) * (y - mean_y) for x, y in mine)
+        mean_x, mean_y = (sum(edge[axis] for edge in mine) / len(mine) for axis in (0, 1))
+        spread_x = sum((x - mean_x) ** 2 for x, *_ in mine)
+        spread_y = sum((y - mean_y) ** 2 for _, y, *_ in mine)
+        both = sum((x - mean_x) * (y - mean_y) for x, y, *_ in mine)
         along = math.atan2(2 * both, spread_x - spread_y) / 2
-        sign = math.copysign(1, math.cos(along) * down - math.sin(along) * across)
+        sign = math.copysign(1, math.cos(along) * line.down - math.sin(along) * line.across)
         across, down = -math.sin(along) * sign, math.cos(along) * sign
-        distance = mean_x * across + mean_y * down
+        line = _Line(across, down, mean_x * across + mean_y * down)
     half = int(math.hypot(*size))
     marks = bytearray(half * 2)
-    for x, y in around:
-        if abs(x * across + y * down - distance) <= _NEAR:
-            place = round(y * across - x * down) + half
+    for edge in around:
+        if line.owns(edge, _NEAR):
+            place = round(edge[1] * line.across - edge[0] * line.down) + half
             # An edge that lies askew has no pixel in each place.
             marks[place - 1 : place + 2] = b"\1\1\1"
-    return _Line(across, down, distance, [0, *accumulate(marks)])
+    return line._replace(seen=[0, *accumulate(marks)])
 
 
-def _frame(size: tuple[int, int]) -> Iterator[tuple[float, float, float]]:
-    for normal, extent in (((1.0, 0.0), size[0]), ((0.0, 1.0), size[1])):
-        for sign in (1, -1):
-            yield normal[0] * sign, normal[1] * sign, -extent / 2
-
-
-def _quads(
-    lines: list[_Line], size: tuple[int, int]
-) -> Iterator[tuple[float, list[tuple[float, float]]]]:
+def _quads(lines: list[_Line], size: tuple[int, int]) -> Iterator[tuple[float, list[_Corner]]]:
     """Yield how likely each quadrilateral is a page, of those that may be one, and its corners."""
-    sides = {
-        name: [line for line in lines if turned(line) >= math.cos(math.radians(46))]
-        for name, turned in _SIDES.items()
-    }
-    for top in sides["top"]:
-        for left in sides["left"]:
-            if (top_left := _crossing(top, left, size)) is None:
-                continue
-            for bottom in sides["bottom"]:
-                if (bottom_left := _crossing(bottom, left, size)) is None:
-                    continue
-                for right in sides["right"]:
-                    top_right = _crossing(top, right, size)
-                    bottom_right = _crossing(bottom, right, size)
-                    if top_right is None or bottom_right is None:
-                        continue
-                    corners = [top_left, top_right, bottom_right, bottom_left]
-                    if likely := _likely((top, right, bottom, left), corners, size):
-                        yield likely, corners
+    levels = [line for line in lines if line.down >= _UPRIGHT]
+    levels.sort(key=lambda line: line.distance / line.down)
+    uprights = [line for line in lines if line.across >= _UPRIGHT]
+    uprights.sort(key=lambda line: line.distance / line.across)
+    # On each level line, where the upright ones cross it.
+    crossed = [[level.crossing(upright, size) for upright in uprights] for level in levels]
+    for (top, above), (bottom, below) in combinations(zip(levels, crossed, strict=True), 2):
+        both = [
+            (upright, one, other)
+            for upright, one, other in zip(uprights, above, below, strict=True)
+            if one and other
+        ]
+        for (left, top_left, bottom_left), (right, top_right, bottom_right) in combinations(
+            both, 2
+        ):
+            corners = [top_left, top_right, bottom_right, bottom_left]
+            if likely := _likely((top, right, bottom, left), corners, size):
+                yield likely, corners
 
 
-_SIDES: Final[dict[str, Callable[[_Line], float]]] = {
-    "top": lambda line: line.down,
-    "left": lambda line: line.across,
-    "bottom": lambda line: -line.down,
-    "right": lambda line: -line.across,
-}
-
-
-def _crossing(one: _Line, other: _Line, size: tuple[int, int]) -> tuple[float, float] | None:
-    """Return where two sides meet, if at an angle that a page may have, and about in the picture."""
-    across = one.across * other.down - one.down * other.across
-    if abs(across) < _SQUARE:
-        return None
-    x = (one.distance * other.down - other.distance * one.down) / across
-    y = (other.distance * one.across - one.distance * other.across) / across
-    most = 0.5 + _BEYOND
-    return (x, y) if abs(x) <= size[0] * most and abs(y) <= size[1] * most else None
-
-
-def _likely(
-    sides: Sequence[_Line], corners: list[tuple[float, float]], size: tuple[int, int]
-) -> float:
+def _likely(sides: Sequence[_Line], corners: list[_Corner], size: tuple[int, int]) -> float:
     """Return how likely a quadrilateral is the page: 0 if not at all."""
-    area = _area(corners) / (size[0] * size[1])
+    ways = list(pairwise([*corners, corners[0]]))
+    area = sum(x * below - y * right for (x, y), (right, below) in ways) / 2 / (size[0] * size[1])
     if area < _LEAST_AREA:
         return 0.0
-    total, real = 0.0, 0
-    for side, begin, end in zip(sides, corners, [*corners[1:], corners[0]], strict=True):
-        if side.seen is None:
-            total += _CUT_OFF
-            continue
-        # Corners go around clockwise, with the brighter side at the right hand.
-        first, last = sorted(
-            round(y * side.across - x * side.down) + len(side.seen) // 2 for x, y in (begin, end)
-        )
-        if last - first < 8:
-            return 0.0
-        part = (side.seen[last] - side.seen[first]) / (last - first)
-        if part < _SEEN_LEAST:
-            return 0.0
-        total += part
-        real += 1
-    seen = (total - (4 - real) * _CUT_OFF) / real if real else 0.0
-    if real < 2 or seen < _SEEN:
+    seen = [side.seen_between(*way) for side, way in zip(sides, ways, strict=True) if side.seen]
+    if len(seen) < 3 or min(seen) < _SEEN_LEAST or sum(seen) / len(seen) < _SEEN:
         return 0.0
+    total = sum(seen) + (4 - len(seen)) * _CUT_OFF
     return float(math.sqrt(area) * (total / 4) ** 2)
-
-
-def _area(corners: Corners) -> float:
-    """Return the area that corners enclose, negative where they do not go around clockwise."""
-    return (
-        sum(
-            one[0] * other[1] - other[0] * one[1] for one, other in pairwise([*corners, corners[0]])
-        )
-        / 2
-    )
 
 
 # Its shape
@@ -420,13 +410,13 @@ _PLACE: Final = 8
 # Places around one that is no paper: much darker than these, or of another colour.
 _AROUND: Final = 25
 _DARK: Final = 0.35
-_TINT: Final = 0.12
+_TINT: Final = 0.05
 _BAND: Final = 256
 # Of the paper's brightness: what is white, and what may be taken for black.
 _WHITE: Final = 0.88
-_BLACKEST: Final = 0.45
+_BLACKEST: Final = 0.3
 # Above 1 makes pencil darker.
-_GAMMA: Final = 1.4
+_GAMMA: Final = 1.3
 
 
 def whitened(page: Image.Image) -> Image.Image:
@@ -469,20 +459,20 @@ def _divided(part: Image.Image, light: Image.Image) -> Image.Image:
 
 
 def _darkest(page: Image.Image) -> float:
-    """Return how bright the darkest hundredth of a page is, from 0 to 1."""
-    left = page.width * page.height / 100
-    for value, count in enumerate(page.convert("L").histogram()):
-        left -= count
-        if left <= 0:
-            return value / 255
-    return 1.0
+    """Return how bright the darkest ink of a page is, from 0 to 1, which no colour is."""
+    counts = reduce(ImageChops.lighter, page.split()).histogram()
+    few = page.width * page.height * _INKED
+    return next(value for value, count in enumerate(accumulate(counts)) if count >= few) / 255
+
+
+type _Colour = tuple[int, int, int]
 
 
 def _background(page: Image.Image) -> Image.Image:
     """Return a small picture of the paper alone, as it is lit.
 
-    A place is as bright as the brightest there. What is much darker than that around it, or has a colour that the paper
-    around does not have, is printed: there the paper is taken to be as bright as the brightest around.
+    A place is as bright as the brightest there. What is much darker than the paper around, or has a colour that it does
+    not have, is printed: there the paper is taken to be as bright as beside it.
     """
     factor = _PLACES / max(page.size)
     size = (max(1, round(page.width * factor)), max(1, round(page.height * factor)))
@@ -492,19 +482,32 @@ def _background(page: Image.Image) -> Image.Image:
         .filter(ImageFilter.MaxFilter(_PLACE - 1))
         .resize(size, Image.Resampling.BOX)
     )
-    usual = bright.filter(ImageFilter.MedianFilter(_AROUND))
-    brightest = bright.filter(ImageFilter.MedianFilter(5)).filter(ImageFilter.MaxFilter(_AROUND))
-    paper = bytearray()
-    for here, around, most in zip(*map(_places, (bright, usual, brightest)), strict=True):
+    # Paper is brighter than most of what is printed.
+    usual = bright.filter(ImageFilter.RankFilter(_AROUND, _AROUND**2 * 7 // 10))
+    pixels: list[_Colour | None] = []
+    for here, around in zip(_places(bright), _places(usual), strict=True):
         green, expected = here[1] + 1, around[1] + 1
-        is_paper = here[1] >= most[1] * _DARK and all(
+        is_paper = green >= expected * _DARK and all(
             abs(here[one] / green - around[one] / expected) <= _TINT for one in (0, 2)
         )
-        paper += bytes(here if is_paper else most)
-    made = Image.frombytes("RGB", size, bytes(paper))
+        pixels.append(here if is_paper else None)
+    while missing := [place for place, pixel in enumerate(pixels) if pixel is None]:
+        found: dict[int, _Colour] = {}
+        for place in missing:
+            sides = [place - 1] * (place % size[0] > 0) + [place + 1] * ((place + 1) % size[0] > 0)
+            beside = (*sides, place - size[0], place + size[0])
+            near = [pixel for at in beside if 0 <= at < len(pixels) and (pixel := pixels[at])]
+            if near:
+                red, green, blue = (sum(values) // len(near) for values in zip(*near, strict=True))
+                found[place] = (red, green, blue)
+        if not found:
+            return bright.convert(page.mode)
+        for place, colour in found.items():
+            pixels[place] = colour
+    made = Image.frombytes("RGB", size, bytes(part for pixel in pixels for part in pixel or ()))
     return made.filter(ImageFilter.GaussianBlur(1.0)).convert(page.mode)
 
 
-def _places(picture: Image.Image) -> Iterator[tuple[int, int, int]]:
+def _places(picture: Image.Image) -> Iterator[_Colour]:
     data = iter(picture.tobytes())
     return zip(data, data, data, strict=True)
