@@ -15,7 +15,7 @@ from tests.needs import chromium, poppler, tesseract
 from .photos import PAGES, Photo, alike, page, photograph, read, text_of
 
 # Sixty-four take some minutes.
-SEEDS = range(int(os.environ.get("LIANKE_PHOTOS", "8")))
+SEEDS = range(int(os.environ.get("LIANKE_PHOTOS", "6")))
 AS_WELL = 0.98
 LANGUAGES = {name: "chi_sim" if name == "chinese" else "eng" for name in PAGES}
 
