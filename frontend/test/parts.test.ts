@@ -474,7 +474,8 @@ test("what can be done about a finished job is folded away, and unfolded by one 
   });
   const height = find(jobs, "li").offsetHeight;
   expect(height).toBeLessThanOrEqual(48);
-  Object.assign(jobs, { finished: [makeJob(), ...finished].map((one, at) => ({ ...one, job_id: `job-${at}` })) });
+  const long = makeJob({ title: "A title that is much too long to be written on one line of a phone. ".repeat(3) });
+  Object.assign(jobs, { finished: [long, ...finished].map((one, at) => ({ ...one, job_id: `job-${at}` })) });
   await jobs.updateComplete;
   const heights = [...(jobs.shadowRoot?.querySelectorAll("li") ?? [])].map((row) => row.offsetHeight);
   expect(heights).toEqual([height, height]);

@@ -57,6 +57,9 @@ export class LiankeJobs extends Part {
         gap: 0 10px;
         min-height: 40px;
       }
+      .title {
+        -webkit-line-clamp: 1;
+      }
       .row > .badge {
         align-self: flex-start;
         margin-top: 2px;
@@ -127,7 +130,7 @@ export class LiankeJobs extends Part {
         <ha-svg-icon .path=${icon}></ha-svg-icon>
       </div>
       <div class="grow">
-        <div class="title"><bdi>${title}</bdi></div>
+        <div class="title" title=${title}><bdi>${title}</bdi></div>
         <div class="soft">${jobFacts(this.t, job, this.status).join(" · ")}</div>
         ${source ? html`<div class="soft"><bdi>${source}</bdi></div>` : nothing}
         ${part == null ? nothing : html`<div class="bar"><i style="width: ${part * 100}%"></i></div>`}
