@@ -102,7 +102,7 @@ def test_each_tool_of_an_assistant_is_named(language: str) -> None:
     }
     page = text_of(language, "assistants")
     found = re.findall(r"^\| `(lianke__\w+)` \|", page, re.MULTILINE)
-    assert len(found) == 7
+    assert len(found) == 9
     assert set(found) == tools
     assert f"{llm.MAX_TOOL_TEXT:,}" in page
     assert str(llm.MAX_LISTED) in page

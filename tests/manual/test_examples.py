@@ -185,6 +185,13 @@ async def test_id_card(house: House, block: Example) -> None:
     assert document.options["jpScale"] == "none"  # true size
 
 
+@example("Photographed pages")
+async def test_photographed_pages(house: House, block: Example) -> None:
+    (document,) = await printed(house, at_home(house, block))
+    assert document.pages == 2
+    assert document.path.read_bytes().startswith(b"%PDF")
+
+
 @example("Photos")
 async def test_photos(house: House, block: Example) -> None:
     (document,) = await printed(house, at_home(house, block))
