@@ -20,7 +20,7 @@ from .house import House
 FRONTEND = ROOT / "custom_components" / "lianke" / "frontend"
 BOARD = "bench-card"
 JOBS = 20
-SIZE = 25_000  # bytes, compressed
+SIZE = 22_000  # bytes, compressed
 PAINT = 300  # ms after a card of Home Assistant's own
 LONG = 50  # ms
 PATIENCE = 120_000  # ms
