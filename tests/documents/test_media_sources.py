@@ -21,6 +21,7 @@ from homeassistant.components.ai_task import (
 from homeassistant.components.ai_task.const import DATA_COMPONENT
 from homeassistant.components.conversation.chat_log import ChatLog
 from homeassistant.components.http.auth import async_sign_path
+from homeassistant.components.http.ban import KEY_LOGIN_THRESHOLD
 from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.components.media_player.errors import BrowseError
 from homeassistant.components.media_source import (
@@ -311,8 +312,10 @@ async def shelves(
 
 
 async def test_what_home_assistant_serves_is_fetched_with_the_rights_of_who_asks(
-    house: House, hass: HomeAssistant, shelves: Shelves
+    house: House, hass: HomeAssistant, shelves: Shelves, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Refusals are no wrong logins for which Home Assistant would ban itself.
+    monkeypatch.setitem(hass.http.app._state, KEY_LOGIN_THRESHOLD, 2)
     source, view, url, anna, ben = shelves
     signed = async_sign_path(
         hass, "/api/shelf/private", timedelta(minutes=5), use_content_user=True
@@ -409,6 +412,11 @@ async def test_whatever_a_source_answers(
         "outside": (at("/api/shelf/outside"), "media_failed", failed.format("url_not_https")),
         "up": (at("/api/shelf/../config"), "media_failed", failed.format("url")),
         "up quoted": (at("/api/shelf/%2e%2e/config"), "media_failed", failed.format("url")),
+        "up behind a tab": (
+            at("/api/shelf/.\t./config"),
+            "media_failed",
+            failed.format("url"),
+        ),
         "up absolute": (at(f"{url}/api/shelf/../config"), "media_failed", failed.format("url")),
         "no scheme": (at("//127.0.0.1/x.jpg"), "url_invalid", ""),
         "half": (at("http://["), "media_failed", failed.format("url")),
@@ -434,7 +442,11 @@ async def test_a_source_leads_to_the_host_it_was_set_up_with(
     """And only there: not where a redirect leads, nor by what somebody else has set up."""
     port = int(site.url.rpartition(":")[2])
     shelves.source.answers["photo"] = partial(PlayMedia, f"{site.url}/x", "application/pdf")
-    for domain, data in (("other", {"host": "127.0.0.1"}), ("shelf", {"host": "127.0.0.2"})):
+    for domain, data in (
+        ("other", {"host": "127.0.0.1"}),
+        ("shelf", {"host": "127.0.0.2"}),
+        ("shelf", {"name": "127.0.0.1"}),
+    ):
         MockConfigEntry(domain=domain, data=data).add_to_hass(hass)
         assert (await refused(house, f"{SHELF}/photo"))[0] == "url_not_https"
     ours = MockConfigEntry(domain="shelf", data={"port": port, "host": "127.0.0.1:80"})

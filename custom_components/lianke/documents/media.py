@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from ipaddress import ip_address
 import mimetypes
 from pathlib import Path
 import re
@@ -10,12 +12,14 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from homeassistant.components.http.auth import SIGN_QUERY_PARAM, async_sign_path
+from homeassistant.components.http.ban import KEY_FAILED_LOGIN_ATTEMPTS
 from homeassistant.components.media_source import (
     DOMAIN as MEDIA_SOURCE,
     async_resolve_media,
     is_media_source_id,
 )
 from homeassistant.components.media_source.error import UnknownMediaSource
+from homeassistant.const import CONF_HOST, CONF_IP_ADDRESS, CONF_URL
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
 from homeassistant.helpers.network import is_hass_url
@@ -40,6 +44,10 @@ _PLAYS: Final = re.compile(
 # Where Home Assistant listens on every address, these lead back to it.
 _LOOPBACK: Final = (("0.0.0.0", "127.0.0.1"), ("::", "::1"))  # noqa: S104
 _NOT_ALLOWED: Final = frozenset({"401", "403"})
+# Where entries keep the address of what they were set up with; a name or an account is none.
+_ADDRESSES: Final = (CONF_HOST, CONF_URL, CONF_IP_ADDRESS, "base_url", "server")
+# What yarl leaves out of an address before it reads it.
+_UNREAD: Final = str.maketrans("", "", "\t\r\n")
 
 
 class MediaAddress(NamedTuple):
@@ -133,9 +141,22 @@ async def async_fetch_media(
         if sign is None or said.get("host") != own.host:
             raise
         status = said.get("status")
+        if status == "401":
+            _forget_wrong_login(hass, own.host)
         if status in _NOT_ALLOWED:
             raise Unauthorized(context=context) from None
         raise _failed(hass, item.domain, f"HTTP {status}" if status else err.reason) from None
+
+
+def _forget_wrong_login(hass: HomeAssistant, host: str | None) -> None:
+    """Take back what Home Assistant counted against itself: after some of these it would shut its own address out."""
+    failed = hass.http.app.get(KEY_FAILED_LOGIN_ATTEMPTS)
+    if failed is None:
+        return
+    # The server may bear a name.
+    with suppress(ValueError):
+        here = ip_address(host or "")
+        failed[here] = max(0, failed[here] - 1)
 
 
 def _failed(hass: HomeAssistant, domain: str, detail: str) -> InputError:
@@ -176,6 +197,7 @@ def _own_path(hass: HomeAssistant, address: str) -> str | None:
 
     Raises ValueError for a path that leads out of where it begins: parts of an id are in it, which a user may choose.
     """
+    address = address.translate(_UNREAD)
     url = URL(address)
     if url.host is not None and not is_hass_url(hass, address):
         return None
@@ -191,7 +213,12 @@ def _is_set_up_with(hass: HomeAssistant, domain: str, host: str | None) -> bool:
     entries = hass.config_entries.async_entries(
         domain, include_ignore=False, include_disabled=False
     )
-    said = (value for entry in entries for value in (*entry.data.values(), *entry.options.values()))
+    said = (
+        part.get(key)
+        for entry in entries
+        for part in (entry.data, entry.options)
+        for key in _ADDRESSES
+    )
     return host is not None and any(isinstance(one, str) and _host(one) == host for one in said)
 
 
