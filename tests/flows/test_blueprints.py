@@ -828,6 +828,9 @@ async def test_telegram_to_paper(house: House, bot: Telegram, media: Path) -> No
     bot.send(ANNA, **bot.document("no.pdf", b"PK of something"))
     bot.send(ANNA, **bot.document("film.pdf", bytes(MAX_FILE + 1)))
     await until(lambda: len(bot.answers) == 6)
+    # Commands for the printer are no document.
+    bot.send(ANNA, **bot.document("code.PR-N", b"\x1b%-12345X@PJL INFO ID"))
+    await until(lambda: len(bot.answers) == 7)
     plain = {"parse_mode": None}
     log = "the log of Home Assistant says what is wrong with this one."
     assert bot.answers == [
@@ -843,11 +846,13 @@ async def test_telegram_to_paper(house: House, bot: Telegram, media: Path) -> No
                 108,
                 "film.pdf is not printed: it is larger than 20 MB, and Telegram hands over no such file to a bot.",
             ),
+            (ANNA, 109, f"code.PR-N is not printed. Documents and photos can be; {log}"),
         )
     ]
     assert [job.path.read_bytes() for job in house.printed] == [pdf, photo, pdf]
     # One file a type stays, whatever they are called.
     assert {file.name for file in (media / "telegram").iterdir()} == {
+        "telegram.file",
         "telegram.jpg",
         "telegram.pdf",
     }
