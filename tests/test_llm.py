@@ -13,6 +13,7 @@ from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.auth.models import User
 from homeassistant.components import conversation
 from homeassistant.components.conversation.models import AbstractConversationAgent
+from homeassistant.components.homeassistant.const import DATA_EXPOSED_ENTITIES
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.const import CONF_LLM_HASS_API
 from homeassistant.core import (
@@ -449,7 +450,11 @@ async def test_what_an_assistant_is_given_is_printed(
         call("print_document", address=address)
         for address in ("/etc/passwd", "media-source://nobody/x", "media-source://", "", "x" * 9999)
     ]
-    results = await talk.say(*others, call("print_document"), call("print_picture", camera="x"))
+    made_up = call("print_document", address="media-source://camera/camera.nowhere")
+    results = await talk.say(
+        *others, made_up, call("print_document"), call("print_picture", camera="x")
+    )
+    assert "camera.nowhere" not in talk.hass.data[DATA_EXPOSED_ENTITIES].entities
     assert all(result.error for result in results)
     assert talk.sent == 4
 
@@ -554,6 +559,10 @@ async def test_tools_say_what_they_do(talk: Talk) -> None:
     assert {name for name, tool in tools.items() if tool.annotations.read_only} == {
         f"{DOMAIN}__printer_status",
         f"{DOMAIN}__list_jobs",
+    }
+    # What is fetched for it, or taken back, is asked for first by clients that ask.
+    assert {name for name, tool in tools.items() if tool.annotations.destructive} >= {
+        f"{DOMAIN}__print_document",
     }
     assert all(tool.integration == DOMAIN and tool.title for tool in tools.values())
 

@@ -198,7 +198,10 @@ class _PrintTool(_PrinterTool):
         """Print; a repeated tool call finds the job of the first."""
         kind, value = self._source(call.data)
         entity_id = entity_of(kind, value)
-        if entity_id is not None and not is_exposed(call.hass, call.llm_context, entity_id):
+        # Home Assistant keeps a record of whatever it is asked about.
+        if entity_id is not None and not (
+            call.hass.states.get(entity_id) and is_exposed(call.hass, call.llm_context, entity_id)
+        ):
             raise InputError("entity_not_exposed", entity=entity_id)
         context_id = call.llm_context.context.id if call.llm_context.context else ""
         data = {
@@ -238,6 +241,8 @@ class PrintTextTool(_PrintTool):
 class PrintDocumentTool(_PrintTool):
     """Print a file or picture at an address."""
 
+    # An address is fetched before anybody approves, and may carry what the model knows: clients may ask first.
+    annotations = ToolAnnotations(destructive=True, open_world=True)
     name = f"{DOMAIN}__print_document"
     title = "Print a web page, file or picture"
     description = (
