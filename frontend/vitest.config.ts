@@ -20,6 +20,8 @@ if (!CHROMIUM) {
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    setupFiles: ["test/patience.ts"],
+    testTimeout: 60_000,
     browser: {
       enabled: true,
       headless: true,

@@ -454,6 +454,8 @@ describe("photographed pages", () => {
     await dialog.updateComplete;
     find(dialog, "[data-key=done]").click();
     expect(batch.joint?.corners(page)?.[0]?.map((one) => one.toFixed(2))).toEqual(["0.20", "0.10"]);
+    // The browser tells a moment later that a dialog was closed.
+    await vi.waitFor(() => expect(find(dialog, "dialog")).toBeNull());
     // As they were found, nothing is to be said of them.
     batch.setCorners(page, CORNERS);
     find(sheets, "[data-key^=corners]").click();
