@@ -105,6 +105,23 @@ class Screen:
         """Wait until the first card shows a text; TimeoutError after timeout seconds."""
         await self.card.get_by_text(text).first.wait_for(timeout=timeout * 1000)
 
+    async def was_stale(self) -> Callable[[], Awaitable[bool]]:
+        """Watch the preview; return what says whether it was dimmed since, which may last for a moment only."""
+        strip = self.card.locator(".previews")
+        watched = await strip.evaluate_handle(
+            """(strip) => {
+                const seen = [];
+                const look = () => seen.push(strip.className);
+                new MutationObserver(look).observe(strip, { attributeFilter: ["class"] });
+                return seen;
+            }"""
+        )
+
+        async def was() -> bool:
+            return any("stale" in one.split() for one in await watched.json_value())
+
+        return was
+
     async def axe(self, what: Locator | None = None) -> list[str]:
         """Return the faults of any weight that axe finds in the cards, or in something else on the page."""
         script = package_files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
