@@ -32,6 +32,9 @@ def flaws(name: str, text: str) -> list[str]:
         for word in ("pull_request_target", "workflow_run", "issue_comment")
         if word in triggers
     ]
+    # There it is the name of the caller, which has that group already: the server ends both.
+    if "workflow_call" in triggers and "github.workflow" in str(workflow.get("concurrency")):
+        found.append("waits for its caller")
     # The comment with the version is none of YAML's business.
     written = re.findall(r"\buses: *(.+)", text)
     steps = [step for job in workflow["jobs"].values() for step in job.get("steps", [])]
@@ -103,6 +106,7 @@ jobs:
         ("contents: read", "packages: read", "more rights"),
         ("    permissions:\n      contents: read\n", "", "does not say"),
         ("on: [push]", "on: [pull_request_target]", "rights for code of strangers"),
+        ("on: [push]", "on: [workflow_call]\nconcurrency: '${{ github.workflow }}'", "its caller"),
         ("run: make", "run: echo ${{ github.head_ref }}", "an expression"),
         ("run: make", "run: make\n        env: {TOKEN: '${{ secrets.TOKEN }}'}", "a secret"),
     ],
