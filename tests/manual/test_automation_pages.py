@@ -20,6 +20,8 @@ from . import LANGUAGES, ROOT, sections, text_of
 
 PACKAGE = ROOT / "custom_components" / "lianke"
 PAGES: dict[str, Mapping[str, Any]] = {"triggers": TRIGGERS, "conditions": CONDITIONS}
+# The main entity of the scanner in the examples, which is called like its printer.
+SCANNER = "sensor.kyocera_ma2000w_gx_2"
 
 
 def parts(language: str, page: str) -> dict[str, str]:
@@ -65,6 +67,8 @@ def test_each_has_a_section_with_its_options(page: str) -> None:
                     assert field == "reason" or f"`{option}`" in section, (name, option)
         for name, automation in zip(found, examples(language, page), strict=True):
             assert f"lianke.{name}" in parts_of(automation[page]), name
+            # A scanner has entities of its own, and a printer's mean nothing here.
+            assert ("scan" in name) == (SCANNER in str(automation)), name
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
