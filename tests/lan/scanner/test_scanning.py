@@ -261,7 +261,9 @@ async def test_a_client_goes_away(
     await freed(lan)
 
 
-async def ask_slowly(lan: LanScanner, place: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def ask_slowly(
+    lan: LanScanner, place: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Ask for the next document on a line of which little is read ahead."""
     line = socket.socket()
     line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
