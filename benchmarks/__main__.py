@@ -35,6 +35,7 @@ class Bench:
         self._wanted = wanted
         self._began = time.perf_counter()
         self._stalls: list[tuple[float, str]] = []
+        self._longest_collection = 0.0
         self.figures: list[Figure] = []
         # What could not be measured, and why: for want of something, or since it failed.
         self.left_out: list[str] = []
@@ -68,6 +69,7 @@ class Bench:
     def leave(self, left: House) -> None:
         """Keep the stalls of a house, and tell of what it has logged as a mistake."""
         self._stalls.append((left.longest_stall, left.stalled_at))
+        self._longest_collection = max(self._longest_collection, left.longest_collection)
         if problems := left.hass.problems("custom_components.lianke]"):
             sys.stderr.write("\n".join(problems[:5]) + "\n")
 
@@ -93,7 +95,8 @@ class Bench:
                     unit="ms",
                     baseline=None,
                     goal=STALL,
-                    note=f"at {figure}",
+                    note=f"at {figure}; {self._longest_collection * 1e3:.0f} ms for Python's longest collection of "
+                    "garbage, which is left out",
                 )
             )
 

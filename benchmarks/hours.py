@@ -125,7 +125,7 @@ async def measure_day(
         hours=hours,
         settled=SETTLED,
     )
-    house.note_stall(found["stall"], "fleet_day")
+    house.note_stall(found["stalls"], "fleet_day")
     return _judge(found, hours)
 
 

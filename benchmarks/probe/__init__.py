@@ -94,10 +94,6 @@ async def _ws_run(hass: HomeAssistant, connection: ActiveConnection, msg: dict[s
 def _ws_stalls(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
     """Send the longest stall since the last time, in seconds, and begin anew."""
     meter = hass.data[DATA_STALLS]
-    result = {
-        "longest": meter.longest,
-        "noted": meter.noted[-20:],
-        "collection": meter.longest_collection,
-    }
+    result = meter.found
     meter.reset()
     connection.send_result(msg["id"], result)

@@ -336,14 +336,14 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
         for work in (day.work(msg["documents"]), day.trouble(), day.sample_at(msg["settled"]))
     ]
     await asyncio.sleep(msg["hours"] * HOUR)
-    stall = hass.data[DATA_STALLS].longest
+    stalls = hass.data[DATA_STALLS].found
     overview = await cloud.ask("GET", "")
     for task in tasks:
         task.cancel()
     await day.take_sample()
     jobs = {job.job_id: job for entry in entries for job in entry.runtime_data.queue.jobs()}
     return {
-        "stall": stall,
+        "stalls": stalls,
         "requests": overview["requests"],
         "banned": overview["banned"],
         "violations": overview["violations"],

@@ -73,7 +73,7 @@ async def async_set_up_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[
     names: dict[str, str] = msg["entry_ids"]
     cpu: dict[str, list[float]] = {name: [] for name in names}
     wall: dict[str, list[float]] = {name: [] for name in names}
-    stalls: dict[str, list[float]] = {name: [] for name in names}
+    stalls: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     meter = hass.data[DATA_STALLS]
     for _ in range(msg["rounds"]):
         for name, entry_id in names.items():
@@ -95,7 +95,7 @@ async def async_set_up_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[
             cpu[name].append(time.process_time() - began_cpu)
             wall[name].append(time.perf_counter() - began)
             await asyncio.sleep(0)
-            stalls[name].append(meter.longest)
+            stalls[name].append(meter.found)
     registry = er.async_get(hass)
     return {
         "cpu": cpu,

@@ -12,7 +12,7 @@ from typing import Any
 
 from homeassistant.util.hass_dict import HassKey
 
-# Seconds. Shorter turns of the loop are not worth a note.
+# Seconds. What shorter turns of the loop waited for is not worth a look.
 NOTED = 0.02
 
 
@@ -28,35 +28,59 @@ class StallMeter:
         """Watch the loop from now on."""
         selector: Any = loop._selector  # type: ignore[attr-defined]  # no public way to it
         self._selector, self._select = selector, selector.select
-        thread = threading.get_native_id()
-        path = Path(f"/proc/self/task/{thread}/schedstat")
+        self._thread = threading.get_ident()
+        self._clock = time.pthread_getcpuclockid(self._thread)
+        path = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
         self._file = os.open(path, os.O_RDONLY) if path.exists() else None
         self._woken_at: float | None = None
         self._waited_at = 0.0
         self._collecting_since = 0.0
-        self._collected_at = 0.0
-        # Seconds of collecting, in all and at most.
+        # Seconds of processor time of collections, in all and at most.
         self.collecting = 0.0
         self.longest_collection = 0.0
         self.longest = 0.0
-        self.noted: list[float] = []
+        # Seconds for which collections have held the loop up; see `_held_up`.
+        self._held = 0.0
+        self._held_at = 0.0
+        self._slept_before: float | None = None
         selector.select = self._on_select
         gc.callbacks.append(self._on_collection)
+
+    @property
+    def found(self) -> dict[str, float]:
+        """Return the longest stall and the longest collection since the last `reset`, in seconds."""
+        return {"longest": self.longest, "collection": self.longest_collection}
 
     def reset(self) -> None:
         """Forget what was seen."""
         self.longest = 0.0
         self.longest_collection = 0.0
-        self.noted.clear()
 
     def _on_collection(self, phase: str, _info: object) -> None:
         if phase == "start":
             self._collecting_since = time.thread_time()
+            is_own = threading.get_ident() == self._thread
+            self._slept_before = None if is_own else self._slept()
             return
         # By the processor: another process may have had it in between.
         spent = time.thread_time() - self._collecting_since
         self.longest_collection = max(self.longest_collection, spent)
         self.collecting += spent
+        self._held = self._held_up() if self._slept_before is not None else self._held + spent
+        self._slept_before = None
+
+    def _held_up(self) -> float:
+        """Return the seconds for which collections have held the loop up.
+
+        Another thread's does as long as the loop's thread sleeps meanwhile. It may be over without having said so: the
+        loop goes on before it does.
+        """
+        before = self._slept_before
+        return self._held if before is None else self._held + self._slept() - before
+
+    def _slept(self) -> float:
+        """Return the seconds, from some moment on, in which the loop's thread neither ran nor was ready to."""
+        return time.perf_counter() - time.clock_gettime(self._clock) - self._waited()
 
     def _waited(self) -> float:
         """Return the seconds for which this thread was ready and had no processor."""
@@ -69,13 +93,11 @@ class StallMeter:
             busy = time.perf_counter() - self._woken_at
             if busy > NOTED:
                 lost = self._waited() - self._waited_at
-                busy -= max(lost, 0.0) + self.collecting - self._collected_at
-                if busy > NOTED:
-                    self.noted.append(busy)
-            self.longest = max(self.longest, busy if busy > NOTED else min(busy, NOTED))
+                busy -= max(lost, 0.0) + self._held_up() - self._held_at
+            self.longest = max(self.longest, busy)
         events = self._select(timeout)
         self._waited_at = self._waited()
-        self._collected_at = self.collecting
+        self._held_at = self._held_up()
         self._woken_at = time.perf_counter()
         return events
 
