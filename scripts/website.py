@@ -91,7 +91,7 @@ class Site:
             english, chinese = text.split(HALVES)
             text = english if self.language == "en" else f"# {chinese}"
         # The way to the other language, to the list of pages and to the README is in the frame of each page.
-        text = re.sub(r"\A(# .+\n\n)\[.*\n\n", r"\1", text)
+        text = re.sub(r"\A(# .+\n\n)\[.*\n\n(?:> \**中文.*\n(?:>.*\n)*\n)?", r"\1", text)
         text = re.sub(r"\[[^\]]*\]\(#安全\)|\[[^\]]*\]\(#参与贡献\)", "", text)
         text = "".join(self._outside_of_code(part, source) for part in _parts(text))
         meta = f"---\ntwin: {self._twin(page)}\n---\n\n"

@@ -126,6 +126,9 @@ def test_every_page_is_there_and_found(site: Path, parsed: dict[Path, Parsed]) -
             assert {f"{one}.html" for one in names - {name}} - page.links == set(), name
             (link,) = page.twins
             assert (folder / link).resolve() == (site / FOLDERS[twin] / f"{name}.html").resolve()
+            # What a README begins with for readers of the other language, the frame says here.
+            others = {one for one in page.links if one.startswith(("../", "zh-Hans/"))}
+            assert name != "index" or others == {link}
 
 
 def test_all_links_lead_somewhere(site: Path, parsed: dict[Path, Parsed]) -> None:
