@@ -14,8 +14,6 @@ from custom_components.lianke.api.errors import (
 )
 from custom_components.lianke.api.models import PrinterAddress, Species
 from custom_components.lianke.api.options import PrintOptions, resolve_options
-from custom_components.lianke.api.scanning import Scanner
-from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.api.upload import UploadFile
 from tests.simulator import Account, Box, Simulator, Task, make_pdf
 
@@ -82,18 +80,6 @@ async def test_a_network_printer_without_address_never_means_a_usb_port(
     assert len(sim.cloud.tasks) == 1
 
 
-async def test_a_web_page_is_drawn_by_the_better_kernel(
-    client: LiankeClient, sim: Simulator, tmp_path: Path
-) -> None:
-    path = tmp_path / "page.html"
-    path.write_text("<p>你好</p>", encoding="utf-8")
-    page = UploadFile(
-        path=path, name="page.html", content_type="text/html", size=path.stat().st_size
-    )
-    task = await finish(sim, await client.submit(LASER, page, FIELDS))
-    assert task.fields["htmlKernel"] == "chrometopdf"
-
-
 @pytest.mark.parametrize(
     "url", ["http://192.168.1.1/x.png", "file:///etc/passwd", "ftp://x/y", "http://[::bad/"]
 )
@@ -128,25 +114,6 @@ async def test_file_names(
     (document,) = sim.cloud.tasks[task_id].documents
     assert document.name == reported
     await finish(sim, task_id)
-
-
-async def test_scanning(client: LiankeClient, box: Box) -> None:
-    laser = str(box.printer(1).id)
-    # More than is scanned until it is looked at.
-    box.printer(1).feeder = [f"page {number}" for number in range(1000)]
-    scanners = await client.scanners.all()
-    assert Scanner(scanner_id=laser, name="Kyocera MA2000w GX") in scanners
-    assert (await client.scanners.status(laser))["status"] == "idle"
-    assert "A4" in str((await client.scanners.params(laser))["size"])
-    task_id = await client.scanners.start(
-        laser,
-        {"colorMode": "RGB24", "inputSource": "ADF", "format": "PDF", "duplex": 1, "size": "A4"},
-    )
-    task = await client.scanners.task(task_id)
-    assert task.state in (TaskState.READY, TaskState.SENDING)
-    assert task.task_id == task_id
-    await client.scanners.cancel(task_id)
-    assert (await client.scanners.task(task_id)).state is TaskState.REVOKED
 
 
 @pytest.mark.parametrize("key", ["", " ", "中文", "a b", "a\r\nX: y"])

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from custom_components.lianke.api.capabilities import Capabilities
 from custom_components.lianke.api.errors import LiankeResponseError
 from custom_components.lianke.api.models import (
     Box,
@@ -132,13 +131,3 @@ def test_a_species_that_the_service_does_not_know_is_told_by_the_names(
     printer = Printer.from_json({"port": 1, **row})
     assert printer is not None
     assert printer.species is species
-
-
-def test_lists_without_end_are_cut() -> None:
-    """330,000 papers of one answer were once remembered."""
-    many = {f"paper {number}": number for number in range(10_000)}
-    block = {"Papers": many, "Bins": many, "MediaTypes": many, "Color": many}
-    able = Capabilities.from_json({"Capabilities": block})
-    for names in (able.papers, able.trays, able.media_types, able.colors):
-        assert names is not None
-        assert len(names) == 2000
