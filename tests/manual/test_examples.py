@@ -30,17 +30,20 @@ OTHERS = {"assistants", "blueprints", "conditions", "scanning", "triggers"}
 CORE_CARDS = {"button", "entities", "picture-entity", "tile", "vertical-stack"}
 
 
-def example(title: str, number: int = 0, document: str | None = None) -> pytest.MarkDecorator:
-    """Run a test with one block of a section, in Chinese; in both languages where a text that differs is a template.
+def blocks(title: str, number: int = 0, document: str | None = None) -> list[Example]:
+    """Return one block of a section, in Chinese; in both languages where a text that differs is a template.
 
     All else is the same in both (test_shape.py::test_examples_are_the_same).
     """
     RUN.add((title, number))
-    blocks = [section(language, title, document).examples[number] for language in LANGUAGES]
-    english, chinese = blocks
-    if "{" not in english.content or english.content == chinese.content:
-        blocks = [chinese]
-    return pytest.mark.parametrize("block", blocks, ids=LANGUAGES[-len(blocks) :])
+    found = [section(language, title, document).examples[number] for language in LANGUAGES]
+    english, chinese = found
+    return [chinese] if "{" not in english.content or english.content == chinese.content else found
+
+
+def example(title: str, number: int = 0, document: str | None = None) -> pytest.MarkDecorator:
+    """Run a test with one block of a section."""
+    return pytest.mark.parametrize("block", blocks(title, number, document))
 
 
 def at_home(house: House, block: Example) -> Any:
@@ -163,17 +166,24 @@ async def test_label(house: House, block: Example) -> None:
     assert "size: 60mm 40mm" in document.path.read_text("utf-8")
 
 
-@example("Several pages on a sheet")
-async def test_four_on_a_sheet(house: House, block: Example) -> None:
+# What comes of a menu of three pages, of four vouchers, of photographed pages, of photos.
+SHEETS = {
+    "Several pages on a sheet": 1,
+    "Invoices": 2,
+    "Photographed pages": 2,
+    "Photos": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("block", "pages"),
+    [(block, pages) for title, pages in SHEETS.items() for block in blocks(title)],
+)
+async def test_sheets(house: House, block: Example, pages: int) -> None:
     (document,) = await printed(house, at_home(house, block))
-    assert document.pages == 1
+    assert document.pages == pages
+    assert document.path.read_bytes().startswith(b"%PDF")
     assert document.path.read_bytes() != MENU
-
-
-@example("Invoices")
-async def test_invoices(house: House, block: Example) -> None:
-    (document,) = await printed(house, at_home(house, block))
-    assert document.pages == 2  # four vouchers: three pages and one
 
 
 @example("ID cards")
@@ -183,19 +193,6 @@ async def test_id_card(house: House, block: Example) -> None:
     (document,) = await printed(house, at_home(house, block))
     assert document.pages == 1
     assert document.options["jpScale"] == "none"  # true size
-
-
-@example("Photographed pages")
-async def test_photographed_pages(house: House, block: Example) -> None:
-    (document,) = await printed(house, at_home(house, block))
-    assert document.pages == 2
-    assert document.path.read_bytes().startswith(b"%PDF")
-
-
-@example("Photos")
-async def test_photos(house: House, block: Example) -> None:
-    (document,) = await printed(house, at_home(house, block))
-    assert document.pages == 1
 
 
 @example("Pages laid out by Home Assistant")

@@ -41,15 +41,6 @@ HOSTS = {
     "www.example.com",
     "www.home-assistant.io",
 }
-CHAPTERS = [
-    "Install",
-    "Set up",
-    "Print something",
-    "Automate",
-    "Add the card",
-    "Manual",
-    "Try it without a box",
-]
 IN_EACH_LANGUAGE = {"en": "../zh-Hans/", "zh-Hans": "../en/"}
 # Names that the READMEs quote from Home Assistant's own screens, by the key of their text.
 SCREENS = {
@@ -61,11 +52,6 @@ SCREENS = {
     "ui.panel.config.tools.tabs.actions.yaml_mode": ("YAML mode", "YAML 模式"),
     "ui.panel.config.tools.tabs.actions.call_service": ("Perform action", "执行动作"),
 }
-
-
-def test_chapters_are_the_ones_that_are_needed() -> None:
-    chapters = [one.title for one in sections("en", README) if one.level == 2]
-    assert chapters == CHAPTERS
 
 
 def test_both_languages_have_the_same_pages() -> None:
