@@ -421,14 +421,3 @@ async def test_a_bomb_does_not_go_off(client: TestClient[Any, Any], url: str, ho
     finally:
         tracemalloc.stop()
     assert peak < 8_000_000
-
-
-async def test_a_flood_is_not_logged(
-    client: TestClient[Any, Any], url: str, caplog: pytest.LogCaptureFixture, house: House
-) -> None:
-    caplog.clear()
-    for number in range(200):
-        await client.post(url, json={"device_id": "nobody", "task_id": str(number)})
-    assert not [
-        record for record in caplog.records if record.name.startswith("custom_components.lianke")
-    ]

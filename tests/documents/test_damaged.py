@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from custom_components.lianke.api.server import check_server
 from custom_components.lianke.documents.conversion import can_read_heif, file_name, make_document
 from custom_components.lianke.documents.kinds import FileType
 from custom_components.lianke.errors import InputError
@@ -97,15 +96,6 @@ def test_a_damaged_picture_is_not_one_that_cannot_be_read(tmp_path: Path) -> Non
     with pytest.raises(InputError) as error:
         make_document(path, "a.avif", title=None)
     assert error.value.reason == "image_unreadable"
-
-
-@pytest.mark.parametrize(
-    "text", ["https://xn--/", "https://xn--a/api", "https://[::1", "https://\ud800/"]
-)
-def test_odd_server_addresses_are_refused(text: str) -> None:
-    """The form of the set-up answered with an error of the server."""
-    with pytest.raises(InputError, match="invalid_server"):
-        check_server(text)
 
 
 def test_names_of_documents_with_macros_stay() -> None:

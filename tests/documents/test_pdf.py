@@ -131,14 +131,6 @@ async def test_pages_are_counted(fetch: Fetch, data: bytes, pages: int) -> None:
     assert document.path.read_bytes() == data
 
 
-@pytest.mark.parametrize("pages", [1, 60])
-def test_the_samples_are_real(pages: int) -> None:
-    assert len(pypdfium2.PdfDocument(pdf_with_streams(pages))) == pages
-    assert len(pypdfium2.PdfDocument(protected_pdf(pages, user="a"), "a")) == pages
-    with pytest.raises(pypdfium2.PdfiumError):
-        pypdfium2.PdfDocument(protected_pdf(pages, user="a"))
-
-
 async def test_a_password_opens_a_pdf(fetch: Fetch, spool: Spool) -> None:
     """A PDF with a password is sent as the copy that was opened, and stays the same document."""
     data = protected_pdf(3, user="geheim")

@@ -66,7 +66,7 @@ from tests.clock import Clock, elapse, rest, until
 from tests.documents.samples import picture
 from tests.documents.test_entities import ITEMS, Door, Family, Shopping, add
 from tests.flows.telegram import MAX_FILE, TOKEN, Telegram, telegram
-from tests.household import House, data_of, device_of, make_media
+from tests.household import House, ask, data_of, device_of, make_media
 from tests.simulator import Box, Outcome, Simulator, make_pdf
 
 LANGUAGES = ("en", "zh-Hans")
@@ -1182,11 +1182,9 @@ async def test_doorbell_photo(clock: Clock, house: House) -> None:
     assert [job.path.read_bytes() for job in house.printed] == [picture("JPEG")] * 2
 
 
-async def hold(hass: HomeAssistant, text: str = "x") -> None:
+async def hold(hass: HomeAssistant, text: str = "x", **more: Any) -> None:
     """Print something."""
-    await hass.services.async_call(
-        DOMAIN, "print", {"device_id": device_of(hass), "text": text}, blocking=True
-    )
+    await ask(hass, "print", device_id=device_of(hass), text=text, **more)
     await rest(hass)
 
 
@@ -1329,10 +1327,11 @@ async def test_messages_of_a_failure(clock: Clock, language: str, title: str, ho
     await elapse(house.hass, clock, 60)
     assert notices(house.hass) == []
     house.cloud.plan(house.box.printer(1), Outcome(code=502))
-    await hold(house.hass, "![fails](x)")
+    await hold(house.hass, "fails", title="![fails](x)")
     await elapse_until(house.hass, clock, lambda: notices(house.hass))
     [(reported, message)] = notices(house.hass)
     assert reported == title
+    assert message.startswith(escape_markdown("![fails](x)"))
     # The sidebar renders Markdown.
     assert "文件转换失败" in message
     assert escape_markdown(" (文件转换失败)" if language == "en" else "文件转换失败") in message

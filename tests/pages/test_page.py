@@ -254,12 +254,6 @@ def test_nothing_is_lost_on_the_way(on: str, tmp_path: Path) -> None:
     assert shown.count("出差：上海") == 3
 
 
-def test_a_label_takes_one_test_page(tmp_path: Path) -> None:
-    style = style_for(paper("60 × 40", 600, 400, 10), None)
-    pdf = draw(make_test_page("标签机", "GP-1324D", ABLE, "60 × 40", style), tmp_path)
-    assert len(pypdfium2.PdfDocument(pdf)) == 1
-
-
 def test_the_check_for_missing_glyphs_finds_one(tmp_path: Path) -> None:
     style = style_for(PAPERS["A4"])
     # A character that no font has: it is of the range for private use.
@@ -273,20 +267,3 @@ def test_the_check_for_margins_finds_a_line_that_runs_off(tmp_path: Path) -> Non
     )
     pdf = draw(html, tmp_path)
     assert outside(pypdfium2.PdfDocument(pdf)[0], style)
-
-
-def test_a_page_loads_nothing(tmp_path: Path) -> None:
-    """What a page asks a browser for is refused by the page itself, as its own console tells."""
-    from custom_components.lianke.pages.compose import html_page
-
-    picture = tmp_path / "secret.svg"
-    picture.write_text('<svg xmlns="http://www.w3.org/2000/svg"><text y="20">SECRET</text></svg>')
-    style = style_for(PAPERS["A4"])
-    source = (
-        f'<p>before</p><img src="{picture.as_uri()}" width="300" height="100">'
-        f'<div style="background: url({picture.as_uri()}); height: 30mm"></div><p onclick="x">after</p>'
-    )
-    shown = all_text(draw(html_page(source, style, title="t"), tmp_path))
-    assert "before" in shown
-    assert "after" in shown
-    assert "SECRET" not in shown

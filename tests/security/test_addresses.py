@@ -126,6 +126,7 @@ SERVERS = [
     ("https://example.com:99999/api", None),
     ("https://xn--/", None),
     ("https://[::1", None),
+    ("https://\ud800/", None),
     ("javascript:alert(1)", None),
     ("", None),
     ("\x00", None),

@@ -10,9 +10,7 @@ from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
-from homeassistant.helpers.template import Template
 import pytest
-import yaml
 
 from custom_components.lianke.api.models import DriverState, Printer
 from custom_components.lianke.const import DOMAIN
@@ -178,45 +176,3 @@ async def _look_at_repairs(hass: HomeAssistant, simulator: Simulator, payload: s
 
 
 # Notifications
-
-
-def blueprint_variables(name: str, language: str) -> dict[str, str]:
-    """Return the variables that the last sequence of a blueprint sets before it tells."""
-
-    class Loader(yaml.SafeLoader):
-        """Reads what Home Assistant's own tags mark as nothing."""
-
-    Loader.add_constructor("!input", lambda _loader, node: str(node.value))
-    path = COMPONENT / "blueprints" / "automation" / language / f"{name}.yaml"
-    blueprint = yaml.load(path.read_text("utf-8"), Loader)
-    choices = blueprint["actions"][0]["choose"]
-    steps = [step["variables"] for step in choices[-1]["sequence"] if "variables" in step]
-    variables: dict[str, str] = steps[-1]
-    return variables
-
-
-@pytest.mark.parametrize(("language", "colon"), [("en", ": "), ("zh-Hans", "：")])
-async def test_the_notification_of_a_document(
-    hass: HomeAssistant, language: str, colon: str
-) -> None:
-    """A document's title, which a web server or a mail names, is rendered in the sidebar."""
-    variables = blueprint_variables("printer_messages", language)
-    for payload in PAYLOADS.values():
-        facts: dict[str, Any] = {"trigger": {"title": payload, "message": payload}}
-        facts["message"] = message = Template(variables["message"], hass).async_render(
-            facts, parse_result=False
-        )
-        assert message == f"{payload}{colon}{payload}"
-        markdown = Template(variables["markdown"], hass).async_render(facts, parse_result=False)
-        assert not active(markdown), markdown
-        assert blocks(markdown) == blocks("x")
-        assert shown(markdown).count(as_shown(payload)) == 2
-
-
-@pytest.mark.parametrize("language", ["en", "zh-Hans"])
-def test_the_sidebar_gets_the_escaped_message(language: str) -> None:
-    source = (
-        COMPONENT / "blueprints" / "automation" / language / "printer_messages.yaml"
-    ).read_text("utf-8")
-    default = source[source.index("action: persistent_notification.create") :].splitlines()[:4]
-    assert any('message: "{{ markdown }}"' in line for line in default)
