@@ -306,7 +306,6 @@ class Task:
     documents: list[Document]
     created: float
     lag: float = 0.0
-    urls: list[str] = field(default_factory=list)
     foreign: bool = False
     preview: bool = False
     copies: int = 1

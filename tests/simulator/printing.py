@@ -161,12 +161,6 @@ class PrintShop:
         if task.printer.driver_type != 1:
             await cloud.sleep(CONVERT_SECONDS)
             raise _BrokenError(502, "文件转换失败：打印机驱动不支持")
-        for url in task.urls:
-            try:
-                ending = task.fields.get("urlFileExt")
-                task.documents.append(await cloud.messenger.fetch(url, ending))
-            except ConversionError as error:
-                raise _BrokenError(502, str(error)) from None
         for document in task.documents:
             try:
                 await cloud.renderer.count(document)
@@ -312,15 +306,11 @@ class PrintShop:
         return {"code": 500, "msg": "任务已取消", "data": self._bytes(task)}
 
     def _totals(self, task: Task) -> dict[str, Any]:
-        variants = self._cloud.variants
         counts = [selected_pages(task, document) for document in task.documents]
         size = sum(document.size for document in task.documents)
         data: dict[str, Any] = {"file_total": size, "send_total": 0 if task.preview else size}
         if None not in counts:
-            pages = sum(len(count or ()) for count in counts)
-            data["total_page"] = (
-                pages * task.copies if variants.total_page == "with_copies" else pages
-            )
+            data["total_page"] = sum(len(count or ()) for count in counts)
         if task.preview:
             data["img_list"] = [
                 self._cloud.preview_url(task, index) for index in range(len(task.images))
@@ -353,12 +343,6 @@ class PrintShop:
                 self._cloud.messenger.state_changed(task)
                 task.ended.set()
                 return True
-            case "hangs":
-                self.move(task, "SET_REVOKE")
-                self._stop(task)
-                return True
-            case "code_400":
-                raise ApiError(400, "任务无法取消")
         self.move(task, "SET_REVOKE")
         self._stop(task)
         self._cloud.spawn(self._revoke(task))

@@ -42,11 +42,8 @@ class Variants:
     unknown_task: Literal["code_404", "code_400"] = "code_404"
     result_delay: float = 0.0
     paper_out: Literal["waits", "fails"] = "waits"
-    cancel: Literal[
-        "revokes", "prints_success", "prints_revoked", "revoked_prints", "hangs", "code_400"
-    ] = "revokes"
+    cancel: Literal["revokes", "prints_success", "prints_revoked", "revoked_prints"] = "revokes"
     revoked_totals: Literal["missing", "bytes"] = "missing"
-    total_page: Literal["selected", "with_copies"] = "selected"
 
     # Scans
     scanners: Literal["listed", "empty", "missing", "code_403", "code_497"] = "listed"

@@ -5,28 +5,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
-import aiohttp
 import pytest
 
-from tests.simulator import Simulator, Variants, make_pdf
+from tests.simulator import Simulator, Variants
 from tests.simulator.admin import ACCOUNT_FIELDS, BOX_FIELDS, PRINTER_FIELDS, SETTINGS
 from tests.simulator.faults import KINDS, SHAPES
 from tests.simulator.messenger import PUSH_SHAPES
-from tests.simulator_tests.client import Api
-
-
-async def test_everything_ends_with_the_simulator(tmp_path: Path, socket_enabled: None) -> None:
-    before = asyncio.all_tasks()
-    async with (
-        Simulator(tmp_path / "out", speed=1) as sim,
-        aiohttp.ClientSession() as session,
-    ):
-        api = Api(sim, session, sim.box)
-        for _number in range(3):
-            await api.submit(make_pdf(100))
-        sim.cloud.reboot(sim.box)
-    assert asyncio.all_tasks() == before
-    assert not sim.cloud.spool.exists()
 
 
 async def test_an_error_inside_is_not_swallowed(tmp_path: Path, socket_enabled: None) -> None:

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 import time
 from typing import Any
 
-from tests.clock import until
 from tests.simulator import Outcome, Simulator
 from tests.simulator.models import CHINA
 from tests.simulator_tests.client import Api
@@ -35,26 +34,6 @@ async def test_day_list(sim: Simulator, api: Api) -> None:
     assert abs(shown - datetime.now(UTC)) < timedelta(seconds=10)
     sim.cloud.variants.list_order = "oldest_first"
     assert [row["task_id"] for row in await day_list(api)] == [first, second]
-
-
-async def test_day_list_lags(sim: Simulator, api: Api) -> None:
-    sim.cloud.variants.list_lag = 90
-    task_id = await api.submit()
-    await api.ended(task_id)
-    assert await day_list(api) == []
-    sim.cloud.advance(80)
-    assert await day_list(api) == []
-    sim.cloud.advance(11)
-    assert [row["status"] for row in await day_list(api)] == ["SUCCESS"]
-    # What it shows is as old as that: a later change is not yet there.
-    sim.box.printer(1).paper = 0
-    waiting = await api.submit()
-    await until(lambda: sim.cloud.tasks[waiting].state == "SENDING")
-    sim.cloud.advance(95)
-    assert [row["status"] for row in await day_list(api)] == ["SENDING", "SUCCESS"]
-    sim.box.printer(1).paper = None
-    await api.ended(waiting)
-    assert [row["status"] for row in await day_list(api)] == ["SENDING", "SUCCESS"]
 
 
 async def test_day_list_spans_24_hours_across_midnight(sim: Simulator, api: Api) -> None:

@@ -23,12 +23,9 @@ async def file_pages(call: Call) -> Any:
     call.text("printerModel")
     call.number("dmPaperSize")
     files = call.form.files
-    urls = _urls(call)
-    if len(files) + len(urls) != 1:
+    if len(files) != 1:
         raise ApiError(400, "参数错误：jobFile")
     try:
-        if urls:
-            files.append(await cloud.messenger.fetch(urls[0], call.fields.get("urlFileExt")))
         await cloud.renderer.count(files[0])
     except ConversionError as error:
         raise ApiError(502, str(error)) from None
@@ -36,13 +33,6 @@ async def file_pages(call: Call) -> Any:
     if (pages := files[0].pages) is None:
         return {}
     return {"pages": pages}
-
-
-def _urls(call: Call) -> list[str]:
-    urls = [line.strip() for line in call.fields.get("jobFile", "").split("\n") if line.strip()]
-    if not all(re.match(r"https?://", url) for url in urls):
-        raise ApiError(400, "参数错误：jobFile")
-    return urls
 
 
 def _check_options(call: Call) -> None:
@@ -105,7 +95,6 @@ async def post_job(call: Call) -> Any:
         printer.failures = 0
     if printer.failures >= max(limit, 1):
         raise ApiError(11203, "连续打印失败次数过多，已暂停打印30分钟")
-    urls: list[str] = []
     documents = list(files)
     if ticket := fields.get("taskTicket"):
         if (earlier := cloud.tickets.get(ticket)) is None:
@@ -113,12 +102,10 @@ async def post_job(call: Call) -> Any:
         call.form.discard()
         documents = list(earlier.documents)
     elif not files:
-        urls = _urls(call)
-        if not urls:
-            raise ApiError(400, "参数错误：jobFile")
+        raise ApiError(400, "参数错误：jobFile")
     # From here on the files belong to the task.
     files.clear()
-    task = cloud.submit(box, printer, dict(fields), documents, urls=urls)
+    task = cloud.submit(box, printer, dict(fields), documents)
     if first_try := cloud.messenger.first_tries.get(task.task_id):
         await first_try.wait()
         del cloud.messenger.first_tries[task.task_id]
