@@ -1,12 +1,14 @@
 """A print queue with the simulated cloud behind it, and no entities in front."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 import hashlib
+import json
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+from unittest.mock import patch
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -19,7 +21,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.lianke.account.request_limits import Account
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.models import Credentials
-from custom_components.lianke.api.options import PrintOptions, resolve_options
+from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, resolve_options
 from custom_components.lianke.api.tasks import parse_callback
 from custom_components.lianke.box.storage import BoxStorage
 from custom_components.lianke.const import DOMAIN
@@ -28,8 +30,10 @@ from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
+from custom_components.lianke.jobs.store import jobs_path
 from custom_components.lianke.people.approval import PrintPolicy
 from tests.clock import Clock, moved_by_hand, pauses, threads_work
+from tests.records import flat
 from tests.simulator import Simulator
 from tests.simulator.models import Box, Printer
 
@@ -152,13 +156,18 @@ class Shop:
             title=f"Document {self.made}",
         )
 
+    def options(self, options: PrintOptions | None = None, port: int = 1) -> ResolvedOptions:
+        """Return what the printer at a port makes of a choice, of none by default."""
+        known = self.storage.printers[self.key(port)]
+        return resolve_options(
+            options or PrintOptions(), known.capabilities, known.papers, known.printer.species
+        )
+
     def request(self, document: Document | None = None, **changes: Any) -> Request:
         """Return what `async_submit` gets to print on the laser."""
         document = document or self.document()
         port = changes.pop("port", 1)
-        options = changes.pop("options", PrintOptions())
-        known = self.storage.printers[self.key(port)]
-        resolved = resolve_options(options, known.capabilities, known.papers, known.printer.species)
+        resolved = self.options(changes.pop("options", None), port)
         spec = JobSpec(
             printer_key=self.key(port),
             title=changes.pop("title", document.title),
@@ -230,6 +239,47 @@ class Shop:
         await self.settle()
         return self.queue.get(job.job_id)
 
+    async def switch(self, *, online: bool) -> None:
+        """Switch the box off or on, and let it be seen."""
+        self.box.online = online
+        await self.refresh()
+
+    async def set_paper(self, sheets: int | None, port: int = 1) -> None:
+        """Put so many sheets into a printer, None for more than are needed, and let it be seen."""
+        self.printer(port).paper = sheets
+        await self.refresh()
+
+    async def handed_over(self, job: Job) -> None:
+        """Wait in real time until the cloud has all of a job's document."""
+        async with asyncio.timeout(30):
+            while self.queue.get(job.job_id).present.handed_over_at is None:
+                await asyncio.sleep(0.01)
+
+    async def call_back(
+        self, token: str | None, task_id: str | None, state: str, code: int | None = None
+    ) -> bool:
+        """Hand the tracker a callback as the cloud would send it; return whether it is a job's."""
+        body: dict[str, Any] = {"device_id": self.box.device_id, "task_id": task_id}
+        body["task_state"] = state
+        if code is not None:
+            body["task_result"] = {"code": code, "msg": ""}
+        claim = parse_callback(body)
+        assert claim is not None
+        return await self.queue.tracker.async_on_callback(token, claim)
+
+    @property
+    def folder(self) -> Path:
+        """Where the jobs lie."""
+        return jobs_path(self.hass, self.entry.entry_id)
+
+    def record(self, job: Job) -> Path:
+        """Return the file of a job's record."""
+        return self.folder / job.job_id / "job.json"
+
+    def stored(self, job: Job) -> dict[str, Any]:
+        """Return what is on disk of a job, by names of fields."""
+        return flat(json.loads(self.record(job).read_text("utf-8")))
+
     async def uploaded(self, job: Job) -> Job:
         """Wait in real time until a job's upload has an end."""
         async with asyncio.timeout(30):
@@ -247,6 +297,26 @@ class Shop:
 
 
 type OpenShop = Callable[..., Any]
+
+
+def full(*_: object, **__: object) -> None:
+    """Refuse as a full disk does; Home Assistant's tests would call a mock in the event loop, not in a thread."""
+    raise OSError(28, "No space left on device")
+
+
+@contextmanager
+def answered(answer: str | Exception) -> Iterator[None]:
+    """Let the cloud take what is sent, and the client read this answer in place of the right one."""
+    real = LiankeClient.submit
+
+    async def submit(self: LiankeClient, *args: Any, **more: Any) -> str:
+        await real(self, *args, **more)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with patch.object(LiankeClient, "submit", submit):
+        yield
 
 
 @pytest.fixture

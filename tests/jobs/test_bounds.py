@@ -30,7 +30,6 @@ from custom_components.lianke.jobs.store import (
     record_location,
 )
 from tests.jobs.conftest import OpenShop, Shop
-from tests.jobs.test_interrupted import options_of
 from tests.jobs.test_retention import ended
 from tests.simulator import Fault
 
@@ -41,11 +40,10 @@ async def test_a_record_that_is_no_record_is_not_read(
     open_shop: OpenShop, hass: HomeAssistant
 ) -> None:
     async with open_shop() as shop:
-        shop.box.online = False
-        await shop.refresh()
+        await shop.switch(online=False)
         jobs = [await shop.submit() for _ in range(2)]
         entry = shop.entry
-    record = jobs_path(hass, entry.entry_id) / jobs[0].job_id / "job.json"
+    record = shop.record(jobs[0])
     record.write_text(record.read_text("utf-8") + " " * MAX_RECORD_BYTES, "utf-8")
     async with open_shop(entry=entry) as shop:
         assert [job.job_id for job in shop.queue.jobs()] == [jobs[1].job_id]
@@ -84,8 +82,7 @@ def test_the_oldest_records_are_forgotten() -> None:
 
 
 async def test_few_records_are_written_at_a_visit(shop: Shop) -> None:
-    shop.box.online = False
-    await shop.refresh()
+    await shop.switch(online=False)
     visits: list[int] = []
     book = shop.queue._store
     write = book._write_records
@@ -119,7 +116,7 @@ async def test_refusals_are_not_waited_out_for_longer_than_half_an_hour(shop: Sh
 
 async def drawn(shop: Shop, pages: int = 3) -> preview.Preview:
     return await shop.queue.previewer.async_preview(
-        shop.key(), shop.document(pages=pages), options_of(shop)
+        shop.key(), shop.document(pages=pages), shop.options()
     )
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-import errno
 import json
 import threading
 import time
@@ -15,36 +14,23 @@ from homeassistant.util.file import WriteError
 import pytest
 
 from custom_components.lianke.api.errors import LiankeError
-from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, resolve_options
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.store import JobStore, JobStoreError, jobs_path
-from tests.jobs.conftest import OpenShop, Shop
+from custom_components.lianke.jobs.store import JobStore, JobStoreError
+from tests.jobs.conftest import OpenShop, Shop, full
 from tests.jobs.make import altered
-from tests.records import flat
+from tests.jobs.test_reconciliation import in_doubt
 from tests.simulator.faults import Fault
 
 SUBMIT = "POST /print/job"
 CANCEL = "DELETE /print/job"
 
 
-def stored(shop: Shop, job: Job) -> dict[str, Any]:
-    """Return what is on disk of a job."""
-    record = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
-    return flat(json.loads(record.read_text("utf-8")))
-
-
 def keep(shop: Shop, job: Job) -> None:
     """Take a job for one that is on disk."""
     shop.queue._store.persisted[job.job_id] = job
     shop.queue._registry.put(job)
-
-
-def options_of(shop: Shop) -> ResolvedOptions:
-    """Return the options of a call that names none."""
-    known = shop.storage.printers[shop.key()]
-    return resolve_options(PrintOptions(), known.capabilities, known.papers, known.printer.species)
 
 
 async def test_a_job_is_taken_whole_though_the_caller_is_cancelled(open_shop: OpenShop) -> None:
@@ -84,15 +70,14 @@ async def test_a_stop_waits_for_what_is_just_being_written(shop: Shop) -> None:
         time.sleep(0.5)
         return write(self, jobs)
 
-    shop.box.online = False
-    await shop.refresh()
+    await shop.switch(online=False)
     job = await shop.submit()
     with patch.object(JobStore, "_write_records", slow):
         cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
         await asyncio.sleep(0.1)
-        assert stored(shop, job)["state"] == "held"
+        assert shop.stored(job)["state"] == "held"
         await shop.queue.async_drain()
-        assert stored(shop, job)["state"] == "canceled"
+        assert shop.stored(job)["state"] == "canceled"
         await cancel
 
 
@@ -106,9 +91,7 @@ async def test_a_cancel_that_is_being_written_holds_nothing_up(shop: Shop) -> No
 
     shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=1))
     job = await shop.submit()
-    async with asyncio.timeout(30):
-        while not shop.queue.get(job.job_id).present.handed_over_at:
-            await asyncio.sleep(0.01)
+    await shop.handed_over(job)
     with patch.object(JobStore, "_write_records", slow):
         cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
         async with asyncio.timeout(30):
@@ -123,8 +106,7 @@ async def test_a_cancel_that_is_being_written_holds_nothing_up(shop: Shop) -> No
 async def test_what_could_not_be_written_is_written_later(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.box.online = False
-    await shop.refresh()
+    await shop.switch(online=False)
     job = await shop.submit()
     with patch.object(store, "write_utf8_file_atomic", side_effect=WriteError):
         shop.clock.tick(13 * 3600)
@@ -136,50 +118,42 @@ async def test_what_could_not_be_written_is_written_later(
         assert current.state is JobState.EXPIRED
         assert shop.queue.get(job.job_id).state is JobState.HELD
         assert JobState.EXPIRED not in shop.states(job)
-    assert stored(shop, job)["state"] == "held"
+    assert shop.stored(job)["state"] == "held"
     assert caplog.text.count("cannot be written to disk") == 1
     await shop.tick(31)
     await shop.settle()
-    assert stored(shop, job)["state"] == "expired"
+    assert shop.stored(job)["state"] == "expired"
     assert shop.states(job).count(JobState.EXPIRED) == 1
 
 
-@pytest.mark.parametrize("disk", ["full", "read-only"])
 async def test_a_cancel_that_cannot_be_written_is_not_told_and_not_done(
-    open_shop: OpenShop, disk: str
+    open_shop: OpenShop,
 ) -> None:
     """Told canceled, it would print after the next restart."""
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise OSError(errno.ENOSPC if disk == "full" else errno.EROFS, "refused")
-
     async with open_shop() as shop:
-        shop.box.online = False
-        await shop.refresh()
+        await shop.switch(online=False)
         job = await shop.submit()
-        with patch.object(store, "write_utf8_file_atomic", refuse):
+        with patch.object(store, "write_utf8_file_atomic", full):
             with pytest.raises(HomeAssistantError) as refused:
                 await shop.queue.async_cancel(job.job_id)
             assert refused.value.translation_key == "change_not_saved"
             assert shop.queue.get(job.job_id).state is JobState.HELD
             assert JobState.CANCELED not in shop.states(job)
         entry = shop.entry
-    assert stored(shop, job)["state"] == "held"
+    assert shop.stored(job)["state"] == "held"
     async with open_shop(entry=entry) as shop:
         # With room again it can be canceled, and that lasts.
         assert (await shop.queue.async_cancel(job.job_id)).state is JobState.CANCELED
-        assert stored(shop, job)["state"] == "canceled"
+        assert shop.stored(job)["state"] == "canceled"
     async with open_shop(entry=entry) as shop:
-        shop.box.online = True
-        await shop.refresh()
+        await shop.switch(online=True)
         await shop.tick(120)
         assert shop.queue.get(job.job_id).state is JobState.CANCELED
         assert not shop.sim.cloud.tasks
 
 
 async def test_a_cancel_during_an_upload_that_cannot_be_written_lets_it_go_on(shop: Shop) -> None:
-    shop.printer().paper = 0
-    await shop.refresh()
+    await shop.set_paper(0)
     job = await shop.submit()
     shop.printer().paper = None
     shop.queue._registry.change(job, state=JobState.UPLOADING, hold_reason=None)
@@ -196,8 +170,7 @@ async def test_a_cancel_during_an_upload_that_cannot_be_written_lets_it_go_on(sh
 async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
     """An old record over a newer one would print the job again."""
     async with open_shop() as shop:
-        shop.box.online = False
-        await shop.refresh()
+        await shop.switch(online=False)
         job = await shop.submit()
         old = shop.queue._registry
         with patch.object(store, "write_utf8_file_atomic", side_effect=WriteError):
@@ -206,13 +179,13 @@ async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
         entry = shop.entry
     async with open_shop(entry=entry) as shop:
         await shop.settle()
-        assert stored(shop, job)["state"] == "expired"
+        assert shop.stored(job)["state"] == "expired"
         old.change(job, state=JobState.HELD)
         with pytest.raises(JobStoreError):
             await old.async_change(job, state=JobState.UPLOADING)
         for _ in range(3):
             await shop.tick(601)
-        assert stored(shop, job)["state"] == "expired"
+        assert shop.stored(job)["state"] == "expired"
 
 
 async def test_a_clock_that_is_put_back_does_not_prolong_a_pause(
@@ -232,32 +205,14 @@ async def test_an_ordered_stop_lets_an_upload_end(open_shop: OpenShop, hass: Hom
     async with open_shop() as shop:
         shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=0.5))
         job = await shop.submit()
-        async with asyncio.timeout(30):
-            while not shop.queue.get(job.job_id).present.handed_over_at:
-                await asyncio.sleep(0.01)
+        await shop.handed_over(job)
         await hass.async_stop(force=True)
-        assert stored(shop, job)["task_id"] is not None
-        assert stored(shop, job)["state"] == "queued"
-
-
-async def test_a_read_only_disk_is_one_clear_error(shop: Shop) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
-        raise OSError(errno.EROFS, "Read-only file system")
-
-    document = shop.document()
-    with (
-        patch("pathlib.Path.rename", refuse),
-        patch("pathlib.Path.unlink", refuse),
-        pytest.raises(HomeAssistantError) as refused,
-    ):
-        await shop.submit(document)
-    assert refused.value.translation_key == "disk_full"
-    assert not shop.queue.jobs()
+        assert shop.stored(job)["task_id"] is not None
+        assert shop.stored(job)["state"] == "queued"
 
 
 async def test_many_outcomes_are_one_visit_to_the_disk(shop: Shop) -> None:
-    shop.box.online = False
-    await shop.refresh()
+    await shop.switch(online=False)
     jobs = [await shop.submit() for _ in range(10)]
     visits: list[int] = []
     real = JobStore._write_records
@@ -276,10 +231,7 @@ async def test_many_outcomes_are_one_visit_to_the_disk(shop: Shop) -> None:
 async def test_a_preview_is_no_evidence(shop: Shop, answer: str) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
     job = await shop.submit()
-    while not shop.queue.get(job.job_id).is_unsure or shop.queue._uploader.is_uploading(
-        job.present
-    ):
-        await shop.settle()
+    await in_doubt(shop, job.job_id)
     fault = (
         Fault(kind="reset_after_accept")
         if answer == "lost"
@@ -287,7 +239,7 @@ async def test_a_preview_is_no_evidence(shop: Shop, answer: str) -> None:
     )
     shop.sim.cloud.fail(SUBMIT, fault)
     preview = asyncio.create_task(
-        shop.queue.previewer.async_preview(shop.key(), shop.document(), options_of(shop))
+        shop.queue.previewer.async_preview(shop.key(), shop.document(), shop.options())
     )
     async with asyncio.timeout(10):
         while not shop.sim.cloud.tasks:
@@ -330,13 +282,12 @@ async def test_an_expired_job_is_asked_back_until_the_cloud_answers(
 
 async def test_an_interrupted_upload_obeys_quiet_hours(open_shop: OpenShop) -> None:
     async with open_shop() as shop:
-        shop.printer().paper = 0
-        await shop.refresh()
+        await shop.set_paper(0)
         job = await shop.submit()
-        record = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
-        entry = shop.entry
+        record, entry = shop.record(job), shop.entry
     left = json.loads(record.read_text("utf-8"))
-    record.write_text(json.dumps(left | {"state": "uploading", "hold_reason": None}), "utf-8")
+    left["deliveries"][0] |= {"state": "uploading", "hold_reason": None}
+    record.write_text(json.dumps(left), "utf-8")
     shop.printer().paper = None
     shop.hass.config_entries.async_update_entry(
         entry, options={"quiet_from": "00:00:00", "quiet_to": "08:00:00"}
@@ -351,14 +302,13 @@ async def test_an_interrupted_upload_obeys_quiet_hours(open_shop: OpenShop) -> N
 
 async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: OpenShop) -> None:
     async with open_shop() as shop:
-        shop.box.online = False
-        await shop.refresh()
+        await shop.switch(online=False)
         old = await shop.submit()
         await shop.tick(5)
         new = await shop.submit(replace_key="morning")
         entry = shop.entry
     # As a power cut between the new job and the end of the old one leaves them.
-    record = jobs_path(shop.hass, entry.entry_id) / old.job_id / "job.json"
+    record = shop.record(old)
     left = json.loads(record.read_text("utf-8"))
     left["spec"]["replace_key"] = "morning"
     record.write_text(json.dumps(left), "utf-8")
@@ -370,23 +320,19 @@ async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: Open
         assert shop.queue.get(new.job_id).state is JobState.HELD
 
 
+def later(number: int, first: Job, **changes: Any) -> Job:
+    """Return one of many jobs like the first one."""
+    values = {"token": f"token {number}", "task_id": f"task {number}", "has_document": False}
+    return altered(first, job_id=f"later-{number:03}", **values | changes)
+
+
 async def test_a_request_id_outlives_the_limit_on_records(shop: Shop) -> None:
     document = shop.document()
     content = document.path.read_bytes()
     job = await shop.submit(document, request_id="once")
     first = await shop.until(job, JobState.COMPLETED)
     for number in range(250):
-        keep(
-            shop,
-            altered(
-                first,
-                job_id=f"later-{number:03}",
-                request_id=None,
-                token=f"token {number}",
-                task_id=f"task {number}",
-                has_document=False,
-            ),
-        )
+        keep(shop, later(number, first, request_id=None))
     await shop.tick(7200)
     await shop.refresh()
     await shop.tick(61)
@@ -398,16 +344,7 @@ async def test_the_limit_counts_beyond_the_limit_on_records(open_shop: OpenShop)
     async with open_shop(max_jobs_per_hour=300) as shop:
         first = await shop.until(await shop.submit(), JobState.COMPLETED)
         for number in range(299):
-            keep(
-                shop,
-                altered(
-                    first,
-                    job_id=f"later-{number:03}",
-                    token=f"token {number}",
-                    task_id=f"task {number}",
-                    has_document=False,
-                ),
-            )
+            keep(shop, later(number, first))
             await shop.queue._registry.async_trim()
         with pytest.raises(InputError) as refused:
             await shop.submit()

@@ -8,7 +8,7 @@ from homeassistant.core import Context
 import pytest
 
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.store import MARKER_NAME, is_copied, jobs_path, record_location
+from custom_components.lianke.jobs.store import MARKER_NAME, is_copied, record_location
 from tests.jobs.conftest import OpenShop
 
 
@@ -16,10 +16,9 @@ async def test_held_jobs_of_a_copied_folder_wait_for_a_person(
     open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_shop() as shop:
-        shop.box.online = False
-        await shop.refresh()
+        await shop.switch(online=False)
         job, other = await shop.submit(), await shop.submit()
-        entry, root = shop.entry, jobs_path(shop.hass, shop.entry.entry_id)
+        entry, root = shop.entry, shop.folder
     # As a snapshot or rsync brings it to another host: every file is a new one.
     shutil.copytree(root, root.with_name("copy"))
     shutil.rmtree(root)
@@ -28,8 +27,7 @@ async def test_held_jobs_of_a_copied_folder_wait_for_a_person(
     for _ in range(2):
         # Also after one more restart.
         async with open_shop(entry=entry) as shop:
-            shop.box.online = True
-            await shop.refresh()
+            await shop.switch(online=True)
             await shop.tick(120)
             reported = shop.queue.get(job.job_id)
             assert (reported.state, reported.hold_reason) == (JobState.HELD, "copied")

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
-import json
 from pathlib import Path
 import shutil
 from threading import Lock
@@ -17,15 +16,14 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke.api.options import options_in, resolve_options
 from custom_components.lianke.const import CONF_APPROVAL_PRINTERS
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import retention, store
 from custom_components.lianke.jobs.job import Asker, Job, JobState, Origin
 from custom_components.lianke.jobs.retention import to_forget
 from custom_components.lianke.jobs.retry import Changes
-from custom_components.lianke.jobs.store import jobs_path, read_record
-from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.jobs.conftest import OpenShop, Shop
+from tests.simulator.faults import Fault
 
 SUBMIT = "POST /print/job"
 # The small laser of the first box, and the printer of the second one.
@@ -33,24 +31,14 @@ SMALL = 4
 HOME = 1
 
 
-def changes(shop: Shop, port: int, **options: Any) -> Changes:
+def changes(shop: Shop, port: int) -> Changes:
     """Return how to print on the printer at a port."""
-    known = shop.storage.printers[shop.key(port)]
-    resolved = resolve_options(
-        options_in(options), known.capabilities, known.papers, known.printer.species
-    )
-    return Changes(printer_key=known.key, options=resolved, requested=options)
-
-
-async def switch(shop: Shop, *, online: bool) -> None:
-    """Switch a box off or on."""
-    shop.box.online = online
-    await shop.refresh()
+    return Changes(printer_key=shop.key(port), options=shop.options(port=port), requested={})
 
 
 async def held(shop: Shop, **wishes: Any) -> Job:
     """Return a job that waits because the box is off."""
-    await switch(shop, online=False)
+    await shop.switch(online=False)
     job = await shop.submit(**wishes)
     assert job.state is JobState.HELD
     return job
@@ -71,7 +59,7 @@ async def refused(shop: Shop, job: Job, **where: Any) -> str:
 
 def documents(shop: Shop) -> int:
     """Return how many documents lie in the jobs' folder, copies included."""
-    return len(list(jobs_path(shop.hass, shop.entry.entry_id).rglob("*.pdf")))
+    return len(list(shop.folder.rglob("*.pdf")))
 
 
 async def test_who_asked_stays_and_who_is_to_be_asked_too(shop: Shop) -> None:
@@ -124,7 +112,7 @@ async def test_what_the_other_printer_refuses_stays(open_shop: OpenShop) -> None
         assert (stays.state, stays.moving_to, stays.can_reroute) == (JobState.HELD, None, True)
         assert documents(shop) == 1
         assert documents(other) == 0
-        await switch(shop, online=True)
+        await shop.switch(online=True)
         await shop.until(job, JobState.COMPLETED)
         [document] = shop.sim.cloud.printed
         assert document.device_id == shop.box.device_id
@@ -134,7 +122,7 @@ async def test_what_the_other_printer_refuses_stays(open_shop: OpenShop) -> None
 async def test_a_disk_that_refuses_moves_nothing(open_shop: OpenShop, of_target: bool) -> None:
     async with open_shop() as shop, open_shop(number=1) as other:
         job = await held(shop)
-        await switch(other, online=False)
+        await other.switch(online=False)
         full = OSError(28, "No space left on device")
         name = "write_utf8_file_atomic" if not of_target else "_sync"
         with patch.object(store, name, side_effect=full):
@@ -145,7 +133,7 @@ async def test_a_disk_that_refuses_moves_nothing(open_shop: OpenShop, of_target:
         assert shop.queue.get(job.job_id).state is JobState.HELD
         assert (documents(shop), documents(other)) == (1, 0)
         for one in (shop, other):
-            await switch(one, online=True)
+            await one.switch(online=True)
         await shop.until(job, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 1
 
@@ -156,7 +144,7 @@ async def test_two_moves_at_once_are_one(shop: Shop) -> None:
     [error] = [one for one in results if isinstance(one, InputError)]
     assert error.reason == "job_is_moving"
     [new] = [one for one in results if isinstance(one, Job)]
-    await switch(shop, online=True)
+    await shop.switch(online=True)
     await shop.until(new, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 1
 
@@ -179,7 +167,7 @@ async def test_the_same_request_prints_nothing_more_once_it_was_moved(open_shop:
         job = await held(shop, document=shop.document(content=content), request_id="menu")
         new = await move(shop, job, other, HOME)
         await other.until(new, JobState.COMPLETED)
-        await switch(shop, online=True)
+        await shop.switch(online=True)
         again = await shop.take(shop.document(content=content), request_id="menu")
         assert (again.duplicate, again.job.job_id) == (True, job.job_id)
         near = await held(shop, document=shop.document(content=content), request_id="near")
@@ -193,17 +181,15 @@ async def test_the_same_request_prints_nothing_more_once_it_was_moved(open_shop:
 
 
 async def test_a_retry_that_was_moved_is_the_one_retry(shop: Shop) -> None:
-    from tests.simulator.faults import Fault
-
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502, msg="转换失败"))
     job = await shop.uploaded(await shop.submit())
-    await switch(shop, online=False)
+    await shop.switch(online=False)
     again = await shop.queue.async_retry(job.job_id, context=Context())
     new = await move(shop, again)
     with pytest.raises(InputError) as caught:
         await shop.queue.async_retry(job.job_id, context=Context())
     assert caught.value.reason == "job_retried_already"
-    await switch(shop, online=True)
+    await shop.switch(online=True)
     await shop.until(new, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 1
 
@@ -240,7 +226,7 @@ async def test_a_job_that_was_replaced_during_its_move_ends(open_shop: OpenShop)
         ):
             await move(shop, job, other, HOME)
         assert shop.queue.get(job.job_id).reason == "replaced"
-        await switch(shop, online=True)
+        await shop.switch(online=True)
         await shop.until(shop.queue.jobs()[0], JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 1
 
@@ -259,7 +245,7 @@ class Snapshots:
 
     def __init__(self, shops: list[Shop], folder: Path) -> None:
         """Take them from now on."""
-        self._roots = [jobs_path(shop.hass, shop.entry.entry_id) for shop in shops]
+        self._roots = [shop.folder for shop in shops]
         self._folder = folder
         # Documents are flushed in a thread of their own.
         self._lock = Lock()
@@ -334,7 +320,7 @@ async def pass_time(shops: list[Shop], seconds: int) -> None:
 async def rest(shops: list[Shop]) -> None:
     """Switch everything on and wait until all jobs are over."""
     for shop in shops:
-        await switch(shop, online=True)
+        await shop.switch(online=True)
     passed = 0
     while not all(job.is_final for shop in shops for job in shop.queue.jobs()):
         assert passed < 120, [job for shop in shops for job in shop.queue.jobs()]
@@ -366,7 +352,7 @@ async def test_a_move_to_another_box_that_is_cut_off_anywhere(
 ) -> None:
     async with open_shop() as shop, open_shop(number=1) as other:
         job = await held(shop)
-        await switch(other, online=False)
+        await other.switch(online=False)
         snapshots = await take_snapshots([shop, other], tmp_path / "snapshots", job, HOME)
         entries: list[MockConfigEntry] = [shop.entry, other.entry]
         boxes = [shop.box, other.box]
@@ -402,7 +388,7 @@ async def cut_off(open_shop: OpenShop) -> tuple[MockConfigEntry, MockConfigEntry
             await move(shop, job, other, HOME)
         # Nothing goes on with it until the restart.
         shop.queue._mover._active.add(job.job_id)
-        await switch(shop, online=True)
+        await shop.switch(online=True)
         return shop.entry, other.entry, job
 
 
@@ -455,13 +441,3 @@ async def test_a_moved_job_is_remembered_as_long_as_it_may_be_asked_for(shop: Sh
         forgotten = to_forget([over, *many], over.created_at + timedelta(days=days))
         assert (over.job_id in forgotten) is gone, days
     assert timedelta(days=7) < retention.MOVE_MEMORY
-
-
-async def test_a_record_of_before_has_no_move(open_shop: OpenShop) -> None:
-    async with open_shop(Receiver()) as shop:
-        job = await held(shop)
-        record = json.loads(job.as_json())
-    for name in ("moving_to", "move_open"):
-        del record[name]
-    del record["spec"]["moved_from"]
-    assert read_record(record) == job

@@ -12,7 +12,6 @@ from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.tracker import changes_for
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
-from tests.simulator.models import Outcome
 
 ASK = "GET /print/job"
 CANCEL = "DELETE /print/job"
@@ -20,23 +19,12 @@ CANCEL = "DELETE /print/job"
 
 async def printing(shop: Shop, **wishes: object) -> Job:
     """Return a job whose first sheet is out, and whose second one waits for paper."""
-    shop.printer().paper = 1
-    await shop.refresh()
+    await shop.set_paper(1)
     job = await shop.submit(shop.document(pages=3), **wishes)
     async with asyncio.timeout(10):
         while not any(task.pages_out for task in shop.sim.cloud.tasks.values()):
             await shop.settle()
     return await shop.uploaded(job)
-
-
-async def test_a_job_canceled_in_the_middle_may_be_on_paper(shop: Shop) -> None:
-    """The state known of it was `queued`, up to a minute old: the cloud is asked before the claim."""
-    job = await printing(shop, request_id="once")
-    assert shop.queue.get(job.job_id).state is JobState.QUEUED
-    await shop.queue.async_cancel(job.job_id)
-    done = await shop.until(job, JobState.CANCELED)
-    assert done.partly_printed
-    assert shop.sim.cloud.partly_printed
 
 
 async def test_a_revocation_of_an_old_job_is_seen_soon(
@@ -56,30 +44,6 @@ async def test_a_revocation_of_an_old_job_is_seen_soon(
     await shop.until(job, JobState.EXPIRED, seconds=90)
 
 
-async def test_a_job_that_may_be_on_paper_keeps_its_request_id(shop: Shop) -> None:
-    """The same id must not print the same sheets once more."""
-    content = shop.document(pages=3).path.read_bytes()
-    shop.sim.cloud.plan(shop.printer(), Outcome(code=500, prints=1))
-    first = await shop.submit(shop.document(content=content), request_id="once")
-    failed = await shop.until(first, JobState.FAILED)
-    assert failed.partly_printed
-    again = await shop.take(shop.document(content=content), request_id="once")
-    assert again.duplicate
-    assert again.job.job_id == first.job_id
-
-
-async def canceled_while_waiting(shop: Shop, **wishes: object) -> tuple[Job, bytes]:
-    """Return a job that was canceled behind another one, and its document."""
-    shop.printer().seconds_per_page = 50_000
-    first = await shop.submit()
-    await shop.uploaded(first)
-    content = shop.document(pages=3).path.read_bytes()
-    second = await shop.submit(shop.document(content=content), **wishes)
-    await shop.uploaded(second)
-    await shop.queue.async_cancel(second.job_id)
-    return await shop.until(second, JobState.CANCELED), content
-
-
 @pytest.mark.parametrize("callbacks", ["never", "end"])
 @pytest.mark.parametrize("totals", ["bytes", "missing"])
 async def test_only_the_bytes_that_were_sent_show_that_nothing_was_printed(
@@ -87,17 +51,17 @@ async def test_only_the_bytes_that_were_sent_show_that_nothing_was_printed(
 ) -> None:
     async with open_shop(receiver) as shop:
         shop.sim.cloud.variants.update(revoked_totals=totals, callbacks=callbacks)
-        done, _ = await canceled_while_waiting(shop)
+        shop.printer().seconds_per_page = 50_000
+        await shop.uploaded(await shop.submit())
+        content = shop.document(pages=3).path.read_bytes()
+        waits = await shop.submit(shop.document(content=content), request_id="once")
+        await shop.uploaded(waits)
+        await shop.queue.async_cancel(waits.job_id)
+        done = await shop.until(waits, JobState.CANCELED)
         assert done.partly_printed is (totals == "missing")
-
-
-@pytest.mark.parametrize("totals", ["bytes", "missing"])
-async def test_a_canceled_task_does_not_free_a_request_id(shop: Shop, totals: str) -> None:
-    shop.sim.cloud.variants.update(revoked_totals=totals)
-    done, content = await canceled_while_waiting(shop, request_id="once")
-    again = await shop.take(shop.document(content=content), request_id="once")
-    assert again.duplicate
-    assert again.job.job_id == done.job_id
+        # It was sent, and frees no request id either way.
+        again = await shop.take(shop.document(content=content), request_id="once")
+        assert (again.duplicate, again.job.job_id) == (True, done.job_id)
 
 
 @pytest.mark.parametrize("variant", ["prints_revoked", "revoked_prints"])

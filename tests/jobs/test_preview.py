@@ -3,20 +3,19 @@
 import asyncio
 from datetime import timedelta
 import json
-from typing import Any
 from unittest.mock import patch
 
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 import pytest
 
-from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
-from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, resolve_options
+from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.preview import Preview
-from custom_components.lianke.jobs.store import MAX_LOST, OTHER_TASKS_NAME, OtherTasks, jobs_path
-from tests.jobs.conftest import OpenShop, Shop
+from custom_components.lianke.jobs.store import MAX_LOST, OTHER_TASKS_NAME, OtherTasks
+from tests.clock import until
+from tests.jobs.conftest import OpenShop, Shop, answered
 from tests.jobs.make import make_delivery
 from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.simulator.faults import Fault
@@ -26,18 +25,19 @@ SUBMIT = "POST /print/job"
 HANGS = Fault(kind="timeout", done=True, seconds=3600)
 
 
-def options_of(shop: Shop) -> ResolvedOptions:
-    """Return the laser's options without any choice."""
-    known = shop.storage.printers[shop.key()]
-    return resolve_options(PrintOptions(), known.capabilities, known.papers, known.printer.species)
-
-
 async def preview(shop: Shop, *, padding: bytes = b"") -> Preview:
     """Ask for a preview of a document, with so much behind its end."""
     document = shop.document()
     if padding:
         document = shop.document(content=document.path.read_bytes() + padding)
-    return await shop.queue.previewer.async_preview(shop.key(), document, options_of(shop))
+    return await shop.queue.previewer.async_preview(shop.key(), document, shop.options())
+
+
+async def lose_preview(shop: Shop) -> None:
+    """Ask for a preview whose answer is lost."""
+    await lose_answer(shop)
+    with pytest.raises(LiankeError):
+        await preview(shop)
 
 
 async def lost_job(shop: Shop) -> JobState:
@@ -51,12 +51,10 @@ async def lost_job(shop: Shop) -> JobState:
 async def test_a_preview_cut_off_by_a_crash_is_no_stranger(open_shop: OpenShop) -> None:
     """It counted as one for a day, in which no lost answer could be explained."""
     async with open_shop() as shop:
-        entry, path = shop.entry, jobs_path(shop.hass, shop.entry.entry_id) / OTHER_TASKS_NAME
+        entry, path = shop.entry, shop.folder / OTHER_TASKS_NAME
         shop.sim.cloud.fail(SUBMIT, HANGS)
         asking = asyncio.create_task(preview(shop))
-        async with asyncio.timeout(10):
-            while not shop.sim.cloud.tasks:
-                await asyncio.sleep(0.02)
+        await until(lambda: bool(shop.sim.cloud.tasks))
         at_the_crash = path.read_text("utf-8")
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
@@ -70,9 +68,7 @@ async def test_a_preview_cut_off_by_a_crash_is_no_stranger(open_shop: OpenShop) 
 
 
 async def test_a_preview_whose_answer_was_lost_is_no_stranger(shop: Shop) -> None:
-    await lose_answer(shop)
-    with pytest.raises(LiankeError):
-        await preview(shop)
+    await lose_preview(shop)
     await shop.tick(900)
     await shop.refresh()
     assert await lost_job(shop) is JobState.COMPLETED
@@ -81,9 +77,7 @@ async def test_a_preview_whose_answer_was_lost_is_no_stranger(shop: Shop) -> Non
 
 async def test_a_job_soon_after_a_lost_preview_is_not_taken_for_printed(shop: Shop) -> None:
     """The one new task may be the preview's: the job's upload was cut before it was taken."""
-    await lose_answer(shop)
-    with pytest.raises(LiankeError):
-        await preview(shop)
+    await lose_preview(shop)
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
     job = await shop.submit()
     await in_doubt(shop, job.job_id)
@@ -93,9 +87,7 @@ async def test_a_job_soon_after_a_lost_preview_is_not_taken_for_printed(shop: Sh
 
 
 async def test_a_stranger_beside_a_lost_preview_is_still_noticed(shop: Shop) -> None:
-    await lose_answer(shop)
-    with pytest.raises(LiankeError):
-        await preview(shop)
+    await lose_preview(shop)
     await shop.tick(900)
     await shop.refresh()
     shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
@@ -133,13 +125,7 @@ async def test_an_error_nobody_foresaw_is_a_clear_one(
 
 
 async def test_an_error_nobody_foresaw_after_the_end_leaves_a_trace(shop: Shop) -> None:
-    real = LiankeClient.submit
-
-    async def stumble(self: LiankeClient, *args: Any, **more: Any) -> str:
-        await real(self, *args, **more)
-        raise RuntimeError
-
-    with patch.object(LiankeClient, "submit", stumble), pytest.raises(HomeAssistantError):
+    with answered(RuntimeError()), pytest.raises(HomeAssistantError):
         await preview(shop)
     assert len(shop.queue._store.other_tasks.lost) == 1
 
@@ -153,14 +139,7 @@ async def test_an_answer_that_names_anothers_task_is_none(shop: Shop, of: str) -
         await preview(shop)
         (task_id,) = shop.queue._store.other_tasks.task_ids
     known = shop.queue.own_task_ids
-    real = LiankeClient.submit
-
-    async def mixed_up(self: LiankeClient, *args: Any, **more: Any) -> str:
-        await real(self, *args, **more)
-        assert task_id
-        return task_id
-
-    with patch.object(LiankeClient, "submit", mixed_up), pytest.raises(LiankeResponseError):
+    with answered(str(task_id)), pytest.raises(LiankeResponseError):
         await preview(shop)
     assert shop.queue.own_task_ids == known
     assert len(shop.queue._store.other_tasks.lost) == 1
@@ -169,12 +148,10 @@ async def test_an_answer_that_names_anothers_task_is_none(shop: Shop, of: str) -
 async def test_a_preview_of_an_unloaded_entry_writes_nothing(open_shop: OpenShop) -> None:
     """Its old list would take the place of the next instance's."""
     async with open_shop() as shop:
-        path = jobs_path(shop.hass, shop.entry.entry_id) / OTHER_TASKS_NAME
+        path = shop.folder / OTHER_TASKS_NAME
         shop.sim.cloud.fail(SUBMIT, HANGS)
         asking = asyncio.create_task(preview(shop))
-        async with asyncio.timeout(10):
-            while not shop.sim.cloud.tasks:
-                await asyncio.sleep(0.02)
+        await until(lambda: bool(shop.sim.cloud.tasks))
     path.write_text('["task of the next"]', "utf-8")
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
@@ -193,7 +170,7 @@ async def test_lost_previews_are_kept_while_the_list_may_have_them(shop: Shop) -
     many = [make_delivery(handed_over_at=now, size=number) for number in range(MAX_LOST + 5)]
     kept.lost = many
     await kept.async_note([])
-    again = OtherTasks(shop.hass, jobs_path(shop.hass, shop.entry.entry_id))
+    again = OtherTasks(shop.hass, shop.folder)
     await shop.hass.async_add_executor_job(again.load)
     known = [(one.token, one.handed_over_at, one.document.size) for one in again.lost]
     assert known == [(one.token, one.handed_over_at, one.document.size) for one in many[5:]]

@@ -15,7 +15,6 @@ from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.limits import LimitError
 from custom_components.lianke.jobs.retention import documents_to_keep
 from custom_components.lianke.jobs.retry import Changes
-from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Shop
 
 KEEPS = {"keep_printed_hours": 2}
@@ -23,7 +22,7 @@ KEEPS = {"keep_printed_hours": 2}
 
 def documents(shop: Shop) -> int:
     """Return how many documents of jobs lie on disk."""
-    return len(list(jobs_path(shop.hass, shop.entry.entry_id).glob("*/document*")))
+    return len(list(shop.folder.glob("*/document*")))
 
 
 async def printed(shop: Shop, **wishes: Any) -> Job:
@@ -91,13 +90,11 @@ async def test_a_kept_document_goes_when_the_option_is_switched_off(open_shop: O
 
 async def test_a_canceled_job_is_printed_again(open_shop: OpenShop) -> None:
     async with open_shop(**KEEPS) as shop:
-        shop.box.online = False
-        await shop.refresh()
+        await shop.switch(online=False)
         job = await shop.submit()
         await shop.queue.async_cancel(job.job_id)
         await shop.tick(5)
-        shop.box.online = True
-        await shop.refresh()
+        await shop.switch(online=True)
         assert shop.queue.get(job.job_id).can_print_again
         await shop.tick(61)
         await again(shop, job)
@@ -107,8 +104,7 @@ async def test_a_canceled_job_is_printed_again(open_shop: OpenShop) -> None:
 async def test_a_replaced_job_keeps_nothing(open_shop: OpenShop) -> None:
     """Its document is yesterday's."""
     async with open_shop(**KEEPS) as shop:
-        shop.box.online = False
-        await shop.refresh()
+        await shop.switch(online=False)
         old = await shop.submit(replace_key="briefing")
         await shop.submit(replace_key="briefing")
         await shop.tick(5)
@@ -141,7 +137,7 @@ async def test_printing_again_counts_for_the_limit(open_shop: OpenShop) -> None:
 async def test_a_document_that_is_just_gone_prints_nothing(open_shop: OpenShop) -> None:
     async with open_shop(**KEEPS) as shop:
         job = await printed(shop)
-        next(jobs_path(shop.hass, shop.entry.entry_id).glob("*/document*")).unlink()
+        next(shop.folder.glob("*/document*")).unlink()
         with pytest.raises(InputError) as refused:
             await again(shop, job)
         assert refused.value.reason == "document_gone"

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from custom_components.lianke.api import transport
-from custom_components.lianke.api.tasks import Callback, TaskResult, TaskState
 from custom_components.lianke.box.polling import REFRESH_SPACING
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.jobs.job import JobState
@@ -70,6 +69,10 @@ async def test_the_printer_is_looked_at_once_its_last_job_has_ended(shop: Shop) 
     await shop.tick(REFRESH_SPACING + 2)
     assert looks() == before + 1
     assert status() is PrinterStatus.IDLE
+    # Nobody sees the next one printing: there is nothing to look at.
+    await shop.until(await shop.submit(), JobState.COMPLETED, step=1)
+    await shop.tick(REFRESH_SPACING + 2)
+    assert looks() == before + 1
 
 
 async def test_a_callback_that_changes_nothing_still_has_the_pages_asked_for(shop: Shop) -> None:
@@ -84,13 +87,7 @@ async def test_a_callback_that_changes_nothing_still_has_the_pages_asked_for(sho
     for _ in range(12):
         await shop.tick(5)
     assert shop.queue.get(job.job_id).pages_printed is None
-    claim = Callback(
-        device_id=shop.box.device_id,
-        task_id=job.present.task_id,
-        state=TaskState.SUCCESS,
-        result=TaskResult(code=200, message="success"),
-    )
-    assert await shop.queue.tracker.async_on_callback(job.present.token, claim)
+    assert await shop.call_back(job.present.token, job.present.task_id, "SUCCESS", 200)
     await shop.tick(15)
     await shop.tick(15)
     assert shop.queue.get(job.job_id).pages_printed == 3
@@ -131,9 +128,7 @@ async def test_a_printer_waits_for_its_turn_as_long_as_the_other_needs(
     monkeypatch.setattr(transport, "IDLE_SECONDS", 0.3)
     shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=1.5))
     first = await shop.submit()
-    async with asyncio.timeout(10):
-        while shop.queue.get(first.job_id).present.handed_over_at is None:
-            await shop.settle()
+    await shop.handed_over(first)
     second = await shop.submit(port=2, hold=False)
     for job in (first, second):
         assert (await shop.uploaded(job)).state in UPLOADED

@@ -1,7 +1,5 @@
 """Jobs whose upload was never answered: settled by evidence, never by guess, never sent twice."""
 
-import asyncio
-
 import pytest
 
 from custom_components.lianke.jobs.job import Job, JobState
@@ -103,17 +101,12 @@ async def test_a_late_callback_settles_an_unconfirmed_job(
         job = await shop.submit()
         receiver.deliver = False
         await shop.until(job, JobState.UNCONFIRMED)
-        claim = dict(receiver.bodies[-1])
+        token, task_id = job.present.token, receiver.bodies[-1]["task_id"]
         receiver.deliver = True
-        from custom_components.lianke.api.tasks import parse_callback
-
-        parsed = parse_callback(claim)
-        assert parsed is not None
-        stored = shop.queue.get(job.job_id)
-        assert await shop.queue.tracker.async_on_callback(stored.present.token, parsed)
+        assert await shop.call_back(token, task_id, "SUCCESS", 200)
         assert shop.queue.get(job.job_id).state is JobState.COMPLETED
         # Repeated, it changes nothing.
-        assert await shop.queue.tracker.async_on_callback(stored.present.token, parsed)
+        assert await shop.call_back(token, task_id, "SUCCESS", 200)
         await shop.settle()
         assert shop.storage.printers[shop.key()].pages_printed == 2
 
@@ -143,9 +136,7 @@ async def test_a_strangers_task_is_not_taken_while_the_answer_may_still_come(sho
     await shop.uploaded(other)
     shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=3))
     job = await shop.submit()
-    async with asyncio.timeout(30):
-        while shop.queue.get(job.job_id).present.handed_over_at is None:
-            await shop.settle()
+    await shop.handed_over(job)
     stranger = shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
     await shop.queue.tracker._async_read_list()
     assert shop.queue.get(job.job_id).present.task_id is None

@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
-import json
 import os
 from pathlib import Path
 import stat
@@ -15,23 +14,18 @@ import pytest
 
 from custom_components.lianke.jobs import retention, store
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.store import FLUSHING_NAME, OTHER_TASKS_NAME, jobs_path
-from tests.jobs.conftest import OpenShop, Receiver, Shop
+from custom_components.lianke.jobs.store import FLUSHING_NAME
+from tests.jobs.conftest import OpenShop, Shop, full
 from tests.simulator.faults import Fault
 
 SUBMIT = "POST /print/job"
-
-
-def folder(shop: Shop) -> Path:
-    """Return where the jobs of the shop lie."""
-    return jobs_path(shop.hass, shop.entry.entry_id)
 
 
 async def test_a_job_that_was_just_being_written_never_was(
     open_shop: OpenShop, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_shop() as shop:
-        entry, root = shop.entry, folder(shop)
+        entry, root = shop.entry, shop.folder
     for name, files in (("part-A", ["document.pdf"]), ("part-B", ["document.pdf", "job.json"])):
         (root / name).mkdir(parents=True)
         for file in files:
@@ -44,51 +38,52 @@ async def test_a_job_that_was_just_being_written_never_was(
 
 @pytest.mark.parametrize("left", [None, 0, 100], ids=["nothing", "a name", "a part"])
 async def test_a_lost_document_fails_the_job(shop: Shop, left: int | None) -> None:
-    shop.printer().paper = 0
-    await shop.refresh()
+    await shop.set_paper(0)
     job = await shop.submit()
-    document = folder(shop) / job.job_id / "document.pdf"
+    document = shop.folder / job.job_id / "document.pdf"
     if left is None:
         document.unlink()
     else:
         # So a power cut leaves what was not flushed yet.
         os.truncate(document, left)
-    shop.printer().paper = None
-    await shop.refresh()
+    await shop.set_paper(None)
     done = await shop.until(job, JobState.FAILED)
     assert done.reason == "document_unreadable"
     assert shop.sim.cloud.count(SUBMIT) == 0
 
 
-async def test_a_full_disk_refuses_the_print(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*args: object, **kwargs: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("custom_components.lianke.jobs.store.open_private", full)
+@pytest.mark.parametrize(
+    ("what", "paper"),
+    [
+        ("custom_components.lianke.jobs.store.open_private", None),
+        ("custom_components.lianke.jobs.store._flush", None),
+        ("custom_components.lianke.jobs.store._flush", 0),
+        ("pathlib.Path.rename", None),
+    ],
+    ids=["the record", "the document", "the document of a held one", "nothing at all"],
+)
+async def test_what_a_disk_does_not_take_is_refused(
+    shop: Shop, what: str, paper: int | None
+) -> None:
+    """The caller was told that there is no job: there is none, and nobody else was told of one."""
+    await shop.set_paper(paper)
     document = shop.document()
-    with pytest.raises(HomeAssistantError) as refused:
+    with patch(what, full), pytest.raises(HomeAssistantError) as refused:
         await shop.submit(document)
     assert refused.value.translation_key == "disk_full"
-    assert shop.sim.cloud.count(SUBMIT) == 0
-    assert not shop.queue.jobs()
+    await shop.tick(120)
+    assert not shop.queue._registry.jobs
+    assert not shop.history
     assert not document.path.exists()
-    assert not [path for path in folder(shop).iterdir() if path.is_dir()]
+    assert not [path for path in shop.folder.iterdir() if path.is_dir()]
+    assert not shop.sim.cloud.count(SUBMIT)
 
 
-async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shop.printer().paper = 0
-    await shop.refresh()
+async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(shop: Shop) -> None:
+    await shop.set_paper(0)
     job = await shop.submit()
-
-    def full(*args: object, **kwargs: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr("custom_components.lianke.jobs.store.write_utf8_file_atomic", full)
-        shop.printer().paper = None
-        await shop.refresh()
+    with patch.object(store, "write_utf8_file_atomic", full):
+        await shop.set_paper(None)
         for _ in range(20):
             if shop.queue.get(job.job_id).hold_reason == "disk_full":
                 break
@@ -105,9 +100,7 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_disk = Event()
-    monkeypatch.setattr(
-        "custom_components.lianke.jobs.store._flush", lambda _: on_disk.wait(timeout=10)
-    )
+    monkeypatch.setattr(store, "_flush", lambda _: on_disk.wait(timeout=10))
     submitting = asyncio.create_task(shop.submit())
     async with asyncio.timeout(10):
         while (
@@ -127,42 +120,13 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     await shop.until(await submitting, JobState.COMPLETED)
 
 
-@pytest.mark.parametrize("paper", [None, 0], ids=["under way", "held"])
-async def test_a_document_that_does_not_reach_the_disk_is_not_sent(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, paper: int | None
-) -> None:
-    def full(_: Path) -> None:
-        raise OSError(28, "No space left on device")
-
-    shop.printer().paper = paper
-    await shop.refresh()
-    monkeypatch.setattr("custom_components.lianke.jobs.store._flush", full)
-    with pytest.raises(HomeAssistantError) as refused:
-        await shop.submit()
-    assert refused.value.translation_key == "disk_full"
-    # The caller was told that there is no job: there is none, and nobody else was told of one.
-    await shop.tick(120)
-    assert not shop.queue._registry.jobs
-    assert not shop.history
-    assert not [path for path in folder(shop).iterdir() if path.is_dir()]
-    assert not shop.sim.cloud.tasks
-
-
-async def test_the_one_to_be_replaced_stays_until_its_successor_is_safe(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_: Path) -> None:
-        raise OSError(28, "No space left on device")
-
-    shop.printer().paper = 0
-    await shop.refresh()
+async def test_the_one_to_be_replaced_stays_until_its_successor_is_safe(shop: Shop) -> None:
+    await shop.set_paper(0)
     old = await shop.submit(replace_key="briefing")
-    with monkeypatch.context() as patched:
-        patched.setattr("custom_components.lianke.jobs.store._flush", full)
-        with pytest.raises(HomeAssistantError):
-            await shop.submit(replace_key="briefing")
+    with patch.object(store, "_flush", full), pytest.raises(HomeAssistantError):
+        await shop.submit(replace_key="briefing")
     assert [job.job_id for job in shop.queue.jobs()] == [old.job_id]
-    assert [path.name for path in folder(shop).iterdir() if path.is_dir()] == [old.job_id]
+    assert [path.name for path in shop.folder.iterdir() if path.is_dir()] == [old.job_id]
     assert shop.queue.get(old.job_id).state is JobState.HELD
     new = await shop.submit(replace_key="briefing")
     assert shop.queue.get(old.job_id).state is JobState.CANCELED
@@ -180,8 +144,7 @@ async def test_of_the_replaced_and_its_successor_one_prints(
         on_disk.wait(timeout=10)
         real(paths)
 
-    shop.printer().paper = 0
-    await shop.refresh()
+    await shop.set_paper(0)
     old = await shop.submit(replace_key="briefing")
     monkeypatch.setattr(store, "_flush", slow)
     submitting = asyncio.create_task(shop.submit(replace_key="briefing"))
@@ -204,11 +167,10 @@ async def test_a_job_nobody_was_told_of_is_not_resumed(
 ) -> None:
     """The power went while its document was being flushed; what the file holds now is anybody's guess."""
     async with open_shop() as shop:
-        shop.box.online = False
-        await shop.refresh()
+        await shop.switch(online=False)
         reported = await shop.submit()
         unreported = await shop.submit()
-        entry, root = shop.entry, folder(shop)
+        entry, root = shop.entry, shop.folder
     assert {path.name for path in (root / unreported.job_id).iterdir()} == {
         "job.json",
         "document.pdf",
@@ -218,20 +180,6 @@ async def test_a_job_nobody_was_told_of_is_not_resumed(
         assert [job.job_id for job in shop.queue.jobs()] == [reported.job_id]
         assert not (root / unreported.job_id).exists()
     assert "set aside" not in caplog.text
-
-
-async def test_a_preview_that_was_cut_off_before_the_update_counts_as_a_stranger(
-    open_shop: OpenShop,
-) -> None:
-    """Version 0.1.0 noted that one was being asked for, without saying when."""
-    async with open_shop() as shop:
-        entry, root = shop.entry, folder(shop)
-    (root / OTHER_TASKS_NAME).write_text('["coming", "task"]', "utf-8")
-    async with open_shop(entry=entry) as shop:
-        assert shop.storage.foreign_seen_at is not None
-        assert shop.queue.own_task_ids == {"task"}
-    # It counts once.
-    assert json.loads((root / OTHER_TASKS_NAME).read_text("utf-8")) == ["task"]
 
 
 async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
@@ -253,7 +201,7 @@ async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
 
 async def test_everything_is_private_and_documents_go(shop: Shop) -> None:
     job = await shop.submit()
-    root = folder(shop)
+    root = shop.folder
     assert stat.S_IMODE(root.stat().st_mode) == 0o700
     assert stat.S_IMODE((root / job.job_id).stat().st_mode) == 0o700
     modes = {}
@@ -276,16 +224,14 @@ async def test_records_are_limited_in_age(open_shop: OpenShop) -> None:
         await shop.tick(31 * 24 * 3600)
         await shop.refresh()
         assert not shop.queue.jobs()
-        assert not (folder(shop) / job.job_id).exists()
+        assert not (shop.folder / job.job_id).exists()
 
 
-async def test_a_reload_waits_for_an_upload(open_shop: OpenShop, receiver: Receiver) -> None:
+async def test_a_reload_waits_for_an_upload(open_shop: OpenShop) -> None:
     async with open_shop() as shop:
         shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=2))
         job = await shop.submit()
-        async with asyncio.timeout(30):
-            while shop.queue.get(job.job_id).present.handed_over_at is None:
-                await asyncio.sleep(0.01)
+        await shop.handed_over(job)
         assert shop.queue.get(job.job_id).state is JobState.UPLOADING
         await shop.queue.async_drain()
         assert shop.queue.get(job.job_id).present.task_id is not None

@@ -69,8 +69,7 @@ def test_a_limit_beyond_the_records_that_are_kept_is_one() -> None:
 async def test_thousands_of_canceled_jobs_leave_few_records(open_shop: OpenShop) -> None:
     """On disk and in memory, though each has a request id that would be kept for a day."""
     async with open_shop(max_jobs_per_hour=999) as shop:
-        shop.box.online = False
-        await shop.refresh()
+        await shop.switch(online=False)
         for number in range(MAX_WITHDRAWN + 30):
             job = await shop.submit(request_id=f"id-{number}")
             await shop.queue.async_cancel(job.job_id)

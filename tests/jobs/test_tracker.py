@@ -7,13 +7,11 @@ from itertools import pairwise
 import pytest
 
 from custom_components.lianke.api.options import PrintOptions
-from custom_components.lianke.api.tasks import Callback, parse_callback
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs import retention
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.registry import PAGES_SECONDS
 from tests.jobs.conftest import OpenShop, Receiver, Shop
-from tests.jobs.test_interrupted import stored
 from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.simulator.faults import Fault
 
@@ -72,20 +70,6 @@ async def guess(shop: Shop) -> Job:
     return job
 
 
-def claim(shop: Shop, task_id: str, state: str, code: int | None = None) -> Callback:
-    """Return a callback as the cloud would send it."""
-    body: dict[str, object] = {
-        "device_id": shop.box.device_id,
-        "task_id": task_id,
-        "task_state": state,
-    }
-    if code is not None:
-        body["task_result"] = {"code": code, "msg": ""}
-    parsed = parse_callback(body)
-    assert parsed is not None
-    return parsed
-
-
 async def test_a_stranger_of_yesterday_evening_is_on_the_list(shop: Shop) -> None:
     """The list spans 24 hours: nobody read it when they printed, and midnight has passed since."""
     shop.sim.cloud.print_as_someone_else(shop.box, shop.printer(2))
@@ -128,9 +112,7 @@ async def test_the_secret_outranks_the_list(shop: Shop) -> None:
     done = await shop.until(job, JobState.COMPLETED)
     assert done.present.task_from_list
     ours = "11111111-2222-3333-4444-555555555555"
-    assert await shop.queue.tracker.async_on_callback(
-        job.present.token, claim(shop, ours, "SUCCESS", 500)
-    )
+    assert await shop.call_back(job.present.token, ours, "SUCCESS", 500)
     reported = shop.queue.get(job.job_id)
     assert (reported.state, reported.present.task_id, reported.partly_printed) == (
         JobState.FAILED,
@@ -138,12 +120,8 @@ async def test_the_secret_outranks_the_list(shop: Shop) -> None:
         True,
     )
     # From now on it rests on the secret, and nothing moves it any more.
-    assert await shop.queue.tracker.async_on_callback(
-        job.present.token, claim(shop, ours, "SUCCESS", 200)
-    )
-    assert not await shop.queue.tracker.async_on_callback(
-        job.present.token, claim(shop, "another", "SUCCESS", 200)
-    )
+    assert await shop.call_back(job.present.token, ours, "SUCCESS", 200)
+    assert not await shop.call_back(job.present.token, "another", "SUCCESS", 200)
     assert shop.queue.get(job.job_id) == reported
 
 
@@ -153,10 +131,7 @@ async def test_the_secret_takes_a_task_from_a_job_that_only_the_list_gave_it(sho
     await lose_answer(shop)
     job = await shop.submit()
     await in_doubt(shop, job.job_id)
-    assert done.present.task_id is not None
-    assert await shop.queue.tracker.async_on_callback(
-        job.present.token, claim(shop, done.present.task_id, "SUCCESS", 200)
-    )
+    assert await shop.call_back(job.present.token, done.present.task_id, "SUCCESS", 200)
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
     withdrawn = shop.queue.get(other.job_id)
     assert (withdrawn.state, withdrawn.present.task_id) == (JobState.UNCONFIRMED, None)
@@ -167,10 +142,7 @@ async def test_what_somebody_has_seen_come_out_is_not_taken_back(shop: Shop) -> 
     done = await shop.until(job, JobState.COMPLETED)
     shop.queue._registry.change(done, state=JobState.UNCONFIRMED)
     await shop.queue.async_confirm(job.job_id)
-    assert done.present.task_id is not None
-    await shop.queue.tracker.async_on_callback(
-        job.present.token, claim(shop, done.present.task_id, "SUCCESS", 500)
-    )
+    await shop.call_back(job.present.token, done.present.task_id, "SUCCESS", 500)
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
 
 
@@ -190,16 +162,12 @@ async def test_a_callback_without_the_secret_only_makes_us_ask(
     """Whoever has seen the id of a task could settle its job, though its address has a secret."""
     async with open_shop(receiver) as shop:
         receiver.proven = True
-        shop.printer().paper = 1
-        await shop.refresh()
+        await shop.set_paper(1)
         job = await shop.uploaded(await shop.submit(shop.document(pages=2)))
-        assert job.present.task_id is not None
         before = shop.sim.cloud.count(ASK)
         for token in (None, "x" * 32):
             for _ in range(5):
-                assert not await shop.queue.tracker.async_on_callback(
-                    token, claim(shop, job.present.task_id, "SUCCESS", 500)
-                )
+                assert not await shop.call_back(token, job.present.task_id, "SUCCESS", 500)
         await shop.tick(2)
         assert not shop.queue.get(job.job_id).is_final
         assert shop.sim.cloud.count(ASK) == before + 1
@@ -242,7 +210,7 @@ async def test_an_end_does_not_wait_for_its_pages_for_long(
             while (shop.queue.find(job.job_id) or job).state is not JobState.COMPLETED:
                 await shop.settle()
         await shop.settle()
-        assert stored(shop, job)["state"] == "completed"
+        assert shop.stored(job)["state"] == "completed"
         assert shop.queue.get(job.job_id).state is not JobState.COMPLETED
         if closes:
             await shop.queue.async_drain()

@@ -19,10 +19,12 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.store import jobs_path, read_record
+from custom_components.lianke.jobs.limits import find_duplicate
+from custom_components.lianke.jobs.store import OTHER_TASKS_NAME, jobs_path, read_record
 from custom_components.lianke.manual_duplex import public_dict
 from custom_components.lianke.people.release_code import is_code
 from tests.clock import Clock
@@ -101,6 +103,8 @@ def test_each_record_is_read(name: str) -> None:
         view = public_dict(job)
         by_hand = record.get("by_hand")
         assert (view and view["half"]) == (by_hand and by_hand["half"])
+        at_second = (by_hand or {}).get("half") == 2
+        assert job.has_stack is (at_second and not job.waits_for)
         again = json.loads(job.as_json())
         assert again["version"] == 2
         assert read_record(again) == job
@@ -177,43 +181,6 @@ async def test_a_first_half_goes_on_to_the_second_one(written: Written) -> None:
         await shop.until(job, JobState.COMPLETED)
         sizes = [one.path.stat().st_size for one in shop.sim.cloud.printed]
         assert sizes == [one.document.size for one in job.deliveries]
-
-
-async def test_others_wait_for_turned_paper(written: Written) -> None:
-    async with written("second_half_turned") as (shop, job):
-        assert job.has_stack
-        shop.box.online = False
-        await shop.refresh()
-        other = await shop.submit()
-        shop.box.online = True
-        await shop.refresh()
-        await shop.until(other, JobState.COMPLETED)
-        sizes = [one.path.stat().st_size for one in shop.sim.cloud.printed]
-        assert sizes[-2:] == [job.deliveries[1].document.size, other.present.document.size]
-
-
-async def test_a_cut_off_move_to_a_box_that_is_gone(written: Written) -> None:
-    """Nobody can say any more whether the other box has printed it."""
-    async with written("moving") as (shop, job):
-        over = await shop.until(job, JobState.UNCONFIRMED)
-        assert over.reason == "move_unclear"
-        await shop.tick(3600)
-        assert shop.sim.cloud.count(SUBMIT) == 0
-
-
-async def test_a_cut_off_move_to_a_box_that_is_not_set_up(
-    hass: HomeAssistant, written: Written
-) -> None:
-    """It waits for that box until its time is over."""
-    MockConfigEntry(domain=DOMAIN, entry_id="test_entry_1").add_to_hass(hass)
-    async with written("moving") as (shop, job):
-        await shop.tick(3600)
-        waits = shop.queue.get(job.job_id)
-        assert (waits.state, waits.hold_reason) == (JobState.HELD, "moving")
-        shop.clock.tick(job.expires_at - dt_util.utcnow())
-        over = await shop.until(job, JobState.UNCONFIRMED)
-        assert over.reason == "move_unclear"
-        assert shop.sim.cloud.count(SUBMIT) == 0
 
 
 async def test_a_move_that_was_cut_off_ends_when_the_other_box_is_there(
@@ -296,6 +263,8 @@ async def test_an_interrupted_preview_of_0_1_0_may_be_a_stranger(written: Writte
     """It only noted that one was coming: its task cannot be told from another sender's."""
     async with written("0_1_0 cut_off_preview") as (shop, _):
         assert shop.storage.foreign_seen_at is not None
+        # It counts once.
+        assert "coming" not in (shop.folder / OTHER_TASKS_NAME).read_text("utf-8")
 
 
 async def test_what_0_1_0_could_not_confirm_is_not_printed_once_more(written: Written) -> None:
@@ -305,3 +274,57 @@ async def test_what_0_1_0_could_not_confirm_is_not_printed_once_more(written: Wr
         again = await shop.take(shop.document(content=record.read_bytes()), request_id="unclear")
         assert again.duplicate
         assert shop.sim.cloud.count(SUBMIT) == 0
+
+
+@pytest.mark.parametrize(("code", "is_free"), [(500, False), (None, False), (502, True)])
+def test_what_0_1_0_called_failed_frees_no_request_id(code: int | None, is_free: bool) -> None:
+    """It said that nothing was printed where sheets may be out; 502 is told before any paper moves."""
+    (record,) = records("0_1_0 failed")
+    failed = {"code": code, "request_id": "once", "partly_printed": False}
+    job = read_record(record | failed)
+    found = find_duplicate([job], job.spec, job.present, job.created_at)
+    assert (found is None) == is_free
+
+
+def test_a_reason_of_0_1_0_has_its_name_of_today() -> None:
+    (record,) = records("0_1_0 unconfirmed")
+    assert read_record(record | {"reason": "taken_back_late"}).reason == "expired_too_late"
+
+
+def halves(**changes: Any) -> Job:
+    """Return a job that waits for its paper to be turned over, with these changes of what 0.2.0 wrote of its halves."""
+    (record,) = records("second_half_waits")
+    return read_record(record | {"by_hand": record["by_hand"] | changes})
+
+
+def test_the_halves_of_a_job_are_its_deliveries() -> None:
+    (record,) = records("second_half_waits")
+    written = record["by_hand"]
+    job = halves(first_from_list=True, back_range="2-4")
+    first, second = job.deliveries
+    assert (first.state, first.task_from_list) == (JobState.COMPLETED, True)
+    assert (first.token, first.task_id) == (written["first_token"], written["first_task_id"])
+    assert (second.token, second.after) == (record["token"], "turn_paper")
+    sizes = (first.document.size, second.document.size)
+    assert sizes == (written["front_size"], written["back_size"])
+    assert (second.options.page_range, second.document.path.name) == ("2-4", "backs.pdf")
+    assert (public_dict(job) or {})["sheets"] == 3
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"half": 3},
+        {"half": 1},
+        {"half": True},
+        {"pages": "7"},
+        {"copies": True},
+        {"front_range": "x"},
+        {"front_range": 3},
+        {"first_token": 5},
+        {"back_size": "90"},
+    ],
+)
+def test_damaged_halves(damage: dict[str, Any]) -> None:
+    with pytest.raises(StoredError):
+        halves(**damage)

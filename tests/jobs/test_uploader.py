@@ -1,6 +1,5 @@
 """What an upload's answer, or an error nobody foresaw, makes of its job."""
 
-from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -9,7 +8,7 @@ from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import LiankeResponseError
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.jobs.job import JobState
-from tests.jobs.conftest import Shop
+from tests.jobs.conftest import Shop, answered
 from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.simulator.faults import Fault
 
@@ -18,14 +17,7 @@ SUBMIT = "POST /print/job"
 
 async def test_an_answer_that_names_another_jobs_task_is_none(shop: Shop) -> None:
     first = await shop.until(await shop.submit(), JobState.COMPLETED)
-    real = LiankeClient.submit
-
-    async def mixed_up(self: LiankeClient, *args: Any, **more: Any) -> str:
-        await real(self, *args, **more)
-        assert first.present.task_id
-        return first.present.task_id
-
-    with patch.object(LiankeClient, "submit", mixed_up):
+    with answered(str(first.present.task_id)):
         second = await shop.submit()
         await in_doubt(shop, second.job_id)
     assert shop.queue.get(second.job_id).present.task_id is None
@@ -92,13 +84,7 @@ async def test_an_unexpected_error_ends_its_job_and_lets_the_next_go(
 
 
 async def test_an_unexpected_error_after_the_end_leaves_doubt(shop: Shop) -> None:
-    real = LiankeClient.submit
-
-    async def stumble(self: LiankeClient, *args: Any, **more: Any) -> str:
-        await real(self, *args, **more)
-        raise RuntimeError
-
-    with patch.object(LiankeClient, "submit", stumble):
+    with answered(RuntimeError()):
         job = await shop.submit()
         await in_doubt(shop, job.job_id)
     await shop.until(job, JobState.COMPLETED)

@@ -1,6 +1,7 @@
 """Jobs that wait for a person: nothing is sent before the answer, and others go on meanwhile."""
 
 import json
+from unittest.mock import patch
 
 from homeassistant.exceptions import HomeAssistantError
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import MAX_REASONS, JobState
-from custom_components.lianke.jobs.store import JobStoreError, jobs_path, read_record
+from custom_components.lianke.jobs.store import JobStoreError, read_record
 from custom_components.lianke.printing.print import job_dict
 from tests.jobs.conftest import Shop
 
@@ -34,8 +35,7 @@ async def test_others_go_on_while_a_job_waits(shop: Shop) -> None:
 
 
 async def test_an_answer_is_no_word_about_the_printer(shop: Shop) -> None:
-    shop.box.online = False
-    await shop.refresh()
+    await shop.switch(online=False)
     job = await shop.submit(waits_for=APPROVAL)
     other = await shop.submit()
     with pytest.raises(InputError, match="job_not_waiting"):
@@ -44,27 +44,21 @@ async def test_an_answer_is_no_word_about_the_printer(shop: Shop) -> None:
     await shop.queue.async_continue(job.job_id)
     reported = shop.queue.get(job.job_id)
     assert (reported.state, reported.hold_reason) == (JobState.HELD, "box_offline")
-    shop.box.online = True
-    await shop.refresh()
+    await shop.switch(online=True)
     await shop.until(job, JobState.COMPLETED)
     await shop.until(other, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 2
 
 
 @pytest.mark.parametrize("answer", ["continue", "reject"])
-async def test_an_answer_that_cannot_be_written_is_none(
-    shop: Shop, answer: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_answer_that_cannot_be_written_is_none(shop: Shop, answer: str) -> None:
     job = await shop.submit(waits_for=APPROVAL)
-
-    async def full(*_args: object) -> None:
-        raise JobStoreError("disk full")
-
     act = shop.queue.async_continue if answer == "continue" else shop.queue.async_reject
-    with monkeypatch.context() as patched:
-        patched.setattr(shop.queue._store, "async_persist", full)
-        with pytest.raises(HomeAssistantError, match="change_not_saved"):
-            await act(job.job_id)
+    with (
+        patch.object(shop.queue._store, "async_persist", side_effect=JobStoreError),
+        pytest.raises(HomeAssistantError, match="change_not_saved"),
+    ):
+        await act(job.job_id)
     reported = await shop.until(job, JobState.HELD)
     assert (reported.hold_reason, reported.waits_for) == ("approval", APPROVAL)
     await shop.tick(600)
@@ -82,8 +76,7 @@ async def test_polling_is_relaxed_while_only_people_are_waited_for(shop: Shop) -
 
 async def test_what_a_record_says_of_people(shop: Shop) -> None:
     job = await shop.submit(waits_for=APPROVAL)
-    path = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
-    record = json.loads(path.read_text("utf-8"))
+    record = json.loads(shop.record(job).read_text("utf-8"))
     assert read_record(record).waits_for == APPROVAL
     # Of a later version: somebody is asked in any case.
     spec = record["spec"]

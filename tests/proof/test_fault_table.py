@@ -370,8 +370,7 @@ async def _cancel(house: House, cell: Cell) -> None:
 
 async def _poll(house: House, cell: Cell, endpoint: str) -> None:
     """Let the fault hit the polls while a job waits for paper."""
-    house.printer().paper = 0
-    await house.refresh()
+    await house.set_paper(0)
     job = await house.submit(house.paper())
     assert job.state is JobState.HELD
     async with _broken(house, endpoint, cell, times=3):
@@ -387,16 +386,14 @@ async def _poll(house: House, cell: Cell, endpoint: str) -> None:
 
 async def _move(house: House, cell: Cell) -> None:
     """Let the fault hit the upload of a job that was moved from a printer without paper."""
-    house.printer().paper = 0
-    await house.refresh()
+    await house.set_paper(0)
     job = await house.submit(house.paper())
     assert job.state is JobState.HELD
     async with _broken(house, SUBMIT, cell, times=1):
         act = house.act("move_job", job_id=job.job_id, to_device_id=house.device(4))
         new = house.queue.get((await house.drive(act))["job"]["job_id"])
         await house.calm(new)
-    house.printer().paper = None
-    await house.refresh()
+    await house.set_paper(None)
     done = await house.finish(new)
     house.judge(done)
     old = house.queue.get(job.job_id)

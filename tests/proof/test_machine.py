@@ -26,7 +26,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.errors import LiankeError
-from custom_components.lianke.api.options import PrintOptions, resolve_options
 from custom_components.lianke.api.tasks import parse_callback
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.errors import InputError
@@ -146,11 +145,8 @@ class World:
 
     async def move(self, job: Job, port: int) -> None:
         """Move a job to the printer at a port, which may be its own and need not be ready."""
-        known = self.shop.storage.printers[self.shop.key(port)]
-        options = resolve_options(
-            PrintOptions(), known.capabilities, known.papers, known.printer.species
-        )
-        changes = Changes(printer_key=known.key, options=options, requested={})
+        key, options = self.shop.key(port), self.shop.options(port=port)
+        changes = Changes(printer_key=key, options=options, requested={})
         await self.attempt(
             self.shop.queue.async_move(job.job_id, changes, self.shop.entry.entry_id)
         )
@@ -282,21 +278,12 @@ class World:
 
         The job's own token counts against a task that only the list has matched, by design.
         """
-        claim = parse_callback(
-            {
-                "device_id": self.shop.box.device_id,
-                "task_id": "11111111-2222-3333-4444-555555555555",
-                "task_state": state,
-                "task_result": {"code": code, "msg": ""},
-            }
-        )
-        assert claim is not None
         # The first half of a job may have ended since it was picked; then its token is another one.
         job = self.shop.queue.get(job.job_id)
         before = self.shop.queue.jobs()
         named = job.present.task_id is not None and not job.present.task_from_list
         for token in (None, "x" * 32, job.present.token if named else None):
-            assert not await self.shop.queue.tracker.async_on_callback(token, claim)
+            assert not await self.shop.call_back(token, "another task", state, code)
         assert self.shop.queue.jobs() == before
 
     async def repeat_callbacks(self) -> None:

@@ -89,8 +89,7 @@ async def _print(house: House, endpoint: str, answer: str) -> None:
 
 async def _hold(house: House, endpoint: str, answer: str) -> None:
     """Take an endpoint of the polls away while a job is held: it waits, and is printed once."""
-    house.printer().paper = 0
-    await house.refresh()
+    await house.set_paper(0)
     job = await house.submit(house.paper())
     assert job.state is JobState.HELD
     with _missing(house, endpoint, answer):

@@ -17,7 +17,6 @@ import pytest
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.models import Credentials, PrinterAddress
 from custom_components.lianke.api.sticker import parse_credentials
-from custom_components.lianke.api.tasks import parse_callback
 from custom_components.lianke.api.upload import Ticket
 from custom_components.lianke.diagnostics import (
     async_get_config_entry_diagnostics,
@@ -181,13 +180,8 @@ async def test_nowhere_to_be_seen(
     await attempt("print", file="/nowhere", title="Gone")
     await attempt("print", text=CONTENT, paper="nonsense")
     # Strangers at the webhook, with a token that is no longer secret to them.
-    address = house.entry.runtime_data.account.address
-    assert address is not None
     for job in house.queue.jobs()[:2]:
-        claim = {"device_id": house.box.device_id, "task_id": "forged", "task_state": "SUCCESS"}
-        parsed = parse_callback(claim)
-        assert parsed is not None
-        await house.queue.tracker.async_on_callback(job.present.token, parsed)
+        await house.call_back(job.present.token, "forged", "SUCCESS")
     house.box.online = False
     await house.drive(house.refresh())
     await attempt("print", text=CONTENT, title="Waits")
