@@ -1,7 +1,8 @@
 """Both sides by hand: two deliveries that are one job, with a person who turns the stack between them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 import json
@@ -13,10 +14,10 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.lianke.api.stored import StoredError
-from custom_components.lianke.api.tasks import TaskState, parse_callback
+from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job, JobState
-from custom_components.lianke.jobs.store import JobStoreError, jobs_path, read_record
+from custom_components.lianke.jobs.store import JobStoreError, read_record
 from custom_components.lianke.manual_duplex import Plan, Setup, public_dict, rest_of
 from custom_components.lianke.pdf.layout import split
 from custom_components.lianke.printing.print import job_dict
@@ -121,8 +122,9 @@ def first_token(job: Job) -> str:
     return job.deliveries[0].token
 
 
-@pytest.mark.parametrize("edge", ["long", "short"])
-@pytest.mark.parametrize("laser", LASERS)
+@pytest.mark.parametrize(
+    ("laser", "edge"), zip(LASERS, ["long", "short", "short", "long"] * 2, strict=True)
+)
 async def test_seven_pages_twice_on_every_kind_of_printer(
     open_shop: OpenShop, laser: Laser, edge: str
 ) -> None:
@@ -187,13 +189,11 @@ async def test_other_jobs_go_on_and_the_second_delivery_goes_first(shop: Shop) -
         await shop.queue.async_continue(job.job_id)
     assert refused.value.reason == "tray_busy"
     await shop.until(other, JobState.COMPLETED)
-    shop.box.online = False
-    await shop.refresh()
+    await shop.switch(online=False)
     late = await shop.submit()
     await shop.queue.async_continue(job.job_id)
     assert shop.queue.get(job.job_id).hold_reason == "box_offline"
-    shop.box.online = True
-    await shop.refresh()
+    await shop.switch(online=True)
     await shop.until(late, JobState.COMPLETED)
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
     assert [one.task_id for one in shop.sim.cloud.printed[-2:]] == [
@@ -280,21 +280,24 @@ async def test_an_unconfirmed_first_delivery_goes_on_once_somebody_has_seen_it(s
     assert shop.sim.cloud.count(SUBMIT) == 2
 
 
-async def test_what_the_disk_refuses_is_not_confirmed(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def full_disk(shop: Shop) -> Iterator[None]:
+    """Have something refused since the disk does not take it."""
+    with (
+        patch.object(shop.queue._store, "async_persist", side_effect=JobStoreError),
+        pytest.raises(HomeAssistantError),
+    ):
+        yield
+
+
+async def test_what_the_disk_refuses_is_not_confirmed(shop: Shop) -> None:
     shop.storage.record_foreign_task()
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
     job = await submit(shop)
     before = await shop.until(job, JobState.UNCONFIRMED, seconds=7200)
 
-    async def full(*_args: object) -> None:
-        raise JobStoreError
-
-    with monkeypatch.context() as patched:
-        patched.setattr(shop.queue._store, "async_persist", full)
-        with pytest.raises(HomeAssistantError):
-            await shop.queue.async_confirm(job.job_id)
+    with full_disk(shop):
+        await shop.queue.async_confirm(job.job_id)
     current = shop.queue.find(job.job_id)
     assert current is not None
     assert replace(current, generation=0, changed_at=before.changed_at) == replace(
@@ -309,7 +312,7 @@ async def test_a_restart_before_the_waiting_was_written_proves_it_again(
         shop.printer().seconds_per_page = 3000
         job = await submit(shop)
         await shop.uploaded(job)
-        record = jobs_path(shop.hass, shop.entry.entry_id) / job.job_id / "job.json"
+        record = shop.record(job)
         before = record.read_bytes()
         await waits(shop, job)
         entry = shop.entry
@@ -327,28 +330,20 @@ async def test_late_callbacks_of_the_first_delivery_change_nothing(
 ) -> None:
     async with open_shop(receiver) as shop:
         job = await turning(shop)
-        claim = parse_callback(
-            {
-                "device_id": shop.box.device_id,
-                "task_id": job.deliveries[0].task_id,
-                "task_state": state,
-                "task_result": {"code": 200 if state == "SUCCESS" else 500, "msg": ""},
-            }
-        )
-        assert claim is not None
-        assert await shop.queue.tracker.async_on_callback(first_token(job), claim)
+        said = (job.deliveries[0].task_id, state, 200 if state == "SUCCESS" else 500)
+        assert await shop.call_back(first_token(job), *said)
         assert shop.queue.get(job.job_id) == job
         shop.printer().seconds_per_page = 3000
         await shop.queue.async_continue(job.job_id)
         await shop.uploaded(job)
         reported = shop.queue.get(job.job_id)
-        assert await shop.queue.tracker.async_on_callback(first_token(job), claim)
+        assert await shop.call_back(first_token(job), *said)
         # Nor does one without the token have the second delivery's task polled.
-        assert not await shop.queue.tracker.async_on_callback(None, claim)
+        assert not await shop.call_back(None, *said)
         assert shop.queue.get(job.job_id).state is reported.state
         await shop.until(job, JobState.COMPLETED)
         # A second delivery that is proven by callbacks has a token of its own.
-        assert await shop.queue.tracker.async_on_callback(first_token(job), claim)
+        assert await shop.call_back(first_token(job), *said)
         assert shop.queue.get(job.job_id).state is JobState.COMPLETED
 
 
@@ -393,11 +388,8 @@ async def test_an_answer_about_the_first_delivery_says_nothing_of_the_second(
             # On a busy machine the poll may see the end before the callback is there.
             await until(lambda: bool(receiver.bodies))
             # The clock ran on, ten seconds a turn: where that cuts off the answer, it has come again.
-            body = receiver.bodies[0]
-            claim = parse_callback(body)
-            assert claim is not None
             token = shop.queue.get(job.job_id).present.token
-            assert await shop.queue.tracker.async_on_callback(token, claim)
+            assert await shop.call_back(token, receiver.bodies[0]["task_id"], "SUCCESS", 200)
             go_on.set()
             await shop.settle()
         await waits(shop, job)
@@ -421,18 +413,8 @@ async def test_a_first_delivery_that_ends_while_it_is_being_canceled(
 
         async def late(*args: Any) -> Any:
             answer = await real(*args)
-            claim = parse_callback(
-                {
-                    "device_id": shop.box.device_id,
-                    "task_id": shop.queue.get(job.job_id).present.task_id,
-                    "task_state": "SUCCESS",
-                    "task_result": {"code": 200, "msg": ""},
-                }
-            )
-            assert claim is not None
-            await shop.queue.tracker.async_on_callback(
-                shop.queue.get(job.job_id).present.token, claim
-            )
+            present = shop.queue.get(job.job_id).present
+            await shop.call_back(present.token, present.task_id, "SUCCESS", 200)
             return answer
 
         with patch.object(shop.queue._scheduler._client, name, late):
@@ -465,16 +447,7 @@ async def test_the_own_token_corrects_a_first_delivery_that_the_list_had_shown(
         shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
         job = await waits(shop, await submit(shop))
         assert job.deliveries[0].task_from_list
-        claim = parse_callback(
-            {
-                "device_id": shop.box.device_id,
-                "task_id": "11111111-2222-3333-4444-555555555555",
-                "task_state": "SUCCESS",
-                "task_result": {"code": 500, "msg": ""},
-            }
-        )
-        assert claim is not None
-        assert await shop.queue.tracker.async_on_callback(first_token(job), claim)
+        assert await shop.call_back(first_token(job), "another task", "SUCCESS", 500)
         reported = shop.queue.get(job.job_id)
         assert (reported.state, reported.partly_printed) == (JobState.FAILED, True)
         assert not reported.can_continue
@@ -658,8 +631,10 @@ class TestTurnedPaper:
         await shop.queue.async_continue(job.job_id)
         await shop.until(job, JobState.COMPLETED)
 
-    @pytest.mark.parametrize("hold", [True, False])
-    async def test_whoever_prints_at_that_moment_waits(self, shop: Shop, hold: bool) -> None:
+    async def test_whoever_prints_at_that_moment_and_cannot_wait_is_refused(
+        self, shop: Shop
+    ) -> None:
+        """Whoever can waits for it: `turned_and_printed_at_once` of the chaos test."""
         job = await turning(shop)
         store = shop.queue._store
         create, written = store.async_create, asyncio.Event()
@@ -671,38 +646,22 @@ class TestTurnedPaper:
             await go_on.wait()
 
         with patch.object(store, "async_create", slow):
-            submitting = asyncio.ensure_future(shop.submit(hold=hold))
+            submitting = asyncio.ensure_future(shop.submit(hold=False))
             await written.wait()
             continuing = asyncio.ensure_future(shop.queue.async_continue(job.job_id))
             await asyncio.sleep(0)
             go_on.set()
-            if not hold:
-                with pytest.raises(InputError) as refused:
-                    await submitting
-                assert refused.value.reason == "not_ready_paper_turned"
-                await continuing
-                await shop.until(job, JobState.COMPLETED)
-                root = jobs_path(shop.hass, shop.entry.entry_id)
-                assert [path.name for path in root.iterdir() if path.is_dir()] == [job.job_id]
-                return
-            other = await submitting
-        assert (other.state, other.hold_reason) == (JobState.HELD, "paper_turned")
+            with pytest.raises(InputError) as refused:
+                await submitting
+        assert refused.value.reason == "not_ready_paper_turned"
         await continuing
-        await shop.until(other, JobState.COMPLETED)
-        order(shop, job, other)
+        await shop.until(job, JobState.COMPLETED)
+        assert [path.name for path in shop.folder.iterdir() if path.is_dir()] == [job.job_id]
 
-    async def test_what_the_disk_refuses_holds_up_nobody(
-        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_what_the_disk_refuses_holds_up_nobody(self, shop: Shop) -> None:
         job = await turning(shop)
-
-        async def full(*_args: object) -> None:
-            raise JobStoreError
-
-        with monkeypatch.context() as patched:
-            patched.setattr(shop.queue._store, "async_persist", full)
-            with pytest.raises(HomeAssistantError):
-                await shop.queue.async_continue(job.job_id)
+        with full_disk(shop):
+            await shop.queue.async_continue(job.job_id)
         other = await shop.submit()
         await shop.until(other, JobState.COMPLETED)
 
