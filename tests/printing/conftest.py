@@ -1,10 +1,13 @@
 """A house to call the actions in."""
 
 from pathlib import Path
+from typing import Any
 
+from aiohttp.test_utils import TestClient
 from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from tests.household import House
 from tests.simulator import Simulator
@@ -14,3 +17,11 @@ from tests.simulator import Simulator
 def house(hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry, media: Path) -> House:
     """Return the house; where callbacks are to arrive, ask for `reachable` before."""
     return House(hass=hass, simulator=simulator, entry=setup)
+
+
+@pytest.fixture
+async def client(
+    reachable: str, setup: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> TestClient[Any, Any]:
+    """Set everything up and return a browser that nobody has logged in with."""
+    return await hass_client_no_auth()

@@ -3,13 +3,11 @@
 import asyncio
 from datetime import timedelta
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -17,18 +15,17 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
 from tests.clock import until
-from tests.conftest import make_entry, set_up, tear_down
+from tests.conftest import make_entry, set_up
 from tests.documents.samples import picture
-from tests.household import INKJET, LASER, OTHER_LASER, House, Upload, data_of, print_one, uploader
+from tests.documents.test_entities import Door, add
+from tests.household import INKJET, LASER, OTHER_LASER, House, Site, Upload, data_of, uploader
 from tests.simulator import Fault, Outcome, Simulator, make_pdf
 
 
 @pytest.fixture
-def house(
-    reachable: str, hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry, media: Path
-) -> House:
+def house(reachable: str, house: House) -> House:
     """Return the house; callbacks arrive, so that waiting is short."""
-    return House(hass=hass, simulator=simulator, entry=setup)
+    return house
 
 
 @pytest.fixture
@@ -95,27 +92,20 @@ async def test_values_are_read_as_people_and_yaml_write_them(house: House) -> No
     assert (options["dmDuplex"], options["dmPaperSize"], options["dmColor"]) == ("1", "11", "1")
 
 
-async def test_defaults_apply_where_the_call_is_silent(
-    hass: HomeAssistant, reachable: str, entry: MockConfigEntry, simulator: Simulator, media: Path
-) -> None:
-    assert await set_up(hass, entry)
-    [key] = [
-        view.key for view in data_of(entry).coordinator.data.printers.values() if view.name == LASER
-    ]
-    hass.config_entries.async_update_entry(
-        entry,
-        options={
+async def test_defaults_apply_where_the_call_is_silent(house: House) -> None:
+    [key] = [view.key for view in house.coordinator.data.printers.values() if view.name == LASER]
+    house.set_options(
+        {
             "default_options": {"paper": "A5", "duplex": "long_edge", "scale": "none"},
             "printer_options": {key: {"paper": "Letter", "tray": "手动进纸"}},
         },
     )
-    await print_one(hass, file=str(media / "菜单.pdf"), scale="fit")
-    options = simulator.printed[0].options
+    await house.print_one(file=house.menu, scale="fit")
+    options = house.printed[0].options
     assert options["dmPaperSize"] == "1"
     assert options["dmDefaultSource"] == "4"
     assert options["dmDuplex"] == "2"
     assert options["jpScale"] == "fit"
-    await tear_down(hass)
 
 
 async def test_a_media_item_as_the_form_gives_it(house: House) -> None:
@@ -128,21 +118,12 @@ async def test_a_media_item_as_the_form_gives_it(house: House) -> None:
     assert house.printed[0].name == "菜单.pdf"
 
 
-async def test_a_web_address(house: House) -> None:
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(body=make_pdf(2))
-
-    app = web.Application()
-    app.router.add_get("/files/{name}", answer)
-    server = TestServer(app, host="127.0.0.1")
-    await server.start_server()
-    address = f"http://127.0.0.1:{server.port}/files"
-    house.hass.config.allowlist_external_urls = {f"{address}/"}
-    job = await house.print_one(url=f"{address}/账单.pdf?token=secret")
+async def test_a_web_address(house: House, site: Site) -> None:
+    house.hass.config.allowlist_external_urls = {f"{site.url}/"}
+    job = await house.print_one(url=f"{site.url}/账单.pdf?token=secret")
     assert (job["state"], job["title"], job["pages"]) == ("completed", "账单.pdf", 2)
     assert house.printed[0].name == "账单.pdf"
     assert "secret" not in str(job)
-    await server.close()
 
 
 async def test_several_documents_are_jobs_in_order(house: House) -> None:
@@ -216,17 +197,6 @@ async def test_a_failure_is_told_in_the_language_of_the_house(house: House) -> N
     assert placeholders["reason"] == job["message"]
 
 
-async def test_without_waiting_a_failure_is_not_raised(house: House) -> None:
-    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
-    answer = await house.hass.services.async_call(
-        DOMAIN,
-        "print",
-        {"device_id": house.device(), "file": house.menu},
-        blocking=True,
-    )
-    assert answer is None
-
-
 async def test_a_job_for_a_printer_without_paper_waits(house: House) -> None:
     house.box.printer(1).paper = 0
     await house.data.coordinator.async_refresh()
@@ -261,8 +231,6 @@ async def test_pictures_expire_soon_and_lists_later(
     hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
 ) -> None:
     house = House(hass=hass, simulator=simulator, entry=setup)
-    from tests.documents.test_entities import Door, add
-
     await add(house.hass, "camera", [Door(picture("JPEG"))])
     house.box.online = False
     await house.data.coordinator.async_refresh()
@@ -343,8 +311,6 @@ async def test_a_failed_job_is_printed_by_another_box(house: House) -> None:
     assert await set_up(house.hass, second)
     job = await failed_job(house)
     key = next(iter(data_of(second).coordinator.data.printers))
-    from homeassistant.helpers import device_registry as dr
-
     device = dr.async_get(house.hass).async_get_device_by_identifier(
         (DOMAIN, f"{box.device_id}_{key}"), second.entry_id
     )
@@ -496,7 +462,10 @@ async def test_only_one_document_at_a_time_is_looked_at(house: House) -> None:
 async def test_actions_without_a_response(house: House) -> None:
     job = await failed_job(house)
     device = house.device()
+    # Without waiting a failure is not raised either.
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
     for action, data in (
+        ("print", {"file": house.menu}),
         ("preview", {"text": "x"}),
         ("retry_job", {"job_id": job["job_id"]}),
     ):

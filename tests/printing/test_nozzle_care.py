@@ -2,67 +2,54 @@
 
 from typing import Any
 
-from homeassistant.core import HomeAssistant
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, elapse, rest
-from tests.conftest import make_entry, set_up, tear_down
+from tests.household import House
 from tests.polling import key_of
-from tests.simulator import Box, Simulator
 
 INKJET = "EPSON"
 
 
-async def inkjet(
-    clock: Clock, hass: HomeAssistant, simulator: Simulator, box: Box, **options: Any
-) -> MockConfigEntry:
-    """Set the office box up with a plan for its ink-jet: a page at 10:30 after a week."""
-    entry = make_entry(simulator, box)
-    assert await set_up(hass, entry)
-    await rest(hass)
-    key = key_of(entry.runtime_data, INKJET)
-    plan = {"keep_alive": {key: {"days": 7, "at": "10:30:00"}, "gone": {"days": 1, "at": "10:30"}}}
-    hass.config_entries.async_update_entry(entry, options=plan | options)
-    await hass.config.async_set_time_zone("UTC")
+async def plan(clock: Clock, house: House, **options: Any) -> str:
+    """Plan a page at 10:30 after a week for the ink-jet; return its key."""
+    await rest(house.hass)
+    key = key_of(house.data, INKJET)
+    care = {"keep_alive": {key: {"days": 7, "at": "10:30:00"}, "gone": {"days": 1, "at": "10:30"}}}
+    house.set_options(care | options)
+    await house.hass.config.async_set_time_zone("UTC")
     clock.tick(1800)
-    await rest(hass)
-    return entry
+    await rest(house.hass)
+    return key
 
 
-async def days(hass: HomeAssistant, clock: Clock, number: int) -> None:
+async def days(house: House, clock: Clock, number: int) -> None:
     """Let days pass, to the same minute."""
-    await elapse(hass, clock, number * 86400, 86400)
+    await elapse(house.hass, clock, number * 86400, 86400)
 
 
-async def test_keep_alive(
-    clock: Clock, hass: HomeAssistant, simulator: Simulator, box: Box
-) -> None:
-    entry = await inkjet(clock, hass, simulator, box)
-    data: LiankeData = entry.runtime_data
-    key = key_of(data, INKJET)
-    await days(hass, clock, 6)
-    assert data.queue.jobs() == []
-    await days(hass, clock, 1)
-    (job,) = data.queue.jobs()
+async def test_keep_alive(clock: Clock, house: House) -> None:
+    key = await plan(clock, house)
+    await days(house, clock, 6)
+    assert house.queue.jobs() == []
+    await days(house, clock, 1)
+    (job,) = house.queue.jobs()
     assert job.printer_key == key
     assert job.title == "Color page"
     assert job.created_at.strftime("%H:%M") == "10:30"
-    await elapse(hass, clock, 60)
-    await elapse(hass, clock, 86400 - 60, 86400 - 60)
-    assert data.queue.get(job.job_id).state is JobState.COMPLETED
-    (printed,) = simulator.cloud.printed
-    page = await hass.async_add_executor_job(printed.path.read_text)
+    await elapse(house.hass, clock, 60)
+    await elapse(house.hass, clock, 86400 - 60, 86400 - 60)
+    assert house.queue.get(job.job_id).state is JobState.COMPLETED
+    (printed,) = house.printed
+    page = await house.hass.async_add_executor_job(printed.path.read_text)
     assert "Home Assistant has printed nothing here" in page
     # It counts as ours, so the next is a week away.
     # The day on which it came out is not over when the page is due again.
-    await days(hass, clock, 6)
-    assert len(data.queue.jobs()) == 1
-    await days(hass, clock, 1)
-    assert len(data.queue.jobs()) == 2
-    await tear_down(hass)
+    await days(house, clock, 6)
+    assert len(house.queue.jobs()) == 1
+    await days(house, clock, 1)
+    assert len(house.queue.jobs()) == 2
 
 
 @pytest.mark.parametrize(
@@ -75,21 +62,14 @@ async def test_keep_alive(
     ],
 )
 async def test_keep_alive_is_left_out(
-    clock: Clock,
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    options: dict[str, Any],
-    prepare: str,
+    clock: Clock, house: House, options: dict[str, Any], prepare: str
 ) -> None:
-    entry = await inkjet(clock, hass, simulator, box, **options)
-    data: LiankeData = entry.runtime_data
-    await days(hass, clock, 5)
+    key = await plan(clock, house, **options)
+    await days(house, clock, 5)
     if prepare == "switch off":
-        box.network_printer().on = False
+        house.box.network_printer().on = False
     elif prepare == "print":
-        data.storage.count_pages(key_of(data, INKJET), "a job", 1)
-    await days(hass, clock, 4)
-    assert data.queue.jobs() == []
-    assert simulator.cloud.count("POST /print/job") == 0
-    await tear_down(hass)
+        house.data.storage.count_pages(key, "a job", 1)
+    await days(house, clock, 4)
+    assert house.queue.jobs() == []
+    assert not house.sent

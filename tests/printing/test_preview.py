@@ -10,8 +10,6 @@ from aiohttp.test_utils import TestClient
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from PIL import Image
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.documents import pdf_client, spool as spool_module
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
@@ -21,14 +19,6 @@ from tests.household import LASER, House
 from tests.simulator import make_pdf
 
 type Client = TestClient[Any, Any]
-
-
-@pytest.fixture
-async def client(
-    reachable: str, setup: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
-) -> Client:
-    """Set everything up and return a browser that nobody has logged in with."""
-    return await hass_client_no_auth()
 
 
 async def look(client: Client, address: str) -> Image.Image | None:
@@ -183,16 +173,6 @@ async def test_previews_of_a_user_at_once_are_few(
     assert [one.translation_key for one in refused] == ["too_many_requests"] * 3
     assert len(answers) - len(refused) == 2
     await house.ask("preview", device_id=house.device(), file=path)
-
-
-async def test_a_page_that_cannot_be_drawn_has_no_picture(
-    client: Client, monkeypatch: pytest.MonkeyPatch, house: House
-) -> None:
-    preview = await house.ask("preview", device_id=house.device(), file=house.menu)
-    monkeypatch.setattr(pdf_client, "MAX_WAITING", 0)
-    assert await look(client, preview["images"][1]) is None
-    monkeypatch.undo()
-    assert await look(client, preview["images"][1]) is not None
 
 
 async def test_pictures_that_are_drawn_later_count_too(

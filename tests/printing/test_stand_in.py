@@ -6,192 +6,152 @@ from typing import Any
 from homeassistant.auth.permissions.const import CAT_ENTITIES
 from homeassistant.core import Context, HomeAssistant
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.common import MockUser
 
-from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.job import JobState
 from tests.clock import Clock, elapse, rest
-from tests.conftest import make_entry, set_up, tear_down
-from tests.household import INKJET, LASER, OTHER_LASER, ask, device_of, show_state
+from tests.household import INKJET, LASER, OTHER_LASER, House, show_state
 from tests.polling import key_of
-from tests.simulator import Box, Simulator
 
 MINUTES = 5
 
 
 @pytest.fixture
-async def entry(
-    clock: Clock, hass: HomeAssistant, simulator: Simulator, box: Box
-) -> MockConfigEntry:
-    """Set the office box up; the ink-jet stands in for the laser."""
-    entry = make_entry(simulator, box)
-    assert await set_up(hass, entry)
+async def house(clock: Clock, hass: HomeAssistant, house: House) -> House:
+    """Have the ink-jet stand in for the laser."""
     await rest(hass)
-    stand_in(hass, entry, LASER, INKJET)
-    return entry
+    stand_in(house, LASER, INKJET)
+    return house
 
 
-def stand_in(hass: HomeAssistant, entry: MockConfigEntry, of: str, other: str) -> None:
+def stand_in(house: House, of: str, other: str) -> None:
     """Have one printer stand in for another."""
-    data = entry.runtime_data
-    plan = {"printer": f"{entry.entry_id}/{key_of(data, other)}", "minutes": MINUTES}
-    plans = entry.options.get("stand_ins", {}) | {key_of(data, of): plan}
-    hass.config_entries.async_update_entry(entry, options={"stand_ins": plans})
+    plan = {"printer": f"{house.entry.entry_id}/{key_of(house.data, other)}", "minutes": MINUTES}
+    plans = house.entry.options.get("stand_ins", {}) | {key_of(house.data, of): plan}
+    house.set_options({"stand_ins": plans})
 
 
-async def look(hass: HomeAssistant, clock: Clock, entry: MockConfigEntry) -> None:
+async def quiet(house: House) -> None:
+    """Let nothing be sent for most of the day."""
+    hours = {"quiet_from": "09:00:00", "quiet_to": "23:00:00"}
+    house.set_options({**house.entry.options, **hours})
+    await house.hass.config.async_set_time_zone("UTC")
+
+
+async def look(house: House, clock: Clock) -> None:
     """Let the box be polled, a moment after whatever was seen of it before."""
     clock.tick(1)
-    await entry.runtime_data.coordinator.async_refresh()
-    await rest(hass)
+    await house.coordinator.async_refresh()
+    await rest(house.hass)
 
 
-async def submit(hass: HomeAssistant, context: Context | None = None, **data: Any) -> str:
+async def submit(house: House, context: Context | None = None, **data: Any) -> str:
     """Print a page on the laser and return the job's id."""
-    data.setdefault("text", "x")
-    answer = await ask(hass, "print", context, device_id=device_of(hass), **data)
-    await rest(hass)
+    answer = await house.ask("print", context, device_id=house.device(), text="x", **data)
+    await rest(house.hass)
     return str(answer["jobs"][0]["job_id"])
 
 
-async def wait(hass: HomeAssistant, clock: Clock, minutes: float) -> None:
+async def wait(house: House, clock: Clock, minutes: float) -> None:
     """Let minutes pass."""
-    await elapse(hass, clock, minutes * 60, 30)
-
-
-def job(entry: MockConfigEntry, job_id: str) -> Job:
-    """Return a job as it is published."""
-    found: Job = entry.runtime_data.queue.get(job_id)
-    return found
+    await elapse(house.hass, clock, minutes * 60, 30)
 
 
 @pytest.mark.parametrize("fault", ["off", "outOfPaper", "paperJam"])
-async def test_a_stand_in_takes_over(
-    clock: Clock,
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    fault: str,
-) -> None:
-    laser = box.printer(1)
+async def test_a_stand_in_takes_over(clock: Clock, house: House, fault: str) -> None:
+    laser = house.box.printer(1)
     if fault == "off":
         laser.on = False
     else:
         show_state(laser, fault)
-    await look(hass, clock, entry)
-    job_id = await submit(hass)
-    await wait(hass, clock, MINUTES - 1)
-    assert job(entry, job_id).state is JobState.HELD
-    await wait(hass, clock, 2)
-    moved = job(entry, job_id)
+    await look(house, clock)
+    job_id = await submit(house)
+    await wait(house, clock, MINUTES - 1)
+    assert house.queue.get(job_id).state is JobState.HELD
+    await wait(house, clock, 2)
+    moved = house.queue.get(job_id)
     assert (moved.reason, moved.present.detail) == ("moved", INKJET)
     for _ in range(100):
         # The simulated printer takes time of its own.
-        if simulator.printed:
+        if house.printed:
             break
-        await wait(hass, clock, 1)
+        await wait(house, clock, 1)
         await asyncio.sleep(0.05)
-    [document] = simulator.printed
-    assert document.options["targetIp"] == box.network_printer().ip
-    await tear_down(hass)
+    [document] = house.printed
+    assert document.options["targetIp"] == house.box.network_printer().ip
 
 
-async def test_it_moves_once(
-    clock: Clock, hass: HomeAssistant, entry: MockConfigEntry, simulator: Simulator, box: Box
-) -> None:
+async def test_it_moves_once(clock: Clock, house: House) -> None:
     """A stand-in of the stand-in does not take it on."""
-    stand_in(hass, entry, INKJET, OTHER_LASER)
-    show_state(box.printer(1), "outOfPaper")
+    stand_in(house, INKJET, OTHER_LASER)
+    show_state(house.box.printer(1), "outOfPaper")
     # Busy with something else for long, so that it can be held there afterwards.
-    hass.config_entries.async_update_entry(
-        entry, options={**entry.options, "quiet_from": "09:00:00", "quiet_to": "23:00:00"}
-    )
-    await hass.config.async_set_time_zone("UTC")
-    await look(hass, clock, entry)
-    job_id = await submit(hass)
-    await wait(hass, clock, MINUTES + 1)
-    there = job(entry, job_id).moved_to
+    await quiet(house)
+    await look(house, clock)
+    job_id = await submit(house)
+    await wait(house, clock, MINUTES + 1)
+    there = house.queue.get(job_id).moved_to
     assert there is not None
-    box.network_printer().on = False
-    await look(hass, clock, entry)
-    await wait(hass, clock, 2 * MINUTES)
-    assert job(entry, there).state is JobState.HELD
-    assert job(entry, there).printer_name == INKJET
-    assert not simulator.printed
-    await tear_down(hass)
+    house.box.network_printer().on = False
+    await look(house, clock)
+    await wait(house, clock, 2 * MINUTES)
+    moved = house.queue.get(there)
+    assert (moved.state, moved.printer_name) == (JobState.HELD, INKJET)
+    assert not house.printed
 
 
 @pytest.mark.parametrize(
     "why",
     ["paused", "quiet hours", "stand-in is off", "unreachable", "tray", "person", "back in time"],
 )
-async def test_what_stays(
-    clock: Clock,
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    why: str,
-) -> None:
-    laser = box.printer(1)
-    options = dict(entry.options)
+async def test_what_stays(clock: Clock, house: House, why: str) -> None:
+    laser = house.box.printer(1)
     data: dict[str, Any] = {}
     if why == "quiet hours":
-        options |= {"quiet_from": "09:00:00", "quiet_to": "23:00:00"}
-        await hass.config.async_set_time_zone("UTC")
+        await quiet(house)
     elif why == "paused":
         show_state(laser, "paused")
         laser.paused = True
     else:
         show_state(laser, "outOfPaper")
     if why == "stand-in is off":
-        box.network_printer().on = False
+        house.box.network_printer().on = False
     if why == "tray":
         data["tray"] = "纸盒 1"
     if why == "person":
-        options |= {"approval_printers": [key_of(entry.runtime_data, LASER)]}
-    hass.config_entries.async_update_entry(entry, options=options)
-    await look(hass, clock, entry)
-    job_id = await submit(hass, **data)
+        approval = {"approval_printers": [key_of(house.data, LASER)]}
+        house.set_options({**house.entry.options, **approval})
+    await look(house, clock)
+    job_id = await submit(house, **data)
     if why == "unreachable":
-        await simulator.stop()
+        await house.simulator.stop()
     if why == "back in time":
-        await wait(hass, clock, MINUTES - 1)
-        hass.config_entries.async_update_entry(
-            entry, options=options | {"quiet_from": "09:00:00", "quiet_to": "23:00:00"}
-        )
-        await hass.config.async_set_time_zone("UTC")
+        await wait(house, clock, MINUTES - 1)
+        await quiet(house)
         show_state(laser, "idle")
-        await look(hass, clock, entry)
-        await wait(hass, clock, 1)
+        await look(house, clock)
+        await wait(house, clock, 1)
         show_state(laser, "outOfPaper")
-        await look(hass, clock, entry)
-        await wait(hass, clock, MINUTES - 1)
+        await look(house, clock)
+        await wait(house, clock, MINUTES - 1)
     else:
-        await wait(hass, clock, 2 * MINUTES)
-    assert job(entry, job_id).state is JobState.HELD
-    assert [one.job_id for one in entry.runtime_data.queue.jobs()] == [job_id]
-    assert not simulator.printed
-    await tear_down(hass)
+        await wait(house, clock, 2 * MINUTES)
+    assert house.queue.get(job_id).state is JobState.HELD
+    assert [one.job_id for one in house.queue.jobs()] == [job_id]
+    assert not house.printed
 
 
 async def test_a_user_who_may_not_use_the_stand_in(
-    clock: Clock,
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    simulator: Simulator,
-    box: Box,
-    hass_read_only_user: MockUser,
+    clock: Clock, house: House, hass_read_only_user: MockUser
 ) -> None:
     control = {"read": True, "control": True}
     hass_read_only_user.mock_policy(
         {CAT_ENTITIES: {"entity_ids": {"sensor.kyocera_ma2000w_gx": control}}}
     )
-    show_state(box.printer(1), "outOfPaper")
-    await look(hass, clock, entry)
-    theirs = await submit(hass, Context(user_id=hass_read_only_user.id))
-    ours = await submit(hass)
-    await wait(hass, clock, MINUTES + 1)
-    assert job(entry, theirs).state is JobState.HELD
-    assert job(entry, ours).reason == "moved"
-    await tear_down(hass)
+    show_state(house.box.printer(1), "outOfPaper")
+    await look(house, clock)
+    theirs = await submit(house, Context(user_id=hass_read_only_user.id))
+    ours = await submit(house)
+    await wait(house, clock, MINUTES + 1)
+    assert house.queue.get(theirs).state is JobState.HELD
+    assert house.queue.get(ours).reason == "moved"

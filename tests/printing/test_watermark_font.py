@@ -10,12 +10,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.requirements import RequirementsNotFound
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.documents import sheets as watermark_font
-from tests.household import ask, device_of, make_media, print_one, sent
+from tests.household import House
 from tests.needs import chinese_font
-from tests.simulator import Simulator, make_pdf
 
 TEXT = "仅供办理××使用"
 
@@ -69,80 +67,71 @@ def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
 
 
 @pytest.fixture
-def paper(hass: HomeAssistant, setup: MockConfigEntry, tmp_path: Path) -> str:
-    """Return the path of a document; Home Assistant may install packages."""
-    hass.config.skip_pip = False
-    path = make_media(hass, tmp_path / "media") / "one.pdf"
-    path.write_bytes(make_pdf(1))
-    return str(path)
+def house(house: House) -> House:
+    """Let Home Assistant install packages."""
+    house.hass.config.skip_pip = False
+    return house
 
 
-async def reason(hass: HomeAssistant, path: str, text: str = TEXT) -> str | None:
-    """Return why a watermark is refused."""
+async def reason(house: House, text: str = TEXT) -> str | None:
+    """Return why a watermark is refused; nothing is sent then."""
     with pytest.raises(HomeAssistantError) as refused:
-        await ask(hass, "print", device_id=device_of(hass), file=path, watermark=text)
+        await house.ask("print", device_id=house.device(), file=house.menu, watermark=text)
+    assert not house.sent
     return refused.value.translation_key
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_a_font_is_installed_once(
-    hass: HomeAssistant, simulator: Simulator, installer: Installer, paper: str
-) -> None:
-    await print_one(hass, file=paper, watermark="COPY")
+async def test_a_font_is_installed_once(house: House, installer: Installer) -> None:
+    await house.print_one(file=house.menu, watermark="COPY")
     assert installer.asked == []
-    await print_one(hass, file=paper, watermark=TEXT)
-    await print_one(hass, file=paper, watermark=TEXT)
+    await house.print_one(file=house.menu, watermark=TEXT)
+    await house.print_one(file=house.menu, watermark=TEXT)
     assert installer.asked == [watermark_font.FONT_PACKAGE]
-    plain, first, second = (job.path.stat().st_size for job in simulator.printed)
+    plain, first, second = (job.path.stat().st_size for job in house.printed)
     # Outlines of eight characters, and not the font.
     assert plain < first == second < plain + 50_000
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_calls_at_once_share_the_installation(
-    hass: HomeAssistant, simulator: Simulator, installer: Installer, paper: str
-) -> None:
+async def test_calls_at_once_share_the_installation(house: House, installer: Installer) -> None:
     installer.may_end.clear()
-    calls = [hass.async_create_task(print_one(hass, file=paper, watermark=TEXT)) for _ in range(2)]
+    calls = [
+        house.hass.async_create_task(house.print_one(file=house.menu, watermark=TEXT))
+        for _ in range(2)
+    ]
     while not installer.asked:
         await asyncio.sleep(0.01)
     installer.may_end.set()
     await asyncio.gather(*calls)
-    assert (len(installer.asked), len(simulator.printed)) == (1, 2)
+    assert (len(installer.asked), len(house.printed)) == (1, 2)
 
 
-async def test_a_font_that_cannot_be_installed(
-    hass: HomeAssistant, simulator: Simulator, installer: Installer, paper: str
-) -> None:
+async def test_a_font_that_cannot_be_installed(house: House, installer: Installer) -> None:
     installer.fails = True
-    assert await reason(hass, paper) == "watermark_needs_font"
-    assert await reason(hass, paper) == "watermark_needs_font"
+    assert await reason(house) == "watermark_needs_font"
+    assert await reason(house) == "watermark_needs_font"
     # Other characters are not what the package is for.
     asked = len(installer.asked)
-    assert await reason(hass, paper, "\U00013000") == "watermark_needs_font"
-    assert (len(installer.asked), sent(simulator)) == (asked, 0)
+    assert await reason(house, "\U00013000") == "watermark_needs_font"
+    assert len(installer.asked) == asked
 
 
-async def test_where_nothing_may_be_installed(
-    hass: HomeAssistant, simulator: Simulator, installer: Installer, paper: str
-) -> None:
-    hass.config.skip_pip = True
-    assert await reason(hass, paper) == "watermark_needs_font"
+async def test_where_nothing_may_be_installed(house: House, installer: Installer) -> None:
+    house.hass.config.skip_pip = True
+    assert await reason(house) == "watermark_needs_font"
     assert installer.asked == []
 
 
 async def test_a_font_that_nobody_has_looked_at(
-    hass: HomeAssistant,
-    simulator: Simulator,
+    house: House,
     installer: Installer,
-    paper: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """What the package brings is opened only if it is the known file."""
     monkeypatch.setattr(watermark_font, "FONT_DIGESTS", {"0" * 64})
-    assert await reason(hass, paper) == "watermark_needs_font"
-    assert sent(simulator) == 0
+    assert await reason(house) == "watermark_needs_font"
     assert "is not the font that" in caplog.text
 
 
@@ -155,19 +144,14 @@ def test_the_packages_fonts_are_the_known_ones() -> None:
 
 @pytest.mark.usefixtures("hurried")
 async def test_a_font_that_takes_long(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    installer: Installer,
-    paper: str,
-    monkeypatch: pytest.MonkeyPatch,
+    house: House, installer: Installer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The call ends, the installation does not: the next one finds it."""
     monkeypatch.setattr(watermark_font, "FONT_SECONDS", 0)
     installer.may_end.clear()
-    assert await reason(hass, paper) == "watermark_font_coming"
-    assert sent(simulator) == 0
+    assert await reason(house) == "watermark_font_coming"
     installer.may_end.set()
     while not installer.folder.exists():
         await asyncio.sleep(0.01)
-    await print_one(hass, file=paper, watermark=TEXT)
+    await house.print_one(file=house.menu, watermark=TEXT)
     assert len(installer.asked) == 1
