@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
+from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import Context, HomeAssistant, ServiceCall
+from homeassistant.core import Context, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -21,47 +22,39 @@ from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.logbook import EVENT_JOB_ENDED, async_describe_events
 from custom_components.lianke.people import notifications
 from tests.clock import until
-from tests.household import ask, came_out, data_of, device_of, sent, uploader
+from tests.household import House, uploader
 from tests.security.rendering import active
-from tests.simulator import Simulator, make_pdf
+from tests.simulator import make_pdf
 
 PHONE = "notify.mobile_app_boss"
 TABLET = "notify.hall_tablet"
 
 
-class House:
+@dataclass(frozen=True, kw_only=True)
+class Family(House):
     """A house with an approver's phone, a tablet and a child's phone."""
 
-    def __init__(
-        self, hass: HomeAssistant, entry: MockConfigEntry, boss: User, child: User
-    ) -> None:
-        """Take its people."""
-        self.hass, self.entry, self.boss, self.child = hass, entry, boss, child
-        self.messages: list[tuple[str, dict[str, Any]]] = []
-        self.broken = False
+    boss: User
+    anna: User
+    messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     async def take(self, call: ServiceCall) -> None:
         """Take a notification."""
-        if self.broken:
-            raise HomeAssistantError("no connection")
         name = call.data.get("entity_id", call.service)
         self.messages.append((name[0] if isinstance(name, list) else name, dict(call.data)))
 
     async def reported(self, name: str, count: int = 1) -> list[dict[str, Any]]:
         """Wait for so many messages to somebody, and return them."""
-        async with asyncio.timeout(20):
-            while len(found := [data for to, data in self.messages if to == name]) < count:
-                await asyncio.sleep(0.02)
-        return found
+        await until(lambda: sum(to == name for to, _ in self.messages) >= count)
+        return [data for to, data in self.messages if to == name]
 
-    async def print_as(self, user: User, **data: Any) -> str:
-        """Print something as a user; return the job's id."""
-        if "upload" not in data:
-            data["text"] = "Hello"
-        response = await ask(
-            self.hass, "print", Context(user_id=user.id), device_id=device_of(self.hass), **data
+    async def print_as_anna(self, **data: Any) -> str:
+        """Print something as the child; return the job's id."""
+        source = {} if "upload" in data else {"text": "Hello"}
+        answer = await self.ask(
+            "print", Context(user_id=self.anna.id), device_id=self.device(), **source, **data
         )
-        return str(response["jobs"][0]["job_id"])
+        return str(answer["jobs"][0]["job_id"])
 
     async def press(self, button: str, user: User | None) -> None:
         """Press a button of a notification."""
@@ -74,19 +67,18 @@ class House:
 
     def state(self, job_id: str) -> JobState:
         """Return the state of a job."""
-        return data_of(self.entry).queue.get(job_id).state
+        return self.queue.get(job_id).state
 
 
 @pytest.fixture
-async def house(hass: HomeAssistant, setup: MockConfigEntry) -> AsyncGenerator[House]:
+async def house(house: House, boss: User, anna: User) -> AsyncGenerator[Family]:
     """Let a child's jobs wait for the boss, who has a phone; a tablet shows them, too."""
-    boss = await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
-    child = await hass.auth.async_create_user("Child", group_ids=[GROUP_ID_USER])
-    house = House(hass, setup, boss, child)
-    hass.services.async_register("notify", "mobile_app_boss", house.take)
-    hass.services.async_register("notify", "send_message", house.take)
+    hass = house.hass
+    family = Family(hass=hass, simulator=house.simulator, entry=house.entry, boss=boss, anna=anna)
+    for service in ("mobile_app_boss", "send_message"):
+        hass.services.async_register("notify", service, family.take)
     phones = []
-    for user in (boss, child):
+    for user in (boss, anna):
         phone = MockConfigEntry(domain="mobile_app", data={"user_id": user.id})
         phones.append(phone)
         phone.add_to_hass(hass)
@@ -94,16 +86,13 @@ async def house(hass: HomeAssistant, setup: MockConfigEntry) -> AsyncGenerator[H
         er.async_get(hass).async_get_or_create(
             "notify", "mobile_app", user.name or "", config_entry=phone, object_id_base=user.name
         )
-    hass.config_entries.async_update_entry(
-        setup,
-        options={"approval_users": [child.id], "approval_notify": [PHONE, TABLET]},
-    )
-    yield house
+    house.set_options({"approval_users": [anna.id], "approval_notify": [PHONE, TABLET]})
+    yield family
     for phone in phones:
         phone.mock_state(hass, ConfigEntryState.NOT_LOADED)
 
 
-async def buttons(house: House) -> tuple[str, str]:
+async def buttons(house: Family) -> tuple[str, str]:
     """Return the buttons of the first notification."""
     [reported, *_] = await house.reported("mobile_app_boss")
     approve, reject = reported["data"]["actions"]
@@ -111,18 +100,18 @@ async def buttons(house: House) -> tuple[str, str]:
     return approve["action"], reject["action"]
 
 
-async def test_an_approver_approves(house: House, simulator: Simulator) -> None:
-    job_id = await house.print_as(house.child, title="Homework")
+async def test_an_approver_approves(house: Family) -> None:
+    job_id = await house.print_as_anna(title="Homework")
     approve, _ = await buttons(house)
     [reported] = await house.reported("mobile_app_boss")
     assert reported["title"] == "A print job waits for your approval"
-    assert reported["message"] == "“Homework” · Kyocera MA2000w GX · Child"
+    assert reported["message"] == "“Homework” · Kyocera MA2000w GX · Anna"
     [words] = await house.reported(TABLET)
     assert words["message"].startswith(reported["message"] + "\nApprove or reject it on the card")
     assert "data" not in words
     await house.press(approve, house.boss)
-    await came_out(simulator)
-    [answer] = await house.reported("notify.child")
+    await house.came_out()
+    [answer] = await house.reported("notify.anna")
     assert (answer["title"], answer["message"]) == ("Homework", "Your print job was approved.")
     [_, gone] = await house.reported("mobile_app_boss", 2)
     assert (gone["message"], gone["data"]) == (
@@ -133,29 +122,27 @@ async def test_an_approver_approves(house: House, simulator: Simulator) -> None:
     await house.press(approve, house.boss)
     [refused] = await house.reported("notify.boss")
     assert "does not wait for this answer" in refused["message"]
-    assert sent(simulator) == 1
+    assert house.sent == 1
     assert house.state(job_id) is not JobState.HELD
 
 
-async def test_an_approver_rejects(house: House, simulator: Simulator) -> None:
-    job_id = await house.print_as(house.child)
+async def test_an_approver_rejects(house: Family) -> None:
+    job_id = await house.print_as_anna()
     _, reject = await buttons(house)
     await house.press(reject, house.boss)
-    [answer] = await house.reported("notify.child")
+    [answer] = await house.reported("notify.anna")
     assert answer["message"] == "The job was rejected. Boss"
     assert house.state(job_id) is JobState.CANCELED
-    assert not sent(simulator)
+    assert not house.sent
 
 
-async def test_others_press_the_button(
-    house: House, simulator: Simulator, caplog: pytest.LogCaptureFixture
-) -> None:
-    job_id = await house.print_as(house.child)
+async def test_others_press_the_button(house: Family, caplog: pytest.LogCaptureFixture) -> None:
+    job_id = await house.print_as_anna()
     approve, reject = await buttons(house)
-    await house.press(approve, house.child)
-    [refused] = await house.reported("notify.child")
+    await house.press(approve, house.anna)
+    [refused] = await house.reported("notify.anna")
     assert "You may not approve or reject" in refused["message"]
-    other = await house.print_as(house.child)
+    other = await house.print_as_anna()
     for forged in (
         approve.replace(job_id, other),
         approve.replace("APPROVE", "REJECT"),
@@ -173,50 +160,46 @@ async def test_others_press_the_button(
     ours = [one for one in caplog.records if one.name.startswith("custom_components")]
     assert not [one for one in ours if job_id in one.getMessage()]
     assert (house.state(job_id), house.state(other)) == (JobState.HELD, JobState.HELD)
-    assert not sent(simulator)
+    assert not house.sent
 
 
-async def test_nobody_answers(house: House) -> None:
-    await house.print_as(house.child, expires_in={"seconds": 10})
-    data = data_of(house.entry)
+async def test_nobody_answers(house: Family) -> None:
+    await house.print_as_anna(expires_in={"seconds": 10})
+    data = house.data
     [job] = data.queue.jobs()
     data.queue._registry.change(job, expires_at=job.created_at - timedelta(seconds=1))
     data.queue._scheduler.review()
-    [answer] = await house.reported("notify.child")
+    [answer] = await house.reported("notify.anna")
     assert answer["message"] == "Nobody approved your print job in time. It was not printed."
     await house.reported("mobile_app_boss", 2)
 
 
-async def test_buttons_hold_over_a_restart(
-    hass: HomeAssistant, house: House, simulator: Simulator
-) -> None:
-    await house.print_as(house.child)
+async def test_buttons_hold_over_a_restart(house: Family) -> None:
+    await house.print_as_anna()
     approve, _ = await buttons(house)
-    await hass.config_entries.async_unload(house.entry.entry_id)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
     # Nothing happens while the box is not loaded; the phone says so.
     await house.press(approve, house.boss)
     [told] = await house.reported("notify.boss")
     assert told["message"].startswith("Nothing was done")
-    assert await hass.config_entries.async_setup(house.entry.entry_id)
+    assert await house.hass.config_entries.async_setup(house.entry.entry_id)
     await house.press(approve, house.boss)
-    await came_out(simulator)
+    await house.came_out()
     # Nobody was asked twice.
     assert len([data for to, data in house.messages if to == TABLET]) == 1
 
 
-async def test_the_box_is_removed_while_somebody_waits(
-    hass: HomeAssistant, house: House, simulator: Simulator
-) -> None:
+async def test_the_box_is_removed_while_somebody_waits(house: Family) -> None:
     """Nobody goes on waiting, and no phone keeps a question that nobody can answer."""
-    await house.print_as(house.child, title="Homework")
+    await house.print_as_anna(title="Homework")
     approve, _ = await buttons(house)
     [asked] = await house.reported("mobile_app_boss")
     ends: list[JobUpdate] = []
-    async_dispatcher_connect(hass, SIGNAL_JOB_UPDATED, ends.append)
-    lines = async_capture_events(hass, EVENT_JOB_ENDED)
-    async_describe_events(hass, lambda *_: None)
-    await hass.config_entries.async_remove(house.entry.entry_id)
-    [told] = await house.reported("notify.child")
+    async_dispatcher_connect(house.hass, SIGNAL_JOB_UPDATED, ends.append)
+    lines = async_capture_events(house.hass, EVENT_JOB_ENDED)
+    async_describe_events(house.hass, lambda *_: None)
+    await house.hass.config_entries.async_remove(house.entry.entry_id)
+    [told] = await house.reported("notify.anna")
     assert (told["title"], told["message"]) == (
         "Homework",
         "Its print box was removed from Home Assistant. Your print job was not printed.",
@@ -229,31 +212,34 @@ async def test_the_box_is_removed_while_somebody_waits(
     assert [end.job.state for end in ends] == [JobState.CANCELED]
     [line] = lines
     assert (line.data["state"], line.data["title"]) == ("canceled", "Homework")
-    assert line.context.user_id == house.child.id
+    assert line.context.user_id == house.anna.id
     # A phone that was off has the buttons still.
     await house.press(approve, house.boss)
     [told] = await house.reported("notify.boss")
     assert told["message"].startswith("Nothing was done")
-    assert not sent(simulator)
+    assert not house.sent
 
 
-async def test_a_phone_that_is_not_reached(
-    house: House, simulator: Simulator, caplog: pytest.LogCaptureFixture
-) -> None:
-    house.broken = True
-    job_id = await house.print_as(house.child, title="Secret diary")
+async def test_a_phone_that_is_not_reached(house: Family, caplog: pytest.LogCaptureFixture) -> None:
+
+    async def refuse(call: ServiceCall) -> None:
+        raise HomeAssistantError("no connection")
+
+    for service in ("mobile_app_boss", "send_message"):
+        house.hass.services.async_register("notify", service, refuse)
+    job_id = await house.print_as_anna(title="Secret diary")
     await until(lambda: "A notification was not sent by notify.hall_tablet" in caplog.text)
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert not [message for message in warned if "Secret diary" in message]
-    await ask(house.hass, "continue_job", Context(user_id=house.boss.id), job_id=job_id)
-    await came_out(simulator)
+    await house.ask("continue_job", Context(user_id=house.boss.id), job_id=job_id)
+    await house.came_out()
 
 
-async def test_titles_are_shown_as_they_are(house: House) -> None:
+async def test_titles_are_shown_as_they_are(house: Family) -> None:
     options = {**house.entry.options, "approval_notify": [PHONE, "notify.persistent_notification"]}
     house.hass.config_entries.async_update_entry(house.entry, options=options)
     house.hass.services.async_register("notify", "persistent_notification", house.take)
-    await house.print_as(house.child, title="<b>Bill</b> ![x](https://127.0.0.1/x.png)")
+    await house.print_as_anna(title="<b>Bill</b> ![x](https://127.0.0.1/x.png)")
     [phone] = await house.reported("mobile_app_boss")
     assert phone["message"].startswith("“‹b›Bill‹/b› ![x](https://127.0.0.1/x.png)”")
     [sidebar] = await house.reported("persistent_notification")
@@ -261,77 +247,72 @@ async def test_titles_are_shown_as_they_are(house: House) -> None:
     assert not active(sidebar["message"])
 
 
-async def test_a_phone_that_hangs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_phone_that_hangs(house: Family, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notifications, "SEND_SECONDS", 0.1)
 
     async def hang(call: ServiceCall) -> None:
         await asyncio.Event().wait()
 
     house.hass.services.async_register("notify", "mobile_app_boss", hang)
-    await house.print_as(house.child)
+    await house.print_as_anna()
     await house.reported(TABLET)
 
 
 async def test_the_picture_of_a_job(
-    hass: HomeAssistant,
-    house: House,
-    simulator: Simulator,
+    house: Family,
     hass_client: ClientSessionGenerator,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
     upload = await uploader(hass_client)
-    job_id = await house.print_as(house.child, upload=await upload(make_pdf(2), "Plan.pdf"))
+    job_id = await house.print_as_anna(upload=await upload(make_pdf(2), "Plan.pdf"))
     [reported] = await house.reported("mobile_app_boss")
-    assert reported["message"] == "“Plan.pdf” · 2 pages · Kyocera MA2000w GX · Child"
+    assert reported["message"] == "“Plan.pdf” · 2 pages · Kyocera MA2000w GX · Anna"
     client = await hass_client_no_auth()
     answer = await client.get(reported["data"]["image"])
     assert (answer.status, answer.content_type) == (200, "image/jpeg")
     plain = reported["data"]["image"].split("?")[0]
     assert (await client.get(plain)).status == 401
     assert (await client.get(reported["data"]["image"].replace(job_id, "0" * 26))).status == 401
-    await ask(hass, "reject_job", Context(user_id=house.boss.id), job_id=job_id)
+    await house.ask("reject_job", Context(user_id=house.boss.id), job_id=job_id)
     assert (await client.get(reported["data"]["image"])).status == 404
 
 
 async def test_who_sees_the_picture_of_a_job(
-    hass: HomeAssistant,
-    house: House,
-    simulator: Simulator,
+    house: Family,
     hass_client: ClientSessionGenerator,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
     """Who asked and who is to answer; what waits for a code is for the eyes of who asked alone."""
-    other = await hass.auth.async_create_user("Other", group_ids=[GROUP_ID_USER])
+    other = await house.hass.auth.async_create_user("Other", group_ids=[GROUP_ID_USER])
     upload = await uploader(hass_client)
     client = await hass_client_no_auth()
 
     async def status(user: User, job_id: str) -> int:
-        token = hass.auth.async_create_access_token(
-            await hass.auth.async_create_refresh_token(user, client_id="https://example.com")
+        token = house.hass.auth.async_create_access_token(
+            await house.hass.auth.async_create_refresh_token(user, client_id="https://example.com")
         )
         headers = {"Authorization": f"Bearer {token}"}
         url = f"/api/lianke/job_picture/{job_id}"
         return (await client.get(url, headers=headers)).status
 
-    job_id = await house.print_as(
-        house.child, upload=await upload(make_pdf(1), "Diary.pdf"), release_code="4711"
+    job_id = await house.print_as_anna(
+        upload=await upload(make_pdf(1), "Diary.pdf"), release_code="4711"
     )
     [reported] = await house.reported("mobile_app_boss")
     image = reported["data"]["image"]
-    people = (house.boss, house.child, other)
+    people = (house.boss, house.anna, other)
     assert (await client.get(image)).status == 200
     assert [await status(user, job_id) for user in people] == [200, 200, 404]
-    await ask(hass, "continue_job", Context(user_id=house.boss.id), job_id=job_id)
+    await house.ask("continue_job", Context(user_id=house.boss.id), job_id=job_id)
     assert (await client.get(image)).status == 404
     assert [await status(user, job_id) for user in people] == [404, 200, 404]
     # As a phone's job with a PIN, which no user asked for.
-    nobodys = await ask(
-        hass,
+    nobodys = await house.ask(
         "print",
-        device_id=device_of(hass),
+        device_id=house.device(),
         upload=await upload(make_pdf(1), "Letter.pdf"),
         release_code="4711",
     )
     job_id = nobodys["jobs"][0]["job_id"]
     assert [await status(user, job_id) for user in people] == [404, 404, 404]
-    assert not sent(simulator)
+    assert not house.sent

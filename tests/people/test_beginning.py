@@ -4,36 +4,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
+from homeassistant.auth.const import GROUP_ID_ADMIN
 from homeassistant.auth.models import User
 from homeassistant.components import conversation
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.people import beginning
 from custom_components.lianke.people.beginning import async_find_beginning, async_get_trail
 from tests.clock import until
-from tests.household import ask, came_out, data_of, device_of, sent
-from tests.simulator import Simulator
+from tests.household import House, ask, device_of
 
 PRINT = "script.print_list"
 TAG = "at-the-desk"
-
-
-@pytest.fixture
-async def boss(hass: HomeAssistant) -> User:
-    """Return an administrator."""
-    return await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
-
-
-@pytest.fixture
-async def child(hass: HomeAssistant, boss: User) -> User:
-    """Return a user who is no administrator; the first one of a house is one."""
-    return await hass.auth.async_create_user("Child", group_ids=[GROUP_ID_USER])
 
 
 def automation(name: str, triggers: Any, *actions: Any) -> dict[str, Any]:
@@ -42,9 +28,10 @@ def automation(name: str, triggers: Any, *actions: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def house(hass: HomeAssistant, setup: MockConfigEntry) -> MockConfigEntry:
+async def house(house: House) -> House:
     """Set up what may lead to a print: most ways take a script in between."""
-    job = {"action": "lianke.print", "data": {"device_id": device_of(hass), "text": "Hello"}}
+    hass = house.hass
+    job = {"action": "lianke.print", "data": {"device_id": house.device(), "text": "Hello"}}
     via_script = {"action": PRINT}
     toggle = {"action": "input_boolean.toggle", "target": {"entity_id": "input_boolean.second"}}
     answer = {
@@ -102,7 +89,7 @@ async def house(hass: HomeAssistant, setup: MockConfigEntry) -> MockConfigEntry:
     await hass.async_block_till_done()
     for script in (PRINT, "script.answer"):
         async_expose_entity(hass, conversation.DOMAIN, script, True)
-    return setup
+    return house
 
 
 def service(domain: str, name: str, entity_id: str) -> Callable[..., Awaitable[Any]]:
@@ -169,40 +156,33 @@ WAYS: dict[str, tuple[Callable[..., Awaitable[Any]], str, str]] = {
 }
 
 
-async def job_of(entry: MockConfigEntry, count: int) -> Job:
+async def job_of(house: House, count: int) -> Job:
     """Wait for so many jobs, and return the newest."""
-    queue = data_of(entry).queue
+    queue = house.queue
     await until(lambda: len(queue.jobs()) >= count)
     return queue.jobs()[0]
 
 
-async def test_by_every_way(
-    hass: HomeAssistant,
-    house: MockConfigEntry,
-    simulator: Simulator,
-    child: User,
-) -> None:
+async def test_by_every_way(house: House, anna: User) -> None:
     """What a child sets off waits for an approval, whatever lies in between."""
-    hass.config_entries.async_update_entry(house, options={"approval_users": [child.id]})
+    house.set_options({"approval_users": [anna.id]})
     for count, (name, (way, source, _)) in enumerate(WAYS.items(), 1):
-        await way(hass, Context(user_id=child.id))
+        await way(house.hass, Context(user_id=anna.id))
         job = await job_of(house, count)
         assert (name, job.spec.asker.user_id, job.hold_reason, job.spec.origin) == (
             name,
-            child.id,
+            anna.id,
             "approval",
             source,
         )
-    assert not sent(simulator)
+    assert not house.sent
 
 
-async def test_what_nobody_began(
-    hass: HomeAssistant, house: MockConfigEntry, simulator: Simulator, child: User
-) -> None:
+async def test_what_nobody_began(house: House, anna: User) -> None:
     """It has a rule of its own, which what a person sets off is not under."""
-    hass.config_entries.async_update_entry(house, options={"approval_sources": ["nobody"]})
+    house.set_options({"approval_sources": ["nobody"]})
     for count, (name, (way, _, source)) in enumerate(WAYS.items(), 1):
-        await way(hass, Context())
+        await way(house.hass, Context())
         job = await job_of(house, count)
         assert (name, job.spec.asker.user_id, job.hold_reason, job.spec.origin) == (
             name,
@@ -210,49 +190,41 @@ async def test_what_nobody_began(
             "approval",
             source,
         )
-    assert not sent(simulator)
-    cloud = await hass.auth.async_create_system_user("Cloud", group_ids=[GROUP_ID_ADMIN])
-    await direct(hass, Context(user_id=cloud.id))
+    assert not house.sent
+    cloud = await house.hass.auth.async_create_system_user("Cloud", group_ids=[GROUP_ID_ADMIN])
+    await direct(house.hass, Context(user_id=cloud.id))
     assert (await job_of(house, len(WAYS) + 1)).hold_reason == "approval"
-    await WAYS["helper"][0](hass, Context(user_id=child.id))
-    await came_out(simulator)
+    await WAYS["helper"][0](house.hass, Context(user_id=anna.id))
+    await house.came_out()
 
 
 @pytest.mark.parametrize("source", ["automation", "assistant"])
-async def test_the_rules_about_sources(
-    hass: HomeAssistant, house: MockConfigEntry, simulator: Simulator, child: User, source: str
-) -> None:
+async def test_the_rules_about_sources(house: House, anna: User, source: str) -> None:
     """Automations are all of them, whoever set them off, and those that a sentence sets off are both."""
-    hass.config_entries.async_update_entry(house, options={"approval_sources": [source]})
+    house.set_options({"approval_sources": [source]})
     for count, (way, expected) in enumerate(
         (("helper", source == "automation"), ("sentence", True), ("script", False)), 1
     ):
-        await WAYS[way][0](hass, Context(user_id=child.id))
+        await WAYS[way][0](house.hass, Context(user_id=anna.id))
         job = await job_of(house, count)
         assert (way, job.hold_reason == "approval") == (way, expected)
 
 
-async def test_a_monthly_limit_and_a_code(
-    hass: HomeAssistant, house: MockConfigEntry, simulator: Simulator, child: User
-) -> None:
-    hass.config_entries.async_update_entry(
-        house, options={"monthly_pages": 1, "release_users": [child.id]}
-    )
+async def test_a_monthly_limit_and_a_code(house: House, anna: User) -> None:
+    house.set_options({"monthly_pages": 1, "release_users": [anna.id]})
     for count, way in enumerate(("quick button", "sentence"), 1):
-        await WAYS[way][0](hass, Context(user_id=child.id))
+        await WAYS[way][0](house.hass, Context(user_id=anna.id))
         job = await job_of(house, count)
         assert job.waits_for == ("approval", "release")[count == 1 :]
-    assert not sent(simulator)
+    assert not house.sent
 
 
-async def test_what_a_user_writes_into_a_run(
-    hass: HomeAssistant, house: MockConfigEntry, simulator: Simulator, child: User, boss: User
-) -> None:
+async def test_what_a_user_writes_into_a_run(house: House, anna: User, boss: User) -> None:
     """Variables that are made up make nobody else of a child."""
-    hass.config_entries.async_update_entry(house, options={"approval_users": [child.id]})
+    house.set_options({"approval_users": [anna.id]})
     made_up = {"id": "x", "user_id": boss.id, "parent_id": None}
-    context = Context(user_id=child.id)
-    await hass.services.async_call(
+    context = Context(user_id=anna.id)
+    await house.hass.services.async_call(
         "automation",
         "trigger",
         {
@@ -269,23 +241,21 @@ async def test_what_a_user_writes_into_a_run(
         context=context,
     )
     job = await job_of(house, 1)
-    assert (job.spec.asker.user_id, job.hold_reason) == (child.id, "approval")
+    assert (job.spec.asker.user_id, job.hold_reason) == (anna.id, "approval")
 
 
-async def test_who_may_approve(
-    hass: HomeAssistant, house: MockConfigEntry, simulator: Simulator, child: User, boss: User
-) -> None:
+async def test_who_may_approve(house: House, anna: User, boss: User) -> None:
     """A child cannot by any way; an administrator cannot by voice; an automation can by itself."""
-    hass.config_entries.async_update_entry(house, options={"approval_users": [child.id]})
-    await direct(hass, Context(user_id=child.id))
+    house.set_options({"approval_users": [anna.id]})
+    await direct(house.hass, Context(user_id=anna.id))
     job = await job_of(house, 1)
-    await hass.services.async_call(
+    await house.hass.services.async_call(
         "input_text",
         "set_value",
         {"entity_id": "input_text.job", "value": job.job_id},
         blocking=True,
     )
-    queue = data_of(house).queue
+    queue = house.queue
     ways = {
         "script": service("script", "turn_on", "script.answer"),
         "automation": service("automation", "trigger", "automation.answer"),
@@ -293,32 +263,34 @@ async def test_who_may_approve(
         "sentence": says("let it print"),
         "intent": says("run answer"),
     }
-    refused = [(name, child) for name in ways]
+    refused = [(name, anna) for name in ways]
     refused += [("sentence", boss), ("intent", boss)]
     for name, user in refused:
-        await asyncio.gather(ways[name](hass, Context(user_id=user.id)), return_exceptions=True)
-        await hass.async_block_till_done()
+        await asyncio.gather(
+            ways[name](house.hass, Context(user_id=user.id)), return_exceptions=True
+        )
+        await house.hass.async_block_till_done()
         assert (name, queue.get(job.job_id).state) == (name, JobState.HELD)
     # Its own trigger, for whatever reason it fired: this is what an administrator wanted.
-    hass.bus.async_fire("allow", context=Context(user_id=child.id))
-    await came_out(simulator)
+    house.hass.bus.async_fire("allow", context=Context(user_id=anna.id))
+    await house.came_out()
     # In person, or by running it, an approver approves.
     for count, name in enumerate(("script", "automation"), 2):
-        await direct(hass, Context(user_id=child.id))
+        await direct(house.hass, Context(user_id=anna.id))
         job = await job_of(house, count)
-        hass.states.async_set("input_text.job", job.job_id)
-        await ways[name](hass, Context(user_id=boss.id))
-        await came_out(simulator, count)
+        house.hass.states.async_set("input_text.job", job.job_id)
+        await ways[name](house.hass, Context(user_id=boss.id))
+        await house.came_out(count)
 
 
 async def test_few_contexts_are_kept(
-    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, child: User
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, anna: User
 ) -> None:
     """Those of people alone, and the last ones of them."""
     monkeypatch.setattr(beginning, "MAX_CONTEXTS", 3)
     beginning.async_get_trail(hass)
     hass.services.async_register("test", "act", lambda call: None)
-    contexts = [Context(user_id=child.id) for _ in range(5)]
+    contexts = [Context(user_id=anna.id) for _ in range(5)]
     for context in (Context(), *contexts, Context(), Context(parent_id="x")):
         await hass.services.async_call("test", "act", blocking=True, context=context)
     assert list(async_get_trail(hass)._known) == [context.id for context in contexts[2:]]
@@ -326,4 +298,4 @@ async def test_few_contexts_are_kept(
         (await async_find_beginning(hass, Context(parent_id=context.id))).user_id
         for context in contexts
     ]
-    assert known == [None, None, child.id, child.id, child.id]
+    assert known == [None, None, anna.id, anna.id, anna.id]
