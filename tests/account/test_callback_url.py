@@ -110,10 +110,10 @@ def connection_changes(hass: HomeAssistant) -> None:
     async_dispatcher_send(hass, CONNECTION_SIGNAL, object())
 
 
-async def test_no_address_is_normal(hass: HomeAssistant, manager: CallbackUrlManager) -> None:
-    manager.start()
+async def address(hass: HomeAssistant, manager: CallbackUrlManager) -> str | None:
+    """Return the address that is known once nothing is under way."""
     await rest(hass)
-    assert manager._account.address is None
+    return manager._account.address
 
 
 @pytest.mark.parametrize(
@@ -133,22 +133,18 @@ async def test_the_external_address_if_it_is_https(
     await hass.config.async_update(
         external_url=external, internal_url="https://only-at-home.example"
     )
-    await rest(hass)
-    assert manager._account.address == (None if expected is None else expected + PATH)
+    assert await address(hass, manager) == (None if expected is None else expected + PATH)
 
 
 async def test_changes_are_followed(hass: HomeAssistant, manager: CallbackUrlManager) -> None:
     manager.start()
     await hass.config.async_update(external_url="https://one.example")
-    await rest(hass)
-    assert manager._account.address == "https://one.example" + PATH
+    assert await address(hass, manager) == "https://one.example" + PATH
     await hass.config.async_update(external_url="https://two.example")
-    await rest(hass)
-    assert manager._account.address == "https://two.example" + PATH
+    assert await address(hass, manager) == "https://two.example" + PATH
     manager.stop()
     await hass.config.async_update(external_url="https://three.example")
-    await rest(hass)
-    assert manager._account.address == "https://two.example" + PATH
+    assert await address(hass, manager) == "https://two.example" + PATH
 
 
 async def test_looked_for_again_after_the_start(
@@ -159,11 +155,10 @@ async def test_looked_for_again_after_the_start(
     await rest(hass)
     # Known without an event, as when it comes from storage late in the start.
     hass.config.external_url = "https://late.example"
-    assert manager._account.address is None
+    assert await address(hass, manager) is None
     hass.set_state(CoreState.running)
     hass.bus.async_fire("homeassistant_started")
-    await rest(hass)
-    assert manager._account.address == "https://late.example" + PATH
+    assert await address(hass, manager) == "https://late.example" + PATH
 
 
 async def test_without_encryption_within_this_machine_only(
@@ -171,18 +166,14 @@ async def test_without_encryption_within_this_machine_only(
 ) -> None:
     manager.server_is_local = True
     manager.start()
-    await rest(hass)
     assert hass.config.api is not None
-    assert manager._account.address == f"http://127.0.0.1:{hass.config.api.port}{PATH}"
+    assert await address(hass, manager) == f"http://127.0.0.1:{hass.config.api.port}{PATH}"
     await hass.config.async_update(internal_url="http://192.168.1.2:8123")
-    await rest(hass)
-    assert manager._account.address.startswith("http://127.0.0.1:")
+    assert (await address(hass, manager) or "").startswith("http://127.0.0.1:")
     await hass.config.async_update(internal_url="http://localhost:9123")
-    await rest(hass)
-    assert manager._account.address == "http://localhost:9123" + PATH
+    assert await address(hass, manager) == "http://localhost:9123" + PATH
     await hass.config.async_update(external_url="https://house.example")
-    await rest(hass)
-    assert manager._account.address == "https://house.example" + PATH
+    assert await address(hass, manager) == "https://house.example" + PATH
 
 
 async def test_cloudhook_goes_first(
@@ -191,13 +182,11 @@ async def test_cloudhook_goes_first(
     hass.config.components.add("cloud")
     await hass.config.async_update(external_url="https://house.example")
     manager.start()
-    await rest(hass)
-    assert manager._account.address == CLOUDHOOK
+    assert await address(hass, manager) == CLOUDHOOK
     # It stays the address while the connection is down; nothing else could be delivered to.
     cloud.active = False
     connection_changes(hass)
-    await rest(hass)
-    assert manager._account.address == "https://house.example" + PATH
+    assert await address(hass, manager) == "https://house.example" + PATH
 
 
 async def test_cloud_that_is_not_connected_yet(
@@ -208,27 +197,22 @@ async def test_cloud_that_is_not_connected_yet(
     hass.config.components.add("cloud")
     cloud.connected = False
     manager.start()
-    await rest(hass)
-    assert manager._account.address is None
+    assert await address(hass, manager) is None
     cloud.connected = True
     connection_changes(hass)
-    await rest(hass)
-    assert manager._account.address == CLOUDHOOK
+    assert await address(hass, manager) == CLOUDHOOK
 
 
 async def test_cloud_that_is_loaded_later(
     hass: HomeAssistant, manager: CallbackUrlManager, cloud: Subscription
 ) -> None:
     manager.start()
-    await rest(hass)
-    assert manager._account.address is None
+    assert await address(hass, manager) is None
     hass.config.components.add("cloud")
     hass.bus.async_fire(EVENT_COMPONENT_LOADED, {"component": "light"})
-    await rest(hass)
-    assert manager._account.address is None
+    assert await address(hass, manager) is None
     hass.bus.async_fire(EVENT_COMPONENT_LOADED, {"component": "cloud"})
-    await rest(hass)
-    assert manager._account.address == CLOUDHOOK
+    assert await address(hass, manager) == CLOUDHOOK
 
 
 async def test_a_cloudhook_that_could_not_be_made_is_tried_again(
@@ -240,11 +224,10 @@ async def test_a_cloudhook_that_could_not_be_made_is_tried_again(
     for failure in (TimeoutError(), ValueError(), NabuCasaBaseError("secret")):
         cloud.failure = failure
         manager.update()
-        await rest(hass)
-        assert manager._account.address is None
+        assert await address(hass, manager) is None
     cloud.failure = None
     await elapse(hass, clock, RETRY, 60)
-    assert manager._account.address == CLOUDHOOK
+    assert await address(hass, manager) == CLOUDHOOK
 
 
 async def test_the_cloudhook_goes_with_the_last_entry_of_its_key(

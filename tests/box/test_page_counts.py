@@ -44,17 +44,6 @@ def test_pages_are_counted_by_all_that_is_known() -> None:
     assert counts.names == {"laser": "Laser", "label": "Label"}
 
 
-def test_totals_only_grow() -> None:
-    counts = PageCounts()
-    reported: list[tuple[str, str, int]] = []
-    stop = counts.listen(lambda *total: reported.append(total))
-    for month in ("2026-11", "2026-12"):
-        add(counts, month=month, pages=2)
-    stop()
-    add(counts)
-    assert reported == [("anna", "user", 2), ("anna", "user", 4)]
-
-
 def test_months_and_rows_are_bounded() -> None:
     counts = PageCounts()
     for number in range(page_counts.MAX_ROWS + 20):

@@ -56,33 +56,6 @@ async def test_a_slow_refresh_is_not_joined_by_others(
     assert (requests(house.simulator) - before)[INFO] == 2
 
 
-async def test_one_refresh_after_the_last_job_of_a_printer_that_printed(
-    clock: Clock, settled: None, house: House
-) -> None:
-    coordinator, key = house.coordinator, key_of(house.data, "Kyocera")
-
-    def status() -> PrinterStatus | None:
-        return coordinator.data.printers[key].status
-
-    # It was not seen printing: no refresh is needed.
-    before = requests(house.simulator)
-    coordinator.async_on_jobs_ended(key)
-    await elapse(house.hass, clock, 15)
-    assert not requests(house.simulator) - before
-
-    house.box.printer(1).raw_state = "printing"
-    await coordinator.async_refresh()
-    assert status() is PrinterStatus.PRINTING
-    house.box.printer(1).raw_state = None
-    before = requests(house.simulator)
-    coordinator.async_on_jobs_ended(key)
-    await elapse(house.hass, clock, 4, 1)
-    assert not requests(house.simulator) - before
-    await elapse(house.hass, clock, 26, 1)
-    assert status() is PrinterStatus.IDLE
-    assert requests(house.simulator) - before == {INFO: 1, LIST: 1}
-
-
 async def test_a_report_of_printing_is_outdated_once_our_jobs_have_ended(
     clock: Clock, settled: None, house: House
 ) -> None:
