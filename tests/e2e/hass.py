@@ -13,20 +13,6 @@ needs pytest. In short::
         await hass.start()                                              # same port, user and token
         assert not hass.problems("lianke")
 
-What it offers:
-
-* ``start``, ``onboard``, ``stop``, ``kill``, ``restart``; ``url``, ``port``, ``token``, ``user``, ``password``,
-  ``process``, ``returncode``.
-* HTTP: ``request`` (raises ``HassError`` on 4xx and 5xx), ``get``, ``post``, ``delete``, ``raw`` (the bare response),
-  ``upload`` (gives a file id for ``/api/file_upload``).
-* WebSocket: ``command`` (one question, one answer) and ``subscribe`` (an async context manager that gives a
-  ``Subscription`` whose ``next(timeout)`` and ``until(predicate, timeout)`` return messages).
-* Shortcuts: ``call`` (an action, with its response on request), ``states``, ``state``, ``wait_for_state``,
-  ``poll``, ``entries``, ``entry``, ``entities`` and ``devices`` (the registries), ``start_flow``, ``submit``,
-  ``start_options``, ``submit_options``.
-* Logs: ``log`` (all of it, every start), ``problems`` (its warnings and errors, tracebacks included).
-* Browsers: ``browser_tokens`` gives the JSON for the localStorage key ``hassTokens``.
-
 The interpreter is the ``python`` argument, else the environment variable ``LIANKE_HASS``, else the running one; it
 must have ``homeassistant`` and ``home-assistant-frontend``. Several instances may run side by side: each has its own
 port and its own temporary folder (``file_upload`` clears a fixed name in the temporary folder when it starts).
@@ -258,18 +244,7 @@ class RealHomeAssistant:
             )
         finally:
             console.close()
-        try:
-            async with asyncio.timeout(timeout):
-                while not await self._is_up():
-                    if self.process.returncode is not None:
-                        raise HassError(
-                            f"Home Assistant ended with {self.process.returncode}:\n{self._log_end()}"
-                        )
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            raise HassError(
-                f"Home Assistant was not up after {timeout:.0f} s:\n{self._log_end()}"
-            ) from None
+        await self.wait_running(timeout)
 
     async def _is_up(self) -> bool:
         """Tell whether the instance answers (without a token) or has finished starting (with one)."""
@@ -285,14 +260,18 @@ class RealHomeAssistant:
             return False
 
     async def wait_running(self, timeout: float = START_TIMEOUT) -> None:
-        """Wait until Home Assistant has finished starting; raises HassError after timeout seconds."""
+        """Wait until it answers and, with a token, has finished starting; raises HassError after timeout seconds."""
         try:
             async with asyncio.timeout(timeout):
                 while not await self._is_up():
+                    if self.returncode is not None:
+                        raise HassError(
+                            f"Home Assistant ended with {self.returncode}:\n{self._log_end()}"
+                        )
                     await asyncio.sleep(0.1)
         except TimeoutError:
             raise HassError(
-                f"Home Assistant did not finish starting in {timeout:.0f} s:\n{self._log_end()}"
+                f"Home Assistant was not up after {timeout:.0f} s:\n{self._log_end()}"
             ) from None
 
     async def stop(self, timeout: float = STOP_TIMEOUT) -> int | None:

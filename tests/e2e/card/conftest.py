@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Generator
 import importlib.util
 import os
 from pathlib import Path
-from typing import Any
 
 from playwright.async_api import async_playwright, expect
 import pytest
@@ -15,7 +14,7 @@ from tests.e2e.binding import announce_changes, bind
 from tests.e2e.cloud import SimulatorProcess
 from tests.e2e.hass import RealHomeAssistant
 
-from .stage import BROWSER_OPTIONS, PATIENCE, Stage, find_chromium
+from .stage import BROWSER_OPTIONS, PATIENCE, Stage, change_options, find_chromium
 
 # Six times faster than life: long enough for a person, or a test, to see each state.
 SPEED = 6.0
@@ -78,7 +77,7 @@ async def shared_stage(
     async with SimulatorProcess(folder / "printed", speed=SPEED) as cloud, home:
         entry = await bind(home, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
         # All tests together print more than a household in an hour.
-        await change_settings(home, entry["entry_id"], max_jobs_per_hour=900)
+        await change_options(home, entry["entry_id"], "settings", max_jobs_per_hour=900)
         await announce_changes(home, cloud, entry["entry_id"])
         await cloud.post("variants", {"callbacks": "each_state"})
         async with async_playwright() as playwright:
@@ -108,17 +107,6 @@ async def stage(shared_stage: Stage) -> Stage:
     """Give the shared stage once it is at rest, in whichever order the tests come."""
     await shared_stage.come_to_rest()
     return shared_stage
-
-
-async def change_settings(home: RealHomeAssistant, entry_id: str, **changes: Any) -> None:
-    """Change settings in the options of a box."""
-    flow = await home.start_options(entry_id)
-    flow = await home.submit_options(flow, {"next_step_id": "settings"})
-    values = {
-        field["name"]: field["default"] for field in flow["data_schema"] if "default" in field
-    }
-    flow = await home.submit_options(flow, values | changes)
-    assert flow["type"] == "create_entry", flow
 
 
 @pytest.fixture

@@ -69,6 +69,23 @@ def find_chromium() -> str | None:
     )
 
 
+async def change_options(home: RealHomeAssistant, entry_id: str, step: str, **changes: Any) -> None:
+    """Change options of a box by a form; printers are chosen by their names."""
+    flow = await home.start_options(entry_id)
+    flow = await home.submit_options(flow, {"next_step_id": step})
+    values = {one["name"]: one["default"] for one in flow["data_schema"] if "default" in one}
+    for one in flow["data_schema"]:
+        if isinstance(chosen := changes.get(one["name"]), list):
+            offered = one["selector"]["select"]["options"]
+            changes[one["name"]] = [item["value"] for item in offered if item["label"] in chosen]
+    flow = await home.submit_options(flow, values | changes)
+    if flow["type"] == "form":
+        assert flow["step_id"] == "approval_notify"
+        # Nobody's phone.
+        flow = await home.submit_options(flow, {})
+    assert flow["type"] == "create_entry", flow
+
+
 @dataclass
 class Screen:
     """One page with cards on it."""
@@ -88,7 +105,7 @@ class Screen:
         return self.card.locator("lianke-printer section[aria-label]").first
 
     async def drop(self, *files: tuple[str, str, bytes]) -> None:
-        """Drop files, each as name, content type and content, on the first printer."""
+        """Drop files, each as name, content type and content, on the first printer once it is there."""
         await self.zone.evaluate(
             _DROP,
             [

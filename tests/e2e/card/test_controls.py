@@ -58,7 +58,6 @@ async def names(screen: Screen) -> list[str]:
 async def test_files_are_sorted_by_keyboard_and_by_dragging(stage: Stage) -> None:
     before = len(await stage.printed())
     async with stage.screen() as screen:
-        await screen.shows("Drop a file here")
         await screen.drop(*((f"{name}.pdf", PDF, make_pdf(1, name)) for name in "abc"))
         handle = screen.card.get_by_role("button", name="Move a.pdf", exact=True)
         await handle.focus()
@@ -95,7 +94,6 @@ async def test_files_are_sorted_by_keyboard_and_by_dragging(stage: Stage) -> Non
 
 async def test_preview_fills_the_screen_and_follows_the_options(stage: Stage) -> None:
     async with stage.screen() as screen:
-        await screen.shows("Drop a file here")
         await screen.drop(("large.pdf", PDF, make_pdf(3)))
         await screen.card.get_by_role("button", name="Preview", exact=True).click()
         await screen.card.get_by_role("button", name="Enlarge page 2 of large.pdf").click()

@@ -68,24 +68,6 @@ async def test_card_is_added_and_set_up_in_the_editor(stage: Stage) -> None:
         await screen.shows("Idle")
 
 
-async def test_editor_shows_what_is_shown_and_stores_what_was_changed(stage: Stage) -> None:
-    async with stage.screen(
-        stage.full(), path=f"/{DASHBOARD}/0?edit=1", dark=True, tolerated=MAP
-    ) as screen:
-        dialog = await edit(screen)
-        for label in ("Ink levels", "Pages printed", "Printing files", "Finished jobs"):
-            await expect(dialog.get_by_role("checkbox", name=label, exact=True)).to_be_checked()
-        await dialog.get_by_text("Ink levels").click()
-        await dialog.get_by_role("button", name="Save").click()
-        await expect(dialog.get_by_role("button", name="Save")).to_have_count(0)
-
-        async def stored() -> dict[str, object]:
-            return (await cards(stage))[0]
-
-        changed = {**stage.full(), "show": ["pages", "print", "jobs"]}
-        await stage.until(stored, lambda found: found == changed)
-
-
 async def edit(screen: Screen) -> Locator:
     """Open the editor of the first card and return its dialog."""
     card = screen.page.locator("hui-card-edit-mode").first

@@ -82,7 +82,6 @@ async def test_button_of_the_history_keeps_the_focus_while_jobs_come_and_go(stag
 
 async def test_print_keeps_the_focus_until_its_files_are_gone(stage: Stage) -> None:
     async with stage.screen(alone=True, tolerated=("status of 500",)) as screen:
-        await screen.shows("Drop a file here")
         await screen.drop(("focused.txt", "text/plain", b"Dear"))
         let_go = asyncio.Event()
         answers = [500]
@@ -152,6 +151,8 @@ async def test_question_gives_the_focus_back(stage: Stage) -> None:
 async def test_files_that_come_and_go_take_no_focus_and_no_scroll_position(stage: Stage) -> None:
     async with stage.screen(width=560, alone=True) as screen:
         await screen.shows("Drop a file here")
+        # The browser is told to hand choosers over when the first listener comes, and doesn't wait for that: with a
+        # listener from before, a fast key press can't be earlier.
         screen.page.on("filechooser", lambda _: None)
         await screen.card.get_by_label("Print a file on").focus()
         async with screen.page.expect_file_chooser() as opened:

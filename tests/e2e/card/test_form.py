@@ -49,7 +49,6 @@ async def test_typing_survives_an_update_and_is_sent_without_leaving_the_field(
     stage: Stage,
 ) -> None:
     async with stage.screen() as screen:
-        await screen.shows("Drop a file here")
         await screen.drop(("typed.pdf", PDF, make_pdf(6)))
         copies, pages = (screen.card.get_by_label(label) for label in ("Copies", "Pages"))
         await copies.press_sequentially("2")
@@ -76,7 +75,6 @@ async def test_print_is_pressed_though_the_preview_follows_what_is_typed(
     stage: Stage,
 ) -> None:
     async with stage.screen() as screen:
-        await screen.shows("Drop a file here")
         await screen.drop(("previewed.pdf", PDF, make_pdf(3)))
         await screen.card.get_by_role("button", name="Preview", exact=True).click()
         await expect(screen.card.locator(".previews img")).to_have_count(3)
@@ -92,7 +90,6 @@ async def test_print_is_pressed_though_the_preview_follows_what_is_typed(
 
 async def test_what_is_no_number_of_copies_does_not_stay_on_the_screen(stage: Stage) -> None:
     async with stage.screen() as screen:
-        await screen.shows("Drop a file here")
         await screen.drop(("number.pdf", PDF, make_pdf(1)))
         copies = screen.card.get_by_label("Copies")
         await copies.press_sequentially("2.5")
@@ -108,7 +105,6 @@ async def test_what_is_no_number_of_copies_does_not_stay_on_the_screen(stage: St
 
 async def test_list_keeps_what_is_about_to_be_chosen(stage: Stage) -> None:
     async with stage.screen() as screen:
-        await screen.shows("Drop a file here")
         await screen.drop(("chosen.pdf", PDF, make_pdf(1)))
         paper = screen.card.get_by_label("Paper")
         await paper.focus()
@@ -178,7 +174,6 @@ async def test_defaults_are_used_when_the_options_could_not_be_loaded(stage: Sta
 
 async def test_what_was_chosen_and_typed_outlives_a_reload_of_the_integration(stage: Stage) -> None:
     async with stage.screen() as screen:
-        await screen.shows("Drop a file here")
         await screen.drop(("kept.pdf", PDF, make_pdf(4)))
         await screen.card.get_by_label("Two-sided").select_option(label="Long edge")
         await screen.card.get_by_label("Copies").fill("2")

@@ -198,7 +198,8 @@ async def test_card_is_edited_by_the_keyboard_alone(stage: Stage) -> None:
         dialog = screen.page.locator("hui-dialog-edit-card")
         await tab_to(screen, lambda one: one["name"].strip() == "Edit card")
         await press(screen, "Enter")
-        await expect(dialog.get_by_role("checkbox", name="Ink levels")).to_be_checked()
+        for label in ("Ink levels", "Pages printed", "Printing files", "Finished jobs"):
+            await expect(dialog.get_by_role("checkbox", name=label, exact=True)).to_be_checked()
         await tab_to(screen, lambda one: one["name"] == "ink")
         await press(screen, "Space")
         await expect(dialog.get_by_role("checkbox", name="Ink levels")).not_to_be_checked()

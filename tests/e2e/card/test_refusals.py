@@ -1,6 +1,7 @@
 """Whatever the server refuses, by whatever rule and at whatever door, the card says so in the language of the house."""
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import count
 import json
 from pathlib import Path
@@ -14,7 +15,7 @@ from custom_components import lianke
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import LASER, SMALL_LASER, Stage
+from .stage import LASER, SMALL_LASER, Stage, change_options
 from .test_people import approval, submit
 from .test_source import LIST, fill_list
 
@@ -202,7 +203,6 @@ async def test_too_many_pages_are_told_at_print(stage: Stage) -> None:
     before = len(await stage.printed())
     words = "more than the 100 pages that Kyocera MA2000w GX may print"
     async with stage.screen() as screen:
-        await screen.zone.wait_for()
         await screen.drop(("long.pdf", PDF, make_pdf(5)))
         await expect(screen.card.locator(".previews img")).to_have_count(1)
         await screen.card.get_by_label("Copies", exact=True).fill("30")
@@ -218,14 +218,9 @@ async def test_too_many_pages_are_told_at_print(stage: Stage) -> None:
 async def test_a_monthly_limit_is_told_where_it_was_pressed(stage: Stage) -> None:
     ben = await stage.home_user_tokens("ben", "system-users")
 
-    async def limit(pages: int) -> None:
-        flow = await stage.home.start_options(stage.entry_id)
-        flow = await stage.home.submit_options(flow, {"next_step_id": "page_counts"})
-        values = {one["name"]: one["default"] for one in flow["data_schema"] if "default" in one}
-        changes = {"monthly_pages": pages, "monthly_beyond": "refused"}
-        flow = await stage.home.submit_options(flow, values | changes)
-        assert flow["type"] == "create_entry", flow
-
+    limit = partial(
+        change_options, stage.home, stage.entry_id, "page_counts", monthly_beyond="refused"
+    )
     path = stage.home.documents / "five.pdf"
     path.write_bytes(make_pdf(5))
     data = {"device_id": stage.devices[LASER], "file": str(path)}
@@ -236,7 +231,7 @@ async def test_a_monthly_limit_is_told_where_it_was_pressed(stage: Stage) -> Non
     }
     await stage.home.post("/api/config/automation/config/five_pages", made)
     automation = "automation.five_pages"
-    await limit(3)
+    await limit(monthly_pages=3)
     try:
         cards = [stage.full(buttons=[{"entity": one}]) for one in (automation, "script.hello")]
         async with stage.screen(*cards, tokens=ben) as screen:
@@ -256,4 +251,4 @@ async def test_a_monthly_limit_is_told_where_it_was_pressed(stage: Stage) -> Non
             # It is not what the other card's button has set off.
             assert await other.get_by_role("alert").count() == 0
     finally:
-        await limit(0)
+        await limit(monthly_pages=0)

@@ -13,9 +13,8 @@ import pytest_socket
 
 from tests.e2e.hass import HassError
 
-from .conftest import change_settings
 from .marks import on_stage
-from .stage import LASER, Screen, Stage
+from .stage import LASER, Screen, Stage, change_options
 from .test_keyboard import named, press, start, tab_to
 
 pytestmark = on_stage("card at work")
@@ -42,7 +41,7 @@ async def scanners(shared_stage: Stage) -> AsyncIterator[None]:
     feature: dict[str, Any] = {"domain": "lianke", "preview_feature": "scanning"}
     await stage.home.command("labs/update", enabled=True, **feature)
     await stage.until(stage.view, lambda view: view["printers"][stage.devices[LASER]]["scanner"])
-    await change_settings(stage.home, stage.entry_id, scan_script="script.to_archive")
+    await change_options(stage.home, stage.entry_id, "settings", scan_script="script.to_archive")
     # Nobody knows how its answers about scanners look.
     stage.expected.append("paste their section 'unknown'")
     yield

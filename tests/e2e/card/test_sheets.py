@@ -46,7 +46,6 @@ async def test_two_photos_become_an_id_card(stage: Stage) -> None:
     """One tap, a crop by the keyboard, a print: 85.6 × 54 mm, and the table is gone."""
     before = len(await stage.printed())
     async with stage.screen() as screen:
-        await screen.shows("Drop a file here")
         await screen.drop(
             ("front.png", "image/png", photo("red")), ("back.png", "image/png", photo("blue"))
         )
@@ -97,7 +96,6 @@ async def test_two_photos_become_an_id_card(stage: Stage) -> None:
 async def test_vouchers_and_pages_of_a_document(stage: Stage) -> None:
     before = len(await stage.printed())
     async with stage.screen(language="zh-Hans", width=400, touch=True) as screen:
-        await screen.zone.wait_for()
         await screen.drop(
             *((f"发票 {number}.pdf", PDF, make_pdf(1, f"Voucher {number}")) for number in (1, 2, 3))
         )
@@ -133,7 +131,6 @@ async def test_photos_on_photo_paper_and_to_be_cut_out(stage: Stage) -> None:
     async with stage.screen(
         stage.full(INKJET), language="zh-Hans", width=390, height=844, touch=True
     ) as screen:
-        await screen.zone.wait_for()
         await screen.drop(("海边.png", "image/png", photo("red")))
         await screen.card.get_by_role("button", name="6 寸", exact=True).tap()
         await previews(screen, 1)
@@ -206,7 +203,6 @@ async def test_a_photographed_page_is_straightened_and_printed(stage: Stage) -> 
     """On a phone in Chinese: choose, one tap, look, print. The corners can be moved by keys."""
     before = len(await stage.printed())
     async with stage.screen(language="zh-Hans", width=390, height=844, touch=True) as screen:
-        await screen.zone.wait_for()
         await screen.drop(("作业.jpg", "image/jpeg", photographed()))
         await screen.card.get_by_role("button", name="拍照成扫描件").tap()
         await previews(screen, 1)

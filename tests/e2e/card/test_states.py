@@ -13,7 +13,7 @@ from tests.e2e.lan import offer, send as send_over_lan
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import LABEL, LASER, SMALL_LASER, Stage
+from .stage import LABEL, LASER, SMALL_LASER, Stage, change_options
 
 pytestmark = on_stage("card at work")
 
@@ -318,9 +318,5 @@ async def test_print_again_is_switched_on_where_it_is_missed(stage: Stage) -> No
             await row.get_by_role("button", name="Print kept from now on again").tap()
             await expect(row.filter(has_text="Completed")).to_have_count(2)
     finally:
-        flow = await stage.home.start_options(stage.entry_id)
-        flow = await stage.home.submit_options(flow, {"next_step_id": "settings"})
-        values = {one["name"]: one["default"] for one in flow["data_schema"] if "default" in one}
-        flow = await stage.home.submit_options(flow, values | {"keep_printed_hours": 0})
-        assert flow["type"] == "create_entry", flow
+        await change_options(stage.home, stage.entry_id, "settings", keep_printed_hours=0)
     assert len(await stage.printed()) == before + 3
