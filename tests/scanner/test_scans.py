@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_READ_ONLY
 from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import CAT_ENTITIES
 from homeassistant.components import labs, media_source
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.config_entries import ConfigEntryState
@@ -22,7 +23,7 @@ from homeassistant.util.file import WriteError
 from PIL import Image, ImageFilter
 import pypdfium2
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.api.scanning import Scanners
@@ -473,6 +474,21 @@ async def test_scans_are_private(
             {"type": "media_source/resolve_media", "media_content_id": media}
         )
         assert (await socket.receive_json())["success"] is seen
+    # Nor printed for who may only see that there is a scanner, where no connection says who asks, as in a companion
+    # app's webhook.
+    reader = MockUser(groups=[]).add_to_hass(hass)
+    printers = er.async_entries_for_device(er.async_get(hass), printer(house))
+    [status] = [one.entity_id for one in printers if one.unique_id.endswith("_status")]
+    rights = {status: {"control": True}}
+    call = {"device_id": printer(house), "media": media}
+    reader.mock_policy({CAT_ENTITIES: {"entity_ids": rights}})
+    with pytest.raises(ServiceValidationError) as caught:
+        await house.ask("print", Context(user_id=reader.id), **call)
+    assert caught.value.translation_key == "media_not_found"
+    rights[state_of(house, laser, "sensor", "scanner_status").entity_id] = {"control": True}
+    reader.mock_policy({CAT_ENTITIES: {"entity_ids": rights}})
+    await house.ask("print", Context(user_id=reader.id), **call)
+    assert len(await house.came_out()) == 1
 
 
 async def test_a_card_follows_the_scanners(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from datetime import timedelta
 from ipaddress import ip_address
 import mimetypes
@@ -11,6 +12,7 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
+from homeassistant.auth.models import User
 from homeassistant.components.http.auth import SIGN_QUERY_PARAM, async_sign_path
 from homeassistant.components.http.ban import KEY_FAILED_LOGIN_ATTEMPTS
 from homeassistant.components.media_source import (
@@ -48,6 +50,10 @@ _NOT_ALLOWED: Final = frozenset({"401", "403"})
 _ADDRESSES: Final = (CONF_HOST, CONF_URL, CONF_IP_ADDRESS, "base_url", "server")
 # What yarl leaves out of an address before it reads it.
 _UNREAD: Final = str.maketrans("", "", "\t\r\n")
+# The user of the call for which a media item is resolved: Home Assistant does not tell the source.
+resolved_for: Final[ContextVar[User | None]] = ContextVar(
+    f"{DOMAIN}_media_resolved_for", default=None
+)
 
 
 class MediaAddress(NamedTuple):
@@ -71,8 +77,10 @@ def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
     return Path(base) / location
 
 
-async def async_find_media(hass: HomeAssistant, media_id: str) -> LocalFile | MediaAddress:
-    """Return where a media item is, as its source says.
+async def async_find_media(
+    hass: HomeAssistant, media_id: str, context: Context
+) -> LocalFile | MediaAddress:
+    """Return where a media item is, as its source says to who asks.
 
     Raises Unauthorized, InputError: media_not_found, media_refused with the source's own words, media_failed,
     type_not_supported for what plays.
@@ -87,6 +95,7 @@ async def async_find_media(hass: HomeAssistant, media_id: str) -> LocalFile | Me
         if path is None:
             raise InputError("media_not_found")
         return LocalFile(path, media_roots)
+    asks = resolved_for.set(await _async_user(hass, context))
     try:
         async with asyncio.timeout(RESOLVE_SECONDS):
             media = await async_resolve_media(hass, media_id, None)
@@ -101,6 +110,8 @@ async def async_find_media(hass: HomeAssistant, media_id: str) -> LocalFile | Me
         raise InputError("media_refused", source=_source_name(hass, domain), error=words) from None
     except Exception as err:  # noqa: BLE001 - a source raises what it likes, and only the errors above are meant to be read
         raise _failed(hass, domain, type(err).__name__) from None
+    finally:
+        resolved_for.reset(asks)
     if media.path is not None:
         folder = media.path.parent
         # Another integration vouches for the folder. Its files may bear no names of their own.
@@ -230,16 +241,23 @@ def _host(text: str) -> str | None:
         return None
 
 
+async def _async_user(hass: HomeAssistant, context: Context) -> User | None:
+    """Return who asks, None for Home Assistant itself. Raises UnknownUser."""
+    if context.user_id is None:
+        return None
+    user = await hass.auth.async_get_user(context.user_id)
+    if user is None:
+        raise UnknownUser(context=context)
+    return user
+
+
 async def _async_signer(hass: HomeAssistant, context: Context) -> Callable[[URL], URL]:
     """Return what signs an address of Home Assistant for who asks; what nobody began, for its user that only reads.
 
     Raises Unauthorized, also for a user who is not logged in anywhere.
     """
     token = None
-    if context.user_id is not None:
-        user = await hass.auth.async_get_user(context.user_id)
-        if user is None:
-            raise UnknownUser(context=context)
+    if (user := await _async_user(hass, context)) is not None:
         token = next(iter(user.refresh_tokens), None)
         if token is None or not user.is_active:
             raise Unauthorized(context=context)

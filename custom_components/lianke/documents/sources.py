@@ -188,7 +188,7 @@ async def async_get_document(
             copy = partial(_copy_file, hass, source, file_roots, name, limit_bytes, path)
             await hass.async_add_executor_job(copy)
         else:
-            found = await async_find_media(hass, value)
+            found = await async_find_media(hass, value, context)
             if isinstance(found, MediaAddress):
                 name = await async_fetch_media(hass, found, path, limit_bytes, context)
             else:

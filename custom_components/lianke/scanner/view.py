@@ -16,6 +16,7 @@ from homeassistant.helpers.http import KEY_HASS, HomeAssistantView, current_requ
 
 from ..const import DOMAIN
 from ..documents.kinds import CONTENT_TYPES, FileType
+from ..documents.media import resolved_for
 from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
 from ..runtime import LiankeConfigEntry, async_loaded_entries
@@ -44,7 +45,10 @@ def may_use(hass: HomeAssistant, user: User, entry: LiankeConfigEntry, scanner_i
 
 
 def asking_user() -> User | None:
-    """Return who asks just now, by a connection or a request; None for Home Assistant itself."""
+    """Return who asks just now, by a call, a connection or a request; None for Home Assistant itself."""
+    # A companion app's call comes by a webhook, whose request has no user.
+    if (caller := resolved_for.get()) is not None:
+        return caller
     if (connection := current_connection.get()) is not None:
         return connection.user
     if (request := current_request.get()) is not None:
