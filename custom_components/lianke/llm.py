@@ -6,6 +6,7 @@ cameras and images whose entity, is exposed to the assistant.
 """
 
 from typing import Any, ClassVar, Final, NamedTuple, override
+from urllib.parse import unquote
 
 from homeassistant.components.calendar.const import DOMAIN as CALENDAR_DOMAIN
 from homeassistant.components.llm import LLMTools
@@ -64,8 +65,10 @@ _JOB_FIELDS: Final = (
 _TIMES: Final = ("created_at", "finished_at", "expires_at")
 # Placeholders of errors that are titles of jobs: of the one that was asked for, or of another in its way.
 _TITLES: Final = ("title", "other")
-# In the place of a title that a device of the home network has sent: anybody may have written it.
-FOREIGN_TITLE: Final = "(sent from the home network)"
+# Placeholders of errors that may be words of the server from which a document is fetched.
+_FETCHED: Final = ("name", "host", "error")
+# In the place of what a device of the home network or a server calls something: anybody may have written it.
+FOREIGN_TITLE: Final = "(named by a stranger)"
 
 
 _ONLY_READS: Final = ToolAnnotations(
@@ -95,7 +98,12 @@ class _Call(NamedTuple):
         except HomeAssistantError as err:
             shown = err.translation_placeholders or {}
             foreign = {job.title for job in self.target.data.queue.jobs() if job.title_is_foreign}
-            if not (hidden := {name for name in _TITLES if shown.get(name) in foreign}):
+            hidden = {name for name in _TITLES if shown.get(name) in foreign}
+            if fetched := data.get(SourceKind.URL) or data.get(SourceKind.MEDIA):
+                # What the assistant itself has given may be said to it.
+                asked = unquote(fetched).casefold()
+                hidden |= {one for one in _FETCHED if shown.get(one, "").casefold() not in asked}
+            if not hidden:
                 raise
             raise type(err)(
                 translation_domain=err.translation_domain,

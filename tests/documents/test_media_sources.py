@@ -118,7 +118,7 @@ async def test_immich(
         [job] = answer["jobs"]
         [printed] = house.printed
         assert printed.path.read_bytes() == PHOTO
-        assert (job["title"], job["state"]) == ("IMG_1.jpg", "completed")
+        assert (job["title"], job["title_is_foreign"]) == ("IMG_1.jpg", True)
         assert server.fetched == ["assets/IMG_1/thumbnail"]
         assert (await refused(house, found["film.mp4"]))[0] == "type_not_supported"
         # An id that is none, a picture that is gone, and an id that leads elsewhere.

@@ -309,7 +309,7 @@ async def async_lay_out(
         raise pdf_error(err, title, limit_bytes=limit_bytes) from None
     digest = digest_of("sheets", digests, asdict(sheets), options.page_range)
     return (
-        replace(made, digest=digest),
+        replace(made, digest=digest, foreign_title=documents[0].foreign_title),
         _printed(options, sheets, landscape=bool(answer["landscape"])),
     )
 

@@ -138,6 +138,7 @@ async def async_get_document(
     """
     title = clean_title(data.get("title", "")) or None
     raw = data.get("raw", False)
+    is_foreign = False
     page = PageOptions(
         header=data.get("header"),
         columns=data.get("columns"),
@@ -171,6 +172,7 @@ async def async_get_document(
         may_be_raw = False
         if kind is SourceKind.URL:
             name = await async_download(hass, value, path, limit_bytes)
+            is_foreign = title is None
         elif kind is SourceKind.CONTENT:
             name = data.get("filename") or await async_page_text(hass, "page_content")
             await hass.async_add_executor_job(_write_content, value, name, limit_bytes, path)
@@ -191,6 +193,7 @@ async def async_get_document(
             found = await async_find_media(hass, value, context)
             if isinstance(found, MediaAddress):
                 name = await async_fetch_media(hass, found, path, limit_bytes, context)
+                is_foreign = title is None
             else:
                 name, may_be_raw = found.name, True
                 copy = partial(_copy_file, hass, *found[:2], name, limit_bytes, path)
@@ -206,15 +209,17 @@ async def async_get_document(
             )
         )
     if document.extension in TEXTS:
-        return await async_lay_out_text(hass, document, title=title, paper=paper, options=page)
-    return await async_open_pdf(
-        hass,
-        spool,
-        document,
-        password=data.get("password"),
-        limit_bytes=limit_bytes,
-        user=context.user_id,
-    )
+        document = await async_lay_out_text(hass, document, title=title, paper=paper, options=page)
+    else:
+        document = await async_open_pdf(
+            hass,
+            spool,
+            document,
+            password=data.get("password"),
+            limit_bytes=limit_bytes,
+            user=context.user_id,
+        )
+    return replace(document, foreign_title=True) if is_foreign else document
 
 
 async def async_open_pdf(

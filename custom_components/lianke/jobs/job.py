@@ -109,7 +109,8 @@ class JobSpec(Record):
     `options` were checked against the printer; `requested` is what the caller asked for, kept for
     printing elsewhere. `expires_in` None means the entry's option. `sender` and `sender_address` are those of
     a device of the home network; `foreign_title` says that such a one wrote the title of a job which this one
-    prints again. `laid_out` says that the document was laid out on sheets for these options.
+    prints again, or a server that of its document. `laid_out` says that the document was laid out on sheets for these
+    options.
     `waits_for` are the reasons for which people are to be asked before anything is sent, one after the
     other; None means that the options decide. `approved` says that the same was approved; `release_code`, which
     releases it at the printer, is hashed. `retry_of` and `moved_from` are the jobs whose document it prints again, or
@@ -469,7 +470,7 @@ class Job(Record):
 
     @property
     def title_is_foreign(self) -> bool:
-        """Return whether a device of the home network wrote the title, which may say anything.
+        """Return whether a device of the home network, a web or a media server wrote the title, which may say anything.
 
         It is for people to read; whoever follows instructions, as assistants do, must not be given it.
         """

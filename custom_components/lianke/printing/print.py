@@ -146,7 +146,7 @@ async def _async_wanted_jobs(
     _, made = await async_prepare(hass, target, data, context)
     kind, values = source_of(data)
     sheets, requested = SheetOptions.of(data), options_in(data)
-    code = data.get("release_code")
+    title, code = clean_title(data.get("title", "")), data.get("release_code")
     hashed = None if code is None else await async_hash_code(hass, code.encode())
     wanted = []
     for number, (value, (document, options)) in enumerate(zip(values, made, strict=False)):
@@ -161,7 +161,8 @@ async def _async_wanted_jobs(
         expires_in = SNAPSHOT_EXPIRY if is_snapshot(kind, value) else None
         spec = JobSpec(
             printer_key=target.printer_key,
-            title=clean_title(data.get("title", "")) or document.title,
+            title=title or document.title,
+            foreign_title=not title and document.foreign_title,
             options=deliveries[0].options,
             asker=Asker.of(context),
             requested=_requested_anew(requested, sheets, options) if sheets.is_set else requested,
