@@ -446,6 +446,9 @@ async def test_a_source_leads_to_the_host_it_was_set_up_with(
         ("other", {"host": "127.0.0.1"}),
         ("shelf", {"host": "127.0.0.2"}),
         ("shelf", {"name": "127.0.0.1"}),
+        # This machine has other ports that are nobody's business.
+        ("shelf", {"host": "127.0.0.1", "port": port + 1}),
+        ("shelf", {"url": f"http://127.0.0.1:{port - 1}/x"}),
     ):
         MockConfigEntry(domain=domain, data=data).add_to_hass(hass)
         assert (await refused(house, f"{SHELF}/photo"))[0] == "url_not_https"

@@ -21,7 +21,8 @@ from homeassistant.components.media_source import (
     is_media_source_id,
 )
 from homeassistant.components.media_source.error import UnknownMediaSource
-from homeassistant.const import CONF_HOST, CONF_IP_ADDRESS, CONF_URL
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_HOST, CONF_IP_ADDRESS, CONF_PORT, CONF_URL
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
 from homeassistant.helpers.network import is_hass_url
@@ -29,6 +30,7 @@ from homeassistant.loader import IntegrationNotLoaded, async_get_loaded_integrat
 from homeassistant.util import raise_if_invalid_path
 from yarl import URL
 
+from ..api.server import is_loopback
 from ..const import DOMAIN
 from ..errors import InputError
 from .download import async_download
@@ -131,14 +133,14 @@ async def async_fetch_media(
     """Download a media item into the new file target; return the name that it is given there, or its own.
 
     What Home Assistant serves itself is fetched from its own server, with the rights of who asks. Any other address
-    passes the guard of `async_download`, and in the local network only a host with which an administrator has set
-    the source up. Raises Unauthorized, InputError: media_failed, and as `async_download`.
+    passes the guard of `async_download`, and in the local network only a host, and on this machine a port, with which an
+    administrator has set the source up. Raises Unauthorized, InputError: media_failed, and as `async_download`.
     """
     own = _own_server(hass)
     try:
         path = _own_path(hass, item.url)
         url = URL(f"{own}{path}" if path else item.url)
-        known = bool(path) or _is_set_up_with(hass, item.domain, url.host)
+        known = bool(path) or _is_set_up_with(hass, item.domain, url)
         trusted = url.origin() if known else None
     except ValueError:
         raise _failed(hass, item.domain, "url") from None
@@ -219,24 +221,34 @@ def _own_path(hass: HomeAssistant, address: str) -> str | None:
     return url.raw_path_qs
 
 
-def _is_set_up_with(hass: HomeAssistant, domain: str, host: str | None) -> bool:
+def _is_set_up_with(hass: HomeAssistant, domain: str, url: URL) -> bool:
     """Return whether an entry of this integration names the host."""
     entries = hass.config_entries.async_entries(
         domain, include_ignore=False, include_disabled=False
     )
-    said = (
-        part.get(key)
-        for entry in entries
-        for part in (entry.data, entry.options)
-        for key in _ADDRESSES
-    )
-    return host is not None and any(isinstance(one, str) and _host(one) == host for one in said)
+    return url.host is not None and any(_names(entry, url) for entry in entries)
 
 
-def _host(text: str) -> str | None:
-    """Return the host of an address, or of a host with or without a port."""
+def _names(entry: ConfigEntry, url: URL) -> bool:
+    """Return whether an entry names the host of an address; on this machine, where others listen too, also its port.
+
+    An entry that names no port means all of them.
+    """
+    parts = (entry.data, entry.options)
+    said = [one for part in parts for key in _ADDRESSES if (one := _address(part.get(key)))]
+    if all(one.host != url.host for one in said):
+        return False
+    ports = [*(one.explicit_port for one in said), *(part.get(CONF_PORT) for part in parts)]
+    named = {str(port) for port in ports if port}
+    return not (named and is_loopback(url.host or "")) or str(url.port) in named
+
+
+def _address(text: object) -> URL | None:
+    """Return an address, or a host with or without a port, as an address; None for anything else."""
+    if not isinstance(text, str):
+        return None
     try:
-        return URL(text if "://" in text else f"//{text}").host
+        return URL(text if "://" in text else f"//{text}")
     except ValueError:
         return None
 
