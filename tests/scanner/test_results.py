@@ -3,6 +3,7 @@
 from io import BytesIO
 from typing import Any
 
+from aiohttp import ThreadedResolver
 from homeassistant.core import HomeAssistant
 from PIL import Image, ImageChops
 import pypdfium2
@@ -20,7 +21,7 @@ from custom_components.lianke.scanner.abilities import (
 )
 from custom_components.lianke.scanner.hub import ScannerHub
 from custom_components.lianke.scanner.scan import ScanError, ScannedFile, async_scan_page
-from tests.household import House
+from tests.household import House, Site
 from tests.simulator import Fault
 from tests.simulator.endpoints import scanning as simulated
 from tests.simulator.endpoints.scanning import draw_page
@@ -179,8 +180,9 @@ async def test_pages_of_other_hosts(
 
     async def look(_hass: HomeAssistant, address: str, *_args: object, **more: object) -> str:
         asked.append(address)
-        is_plain = more["trusted"] != URL(house.simulator.url).origin()
-        assert is_plain == address.startswith("http:")
+        assert more["trusted"] == URL(house.simulator.url).origin()
+        plain = URL(address).origin() if address.startswith("http:") else None
+        assert more["unencrypted"] == plain
         raise InputError("url_unreachable", host="")
 
     monkeypatch.setattr(scan, "async_download", look)
@@ -189,6 +191,22 @@ async def test_pages_of_other_hosts(
         await scanned(house, laser)
     assert caught.value.reason == "scan_fetch_failed"
     assert asked == tried
+
+
+async def test_a_name_of_the_vendor_s_leads_nobody_inside(
+    house: House, laser: Printer, hub: ScannerHub, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(_: ThreadedResolver, host: str, port: int = 0, *_more: object) -> object:
+        here = {"host": "127.0.0.1", "port": port, "family": 2, "proto": 0, "flags": 0}
+        return [{"hostname": host, **here}]
+
+    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    address = site.url.replace("127.0.0.1", "file.liankenet.com")
+    monkeypatch.setattr(simulated, "_shown", lambda *_: {"file": f"{address}/1"})
+    with pytest.raises(ScanError) as caught:
+        await scanned(house, laser)
+    assert caught.value.reason == "scan_fetch_failed"
+    assert site.asked == []
 
 
 async def test_it_is_deleted_at_the_service(house: House, laser: Printer, hub: ScannerHub) -> None:

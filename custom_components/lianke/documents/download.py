@@ -150,12 +150,13 @@ async def async_download(
     *,
     name: str | None = None,
     trusted: URL | None = None,
+    unencrypted: URL | None = None,
     sign: Callable[[URL], URL] | None = None,
 ) -> str:
     """Download address into the new file target; return the name that the server gives it, `name` if it gives none.
 
-    https with a public address at every redirect; anything else only where the
-    `allowlist_external_urls` of Home Assistant names it, or below the origin `trusted` until a redirect leads
+    https with a public address at every redirect, plain http to the origin `unencrypted`; anything else only where
+    the `allowlist_external_urls` of Home Assistant names it, or below the origin `trusted` until a redirect leads
     elsewhere. At most limit_bytes (after decompression), five redirects and two minutes. `sign` makes of an address
     below `trusted` what is asked for, where that is Home Assistant itself.
 
@@ -183,7 +184,7 @@ async def async_download(
     ) as session:
         try:
             async with await _open(
-                hass, session, resolver, url, trusted=trusted, sign=sign
+                hass, session, resolver, url, trusted=trusted, unencrypted=unencrypted, sign=sign
             ) as response:
                 return await _save(hass, response, target, limit_bytes, name)
         except (aiohttp.ClientError, _NotPublicError, TimeoutError, ValueError) as err:
@@ -214,6 +215,7 @@ async def _open(
     url: URL,
     *,
     trusted: URL | None,
+    unencrypted: URL | None,
     sign: Callable[[URL], URL] | None,
 ) -> aiohttp.ClientResponse:
     for _ in range(MAX_REDIRECTS + 1):
@@ -223,7 +225,7 @@ async def _open(
         allowed = trusted is not None or hass.config.is_allowed_external_url(str(url))
         resolver.private_allowed = allowed
         if not allowed:
-            _check_public(url)
+            _check_public(url, unencrypted)
         # Home Assistant's certificate bears the name by which others know it.
         response = await session.get(
             sign(url) if sign else url, allow_redirects=False, ssl=sign is None
@@ -236,10 +238,10 @@ async def _open(
     raise InputError("url_too_many_redirects", host=url.host or "")
 
 
-def _check_public(url: URL) -> None:
+def _check_public(url: URL, unencrypted: URL | None) -> None:
     """Raise for what the resolver never gets: plain http and addresses given as numbers."""
     host = url.host or ""
-    if url.scheme != "https":
+    if url.scheme != "https" and url.origin() != unencrypted:
         raise InputError("url_not_https", host=host)
     # The system takes other notations (2130706433, 127.1) for addresses, too.
     if (":" in host or host.replace(".", "").isdigit()) and not is_public(host):

@@ -263,10 +263,10 @@ async def _async_get(
         raise InputError("url_invalid") from None
     while True:
         address = addresses.pop(0)
-        trusted = address.origin() if address.scheme == "http" else server
+        plain = address.origin() if address.scheme == "http" else None
         path = await spool.async_new_path(".page")
         try:
-            await async_download(hass, str(address), path, limit, trusted=trusted)
+            await async_download(hass, str(address), path, limit, trusted=server, unencrypted=plain)
         except InputError:
             if not addresses:
                 raise
