@@ -83,6 +83,14 @@ async def test_a_stack_of_more_pages_than_are_looked_at(
     assert (await do(house, laser, source="feeder"))["reason"] is None
 
 
+def test_values_that_are_not_looked_at_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    scanning.find_parts([*range(scanning.MAX_VALUES - 1)])
+    assert "values" not in caplog.text
+    scanning.find_parts([*range(scanning.MAX_VALUES)])
+    assert "only 5000 values are looked at" in caplog.text
+
+
 async def test_scans_leave_requests_to_others(
     house: House, laser: Printer, hub: ScannerHub
 ) -> None:

@@ -6,6 +6,7 @@ import binascii
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+import logging
 import re
 from typing import Final
 
@@ -22,6 +23,8 @@ from .coerce import (
 from .errors import LiankeResponseError
 from .tasks import TaskState, to_task_state
 from .transport import Purpose, Transport
+
+_LOGGER = logging.getLogger(__name__)
 
 MAX_SCANNERS = 100
 MAX_RESULT = 48 * 1024 * 1024
@@ -190,6 +193,8 @@ def _texts(answer: object) -> Iterator[str]:
         if depth < MAX_DEPTH and isinstance(value, dict | list):
             inside = list(value.values()) if isinstance(value, dict) else value
             ahead += [(one, depth + 1) for one in reversed(inside[:MAX_VALUES])]
+    if ahead:
+        _LOGGER.debug("Of an answer about a scan only %d values are looked at", MAX_VALUES)
 
 
 def _parts_of(text: str) -> Iterator[Part]:
