@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 import errno
+import json
 from pathlib import Path
 import shutil
 from typing import Any
@@ -25,7 +26,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.runtime import LiankeConfigEntry
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub, scanner_identifier
-from custom_components.lianke.scanner.jobs import async_get_jobs
+from custom_components.lianke.scanner.jobs import RECORD_NAME, async_get_jobs, scans_path
 from tests.clock import until
 from tests.conftest import make_entry, set_up
 from tests.household import LASER, House
@@ -128,6 +129,24 @@ async def test_a_copy_at_another_box(house: House, laser: Printer, other: Other)
     scan_id = waiting["scan_id"]
     done = await do(house, laser, "continue_scan", answer="finish", scan_id=scan_id)
     assert (done["scan_id"], done["state"]) == (scan_id, "completed")
+    # After a restart in the midst of it, the other box may be set up later, or not at all.
+    setups, record = house.hass.config_entries, records(house)[-1]
+    for is_set_up, ended in (
+        (False, (None, "scan_not_printed")),
+        (True, (record.print_jobs, None)),
+    ):
+        for entry in (house.entry, other.jobs._entry):
+            await setups.async_unload(entry.entry_id)
+        cut_off = record.as_dict() | {"state": "finishing", "print_jobs": []}
+        path = scans_path(house.hass, house.entry.entry_id) / record.job_id / RECORD_NAME
+        path.write_text(json.dumps(cut_off))
+        assert await setups.async_setup(house.entry.entry_id)
+        if is_set_up:
+            assert await setups.async_setup(other.jobs._entry.entry_id)
+        await until(lambda: records(house) and records(house)[-1].is_final)
+        again = records(house)[-1]
+        assert (again.print_jobs or None, again.reason) == ended
+    assert len(house.simulator.printed) == 1
 
 
 async def test_a_guest_is_refused_at_each_door(

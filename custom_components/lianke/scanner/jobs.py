@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util import dt as dt_util
 from homeassistant.util.file import WriteError, write_utf8_file_atomic
@@ -59,6 +60,8 @@ JOIN_SECONDS: Final = 60.0
 """for a PDF of all pages, or for a page, in the PDF process."""
 ID_CARD: Final = "id_card"
 """The value of `sheet` for both sides of a card."""
+BOX_SECONDS: Final = 20
+"""for the box of a copy's printer to be set up."""
 CARD_MM: Final = (85.6, 54.0)
 A4_MM: Final = (210.0, 297.0)
 # The card lies in the corner where the scanner's mark is.
@@ -532,12 +535,24 @@ class ScanJobs:
         The scan's id is the request's: the same print is never made twice, whatever stops in between. Raises
         HomeAssistantError.
         """
+        await self._async_wait_for_box(job.printing["device_id"])
         media = [media_id(self._entry.entry_id, job, name) for name in job.files]
         cuts = {"id_card_crop": [CARD_CUT] * len(media)} if job.is_card else {}
         fields = {**job.printing, **cuts, "media": media, "request_id": job.job_id}
         answer = await async_run_action(self._hass, "print", fields, job.asker.context)
         jobs = to_list(to_mapping(answer).get("jobs"))
         return tuple(str(to_mapping(one).get("job_id")) for one in jobs)
+
+    async def _async_wait_for_box(self, device_id: str) -> None:
+        """Wait for a while until the box of a printer is set up: after a start it may be later than the scanner's."""
+        device = dr.async_get(self._hass).async_get(device_id)
+        if device is None:
+            return
+        entry = self._hass.config_entries.async_get_entry(device.config_entry_id)
+        for _ in range(BOX_SECONDS):
+            if entry is None or entry.state is ConfigEntryState.LOADED:
+                return
+            await asyncio.sleep(1)
 
     async def _async_make(self, job: ScanJob) -> tuple[str, ...]:
         """Return the names of the files that pages become: one PDF where that can be made, else as they came."""
