@@ -322,7 +322,6 @@ async def test_what_home_assistant_serves_is_fetched_with_the_rights_of_who_asks
     )
     paths = {
         "relative": "/api/shelf/private",
-        "absolute": f"{url}/api/shelf/private",
         "signed": signed,
         "inside": "/api/shelf/inside",
         "query": "/api/shelf/private?a=1&width=100&b=%E7%8C%AB",
@@ -337,6 +336,13 @@ async def test_what_home_assistant_serves_is_fetched_with_the_rights_of_who_asks
         assert printed.name == "猫.jpg"
         for other in (ben, Context(), Context(user_id="nobody")):
             assert (await refused(house, media, other))[0] == "unauthorized"
+    # An address may come from a foreign server, and has the rights alone that it brings along.
+    photo = async_sign_path(hass, "/api/shelf/photo", timedelta(minutes=5), use_content_user=True)
+    media = f"{SHELF}/absolute"
+    source.answers["absolute"] = partial(PlayMedia, f"{url}/api/shelf/private", "image/jpeg")
+    assert (await refused(house, media, anna))[0] == "unauthorized"
+    source.answers["absolute"] = partial(PlayMedia, f"{url}{photo}", "image/jpeg")
+    await house.ask("print", ben, device_id=house.device(), media=media, wait=True)
     assert {name for what, name in view.asked if what == "private"} == {
         "Anna",
         "Ben",

@@ -132,9 +132,10 @@ async def async_fetch_media(
 ) -> str:
     """Download a media item into the new file target; return the name that it is given there, or its own.
 
-    What Home Assistant serves itself is fetched from its own server, with the rights of who asks. Any other address
-    passes the guard of `async_download`, and in the local network only a host, and on this machine a port, with which an
-    administrator has set the source up. Raises Unauthorized, InputError: media_failed, and as `async_download`.
+    What Home Assistant serves itself is fetched from its own server, with the rights of who asks where the source gives
+    a path alone: an address may be the words of a foreign server, which has none of these rights. Any other address
+    passes the guard of `async_download`, and in the local network only a host, and on this machine a port, with which
+    an administrator has set the source up. Raises Unauthorized, InputError: media_failed, and as `async_download`.
     """
     own = _own_server(hass)
     try:
@@ -144,7 +145,10 @@ async def async_fetch_media(
         trusted = url.origin() if known else None
     except ValueError:
         raise _failed(hass, item.domain, "url") from None
-    sign = await _async_signer(hass, context) if path else None
+    sign: Callable[[URL], URL] | None = None
+    if path:
+        is_path = URL(item.url.translate(_UNREAD)).host is None
+        sign = await _async_signer(hass, context) if is_path else lambda url: url
     try:
         return await async_download(
             hass, str(url), target, limit_bytes, name=item.name, trusted=trusted, sign=sign
