@@ -1,6 +1,7 @@
 """The scanners behind a box: which there are, what they can do, and whether one is in use."""
 
 import asyncio
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 
+from ..account.request_limits import MINUTE
 from ..api.errors import LiankeError
 from ..const import DOMAIN
 from ..errors import InputError
@@ -25,6 +27,8 @@ _LOGGER = logging.getLogger(__name__)
 
 FEATURE: Final = "scanning"
 """The preview feature of Home Assistant Labs that all of this is behind."""
+MAX_STARTS: Final = 12
+"""scans of a scanner that begin in a minute: whoever lets them come to their end has no more."""
 LIST_SECONDS: Final = 20.0
 """for the list of scanners after a start."""
 SIGNAL_SCANNERS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scanners_changed")
@@ -78,6 +82,7 @@ class ScannerHub:
             for scanner_id, device in (scanner_devices(hass, entry) if is_enabled(hass) else ())
         }
         self._in_use: set[str] = set()
+        self._begun: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MAX_STARTS))
         self._listed = asyncio.Event()
 
     @property
@@ -166,11 +171,18 @@ class ScannerHub:
         """Return whether a scan of ours is under way."""
         return scanner_id in self._in_use
 
+    def is_free(self, scanner_id: str) -> bool:
+        """Return whether a scan may begin now. Those that are taken back at once would take the account's requests."""
+        begun = self._begun[scanner_id]
+        is_hasty = len(begun) == MAX_STARTS and self._hass.loop.time() - begun[0] < MINUTE
+        return not (is_hasty or self.is_in_use(scanner_id))
+
     @contextmanager
     def using(self, scanner_id: str) -> Iterator[None]:
         """Keep others from the scanner meanwhile. Raises InputError: scanner_busy."""
-        if scanner_id in self._in_use:
+        if not self.is_free(scanner_id):
             raise InputError("scanner_busy")
+        self._begun[scanner_id].append(self._hass.loop.time())
         self._in_use.add(scanner_id)
         self.notify()
         try:

@@ -254,7 +254,7 @@ class ScanJobs:
             **more,
         )
         async with self._lock:
-            if self.open_job(scanner_id) or self.hub.is_in_use(scanner_id):
+            if self.open_job(scanner_id) or not self.hub.is_free(scanner_id):
                 raise InputError("scanner_busy")
             job = await self._async_set(job)
         self._spawn(job)

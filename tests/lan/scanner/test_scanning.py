@@ -22,7 +22,7 @@ from custom_components.lianke.diagnostics import async_get_config_entry_diagnost
 from custom_components.lianke.escl.messages import MAX_SETTINGS
 from custom_components.lianke.lan.printer.server import MAX_REQUESTS_A_DEVICE
 from custom_components.lianke.lan.scanner import scans, view
-from custom_components.lianke.scanner.hub import FEATURE
+from custom_components.lianke.scanner.hub import FEATURE, MAX_STARTS
 from tests.clock import until
 from tests.escl.test_messages import spoiled
 from tests.lan.scanner.conftest import TOKEN, LanScanner, picture_of, settings
@@ -355,6 +355,11 @@ async def test_few_scans_are_kept_in_mind(lan: LanScanner) -> None:
         await until(lambda: not lan.hub.is_in_use(lan.scanner_id))
     statuses = [(await lan.next(place))[0] for place in places]
     assert statuses == [404, 404, *[410] * scans.MAX_ENDED]
+    # Whoever takes back what he has begun leaves the account's requests to others.
+    for _ in range(MAX_STARTS - len(places)):
+        await lan.delete(await lan.order(dpi(75)))
+        await until(lambda: not lan.hub.is_in_use(lan.scanner_id))
+    assert (await lan.post(settings()))[0] == 503
 
 
 async def test_a_page_that_takes_too_long(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:

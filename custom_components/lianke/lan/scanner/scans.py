@@ -204,7 +204,7 @@ class NetworkScanner:
     @property
     def is_busy(self) -> bool:
         """Return whether somebody scans, from the home network or in Home Assistant."""
-        return self._job is not None or self._hub.is_in_use(self.offered.scanner_id)
+        return self._job is not None or not self._hub.is_free(self.offered.scanner_id)
 
     @property
     def _hub(self) -> ScannerHub:
