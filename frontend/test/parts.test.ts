@@ -66,7 +66,8 @@ test("a job that may have been printed is not printed again without a question",
 });
 
 const job = async (changes: Partial<Job>, status = "idle", language = "en") => {
-  const properties = { open: [makeJob(changes)], status, mayControl: true };
+  const list = changes.state === "failed" || changes.state === "completed" ? "finished" : "open";
+  const properties = { [list]: [makeJob(changes)], status, mayControl: true };
   const jobs = await show<LiankeJobs>("lianke-jobs", { context: makeContext(makeHass({}, language)), ...properties });
   return find(jobs, "li").textContent?.replace(/\s+/g, " ") ?? "";
 };
@@ -106,7 +107,7 @@ test.each([
   ["print_failed", 2, true],
   ["something_else", null, true],
 ])("after %s with %s pages the paper is spoken of once", async (reason, pages_printed, apart) => {
-  const failed = { state: "failed", partly_printed: true, can_retry: true, reason, pages_printed };
+  const failed = { state: "failed", detail: "No.", partly_printed: true, can_retry: true, reason, pages_printed };
   expect((await job(failed)).includes("may have come out")).toBe(apart);
   // Whoever prints again is asked all the same.
   const actions = find<Part>(document.querySelector("lianke-jobs") as LiankeJobs, "lianke-job-actions");
@@ -475,10 +476,12 @@ test("what can be done about a finished job is folded away, and unfolded by one 
   const height = find(jobs, "li").offsetHeight;
   expect(height).toBeLessThanOrEqual(48);
   const long = makeJob({ title: "A title that is much too long to be written on one line of a phone. ".repeat(3) });
-  Object.assign(jobs, { finished: [long, ...finished].map((one, at) => ({ ...one, job_id: `job-${at}` })) });
+  const failed = makeJob({ state: "failed", detail: "There was no paper for it. ".repeat(9), can_retry: true });
+  Object.assign(jobs, { finished: [long, ...finished, failed].map((one, at) => ({ ...one, job_id: `job-${at}` })) });
   await jobs.updateComplete;
-  const heights = [...(jobs.shadowRoot?.querySelectorAll("li") ?? [])].map((row) => row.offsetHeight);
-  expect(heights).toEqual([height, height]);
+  const rows = [...(jobs.shadowRoot?.querySelectorAll("li") ?? [])];
+  expect(rows.map((row) => row.offsetHeight)).toEqual([height, height, height]);
+  expect(rows[2]?.textContent).toContain("failed · There was no paper");
   find(jobs, "[data-key=more-job-1]").click();
   await jobs.updateComplete;
   const actions = find<Part>(jobs, "lianke-job-actions");
@@ -489,6 +492,26 @@ test("what can be done about a finished job is folded away, and unfolded by one 
   expect(words).toEqual(["Print again", "Options"]);
   find(find(actions, "lianke-ask"), "button").click();
   await vi.waitFor(() => expect(asked.map(({ service }) => service)).toEqual(["retry_job"]));
+});
+
+test("what went wrong last is told in full, also when something newer has ended; of older jobs it is unfolded", async () => {
+  const failed = makeJob({ state: "failed", detail: "No paper.", can_retry: true });
+  const newer = makeJob({ job_id: "newer" });
+  const properties = { context: makeContext(), mayControl: true };
+  const jobs = await show<Part>("lianke-jobs", { ...properties, finished: [failed] });
+  const parts = (shown: Part) => ["p", "lianke-job-actions"].map((name) => find(shown, name) !== null);
+  expect(parts(jobs)).toEqual([true, true]);
+  Object.assign(jobs, { finished: [newer, failed] });
+  await jobs.updateComplete;
+  expect(parts(jobs)).toEqual([true, true]);
+  // Who may only look is told as much.
+  for (const mayControl of [true, false]) {
+    const later = await show<Part>("lianke-jobs", { ...properties, mayControl, finished: [newer, failed] });
+    expect(parts(later)).toEqual([false, false]);
+    find(later, "[data-key=more-job]").click();
+    await later.updateComplete;
+    expect(parts(later)).toEqual([true, mayControl]);
+  }
 });
 
 test("the header says how many pages a child has left", async () => {
@@ -541,6 +564,49 @@ test("photos are offered by sources that do not play them, films are not", async
     media_content_type: "image/jpeg",
     title: "IMG_1.jpg",
   });
+});
+
+test("the media library is opened as far as the albums, and no source holds it up", async () => {
+  const item = (title: string, media_content_type = "image", can_expand = true) => ({
+    ...{ title, media_content_type, can_expand, media_class: "directory", can_play: !can_expand },
+    media_content_id: `media-source://${title}`,
+  });
+  const inside: Record<string, object[] | Promise<never>> = {
+    root: [
+      item("Immich", "app"),
+      item("Local", "app"),
+      item("Cameras", "app"),
+      item("NAS", "app"),
+      item("Many", "app"),
+    ],
+    Immich: [item("Anna")],
+    Anna: [item("albums"), item("people")],
+    albums: [item("Sea"), item("Hills")],
+    Local: [item("menu.pdf", "application/pdf", false), item("letters")],
+    Cameras: [item("Door", "playlist")],
+    NAS: new Promise<never>(() => undefined),
+    Many: Array.from({ length: 25 }, () => item("one")),
+  };
+  const hass = makeHass();
+  hass.callWS = (async ({ media_content_id: id = "root" }: { media_content_id?: string }) => ({
+    title: "",
+    children: await inside[id.replace("media-source://", "")],
+  })) as HomeAssistant["callWS"];
+  const browser = await show<LiankeMediaBrowser>("lianke-media-browser", { context: makeContext(hass) });
+  await browser.open();
+  await browser.updateComplete;
+  const outline = (list: Element): unknown[] =>
+    [...list.children].map((row) => {
+      const [title, below] = [row.querySelector(".title")?.textContent, row.querySelector("ul")];
+      return below ? [title, ...outline(below)] : title;
+    });
+  expect(outline(find(browser, "ul"))).toEqual([
+    ["Immich", ["Anna", ["albums", "Sea", "Hills"], "people"]],
+    "Local",
+    ["Cameras", "Door"],
+    "NAS",
+    "Many",
+  ]);
 });
 
 test("the media library opens where it was left, on another element as well", async () => {

@@ -1,6 +1,6 @@
 import { css, html } from "lit";
 import { property } from "lit/decorators.js";
-import { mdiPlus, mdiTrayArrowUp } from "@mdi/js";
+import { mdiTrayArrowUp } from "@mdi/js";
 import { define } from "../define";
 import { base, buttons } from "../styles";
 import { Part } from "./part";
@@ -13,8 +13,8 @@ export class LiankeFileChooser extends Part {
   @property({ attribute: false }) label = "";
   /* Shown text; without one it is a round button. */
   @property({ attribute: false }) text: string | undefined;
-  /* Whether it adds to files that are there already. */
-  @property({ attribute: false }) adds = false;
+  /* The icon of one that adds to files that are there already. */
+  @property({ attribute: false }) adds: string | undefined;
   @property({ attribute: false }) over = false;
 
   static override styles = [
@@ -62,10 +62,9 @@ export class LiankeFileChooser extends Part {
   }
 
   protected override render() {
-    const icon = this.adds ? mdiPlus : mdiTrayArrowUp;
     const look = !this.text ? "button round" : this.adds ? "button" : `drop ${this.over ? "over" : ""}`;
     return html`<label class=${look}>
-      <ha-svg-icon .path=${icon}></ha-svg-icon>
+      <ha-svg-icon .path=${this.adds ?? mdiTrayArrowUp}></ha-svg-icon>
       ${this.text ? html`<span>${this.text}</span>` : ""}
       <input type="file" multiple accept=${ACCEPT} aria-label=${this.label} @change=${this._chosen} />
     </label>`;

@@ -7,7 +7,7 @@ import { FocusKeeper } from "../focus-keeper";
 import { loadPart } from "../load-part";
 import { printerIds } from "../places";
 import { bars, base, buttons, tones } from "../styles";
-import type { Tone } from "../summary";
+import { OPEN, type Tone } from "../summary";
 import { TaskController } from "../tasks";
 import type { Job } from "../types";
 import { jobFacts, jobReason, partlyPrinted, tellsPaper, uploadedPart } from "./job-texts";
@@ -36,10 +36,10 @@ export class LiankeJobs extends Part {
   /* The state of the printer, as its header says it. */
   @property({ attribute: false }) status: string | null = null;
   @state() private _expanded = false;
-  /* Jobs whose actions somebody wants to see. */
-  @state() private _unfolded = new Set<string>();
+  /* Whether all of a job is shown: where somebody wants it, or what went wrong was the latest news. */
+  @state() private _unfolded = new Map<string, boolean>();
   /* Jobs about which something is being asked. */
-  @state() private _asking = new Set<string>();
+  @state() private _asking = new Map<string, boolean>();
 
   protected readonly _focus = new FocusKeeper(this);
   private readonly _tasks = new TaskController(this);
@@ -60,12 +60,14 @@ export class LiankeJobs extends Part {
       .title {
         -webkit-line-clamp: 1;
       }
-      .row > .badge {
-        align-self: flex-start;
-        margin-top: 2px;
+      .soft.title {
+        font-weight: inherit;
       }
-      .row > .round {
+      .row > :is(.badge, .round) {
         align-self: flex-start;
+      }
+      .row > .badge {
+        margin-top: 2px;
       }
       .row > .round {
         margin-inline-end: -8px;
@@ -81,6 +83,13 @@ export class LiankeJobs extends Part {
       }
     `,
   ];
+
+  protected override willUpdate(): void {
+    const [latest] = this.finished;
+    // It stays as it is when something newer has ended: somebody may be reading it.
+    if (latest && !this._unfolded.has(latest.job_id) && this._told(latest).length)
+      this._unfolded.set(latest.job_id, true);
+  }
 
   protected override render() {
     const { compact, config } = this.context;
@@ -121,9 +130,11 @@ export class LiankeJobs extends Part {
     const title = this.context.titleOf(job);
     const [icon, tone] = LOOKS[job.state] ?? UNDER_WAY;
     const part = uploadedPart(job);
-    const reason = jobReason(this.t, job);
-    const partly = partlyPrinted(this.t, job);
     const source = this.context.sourceOf(job);
+    const told = this._told(job);
+    const isShort = told.length && this._folds(job) && !this._unfolded.get(id);
+    let facts = jobFacts(this.t, job, this.status);
+    if (isShort) facts = [...facts.slice(0, 1), ...told];
     const error = this._tasks.errorOf(id);
     return html`<li class="row" data-key=${id}>
       <div class="badge ${tone} ${tone === "busy" ? "pulse" : ""}">
@@ -131,28 +142,33 @@ export class LiankeJobs extends Part {
       </div>
       <div class="grow">
         <div class="title" title=${title}><bdi>${title}</bdi></div>
-        <div class="soft">${jobFacts(this.t, job, this.status).join(" · ")}</div>
-        ${source ? html`<div class="soft"><bdi>${source}</bdi></div>` : nothing}
+        <div class=${isShort ? "soft title" : "soft"}>
+          ${facts.join(" · ")}${source ? html` · <bdi>${source}</bdi>` : nothing}
+        </div>
         ${part == null ? nothing : html`<div class="bar"><i style="width: ${part * 100}%"></i></div>`}
-        ${reason ? html`<p class="soft">${reason}</p>` : nothing}
-        ${partly && !tellsPaper(job) && !this._asking.has(id) ? html`<p class="soft">${partly}</p>` : nothing}
+        ${isShort ? nothing : told.map((text) => html`<p class="soft">${text}</p>`)}
         ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
       </div>
-      ${this._end(job, title)} ${this._below(job, partly)}
+      ${this._end(job, title)} ${this._below(job)}
     </li>`;
+  }
+
+  /* Return what is told of how a job ended. */
+  private _told(job: Job): string[] {
+    const partly = tellsPaper(job) || this._asking.get(job.job_id) ? "" : partlyPrinted(this.t, job);
+    return [jobReason(this.t, job), partly].filter(Boolean);
   }
 
   /* What is at the end of a row: Cancel, or what shows and hides the other actions. */
   private _end(job: Job, title: string) {
-    if (!this.mayControl) return nothing;
     const { job_id: id, device_id } = job;
     const cancel = () => this.context.call("cancel_job", { device_id, job_id: id });
-    if (job.can_cancel)
+    if (this.mayControl && job.can_cancel)
       return this._round(`cancel-${id}`, this.t.text("cancel", { title }), mdiClose, () => this._tasks.run(id, cancel));
     if (!this._folds(job)) return nothing;
-    const unfolded = this._unfolded.has(id);
-    const label = this.t.text("actions_of", { title });
-    return this._round(`more-${id}`, label, mdiDotsVertical, () => this._unfold(id, !unfolded), unfolded);
+    const unfolded = this._unfolded.get(id) ?? false;
+    const label = this.t.text("more_info", { name: title });
+    return this._round(`more-${id}`, label, mdiDotsVertical, () => this._mark("_unfolded", id, !unfolded), unfolded);
   }
 
   private _round(key: string, label: string, icon: string, press: () => unknown, expanded?: boolean) {
@@ -169,9 +185,9 @@ export class LiankeJobs extends Part {
     </button>`;
   }
 
-  /* What a job that waits for a person asks, and what can be done about one: unasked where something went wrong. */
-  private _below(job: Job, partly: string) {
-    const isShown = this._folds(job) ? this._unfolded.has(job.job_id) : this._needsActions(job);
+  /* What a job that waits for a person asks, and what can be done about one. */
+  private _below(job: Job) {
+    const isShown = this._offers(job) && (!this._folds(job) || this._unfolded.get(job.job_id));
     if (job.can_continue) loadPart(import("./answer"));
     if (isShown) loadPart(import("./job-actions"));
     if (!job.can_continue && !isShown) return nothing;
@@ -182,7 +198,7 @@ export class LiankeJobs extends Part {
           ? html`<lianke-job-actions
               .context=${this.context}
               .job=${job}
-              .partly=${partly}
+              .partly=${partlyPrinted(this.t, job)}
               .keeps=${this.keeps}
               @asking=${(event: CustomEvent<boolean>) => this._mark("_asking", job.job_id, event.detail)}
             ></lianke-job-actions>`
@@ -197,23 +213,21 @@ export class LiankeJobs extends Part {
     return this.mayControl && Boolean(job.can_retry || job.can_print_again || job.state === "unconfirmed" || moves);
   }
 
-  /* Whether what can be done about a job is shown when it is asked for: nothing went wrong with it. */
-  private _folds(job: Job): boolean {
-    if (job.state !== "completed" && job.state !== "canceled") return false;
+  private _offers(job: Job): boolean {
     // Of what is not kept it says so, and how that is changed.
     const couldBeKept = this.keeps === false || this._unfolded.has(job.job_id);
-    return this.mayControl && ((couldBeKept && (job.state === "completed" || !job.reason)) || this._needsActions(job));
+    const isOver = job.state === "completed" || (job.state === "canceled" && !job.reason);
+    return this.mayControl && ((couldBeKept && isOver) || this._needsActions(job));
   }
 
-  private _unfold(id: string, unfolded: boolean): void {
-    this._mark("_unfolded", id, unfolded);
+  /* Whether a job is a short row until more is asked for. One that nobody knows the end of asks to be answered. */
+  private _folds(job: Job): boolean {
+    if (OPEN.includes(job.state) || job.state === "unconfirmed") return false;
+    return this._offers(job) || this._told(job).length > 0;
   }
 
   private _mark(name: "_asking" | "_unfolded", id: string, isMarked: boolean): void {
-    const changed = new Set(this[name]);
-    if (isMarked) changed.add(id);
-    else changed.delete(id);
-    this[name] = changed;
+    this[name] = new Map(this[name]).set(id, isMarked);
   }
 
   private readonly _toggle = () => {

@@ -183,7 +183,7 @@ export class LiankePrinter extends Part {
   }
 
   private _scan({ scanner, may_control }: Printer, name: string) {
-    if (!this.context.shows("print") || !(scanner || (may_control && !this.slim))) return nothing;
+    if (!this.context.shows("print") || !(scanner || may_control)) return nothing;
     loadPart(import("./scan-buttons"));
     return html`<lianke-scan-buttons
       .context=${this.context}

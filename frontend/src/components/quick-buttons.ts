@@ -83,7 +83,7 @@ export class LiankeQuickButtons extends Part {
     const usable = this.context.config.buttons.filter((button) => this._isUsable(button));
     if (!usable.length) return nothing;
     const errors = usable.map((button) => this._tasks.errorOf(this._keyOf(button))).filter((text) => text != null);
-    return html`<section aria-label=${this.t.text("quick")}>
+    return html`<section aria-label=${texts.text(this.t, "quick")}>
       <div class="actions">${usable.map((button) => this._button(button))}</div>
       ${errors.map((text) => html`<p class="error" role="alert">${text}</p>`)}
     </section>`;
@@ -110,7 +110,7 @@ export class LiankeQuickButtons extends Part {
 
   private _nameOf(button: QuickButton): string {
     const name = button.entity && this.context.hass.states[button.entity]?.attributes.friendly_name;
-    return button.name || name || button.entity || this.t.text("print");
+    return button.name || name || button.entity || texts.text(this.t, "print");
   }
 
   /* Return where a button prints, if that is none of the card's printers: what becomes of it is not seen here. */

@@ -26,7 +26,7 @@ export class LiankeScanButtons extends Part {
   /* Name of the printer. */
   @property({ attribute: false }) name = "";
   @property({ attribute: false }) mayPrint = false;
-  /* Whether it is a round button in the header. */
+  /* Whether they are round buttons in the header. */
   @property({ attribute: false }) slim = false;
   @state() private _mode: Mode | null = null;
 
@@ -40,6 +40,15 @@ export class LiankeScanButtons extends Part {
         flex: 1;
         min-height: 40px;
       }
+      .slim {
+        display: flex;
+      }
+      /* A header as narrow as half a tile has room for a name and what chooses files. */
+      @container (max-width: 260px) {
+        .slim [data-key="media"] {
+          display: none;
+        }
+      }
       .error {
         margin-top: 8px;
       }
@@ -51,7 +60,10 @@ export class LiankeScanButtons extends Part {
     const { mayPrint, scanner } = this;
     return html`${
         this.slim
-          ? this._button("both", "scan", mdiScanner)
+          ? html`<div class="slim">
+              ${mayPrint ? this._button("media", "media", mdiFolderOpenOutline) : nothing}
+              ${scanner ? this._button("both", "scan", mdiScanner) : nothing}
+            </div>`
           : html`<div class="actions">
               ${mayPrint ? this._button("media", "media", mdiFolderOpenOutline) : nothing}
               ${scanner ? this._button("scan", "scan", mdiScanner) : nothing}

@@ -1,4 +1,4 @@
-import { css, html, nothing } from "lit";
+import { css, html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { mdiArrowLeft, mdiClose, mdiFileDocumentOutline, mdiFolder } from "@mdi/js";
 import { Part } from "../components/part";
@@ -14,14 +14,32 @@ interface MediaItem extends MediaChoice {
   can_play: boolean;
   can_expand: boolean;
   children?: MediaItem[];
+  /* The folders in it, where it holds nothing else and is opened in place. */
+  folders?: MediaItem[];
 }
 
 /* What cannot be printed, by type and by source. */
 const UNPRINTABLE = /^(audio|video|music)(\/|$)/;
 const UNPRINTABLE_SOURCE = /^media-source:\/\/(tts|radio_browser)\b/;
 
+/* How far the library is opened in place: through a source and its account to its albums; no folder with more folders
+   than that, and no longer than a source may take. */
+const LEVELS = 3;
+const FOLDERS = 24;
+const WAITED = 2000; // ms
+
 /* From the root to the folder that was shown last, by who is logged in. */
 const left = new WeakMap<object, MediaItem[]>();
+
+const isPrintable = (item: MediaItem): boolean => {
+  if (item.can_expand) return !UNPRINTABLE_SOURCE.test(item.media_content_id);
+  // Sources of photos say that a photo does not play, and offer it all the same.
+  const isOffered = item.can_play || item.media_class === "image";
+  return isOffered && !UNPRINTABLE.test(item.media_content_type) && !UNPRINTABLE.test(item.media_class);
+};
+
+/* Return what of a folder can be printed, or leads to what can. */
+const printable = (folder?: MediaItem): MediaItem[] => (folder?.children ?? []).filter(isPrintable);
 
 /* A dialog that chooses one document from Home Assistant's media sources; fires `media-chosen`. */
 @define("lianke-media-browser")
@@ -42,6 +60,10 @@ export class LiankeMediaBrowser extends Part {
       ul,
       .plain {
         padding: 0 12px 12px;
+      }
+      ul ul {
+        padding: 0;
+        padding-inline-start: 16px;
       }
       li button {
         width: 100%;
@@ -65,7 +87,7 @@ export class LiankeMediaBrowser extends Part {
   protected override render() {
     const { t } = this;
     const folder = this._path.at(-1);
-    const rows = (folder?.children ?? []).filter((item) => this._isPrintable(item));
+    const rows = printable(folder);
     const close = printText(t, "close");
     const back = printText(t, "back");
     return html`<dialog aria-label=${printText(t, "media")}>
@@ -95,33 +117,54 @@ export class LiankeMediaBrowser extends Part {
     </dialog>`;
   }
 
-  private _isPrintable(item: MediaItem): boolean {
-    if (item.can_expand) return !UNPRINTABLE_SOURCE.test(item.media_content_id);
-    // Sources of photos say that a photo does not play, and offer it all the same.
-    const isOffered = item.can_play || item.media_class === "image";
-    return isOffered && !UNPRINTABLE.test(item.media_content_type) && !UNPRINTABLE.test(item.media_class);
-  }
-
-  private _row(item: MediaItem) {
+  private _row(item: MediaItem): TemplateResult {
     return html`<li>
       <button @click=${() => (item.can_expand ? this._browse(item) : this._choose(item))}>
         <ha-svg-icon .path=${item.can_expand ? mdiFolder : mdiFileDocumentOutline}></ha-svg-icon>
         <span class="title">${item.title}</span>
       </button>
+      ${
+        item.folders?.length
+          ? html`<ul aria-label=${item.title}>
+              ${item.folders.map((one) => this._row(one))}
+            </ul>`
+          : nothing
+      }
     </li>`;
   }
 
   private async _browse(folder?: MediaItem): Promise<void> {
     this._loading = true;
     this._error = "";
-    const id = folder ? { media_content_id: folder.media_content_id } : {};
     try {
-      const found = await this.context.hass.callWS<MediaItem>({ type: "media_source/browse_media", ...id });
+      const found = await this._ask(folder);
+      if (!folder) await this._unfold(found);
       this._show([...this._path, found]);
     } catch (error) {
       this._error = await this.context.explain(error);
     }
     this._loading = false;
+  }
+
+  private _ask(folder?: MediaItem): Promise<MediaItem> {
+    const id = folder ? { media_content_id: folder.media_content_id } : {};
+    return this.context.hass.callWS<MediaItem>({ type: "media_source/browse_media", ...id });
+  }
+
+  /* Open the sources in place, so that a picture is a tap on its album away; one that does not answer stays as it is. */
+  private async _unfold(root: MediaItem): Promise<void> {
+    const sources = printable(root).filter(({ can_expand }) => can_expand);
+    const all = Promise.all(sources.map((source) => this._lookInto(source, LEVELS).catch(() => undefined)));
+    await Promise.race([all, new Promise((resolve) => setTimeout(resolve, WAITED))]);
+  }
+
+  /* Open a folder in place if it holds folders alone, and of folders of pictures the first one, too. */
+  private async _lookInto(folder: MediaItem, levels: number): Promise<void> {
+    const inside = printable(await this._ask(folder));
+    const [first] = inside;
+    if (inside.length > FOLDERS || !inside.every(({ can_expand }) => can_expand)) return;
+    folder.folders = inside;
+    if (levels > 1 && first?.media_content_type === "image") await this._lookInto(first, levels - 1);
   }
 
   private _show(path: MediaItem[]): void {

@@ -1,7 +1,7 @@
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import { mdiClose, mdiDrag, mdiFileDocumentOutline, mdiPrinter } from "@mdi/js";
+import { mdiClose, mdiDrag, mdiFileDocumentOutline, mdiPlus, mdiPrinter } from "@mdi/js";
 import { BatchWatcher } from "../batch-watcher";
 import "../components/file-chooser";
 import { Part } from "../components/part";
@@ -116,7 +116,7 @@ export class LiankeTray extends Part {
             .context=${this.context}
             .label=${printText(t, "add")}
             .text=${printText(t, "add_short")}
-            .adds=${true}
+            .adds=${mdiPlus}
           ></lianke-file-chooser>
           ${this._add("media", "from_media", "media_short", this._openMedia)}
           ${"clipboard" in navigator && "read" in navigator.clipboard ? this._add("paste", "paste", "paste_short", this._paste) : nothing}
@@ -133,7 +133,7 @@ export class LiankeTray extends Part {
             @click=${() => !resting && this._press(() => batch.print())}
           >
             <ha-svg-icon .path=${mdiPrinter}></ha-svg-icon>
-            ${count < 2 || joint ? t.text("print") : printText(t, "print_n", { n: count })}
+            ${count < 2 || joint ? printText(t, "print") : printText(t, "print_n", { n: count })}
           </button>
           <button
             data-key="preview"

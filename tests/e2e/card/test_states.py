@@ -305,7 +305,7 @@ async def test_print_again_is_switched_on_where_it_is_missed(stage: Stage) -> No
             await send(stage, "thrown away")
             row = screen.row("thrown away")
             await expect(row).to_contain_text("Completed")
-            await row.get_by_role("button", name="Actions for thrown away").tap()
+            await row.get_by_role("button", name="Details of thrown away").tap()
             await expect(row).to_contain_text("Printed documents are not kept")
             assert await screen.axe() == []
             await row.get_by_role("button", name="Keep them for a week").tap()
@@ -314,7 +314,7 @@ async def test_print_again_is_switched_on_where_it_is_missed(stage: Stage) -> No
             row = screen.row("kept from now on")
             await expect(row).to_contain_text("Completed")
             assert await row.get_by_role("button", name="Print kept from now on again").count() == 0
-            await row.get_by_role("button", name="Actions for kept from now on").tap()
+            await row.get_by_role("button", name="Details of kept from now on").tap()
             await row.get_by_role("button", name="Print kept from now on again").tap()
             await expect(row.filter(has_text="Completed")).to_have_count(2)
     finally:
