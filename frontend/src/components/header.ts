@@ -80,10 +80,9 @@ export class LiankeHeader extends Part {
       slot {
         display: flex;
         position: relative;
-      }
-      /* Buttons are as high as the head, so that they make it no higher. */
-      ::slotted(*) {
-        margin-block: -2px;
+        /* Buttons are as high as the head, so that they make it no higher, and end where those of rows do. */
+        margin: -2px 0;
+        margin-inline-end: -8px;
       }
       @container (max-width: 240px) {
         :host(:not([tile])) slot {

@@ -28,15 +28,20 @@ export const fields = css`
     background-color: var(--ha-color-form-background, var(--tint));
   }
   select {
-    padding-inline-end: 30px;
+    padding-inline-end: 36px;
     background-image:
-      linear-gradient(45deg, transparent 50%, currentColor 50%),
-      linear-gradient(-45deg, transparent 50%, currentColor 50%);
+      linear-gradient(45deg, transparent 50%, var(--secondary-text-color) 50%),
+      linear-gradient(-45deg, transparent 50%, var(--secondary-text-color) 50%);
     background-position:
-      calc(100% - 17px) 50%,
-      calc(100% - 12px) 50%;
-    background-size: 5px 5px;
+      calc(100% - 24px) 50%,
+      calc(100% - 20px) 50%;
+    background-size: 4px 4px;
     background-repeat: no-repeat;
+  }
+  select:dir(rtl) {
+    background-position:
+      20px 50%,
+      24px 50%;
   }
   select:hover,
   input:not([type="checkbox"]):hover {
@@ -50,7 +55,8 @@ export const fields = css`
   .field > label,
   .skeleton > span {
     position: absolute;
-    inset: 8px 16px auto;
+    inset: 9px 16px auto;
+    font-size: calc(var(--ha-font-size-m, 14px) * 0.75);
     color: color-mix(in srgb, var(--primary-text-color) 80%, transparent);
     pointer-events: none;
     overflow: hidden;

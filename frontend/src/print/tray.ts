@@ -65,8 +65,8 @@ export class LiankeTray extends Part {
         touch-action: none;
         margin-inline-start: -8px;
       }
-      .round + .round {
-        margin-inline-start: -8px;
+      .round:last-child {
+        margin-inline-end: -8px;
       }
     `,
   ];
