@@ -5,7 +5,6 @@ from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
 
 from homeassistant.auth.models import User
-from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_DEVICE_ID
 from homeassistant.core import (
@@ -309,19 +308,6 @@ async def async_check_target(
     """Raise Unauthorized unless the caller has the policy on the printer's status entity."""
     entity_id = status_entity(hass, target.entry, target.printer_key)
     await async_check_entity(hass, context, entity_id, policy)
-
-
-async def async_may_read_box(
-    hass: HomeAssistant, entry: LiankeConfigEntry, context: Context
-) -> bool:
-    """Return whether the caller may read all printers of a box, and so what all of them print."""
-    if context.user_id is None:
-        return True
-    user = await hass.auth.async_get_user(context.user_id)
-    return user is not None and all(
-        async_may(hass, user, entry, key, POLICY_READ)
-        for key in loaded_data(entry).storage.printers
-    )
 
 
 @callback

@@ -102,6 +102,11 @@ def options_in(*layers: Mapping[str, Any]) -> PrintOptions:
     return cast("PrintOptions", found)
 
 
+def name_of(values: Mapping[str, object], wanted: object) -> str | None:
+    """Return the name that stands for a value, None without one."""
+    return next((name for name, value in values.items() if value == wanted), None)
+
+
 def duplex_names(supported: frozenset[int] | None) -> list[str]:
     """Return the duplex modes to offer; by hand only where a unit is not known to be there."""
     names = [name for name, number in DUPLEX.items() if supported is None or number in supported]
@@ -144,7 +149,7 @@ class ResolvedOptions(Stored):
         """Return the duplex mode by its name, None where it is left to the printer."""
         if self.by_hand is not None:
             return f"manual_{self.by_hand}"
-        return next((name for name, number in DUPLEX.items() if number == self.duplex), None)
+        return name_of(DUPLEX, self.duplex)
 
     def prints_as(self, other: ResolvedOptions) -> bool:
         """Return whether the same is asked for; one may know more of the paper, which was looked up since."""
@@ -181,11 +186,6 @@ class ResolvedOptions(Stored):
     @classmethod
     @override
     def from_dict(cls, stored: Mapping[str, object]) -> Self:
-        """Read what `as_dict` wrote.
-
-        Raises ValueError when the paper or the copies are missing, or the pages are not selected as the service
-        takes it.
-        """
         if to_int(stored.get("paper_id")) is None or to_int(stored.get("copies")) is None:
             raise ValueError("options without paper or copies")
         if not _is_selection(stored.get("page_range", "")):
@@ -271,7 +271,6 @@ def _covered(selection: str, pages: int) -> int:
 
 
 def _span(piece: str) -> tuple[int, int]:
-    """Return first and last page of a piece."""
     first, _, last = piece.partition("-")
     return int(first), int(last or first)
 
@@ -365,7 +364,6 @@ def _paper(
     papers: tuple[Paper, ...],
     species: Species,
 ) -> tuple[int, Paper | None]:
-    """Return the paper's id and, if known, the paper."""
     if wanted is None:
         return _default_paper(capabilities, papers, species)
     paper_id = _paper_id(wanted, capabilities.papers, papers)
@@ -375,7 +373,6 @@ def _paper(
 
 
 def _custom(wanted: str | int | None, width: float | None, height: float | None) -> Paper:
-    """Return the paper of a custom size."""
     if width is None or height is None:
         raise OptionError(
             "custom_paper_needs_both_sides",
@@ -401,7 +398,6 @@ def _sized(width: int, length: int) -> Paper:
 
 
 def _size_name(width: int, length: int) -> str:
-    """Return what a paper of that size is called."""
     return f"{width / 10:g} × {length / 10:g} mm"
 
 
@@ -433,7 +429,6 @@ def _default_size(capabilities: Capabilities) -> tuple[int, int] | None:
 
 
 def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> int:
-    """Return the id of a paper given by name or id."""
     names = {paper.name: paper.paper_id for paper in papers} | dict(block or {})
     if (found := find_by_name(wanted, names)) is not None:
         return found
@@ -468,9 +463,7 @@ def _describe(paper_id: int, capabilities: Capabilities, papers: tuple[Paper, ..
     for paper in papers:
         if paper.paper_id == paper_id:
             return paper
-    name = next(
-        (name for name, number in (capabilities.papers or {}).items() if number == paper_id), None
-    )
+    name = name_of(capabilities.papers or {}, paper_id)
     if (standard := standard_paper(paper_id)) is not None:
         return standard if name is None else replace(standard, name=name)
     size = _default_size(capabilities) if paper_id == capabilities.defaults.paper_id else None
@@ -487,7 +480,6 @@ def known_papers(capabilities: Capabilities | None, papers: tuple[Paper, ...]) -
 
 
 def _copies(wanted: int | None, capabilities: Capabilities) -> int:
-    """Return the number of copies, checked against the printer's maximum."""
     limit = min(capabilities.max_copies or MAX_COPIES, MAX_COPIES)
     if wanted is None:
         default = capabilities.defaults.copies
@@ -564,7 +556,6 @@ def _keyword(option: str, wanted: str | None, values: Mapping[str, str]) -> str 
 
 
 def _scale(wanted: str | None) -> str | None:
-    """Return the scaling: a keyword or a percentage."""
     if wanted is None:
         return None
     word = wanted.strip().casefold()

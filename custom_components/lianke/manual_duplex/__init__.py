@@ -15,6 +15,7 @@ from homeassistant.util.json import JsonValueType
 from ..api.coerce import to_mapping
 from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions, select_pages
 from ..api.stored import READ, Record, Stored, StoredError
+from ..devices import Target
 from ..documents.conversion import make_document
 from ..documents.document import Document, digest_of, file_digest
 from ..documents.kinds import IMAGES, FileType
@@ -225,8 +226,7 @@ def rest_of(job: Job, *, from_sheet: int, backs_only: bool) -> tuple[Delivery, D
 
 async def async_split(
     hass: HomeAssistant,
-    entry_options: Mapping[str, Any],
-    printer_key: str,
+    target: Target,
     document: Document,
     options: ResolvedOptions,
     *,
@@ -254,8 +254,8 @@ async def async_split(
         return one_sided
     if len(pages) * options.copies > MAX_SOURCE_PAGES:
         raise InputError("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
-    setup = Setup.of(entry_options, printer_key)
-    limit_bytes = max_document_bytes(entry_options)
+    setup = Setup.of(target.entry.options, target.printer_key)
+    limit_bytes = max_document_bytes(target.entry.options)
     spool = await async_get_spool(hass)
     paths = [await spool.async_new_path(FileType.PDF) for _ in range(2)]
     plan = Plan(

@@ -105,7 +105,6 @@ def _told_apart(found: list[_Named]) -> Names:
 
 
 def _areas(hass: HomeAssistant, area_ids: Iterable[str | None]) -> tuple[str, ...]:
-    """Return the names of areas."""
     registry = ar.async_get(hass)
     found = (registry.async_get_area(area_id) for area_id in area_ids if area_id)
     return tuple(area.name for area in found if area is not None)

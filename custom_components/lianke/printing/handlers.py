@@ -22,7 +22,6 @@ from ..devices import (
     Target,
     async_check_target,
     async_may,
-    async_may_read_box,
     async_resolve_target,
     async_target,
     async_target_of_job,
@@ -33,25 +32,12 @@ from ..manual_duplex import rest_of
 from ..people.approval import async_answer
 from ..people.page_counts import async_export_pages
 from ..people.visible import visible
+from . import schemas
 from .again import async_changes, async_move
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
 from .preview import async_count_pages, async_preview
 from .print import async_describe, async_print
 from .refused import telling_refusals
-from .schemas import (
-    CANCEL_SCHEMA,
-    CAPABILITIES_SCHEMA,
-    CONTINUE_SCHEMA,
-    COUNT_SCHEMA,
-    EXPORT_SCHEMA,
-    LIST_SCHEMA,
-    MODELS_SCHEMA,
-    MOVE_SCHEMA,
-    PREVIEW_SCHEMA,
-    PRINT_SCHEMA,
-    REJECT_SCHEMA,
-    RETRY_SCHEMA,
-)
 
 
 class Action(NamedTuple):
@@ -101,7 +87,6 @@ async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple
 
 
 async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Cancel a job."""
     target, job = await _async_target_and_job(hass, call)
     job = await target.data.queue.async_cancel(job.job_id)
     return {"job": await async_describe(hass, target, job)}
@@ -163,7 +148,8 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     ][: call.data["limit"]]
     described = [await async_describe(hass, target, job) for job in jobs]
     user_id = call.context.user_id
-    if user_id is not None and (user := await hass.auth.async_get_user(user_id)) is not None:
+    user = None if user_id is None else await hass.auth.async_get_user(user_id)
+    if user is not None:
         options = target.entry.options
         may_control = async_may(hass, user, target.entry, target.printer_key, POLICY_CONTROL)
         described = [
@@ -173,7 +159,8 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     response: JsonObjectType = {"jobs": list[JsonValueType](described)}
     if call.data["include_cloud"]:
         tasks = await async_cloud_tasks(hass, target.entry, call.context)
-        if not await async_may_read_box(hass, target.entry, call.context):
+        keys = target.data.storage.printers
+        if user and not all(async_may(hass, user, target.entry, key, POLICY_READ) for key in keys):
             # A task does not say which printer it is for.
             jobs = target.data.queue.jobs(target.printer_key)
             mine = {one.task_id for job in jobs for one in job.deliveries}
@@ -183,24 +170,28 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
 
 
 async def _async_get_capabilities(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Return what a printer can do."""
     target = await async_resolve_target(hass, call.data, call.context, POLICY_READ)
     return await async_describe_capabilities(target, call.context)
 
 
 ACTIONS: Final = (
-    Action("print", async_print, PRINT_SCHEMA),
-    Action("preview", async_preview, PREVIEW_SCHEMA),
-    Action("count_pages", async_count_pages, COUNT_SCHEMA, SupportsResponse.ONLY),
-    Action("cancel_job", _async_cancel_job, CANCEL_SCHEMA),
-    Action("continue_job", _async_answer_job, CONTINUE_SCHEMA),
-    Action("reject_job", _async_answer_job, REJECT_SCHEMA),
-    Action("move_job", _async_move_job, MOVE_SCHEMA),
-    Action("retry_job", _async_retry_job, RETRY_SCHEMA),
-    Action("export_pages", async_export_pages, EXPORT_SCHEMA, SupportsResponse.ONLY),
-    Action("list_jobs", _async_list_jobs, LIST_SCHEMA, SupportsResponse.ONLY),
-    Action("get_capabilities", _async_get_capabilities, CAPABILITIES_SCHEMA, SupportsResponse.ONLY),
-    Action("search_models", async_search_models, MODELS_SCHEMA, SupportsResponse.ONLY),
+    Action("print", async_print, schemas.PRINT_SCHEMA),
+    Action("preview", async_preview, schemas.PREVIEW_SCHEMA),
+    Action("count_pages", async_count_pages, schemas.COUNT_SCHEMA, SupportsResponse.ONLY),
+    Action("cancel_job", _async_cancel_job, schemas.CANCEL_SCHEMA),
+    Action("continue_job", _async_answer_job, schemas.CONTINUE_SCHEMA),
+    Action("reject_job", _async_answer_job, schemas.REJECT_SCHEMA),
+    Action("move_job", _async_move_job, schemas.MOVE_SCHEMA),
+    Action("retry_job", _async_retry_job, schemas.RETRY_SCHEMA),
+    Action("export_pages", async_export_pages, schemas.EXPORT_SCHEMA, SupportsResponse.ONLY),
+    Action("list_jobs", _async_list_jobs, schemas.LIST_SCHEMA, SupportsResponse.ONLY),
+    Action(
+        "get_capabilities",
+        _async_get_capabilities,
+        schemas.CAPABILITIES_SCHEMA,
+        SupportsResponse.ONLY,
+    ),
+    Action("search_models", async_search_models, schemas.MODELS_SCHEMA, SupportsResponse.ONLY),
 )
 
 ACTIONS_BY_NAME: Final = {action.name: action for action in ACTIONS}

@@ -19,7 +19,7 @@ from ..api.capabilities import Capabilities, Paper
 from ..api.client import LiankeClient
 from ..api.errors import LiankeError
 from ..api.models import Species
-from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names
+from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names, name_of
 from ..api.tasks import DayTask
 from ..const import DOMAIN
 from ..devices import Target, loaded_data
@@ -198,19 +198,15 @@ def _defaults(able: Capabilities, papers: tuple[Paper, ...]) -> JsonObjectType:
     return {
         "paper": _name({**names, **known}, default.paper_id),
         "copies": default.copies,
-        "color": _word(COLORS, default.color),
-        "duplex": _word(DUPLEX, default.duplex),
-        "orientation": _word(ORIENTATIONS, default.orientation),
-        "quality": _word(QUALITIES, default.quality),
+        "color": name_of(COLORS, default.color),
+        "duplex": name_of(DUPLEX, default.duplex),
+        "orientation": name_of(ORIENTATIONS, default.orientation),
+        "quality": name_of(QUALITIES, default.quality),
         "tray": _name(able.trays, default.tray),
         "media_type": _name(able.media_types, default.media_type),
     }
 
 
-def _word(values: Mapping[str, int], number: int | None) -> str | None:
-    return next((name for name, value in values.items() if value == number), None)
-
-
 def _name(block: Mapping[str, int] | None, number: int | None) -> str | None:
     """Return the name of an id in a block, the id itself where it has none."""
-    return None if number is None else (_word(block or {}, number) or str(number)).strip()
+    return None if number is None else (name_of(block or {}, number) or str(number)).strip()

@@ -27,6 +27,7 @@ from ..api.options import (
     ORIENTATIONS,
     PrintOptions,
     ResolvedOptions,
+    name_of,
     options_in,
     resolve_options,
 )
@@ -150,14 +151,16 @@ async def _async_wanted_jobs(
     hashed = None if code is None else await async_hash_code(hass, code.encode())
     wanted = []
     for number, (value, (document, options)) in enumerate(zip(values, made, strict=False)):
-        deliveries = await _async_deliveries(
-            hass,
-            target,
-            document,
-            options,
-            by_default="duplex" not in data,
-            user=context.user_id,
-        )
+        deliveries: tuple[Delivery, ...] = (Delivery(document=document, options=options),)
+        if options.by_hand is not None:
+            deliveries = await manual_duplex.async_split(
+                hass,
+                target,
+                document,
+                options,
+                by_default="duplex" not in data,
+                user=context.user_id,
+            )
         expires_in = SNAPSHOT_EXPIRY if is_snapshot(kind, value) else None
         spec = JobSpec(
             printer_key=target.printer_key,
@@ -176,32 +179,6 @@ async def _async_wanted_jobs(
         )
         wanted.append((spec, deliveries))
     return wanted
-
-
-async def _async_deliveries(
-    hass: HomeAssistant,
-    target: Target,
-    document: Document,
-    options: ResolvedOptions,
-    *,
-    by_default: bool,
-    user: str | None,
-) -> tuple[Delivery, ...]:
-    """Return what is sent of a document: all at once, or, with both sides by hand, one delivery for each side.
-
-    Raises as `manual_duplex.async_split`.
-    """
-    if options.by_hand is None:
-        return (Delivery(document=document, options=options),)
-    return await manual_duplex.async_split(
-        hass,
-        target.entry.options,
-        target.printer_key,
-        document,
-        options,
-        by_default=by_default,
-        user=user,
-    )
 
 
 async def async_prepare(
@@ -278,14 +255,10 @@ def _requested_anew(
     if sheets.sheet == BOOKLET:
         kept["duplex"] = sheets.booklet_duplex(requested.get("duplex"))
     if sheets.layout is not None:
-        kept["orientation"] = _name(ORIENTATIONS, options.orientation)
-        kept["align"] = _name(ALIGNMENTS, options.align)
+        kept["orientation"] = name_of(ORIENTATIONS, options.orientation)
+        kept["align"] = name_of(ALIGNMENTS, options.align)
         kept["scale"] = options.scale
     return kept
-
-
-def _name(values: Mapping[str, Any], wanted: object) -> str:
-    return next(name for name, value in values.items() if value == wanted)
 
 
 def _numbered(key: str | None, number: int) -> str | None:
@@ -507,10 +480,13 @@ async def async_print_received(
             papers=papers,
             user=user,
         )
-        first, *others = await _async_deliveries(
-            hass, target, document, options, by_default=True, user=user
-        )
+        deliveries: tuple[Delivery, ...] = (Delivery(document=document, options=options),)
+        if options.by_hand is not None:
+            deliveries = await manual_duplex.async_split(
+                hass, target, document, options, by_default=True, user=user
+            )
         # Whatever was made of it: it is known by what was sent.
+        first, *others = deliveries
         document = replace(first.document, digest=digest or first.document.digest)
         deliveries = (replace(first, document=document), *others)
         queue = target.data.queue

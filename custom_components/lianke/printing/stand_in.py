@@ -126,7 +126,6 @@ class StandInWatch:
                 _LOGGER.debug("The stand-in cannot take print job %s: %s", job.job_id, err)
 
     def _ready_target(self, stand_in: str) -> Target | None:
-        """Return the stand-in if it can print now."""
         entry_id, _, key = stand_in.partition("/")
         entry: LiankeConfigEntry | None = self._hass.config_entries.async_get_entry(entry_id)
         if (

@@ -24,6 +24,7 @@ from ...api.options import (
     QUALITIES,
     PrintOptions,
     ResolvedOptions,
+    name_of,
     options_in,
     resolve_options,
 )
@@ -198,9 +199,7 @@ def _word_for(label: str) -> str | None:
 
 def keyword_of(words: Mapping[str, int | None], wanted: int | None, usual: str) -> str:
     """Return the keyword of a driver's id, the usual one where it has none."""
-    if wanted is None:
-        return usual
-    return next((word for word, number in words.items() if number == wanted), usual)
+    return (None if wanted is None else name_of(words, wanted)) or usual
 
 
 RESOLUTIONS: Final = (300, 600)
@@ -293,9 +292,7 @@ def make_profile(
         default_tray=keyword_of(trays, defaults.tray, "auto"),
         default_media_type=keyword_of(media_types, defaults.media_type, "stationery"),
         sides=sides,
-        default_sides=next(
-            (word for word, ours in sides.items() if ours == defaults.duplex_name), ONE_SIDED
-        ),
+        default_sides=name_of(sides, defaults.duplex_name) or ONE_SIDED,
         color=color,
         color_modes=modes,
         default_color=asked if asked in modes else modes[0],
