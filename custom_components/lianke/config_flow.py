@@ -50,7 +50,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         self._account: str | None = None
         self._server = DEFAULT_SERVER
         self._data: dict[str, str] = {}
-        self._found: binding.BoxInfo | None = None
+        self._printers: tuple[Printer, ...] = ()
         self._test_printer: Printer | None = None
         self._errors: dict[str, str] = {}
         self._details = {"detail": "", "code": ""}
@@ -98,8 +98,8 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             api_key, server = self._key_and_server()
             if not self._errors:
                 sticker = _credentials_in(self._data)
-                self._found = await self._async_fetch(api_key, sticker, server)
-                if self._found is not None:
+                if (printers := await self._async_fetch(api_key, sticker, server)) is not None:
+                    self._printers = printers
                     self._data |= {CONF_API_KEY: api_key, CONF_SERVER: server}
                     return await self.async_step_printers()
                 if self._sticker is None:
@@ -124,7 +124,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def async_step_printers(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Show the printers, offer a test page, and create the entry."""
-        printers = self._found.printers if self._found else ()
+        printers = self._printers
         ready = binding.test_page_printer(printers)
         device_id = self._data[CONF_DEVICE_ID]
         if user_input is not None:
@@ -171,10 +171,10 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             self._forget_errors()
             self._read_connection(user_input)
             server = entry.data[CONF_SERVER]
-            if not self._errors and await self._async_fetch(
-                self._api_key, _credentials_in(entry.data), server
-            ):
-                return self._renew(entry)
+            if not self._errors:
+                sticker = _credentials_in(entry.data)
+                if await self._async_fetch(self._api_key, sticker, server) is not None:
+                    return self._renew(entry)
         return self.async_show_form(
             step_id="reauth_confirm",
             data_schema=vol.Schema(binding.key_field(vol.Required, kept=bool(self._api_key))),
@@ -220,7 +220,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 # An account's webhook is left to its other boxes.
                 alone = len(self._entries_of(entry.data[CONF_API_KEY])) == 1
                 kept = entry.data[CONF_WEBHOOK_ID] if alone else None
-                if await self._async_fetch(api_key, credentials, self._server):
+                if await self._async_fetch(api_key, credentials, self._server) is not None:
                     return self.async_update_reload_and_abort(
                         entry,
                         data_updates={
@@ -291,8 +291,8 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def _async_fetch(
         self, api_key: str, credentials: Credentials, server: str
-    ) -> binding.BoxInfo | None:
-        """Fetch the box; on an error collect it, drop the wrong input and return None."""
+    ) -> tuple[Printer, ...] | None:
+        """Fetch the box's printers; on an error collect it, drop the wrong input and return None."""
         try:
             return await binding.async_fetch_box(
                 self.hass, api_key=api_key, credentials=credentials, server=server

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 import logging
-from typing import Any, NamedTuple
+from typing import Any
 
 from homeassistant.components.file_upload import process_uploaded_file
 from homeassistant.config_entries import ConfigEntry
@@ -23,7 +23,7 @@ import voluptuous as vol
 
 from ..api.client import LiankeClient
 from ..api.errors import AddressUnknownError, AuthenticationError, LiankeRefusedError
-from ..api.models import Box, Credentials, DriverState, Printer, PrinterKind
+from ..api.models import Credentials, DriverState, Printer, PrinterKind
 from ..api.sticker import parse_credentials, read_photo
 from ..const import CONF_SERVER
 from ..errors import InputError
@@ -36,13 +36,6 @@ MAX_KEY_LENGTH = 128
 MARKS = {DriverState.SUPPORTED: "✓", DriverState.AWAITING: "⏳", DriverState.UNSUPPORTED: "✗"}
 
 _LOGGER = logging.getLogger(__name__)
-
-
-class BoxInfo(NamedTuple):
-    """A box that is being added, and its printers."""
-
-    box: Box
-    printers: tuple[Printer, ...]
 
 
 async def async_read_sticker(
@@ -91,22 +84,21 @@ def checked_key(text: str) -> str:
 
 async def async_fetch_box(
     hass: HomeAssistant, *, api_key: str, credentials: Credentials, server: str
-) -> BoxInfo:
-    """Fetch the box and its printers from the service; raises LiankeError.
+) -> tuple[Printer, ...]:
+    """Fetch the box, and return its printers; raises LiankeError.
 
     A box that cannot list its printers at the moment (off, busy) has none.
     """
     client = LiankeClient(
         async_get_clientsession(hass), api_key=api_key, credentials=credentials, server=server
     )
-    box = await client.box()
+    await client.box()
     try:
-        printers = await client.printers(PrinterKind.BOTH)
+        return await client.printers(PrinterKind.BOTH)
     except AuthenticationError, AddressUnknownError:
         raise
     except LiankeRefusedError:
-        printers = ()
-    return BoxInfo(box=box, printers=tuple(printers))
+        return ()
 
 
 def printer_list(printers: tuple[Printer, ...]) -> str:
