@@ -13,7 +13,7 @@ import pytest
 
 from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.sources import async_get_document
-from custom_components.lianke.documents.spool import Spool, copy_file
+from custom_components.lianke.documents.spool import Spool, copy_opened
 from custom_components.lianke.errors import InputError
 from tests.documents.samples import picture
 from tests.household import Site
@@ -157,8 +157,8 @@ async def test_a_copy_of_a_kept_document(
 
 def test_a_source_that_breaks_off_is_no_full_disk(tmp_path: Path) -> None:
     # It can be opened, but not read from its start.
-    with pytest.raises(InputError) as raised:
-        copy_file(Path("/proc/self/mem"), tmp_path / "copy", LIMIT, "x")
+    with Path("/proc/self/mem").open("rb") as reader, pytest.raises(InputError) as raised:
+        copy_opened(reader, tmp_path / "copy", LIMIT, "x")
     assert raised.value.reason == "document_unreadable"
 
 

@@ -16,7 +16,7 @@ from custom_components.lianke.documents import spool as spool_module
 from custom_components.lianke.documents.conversion import make_document
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.kinds import FileType
-from custom_components.lianke.documents.spool import Spool, copy_file, write_bytes
+from custom_components.lianke.documents.spool import Spool, copy_opened, write_bytes
 from custom_components.lianke.errors import InputError
 
 
@@ -235,10 +235,12 @@ async def test_what_a_scope_sets_off_owns_its_files(spool: Spool) -> None:
 
 def test_a_growing_file_is_cut_off(tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(bytes(3000))
-    with pytest.raises(InputError) as raised:
-        copy_file(tmp_path / "big", tmp_path / "copy", 2999, "big")
-    assert raised.value.reason == "file_too_large"
-    copy_file(tmp_path / "big", tmp_path / "again", 3000, "big")
+    with (tmp_path / "big").open("rb") as reader:
+        with pytest.raises(InputError) as raised:
+            copy_opened(reader, tmp_path / "copy", 2999, "big")
+        assert raised.value.reason == "file_too_large"
+        reader.seek(0)
+        copy_opened(reader, tmp_path / "again", 3000, "big")
     assert (tmp_path / "again").read_bytes() == bytes(3000)
 
 

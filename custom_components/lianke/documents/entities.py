@@ -16,6 +16,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Paper
+from ..api.coerce import to_list, to_mapping
 from ..errors import InputError
 from ..pages.lists import COMPLETED, MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
 from ..pages.page import PageStyle
@@ -127,10 +128,8 @@ async def _async_items(
 ) -> list[TodoEntry]:
     wanted = [NEEDS_ACTION, COMPLETED] if options.completed else [NEEDS_ACTION]
     answer = await _async_ask(hass, "get_items", entity_id, context, {"status": wanted})
-    items = answer.get("items")
-    if not isinstance(items, list):
-        return []
-    return [TodoEntry.from_item(item, dt_util.get_default_time_zone()) for item in items]
+    zone = dt_util.get_default_time_zone()
+    return [TodoEntry.from_item(to_mapping(item), zone) for item in to_list(answer.get("items"))]
 
 
 async def _async_events(
@@ -145,11 +144,8 @@ async def _async_events(
         context,
         {"start_date_time": begin.isoformat(), "end_date_time": end.isoformat()},
     )
-    events = answer.get("events")
-    if not isinstance(events, list):
-        return []
-    zone = dt_util.get_default_time_zone()
-    entries = (AgendaEntry.from_event(event, zone) for event in events)
+    zone, events = dt_util.get_default_time_zone(), to_list(answer.get("events"))
+    entries = (AgendaEntry.from_event(to_mapping(event), zone) for event in events)
     return [entry for entry in entries if entry is not None]
 
 

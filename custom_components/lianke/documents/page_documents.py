@@ -14,7 +14,7 @@ from ..errors import InputError, whole_text
 from ..pages.compose import html_page, markdown_page, text_page
 from ..pages.page import MAX_TEXT_BYTES, PageStyle, is_visible, paper_size
 from ..pages.testpage import color_page, test_page
-from .conversion import clean_title, make_page_document, make_text_document
+from .conversion import clean_title, make_page_document
 from .document import Document, SourceKind, digest_of
 from .spool import Spool
 
@@ -137,20 +137,6 @@ async def async_text_document(
         header=(title or "") if options.header else None,
         asked=(kind, text, title, asdict(options)),
     )
-
-
-async def async_lay_out_text(
-    hass: HomeAssistant,
-    document: Document,
-    *,
-    title: str | None,
-    paper: Paper | None,
-    options: PageOptions,
-) -> Document:
-    """Return the document for the page that a file of text becomes; it takes the file's place."""
-    header = (title or "") if options.header else None
-    style = await async_style(hass, paper, options, header=header)
-    return await hass.async_add_executor_job(make_text_document, document, style)
 
 
 def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:

@@ -17,7 +17,7 @@ from homeassistant.helpers import config_validation as cv
 from ..api.capabilities import Paper
 from ..errors import InputError
 from ..pdf.raster import PWG_SYNC, URF_SYNC
-from .conversion import clean_title, make_document
+from .conversion import clean_title, make_document, make_text_document
 from .document import Document, SourceKind, file_digest, too_large
 from .download import async_download
 from .entities import SNAPSHOT_DOMAINS, async_entity_document
@@ -27,15 +27,14 @@ from .media import URI_SCHEME, MediaAddress, async_fetch_media, async_find_media
 from .page_documents import (
     PAGE_BUILDERS,
     PageOptions,
-    async_lay_out_text,
     async_page_text,
+    async_style,
     async_text_document,
 )
 from .pdf import pdf_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from .spool import (
     Spool,
-    copy_file,
     copy_opened,
     move_file,
     open_private,
@@ -209,7 +208,9 @@ async def async_get_document(
             )
         )
     if document.extension in TEXTS:
-        document = await async_lay_out_text(hass, document, title=title, paper=paper, options=page)
+        header = (title or "") if page.header else None
+        style = await async_style(hass, paper, page, header=header)
+        document = await hass.async_add_executor_job(make_text_document, document, style)
     else:
         document = await async_open_pdf(
             hass,
@@ -282,7 +283,8 @@ def _move_upload(hass: HomeAssistant, file_id: str, limit_bytes: int, target: Pa
             moved = move_file(original, target)
             if not moved:
                 # It lies on another disk.
-                copy_file(original, target, limit_bytes, name)
+                with original.open("rb") as reader:
+                    copy_opened(reader, target, limit_bytes, name)
     except ValueError, KeyError, FileNotFoundError:
         # A file id works once: of two calls at the same time only one has moved the file, or
         # has come to the end of it.

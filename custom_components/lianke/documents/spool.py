@@ -71,7 +71,6 @@ class Spool:
     """Allocates files and keeps documents for a later call."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Prepare the spool; the folder is made by async_start."""
         self._hass = hass
         self._folder = Path(hass.config.cache_path(DOMAIN, "spool"))
         self._kept: dict[str, _Kept] = {}
@@ -345,12 +344,6 @@ def move_file(source: Path, target: Path) -> bool:
         return False
     target.chmod(0o600)
     return True
-
-
-def copy_file(source: Path, target: Path, limit_bytes: int, name: str) -> None:
-    """Copy source to target; raises as copy_opened, OSError when source cannot be opened."""
-    with source.open("rb") as reader:
-        copy_opened(reader, target, limit_bytes, name)
 
 
 def copy_opened(reader: BinaryIO, target: Path, limit_bytes: int, name: str) -> None:
