@@ -16,7 +16,6 @@ from homeassistant.exceptions import HomeAssistantError
 
 from ...documents.conversion import clean_title
 from ...documents.document import file_digest
-from ...documents.spool import async_get_spool
 from ...errors import InputError
 from ...ipp.model import Attributes, Group, IppError, Status, Tag
 from ...jobs.job import Job
@@ -234,14 +233,8 @@ async def _async_document(request: Request, title: str) -> Path:
     if request.server.documents.is_full(sender.address):
         raise IppError(Status.BUSY, "too many documents are being received")
     with request.server.documents.one(sender.address), _counting_refusal(request):
-        return await async_receive(
-            request.hass,
-            await async_get_spool(request.hass),
-            request.document,
-            name=_document_name(request, title),
-            compression=request.text("compression", "none"),
-            limit_bytes=max_document_bytes(target.entry.options),
-        )
+        name, limit_bytes = _document_name(request, title), max_document_bytes(target.entry.options)
+        return await async_receive(request, name, limit_bytes)
 
 
 async def _async_turn(request: Request, path: Path) -> str:

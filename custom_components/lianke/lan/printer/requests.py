@@ -13,7 +13,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 
 from ...documents.download import IDENTITY, DamagedDataError, async_save
-from ...documents.spool import Spool
+from ...documents.spool import async_get_spool
 from ...errors import InputError
 from ...ipp import model as values
 from ...ipp.model import (
@@ -73,29 +73,22 @@ class DocumentStream:
         self._first = data
 
 
-async def async_receive(
-    hass: HomeAssistant,
-    spool: Spool,
-    document: DocumentStream,
-    *,
-    name: str,
-    compression: str,
-    limit_bytes: int,
-) -> Path:
-    """Write a document to a new file of the spool and return its path; the caller owns the file.
+async def async_receive(request: Request, name: str, limit_bytes: int) -> Path:
+    """Write the document of a request to a new file of the spool and return its path; the caller owns the file.
 
-    `compression` is a value of the attribute of that name. Raises IppError for a damaged
-    compression, InputError: file_too_large, HomeAssistantError: disk_full.
+    Raises IppError for a damaged compression, InputError: file_too_large, HomeAssistantError: disk_full.
     """
-    path = await spool.async_new_path(".part")
+    hass, parts = request.hass, request.document.parts()
+    path = await (await async_get_spool(hass)).async_new_path(".part")
 
     def limit_of(start: bytes) -> int:
         is_raster = start.startswith((URF_SYNC, PWG_SYNC))
         return MAX_RASTER_BYTES if is_raster else limit_bytes
 
+    compression = request.text("compression", "none")
     coding = IDENTITY if compression == "none" else compression
     try:
-        await async_save(hass, document.parts(), path, name, coding=coding, limit_of=limit_of)
+        await async_save(hass, parts, path, name, coding=coding, limit_of=limit_of)
     except BaseException as err:
         await hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
         if isinstance(err, DamagedDataError):
