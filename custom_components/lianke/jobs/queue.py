@@ -73,9 +73,9 @@ class People(Protocol):
     async def async_with_reasons(
         self, spec: JobSpec, first: Delivery, jobs: Collection[Job]
     ) -> JobSpec:
-        """Return what is asked for with whom it waits for; `jobs` are those of the box. Raises InputError.
+        """Return what is asked for with the reasons for which it waits for people, in their order.
 
-        `first` is the first of its deliveries.
+        `first` is the first of its deliveries, `jobs` are those of the box. Raises InputError.
         """
 
 
@@ -96,7 +96,6 @@ class PrintQueue(JobWorker):
         account: Account,
         people: People,
     ) -> None:
-        """Set up the parts; `async_load` and `start` start them."""
         box = QueueBox(
             hass=hass,
             entry=entry,

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, override
 
 from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigEntry
@@ -14,21 +14,21 @@ from ..box.page_counts import PageCounts, month_of
 from ..devices import Target
 from ..errors import InputError
 from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job_error
+from ..jobs.queue import People
 from .beginning import async_find_beginning
 from .release_code import async_get_code_checker
 
 
-class PrintPolicy:
+class PrintPolicy(People):
     """What the print queue of a box asks about people, before it accepts a job."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, pages: PageCounts) -> None:
-        """Take the box's config entry, whose options are read when used, and its pages by user."""
         self._hass = hass
         self._entry = entry
         self._pages = pages
 
+    @override
     async def async_with_asker(self, spec: JobSpec) -> JobSpec:
-        """Return what is asked for with who asks, and by what."""
         beginning = await async_find_beginning(self._hass, spec.asker.context)
         return replace(
             spec,
@@ -37,14 +37,10 @@ class PrintPolicy:
             automated=beginning.automated,
         )
 
+    @override
     async def async_with_reasons(
         self, spec: JobSpec, first: Delivery, jobs: Collection[Job]
     ) -> JobSpec:
-        """Return what is asked for with the reasons for which it waits for people, in their order.
-
-        `first` is the first of its deliveries, `jobs` are those of the box. Raises InputError:
-        too_many_pages_this_month.
-        """
         options = self._entry.options
         # What was approved for a job of this box and user, by somebody who may approve for this box, needs no second
         # approval where it is moved here, or did not come out.
@@ -54,7 +50,7 @@ class PrintPolicy:
         # What people are to be asked about a job is asked wherever it is moved to.
         reasons = [*(spec.waits_for or ())]
         if (
-            _is_to_be_approved(options, self._pages, spec, first, jobs)
+            self._is_to_be_approved(spec, first, jobs)
             and not spec.approved
             and not await async_may_approve(self._hass, options, spec.asker.user_id)
         ):
@@ -72,6 +68,32 @@ class PrintPolicy:
             spec,
             waits_for=tuple(dict.fromkeys(reasons)),
             release_code=spec.release_code or codes.get(spec.asker.user_id or ""),
+        )
+
+    def _is_to_be_approved(self, spec: JobSpec, first: Delivery, jobs: Collection[Job]) -> bool:
+        """Return whether the options ask for an approval, whoever prints, or the pages of a month are used up.
+
+        Raises InputError: too_many_pages_this_month, where the options want it refused then.
+        """
+        options, user_id, most = self._entry.options, spec.asker.user_id, first.most_pages
+        left = pages_left(options, self._pages, user_id, jobs, moved_from=spec.moved_from)
+        if left is not None and (1 if most is None else most) * first.job_copies > left:
+            if options.get(const.CONF_MONTHLY_BEYOND) == const.BEYOND_REFUSED:
+                limit = int(options[const.CONF_MONTHLY_PAGES])
+                spent = limit - left
+                raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
+            return True
+        sources: set[str] = {spec.source}
+        if spec.source is not Origin.LAN_PRINTER:
+            # What a sentence has set off is an automation's as well.
+            sources |= {Origin.AUTOMATION} if spec.automated else set()
+            sources |= {NOBODY} if user_id is None else set()
+        most_free = options.get(const.CONF_APPROVAL_PAGES, 0)
+        return (
+            spec.printer_key in options.get(const.CONF_APPROVAL_PRINTERS, [])
+            or user_id in options.get(const.CONF_APPROVAL_USERS, [])
+            or not sources.isdisjoint(options.get(const.CONF_APPROVAL_SOURCES, []))
+            or bool(most_free and (most is None or most * first.job_copies > most_free))
         )
 
 
@@ -97,39 +119,6 @@ def pages_left(
         if job.user_id == user_id and not job.is_final and job.job_id != moved_from
     )
     return limit - waiting - pages.of_user(month_of(dt_util.now()), user_id)
-
-
-def _is_to_be_approved(
-    options: Mapping[str, Any],
-    pages: PageCounts,
-    spec: JobSpec,
-    first: Delivery,
-    jobs: Collection[Job],
-) -> bool:
-    """Return whether the options ask for an approval, whoever prints, or the pages of a month are used up.
-
-    `first` is the first of its deliveries, `jobs` are those of the box. Raises InputError:
-    too_many_pages_this_month, where the options want it refused then.
-    """
-    user_id, most = spec.asker.user_id, first.most_pages
-    left = pages_left(options, pages, user_id, jobs, moved_from=spec.moved_from)
-    if left is not None and (1 if most is None else most) * first.job_copies > left:
-        if options.get(const.CONF_MONTHLY_BEYOND) == const.BEYOND_REFUSED:
-            limit = int(options[const.CONF_MONTHLY_PAGES])
-            raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(limit - left))
-        return True
-    sources: set[str] = {spec.source}
-    if spec.source is not Origin.LAN_PRINTER:
-        # What a sentence has set off is an automation's as well.
-        sources |= {Origin.AUTOMATION} if spec.automated else set()
-        sources |= {NOBODY} if user_id is None else set()
-    most_free = options.get(const.CONF_APPROVAL_PAGES, 0)
-    return (
-        spec.printer_key in options.get(const.CONF_APPROVAL_PRINTERS, [])
-        or user_id in options.get(const.CONF_APPROVAL_USERS, [])
-        or not sources.isdisjoint(options.get(const.CONF_APPROVAL_SOURCES, []))
-        or bool(most_free and (most is None or most * first.job_copies > most_free))
-    )
 
 
 async def async_may_approve(

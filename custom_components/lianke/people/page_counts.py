@@ -8,8 +8,8 @@ from datetime import datetime
 from io import StringIO
 from typing import Final
 
+from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.core import HomeAssistant, ServiceCall, callback
-from homeassistant.exceptions import Unauthorized, UnknownUser
 from homeassistant.helpers import service
 from homeassistant.helpers.recorder import DATA_INSTANCE
 from homeassistant.helpers.translation import async_get_translations
@@ -17,6 +17,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
 from .. import const
+from ..documents.local_files import async_check_entity
 from ..jobs.job import Origin
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 
@@ -30,12 +31,7 @@ async def async_export_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObje
 
     Raises Unauthorized for a user who is no administrator; automations may.
     """
-    if (user_id := call.context.user_id) is not None:
-        user = await hass.auth.async_get_user(user_id)
-        if user is None:
-            raise UnknownUser(context=call.context)
-        if not user.is_admin:
-            raise Unauthorized(context=call.context)
+    await async_check_entity(hass, call.context, None, POLICY_READ)
     first, last = call.data.get("from_month", ""), call.data.get("to_month", "9999-99")
     entries = async_loaded_entries(hass)
     if (entry_id := call.data.get("config_entry")) is not None:
