@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import copy
 from dataclasses import replace
 from ssl import SSLContext
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import ClientSession
 
@@ -106,35 +106,25 @@ class LiankeClient:
 
     async def box(self) -> Box:
         """Return the box (`GET /device/device_info`)."""
-        return Box.from_json(
-            await self._transport.call(
-                "GET",
-                "/device/device_info",
-                query=self._auth,
-                kept_connection=True,
-            )
+        data = await self._transport.call(
+            "GET", "/device/device_info", query=self._auth, kept_connection=True
         )
+        return Box.from_json(data)
 
     async def restart_box(self) -> None:
         """Restart the box (`POST /device/async_device_reboot`)."""
-        await self._transport.call(
-            "POST",
-            "/device/async_device_reboot",
-            body={**self._auth},
-            error_codes=_BUSY,
-        )
+        await self._post("/device/async_device_reboot", error_codes=_BUSY)
 
     async def printers(self, kind: PrinterKind = PrinterKind.BOTH) -> tuple[Printer, ...]:
         """Return the printers behind the box (`GET /external_api/printer_list`)."""
-        return parse_printers(
-            await self._transport.call(
-                "GET",
-                "/external_api/printer_list",
-                query=self._auth | {"printerType": str(kind.value)},
-                timeout=LIST_SECONDS,
-                kept_connection=True,
-            )
+        data = await self._transport.call(
+            "GET",
+            "/external_api/printer_list",
+            query=self._auth | {"printerType": str(kind.value)},
+            timeout=LIST_SECONDS,
+            kept_connection=True,
         )
+        return parse_printers(data)
 
     async def printer_condition(self, address: PrinterAddress) -> PrinterCondition:
         """Return the printer's own status report (`GET /device/printer_status`); slow, one at a time per box.
@@ -146,10 +136,7 @@ class LiankeClient:
         if address.is_network:
             where = {"printerHash": address.known_hash}
         data = await self._transport.call(
-            "GET",
-            "/device/printer_status",
-            query=self._auth | where,
-            timeout=STATUS_SECONDS,
+            "GET", "/device/printer_status", query=self._auth | where, timeout=STATUS_SECONDS
         )
         condition = PrinterCondition.from_json(data)
         return replace(condition, message=self._transport.clean(condition.message))
@@ -234,12 +221,8 @@ class LiankeClient:
 
     async def task(self, address: PrinterAddress, task_id: str) -> Task:
         """Return a task's state (`GET /print/job`)."""
-        data = await self._transport.call(
-            "GET",
-            "/print/job",
-            query=self._task_query(address, task_id),
-            purpose=Purpose.TRACK,
-        )
+        query = self._auth | _task(address, task_id)
+        data = await self._transport.call("GET", "/print/job", query=query, purpose=Purpose.TRACK)
         task = Task.from_json(task_id, data)
         return replace(task, result=self.clean(task.result))
 
@@ -254,18 +237,13 @@ class LiankeClient:
         await self._transport.call(
             "DELETE",
             "/print/job",
-            query=self._task_query(address, task_id),
+            query=self._auth | _task(address, task_id),
             purpose=Purpose.TRACK,
         )
 
     async def day_tasks(self) -> tuple[DayTask, ...]:
         """Return the day's tasks of the box, other apps' included (`POST /print/query_device_task`)."""
-        data = await self._transport.call(
-            "POST",
-            "/print/query_device_task",
-            body={**self._auth},
-            purpose=Purpose.TRACK,
-        )
+        data = await self._post("/print/query_device_task", purpose=Purpose.TRACK)
         return tuple(
             replace(task, message=self._transport.clean(task.message))
             for task in parse_day_tasks(data)
@@ -273,31 +251,19 @@ class LiankeClient:
 
     async def flush(self, address: PrinterAddress) -> None:
         """Delete a printer's waiting tasks, including those of other apps (`POST /print/flush_jobs`)."""
-        await self._transport.call(
-            "POST",
-            "/print/flush_jobs",
-            body=self._printer_body(address),
-        )
+        await self._post("/print/flush_jobs", _printer(address))
 
     async def reset_error_limit(self, address: PrinterAddress) -> None:
         """Resume a printer paused after 30 failures (`POST /print/reset_printing_error_limit`); 10 per day and box."""
-        await self._transport.call(
-            "POST",
-            "/print/reset_printing_error_limit",
-            body=self._printer_body(address),
-        )
+        await self._post("/print/reset_printing_error_limit", _printer(address))
 
     async def request_driver(self, row_id: int, phone: str) -> None:
         """Ask the vendor to support an unknown model (`POST /driver/uninstall_driver_event`).
 
         `row_id` is the printer row's `id`; `phone` is where the vendor may call back.
         """
-        await self._transport.call(
-            "POST",
-            "/driver/uninstall_driver_event",
-            body={**self._auth, "printerId": row_id, "phone": phone},
-            error_codes=_PHONE,
-        )
+        asked: dict[str, JsonValue] = {"printerId": row_id, "phone": phone}
+        await self._post("/driver/uninstall_driver_event", asked, error_codes=_PHONE)
 
     async def find_network_printers(self) -> None:
         """Search for printers in the box's network (`GET /printer/refresh_network_printer`)."""
@@ -316,12 +282,18 @@ class LiankeClient:
         """
         return await self._transport.fetch(url, limit_bytes=limit_bytes, timeout=DOWNLOAD_SECONDS)
 
-    def _task_query(self, address: PrinterAddress, task_id: str) -> dict[str, str]:
-        port = {} if address.port == NETWORK_PORT else {"devicePort": str(address.port)}
-        return self._auth | {"task_id": task_id} | port
+    async def _post(self, path: str, more: Mapping[str, JsonValue] = {}, **how: Any) -> object:
+        """Have the box do something; `how` is as for `Transport.call`."""
+        return await self._transport.call("POST", path, body={**self._auth, **more}, **how)
 
-    def _printer_body(self, address: PrinterAddress) -> dict[str, JsonValue]:
-        """Return the body that identifies a printer where no model is required."""
-        target = address.form_fields()
-        target.pop("printerModel", None)
-        return {**self._auth, **target}
+
+def _task(address: PrinterAddress, task_id: str) -> dict[str, str]:
+    port = {} if address.port == NETWORK_PORT else {"devicePort": str(address.port)}
+    return {"task_id": task_id} | port
+
+
+def _printer(address: PrinterAddress) -> dict[str, JsonValue]:
+    """Return what identifies a printer where no model is required."""
+    target = address.form_fields()
+    target.pop("printerModel", None)
+    return {**target}

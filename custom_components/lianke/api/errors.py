@@ -31,7 +31,6 @@ class LiankeError(Exception):
     is_passing: ClassVar[bool] = True
 
     def __init__(self, detail: str = "", *, code: int | None = None) -> None:
-        """Initialize with the service's message (already scrubbed) and code, if any."""
         self.detail = " ".join(detail.split())[:MAX_DETAIL]
         self.code = code
         super().__init__(self.detail)
@@ -60,7 +59,6 @@ class LiankeConnectionError(LiankeError):
     def __init__(
         self, detail: str = "", *, may_have_arrived: bool, code: int | None = None
     ) -> None:
-        """Initialize with whether the whole request may have reached the service."""
         super().__init__(detail, code=code)
         self.may_have_arrived = may_have_arrived
 
@@ -264,7 +262,6 @@ class OptionError(InputError):
     def __init__(
         self, reason: str, *, option: str, value: object = "", allowed: Iterable[object] = ()
     ) -> None:
-        """Take the translation's key, the option's name, its value and the allowed ones (a list in one line)."""
         self.option = option
         self.value = str(value)[:MAX_DETAIL]
         self.allowed = tuple(str(item) for item in allowed)

@@ -75,7 +75,6 @@ class Scanners:
     """The scanning endpoints for one box."""
 
     def __init__(self, transport: Transport, auth: Mapping[str, str]) -> None:
-        """Initialize with the transport and the box's credentials."""
         self._transport = transport
         self._auth = auth
 

@@ -103,7 +103,6 @@ class Record(Stored):
     @classmethod
     @override
     def from_dict(cls, stored: Mapping[str, object]) -> Self:
-        """Read what `as_dict` wrote. Raises StoredError for anything else."""
         if not isinstance(stored, Mapping):
             raise StoredError(f"{cls.__name__} is no mapping")
         kind: Any = cls
@@ -130,7 +129,6 @@ def _names(cls: Hashable) -> tuple[str, ...]:
 
 @cache
 def _readers(cls: Hashable) -> dict[str, Callable[[object], object]]:
-    """Return what reads each field of a dataclass tolerantly."""
     return {item.name: item.metadata.get(READ) or _reader(item.type) for item in _fields(cls)}
 
 

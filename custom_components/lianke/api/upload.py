@@ -185,7 +185,6 @@ class JobForm(Payload):
 
     @override
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Raise TypeError: a file is never held in memory."""
         raise TypeError("a file is only streamed")
 
 
