@@ -20,13 +20,13 @@ from homeassistant.components.websocket_api.decorators import (
     websocket_command,
 )
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import ServiceValidationError, Unauthorized
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN, KEEP_PRINTED_HOURS
-from ..devices import Target, async_may, async_target
+from ..devices import Target, async_check_target, async_target
 from ..documents.sheets import async_find_corners
 from ..documents.spool import async_get_spool
 from ..errors import InputError
@@ -123,7 +123,7 @@ async def _ws_subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: 
 @_answers_mistakes
 async def _ws_confirm(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
     """Confirm an unconfirmed job for a user who has the paper in hand."""
-    target = _controlled(hass, connection, msg["device_id"])
+    target = await _async_controlled(hass, connection, msg)
     queue = target.data.queue
     job = queue.get(msg["job_id"])
     if job.printer_key != target.printer_key:
@@ -205,7 +205,7 @@ async def _ws_options(hass: HomeAssistant, connection: ActiveConnection, msg: Me
 
     Lists are None where the driver does not say; the size is in bytes.
     """
-    target = _controlled(hass, connection, msg["device_id"])
+    target = await _async_controlled(hass, connection, msg)
     described = await async_describe_capabilities(target, connection.context(msg))
     connection.send_result(
         msg["id"],
@@ -236,14 +236,12 @@ def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -
     send()
 
 
-def _controlled(hass: HomeAssistant, connection: ActiveConnection, device_id: str) -> Target:
-    """Return a printer that the user of the connection may control.
-
-    Raises Unauthorized, and ServiceValidationError for a device that is no printer of ours.
-    """
-    target = async_target(hass, device_id)
-    if not async_may(hass, connection.user, target.entry, target.printer_key, POLICY_CONTROL):
-        raise Unauthorized(permission=POLICY_CONTROL)
+async def _async_controlled(
+    hass: HomeAssistant, connection: ActiveConnection, msg: Message
+) -> Target:
+    """Return a message's printer, which the user may control. Raises as `async_target`, and Unauthorized."""
+    target = async_target(hass, msg["device_id"])
+    await async_check_target(hass, target, connection.context(msg), POLICY_CONTROL)
     return target
 
 

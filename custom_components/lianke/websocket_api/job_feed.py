@@ -78,7 +78,6 @@ class Subscription:
     def __init__(
         self, connection: ActiveConnection, number: int, device_ids: list[str] | None
     ) -> None:
-        """Take the number of the messages, and the devices to include, None for all."""
         self.connection = connection
         self.device_ids = None if device_ids is None else frozenset(device_ids)
         self._number = number
