@@ -35,7 +35,6 @@ class CapabilityCache:
     """
 
     def __init__(self, client: LiankeClient, storage: BoxStorage) -> None:
-        """Use this client unless a call brings another one."""
         self._client = client
         self._storage = storage
         self._locks: defaultdict[tuple[_Detail, str], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -78,7 +77,6 @@ class CapabilityCache:
                 self._failed[detail, key] = time.monotonic()
 
     def _must_ask(self, detail: _Detail, known: StoredPrinter) -> bool:
-        """Return whether the stored answer is missing or old, and the service can be asked."""
         stored_at = _stored_at(detail, known)
         if stored_at is not None and dt_util.utcnow() - stored_at < CACHE_TIME:
             return False

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from homeassistant.core import CALLBACK_TYPE, callback
 
+from ..api.coerce import to_list, to_mapping
+
 MAX_MONTHS = 36
 # Combinations of printer, user and source in a month; the pages of more count for nobody.
 MAX_ROWS = 200
@@ -96,21 +98,19 @@ class PageCounts:
 
     def load(self, stored: object) -> None:
         """Read what `as_stored` returned; what cannot be read is skipped."""
-        if not isinstance(stored, dict):
-            return
-        for month, key, who, source, pages in _rows(stored.get("rows"), 4):
+        found = to_mapping(stored)
+        for month, key, who, source, pages in _rows(found.get("rows"), 4):
             self._months.setdefault(month, Counter())[key, who, source] += pages
-        for who, source, pages in _rows(stored.get("totals"), 2):
+        for who, source, pages in _rows(found.get("totals"), 2):
             self._totals[who, source] += pages
-        if isinstance(names := stored.get("names"), dict):
-            self.names = {str(key): str(name) for key, name in names.items()}
+        self.names = {str(key): str(name) for key, name in to_mapping(found.get("names")).items()}
 
 
 def _rows(stored: object, texts: int) -> list[Any]:
     """Return the stored rows that are so many texts and a number."""
     return [
         row
-        for row in (stored if isinstance(stored, list) else [])
+        for row in to_list(stored)
         if isinstance(row, list)
         and len(row) == texts + 1
         and all(isinstance(text, str) for text in row[:-1])

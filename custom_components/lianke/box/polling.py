@@ -79,7 +79,6 @@ class PushTracker:
     """
 
     def __init__(self, hass: HomeAssistant, storage: BoxStorage, account: Account) -> None:
-        """Take where the trust is stored, and the account that has the address."""
         self._hass = hass
         self._storage = storage
         self._account = account

@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ..api.capabilities import Capabilities, Paper
-from ..api.coerce import to_mapping
+from ..api.coerce import to_list, to_mapping
 from ..api.models import Box, DriverState, Printer
 from ..api.stored import READ, Stored, read_time
 from ..const import DOMAIN
@@ -205,7 +205,6 @@ class BoxStorage:
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
-        """Start empty; `async_load` reads the file."""
         self._store: Store[dict[str, Any]] = Store(
             hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True
         )
@@ -238,9 +237,7 @@ class BoxStorage:
                 self.printers[key] = known
             else:
                 _LOGGER.warning("A stored printer cannot be read and is dropped")
-        counted = stored.get("counted_jobs")
-        if isinstance(counted, list):
-            self._counted.update(dict.fromkeys(str(job_id) for job_id in counted))
+        self._counted.update(dict.fromkeys(map(str, to_list(stored.get("counted_jobs")))))
         self.pages.load(stored.get("page_counts"))
         self.foreign_seen_at = read_time(stored.get("foreign_seen_at"))
         self.last_push_at = read_time(stored.get("last_push_at"))
@@ -402,7 +399,6 @@ class BoxStorage:
             self._save(SAVE_LATER)
 
     def _free_name(self, row: Printer) -> str:
-        """Return the printer's name, made unique among the printers of the box."""
         taken = {known.name for known in self.printers.values()}
         place = row.ip_address or f"USB {row.port}"
         names = (row.name, f"{row.name} ({place})", *(f"{row.name} ({n})" for n in range(2, 100)))

@@ -608,7 +608,6 @@ class Job(Record):
     @classmethod
     @override
     def from_dict(cls, stored: Mapping[str, object]) -> Self:
-        """Read what `as_dict` wrote. Raises StoredError for anything else."""
         known = {item.name: stored[item.name] for item in fields(cls) if item.name in stored}
         job = super().from_dict(known)
         count = len(job.deliveries)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from homeassistant.util import dt as dt_util
@@ -12,7 +11,6 @@ from ..documents.kinds import FileType
 from ..errors import InputError
 from .job import (
     BEFORE_PAPER,
-    CONVERTED,
     HANDED_ON,
     MOVED,
     Delivery,
@@ -93,13 +91,8 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
 
 def waits_uncounted(job: Job) -> bool:
     """Return whether a job waits to be released, and nobody can say how many pages it has."""
-    return (
-        job.can_continue
-        and job.waits_for[0] == PersonReason.RELEASE
-        and Path(job.present.document.name).suffix in CONVERTED
-        and job.pages is None
-        and job.present.most_pages is None
-    )
+    asked = job.asks_for == PersonReason.RELEASE
+    return asked and job.pages is None and job.present.is_uncounted
 
 
 def check_rate(

@@ -68,7 +68,6 @@ class JobRegistry:
     """Holds every job of one box, notifies listeners and keeps the store in step."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, store: JobStore) -> None:
-        """Start empty; `async_load` reads the store."""
         self.store = store
         # Called when a job may have to go on, as it is now; set by whoever lets them.
         self.on_change: CALLBACK_TYPE = lambda: None

@@ -123,11 +123,9 @@ class JobMover(JobWorker):
         anew: Sequence[Delivery] | None,
         to: Destination,
     ) -> Job:
-        """Submit a job's document again to a queue, which may be another box's.
+        """See `PrintQueue.async_retry`. One at a time, so that no job is retried twice.
 
-        One at a time, so that no job is retried twice. `anew` are the deliveries to make of a job that had several;
-        their documents become copies of the job's. Raises InputError when the job
-        cannot be retried or has been, HomeAssistantError when the disk refuses, and like `submit`.
+        The documents of the deliveries in `anew` become copies of the job's.
         """
         async with self._retrying:
             job = self._registry.jobs.get(job.job_id) or job
@@ -188,7 +186,6 @@ class JobMover(JobWorker):
     async def _async_deliveries(
         self, job: Job, changes: Changes | None, anew: Sequence[Delivery] | None
     ) -> tuple[Delivery, ...]:
-        """Return deliveries of copies of a job's documents."""
         copies = await self._async_copied(job)
         if anew is not None:
             return tuple(
@@ -212,11 +209,7 @@ class JobMover(JobWorker):
         return documents
 
     async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
-        """Move a held job to a printer of the box with this config entry; return the new job.
-
-        Must not be cancelled. Raises InputError where the job cannot be moved or the other
-        queue refuses it, HomeAssistantError when the disk refuses; then the job stays as it was.
-        """
+        """See `PrintQueue.async_move`. Must not be cancelled."""
         job = self._movable(job_id)
         if (queue := self._queues.get(entry_id)) is None:
             raise InputError("not_ready_getting_ready", printer=job.printer_name)

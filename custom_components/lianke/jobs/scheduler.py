@@ -45,7 +45,6 @@ class JobScheduler(JobWorker):
     def __init__(
         self, box: QueueBox, tracker: TaskTracker, uploader: Uploader, mover: JobMover
     ) -> None:
-        """Nothing runs before the first review."""
         super().__init__(box)
         self._tracker = tracker
         self._uploader = uploader

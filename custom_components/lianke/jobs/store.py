@@ -24,6 +24,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.file import WriteError, write_utf8_file_atomic
 from homeassistant.util.ulid import ulid_now
 
+from ..api.coerce import to_list
 from ..api.options import ResolvedOptions
 from ..api.stored import StoredError
 from ..documents.document import Document
@@ -46,7 +47,6 @@ class OtherTasks:
     """Records which tasks are ours without a job. A record that is lost only costs certainty."""
 
     def __init__(self, hass: HomeAssistant, folder: Path) -> None:
-        """Start empty; `load` reads the file in the folder."""
         self._hass = hass
         self._path = folder / OTHER_TASKS_NAME
         self._lock = asyncio.Lock()
@@ -62,10 +62,8 @@ class OtherTasks:
     def load(self) -> None:
         """Read the file. Blocking."""
         try:
-            found = json.loads(self._path.read_text("utf-8"))
+            found = to_list(json.loads(self._path.read_text("utf-8")))
         except OSError, ValueError, RecursionError:
-            return
-        if not isinstance(found, list):
             return
         noted = [item for item in found if isinstance(item, str)]
         self.was_cut_off = COMING in noted
@@ -224,7 +222,6 @@ class JobStore:
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
-        """Prepare the store of a config entry, without touching the disk."""
         self._hass = hass
         self._root = jobs_path(hass, entry_id)
         self._lock = asyncio.Lock()

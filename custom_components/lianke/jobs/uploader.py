@@ -146,7 +146,6 @@ class Uploader(JobWorker):
             self._on_end()
 
     async def _async_upload(self, job: Job, delivery: Delivery) -> None:
-        """Submit a delivery to the cloud and note its task id."""
         if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
             raise PrinterNotFoundError
         upload = asyncio.current_task()
