@@ -9,7 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .entity import JobEntity, ScannerEntity, async_add_printers, async_add_scanners
 from .job_signals import event_data
-from .jobs.job import Job, JobState
+from .jobs.job import FINAL, WAITING, Job, JobState
 from .runtime import LiankeConfigEntry
 from .scanner.jobs import SIGNAL_SCAN, ScanState, ScanUpdate, scan_data
 
@@ -18,18 +18,7 @@ PARALLEL_UPDATES = 0
 JOB = EventEntityDescription(
     key="job",
     translation_key="job",
-    event_types=[
-        state.value
-        for state in (
-            JobState.HELD,
-            JobState.QUEUED,
-            JobState.COMPLETED,
-            JobState.FAILED,
-            JobState.CANCELED,
-            JobState.EXPIRED,
-            JobState.UNCONFIRMED,
-        )
-    ],
+    event_types=[state.value for state in JobState if state in WAITING | FINAL],
 )
 
 

@@ -14,14 +14,13 @@ from homeassistant.components.sensor import (
 from homeassistant.const import PERCENTAGE, STATE_UNKNOWN, EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.helpers.translation import async_get_translations
 from homeassistant.helpers.typing import StateType
 from homeassistant.util import slugify
 
 from .api.markers import ink_of
 from .api.models import Box
 from .box.printer_status import PrinterSnapshot, PrinterStatus
-from .const import DOMAIN
+from .documents.page_documents import async_page_texts
 from .entity import (
     BoxEntity,
     KnownPrinterEntity,
@@ -142,16 +141,14 @@ async def async_setup_entry(
     """Add the box's sensors, and those of its printers as they appear."""
     of_box = [BoxSensor(entry, description) for description in BOX_SENSORS]
 
-    texts = await async_get_translations(hass, hass.config.language, "common", [DOMAIN])
-    prefix = f"component.{DOMAIN}.common.ink_"
-    inks = {key.removeprefix(prefix): text for key, text in texts.items()}
+    texts = await async_page_texts(hass)
 
     def make(view: PrinterSnapshot) -> Iterator[SensorEntity]:
         yield StatusSensor(entry, view.key, STATUS)
         for description in JOB_SENSORS:
             yield JobSensor(entry, view.key, description)
         for marker in view.printer.markers:
-            yield InkSensor(entry, view.key, marker.name, inks.get(ink_of(marker.name) or ""))
+            yield InkSensor(entry, view.key, marker.name, texts.get(f"ink_{ink_of(marker.name)}"))
 
     async_add_printers(entry, async_add_entities, make, [*of_box, LastPushSensor(entry, LAST_PUSH)])
     async_add_scanners(

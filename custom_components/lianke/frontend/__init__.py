@@ -55,10 +55,7 @@ async def async_setup(hass: HomeAssistant) -> None:
         if entry.domain == DOMAIN and change is ConfigEntryChange.ADDED:
             hass.async_create_task(resource.async_sync(), f"{DOMAIN} card resource")
 
-    async def stopping(_event: Event) -> None:
-        await resource.async_sync()
-
-    hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stopping)
+    hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, resource.async_sync)
     async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, entry_changed)
 
 
@@ -80,7 +77,7 @@ class _Resource:
         self._lock = asyncio.Lock()
         self._announced = False
 
-    async def async_sync(self) -> None:
+    async def async_sync(self, _event: Event | None = None) -> None:
         """Make the resource present while there is an entry, and absent otherwise."""
         if "lovelace" not in self._hass.config.components:
             return
