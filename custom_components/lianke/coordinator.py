@@ -71,7 +71,6 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         storage: BoxStorage,
         account: Account,
     ) -> None:
-        """Start with the stored data; nothing is requested yet."""
         self._refresher = Debouncer[Any](
             hass, _LOGGER, cooldown=REFRESH_SPACING, immediate=True, background=True
         )
@@ -217,7 +216,6 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         )
 
     async def _async_poll(self) -> BoxData:
-        """Poll the box, and its printers if it is online."""
         if self._storage.box is not None:
             # A user waits for a box that is just being added; all others can wait for their turn.
             await self._account.async_throttle(1 if self._online is False else POLL_REQUESTS)

@@ -38,7 +38,6 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
         identifier: tuple[str, str],
         description: EntityDescription,
     ) -> None:
-        """Attach the entity to the device with this identifier."""
         coordinator = entry.runtime_data.coordinator
         super().__init__(coordinator)
         self.entity_description = description
@@ -117,7 +116,6 @@ class PrinterEntity(LiankeEntity):
     @property
     @override
     def available(self) -> bool:
-        """Return whether the printer is connected, as far as is known."""
         view, data = self.view, self.coordinator.data
         is_connected = bool(data.online and view and view.present)
         return super().available and (self._stays_available or is_connected)

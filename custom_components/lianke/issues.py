@@ -152,7 +152,6 @@ class _Watcher:
     """Follows coordinator, queue, print limits and address of one box."""
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-        """Take the box; nothing happens before `start`."""
         self._hass = hass
         self._entry = entry
         self._data = entry.runtime_data
@@ -320,7 +319,6 @@ class _Watcher:
             async_accept_address(self._hass, self._entry)
 
     def _pushed_since(self, moment: datetime | None) -> bool:
-        """Return whether a push message has arrived after a moment."""
         last = self._data.storage.last_push_at
         return last is not None and moment is not None and last > moment
 

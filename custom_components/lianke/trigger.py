@@ -72,7 +72,6 @@ def _choice(values: Iterable[str], default: Iterable[str] | None = None) -> vol.
 
 
 def _schema(options: VolDictType | None = None) -> vol.Schema:
-    """Return the schema of a trigger with a target and these options."""
     return vol.Schema(
         {
             vol.Required(CONF_TARGET): vol.All(cv.TARGET_FIELDS, _some_target),
@@ -96,7 +95,6 @@ class LiankeTrigger(Trigger):
     @override
     @classmethod
     async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
-        """Check a trigger's target and options. Raises vol.Invalid."""
         return cast(ConfigType, cls._schema(config))
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
@@ -126,7 +124,6 @@ class JobTrigger(LiankeTrigger):
 
     @override
     async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
-        """Run the action for each update of a job on a targeted printer; return what stops that."""
         selection = TargetSelection(self._target)
 
         async def fire(update: JobUpdate, device: dr.DeviceEntry) -> None:
@@ -206,7 +203,6 @@ class PrinterTrigger(LiankeTrigger):
 
     @override
     async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
-        """Run the action for each sensor that begins to match; return what stops that."""
         duration: timedelta | None = self._options.get(CONF_FOR)
         matched: dict[str, bool] = {}
         timers: dict[str, CALLBACK_TYPE] = {}
@@ -342,7 +338,6 @@ class ScanReady(LiankeTrigger):
 
     @override
     async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
-        """Run the action for each finished scan of a targeted scanner; return what stops that."""
         selection = TargetSelection(self._target)
 
         @callback

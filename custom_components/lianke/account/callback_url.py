@@ -51,7 +51,6 @@ class CallbackUrlManager:
     """
 
     def __init__(self, hass: HomeAssistant, account: Account) -> None:
-        """Take the account; nothing happens before `start`."""
         self._hass = hass
         self._account = account
         self._task: asyncio.Task[None] | None = None

@@ -150,7 +150,6 @@ class UserThrottle:
     """The throttle for lookups of one user: last in turn, and few at once."""
 
     def __init__(self, account: Account, user: str | None) -> None:
-        """Apply the account's limits for this user; None is Home Assistant itself."""
         self._account = account
         self._user = user
 
@@ -280,7 +279,6 @@ class Account:
             self._timer = loop.call_later(max(soonest, SHORTEST_WAIT), self._dispatch)
 
     def _has_place(self, request: _Request) -> bool:
-        """Return whether a request may start beside those under way."""
         if len(self._under_way) >= MAX_UNDER_WAY:
             return False
         if request.upload and sum(other.upload for other in self._under_way) >= MAX_UPLOADS:

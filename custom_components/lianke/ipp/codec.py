@@ -207,7 +207,6 @@ def _text(field: bytes) -> str:
 
 
 def _without_language(field: bytes) -> bytes:
-    """Return the text of a value that comes with its language."""
     text_at = 2 + int.from_bytes(field[:2])
     text = field[text_at + 2 :]
     if len(field) < text_at + 2 or int.from_bytes(field[text_at : text_at + 2]) != len(text):

@@ -146,7 +146,6 @@ class IppError(Exception):
     def __init__(
         self, status: Status, message: str = "", unsupported: Attributes | None = None
     ) -> None:
-        """Keep the status, the message without control characters, and the attributes."""
         self.message = "".join(letter for letter in message if letter.isprintable())
         super().__init__(f"{status.name}: {self.message}")
         self.status = status

@@ -332,7 +332,6 @@ def _insert(
     fill: tuple[int, int, int, int] | None = None,
     stroke: tuple[int, int, int, int] | None = None,
 ) -> None:
-    """Put a path on a page, filled or as a line."""
     raw = pypdfium2.raw
     if fill is not None:
         raw.FPDFPageObj_SetFillColor(drawn, *fill)
