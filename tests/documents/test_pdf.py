@@ -364,10 +364,10 @@ async def test_home_assistant_that_stops_takes_it_along(
 
 def test_no_orphan_stays_when_home_assistant_is_killed() -> None:
     """The process ends when the pipe to it does."""
-    site = pdf_client._find_pdfium()
-    assert site is not None
+    pdfium = pdf_client.package_folder("pypdfium2")
+    assert pdfium is not None
     with subprocess.Popen(
-        [sys.executable, "-I", "-S", "-B", str(pdf_client.SCRIPT), site],
+        [sys.executable, "-I", "-S", "-B", str(pdf_client.SCRIPT), str(pdfium.parent)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:

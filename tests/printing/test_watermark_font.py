@@ -11,7 +11,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.requirements import RequirementsNotFound
 import pytest
 
-from custom_components.lianke.documents import sheets as watermark_font
+from custom_components.lianke.documents import pdf_client, sheets as watermark_font
 from tests.household import House
 from tests.needs import chinese_font
 
@@ -60,7 +60,7 @@ def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
     installer = Installer(tmp_path / "package")
     monkeypatch.setattr(watermark_font, "FONT_FOLDERS", ())
     monkeypatch.setattr(watermark_font, "async_process_requirements", installer.install)
-    monkeypatch.setattr(watermark_font, "find_spec", installer.find)
+    monkeypatch.setattr(pdf_client, "find_spec", installer.find)
     digest = hashlib.sha256(chinese_font().read_bytes()).hexdigest()
     monkeypatch.setattr(watermark_font, "FONT_DIGESTS", {digest})
     return installer

@@ -233,13 +233,13 @@ class PdfWorker:
             return self._process
         if self._stopped:
             raise PdfUnavailableError
-        site = await self._hass.async_add_executor_job(_find_pdfium)
-        if site is None or not sys.executable:
+        pdfium = await self._hass.async_add_executor_job(package_folder, "pypdfium2")
+        if pdfium is None or not sys.executable:
             raise PdfUnavailableError
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-I", "-S", str(SCRIPT), site),
+                *("-I", "-S", str(SCRIPT), str(pdfium.parent)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -286,15 +286,13 @@ async def _async_read(process: asyncio.subprocess.Process) -> dict[str, Any]:
     return answer
 
 
-def _find_pdfium() -> str | None:
-    """Return the folder that PDFium's package is installed in; blocks."""
+def package_folder(name: str) -> Path | None:
+    """Return the folder of an installed package, None where there is none; blocks."""
     try:
-        found = find_spec("pypdfium2")
+        found = find_spec(name)
     except ImportError, ValueError:
         return None
-    if found is None or found.origin is None:
-        return None
-    return str(Path(found.origin).parents[1])
+    return None if found is None or found.origin is None else Path(found.origin).parent
 
 
 DATA_WORKER: HassKey[PdfWorker] = HassKey(f"{DOMAIN}_pdf_worker")

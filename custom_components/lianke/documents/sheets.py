@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 import importlib
-from importlib.util import find_spec
 from itertools import zip_longest
 import logging
 from pathlib import Path
@@ -27,7 +26,7 @@ from .conversion import make_document
 from .document import Document, digest_of, file_digest
 from .kinds import IMAGES, FileType
 from .pdf import pdf_error
-from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
+from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker, package_folder
 from .spool import Spool
 
 BOOKLET: Final = "booklet"
@@ -236,13 +235,8 @@ async def _async_install(hass: HomeAssistant) -> None:
 def _find_font() -> str | None:
     """Return the folder of the installed package, if its fonts are the known ones; blocks."""
     importlib.invalidate_caches()
-    try:
-        found = find_spec(FONT_MODULE)
-    except ImportError, ValueError:
+    if (folder := package_folder(FONT_MODULE)) is None:
         return None
-    if found is None or found.origin is None:
-        return None
-    folder = Path(found.origin).parent
     for path in folder.rglob("*"):
         if path.suffix.lower() in FONT_SUFFIXES and file_digest(path) not in FONT_DIGESTS:
             _LOGGER.warning("%s is not the font that %s has: left alone", path, FONT_PACKAGE)

@@ -11,7 +11,6 @@ from typing import Any, BinaryIO, Final
 
 from homeassistant.components.file_upload import process_uploaded_file
 from homeassistant.core import Context, HomeAssistant, split_entity_id
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 
 from ..api.capabilities import Paper
@@ -317,6 +316,12 @@ def _copy_file(
 # What one turn of the PDF process may take: a page that it has begun is finished.
 TURN_SECONDS: Final = 50
 _AS_THEY_ARE: Final = frozenset({FileType.PDF, FileType.JPEG})
+# What is wrong with raster pages alone.
+_NO_RASTER: Final = {
+    **dict.fromkeys(("damaged", "missing"), "file_damaged"),
+    **dict.fromkeys(("unsupported", "unavailable"), "type_not_supported"),
+    "raster_too_large": "raster_too_large",
+}
 
 
 def lan_user(address: str) -> str:
@@ -355,21 +360,12 @@ async def async_received_document(
         try:
             answer = await worker.async_run("raster", request, user=user, seconds=TURN_SECONDS)
         except PdfError as err:
-            raise _error(err, name, limit_bytes) from None
+            if key := _NO_RASTER.get(err.reason):
+                raise InputError(key, name=name) from None
+            raise pdf_error(err, name, limit_bytes=limit_bytes) from None
     return await hass.async_add_executor_job(
         partial(make_document, target, name, title=title, kind=FileType.PDF, pages=answer["pages"])
     )
-
-
-def _error(err: PdfError, name: str, limit_bytes: int) -> InputError | HomeAssistantError:
-    """Return the translated error for raster pages that cannot be used."""
-    if err.reason in ("damaged", "missing"):
-        return InputError("file_damaged", name=name)
-    if err.reason in ("unsupported", "unavailable"):
-        return InputError("type_not_supported", name=name)
-    if err.reason == "raster_too_large":
-        return InputError("raster_too_large", name=name)
-    return pdf_error(err, name, limit_bytes=limit_bytes)
 
 
 def _is_raster(path: Path) -> bool:
