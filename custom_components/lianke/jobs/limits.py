@@ -6,7 +6,7 @@ from typing import Any
 
 from homeassistant.util import dt as dt_util
 
-from ..const import CONF_QUIET_FROM, CONF_QUIET_TO, HOLD_HOURS, MAX_DOCUMENT_MB
+from ..const import CONF_QUIET_FROM, CONF_QUIET_TO, MAX_DOCUMENT_MB
 from ..documents.kinds import FileType
 from ..errors import InputError
 from .job import (
@@ -123,11 +123,6 @@ def frees_request_id(job: Job) -> bool:
         return True
     # Records of 0.1.0, which have no generation, rule paper out after more failures than today.
     return job.state is JobState.FAILED and (job.generation > 0 or job.present.code in BEFORE_PAPER)
-
-
-def hold_time(options: Mapping[str, Any]) -> timedelta:
-    """Return how long a job waits at most if the call does not say."""
-    return timedelta(hours=HOLD_HOURS.of(options))
 
 
 def max_document_bytes(options: Mapping[str, Any]) -> int:

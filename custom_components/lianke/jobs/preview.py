@@ -170,8 +170,7 @@ class Previewer(JobWorker):
                 async with asyncio.timeout(pause):
                     await reported.wait()
             reported.clear()
-            now = dt_util.utcnow()
-            if (wait := (self._tracker.next_slot(now) - now).total_seconds()) > 0:
+            if (wait := self._tracker.until_slot()) > 0:
                 pause = wait
                 continue
             self._tracker.last_request = monotonic()
@@ -182,6 +181,5 @@ class Previewer(JobWorker):
                 return task.result
             if task.state is TaskState.FAILURE:
                 raise LiankeResponseError("the preview failed without a reason")
-            now = dt_util.utcnow()
-            pause = (self._tracker.next_slot(now) - now).total_seconds()
+            pause = self._tracker.until_slot()
         raise LiankeResponseError("the integration is being unloaded")

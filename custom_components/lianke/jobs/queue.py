@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from ..api.client import LiankeClient
 from ..api.models import DriverState
 from ..box.printer_status import PrinterSnapshot
 from ..box.storage import BoxStorage
-from ..const import MAX_JOBS_PER_HOUR, MAX_PAGES
+from ..const import HOLD_HOURS, MAX_JOBS_PER_HOUR, MAX_PAGES
 from ..coordinator import LiankeCoordinator
 from ..documents.document import file_digest
 from ..documents.spool import disk_full, unlink_all
@@ -44,7 +44,6 @@ from .limits import (
     check_pages,
     check_rate,
     find_duplicate,
-    hold_time,
 )
 from .page_count import PageCounter
 from .preview import Previewer
@@ -327,7 +326,8 @@ class PrintQueue(JobWorker):
         waits_for = spec.waits_for or ()
         if PersonReason.RELEASE not in waits_for:
             spec = replace(spec, release_code=None)
-        expires_at = now + (spec.expires_in or hold_time(self._entry.options))
+        hold_time = timedelta(hours=HOLD_HOURS.of(self._entry.options))
+        expires_at = now + (spec.expires_in or hold_time)
         counted = deliveries[0]
         # In the folder of the job.
         names = [file_name(counted.document.name), *(SECOND_NAME for _ in deliveries[1:])]

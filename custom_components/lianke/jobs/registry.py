@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -22,9 +23,9 @@ from homeassistant.util.logging import catch_log_exception
 from ..account.request_limits import Account
 from ..api.client import LiankeClient
 from ..box.storage import BoxStorage
+from ..const import HOLD_HOURS
 from ..coordinator import LiankeCoordinator, call_after_updates
 from .job import IN_CLOUD, Delivery, Job, JobState, begin_next
-from .limits import hold_time
 from .readiness import Readiness
 from .retention import LISTED, to_forget
 from .store import JobStore, JobStoreError
@@ -202,7 +203,8 @@ class JobRegistry:
             return current
         new = current.changed(delivery, **changes)
         if new.is_at_second and not current.is_at_second:
-            new = begin_next(current, new, dt_util.utcnow() + hold_time(self._entry.options))
+            waits = timedelta(hours=HOLD_HOURS.of(self._entry.options))
+            new = begin_next(current, new, dt_util.utcnow() + waits)
         self.put(new)
         if within is None:
             return new

@@ -52,7 +52,8 @@ class OtherTasks:
         self._lock = asyncio.Lock()
         # Previews whose answers are still to come.
         self.pending: list[Delivery] = []
-        self._closed = False
+        # From then on the next queue's instance writes.
+        self.closed = False
         # Tasks that are known, and uploads whose tasks are not.
         self.task_ids: list[str] = []
         self.lost: list[Delivery] = []
@@ -71,11 +72,6 @@ class OtherTasks:
         # The answers that were pending at a crash are lost, too.
         self.lost = [upload for item in found if (upload := _read(item))]
         self._forget_old()
-
-    @callback
-    def close(self) -> None:
-        """Stop writing: from now on the next queue's instance writes."""
-        self._closed = True
 
     async def async_begin(self, upload: Delivery) -> None:
         """Record that the end of a preview's upload is about to be sent."""
@@ -112,7 +108,7 @@ class OtherTasks:
             await self._hass.async_add_executor_job(self._write, text)
 
     def _write(self, text: str) -> None:
-        if self._closed:
+        if self.closed:
             return
         try:
             write_utf8_file_atomic(str(self._path), text, private=True)
@@ -326,8 +322,7 @@ class JobStore:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIME):
                 await self.async_flush()
-        self.closed = True
-        self.other_tasks.close()
+        self.closed = self.other_tasks.closed = True
         if self._stop_timer is not None:
             self._stop_timer()
             self._stop_timer = None

@@ -124,14 +124,13 @@ class TaskTracker(JobWorker):
         if not jobs:
             return None
         due = min(self._due(job) for job in jobs) - monotonic()
-        return max(now + timedelta(seconds=due), self.next_slot(now))
+        return now + timedelta(seconds=max(due, self.until_slot()))
 
-    def next_slot(self, now: datetime) -> datetime:
-        """Return when the next request may be made."""
+    def until_slot(self) -> float:
+        """Return the seconds until the next request may be made."""
         if self.last_request is None:
-            return now
-        passed = timedelta(seconds=monotonic() - self.last_request)
-        return now + max(timedelta(0), SPACING - passed)
+            return 0.0
+        return max(0.0, self.last_request + SPACING.total_seconds() - monotonic())
 
     def _tracking(self, job: Job) -> _Tracking:
         return self._trackings[job.present.token]
