@@ -52,8 +52,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         self._data: dict[str, str] = {}
         self._printers: tuple[Printer, ...] = ()
         self._test_printer: Printer | None = None
-        self._errors: dict[str, str] = {}
-        self._details = {"detail": "", "code": ""}
+        self._forget_errors()
 
     @staticmethod
     @callback
@@ -104,14 +103,15 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                     return await self.async_step_printers()
                 if self._sticker is None:
                     return self._sticker_form()
+        entries = self.hass.config_entries.async_entries(DOMAIN)
         return self.async_show_form(
             step_id="account",
-            data_schema=binding.account_schema(
-                self.hass.config_entries.async_entries(DOMAIN),
-                self._account,
-                key_kept=bool(self._api_key),
-                server=self._server,
-                errors=self._errors,
+            data_schema=vol.Schema(
+                {
+                    **binding.account_field(entries, self._account),
+                    **binding.key_field(vol.Optional, kept=bool(self._api_key)),
+                    **binding.server_section(self._server, self._errors),
+                }
             ),
             errors=self._errors,
             description_placeholders={
@@ -274,7 +274,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 self._errors["base"] = err.reason
 
     def _forget_errors(self) -> None:
-        self._errors = {}
+        self._errors: dict[str, str] = {}
         self._details = {"detail": "", "code": ""}
 
     def _key_and_server(self) -> tuple[str, str]:

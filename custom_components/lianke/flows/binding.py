@@ -174,32 +174,20 @@ STICKER: dict[vol.Marker, object] = {
 }
 
 
-def account_schema(
-    entries: list[ConfigEntry],
-    chosen: str | None,
-    *,
-    key_kept: bool,
-    server: str,
-    errors: Mapping[str, str],
-) -> vol.Schema:
-    """Return the form that asks for the ApiKey, or for an entry of the same account, and the server.
+def account_field(entries: list[ConfigEntry], chosen: str | None) -> dict[vol.Marker, object]:
+    """Return the field for an entry of the same account, none without entries; `chosen` is the id of one.
 
-    `chosen` is the id of that entry. One that was chosen can be unchosen by ANOTHER_ACCOUNT, since the
-    selector itself has no way back.
+    One that was chosen can be unchosen by ANOTHER_ACCOUNT, since the selector itself has no way back.
     """
     accounts: dict[str, SelectOptionDict] = {}
     for entry in entries:
         option = SelectOptionDict(value=entry.entry_id, label=entry.title)
         accounts.setdefault(entry.data[CONF_API_KEY], option)
-    schema: dict[vol.Marker, object] = {}
-    if accounts:
-        another = SelectOptionDict(value=ANOTHER_ACCOUNT, label=ANOTHER_ACCOUNT)
-        shown = {"suggested_value": chosen}
-        offered = choice([*accounts.values(), another], key=CONF_ACCOUNT)
-        schema[vol.Optional(CONF_ACCOUNT, description=shown)] = offered
-    return vol.Schema(
-        schema | key_field(vol.Optional, kept=key_kept) | server_section(server, errors)
-    )
+    if not accounts:
+        return {}
+    another = SelectOptionDict(value=ANOTHER_ACCOUNT, label=ANOTHER_ACCOUNT)
+    offered = choice([*accounts.values(), another], key=CONF_ACCOUNT)
+    return {vol.Optional(CONF_ACCOUNT, description={"suggested_value": chosen}): offered}
 
 
 def key_field(marker: type[vol.Marker], *, kept: bool) -> dict[vol.Marker, object]:
