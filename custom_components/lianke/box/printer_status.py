@@ -151,10 +151,8 @@ def status_of(
         return PrinterStatus.PRINTING
     if reading is None or reading.at < times.row_since:
         return row
-    if reading.at < times.printed_at and fault_of(reading.condition):
-        return row
     if fault := fault_of(reading.condition):
-        return fault
+        return row if reading.at < times.printed_at else fault
     if row in (PrinterStatus.STOPPED, PrinterStatus.PRINTING, PrinterStatus.IDLE):
         # The printer does not report being stopped, and rows are the fresher on the others.
         return row
