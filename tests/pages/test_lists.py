@@ -154,12 +154,12 @@ def test_events_are_read_as_home_assistant_gives_them() -> None:
         CHINA,
     )
     assert entry is not None
-    assert not entry.all_day
+    assert isinstance(entry.start, datetime)
     whole = AgendaEntry.from_event(
         {"start": "2026-11-24", "end": "2026-11-25", "location": "y"}, CHINA
     )
     assert whole is not None
-    assert whole.all_day
+    assert whole.start == date(2026, 11, 24)
     assert whole.location == "y"
     assert AgendaEntry.from_event({"summary": "no time"}, CHINA) is None
     endless = AgendaEntry.from_event({"start": "2026-11-24"}, CHINA)

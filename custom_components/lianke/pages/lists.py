@@ -63,11 +63,6 @@ class AgendaEntry:
             location=str(event.get("location") or ""),
         )
 
-    @property
-    def all_day(self) -> bool:
-        """Whether the event has no time of day."""
-        return not isinstance(self.start, datetime)
-
     def falls_on(self, day: date) -> bool:
         """Return whether any part of the event lies on this day."""
         first, last = _day(self.start), _day(self.end)
@@ -113,7 +108,8 @@ def agenda_page(
         day = first + timedelta(days=offset)
         todays = sorted(
             (entry for entry in entries if entry.falls_on(day)),
-            key=lambda entry: (not entry.all_day, _start_on(entry, day), entry.text),
+            # Those of the whole day first.
+            key=lambda one: (isinstance(one.start, datetime), _start_on(one, day), one.text),
         )
         if not todays and days > A_WEEK:
             continue
