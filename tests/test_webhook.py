@@ -85,7 +85,7 @@ async def sent_job(hass: HomeAssistant, entry: MockConfigEntry) -> Job:
 def claim(data: LiankeData, job: Job, **changes: Any) -> dict[str, Any]:
     """Return a callback that says that a job is printed."""
     return {
-        "device_id": data.client.device_id,
+        "device_id": data.client._credentials.device_id,
         "task_id": job.present.task_id,
         "task_state": "SUCCESS",
         "create_time": "2026-11-24 18:00:00",

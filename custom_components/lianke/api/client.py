@@ -83,11 +83,6 @@ class LiankeClient:
         return other
 
     @property
-    def device_id(self) -> str:
-        """The box's id."""
-        return self._credentials.device_id
-
-    @property
     def clock_offset(self) -> tuple[int, int] | None:
         """The least and the most by which the service's clock is ahead of ours, in ms; None if unknown."""
         return self._transport.clock.offset
