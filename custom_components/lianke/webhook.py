@@ -6,6 +6,7 @@ answers.
 """
 
 import asyncio
+from contextlib import suppress
 from http import HTTPStatus
 import logging
 import re
@@ -194,18 +195,12 @@ async def _async_read(request: web.Request) -> bytes:
 
 def _parse(body: bytes) -> object:
     """Return what a body says, as JSON or as a form; None when it says nothing."""
-    try:
+    with suppress(ValueError):
         text = body.decode()
-    except UnicodeDecodeError:
-        return None
-    try:
-        return to_json(text)
-    except ValueError:
-        pass
-    try:
+        with suppress(ValueError):
+            return to_json(text)
         return dict(parse_qsl(text, max_num_fields=MAX_FIELDS))
-    except ValueError:
-        return None
+    return None
 
 
 def _answer(status: HTTPStatus) -> web.Response:
