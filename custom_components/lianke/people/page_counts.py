@@ -4,7 +4,6 @@ They are counted by `box/page_counts.py`, since they outlive printers and jobs.
 """
 
 import csv
-from datetime import datetime
 from io import StringIO
 from typing import Final
 
@@ -78,22 +77,17 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     @callback
     def on_pages(user_id: str, source: str, total: int) -> None:
         if entry.options.get(const.CONF_PAGE_STATISTICS, False) and DATA_INSTANCE in hass.data:
-            hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
-            add = _async_add(hass, entry, user_id, source, total, hour)
+            add = _async_add(hass, entry, user_id, source, total)
             entry.async_create_background_task(hass, add, "add pages to the statistics")
 
     entry.async_on_unload(entry.runtime_data.storage.pages.listen(on_pages))
 
 
 async def _async_add(
-    hass: HomeAssistant,
-    entry: LiankeConfigEntry,
-    user_id: str,
-    source: str,
-    total: int,
-    hour: datetime,
+    hass: HomeAssistant, entry: LiankeConfigEntry, user_id: str, source: str, total: int
 ) -> None:
     """Hand the pages of all time to the recorder, for the hour in which they were counted."""
+    hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
     # The recorder's own libraries are there only where it is set up.
     from homeassistant.components.recorder.models import (  # noqa: PLC0415
         StatisticData,
