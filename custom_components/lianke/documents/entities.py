@@ -151,7 +151,7 @@ async def _async_events(
 
 async def _async_ask(
     hass: HomeAssistant, action: str, entity_id: str, context: Context, data: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> Mapping[str, object]:
     answer = await hass.services.async_call(
         split_entity_id(entity_id)[0],
         action,
@@ -160,8 +160,7 @@ async def _async_ask(
         context=context,
         return_response=True,
     )
-    found = (answer or {}).get(entity_id)
-    return dict(found) if isinstance(found, Mapping) else {}
+    return to_mapping((answer or {}).get(entity_id))
 
 
 def _refuse_empty(
