@@ -62,13 +62,10 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             reasons.pop(job.job_id, None)
             is_new = old is not job.state
         else:
-            is_new = (
-                job.state is JobState.HELD
-                and job.hold_reason is not None
-                and job.hold_reason not in earlier
-            )
-            if is_new and job.hold_reason is not None:
-                reasons[job.job_id] = earlier | {job.hold_reason}
+            reason = job.hold_reason if job.state is JobState.HELD else None
+            is_new = reason is not None and reason not in earlier
+            if reason is not None:
+                reasons[job.job_id] = earlier | {reason}
         if is_new:
             async_dispatcher_send(hass, SIGNAL_JOB_UPDATED, JobUpdate(entry, job, earlier))
 

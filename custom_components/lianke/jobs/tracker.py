@@ -185,9 +185,8 @@ class TaskTracker(JobWorker):
 
     def _poll_in_turn(self, jobs: list[Job], number: int) -> None:
         """Poll some jobs' own tasks, those first that have waited longest for it."""
-        for job in sorted((job for job in jobs if job.present.task_id), key=self._last_poll)[
-            :number
-        ]:
+        known = [job for job in jobs if job.present.task_id]
+        for job in sorted(known, key=self._last_poll)[:number]:
             self.poll_soon(job)
 
     def _last_poll(self, job: Job) -> float:
