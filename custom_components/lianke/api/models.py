@@ -191,11 +191,6 @@ class Printer(Stored):
     product: str | None = None
 
     @property
-    def is_network(self) -> bool:
-        """Whether the printer is reached over the network."""
-        return self.ip_address is not None or self.port == NETWORK_PORT
-
-    @property
     def address(self) -> PrinterAddress:
         """Where this printer's jobs go."""
         port = 1 if self.ip_address is not None else self.port

@@ -104,7 +104,7 @@ type _Key = Callable[[Printer], object | None]
 
 def _place(printer: Printer) -> tuple[str, str | int | None]:
     """Return where a printer is attached: its address in the network, or its USB port."""
-    return ("network", printer.ip_address) if printer.is_network else ("usb", printer.port)
+    return ("network", printer.ip_address) if printer.address.is_network else ("usb", printer.port)
 
 
 def new_key(printer: Printer, taken: Container[str]) -> str:
@@ -144,10 +144,8 @@ def assign(
     ) -> None:
         if not left or not lost:
             return
-        rows_by, lost_by = (
-            _unique(((row, row) for row in left), evidence),
-            _unique(lost.items(), evidence),
-        )
+        rows_by = _unique(((row, row) for row in left), evidence)
+        lost_by = _unique(lost.items(), evidence)
         for mark in rows_by.keys() & lost_by.keys():
             if agree(known[lost_by[mark]], rows_by[mark]):
                 give(lost_by[mark], rows_by[mark])
@@ -156,7 +154,7 @@ def assign(
     pair(attrgetter("row_id"))
     pair(lambda one: (_place(one), one.model) if one.model else None)
     pair(
-        lambda one: (one.is_network, one.model) if one.model else None,
+        lambda one: (one.address.is_network, one.model) if one.model else None,
         agree=lambda _, row: row.is_printer,
     )
     pair(_place, agree=_got_its_driver)
@@ -339,10 +337,7 @@ class BoxStorage:
     def count_pages(
         self, key: str, job_id: str, pages: int, *, user_id: str | None = None, source: str = ""
     ) -> None:
-        """Count the pages of a job that is proven to be printed; a job counts once.
-
-        `user_id` and `source` say who asked for it, as far as that is known.
-        """
+        """Count the pages of a job that is proven to be printed; a job counts once."""
         if job_id in self._counted or (known := self.printers.get(key)) is None:
             return
         self._counted[job_id] = None

@@ -105,7 +105,7 @@ def printer_list(printers: tuple[Printer, ...]) -> str:
     """Return the printers as a Markdown list."""
     lines = []
     for printer in printers:
-        place = (printer.ip_address or "?") if printer.is_network else f"USB {printer.port}"
+        place = (printer.ip_address or "?") if printer.address.is_network else f"USB {printer.port}"
         name = escape_markdown(printer.name)
         lines.append(f"- {MARKS.get(printer.driver, '?')} {name} ({escape_markdown(place)})")
     return "\n".join(lines)
