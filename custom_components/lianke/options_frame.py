@@ -135,12 +135,11 @@ class BoxOptionsFlow(OptionsFlow):
 
     def _save_for_target(self, option: str, chosen: dict[str, Any]) -> ConfigFlowResult:
         """Save what was chosen for the target printer under an option of all printers."""
-        others = {
-            key: kept
-            for key, kept in self.config_entry.options.get(option, {}).items()
-            if key != self._target
-        }
-        return self._save({option: others | ({self._target: chosen} if chosen else {})})
+        of_all = dict(self.config_entry.options.get(option, {}))
+        of_all.pop(self._target, None)
+        if chosen:
+            of_all[self._target] = chosen
+        return self._save({option: of_all})
 
     def _target_name(self) -> str:
         printers = self.config_entry.runtime_data.storage.printers

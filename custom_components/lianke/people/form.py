@@ -140,17 +140,15 @@ class PeopleSteps(BoxOptionsFlow):
     async def async_step_page_counts(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Choose how many pages a user may print in a month, and who sees how many it were."""
         if user_input is not None:
-            pages, beyond = (
-                int(user_input[const.CONF_MONTHLY_PAGES]),
-                user_input[const.CONF_MONTHLY_BEYOND],
-            )
+            pages = int(user_input[const.CONF_MONTHLY_PAGES])
+            beyond = user_input[const.CONF_MONTHLY_BEYOND]
+            if not pages or beyond == const.BEYOND_APPROVAL:
+                beyond = ""
             return await self._async_save(
                 {
                     const.CONF_MONTHLY_PAGES: pages,
                     const.CONF_MONTHLY_USERS: user_input.get(const.CONF_MONTHLY_USERS, []),
-                    const.CONF_MONTHLY_BEYOND: beyond
-                    if pages and beyond != const.BEYOND_APPROVAL
-                    else "",
+                    const.CONF_MONTHLY_BEYOND: beyond,
                     const.CONF_PAGE_STATISTICS: user_input[const.CONF_PAGE_STATISTICS],
                 }
             )
