@@ -21,7 +21,7 @@ from .document import Document, SourceKind, file_digest, too_large
 from .download import async_download
 from .entities import SNAPSHOT_DOMAINS, async_entity_document
 from .kinds import TEXTS, FileType, sniff
-from .local_files import LocalFile, file_roots, open_allowed
+from .local_files import Roots, file_roots, open_allowed
 from .media import URI_SCHEME, MediaAddress, async_fetch_media, async_find_media
 from .page_documents import (
     PAGE_BUILDERS,
@@ -182,16 +182,20 @@ async def async_get_document(
             if len(commands) > limit_bytes:
                 raise too_large(name, limit_bytes)
             await hass.async_add_executor_job(write_bytes, path, commands)
+        elif kind is SourceKind.FILE:
+            source, may_be_raw = Path(hass.config.path(value)), True
+            name = source.name
+            copy = partial(_copy_file, hass, source, file_roots, name, limit_bytes, path)
+            await hass.async_add_executor_job(copy)
         else:
-            found: LocalFile | MediaAddress = LocalFile(Path(hass.config.path(value)), file_roots)
-            if kind is SourceKind.MEDIA:
-                found = await async_find_media(hass, value, context)
+            found = await async_find_media(hass, value, context)
             if isinstance(found, MediaAddress):
                 name = await async_fetch_media(hass, found, path, limit_bytes, context)
                 is_foreign = title is None
             else:
                 name, may_be_raw = found.name, True
-                await hass.async_add_executor_job(_copy_file, hass, found, limit_bytes, path)
+                copy = partial(_copy_file, hass, *found[:2], name, limit_bytes, path)
+                await hass.async_add_executor_job(copy)
         document = await hass.async_add_executor_job(
             partial(
                 make_document,
@@ -297,12 +301,14 @@ def _write_content(content: str, name: str, limit_bytes: int, target: Path) -> N
         raise InputError("content_not_base64") from None
 
 
-def _copy_file(hass: HomeAssistant, file: LocalFile, limit_bytes: int, target: Path) -> None:
+def _copy_file(
+    hass: HomeAssistant, path: Path, roots: Roots, name: str, limit_bytes: int, target: Path
+) -> None:
     """Copy a file of this system to target. Blocks."""
-    with open_allowed(file.path, file.roots(hass), hass.config.config_dir) as reader:
+    with open_allowed(path, roots(hass), hass.config.config_dir) as reader:
         if os.fstat(reader.fileno()).st_size > limit_bytes:
-            raise too_large(file.name, limit_bytes)
-        copy_opened(reader, target, limit_bytes, file.name)
+            raise too_large(name, limit_bytes)
+        copy_opened(reader, target, limit_bytes, name)
 
 
 # What devices of the home network send: a PDF or JPEG as it is, raster pages as a PDF.
