@@ -15,7 +15,6 @@ from homeassistant.components.webhook import async_handle_webhook
 from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.util.aiohttp import MockRequest
-from homeassistant.util.file import WriteError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
@@ -121,7 +120,7 @@ async def test_the_cloud_hears_of_success_once_the_outcome_is_on_disk(
     job = await sent_job(house.hass, house.entry)
     secret = {"job": job.present.token}
     record = jobs_path(house.hass, house.entry.entry_id) / job.job_id / "job.json"
-    with patch.object(store, "write_utf8_file_atomic", side_effect=WriteError):
+    with patch.object(store, "write_private", side_effect=OSError):
         assert (await client.post(url, json=claim(house.data, job), params=secret)).status == 503
     assert house.queue.get(job.job_id).state is not JobState.COMPLETED
     assert (await client.post(url, json=claim(house.data, job), params=secret)).status == 200

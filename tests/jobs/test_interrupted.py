@@ -10,7 +10,6 @@ from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.util.file import WriteError
 import pytest
 
 from custom_components.lianke.api.errors import LiankeError
@@ -108,7 +107,7 @@ async def test_what_could_not_be_written_is_written_later(
 ) -> None:
     await shop.switch(online=False)
     job = await shop.submit()
-    with patch.object(store, "write_utf8_file_atomic", side_effect=WriteError):
+    with patch.object(store, "write_private", side_effect=OSError):
         shop.clock.tick(13 * 3600)
         for seconds in (2, 3, 601):
             await shop.tick(seconds)
@@ -133,7 +132,7 @@ async def test_a_cancel_that_cannot_be_written_is_not_told_and_not_done(
     async with open_shop() as shop:
         await shop.switch(online=False)
         job = await shop.submit()
-        with patch.object(store, "write_utf8_file_atomic", full):
+        with patch.object(store, "write_private", full):
             with pytest.raises(HomeAssistantError) as refused:
                 await shop.queue.async_cancel(job.job_id)
             assert refused.value.translation_key == "change_not_saved"
@@ -158,7 +157,7 @@ async def test_a_cancel_during_an_upload_that_cannot_be_written_lets_it_go_on(sh
     shop.printer().paper = None
     shop.queue._registry.change(job, state=JobState.UPLOADING, hold_reason=None)
     with (
-        patch.object(store, "write_utf8_file_atomic", side_effect=WriteError),
+        patch.object(store, "write_private", side_effect=OSError),
         pytest.raises(HomeAssistantError),
     ):
         await shop.queue.async_cancel(job.job_id)
@@ -173,7 +172,7 @@ async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
         await shop.switch(online=False)
         job = await shop.submit()
         old = shop.queue._registry
-        with patch.object(store, "write_utf8_file_atomic", side_effect=WriteError):
+        with patch.object(store, "write_private", side_effect=OSError):
             await shop.tick(13 * 3600)
             await shop.queue.async_drain()
         entry = shop.entry

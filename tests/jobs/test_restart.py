@@ -55,7 +55,7 @@ async def test_a_lost_document_fails_the_job(shop: Shop, left: int | None) -> No
 @pytest.mark.parametrize(
     ("what", "paper"),
     [
-        ("custom_components.lianke.jobs.store.open_private", None),
+        ("custom_components.lianke.jobs.store.write_new", None),
         ("custom_components.lianke.jobs.store._flush", None),
         ("custom_components.lianke.jobs.store._flush", 0),
         ("pathlib.Path.rename", None),
@@ -82,7 +82,7 @@ async def test_what_a_disk_does_not_take_is_refused(
 async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(shop: Shop) -> None:
     await shop.set_paper(0)
     job = await shop.submit()
-    with patch.object(store, "write_utf8_file_atomic", full):
+    with patch.object(store, "write_private", full):
         await shop.set_paper(None)
         for _ in range(20):
             if shop.queue.get(job.job_id).hold_reason == "disk_full":

@@ -19,7 +19,6 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError,
 from homeassistant.helpers import device_registry as dr, entity_registry as er, llm
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.setup import async_setup_component
-from homeassistant.util.file import WriteError
 from PIL import Image, ImageFilter
 import pypdfium2
 import pytest
@@ -632,9 +631,9 @@ async def test_a_full_disk_loses_nothing(
     house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_args: Any, **_kwargs: Any) -> None:
-        raise WriteError("no space left on device")
+        raise OSError("no space left on device")
 
-    monkeypatch.setattr(jobs, "write_utf8_file_atomic", full)
+    monkeypatch.setattr(jobs, "write_private", full)
     with pytest.raises(HomeAssistantError) as caught:
         await do(house, laser)
     assert caught.value.translation_key == "disk_full"
@@ -658,8 +657,8 @@ async def test_an_answer_right_after_a_page(
         tidy(*args)
         tidied.set()
 
-    def write(path: str, text: str, **_more: Any) -> None:
-        part = Path(path).with_name("unfinished")
+    def write(path: Path, text: str) -> None:
+        part = path.with_name("unfinished")
         part.write_text(text)
         writing.set()
         if tidying.is_set():
@@ -668,7 +667,7 @@ async def test_an_answer_right_after_a_page(
 
     await do(house, laser, several_pages=True, wait=False)
     monkeypatch.setattr(jobs, "_keep_only", slow)
-    monkeypatch.setattr(jobs, "write_utf8_file_atomic", write)
+    monkeypatch.setattr(jobs, "write_private", write)
     await until(tidying.is_set)
     assert (await do(house, laser, "continue_scan", answer="finish"))["state"] == "completed"
 

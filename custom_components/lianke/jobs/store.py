@@ -21,14 +21,13 @@ from typing import Any, Final
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
-from homeassistant.util.file import WriteError, write_utf8_file_atomic
 from homeassistant.util.ulid import ulid_now
 
 from ..api.coerce import to_list
 from ..api.options import ResolvedOptions
 from ..api.stored import StoredError
 from ..documents.document import Document
-from ..documents.spool import link_or_copy, open_private, unlink_all
+from ..documents.spool import link_or_copy, sync_folder, unlink_all, write_new, write_private
 from .job import Delivery, Job, JobSpec, JobState, Origin, PersonReason, new_token
 from .retention import LISTED
 
@@ -111,8 +110,8 @@ class OtherTasks:
         if self.closed:
             return
         try:
-            write_utf8_file_atomic(str(self._path), text, private=True)
-        except (WriteError, OSError) as err:
+            write_private(self._path, text)
+        except OSError as err:
             _LOGGER.debug("The list of preview tasks was not written: %s", err)
 
 
@@ -466,13 +465,10 @@ class JobStore:
                     raise OSError("the document changed its size")
             (folder / FLUSHING_NAME).touch(mode=0o600)
             # Nobody reads it before the folder has its name.
-            with open_private(folder / RECORD_NAME) as record:
-                record.write(job.as_json().encode())
-                record.flush()
-                os.fsync(record.fileno())
-            _sync(folder)
+            write_new(folder / RECORD_NAME, job.as_json())
+            sync_folder(folder)
             folder.rename(place)
-            _sync(self._root)
+            sync_folder(self._root)
         except OSError as err:
             _remove_all([folder, place])
             unlink_all(spooled)
@@ -502,9 +498,8 @@ class JobStore:
             try:
                 if self.closed:
                     raise OSError("the store is closed")
-                record = self.path_of(job.job_id, Path(RECORD_NAME))
-                write_utf8_file_atomic(str(record), job.as_json(), private=True)
-            except (WriteError, OSError) as err:
+                write_private(self._root / job.job_id / RECORD_NAME, job.as_json())
+            except OSError as err:
                 _LOGGER.debug("Print job %s was not written: %s", job.job_id, err)
                 failed.add(job.job_id)
         return failed
@@ -517,16 +512,7 @@ def _flush(documents: list[Path]) -> None:
             with document.open("rb") as handle:
                 os.fsync(handle.fileno())
         documents[0].with_name(FLUSHING_NAME).unlink(missing_ok=True)
-        _sync(documents[0].parent)
-
-
-def _sync(folder: Path) -> None:
-    """Flush the names in a folder to disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync_folder(documents[0].parent)
 
 
 def _is_job(folder: Path) -> bool:

@@ -23,7 +23,6 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util import dt as dt_util
-from homeassistant.util.file import WriteError, write_utf8_file_atomic
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 from homeassistant.util.ulid import ulid_now
@@ -36,7 +35,7 @@ from ..documents.conversion import file_name
 from ..documents.kinds import CONTENT_TYPES, FileType
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, async_get_pdf_worker
-from ..documents.spool import translate_disk_errors
+from ..documents.spool import translate_disk_errors, write_private
 from ..errors import InputError
 from ..jobs.job import Asker
 from ..jobs.limits import max_document_bytes
@@ -370,10 +369,7 @@ class ScanJobs:
                 made.mkdir(mode=0o700, parents=True, exist_ok=True)
             text = json.dumps(job.as_dict())
             with translate_disk_errors():
-                try:
-                    write_utf8_file_atomic(str(folder / RECORD_NAME), text, private=True)
-                except WriteError as err:
-                    raise OSError(str(err)) from None
+                write_private(folder / RECORD_NAME, text)
 
         async with self._disk:
             await self._hass.async_add_executor_job(write)
