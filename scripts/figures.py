@@ -147,8 +147,11 @@ TEXTS = {
         ("20 个任务变化时页面最长的任务（50 毫秒以下不计）", ""),
     ),
     "loop_stall": (
-        ("Longest stall of the event loop in all of this", ""),
-        ("以上过程中事件循环最长的停顿", ""),
+        (
+            "Longest stall of the event loop in all of this, Python's collection of garbage left out",
+            "",
+        ),
+        ("以上过程中事件循环最长的停顿（垃圾回收除外）", ""),
     ),
 }
 
