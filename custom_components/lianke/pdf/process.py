@@ -60,18 +60,15 @@ def main(site: str) -> None:
     """Answer requests until stdin ends; `site` is the folder that PDFium's package lies in."""
     _limit()
     sys.path.append(site)
-    # Imported by name, as what they need can be found only now.
-    tasks: dict[str, Task] = {
-        name: getattr(importlib.import_module(f"{__package__}.{module}"), function)
-        for name, (module, function) in TASKS.items()
-    }
+    # Where PDFium does not run, the process is not ready.
+    _task("count")
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # What a library prints must not get between the answers.
     os.dup2(2, 1)
     _write(answers, {"ready": True})
     while (request := _read(requests)) is not None:
         signal.alarm(TASK_SECONDS)
-        answer = _answer(tasks, request)
+        answer = _answer(request)
         signal.alarm(0)
         _write(answers, answer)
 
@@ -102,9 +99,16 @@ def _write(file: BinaryIO, answer: dict[str, Any]) -> None:
     file.flush()
 
 
-def _answer(tasks: dict[str, Task], request: dict[str, Any]) -> dict[str, Any]:
+def _task(name: str) -> Task:
+    """Return the function of a task. Its module is imported only now: a preview waits for no other."""
+    module, function = TASKS[name]
+    task: Task = getattr(importlib.import_module(f"{__package__}.{module}"), function)
+    return task
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        answer: dict[str, Any] = tasks[request["task"]](request)
+        answer = _task(request["task"])(request)
     except TaskError as err:
         return {"error": err.reason}
     except FileNotFoundError:
