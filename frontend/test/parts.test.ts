@@ -543,6 +543,7 @@ test("photos are offered by sources that do not play them, films are not", async
     can_play,
     can_expand: false,
     media_content_id: `media-source://immich/${title}`,
+    thumbnail: title === "a.pdf" ? "https://example.com/a.png" : `/immich/${title}`,
   });
   const children = [
     item("IMG_1.jpg", "image", "image/jpeg"),
@@ -550,12 +551,18 @@ test("photos are offered by sources that do not play them, films are not", async
     item("a.pdf", "url", "application/pdf", true),
     item("page", "app", ""),
   ];
-  const hass = makeHass({ "media_source/browse_media": { title: "Immich", children } });
+  const small = { path: "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=" };
+  const hass = makeHass({ "media_source/browse_media": { title: "Immich", children }, "auth/sign_path": small });
   const browser = await show<LiankeMediaBrowser>("lianke-media-browser", { context: makeContext(hass) });
   await browser.open();
   await browser.updateComplete;
   const rows = [...(browser.shadowRoot?.querySelectorAll<HTMLElement>("li button") ?? [])];
   expect(rows.map((row) => row.textContent?.trim())).toEqual(["IMG_1.jpg", "a.pdf"]);
+  // Small pictures are shown of what Home Assistant itself serves.
+  await vi.waitFor(() => expect(find(browser, "img")).not.toBeNull());
+  expect(asked.filter(({ type }) => type === "auth/sign_path")).toEqual([
+    { type: "auth/sign_path", path: "/immich/IMG_1.jpg" },
+  ]);
   const chosen = vi.fn();
   browser.addEventListener("media-chosen", (event) => chosen((event as CustomEvent).detail), { once: true });
   rows[0]?.click();

@@ -4,7 +4,7 @@ import { dragged, isPage, turned, type LiankeCorners } from "../src/print/corner
 import { frameOf, middleOf, moved, quarter, resized, type LiankeCrop } from "../src/print/crop";
 import { PrintItem } from "../src/print/item";
 import { layoutOf, layoutsFor, type Corners, type Shape } from "../src/print/layouts";
-import { paperOf } from "../src/print/options";
+import { isOnOwnPaper, presetOf } from "../src/print/options";
 import "../src/print/tray";
 import { announced, asked, find, makeContext, makeHass, makeJob, show } from "./stand-in";
 
@@ -292,26 +292,30 @@ describe("a size of photos", () => {
     { id: 257, name: "Fotopapier", width: 101.6, height: 152.4 },
     { id: 258, name: "3R" },
   ];
-  const PAPERS = { papers, defaults: { paper: "A4" } };
+  const media_types = [
+    { id: 0, name: "普通纸" },
+    { id: 2, name: "相片纸" },
+  ];
+  const PAPERS = { papers, media_types, defaults: { paper: "A4" } };
 
   test("finds its paper by size, else by name", () => {
     const t = makeContext().localizer;
-    expect(paperOf(t, PAPERS, "layout_4r")).toBe(257);
-    expect(paperOf(t, PAPERS, "layout_3r")).toBe(258);
-    expect(paperOf(t, PAPERS, "layout_1_inch")).toBeUndefined();
+    expect(presetOf(t, PAPERS, "layout_4r")).toEqual({ paper: 257, media_type: 2 });
+    expect(presetOf(t, PAPERS, "layout_3r")["paper"]).toBe(258);
+    expect(presetOf(t, PAPERS, "layout_1_inch")).toEqual({});
+    expect(presetOf(t, { ...PAPERS, defaults: { paper: "Fotopapier" } }, "layout_4r")).toEqual({ media_type: 2 });
+    const a4 = { id: 1, name: "A4" };
     for (const name of ["4 x 6 英寸", "4x6in", "10 × 15 cm", "4R", "6寸"])
-      expect(
-        paperOf(
-          t,
-          {
-            papers: [
-              { id: 1, name: "A4" },
-              { id: 2, name },
-            ],
-          },
-          "layout_4r",
-        ),
-      ).toBe(2);
+      expect(presetOf(t, { papers: [a4, { id: 2, name }] }, "layout_4r")).toEqual({ paper: 2 });
+  });
+
+  test.each([
+    [PAPERS, { paper: 257 }, true],
+    [PAPERS, {}, false],
+    [{ ...PAPERS, defaults: { paper: "Fotopapier" } }, {}, true],
+    [{ papers: papers.slice(0, 1) }, {}, false],
+  ])("is not said to come on its paper where it does not: %j with %j", (options, chosen, isOwn) => {
+    expect(isOnOwnPaper(makeContext().localizer, options, "layout_4r", chosen)).toBe(isOwn);
   });
 
   test("is printed on its paper, which stays with it and is reset by one press", async () => {
@@ -320,7 +324,7 @@ describe("a size of photos", () => {
     await vi.waitFor(() => expect(batch.offers).not.toBeNull());
     batch.lay("layout_4r");
     await rested(batch);
-    expect(data("preview")).toMatchObject({ photo_size: "4r", paper: 257, document: ["kept-1"] });
+    expect(data("preview")).toMatchObject({ photo_size: "4r", paper: 257, media_type: 2, document: ["kept-1"] });
     batch.choose("paper", 258);
     await batch.print();
     expect(data("print")).toMatchObject({ photo_size: "4r", paper: 258 });
@@ -328,9 +332,9 @@ describe("a size of photos", () => {
     batch.addMedia(FRONT);
     expect(batch.chosen).toEqual({});
     batch.lay("layout_4r");
-    expect([batch.chosen, batch.carried]).toEqual([{ paper: 258 }, ["paper"]]);
+    expect([batch.chosen, batch.carried]).toEqual([{ paper: 258, media_type: 2 }, ["media_type", "paper"]]);
     batch.reset();
-    expect([batch.chosen, batch.carried]).toEqual([{ paper: 257 }, []]);
+    expect([batch.chosen, batch.carried]).toEqual([{ paper: 257, media_type: 2 }, []]);
     batch.clear();
     batch.addMedia(media("notice.pdf"));
     expect([batch.chosen, batch.carried]).toEqual([{}, []]);

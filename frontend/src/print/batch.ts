@@ -16,7 +16,8 @@ import {
   LISTS,
   offered,
   PAPER,
-  paperOf,
+  isOnOwnPaper,
+  presetOf,
   remember,
   remembered,
   tidied,
@@ -275,8 +276,11 @@ export class Batch extends EventTarget {
 
   /* The paper that a layout has of its own. */
   private get _preset(): Chosen {
-    const paper = this.offers ? paperOf(this._t, this.offers, this.kind) : undefined;
-    return paper === undefined ? {} : { paper };
+    return this.offers ? presetOf(this._t, this.offers, this.kind) : {};
+  }
+
+  get isOnOwnPaper(): boolean {
+    return this.offers !== null && isOnOwnPaper(this._t, this.offers, this.kind, this.chosen);
   }
 
   private _checkSizes(): void {

@@ -13,6 +13,7 @@ interface MediaItem extends MediaChoice {
   media_class: string;
   can_play: boolean;
   can_expand: boolean;
+  thumbnail?: string | null;
   children?: MediaItem[];
   /* The folders in it, where it holds nothing else and is opened in place. */
   folders?: MediaItem[];
@@ -48,6 +49,12 @@ export class LiankeMediaBrowser extends Part {
   @state() private _path: MediaItem[] = [];
   @state() private _error = "";
   @state() private _loading = false;
+  /* Signed addresses of small pictures, empty where there is none to be had. */
+  @state() private _pictures = new Map<string, string>();
+
+  private readonly _seen = new IntersectionObserver((rows) => {
+    for (const { isIntersecting, target } of rows) if (isIntersecting) void this._sign(target as HTMLElement);
+  });
 
   static override styles = [
     base,
@@ -64,6 +71,14 @@ export class LiankeMediaBrowser extends Part {
       ul ul {
         padding: 0;
         padding-inline-start: 16px;
+      }
+      img {
+        width: 40px;
+        height: 40px;
+        margin-inline-start: -10px;
+        object-fit: cover;
+        border-radius: var(--ha-border-radius-sm, 4px);
+        flex: none;
       }
       li button {
         width: 100%;
@@ -120,8 +135,7 @@ export class LiankeMediaBrowser extends Part {
   private _row(item: MediaItem): TemplateResult {
     return html`<li>
       <button @click=${() => (item.can_expand ? this._browse(item) : this._choose(item))}>
-        <ha-svg-icon .path=${item.can_expand ? mdiFolder : mdiFileDocumentOutline}></ha-svg-icon>
-        <span class="title">${item.title}</span>
+        ${this._picture(item)}<span class="title">${item.title}</span>
       </button>
       ${
         item.folders?.length
@@ -131,6 +145,34 @@ export class LiankeMediaBrowser extends Part {
           : nothing
       }
     </li>`;
+  }
+
+  private _picture({ can_expand, thumbnail }: MediaItem) {
+    if (can_expand) return html`<ha-svg-icon .path=${mdiFolder}></ha-svg-icon>`;
+    // Only of what Home Assistant itself serves.
+    const own = thumbnail && /^\/(?!\/)/.test(thumbnail) ? thumbnail : undefined;
+    const address = own && this._pictures.get(own);
+    return address
+      ? html`<img src=${address} alt="" @error=${() => this._keep(own, "")} />`
+      : html`<ha-svg-icon .path=${mdiFileDocumentOutline} data-thumbnail=${own ?? nothing}></ha-svg-icon>`;
+  }
+
+  protected override updated(): void {
+    super.updated();
+    this._seen.disconnect();
+    for (const icon of this.renderRoot.querySelectorAll("[data-thumbnail]")) this._seen.observe(icon);
+  }
+
+  private async _sign({ dataset: { thumbnail: path } }: HTMLElement): Promise<void> {
+    if (!path || this._pictures.has(path)) return;
+    this._pictures.set(path, "");
+    const message = { type: "auth/sign_path", path };
+    const signed = await this.context.hass.callWS<{ path: string }>(message).catch(() => ({ path: "" }));
+    this._keep(path, signed.path);
+  }
+
+  private _keep(path: string, address: string): void {
+    this._pictures = new Map(this._pictures).set(path, address);
   }
 
   private async _browse(folder?: MediaItem): Promise<void> {

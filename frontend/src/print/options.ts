@@ -153,16 +153,35 @@ const PAPER_NAMES: Partial<Record<Kind, RegExp>> = {
 /* mm by which drivers differ about a paper. */
 const NEARLY = 3;
 
-/* Return the id of the paper that a kind has of its own, undefined where that is the default or cannot be chosen. */
-export const paperOf = (t: Localizer, options: PrinterOptions, kind: Kind): string | number | undefined => {
+/* How types of photo paper are called. */
+const PHOTO_PAPER = /photo|glossy|相[片纸]|照片/i;
+
+/* Return the paper that a kind has of its own, undefined where it cannot be chosen. */
+const paperOf = (t: Localizer, options: PrinterOptions, kind: Kind): NamedChoice | undefined => {
   const size = PAPERS[kind];
   if (!size) return undefined;
-  const preset = String(options.defaults?.["paper"]);
   const isOfSize = ({ width = 0, height = 0 }: NamedChoice) =>
     Math.abs(Math.min(width, height) - size[0]) <= NEARLY && Math.abs(Math.max(width, height) - size[1]) <= NEARLY;
   const all = offered(t, options, "paper");
-  const found = all.find(isOfSize) ?? all.find(({ name }) => PAPER_NAMES[kind]?.test(name));
-  return found && ![found.name, String(found.id)].includes(preset) ? found.id : undefined;
+  return all.find(isOfSize) ?? all.find(({ name }) => PAPER_NAMES[kind]?.test(name));
+};
+
+const isDefault = ({ defaults }: PrinterOptions, { id, name }: NamedChoice): boolean =>
+  [name, String(id)].includes(String(defaults?.["paper"]));
+
+/* Return the choices that a kind has of its own: its paper, unless that is the default, and photo paper for photos. */
+export const presetOf = (t: Localizer, options: PrinterOptions, kind: Kind): Chosen => {
+  const paper = paperOf(t, options, kind);
+  if (!paper) return {};
+  const type =
+    kind === "card" ? undefined : offered(t, options, "media_type").find(({ name }) => PHOTO_PAPER.test(name));
+  return { ...(isDefault(options, paper) ? {} : { paper: paper.id }), ...(type ? { media_type: type.id } : {}) };
+};
+
+/* Return whether a kind is printed on the paper that it has of its own. */
+export const isOnOwnPaper = (t: Localizer, options: PrinterOptions, kind: Kind, chosen: Chosen): boolean => {
+  const paper = paperOf(t, options, kind);
+  return paper !== undefined && ("paper" in chosen ? chosen["paper"] === paper.id : isDefault(options, paper));
 };
 
 export const maxCopies = (options: PrinterOptions | null) => options?.max_copies || MAX_COPIES;

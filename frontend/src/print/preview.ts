@@ -40,6 +40,7 @@ export class LiankePreview extends Part {
         border-radius: 4px;
         background: none;
         flex: none;
+        max-width: 100%;
         cursor: zoom-in;
       }
       .previews img {

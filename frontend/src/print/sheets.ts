@@ -90,9 +90,10 @@ export class LiankeSheets extends Part {
   /* What is to be known of a layout, and what can be chosen of each picture. */
   private _more(joint: Joint, resting: boolean) {
     const { t } = this;
-    const about = ABOUT[joint.layout] ?? "clean_about";
     const shape = layoutOf(joint.layout).shape;
-    return html`<p class="soft more">${printText(t, about)}</p>
+    const hasPaper = ["layout_4r", "layout_3r"].includes(joint.layout);
+    const about = hasPaper && !this.batch.isOnOwnPaper ? "about_size" : (ABOUT[joint.layout] ?? "clean_about");
+    return html`<p class="soft more">${printText(t, about, { width: shape?.width, height: shape?.height })}</p>
       ${
         shape || joint.cleans
           ? html`<div class="actions more">

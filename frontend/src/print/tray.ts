@@ -160,7 +160,8 @@ export class LiankeTray extends Part {
     const named = (item: PrintItem) =>
       items.length > 1 ? html`<bdi>${item.name}</bdi>${this.t.isChinese ? "：" : ": "}` : nothing;
     const failed = items.filter((item) => item.error);
-    return html`${failed.map((item) => html`<p class="error" role="alert">${named(item)}${item.error}</p>`)}
+    return html`${this.batch.joint && this.batch.printing ? html`<p class="soft pulse" role="status">${printText(this.t, "submitting")}</p>` : nothing}
+    ${failed.map((item) => html`<p class="error" role="alert">${named(item)}${item.error}</p>`)}
     ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}`;
   }
 
