@@ -132,8 +132,11 @@ TEXTS = {
         ("Jobs of that day lost or misreported", ""),
         ("这一天丢失或误报的任务", ""),
     ),
-    "fleet_day_memory": (("Growth of memory in that day", ""), ("这一天内存的增长", "")),
-    "fleet_day_disk": (("Growth on disk in that day", ""), ("这一天磁盘占用的增长", "")),
+    "fleet_day_memory": (
+        ("Growth of memory from the eighth hour of that day on", ""),
+        ("这一天从第 8 小时起内存的增长", ""),
+    ),
+    "fleet_day_disk": (("Growth on disk in the same time", ""), ("同一时段磁盘占用的增长", "")),
     "card_bytes": (
         ("What a dashboard loads for the card, compressed", ""),
         ("仪表盘为卡片加载的数据（压缩后）", ""),
