@@ -36,6 +36,8 @@ NOT_SHIPPED = ("__pycache__", ".pyc")
 # What a module of the card imports from elsewhere, up to the package's name; types alone leave nothing in the bundle.
 IMPORT = re.compile(r'^import (?!type\b)[^;]*?from "(@[^/"]+/[^/"]+|[^."][^/"]*)', re.MULTILINE)
 TYPES = "@types/"
+# A line that goes on: neither empty nor the first of a list's item, heading, table, quotation or block of code.
+GOES_ON = re.compile(r"(?<=\S)\n *(?!- |#+ |[|>\s]|```)")
 
 
 class ReleaseError(Exception):
@@ -80,8 +82,11 @@ def check(tag: str, root: Path = ROOT) -> str:
 
 
 def notes(version: str, root: Path = ROOT) -> str:
-    """Return the text of a release in both languages; raises ReleaseError if one is missing."""
-    english, chinese = (section(name, version, root) for name in CHANGELOGS)
+    """Return the text of a release in both languages; raises ReleaseError if one is missing.
+
+    Each paragraph is one line: where releases are shown, lines break as they are written.
+    """
+    english, chinese = (GOES_ON.sub(" ", section(name, version, root)) for name in CHANGELOGS)
     return (
         f"[中文](#user-content-zh)\n\n{english}\n\n---\n\n"
         f'<a id="user-content-zh"></a>\n\n## 更新内容\n\n{chinese}\n'

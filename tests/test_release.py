@@ -41,7 +41,8 @@ def set_version(root: Path, version: str) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "version": version}))
     for name in CHANGELOGS:
         text = (root / name).read_text("utf-8")
-        changed = text.replace("\n## ", f"\n## {version}\n\n### New\n\n- It works.\n\n## ", 1)
+        new = f"\n## {version}\n\n### New\n\n- It works,\n  and well.\n- So\n  - well\n"
+        changed = text.replace("\n## ", f"{new}\n## ", 1)
         (root / name).write_text(changed, "utf-8")
 
 
@@ -63,7 +64,7 @@ def test_a_tag_that_fits(repository: Path) -> None:
     set_version(repository, "9.3.0")
     assert check("9.3.0", repository) == "9.3.0"
     text = notes("9.3.0", repository)
-    assert text.count("- It works.") == 2
+    assert text.count("### New\n\n- It works, and well.\n- So\n  - well\n") == 2
     assert "更新内容" in text
     assert "0.1.0" not in text
 
