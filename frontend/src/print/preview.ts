@@ -48,9 +48,8 @@ export class LiankePreview extends Part {
         min-width: 48px; /* to be seen and hit before it has loaded */
         max-width: 100%;
         object-fit: contain;
-        border-radius: 4px;
-        background: #fff;
-        box-shadow: 0 1px 4px rgb(0 0 0 / 30%);
+        /* A wide sheet that is made narrower has no margins above and below it. */
+        filter: drop-shadow(0 1px 3px rgb(0 0 0 / 30%));
       }
       .previews .more {
         padding: 0 16px;
