@@ -1,7 +1,7 @@
 """Binding a box, a new key, other connection facts: the real flow against the simulated cloud."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from io import BytesIO
 from typing import Any
 from unittest.mock import patch
@@ -18,6 +18,7 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.setup import async_setup_component
 from PIL import Image
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
@@ -42,6 +43,18 @@ async def ready(hass: HomeAssistant) -> AsyncGenerator[None]:
         assert await async_setup_component(hass, dependency, {})
     yield
     await tear_down(hass)
+
+
+def link_of(box: Box) -> str:
+    """Return what the code on a box's sticker says."""
+    return qr_link(box.device_id, box.device_key)
+
+
+@pytest.fixture
+def first(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
+    """Return the office box's entry, which is there already, and not loaded."""
+    entry.add_to_hass(hass)
+    return entry
 
 
 def key_of(box: Box) -> str:
@@ -102,7 +115,7 @@ async def asked(
     fields: what else is to stand there.
     """
     box = box or simulator.box
-    form = await recognized(hass, qr_link(box.device_id, box.device_key))
+    form = await recognized(hass, link_of(box))
     given = {"server": simulator.url, "api_key": key_of(simulator.box)}
     return await answer(hass, form, **(given | fields))
 
@@ -119,7 +132,21 @@ async def upload(hass_client: ClientSessionGenerator, picture: bytes) -> str:
 
 def sticker_photo(box: Box) -> bytes:
     """Return a photo of a box's sticker."""
-    return qr_png(qr_link(box.device_id, box.device_key))
+    return qr_png(link_of(box))
+
+
+def told(result: ConfigFlowResult) -> Mapping[str, str]:
+    """Return what is put into a form's texts."""
+    found = result["description_placeholders"]
+    assert found is not None
+    return found
+
+
+def fields_of(result: ConfigFlowResult) -> dict[str, Any]:
+    """Return a form's fields and sections."""
+    schema = result["data_schema"]
+    assert schema is not None
+    return dict(schema.schema)
 
 
 def shown_text(result: ConfigFlowResult) -> str:
@@ -150,12 +177,11 @@ async def test_bound_by_photo(
     photo = await upload(hass_client, sticker_photo(box))
     result = await answer(hass, result, photo=photo)
     assert result["step_id"] == "account"
-    assert (result["description_placeholders"] or {})["device_id"] == box.device_id
+    assert told(result)["device_id"] == box.device_id
     assert not simulator.cloud.requests
     result = await answer(hass, result, simulator.url, api_key=f" {key_of(box)}\n")
     assert result["step_id"] == "printers"
-    shown = result["description_placeholders"]
-    assert shown is not None
+    shown = told(result)
     assert shown["device_id"] == box.device_id
     for printer in box.printers:
         assert printer.name.split()[0] in shown["printers"]
@@ -181,50 +207,25 @@ async def test_bound_by_photo(
     assert photo not in hass.data["file_upload"].files
 
 
-async def test_bound_by_pasted_link(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
-    """Without a photo, the link does."""
-    link = qr_link(box.device_id, box.device_key)
-    result = await answer(
-        hass, await recognized(hass, f"{link}\n"), simulator.url + "/", api_key=key_of(box)
-    )
-    assert result["step_id"] == "printers"
-    result = await answer(hass, result, test_page=False)
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["data"]["server"] == simulator.url
-
-
-async def test_the_vendors_server_is_the_default(hass: HomeAssistant, box: Box) -> None:
-    """Nobody needs to open the section."""
-    result = await recognized(hass, qr_link(box.device_id, box.device_key))
-    schema = result["data_schema"]
-    assert schema is not None
-    filled = schema({"advanced": {}})
-    assert filled["advanced"]["server"] == VENDOR
-    section = schema.schema["advanced"]
-    assert section.options["collapsed"] is True
-
-
 async def test_one_thing_at_a_time(hass: HomeAssistant, box: Box) -> None:
     """First the sticker, the photo before the link, which WeChat does not show; then the account."""
-    schema = (await begin(hass))["data_schema"]
-    assert schema is not None
-    assert list(schema.schema) == ["photo", "qr_text"]
-    result = await recognized(hass, qr_link(box.device_id, box.device_key))
-    assert result["data_schema"] is not None
-    assert list(result["data_schema"].schema) == ["api_key", "advanced"]
+    assert list(fields_of(await begin(hass))) == ["photo", "qr_text"]
+    result = await recognized(hass, link_of(box))
+    assert list(fields_of(result)) == ["api_key", "advanced"]
     assert box.device_key not in shown_text(result)
+    # Nobody needs to open the section.
+    advanced = fields_of(result)["advanced"]
+    assert advanced.schema({})["server"] == VENDOR
+    assert advanced.options["collapsed"] is True
 
 
 async def test_text_helps_out_when_the_photo_shows_no_code(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    hass_client: ClientSessionGenerator,
+    hass: HomeAssistant, box: Box, hass_client: ClientSessionGenerator
 ) -> None:
     """Given both, an unreadable or vanished photo is no obstacle."""
     blank = BytesIO()
     Image.new("RGB", (400, 300), "white").save(blank, "PNG")
-    link = qr_link(box.device_id, box.device_key)
+    link = link_of(box)
     for photo in (await upload(hass_client, blank.getvalue()), "0" * 32):
         result = await answer(hass, await begin(hass), photo=photo, qr_text=link)
         assert result["step_id"] == "account"
@@ -269,17 +270,14 @@ async def test_unusable_photos(
 
 
 async def test_missing_qr_library(
-    hass: HomeAssistant,
-    simulator: Simulator,
-    box: Box,
-    hass_client: ClientSessionGenerator,
+    hass: HomeAssistant, box: Box, hass_client: ClientSessionGenerator
 ) -> None:
     """Without the system's zbar library the link must be pasted."""
     photo = await upload(hass_client, sticker_photo(box))
     with patch.dict("sys.modules", {"pyzbar": None, "pyzbar.pyzbar": None}):
         result = await answer(hass, await begin(hass), photo=photo)
     assert result["errors"] == {"photo": "qr_reader_missing"}
-    link = qr_link(box.device_id, box.device_key)
+    link = link_of(box)
     result = await answer(hass, result, qr_text=link)
     assert result["step_id"] == "account"
 
@@ -302,9 +300,7 @@ async def test_keys_that_cannot_be_one(hass: HomeAssistant, simulator: Simulator
     assert result["step_id"] == "printers"
 
 
-async def test_servers_that_are_not_safe(
-    hass: HomeAssistant, simulator: Simulator, box: Box
-) -> None:
+async def test_servers_that_are_not_safe(hass: HomeAssistant, simulator: Simulator) -> None:
     """Keys travel encrypted, or not at all; the section opens to show what is wrong.
 
     Which these are: security/test_addresses.py::test_who_may_be_the_service.
@@ -312,9 +308,7 @@ async def test_servers_that_are_not_safe(
     result = await asked(hass, simulator, server="http://cloud.liankenet.com/api")
     for server in ("https://me:secret@cloud.liankenet.com/api", "https://[::1", ""):
         assert result["errors"] == {"base": "invalid_server"}
-        schema = result["data_schema"]
-        assert schema is not None
-        assert schema.schema["advanced"].options["collapsed"] is False
+        assert fields_of(result)["advanced"].options["collapsed"] is False
         result = await answer(hass, result, server)
     assert result["errors"] == {"base": "invalid_server"}
     assert not simulator.cloud.requests
@@ -324,15 +318,13 @@ async def test_servers_that_are_not_safe(
 
 @pytest.mark.parametrize("answered", ["html", "json"])
 async def test_a_server_address_with_a_wrong_path(
-    hass: HomeAssistant, simulator: Simulator, box: Box, answered: str
+    hass: HomeAssistant, simulator: Simulator, answered: str
 ) -> None:
     """A 404 of the path is about the address: sticker and key are kept, the section opens."""
     simulator.cloud.variants.update(missing_answer=answered)
     result = await asked(hass, simulator, server=simulator.url.removesuffix("/api") + "/v3")
     assert result["errors"] == {"base": "address_unknown"}
-    schema = result["data_schema"]
-    assert schema is not None
-    assert schema.schema["advanced"].options["collapsed"] is False
+    assert fields_of(result)["advanced"].options["collapsed"] is False
     # Nothing but the address is asked again, and without a path it gets the service's own.
     result = await answer(hass, result, simulator.url.removesuffix("/api"))
     assert result["step_id"] == "printers"
@@ -340,9 +332,7 @@ async def test_a_server_address_with_a_wrong_path(
     assert result["result"].data["server"] == simulator.url
 
 
-async def test_a_service_without_a_printer_list(
-    hass: HomeAssistant, simulator: Simulator, box: Box
-) -> None:
+async def test_a_service_without_a_printer_list(hass: HomeAssistant, simulator: Simulator) -> None:
     """It is told while binding, instead of binding a box whose every poll would fail."""
     simulator.cloud.variants.missing_endpoints = ["GET /external_api/printer_list"]
     result = await asked(hass, simulator)
@@ -376,11 +366,10 @@ async def test_refusals_of_the_service(hass: HomeAssistant, simulator: Simulator
         shown = shown_text(result)
         assert key_of(box) not in shown
         assert box.device_key not in shown
-        assert qr_link(box.device_id, box.device_key) not in shown
+        assert link_of(box) not in shown
         assert simulator.url in shown, "the server is no secret and stays"
         if reason == "refused":
-            placeholders = result["description_placeholders"]
-            assert placeholders is not None
+            placeholders = told(result)
             assert placeholders["code"] == str(fault.code)
             assert placeholders["detail"] == fault.msg
     simulator.cloud.faults.clear()
@@ -388,7 +377,7 @@ async def test_refusals_of_the_service(hass: HomeAssistant, simulator: Simulator
     assert result["step_id"] == "printers"
 
 
-async def test_time_out(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
+async def test_time_out(hass: HomeAssistant, simulator: Simulator) -> None:
     """A service that does not answer ends the wait."""
     simulator.cloud.fail("GET /external_api/printer_list", Fault(kind="timeout", seconds=0.4))
     with patch("custom_components.lianke.api.client.LIST_SECONDS", 0.1):
@@ -443,7 +432,7 @@ async def test_sticker_of_an_unknown_box(
     result = await answer(hass, result)
     assert result["step_id"] == "user"
     assert result["errors"] == {"photo": "sticker_missing"}
-    result = await answer(hass, result, qr_text=qr_link(box.device_id, box.device_key))
+    result = await answer(hass, result, qr_text=link_of(box))
     assert result["step_id"] == "account"
     assert not result["errors"]
     assert simulator.url in shown_text(result)
@@ -452,30 +441,26 @@ async def test_sticker_of_an_unknown_box(
 
 
 async def test_an_unknown_box_of_the_same_account(
-    hass: HomeAssistant, simulator: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, first: MockConfigEntry
 ) -> None:
     """The account that was chosen is still chosen after the way back to the sticker."""
-    first = make_entry(simulator, box, title="Office box")
-    first.add_to_hass(hass)
     twin = twin_of(simulator)
     result = await recognized(hass, qr_link(twin.device_id, "A" * 16))
     result = await answer(hass, result, VENDOR, account=first.entry_id)
     assert result["errors"] == {"base": "box_not_found"}
-    result = await answer(hass, result, qr_text=qr_link(twin.device_id, twin.device_key))
+    result = await answer(hass, result, qr_text=link_of(twin))
     result = await answer(hass, result, VENDOR)
     assert result["step_id"] == "printers"
 
 
 async def test_the_chosen_account_was_closed(
-    hass: HomeAssistant, simulator: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, box: Box, first: MockConfigEntry
 ) -> None:
     """Its key is rejected: the choice is taken back, and a key can be typed."""
-    first = make_entry(simulator, box, title="Office box")
-    first.add_to_hass(hass)
     twin = twin_of(simulator)
     assert box.account is not None
     new = simulator.cloud.renew_key(box.account)
-    result = await recognized(hass, qr_link(twin.device_id, twin.device_key))
+    result = await recognized(hass, link_of(twin))
     result = await answer(hass, result, simulator.url, account=first.entry_id)
     assert result["errors"] == {"api_key": "invalid_api_key"}
     result = await answer(hass, result, simulator.url, api_key=new)
@@ -492,17 +477,17 @@ async def test_box_of_another_account(hass: HomeAssistant, simulator: Simulator,
     assert result["step_id"] == "printers"
 
 
-async def test_box_is_set_up_already(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
+async def test_box_is_set_up_already(
+    hass: HomeAssistant, simulator: Simulator, box: Box, first: MockConfigEntry
+) -> None:
     """A second entry of the same box is refused before a key is asked for, and the service."""
-    make_entry(simulator, box).add_to_hass(hass)
-    link = qr_link(box.device_id, box.device_key)
-    result = await answer(hass, await begin(hass), qr_text=link)
+    result = await answer(hass, await begin(hass), qr_text=link_of(box))
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "already_configured"
     assert not simulator.cloud.requests
 
 
-async def test_forms_left_behind(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
+async def test_forms_left_behind(hass: HomeAssistant, simulator: Simulator) -> None:
     """A form that a closed browser tab has left does not stand in the way of another, and ends with it."""
     left = await asked(hass, simulator, api_key=WRONG_KEY)
     assert left["errors"] == {"api_key": "invalid_api_key"}
@@ -524,7 +509,7 @@ async def test_two_boxes_bound_at_the_same_time_share_a_webhook(
     flows = [
         await answer(
             hass,
-            await recognized(hass, qr_link(one.device_id, one.device_key)),
+            await recognized(hass, link_of(one)),
             simulator.url,
             api_key=key_of(one),
         )
@@ -540,20 +525,16 @@ async def test_two_boxes_bound_at_the_same_time_share_a_webhook(
 
 
 async def test_second_box_by_the_same_account(
-    hass: HomeAssistant, simulator: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, box: Box, first: MockConfigEntry
 ) -> None:
     """An account is chosen by its entry's name; its key stays here, its webhook is shared."""
-    first = make_entry(simulator, box, title="Office box")
-    first.add_to_hass(hass)
     twin = twin_of(simulator)
     stranger = stranger_of(simulator)
     make_entry(simulator, stranger, title="Shop box").add_to_hass(hass)
 
-    link = qr_link(twin.device_id, twin.device_key)
+    link = link_of(twin)
     result = await recognized(hass, link)
-    schema = result["data_schema"]
-    assert schema is not None
-    accounts = schema.schema["account"].config["options"]
+    accounts = fields_of(result)["account"].config["options"]
     assert [one["label"] for one in accounts] == ["Office box", "Shop box", "another"]
     assert key_of(box) not in shown_text(result)
 
@@ -566,21 +547,17 @@ async def test_second_box_by_the_same_account(
     assert result["data"]["webhook_id"] == first.data["webhook_id"]
 
     third = qr_link("lc26ha99999999", "A" * 16)
-    schema = (await recognized(hass, third))["data_schema"]
-    assert schema is not None
-    accounts = schema.schema["account"].config["options"]
+    accounts = fields_of(await recognized(hass, third))["account"].config["options"]
     labels = [one["label"] for one in accounts]
     assert labels == ["Office box", "Shop box", "another"], "one line an account"
 
 
 async def test_an_account_that_was_chosen_by_mistake(
-    hass: HomeAssistant, simulator: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, first: MockConfigEntry
 ) -> None:
     """A key that is typed counts, or *Another account* takes the choice back."""
-    first = make_entry(simulator, box, title="Office box")
-    first.add_to_hass(hass)
     stranger = stranger_of(simulator)
-    link = qr_link(stranger.device_id, stranger.device_key)
+    link = link_of(stranger)
     for chosen, key in ((first.entry_id, key_of(stranger)), ("another", key_of(stranger))):
         result = await answer(
             hass, await recognized(hass, link), simulator.url, account=chosen, api_key=key
@@ -590,7 +567,7 @@ async def test_an_account_that_was_chosen_by_mistake(
 
     # The other way round: a kept key, shown as dots, does not outweigh the account that is chosen.
     twin = twin_of(simulator)
-    result = await recognized(hass, qr_link(twin.device_id, twin.device_key))
+    result = await recognized(hass, link_of(twin))
     result = await answer(hass, result, simulator.url, api_key=key_of(stranger))
     assert result["errors"] == {"base": "box_not_bound"}
     result = await answer(hass, result, simulator.url, account=first.entry_id)
@@ -601,15 +578,13 @@ async def test_an_account_that_was_chosen_by_mistake(
 
 
 async def test_the_chosen_account_was_removed(
-    hass: HomeAssistant, simulator: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, box: Box, first: MockConfigEntry
 ) -> None:
     """The form says so, and takes a key or another account."""
-    first = make_entry(simulator, box, title="Office box")
-    first.add_to_hass(hass)
     stranger = stranger_of(simulator)
     make_entry(simulator, stranger, title="Shop box").add_to_hass(hass)
     twin = twin_of(simulator)
-    result = await recognized(hass, qr_link(twin.device_id, twin.device_key))
+    result = await recognized(hass, link_of(twin))
     await hass.config_entries.async_remove(first.entry_id)
     result = await answer(hass, result, simulator.url, account=first.entry_id)
     assert result["errors"] == {"account": "account_gone"}
@@ -619,11 +594,9 @@ async def test_the_chosen_account_was_removed(
 
 
 async def test_same_key_typed_again_shares_the_webhook(
-    hass: HomeAssistant, simulator: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, first: MockConfigEntry
 ) -> None:
     """The console takes one push address an account, however the key came here."""
-    first = make_entry(simulator, box)
-    first.add_to_hass(hass)
     twin = twin_of(simulator)
     result = await asked(hass, simulator, twin)
     result = await answer(hass, result, test_page=False)
@@ -635,16 +608,12 @@ async def test_box_without_printers(hass: HomeAssistant, simulator: Simulator, b
     box.printers.clear()
     result = await asked(hass, simulator)
     assert result["step_id"] == "no_printers"
-    schema = result["data_schema"]
-    assert schema is not None
-    assert not schema.schema
+    assert not fields_of(result)
     result = await answer(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_box_that_cannot_list_its_printers(
-    hass: HomeAssistant, simulator: Simulator, box: Box
-) -> None:
+async def test_box_that_cannot_list_its_printers(hass: HomeAssistant, simulator: Simulator) -> None:
     """A box that is off for the moment is bound; a key refused half-way is not passed over."""
     simulator.cloud.fail(
         "GET /external_api/printer_list", Fault(kind="code", code=5002, msg="设备离线")
@@ -670,8 +639,7 @@ async def test_test_page(hass: HomeAssistant, simulator: Simulator, box: Box) ->
     """Ticked, one page is printed on the printer named, and no other at the next start."""
     box.printers[0].paper = 0
     result = await to_last_step(hass, simulator)
-    shown = result["description_placeholders"]
-    assert shown is not None
+    shown = told(result)
     named = next(one for one in box.printers if escape_markdown(one.name) == shown["test_printer"])
     assert named is not box.printers[0], "a printer that has paper goes first"
     result = await answer(hass, result, test_page=True)
@@ -714,8 +682,7 @@ async def test_names_of_printers_are_shown_as_they_are(
     """A name is no Markdown, whatever it contains."""
     box.printers[0].name = "**bold** [link](https://example.com)\n# Title <b>"
     result = await asked(hass, simulator)
-    shown = result["description_placeholders"]
-    assert shown is not None
+    shown = told(result)
     first = shown["printers"].splitlines()[0]
     assert r"\*\*bold\*\* \[link\]\(https\:\/\/example\.com\) \# Title \<b\>" in first
 
@@ -773,12 +740,12 @@ async def test_new_key_of_an_account_that_is_here_already(
     assert sleeping.state.value == "not_loaded"
 
 
-async def test_reconfigure_unchanged(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
+async def test_reconfigure_unchanged(
+    hass: HomeAssistant, simulator: Simulator, box: Box, first: MockConfigEntry
+) -> None:
     """Submitting the form as it is checks the connection and changes nothing."""
-    entry = make_entry(simulator, box)
-    entry.add_to_hass(hass)
-    before = dict(entry.data)
-    result = await entry.start_reconfigure_flow(hass)
+    before = dict(first.data)
+    result = await first.start_reconfigure_flow(hass)
     assert result["step_id"] == "reconfigure"
     shown = shown_text(result)
     assert key_of(box) not in shown
@@ -786,7 +753,7 @@ async def test_reconfigure_unchanged(hass: HomeAssistant, simulator: Simulator, 
     assert simulator.url in shown
     result = await answer(hass, result, simulator.url)
     assert result["reason"] == "reconfigure_successful"
-    assert entry.data == before
+    assert first.data == before
     assert simulator.cloud.count("GET /device/device_info") == 1
 
 
@@ -807,7 +774,7 @@ async def test_reconfigure_everything(hass: HomeAssistant, simulator: Simulator,
     assert result["errors"] == {"api_key": "api_key_malformed"}
     result = await answer(hass, result, simulator.url)
     assert result["errors"] == {"base": "box_not_found"}
-    link = qr_link(box.device_id, box.device_key)
+    link = link_of(box)
     result = await answer(hass, result, simulator.url, qr_text=link)
     assert result["errors"] == {"base": "box_not_bound"}
     result = await answer(hass, result, simulator.url, api_key=WRONG_KEY)
@@ -822,56 +789,50 @@ async def test_reconfigure_everything(hass: HomeAssistant, simulator: Simulator,
 
 
 async def test_reconfigure_keeps_the_webhook_when_alone(
-    hass: HomeAssistant, simulator: Simulator, box: Box
+    hass: HomeAssistant, simulator: Simulator, box: Box, first: MockConfigEntry
 ) -> None:
     """The last box of a key may take its address along."""
-    entry = make_entry(simulator, box)
-    entry.add_to_hass(hass)
-    before = entry.data["webhook_id"]
+    before = first.data["webhook_id"]
     assert box.account is not None
     new = simulator.cloud.renew_key(box.account)
     result = await answer(
-        hass, await entry.start_reconfigure_flow(hass), simulator.url, api_key=new
+        hass, await first.start_reconfigure_flow(hass), simulator.url, api_key=new
     )
     assert result["reason"] == "reconfigure_successful"
     await hass.async_block_till_done()
-    assert entry.data["api_key"] == new
-    assert entry.data["webhook_id"] == before
+    assert first.data["api_key"] == new
+    assert first.data["webhook_id"] == before
 
 
 @needs.zbar
 async def test_reconfigure_with_the_sticker_of_another_box(
     hass: HomeAssistant,
     simulator: Simulator,
-    box: Box,
+    first: MockConfigEntry,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """An entry never turns into another box."""
-    entry = make_entry(simulator, box)
-    entry.add_to_hass(hass)
-    before = dict(entry.data)
+    before = dict(first.data)
     twin = twin_of(simulator)
     photo = await upload(hass_client, sticker_photo(twin))
     result = await answer(
-        hass, await entry.start_reconfigure_flow(hass), simulator.url, photo=photo
+        hass, await first.start_reconfigure_flow(hass), simulator.url, photo=photo
     )
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "wrong_account"
-    assert entry.data == before
+    assert first.data == before
 
 
 @pytest.mark.parametrize("source", ["reauth", "reconfigure"])
 async def test_a_new_key_is_typed_once(
-    hass: HomeAssistant, simulator: Simulator, box: Box, source: str
+    hass: HomeAssistant, simulator: Simulator, box: Box, first: MockConfigEntry, source: str
 ) -> None:
     """After an error of another cause dots stand for it, and it is what is saved."""
-    entry = make_entry(simulator, box)
-    entry.add_to_hass(hass)
     assert box.account is not None
     new = simulator.cloud.renew_key(box.account)
     server = simulator.url if source == "reconfigure" else None
     result = await (
-        entry.start_reauth_flow(hass) if source == "reauth" else entry.start_reconfigure_flow(hass)
+        first.start_reauth_flow(hass) if source == "reauth" else first.start_reconfigure_flow(hass)
     )
     simulator.cloud.fail("GET /device/device_info", Fault(kind="reset_before"), times=None)
     result = await answer(hass, result, server, api_key=new)
@@ -882,4 +843,4 @@ async def test_a_new_key_is_typed_once(
     result = await answer(hass, result, server)
     assert result["reason"] == f"{source}_successful"
     await hass.async_block_till_done()
-    assert entry.data["api_key"] == new
+    assert first.data["api_key"] == new
