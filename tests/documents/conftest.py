@@ -1,11 +1,40 @@
 """A Home Assistant with folders of its own, and a spool."""
 
 from pathlib import Path
+from typing import Any
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 import pytest
 
+from custom_components.lianke.documents.document import Document, SourceKind
+from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import Spool, async_get_spool
+
+
+async def fetched(
+    hass: HomeAssistant,
+    spool: Spool,
+    kind: SourceKind,
+    value: str,
+    *,
+    limit: int = 4 * 2**20,
+    context: Context | None = None,
+    **data: Any,
+) -> Document:
+    """Take what a call names as far as to its document; `data` is what else the call says."""
+    async with spool.scope():
+        document = await async_get_document(
+            hass,
+            spool,
+            kind,
+            value,
+            data,
+            limit_bytes=limit,
+            context=context or Context(),
+            paper=None,
+        )
+        spool.let_go(document.path)
+    return document
 
 
 @pytest.fixture

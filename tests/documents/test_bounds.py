@@ -10,17 +10,17 @@ import random
 import time
 from typing import Any
 
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.lianke.documents.document import SourceKind
 from custom_components.lianke.documents.entities import _refuse_empty
 from custom_components.lianke.documents.page_documents import DEFAULT_PAGE
-from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pages.lists import MAX_ENTRIES, TodoEntry
 from custom_components.lianke.pages.page import MAX_MADE_BYTES
+from tests.documents.conftest import fetched
 from tests.documents.samples import protected_pdf
 from tests.documents.test_pdf import bomb, tree_of_itself
 from tests.examples import examples
@@ -131,19 +131,10 @@ def feed(hass: HomeAssistant, spool: Spool, media: Path) -> Callable[[Made], Any
             (media / name).write_bytes(value)
             value = str(media / name)
         try:
-            async with spool.scope():
-                document = await async_get_document(
-                    hass,
-                    spool,
-                    kind,
-                    value,
-                    {},
-                    limit_bytes=50 * MB,
-                    context=Context(),
-                    paper=None,
-                )
+            document = await fetched(hass, spool, kind, value, limit=50 * MB)
         except InputError as err:
             return err.reason
+        document.path.unlink()
         assert document.size <= MAX_MADE_BYTES
         return None
 

@@ -21,9 +21,9 @@ from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.entities import days_of
-from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
+from tests.documents.conftest import fetched
 from tests.documents.samples import picture
 
 LIMIT = 1024 * 1024
@@ -115,24 +115,9 @@ async def fetch(
     entity_id: str,
     *,
     kind: SourceKind = SourceKind.ENTITY,
-    context: Context | None = None,
-    limit: int = LIMIT,
-    title: str | None = None,
-    **page: Any,
+    **more: Any,
 ) -> Document:
-    async with spool.scope():
-        document = await async_get_document(
-            hass,
-            spool,
-            kind,
-            entity_id,
-            page if title is None else {"title": title, **page},
-            limit_bytes=limit,
-            context=context or Context(),
-            paper=None,
-        )
-        spool.let_go(document.path)
-    return document
+    return await fetched(hass, spool, kind, entity_id, **more)
 
 
 def key_of(raised: pytest.ExceptionInfo[InputError]) -> str | None:

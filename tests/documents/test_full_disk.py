@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aiohttp import web
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
-from custom_components.lianke.documents.document import Document, SourceKind
-from custom_components.lianke.documents.sources import async_get_document
+from custom_components.lianke.documents.document import SourceKind
 from custom_components.lianke.documents.spool import Spool, copy_opened, write_private
 from custom_components.lianke.errors import InputError
+from tests.documents.conftest import fetched
 from tests.documents.samples import picture
 from tests.household import Site
 from tests.simulator import make_pdf
@@ -44,18 +44,6 @@ def fill(monkeypatch: pytest.MonkeyPatch, spool: Spool) -> Fill:
         monkeypatch.setattr(os, "open", opened)
 
     return fill
-
-
-async def fetched(
-    hass: HomeAssistant, spool: Spool, kind: SourceKind, value: str, *, raw: bool = False
-) -> Document:
-    data = {"raw": raw}
-    async with spool.scope():
-        document = await async_get_document(
-            hass, spool, kind, value, data, limit_bytes=LIMIT, context=Context(), paper=None
-        )
-        spool.let_go(document.path)
-    return document
 
 
 def left(hass: HomeAssistant) -> list[str]:

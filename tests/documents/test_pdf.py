@@ -13,7 +13,7 @@ from unittest.mock import patch
 import zlib
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import HomeAssistant
 from PIL import Image
 import pypdfium2
 import pytest
@@ -28,9 +28,9 @@ from custom_components.lianke.documents.pdf_client import (
     PdfWorker,
     async_get_pdf_worker,
 )
-from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
+from tests.documents.conftest import fetched
 from tests.documents.samples import pdf_with_streams, protected_pdf
 from tests.simulator import make_pdf
 
@@ -87,19 +87,8 @@ def fetch(hass: HomeAssistant, spool: Spool, media: Path) -> Fetch:
 
     async def fetch(data: bytes, password: str | None = None, limit: int = 2**25) -> Document:
         (media / "x.pdf").write_bytes(data)
-        async with spool.scope():
-            document = await async_get_document(
-                hass,
-                spool,
-                SourceKind.FILE,
-                str(media / "x.pdf"),
-                {"password": password},
-                limit_bytes=limit,
-                context=Context(),
-                paper=None,
-            )
-            spool.let_go(document.path)
-        return document
+        path = str(media / "x.pdf")
+        return await fetched(hass, spool, SourceKind.FILE, path, limit=limit, password=password)
 
     return fetch
 

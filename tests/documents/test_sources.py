@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from homeassistant.components import file_upload
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from PIL import Image
 import pytest
@@ -16,34 +16,16 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.documents import sources
 from custom_components.lianke.documents.conversion import make_document
 from custom_components.lianke.documents.document import Document, SourceKind
-from custom_components.lianke.documents.sources import async_get_document, is_snapshot
+from custom_components.lianke.documents.sources import is_snapshot
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pages.page import MAX_TEXT_BYTES
+from tests.documents.conftest import fetched
 from tests.documents.samples import ole, picture, tiff, zipped
 from tests.household import Upload, uploader
 from tests.simulator import make_pdf
 
 LIMIT = 1024 * 1024
-
-
-async def fetch(
-    hass: HomeAssistant, spool: Spool, kind: SourceKind, value: str, **more: Any
-) -> Document:
-    limit = more.pop("limit", LIMIT)
-    async with spool.scope():
-        document = await async_get_document(
-            hass,
-            spool,
-            kind,
-            value,
-            more,
-            limit_bytes=limit,
-            context=Context(),
-            paper=None,
-        )
-        spool.let_go(document.path)
-    return document
 
 
 def spooled(hass: HomeAssistant) -> list[Path]:
@@ -55,7 +37,7 @@ async def refused(
 ) -> str:
     """Return the key of the error; nothing is left in the spool."""
     with pytest.raises(InputError) as raised:
-        await fetch(hass, spool, kind, value, **more)
+        await fetched(hass, spool, kind, value, **more)
     assert spooled(hass) == []
     return raised.value.reason or ""
 
@@ -73,7 +55,7 @@ async def test_upload_works_once(hass: HomeAssistant, spool: Spool, upload: Uplo
     data = make_pdf(3)
     file_id = await upload(data, "年度报告.pdf")
     uploaded = hass.data[file_upload._DATA].file_path(file_id).stat()
-    document = await fetch(hass, spool, SourceKind.UPLOAD, file_id)
+    document = await fetched(hass, spool, SourceKind.UPLOAD, file_id)
     # Where both folders lie on one disk it is moved, not copied.
     taken = document.path.stat()
     assert (taken.st_ino == uploaded.st_ino) is (taken.st_dev == uploaded.st_dev)
@@ -104,7 +86,7 @@ async def test_of_two_calls_with_one_upload_one_prints(
     for _ in range(5):
         file_id = await upload(make_pdf(1), "a.pdf")
         ended = await asyncio.gather(
-            *(fetch(hass, spool, SourceKind.UPLOAD, file_id) for _ in range(2)),
+            *(fetched(hass, spool, SourceKind.UPLOAD, file_id) for _ in range(2)),
             return_exceptions=True,
         )
         (document,) = (one for one in ended if isinstance(one, Document))
@@ -151,7 +133,7 @@ async def test_files_go_as_they_are(
     pages: int | None,
 ) -> None:
     (media / name).write_bytes(data)
-    document = await fetch(hass, spool, SourceKind.FILE, str(media / name))
+    document = await fetched(hass, spool, SourceKind.FILE, str(media / name))
     assert document.path.read_bytes() == data
     assert document.name == f"a{extension}"
     assert document.extension == extension
@@ -179,7 +161,7 @@ async def test_text_files_become_a_page(
     encoding: str,
 ) -> None:
     (media / name).write_text(text, encoding=encoding)
-    document = await fetch(hass, spool, SourceKind.FILE, str(media / name))
+    document = await fetched(hass, spool, SourceKind.FILE, str(media / name))
     assert document.name == "a.html"
     assert expected in document.path.read_text("utf-8")
     assert document.size == document.path.stat().st_size
@@ -198,7 +180,7 @@ async def test_pictures_are_converted(
     hass: HomeAssistant, spool: Spool, media: Path, *, name: str, data: bytes, extension: str
 ) -> None:
     (media / name).write_bytes(data)
-    document = await fetch(hass, spool, SourceKind.FILE, str(media / name), limit=10 * LIMIT)
+    document = await fetched(hass, spool, SourceKind.FILE, str(media / name), limit=10 * LIMIT)
     assert document.name == f"a{extension}"
     with Image.open(document.path) as image:
         assert image.format == {".png": "PNG", ".jpg": "JPEG"}[extension]
@@ -216,7 +198,7 @@ async def test_transparent_and_turned_pictures(
     exif = Image.Exif()
     exif[0x0112] = 6
     clear.save(media / "a.webp", lossless=True, exif=exif)
-    document = await fetch(hass, spool, SourceKind.FILE, str(media / "a.webp"))
+    document = await fetched(hass, spool, SourceKind.FILE, str(media / "a.webp"))
     with Image.open(document.path) as image:
         assert image.size == (10, 20)
         assert image.getpixel((5, 5)) == (255, 255, 255)
@@ -227,18 +209,18 @@ async def test_text_with_half_a_character(
     hass: HomeAssistant, spool: Spool, kind: SourceKind
 ) -> None:
     """A template writes an emoji as two halves."""
-    document = await fetch(hass, spool, kind, "早\ud83d\ude00\ud83d")
+    document = await fetched(hass, spool, kind, "早\ud83d\ude00\ud83d")
     assert "早😀\ufffd" in document.path.read_text("utf-8")
 
 
 async def test_a_file_name_that_is_no_text(hass: HomeAssistant, spool: Spool, media: Path) -> None:
     name = os.fsdecode(b"caf\xe9.pdf")
     (media / name).write_bytes(make_pdf(1))
-    document = await fetch(hass, spool, SourceKind.FILE, str(media / name))
+    document = await fetched(hass, spool, SourceKind.FILE, str(media / name))
     assert (document.name, document.title) == ("caf_.pdf", "caf\ufffd.pdf")
     (media / name).write_bytes(b"\x7fELF\0")
     with pytest.raises(InputError) as raised:
-        await fetch(hass, spool, SourceKind.FILE, str(media / name))
+        await fetched(hass, spool, SourceKind.FILE, str(media / name))
     assert raised.value.placeholders == {"name": "caf\ufffd.pdf"}
 
 
@@ -285,7 +267,7 @@ async def test_media(hass: HomeAssistant, spool: Spool, media: Path) -> None:
     (media / "菜单" / "今天.pdf").write_bytes(make_pdf(2))
     for domain in ("media_source", "lianke"):
         media_id = f"media-source://{domain}/local/菜单/今天.pdf"
-        document = await fetch(hass, spool, SourceKind.MEDIA, media_id)
+        document = await fetched(hass, spool, SourceKind.MEDIA, media_id)
         assert (document.name, document.pages) == ("今天.pdf", 2)
         document.path.unlink()
     cases = {
@@ -307,8 +289,8 @@ async def test_media(hass: HomeAssistant, spool: Spool, media: Path) -> None:
 
 
 async def test_raw_text(hass: HomeAssistant, spool: Spool) -> None:
-    source = {"raw": True, "raw_encoding": "gb18030"}
-    document = await fetch(hass, spool, SourceKind.TEXT, "^XA^FD你好^XZ", **source)
+    source: dict[str, Any] = {"raw": True, "raw_encoding": "gb18030"}
+    document = await fetched(hass, spool, SourceKind.TEXT, "^XA^FD你好^XZ", **source)
     assert document.path.read_bytes() == "^XA^FD你好^XZ".encode("gb18030")
     assert (document.name, document.title) == ("Printer commands.prn", "Printer commands")
     document.path.unlink()
@@ -321,7 +303,7 @@ async def test_raw_text(hass: HomeAssistant, spool: Spool) -> None:
 
 async def test_raw_files_keep_their_bytes(hass: HomeAssistant, spool: Spool, media: Path) -> None:
     (media / "label.txt").write_bytes(b"\0\1 any bytes")
-    document = await fetch(hass, spool, SourceKind.FILE, str(media / "label.txt"), raw=True)
+    document = await fetched(hass, spool, SourceKind.FILE, str(media / "label.txt"), raw=True)
     assert document.name == "label.prn"
     assert document.path.read_bytes() == b"\0\1 any bytes"
 

@@ -85,9 +85,7 @@ async def test_it_is_private_and_starts_empty(hass: HomeAssistant) -> None:
     assert document.size == 5
 
 
-async def test_a_kept_document_can_be_taken_again_and_again(
-    hass: HomeAssistant, spool: Spool
-) -> None:
+async def test_a_kept_document_can_be_taken_again_and_again(spool: Spool) -> None:
     document = await make(spool)
     handle = await spool.async_keep(document, [b"\x89PNG one", b"two"])
     first, second = await spool.async_copy_kept(handle), await spool.async_copy_kept(handle)
@@ -143,9 +141,7 @@ async def test_number_and_size_are_limited(
         await spool.async_copy_kept(handles[-1])
 
 
-async def test_each_user_has_a_share(
-    hass: HomeAssistant, spool: Spool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_each_user_has_a_share(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many, and however large, one user's documents are: another's stay."""
     monkeypatch.setattr(spool_module, "MAX_KEPT", 5)
     monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", 200)
@@ -181,7 +177,7 @@ async def test_what_is_forgotten_is_deleted_and_its_copies_are_not(
 
 
 async def test_without_hard_links_a_copy_is_made(
-    hass: HomeAssistant, spool: Spool, monkeypatch: pytest.MonkeyPatch
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError
@@ -215,7 +211,7 @@ async def test_a_failed_write_leaves_nothing(hass: HomeAssistant, spool: Spool) 
     assert files(hass) == []
 
 
-async def test_what_a_scope_lets_go_or_keeps_outlives_it(hass: HomeAssistant, spool: Spool) -> None:
+async def test_what_a_scope_lets_go_or_keeps_outlives_it(spool: Spool) -> None:
     async with spool.scope():
         kept, gone, other = [await make(spool) for _ in range(3)]
         handle = await spool.async_keep(kept, [b"picture"])
