@@ -6,6 +6,7 @@ import pytest
 
 from custom_components.lianke.api.capabilities import Capabilities, Paper, parse_papers
 from custom_components.lianke.api.errors import LiankeResponseError
+from tests.papers import paper
 
 
 @pytest.mark.parametrize(
@@ -38,34 +39,11 @@ def test_papers() -> None:
         }
     )
     assert papers == (
-        Paper(
-            paper_id=9,
-            name="A4",
-            width=2100,
-            height=2970,
-            printable_width=2016,
-            printable_height=2886,
-        ),
-        Paper(
-            paper_id=9,
-            name="unknown margins",
-            width=2100,
-            height=2970,
-            printable_width=2100,
-            printable_height=2970,
-        ),
-        Paper(
-            paper_id=9,
-            name="too wide inside",
-            width=2100,
-            height=2970,
-            printable_width=2100,
-            printable_height=2970,
-        ),
+        paper(2100, 2970, 42, name="A4", paper_id=9),
+        paper(2100, 2970, name="unknown margins", paper_id=9),
+        paper(2100, 2970, name="too wide inside", paper_id=9),
     )
-    assert [Paper.from_dict(json.loads(json.dumps(paper.as_dict()))) for paper in papers] == [
-        *papers
-    ]
+    assert [Paper.from_dict(json.loads(json.dumps(one.as_dict()))) for one in papers] == [*papers]
     assert parse_papers(None) == ()
     with pytest.raises(LiankeResponseError):
         parse_papers([])

@@ -23,6 +23,7 @@ from custom_components.lianke.api.options import (
     options_in,
     resolve_options,
 )
+from tests.papers import paper
 
 LASER = Capabilities.from_json(
     {
@@ -47,13 +48,10 @@ LASER = Capabilities.from_json(
         },
     }
 )
-A4 = Paper(
-    paper_id=9, name="A4", width=2100, height=2970, printable_width=2016, printable_height=2886
+PAPERS = (
+    paper(2100, 2970, 42, name="A4", paper_id=9),
+    paper(1016, 1524, name="4 x 6", paper_id=257),
 )
-PHOTO = Paper(
-    paper_id=257, name="4 x 6", width=1016, height=1524, printable_width=1016, printable_height=1524
-)
-PAPERS = (A4, PHOTO)
 
 
 def solve(
@@ -103,9 +101,7 @@ def test_a_name_made_of_digits_goes_before_an_id() -> None:
 
 
 def test_paper_of_the_longer_list() -> None:
-    more = Paper(
-        paper_id=400, name="长卷", width=2100, height=9000, printable_width=1, printable_height=1
-    )
+    more = paper(2100, 9000, name="长卷", paper_id=400)
     assert solve(papers=(*PAPERS, more), paper="长卷").paper == more
     assert solve(papers=(*PAPERS, more), paper=400).paper == more
 
@@ -306,24 +302,17 @@ def test_a_label_without_a_list_of_papers_has_its_size(species: Species) -> None
     able = Capabilities(defaults=DriverDefaults(paper_width=600, paper_length=400))
     assert solve(able, (), species).form_fields()["dmPaperWidth"] == "600"
     able = Capabilities(papers={"80(72.1) x 297 mm": 300}, defaults=DriverDefaults(paper_id=300))
-    paper = solve(able, (), species).paper
-    assert paper is not None
-    assert (paper.width, paper.height) == (800, 2970)
+    found = solve(able, (), species).paper
+    assert found is not None
+    assert (found.width, found.height) == (800, 2970)
 
 
 def test_a_printer_with_mostly_narrow_papers_gets_no_a4() -> None:
     """One of unknown kind whose driver lists A4 besides its rolls, with A4 as the default."""
     papers = tuple(
-        Paper(
-            paper_id=number,
-            name=f"80 x {length} mm",
-            width=800,
-            height=length * 10,
-            printable_width=800,
-            printable_height=length * 10,
-        )
+        paper(800, length * 10, name=f"80 x {length} mm", paper_id=number)
         for number, length in ((256, 80), (257, 297), (258, 3276))
-    ) + tuple(paper for paper in STANDARD if paper.name == "A4")
+    ) + tuple(one for one in STANDARD if one.name == "A4")
     able = Capabilities(defaults=DriverDefaults(paper_id=9))
     with pytest.raises(OptionError) as raised:
         resolve_options(PrintOptions(), able, papers, Species.UNKNOWN)

@@ -13,7 +13,8 @@ from custom_components.lianke.pages.testpage import test_page as make_test_page
 from tests import needs
 from tests.documents.browser import draw
 from tests.documents.samples import picture
-from tests.pages.test_page import ABLE, paper, style_for
+from tests.pages.test_page import ABLE, style_for
+from tests.papers import paper
 
 pytestmark = [
     pytest.mark.browser,
@@ -26,7 +27,7 @@ SIZES = [(100, 30), (70, 25), (50, 20), (60, 40), (40, 30), (80, 297)]
 
 
 def label(width: int, height: int) -> PageStyle:
-    return style_for(paper("label", width * 10, height * 10, 10), None)
+    return style_for(paper(width * 10, height * 10, 10), None)
 
 
 def pages(html: str, folder: Path) -> list[Image.Image]:

@@ -2,20 +2,17 @@
 
 from homeassistant.core import HomeAssistant
 
-from custom_components.lianke.api.capabilities import Capabilities, Paper
+from custom_components.lianke.api.capabilities import Capabilities
 from custom_components.lianke.documents.page_documents import (
     async_color_page,
     async_notification,
     async_test_page,
 )
 from custom_components.lianke.documents.spool import Spool
+from tests.papers import paper
 
-RECEIPT = Paper(
-    paper_id=1, name="80 mm", width=800, height=2970, printable_width=720, printable_height=2890
-)
-LABEL = Paper(
-    paper_id=2, name="60 x 40", width=600, height=400, printable_width=580, printable_height=380
-)
+RECEIPT = paper(800, 2970, 40, name="80 mm")
+LABEL = paper(600, 400, 10, name="60 x 40")
 
 
 async def test_a_notification_with_half_a_character(hass: HomeAssistant, spool: Spool) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from custom_components.lianke.api.capabilities import Capabilities, Paper
+from custom_components.lianke.api.capabilities import Capabilities
 from custom_components.lianke.lan.printer import profile
 from custom_components.lianke.lan.printer.profile import (
     find_media,
@@ -11,18 +11,7 @@ from custom_components.lianke.lan.printer.profile import (
     pwg_name,
     tray_keywords,
 )
-
-
-def paper(width: int, height: int, paper_id: int = 1) -> Paper:
-    """Return a paper of a size in 0.1 mm, with margins of 4.2 mm."""
-    return Paper(
-        paper_id=paper_id,
-        name="x",
-        width=width,
-        height=height,
-        printable_width=width - 84,
-        printable_height=height - 84,
-    )
+from tests.papers import paper
 
 
 @pytest.mark.parametrize(
@@ -41,8 +30,13 @@ def test_names_of_sizes(width: int, height: int, name: str) -> None:
 
 
 def test_the_default_comes_first_and_each_size_once() -> None:
-    papers = [paper(2100, 2970, 9), paper(1480, 2100, 11), paper(2100, 2970, 99), paper(0, 5)]
-    offered = offered_media(None, papers, paper(1480, 2100, 11))
+    papers = [
+        paper(2100, 2970, 42, paper_id=9),
+        paper(1480, 2100, 42, paper_id=11),
+        paper(2100, 2970, 42, paper_id=99),
+        paper(0, 5, 42),
+    ]
+    offered = offered_media(None, papers, paper(1480, 2100, 42, paper_id=11))
     assert [item.paper_id for item in offered] == [11, 9]
     assert (offered[1].width, offered[1].height) == (21000, 29700)
     assert (offered[1].side_margin, offered[1].end_margin) == (420, 420)
@@ -55,12 +49,14 @@ def test_without_a_list_the_drivers_names_or_common_papers() -> None:
 
 
 def test_so_many_papers_are_offered() -> None:
-    papers = [paper(1000 + number, 2000) for number in range(profile.MAX_MEDIA * 2)]
+    papers = [paper(1000 + number, 2000, 42) for number in range(profile.MAX_MEDIA * 2)]
     assert len(offered_media(None, papers, None)) == profile.MAX_MEDIA
 
 
 def test_the_nearest_paper_is_found() -> None:
-    offered = offered_media(None, [paper(2100, 2970, 9), paper(2110, 2970, 10)], None)
+    offered = offered_media(
+        None, [paper(2100, 2970, 42, paper_id=9), paper(2110, 2970, 42, paper_id=10)], None
+    )
     found = find_media(offered, 21060, 29700)
     assert found is not None
     assert found.paper_id == 10
@@ -81,7 +77,7 @@ def test_the_nearest_paper_is_found() -> None:
     ],
 )
 def test_the_largest_paper(sizes: list[tuple[int, int]], word: str) -> None:
-    assert profile.largest_paper([profile.media_of(paper(*size)) for size in sizes]) == word
+    assert profile.largest_paper([profile.media_of(paper(*size, 42)) for size in sizes]) == word
 
 
 def test_trays_and_media_types() -> None:

@@ -14,6 +14,7 @@ from custom_components.lianke.pages.compose import csv_page, html_page, markdown
 from custom_components.lianke.pages.page import CONTENT_POLICY, PageStyle, paper_size
 from tests import needs
 from tests.examples import examples
+from tests.papers import paper
 
 STYLE = PageStyle(language="zh-Hans", now=datetime(2026, 11, 24, 7, 30, tzinfo=UTC))
 
@@ -21,18 +22,6 @@ STYLE = PageStyle(language="zh-Hans", now=datetime(2026, 11, 24, 7, 30, tzinfo=U
 def body(page: str) -> str:
     """Return what is in the body of a page."""
     return page.partition("<body>")[2].partition("</body>")[0]
-
-
-def paper(width: int, height: int, edge: int) -> Paper:
-    """Return a paper; all in 0.1 mm."""
-    return Paper(
-        paper_id=1,
-        name="x",
-        width=width,
-        height=height,
-        printable_width=width - 2 * edge,
-        printable_height=height - 2 * edge,
-    )
 
 
 @pytest.mark.parametrize(

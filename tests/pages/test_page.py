@@ -17,6 +17,7 @@ from custom_components.lianke.pages.page import PageStyle, paper_size
 from custom_components.lianke.pages.testpage import color_page, test_page as make_test_page
 from tests import needs
 from tests.documents.browser import draw
+from tests.papers import paper
 
 pytestmark = [
     pytest.mark.browser,
@@ -38,22 +39,10 @@ POINT = 72 / 25.4
 SLACK = 0.6
 
 
-def paper(name: str, width: int, height: int, edge: int) -> Paper:
-    """Return a paper; lengths in 0.1 mm."""
-    return Paper(
-        paper_id=1,
-        name=name,
-        width=width,
-        height=height,
-        printable_width=width - 2 * edge,
-        printable_height=height - 2 * edge,
-    )
-
-
 PAPERS = {
-    "A4": paper("A4", 2100, 2970, 42),
-    "A5": paper("A5", 1480, 2100, 42),
-    "receipt": paper("80 mm", 800, 2970, 40),
+    "A4": paper(2100, 2970, 42, name="A4"),
+    "A5": paper(1480, 2100, 42, name="A5"),
+    "receipt": paper(800, 2970, 40, name="80 mm"),
 }
 
 TEXT = (

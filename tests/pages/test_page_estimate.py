@@ -7,16 +7,15 @@ import random
 import pypdfium2
 import pytest
 
-from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.pages.compose import csv_page, html_page, markdown_page, text_page
 from custom_components.lianke.pages.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.pages.page import PageStyle, paper_size
 from custom_components.lianke.pages.page_estimate import pages_at_most
 from tests import needs
 from tests.documents.browser import draw
+from tests.papers import paper
 
 NOW = datetime(2026, 11, 24, 7, 30, tzinfo=UTC)
-RANDOM = random.Random(4)
 WORDS = (
     *("the", "of", "Wednesday", "WWWWW", "internationalisation", "a", "I", "值班", "通知，"),
     *("（请相互转告）", "﷽", "Ünïcödé", "🖨️", "한국어"),
@@ -25,15 +24,7 @@ WORDS = (
 
 def style(width: float, height: float, header: str | None = "Title") -> PageStyle:
     """Return the style of a paper of that size in mm."""
-    paper = Paper(
-        paper_id=1,
-        name="x",
-        width=round(width * 10),
-        height=round(height * 10),
-        printable_width=round(width * 10),
-        printable_height=round(height * 10),
-    )
-    across, along, side, top = paper_size(paper)
+    across, along, side, top = paper_size(paper(round(width * 10), round(height * 10)))
     return PageStyle(
         width=across, height=along, margin_side=side, margin_top=top, now=NOW, header=header
     )
@@ -111,14 +102,14 @@ def test_never_fewer_than_a_browser_prints(tmp_path: Path, name: str) -> None:
     """What is made here is bounded by the print limits before anybody has laid it out."""
     papers = {"A4": A4, "receipt": RECEIPT, "label": LABEL}
     found: dict[str, tuple[int, int | None]] = {}
-    for paper, sheet in papers.items():
+    for on, sheet in papers.items():
         html = CASES[name](sheet)
         estimate = pages_at_most(html, sheet)
         printed = len(pypdfium2.PdfDocument(draw(html, tmp_path)))
-        found[paper] = (printed, estimate)
+        found[on] = (printed, estimate)
     print(name, found)  # noqa: T201  # shown with -s: how near it is
-    for paper, (printed, estimate) in found.items():
-        assert estimate is not None, paper
+    for on, (printed, estimate) in found.items():
+        assert estimate is not None, on
         assert printed <= estimate, found
         # Not so far off that ordinary documents are refused. Tables may be: the service is asked.
         assert name in TABLES or estimate <= 4 * printed + 3, found
