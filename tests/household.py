@@ -47,6 +47,11 @@ def device_of(hass: HomeAssistant, name: str = LASER) -> str:
     return next(device.id for device in dr.async_get(hass).devices if device.name == name)
 
 
+def key_of(entry: MockConfigEntry, name: str) -> str:
+    """Return the key of a printer by its name."""
+    return next(key for key, one in data_of(entry).storage.printers.items() if one.name == name)
+
+
 def show_state(printer: Printer, raw_state: str) -> None:
     """Let a printer's row say something, and what it reports itself agree."""
     printer.raw_state = raw_state

@@ -20,7 +20,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.pages.clean import escape_markdown
 from tests.clock import until
 from tests.conftest import make_entry, set_up, tear_down
-from tests.household import House
+from tests.household import House, key_of
 from tests.simulator import Box, Fault, Printer, Simulator
 
 LASER = "Kyocera MA2000w GX"
@@ -186,12 +186,6 @@ async def test_pause_that_is_lifted_elsewhere(
     house.queue.clear_backoff(key_of(house.entry, LASER))
     await until(lambda: len(house.printed) == 2)
     await until(lambda: "error_limit_reached" not in issues(house.hass))
-
-
-def key_of(entry: MockConfigEntry, name: str) -> str:
-    """Return a printer's key."""
-    known = entry.runtime_data.storage.printers.values()
-    return next(str(one.key) for one in known if one.name == name)
 
 
 async def test_pause_ends_by_itself(house: House) -> None:

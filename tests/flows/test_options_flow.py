@@ -19,7 +19,7 @@ from custom_components.lianke.flows.options_flow import defaults_schema, setting
 from custom_components.lianke.printing.nozzle_care import nozzle_care_schema
 from custom_components.lianke.scanner.hub import FEATURE
 from tests.conftest import make_entry, set_up, tear_down
-from tests.household import House
+from tests.household import House, key_of
 from tests.simulator import Box, Simulator
 
 ALL_SETTINGS = {
@@ -81,12 +81,6 @@ async def target(hass: HomeAssistant, result: ConfigFlowResult, name: str) -> Co
     options = schema.schema["target"].config["options"]
     value = next(one["value"] for one in options if one["label"] == name)
     return await answer(hass, result, {"target": value})
-
-
-def key_of(entry: MockConfigEntry, name: str) -> str:
-    """Return the key of the printer with this name."""
-    known = entry.runtime_data.storage.printers.values()
-    return next(str(one.key) for one in known if one.name == name)
 
 
 async def test_menu_of_a_box_that_is_not_loaded(

@@ -25,7 +25,7 @@ from custom_components.lianke.ipp.model import (
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.runtime import LiankeData
 from tests.conftest import set_up, tear_down
-from tests.household import LASER, data_of
+from tests.household import LASER, data_of, key_of
 from tests.simulator import Simulator, make_pdf
 
 PDF = make_pdf(3)
@@ -143,6 +143,33 @@ class LanPrinter:
         assert isinstance(number, int)
         return number
 
+    async def create(self, job: Attributes | None = None, **attributes: tuple[Value, ...]) -> int:
+        """Make a job whose document is still to come; return its number."""
+        reply = await self.ask(Operation.CREATE_JOB, job, **attributes)
+        assert reply.status == Status.OK, Status(reply.status)
+        number = reply.one("job-id")
+        assert isinstance(number, int)
+        return number
+
+    async def send(self, number: int, document: bytes = PDF) -> Reply:
+        """Send the document of a job, its only one."""
+        return await self.ask(
+            Operation.SEND_DOCUMENT,
+            document=document,
+            job_id=values.integer(number),
+            last_document=values.boolean(True),
+        )
+
+    def set_option(self, name: str, value: object) -> None:
+        """Set one of the entry's options."""
+        options = {**self.entry.options, name: value}
+        self.hass.config_entries.async_update_entry(self.entry, options=options)
+
+    async def switch_off(self) -> None:
+        """Switch the box off, so that jobs wait."""
+        self.simulator.box.online = False
+        await self.data.coordinator.async_refresh()
+
     async def job(self, number: int) -> Reply:
         """Return the description of a job."""
         return await self.ask(Operation.GET_JOB_ATTRIBUTES, job_id=values.integer(number))
@@ -157,12 +184,6 @@ class LanPrinter:
                 if state >= 7:
                     return reply
                 await asyncio.sleep(0.05)
-
-
-def key_of(entry: MockConfigEntry, name: str) -> str:
-    """Return the key of a printer by its name."""
-    printers = data_of(entry).storage.printers
-    return next(key for key, known in printers.items() if known.name == name)
 
 
 type Offer = Callable[[str], Coroutine[None, None, LanPrinter]]

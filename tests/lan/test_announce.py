@@ -30,8 +30,8 @@ from custom_components.lianke.lan.announce import Place, Record, _home_addresses
 from custom_components.lianke.lan.printer.profile import make_profile, printer_uuid
 from custom_components.lianke.lan.printer.server import Offered
 from tests.clock import until
-from tests.household import INKJET, LASER, OTHER_LASER, device_of
-from tests.lan.conftest import LanPrinter, key_of
+from tests.household import INKJET, LASER, OTHER_LASER, device_of, key_of
+from tests.lan.conftest import LanPrinter
 
 # Tests that ran beside each other would hear each other's printers.
 pytestmark = pytest.mark.xdist_group("announce")

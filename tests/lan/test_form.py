@@ -5,8 +5,8 @@ from unittest.mock import patch
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.network import NoURLAvailableError
 
-from tests.flows.test_options_flow import answer, go, key_of, shown
-from tests.household import House
+from tests.flows.test_options_flow import answer, go, shown
+from tests.household import House, key_of
 
 
 async def test_lan_printers(house: House) -> None:

@@ -10,8 +10,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.manual_duplex import CONF_MANUAL_DUPLEX
-from tests.flows.test_options_flow import answer, choices, go, key_of, shown, target
-from tests.household import LABELS, LASER, OTHER_LASER, came_out, show_state
+from tests.flows.test_options_flow import answer, choices, go, shown, target
+from tests.household import LABELS, LASER, OTHER_LASER, came_out, key_of, show_state
 from tests.manual_duplex.laser import LASERS, Image, Laser, Sheet
 from tests.simulator import Simulator
 

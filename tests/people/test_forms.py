@@ -7,8 +7,8 @@ from homeassistant.data_entry_flow import FlowResultType
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.lianke.people.release_code import is_code
-from tests.flows.test_options_flow import answer, choices, go, key_of, shown
-from tests.household import LASER
+from tests.flows.test_options_flow import answer, choices, go, shown
+from tests.household import LASER, key_of
 
 
 async def test_approval(hass: HomeAssistant, setup: MockConfigEntry) -> None:

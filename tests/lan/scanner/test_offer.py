@@ -21,8 +21,7 @@ from custom_components.lianke.scanner.abilities import Abilities
 from custom_components.lianke.scanner.hub import FEATURE, scanner_identifier
 from tests.clock import until
 from tests.flows.test_options_flow import answer, go, shown
-from tests.household import LASER
-from tests.lan.conftest import key_of
+from tests.household import LASER, key_of
 from tests.lan.scanner.conftest import TOKEN, LanScanner
 from tests.lan.test_announce import IPP, Network, network
 
