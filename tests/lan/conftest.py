@@ -145,7 +145,7 @@ class LanPrinter:
 
     async def create(self, job: Attributes | None = None, **attributes: tuple[Value, ...]) -> int:
         """Make a job whose document is still to come; return its number."""
-        reply = await self.ask(Operation.CREATE_JOB, job, **attributes)
+        reply = await self.ask(Operation.CREATE_JOB, job, b"", **attributes)
         assert reply.status == Status.OK, Status(reply.status)
         number = reply.one("job-id")
         assert isinstance(number, int)

@@ -109,13 +109,8 @@ async def test_documents_that_cannot_be_printed(lan: LanPrinter) -> None:
 
 
 async def test_a_bad_document_ends_its_job(lan: LanPrinter) -> None:
-    number = (await lan.ask(Operation.CREATE_JOB)).one("job-id")
-    assert isinstance(number, int)
-    job_id = values.integer(number)
-    reply = await lan.ask(
-        Operation.SEND_DOCUMENT, document=b"noise", job_id=job_id, last_document=LAST
-    )
-    assert reply.status == Status.FORMAT_NOT_SUPPORTED
+    number = await lan.create()
+    assert (await lan.send(number, b"noise")).status == Status.FORMAT_NOT_SUPPORTED
     assert (await lan.job(number)).one("job-state") == 8
 
 
@@ -151,8 +146,7 @@ async def test_attributes_of_another_kind(lan: LanPrinter) -> None:
 async def test_a_document_beyond_the_limit(
     lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {**lan.entry.options, MAX_DOCUMENT_MB.key: 1}
-    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    lan.set_option(MAX_DOCUMENT_MB.key, 1)
     monkeypatch.setattr(requests, "MAX_RASTER_BYTES", 3 * 1024**2)
     padded = PDF + bytes(1024**2)
     raster = urf(a_page()) + bytes(3 * 1024**2)
@@ -347,8 +341,7 @@ async def test_few_jobs_that_ended_are_kept(lan: LanPrinter, device: Device) -> 
 
     async def make(sender: LanPrinter, count: int) -> None:
         for _ in range(count):
-            number = (await sender.ask(Operation.CREATE_JOB)).one("job-id")
-            assert isinstance(number, int)
+            number = await sender.create()
             await sender.ask(Operation.CANCEL_JOB, job_id=values.integer(number))
 
     await make(lan, 1)
@@ -371,8 +364,7 @@ async def test_a_list_of_jobs_is_bounded(lan: LanPrinter, monkeypatch: pytest.Mo
 
 async def test_each_device_has_a_limit_of_its_own(lan: LanPrinter, device: Device) -> None:
     """And all of them together twice as much; automations still print."""
-    options = {**lan.entry.options, MAX_JOBS_PER_HOUR.key: 2}
-    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    lan.set_option(MAX_JOBS_PER_HOUR.key, 2)
     for address in ("127.0.0.1", "127.0.0.2"):
         sender = device(address)
         for _ in range(2):
@@ -387,8 +379,7 @@ async def test_each_device_has_a_limit_of_its_own(lan: LanPrinter, device: Devic
 
 async def test_refused_documents_count(lan: LanPrinter, device: Device) -> None:
     """For whoever sent them, as they take time as well; being refused for that counts no more."""
-    options = {**lan.entry.options, MAX_JOBS_PER_HOUR.key: 2}
-    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    lan.set_option(MAX_JOBS_PER_HOUR.key, 2)
     for _ in range(2):
         reply = await lan.ask(Operation.PRINT_JOB, document=b"%PDF-1.7 cut")
         assert reply.status == Status.FORMAT_ERROR

@@ -38,8 +38,7 @@ async def test_a_title_of_the_house_is_not(lan: LanPrinter) -> None:
 
 
 async def test_a_moved_job_and_one_of_an_older_version(lan: LanPrinter) -> None:
-    lan.simulator.box.online = False
-    await lan.data.coordinator.async_refresh()
+    await lan.switch_off()
     await lan.print(job_name=values.name(TITLE))
     (job,) = jobs_of(lan)
     record = json.loads(job.as_json())

@@ -153,25 +153,18 @@ async def test_what_is_chunked_arrives(lan: LanPrinter) -> None:
 
 
 async def test_a_job_made_first_gets_its_document_later(lan: LanPrinter) -> None:
-    created = await lan.ask(
-        Operation.CREATE_JOB, {"copies": values.integer(3)}, job_name=values.name("Brief")
-    )
-    number = created.one("job-id")
-    assert isinstance(number, int)
+    number = await lan.create({"copies": values.integer(3)}, job_name=values.name("Brief"))
+    created = await lan.job(number)
     assert created.one("job-state") == 3
     assert created.one("job-state-reasons") == "job-data-insufficient"
     assert (await lan.ask(Operation.GET_JOBS)).jobs
-    reply = await lan.ask(
-        Operation.SEND_DOCUMENT, document=PDF, job_id=values.integer(number), last_document=LAST
-    )
+    reply = await lan.send(number)
     assert reply.status == Status.OK
     assert reply.one("job-id") == number
     (printed,) = await came_out(lan.simulator)
     assert printed.options["dmCopies"] == "3"
     # Sent once more, as after an answer that was lost: it is not printed twice.
-    reply = await lan.ask(
-        Operation.SEND_DOCUMENT, document=PDF, job_id=values.integer(number), last_document=LAST
-    )
+    reply = await lan.send(number)
     assert reply.status == Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED
     for operation in (Operation.SEND_DOCUMENT, Operation.CLOSE_JOB):
         reply = await lan.ask(operation, job_id=values.integer(number), last_document=LAST)
@@ -181,35 +174,31 @@ async def test_a_job_made_first_gets_its_document_later(lan: LanPrinter) -> None
 
 
 async def test_a_job_without_a_document_ends(lan: LanPrinter) -> None:
-    created = await lan.ask(Operation.CREATE_JOB)
-    number = created.one("job-id")
-    assert isinstance(number, int)
+    number = await lan.create()
     job_id = values.integer(number)
     reply = await lan.ask(Operation.SEND_DOCUMENT, job_id=job_id, last_document=LAST)
     assert reply.status == Status.BAD_REQUEST
     ended = await lan.job(number)
     assert (ended.one("job-state"), ended.one("job-state-reasons")) == (8, "aborted-by-system")
-    reply = await lan.ask(Operation.SEND_DOCUMENT, document=PDF, job_id=job_id, last_document=LAST)
+    reply = await lan.send(number)
     assert reply.status == Status.NOT_POSSIBLE
     reply = await lan.ask(Operation.CANCEL_JOB, job_id=job_id)
     assert reply.status == Status.NOT_POSSIBLE
 
 
 async def test_cancel_before_the_document(lan: LanPrinter) -> None:
-    number = (await lan.ask(Operation.CREATE_JOB)).one("job-id")
-    assert isinstance(number, int)
+    number = await lan.create()
     job_id = values.integer(number)
     assert (await lan.ask(Operation.CANCEL_JOB, job_id=job_id)).status == Status.OK
     assert (await lan.job(number)).one("job-state") == 7
-    reply = await lan.ask(Operation.SEND_DOCUMENT, document=PDF, job_id=job_id, last_document=LAST)
+    reply = await lan.send(number)
     assert reply.status == Status.NOT_POSSIBLE
     assert sent(lan.simulator) == 0
 
 
 async def test_a_printer_that_is_off_takes_jobs(lan: LanPrinter) -> None:
     """They wait here, and the device is told why; cancelled there, they are cancelled here."""
-    lan.simulator.box.online = False
-    await lan.data.coordinator.async_refresh()
+    await lan.switch_off()
     printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
     assert printer.one("printer-state", Tag.PRINTER) == 3
     assert printer.one("printer-state-reasons", Tag.PRINTER) == "offline-report"
@@ -231,8 +220,7 @@ async def test_a_printer_that_is_off_takes_jobs(lan: LanPrinter) -> None:
 
 
 async def test_cancelled_here_it_is_cancelled_there(lan: LanPrinter) -> None:
-    lan.simulator.box.online = False
-    await lan.data.coordinator.async_refresh()
+    await lan.switch_off()
     number = await lan.print()
     await lan.data.queue.async_cancel(jobs_of(lan)[0].job_id)
     reply = await lan.job(number)
@@ -332,8 +320,7 @@ async def test_when_something_changed(clock: Clock, lan: LanPrinter) -> None:
     up, state, config = await changed()
     assert (state, config) == (1, 1)
     clock.tick(50)
-    lan.simulator.box.online = False
-    await lan.data.coordinator.async_refresh()
+    await lan.switch_off()
     clock.tick(1000)
     later, state, config = await changed()
     assert up + 49 <= state < up + 500
@@ -355,8 +342,7 @@ async def test_jobs_that_cannot_be_listed(lan: LanPrinter) -> None:
 
 async def test_no_job_that_waits_is_lost_to_cups(lan: LanPrinter) -> None:
     """It takes a job that is held for one that is over, whatever it is held for."""
-    lan.simulator.box.online = False
-    await lan.data.coordinator.async_refresh()
+    await lan.switch_off()
     await lan.print()
     (job,) = jobs_of(lan)
     told = {
@@ -490,8 +476,7 @@ async def test_the_picture_of_the_printer(lan: LanPrinter) -> None:
 
 
 async def test_numbers_of_jobs_outlive_a_restart(lan: LanPrinter) -> None:
-    lan.simulator.box.online = False
-    await lan.data.coordinator.async_refresh()
+    await lan.switch_off()
     number = await lan.print()
     assert await lan.hass.config_entries.async_reload(lan.entry.entry_id)
     assert (await lan.job(number)).one("job-name") == "数学作业.pdf"
@@ -517,15 +502,7 @@ async def test_a_code_of_the_print_dialog(lan: LanPrinter) -> None:
         assert answer.one("job-state-reasons") == "job-release-wait"
         job = jobs_of(lan)[0]
         assert (job.hold_reason, job.needs_code) == ("release", True)
-    answer = await lan.ask(Operation.CREATE_JOB, None, b"", **codes[2])
-    number = answer.one("job-id")
-    assert isinstance(number, int)
-    await lan.ask(
-        Operation.SEND_DOCUMENT,
-        document=PDF,
-        job_id=values.integer(number),
-        last_document=LAST,
-    )
+    await lan.send(await lan.create(None, **codes[2]))
     assert all(one.needs_code for one in jobs_of(lan))
     assert not sent(lan.simulator)
     user = await lan.hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_ADMIN])

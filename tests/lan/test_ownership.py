@@ -10,9 +10,9 @@ from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode
 from custom_components.lianke.ipp.model import Operation, Status, Tag
 from custom_components.lianke.jobs.job import JobState
-from tests.household import came_out, data_of, print_one, sent
+from tests.household import came_out, print_one, sent
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
-from tests.simulator import Simulator, make_pdf
+from tests.simulator import make_pdf
 
 LAST = values.boolean(True)
 TITLE = "Kündigung"
@@ -37,42 +37,17 @@ async def stranger(device: Device) -> LanPrinter:
     return device("127.0.0.2")
 
 
-async def switch_off(lan: LanPrinter, simulator: Simulator) -> None:
-    """Switch the printer off, so that jobs wait."""
-    simulator.box.online = False
-    await data_of(lan.entry).coordinator.async_refresh()
-
-
-async def create(lan: LanPrinter) -> int:
-    """Make a job whose document is still to come."""
-    reply = await lan.ask(Operation.CREATE_JOB, job_name=values.name(TITLE))
-    number = reply.one("job-id")
-    assert isinstance(number, int)
-    return number
-
-
-async def send(lan: LanPrinter, number: int, document: bytes = PDF) -> int:
-    """Send the document of a job; return the answer's status."""
-    reply = await lan.ask(
-        Operation.SEND_DOCUMENT,
-        document=document,
-        job_id=values.integer(number),
-        last_document=LAST,
-    )
-    return reply.status
-
-
 async def test_nobody_takes_a_job_over(lan: LanPrinter, stranger: LanPrinter) -> None:
     """Between Create-Job and Send-Document: neither with a document of theirs nor by closing it."""
-    number = await create(lan)
-    assert await send(stranger, number, OTHER_PDF) == Status.NOT_FOUND
-    assert await send(stranger, number, b"") == Status.NOT_FOUND
+    number = await lan.create(job_name=values.name(TITLE))
+    assert (await stranger.send(number, OTHER_PDF)).status == Status.NOT_FOUND
+    assert (await stranger.send(number, b"")).status == Status.NOT_FOUND
     for operation in (Operation.CLOSE_JOB, Operation.CANCEL_JOB):
         reply = await stranger.ask(operation, job_id=values.integer(number))
         assert reply.status == Status.NOT_FOUND
     assert (await stranger.ask(Operation.CANCEL_MY_JOBS)).status == Status.OK
     assert (await lan.job(number)).one("job-state-reasons") == "job-data-insufficient"
-    assert await send(lan, number) == Status.OK
+    assert (await lan.send(number)).status == Status.OK
     (printed,) = await came_out(lan.simulator)
     assert printed.path.read_bytes() == PDF
     assert printed.name == f"{TITLE}.pdf"
@@ -81,7 +56,7 @@ async def test_nobody_takes_a_job_over(lan: LanPrinter, stranger: LanPrinter) ->
 async def test_nobody_takes_a_job_over_while_its_document_comes(
     lan: LanPrinter, stranger: LanPrinter
 ) -> None:
-    number = await create(lan)
+    number = await lan.create(job_name=values.name(TITLE))
     gate = asyncio.Event()
     attributes: dict[str, Any] = {"job_id": values.integer(number), "last_document": LAST}
 
@@ -99,7 +74,7 @@ async def test_nobody_takes_a_job_over_while_its_document_comes(
     async with asyncio.timeout(20):
         while (await lan.job(number)).one("job-state-reasons") != "job-incoming":
             await asyncio.sleep(0.02)
-    assert await send(stranger, number, OTHER_PDF) == Status.NOT_FOUND
+    assert (await stranger.send(number, OTHER_PDF)).status == Status.NOT_FOUND
     reply = await stranger.ask(Operation.CANCEL_JOB, job_id=values.integer(number))
     assert reply.status == Status.NOT_FOUND
     gate.set()
@@ -113,8 +88,12 @@ async def test_every_operation_of_another_device(
     lan: LanPrinter, stranger: LanPrinter, *, with_document: bool
 ) -> None:
     """Whatever it asks for, by number or address: the job stays as it is, and nothing of it is told."""
-    await switch_off(lan, lan.simulator)
-    number = await lan.print(job_name=values.name(TITLE)) if with_document else await create(lan)
+    await lan.switch_off()
+    number = (
+        await lan.print(job_name=values.name(TITLE))
+        if with_document
+        else await lan.create(job_name=values.name(TITLE))
+    )
     before = (await lan.job(number)).one("job-state")
     secrets = [text.encode() for text in (TITLE, f"/jobs/{number}")]
     names: list[dict[str, Any]] = [
@@ -150,7 +129,7 @@ async def test_names_and_titles_are_for_nobody_else(
 ) -> None:
     """How many jobs there are is told to everybody, and no more."""
     if which == "not-completed":
-        await switch_off(lan, lan.simulator)
+        await lan.switch_off()
     await print_one(lan.hass, text="Einkaufsliste", wait=which == "completed")
     number = await lan.print(job_name=values.name(TITLE))
     if which == "completed":
@@ -172,7 +151,7 @@ async def test_names_and_titles_are_for_nobody_else(
 
 async def test_behind_one_address_the_name_decides(lan: LanPrinter) -> None:
     """Several people on a computer, or behind a router: a name is needed besides the address."""
-    await switch_off(lan, lan.simulator)
+    await lan.switch_off()
     number = await lan.print()
     lan.name = "Android von Ben"
     assert (await lan.ask(Operation.GET_JOBS)).jobs == []
@@ -187,7 +166,7 @@ async def test_behind_one_address_the_name_decides(lan: LanPrinter) -> None:
 
 async def test_a_stored_job_of_no_address_or_another(lan: LanPrinter) -> None:
     """It is nobody's in the home network; whoever may control the printer still has it."""
-    await switch_off(lan, lan.simulator)
+    await lan.switch_off()
     number = await lan.print()
     queue = lan.data.queue
     for address in (None, "", "::ffff:127.0.0.1", "192.168.1.99"):

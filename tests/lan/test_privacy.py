@@ -3,7 +3,7 @@
 import json
 
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
-from tests.household import device_of
+from tests.household import ask, device_of
 from tests.lan.conftest import LanPrinter
 
 
@@ -20,13 +20,6 @@ async def test_states_and_responses_hold_no_token(lan: LanPrinter) -> None:
     await lan.ended(await lan.print())
     for state in lan.hass.states.async_all():
         assert lan.token not in str(state.as_dict())
-    answer = await lan.hass.services.async_call(
-        "lianke",
-        "list_jobs",
-        {"device_id": device_of(lan.hass)},
-        blocking=True,
-        return_response=True,
-    )
-    assert answer is not None
+    answer = await ask(lan.hass, "list_jobs", device_id=device_of(lan.hass))
     assert "iPhone von Anna" in str(answer)
     assert lan.token not in str(answer)

@@ -158,18 +158,11 @@ async def test_the_device_cancels_and_hangs_up(
     lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job whose document was being worked on at that moment is not printed."""
-    lan.simulator.box.online = False
-    await lan.data.coordinator.async_refresh()
-    reply = await lan.ask(Operation.CREATE_JOB)
-    number = reply.one("job-id")
-    assert isinstance(number, int)
+    await lan.switch_off()
+    number = await lan.create()
     job_id = values.integer(number)
     gate = Gate(monkeypatch, after=True)
-    sending = asyncio.create_task(
-        lan.ask(
-            Operation.SEND_DOCUMENT, document=PDF, job_id=job_id, last_document=values.boolean(True)
-        )
-    )
+    sending = asyncio.create_task(lan.send(number))
     await asyncio.wait_for(gate.reached.wait(), 30)
     assert (await lan.ask(Operation.CANCEL_JOB, job_id=job_id)).status == Status.OK
     sending.cancel()
@@ -178,7 +171,7 @@ async def test_the_device_cancels_and_hangs_up(
     assert (await lan.job(number)).one("job-state") == 7
 
 
-def test_few_jobs_are_kept_in_mind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_jobs_are_kept_in_mind() -> None:
     known = Repeats()
     for number in range(repeats.MAX_TOLD + 1):
         known.note_told(str(number))
