@@ -34,15 +34,6 @@ def load_services() -> dict[str, Any]:
     return services
 
 
-def texts(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Give every text of a translation file with its path."""
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from texts(value, f"{path}{key}.")
-        else:
-            yield f"{path}{key}", value
-
-
 def fields_of(service: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of an action, those in sections too."""
     found: dict[str, Any] = {}

@@ -400,7 +400,7 @@ async def test_broken_and_slow_bodies(
 
 
 async def test_a_slow_body_is_not_waited_for_longer_than_ten_seconds(
-    data: LiankeData, reachable: str, url: str
+    reachable: str, url: str
 ) -> None:
     head = f"POST {url} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n".encode()
     with patch("custom_components.lianke.webhook.BODY_TIME", 0.2):

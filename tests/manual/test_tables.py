@@ -1,13 +1,12 @@
 """The tables of the READMEs and the manual, held against the code."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 import json
 from pathlib import Path
 import re
 from typing import Any
 
 import pytest
-import yaml
 
 from custom_components.lianke.api.options import (
     ALIGNMENTS,
@@ -57,6 +56,7 @@ from custom_components.lianke.sensor import (
     STATUS,
 )
 from scripts import figures
+from tests.test_packaging import fields_of, load_services
 
 from . import LANGUAGES, ROOT, Cell, section, sections, text_of
 
@@ -78,29 +78,6 @@ def texts(language: str) -> dict[str, Any]:
     """Return the integration's texts in a language."""
     path = INTEGRATION / "translations" / f"{language}.json"
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return found
-
-
-def leaves(tree: Mapping[str, Any]) -> Iterator[str]:
-    """Give every text in a tree."""
-    for value in tree.values():
-        if isinstance(value, Mapping):
-            yield from leaves(value)
-        else:
-            yield str(value)
-
-
-def services() -> dict[str, Any]:
-    """Return services.yaml."""
-    found: dict[str, Any] = yaml.safe_load((INTEGRATION / "services.yaml").read_text("utf-8"))
-    return found
-
-
-def fields_of(service: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of an action, those in sections too."""
-    found: dict[str, Any] = {}
-    for name, one in service.get("fields", {}).items():
-        found |= one.get("fields", {name: one})
     return found
 
 
@@ -254,7 +231,7 @@ def test_states_of_a_job(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_actions(language: str) -> None:
     rows = section(language, "Actions").rows()
-    assert first_codes(rows) == [f"lianke.{name}" for name in services()]
+    assert first_codes(rows) == [f"lianke.{name}" for name in load_services()]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -274,7 +251,7 @@ def test_every_field_of_printing_is_in_a_table(language: str) -> None:
     ]
     taken = {str(marker.schema) for marker in PRINT_SCHEMA.schema} - set(map(str, TARGET))
     assert sorted([*named, "title", "password", "filename"]) == sorted(taken)
-    assert set(fields_of(services()["print"])) == taken
+    assert set(fields_of(load_services()["print"])) == taken
     for name in ("title", "password", "filename"):
         assert f"`{name}`" in text_of(language, "printing")
     assert first_codes(section(language, "What to print").rows()) == [
@@ -339,7 +316,7 @@ def test_other_fields_are_told(language: str) -> None:
     ):
         one = section(language, title)
         said = one.text + "".join(example.content for example in one.examples)
-        for name in fields_of(services()[action]):
+        for name in fields_of(load_services()[action]):
             if name in OPTION_NAMES:
                 continue
             assert re.search(rf"\b{name}\b", said, re.ASCII), (action, name)

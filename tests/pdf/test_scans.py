@@ -118,7 +118,7 @@ def test_it_is_straightened(tmp_path: Path, degrees: float) -> None:
     assert difference(straight, page(100)) < difference(askew, page(100)) / 2
 
 
-def test_what_lies_straight_is_left(tmp_path: Path) -> None:
+def test_what_lies_straight_is_left() -> None:
     assert skew(page(100)) == 0
     assert skew(Image.new("L", (300, 400), "white")) == 0
 

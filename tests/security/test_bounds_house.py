@@ -147,7 +147,7 @@ async def test_jobs_in_a_report(
 
 
 async def test_printers_of_a_card(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
+    setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
 ) -> None:
     client = await hass_ws_client()
     for count, taken in ((50, True), (51, False)):
@@ -163,7 +163,7 @@ async def test_printers_of_a_card(
 
 
 async def test_messages_to_the_webhook(
-    hass: HomeAssistant, setup: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+    setup: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     """A form with too many fields says nothing; of a token that is too long the rest is ignored."""
     assert webhook._parse(b"&".join([b"a=1"] * webhook.MAX_FIELDS)) == {"a": "1"}
