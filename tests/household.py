@@ -42,6 +42,15 @@ def make_media(hass: HomeAssistant, folder: Path) -> Path:
     return folder
 
 
+def box_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
+    """Return a box's own device."""
+    found = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, str(entry.unique_id)), entry.entry_id
+    )
+    assert found is not None
+    return found
+
+
 def device_of(hass: HomeAssistant, name: str = LASER) -> str:
     """Return the device of a printer by its name."""
     return next(device.id for device in dr.async_get(hass).devices if device.name == name)
@@ -166,6 +175,11 @@ class House:
     def set_options(self, options: dict[str, Any]) -> None:
         """Replace the entry's options."""
         self.hass.config_entries.async_update_entry(self.entry, options=options)
+
+    async def switch_off(self) -> None:
+        """Switch the box off, so that jobs wait."""
+        self.box.online = False
+        await self.coordinator.async_refresh()
 
     async def ask(self, action: str, context: Context | None = None, **data: Any) -> dict[str, Any]:
         """Call an action and return its response."""

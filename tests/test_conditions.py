@@ -111,8 +111,7 @@ async def test_jobs_that_wait(automate: Automate, house: House) -> None:
         other=when(house.hass, "has_waiting_jobs", LABELS),
     )
     assert await check() == set()
-    house.box.online = False
-    await house.coordinator.async_refresh()
+    await house.switch_off()
     [job] = (await house.ask("print", device_id=house.device(), text="x"))["jobs"]
     await rest(house.hass)
     assert await check() == {"waiting"}

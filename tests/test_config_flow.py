@@ -676,17 +676,6 @@ async def test_test_page_that_cannot_be_printed(
     assert ("test page" in caplog.text) is (what != "not set up")
 
 
-async def test_names_of_printers_are_shown_as_they_are(
-    hass: HomeAssistant, simulator: Simulator, box: Box
-) -> None:
-    """A name is no Markdown, whatever it contains."""
-    box.printers[0].name = "**bold** [link](https://example.com)\n# Title <b>"
-    result = await asked(hass, simulator)
-    shown = told(result)
-    first = shown["printers"].splitlines()[0]
-    assert r"\*\*bold\*\* \[link\]\(https\:\/\/example\.com\) \# Title \<b\>" in first
-
-
 async def test_new_key_for_every_box_of_the_old_one(
     hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:

@@ -251,18 +251,6 @@ async def test_requests_of_an_idle_hour(
     assert limit / 2 < asked <= limit
 
 
-async def test_the_interval_is_jittered_and_reproducible(
-    coordinator: LiankeCoordinator, setup: MockConfigEntry
-) -> None:
-    seen = set()
-    for _ in range(20):
-        coordinator._set_interval(coordinator.data)
-        assert coordinator.update_interval
-        seen.add(coordinator.update_interval.total_seconds())
-    assert len(seen) == 20
-    assert all(60 <= seconds <= 66 for seconds in seen)
-
-
 @pytest.mark.parametrize(
     ("wished", "expected"), [(600, 600), (5, 30), (30, 30), (1000000, 3600), (None, 60)]
 )

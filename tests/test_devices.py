@@ -23,7 +23,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import MAX_NAMES, async_resolve_target
 from custom_components.lianke.runtime import translating
 from tests.conftest import make_entry, set_up
-from tests.household import INKJET, LABELS, LASER, House, ask, data_of, device_of
+from tests.household import INKJET, LABELS, LASER, House, ask, box_of, data_of, device_of
 from tests.simulator import Box
 
 
@@ -33,15 +33,6 @@ def place(house: House, name: str, *printers: str) -> str:
     for printer in printers:
         dr.async_get(house.hass).async_update_device(house.device(printer), area_id=area.id)
     return area.id
-
-
-def box_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
-    """Return the box's own device."""
-    found = dr.async_get(hass).async_get_device_by_identifier(
-        (DOMAIN, str(entry.unique_id)), entry.entry_id
-    )
-    assert found is not None
-    return found
 
 
 def entity_of(house: House, platform: str, key: str, printer: str = LASER) -> str:

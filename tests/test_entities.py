@@ -467,48 +467,6 @@ async def test_a_held_job_shows_why_and_can_be_cancelled(all_entities: None, hou
     assert house.cloud.count("POST /print/job") == 0
 
 
-async def test_held_jobs_are_not_told_again_after_a_restart(
-    all_entities: None, house: House
-) -> None:
-    house.box.printer(1).plugged = False
-    await house.coordinator.async_refresh()
-    await press(house.hass, f"{LASER}_print_test_page")
-    types: list[str] = []
-
-    @callback
-    def on_event(event: Event[EventStateChangedData]) -> None:
-        new, old = event.data["new_state"], event.data["old_state"]
-        if new and old and old.state not in (new.state, STATE_UNAVAILABLE):
-            types.append(new.attributes["event_type"])
-
-    async_track_state_change_event(house.hass, f"event.{LASER}_print_job", on_event)
-    await house.hass.config_entries.async_reload(house.entry.entry_id)
-    await rest(house.hass)
-    assert state_of(house.hass, f"sensor.{LASER}_last_job") == "held"
-    assert state_of(house.hass, f"sensor.{LASER}_last_job_title") == "Test page"
-    assert types == []
-
-
-async def test_a_message_becomes_a_page(reachable: str, house: House) -> None:
-    await house.hass.services.async_call(
-        "notify",
-        "send_message",
-        {
-            "entity_id": f"notify.{LASER}_print_message",
-            "title": "晚饭",
-            "message": "饺子 <b>& 汤</b>",
-        },
-        blocking=True,
-    )
-    assert state_of(house.hass, f"notify.{LASER}_print_message") != STATE_UNKNOWN
-    await until(lambda: house.cloud.printed)
-    (printed,) = house.cloud.printed
-    page = await house.hass.async_add_executor_job(printed.path.read_text)
-    assert "晚饭" in page
-    assert "饺子 &lt;b&gt;&amp; 汤&lt;/b&gt;" in page
-    assert printed.name.endswith(".html")
-
-
 async def test_what_is_refused(house: House) -> None:
     for ask, refusal in (
         (notify(house.hass, "unknown_printer", "Hello"), "driver_awaiting"),

@@ -33,7 +33,7 @@ from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
 from tests.documents.test_spool import make
-from tests.household import House
+from tests.household import House, box_of
 from tests.simulator import Simulator
 from tests.simulator.faults import Fault
 
@@ -45,10 +45,7 @@ async def test_actions_are_there_without_a_box(hass: HomeAssistant) -> None:
 
 async def test_devices(device_registry: dr.DeviceRegistry, house: House) -> None:
     devices = dr.async_entries_for_config_entry(device_registry, house.entry.entry_id)
-    of_box = device_registry.async_get_device_by_identifier(
-        (DOMAIN, house.box.device_id), house.entry.entry_id
-    )
-    assert of_box is not None
+    of_box = box_of(house.hass, house.entry)
     assert of_box.name == "Office box"
     assert of_box.manufacturer == "Lianke"
     # The service's `device_type` is a bare 2, which is no model.
@@ -74,10 +71,7 @@ async def test_devices_follow_what_is_told_of_them(
     house.box.software = "2.2.0"
     house.cloud.support_arrives(house.box.printer(3), "HP LaserJet 1020")
     await house.coordinator.async_refresh()
-    of_box = device_registry.async_get_device_by_identifier(
-        (DOMAIN, house.box.device_id), house.entry.entry_id
-    )
-    assert of_box is not None
+    of_box = box_of(house.hass, house.entry)
     assert of_box.sw_version == "2.2.0"
     devices = dr.async_entries_for_config_entry(device_registry, house.entry.entry_id)
     assert len(devices) == 7
@@ -109,11 +103,8 @@ async def test_only_a_printer_that_is_gone_can_be_removed(
     printer = device_registry.async_get_device_by_identifier(
         (DOMAIN, f"{house.box.device_id}_{key}"), house.entry.entry_id
     )
-    of_box = device_registry.async_get_device_by_identifier(
-        (DOMAIN, house.box.device_id), house.entry.entry_id
-    )
+    of_box = box_of(house.hass, house.entry)
     assert printer
-    assert of_box
 
     async def remove(device_id: str) -> str | None:
         answer = await client.remove_device(device_id)
@@ -230,8 +221,7 @@ async def retried(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 @pytest.mark.parametrize("where", ["the folder of all", "the folder of this box"])
 async def test_a_box_comes_up_once_the_disk_can_be_written(where: str, house: House) -> None:
-    house.box.online = False
-    await house.coordinator.async_refresh()
+    await house.switch_off()
     key = next(iter(house.data.storage.printers))
     job = await async_print_test_page(house.hass, house.entry, key, Context())
     await house.hass.config_entries.async_unload(house.entry.entry_id)
@@ -291,8 +281,7 @@ async def test_a_box_comes_up_once_its_data_can_be_read(house: House) -> None:
 
 async def test_what_expired_while_nobody_was_home_is_told_once(house: House) -> None:
     """The event entities must listen before the jobs are reviewed."""
-    house.box.online = False
-    await house.coordinator.async_refresh()
+    await house.switch_off()
     key = next(key for key, known in house.data.storage.printers.items() if known.printer.port == 1)
     job = await async_print_test_page(house.hass, house.entry, key, Context())
     await house.hass.config_entries.async_unload(house.entry.entry_id)
@@ -371,8 +360,7 @@ async def test_pages_that_a_power_cut_left_uncounted_are_shown_at_once(house: Ho
 async def test_a_removed_box_tells_of_the_jobs_it_drops(
     issue_registry: ir.IssueRegistry, house: House
 ) -> None:
-    house.box.online = False
-    await house.coordinator.async_refresh()
+    await house.switch_off()
     key = next(key for key, known in house.data.storage.printers.items() if known.printer.port == 1)
     await async_print_test_page(house.hass, house.entry, key, Context())
     await house.hass.config_entries.async_remove(house.entry.entry_id)
@@ -414,24 +402,6 @@ async def test_start_without_internet(all_entities: None, house: House) -> None:
     await house.coordinator.async_refresh()
     await rest(house.hass)
     assert house.hass.states.get("sensor.kyocera_ma2000w_gx").state == "idle"  # type: ignore[union-attr]
-
-
-async def test_two_boxes_of_an_account_and_one_of_another(
-    hass: HomeAssistant, simulator: Simulator
-) -> None:
-    entries = [
-        make_entry(simulator, box, title=f"Box {number}")
-        for number, box in enumerate(simulator.cloud.boxes.values())
-    ]
-    for entry in entries:
-        assert await set_up(hass, entry)
-    one, two, other = (entry.runtime_data.account for entry in entries)
-    assert one is two
-    assert other is not one
-    assert (one.box_count, other.box_count) == (2, 1)
-    for entry in entries:
-        assert await hass.config_entries.async_unload(entry.entry_id)
-    assert (one.box_count, other.box_count) == (0, 0)
 
 
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])

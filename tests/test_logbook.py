@@ -86,8 +86,7 @@ async def test_jobs_that_were_not_printed(
 async def test_jobs_that_waited(clock: Clock, describe: Describe, house: House) -> None:
     """Waiting itself makes no line."""
     events = async_capture_events(house.hass, EVENT_JOB_ENDED)
-    house.box.online = False
-    await house.coordinator.async_refresh()
+    await house.switch_off()
     await rest(house.hass)
     job = (await house.ask("print", device_id=house.device(), title="a", text="x"))["jobs"][0]
     await house.ask("print", device_id=house.device(), title="b", text="y", expires_in=60)
@@ -103,8 +102,7 @@ async def test_jobs_that_waited(clock: Clock, describe: Describe, house: House) 
 async def test_a_job_that_was_moved(describe: Describe, house: House) -> None:
     """The line says where to."""
     events = async_capture_events(house.hass, EVENT_JOB_ENDED)
-    house.box.online = False
-    await house.coordinator.async_refresh()
+    await house.switch_off()
     (job,) = (await house.ask("print", device_id=house.device(), text="x", title="a"))["jobs"]
     to = house.device(INKJET)
     await house.ask("move_job", job_id=job["job_id"], to_device_id=to)

@@ -22,7 +22,7 @@ from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.trigger import TRIGGERS
 from tests.clock import Clock, elapse, rest, until
-from tests.household import INKJET, LABELS, LASER, House, ask, device_of, show_state
+from tests.household import INKJET, LABELS, LASER, House, ask, box_of, device_of, show_state
 from tests.simulator import Fault, Outcome
 
 STATUS = "sensor.kyocera_ma2000w_gx"
@@ -415,10 +415,7 @@ async def test_a_printer_s_device_offers_all(house: House) -> None:
         assert {name for name in conditions if name.startswith("lianke.")} == {
             f"lianke.{name}" for name in CONDITIONS
         }
-    box = dr.async_get(house.hass).async_get_device_by_identifier(
-        (DOMAIN, str(house.entry.unique_id)), house.entry.entry_id
-    )
-    assert box is not None
+    box = box_of(house.hass, house.entry)
     for find in (
         async_get_triggers_for_target,
         async_get_conditions_for_target,

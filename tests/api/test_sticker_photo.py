@@ -140,10 +140,6 @@ def test_two_codes_take_ours(save: Callable[..., Path], other: str, first: bool)
     check(save(photo(*texts, angle=20)))
 
 
-def test_forty_eight_megapixels(save: Callable[..., Path]) -> None:
-    check(save(photo(STICKER, size=(8000, 6000), side=1400, angle=20)))
-
-
 @pytest.mark.parametrize("mode", ["RGBA", "P", "LA", "1", "CMYK"])
 def test_other_kinds_of_pictures(tmp_path: Path, mode: str) -> None:
     path = tmp_path / ("code.tiff" if mode == "CMYK" else "code.png")

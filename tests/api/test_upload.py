@@ -389,12 +389,6 @@ async def test_a_file_cut_during_the_upload(session: ClientSession, document: Up
             await client_of(server, session).submit(LASER, document, FIELDS)
 
 
-async def test_an_impossible_path(client: LiankeClient, small: UploadFile) -> None:
-    odd = UploadFile(path=Path("a\0b"), name="x", content_type="application/pdf", size=small.size)
-    with pytest.raises(DocumentUnreadableError):
-        await client.submit(LASER, odd, FIELDS)
-
-
 @pytest.mark.parametrize(
     "data",
     [

@@ -6,7 +6,6 @@ from contextlib import suppress
 import gc
 import os
 from pathlib import Path
-import random
 import time
 from typing import Any
 
@@ -23,7 +22,6 @@ from custom_components.lianke.pages.page import MAX_MADE_BYTES
 from tests.documents.conftest import fetched
 from tests.documents.samples import protected_pdf
 from tests.documents.test_pdf import bomb, tree_of_itself
-from tests.examples import examples
 from tests.simulator import make_pdf
 
 MB = 1024 * 1024
@@ -165,76 +163,3 @@ def test_a_list_has_a_limit() -> None:
     with pytest.raises(InputError) as refused:
         _refuse_empty([TodoEntry(text="x")] * (MAX_ENTRIES + 1), "todo.x", DEFAULT_PAGE)
     assert refused.value.reason == "list_too_long"
-
-
-PIECES = [
-    *("a", "W", " ", "\n", "\t", ",", '"', ";", "|", "&", "<", ">", "'", "值", "，", "\u200b", "🖨"),
-    *(
-        "[a](b)",
-        "![](qr:a)",
-        "**",
-        "_",
-        "`",
-        "> ",
-        "- ",
-        "# ",
-        "|-|",
-        "<p>",
-        "<b>",
-        "<table>",
-        "<td>",
-    ),
-    *(
-        "</p>",
-        "<style>",
-        "<!--",
-        "&amp;",
-        "[a]: b\n",
-        "\\",
-        "~~",
-        "%PDF-1.4",
-        "obj",
-        "<<",
-        ">>",
-        "\0",
-    ),
-]
-
-
-def generated(seed: int) -> Made:
-    """Return an input by its number: half a few pieces many times, half a PDF with bad bytes."""
-    chance = random.Random(seed)
-    size = int(2 ** chance.uniform(3, 20))
-    if seed % 4 == 0:
-        pdf = bytearray(make_pdf(chance.randint(1, 40)))
-        for _ in range(chance.randint(1, 30)):
-            pdf[chance.randrange(len(pdf))] = chance.randrange(256)
-        return SourceKind.FILE, "a.pdf", bytes(pdf)
-    pattern = "".join(chance.choices(PIECES, k=chance.randint(1, 12)))
-    kind = chance.choice([SourceKind.TEXT, SourceKind.MARKDOWN, SourceKind.HTML, SourceKind.FILE])
-    value = (pattern * (size // len(pattern) + 1))[:size]
-    if kind is SourceKind.FILE:
-        return kind, chance.choice(["a.csv", "a.md", "a.txt", "a.html"]), value.encode()[:MB]
-    return kind, "", value
-
-
-@pytest.mark.timeout(900)
-async def test_generated_inputs_stay_within_bounds(feed: Callable[[Made], Any]) -> None:
-    await feed((SourceKind.MARKDOWN, "", "![](qr:warm)"))
-    await feed((SourceKind.FILE, "warm.pdf", make_pdf(1)))
-    bad: list[str] = []
-    watch = Watch()
-    # What pytest keeps would be walked through each time.
-    gc.freeze()
-    for seed in range(examples(200)):
-        gc.collect()
-        # The collection's own hold of the loop is seen before it is forgotten.
-        await asyncio.sleep(0.03)
-        watch.before = watch.most = rss()
-        watch.hold = 0.0
-        await feed(generated(seed))
-        if watch.growth >= MAX_GROWTH or watch.hold >= MAX_HOLD:
-            bad.append(f"{seed}: {watch.growth // MB} MB, {watch.hold * 1000:.0f} ms")
-    gc.unfreeze()
-    await watch.stop()
-    assert not bad

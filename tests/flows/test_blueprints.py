@@ -673,9 +673,14 @@ async def test_share_from_phone(language: str, reported: list[str], house: House
     house.hass.bus.async_fire("mobile_app.share", {"text": "1, 2"})
     await house.came_out()
     assert "1, 2" in page_of(house.simulator)
-    for data in ({"url": "https://127.0.0.1/a.pdf"}, {"text": "https://127.0.0.1/b.pdf"}):
+    # A link goes to the printer as a document, shared as such or as a text.
+    events = async_capture_events(house.hass, EVENT_CALL_SERVICE)
+    links = ["https://127.0.0.1/a.pdf", "https://127.0.0.1/b.pdf"]
+    for data in ({"url": links[0]}, {"text": links[1]}):
         house.hass.bus.async_fire("mobile_app.share", data)
     await rest(house.hass)
+    asked = [one.data["service_data"] for one in events if one.data["domain"] == DOMAIN]
+    assert [data["url"] for data in asked] == links
     messages = [call.data["message"] for call in calls]
     assert messages[0] == reported[0]
     assert len(messages) == 3
@@ -754,17 +759,6 @@ async def test_what_is_shared_and_waits(
     colon = "Hello：" if language == "zh-Hans" else "Hello: "
     assert [call.data["message"] for call in calls] == [colon + paper, colon + person]
     assert not house.printed
-
-
-async def test_a_link_from_the_phone(house: House) -> None:
-    """A link goes to the printer as a document, shared as such or as a text."""
-    await print_by(house, "share_from_phone", tell=[])
-    calls = async_capture_events(house.hass, EVENT_CALL_SERVICE)
-    for data in ({"url": "https://127.0.0.1/a.pdf"}, {"text": "https://127.0.0.1/b.pdf"}):
-        house.hass.bus.async_fire("mobile_app.share", data)
-    await rest(house.hass)
-    asked = [call.data["service_data"] for call in calls if call.data["domain"] == DOMAIN]
-    assert [data["url"] for data in asked] == ["https://127.0.0.1/a.pdf", "https://127.0.0.1/b.pdf"]
 
 
 ANNA, EVE, FAMILY = 4711, 666, -100200

@@ -371,20 +371,6 @@ async def test_printers_that_fit_are_offered(house: House) -> None:
     assert choices(result, "target") == ["Kyocera MA2000w GX", inkjet, "No species"]
 
 
-async def test_box_without_ink_jets(hass: HomeAssistant, simulator: Simulator, box: Box) -> None:
-    """The user is told why there is nothing to choose."""
-    box.printers = [one for one in box.printers if one.species == 4]
-    entry = make_entry(simulator, box)
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    result = await go(hass, entry, "keep_alive")
-    assert result["step_id"] == "no_ink_jets"
-    result = await answer(hass, result, {})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.options == {}
-    await tear_down(hass)
-
-
 def test_every_number_has_its_unit_and_bounds() -> None:
     """Nobody has to guess what a number counts, or how far it goes."""
     for schema in (settings_schema({}), defaults_schema({}), nozzle_care_schema({})):

@@ -1,12 +1,8 @@
 """Watermarks and stamps."""
 
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageChops
-import pypdfium2
 import pytest
 
 from custom_components.lianke.pdf import marks as lettering
@@ -132,36 +128,6 @@ def test_stamps_have_room_beside_what_is_laid_out(tmp_path: Path) -> None:
     assert letters["C"].top + letters["C"].height <= 297 - 12 + 0.3
     assert letters["/"].top > 287
     assert sheets.text(0).split()[-3:] == ["/", "1", "2026-11-26"]
-
-
-def test_fonts_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A font with Chinese characters takes some 40 MB of the 384 that the worker has."""
-    raw = pypdfium2.raw
-    opened: list[Any] = []
-    closed: list[Any] = []
-
-    def noting(load: Callable[..., Any]) -> Callable[..., Any]:
-        def opens(*args: Any) -> Any:
-            opened.append(load(*args))
-            return opened[-1]
-
-        return opens
-
-    for name in ("FPDFText_LoadFont", "FPDFText_LoadStandardFont"):
-        monkeypatch.setattr(raw, name, noting(getattr(raw, name)))
-    close = raw.FPDFFont_Close
-
-    def closes(font: Any) -> None:
-        closed.append(font)
-        close(font)
-
-    monkeypatch.setattr(raw, "FPDFFont_Close", closes)
-    lettering.lettering.cache_clear()
-    for text in ("COPY", "Příliš", "\U00013000"):
-        with suppress(TaskError):
-            lettering.lettering(text, FONTS)
-    assert opened
-    assert len(closed) == len([font for font in opened if font])
 
 
 @pytest.mark.parametrize("text", ["Müller", "100 €", "“Œuvre” – ½"])

@@ -143,8 +143,9 @@ def test_the_list_of_printers_found() -> None:
 async def test_repairs_of_a_printer(hass: HomeAssistant, simulator: Simulator) -> None:
     """A printer in the network names itself, and its repairs loaded the picture of its name."""
     simulator.cloud.rate_limit = None
-    for payload in PAYLOADS.values():
-        await _look_at_repairs(hass, simulator, payload)
+    # That every payload is shown as it is once it is escaped: test_an_escaped_text_is_shown_as_it_is.
+    for name in ("picture", "HTML link", "reference", "turned direction"):
+        await _look_at_repairs(hass, simulator, PAYLOADS[name])
 
 
 async def _look_at_repairs(hass: HomeAssistant, simulator: Simulator, payload: str) -> None:
