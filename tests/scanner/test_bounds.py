@@ -20,7 +20,7 @@ from tests.scanner.test_scans import do, records
 from tests.simulator import Fault
 from tests.simulator.models import Printer
 
-pytestmark = pytest.mark.usefixtures("hurried")
+pytestmark = pytest.mark.usefixtures("hurried", "hub")
 
 
 async def test_kept_scans_are_bounded(
@@ -67,7 +67,7 @@ async def test_kept_scans_are_bounded(
 
 
 async def test_a_stack_of_more_pages_than_are_looked_at(
-    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is told, and what was not fetched stays at the service."""
     monkeypatch.setattr(scanning, "MAX_FILES", 2)
@@ -91,9 +91,7 @@ def test_values_that_are_not_looked_at_are_logged(caplog: pytest.LogCaptureFixtu
     assert "only 5000 values are looked at" in caplog.text
 
 
-async def test_scans_leave_requests_to_others(
-    house: House, laser: Printer, hub: ScannerHub
-) -> None:
+async def test_scans_leave_requests_to_others(house: House, laser: Printer) -> None:
     """Ten pages on the glass, one right after the other, and printers can be looked up all the while."""
     counts = house.simulator.cloud.counts
     before = {name: counts[name] for name in counts}
@@ -111,7 +109,7 @@ async def test_scans_leave_requests_to_others(
 
 
 async def test_a_list_that_does_not_come(
-    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is not waited for for ever: the service may know the scanner all the same."""
     monkeypatch.setattr(scanner_hub, "LIST_SECONDS", 0.05)
@@ -120,7 +118,7 @@ async def test_a_list_that_does_not_come(
     assert (await do(house, laser))["state"] == "completed"
 
 
-async def test_nobody_comes(house: House, laser: Printer, hub: ScannerHub) -> None:
+async def test_nobody_comes(house: House, laser: Printer) -> None:
     await do(house, laser, several_pages=True)
     await until(lambda: records(house)[0].is_final)
     assert (records(house)[0].state, len(records(house)[0].files)) == ("completed", 1)
@@ -130,7 +128,6 @@ async def test_a_picture_that_is_too_large(
     hass: HomeAssistant,
     house: House,
     laser: Printer,
-    hub: ScannerHub,
     hass_client: ClientSessionGenerator,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -147,7 +144,6 @@ async def test_a_script_that_takes_its_time(
     hass: HomeAssistant,
     house: House,
     laser: Printer,
-    hub: ScannerHub,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     steps = [{"wait_for_trigger": {"trigger": "event", "event_type": "go"}}]
@@ -162,7 +158,7 @@ async def test_a_script_that_takes_its_time(
 
 
 async def test_pages_that_cannot_be_joined(
-    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.simulator.cloud.variants.update(scan_type="png")
     laser.feeder = ["one", "two"]

@@ -19,7 +19,6 @@ from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.abilities import (
     ScanRequest,
 )
-from custom_components.lianke.scanner.hub import ScannerHub
 from custom_components.lianke.scanner.scan import ScanError, ScannedFile, async_scan_page
 from tests.household import House, Site
 from tests.simulator import Fault
@@ -27,7 +26,7 @@ from tests.simulator.endpoints import scanning as simulated
 from tests.simulator.endpoints.scanning import draw_page
 from tests.simulator.models import Printer
 
-pytestmark = pytest.mark.usefixtures("hurried")
+pytestmark = pytest.mark.usefixtures("hurried", "hub")
 GLASS = ScanRequest()
 FED = ScanRequest(source=ScanSource.FEEDER, size="A4")
 
@@ -112,9 +111,7 @@ ALL_RESULTS: dict[str, tuple[dict[str, Any], str | None]] = {
 
 @pytest.mark.parametrize("way", ALL_RESULTS)
 @pytest.mark.parametrize("request_", [GLASS, FED], ids=["glass", "feeder"])
-async def test_every_result(
-    house: House, laser: Printer, hub: ScannerHub, way: str, request_: ScanRequest
-) -> None:
+async def test_every_result(house: House, laser: Printer, way: str, request_: ScanRequest) -> None:
     variants, reason = ALL_RESULTS[way]
     house.simulator.cloud.variants.update(**variants)
     laser.feeder = ["one", "two", "three"]
@@ -132,7 +129,7 @@ async def test_every_result(
     assert "127.0.0.1" not in shapes
 
 
-async def test_what_is_asked_for_is_scanned(house: House, laser: Printer, hub: ScannerHub) -> None:
+async def test_what_is_asked_for_is_scanned(house: House, laser: Printer) -> None:
     laser.feeder = ["one", "two"]
     request = ScanRequest(
         color=ScanColor.GRAY,
@@ -170,7 +167,6 @@ async def test_what_is_asked_for_is_scanned(house: House, laser: Printer, hub: S
 async def test_pages_of_other_hosts(
     house: House,
     laser: Printer,
-    hub: ScannerHub,
     monkeypatch: pytest.MonkeyPatch,
     address: str,
     tried: list[str],
@@ -194,7 +190,7 @@ async def test_pages_of_other_hosts(
 
 
 async def test_a_name_of_the_vendor_s_leads_nobody_inside(
-    house: House, laser: Printer, hub: ScannerHub, site: Site, monkeypatch: pytest.MonkeyPatch
+    house: House, laser: Printer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def resolve(_: ThreadedResolver, host: str, port: int = 0, *_more: object) -> object:
         here = {"host": "127.0.0.1", "port": port, "family": 2, "proto": 0, "flags": 0}
@@ -209,7 +205,7 @@ async def test_a_name_of_the_vendor_s_leads_nobody_inside(
     assert site.asked == []
 
 
-async def test_it_is_deleted_at_the_service(house: House, laser: Printer, hub: ScannerHub) -> None:
+async def test_it_is_deleted_at_the_service(house: House, laser: Printer) -> None:
     await scanned(house, laser)
     await house.hass.async_block_till_done(wait_background_tasks=True)
     [scan_] = house.simulator.cloud.scans.values()
@@ -227,7 +223,7 @@ async def test_it_is_deleted_at_the_service(house: House, laser: Printer, hub: S
     ],
 )
 async def test_a_scan_that_may_have_happened_is_told_as_such(
-    house: House, laser: Printer, hub: ScannerHub, fault: Fault, reason: str, scans: int
+    house: House, laser: Printer, fault: Fault, reason: str, scans: int
 ) -> None:
     house.simulator.cloud.fail("POST /scanning/job", fault)
     with pytest.raises(LiankeError) as caught:
@@ -236,9 +232,7 @@ async def test_a_scan_that_may_have_happened_is_told_as_such(
     assert len(house.simulator.cloud.scans) == scans
 
 
-async def test_a_printer_that_prints_cannot_scan(
-    house: House, laser: Printer, hub: ScannerHub
-) -> None:
+async def test_a_printer_that_prints_cannot_scan(house: House, laser: Printer) -> None:
     laser.current = object()  # type: ignore[assignment]  # whatever it prints
     with pytest.raises(ScanError) as caught:
         await scanned(house, laser)
@@ -246,7 +240,7 @@ async def test_a_printer_that_prints_cannot_scan(
     laser.current = None
 
 
-async def test_polls_that_fail(house: House, laser: Printer, hub: ScannerHub) -> None:
+async def test_polls_that_fail(house: House, laser: Printer) -> None:
     house.simulator.cloud.fail("GET /scanning/job", Fault(kind="http", status=502), times=3)
     assert len(await scanned(house, laser)) == 1
     house.simulator.cloud.fail("GET /scanning/job", Fault(kind="http", status=502), times=9)
@@ -256,7 +250,7 @@ async def test_polls_that_fail(house: House, laser: Printer, hub: ScannerHub) ->
 
 
 async def test_a_huge_result_is_not_read(
-    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_scanning, "MAX_RESULT", 10_000)
     house.simulator.cloud.variants.update(scan_result="base64")
@@ -265,7 +259,7 @@ async def test_a_huge_result_is_not_read(
     assert caught.value.reason == "scan_lost"
 
 
-async def test_a_scan_that_never_ends(house: House, laser: Printer, hub: ScannerHub) -> None:
+async def test_a_scan_that_never_ends(house: House, laser: Printer) -> None:
     house.simulator.cloud.variants.update(scan_problem="hangs")
     began = house.hass.loop.time()
     with pytest.raises(ScanError):
@@ -275,7 +269,7 @@ async def test_a_scan_that_never_ends(house: House, laser: Printer, hub: Scanner
 
 
 async def test_the_files_of_a_scan_are_bounded_together(
-    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scan, "MAX_SCAN_BYTES", 100_000)
     laser.feeder = ["one", "two", "three"]

@@ -48,7 +48,7 @@ from tests.simulator.endpoints.scanning import draw_page
 from tests.simulator.models import Printer
 from tests.websocket_api.test_websocket_api import compare
 
-pytestmark = pytest.mark.usefixtures("hurried")
+pytestmark = pytest.mark.usefixtures("hurried", "hub")
 
 
 def device(house: House, laser: Printer) -> str:
@@ -101,7 +101,7 @@ def records(house: House) -> list[ScanJob]:
 
 
 @pytest.mark.usefixtures("all_entities")
-async def test_a_scan_is_kept_and_told(house: House, laser: Printer, hub: ScannerHub) -> None:
+async def test_a_scan_is_kept_and_told(house: House, laser: Printer) -> None:
     told: list[ScanUpdate] = []
 
     @callback
@@ -136,7 +136,7 @@ async def test_a_scan_is_kept_and_told(house: House, laser: Printer, hub: Scanne
     assert job["pages"] == 1
 
 
-async def test_the_button_scans(house: House, laser: Printer, hub: ScannerHub) -> None:
+async def test_the_button_scans(house: House, laser: Printer) -> None:
     entity_id = state_of(house, laser, "button", "scan").entity_id
     await house.hass.services.async_call("button", "press", {"entity_id": entity_id}, blocking=True)
     await until(lambda: records(house) and records(house)[0].is_final)
@@ -144,9 +144,7 @@ async def test_the_button_scans(house: House, laser: Printer, hub: ScannerHub) -
 
 
 @pytest.mark.parametrize("way", ["action", "button", "answer"])
-async def test_a_scan_right_after_a_start(
-    house: House, laser: Printer, hub: ScannerHub, way: str
-) -> None:
+async def test_a_scan_right_after_a_start(house: House, laser: Printer, way: str) -> None:
     """Waits until the scanner is listed, and it is known what it can do."""
     if way == "answer":
         await do(house, laser, several_pages=True)
@@ -170,9 +168,7 @@ async def test_a_scan_right_after_a_start(
     await until(lambda: records(house) and records(house)[0].state == "completed")
 
 
-async def test_pages_on_the_glass_wait_for_somebody(
-    house: House, laser: Printer, hub: ScannerHub
-) -> None:
+async def test_pages_on_the_glass_wait_for_somebody(house: House, laser: Printer) -> None:
     laser.glass = "one"
     answer = await do(house, laser, several_pages=True, size="A4")
     assert (answer["state"], answer["pages"]) == ("waiting", 1)
@@ -203,9 +199,7 @@ def hub_of(house: House) -> ScannerHub:
     return async_get_jobs(house.hass, house.entry).hub
 
 
-async def test_pages_are_changed_before_they_are_kept(
-    house: House, laser: Printer, hub: ScannerHub
-) -> None:
+async def test_pages_are_changed_before_they_are_kept(house: House, laser: Printer) -> None:
     """Two stacks of a feeder: a page is turned and cut, one goes, and the second stack is fed once more."""
     laser.feeder = ["one", "two", "three"]
     answer = await do(house, laser, source="feeder", several_pages=True, size="A4")
@@ -246,7 +240,7 @@ async def test_pages_are_changed_before_they_are_kept(
     ],
 )
 async def test_what_cannot_be_done_with_a_page_is_refused(
-    house: House, laser: Printer, hub: ScannerHub, more: dict[str, Any], key: str
+    house: House, laser: Printer, more: dict[str, Any], key: str
 ) -> None:
     await do(house, laser, several_pages=True)
     with pytest.raises(ServiceValidationError) as caught:
@@ -256,7 +250,7 @@ async def test_what_cannot_be_done_with_a_page_is_refused(
 
 
 async def test_a_feeder_becomes_one_file_and_a_jam_loses_no_page(
-    house: House, laser: Printer, hub: ScannerHub
+    house: House, laser: Printer
 ) -> None:
     laser.feeder = ["one", "two", "three"]
     answer = await do(house, laser, source="feeder", color="gray", size="A4")
@@ -281,9 +275,7 @@ async def test_a_feeder_becomes_one_file_and_a_jam_loses_no_page(
         )
 
 
-async def test_a_scan_under_way_is_taken_up_again(
-    house: House, laser: Printer, hub: ScannerHub
-) -> None:
+async def test_a_scan_under_way_is_taken_up_again(house: House, laser: Printer) -> None:
     answer = await do(house, laser, wait=False)
     await until(lambda: records(house)[0].task_id)
     await house.hass.config_entries.async_reload(house.entry.entry_id)
@@ -293,9 +285,7 @@ async def test_a_scan_under_way_is_taken_up_again(
     assert laser.scanned == [laser.glass]
 
 
-async def test_a_scan_that_a_crash_cut_off_is_not_made_again(
-    house: House, laser: Printer, hub: ScannerHub
-) -> None:
+async def test_a_scan_that_a_crash_cut_off_is_not_made_again(house: House, laser: Printer) -> None:
     answer = await do(house, laser)
     path = scans_path(house.hass, house.entry.entry_id) / answer["scan_id"] / "scan.json"
     await house.hass.config_entries.async_unload(house.entry.entry_id)
@@ -310,9 +300,7 @@ async def test_a_scan_that_a_crash_cut_off_is_not_made_again(
     assert laser.scanned == [laser.glass]
 
 
-async def test_a_copy_is_scanned_once_and_printed_once(
-    house: House, laser: Printer, hub: ScannerHub
-) -> None:
+async def test_a_copy_is_scanned_once_and_printed_once(house: House, laser: Printer) -> None:
     answer = await do(house, laser, "copy", copies=2, size="A4")
     assert answer["state"] == "completed"
     [job_id] = answer["print_jobs"]
@@ -333,7 +321,7 @@ async def test_a_copy_is_scanned_once_and_printed_once(
     assert laser.scanned == [laser.glass]
 
 
-async def test_an_id_card_has_its_size(house: House, laser: Printer, hub: ScannerHub) -> None:
+async def test_an_id_card_has_its_size(house: House, laser: Printer) -> None:
     laser.glass = "front"
     answer = await do(house, laser, "copy", sheet="id_card")
     assert (answer["state"], answer["pages"]) == ("waiting", 1)
@@ -354,9 +342,7 @@ async def test_an_id_card_has_its_size(house: House, laser: Printer, hub: Scanne
     assert printed.pages == 1
 
 
-async def test_the_back_of_an_id_card_is_scanned_again(
-    house: House, laser: Printer, hub: ScannerHub
-) -> None:
+async def test_the_back_of_an_id_card_is_scanned_again(house: House, laser: Printer) -> None:
     """Where it is to be looked at before it is printed."""
     for glass, say in (("front", None), ("crooked", "next"), ("back", "again")):
         laser.glass = glass
@@ -376,7 +362,7 @@ async def test_the_back_of_an_id_card_is_scanned_again(
 
 
 async def test_pages_are_straightened_as_they_come(
-    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By an automation, which waits for nobody."""
 
@@ -396,7 +382,7 @@ async def test_pages_are_straightened_as_they_come(
 
 
 async def test_what_cannot_be_scanned_is_refused(
-    house: House, laser: Printer, hub: ScannerHub, tmp_path: Path
+    house: House, laser: Printer, tmp_path: Path
 ) -> None:
     laser_device = device(house, laser)
     for data, key in (
@@ -423,9 +409,7 @@ async def test_what_cannot_be_scanned_is_refused(
     assert dr.async_get(house.hass).async_get(laser_device) is None
 
 
-async def test_a_folder_gets_the_file(
-    house: House, laser: Printer, hub: ScannerHub, tmp_path: Path
-) -> None:
+async def test_a_folder_gets_the_file(house: House, laser: Printer, tmp_path: Path) -> None:
     folder = tmp_path / "media" / "scans"
     folder.mkdir(parents=True)
     house.hass.config.media_dirs = {"local": str(folder.parent)}
@@ -439,7 +423,6 @@ async def test_scans_are_private(
     hass: HomeAssistant,
     house: House,
     laser: Printer,
-    hub: ScannerHub,
     hass_client: ClientSessionGenerator,
     hass_ws_client: Any,
 ) -> None:
@@ -494,7 +477,6 @@ async def test_a_card_follows_the_scanners(
     hass: HomeAssistant,
     house: House,
     laser: Printer,
-    hub: ScannerHub,
     hass_ws_client: Any,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
@@ -574,9 +556,7 @@ async def test_a_card_follows_the_scanners(
     assert (await fetch(download["path"], as_guest))[0] == HTTPStatus.NOT_FOUND
 
 
-async def test_an_assistant_scans(
-    hass: HomeAssistant, house: House, laser: Printer, hub: ScannerHub
-) -> None:
+async def test_an_assistant_scans(hass: HomeAssistant, house: House, laser: Printer) -> None:
     for component in ("homeassistant", "conversation", "llm"):
         assert await async_setup_component(hass, component, {})
     context = llm.LLMContext(
@@ -628,7 +608,7 @@ async def test_what_is_switched_off_while_it_is_asked_for_stays_off(
 
 
 async def test_a_full_disk_loses_nothing(
-    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_args: Any, **_kwargs: Any) -> None:
         raise OSError("no space left on device")
@@ -644,7 +624,7 @@ async def test_a_full_disk_loses_nothing(
 
 
 async def test_an_answer_right_after_a_page(
-    house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its record is not taken for a file that is left over."""
     tidy = jobs._keep_only
@@ -672,9 +652,7 @@ async def test_an_answer_right_after_a_page(
     assert (await do(house, laser, "continue_scan", answer="finish"))["state"] == "completed"
 
 
-async def test_a_copy_with_both_sides_by_hand(
-    house: House, laser: Printer, hub: ScannerHub
-) -> None:
+async def test_a_copy_with_both_sides_by_hand(house: House, laser: Printer) -> None:
     laser.feeder = ["one", "two"]
     answer = await do(house, laser, "copy", source="feeder", size="A4", duplex="manual_long_edge")
     [job_id] = answer["print_jobs"]
@@ -685,9 +663,7 @@ async def test_a_copy_with_both_sides_by_hand(
     assert laser.scanned == ["one", "two"]
 
 
-async def test_a_scan_that_is_discarded_is_canceled(
-    house: House, laser: Printer, hub: ScannerHub
-) -> None:
+async def test_a_scan_that_is_discarded_is_canceled(house: House, laser: Printer) -> None:
     house.simulator.cloud.variants.update(scan_problem="hangs")
     answer = await do(house, laser, wait=False)
     await until(lambda: records(house)[0].task_id)
@@ -699,7 +675,7 @@ async def test_a_scan_that_is_discarded_is_canceled(
 
 
 async def test_a_finished_scan_is_handed_on(
-    hass: HomeAssistant, house: House, laser: Printer, hub: ScannerHub
+    hass: HomeAssistant, house: House, laser: Printer
 ) -> None:
     """To the script that the options name, which can say that it failed."""
     got: list[ServiceCall] = []
@@ -743,7 +719,6 @@ async def test_a_phone_asks_what_comes_next(
     hass: HomeAssistant,
     house: House,
     laser: Printer,
-    hub: ScannerHub,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
     """That of who scans, with a picture of the page, and until somebody has answered; others may not."""
