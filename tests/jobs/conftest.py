@@ -1,7 +1,7 @@
 """A print queue with the simulated cloud behind it, and no entities in front."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 import hashlib
@@ -28,6 +28,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.jobs.store import jobs_path
@@ -302,6 +303,13 @@ type OpenShop = Callable[..., Any]
 def full(*_: object, **__: object) -> None:
     """Refuse as a full disk does; Home Assistant's tests would call a mock in the event loop, not in a thread."""
     raise OSError(28, "No space left on device")
+
+
+async def refusal(work: Awaitable[object]) -> str:
+    """Return why something is refused."""
+    with pytest.raises(InputError) as refused:
+        await work
+    return refused.value.reason
 
 
 @contextmanager

@@ -9,13 +9,12 @@ from homeassistant.core import Context
 import pytest
 
 from custom_components.lianke.api.options import PrintOptions
-from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import retention
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.limits import LimitError
 from custom_components.lianke.jobs.retention import documents_to_keep
 from custom_components.lianke.jobs.retry import Changes
-from tests.jobs.conftest import OpenShop, Shop
+from tests.jobs.conftest import OpenShop, Shop, refusal
 
 KEEPS = {"keep_printed_hours": 2}
 
@@ -63,9 +62,7 @@ async def test_a_printed_document_is_gone_where_nobody_wants_it_kept(shop: Shop)
     # Not for a moment either.
     assert not any(offered)
     assert documents(shop) == 0
-    with pytest.raises(InputError) as refused:
-        await again(shop, job)
-    assert refused.value.reason == "job_not_retryable"
+    assert await refusal(again(shop, job)) == "job_not_retryable"
     assert len(shop.sim.cloud.printed) == 1
 
 
@@ -138,9 +135,7 @@ async def test_a_document_that_is_just_gone_prints_nothing(open_shop: OpenShop) 
     async with open_shop(**KEEPS) as shop:
         job = await printed(shop)
         next(shop.folder.glob("*/document*")).unlink()
-        with pytest.raises(InputError) as refused:
-            await again(shop, job)
-        assert refused.value.reason == "document_gone"
+        assert await refusal(again(shop, job)) == "document_gone"
         assert len(shop.sim.cloud.printed) == 1
 
 
