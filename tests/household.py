@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import FormData, web
 from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -192,6 +193,15 @@ class House:
     async def came_out(self, count: int = 1) -> list[PrintedJob]:
         """Wait until so many documents have come out, and return them."""
         return await came_out(self.simulator, count)
+
+
+async def refusal(
+    work: Awaitable[object], kind: type[HomeAssistantError] = ServiceValidationError
+) -> str | None:
+    """Return the key of the error that something ends with, by default one of who asked."""
+    with pytest.raises(kind) as refused:
+        await work
+    return refused.value.translation_key
 
 
 async def uploader(hass_client: ClientSessionGenerator) -> Upload:

@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke import manual_duplex
 from custom_components.lianke.const import CONF_PRINTER_OPTIONS
-from tests.household import INKJET, LABELS, LASER, House, data_of, make_media
+from tests.household import INKJET, LABELS, LASER, House, data_of, make_media, refusal
 from tests.manual_duplex.laser import Laser, Sheet, images_of, paper, read, turn_stack
 from tests.simulator import Outcome, make_pdf
 
@@ -66,9 +66,7 @@ async def finish(house: House, job: dict[str, Any], laser: Laser = USUAL) -> lis
 
 async def reason(house: House, action: str = "print", **data: Any) -> str | None:
     """Return why a call is refused."""
-    with pytest.raises(HomeAssistantError) as refused:
-        await house.ask(action, **data)
-    return refused.value.translation_key
+    return await refusal(house.ask(action, **data), HomeAssistantError)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,17 @@ from tests.clock import until
 from tests.conftest import make_entry, set_up
 from tests.documents.samples import picture
 from tests.documents.test_entities import Door, add
-from tests.household import INKJET, LASER, OTHER_LASER, House, Site, Upload, data_of, uploader
+from tests.household import (
+    INKJET,
+    LASER,
+    OTHER_LASER,
+    House,
+    Site,
+    Upload,
+    data_of,
+    refusal,
+    uploader,
+)
 from tests.simulator import Fault, Outcome, Simulator, make_pdf
 
 
@@ -163,9 +173,7 @@ async def test_a_double_tap_on_an_upload_prints_once(upload: Upload, house: Hous
     assert sorted(job["duplicate"] for job in jobs) == [False, True, True]
     assert len({job["job_id"] for job in jobs}) == 1
     assert len(house.printed) == 1
-    with pytest.raises(ServiceValidationError) as raised:
-        await house.print_one(upload=file_id, request_id="drop-2")
-    assert raised.value.translation_key == "upload_gone"
+    assert await refusal(house.print_one(upload=file_id, request_id="drop-2")) == "upload_gone"
     with pytest.raises(ServiceValidationError):
         await house.print_one(upload=file_id)
 
@@ -214,9 +222,10 @@ async def test_a_job_for_a_printer_without_paper_waits(house: House) -> None:
     }
     assert jobs[replaced["job_id"]]["state"] == "canceled"
     assert jobs[newer["job_id"]]["state"] == "held"
-    with pytest.raises(ServiceValidationError) as raised:
-        await house.print_one(file=house.menu, if_not_ready="fail")
-    assert raised.value.translation_key == "not_ready_out_of_paper"
+    assert (
+        await refusal(house.print_one(file=house.menu, if_not_ready="fail"))
+        == "not_ready_out_of_paper"
+    )
     assert house.sent == 0
 
 
@@ -289,9 +298,12 @@ async def test_a_failed_job_is_printed_on_another_printer(house: House) -> None:
     device, other = house.device(), house.device(INKJET)
     # The other printer has no such tray: it says so, and nothing is sent.
     before = house.sent
-    with pytest.raises(ServiceValidationError) as raised:
-        await house.ask("retry_job", device_id=device, job_id=job["job_id"], to_device_id=other)
-    assert raised.value.translation_key == "tray_not_available"
+    assert (
+        await refusal(
+            house.ask("retry_job", device_id=device, job_id=job["job_id"], to_device_id=other)
+        )
+        == "tray_not_available"
+    )
     assert house.sent == before
     job = await failed_job(house, paper="A5")
     answer = await house.ask(
@@ -423,9 +435,7 @@ async def test_a_preview_for_other_options_is_printed_from_the_file(house: House
 
 async def test_a_preview_that_fails_leaves_nothing(house: House) -> None:
     house.box.online = False
-    with pytest.raises(HomeAssistantError) as raised:
-        await cloud_preview(house)
-    assert raised.value.translation_key == "box_offline"
+    assert await refusal(cloud_preview(house), HomeAssistantError) == "box_offline"
     assert house.spooled() == []
 
 
@@ -453,9 +463,10 @@ async def test_pages_are_counted_here_or_by_the_service(house: House) -> None:
 async def test_only_one_document_at_a_time_is_looked_at(house: House) -> None:
     paths = [house.menu] * 2
     for action in ("preview", "count_pages"):
-        with pytest.raises(ServiceValidationError) as raised:
-            await house.ask(action, device_id=house.device(), file=paths)
-        assert raised.value.translation_key == "one_document_only"
+        assert (
+            await refusal(house.ask(action, device_id=house.device(), file=paths))
+            == "one_document_only"
+        )
     assert house.sent == 0
 
 

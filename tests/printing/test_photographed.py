@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import voluptuous as vol
 
 from custom_components.lianke.documents import pdf_client, sheets as sheets_module
-from tests.household import House, make_media
+from tests.household import House, make_media, refusal
 from tests.pdf.photos import photograph
 
 SIDE = 900
@@ -155,10 +155,10 @@ async def test_what_is_refused(house: House) -> None:
 
 async def reason(house: House, name: str) -> str | None:
     """Return why the page in a photo is not printed."""
-    with pytest.raises(HomeAssistantError) as refused:
-        await house.ask("print", device_id=house.device(), file=house.path(name), clean=True)
+    printing = house.ask("print", device_id=house.device(), file=house.path(name), clean=True)
+    key = await refusal(printing, HomeAssistantError)
     assert (house.sent, house.spooled()) == (0, [])
-    return refused.value.translation_key
+    return key
 
 
 async def test_too_many_photos(house: House) -> None:

@@ -15,7 +15,7 @@ from custom_components.lianke.documents import pdf_client, spool as spool_module
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.printing import print as printing
-from tests.household import LASER, House
+from tests.household import LASER, House, refusal
 from tests.simulator import make_pdf
 
 type Client = TestClient[Any, Any]
@@ -80,9 +80,10 @@ async def test_a_preview_follows_the_options(client: Client, house: House) -> No
     assert await look(client, first["images"][6]) is None
     assert len(house.spooled()) == 2
     assert house.sent == 0
-    with pytest.raises(ServiceValidationError) as refused:
-        await house.ask("preview", device_id=device, document=handle, pages="8-9")
-    assert refused.value.translation_key == "pages_not_in_document"
+    assert (
+        await refusal(house.ask("preview", device_id=device, document=handle, pages="8-9"))
+        == "pages_not_in_document"
+    )
     assert await look(client, second["images"][3]) is not None
 
 
@@ -121,9 +122,9 @@ async def test_only_here_nothing_is_sent_and_nobody_else_sees_it(
     kept = house.spooled()
 
     async def refused(**source: Any) -> str | None:
-        with pytest.raises(ServiceValidationError) as error:
-            await house.ask("preview", device_id=device, preview_by="here_only", **source)
-        return error.value.translation_key
+        return await refusal(
+            house.ask("preview", device_id=device, preview_by="here_only", **source)
+        )
 
     assert await refused(text="Hello") == "not_drawn_here"
     await async_get_pdf_worker(house.hass).async_close()
@@ -153,9 +154,10 @@ async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(
 async def test_what_cannot_be_drawn_is_refused(client: Client, house: House) -> None:
     Image.new("RGB", (300, 200), "red").save(house.media / "x.png")
     (house.media / "x.png").write_bytes((house.media / "x.png").read_bytes()[:60])
-    with pytest.raises(ServiceValidationError) as refused:
-        await house.ask("preview", device_id=house.device(), file=house.path("x.png"))
-    assert refused.value.translation_key == "image_unreadable"
+    assert (
+        await refusal(house.ask("preview", device_id=house.device(), file=house.path("x.png")))
+        == "image_unreadable"
+    )
     assert (house.spooled(), house.sent) == ([], 0)
 
 

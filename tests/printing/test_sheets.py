@@ -17,7 +17,7 @@ from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.const import CONF_DEFAULT_OPTIONS
 from custom_components.lianke.documents import pdf_client, sheets as sheets_module
 from custom_components.lianke.documents.sheets import SheetOptions
-from tests.household import LABELS, OTHER_LASER, House, make_media
+from tests.household import LABELS, OTHER_LASER, House, make_media, refusal
 from tests.simulator import make_pdf
 
 type Client = TestClient[Any, Any]
@@ -43,9 +43,7 @@ def texts(data: bytes) -> list[str]:
 
 async def reason(house: House, action: str = "print", **data: Any) -> str | None:
     """Return why a call is refused."""
-    with pytest.raises(HomeAssistantError) as refused:
-        await house.ask(action, device_id=house.device(), **data)
-    return refused.value.translation_key
+    return await refusal(house.ask(action, device_id=house.device(), **data), HomeAssistantError)
 
 
 async def test_several_pages_on_a_sheet(client: Client, house: House) -> None:
@@ -137,9 +135,12 @@ async def test_a_booklet_by_hand(client: Client, house: House) -> None:
     """A printer that prints on one side is refused both, and takes one."""
     path = house.path("ten.pdf")
     device = house.device(OTHER_LASER)
-    with pytest.raises(HomeAssistantError) as refused:
-        await house.ask("print", device_id=device, file=path, sheet="booklet")
-    assert refused.value.translation_key == "duplex_not_available"
+    assert (
+        await refusal(
+            house.ask("print", device_id=device, file=path, sheet="booklet"), HomeAssistantError
+        )
+        == "duplex_not_available"
+    )
     await house.print_one(device_id=device, file=path, sheet="booklet", booklet_side="back")
     assert house.printed[0].options["dmDuplex"] == "1"
     assert texts(house.printed[0].path.read_bytes())[0] == "Page 2"

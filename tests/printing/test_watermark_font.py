@@ -12,7 +12,7 @@ from homeassistant.requirements import RequirementsNotFound
 import pytest
 
 from custom_components.lianke.documents import pdf_client, sheets as watermark_font
-from tests.household import House
+from tests.household import House, refusal
 from tests.needs import chinese_font
 
 TEXT = "仅供办理××使用"
@@ -75,10 +75,10 @@ def house(house: House) -> House:
 
 async def reason(house: House, text: str = TEXT) -> str | None:
     """Return why a watermark is refused; nothing is sent then."""
-    with pytest.raises(HomeAssistantError) as refused:
-        await house.ask("print", device_id=house.device(), file=house.menu, watermark=text)
+    printing = house.ask("print", device_id=house.device(), file=house.menu, watermark=text)
+    key = await refusal(printing, HomeAssistantError)
     assert not house.sent
-    return refused.value.translation_key
+    return key
 
 
 @pytest.mark.usefixtures("hurried")
