@@ -28,7 +28,13 @@ from tests.household import House
 from tests.jobs.make import make_job
 from tests.loop_hold import measured_hold
 from tests.simulator import Simulator
-from tests.websocket_api.test_websocket_api import client_of, status_entity, subscribe, until
+from tests.websocket_api.test_websocket_api import (
+    client_of,
+    first_view,
+    status_entity,
+    subscribe,
+    until,
+)
 
 # As many as somebody made by printing and canceling for 100 seconds.
 RECORDS = 7000
@@ -220,8 +226,7 @@ async def test_a_message_holds_a_bounded_number_of_jobs(
     for job in jobs:
         keep(registry, job)
     client = await hass_ws_client()
-    await subscribe(client)
-    view = (await client.receive_json())["event"]
+    view = await first_view(client)
     assert len(view["jobs"]) <= MAX_OPEN + MAX_FINISHED
     ours = [job for job in view["jobs"] if job["printer_key"] == keys[0]]
     assert len(ours) <= MAX_OPEN_OF_PRINTER
@@ -273,16 +278,14 @@ async def test_a_refused_key_is_told_to_the_cards(
     laser = house.device()
     policy = {"entity_ids": {status_entity(house.hass, house.entry, laser): True}}
     client = await hass_ws_client()
-    await subscribe(client)
-    assert (await client.receive_json())["event"]["key_rejected"] == []
+    assert (await first_view(client))["key_rejected"] == []
     refuse_key()
     for _ in range(2):
         await house.coordinator.async_refresh()
     view = await until(client, lambda view: bool(view["key_rejected"]))
     assert set(view["key_rejected"]) == set(view["printers"])
     async with client_of(house.hass, hass_ws_client, policy) as reader:
-        await subscribe(reader)
-        assert (await reader.receive_json())["event"]["key_rejected"] == [laser]
+        assert (await first_view(reader))["key_rejected"] == [laser]
 
 
 async def test_an_expired_service_is_shown_on_the_cards(
@@ -290,8 +293,7 @@ async def test_an_expired_service_is_shown_on_the_cards(
 ) -> None:
     """With an expired service the card kept showing an idle printer, while nothing was printed."""
     client = await hass_ws_client()
-    await subscribe(client)
-    view = (await client.receive_json())["event"]
+    view = await first_view(client)
     assert not any(one["service_expired"] for one in view["printers"].values())
     house.box.expired = True
     await house.coordinator.async_refresh()

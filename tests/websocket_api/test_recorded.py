@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.lianke.llm import AnswerJobTool
 from tests.documents.samples import protected_pdf
-from tests.household import device_of
+from tests.household import device_of, print_one
 from tests.simulator import Simulator
 
 CODE = "hunter42-of-the-test"
@@ -115,12 +115,7 @@ async def test_codes_and_passwords_of_the_card_are_not_recorded(
     assert "error" not in (await tool.async_call(hass, spoken, context)).data
 
     # The test sees what is in the open: a call of anybody else's is an event.
-    await hass.services.async_call(
-        "lianke",
-        "print",
-        {"device_id": device_of(hass), "text": "x", "release_code": IN_THE_OPEN},
-        blocking=True,
-    )
+    await print_one(hass, text="x", release_code=IN_THE_OPEN, wait=False)
     await hass.async_block_till_done()
     recorder = get_instance(hass)
     await recorder.async_block_till_done()

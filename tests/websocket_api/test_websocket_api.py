@@ -29,12 +29,25 @@ from tests.simulator import Simulator, make_pdf
 type Files = Callable[[int], str]
 
 
+async def command(client: MockHAClientWebSocket, kind: str, **fields: Any) -> Any:
+    """Give a command and return what it answers: the result, or else the error."""
+    await client.send_json_auto_id({"type": f"lianke/{kind}", **fields})
+    answer = await client.receive_json()
+    return answer["result"] if answer["success"] else answer["error"]
+
+
 async def subscribe(client: MockHAClientWebSocket, **fields: Any) -> int:
     """Subscribe and return the number of the subscription."""
     await client.send_json_auto_id({"type": "lianke/jobs/subscribe", **fields})
     answer = await client.receive_json()
     assert answer["success"], answer
     return int(answer["id"])
+
+
+async def first_view(client: MockHAClientWebSocket, **fields: Any) -> dict[str, Any]:
+    """Subscribe and return what a card shows first."""
+    await subscribe(client, **fields)
+    return dict((await client.receive_json())["event"])
 
 
 async def until(client: ClientWebSocketResponse, wanted: Callable[[dict[str, Any]], bool]) -> Any:
@@ -69,19 +82,12 @@ def make_file(hass: HomeAssistant, tmp_path: Any) -> Files:
 
 
 @pytest.fixture
-async def print_file(
-    hass: HomeAssistant, setup: MockConfigEntry, make_file: Files
-) -> Callable[..., Awaitable[dict[str, Any]]]:
+async def print_file(house: House, make_file: Files) -> Callable[..., Awaitable[dict[str, Any]]]:
     """Return what prints a PDF and gives the job."""
 
     async def send(pages: int = 1, **fields: Any) -> dict[str, Any]:
-        path = await hass.async_add_executor_job(make_file, pages)
-        fields.setdefault("device_id", device_of(hass))
-        response = await hass.services.async_call(
-            DOMAIN, "print", {"file": path, **fields}, blocking=True, return_response=True
-        )
-        assert response is not None
-        return response["jobs"][0]  # type: ignore[index, return-value]  # a list of jobs, as documented
+        path = await house.hass.async_add_executor_job(make_file, pages)
+        return await house.print_one(**{"file": path, "wait": False, **fields})
 
     return send
 
@@ -186,14 +192,11 @@ async def test_printed_documents_are_kept_from_the_card(
     """An administrator switches it on at a job's row, for a week; a time that was chosen stays."""
     token = hass_access_token if is_admin else hass_read_only_access_token
     client = await hass_ws_client(hass, token)
-    message = {"type": "lianke/printed/keep", "device_id": house.device()}
-    await client.send_json_auto_id(message)
-    answer = await client.receive_json()
-    assert answer["success"] is is_admin, answer
+    answer = await command(client, "printed/keep", device_id=house.device())
+    assert (answer is None or answer["code"]) == (is_admin or "unauthorized")
     assert house.entry.options.get("keep_printed_hours", 0) == (168 if is_admin else 0)
     house.set_options({"keep_printed_hours": 24})
-    await client.send_json_auto_id(message)
-    await client.receive_json()
+    await command(client, "printed/keep", device_id=house.device())
     assert house.entry.options["keep_printed_hours"] == 24
 
 
@@ -229,16 +232,14 @@ async def test_a_child_is_told_how_many_pages_are_left(
     ):
         house.set_options(options)
         other = await hass_ws_client()
-        await subscribe(other)
-        assert left(await until(other, lambda _: True)) == pages
+        assert left(await first_view(other)) == pages
 
 
 async def test_first_message_shows_printers(
     hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
     client = await hass_ws_client()
-    await subscribe(client)
-    view = (await client.receive_json())["event"]
+    view = await first_view(client)
     laser = view["printers"][house.device()]
     assert laser == {
         "name": "Kyocera MA2000w GX",
@@ -293,8 +294,7 @@ async def test_only_the_printers_asked_for(
     laser, label = house.device(), house.device(LABELS)
     await print_file(device_id=label, paper="60 x 40 mm")
     client = await hass_ws_client()
-    await subscribe(client, device_ids=[laser, "of-nobody"])
-    view = (await client.receive_json())["event"]
+    view = await first_view(client, device_ids=[laser, "of-nobody"])
     assert list(view["printers"]) == [laser]
     assert view["jobs"] == []
 
@@ -306,8 +306,7 @@ async def test_ten_open_cards_ask_the_cloud_nothing(
     before = len(house.cloud.requests)
     for _ in range(10):
         client = await hass_ws_client()
-        await subscribe(client)
-        assert (await client.receive_json())["event"]["printers"]
+        assert (await first_view(client))["printers"]
     await house.hass.async_block_till_done()
     assert len(house.cloud.requests) == before
 
@@ -334,8 +333,7 @@ async def test_reload_and_new_name_are_followed(
 ) -> None:
     laser = house.device()
     client = await hass_ws_client()
-    await subscribe(client)
-    assert laser in (await client.receive_json())["event"]["printers"]
+    assert laser in (await first_view(client))["printers"]
     assert await house.hass.config_entries.async_unload(house.entry.entry_id)
     await until(client, lambda view: not view["printers"])
     assert await house.hass.config_entries.async_setup(house.entry.entry_id)
@@ -348,8 +346,7 @@ async def test_second_box_joins_an_open_card(
     hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
     client = await hass_ws_client()
-    await subscribe(client)
-    first = (await client.receive_json())["event"]["printers"]
+    first = (await first_view(client))["printers"]
     other = next(
         box
         for box in house.cloud.boxes.values()
@@ -420,8 +417,7 @@ async def test_the_card_is_told_who_may_answer(
     await house.queue.async_continue(words.job_id)
     picture = f"/api/lianke/job_picture/{pages.job_id}"
     admin = await hass_ws_client()
-    await subscribe(admin)
-    shown = {job["job_id"]: job for job in (await until(admin, lambda _: True))["jobs"]}
+    shown = {job["job_id"]: job for job in (await first_view(admin))["jobs"]}
     approval, release = shown[pages.job_id], shown[words.job_id]
     assert (approval["hold_reason"], approval["may_answer"]) == ("approval", True)
     assert (approval["picture"], approval["needs_code"]) == (picture, False)
@@ -430,8 +426,7 @@ async def test_the_card_is_told_who_may_answer(
     for rights, may in ((True, [True, False]), ({POLICY_READ: True}, [False, False])):
         policy = {"entity_ids": {status_entity(house.hass, house.entry, laser): rights}}
         async with client_of(house.hass, hass_ws_client, policy) as client:
-            await subscribe(client)
-            jobs = (await until(client, lambda _: True))["jobs"]
+            jobs = (await first_view(client))["jobs"]
             assert [job["may_answer"] for job in jobs] == may
             assert [job["picture"] for job in jobs] == [None, None]
 
@@ -448,24 +443,16 @@ async def test_who_asked_is_not_for_everybody(
     queue._registry.change(job, spec=spec)
     address = "Phone · 192.168.1.9"
     admin = await hass_ws_client()
-    await subscribe(admin)
-    [shown] = (await until(admin, lambda _: True))["jobs"]
+    [shown] = (await first_view(admin))["jobs"]
     assert (shown["source"], shown["user_id"]) == (address, "somebody")
     for rights, source in ((True, address), ({POLICY_READ: True}, None)):
         policy = {"entity_ids": {status_entity(house.hass, house.entry, laser): rights}}
         async with client_of(house.hass, hass_ws_client, policy) as client:
-            await subscribe(client)
-            [shown] = (await until(client, lambda _: True))["jobs"]
+            [shown] = (await first_view(client))["jobs"]
             assert (shown["source"], shown["user_id"]) == (source, None)
-            await client.send_json_auto_id(
-                {
-                    "type": "lianke/action",
-                    "service": "list_jobs",
-                    "service_data": {"device_id": laser},
-                }
-            )
-            answer = await client.receive_json()
-            [shown] = answer["result"]["response"]["jobs"]
+            data = {"device_id": laser}
+            answer = await command(client, "action", service="list_jobs", service_data=data)
+            [shown] = answer["response"]["jobs"]
             assert (shown["source"], shown["user_id"]) == (source, None)
 
 
@@ -475,11 +462,9 @@ async def test_printer_without_status_entity_is_for_administrators(
     laser = house.device()
     er.async_get(house.hass).async_remove(status_entity(house.hass, house.entry, laser))
     client = await hass_ws_client()
-    await subscribe(client)
-    assert laser in (await client.receive_json())["event"]["printers"]
+    assert laser in (await first_view(client))["printers"]
     async with client_of(house.hass, hass_ws_client, {"all": True}) as other:
-        await subscribe(other)
-        assert laser not in (await other.receive_json())["event"]["printers"]
+        assert laser not in (await first_view(other))["printers"]
 
 
 # Confirming
@@ -501,22 +486,17 @@ async def unconfirmed(
 async def test_it_came_out(
     hass_ws_client: WebSocketGenerator, unconfirmed: dict[str, Any], house: House
 ) -> None:
-    laser = house.device()
-    confirm = {
-        "type": "lianke/jobs/confirm",
-        "device_id": laser,
-        "job_id": unconfirmed["job_id"],
-    }
     client = await hass_ws_client()
-    await client.send_json_auto_id({**confirm, "device_id": house.device(LABELS)})
-    assert (await client.receive_json())["error"]["translation_key"] == "job_not_found"
-    await client.send_json_auto_id(confirm)
-    job = (await client.receive_json())["result"]
+
+    async def confirm(**changes: Any) -> Any:
+        fields = {"device_id": house.device(), "job_id": unconfirmed["job_id"]}
+        return await command(client, "jobs/confirm", **fields | changes)
+
+    assert (await confirm(device_id=house.device(LABELS)))["translation_key"] == "job_not_found"
+    job = await confirm()
     assert (job["state"], job["pages_printed"]) == ("completed", 2)
-    await client.send_json_auto_id(confirm)
-    assert (await client.receive_json())["error"]["translation_key"] == "job_not_unconfirmed"
-    await client.send_json_auto_id({**confirm, "job_id": "x" * 500})
-    assert (await client.receive_json())["error"]["translation_key"] == "job_not_found"
+    assert (await confirm())["translation_key"] == "job_not_unconfirmed"
+    assert (await confirm(job_id="x" * 500))["translation_key"] == "job_not_found"
 
 
 # Actions
@@ -527,21 +507,19 @@ async def test_an_action_answers_as_when_called_elsewhere(
 ) -> None:
     """What the user did wrong is answered, translated, and logged as no error."""
     client = await hass_ws_client()
-    command = {"type": "lianke/action", "service": "print"}
     data = {"device_id": house.device(), "text": "x", "wait": True}
 
-    async def refused(**changes: Any) -> dict[str, Any]:
-        await client.send_json_auto_id(command | {"service_data": data, **changes})
-        return dict((await client.receive_json())["error"])
+    async def call(service: str = "print", **changes: Any) -> dict[str, Any]:
+        fields = {"service": service, "service_data": data | changes}
+        return dict(await command(client, "action", **fields))
 
-    refusal = await refused(service_data=data | {"paper": "A3"})
-    assert refusal["code"] == "service_validation_error"
-    assert refusal["translation_key"] == "paper_not_available"
-    assert (await refused(service_data=data | {"copies": "many"}))["code"] == "invalid_format"
-    assert (await refused(service="hand_over"))["translation_key"] == "service_not_found"
+    refused = await call(paper="A3")
+    assert refused["code"] == "service_validation_error"
+    assert refused["translation_key"] == "paper_not_available"
+    assert (await call(copies="many"))["code"] == "invalid_format"
+    assert (await call("hand_over"))["translation_key"] == "service_not_found"
     assert not house.printed
-    await client.send_json_auto_id(command | {"service_data": data})
-    result = (await client.receive_json())["result"]
+    result = await call()
     assert [job["state"] for job in result["response"]["jobs"]] == ["completed"]
     assert len(house.printed) == 1
     # A busy machine makes asyncio warn of slow steps.
@@ -557,10 +535,8 @@ async def test_an_action_has_the_rights_of_its_user(
     }
     data = {"device_id": house.device(), "text": "x"}
     async with client_of(house.hass, hass_ws_client, policy) as client:
-        await client.send_json_auto_id(
-            {"type": "lianke/action", "service": "print", "service_data": data}
-        )
-        assert (await client.receive_json())["error"]["code"] == "unauthorized"
+        answer = await command(client, "action", service="print", service_data=data)
+        assert answer["code"] == "unauthorized"
 
 
 async def test_a_document_that_a_preview_keeps_is_forgotten(
@@ -568,22 +544,18 @@ async def test_a_document_that_a_preview_keeps_is_forgotten(
 ) -> None:
     client = await hass_ws_client()
     data = {"device_id": house.device(), "file": make_file(1), "preview_by": "here_only"}
-    await client.send_json_auto_id(
-        {"type": "lianke/action", "service": "preview", "service_data": data}
-    )
-    preview = (await client.receive_json())["result"]["response"]
-    forget = {"type": "lianke/document/forget", "document": preview["document"]}
+    answer = await command(client, "action", service="preview", service_data=data)
+    document = answer["response"]["document"]
     for _ in "twice":
-        await client.send_json_auto_id(forget)
-        assert (await client.receive_json())["success"]
+        assert await command(client, "document/forget", document=document) is None
     assert (
         await house.hass.async_add_executor_job(
             os.listdir, house.hass.config.cache_path(DOMAIN, "spool")
         )
         == []
     )
-    await client.send_json_auto_id(forget | {"document": "x" * 65})
-    assert (await client.receive_json())["error"]["code"] == "invalid_format"
+    answer = await command(client, "document/forget", document="x" * 65)
+    assert answer["code"] == "invalid_format"
 
 
 # Options
@@ -592,16 +564,14 @@ async def test_a_document_that_a_preview_keeps_is_forgotten(
 async def test_options_of_a_printer(hass_ws_client: WebSocketGenerator, house: House) -> None:
     laser = house.device()
     client = await hass_ws_client()
-    await client.send_json_auto_id({"type": "lianke/printer/options", "device_id": laser})
-    offered = (await client.receive_json())["result"]
+    offered = await command(client, "printer/options", device_id=laser)
     answer = await house.ask("get_capabilities", device_id=laser)
     assert {name: offered[name] for name in answer if name in offered} == answer
     assert offered["max_document_bytes"] == 50 * 1024 * 1024
     # Beside the box's own polls.
     params = "/print/printer_params"
     assert [one.path for one in house.cloud.requests].count(params) == 1
-    await client.send_json_auto_id({"type": "lianke/printer/options", "device_id": laser})
-    assert (await client.receive_json())["result"] == offered
+    assert await command(client, "printer/options", device_id=laser) == offered
     assert [one.path for one in house.cloud.requests].count(params) == 1
 
 
@@ -619,8 +589,7 @@ async def test_defaults_are_what_a_silent_call_prints_with(
         },
     )
     client = await hass_ws_client()
-    await client.send_json_auto_id({"type": "lianke/printer/options", "device_id": laser})
-    offered = (await client.receive_json())["result"]
+    offered = await command(client, "printer/options", device_id=laser)
     assert offered["defaults"] == {
         **offered["defaults"],
         "paper": "B5 (JIS)",
@@ -640,7 +609,6 @@ async def test_options_of_something_else_are_refused(
     assert box is not None
     client = await hass_ws_client()
     for device_id in (box.id, "of-nobody"):
-        await client.send_json_auto_id({"type": "lianke/printer/options", "device_id": device_id})
-        error = (await client.receive_json())["error"]
+        error = await command(client, "printer/options", device_id=device_id)
         assert error["code"] == "service_validation_error"
         assert error["translation_key"]
