@@ -18,11 +18,9 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.api import unknown as api_unknown
 from custom_components.lianke.api.unknown import Unknown, UnknownKind, unknown_parts, unknown_state
 from custom_components.lianke.box import unknown
-from custom_components.lianke.const import DOMAIN
 from tests.clock import until
-from tests.conftest import set_up, tear_down
-from tests.household import House, data_of, device_of
-from tests.simulator import Fault, Simulator
+from tests.household import House, data_of
+from tests.simulator import Fault
 
 ROOT = Path(__file__).parents[2]
 LISTED = "GET /external_api/printer_list"
@@ -55,13 +53,7 @@ async def section(
 @pytest.mark.usefixtures("hurried")
 async def test_nothing_of_the_simulator_is_unknown(house: House) -> None:
     """Every endpoint that polling and printing ask, with a job that is printed."""
-    await house.hass.services.async_call(
-        DOMAIN,
-        "print",
-        {"device_id": house.device(), "text": "x", "wait": True},
-        blocking=True,
-        return_response=True,
-    )
+    await house.print_one(text="x")
     await house.data.client.day_tasks()
     assert seen(house.entry) == {}
 
@@ -256,19 +248,9 @@ async def test_unknown_parts_are_few(caplog: pytest.LogCaptureFixture, house: Ho
     assert len(log.as_stored()) == unknown.MAX_OF_A_KIND
 
 
-async def test_unknown_code_of_an_upload(
-    hass: HomeAssistant, simulator: Simulator, entry: MockConfigEntry
-) -> None:
+async def test_unknown_code_of_an_upload(house: House) -> None:
     """An upload is an answer like any other."""
-    entry.add_to_hass(hass)
-    assert await set_up(hass, entry)
     fault = Fault(kind="code", code=10021, msg="打印次数已用完")
-    simulator.cloud.fail("POST /print/job", fault, times=1)
-    await hass.services.async_call(
-        DOMAIN,
-        "print",
-        {"device_id": device_of(hass), "text": "x", "if_not_ready": "hold"},
-        blocking=True,
-    )
-    await until(lambda: ("code", "10021") in seen(entry))
-    await tear_down(hass)
+    house.cloud.fail("POST /print/job", fault, times=1)
+    await house.print_one(text="x", wait=False)
+    await until(lambda: ("code", "10021") in seen(house.entry))

@@ -29,6 +29,7 @@ from custom_components.lianke.jobs.queue import PrintQueue
 from tests.clock import Clock, elapse, rest
 from tests.conftest import tear_down
 from tests.flows.test_options_flow import shown
+from tests.household import print_one
 from tests.simulator import Simulator, make_pdf
 from tests.upgrade import cloud
 
@@ -255,12 +256,5 @@ async def test_who_asks_again_gets_the_same_job(
     hass.config.allowlist_external_dirs = {str(tmp_path)}
     devices = stored(version, "core.device_registry")["devices"]
     (laser,) = [one["id"] for one in devices if one["name"] == LASER]
-    answer = await hass.services.async_call(
-        DOMAIN,
-        "print",
-        {"device_id": laser, "file": str(path), "request_id": request_id},
-        blocking=True,
-        return_response=True,
-    )
-    jobs: Any = (answer or {})["jobs"]
-    assert [job["job_id"] for job in jobs] == [done.job_id]
+    job = await print_one(hass, device_id=laser, file=str(path), request_id=request_id, wait=False)
+    assert job["job_id"] == done.job_id
