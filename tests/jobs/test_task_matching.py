@@ -1,8 +1,9 @@
 """What the day's list of tasks proves: little, and never a stranger's task for ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from time import thread_time
+from typing import Any
 
 from hypothesis import given, settings, strategies as st
 
@@ -70,6 +71,25 @@ def make_task(
     )
 
 
+# One whose answer came, and shows how the clocks differ.
+OWN = make_job(9, NOW - timedelta(seconds=60), task_id="own", task_known_at=NOW)
+OWN_TASK = make_task("own", NOW - timedelta(seconds=60))
+
+
+def match(
+    tasks: Sequence[DayTask],
+    doubtful: Sequence[Delivery],
+    own: Sequence[Delivery] = (),
+    *,
+    now: datetime = AFTERWARDS,
+    **more: Any,
+) -> Matches:
+    """Match tasks with uploads in doubt, some others being known, and no stranger before."""
+    known = {str(one.task_id) for one in own}
+    seen = {"foreign_seen_at": None} | more
+    return match_tasks(tasks, age=aged(now), own=own, known_ids=known, doubtful=doubtful, **seen)
+
+
 moments = st.integers(-3600, 3600).map(lambda seconds: timedelta(seconds=seconds))
 waits = st.floats(0, 25).map(lambda seconds: timedelta(seconds=seconds))
 
@@ -115,14 +135,8 @@ def test_a_stranger_is_taken_for_ours_only_inside_the_window(
         tasks.append(make_task(f"stranger-{number}", NOW + moment + offset))
     measured = clock_offset(job, _measured(tasks, own))
     assert measured.least - ROUNDING <= offset <= measured.most + ROUNDING
-    found = match_tasks(
-        tasks,
-        age=aged(AFTERWARDS),
-        own=own,
-        known_ids={f"own-{number}" for number in range(len(own))},
-        doubtful=[job],
-        foreign_seen_at=None if seen is None else NOW - timedelta(hours=seen),
-    )
+    before = None if seen is None else NOW - timedelta(hours=seen)
+    found = match(tasks, [job], own, foreign_seen_at=before)
     lately = seen is not None and at + timedelta(hours=seen) < FOREIGN_MEMORY
     if not found.tasks:
         # Without strangers, whatever was taken in is found where the clocks can be compared.
@@ -178,9 +192,7 @@ def test_several_in_doubt_are_told_apart_only_where_there_is_one_way(
         for number, (at, taken, accepted, _) in enumerate(doubts)
         if accepted
     ]
-    found = match_tasks(
-        tasks, age=aged(AFTERWARDS), own=own, known_ids={"own"}, doubtful=jobs, foreign_seen_at=None
-    )
+    found = match(tasks, jobs, own)
     assert not found.foreign
     assert {job_id: task.task_id for job_id, task in found.tasks.items()}.items() <= truth.items()
     if not measured:
@@ -204,13 +216,9 @@ def test_several_in_doubt_are_told_apart_only_where_there_is_one_way(
 def test_more_tasks_than_doubts_are_strangers(
     doubts: list[timedelta], tasks: list[timedelta]
 ) -> None:
-    found = match_tasks(
+    found = match(
         [make_task(f"task-{number}", NOW + at) for number, at in enumerate(tasks)],
-        age=aged(AFTERWARDS),
-        own=[],
-        known_ids=(),
-        doubtful=[make_job(number, NOW + at) for number, at in enumerate(doubts)],
-        foreign_seen_at=None,
+        [make_job(number, NOW + at) for number, at in enumerate(doubts)],
     )
     if len(tasks) > len(doubts):
         assert found.foreign
@@ -222,22 +230,14 @@ def test_an_earlier_doubt_takes_its_own_task_out_of_a_later_one() -> None:
     """Both tasks fit the first upload, which was large; the second can be one of them only."""
     first = make_job(0, NOW, size=14_000_000)
     second = make_job(1, NOW + timedelta(seconds=80))
-    own = make_job(9, NOW - timedelta(seconds=60), task_id="own", task_known_at=NOW)
     made = [
-        make_task("own", NOW - timedelta(seconds=60)),
+        OWN_TASK,
         make_task("a", NOW + timedelta(seconds=2)),
         make_task("b", NOW + timedelta(seconds=82)),
     ]
 
     def matched(*tasks: DayTask) -> dict[str, str]:
-        found = match_tasks(
-            tasks,
-            age=aged(AFTERWARDS),
-            own=[own],
-            known_ids={"own"},
-            doubtful=[first, second],
-            foreign_seen_at=None,
-        )
+        found = match(tasks, [first, second], [OWN])
         assert not found.foreign
         return {job_id: task.task_id for job_id, task in found.tasks.items()}
 
@@ -250,19 +250,11 @@ def test_an_earlier_doubt_takes_its_own_task_out_of_a_later_one() -> None:
 def test_a_cloud_that_hangs_does_not_give_one_job_the_task_of_another() -> None:
     """The first upload was given up after half a minute; its task is made when the second one fails."""
     first, second = make_job(0, NOW), make_job(1, NOW + timedelta(seconds=70))
-    own = make_job(9, NOW - timedelta(seconds=60), task_id="own", task_known_at=NOW)
     made = [
-        make_task("own", NOW - timedelta(seconds=60)),
+        OWN_TASK,
         make_task("first", NOW + timedelta(seconds=72)),
     ]
-    found = match_tasks(
-        made,
-        age=aged(AFTERWARDS),
-        own=[own],
-        known_ids={"own"},
-        doubtful=[first, second],
-        foreign_seen_at=None,
-    )
+    found = match(made, [first, second], [OWN])
     assert not found.tasks
 
 
@@ -270,20 +262,12 @@ def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
     """Two jobs were in doubt at once, somebody prints minutes later, and then a third job is in doubt."""
     earlier = [make_job(number, NOW + timedelta(seconds=number)) for number in range(2)]
     later = make_job(2, NOW + timedelta(hours=1))
-    own = make_job(9, NOW - timedelta(seconds=60), task_id="own", task_known_at=NOW)
     made = [
-        make_task("own", NOW - timedelta(seconds=60)),
+        OWN_TASK,
         make_task("stranger", NOW + timedelta(minutes=3)),
         make_task("another", NOW + timedelta(hours=1, seconds=2)),
     ]
-    found = match_tasks(
-        made,
-        age=aged(AFTERWARDS),
-        own=[own],
-        known_ids={"own"},
-        doubtful=[*earlier, later],
-        foreign_seen_at=None,
-    )
+    found = match(made, [*earlier, later], [OWN])
     assert found.foreign
     assert not found.tasks
 
@@ -328,14 +312,7 @@ def test_a_set_that_ended_alike_is_settled_as_a_whole() -> None:
             make_task(f"extra-{number}", NOW + timedelta(seconds=3), TaskState.SUCCESS, 200)
             for number in range(extra)
         ]
-        return match_tasks(
-            made,
-            age=aged(now),
-            own=[],
-            known_ids=(),
-            doubtful=[*jobs, *others],
-            foreign_seen_at=None,
-        )
+        return match(made, [*jobs, *others], now=now)
 
     both = frozenset(job.token for job in jobs)
     printed, failed = (TaskState.SUCCESS, 200), (TaskState.SUCCESS, 500)
@@ -362,15 +339,8 @@ def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
     job = make_job(1, NOW)
 
     def look(*made: datetime, doubtful: tuple[Delivery, ...] = (job,)) -> Matches:
-        return match_tasks(
-            [make_task(f"task-{n}", at, TaskState.SUCCESS, 200) for n, at in enumerate(made)],
-            age=aged(AFTERWARDS),
-            own=[],
-            known_ids=(),
-            doubtful=doubtful,
-            lost=[preview],
-            foreign_seen_at=None,
-        )
+        tasks = [make_task(f"task-{n}", at, TaskState.SUCCESS, 200) for n, at in enumerate(made)]
+        return match(tasks, doubtful, lost=[preview])
 
     second = timedelta(seconds=1)
     assert look(earlier + second, doubtful=()) == Matches()
@@ -395,8 +365,6 @@ def test_more_tasks_than_doubts_cost_no_time() -> None:
     made = [make_task(f"task-{number}", NOW) for number in range(5000)]
     doubts = [make_job(number, NOW) for number in range(300)]
     began = thread_time()
-    found = match_tasks(
-        made, age=aged(AFTERWARDS), own=[], known_ids=(), doubtful=doubts, foreign_seen_at=None
-    )
+    found = match(made, doubts)
     assert found.foreign
     assert thread_time() - began < 0.5
