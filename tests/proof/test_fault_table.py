@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 import itertools
 import json
 import logging
@@ -415,14 +416,6 @@ async def _go_through(
     assert all(count == 1 for count in printed.values())
 
 
-async def _silent(house: House, cell: Cell) -> None:
-    await _upload(house, cell, proof=True)
-
-
-async def _approved(house: House, cell: Cell) -> None:
-    await _upload(house, cell, proof=True, waits=True)
-
-
 async def _let_a_stranger_print(house: House) -> None:
     """Let somebody else print, seen as one of our own jobs is followed."""
     house.sim.cloud.print_as_someone_else(house.box, house.printer(2))
@@ -439,32 +432,16 @@ async def _among_strangers(house: House, cell: Cell) -> None:
     await _upload(house, cell, proof=False)
 
 
-async def _follow_one(house: House, cell: Cell) -> None:
-    await _follow(house, cell, FOLLOW, 1)
-
-
-async def _follow_three(house: House, cell: Cell) -> None:
-    await _follow(house, cell, DAY, 3)
-
-
-async def _poll_box(house: House, cell: Cell) -> None:
-    await _poll(house, cell, "GET /device/device_info")
-
-
-async def _poll_printers(house: House, cell: Cell) -> None:
-    await _poll(house, cell, "GET /external_api/printer_list")
-
-
 JUDGES: dict[str, Judge] = {
-    "upload": _silent,
-    "upload of what waited for a person": _approved,
+    "upload": partial(_upload, proof=True),
+    "upload of what waited for a person": partial(_upload, proof=True, waits=True),
     "upload among strangers": _among_strangers,
-    "follow one": _follow_one,
-    "follow three": _follow_three,
+    "follow one": partial(_follow, endpoint=FOLLOW, count=1),
+    "follow three": partial(_follow, endpoint=DAY, count=3),
     "cancel": _cancel,
     "move": _move,
-    "poll box": _poll_box,
-    "poll printers": _poll_printers,
+    "poll box": partial(_poll, endpoint="GET /device/device_info"),
+    "poll printers": partial(_poll, endpoint="GET /external_api/printer_list"),
 }
 
 

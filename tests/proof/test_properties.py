@@ -646,20 +646,6 @@ async def test_a_damaged_folder_costs_one_job(hass: HomeAssistant, tmp_path: Pat
     check()
 
 
-def make_document(path: Path) -> Document:
-    """Return a document for a file of one byte."""
-    return Document(
-        path=path,
-        name="a.pdf",
-        content_type="application/pdf",
-        extension=".pdf",
-        size=1,
-        pages=1,
-        digest="digest",
-        title="Title",
-    )
-
-
 async def test_a_book_that_cannot_be_read(hass: HomeAssistant, tmp_path: Path) -> None:
     hass.config.config_dir = str(tmp_path / "home")
     root = jobs_path(hass, "entry")
