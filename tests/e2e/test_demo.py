@@ -88,6 +88,14 @@ async def test_the_demo_in_chinese(tmp_path: Path, chromium: str, socket_enabled
         await expect(page.locator("#status")).to_contain_text("200")
         await page.goto(f"{home.url}/{DASHBOARD}")
         await expect(cards.first).to_contain_text("缺纸")
+        # The card is defined and offered once, and is there and says so where its last printer has gone.
+        offered = "window.customCards.filter(({ type }) => type === 'lianke-card').length"
+        assert await page.evaluate(offered) == 1
+        await home.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")
+        view = {"cards": [{"type": "custom:lianke-card"}]}
+        await home.command("lovelace/config/save", url_path=DASHBOARD, config={"views": [view]})
+        await page.goto(f"{home.url}/{DASHBOARD}")
+        await expect(cards.first).to_contain_text("还没有打印机")
         assert not home.problems("lianke")
 
 

@@ -154,6 +154,17 @@ class Screen:
             ]
         return faults
 
+    async def axe_in_every_look(self, what: Locator | None = None) -> list[str]:
+        """Return the faults in the light, in the dark and in forced colors, in which the page stays."""
+        faults = await self.axe(what)
+        for look in ({"color_scheme": "dark"}, {"forced_colors": "active"}):
+            await self.page.emulate_media(**look)  # type: ignore[arg-type]  # names of arguments
+            # The frontend takes up another look a moment later.
+            await self.page.wait_for_timeout(300)
+            faults += await self.axe(what)
+        await self.page.emulate_media(color_scheme="light", forced_colors="none")
+        return faults
+
     async def picture(self, path: Path, *, margin: int = 12) -> None:
         """Take a picture of the first card."""
         box = await self.card.bounding_box()
