@@ -1,32 +1,19 @@
 """Every scripted case of the chaos test: told rightly, and no paper wasted."""
 
-import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
-from tests.e2e.hass import ROOT
-
 from .cases import CASES
+from .test_rounds import chaos
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.xdist_group("chaos cases")]
 
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, dict[str, Any]]:
-    """Run all cases in a process whose clocks they may move."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.chaos", "--json", "--case", "all"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=850,
-        check=False,
-    )
-    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return {one["name"]: one for one in found}
+    """Run all cases."""
+    return {one["name"]: one for one in chaos("--case", "all", seconds=850)}
 
 
 @pytest.mark.parametrize("name", CASES)

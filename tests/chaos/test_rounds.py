@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -12,19 +13,24 @@ SEED = 1
 ROUNDS = 4
 
 
+def chaos(*arguments: str, seconds: int) -> list[dict[str, Any]]:
+    """Run the test in a process whose clocks it may move, for so long at most; return its results."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.chaos", "--json", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
 @pytest.mark.e2e
 @pytest.mark.timeout(400)
 def test_random_rounds() -> None:
     """Nobody is told wrongly, and no paper is wasted, whatever breaks."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.chaos", "--json", f"--rounds={ROUNDS}", f"--seed={SEED}"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=380,
-        check=False,
-    )
-    results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    results = chaos(f"--rounds={ROUNDS}", f"--seed={SEED}", seconds=380)
     assert len(results) == ROUNDS
     assert not [
         (one["seed"], one["problems"], one["error"])
