@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 
 from .checks import checked
 from .faults import Fault
-from .models import Account, Box, Outcome, Printer
+from .models import WATCHED, Account, Box, Outcome, Printer
 from .page import PAGE, draw_first_page, wants_page
 from .qr import qr_link, qr_png
 
@@ -47,15 +47,7 @@ PRINTER_FIELDS: Final = [
     "markers",
     "capabilities",
     "papers",
-    "plugged",
-    "on",
-    "off_mode",
-    "paper",
-    "paper_jam",
-    "cover_open",
-    "ribbon_out",
-    "ink_out",
-    "paused",
+    *sorted(WATCHED),
     "raw_state",
     "seconds_per_page",
     "scanner",

@@ -153,15 +153,13 @@ SMALL_LASER: Final = Model(
         Copies=50,
     ),
 )
+_ROLL: Final = {"80 x 297 mm": _paper(800, 2970, 310, margin=30)}
 RECEIPT: Final = Model(
     name="XP-80C",
     species=2,
     seconds_per_page=1.0,
-    papers={"80 x 297 mm": _paper(800, 2970, 310, margin=30)},
-    extras={},
-    capabilities=_capabilities(
-        "XP-80C", {"80 x 297 mm": _paper(800, 2970, 310, margin=30)}, {"PaperSize": 310}, Copies=1
-    ),
+    papers=_ROLL,
+    capabilities=_capabilities("XP-80C", _ROLL, {"PaperSize": 310}, Copies=1),
 )
 MODELS: Final = {model.name: model for model in (LASER, LABEL, INKJET, SMALL_LASER, RECEIPT)}
 
