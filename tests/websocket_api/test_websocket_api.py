@@ -357,7 +357,7 @@ async def test_second_box_joins_an_open_card(
 
 
 async def test_faults_are_listed_and_forgotten_when_off(
-    hass_ws_client: WebSocketGenerator, house: House
+    hass_ws_client: WebSocketGenerator, settled: None, house: House
 ) -> None:
     printer = house.box.printer(1)
     printer.paper = 0
