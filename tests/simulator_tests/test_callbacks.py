@@ -19,7 +19,6 @@ async def test_callback_is_dropped_after_0_5_and_10_seconds(
     assert len(listener.bodies) == 4
     times = [one.time for one in sim.cloud.deliveries]
     gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert gaps[0] < gaps[1] < gaps[2]
     assert gaps[1] >= 5 / 30
     assert gaps[2] >= 10 / 30
 
