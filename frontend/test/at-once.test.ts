@@ -113,6 +113,12 @@ test("it follows the options, still drawn by nobody else", async () => {
   expect(data("preview")).toMatchObject({ document: "kept", copies: 2, preview_by: "here_only" });
 });
 
+test("a file that is damaged is told before Print is pressed", async () => {
+  const item = drop(makeBatch({ preview: { code: "x", message: "no", translation_key: "file_damaged" } }), "a.jpg");
+  await uploaded();
+  await vi.waitFor(() => expect(item.error).toBe("That did not work: no"));
+});
+
 test("an error of it is not told, and the file prints", async () => {
   const batch = makeBatch({ preview: { code: "x", message: "no", translation_key: "not_drawn_here" } });
   const item = drop(batch, "a.pdf");
@@ -130,8 +136,11 @@ test("Print takes over the upload that is under way and waits for no drawing", a
   const batch = makeBatch();
   const item = drop(batch, "a.pdf");
   await vi.waitFor(() => expect(uploads).toHaveLength(1));
+  const tray = await show("lianke-tray", { context: batch.context, batch });
   const printing = batch.print();
   await vi.waitFor(() => expect([item.phase, item.sent]).toEqual(["upload", 1]));
+  expect(find(tray, "[data-key=print]").textContent?.trim()).toBe("Sending …");
+  expect(find(tray, "[data-key=clear]").ariaDisabled).toBeNull();
   await uploaded();
   await printing;
   expect([uploads.length, calls("preview").length]).toEqual([1, 0]);

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import type { Part } from "../src/components/part";
 import { Batch } from "../src/print/batch";
 import { dragged, isPage, turned, type LiankeCorners } from "../src/print/corners";
 import { frameOf, middleOf, moved, quarter, resized, type LiankeCrop } from "../src/print/crop";
 import { PrintItem } from "../src/print/item";
 import { layoutOf, layoutsFor, type Corners, type Shape } from "../src/print/layouts";
-import { isOnOwnPaper, presetOf } from "../src/print/options";
+import { presetOf } from "../src/print/options";
 import "../src/print/tray";
 import { announced, asked, find, makeContext, makeHass, makeJob, show } from "./stand-in";
 
@@ -216,9 +217,33 @@ test("the tray offers layouts as buttons that can be pressed, and released again
   await vi.waitFor(() => expect(buttons()[0]?.getAttribute("aria-pressed")).toBe("true"));
   expect(find(tray, "[data-key=print]").textContent?.trim()).toBe("Print");
   expect(find(sheets, "p").textContent).toContain("85.6 × 54 mm");
+  // Two on a sheet are told apart by what comes of them.
+  buttons()[1]?.click();
+  await vi.waitFor(() => expect(find(sheets, "p").textContent).toContain("without a line to cut"));
+  buttons()[3]?.click();
+  await vi.waitFor(() => expect(find(sheets, "p").textContent).toContain("with a line to cut along"));
+  buttons()[0]?.click();
+  await vi.waitFor(() => expect(buttons()[0]?.getAttribute("aria-pressed")).toBe("true"));
   buttons()[0]?.click();
   await vi.waitFor(() => expect(buttons()[0]?.getAttribute("aria-pressed")).toBe("false"));
   expect(batch.joint).toBeNull();
+});
+
+test("a sheet that lies is seen whole on a phone, and its place is kept before it is there", async () => {
+  const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="1400" height="1000"/>';
+  const picture = "data:image/svg+xml," + encodeURIComponent(svg);
+  const preview = await show<Part>("lianke-preview", { context: makeContext(), stale: true });
+  preview.style.width = "280px";
+  const strip = find(preview, ".previews");
+  expect(strip.textContent).toContain("Preparing");
+  const height = strip.offsetHeight;
+  Object.assign(preview, { images: [picture], stale: false });
+  await preview.updateComplete;
+  const image = find<HTMLImageElement>(preview, ".previews img");
+  await image.decode();
+  expect(image.getBoundingClientRect().right).toBeLessThanOrEqual(strip.getBoundingClientRect().right);
+  expect(image.width / image.height).toBeCloseTo(1.4, 1);
+  expect(strip.offsetHeight).toBe(height);
 });
 
 test("a picture of the media library that is gone is no part of a card", async () => {
@@ -309,15 +334,6 @@ describe("a size of photos", () => {
       expect(presetOf(t, { papers: [a4, { id: 2, name }] }, "layout_4r")).toEqual({ paper: 2 });
   });
 
-  test.each([
-    [PAPERS, { paper: 257 }, true],
-    [PAPERS, {}, false],
-    [{ ...PAPERS, defaults: { paper: "Fotopapier" } }, {}, true],
-    [{ papers: papers.slice(0, 1) }, {}, false],
-  ])("is not said to come on its paper where it does not: %j with %j", (options, chosen, isOwn) => {
-    expect(isOnOwnPaper(makeContext().localizer, options, "layout_4r", chosen)).toBe(isOwn);
-  });
-
   test("is printed on its paper, which stays with it and is reset by one press", async () => {
     const batch = makeBatch({ "lianke/printer/options": PAPERS });
     batch.addMedia(FRONT);
@@ -338,6 +354,53 @@ describe("a size of photos", () => {
     batch.clear();
     batch.addMedia(media("notice.pdf"));
     expect([batch.chosen, batch.carried]).toEqual([{}, []]);
+  });
+
+  const PLAIN = { id: 1, name: "普通纸" };
+  const types = (...names: string[]) => [PLAIN, ...names.map((name, at) => ({ id: 260 + at, name }))];
+  const standing = { paper: "A4", media_type: "普通纸" };
+  const laser = { papers: [papers[0], { id: 11, name: "A5", width: 148, height: 210 }], media_types: types("厚纸") };
+  test.each([
+    // It has no such paper, so that nobody is told to put any in.
+    ["en", "layout_4r", { ...laser, defaults: standing }, {}, "102 × 152 mm on the paper that is chosen."],
+    ["zh-Hans", "layout_3r", { ...laser, defaults: standing }, {}, "按 89 × 127 mm 打印在所选纸张上。"],
+    ["en", "layout_4r", { failed: true }, {}, "on the paper that is chosen."],
+    // Its type of paper is chosen with its paper, photo paper before what only shines.
+    [
+      "zh-Hans",
+      "layout_4r",
+      { papers, media_types: types("光泽纸", "相片纸\r\n"), defaults: standing },
+      { paper: 257, media_type: 261 },
+      "请放入这种尺寸的“相片纸”。",
+    ],
+    [
+      "en",
+      "layout_4r",
+      { papers, media_types: types("Premium Glossy"), defaults: { paper: "Fotopapier" } },
+      { media_type: 260 },
+      "put paper of this size in (Premium Glossy).",
+    ],
+    ["en", "layout_4r", { papers, media_types: types("厚纸"), defaults: standing }, { paper: 257 }, "in (普通纸)."],
+    ["en", "layout_4r", { papers, defaults: standing }, { paper: 257 }, "and check its type."],
+    ["en", "layout_1_inch", { papers, media_types: types("Photo"), defaults: standing }, {}, "As many as fit"],
+  ] as const)("%s %s: %# says what it is sent with", async (language, layout, offers, sent, words) => {
+    makeBatch({ "lianke/printer/options": offers });
+    const batch = new Batch(makeContext(makeHass(answers, language)), "device");
+    batch.addMedia(FRONT);
+    await vi.waitFor(() => expect(batch.offers).not.toBeNull());
+    batch.lay(layout);
+    await rested(batch);
+    const { photo_size, ...chosen } = data("preview");
+    expect(photo_size).toBe(layout.slice(7));
+    expect(chosen).toMatchObject(sent);
+    for (const name of ["paper", "media_type"]) expect(name in chosen).toBe(name in sent);
+    const tray = await show("lianke-tray", { context: batch.context, batch });
+    expect(find(find(tray, "lianke-sheets"), "p.more").textContent).toContain(words);
+    // Unfolded, where the printer has any.
+    const hasTypes = "media_types" in offers;
+    expect(!!find(find(tray, "lianke-options-form"), ".form")?.querySelector("#media_type")).toBe(hasTypes);
+    batch.addMedia(media("notice.pdf"));
+    expect(batch.chosen).toEqual({});
   });
 
   test("ID photos fill a sheet, and the part that is printed is chosen for each picture", async () => {
@@ -441,7 +504,7 @@ describe("photographed pages", () => {
     find(sheets, "[data-key^=corners]").click();
     const dialog = find<LiankeCorners>(sheets, "lianke-corners");
     await vi.waitFor(() => expect(find<HTMLDialogElement>(dialog, "dialog")?.open).toBe(true));
-    expect(asked.at(-1)).toEqual({ type: "lianke/document/corners", document: "kept" });
+    expect(asked).toContainEqual({ type: "lianke/document/corners", document: "kept" });
     const [corner] = [...(dialog.shadowRoot?.querySelectorAll("[role=slider]") ?? [])] as HTMLElement[];
     expect(corner?.getAttribute("aria-valuetext")).toBe("10% from the left, 10% from the top");
     corner?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", shiftKey: true, cancelable: true }));

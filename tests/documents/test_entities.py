@@ -142,7 +142,7 @@ async def test_a_camera(hass: HomeAssistant, spool: Spool) -> None:
     ("data", "available", "key"),
     [
         (None, True, "snapshot_failed"),
-        (b"\x7fELF\0\0\0", True, "type_not_supported"),
+        (b"\x7fELF\0\0\0", True, "file_damaged"),
         (picture("JPEG"), False, "entity_unavailable"),
     ],
     ids=["none", "noise", "unavailable"],

@@ -98,7 +98,7 @@ def test_kinds(tmp_path: Path, data: bytes, name: str, kind: FileType) -> None:
         (b"\xff\xfe" + random.Random(1).randbytes(400), "x.txt", "text_unreadable"),
         (b"\xff\xfe" + random.Random(1).randbytes(400), "x", "type_not_supported"),
         (ole("Something"), "x.msi", "type_not_supported"),
-        (b"\x7fELF\0\0", "x.pdf", "type_not_supported"),
+        (b"\x7fELF\0\0", "x.pdf", "file_damaged"),
         (b"%!PS-Adobe", "x.ps", "type_not_supported"),
         (b"{\\rtf1", "x.rtf", "type_not_supported"),
         (b"<svg xmlns='x'/>", "x.svg", "type_not_supported"),

@@ -332,7 +332,8 @@ def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
     if kind is None and (kind := _text_kind(head, name, suffix)) and suffix in NEVER_TEXT:
         raise InputError("content_not_as_named", name=name)
     if kind is None:
-        raise InputError("type_not_supported", name=name)
+        reason = "file_damaged" if suffix in NEVER_TEXT else "type_not_supported"
+        raise InputError(reason, name=name)
     if kind == ".ofd":
         raise InputError("ofd_not_supported", name=name)
     return FileType(kind)

@@ -16,7 +16,6 @@ import {
   LISTS,
   offered,
   PAPER,
-  isOnOwnPaper,
   presetOf,
   remember,
   remembered,
@@ -35,6 +34,9 @@ const MAX_FILES = 20;
 /* ms without another change of options: Home Assistant draws at once, the cloud takes its time and counts. */
 const DRAW_AFTER = 250;
 const ASK_CLOUD_AFTER = 1000;
+/* What will be refused whatever is chosen, and so is told before Print is pressed. */
+const USELESS = ["file_damaged", "content_not_as_named", "type_not_supported"];
+const isUseless = ({ translation_key: key }: CommandError) => USELESS.includes(key ?? "");
 const BLANK: Typed = { copies: "", pages: "" };
 
 export class Batch extends EventTarget {
@@ -270,17 +272,8 @@ export class Batch extends EventTarget {
     const own = Object.fromEntries(Object.entries(this.chosen).filter(isOwn));
     const last = Object.entries(remembered(this.device, kind)).filter(isOffered) as [string, string | number][];
     this._kind = kind;
-    this.chosen = { ...this._preset, ...Object.fromEntries(last), ...own };
+    this.chosen = { ...presetOf(this._t, offers, kind, Object.fromEntries(last)), ...own };
     this.carried = last.map(([name]) => name).filter((name) => !(name in own));
-  }
-
-  /* The paper that a layout has of its own. */
-  private get _preset(): Chosen {
-    return this.offers ? presetOf(this._t, this.offers, this.kind) : {};
-  }
-
-  get isOnOwnPaper(): boolean {
-    return this.offers !== null && isOnOwnPaper(this._t, this.offers, this.kind, this.chosen);
   }
 
   private _checkSizes(): void {
@@ -299,7 +292,7 @@ export class Batch extends EventTarget {
 
   /* Go back to the printer's defaults, or to the paper of a layout. */
   reset(): void {
-    this._setChosen(this._preset, []);
+    this._setChosen(this.offers ? presetOf(this._t, this.offers, this.kind) : {}, []);
   }
 
   private _setChosen(chosen: Chosen, carried: string[]): void {
@@ -457,7 +450,8 @@ export class Batch extends EventTarget {
       const isWanted = !this.printing && this.items.includes(item) && !(error instanceof TakenOver);
       // Nobody has asked for it, but what was chosen since may be wrong.
       if (isWanted && atOnce && item.images.length) await this.explainField(error as CommandError);
-      else if (isWanted && !atOnce) await this._explain(item, error as CommandError);
+      else if (isWanted && (!atOnce || isUseless(error as CommandError)))
+        await this._explain(item, error as CommandError);
     }
     item.previewing = false;
     this.changed();

@@ -100,7 +100,8 @@ export class Joint {
       batch.done(items);
     } catch (error) {
       this.lost = isLost(error as CommandError);
-      await batch.explainJoint(error as CommandError);
+      // Discard ends what was on its way.
+      if (batch.joint === this) await batch.explainJoint(error as CommandError);
     }
     for (const item of items) item.phase = null;
     batch.changed();

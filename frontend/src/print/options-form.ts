@@ -84,13 +84,16 @@ export class LiankeOptionsForm extends Part {
     const { batch, t } = this;
     const { offers } = batch;
     if (!batch.hasField("copies")) return nothing;
-    const more = offers ? MORE.map((name) => this._list(name)).filter((field) => field !== nothing) : [];
+    // What photos come out on is to be seen.
+    const shown = batch.joint?.isPhoto ? [...FIRST, "media_type"] : FIRST;
+    const folded = MORE.filter((name) => !shown.includes(name));
+    const more = offers ? folded.map((name) => this._list(name)).filter((field) => field !== nothing) : [];
     // Until it is known what is offered, there is what was the last time, so that nothing below it jumps.
     const known = offers ? [] : knownFields(batch.device);
-    const [paper, ...others] = FIRST.map((name) =>
+    const [paper, ...others] = shown.map((name) =>
       offers ? this._list(name) : known.includes(name) ? this._skeleton(name) : nothing,
     );
-    const hasMore = offers ? more.length : known.some((name) => MORE.includes(name));
+    const hasMore = offers ? more.length : known.some((name) => folded.includes(name));
     return html`<div role="group" aria-label=${printText(t, "options")} aria-busy=${offers ? "false" : "true"}>
       ${offers?.failed ? html`<p class="soft">${printText(t, "options_failed")}</p>` : nothing}${this._lastTime()}
       <div class="form">${paper}${this._copies()}${others} ${batch.hasField("pages") ? this._pages() : nothing}</div>

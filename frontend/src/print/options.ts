@@ -153,35 +153,47 @@ const PAPER_NAMES: Partial<Record<Kind, RegExp>> = {
 /* mm by which drivers differ about a paper. */
 const NEARLY = 3;
 
-/* How types of photo paper are called. */
-const PHOTO_PAPER = /photo|glossy|相[片纸]|照片/i;
+/* How drivers call paper for photos, the likeliest first. */
+const PHOTO_TYPES = [/photo|相片|相纸|照片/i, /gloss|光泽|光面|高光/i];
 
-/* Return the paper that a kind has of its own, undefined where it cannot be chosen. */
-const paperOf = (t: Localizer, options: PrinterOptions, kind: Kind): NamedChoice | undefined => {
+/* Return the paper of a kind's own size among some, undefined where there is none. */
+const ownPaper = (papers: NamedChoice[], kind: Kind): NamedChoice | undefined => {
   const size = PAPERS[kind];
   if (!size) return undefined;
   const isOfSize = ({ width = 0, height = 0 }: NamedChoice) =>
     Math.abs(Math.min(width, height) - size[0]) <= NEARLY && Math.abs(Math.max(width, height) - size[1]) <= NEARLY;
-  const all = offered(t, options, "paper");
-  return all.find(isOfSize) ?? all.find(({ name }) => PAPER_NAMES[kind]?.test(name));
+  return papers.find(isOfSize) ?? papers.find(({ name }) => PAPER_NAMES[kind]?.test(name));
 };
 
-const isDefault = ({ defaults }: PrinterOptions, { id, name }: NamedChoice): boolean =>
-  [name, String(id)].includes(String(defaults?.["paper"]));
-
-/* Return the choices that a kind has of its own: its paper, unless that is the default, and photo paper for photos. */
-export const presetOf = (t: Localizer, options: PrinterOptions, kind: Kind): Chosen => {
-  const paper = paperOf(t, options, kind);
-  if (!paper) return {};
-  const type =
-    kind === "card" ? undefined : offered(t, options, "media_type").find(({ name }) => PHOTO_PAPER.test(name));
-  return { ...(isDefault(options, paper) ? {} : { paper: paper.id }), ...(type ? { media_type: type.id } : {}) };
+/* Return what a print is sent with of paper or media type: what was chosen, else the default; undefined if nobody knows. */
+const sentWith = (options: PrinterOptions, name: "paper" | "media_type", chosen: Chosen): NamedChoice | undefined => {
+  const list = (name === "paper" ? options.papers : options.media_types) ?? [];
+  const id = chosen[name] ?? options.defaults?.[name];
+  if (id == null) return undefined;
+  return list.find((one) => [String(one.id), one.name].includes(String(id))) ?? { id, name: String(id) };
 };
 
-/* Return whether a kind is printed on the paper that it has of its own. */
-export const isOnOwnPaper = (t: Localizer, options: PrinterOptions, kind: Kind, chosen: Chosen): boolean => {
-  const paper = paperOf(t, options, kind);
-  return paper !== undefined && ("paper" in chosen ? chosen["paper"] === paper.id : isDefault(options, paper));
+/* Return the paper and the type of it that a kind has of its own, as far as they can be chosen and nothing else was. */
+export const presetOf = (t: Localizer, options: PrinterOptions, kind: Kind, last: Chosen = {}): Chosen => {
+  const own = ownPaper(offered(t, options, "paper"), kind);
+  const isDefault = own && own.id === sentWith(options, "paper", {})?.id;
+  const chosen: Chosen = { ...(own && !isDefault ? { paper: own.id } : {}), ...last };
+  if (kind === "card" || !isOnOwnPaper(options, kind, chosen)) return chosen;
+  const types = offered(t, options, "media_type");
+  const [photo] = PHOTO_TYPES.flatMap((words) => types.find(({ name }) => words.test(name)) ?? []);
+  return photo ? { media_type: photo.id, ...chosen } : chosen;
+};
+
+/* Whether what is printed with some options comes out on paper of the kind's own size. */
+export const isOnOwnPaper = (options: PrinterOptions, kind: Kind, chosen: Chosen): boolean => {
+  const paper = sentWith(options, "paper", chosen);
+  return !!paper && !!ownPaper([paper], kind);
+};
+
+/* Return what the printer calls the type of paper that a print is sent with, undefined where that cannot be told. */
+export const typeName = (options: PrinterOptions, chosen: Chosen): string | undefined => {
+  const type = sentWith(options, "media_type", chosen);
+  return type && type.name !== String(type.id) ? type.name.trim() : undefined;
 };
 
 export const maxCopies = (options: PrinterOptions | null) => options?.max_copies || MAX_COPIES;

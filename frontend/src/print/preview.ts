@@ -34,6 +34,7 @@ export class LiankePreview extends Part {
         overflow-x: auto;
         padding: 4px 4px 8px;
         align-items: center;
+        min-height: 240px;
       }
       .previews button {
         padding: 0;
@@ -44,8 +45,9 @@ export class LiankePreview extends Part {
         cursor: zoom-in;
       }
       .previews img {
-        height: 240px;
+        max-height: 240px;
         min-width: 48px; /* to be seen and hit before it has loaded */
+        min-height: 48px;
         max-width: 100%;
         object-fit: contain;
         /* A wide sheet that is made narrower has no margins above and below it. */
@@ -60,7 +62,7 @@ export class LiankePreview extends Part {
         min-height: 120px;
       }
       .few img {
-        height: 120px;
+        max-height: 120px;
       }
       .stale img {
         opacity: 0.45;
@@ -132,7 +134,8 @@ export class LiankePreview extends Part {
         aria-label=${printText(t, "preview_of", { name })}
         aria-busy=${this.stale}
       >
-        ${strip.map(thumbnail)} ${rest > 0 ? this._more(rest, strip.length) : nothing}
+        ${strip.length || !this.stale ? strip.map(thumbnail) : html`<p class="soft pulse">${printText(t, "preview_busy")}</p>`}
+        ${rest > 0 ? this._more(rest, strip.length) : nothing}
       </div>
       ${this._full()}`;
   }

@@ -11,18 +11,19 @@ import { fields } from "./fields";
 import type { PrintItem } from "./item";
 import type { Joint } from "./joint";
 import { layoutOf, type Corners, type LayoutName } from "./layouts";
-import { optionName } from "./options";
+import { isOnOwnPaper, optionName, typeName } from "./options";
 import { printText } from "./texts";
 
 const MAX_WATERMARK = 60;
 /* What is to be known of a layout. */
 const ABOUT: Partial<Record<LayoutName, Parameters<typeof printText>[1]>> = {
   layout_id_card: "card_size",
-  layout_4r: "about_4r",
-  layout_3r: "about_3r",
   layout_1_inch: "about_1_inch",
   layout_2_inch: "about_2_inch",
   layout_page: "about_page",
+  layout_both: "about_both",
+  layout_2_up: "about_both",
+  layout_invoices: "about_invoices",
 };
 /* The words of a button for one picture, for one of several, and its name. */
 const WORDS = {
@@ -78,7 +79,7 @@ export class LiankeSheets extends Part {
           </button>`;
         })}
       </div>
-      ${joint && (joint.cleans || joint.isCard || joint.isPhoto) ? this._more(joint, resting) : nothing}
+      ${joint ? this._more(joint, resting) : nothing}
       <lianke-crop
         .context=${this.context}
         .shape=${joint ? layoutOf(joint.layout).shape : undefined}
@@ -90,18 +91,32 @@ export class LiankeSheets extends Part {
   /* What is to be known of a layout, and what can be chosen of each picture. */
   private _more(joint: Joint, resting: boolean) {
     const { t } = this;
+    const about = ABOUT[joint.layout];
     const shape = layoutOf(joint.layout).shape;
-    const hasPaper = ["layout_4r", "layout_3r"].includes(joint.layout);
-    const about = hasPaper && !this.batch.isOnOwnPaper ? "about_size" : (ABOUT[joint.layout] ?? "clean_about");
-    return html`<p class="soft more">${printText(t, about, { width: shape?.width, height: shape?.height })}</p>
-      ${
-        shape || joint.cleans
-          ? html`<div class="actions more">
-              ${this._each(shape ? "crop" : "corners", resting, shape ? this._crop : this._corners)}
-            </div>`
-          : nothing
-      }
-      ${joint.isCard ? this._watermark(joint, resting) : nothing}`;
+    const facts = [
+      about ? printText(t, about) : joint.isPhoto ? this._onPaper(joint) : "",
+      joint.cleans ? printText(t, "clean_about") : "",
+    ].filter(Boolean);
+    return html`${facts.map((fact) => html`<p class="soft more">${fact}</p>`)}
+    ${
+      shape || joint.cleans
+        ? html`<div class="actions more">
+            ${this._each(shape ? "crop" : "corners", resting, shape ? this._crop : this._corners)}
+          </div>`
+        : nothing
+    }
+    ${joint.isCard ? this._watermark(joint, resting) : nothing}`;
+  }
+
+  /* What paper a size of photos is printed on: never another one than what the job is sent with. */
+  private _onPaper({ layout }: Joint): string {
+    const { t } = this;
+    const { chosen, kind, offers } = this.batch;
+    const { width, height } = layoutOf(layout).shape ?? {};
+    const size = `${width} × ${height}`;
+    if (!offers || !isOnOwnPaper(offers, kind, chosen)) return printText(t, "about_photo", { size });
+    const type = typeName(offers, chosen) ?? "";
+    return printText(t, type ? "photo_paper_is" : "photo_paper", { size, type });
   }
 
   /* A button for each picture. */

@@ -98,6 +98,8 @@ export class LiankeTray extends Part {
     const { items, joint, printing } = batch;
     const count = items.filter((item) => !item.refused).length;
     const resting = printing || !count;
+    // What has been submitted cannot be taken back here; its job can be canceled.
+    const isSubmitted = items.some((item) => item.phase === "submit");
     const noPreview = joint
       ? joint.previewing
       : items.every((item) => item.isRaw || item.refused || (item.previewing && !item.atOnce));
@@ -129,11 +131,12 @@ export class LiankeTray extends Part {
           <button
             class="main"
             data-key="print"
+            aria-live="polite"
             aria-disabled=${resting ? "true" : nothing}
             @click=${() => !resting && this._press(() => batch.print())}
           >
             <ha-svg-icon .path=${mdiPrinter}></ha-svg-icon>
-            ${count < 2 || joint ? printText(t, "print") : printText(t, "print_n", { n: count })}
+            ${printing ? printText(t, "submitting") : count < 2 || joint ? printText(t, "print") : printText(t, "print_n", { n: count })}
           </button>
           <button
             data-key="preview"
@@ -144,8 +147,8 @@ export class LiankeTray extends Part {
           </button>
           <button
             data-key="clear"
-            aria-disabled=${printing ? "true" : nothing}
-            @click=${() => !printing && batch.clear()}
+            aria-disabled=${isSubmitted ? "true" : nothing}
+            @click=${() => !isSubmitted && batch.clear()}
           >
             ${printText(t, "clear")}
           </button>
@@ -160,8 +163,7 @@ export class LiankeTray extends Part {
     const named = (item: PrintItem) =>
       items.length > 1 ? html`<bdi>${item.name}</bdi>${this.t.isChinese ? "：" : ": "}` : nothing;
     const failed = items.filter((item) => item.error);
-    return html`${this.batch.joint && this.batch.printing ? html`<p class="soft pulse" role="status">${printText(this.t, "submitting")}</p>` : nothing}
-    ${failed.map((item) => html`<p class="error" role="alert">${named(item)}${item.error}</p>`)}
+    return html`${failed.map((item) => html`<p class="error" role="alert">${named(item)}${item.error}</p>`)}
     ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}`;
   }
 
@@ -192,8 +194,7 @@ export class LiankeTray extends Part {
   }
 
   private _jointPreview(joint: Joint) {
-    if (!joint.images.length)
-      return joint.previewing ? html`<p class="soft pulse">${printText(this.t, "preview_busy")}</p>` : nothing;
+    if (!joint.images.length && !joint.previewing) return nothing;
     return html`<lianke-preview
       .context=${this.context}
       .images=${joint.images}
@@ -214,7 +215,6 @@ export class LiankeTray extends Part {
     const { batch, t } = this;
     const picture = item.images[0] ?? item.picture;
     const busy = item.phase !== null || item.previewing;
-    // What has been submitted cannot be taken back here; its job can be canceled.
     const fixed = item.phase === "submit";
     const part = item.phase === "upload" && item.file ? item.sent / item.file.size : null;
     return html`<li class="file" data-key=${item.request}>
