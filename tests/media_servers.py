@@ -111,7 +111,7 @@ async def immich(pictures: dict[str, bytes]) -> AsyncIterator[MediaServer]:
         name = path.removeprefix("assets/").removesuffix("/thumbnail")
         for file, picture in pictures.items():
             if file.partition(".")[0] == name:
-                server.fetched.append(path)
+                server.fetched.append(f"{path} {request.query['size']}")
                 return web.Response(body=picture, content_type="image/jpeg")
         return web.json_response(NOT_FOUND, status=404)
 

@@ -139,6 +139,19 @@ async def test_a_camera(hass: HomeAssistant, spool: Spool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "source"),
+    [(SourceKind.ENTITY, "image.map"), (SourceKind.MEDIA, "media-source://image/image.map")],
+)
+async def test_an_image_entity(
+    hass: HomeAssistant, spool: Spool, kind: SourceKind, source: str
+) -> None:
+    await add(hass, "image", [Map(hass)])
+    document = await fetch(hass, spool, source, kind=kind)
+    assert (document.name, document.title, document.pages) == ("Map.png", "Map", 1)
+    assert document.path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
     ("data", "available", "key"),
     [
         (None, True, "snapshot_failed"),

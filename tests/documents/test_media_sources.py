@@ -119,7 +119,7 @@ async def test_immich(
         [printed] = house.printed
         assert printed.path.read_bytes() == PHOTO
         assert (job["title"], job["title_is_foreign"]) == ("IMG_1.jpg", True)
-        assert server.fetched == ["assets/IMG_1/thumbnail"]
+        assert server.fetched == ["assets/IMG_1/thumbnail fullsize"]
         assert (await refused(house, found["film.mp4"]))[0] == "type_not_supported"
         # An id that is none, a picture that is gone, and an id that leads elsewhere.
         key, words = await refused(house, "media-source://immich/anna|albums")
@@ -134,7 +134,7 @@ async def test_immich(
         assert (await refused(house, away, context))[0] == "media_failed"
         assert await hass.config_entries.async_unload(entry.entry_id)
         assert (await refused(house, found["IMG_1.jpg"]))[0] == "media_failed"
-    assert server.fetched == ["assets/IMG_1/thumbnail"]
+    assert server.fetched == ["assets/IMG_1/thumbnail fullsize"]
 
 
 async def test_dlna(

@@ -23,6 +23,7 @@ from .home import CONFIGURATION, TEXTS, furnish
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 MENU = make_pdf(2, "Menu of the tests")
+RECIPE = b"<!doctype html><title>Soup</title><h1>Soup</h1><p>Peel the onions.</p>"
 
 
 def connection(language: str, home: RealHomeAssistant, token: str) -> tuple[str, dict[str, str]]:
@@ -55,13 +56,17 @@ def refusal(answer: CallToolResult) -> str:
 async def test_a_client_prints_and_is_told_the_truth(
     tmp_path: Path, newest: None, language: str
 ) -> None:
-    """A web page, a camera's picture and a file: on paper once each, at the time that is told."""
+    """A PDF and a page of a web server, a camera's picture and a file: on paper once each, when it is told."""
 
-    async def page(_: web.Request) -> web.Response:
+    async def menu(_: web.Request) -> web.Response:
         return web.Response(body=MENU, content_type="application/pdf")
 
+    async def recipe(_: web.Request) -> web.Response:
+        return web.Response(body=RECIPE, content_type="text/html")
+
     app = web.Application()
-    app.router.add_get("/menu.pdf", page)
+    app.router.add_get("/menu.pdf", menu)
+    app.router.add_get("/recipe", recipe)
     async with TestServer(app, host="127.0.0.1") as site:
         address = f"http://127.0.0.1:{site.port}"
         async with (
@@ -70,7 +75,7 @@ async def test_a_client_prints_and_is_told_the_truth(
                 tmp_path / "config",
                 language=language,
                 extra=CONFIGURATION,
-                allowed_urls=[f"{address}/menu.pdf"],
+                allowed_urls=[f"{address}/menu.pdf", f"{address}/recipe"],
             ) as home,
         ):
             await bind_first(home, cloud)
@@ -91,13 +96,15 @@ async def test_a_client_prints_and_is_told_the_truth(
                     ("lianke__print_document", {"address": f"{address}/menu.pdf", "copies": 2}),
                     ("lianke__print_picture", {"camera": TEXTS[language]["camera"]}),
                     ("lianke__print_document", {"address": file}),
+                    ("lianke__print_document", {"address": f"{address}/recipe", "title": "Soup"}),
                 ]
                 assert {name for name, _ in calls} <= tools
                 taken = [told(await session.call_tool(name, fields)) for name, fields in calls]
                 assert [job["title"] for job in taken] == [
-                    "menu.pdf",
+                    "(named by a stranger)",
                     TEXTS[language]["camera"],
                     "letter.pdf",
+                    "Soup",
                 ]
                 async with asyncio.timeout(120):
                     while True:
@@ -117,5 +124,5 @@ async def test_a_client_prints_and_is_told_the_truth(
             printed = [Path(one["path"]).read_bytes() for one in await cloud.get("printed")]
             documents = home.documents
             files = [documents / name for name in ("front-door.jpg", "letter.pdf")]
-            assert printed == [MENU, *(one.read_bytes() for one in files)]
+            assert printed == [MENU, *(one.read_bytes() for one in files), RECIPE]
             assert not home.problems("lianke")

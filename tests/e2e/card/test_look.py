@@ -210,7 +210,7 @@ async def test_every_width_and_view(stage: Stage, kind: str) -> None:
     async with stage.screen(*cards, kind=kind) as screen:
 
         async def at_every_width() -> None:
-            for width in (320, 768, 1280):
+            for width in (320, 768, 1280, 1920):
                 await screen.page.set_viewport_size({"width": width, "height": 900})
                 # A new width is laid out anew before the next picture.
                 await screen.page.evaluate("() => new Promise(requestAnimationFrame)")
