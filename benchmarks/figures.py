@@ -4,25 +4,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 import json
 from statistics import median
-from typing import Self
+from typing import Final, Self
+
+# Milliseconds that a person feels, where something waits for a job.
+FELT: Final = 40.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
     """One result. `value`, `baseline` and `goal` are all in `unit`; `note` is for people only.
 
-    `goal` is the most that the value may be, or the least if `at_least`; `factor` says how many times the baseline that
-    is, where it was set so. `failed` says that something besides the value is wrong, and the note what.
+    `goal` is the most that the value may be, and None where nobody feels it; `factor` says how many times the baseline
+    that is, where it was set so. `failed` says that something besides the value is wrong, and the note what.
     """
 
     name: str
     value: float
     unit: str
     baseline: float | None
-    goal: float
+    goal: float | None = None
     factor: float | None = None
     note: str = ""
-    at_least: bool = False
     failed: bool = False
 
     @classmethod
@@ -34,9 +36,6 @@ class Figure:
         baseline: float,
         factor: float,
         note: str = "",
-        *,
-        at_least: bool = False,
-        failed: bool = False,
     ) -> Self:
         """Make a figure whose goal is a multiple of its baseline."""
         return cls(
@@ -47,15 +46,12 @@ class Figure:
             goal=baseline * factor,
             factor=factor,
             note=note,
-            at_least=at_least,
-            failed=failed,
         )
 
     @property
     def ok(self) -> bool:
-        """Return whether the goal is met."""
-        reached = self.value >= self.goal if self.at_least else self.value <= self.goal
-        return reached and not self.failed
+        """Return whether the goal, if there is one, is met."""
+        return (self.goal is None or self.value <= self.goal) and not self.failed
 
     def as_json(self) -> str:
         """Return the line for machines."""
@@ -94,7 +90,7 @@ def table(figures: Iterable[Figure]) -> str:
                 f"{_text(figure.value)} {figure.unit}",
                 _text(base),
                 f"{figure.value / base:.2f}" if base else "-",
-                f"{'≥' if figure.at_least else '≤'} {_text(figure.goal)}",
+                "" if figure.goal is None else f"≤ {_text(figure.goal)}",
                 "ok" if figure.ok else "MISSED",
                 figure.note,
             )

@@ -169,18 +169,18 @@ def row(figure: dict[str, Any], language: str) -> str:
     chinese = language == "zh-Hans"
     what, beside = TEXTS[figure["name"]][chinese]
     baseline, unit = figure["baseline"], figure["unit"]
-    sign = "≥" if unit == "/s" else "≤"
     if chinese:
         unit = COUNTED.get(unit, unit)
     if not unit.startswith("/"):
         unit = f" {unit}"
     colon = "：" if chinese else ": "
     reported = "" if baseline is None else f"{number(baseline)}{unit}{colon}{beside}"
-    factor = figure["factor"]
-    goal = f"{number(figure['goal'])}{unit}" if factor is None else f"{factor:.2f} ×"
+    factor, goal = figure["factor"], ""
+    if figure["goal"] is not None:
+        goal = "≤ " + (f"{number(figure['goal'])}{unit}" if factor is None else f"{factor:.2f} ×")
     missed = "" if figure["ok"] else MISSED[language]
     measured = f"{number(figure['value'])}{unit}"
-    return f"| `{figure['name']}` | {what} | {measured} | {reported} | {sign} {goal}{missed} |"
+    return f"| `{figure['name']}` | {what} | {measured} | {reported} | {goal}{missed} |"
 
 
 def write(figures: dict[str, dict[str, Any]]) -> None:
