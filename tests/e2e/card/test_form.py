@@ -137,9 +137,8 @@ async def test_remembered_options_that_the_printer_lacks_are_not_sent(stage: Sta
         await remember(stage, screen, STALE)
         await screen.page.evaluate(_SPOIL, {"late": True})
         await screen.drop((title, PDF, make_pdf(2)))
-        button = screen.card.get_by_role("button", name="Print", exact=True)
-        await button.click()
-        await expect(button).to_be_disabled()
+        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await expect(screen.card.get_by_role("button", name="Sending")).to_be_disabled()
         await screen.page.evaluate("window.answerNow()")
         await expect(screen.row(title)).to_contain_text("Completed")
     assert (await options(stage))["dmDuplex"] == "2"
