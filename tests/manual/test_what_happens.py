@@ -54,11 +54,10 @@ SHOWN_BY = {
     "the same request_id comes twice": [
         "tests/manual/test_examples.py::test_once_a_day",
         "tests/proof/test_properties.py::a_request_id_answers_once",
-        "tests/jobs/test_outcome.py::test_a_canceled_task_does_not_free_a_request_id",
     ],
     "the disk is full or read-only": [
-        "tests/jobs/test_restart.py::test_a_full_disk_refuses_the_print",
-        "tests/jobs/test_interrupted.py::test_a_read_only_disk_is_one_clear_error",
+        "tests/jobs/test_restart.py::test_what_a_disk_does_not_take_is_refused",
+        "tests/chaos/case_disks.py::starts_on_a_read_only_disk",
         "tests/jobs/test_interrupted.py::test_a_cancel_that_cannot_be_written_is_not_told_and_not_done",
     ],
     "the configuration folder was copied to another Home Assistant": [
@@ -66,7 +65,7 @@ SHOWN_BY = {
     ],
     "turned paper lies in the tray for second sides": [
         "tests/chaos/case_turned.py::turned_and_released",
-        "tests/manual_duplex/test_jobs.py::test_whoever_prints_at_that_moment_waits",
+        "tests/chaos/case_turned.py::turned_and_printed_at_once",
     ],
     "a job waits for a person": [
         "tests/jobs/test_waiting.py::test_others_go_on_while_a_job_waits",
@@ -85,7 +84,6 @@ SHOWN_BY = {
     ],
     "a job is canceled too late": [
         "tests/jobs/test_readiness.py::test_cancel_that_came_too_late_is_told_as_completed",
-        "tests/jobs/test_outcome.py::test_a_job_canceled_in_the_middle_may_be_on_paper",
         "tests/jobs/test_outcome.py::test_only_the_bytes_that_were_sent_show_that_nothing_was_printed",
     ],
     "the service answers with an error that nobody knows": [
