@@ -78,9 +78,9 @@ export class PrintItem {
     );
   }
 
-  /* Whether the browser can show the picture itself. */
+  /* Whether the browser can show the picture itself. A server may show what it calls by the kind that it keeps. */
   get canBeShown(): boolean {
-    return this.picture !== null || SHOWN_PICTURE.test(this.media?.media_content_type ?? "");
+    return this.picture !== null || !!this.media?.media_content_type.startsWith("image/");
   }
 
   /* End what is under way and let go of the picture. */
