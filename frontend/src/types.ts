@@ -88,6 +88,8 @@ export interface Job {
   copies: number;
   hold_reason: string | null;
   reason: string | null;
+  /* The text that says so, where it is not called like the reason. */
+  reason_key?: string | null;
   code: number | null;
   detail: string;
   partly_printed: boolean;

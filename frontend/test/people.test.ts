@@ -153,7 +153,7 @@ test("who rejected a job, and why, is said", () => {
   const localize = (key: string, values: Record<string, unknown> = {}) =>
     key === "component.lianke.exceptions.rejected_by.message" ? `Rejected. ${String(values["detail"])}` : "";
   const t = new Localizer({ ...makeHass(), localize });
-  const job = makeJob({ state: "canceled", reason: "rejected", detail: "Anna: too many" });
+  const job = makeJob({ state: "canceled", reason: "rejected", reason_key: "rejected_by", detail: "Anna: too many" });
   expect(jobReason(t, job)).toBe("Rejected. Anna: too many");
   expect(outcome(t, job)).toBe("Rejected. Anna: too many");
   expect(outcome(t, makeJob({ state: "canceled", reason: "replaced" }))).toBe("canceled");

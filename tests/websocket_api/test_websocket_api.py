@@ -24,7 +24,7 @@ from custom_components.lianke.websocket_api import job_feed
 from tests.clock import Clock
 from tests.conftest import make_entry, set_up
 from tests.household import LABELS, House, device_of
-from tests.simulator import Simulator, make_pdf
+from tests.simulator import Outcome, Simulator, make_pdf
 
 type Files = Callable[[int], str]
 
@@ -178,6 +178,16 @@ async def test_the_card_knows_what_it_is_told(
     compare(options, "PrinterOptions", "print/options.ts")
     for paper in options["papers"]:
         compare(paper, "NamedChoice", "print/options.ts")
+
+
+async def test_the_card_gives_the_advice_that_actions_give(
+    hass_ws_client: WebSocketGenerator, print_file: PrintFile, house: House
+) -> None:
+    """Nobody is told to save a PDF as PDF."""
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="damaged"))
+    await print_file(wait=True)
+    (job,) = (await first_view(await hass_ws_client()))["jobs"]
+    assert (job["reason"], job["reason_key"]) == ("conversion_failed", "conversion_failed_pdf")
 
 
 @pytest.mark.parametrize("is_admin", [True, False])

@@ -399,6 +399,15 @@ def job_dict(job: Job) -> dict[str, JsonValueType]:
     }
 
 
+def reason_key(job: Job) -> str | None:
+    """Return the key of the text that says why a job failed; None without a reason."""
+    if job.reason == CONVERSION_FAILED:
+        return f"{job.reason}{ADVICE.get(Path(job.present.document.name).suffix, '')}"
+    if job.reason == REJECTED and (job.partly_printed or job.present.detail):
+        return FIRST_SIDES_REJECTED if job.partly_printed else f"{job.reason}_by"
+    return job.reason
+
+
 async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     """Return why a job waits or failed, in Home Assistant's language; None without a reason."""
     if job.state is JobState.HELD and job.hold_reason:
@@ -414,20 +423,15 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
                 return await async_error_text(hass, "release_uncounted", placeholders)
             return reason
         return await async_error_text(hass, "job_held", {"reason": reason})
-    if job.reason is None:
+    if (cause := reason_key(job)) is None:
         return None
-    key = job.reason
-    if key == CONVERSION_FAILED:
-        key = f"{key}{ADVICE.get(Path(job.present.document.name).suffix, '')}"
-    if key == REJECTED and (job.partly_printed or job.present.detail):
-        key = FIRST_SIDES_REJECTED if job.partly_printed else f"{key}_by"
     placeholders = {
         "code": "" if job.present.code is None else str(job.present.code),
         "detail": job.present.detail,
         "title": job.title,
         "printer": job.printer_name,
     }
-    return await async_error_text(hass, key, placeholders) or job.present.detail or job.reason
+    return await async_error_text(hass, cause, placeholders) or job.present.detail or job.reason
 
 
 async def _async_failure(hass: HomeAssistant, job: Job) -> HomeAssistantError:

@@ -36,7 +36,7 @@ from ..jobs.job import Job, JobState
 from ..jobs.limits import waits_uncounted
 from ..people.approval import is_approver, pages_left
 from ..people.visible import may_answer, may_see_document, picture_url, visible
-from ..printing.print import job_dict
+from ..printing.print import job_dict, reason_key
 from ..printing.refused import SIGNAL_REFUSED, Refusal
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from ..scanner.actions import scanners_by_printer
@@ -331,6 +331,7 @@ def _job(
     return {
         **visible(job_dict(job), options, user, job, may_control=may_control),
         "device_id": one.device_id,
+        "reason_key": reason_key(job),
         "may_answer": answers,
         "uncounted": waits_uncounted(job),
         "picture": picture_url(job) if sees else None,

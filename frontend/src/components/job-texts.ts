@@ -56,10 +56,9 @@ export const jobFacts = (t: Localizer, job: Job, printer?: string | null): strin
 const TOLD = ["rejected", "moved", "first_sides_only", "first_sides_rejected", "not_turned_in_time"];
 
 /* Return why a job failed: in the user's language, with the service's own words where they say more. */
-export const jobReason = (t: Localizer, { state, reason, detail, code }: Job): string => {
+export const jobReason = (t: Localizer, { state, reason, reason_key: key = reason, detail, code }: Job): string => {
   const told = TOLD.includes(reason ?? "");
   if (state !== "failed" && state !== "unconfirmed" && !told) return "";
-  const key = reason === "rejected" && detail ? "rejected_by" : reason;
   const text = key ? t.backend(`exceptions.${key}.message`, lenient({ detail, code })) : "";
   if (!text) return detail;
   if (!detail || text.includes(detail)) return text;
