@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.api import scanning
 from custom_components.lianke.scanner import actions, hub as scanner_hub, jobs, view
 from custom_components.lianke.scanner.hub import ScannerHub
-from tests.clock import until
+from tests.clock import Clock, until
 from tests.household import LABELS, LASER, OTHER_LASER, House, device_of
 from tests.scanner.test_scans import do, records
 from tests.simulator import Fault
@@ -91,12 +91,13 @@ def test_values_that_are_not_looked_at_are_logged(caplog: pytest.LogCaptureFixtu
     assert "only 5000 values are looked at" in caplog.text
 
 
-async def test_scans_leave_requests_to_others(house: House, laser: Printer) -> None:
-    """Ten pages on the glass, one right after the other, and printers can be looked up all the while."""
+async def test_scans_leave_requests_to_others(clock: Clock, house: House, laser: Printer) -> None:
+    """Ten pages on the glass, each laid on it in six seconds, and printers can be looked up all the while."""
     counts = house.simulator.cloud.counts
     before = {name: counts[name] for name in counts}
     await do(house, laser, several_pages=True)
     for _ in range(9):
+        clock.tick(6)
         await do(house, laser, "continue_scan", answer="next")
     printers = [device_of(house.hass, name) for name in (LASER, LABELS, OTHER_LASER)]
     for device_id in printers:
