@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files as package_files
 import json
 import os
@@ -157,8 +158,12 @@ class Screen:
     async def axe_in_every_look(self, what: Locator | None = None) -> list[str]:
         """Return the faults in the light, in the dark and in forced colors, in which the page stays."""
         faults = await self.axe(what)
-        for look in ({"color_scheme": "dark"}, {"forced_colors": "active"}):
-            await self.page.emulate_media(**look)  # type: ignore[arg-type]  # names of arguments
+        emulate = self.page.emulate_media
+        for change in (
+            partial(emulate, color_scheme="dark"),
+            partial(emulate, forced_colors="active"),
+        ):
+            await change()
             # The frontend takes up another look a moment later.
             await self.page.wait_for_timeout(300)
             faults += await self.axe(what)
