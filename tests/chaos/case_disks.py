@@ -73,30 +73,6 @@ async def starts_on_a_read_only_disk(world: World) -> Judgement:
     return await end(world, completed=asked)
 
 
-@case("What an entry could not write before it was disabled does not overwrite what came after.")
-async def old_ledger_writes_again(world: World) -> Judgement:
-    home, box = await one_home(world, callbacks="never")
-    (entry_id,) = home.entries.values()
-    box.online = False
-    await asyncio.sleep(400)
-    await print_paper(home, box, 1, world.paper(home))
-    await home.set_disk("full")
-    home.proxy.is_up = False
-    # What holds the job is another thing now, which cannot be written.
-    await asyncio.sleep(700)
-    await home.ask("disable", entry_id=entry_id)
-    await home.set_disk("ok")
-    home.proxy.is_up = True
-    box.online = True
-    world.sim.cloud.print_as_someone_else(box, box.printer(3))
-    spoil(home, UPLOAD, Fault(kind="cut_answer"))
-    await home.ask("enable", entry_id=entry_id)
-    await asyncio.sleep(1300)
-    await home.kill()
-    await home.start()
-    return await end(world)
-
-
 @case("What a callback proved is kept, once the cloud has its 200 or anybody was told.")
 async def power_goes_after_a_callback_proved_a_doubt(world: World) -> Judgement:
     home, box = await one_home(world)
