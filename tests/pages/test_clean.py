@@ -77,16 +77,16 @@ with sync_playwright() as playwright:
     browser = playwright.chromium.launch(executable_path=sys.argv[1], args=arguments)
     context = browser.new_context()
     paths = sorted(pathlib.Path(sys.argv[2]).glob("*.html"))
+    # A new one for each page would start a new process each time.
+    tabs = [context.new_page() for _ in range(16)]
     for start in range(0, len(paths), 16):
-        pages = []
-        for path in paths[start : start + 16]:
-            pages.append((path, page := context.new_page()))
-            page.goto(path.as_uri(), wait_until="load")
-        pages[-1][1].wait_for_timeout(500)
-        for path, page in pages:
-            seen = {"text": page.inner_text("body"), "left": page.url != path.as_uri()}
+        visits = list(zip(paths[start:], tabs))
+        for path, tab in visits:
+            tab.goto(path.as_uri(), wait_until="load")
+        tabs[0].wait_for_timeout(500)
+        for path, tab in visits:
+            seen = {"text": tab.inner_text("body"), "left": tab.url != path.as_uri()}
             path.with_suffix(".json").write_text(json.dumps(seen))
-            page.close()
     browser.close()
 """
 
