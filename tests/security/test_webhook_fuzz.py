@@ -1,7 +1,7 @@
 """Whoever finds the address, and even knows the box: nothing changes, nothing grows, nothing is told."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import gc
 import json
 import logging
@@ -98,6 +98,7 @@ class Attacker:
         self._random = random
         self._device_id = device_id
         self._tasks = tasks
+        self._letters = "".join(random.choices("abcXYZ019-_%&=\u4e2d\U0001f600", k=100_000))
 
     def requests(self, count: int) -> Iterator[tuple[str, str, bytes, str]]:
         """Give so many requests: method, query, body, content type."""
@@ -130,23 +131,24 @@ class Attacker:
         )
 
     def _word(self, length: int) -> str:
-        return "".join(self._random.choices("abcXYZ019-_%&=\u4e2d\U0001f600", k=length))
+        at = self._random.randrange(len(self._letters) - length)
+        return self._letters[at : at + length]
 
     def _value(self) -> Any:
         choice = self._random.choice
-        return choice(
-            [
-                choice(WORDS),
-                self._random.randint(-(2**70), 2**70),
-                self._random.random(),
-                None,
-                True,
-                [choice(WORDS)] * 3,
-                {"code": 200, "msg": "success"},
-                {"code": "200", "data": {"total_page": 10**30}},
-                self._word(20),
-            ]
-        )
+        # Only what is chosen is made: a wide body has two hundred.
+        kinds: list[Callable[[], Any]] = [
+            lambda: choice(WORDS),
+            lambda: self._random.randint(-(2**70), 2**70),
+            self._random.random,
+            lambda: None,
+            lambda: True,
+            lambda: [choice(WORDS)] * 3,
+            lambda: {"code": 200, "msg": "success"},
+            lambda: {"code": "200", "data": {"total_page": 10**30}},
+            lambda: self._word(20),
+        ]
+        return choice(kinds)()
 
     def _claim(self) -> dict[str, Any]:
         """Make a callback that is nearly right: an unknown task, or somebody else's."""
