@@ -163,7 +163,7 @@ async def power_goes_in_large_uploads(world: World) -> Judgement:
             with suppress(CallError):
                 await home.call("continue_job", job_id=asked.job_id, reason="release", code=CODE)
                 released.add(asked.job_id)
-        assert await world.until(lambda: not home.runs, 900), "it outlived its power"
+        assert await world.until(lambda: not home.runs, 3600), "it outlived its power"
         await asyncio.sleep(20)
         await home.start()
     found = await end(world)

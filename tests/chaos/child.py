@@ -34,6 +34,7 @@ from homeassistant.helpers import (
 )
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util, ulid
+from zeroconf import _engine
 
 from custom_components.lianke.documents.pdf_client import PdfWorker
 
@@ -103,6 +104,8 @@ def _replace_clocks(clock: ChaosClock) -> None:
         (event, "time_tracker_timestamp", clock.time),
         (update_coordinator, "utcnow", utcnow),
         (ulid, "ulid_now", lambda: ulid.ulid_at_time(time.time())),
+        # Every ten seconds it would wake the world, to look after names that nobody has.
+        (_engine, "_CACHE_CLEANUP_INTERVAL", 3600),
     )
     for module, name, replacement in replacements:
         setattr(module, name, replacement)

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 import json
 import os
 from pathlib import Path
@@ -347,7 +348,8 @@ class Home:
         found = []
         for path in sorted((self.config / ".cache" / DOMAIN).glob("*/*/job.json")):
             with suppress(FileNotFoundError):
-                found.append(flat(json.loads(path.read_text("utf-8"))))
+                state = path.stat()
+                found.append(_read(path, state.st_ino, state.st_mtime_ns))
         return found
 
     async def set_disk(self, mode: str) -> None:
@@ -401,6 +403,12 @@ def _jobs_in(answer: Any) -> list[dict[str, Any]]:
     if isinstance(answer.get("job"), dict):
         found.append(answer["job"])
     return [job for job in found if isinstance(job, dict) and "job_id" in job]
+
+
+@lru_cache(1000)
+def _read(path: Path, _inode: int, _changed: int) -> dict[str, Any]:
+    """Return a job as it is on disk; who waits for a change looks at it a thousand times."""
+    return flat(json.loads(path.read_text("utf-8")))
 
 
 def as_line(reported: Reported) -> str:
