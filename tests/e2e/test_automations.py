@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from .binding import DOMAIN, bind, entity_of, printer_device
-from .cloud import SimulatorProcess
+from .cloud import UNSEEN, SimulatorProcess
 from .hass import ROOT, RealHomeAssistant, Subscription
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.usefixtures("newest")]
@@ -93,7 +93,7 @@ async def test_automations_of_the_newest_home_assistant(
     tmp_path: Path, socket_enabled: None
 ) -> None:
     async with (
-        SimulatorProcess(tmp_path / "printed", speed=20) as cloud,
+        SimulatorProcess(tmp_path / "printed", speed=20, module=UNSEEN) as cloud,
         RealHomeAssistant(tmp_path / "config") as home,
     ):
         await bind(home, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)

@@ -50,6 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rate-limit", type=int, default=RATE_LIMIT, help="requests a minute and key; 0: no limit"
     )
+    parser.add_argument("--chromium", help="prints HTML, nothing if empty; looked for by default")
     parser.add_argument("--variant", action="append", default=[], metavar="NAME=VALUE")
     return parser.parse_args()
 
@@ -72,6 +73,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         arguments.port,
         speed=arguments.speed,
         rate_limit=arguments.rate_limit or None,
+        chromium=arguments.chromium,
         cast=SCENARIOS[arguments.scenario],
     )
     async with simulator:
