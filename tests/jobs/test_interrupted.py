@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 import json
+from pathlib import Path
 import threading
 import time
 from typing import Any
@@ -13,6 +14,7 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.lianke.api.errors import LiankeError
+from custom_components.lianke.documents import spool
 from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.store import JobStore, JobStoreError
@@ -182,6 +184,29 @@ async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
         for _ in range(3):
             await shop.tick(601)
         assert shop.stored(job)["state"] == "expired"
+
+
+async def test_a_write_that_hung_when_its_entry_was_unloaded_comes_to_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "CLOSE_TIME", 0.1)
+    write, goes_on = spool.write_new, threading.Event()
+
+    def hang(path: Path, text: str) -> None:
+        assert goes_on.wait(timeout=60)
+        write(path, text)
+
+    await shop.switch(online=False)
+    job = await shop.submit()
+    with patch.object(spool, "write_new", hang):
+        cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
+        await asyncio.sleep(0.1)
+        await shop.queue.async_drain()
+        goes_on.set()
+        with pytest.raises(HomeAssistantError, match="change_not_saved"):
+            await cancel
+        await shop.settle()
+    assert shop.stored(job)["state"] == "held"
 
 
 async def test_a_clock_that_is_put_back_does_not_prolong_a_pause(

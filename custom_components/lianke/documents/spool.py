@@ -344,14 +344,17 @@ def write_new(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str, unless: Callable[[], bool] = lambda: False) -> None:
     """Write a private file in place of an earlier one, all or nothing, flushed to disk. Raises OSError.
 
+    It stays as it was if `unless` says so in the end: a disk that hangs may let go of it after somebody else wrote.
     Home Assistant's helper takes twice the processor time, and each job's way to paper is written step by step.
     """
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
         write_new(part, text)
+        if unless():
+            raise OSError("nobody wants it any more")
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)

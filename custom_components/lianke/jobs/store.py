@@ -496,9 +496,8 @@ class JobStore:
         failed = set()
         for job in jobs:
             try:
-                if self.closed:
-                    raise OSError("the store is closed")
-                write_private(self._root / job.job_id / RECORD_NAME, job.as_json())
+                record = self._root / job.job_id / RECORD_NAME
+                write_private(record, job.as_json(), unless=lambda: self.closed)
             except OSError as err:
                 _LOGGER.debug("Print job %s was not written: %s", job.job_id, err)
                 failed.add(job.job_id)
