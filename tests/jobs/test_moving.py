@@ -17,7 +17,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.const import CONF_APPROVAL_PRINTERS
-from custom_components.lianke.documents.spool import sync_folder
+from custom_components.lianke.documents.spool import sync_path
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import retention, store
 from custom_components.lianke.jobs.job import Asker, Job, JobState, Origin
@@ -121,7 +121,7 @@ async def test_a_disk_that_refuses_moves_nothing(open_shop: OpenShop, of_target:
         job = await held(shop)
         await other.switch(online=False)
         full = OSError(28, "No space left on device")
-        name = "write_private" if not of_target else "sync_folder"
+        name = "write_private" if not of_target else "sync_path"
         with patch.object(store, name, side_effect=full):
             with pytest.raises(HomeAssistantError) as caught:
                 await move(shop, job, other=other, port=HOME)
@@ -281,9 +281,10 @@ async def take_snapshots(shops: list[Shop], folder: Path, job: Job, port: int) -
     """Move a job to the last of some boxes, all of which are off, with a snapshot before each write."""
     snapshots = Snapshots(shops, folder)
     with (
+        patch.object(store, "SMALL_BYTES", 0),
         patch.object(Job, "as_json", snapshots.before(Job.as_json)),
         patch.object(store, "_flush", snapshots.before(store._flush)),
-        patch.object(store, "sync_folder", snapshots.before(sync_folder)),
+        patch.object(store, "sync_path", snapshots.before(sync_path)),
         patch.object(store.JobStore, "_create", snapshots.before(store.JobStore._create)),
     ):
         await move(shops[0], job, shops[-1], port)

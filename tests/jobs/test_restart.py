@@ -12,6 +12,7 @@ from unittest.mock import patch
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
+from custom_components.lianke.documents.spool import write_new
 from custom_components.lianke.jobs import retention, store
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.store import FLUSHING_NAME
@@ -52,6 +53,13 @@ async def test_a_lost_document_fails_the_job(shop: Shop, left: int | None) -> No
     assert shop.sim.cloud.count(SUBMIT) == 0
 
 
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every document flushed beside its upload, as large ones are."""
+    monkeypatch.setattr(store, "SMALL_BYTES", 0)
+
+
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize(
     ("what", "paper"),
     [
@@ -97,6 +105,20 @@ async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(shop: Shop) 
     assert len(shop.sim.cloud.printed) == 1
 
 
+async def test_a_small_document_is_on_disk_before_its_record(shop: Shop) -> None:
+    flushed: list[str] = []
+
+    def note(path: Path, text: str | None = None) -> None:
+        flushed.append(path.name)
+        if text is not None:
+            write_new(path, text)
+
+    with patch.object(store, "sync_path", note), patch.object(store, "write_new", note):
+        job = await shop.submit()
+    assert flushed == ["document.pdf", "job.json", f"part-{job.job_id}", shop.folder.name]
+
+
+@pytest.mark.usefixtures("large")
 async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +143,7 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     await shop.until(await submitting, JobState.COMPLETED)
 
 
+@pytest.mark.usefixtures("large")
 async def test_the_one_to_be_replaced_stays_until_its_successor_is_safe(shop: Shop) -> None:
     await shop.set_paper(0)
     old = await shop.submit(replace_key="briefing")
@@ -134,6 +157,7 @@ async def test_the_one_to_be_replaced_stays_until_its_successor_is_safe(shop: Sh
     assert shop.queue.get(new.job_id).state is JobState.HELD
 
 
+@pytest.mark.usefixtures("large")
 async def test_of_the_replaced_and_its_successor_one_prints(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

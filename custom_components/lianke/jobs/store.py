@@ -27,7 +27,7 @@ from ..api.coerce import to_list
 from ..api.options import ResolvedOptions
 from ..api.stored import StoredError
 from ..documents.document import Document
-from ..documents.spool import link_or_copy, sync_folder, unlink_all, write_new, write_private
+from ..documents.spool import link_or_copy, sync_path, unlink_all, write_new, write_private
 from .job import Delivery, Job, JobSpec, JobState, Origin, PersonReason, new_token
 from .retention import LISTED
 
@@ -168,8 +168,10 @@ PART_PREFIX = "part-"
 COPY_PREFIX = "copy-"
 # Names that are not those of jobs.
 NO_JOBS = (DAMAGED_PREFIX, PART_PREFIX, COPY_PREFIX)
-# Exists in a job's folder until its document is on disk.
+# Exists in a job's folder until its document is on disk, unless that is before the record is.
 FLUSHING_NAME = "flushing"
+# Documents of so many bytes are flushed before the record is written, larger ones beside their upload.
+SMALL_BYTES = 1024 * 1024
 # A larger record was not written by this code.
 MAX_RECORD_BYTES = 256 * 1024
 MAX_DAMAGED = 10
@@ -262,13 +264,14 @@ class JobStore:
     async def async_create(self, job: Job, spooled: Sequence[Path]) -> None:
         """Move in the documents of the deliveries and write the job; on return the job is on disk.
 
-        They are still being flushed: await `async_flushed` before relying on them. Raises JobStoreError; then
-        nothing of the job is left behind.
+        Large documents are still being flushed: await `async_flushed` before relying on them. Raises JobStoreError;
+        then nothing of the job is left behind.
         """
         async with self._lock:
             documents = await self._hass.async_add_executor_job(self._create, job, spooled)
         self.persisted[job.job_id] = job
-        self.flushing[job.job_id] = self._hass.async_add_executor_job(_flush, documents)
+        if documents:
+            self.flushing[job.job_id] = self._hass.async_add_executor_job(_flush, documents)
 
     async def async_flushed(self, job_id: str) -> None:
         """Wait until the document of a new job is on disk. Raises JobStoreError."""
@@ -453,8 +456,9 @@ class JobStore:
         return sorted(jobs, key=lambda job: (job.created_at, job.job_id))
 
     def _create(self, job: Job, spooled: Sequence[Path]) -> list[Path]:
-        """Return the paths of the documents in the folder of the job."""
+        """Return the paths of the documents in the folder of the job that are still to be flushed."""
         folder, place = self._root / f"{PART_PREFIX}{job.job_id}", self._root / job.job_id
+        is_small = sum(one.document.size for one in job.deliveries) <= SMALL_BYTES
         try:
             folder.mkdir(mode=0o700, parents=True)
             for one, path in zip(job.deliveries, spooled, strict=True):
@@ -463,17 +467,20 @@ class JobStore:
                 target.chmod(0o600)
                 if target.stat().st_size != one.document.size:
                     raise OSError("the document changed its size")
-            (folder / FLUSHING_NAME).touch(mode=0o600)
+                if is_small:
+                    sync_path(target)
+            if not is_small:
+                (folder / FLUSHING_NAME).touch(mode=0o600)
             # Nobody reads it before the folder has its name.
             write_new(folder / RECORD_NAME, job.as_json())
-            sync_folder(folder)
+            sync_path(folder)
             folder.rename(place)
-            sync_folder(self._root)
+            sync_path(self._root)
         except OSError as err:
             _remove_all([folder, place])
             unlink_all(spooled)
             raise JobStoreError("the job could not be written") from err
-        return [place / one.document.path.name for one in job.deliveries]
+        return [] if is_small else [place / one.document.path.name for one in job.deliveries]
 
     def _copy_documents(self, job: Job) -> list[Document] | None:
         copies: list[Document] = []
@@ -508,10 +515,9 @@ def _flush(documents: list[Path]) -> None:
     """Flush a job's documents to disk, unless it is gone again, and remove the mark. Raises OSError."""
     with suppress(FileNotFoundError):
         for document in documents:
-            with document.open("rb") as handle:
-                os.fsync(handle.fileno())
+            sync_path(document)
         documents[0].with_name(FLUSHING_NAME).unlink(missing_ok=True)
-        sync_folder(documents[0].parent)
+        sync_path(documents[0].parent)
 
 
 def _is_job(folder: Path) -> bool:
