@@ -259,7 +259,7 @@ class JobSensor(QueueEntity, SensorEntity):
         # Asked for at each change of any job: the whole state takes Home Assistant ten times as long.
         if (value := self.native_value) != self._last_value:
             self._last_value = value
-            self.async_write_if_changed()
+            self.async_write_ha_state()
 
     @property
     @override

@@ -1,7 +1,7 @@
 """Sources of documents: each is copied or downloaded into the spool."""
 
 from binascii import a2b_base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 import os
@@ -168,12 +168,13 @@ async def async_get_document(
         path = await spool.async_new_path(".part")
         # The name of a file on this system may say that it holds printer commands.
         may_be_raw = False
+        write: Callable[[], object] | None = None
         if kind is SourceKind.URL:
             name = await async_download(hass, value, path, limit_bytes)
             is_foreign = title is None
         elif kind is SourceKind.CONTENT:
             name = data.get("filename") or await async_page_text(hass, "page_content")
-            await hass.async_add_executor_job(_write_content, value, name, limit_bytes, path)
+            write = partial(_write_content, value, name, limit_bytes, path)
         elif kind is SourceKind.UPLOAD:
             name = await hass.async_add_executor_job(_move_upload, hass, value, limit_bytes, path)
         elif kind is SourceKind.TEXT:
@@ -181,12 +182,11 @@ async def async_get_document(
             commands = _encoded(value, data.get("raw_encoding", "utf-8"))
             if len(commands) > limit_bytes:
                 raise too_large(name, limit_bytes)
-            await hass.async_add_executor_job(write_bytes, path, commands)
+            write = partial(write_bytes, path, commands)
         elif kind is SourceKind.FILE:
             source, may_be_raw = Path(hass.config.path(value)), True
             name = source.name
-            copy = partial(_copy_file, hass, source, file_roots, name, limit_bytes, path)
-            await hass.async_add_executor_job(copy)
+            write = partial(_copy_file, hass, source, file_roots, name, limit_bytes, path)
         else:
             found = await async_find_media(hass, value, context)
             if isinstance(found, MediaAddress):
@@ -194,18 +194,15 @@ async def async_get_document(
                 is_foreign = title is None
             else:
                 name, may_be_raw = found.name, True
-                copy = partial(_copy_file, hass, *found[:2], name, limit_bytes, path)
-                await hass.async_add_executor_job(copy)
-        document = await hass.async_add_executor_job(
-            partial(
-                make_document,
-                path,
-                name,
-                title=title,
-                kind=FileType.RAW if raw else None,
-                may_be_raw=may_be_raw,
-            )
-        )
+                write = partial(_copy_file, hass, *found[:2], name, limit_bytes, path)
+
+        def make() -> Document:
+            if write is not None:
+                write()
+            raw_kind = FileType.RAW if raw else None
+            return make_document(path, name, title=title, kind=raw_kind, may_be_raw=may_be_raw)
+
+        document = await hass.async_add_executor_job(make)
     if document.extension in TEXTS:
         header = (title or "") if page.header else None
         style = await async_style(hass, paper, page, header=header)
