@@ -348,8 +348,7 @@ class Home:
         found = []
         for path in sorted((self.config / ".cache" / DOMAIN).glob("*/*/job.json")):
             with suppress(FileNotFoundError):
-                state = path.stat()
-                found.append(_read(path, state.st_ino, state.st_mtime_ns))
+                found.append(_read(path.read_text("utf-8")))
         return found
 
     async def set_disk(self, mode: str) -> None:
@@ -406,9 +405,9 @@ def _jobs_in(answer: Any) -> list[dict[str, Any]]:
 
 
 @lru_cache(1000)
-def _read(path: Path, _inode: int, _changed: int) -> dict[str, Any]:
-    """Return a job as it is on disk; who waits for a change looks at it a thousand times."""
-    return flat(json.loads(path.read_text("utf-8")))
+def _read(text: str) -> dict[str, Any]:
+    """Return the job of a record; who waits for a change looks at the same one a thousand times."""
+    return flat(json.loads(text))
 
 
 def as_line(reported: Reported) -> str:
