@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from homeassistant.core import Context, Event, HomeAssistant, callback
+from homeassistant.helpers.translation import async_load_integrations
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
@@ -45,7 +46,9 @@ async def test_one_line_a_print(
     describe: Describe, language: str, lines: list[str], house: House
 ) -> None:
     """It names the printer and leads to its status, and it is the doing of who asked."""
-    await house.hass.config.async_update(language=language)
+    house.hass.config.language = language
+    # Home Assistant does it when its language changes; that of the tests does not.
+    await async_load_integrations(house.hass, {DOMAIN})
     events = async_capture_events(house.hass, EVENT_JOB_ENDED)
     context = Context()
     for pages in (1, 3):
