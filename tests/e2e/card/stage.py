@@ -10,7 +10,6 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.resources import files as package_files
 import json
 import os
@@ -59,6 +58,16 @@ _DROP = """
   }
 }
 """
+# Whether the frontend has a look, and nothing is on its way to another place or color.
+IS_CALM = """(dark) => {
+  const within = (root) => [root, ...[...root.querySelectorAll("*")].flatMap(
+    (one) => one.shadowRoot ? within(one.shadowRoot) : []
+  )];
+  const moves = (one) =>
+    one.playState === "running" && one.effect.getComputedTiming().endTime !== Infinity;
+  return document.querySelector("home-assistant").hass.themes.darkMode === dark
+    && !within(document).some((root) => root.getAnimations().some(moves));
+}"""
 
 
 def find_chromium() -> str | None:
@@ -157,15 +166,13 @@ class Screen:
 
     async def axe_in_every_look(self, what: Locator | None = None) -> list[str]:
         """Return the faults in the light, in the dark and in forced colors, in which the page stays."""
-        faults = await self.axe(what)
-        emulate = self.page.emulate_media
-        for change in (
-            partial(emulate, color_scheme="dark"),
-            partial(emulate, forced_colors="active"),
-        ):
-            await change()
-            # The frontend takes up another look a moment later.
+        faults: list[str] = []
+        looks = ({"color_scheme": "light"}, {"color_scheme": "dark"}, {"forced_colors": "active"})
+        for number, look in enumerate(looks):
+            await self.page.emulate_media(**look)  # type: ignore[arg-type] # one of its words each
+            # The frontend takes up another look a moment later, and a dialog comes into view in a while.
             await self.page.wait_for_timeout(300)
+            await self.page.wait_for_function(IS_CALM, arg=number > 0)
             faults += await self.axe(what)
         await self.page.emulate_media(color_scheme="light", forced_colors="none")
         return faults
