@@ -167,12 +167,14 @@ class Screen:
     async def axe_in_every_look(self, what: Locator | None = None) -> list[str]:
         """Return the faults in the light, in the dark and in forced colors, in which the page stays."""
         faults: list[str] = []
-        looks = ({"color_scheme": "light"}, {"color_scheme": "dark"}, {"forced_colors": "active"})
-        for number, look in enumerate(looks):
-            await self.page.emulate_media(**look)  # type: ignore[arg-type] # one of its words each
+        for dark, forced in ((False, False), (True, False), (True, True)):
+            await self.page.emulate_media(
+                color_scheme="dark" if dark else "light",
+                forced_colors="active" if forced else "none",
+            )
             # The frontend takes up another look a moment later, and a dialog comes into view in a while.
             await self.page.wait_for_timeout(300)
-            await self.page.wait_for_function(IS_CALM, arg=number > 0)
+            await self.page.wait_for_function(IS_CALM, arg=dark)
             faults += await self.axe(what)
         await self.page.emulate_media(color_scheme="light", forced_colors="none")
         return faults
