@@ -56,7 +56,8 @@ async def _async_cancel_waiting(data: LiankeData, key: str, _context: Context | 
 
 async def _async_release(data: LiankeData, key: str, _context: Context | None) -> None:
     """Release the jobs that wait for somebody at the printer, but for those that need a code."""
-    waiting = [job for job in data.queue.jobs(key) if job.asks_for == PersonReason.RELEASE]
+    asked = [job for job in data.queue.jobs(key) if job.can_continue]
+    waiting = [job for job in asked if job.asks_for == PersonReason.RELEASE]
     for job in reversed(waiting):
         if not job.needs_code:
             await data.queue.async_continue(job.job_id, reason=PersonReason.RELEASE)

@@ -22,7 +22,7 @@ from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.logbook import EVENT_JOB_ENDED, async_describe_events
 from custom_components.lianke.people import notifications
 from tests.clock import until
-from tests.household import House, uploader
+from tests.household import OTHER_LASER, House, uploader
 from tests.security.rendering import active
 from tests.simulator import make_pdf
 
@@ -233,6 +233,30 @@ async def test_a_phone_that_is_not_reached(house: Family, caplog: pytest.LogCapt
     assert not [message for message in warned if "Secret diary" in message]
     await house.ask("continue_job", Context(user_id=house.boss.id), job_id=job_id)
     await house.came_out()
+
+
+async def test_a_job_that_is_moved_is_not_approved_by_that(house: Family) -> None:
+    """The question moves with it; its asker is told of the answer alone, and it waits but once at each printer."""
+    events = house.hass.states.async_entity_ids("event")
+    changes = async_capture_events(house.hass, "state_changed")
+    job_id = await house.print_as_anna()
+    await house.ask(
+        "move_job",
+        Context(user_id=house.anna.id),
+        job_id=job_id,
+        to_device_id=house.device(OTHER_LASER),
+    )
+    reported = await house.reported("mobile_app_boss", 3)
+    await house.hass.async_block_till_done(wait_background_tasks=True)
+    assert "notify.anna" not in [name for name, _ in house.messages]
+    fired = [one.data["new_state"] for one in changes if one.data["entity_id"] in events]
+    kinds = [state.attributes["event_type"] for state in fired]
+    assert sorted(kinds) == ["canceled", "held", "held"]
+    [_, asked] = [message for message in reported if "actions" in message["data"]]
+    await house.press(asked["data"]["actions"][0]["action"], house.boss)
+    await house.came_out()
+    [told] = await house.reported("notify.anna")
+    assert told["message"] == "Your print job was approved."
 
 
 async def test_titles_are_shown_as_they_are(house: Family) -> None:

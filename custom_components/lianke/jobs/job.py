@@ -504,18 +504,14 @@ class Job(Record):
 
     @property
     def can_continue(self) -> bool:
-        """Return whether the job waits for a person's answer."""
-        return (
-            self.state is JobState.HELD
-            and bool(self.waits_for)
-            and not self.copied
-            and not self.is_moving
-        )
+        """Return whether a person's answer that the job waits for can be given now."""
+        return self.asks_for is not None and not self.is_moving
 
     @property
     def asks_for(self) -> str | None:
-        """Return the reason for which the job waits for a person's answer, None while it does not."""
-        return self.waits_for[0] if self.can_continue else None
+        """Return the reason for which the job waits for a person's answer, also while it is moved; None without one."""
+        is_asked = self.state is JobState.HELD and bool(self.waits_for) and not self.copied
+        return self.waits_for[0] if is_asked else None
 
     @property
     def waits_for_approval(self) -> bool:
