@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from custom_components.lianke.ipp import model as values
+from custom_components.lianke.ipp.codec import decode
 from custom_components.lianke.ipp.model import Attributes, Operation, Status
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.lan.printer import lan_jobs as repeats, printing
 from custom_components.lianke.lan.printer.lan_jobs import Repeats, Sender, Sent, job_number
+from custom_components.lianke.lan.printer.requests import DocumentStream
 from custom_components.lianke.lan.printer.server import async_get_server
 from custom_components.lianke.printing.print import async_print_received
 from tests.clock import until
@@ -169,6 +171,46 @@ async def test_the_device_cancels_and_hangs_up(
     gate.opened.set()
     await until(lambda: [job.state for job in jobs_of(lan)] == ["canceled"])
     assert (await lan.job(number)).one("job-state") == 7
+
+
+@pytest.mark.parametrize("is_sent_again", [False, True])
+async def test_what_happens_before_the_first_byte(
+    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch, *, is_sent_again: bool
+) -> None:
+    """A computer sends Send-Document and still draws the first page; it cancels, or sends the document anew."""
+    reading, drawn, read = asyncio.Event(), asyncio.Event(), DocumentStream.read
+
+    async def watched(document: DocumentStream) -> bytes:
+        reading.set()
+        return await read(document)
+
+    monkeypatch.setattr(DocumentStream, "read", watched)
+    number = await lan.create()
+    job_id = values.integer(number)
+
+    async def slow() -> object:
+        last = values.boolean(True)
+        yield lan.message(Operation.SEND_DOCUMENT, job_id=job_id, last_document=last)
+        await drawn.wait()
+        yield PDF
+
+    async def send() -> int:
+        headers = {"Content-Type": "application/ipp"}
+        async with lan.session.post(lan.url, data=slow(), headers=headers) as answer:
+            return decode(await answer.read())[0].code
+
+    sending = asyncio.create_task(send())
+    await asyncio.wait_for(reading.wait(), 30)
+    if is_sent_again:
+        assert (await lan.send(number)).status == Status.OK
+        refused, state = Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED, 9
+    else:
+        assert (await lan.ask(Operation.CANCEL_JOB, job_id=job_id)).status == Status.OK
+        refused, state = Status.NOT_POSSIBLE, 7
+    drawn.set()
+    assert await sending == refused
+    assert (await lan.ended(number)).one("job-state") == state
+    await came_out(lan.simulator, int(is_sent_again))
 
 
 def test_few_jobs_are_kept_in_mind() -> None:

@@ -81,9 +81,11 @@ async def async_send_document(request: Request) -> Answer:
     if request.flag("last-document") is None:
         raise IppError(Status.BAD_REQUEST, "last-document is missing")
     _check_document(request)
-    job = querying.find_job(request)
+    querying.find_job(request)
     first = await request.document.read()
     request.document.unread(first)
+    # While the device made the first byte, the job may have been canceled, or got its document.
+    job = querying.find_job(request)
     if not isinstance(job, PendingJob) or job.is_receiving:
         if first:
             raise IppError(Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED)
