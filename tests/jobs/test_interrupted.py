@@ -209,6 +209,16 @@ async def test_a_write_that_hung_when_its_entry_was_unloaded_comes_to_nothing(
     assert shop.stored(job)["state"] == "held"
 
 
+async def test_what_is_asked_after_the_end_is_refused(shop: Shop) -> None:
+    """While Home Assistant stops, it still answers: told canceled, the job would print after the start."""
+    await shop.switch(online=False)
+    job = await shop.submit()
+    await shop.queue.async_drain()
+    with pytest.raises(HomeAssistantError, match="change_not_saved"):
+        await shop.queue.async_cancel(job.job_id)
+    assert shop.stored(job)["state"] == "held"
+
+
 async def test_a_clock_that_is_put_back_does_not_prolong_a_pause(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,6 +223,9 @@ class JobRegistry:
         Raises JobStoreError when it cannot be written; then the change is rolled back.
         """
         old = self.jobs[job.job_id]
+        if self.store.closed:
+            # While Home Assistant stops, people are still answered.
+            raise JobStoreError("the store is closed")
         self.deciding.add(job.job_id)
         try:
             new = self.change(job, delivery, **changes)
