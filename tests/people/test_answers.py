@@ -57,6 +57,19 @@ async def test_a_job_is_approved(anna: User, boss: User, house: House) -> None:
     assert (await house.print_one(text="Hello"))["state"] == "completed"
 
 
+async def test_the_only_approver_is_removed(anna: User, boss: User, house: House) -> None:
+    """As the form shows it then, nobody is chosen: administrators may approve."""
+    other = await house.hass.auth.async_create_user("Other", group_ids=[GROUP_ID_USER])
+    house.set_options({"approval_users": [anna.id], "approvers": [other.id]})
+    job_id = (await print_as(house, anna))["job_id"]
+    with pytest.raises(ServiceValidationError, match="may not approve"):
+        await house.ask("continue_job", acting(boss), job_id=job_id)
+    await house.hass.auth.async_remove_user(other)
+    await house.hass.async_block_till_done()
+    await house.ask("continue_job", acting(boss), job_id=job_id)
+    await house.came_out()
+
+
 async def test_a_job_is_rejected(anna: User, boss: User, house: House) -> None:
     house.hass.config.language = "zh-Hans"
     house.set_options(

@@ -1,7 +1,11 @@
 """People who print: who asks, who is to be asked first, who may answer, and how many pages are whose."""
 
-from homeassistant.core import HomeAssistant, callback
+from typing import Any
 
+from homeassistant.auth import EVENT_USER_REMOVED
+from homeassistant.core import Event, HomeAssistant, callback
+
+from ..const import CONF_APPROVERS, DOMAIN
 from ..runtime import LiankeConfigEntry
 from . import notifications, page_counts
 from .beginning import async_get_trail
@@ -14,6 +18,18 @@ def async_setup(hass: HomeAssistant) -> None:
     async_get_trail(hass)
     notifications.async_setup(hass)
     hass.http.register_view(JobPictureView)
+
+    @callback
+    def on_user_removed(event: Event[dict[str, Any]]) -> None:
+        # Where only this user was chosen, nobody could approve any more.
+        for entry in hass.config_entries.async_entries(DOMAIN):
+            approvers = entry.options.get(CONF_APPROVERS, [])
+            left = [one for one in approvers if one != event.data["user_id"]]
+            if left != approvers:
+                options = {**entry.options, CONF_APPROVERS: left}
+                hass.config_entries.async_update_entry(entry, options=options)
+
+    hass.bus.async_listen(EVENT_USER_REMOVED, on_user_removed)
 
 
 @callback
