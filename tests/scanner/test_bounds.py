@@ -12,6 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.api import scanning
+from custom_components.lianke.printing.schemas import MAX_SOURCES
 from custom_components.lianke.scanner import actions, hub as scanner_hub, jobs, view
 from custom_components.lianke.scanner.hub import ScannerHub
 from tests.clock import Clock, until
@@ -170,3 +171,12 @@ async def test_pages_that_cannot_be_joined(
     laser.feeder = ["one", "two"]
     answer = await do(house, laser, source="feeder", filename="x")
     assert [file["name"] for file in answer["files"]] == ["x 1.jpg", "x 2.jpg"]
+
+
+async def test_a_copy_of_more_files_than_one_print_takes(house: House, laser: Printer) -> None:
+    """Where pages cannot be joined, each is a file; all are printed, and the scanner is free again."""
+    house.simulator.cloud.variants.update(scan_type="png", scan_dpi=20)
+    laser.feeder = [str(number) for number in range(MAX_SOURCES + 1)]
+    answer = await do(house, laser, "copy", source="feeder", size="A4")
+    assert (answer["state"], len(answer["print_jobs"])) == ("completed", MAX_SOURCES + 1)
+    await house.came_out(MAX_SOURCES + 1)

@@ -40,6 +40,7 @@ from ..errors import InputError
 from ..jobs.job import Asker
 from ..jobs.limits import max_document_bytes
 from ..printing.handlers import async_run_action
+from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_error_text
 from .abilities import ScanFormat, ScanRequest
 from .hub import ScannerHub, async_get_hub
@@ -534,10 +535,19 @@ class ScanJobs:
         await self._async_wait_for_box(job.printing["device_id"])
         media = [media_id(self._entry.entry_id, job, name) for name in job.files]
         cuts = {"id_card_crop": [CARD_CUT] * len(media)} if job.is_card else {}
-        fields = {**job.printing, **cuts, "media": media, "request_id": job.job_id}
-        answer = await async_run_action(self._hass, "print", fields, job.asker.context)
-        jobs = to_list(to_mapping(answer).get("jobs"))
-        return tuple(str(to_mapping(one).get("job_id")) for one in jobs)
+        jobs: list[str] = []
+        # Pages that could not be joined are more files than one print may have.
+        for start in range(0, len(media), MAX_SOURCES):
+            fields = {
+                **job.printing,
+                **cuts,
+                "media": media[start : start + MAX_SOURCES],
+                "request_id": f"{job.job_id}#{start + 1}" if start else job.job_id,
+            }
+            answer = await async_run_action(self._hass, "print", fields, job.asker.context)
+            made = to_list(to_mapping(answer).get("jobs"))
+            jobs += [str(to_mapping(one).get("job_id")) for one in made]
+        return tuple(jobs)
 
     async def _async_wait_for_box(self, device_id: str) -> None:
         """Wait for a while until the box of a printer is set up: after a start it may be later than the scanner's."""
