@@ -15,8 +15,10 @@ import pytest
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.people import beginning
 from custom_components.lianke.people.beginning import async_find_beginning, async_get_trail
+from custom_components.lianke.printing.handlers import async_run_action
 from tests.clock import until
 from tests.household import House, ask, device_of
+from tests.simulator import Fault
 
 PRINT = "script.print_list"
 TAG = "at-the-desk"
@@ -281,6 +283,20 @@ async def test_who_may_approve(house: House, anna: User, boss: User) -> None:
         house.hass.states.async_set("input_text.job", job.job_id)
         await ways[name](house.hass, Context(user_id=boss.id))
         await house.came_out(count)
+
+
+async def test_what_follows_from_a_print_of_the_card(house: House, anna: User, boss: User) -> None:
+    """It is no assistant's, though the task that sends it was begun for what somebody had said."""
+    house.cloud.fail("POST /print/job", Fault(kind="delay", seconds=0.5))
+    await says("print the list")(house.hass, Context(user_id=anna.id))
+    data = {"device_id": house.device(), "text": "Hello"}
+    # As the card does it, past the bus.
+    await async_run_action(house.hass, "print", data, Context(user_id=boss.id))
+    await house.came_out(2)
+    asker = (await job_of(house, 2)).spec.asker
+    assert asker.user_id == boss.id
+    follows = await async_find_beginning(house.hass, Context(parent_id=asker.context_id))
+    assert (follows.user_id, follows.origin) == (boss.id, "automation")
 
 
 async def test_few_contexts_are_kept(

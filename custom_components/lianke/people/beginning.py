@@ -92,14 +92,14 @@ class _Trail:
             and context.id not in self._known
             and (begun := self.find(context)) is not None
         ):
-            self._note(context, begun)
+            self.note(context, begun)
 
     def _on_call(self, event: Event[Any]) -> None:
         if (begun := self.find(event.context)) is None:
             return
         if (event.data[ATTR_DOMAIN], event.data[ATTR_SERVICE]) == (AUTOMATION, SERVICE_TRIGGER):
             begun = begun._replace(runs_automations=True)
-        self._note(event.context, begun)
+        self.note(event.context, begun)
 
     def _on_automation(self, event: Event[Any]) -> None:
         run = event.context
@@ -109,7 +109,7 @@ class _Trail:
             begun = self._known.get(run.parent_id)
         if begun is not None:
             told = begun.runs_automations or run.parent_id is None
-            self._note(run, begun._replace(runs_automations=False, independent=not told))
+            self.note(run, begun._replace(runs_automations=False, independent=not told))
 
     def _find_speaker(self, entity_id: str | None) -> _Begun | None:
         """Return who has said the sentence that set an automation off, None where none has.
@@ -131,7 +131,8 @@ class _Trail:
         begun = self.find(Context(**{name: context.get(name) for name in names}))
         return _Begun(None if begun is None else begun.user_id, spoken=True)
 
-    def _note(self, context: Context, begun: _Begun) -> None:
+    def note(self, context: Context, begun: _Begun) -> None:
+        """Keep in mind how a context began."""
         self._known[context.id] = begun
         self._known.move_to_end(context.id)
 
@@ -148,6 +149,9 @@ async def async_find_beginning(hass: HomeAssistant, context: Context) -> Beginni
     # What is fired while another event is dispatched comes after it, and what it led to may be here first.
     await asyncio.sleep(0)
     begun = trail.find(context) or _Begun(None, independent=True)
+    if context.user_id is not None:
+        # What the card asks for passes the bus by.
+        trail.note(context, begun)
     person = await _async_person(hass, begun.user_id)
     by_tool = current_origin.get() is Origin.ASSISTANT
     in_person = (
