@@ -113,6 +113,32 @@ async def test_home_assistant_ends_before_the_answer(
     await came_out(lan.simulator, 2)
 
 
+async def test_a_document_comes_again_in_another_job(lan: LanPrinter) -> None:
+    """Whoever makes the job first, as iPhones do, makes another: it is the first one under another number."""
+
+    async def send() -> int:
+        number = await lan.create(job_name=values.name(TITLE))
+        reply = await lan.send(number)
+        assert (reply.status, reply.one("job-id")) == (Status.OK, number)
+        return number
+
+    await lan.switch_off()
+    number = await send()
+    async_get_server(lan.hass).repeats = Repeats()
+    assert await lan.hass.config_entries.async_reload(lan.entry.entry_id)
+    again = await send()
+    (job,) = jobs_of(lan)
+    assert [(await lan.job(one)).one("job-id") for one in (number, again)] == [number, again]
+    (listed,) = (await lan.ask(Operation.GET_JOBS)).jobs
+    assert listed["job-id"] == values.integer(number)
+    assert (await lan.ask(Operation.CANCEL_JOB, job_id=values.integer(again))).status == Status.OK
+    assert lan.data.queue.get(job.job_id).state == "canceled"
+    assert (await lan.job(again)).one("job-state") == 7
+    # That answer has arrived: what comes now is meant, also twice at once.
+    await asyncio.gather(send(), send())
+    assert len(jobs_of(lan)) == 3
+
+
 async def test_a_device_that_asks_for_its_job_has_the_answer(
     lan: LanPrinter, device: Device
 ) -> None:

@@ -41,7 +41,10 @@ class Sender(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PendingJob:
-    """A job made by Create-Job; `ended` says why it will get no document any more."""
+    """A job made by Create-Job; `ended` says why it will get no document any more.
+
+    `same_as` is the id of the job that its document has made before, under another number.
+    """
 
     job_id: str
     sender: Sender
@@ -52,6 +55,7 @@ class PendingJob:
     is_receiving: bool = False
     ended: str | None = None
     ended_at: datetime | None = None
+    same_as: str | None = None
 
     @property
     def number(self) -> int:
@@ -93,9 +97,9 @@ class PendingJobs:
 
     @property
     def all(self) -> list[PendingJob]:
-        """Return all jobs, oldest first."""
+        """Return all jobs, oldest first, each under one number."""
         self._expire()
-        return list(self._jobs.values())
+        return [job for job in self._jobs.values() if job.same_as is None]
 
     def get(self, number: int) -> PendingJob | None:
         """Return the job of a number, None without one."""
@@ -113,6 +117,15 @@ class PendingJobs:
     def end(self, job: PendingJob, reason: str) -> None:
         """Keep that a job will get no document, with a job-state-reason."""
         self.put(replace(job, ended=reason, ended_at=datetime.now(UTC), is_receiving=False))
+
+    def follow(self, job: PendingJob, job_id: str) -> None:
+        """Keep that a job's document is that of an earlier job, which is meant by its number from now on."""
+        self.end(replace(job, same_as=job_id), "queued-in-device")
+
+    def number_of(self, number: int) -> int:
+        """Return the number of the job that is meant by one."""
+        job = self._jobs.get(number)
+        return number if job is None or job.same_as is None else job_number(job.same_as)
 
     def drop(self, job: PendingJob) -> None:
         """Forget a job that the queue has now."""

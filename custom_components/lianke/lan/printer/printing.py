@@ -40,21 +40,18 @@ async def async_print_job(request: Request) -> Answer:
     """Make a job of the document that follows, unless it is one whose answer was lost."""
     options = _checked(request)
     code = await _async_release_code(request)
-    title, target, repeats = _title(request), querying.target_of(request), request.server.repeats
+    title = _title(request)
     path = await _async_document(request, title)
     digest = await _async_turn(request, path)
-    sent = Sent(request.sender, title, digest, options.options)
-    job = repeats.find(target.data.queue.jobs(target.printer_key), sent, datetime.now(UTC))
-    if job is not None:
-        await _async_discard(request, path)
-    else:
+    job = await _async_repeated(request, path, title, digest, options)
+    if job is None:
         job_id = _new_id(request)
         work = _async_print(
             request, path, job_id, title=title, options=options, code=code, digest=digest
         )
         job = await _async_to_its_end(request, work)
     answer = _answer(options, await querying.async_describe(request, job, querying.STATE))
-    return replace(answer, on_arrival=partial(repeats.note_told, job.job_id))
+    return _telling(request, answer, job)
 
 
 async def async_create_job(request: Request) -> Answer:
@@ -98,19 +95,36 @@ async def async_send_document(request: Request) -> Answer:
         raise IppError(Status.BAD_REQUEST, "the document is empty")
     request.pending.put(replace(job, is_receiving=True))
     title = _title(request) if job.title == _NO_NAME else job.title
+    made: Job | None = None
     try:
         path = await _async_document(request, title)
+        digest = await _async_turn(request, path)
+        if not _was_canceled(request, job):
+            made = await _async_repeated(request, path, title, digest, job.options)
     except BaseException:
         _abort_unless_canceled(request, job)
         raise
-    made = await _async_to_its_end(request, _async_print_pending(request, path, job, title))
-    return _answer(None, await querying.async_describe(request, made, querying.STATE))
+    if made is not None:
+        request.pending.follow(job, made.job_id)
+    else:
+        work = _async_print_pending(request, path, job, title, digest)
+        made = await _async_to_its_end(request, work)
+    answer = _answer(None, await querying.async_describe(request, made, querying.STATE))
+    return _telling(request, answer, made)
 
 
-async def _async_print_pending(request: Request, path: Path, job: PendingJob, title: str) -> Job:
+async def _async_print_pending(
+    request: Request, path: Path, job: PendingJob, title: str, digest: str
+) -> Job:
     try:
         made = await _async_print(
-            request, path, job.job_id, title=title, options=job.options, code=job.release_code
+            request,
+            path,
+            job.job_id,
+            title=title,
+            options=job.options,
+            code=job.release_code,
+            digest=digest,
         )
     except BaseException:
         _abort_unless_canceled(request, job)
@@ -252,6 +266,24 @@ async def _async_turn(request: Request, path: Path) -> str:
     return digest
 
 
+async def _async_repeated(
+    request: Request, path: Path, title: str, digest: str, options: JobOptions
+) -> Job | None:
+    """Return the job that a document has made already, of which its device does not know; then the file is deleted."""
+    target = querying.target_of(request)
+    sent = Sent(request.sender, title, digest, options.options)
+    jobs = target.data.queue.jobs(target.printer_key)
+    job = request.server.repeats.find(jobs, sent, datetime.now(UTC))
+    if job is not None:
+        await _async_discard(request, path)
+    return job
+
+
+def _telling(request: Request, answer: Answer, job: Job) -> Answer:
+    """Return an answer that has told a device of its job once it has arrived."""
+    return replace(answer, on_arrival=partial(request.server.repeats.note_told, job.job_id))
+
+
 async def _async_discard(request: Request, path: Path) -> None:
     await request.hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
 
@@ -264,7 +296,7 @@ async def _async_print(
     title: str,
     options: JobOptions,
     code: str | None,
-    digest: str | None = None,
+    digest: str,
 ) -> Job:
     sender = request.sender
     with _counting_refusal(request):

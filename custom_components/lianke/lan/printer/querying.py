@@ -173,18 +173,25 @@ def lan_jobs(request: Request) -> list[AnyJob]:
 
 def find_job(request: Request) -> AnyJob:
     """Return the job that a request names; another device's is not there. Raises IppError."""
+    if (named := _named(request)) is None:
+        raise IppError(Status.BAD_REQUEST, "job-id is missing")
+    number = request.pending.number_of(named)
+    for job in lan_jobs(request):
+        owner = sender_of(job)
+        if job_number(job.job_id) == number and owner and owner.address == request.address:
+            if isinstance(job, Job):
+                request.server.repeats.note_told(job.job_id)
+            return job
+    raise IppError(Status.NOT_FOUND, "there is no such job")
+
+
+def _named(request: Request) -> int | None:
+    """Return the number of a job that a request names, None without one."""
     number = request.count("job-id") or request.number
     if number is None:
         _, _, last = request.text("job-uri").rpartition("/jobs/")
         number = int(last) if last.isdecimal() and len(last) <= 10 else None
-    if number is None:
-        raise IppError(Status.BAD_REQUEST, "job-id is missing")
-    for job in lan_jobs(request):
-        owner = sender_of(job)
-        if job_number(job.job_id) == number and owner and owner.address == request.address:
-            request.server.repeats.note_told(job.job_id)
-            return job
-    raise IppError(Status.NOT_FOUND, "there is no such job")
+    return number
 
 
 async def async_describe(
@@ -192,6 +199,9 @@ async def async_describe(
 ) -> Attributes:
     """Return the attributes of a job, all or the wanted ones."""
     number, since = job_number(job.job_id), request.server.started_at
+    if (named := _named(request)) is not None and request.pending.number_of(named) == number:
+        # The device knows it by this one.
+        number = named
     state, reason = state_of(job)
     message = ""
     size: Attributes = {}
