@@ -9,10 +9,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke import manual_duplex
+from custom_components.lianke.box import capabilities
 from custom_components.lianke.const import CONF_PRINTER_OPTIONS
 from tests.household import INKJET, LABELS, LASER, House, data_of, make_media, refusal
 from tests.manual_duplex.laser import Laser, Sheet, images_of, paper, read, turn_stack
-from tests.simulator import Outcome, make_pdf
+from tests.simulator import Fault, Outcome, make_pdf
 
 # Callbacks arrive, so that waiting is short.
 pytestmark = pytest.mark.usefixtures("reachable")
@@ -139,6 +140,15 @@ async def test_a_booklet_turns_at_its_short_edge(by_default: bool, house: House)
     assert [third.text, fourth.text] == ["Page 6 Page 3", "Page 4 Page 5"]
     # Turned over at the short edge of a sheet that lies, they are the same way up.
     assert (second.turn - first.turn) % 360 == 180
+
+
+async def test_a_request_is_known_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the printer's papers were not known the first time."""
+    monkeypatch.setattr(capabilities, "PAUSE", 0)
+    house.cloud.fail("GET /print/paper_dimension_list", Fault(kind="code"))
+    asked = {"file": house.path("seven.pdf"), "request_id": "once"}
+    first, again = [await by_hand(house, **asked) for _ in range(2)]
+    assert (again["job_id"], again["duplicate"]) == (first["job_id"], True)
 
 
 async def test_what_has_no_second_side(house: House) -> None:

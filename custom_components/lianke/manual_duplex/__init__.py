@@ -290,7 +290,9 @@ async def async_split(
     except PdfError as err:
         raise pdf_error(err, document.name, limit_bytes=limit_bytes) from None
     plan = replace(plan, lies=bool(answer["lies"]))
-    digest = digest_of("two sides", fronts.digest, options.as_dict(), setup.as_dict())
+    # What is known of the paper may grow until the same is asked for again.
+    asked = (options.form_fields(), options.by_hand, setup.as_dict())
+    digest = digest_of("two sides", fronts.digest, *asked)
     printed = _printed(options, upright=upright)
     align = options.align
     if turned and align is not None:
