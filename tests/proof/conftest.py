@@ -159,14 +159,13 @@ class House(Shop):
         pytest.fail("it does not come to an end")
 
     async def finish(self, job: Job, *, hours: float = 30, step: float = 20) -> Job:
-        """Let time pass until a job is final, slowly at first, then in leaps."""
+        """Let time pass until a job is final, slowly at first, then in longer and longer steps."""
         passed = 0.0
         while not (current := await self.calm(job)).is_final:
             assert passed < hours * 3600, (current, list(self.sim.cloud.requests)[-12:])
             await self.tick(step)
             passed += step
-            if passed > 1200:
-                step = 600
+            step = max(step, min(passed / 2, 600))
         return current
 
     async def next_day(self) -> None:
