@@ -240,7 +240,9 @@ def _versions(photo: Image.Image) -> Iterator[Image.Image]:
         yield ImageOps.autocontrast(copy, cutoff=1)
         shadows = copy.filter(ImageFilter.BoxBlur(max(side // 40, 4)))
         yield ImageOps.autocontrast(ImageChops.subtract(copy, shadows, 1, 128), cutoff=2)
-        yield ImageOps.autocontrast(copy.filter(ImageFilter.MedianFilter(5)), cutoff=1)
+        if side <= max(_SIDES):
+            # Of a larger one this takes as long as all the others together, and thumbnails have less noise.
+            yield ImageOps.autocontrast(copy.filter(ImageFilter.MedianFilter(5)), cutoff=1)
     # Rarer: light on dark, blurred, or cut out of a screen with few pixels a module.
     copy = photo.copy()
     copy.thumbnail((_SIDES[0], _SIDES[0]))
