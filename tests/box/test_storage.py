@@ -19,6 +19,7 @@ from custom_components.lianke.box.storage import (
     MAX_PRINTERS,
     BoxStorage,
 )
+from custom_components.lianke.jobs.retention import MAX_FINISHED
 
 KEY = "lianke.entry"
 BOX = Box(
@@ -275,7 +276,10 @@ async def test_pages_count_once_a_job(hass: HomeAssistant, storage: BoxStorage) 
         storage.count_pages(key, job_id, 2)
     storage.count_pages("unknown", "three", 2)
     storage.count_pages(key, "negative", -5)
-    assert storage.printers[key].pages_printed == 4
+    # As a start does with all records that are kept.
+    for number in [*range(MAX_FINISHED)] * 2:
+        storage.count_pages(key, f"record {number}", 1)
+    assert storage.printers[key].pages_printed == 4 + MAX_FINISHED
     for number in range(MAX_COUNTED_JOBS):
         storage.count_pages(key, f"job {number}", 1)
     stored = (await reread(hass, storage))._as_stored()
@@ -312,6 +316,17 @@ async def test_what_cannot_be_read_is_left_out(
         assert list(again.printers) == [key]
     assert again.last_push_at is None
     assert again.push_address is None
+
+
+async def test_a_push_holds_up_no_write(
+    hass: HomeAssistant, hass_storage: dict[str, Any], storage: BoxStorage
+) -> None:
+    """Until the next unload nothing more was written, and a restart knew nothing of it."""
+    storage.record_push()
+    storage.record_foreign_task()
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=2))
+    await hass.async_block_till_done()
+    assert hass_storage[KEY]["data"]["foreign_seen_at"] is not None
 
 
 async def test_nothing_is_written_after_the_end(

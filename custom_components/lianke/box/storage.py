@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import count
 import logging
+from math import inf
 from operator import attrgetter
 from typing import Any, Self
 
@@ -189,8 +190,8 @@ STORAGE_VERSION = 1
 # Seconds until a change is on disk. What a poll finds may wait: it would be found again.
 SAVE_SOON = 1
 SAVE_LATER = 60
-# Jobs whose pages are counted already.
-MAX_COUNTED_JOBS = 500
+# Jobs whose pages are counted already: more than records are kept, which count anew at each start.
+MAX_COUNTED_JOBS = 2000
 # Printers stored of one box: USB ports are few, and networks of more have print servers.
 MAX_PRINTERS = 64
 
@@ -207,7 +208,8 @@ class BoxStorage:
             hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True
         )
         self._dirty = False
-        self._due = 0.0
+        # When it is written, by the loop's clock; infinite while no write is planned.
+        self._due = inf
         self._closed = False
         self._counted = LimitedSizeDict[str, None](size_limit=MAX_COUNTED_JOBS)
         # Hashes of printers that the user removed since the start.
@@ -403,7 +405,7 @@ class BoxStorage:
         if self._closed:
             return
         due = self._store.hass.loop.time() + delay
-        if self._dirty and self._due <= due:
+        if self._due <= due:
             # That write includes this change. The store would put it off until the later time.
             return
         self._dirty, self._due = True, due
@@ -411,7 +413,7 @@ class BoxStorage:
 
     @callback
     def _as_stored(self) -> dict[str, Any]:
-        self._dirty = False
+        self._dirty, self._due = False, inf
         return {
             "box": self.box.as_dict() if self.box else None,
             "printers": {key: known.lasting.as_dict() for key, known in self.printers.items()},
