@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from http import HTTPStatus
+from itertools import count
 from typing import Any
 
 from homeassistant.core import HomeAssistant
@@ -14,6 +15,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.pages.page import PageStyle
 from tests.clock import until
 from tests.conftest import make_entry, set_up
 from tests.documents.samples import picture
@@ -150,6 +152,18 @@ async def test_several_documents_are_jobs_in_order(house: House) -> None:
     assert [job["duplicate"] for job in again["jobs"]] == [True] * 3
     assert [job["job_id"] for job in again["jobs"]] == [job["job_id"] for job in jobs]
     assert len(house.printed) == 3
+
+
+async def test_a_repeated_request_is_one_though_its_page_bears_the_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A minute later it was refused as meant for something else."""
+    times = count()
+    monkeypatch.setattr(PageStyle, "date_time", lambda *_: str(next(times)))
+    (house.media / "notes.txt").write_text("buy milk", "utf-8")
+    what: dict[str, Any] = {"file": house.path("notes.txt"), "header": True, "request_id": "x"}
+    first, again = [await house.print_one(**what) for _ in range(2)]
+    assert (again["duplicate"], again["job_id"]) == (True, first["job_id"])
 
 
 async def test_a_limit_reached_in_the_middle_is_told(house: House) -> None:

@@ -2,7 +2,7 @@
 
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..api.capabilities import Paper
 from ..errors import InputError
 from ..pdf.raster import PWG_SYNC, URF_SYNC
 from .conversion import clean_title, make_document, make_text_document
-from .document import Document, SourceKind, file_digest, too_large
+from .document import Document, SourceKind, digest_of, file_digest, too_large
 from .download import async_download
 from .entities import SNAPSHOT_DOMAINS, async_entity_document
 from .kinds import TEXTS, FileType, sniff
@@ -206,7 +206,13 @@ async def async_get_document(
     if document.extension in TEXTS:
         header = (title or "") if page.header else None
         style = await async_style(hass, paper, page, header=header)
+        asked: str | None = None
+        if header is not None:
+            # It bears its time.
+            text = await hass.async_add_executor_job(file_digest, document.path)
+            asked = digest_of(text, title, asdict(page))
         document = await hass.async_add_executor_job(make_text_document, document, style)
+        document = replace(document, digest=asked)
     else:
         document = await async_open_pdf(
             hass,
