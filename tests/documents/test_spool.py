@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 import os
 from pathlib import Path
+import shutil
+import threading
 import time
 from typing import Any
 
@@ -16,7 +18,7 @@ from custom_components.lianke.documents import spool as spool_module
 from custom_components.lianke.documents.conversion import make_document
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.kinds import FileType
-from custom_components.lianke.documents.spool import Spool, copy_opened, write_bytes
+from custom_components.lianke.documents.spool import Spool, copy_opened, link_or_copy, write_bytes
 from custom_components.lianke.errors import InputError
 
 
@@ -57,6 +59,41 @@ async def test_a_picture_under_way_is_the_new_one_once_its_document_is_replaced(
     handle = await spool.async_keep(await make(spool), drawing=drawing)
     with pytest.raises(OSError, match="no such file"):
         await spool.async_picture(handle, 1)
+
+
+async def test_a_document_that_is_replaced_while_it_is_copied_is_the_new_one(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    def slow(source: Path, target: Path) -> None:
+        begun.set()
+        assert may_go_on.wait(timeout=60)
+        link_or_copy(source, target)
+
+    monkeypatch.setattr(spool_module, "link_or_copy", slow)
+    handle = await spool.async_keep(await make(spool))
+    copying = asyncio.create_task(spool.async_copy_kept(handle))
+    assert await asyncio.to_thread(begun.wait, 60)
+    await spool.async_keep(await make(spool, b"again"), handle=handle)
+    may_go_on.set()
+    for copy in (await copying, await spool.async_copy_kept(handle)):
+        assert copy.path.read_bytes() == b"again"
+
+
+async def test_two_files_at_once_after_the_last_box_was_removed(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses, delete = iter((0, 0.2)), shutil.rmtree
+
+    def slow(path: Path, ignore_errors: bool) -> None:
+        time.sleep(next(pauses, 0))
+        delete(path, ignore_errors)
+
+    await spool.async_clear()
+    monkeypatch.setattr(shutil, "rmtree", slow)
+    for made in await asyncio.gather(make(spool), make(spool)):
+        assert made.path.exists()
 
 
 def files(hass: HomeAssistant) -> list[str]:

@@ -115,7 +115,7 @@ class Spool:
         """Return a new path in the spool; suffix starts with a dot. Raises HomeAssistantError: disk_full."""
         if not self._has_folder:  # a box was added after the last one had been removed
             with translate_disk_errors():
-                await self._hass.async_add_executor_job(self._empty)
+                await self._hass.async_add_executor_job(self._make)
             self._has_folder = True
         now = time.monotonic()
         if now - self._swept_at > SWEEP_INTERVAL.total_seconds():
@@ -166,18 +166,19 @@ class Spool:
 
         Raises InputError: document_gone; HomeAssistantError: disk_full.
         """
-        kept = self._kept.get(handle)
-        if kept is None or kept.until <= dt_util.utcnow():
-            raise InputError("document_gone")
-        path = await self.async_new_path(kept.document.extension)
-        try:
-            await self._hass.async_add_executor_job(link_or_copy, kept.document.path, path)
-        except FileNotFoundError:
-            self._kept.pop(handle, None)
-            raise InputError("document_gone") from None
-        except OSError as err:
-            raise disk_full(err) from None
-        return replace(kept.document, path=path)
+        while (kept := self._kept.get(handle)) is not None and kept.until > dt_util.utcnow():
+            path = await self.async_new_path(kept.document.extension)
+            try:
+                await self._hass.async_add_executor_job(link_or_copy, kept.document.path, path)
+            except FileNotFoundError:
+                # If it was replaced meanwhile, there is a newer one.
+                if self._kept.get(handle) is kept:
+                    del self._kept[handle]
+            except OSError as err:
+                raise disk_full(err) from None
+            else:
+                return replace(kept.document, path=path)
+        raise InputError("document_gone")
 
     async def async_forget(self, handle: str) -> None:
         """Delete a kept document and its pictures; one that is gone already is no error."""
@@ -289,6 +290,9 @@ class Spool:
 
     def _empty(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._make()
+
+    def _make(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.chmod(0o700)
 
