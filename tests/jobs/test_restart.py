@@ -1,6 +1,7 @@
 """What a stop, a crash or a damaged disk does to jobs."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 import os
@@ -14,8 +15,8 @@ import pytest
 
 from custom_components.lianke.documents.spool import write_new
 from custom_components.lianke.jobs import retention, store
-from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.store import FLUSHING_NAME
+from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.store import FLUSHING_NAME, JobStore
 from tests.jobs.conftest import OpenShop, Shop, full
 from tests.simulator.faults import Fault
 
@@ -185,6 +186,38 @@ async def test_of_the_replaced_and_its_successor_one_prints(
     await shop.until(new, JobState.COMPLETED)
     assert shop.queue.get(old.job_id).state is JobState.CANCELED
     assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_a_refused_upload_does_not_wait_beside_its_successor(shop: Shop) -> None:
+    """Both would be printed once the box is back."""
+    shop.box.online = False
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=10))
+    old = await shop.submit(replace_key="briefing")
+    await shop.handed_over(old)
+    shop.clock.tick(1)
+    new = await shop.submit(replace_key="briefing")
+    assert shop.queue.get(old.job_id).state is JobState.UPLOADING
+    shop.clock.tick(9)
+    assert (await shop.uploaded(old)).reason == "replaced"
+    assert (await shop.uploaded(new)).state is JobState.HELD
+
+
+async def test_one_that_is_refused_while_its_successor_is_written_is_replaced(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, create = shop.queue._registry, JobStore.async_create
+    await shop.switch(online=False)
+    old = await shop.submit(replace_key="briefing")
+    monkeypatch.setattr(shop.queue._uploader, "start", lambda _: None)
+    registry.change(old, state=JobState.UPLOADING, hold_reason=None)
+
+    async def refused(self: JobStore, job: Job, spooled: Sequence[Path]) -> None:
+        await create(self, job, spooled)
+        registry.change(old, state=JobState.HELD, hold_reason="box_offline")
+
+    monkeypatch.setattr(JobStore, "async_create", refused)
+    await shop.submit(replace_key="briefing")
+    assert shop.queue.get(old.job_id).reason == "replaced"
 
 
 async def test_a_job_nobody_was_told_of_is_not_resumed(

@@ -302,7 +302,10 @@ class PrintQueue(JobWorker):
         finally:
             self._registry.reserved.clear()
         self._registry.put(job)
-        for old in replaced:
+        # Those whose upload was refused meanwhile, too.
+        for old in self._with_key_of(spec):
+            if old.job_id == job_id or old.created_at > job.created_at:
+                continue
             current = self._registry.jobs.get(old.job_id)
             if current is not None and _can_be_replaced(current):
                 # If this is not written: of jobs that replace each other only the newest survives
@@ -364,17 +367,21 @@ class PrintQueue(JobWorker):
 
         Raises InputError when it is a moved job itself that a newer one has replaced.
         """
-        waiting = [
+        waiting = self._with_key_of(spec)
+        if moved is not None and any(job.created_at > moved.created_at for job in waiting):
+            raise InputError("newer_job_waits", title=moved.title)
+        return waiting
+
+    def _with_key_of(self, spec: JobSpec) -> list[Job]:
+        """Return the held jobs of a printer that have a replace key, where there is one, in common."""
+        return [
             job
             for job in self._registry.jobs.values()
             if job.printer_key == spec.printer_key
             and _can_be_replaced(job)
             and not job.is_moving
-            and job.spec.replace_key == spec.replace_key
+            and None is not job.spec.replace_key == spec.replace_key
         ]
-        if moved is not None and any(job.created_at > moved.created_at for job in waiting):
-            raise InputError("newer_job_waits", title=moved.title)
-        return waiting
 
     def listen_limits(self, listener: LimitListener) -> CALLBACK_TYPE:
         """Call `listener` when the print limits refuse a job, and when a job passes them."""

@@ -235,9 +235,26 @@ class Uploader(JobWorker):
                 self._fail(job, delivery, "internal_error")
 
     def _hold(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
-        self._registry.change(
-            job, delivery, state=JobState.HELD, hold_reason=reason, sent_bytes=None, **changes
-        )
+        changes |= {"state": JobState.HELD, "hold_reason": reason, "sent_bytes": None}
+        if (
+            job.spec.replace_key is not None
+            and not job.has_stack
+            and any(
+                (other.spec.replace_key, other.printer_key)
+                == (job.spec.replace_key, job.printer_key)
+                and other.state in (JobState.HELD, JobState.UPLOADING)
+                and other.created_at > job.created_at
+                for other in self._registry.unsettled.values()
+            )
+        ):
+            # It came while this one was sent, and would have replaced it.
+            changes |= {
+                "state": JobState.CANCELED,
+                "reason": "replaced",
+                "code": None,
+                "detail": "",
+            }
+        self._registry.change(job, delivery, **changes)
 
     def _note_task(self, delivery: Delivery, task_id: str) -> None:
         if (found := self._registry.by_token(delivery.token)) is None:
