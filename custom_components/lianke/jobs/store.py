@@ -301,11 +301,12 @@ class JobStore:
         """Wait until the newest version of a job is on disk, if there is one. Raises JobStoreError."""
         if (job := self.jobs.get(job_id)) is None:
             return
+        if self.closed:
+            # Nothing changes any more, so that it may be an older one than the caller means.
+            raise JobStoreError("the store is closed")
         persisted = self.persisted.get(job_id)
         if persisted is not None and persisted.generation >= job.generation:
             return
-        if self.closed:
-            raise JobStoreError("the store is closed")
         done: asyncio.Future[None] = self._hass.loop.create_future()
         self._waiters.setdefault(job_id, []).append((job.generation, done))
         self.write(job_id, within=0)
