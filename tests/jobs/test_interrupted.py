@@ -231,6 +231,21 @@ async def test_a_clock_that_is_put_back_does_not_prolong_a_pause(
     await shop.until(job, JobState.QUEUED, JobState.PROCESSING, JobState.SENDING, seconds=90)
 
 
+async def test_a_clock_that_is_put_back_does_not_hold_a_cancel_up(shop: Shop) -> None:
+    shop.sim.cloud.variants.printer_off = "accepted_until_on"
+    shop.printer().on = False
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=0.5))
+    job = await shop.submit()
+    await shop.handed_over(job)
+    cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
+    await asyncio.sleep(0.1)
+    shop.clock._frozen.move_to("2026-11-24 07:00:00+00:00")
+    await shop.uploaded(job)
+    await cancel
+    await shop.settle()
+    assert shop.sim.cloud.count(CANCEL) == 1
+
+
 async def test_an_ordered_stop_lets_an_upload_end(open_shop: OpenShop, hass: HomeAssistant) -> None:
     """Home Assistant ends background tasks before it stops integrations."""
     async with open_shop() as shop:
@@ -238,8 +253,12 @@ async def test_an_ordered_stop_lets_an_upload_end(open_shop: OpenShop, hass: Hom
         job = await shop.submit()
         await shop.handed_over(job)
         await hass.async_stop(force=True)
-        assert shop.stored(job)["task_id"] is not None
+        task_id = shop.stored(job)["task_id"]
+        assert task_id is not None
         assert shop.stored(job)["state"] == "queued"
+        # What is reported from now on is to be repeated.
+        with pytest.raises(JobStoreError):
+            await shop.call_back(job.present.token, task_id, "SUCCESS", 200)
 
 
 async def test_many_outcomes_are_one_visit_to_the_disk(shop: Shop) -> None:
@@ -292,6 +311,7 @@ async def test_a_preview_is_no_evidence(shop: Shop, answer: str) -> None:
         Fault(kind="reset_before"),
         Fault(kind="http", status=502),
         Fault(kind="code", code=10009),
+        Fault(kind="code", code=503),
     ],
     ids=lambda fault: fault.kind,
 )

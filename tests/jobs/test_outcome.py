@@ -111,6 +111,32 @@ async def test_an_expired_job_that_is_being_printed_goes_on(shop: Shop) -> None:
     assert shop.sim.cloud.count("DELETE /print/job") == 0
 
 
+async def test_who_cancels_an_expired_job_that_is_being_printed_cancels_it(shop: Shop) -> None:
+    """Also at the very moment in which it is looked at since it has expired."""
+    job = await printing(shop, expires_in=timedelta(minutes=1))
+    shop.sim.cloud.fail(ASK, Fault(kind="delay", seconds=0.3))
+    shop.clock.tick(61)
+    async with asyncio.timeout(10):
+        while not shop.sim.cloud.hanging:
+            await asyncio.sleep(0.01)
+    assert (await shop.queue.async_cancel(job.job_id)).state is JobState.CANCELING
+    assert shop.sim.cloud.count(CANCEL) == 1
+
+
+async def test_a_job_whose_printer_was_removed_goes_on(shop: Shop) -> None:
+    """Somebody removes the device while its box is off; the cloud still has the job."""
+    shop.sim.cloud.variants.printer_off = "accepted_until_on"
+    shop.printer().on = False
+    jobs = [await shop.uploaded(await shop.submit()) for _ in range(2)]
+    await shop.switch(online=False)
+    shop.coordinator.async_forget(jobs[0].printer_key)
+    assert (await shop.queue.async_cancel(jobs[0].job_id)).state is JobState.CANCELING
+    assert shop.sim.cloud.count(CANCEL) == 1
+    await shop.until(jobs[0], JobState.CANCELED)
+    shop.printer().on = shop.box.online = True
+    await shop.until(jobs[1], JobState.COMPLETED)
+
+
 async def test_an_expired_job_that_may_have_begun_is_unconfirmed(shop: Shop) -> None:
     """`expired` says that nothing was printed, which nobody knows when the task could not be asked for."""
     shop.sim.cloud.variants.printer_off = "accepted_until_on"

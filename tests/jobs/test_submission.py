@@ -8,6 +8,7 @@ from homeassistant.core import Context
 import pytest
 
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.jobs import retention
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.jobs.conftest import OpenShop, Shop
 from tests.simulator.faults import Fault
@@ -114,6 +115,28 @@ async def test_a_mark_without_a_job_is_void_after_a_power_cut(
                 await again.until(await retry(again, job), JobState.COMPLETED)
                 assert len(again.sim.cloud.printed) == 1
                 assert (await refused(again, job))["job_id"] != ""
+
+
+async def test_a_retry_of_a_job_that_is_just_forgotten_is_taken(open_shop: OpenShop) -> None:
+    """Told that it failed, somebody would print the document once more."""
+    async with open_shop(keep_failed_hours=72) as shop:
+        job = await failed(shop)
+        await shop.tick(25 * 3600)
+        take = shop.queue.async_submit
+
+        async def submit(*args: Any, **more: Any) -> Job:
+            again: Job = await take(*args, **more)
+            await shop.queue._registry.async_trim()
+            return again
+
+        with (
+            patch.object(retention, "MAX_RECORDS", 1),
+            patch.object(shop.queue, "async_submit", submit),
+        ):
+            again = await retry(shop, job)
+        assert [one.job_id for one in shop.queue.jobs()] == [again.job_id]
+        await shop.refresh()
+        await shop.until(again, JobState.COMPLETED)
 
 
 async def test_a_retry_that_is_not_taken_leaves_no_mark(shop: Shop) -> None:

@@ -214,8 +214,8 @@ class LiankeClient:
             raise LiankeResponseError("job without task_id")
         return task_id
 
-    async def task(self, address: PrinterAddress, task_id: str) -> Task:
-        """Return a task's state (`GET /print/job`)."""
+    async def task(self, address: PrinterAddress | None, task_id: str) -> Task:
+        """Return a task's state (`GET /print/job`); `address` is None for a printer that was removed."""
         query = self._auth | _task(address, task_id)
         data = await self._transport.call("GET", "/print/job", query=query, purpose=Purpose.TRACK)
         task = Task.from_json(task_id, data)
@@ -227,8 +227,8 @@ class LiankeClient:
             return None
         return replace(result, message=self._transport.clean(result.message))
 
-    async def cancel_task(self, address: PrinterAddress, task_id: str) -> None:
-        """Cancel a task (`DELETE /print/job`); success does not prove that nothing was printed."""
+    async def cancel_task(self, address: PrinterAddress | None, task_id: str) -> None:
+        """Cancel a task (`DELETE /print/job`) like `task`; success does not prove that nothing was printed."""
         await self._transport.call(
             "DELETE",
             "/print/job",
@@ -282,9 +282,11 @@ class LiankeClient:
         return await self._transport.call("POST", path, body={**self._auth, **more}, **how)
 
 
-def _task(address: PrinterAddress, task_id: str) -> dict[str, str]:
-    port = {} if address.port == NETWORK_PORT else {"devicePort": str(address.port)}
-    return {"task_id": task_id} | port
+def _task(address: PrinterAddress | None, task_id: str) -> dict[str, str]:
+    """Return what identifies a task; the port may be left out."""
+    if address is None or address.port == NETWORK_PORT:
+        return {"task_id": task_id}
+    return {"task_id": task_id, "devicePort": str(address.port)}
 
 
 def _printer(address: PrinterAddress) -> dict[str, JsonValue]:

@@ -22,6 +22,7 @@ from homeassistant.util.logging import catch_log_exception
 
 from ..account.request_limits import Account
 from ..api.client import LiankeClient
+from ..api.models import PrinterAddress
 from ..box.storage import BoxStorage
 from ..const import HOLD_HOURS
 from ..coordinator import LiankeCoordinator, call_after_updates
@@ -63,6 +64,11 @@ class JobWorker:
         self._readiness = box.readiness
         self._registry = box.registry
         self._store = box.registry.store
+
+    def _address_of(self, job: Job) -> PrinterAddress | None:
+        """Return where a job's printer is, None for one that was removed."""
+        known = self._storage.printers.get(job.printer_key)
+        return None if known is None else known.printer.address
 
 
 class JobRegistry:
@@ -198,7 +204,9 @@ class JobRegistry:
         job's, and published when they are on disk; a disk that refuses is tried again. With None it is only
         published, such as the progress of an upload. Returns the job as it is now.
         """
-        current = self.jobs[job.job_id]
+        if (current := self.jobs.get(job.job_id)) is None:
+            # One that is over may be forgotten meanwhile.
+            return job
         if self.store.closed:
             return current
         new = current.changed(delivery, **changes)
@@ -222,7 +230,7 @@ class JobRegistry:
 
         Raises JobStoreError when it cannot be written; then the change is rolled back.
         """
-        old = self.jobs[job.job_id]
+        old = self.jobs.get(job.job_id, job)
         if self.store.closed:
             # While Home Assistant stops, people are still answered.
             raise JobStoreError("the store is closed")

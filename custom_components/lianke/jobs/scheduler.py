@@ -13,7 +13,7 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from ..api.errors import LiankeError
+from ..api.errors import BoxNotRespondingError, LiankeError
 from ..const import KEEP_FAILED_HOURS, KEEP_PRINTED_HOURS
 from ..coordinator import call_after_updates
 from .job import Job, JobState
@@ -57,8 +57,8 @@ class JobScheduler(JobWorker):
         self._cancel_retry_at: dict[str, datetime | None] = {}
         self._stop_timer: CALLBACK_TYPE | None = None
         self._timer_due: datetime | None = None
-        # Requests to cancel a job that are under way.
-        self._cancels: dict[str, asyncio.Task[None]] = {}
+        # Requests to cancel a job that are under way, and whether that is because it has expired.
+        self._cancels: dict[tuple[str, bool], asyncio.Task[None]] = {}
         self._reviewing = False
         self._review_is_due = False
         self._closing = False
@@ -241,7 +241,7 @@ class JobScheduler(JobWorker):
             await self.async_cancel_in_cloud(job, expiring=not job.cancel_requested)
         except LiankeError as err:
             _LOGGER.debug("Print job %s could not be canceled: %s", job.job_id, err)
-            if isinstance(err, tuple(PASSING)):
+            if isinstance(err, (*PASSING, BoxNotRespondingError)):
                 self._cancel_retry_at[job.job_id] = now + CANCEL_RETRY
 
     def _cancel_due(self, job: Job, now: datetime) -> datetime | None:
@@ -254,8 +254,7 @@ class JobScheduler(JobWorker):
         if job.job_id in self._registry.deciding:
             # The request to cancel it may be rolled back; afterwards the job is reviewed again.
             return None
-        sent_at = delivery.handed_over_at or job.created_at
-        due = sent_at if job.cancel_requested else job.expires_at
+        due = now if job.cancel_requested else job.expires_at
         again = self._cancel_retry_at.get(job.job_id, due)
         return None if again is None else max(due, min(again, now + CANCEL_RETRY))
 
@@ -264,13 +263,14 @@ class JobScheduler(JobWorker):
 
         Concurrent calls for a job share one request. Raises LiankeError; then nothing was canceled.
         """
-        if (request := self._cancels.get(job.job_id)) is None:
+        key = (job.job_id, expiring)
+        if (request := self._cancels.get(key)) is None:
             # Whoever asks gets an answer, also while the box is unloaded.
             request = self._hass.async_create_task(
                 self._async_ask_to_cancel(job, expiring=expiring), "cancel print job"
             )
-            self._cancels[job.job_id] = request
-            request.add_done_callback(lambda _: self._cancels.pop(job.job_id))
+            self._cancels[key] = request
+            request.add_done_callback(lambda _: self._cancels.pop(key))
         await asyncio.wait([heard(request)])
         request.result()
 
@@ -279,8 +279,7 @@ class JobScheduler(JobWorker):
 
         A job that has ended is not canceled, nor is an expired one that is being printed.
         """
-        printer, delivery = self._storage.printers.get(job.printer_key), job.present
-        if printer is None or delivery.task_id is None:
+        if (delivery := job.present).task_id is None:
             return
         await self._tracker.async_poll_before_cancel(job)
         if (found := self._registry.by_token(delivery.token)) is None:
@@ -292,7 +291,7 @@ class JobScheduler(JobWorker):
         if expiring and asked.state is not JobState.QUEUED:
             return
         self._registry.change(current, asked, expiring=expiring)
-        await self._client.cancel_task(printer.printer.address, delivery.task_id)
+        await self._client.cancel_task(self._address_of(job), delivery.task_id)
         if (found := self._registry.by_token(delivery.token)) is None:
             return
         current, asked = found

@@ -263,12 +263,9 @@ class TaskTracker(JobWorker):
     async def _async_poll_task(self, job: Job) -> None:
         """Poll the task of a job's present delivery and apply the answer. Raises LiankeError."""
         delivery = job.present
-        if (
-            delivery.task_id is None
-            or (known := self._storage.printers.get(job.printer_key)) is None
-        ):
+        if delivery.task_id is None:
             return
-        task = await self._client.task(known.printer.address, delivery.task_id)
+        task = await self._client.task(self._address_of(job), delivery.task_id)
         self._trackings[delivery.token].failed_polls = 0
         found = self._registry.by_token(delivery.token)
         # Meanwhile its own callback may have named another task.
