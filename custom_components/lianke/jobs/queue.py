@@ -303,7 +303,7 @@ class PrintQueue(JobWorker):
             self._registry.reserved.clear()
         self._registry.put(job)
         # Those whose upload was refused meanwhile, too.
-        for old in self._with_key_of(spec):
+        for old in self._with_key_of(spec) if spec.replace_key else ():
             if old.job_id == job_id or old.created_at > job.created_at:
                 continue
             current = self._registry.jobs.get(old.job_id)
@@ -373,14 +373,14 @@ class PrintQueue(JobWorker):
         return waiting
 
     def _with_key_of(self, spec: JobSpec) -> list[Job]:
-        """Return the held jobs of a printer that have a replace key, where there is one, in common."""
+        """Return the held jobs of a printer that have a replace key in common."""
         return [
             job
             for job in self._registry.jobs.values()
             if job.printer_key == spec.printer_key
             and _can_be_replaced(job)
             and not job.is_moving
-            and None is not job.spec.replace_key == spec.replace_key
+            and job.spec.replace_key == spec.replace_key
         ]
 
     def listen_limits(self, listener: LimitListener) -> CALLBACK_TYPE:
