@@ -111,6 +111,18 @@ async def test_an_expired_job_that_is_being_printed_goes_on(shop: Shop) -> None:
     assert shop.sim.cloud.count("DELETE /print/job") == 0
 
 
+async def test_a_job_waits_in_the_cloud_for_as_long_as_it_may(shop: Shop) -> None:
+    """After a day it was unconfirmed, never taken back, and printed days later."""
+    shop.sim.cloud.variants.update(printer_off="accepted_until_on", revoked_totals="bytes")
+    shop.printer().on = False
+    job = await shop.uploaded(await shop.submit(expires_in=timedelta(hours=48)))
+    for _ in range(7):
+        await shop.tick(6 * 3600)
+    assert shop.queue.get(job.job_id).state is JobState.QUEUED
+    await shop.tick(7 * 3600)
+    await shop.until(job, JobState.EXPIRED)
+
+
 async def test_who_cancels_an_expired_job_that_is_being_printed_cancels_it(shop: Shop) -> None:
     """Also at the very moment in which it is looked at since it has expired."""
     job = await printing(shop, expires_in=timedelta(minutes=1))

@@ -55,6 +55,8 @@ DOUBT_AFTER_START = timedelta(seconds=150)
 # at all, they last until GIVE_UP.
 WITHOUT_LIST = timedelta(hours=1)
 GIVE_UP = timedelta(hours=24)
+# One that waits in the cloud may do so until it expires, and is then taken back within this time.
+TAKEN_BACK = timedelta(hours=1)
 
 PRINTED_CODE = 200
 # The reason of an expired job that may have been printing when it was canceled.
@@ -362,7 +364,15 @@ class TaskTracker(JobWorker):
             delivery, reason = job.present, None
             if delivery.is_unsure:
                 reason = self._unconfirmed_reason(delivery)
-            elif not delivery.is_final and delivery.task_id and self._age(delivery) >= GIVE_UP:
+            elif (
+                not delivery.is_final
+                and delivery.task_id
+                and self._age(delivery) >= GIVE_UP
+                and not (
+                    (delivery.state is JobState.QUEUED or delivery.expiring)
+                    and dt_util.utcnow() < job.expires_at + TAKEN_BACK
+                )
+            ):
                 reason = "no_outcome"
             if reason is not None:
                 self._registry.change(job, delivery, state=JobState.UNCONFIRMED, reason=reason)
