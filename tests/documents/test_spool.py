@@ -228,13 +228,15 @@ async def test_without_hard_links_a_copy_is_made(
 async def test_what_a_broken_call_left_is_swept(
     hass: HomeAssistant, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = await make(spool)
-    young = await make(spool)
+    old, young, kept = [await make(spool) for _ in range(3)]
     long_ago = time.time() - timedelta(hours=4).total_seconds()
-    os.utime(old.path, (long_ago, long_ago))
+    for document in (old, kept):
+        os.utime(document.path, (long_ago, long_ago))
+    # Not so one that is previewed again and again.
+    copy = await spool.async_copy_kept(await spool.async_keep(kept))
     monkeypatch.setattr(spool_module, "SWEEP_INTERVAL", timedelta(0))
     await spool.async_new_path(".x")
-    assert files(hass) == [young.path.name]
+    assert files(hass) == sorted(document.path.name for document in (young, kept, copy))
 
 
 async def test_a_failed_write_leaves_nothing(hass: HomeAssistant, spool: Spool) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from custom_components.lianke.api.options import PrintOptions, options_in
 from custom_components.lianke.const import MAX_PAGES
-from custom_components.lianke.documents.document import Document
+from custom_components.lianke.documents.document import Document, file_digest
 from custom_components.lianke.documents.page_documents import async_text_document
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.jobs import page_count
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.limits import LimitError, waits_uncounted
 from tests.jobs.conftest import Shop
@@ -50,6 +51,15 @@ async def test_the_service_is_asked_for_what_is_not_known(shop: Shop) -> None:
     job = await shop.submit(uncounted(shop, 60))
     assert (job.present.document.pages, job.pages) == (60, 60)
     assert shop.sim.cloud.count(COUNT) == 3
+
+
+async def test_a_printer_that_is_just_removed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def removed(path: Path) -> str:
+        shop.coordinator.data = shop.coordinator.data._replace(printers={})
+        return file_digest(path)
+
+    monkeypatch.setattr(page_count, "file_digest", removed)
+    assert await refusal(shop, uncounted(shop, 101)) == "printer_gone"
 
 
 async def test_a_page_range_bounds_what_is_not_known(shop: Shop) -> None:

@@ -169,7 +169,7 @@ class Spool:
         while (kept := self._kept.get(handle)) is not None and kept.until > dt_util.utcnow():
             path = await self.async_new_path(kept.document.extension)
             try:
-                await self._hass.async_add_executor_job(link_or_copy, kept.document.path, path)
+                await self._hass.async_add_executor_job(_take, kept.document.path, path)
             except FileNotFoundError:
                 # If it was replaced meanwhile, there is a newer one.
                 if self._kept.get(handle) is kept:
@@ -406,6 +406,12 @@ def _read(reader: BinaryIO) -> bytes:
         return reader.read(CHUNK_BYTES)
     except OSError:
         raise InputError("document_unreadable") from None
+
+
+def _take(source: Path, target: Path) -> None:
+    """Give a file a second name, and the age of a new one: it may be taken again and again; blocks. Raises OSError."""
+    link_or_copy(source, target)
+    os.utime(target)
 
 
 def write_bytes(target: Path, data: bytes) -> None:

@@ -12,6 +12,7 @@ from ..api.errors import (
     LiankeError,
     LiankeRefusedError,
     LiankeTimeoutError,
+    PrinterNotFoundError,
     UnknownCodeError,
 )
 from ..coordinator import LiankeCoordinator
@@ -93,10 +94,11 @@ class PageCounter:
     async def _async_ask(
         self, client: LiankeClient, printer_key: str, document: Document, paper_id: int
     ) -> _Result:
-        address = self._coordinator.data.printers[printer_key].printer.address
+        if (view := self._coordinator.data.printers.get(printer_key)) is None:
+            raise PrinterNotFoundError
         try:
             async with asyncio.timeout(COUNT_SECONDS):
-                return await client.count_pages(address, document, paper_id)
+                return await client.count_pages(view.printer.address, document, paper_id)
         except TimeoutError:
             raise LiankeTimeoutError(may_have_arrived=True) from None
         except REFUSALS as err:
