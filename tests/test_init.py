@@ -120,11 +120,14 @@ async def test_only_a_printer_that_is_gone_can_be_removed(
     assert house.hass.states.get("sensor.kyocera_ma2000w_gx") is None
     assert key not in house.data.storage.printers
 
-    # Plugged in again it is there again, with its entities.
+    # Plugged in again it is there again, with its device and entities.
     house.box.printer(1).plugged = True
     await coordinator.async_refresh()
     await house.hass.async_block_till_done()
     assert house.hass.states.get("sensor.kyocera_ma2000w_gx").state == "idle"  # type: ignore[union-attr]
+    back = entity_registry.async_get("sensor.kyocera_ma2000w_gx")
+    assert back is not None
+    assert back.device_id == printer.id
 
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     assert await remove(of_box.id) == "box_not_removable"

@@ -38,6 +38,7 @@ from .runtime import (
     async_loaded_entries,
     translating,
 )
+from .scanner.hub import async_get_hub, scanner_devices
 from .scanner.jobs import async_remove_scans
 from .webhook import async_open, async_release
 
@@ -182,26 +183,29 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
 ) -> bool:
-    """Return whether the user may remove a device: a printer that is not known to be connected.
+    """Return whether the user may remove a device: a printer or scanner that is not known to be connected.
 
     Raises ServiceValidationError, since for False Home Assistant has words in English only.
     """
     with translating():
-        return _may_remove(entry, device)
+        return _may_remove(hass, entry, device)
 
 
-def _may_remove(entry: LiankeConfigEntry, device: DeviceEntry) -> bool:
-    """Tell whether a device may be removed, and forget its printer. Raises InputError."""
+def _may_remove(hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry) -> bool:
+    """Tell whether a device may be removed, and forget its printer or scanner. Raises InputError."""
     if box_identifier(entry) in device.identifiers:
         raise InputError("box_not_removable")
     if entry.state is not ConfigEntryState.LOADED:
         raise InputError("box_not_loaded_for_removal")
-    if (key := printer_key_of(entry, device)) is None:
-        # Left over from stored data that was damaged.
-        return True
-    coordinator = entry.runtime_data.coordinator
-    view = coordinator.data.printers.get(key)
-    if view is not None and view.present and coordinator.data.online is not False:
-        raise InputError("printer_connected", name=view.name)
-    coordinator.async_forget(key)
+    coordinator, hub = entry.runtime_data.coordinator, async_get_hub(hass, entry)
+    key = printer_key_of(entry, device)
+    scanner_id = next((one for one, of in scanner_devices(hass, entry) if of.id == device.id), "")
+    found = hub.scanners.get(scanner_id) if key is None else coordinator.data.printers.get(key)
+    if found is not None and found.present and coordinator.data.online is not False:
+        raise InputError("printer_connected", name=found.name)
+    # One without a key or an id is left over from stored data that was damaged.
+    if key is not None:
+        coordinator.async_forget(key)
+    elif scanner_id:
+        hub.forget(scanner_id)
     return True

@@ -97,7 +97,8 @@ def async_follow_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     @callback
     def register(identifier: tuple[str, str], info: DeviceInfo) -> str:
         known = registered.get(identifier)
-        if known is None or known[0] != info:
+        # One that the user deleted comes back with its printer.
+        if known is None or known[0] != info or registry.async_get(known[1]) is None:
             device = registry.async_get_or_create(config_entry_id=entry.entry_id, **info)
             known = registered[identifier] = (info, device.id)
         return known[1]

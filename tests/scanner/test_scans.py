@@ -23,7 +23,7 @@ from PIL import Image, ImageFilter
 import pypdfium2
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.lianke.api.scanning import Scanners
 from custom_components.lianke.const import DOMAIN
@@ -605,6 +605,24 @@ async def test_what_is_switched_off_while_it_is_asked_for_stays_off(
     monkeypatch.setattr(Scanners, asked, switching)
     await hub.async_refresh()
     assert not hub.scanners
+
+
+async def test_a_scanner_that_was_deleted_comes_back_whole(
+    hass_ws_client: WebSocketGenerator, house: House, laser: Printer, hub: ScannerHub
+) -> None:
+    assert await async_setup_component(house.hass, "config", {})
+    client, deleted = await hass_ws_client(house.hass), device(house, laser)
+    answer = await client.remove_device(deleted)
+    assert answer["error"]["translation_key"] == "printer_connected"
+    laser.plugged = False
+    await hub.async_refresh()
+    assert (await client.remove_device(deleted))["success"]
+    await house.hass.async_block_till_done()
+    laser.plugged = True
+    await hub.async_refresh()
+    await house.hass.async_block_till_done()
+    assert device(house, laser) == deleted
+    assert state_of(house, laser, "sensor", "scanner_status").state == "idle"
 
 
 async def test_a_full_disk_loses_nothing(

@@ -107,6 +107,12 @@ class ScannerHub:
         self.scanners = {}
         self.notify()
 
+    @callback
+    def forget(self, scanner_id: str) -> None:
+        """Forget a scanner whose device the user removed."""
+        self.scanners.pop(scanner_id, None)
+        self.notify()
+
     async def async_refresh(self) -> None:
         """Ask the service which scanners there are, and of new ones what they can do, unless the box is offline."""
         try:
