@@ -9,9 +9,10 @@ import os
 from pathlib import Path
 import random
 import socket
+from typing import Any
 from unittest.mock import patch
 
-from aiohttp import ClientSession, TCPConnector
+from aiohttp import ClientSession, TCPConnector, web
 from homeassistant.components import labs
 from PIL import Image
 import pypdfium2
@@ -20,6 +21,7 @@ import pytest
 from custom_components.lianke.const import CONF_LAN_SCANNERS, DOMAIN
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from custom_components.lianke.escl.messages import MAX_SETTINGS
+from custom_components.lianke.lan.printer.lan_jobs import async_deliver
 from custom_components.lianke.lan.printer.server import MAX_REQUESTS_A_DEVICE
 from custom_components.lianke.lan.scanner import scans, view
 from custom_components.lianke.scanner.hub import FEATURE, MAX_STARTS
@@ -317,6 +319,27 @@ async def test_a_client_that_takes_no_bytes(
         await reader.read()
     writer.close()
     await freed(lan)
+
+
+async def test_a_client_that_falls_asleep(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a page comes, without a word: the scanner is free again for others, and not as late as for a slow line."""
+    monkeypatch.setattr(view, "SILENT_SECONDS", 1)
+    monkeypatch.setattr(scans, "ABANDONED_SECONDS", 0.2)
+
+    async def with_little_room(request: web.Request, *what: Any) -> None:
+        assert request.transport is not None
+        line = request.transport.get_extra_info("socket")
+        # Else the system takes a page over that is to be sent.
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        await async_deliver(request, *what)
+
+    monkeypatch.setattr(view, "async_deliver", with_little_room)
+    place = await lan.order(dpi(300))
+    reader, writer = await ask_slowly(lan, place)
+    assert b" 200 " in await reader.readline()
+    await freed(lan)
+    assert (await lan.next(place))[0] == 410
+    writer.close()
 
 
 async def test_an_order_that_never_ends(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+import socket
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -39,6 +40,8 @@ SETTINGS_SECONDS: Final = 30
 """seconds for what is to be scanned."""
 DELIVERY_SECONDS: Final = 600
 """seconds for a document on its way to a client."""
+SILENT_SECONDS: Final = 20
+"""seconds without a sign that a client has got more of it."""
 # Seconds after which a client is to ask again.
 _LATER: Final = "2"
 XML: Final = "text/xml"
@@ -200,6 +203,9 @@ async def _async_send(
 ) -> web.Response:
     """Send a file; `on_arrival` is called once the client has got all of it."""
     hass: HomeAssistant = request.app[KEY_HASS]
+    if request.transport is not None and (line := request.transport.get_extra_info("socket")):
+        # A computer that is closed goes without a word.
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_SECONDS * 1000)
     with await hass.async_add_executor_job(path.open, "rb") as file:
         response = web.Response(body=file, content_type=kind)
         try:
