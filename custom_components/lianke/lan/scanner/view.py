@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 import socket
@@ -204,8 +204,9 @@ async def _async_send(
     """Send a file; `on_arrival` is called once the client has got all of it."""
     hass: HomeAssistant = request.app[KEY_HASS]
     if request.transport is not None and (line := request.transport.get_extra_info("socket")):
-        # A computer that is closed goes without a word.
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_SECONDS * 1000)
+        # A computer that is closed goes without a word. The line may have ended, and only Linux knows this option.
+        with suppress(OSError, AttributeError):
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_SECONDS * 1000)
     with await hass.async_add_executor_job(path.open, "rb") as file:
         response = web.Response(body=file, content_type=kind)
         try:
