@@ -198,6 +198,11 @@ async def test_the_box_is_removed_while_somebody_waits(house: Family) -> None:
     async_dispatcher_connect(house.hass, SIGNAL_JOB_UPDATED, ends.append)
     lines = async_capture_events(house.hass, EVENT_JOB_ENDED)
     async_describe_events(house.hass, lambda *_: None)
+    # What is on its way to another box may be printed there.
+    [job] = house.queue.jobs()
+    moving = [job.changed(moving_to="other/job")]
+    notifications.async_tell_dropped(house.hass, house.entry, moving)
+    await house.hass.async_block_till_done(wait_background_tasks=True)
     await house.hass.config_entries.async_remove(house.entry.entry_id)
     [told] = await house.reported("notify.anna")
     assert (told["title"], told["message"]) == (
