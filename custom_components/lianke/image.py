@@ -110,12 +110,13 @@ class ScanImage(ScannerEntity, ImageEntity):
         self._find()
 
     @property
-    def _page(self) -> Path | None:
+    def _page(self) -> tuple[Path, datetime] | None:
+        """The page, and when its scan began: after a restart it is no newer than before."""
         jobs = async_get_jobs(self.coordinator.hass, self.entry)
         for job in jobs.all:
             if job.scanner_id == self.scanner_id and job.files and job.pages:
                 path = jobs.path(job, job.pages[0])
-                return path if path.suffix in (".jpg", ".png") else None
+                return (path, job.created_at) if path.suffix in (".jpg", ".png") else None
         return None
 
     @override
@@ -123,7 +124,7 @@ class ScanImage(ScannerEntity, ImageEntity):
         if (page := self._page) is None:
             return None
         try:
-            return await self.hass.async_add_executor_job(page.read_bytes)
+            return await self.hass.async_add_executor_job(page[0].read_bytes)
         except OSError:
             return None
 
@@ -136,11 +137,11 @@ class ScanImage(ScannerEntity, ImageEntity):
 
     def _find(self) -> bool:
         """Look which page is the last; return whether it is another one than before."""
-        page = self._page
+        page, began_at = self._page or (None, None)
         shown = None if page is None else str(page)
         if shown == self._shown:
             return False
         self._shown = shown
         self._attr_content_type = content_type(shown or ".jpg")
-        self._attr_image_last_updated = None if shown is None else dt_util.utcnow()
+        self._attr_image_last_updated = began_at
         return True

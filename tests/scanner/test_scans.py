@@ -120,7 +120,8 @@ async def test_a_scan_is_kept_and_told(house: House, laser: Printer) -> None:
     assert event.attributes["event_type"] == "completed"
     assert event.attributes["media_content_id"] == file["media_content_id"]
     assert state_of(house, laser, "sensor", "scanner_status").state == "idle"
-    assert state_of(house, laser, "image", "last_scan").state != "unknown"
+    shown = state_of(house, laser, "image", "last_scan").state
+    assert shown == told[0].job.created_at.isoformat()
     # It lies where backups and the recorder do not look.
     assert Path(file["path"]).is_relative_to(house.hass.config.cache_path(DOMAIN))
     media = await media_source.async_resolve_media(house.hass, file["media_content_id"], None)
@@ -128,7 +129,8 @@ async def test_a_scan_is_kept_and_told(house: House, laser: Printer) -> None:
     # It is there without the box, too.
     house.box.online = False
     await house.hass.config_entries.async_reload(house.entry.entry_id)
-    await until(lambda: records(house))
+    await until(lambda: state_of(house, laser, "image", "last_scan").state != "unknown")
+    assert state_of(house, laser, "image", "last_scan").state == shown
     house.box.online = True
     await house.coordinator.async_refresh()
     # It can be printed like any other file of the media browser.
