@@ -1,5 +1,6 @@
 """Triggers, each in a real automation: what fires it, how often, and what it says."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,7 +23,17 @@ from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.trigger import TRIGGERS
 from tests.clock import Clock, elapse, rest, until
-from tests.household import INKJET, LABELS, LASER, House, ask, box_of, device_of, show_state
+from tests.household import (
+    INKJET,
+    LABELS,
+    LASER,
+    OTHER_LASER,
+    House,
+    ask,
+    box_of,
+    device_of,
+    show_state,
+)
 from tests.simulator import Fault, Outcome
 
 STATUS = "sensor.kyocera_ma2000w_gx"
@@ -215,7 +226,10 @@ async def test_a_job_is_held(reachable: str, automate: Automate, house: House) -
 async def test_nothing_is_told_again_after_a_reload(automate: Automate, house: House) -> None:
     house.box.online = False
     await show(house)
-    fired = await automate(*(on(house.hass, name) for name in TRIGGERS))
+    fired = await automate(
+        *(on(house.hass, name) for name in TRIGGERS),
+        on(house.hass, "job_held", reason=["cloud_unreachable"]) | {"id": "not this"},
+    )
     job = await print_text(house.hass)
     await until(lambda: fired)
     for _ in range(2):
@@ -227,6 +241,29 @@ async def test_nothing_is_told_again_after_a_reload(automate: Automate, house: H
     await print_text(house.hass)
     await until(lambda: len(fired) == 2)
     assert named(fired) == ["job_held"] * 2
+
+
+async def test_what_begins_to_wait_during_a_stop_is_told_after_the_start(
+    automate: Automate, house: House
+) -> None:
+    fired = await automate(on(house.hass, "job_held", reason=["disconnected"]))
+    job = await print_text(house.hass, release_code="4711")
+    house.box.printer(1).plugged = False
+    await show(house)
+    house.cloud.variants.latency = 0.5
+    await print_text(house.hass, device_id=device_of(house.hass, OTHER_LASER))
+    stop = asyncio.ensure_future(house.queue.async_drain())
+    await asyncio.sleep(0)
+    await house.ask("continue_job", job_id=job["job_id"], code="4711")
+    await stop
+    assert await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await until(lambda: fired)
+    event = house.hass.states.get("event.kyocera_ma2000w_gx_print_job")
+    assert event is not None
+    assert (event.attributes["job_id"], event.attributes["reason"]) == (
+        job["job_id"],
+        "disconnected",
+    )
 
 
 async def test_only_jobs_of_the_target_count(automate: Automate, house: House) -> None:

@@ -117,6 +117,11 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         return self._polled and self.last_update_success
 
     @property
+    def is_starting(self) -> bool:
+        """Return whether no poll has ended yet, well or not."""
+        return not self._polled and self.last_update_success
+
+    @property
     def key_rejected(self) -> bool:
         """Return whether the service does not accept the ApiKey."""
         return isinstance(self.last_error, AuthenticationError)

@@ -65,11 +65,11 @@ class JobEvents(JobEntity, EventEntity):
     @callback
     @override
     def _async_subscribe(self) -> None:
-        # The present states of jobs fire no event.
+        # The present states of jobs fire no event, unless why one is held is still to be found out.
         self._fired = {
             job.job_id: (job.state, job.asks_for)
             for job in self.lianke.queue.jobs(self.printer_key)
-            if not job.is_final
+            if not (job.is_final or (job.state is JobState.HELD and job.hold_reason is None))
         }
         super()._async_subscribe()
 

@@ -209,7 +209,11 @@ class JobScheduler(JobWorker):
             self._registry.change(job, state=JobState.UPLOADING, hold_reason=None)
             self._uploader.start(job.printer_key)
             return None
-        if verdict.reason != job.hold_reason:
+        # After a start it waits for what it waited for, until the service has answered or not.
+        is_known = (
+            verdict.reason != QueueReason.CLOUD_UNREACHABLE or not self._coordinator.is_starting
+        )
+        if is_known and verdict.reason != job.hold_reason:
             self._registry.change(job, hold_reason=verdict.reason)
         return min(job.expires_at, verdict.until or job.expires_at)
 
