@@ -351,6 +351,23 @@ async def test_an_interrupted_upload_obeys_quiet_hours(open_shop: OpenShop) -> N
         assert not shop.sim.cloud.printed
 
 
+async def test_a_job_whose_turn_comes_in_quiet_hours_waits_for_their_end(
+    open_shop: OpenShop,
+) -> None:
+    async with open_shop(quiet_from="02:05:00", quiet_to="08:00:00") as shop:
+        shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=20))
+        first = await shop.submit()
+        await shop.handed_over(first)
+        second = await shop.submit()
+        third = await shop.submit(ignore_quiet_hours=True)
+        shop.clock._frozen.tick(timedelta(minutes=6))
+        shop.clock.tick(20)
+        await shop.until(third, JobState.COMPLETED)
+        held = shop.queue.get(second.job_id)
+        assert (held.state, held.hold_reason) == (JobState.HELD, "quiet_hours")
+        assert len(shop.sim.cloud.printed) == 2
+
+
 async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: OpenShop) -> None:
     async with open_shop() as shop:
         await shop.switch(online=False)

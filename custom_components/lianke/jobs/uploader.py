@@ -26,6 +26,7 @@ from ..api.errors import (
 from ..api.upload import Ticket
 from ..box.printer_status import PrinterStatus
 from .job import Delivery, Job, JobState, type_and_place
+from .limits import quiet_until
 from .readiness import QueueReason
 from .registry import JobWorker, QueueBox
 from .store import JobStoreError
@@ -126,8 +127,16 @@ class Uploader(JobWorker):
             # The oldest of the user whose last turn was longest ago: otherwise one user's many jobs would hold up
             # everybody else's.
             job = min(waiting, key=lambda job: self._turns.get((printer_key, job.user_id), 0.0))
-            self._turns[printer_key, job.user_id] = monotonic()
             delivery = job.present
+            if (
+                job.spec.hold
+                and not (job.spec.ignore_quiet_hours or job.is_at_second)
+                and quiet_until(self._entry.options, dt_util.utcnow())
+            ):
+                # They have begun while it waited for its turn.
+                self._hold(job, delivery, QueueReason.QUIET_HOURS)
+                continue
+            self._turns[printer_key, job.user_id] = monotonic()
             upload = self._entry.async_create_background_task(
                 self._hass, self._async_upload(job, delivery), "upload print job"
             )
