@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from homeassistant.auth.const import GROUP_ID_USER
+from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.auth.models import User
 from homeassistant.core import (
     Context,
@@ -47,6 +47,10 @@ async def test_a_job_is_approved(anna: User, boss: User, house: House) -> None:
         await house.ask("continue_job", acting(anna), job_id=job["job_id"])
     with pytest.raises(ServiceValidationError, match="may not approve"):
         await house.ask("reject_job", acting(anna), job_id=job["job_id"])
+    # As a loudspeaker's words come, by a script that was exposed.
+    cloud = await house.hass.auth.async_create_system_user("Cloud", group_ids=[GROUP_ID_ADMIN])
+    with pytest.raises(ServiceValidationError, match="may not approve"):
+        await house.ask("continue_job", acting(cloud), job_id=job["job_id"])
     assert not house.sent
     await house.ask("continue_job", acting(boss), job_id=job["job_id"], reason="approval")
     await house.came_out()

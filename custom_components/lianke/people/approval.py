@@ -164,7 +164,8 @@ async def async_answer(
         # Assistants read titles that strangers may have written, and do not know voices.
         if approve and who.origin is Origin.ASSISTANT:
             raise InputError("assistant_may_not_approve", title=job.title)
-        if not await async_may_approve(hass, target.entry.options, who.user_id or context.user_id):
+        # Nor does the user of a cloud or an add-on, an administrator as it may be.
+        if not await async_may_approve(hass, target.entry.options, who.user_id):
             raise InputError("not_an_approver", title=job.title)
     if not approve:
         user = await hass.auth.async_get_user(who.user_id) if who.user_id else None
