@@ -263,6 +263,20 @@ async def test_a_client_goes_away(
     await freed(lan)
 
 
+async def test_a_client_asks_for_its_turn_all_the_while(
+    lan: LanScanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After it has lost its first scan; pages that nobody fetches keep the scanner from nobody."""
+    monkeypatch.setattr(scans, "ABANDONED_SECONDS", 0.3)
+    await lan.order(dpi(75))
+    until_then = lan.hass.loop.time() + 10
+    while (status := (await lan.post(settings(dpi(75))))[0]) == 503:
+        assert lan.hass.loop.time() < until_then
+        await lan.get("ScannerStatus")
+        await asyncio.sleep(0.1)
+    assert status == 201
+
+
 async def ask_slowly(
     lan: LanScanner, place: str
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

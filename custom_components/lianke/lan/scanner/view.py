@@ -89,7 +89,9 @@ class DescriptionView(_View):
             else:
                 jobs = scanner.jobs(address)
                 for info in jobs:
-                    if (job := scanner.find(info.uuid, address)) is not None:
+                    # Pages that nobody fetches are nobody's, however often somebody looks for a turn.
+                    job = scanner.find(info.uuid, address)
+                    if job is not None and not job.is_scanned:
                         scanner.touch(job)
                 document = status_xml(jobs, is_idle=not scanner.is_busy)
             return web.Response(body=document, content_type=XML, charset="utf-8")
