@@ -1,5 +1,6 @@
 """Scans from the action to kept files, and copies to the simulator's out tray."""
 
+import asyncio
 from http import HTTPStatus
 from io import BytesIO
 import json
@@ -38,7 +39,7 @@ from custom_components.lianke.scanner.jobs import (
     async_get_jobs,
     scans_path,
 )
-from tests.clock import until
+from tests.clock import Clock, until
 from tests.household import LASER, House
 from tests.scanned import ALIKE, difference
 from tests.scanner.test_results import is_like
@@ -302,7 +303,10 @@ async def test_a_scan_that_a_crash_cut_off_is_not_made_again(house: House, laser
     assert laser.scanned == [laser.glass]
 
 
-async def test_a_copy_is_scanned_once_and_printed_once(house: House, laser: Printer) -> None:
+@pytest.mark.parametrize(("hours", "reason"), [(0, None), (25, "copy_in_doubt")])
+async def test_a_copy_is_scanned_once_and_printed_once(
+    house: House, laser: Printer, clock: Clock, hours: float, reason: str | None
+) -> None:
     answer = await do(house, laser, "copy", copies=2, size="A4")
     assert answer["state"] == "completed"
     [job_id] = answer["print_jobs"]
@@ -316,9 +320,11 @@ async def test_a_copy_is_scanned_once_and_printed_once(house: House, laser: Prin
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     record = json.loads(path.read_text())
     path.write_text(json.dumps(record | {"state": "finishing", "print_jobs": []}))
+    clock.tick(hours * 3600)
     await house.hass.config_entries.async_setup(house.entry.entry_id)
     await until(lambda: records(house) and records(house)[0].is_final)
-    assert records(house)[0].print_jobs == (job_id,)
+    assert records(house)[0].print_jobs == (() if reason else (job_id,))
+    assert records(house)[0].reason == reason
     assert len(house.simulator.printed) == 1
     assert laser.scanned == [laser.glass]
 
@@ -361,6 +367,17 @@ async def test_the_back_of_an_id_card_is_scanned_again(house: House, laser: Prin
     [printed] = await house.came_out()
     assert printed.pages == 1
     assert laser.scanned == ["front", "crooked", "back"]
+
+
+async def test_a_stack_that_did_not_come_is_done_without(house: House, laser: Printer) -> None:
+    laser.feeder = ["one"]
+    await do(house, laser, "copy", source="feeder", several_pages=True, size="A4")
+    laser.feeder = []
+    answer = await do(house, laser, "continue_scan", answer="next")
+    assert (answer["state"], answer["reason"]) == ("waiting", "scan_failed")
+    done = await do(house, laser, "continue_scan", answer="finish")
+    assert (done["state"], done["reason"], len(done["print_jobs"])) == ("completed", None, 1)
+    await house.came_out()
 
 
 async def test_pages_are_straightened_as_they_come(
@@ -419,6 +436,14 @@ async def test_a_folder_gets_the_file(house: House, laser: Printer, tmp_path: Pa
         answer = await do(house, laser, filename="a", folder="local/scans")
         assert answer["copied_to"] == [str(folder / name)]
     assert sorted(path.name for path in folder.iterdir()) == ["a (2).pdf", "a.pdf"]
+    # Names are as long as a file system takes them, and each page has its own, also one that its page has already.
+    for filename, count in (("租房合同" * 60, 2), ("page-0001", 1)):
+        laser.feeder = ["one", "two"][:count]
+        fed: dict[str, Any] = {"format": "jpeg", "filename": filename, "folder": "local/scans"}
+        answer = await do(house, laser, source="feeder", size="A4", **fed)
+        assert (answer["state"], len({*answer["copied_to"]})) == ("completed", count)
+        for file, text in zip(answer["files"], laser.scanned[-count:], strict=True):
+            assert is_like(Image.open(file["path"]).resize((1240, 1754)), text, size="A4")
 
 
 async def test_scans_are_private(
@@ -643,10 +668,11 @@ async def test_a_full_disk_loses_nothing(
     assert (await do(house, laser))["state"] == "completed"
 
 
+@pytest.mark.parametrize(("answer", "state"), [("finish", "completed"), ("discard", "canceled")])
 async def test_an_answer_right_after_a_page(
-    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, answer: str, state: str
 ) -> None:
-    """Its record is not taken for a file that is left over."""
+    """Its record is not taken for a file that is left over, and the service forgets the page."""
     tidy = jobs._keep_only
     tidying, writing, tidied = (threading.Event() for _ in range(3))
 
@@ -669,7 +695,32 @@ async def test_an_answer_right_after_a_page(
     monkeypatch.setattr(jobs, "_keep_only", slow)
     monkeypatch.setattr(jobs, "write_private", write)
     await until(tidying.is_set)
-    assert (await do(house, laser, "continue_scan", answer="finish"))["state"] == "completed"
+    assert (await do(house, laser, "continue_scan", answer=answer))["state"] == state
+    [scan] = house.simulator.cloud.scans.values()
+    await until(lambda: scan.deleted)
+
+
+async def test_whoever_answers_goes(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the midst of it, as an automation that is started anew: the scan ends all the same."""
+    await do(house, laser, several_pages=True)
+    await do(house, laser, "continue_scan", answer="next")
+    tidy, tidying, gone = jobs._keep_only, threading.Event(), threading.Event()
+
+    def slow(*args: Any) -> None:
+        tidying.set()
+        gone.wait(5)
+        tidy(*args)
+
+    monkeypatch.setattr(jobs, "_keep_only", slow)
+    asking = house.hass.async_create_task(do(house, laser, "continue_scan", answer="remove"))
+    await until(tidying.is_set)
+    asking.cancel()
+    await asyncio.sleep(0)
+    gone.set()
+    await until(lambda: records(house)[0].is_final)
+    assert (records(house)[0].state, len(records(house)[0].pages)) == ("completed", 1)
 
 
 async def test_a_copy_with_both_sides_by_hand(house: House, laser: Printer) -> None:

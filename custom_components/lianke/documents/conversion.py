@@ -162,8 +162,8 @@ def clean_title(title: str) -> str:
     return " ".join(kept.split())[:MAX_TITLE].rstrip()
 
 
-def file_name(name: str, kind: FileType) -> str:
-    """Return a file name for kind that is safe in any form field and on any file system."""
+def file_name(name: str, kind: FileType, number: str = "") -> str:
+    """Return a file name for kind that is safe in any form field and on any file system, with a number in the end."""
     stem = UNSAFE.sub("_", Path(name).name).strip(" .")
     known = {item.value for item in FileType} | {
         ".jpeg",
@@ -178,7 +178,9 @@ def file_name(name: str, kind: FileType) -> str:
     extension = suffix if suffix in SAME_KIND.get(kind, ()) else kind
     if suffix in known or extension == suffix:
         stem = Path(stem).stem
-    return f"{stem[:MAX_STEM].strip(' .') or 'document'}{extension}"
+    # A file system counts bytes, and takes 255 for the whole name.
+    stem = stem[:MAX_STEM].encode()[: 2 * MAX_STEM].decode(errors="ignore")
+    return f"{stem.strip(' .') or 'document'}{number}{extension}"
 
 
 def make_text_document(document: Document, style: PageStyle) -> Document:

@@ -5,7 +5,7 @@ again after a restart, none that came is lost, and a copy is printed once, since
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -38,7 +38,7 @@ from ..documents.pdf_client import PdfError, async_get_pdf_worker
 from ..documents.spool import translate_disk_errors, write_private
 from ..errors import InputError
 from ..jobs.job import Asker
-from ..jobs.limits import max_document_bytes
+from ..jobs.limits import REQUEST_ID_LIFE, max_document_bytes
 from ..printing.handlers import async_run_action
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_error_text
@@ -270,8 +270,15 @@ class ScanJobs:
         process' `scan_page`. Raises InputError: scan_gone, scan_not_waiting, scan_no_page, scan_only_page,
         scan_page_fixed, and what the page cannot be drawn for; HomeAssistantError: disk_full.
         """
-        async with self._lock:
-            return await self._async_answer(job_id, answer, page, changes)
+
+        async def in_turn() -> ScanJob:
+            async with self._lock:
+                return await self._async_answer(job_id, answer, page, changes)
+
+        # Whoever asks may go in the midst of it, and nobody else would bring the scan to its end.
+        return await asyncio.shield(
+            self._hass.async_create_task(in_turn(), "lianke: answer a scan")
+        )
 
     async def _async_answer(
         self, job_id: str, answer: ScanAnswer, page: int, changes: dict[str, Any]
@@ -296,7 +303,8 @@ class ScanJobs:
         elif answer is ScanAnswer.REMOVE:
             job = await self._async_without(job, index)
         elif answer is ScanAnswer.FINISH:
-            job = await self._async_set(job, state=ScanState.FINISHING)
+            # Whoever says so knows what did not come.
+            job = await self._async_set(job, state=ScanState.FINISHING, reason=None, detail="")
         elif answer is ScanAnswer.NEXT and job.is_card and len(job.pages) > 1:
             raise InputError("scan_card_full")
         else:
@@ -333,9 +341,16 @@ class ScanJobs:
 
     async def _async_keep(self, job: ScanJob, names: Iterable[str]) -> None:
         """Delete the files of a scan but for these."""
-        async with self._disk:
-            folder = self._root / job.job_id
-            await self._hass.async_add_executor_job(_keep_only, folder, [*names])
+        await self._async_on_disk(partial(_keep_only, self._root / job.job_id, [*names]))
+
+    async def _async_on_disk(self, work: Callable[[], None]) -> None:
+        """Do something in a scan's folder, one after the other: what is canceled meanwhile goes on in its thread."""
+
+        async def in_turn() -> None:
+            async with self._disk:
+                await self._hass.async_add_executor_job(work)
+
+        await asyncio.shield(self._hass.async_create_task(in_turn(), "lianke: keep a scan"))
 
     async def async_wait(self, job_id: str, seconds: float) -> ScanJob:
         """Return a scan once it is over or waits for a person, or as it is after so many seconds."""
@@ -372,8 +387,7 @@ class ScanJobs:
             with translate_disk_errors():
                 write_private(folder / RECORD_NAME, text)
 
-        async with self._disk:
-            await self._hass.async_add_executor_job(write)
+        await self._async_on_disk(write)
 
     @callback
     def _tell(self, job: ScanJob, before: ScanState) -> None:
@@ -433,9 +447,11 @@ class ScanJobs:
                 task_id=job.task_id,
                 on_started=on_started,
             ) as (files, failure):
-                return await self._async_take(job, files, failure)
+                job = await self._async_take(job, files, failure)
         except (InputError, LiankeError) as err:
-            return await self._async_take(job, (), err)
+            job = await self._async_take(job, (), err)
+        await self._async_keep(job, job.pages)
+        return job
 
     async def _async_take(
         self,
@@ -456,7 +472,7 @@ class ScanJobs:
         elif failure is not None and not pages:
             state = ScanState.FAILED
         # At once: a page that is kept is not scanned again.
-        job = await self._async_set(
+        return await self._async_set(
             job,
             pages=pages,
             taken=job.taken + len(names),
@@ -468,8 +484,6 @@ class ScanJobs:
             reason=None if failure is None else failure.reason,
             detail=failure.detail if isinstance(failure, LiankeError) else "",
         )
-        await self._async_keep(job, job.pages)
-        return job
 
     async def _async_keep_page(self, job: ScanJob, file: ScannedFile, number: int) -> str:
         """Move a scanned file into the scan's folder, or make a straight page of it there; return its name."""
@@ -512,7 +526,10 @@ class ScanJobs:
         if job.folder and not job.copied_to and job.reason is None:
             copied = await self._hass.async_add_executor_job(_copy_all, paths, Path(job.folder))
             changes["copied_to"] = tuple(map(str, copied))
-        if job.printing and job.reason is None:
+        if job.printing and dt_util.utcnow() - job.created_at > REQUEST_ID_LIFE:
+            # Its print may have been made before a long stop, which nobody remembers any more.
+            changes["reason"] = job.reason or "copy_in_doubt"
+        elif job.printing and job.reason is None:
             try:
                 changes["print_jobs"] = await self._async_print(job)
             except HomeAssistantError as err:
@@ -589,9 +606,10 @@ class ScanJobs:
             names = []
             for number, page in enumerate(pages, start=1):
                 ending = f" {number}" if len(pages) > 1 else ""
-                names.append(file_name(f"{stem}{ending}", FileType(page.suffix)))
-                with translate_disk_errors():
-                    shutil.copyfile(page, self.path(job, names[-1]))
+                names.append(file_name(stem, FileType(page.suffix), ending))
+                if names[-1] != page.name:
+                    with translate_disk_errors():
+                        shutil.copyfile(page, self.path(job, names[-1]))
             return tuple(names)
 
         return await self._hass.async_add_executor_job(name_all)
