@@ -5,6 +5,7 @@ import { mdiCheck, mdiClose, mdiFlipHorizontal, mdiLockOpenVariantOutline, mdiPr
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { partTexts } from "../localize";
+import { tapped } from "../once";
 import { dialogs } from "../print/dialogs";
 import { fields } from "../print/fields";
 import { isOwnPicture } from "../print/own-picture";
@@ -262,6 +263,8 @@ export class LiankeAnswer extends Part {
       await this.context.call(service, { device_id, job_id, ...data });
       this._rejecting = false;
       this._dialog?.close();
+      // The next question may come where this one was: who approves has not released.
+      await tapped();
     });
   }
 }

@@ -8,7 +8,7 @@ import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { SOURCE_ICONS } from "../icons";
 import { partTexts } from "../localize";
-import { Once } from "../once";
+import { once, tapped } from "../once";
 import { nameOf } from "../places";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
@@ -37,7 +37,6 @@ export class LiankeQuickButtons extends Part {
 
   protected readonly _focus = new FocusKeeper(this);
   private readonly _tasks = new TaskController(this);
-  private readonly _once = new Once();
   /* The buttons pressed, by the context in which Home Assistant runs what they set off. */
   private readonly _pressed = new Map<string, string>();
   /* What was refused, by the context in which it began: it may be told before Home Assistant has answered the press. */
@@ -152,8 +151,10 @@ export class LiankeQuickButtons extends Part {
       this._began(key, await hass.callService(domainOf(entity), service, {}, { entity_id: entity }, false));
       return;
     }
-    await this._once.run(key, (requestId) => this._print(button, requestId));
+    const what = JSON.stringify([this._deviceOf(button), button]);
+    await once(what, (requestId) => this._print(button, requestId));
     this.context.announceSubmitted(this._nameOf(button));
+    await tapped();
   }
 
   private async _print(button: QuickButton, requestId: string): Promise<void> {

@@ -8,7 +8,7 @@ import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { SOURCE_ICONS } from "../icons";
 import { partTexts } from "../localize";
-import { Once } from "../once";
+import { once, tapped } from "../once";
 import type { Batch } from "../print/batch";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
@@ -35,7 +35,6 @@ export class LiankeSource extends Part {
 
   protected readonly _focus = new FocusKeeper(this);
   private readonly _tasks = new TaskController(this);
-  private readonly _once = new Once();
 
   static override styles = [
     base,
@@ -106,10 +105,11 @@ export class LiankeSource extends Part {
   }
 
   private async _print(device: string, entity: string, name: string): Promise<void> {
-    await this._once.run(`${device} ${entity}`, (requestId) =>
+    await once(`${device} ${entity}`, (requestId) =>
       this.context.call("print", { device_id: device, request_id: requestId, source_entity: entity }),
     );
     this.context.announceSubmitted(name);
+    await tapped();
   }
 
   /* Add it to what is about to be printed, where it can be looked at first. */

@@ -26,7 +26,7 @@ import { define } from "../define";
 import { FeedController } from "../feed";
 import { FocusKeeper } from "../focus-keeper";
 import { partTexts } from "../localize";
-import { Once } from "../once";
+import { once } from "../once";
 import { allPrinters } from "../places";
 import type { LiankeCrop } from "../print/crop";
 import { dialogs } from "../print/dialogs";
@@ -85,7 +85,6 @@ export class LiankeScan extends Part {
   private _reason = "";
   protected readonly _focus = new FocusKeeper(this);
   private readonly _tasks = new TaskController(this);
-  private readonly _once = new Once();
   private readonly _picture = new PagePicture(this);
   private readonly _feed = new FeedController<Scanners>(
     this,
@@ -601,7 +600,7 @@ export class LiankeScan extends Part {
 
   private async _print(scan: Scan, choices: Choices): Promise<void> {
     const { printer } = choices;
-    await this._once.run(`${scan.scan_id} ${printer}`, (request_id) =>
+    await once(`${scan.scan_id} ${printer}`, (request_id) =>
       this.context.call("print", { device_id: printer, media: scan.files, request_id, ...printFields(choices) }),
     );
     this._told = this._text("printed");

@@ -1,1 +1,0 @@
-import{w as i,x as e}from"./lianke-card-chunk-DXOJNKUG.js";var o=class{constructor(){this._ids=new Map}async run(r,d){let t=this._ids.get(r)??`card-${e()}`;this._ids.set(r,t);try{let s=await d(t);return this._ids.delete(r),s}catch(s){throw i(s)||this._ids.delete(r),s}}};export{o as a};
