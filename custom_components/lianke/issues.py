@@ -74,7 +74,7 @@ def async_delete_issues(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Delete the issues of a box that is removed or disabled."""
     registry = ir.async_get(hass)
     account = push_issue_id(entry)
-    members = async_account_entries(hass, entry.data[CONF_WEBHOOK_ID], include_disabled=True)
+    members = async_account_entries(hass, entry.data[CONF_WEBHOOK_ID])
     shared = any(other.entry_id != entry.entry_id for other in members)
     for domain, found in list(registry.issues):
         if domain == DOMAIN and (entry.entry_id in found or (found == account and not shared)):

@@ -17,7 +17,7 @@ from .api.errors import LiankeError, NothingToResetError
 from .api.models import Printer
 from .const import DOMAIN, MAX_JOBS_PER_HOUR, MAX_PAGES
 from .options_frame import number_field
-from .runtime import LiankeConfigEntry, LiankeData
+from .runtime import LiankeConfigEntry, LiankeData, async_loaded_entries
 
 # Errors with a text of their own; for any other the message of the service is shown.
 EXPLAINED = frozenset(
@@ -53,6 +53,10 @@ async def async_create_fix_flow(
         str(facts.get("entry_id"))
     )
     kind = str(facts.get("kind"))
+    if kind == issues.PUSH_ADDRESS_CHANGED:
+        # The box that has told it may be gone; any other of its account will do.
+        loaded = async_loaded_entries(hass)
+        entry = next((one for one in loaded if issues.push_issue_id(one) == issue_id), entry)
     flows: dict[str, type[_FixFlow]] = {
         issues.AWAITING_DRIVER: RequestDriverFlow,
         issues.BOX_NOT_BOUND: CheckAgainFlow,
