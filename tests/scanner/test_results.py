@@ -243,10 +243,15 @@ async def test_a_printer_that_prints_cannot_scan(house: House, laser: Printer) -
 async def test_polls_that_fail(house: House, laser: Printer) -> None:
     house.simulator.cloud.fail("GET /scanning/job", Fault(kind="http", status=502), times=3)
     assert len(await scanned(house, laser)) == 1
-    house.simulator.cloud.fail("GET /scanning/job", Fault(kind="http", status=502), times=9)
-    with pytest.raises(ScanError) as caught:
-        await scanned(house, laser)
-    assert caught.value.reason == "scan_lost"
+    # A network that is away, such as after a power cut, is waited for.
+    house.simulator.cloud.fail("GET /scanning/job", Fault(kind="reset_before"), times=9)
+    assert len(await scanned(house, laser)) == 1
+    for fault in (Fault(kind="http", status=502), Fault(kind="reset_before")):
+        planned = house.simulator.cloud.fail("GET /scanning/job", fault, times=None)
+        with pytest.raises(ScanError) as caught:
+            await scanned(house, laser)
+        assert caught.value.reason == "scan_lost"
+        house.simulator.cloud.faults.planned.remove(planned)
 
 
 async def test_a_huge_result_is_not_read(

@@ -40,6 +40,7 @@ LONGEST_PAUSE: Final = 10.0
 """seconds between two polls; the service asks for no more than one in ten seconds where somebody waits for long."""
 RETRY_PAUSE: Final = 1.0
 MAX_FAILED_POLLS: Final = 5
+"""after each other, of those that reach the service; others are made for as long as a scan may take."""
 MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
 """of all files of one scan."""
 FETCHES: Final = 3
@@ -200,8 +201,9 @@ async def _async_end(
         try:
             task = await scanners.task(task_id)
         except LiankeError as err:
-            failed += 1
-            if failed < MAX_FAILED_POLLS:
+            # After a power cut the network may be there later than Home Assistant.
+            failed += not isinstance(err, LiankeConnectionError)
+            if failed < MAX_FAILED_POLLS and clock() < until:
                 continue
             raise ScanError("scan_lost", err.detail) from None
         failed = 0
