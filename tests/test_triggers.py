@@ -17,6 +17,7 @@ from homeassistant.helpers import (
 from homeassistant.helpers.trigger import async_validate_trigger_config
 from homeassistant.setup import async_setup_component
 import pytest
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import voluptuous as vol
 
 from custom_components.lianke.condition import CONDITIONS
@@ -165,6 +166,20 @@ async def test_a_job_expires(clock: Clock, automate: Automate, house: House) -> 
     await elapse(house.hass, clock, 90, step=30)
     assert named(fired) == ["job_failed"]
     assert fired[0]["state"] == "expired"
+
+
+async def test_a_job_fails_whose_printer_is_deleted(
+    automate: Automate, hass_ws_client: WebSocketGenerator, house: House
+) -> None:
+    assert await async_setup_component(house.hass, "config", {})
+    house.box.printer(1).plugged = False
+    await show(house)
+    fired = await automate(on(house.hass, "job_failed"))
+    job = await print_text(house.hass)
+    answer = await (await hass_ws_client(house.hass)).remove_device(device_of(house.hass))
+    assert answer["success"]
+    await rest(house.hass)
+    assert [(one["job_id"], one["reason"]) for one in fired] == [(job["job_id"], "printer_gone")]
 
 
 async def test_a_job_that_is_in_doubt_at_first(

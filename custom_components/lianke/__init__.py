@@ -188,10 +188,12 @@ async def async_remove_config_entry_device(
     Raises ServiceValidationError, since for False Home Assistant has words in English only.
     """
     with translating():
-        return _may_remove(hass, entry, device)
+        return await _async_may_remove(hass, entry, device)
 
 
-def _may_remove(hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry) -> bool:
+async def _async_may_remove(
+    hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
+) -> bool:
     """Tell whether a device may be removed, and forget its printer or scanner. Raises InputError."""
     if box_identifier(entry) in device.identifiers:
         raise InputError("box_not_removable")
@@ -205,6 +207,8 @@ def _may_remove(hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEnt
         raise InputError("printer_connected", name=found.name)
     # One without a key or an id is left over from stored data that was damaged.
     if key is not None:
+        # As long as there is a device to tell it of.
+        await entry.runtime_data.queue.async_fail_waiting(key)
         coordinator.async_forget(key)
     elif scanner_id:
         hub.forget(scanner_id)

@@ -629,6 +629,22 @@ class PrintQueue(JobWorker):
         """The ids of the cloud's tasks that are known to be ours."""
         return self._registry.own_task_ids
 
+    async def async_fail_waiting(self, printer_key: str) -> None:
+        """End the jobs that wait for a printer that is about to be forgotten; on return this is told.
+
+        Where the disk refuses, it is told later.
+        """
+        waiting = [
+            job
+            for job in self._registry.unsettled.values()
+            if job.printer_key == printer_key and job.state is JobState.HELD and not job.is_moving
+        ]
+        for job in waiting:
+            self._registry.change(job, state=JobState.FAILED, reason="printer_gone")
+        for job in waiting:
+            with suppress(JobStoreError):
+                await self._store.async_persist(job.job_id)
+
     def clear_backoff(self, printer_key: str) -> None:
         """Try held jobs again at once: somebody says that the printer is ready."""
         self._readiness.clear_backoff(printer_key)
