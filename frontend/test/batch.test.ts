@@ -61,11 +61,16 @@ test("a document prints once with its own request id, however often print is pre
 });
 
 test("a document whose answer was lost goes once its job is seen", async () => {
-  const batch = makeBatch({ print: { code: 3 } });
+  const answers: Record<string, unknown> = { print: { code: 3 } };
+  const batch = new Batch(makeContext(makeHass(answers)), "device");
   batch.addMedia(DOCUMENT);
   await batch.print();
   const [item] = batch.items;
   expect(item?.error).toContain("still prints only once");
+  // Home Assistant starts: what refuses the repetition says nothing of the first.
+  answers["print"] = { code: "unknown_command", message: "Not yet" };
+  await batch.print();
+  expect([item?.error, batch.isLost]).toEqual([expect.stringContaining("Not yet"), true]);
   batch.notice([makeJob({ request_id: "another" })]);
   expect(batch.items).toHaveLength(1);
   batch.notice([makeJob({ request_id: item?.request })]);

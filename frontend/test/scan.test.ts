@@ -340,11 +340,15 @@ test("the card has buttons for it only where there is a scanner, and one for the
   ]);
   const chosen = vi.fn();
   printer.addEventListener("add-files", (event) => {
-    const { add, device, resolve } = (event as CustomEvent).detail;
-    add({ addMedia: chosen });
+    const { add, device } = (event as CustomEvent).detail;
+    add({ add: chosen, addMedia: chosen });
     expect(device).toBe("device");
-    resolve();
   });
+  // What is chosen while the part that prints is being loaded is taken, too.
+  const files = [new File(["x"], "a.pdf")];
+  for (let n = 0; n < 2; n++)
+    find(printer, "lianke-file-chooser").dispatchEvent(new CustomEvent("files-chosen", { detail: files }));
+  expect(chosen).toHaveBeenCalledTimes(2);
   const detail = { media_content_id: "media-source://a", media_content_type: "image/png", title: "a.png" };
   find(buttons, "lianke-media-browser").dispatchEvent(new CustomEvent("media-chosen", { detail, bubbles: true }));
   expect(chosen).toHaveBeenCalledWith(detail);

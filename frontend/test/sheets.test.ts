@@ -160,9 +160,14 @@ test("a print whose answer was lost can be nothing but repeated, until its job i
   batch.addMedia(media("c.png", "image/png"));
   expect(batch.joint).toBe(joint);
   await batch.print();
-  expect(data("print")["request_id"]).toBe(calls("print")[0]?.["service_data"]?.["request_id" as never]);
+  expect(data("print")).toEqual(calls("print")[0]?.["service_data"]);
+  // What refuses the repetition says nothing of the first.
+  answers["print"] = { code: "unknown_command", message: "Not yet" };
+  await batch.print();
+  batch.lay(null);
+  expect(batch.joint).toBe(joint);
   batch.notice([makeJob({ request_id: joint?.request ?? null })]);
-  expect(batch.items).toHaveLength(0);
+  expect(batch.items.map(({ name }) => name)).toEqual(["c.png"]);
 });
 
 test("a document that Home Assistant has forgotten comes again", async () => {

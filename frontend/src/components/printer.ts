@@ -221,11 +221,11 @@ export class LiankePrinter extends Part {
   /* Take files, not to be printed yet. */
   private async _add(files: File[]): Promise<void> {
     if (!files.length || !this._mayPrint) return;
-    await this._tasks.run("printer", async () => {
-      await new Promise<void>((resolve, reject) =>
-        this.fire("add-files", { device: this.device, add: (batch: Batch) => batch.add(files), resolve, reject }),
-      );
-    });
+    // Begun at once: what else is under way must not swallow them.
+    const added = new Promise<void>((resolve, reject) =>
+      this.fire("add-files", { device: this.device, add: (batch: Batch) => batch.add(files), resolve, reject }),
+    );
+    await this._tasks.run("printer", () => added);
   }
 
   private _discard(held: Job[]): void {

@@ -158,6 +158,7 @@ export class Batch extends EventTarget {
     if (!item.previewing) this.sending.forget(item.document); // else when that is done
     this.items = this.items.filter((other) => other !== item);
     if (!this.items.length) this._clear();
+    if (this.joint?.lost && !this.joint.sent.some((sent) => this.items.includes(sent))) this.joint = null;
     this._recompose();
     this._recall();
     this.changed();
@@ -384,11 +385,11 @@ export class Batch extends EventTarget {
     for (const item of items) {
       if (!this.items.includes(item)) continue; // removed while another was under way
       item.error = null;
-      item.lost = false;
       try {
         await this._print(item, item.isRaw ? { raw: true } : options);
       } catch (error) {
-        item.lost = isLost(error as CommandError);
+        // What refuses a repetition says nothing of the print whose answer was lost.
+        item.lost ||= isLost(error as CommandError);
         await this._explain(item, error as CommandError);
       }
       item.phase = null;

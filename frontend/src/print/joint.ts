@@ -69,9 +69,15 @@ export class Joint {
     if (!this.lost) this.request = `card-${randomId()}`;
   }
 
+  /* What is printed: while an answer is lost, what was asked for, and nothing that came since. */
+  private get _items(): PrintItem[] {
+    const { usable } = this._batch;
+    return this.lost ? this.sent.filter((item) => usable.includes(item)) : usable;
+  }
+
   /* Return the action's fields: the options of all, and the layout. */
   private _data(): Record<string, unknown> {
-    const items = this._batch.usable;
+    const { _items: items } = this;
     const { fields, shape } = layoutOf(this.layout);
     const data = { ...this._batch.options(), ...fields };
     const watermark = this.watermark.trim();
@@ -85,10 +91,10 @@ export class Joint {
 
   async print(): Promise<void> {
     const batch = this._batch;
-    const { context, usable: items } = batch;
+    const { context } = batch;
+    const { _items: items } = this;
     const data = { ...this._data(), request_id: this.request };
     this.sent = items;
-    this.lost = false;
     batch.problem = null;
     try {
       const answer = await batch.sending.withAll<PrintAnswer>(items, "print", data, () => {
@@ -99,7 +105,8 @@ export class Joint {
       context.announceSubmitted(titleOf(items), duplicate ? printText(context.localizer, "duplicate") : undefined);
       batch.done(items);
     } catch (error) {
-      this.lost = isLost(error as CommandError);
+      // What refuses a repetition says nothing of the print whose answer was lost.
+      this.lost ||= isLost(error as CommandError);
       // Discard ends what was on its way.
       if (batch.joint === this) await batch.explainJoint(error as CommandError);
     }
@@ -110,10 +117,10 @@ export class Joint {
   async preview(): Promise<void> {
     if (this.previewing) return;
     const batch = this._batch;
-    const items = batch.usable;
+    const { _items: items } = this;
     const data = this._data();
     const isAsItWas = () =>
-      JSON.stringify(data) === JSON.stringify(this._data()) && items.every((item, at) => batch.usable[at] === item);
+      JSON.stringify(data) === JSON.stringify(this._data()) && items.every((item, at) => this._items[at] === item);
     this.previewing = true;
     batch.changed();
     try {
