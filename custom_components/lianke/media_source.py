@@ -65,7 +65,8 @@ class PrintableSource(MediaSource):
             scan = find_file(self._hass, identifier.removeprefix(SCANS), asking_user())
             if scan is None:
                 raise Unresolvable(translation_domain=DOMAIN, translation_key="media_not_found")
-            return PlayMedia(f"/api/{DOMAIN}/{identifier}", type_of_scan(scan.name), path=scan)
+            file, address = scan
+            return PlayMedia(address, type_of_scan(file.name), path=file)
         path = local_media_path(self._hass, identifier)
         content_type = None
         if path is not None:

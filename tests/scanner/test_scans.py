@@ -458,9 +458,9 @@ async def test_scans_are_private(
     guest = await hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_READ_ONLY])
     with pytest.raises(Unauthorized):
         await do(house, laser, context=Context(user_id=guest.id))
-    answer = await do(house, laser)
+    answer = await do(house, laser, filename="租房 #1 100%")
     media = answer["files"][0]["media_content_id"]
-    url = f"/api/lianke/{media.removeprefix('media-source://lianke/')}"
+    url = f"/api/lianke/{quote(media.removeprefix('media-source://lianke/'))}"
     token = await hass.auth.async_create_refresh_token(guest, "http://localhost")
     access = hass.auth.async_create_access_token(token)
     for who, seen in ((None, True), (access, False)):
@@ -482,7 +482,10 @@ async def test_scans_are_private(
         await socket.send_json_auto_id(
             {"type": "media_source/resolve_media", "media_content_id": media}
         )
-        assert (await socket.receive_json())["success"] is seen
+        resolved = await socket.receive_json()
+        assert resolved["success"] is seen
+        if seen:
+            assert (await client.get(resolved["result"]["url"])).status == HTTPStatus.OK
     # Nor printed for who may only see that there is a scanner, where no connection says who asks, as in a companion
     # app's webhook.
     reader = MockUser(groups=[]).add_to_hass(hass)

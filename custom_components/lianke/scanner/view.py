@@ -71,15 +71,16 @@ def visible_scans(
 
 
 @callback
-def find_file(hass: HomeAssistant, identifier: str, user: User | None) -> Path | None:
-    """Return a kept file by ENTRY/SCAN/NAME or its number; None where there is none, or none for this user."""
+def find_file(hass: HomeAssistant, identifier: str, user: User | None) -> tuple[Path, str] | None:
+    """Return a kept file by ENTRY/SCAN/NAME or its number, and its address; None if there is none for this user."""
     entry_id, _, rest = identifier.partition("/")
     job_id, _, name = rest.partition("/")
     for entry, job in visible_scans(hass, user):
         if (entry.entry_id, job.job_id) == (entry_id, job_id):
-            by_number = dict(zip(map(str, range(len(job.files))), job.files, strict=True))
-            if (name := by_number.get(name, name)) in job.files:
-                return async_get_jobs(hass, entry).path(job, name)
+            for number, file in enumerate(job.files):
+                if name in (file, str(number)):
+                    path = async_get_jobs(hass, entry).path(job, file)
+                    return path, file_path(entry, job, number)
     return None
 
 
@@ -116,11 +117,12 @@ class ScanView(HomeAssistantView):
         self, request: web.Request, entry_id: str, job_id: str, name: str
     ) -> web.StreamResponse:
         """Return the file; 404 where there is none, or none for this user."""
-        path = find_file(
+        found = find_file(
             request.app[KEY_HASS], f"{entry_id}/{job_id}/{name}", request[KEY_HASS_USER]
         )
-        if path is None:
+        if found is None:
             return web.Response(status=HTTPStatus.NOT_FOUND)
+        path, _ = found
         named = f"inline; filename*=UTF-8''{quote(path.name)}"
         headers = _headers(content_type(path.name)) | {hdrs.CONTENT_DISPOSITION: named}
         return web.FileResponse(path, headers=headers)
