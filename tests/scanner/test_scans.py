@@ -1,10 +1,12 @@
 """Scans from the action to kept files, and copies to the simulator's out tray."""
 
 import asyncio
+from contextlib import suppress
 from http import HTTPStatus
 from io import BytesIO
 import json
 from pathlib import Path
+import shutil
 import threading
 from typing import Any
 from urllib.parse import quote
@@ -618,6 +620,27 @@ async def test_an_assistant_scans(hass: HomeAssistant, house: House, laser: Prin
         await tool.async_call(hass, llm.ToolInput(tool_name=tool.name, tool_args={}), context)
     assert laser.scanned == [laser.glass]
     assert hidden.keys() <= (await tools()).keys()
+
+
+async def test_two_scans_of_one_name_into_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two scanners at a time: neither takes the other's place."""
+    copy, both = shutil.copyfile, threading.Barrier(2)
+
+    def slow(source: Path, target: Path) -> None:
+        copy(source, target)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.3)
+
+    monkeypatch.setattr(shutil, "copyfile", slow)
+    (folder := tmp_path / "folder").mkdir()
+    files = [tmp_path / scanner / "a.pdf" for scanner in ("one", "two")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(file.parent.name)
+    await asyncio.gather(*(asyncio.to_thread(jobs._copy_all, [one], folder) for one in files))
+    assert sorted(path.read_text() for path in folder.iterdir()) == ["one", "two"]
 
 
 @pytest.mark.parametrize("asked", ["all", "params"])

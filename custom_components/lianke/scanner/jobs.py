@@ -15,6 +15,7 @@ import json
 import logging
 from pathlib import Path
 import shutil
+import threading
 from typing import Any, Final, NamedTuple
 
 from homeassistant.config_entries import ConfigEntryState
@@ -696,20 +697,25 @@ def _sizes(root: Path) -> dict[str, int]:
     return sizes
 
 
+_COPYING: Final = threading.Lock()
+
+
 def _copy_all(paths: list[Path], folder: Path) -> list[Path]:
     """Copy files into somebody's folder under names that are free there; return where they lie."""
     copied: list[Path] = []
     for path in paths:
-        target = folder / path.name
-        number = 1
-        while target.exists():
-            number += 1
-            target = folder / f"{path.stem} ({number}){path.suffix}"
-        # Whoever watches the folder must not meet half a file.
-        part = folder / f".{target.name}.part"
-        with translate_disk_errors():
-            shutil.copyfile(path, part)
-            part.rename(target)
+        # A name is free for one at a time.
+        with _COPYING:
+            target = folder / path.name
+            number = 1
+            while target.exists():
+                number += 1
+                target = folder / f"{path.stem} ({number}){path.suffix}"
+            # Whoever watches the folder must not meet half a file.
+            part = folder / f".{target.name}.part"
+            with translate_disk_errors():
+                shutil.copyfile(path, part)
+                part.rename(target)
         copied.append(target)
     return copied
 
