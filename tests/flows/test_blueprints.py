@@ -1509,6 +1509,14 @@ async def test_print_when_there(house: House) -> None:
     assert {job.title for job in waiting} == {
         f"{one} of Ben" for one in ("first", "second", "third")
     }
+    # The jobs of nobody, such as an automation's, are not those of a person without a user.
+    house.set_options({"release_printers": [waiting[0].printer_key]})
+    job = await house.print_one(text="x", wait=False)
+    assert job["hold_reason"] == "release"
+    house.hass.states.async_set("person.anna", "home")
+    house.hass.bus.async_fire("tag_scanned", {"tag_id": "at-the-printer"})
+    await rest(house.hass)
+    assert house.queue.get(job["job_id"]).hold_reason == "release"
 
 
 @pytest.mark.parametrize("coded", [False, True])

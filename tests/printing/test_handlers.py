@@ -5,6 +5,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from itertools import count
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -15,6 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.pages.page import PageStyle
 from tests.clock import until
 from tests.conftest import make_entry, set_up
@@ -180,6 +182,22 @@ async def test_a_limit_reached_in_the_middle_is_told(house: House) -> None:
     await house.came_out(2)
 
 
+async def test_an_unload_in_the_middle_is_told(house: House) -> None:
+    """Whoever called again would have had the first document twice."""
+    create, unloads = house.queue.async_submit, []
+
+    async def submit(*args: Any, **kwargs: Any) -> Job:
+        job = await create(*args, **kwargs)
+        unload = house.hass.config_entries.async_unload(house.entry.entry_id)
+        unloads.append(house.hass.async_create_task(unload))
+        return job
+
+    call = house.ask("print", device_id=house.device(), file=[house.menu] * 2)
+    with patch.object(house.queue, "async_submit", submit):
+        assert await refusal(call, HomeAssistantError) == "submitted_partly"
+    await unloads[0]
+
+
 async def test_a_double_tap_on_an_upload_prints_once(upload: Upload, house: House) -> None:
     file_id = await upload(make_pdf(1), "a.pdf")
     calls = [house.print_one(upload=file_id, request_id="drop-1") for _ in range(3)]
@@ -190,6 +208,19 @@ async def test_a_double_tap_on_an_upload_prints_once(upload: Upload, house: Hous
     assert await refusal(house.print_one(upload=file_id, request_id="drop-2")) == "upload_gone"
     with pytest.raises(ServiceValidationError):
         await house.print_one(upload=file_id)
+
+
+async def test_a_double_tap_on_uploads_is_told_of_all(upload: Upload, house: House) -> None:
+    files = [await upload(make_pdf(pages), f"{pages}.pdf") for pages in (1, 2)]
+    what: dict[str, Any] = {"device_id": house.device(), "upload": files, "request_id": "drop"}
+    first, again = [(await house.ask("print", **what))["jobs"] for _ in range(2)]
+    assert [job["job_id"] for job in again] == [job["job_id"] for job in first]
+    # Of these the second document was never printed, and there is nothing to print it from.
+    house.set_options({"max_jobs_per_hour": 3})
+    files = [await upload(make_pdf(pages), f"{pages}.pdf") for pages in (1, 2)]
+    what |= {"upload": files, "request_id": "partly"}
+    assert await refusal(house.ask("print", **what), HomeAssistantError) == "submitted_partly"
+    assert await refusal(house.ask("print", **what)) == "upload_gone"
 
 
 async def test_a_failure_is_told_in_the_language_of_the_house(house: House) -> None:

@@ -53,6 +53,15 @@ async def test_a_pdf_is_drawn_here(all_entities: None, client: Client, house: Ho
     assert house.printed[0].path.read_bytes() == (house.media / "菜单.pdf").read_bytes()
 
 
+async def test_a_document_twice_on_the_sheets(client: Client, house: House) -> None:
+    what: dict[str, Any] = {"device_id": house.device(), "merge": True}
+    [handle, _] = (await house.ask("count_pages", file=[house.menu] * 2, **what))["document"]
+    preview = await house.ask("preview", document=[handle, handle], **what)
+    assert (preview["pages"], preview["document"]) == (6, [handle, handle])
+    for address in preview["images"]:
+        assert await look(client, address)
+
+
 async def test_a_preview_follows_the_options(client: Client, house: House) -> None:
     """Looked at again by its handle with other options, it stays one document."""
     device = house.device()

@@ -101,6 +101,10 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
         kind, values = source_of(data)
         handles: list[str] = []
         for value, document in zip(values, documents, strict=True):
+            if kind is SourceKind.DOCUMENT and value in handles:
+                # The same one twice: the pictures lie with it already.
+                handles.append(value)
+                continue
             handle = await spool.async_keep(
                 document,
                 # The pictures lie with the first one.

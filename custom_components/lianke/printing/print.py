@@ -108,14 +108,13 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             wanted = await _async_wanted_jobs(hass, target, data, context)
         except InputError as err:
             # The second of two equal calls finds its upload consumed by the first.
-            found = _find_printed(target, request_id) if err.reason == "upload_gone" else None
-            if found is None:
+            if err.reason != "upload_gone" or (found := _find_printed(target, data)) is None:
                 raise
-            wanted, jobs, repeated = [], [found], {found.job_id}
+            wanted, jobs, repeated = [], found, {job.job_id for job in found}
         for spec, deliveries in wanted:
-            queue = target.data.queue
-            spool.let_go(*(one.document.path for one in deliveries))
             try:
+                queue = target.data.queue
+                spool.let_go(*(one.document.path for one in deliveries))
                 job = await queue.async_submit(spec, deliveries)
             except (InputError, HomeAssistantError) as err:
                 if not jobs:
@@ -291,14 +290,19 @@ async def _async_partly(
     )
 
 
-def _find_printed(target: Target, request_id: str | None) -> Job | None:
-    """Return the job that a request has become, None without one whose id still counts."""
-    if request_id is None:
+def _find_printed(target: Target, data: Mapping[str, Any]) -> list[Job] | None:
+    """Return the jobs that a request has become, None unless it has become all, and its id still counts."""
+    if (request_id := data.get("request_id")) is None:
         return None
+    known: dict[str | None, Job] = {}
     for job in target.data.queue.jobs(target.printer_key):
-        if job.spec.request_id == request_id and not frees_request_id(job):
-            return job if dt_util.utcnow() - job.created_at < REQUEST_ID_LIFE else None
-    return None
+        if not frees_request_id(job):
+            known.setdefault(job.spec.request_id, job)
+    count = 1 if SheetOptions.of(data).joins else len(source_of(data)[1])
+    found = [known.get(_numbered(request_id, number)) for number in range(count)]
+    oldest = dt_util.utcnow() - REQUEST_ID_LIFE
+    printed = [job for job in found if job is not None and job.created_at > oldest]
+    return printed if len(printed) == count else None
 
 
 @asynccontextmanager
