@@ -239,6 +239,14 @@ async def test_a_slow_server_is_given_up(
     assert await refused(hass, f"{site.url}/x", tmp_path) == "url_unreachable"
     released.set()
 
+    async def sends_on(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.12)
+        raise web.HTTPFound(f"{request.path}x")
+
+    # Its redirects have no more time together.
+    site.answer = sends_on
+    assert await refused(hass, f"{site.url}/x", tmp_path) == "url_unreachable"
+
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Return the contexts of a server named documents.example and of a client that trusts it."""

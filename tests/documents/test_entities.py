@@ -33,7 +33,7 @@ NOW = datetime(2026, 11, 24, 1, tzinfo=UTC)
 class Door(Camera):
     def __init__(
         self,
-        data: bytes | None,
+        data: bytes | Exception | None,
         *,
         available: bool = True,
         entity_id: str = "camera.door",
@@ -48,6 +48,8 @@ class Door(Camera):
     async def async_camera_image(
         self, width: int | None = None, height: int | None = None
     ) -> bytes | None:
+        if isinstance(self._data, Exception):
+            raise self._data
         return self._data
 
 
@@ -155,13 +157,14 @@ async def test_an_image_entity(
     ("data", "available", "key"),
     [
         (None, True, "snapshot_failed"),
+        (ConnectionError("no route"), True, "snapshot_failed"),
         (b"\x7fELF\0\0\0", True, "file_damaged"),
         (picture("JPEG"), False, "entity_unavailable"),
     ],
-    ids=["none", "noise", "unavailable"],
+    ids=["none", "its own error", "noise", "unavailable"],
 )
 async def test_a_camera_that_shows_nothing(
-    hass: HomeAssistant, spool: Spool, *, data: bytes | None, available: bool, key: str
+    hass: HomeAssistant, spool: Spool, *, data: bytes | Exception | None, available: bool, key: str
 ) -> None:
     await add(hass, "camera", [Door(data, available=available)])
     with pytest.raises(InputError) as raised:

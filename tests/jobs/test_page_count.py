@@ -1,5 +1,6 @@
 """How many pages a document may have: never a number that is not sure."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,12 @@ async def test_the_service_is_asked_for_what_is_not_known(shop: Shop) -> None:
     job = await shop.submit(uncounted(shop, 60))
     assert (job.present.document.pages, job.pages) == (60, 60)
     assert shop.sim.cloud.count(COUNT) == 3
+
+
+async def test_the_service_is_asked_once_by_two_at_once(shop: Shop) -> None:
+    asked = [refusal(shop, office(shop), copies=2) for _ in range(2)]
+    assert await asyncio.gather(*asked) == ["pages_unknown"] * 2
+    assert shop.sim.cloud.count(COUNT) == 1
 
 
 async def test_a_printer_that_is_just_removed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,12 @@ async def test_beyond_a_months_pages_jobs_are_refused(anna: MockUser, house: Hou
     assert (await print_menu(house, anna, pages="1-2"))["state"] == "held"
     assert (await print_menu(house))["state"] == "held"
     assert len(house.queue.jobs()) == 3
+    # A newer version takes the place of the one that waits: at no time are there more pages.
+    options["monthly_pages"] = 8
+    house.set_options(options)
+    for _ in range(2):
+        job = await print_menu(house, anna, replace_key="list")
+        assert (job["state"], job["waits_for"]) == ("held", [])
     assert house.sent == 0
 
 

@@ -1,5 +1,6 @@
 """Download a document from a web address, never from the local network."""
 
+import asyncio
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
@@ -183,9 +184,19 @@ async def async_download(
         auto_decompress=False,
     ) as session:
         try:
-            async with await _open(
-                hass, session, resolver, url, trusted=trusted, unencrypted=unencrypted, sign=sign
-            ) as response:
+            async with (
+                # The client counts anew for each redirect.
+                asyncio.timeout(TIMEOUT.total),
+                await _open(
+                    hass,
+                    session,
+                    resolver,
+                    url,
+                    trusted=trusted,
+                    unencrypted=unencrypted,
+                    sign=sign,
+                ) as response,
+            ):
                 return await _save(hass, response, target, limit_bytes, name)
         except (aiohttp.ClientError, _NotPublicError, TimeoutError, ValueError) as err:
             cause = getattr(err, "os_error", err)

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 import logging
+from weakref import WeakValueDictionary
 
 from ..api.client import MAX_COUNTED_BYTES, LiankeClient
 from ..api.errors import (
@@ -43,6 +44,8 @@ class PageCounter:
         self._client = client
         self._coordinator = coordinator
         self._results: dict[_Query, _Result] = {}
+        # Locks live as long as somebody asks or waits.
+        self._asking: WeakValueDictionary[_Query, asyncio.Lock] = WeakValueDictionary()
 
     async def async_complete(self, printer_key: str, first: Delivery, *, limit: int) -> Delivery:
         """Return a job's first delivery, of unknown pages, with the service's count if the limit depends on it.
@@ -80,13 +83,14 @@ class PageCounter:
         """
         digest = await self._hass.async_add_executor_job(file_digest, document.path)
         query = (digest, printer_key, paper_id)
-        if query not in self._results:
-            self._results[query] = await self._async_ask(
-                client or self._client, printer_key, document, paper_id
-            )
-            while len(self._results) > MAX_REMEMBERED:
-                del self._results[next(iter(self._results))]
-        result = self._results[query]
+        async with self._asking.setdefault(query, asyncio.Lock()):
+            if query not in self._results:
+                self._results[query] = await self._async_ask(
+                    client or self._client, printer_key, document, paper_id
+                )
+                while len(self._results) > MAX_REMEMBERED:
+                    del self._results[next(iter(self._results))]
+            result = self._results[query]
         if isinstance(result, LiankeRefusedError):
             raise result.with_traceback(None)
         return result

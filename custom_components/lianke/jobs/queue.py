@@ -278,9 +278,8 @@ class PrintQueue(JobWorker):
         if reason is not None and (reason in PERMANENT or not spec.hold):
             raise InputError(f"not_ready_{reason}", printer=view.name)
         if spec.waits_for is None or moved is not None:
-            spec = await self._people.async_with_reasons(
-                spec, deliveries[0], list(self._registry.jobs.values())
-            )
+            others = [job for job in self._registry.jobs.values() if job not in replaced]
+            spec = await self._people.async_with_reasons(spec, deliveries[0], others)
         job = self._new_job(spec, deliveries, job_id, view, reason, moved, now)
         self._registry.reserved |= {old.job_id for old in replaced}
         try:
