@@ -178,6 +178,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
         async_tell_dropped(hass, entry, dropped)
     if not hass.config_entries.async_entries(DOMAIN):
         await (await async_get_spool(hass)).async_clear()
+        await frontend.async_remove(hass)
 
 
 async def async_remove_config_entry_device(

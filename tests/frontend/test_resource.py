@@ -11,6 +11,7 @@ from unittest.mock import patch
 from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL, UrlManager
 from homeassistant.components.lovelace.const import LOVELACE_DATA
 from homeassistant.components.lovelace.resources import ResourceStorageCollection
+from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -120,6 +121,20 @@ async def test_other_resources_stay_and_an_old_version_is_replaced(
         "/local/other.js?v=1",
         "/lianke/lianke-card.json",
     ]
+
+
+@pytest.mark.usefixtures("enable_custom_integrations", "lovelace")
+async def test_resource_goes_with_an_entry_that_was_disabled_at_the_start(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    store = hass.data[LOVELACE_DATA].resources
+    assert isinstance(store, ResourceStorageCollection)
+    await store.async_get_info()
+    await store.async_create_item({"res_type": "module", "url": f"{dashboard.CARD_URL}?v=0.2.0"})
+    disabled = MockConfigEntry(domain=DOMAIN, data=entry.data, disabled_by=ConfigEntryDisabler.USER)
+    disabled.add_to_hass(hass)
+    await hass.config_entries.async_remove(disabled.entry_id)
+    assert resources(hass) == []
 
 
 async def test_another_version_is_another_address(

@@ -59,6 +59,12 @@ async def async_setup(hass: HomeAssistant) -> None:
     async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, entry_changed)
 
 
+async def async_remove(hass: HomeAssistant) -> None:
+    """Remove the resource with the last entry, where the integration was not set up: nobody serves the card."""
+    if DOMAIN not in hass.config.components:
+        await _Resource(hass, "").async_sync()
+
+
 def _read_files() -> tuple[list[Path], list[Path], str]:
     """Return the card's files, the pictures that forms show, and a short digest of the files; blocking."""
     files = sorted(FRONTEND.glob("lianke-card*.js"))
