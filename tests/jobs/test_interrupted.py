@@ -18,6 +18,7 @@ from custom_components.lianke.documents import spool
 from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.store import JobStore, JobStoreError
+from tests.clock import until
 from tests.jobs.conftest import OpenShop, Shop, full, refusal
 from tests.jobs.make import altered
 from tests.jobs.test_reconciliation import in_doubt
@@ -366,6 +367,20 @@ async def test_a_job_whose_turn_comes_in_quiet_hours_waits_for_their_end(
         held = shop.queue.get(second.job_id)
         assert (held.state, held.hold_reason) == (JobState.HELD, "quiet_hours")
         assert len(shop.sim.cloud.printed) == 2
+
+
+async def test_a_job_that_expires_before_its_end_is_sent_is_not_printed(shop: Shop) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=20))
+    first = await shop.submit()
+    await shop.handed_over(first)
+    second = await shop.submit(port=4, expires_in=timedelta(minutes=5))
+    await until(lambda: shop.queue._uploader._handover._waiters)
+    shop.clock._frozen.tick(timedelta(minutes=6))
+    shop.clock.tick(20)
+    await shop.until(first, JobState.COMPLETED)
+    await shop.until(second, JobState.EXPIRED, JobState.COMPLETED)
+    assert shop.queue.get(second.job_id).state is JobState.EXPIRED
+    assert len(shop.sim.cloud.printed) == 1
 
 
 async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: OpenShop) -> None:

@@ -171,7 +171,8 @@ async def test_the_same_request_prints_nothing_more_once_it_was_moved(open_shop:
         moved = await move(shop, near)
         again = await shop.take(shop.document(content=content), request_id="near")
         assert (again.duplicate, again.job.job_id) == (True, near.job_id)
-        # It frees the name once it surely does not come out.
+        # It frees the name once it surely does not come out, however often it was moved.
+        moved = await move(shop, await move(shop, moved, port=1))
         await shop.queue.async_cancel(moved.job_id)
         again = await shop.take(shop.document(content=content), request_id="near")
         assert not again.duplicate
@@ -207,6 +208,20 @@ async def test_a_move_replaces_an_older_job_there(shop: Shop) -> None:
     new = await move(shop, job)
     assert shop.queue.get(old.job_id).reason == "replaced"
     assert shop.queue.get(new.job_id).state is JobState.HELD
+
+
+async def test_a_newer_job_that_was_printed_before_is_none_that_takes_its_place(
+    open_shop: OpenShop,
+) -> None:
+    async with open_shop() as shop, open_shop(number=1, max_pages=1) as other:
+        job = await held(shop, replace_key="briefing", waits_for=("release",))
+        shop.clock.tick(60)
+        await shop.switch(online=True)
+        await shop.until(await shop.submit(replace_key="briefing", port=SMALL), JobState.COMPLETED)
+        await shop.switch(online=False)
+        new = await move(shop, job)
+        assert await refusal(move(shop, new, other, HOME)) == "too_many_pages"
+        assert shop.queue.get(new.job_id).state is JobState.HELD
 
 
 async def test_a_job_that_was_replaced_during_its_move_ends(open_shop: OpenShop) -> None:

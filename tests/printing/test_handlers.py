@@ -476,6 +476,13 @@ async def test_a_preview_for_other_options_is_printed_from_the_file(house: House
     [printed] = house.printed
     assert "taskTicket" not in printed.options
     assert printed.path.read_bytes() == (house.media / "菜单.pdf").read_bytes()
+    # Nor do they get it when the job is printed again.
+    answer = await cloud_preview(house)
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
+    job = await house.print_one(document=answer["document"])
+    await house.ask("retry_job", job_id=job["job_id"], paper="A5")
+    [_, again] = await house.came_out(2)
+    assert (again.options["dmPaperSize"], "taskTicket" in again.options) == ("11", False)
 
 
 async def test_a_preview_that_fails_leaves_nothing(house: House) -> None:

@@ -49,10 +49,13 @@ def find_duplicate(
     """
     known = {job.job_id: job for job in jobs if job.spec.request_id == spec.request_id}
     for job in sorted(known.values(), key=lambda job: job.created_at, reverse=True):
+        last = job
+        while (moved := known.get(last.moved_to or "")) is not None:
+            last = moved
         # For a job that was moved here the one stands that it was asked for as.
         if (
             job.spec.moved_from in known
-            or frees_request_id(known.get(job.moved_to or "", job))
+            or frees_request_id(last)
             or now - job.created_at > REQUEST_ID_LIFE
         ):
             continue

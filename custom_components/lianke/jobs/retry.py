@@ -287,6 +287,8 @@ class JobMover(JobWorker):
             other.spec.replace_key == job.spec.replace_key
             and other.printer_key == job.printer_key
             and other.created_at > job.created_at
+            # One that was made before this one was to be moved, and is over, has replaced nothing.
+            and (not other.is_final or other.job_id > (job.moving_to or "").partition("/")[2])
             for other in self._registry.jobs.values()
             if job.spec.replace_key is not None
         ):

@@ -488,7 +488,10 @@ class JobStore:
         for one in job.deliveries:
             source = self.path_of(job.job_id, one.document.path)
             target = self._root / f"{COPY_PREFIX}{ulid_now()}{source.suffix}"
-            copies.append(replace(one.document, path=target, title=job.title))
+            # What the service has prepared is for the printer and the options that were asked for.
+            copies.append(
+                replace(one.document, path=target, title=job.title, ticket=None, ticket_scope=None)
+            )
             try:
                 # Nothing ever writes into it: a second name is enough.
                 link_or_copy(source, target)

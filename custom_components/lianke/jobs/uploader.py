@@ -128,6 +128,10 @@ class Uploader(JobWorker):
             # everybody else's.
             job = min(waiting, key=lambda job: self._turns.get((printer_key, job.user_id), 0.0))
             delivery = job.present
+            if dt_util.utcnow() >= job.expires_at:
+                # While it waited for its turn.
+                self._registry.change(job, state=JobState.EXPIRED, reason="expired")
+                continue
             if (
                 job.spec.hold
                 and not (job.spec.ignore_quiet_hours or job.is_at_second)
@@ -180,6 +184,8 @@ class Uploader(JobWorker):
             ):
                 # It would be refused, and a power cut now would leave it in doubt.
                 raise _StoppedError(is_offline=True)
+            if dt_util.utcnow() >= job.expires_at:
+                raise _StoppedError
             least, most = self._client.clock_offset or (None, None)
             await self._registry.async_change(
                 job,
