@@ -576,6 +576,11 @@ async def test_many_jobs_are_shown_in_part(talk: Talk) -> None:
     shown = [job["title"] for job in view(jobs)["jobs"]]
     assert len(shown) == MAX_LISTED
     assert shown[0] == f"Page {MAX_LISTED}"
+    # One that waits is told, however many are over since.
+    for job in talk.queue.jobs()[:-1]:
+        await talk.ask("cancel_job", job_id=job.job_id)
+    [status] = await talk.say(call("printer_status"))
+    assert [job["title"] for job in view(status)["open_jobs"]] == ["Page 0"]
 
 
 async def test_tools_say_what_they_do(talk: Talk) -> None:

@@ -33,7 +33,7 @@ from .documents.entities import AGENDAS, SNAPSHOT_DOMAINS
 from .documents.media import URI_SCHEME
 from .documents.sources import entity_of
 from .errors import InputError
-from .jobs.job import Origin, PersonReason, current_origin
+from .jobs.job import FINAL, JobState, Origin, PersonReason, current_origin
 from .people.release_code import MAX_CODE
 from .printing.exposed import Names, as_offered, exposed_entities, exposed_printers, is_exposed
 from .printing.handlers import async_run_action
@@ -127,8 +127,8 @@ class _Call(NamedTuple):
                 told[name] = dt_util.as_local(time).isoformat(timespec="seconds")
         return told
 
-    async def jobs(self) -> list[dict[str, Any]]:
-        return list((await self.act("list_jobs", limit=MAX_LISTED))["jobs"])
+    async def jobs(self, **data: Any) -> list[dict[str, Any]]:
+        return list((await self.act("list_jobs", limit=MAX_LISTED, **data))["jobs"])
 
 
 class _DeviceTool(Tool):
@@ -343,14 +343,14 @@ class PrinterStatusTool(_PrinterTool):
     @override
     async def _run(self, call: _Call) -> JsonObjectType:
         view, queue, key = call.target.view, call.target.data.queue, call.target.printer_key
-        jobs = await call.jobs()
+        jobs = await call.jobs(state=[state for state in JobState if state not in FINAL])
         return {
             "printer": view.name,
             "status": None if view.status is None else view.status.value,
             "jobs_waiting": queue.waiting(key),
             "hold_reason": queue.hold_reason(key),
             "ink": {marker.name: marker.level for marker in view.printer.markers},
-            "open_jobs": [call.shown(job) for job in jobs if job["expires_at"] is not None],
+            "open_jobs": [call.shown(job) for job in jobs],
         }
 
 

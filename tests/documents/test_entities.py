@@ -283,16 +283,25 @@ async def test_an_empty_calendar_prints_only_when_told(hass: HomeAssistant, spoo
     assert document.path.read_text("utf-8").count("Nothing planned") == 7
 
 
-async def test_a_failing_list_keeps_its_own_error(hass: HomeAssistant, spool: Spool) -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (HomeAssistantError("calendar is down"), "calendar is down"),
+        (ConnectionError("no route"), "entity_unavailable"),
+    ],
+)
+async def test_a_failing_list_keeps_its_own_error(
+    hass: HomeAssistant, spool: Spool, error: Exception, told: str
+) -> None:
     class Broken(Family):
         @override
         async def async_get_events(
             self, hass: HomeAssistant, start_date: datetime, end_date: datetime
         ) -> list[CalendarEvent]:
-            raise HomeAssistantError("calendar is down")
+            raise error
 
     await add(hass, "calendar", [Broken([])])
-    with pytest.raises(HomeAssistantError, match="calendar is down"):
+    with pytest.raises((HomeAssistantError, InputError), match=told):
         await fetch(hass, spool, "calendar.family")
 
 

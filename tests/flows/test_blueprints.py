@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncGenerator, Callable, Iterable
-from datetime import timedelta
+from datetime import UTC, timedelta
 import json
 import os
 from pathlib import Path
@@ -1041,6 +1041,12 @@ async def test_morning_briefing(clock: Clock, language: str, house: House) -> No
             start=now + timedelta(hours=4), end=now + timedelta(hours=5), summary="牙医 *Dr* #1"
         ),
         CalendarEvent(start=now.date(), end=now.date() + timedelta(days=1), summary="Birthday"),
+        # Of somebody who is elsewhere.
+        CalendarEvent(
+            start=(now + timedelta(hours=3)).astimezone(UTC),
+            end=(now + timedelta(hours=4)).astimezone(UTC),
+            summary="Call",
+        ),
     ]
     await add(house.hass, "calendar", [Family(events)])
     await add(house.hass, "weather", [Sky()])
@@ -1075,7 +1081,7 @@ async def test_morning_briefing(clock: Clock, language: str, house: House) -> No
     # What people write is shown as they wrote it, not taken for Markdown.
     assert f"<li>{time} 牙医 *Dr* #1</li>" in page
     assert "<li>Birthday</li>" in page
-    assert page.index("Birthday") < page.index("牙医")
+    assert page.index("Birthday") < page.index("Call") < page.index("牙医")
     assert "<li>☐ 牛奶</li>" in page
     assert "<li>☐ &lt;script&gt;</li>" in page
     assert "面包" not in page

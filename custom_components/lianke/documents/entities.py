@@ -12,6 +12,7 @@ from typing import Any
 from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE
 from homeassistant.core import Context, HomeAssistant, split_entity_id
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Paper
@@ -151,14 +152,19 @@ async def _async_events(
 async def _async_ask(
     hass: HomeAssistant, action: str, entity_id: str, context: Context, data: Mapping[str, Any]
 ) -> Mapping[str, object]:
-    answer = await hass.services.async_call(
-        split_entity_id(entity_id)[0],
-        action,
-        {ATTR_ENTITY_ID: entity_id, **data},
-        blocking=True,
-        context=context,
-        return_response=True,
-    )
+    try:
+        answer = await hass.services.async_call(
+            split_entity_id(entity_id)[0],
+            action,
+            {ATTR_ENTITY_ID: entity_id, **data},
+            blocking=True,
+            context=context,
+            return_response=True,
+        )
+    except HomeAssistantError:
+        raise
+    except Exception:  # noqa: BLE001 - as a camera does
+        raise InputError("entity_unavailable", entity=entity_id) from None
     return to_mapping((answer or {}).get(entity_id))
 
 
