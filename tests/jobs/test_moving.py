@@ -193,6 +193,22 @@ async def test_a_retry_that_was_moved_is_the_one_retry(shop: Shop) -> None:
     assert len(shop.sim.cloud.printed) == 1
 
 
+async def test_a_retry_at_another_box_that_was_never_sent_does_not_count(
+    open_shop: OpenShop,
+) -> None:
+    async with open_shop() as shop, open_shop(number=1) as other:
+        shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502, msg="转换失败"))
+        job = await shop.uploaded(await shop.submit())
+        await other.switch(online=False)
+        to_other = {"changes": changes(other, HOME), "queue": other.queue}
+        there = await shop.queue.async_retry(job.job_id, context=Context(), **to_other)
+        await other.queue.async_cancel(there.job_id)
+        await shop.until(
+            await shop.queue.async_retry(job.job_id, context=Context()), JobState.COMPLETED
+        )
+        assert len(shop.sim.cloud.printed) == 1
+
+
 async def test_an_older_job_does_not_take_a_newer_ones_place(shop: Shop) -> None:
     old = await held(shop, replace_key="briefing")
     shop.clock.tick(60)

@@ -106,6 +106,14 @@ async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(shop: Shop) 
     assert len(shop.sim.cloud.printed) == 1
 
 
+async def test_what_is_not_to_wait_does_not_wait_for_a_full_disk(shop: Shop) -> None:
+    with patch.object(store, "write_private", full):
+        job = await shop.submit(hold=False)
+        await shop.tick(5)
+    await shop.until(job, JobState.FAILED, JobState.COMPLETED)
+    assert (shop.queue.get(job.job_id).reason, shop.sim.cloud.tasks) == ("disk_full", {})
+
+
 async def test_a_small_document_is_on_disk_before_its_record(shop: Shop) -> None:
     flushed: list[str] = []
 

@@ -176,7 +176,9 @@ class JobMover(JobWorker):
     def _check(self, job: Job, to: Destination) -> None:
         """Refuse a job that cannot be retried, or whose retry may have been sent."""
         if job.retried_as is not None:
-            again = to.find(job.retried_as) or self._registry.jobs.get(job.retried_as)
+            # It may be in any box.
+            found = (queue.find(job.retried_as) for queue in (to, *self._queues.values()))
+            again = next(filter(None, found), None)
             # A retry that was never sent does not count.
             if again is None or not again.was_never_sent or again.can_retry:
                 raise already_retried(again or replace(job, job_id=job.retried_as))

@@ -240,7 +240,10 @@ class Uploader(JobWorker):
             _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
         elif isinstance(err, JobStoreError):
             self._readiness.back_off(job.printer_key, QueueReason.DISK_FULL)
-            self._hold(job, delivery, QueueReason.DISK_FULL)
+            if job.spec.hold:
+                self._hold(job, delivery, QueueReason.DISK_FULL)
+            else:
+                self._fail(job, delivery, QueueReason.DISK_FULL)
         elif isinstance(err, LiankeError):
             self._note_error(job, delivery, err)
         else:
