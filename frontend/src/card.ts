@@ -29,6 +29,7 @@ interface AddFiles {
  * gone is kept for the next one of the same configuration.
  */
 const orphans = new Map<string, Map<string, Batch>>();
+const shown = new Set<LiankeCard>();
 
 /* The dashboard card: what Home Assistant asks of one, and what the printers' parts share. */
 @define(CARD)
@@ -96,13 +97,17 @@ export class LiankeCard extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    shown.add(this);
     this._adopt();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    const isBusy = [...this._batches.values()].some((batch) => batch.items.length > 0);
-    if (isBusy) orphans.set(JSON.stringify(this._config), this._batches);
+    shown.delete(this);
+    for (const batch of this._batches.values())
+      if (batch.items.length) orphans.set(JSON.stringify(this._config), this._batches);
+    // The next one may be there already.
+    for (const card of shown) card._adopt();
   }
 
   /* Take over what a card of the same configuration has left. */
@@ -160,8 +165,6 @@ export class LiankeCard extends LitElement {
 
   private _received(data: Feed): void {
     const context = this._context;
-    // The card before this one may have gone only now.
-    this._adopt();
     for (const batch of this._batches.values()) batch.notice(data.jobs);
     for (const job of data.jobs) {
       const before = this._states.get(job.job_id);
@@ -251,6 +254,8 @@ export class LiankeCard extends LitElement {
       this._batches.set(device, batch);
       add(batch);
       this.requestUpdate();
+      // Home Assistant has made another card while that was loaded.
+      if (!this.isConnected) this.disconnectedCallback();
       await this.updateComplete;
       resolve();
     } catch (error) {

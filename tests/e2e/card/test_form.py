@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import Any
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.simulator import make_pdf
 
@@ -171,6 +171,32 @@ async def test_defaults_are_used_when_the_options_could_not_be_loaded(stage: Sta
         await expect(screen.card.get_by_text("Its defaults are used.")).to_have_count(0)
 
 
+async def make_anew(screen: Screen) -> None:
+    """Have Home Assistant make its cards anew, as it does once it is connected again."""
+    await screen.card.evaluate("(card) => { window.old = card; }")
+    await screen.page.evaluate(
+        "document.querySelector('home-assistant').hass.connection.reconnect(true)"
+    )
+    await screen.page.wait_for_function("!window.old.isConnected")
+
+
+async def test_a_file_that_a_card_takes_while_it_goes_is_on_the_next_one(stage: Stage) -> None:
+    async with stage.screen() as screen:
+        asked, go_on = asyncio.Event(), asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            asked.set()
+            await go_on.wait()
+            await route.continue_()
+
+        await screen.page.route("**/lianke-card-print-*.js", hold)
+        await screen.drop(("taken.pdf", PDF, make_pdf(1)))
+        await asked.wait()
+        await make_anew(screen)
+        go_on.set()
+        await screen.shows("taken.pdf")
+
+
 async def test_what_was_chosen_and_typed_outlives_a_reload_of_the_integration(stage: Stage) -> None:
     async with stage.screen() as screen:
         await screen.drop(("kept.pdf", PDF, make_pdf(4)))
@@ -179,12 +205,7 @@ async def test_what_was_chosen_and_typed_outlives_a_reload_of_the_integration(st
         await stage.home.post(f"/api/config/config_entries/entry/{stage.entry_id}/reload")
         await expect(screen.card).to_contain_text("Idle")
         await expect(screen.card.get_by_label("Copies")).to_have_value("2")
-        # Home Assistant makes its cards anew once it is connected again.
-        await screen.card.evaluate("(card) => { window.old = card; }")
-        await screen.page.evaluate(
-            "document.querySelector('home-assistant').hass.connection.reconnect(true)"
-        )
-        await screen.page.wait_for_function("!window.old.isConnected")
+        await make_anew(screen)
         await expect(screen.card.get_by_label("Copies")).to_have_value("2")
         await screen.card.get_by_role("button", name="Print", exact=True).click()
         await expect(screen.row("kept.pdf")).to_contain_text("Completed")
