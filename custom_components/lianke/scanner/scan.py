@@ -92,9 +92,10 @@ async def async_scan_page(
 
     Files that are still there at the end of the block are deleted. If all came, and it ended well, the service is
     asked to forget them; until then they are to be had again by the task's id, which `on_started` gets once the service
-    has taken the scan. With a `task_id` of such a scan, nothing is scanned. What `on_started` raises cancels the scan,
-    and so does whoever cancels this call. Raises InputError for what the scanner cannot do, and while it is in use
-    (scanner_busy); ScanError once the service was asked, also where a scan may have happened (scan_in_doubt);
+    has taken the scan; without `on_started` they are forgotten however it ends. With a `task_id` of such a scan,
+    nothing is scanned. What `on_started` raises cancels the scan, and so does whoever cancels this call. Raises
+    InputError for what the scanner cannot do, and while it is in use (scanner_busy); ScanError once the service was
+    asked, also where a scan may have happened (scan_in_doubt);
     LiankeError where it surely has not; HomeAssistantError: disk_full.
     """
     hub, spool = async_get_hub(hass, entry), await async_get_spool(hass)
@@ -117,23 +118,29 @@ async def async_scan_page(
                     is_noted = True
                 scanned = await _async_follow(hass, entry, spool, task_id)
             except (asyncio.CancelledError, HomeAssistantError) as err:
-                # Pages for which there is no room are fetched later; a box that is unloaded takes its scans up again.
+                # Pages for which there is no room are fetched later.
                 is_wanted = is_noted and not isinstance(err, asyncio.CancelledError)
-                if (
-                    not is_wanted
-                    and entry.state is ConfigEntryState.LOADED
-                    and not hass.is_stopping
-                ):
+                if not is_wanted:
                     _drop(hass, entry, task_id)
                 raise
-        yield scanned
-    if scanned.failure is None:
-        _drop(hass, entry, task_id)
+        # Nobody takes up what nobody has noted.
+        is_wanted = is_noted
+        try:
+            yield scanned
+            is_wanted = is_noted and scanned.failure is not None
+        finally:
+            if not is_wanted:
+                _drop(hass, entry, task_id)
 
 
 @callback
 def _drop(hass: HomeAssistant, entry: LiankeConfigEntry, task_id: str) -> None:
-    """Cancel a scan, or have the service forget what came of it; whether it does is not known."""
+    """Cancel a scan, or have the service forget what came of it; whether it does is not known.
+
+    A box that is unloaded takes its scans up again.
+    """
+    if entry.state is not ConfigEntryState.LOADED or hass.is_stopping:
+        return
 
     async def drop() -> None:
         try:

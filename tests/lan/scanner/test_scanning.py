@@ -400,9 +400,12 @@ async def test_few_scans_are_kept_in_mind(lan: LanScanner) -> None:
 
 
 async def test_a_page_that_takes_too_long(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody gets it any more, so the service is asked to forget it."""
     monkeypatch.setattr(scans, "PAGE_SECONDS", 0)
     assert (await lan.next(await lan.order()))[0] == 500
     await freed(lan)
+    [made] = lan.simulator.cloud.scans.values()
+    await until(lambda: made.deleted)
 
 
 async def test_the_box_is_unloaded_meanwhile(lan: LanScanner) -> None:
