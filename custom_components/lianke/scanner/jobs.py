@@ -448,11 +448,9 @@ class ScanJobs:
                 task_id=job.task_id,
                 on_started=on_started,
             ) as (files, failure):
-                job = await self._async_take(job, files, failure)
+                return await self._async_take(job, files, failure)
         except (InputError, LiankeError) as err:
-            job = await self._async_take(job, (), err)
-        await self._async_keep(job, job.pages)
-        return job
+            return await self._async_take(job, (), err)
 
     async def _async_take(
         self,
@@ -473,7 +471,7 @@ class ScanJobs:
         elif failure is not None and not pages:
             state = ScanState.FAILED
         # At once: a page that is kept is not scanned again.
-        return await self._async_set(
+        job = await self._async_set(
             job,
             pages=pages,
             taken=job.taken + len(names),
@@ -485,6 +483,9 @@ class ScanJobs:
             reason=None if failure is None else failure.reason,
             detail=failure.detail if isinstance(failure, LiankeError) else "",
         )
+        # Next on the disk: whoever answers may have made files there after that.
+        await self._async_keep(job, job.pages)
+        return job
 
     async def _async_keep_page(self, job: ScanJob, file: ScannedFile, number: int) -> str:
         """Move a scanned file into the scan's folder, or make a straight page of it there; return its name."""
