@@ -30,6 +30,7 @@ from custom_components.lianke.documents.pdf_client import (
 )
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
+from tests.clock import until
 from tests.documents.conftest import fetched
 from tests.documents.samples import pdf_with_streams, protected_pdf
 from tests.simulator import make_pdf
@@ -349,6 +350,19 @@ async def test_home_assistant_that_stops_takes_it_along(
     assert process_id is not None
     await hass.async_stop(force=True)
     assert not alive(process_id)
+
+
+async def test_one_that_is_being_started_is_taken_along(
+    hass: HomeAssistant, worker: PdfWorker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "document.pdf"
+    path.write_bytes(make_pdf(1))
+    counting = asyncio.create_task(worker.async_count(path))
+    await until(lambda: worker.process_id is not None)
+    await hass.async_stop(force=True)
+    with pytest.raises(PdfError):
+        await counting
+    assert "PDFium does not start" not in caplog.text
 
 
 def test_no_orphan_stays_when_home_assistant_is_killed() -> None:

@@ -254,7 +254,9 @@ class PdfWorker:
             # Its first words say that it has loaded PDFium.
             await _async_read(process)
         except asyncio.IncompleteReadError, ConnectionError, ValueError:
-            _LOGGER.warning("PDF files cannot be counted on this system: PDFium does not start")
+            # Otherwise it was ended, as when Home Assistant stops.
+            if self._process is process:
+                _LOGGER.warning("PDF files cannot be counted on this system: PDFium does not start")
             raise PdfUnavailableError from None
         return process
 
