@@ -160,6 +160,15 @@ async def test_behind_one_address_the_name_decides(lan: LanPrinter) -> None:
     assert (await lan.ask(Operation.CANCEL_MY_JOBS)).status == Status.OK
     assert [job.state for job in jobs_of(lan)] == [JobState.HELD]
     lan.name = "iPhone von Anna"
+    # Of one's own jobs those that are listed: all of these, or none.
+    waiting, other = await lan.create(), await lan.print(OTHER_PDF)
+    listed = values.integer(waiting, other + 1)
+    reply = await lan.ask(Operation.CANCEL_MY_JOBS, job_ids=listed)
+    assert (reply.status, list(reply.unsupported)) == (Status.NOT_POSSIBLE, ["job-ids"])
+    listed = values.integer(waiting, other)
+    assert (await lan.ask(Operation.CANCEL_MY_JOBS, job_ids=listed)).status == Status.OK
+    states = [(await lan.job(job)).one("job-state") for job in (number, waiting, other)]
+    assert states == [3, 7, 7]
     assert (await lan.ask(Operation.CANCEL_MY_JOBS)).status == Status.OK
     assert (await lan.job(number)).one("job-state") == 7
 

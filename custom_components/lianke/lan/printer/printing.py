@@ -346,10 +346,24 @@ async def async_cancel_job(request: Request) -> Answer:
 
 
 async def async_cancel_my_jobs(request: Request) -> Answer:
-    """Cancel all jobs of the same address and name."""
-    for job in querying.lan_jobs(request):
-        if is_own(job, request.sender) and _can_cancel(job):
-            await _async_cancel(request, job)
+    """Cancel all jobs of the same address and name, or those of them that the request lists: all of these, or none."""
+    jobs = [
+        job
+        for job in querying.lan_jobs(request)
+        if is_own(job, request.sender) and _can_cancel(job)
+    ]
+    if "job-ids" in request.operation:
+        listed = {
+            request.pending.number_of(value.content)
+            for value in request.operation["job-ids"]
+            if isinstance(value.content, int)
+        }
+        jobs = [job for job in jobs if job_number(job.job_id) in listed]
+        if len(jobs) < len(listed):
+            refused = {"job-ids": request.operation["job-ids"]}
+            raise IppError(Status.NOT_POSSIBLE, "not all of these jobs can be canceled", refused)
+    for job in jobs:
+        await _async_cancel(request, job)
     return Answer()
 
 
