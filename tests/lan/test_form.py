@@ -1,9 +1,11 @@
 """The options about the home network: which printers it sees, and under which addresses."""
 
+from typing import Any
 from unittest.mock import patch
 
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.network import NoURLAvailableError
+import pytest
 
 from tests.flows.test_options_flow import answer, go, shown
 from tests.household import House, key_of
@@ -45,13 +47,20 @@ async def test_lan_printers(house: House) -> None:
     assert house.entry.options["lan_printers"][laser] != tokens[laser]
 
 
-async def test_lan_addresses_of_a_house_without_one(house: House) -> None:
-    """The usual name is shown, which most networks know."""
+@pytest.mark.parametrize(
+    ("found", "host"),
+    [
+        # The usual name is shown, which most networks know.
+        (NoURLAvailableError, "homeassistant.local"),
+        (["http://[fd00::5]:8123"], "[fd00::5]"),
+    ],
+)
+async def test_lan_addresses_of_other_houses(house: House, found: Any, host: str) -> None:
     key = key_of(house.entry, "Kyocera MA2000w GX")
-    with patch("custom_components.lianke.lan.form.get_url", side_effect=NoURLAvailableError):
+    with patch("custom_components.lianke.lan.form.get_url", side_effect=found):
         result = await answer(
             house.hass, await go(house.hass, house.entry, "lan_printers"), {"lan_printers": [key]}
         )
     addresses = (result["description_placeholders"] or {})["addresses"]
-    assert "ipp://homeassistant.local:8123/api/lianke/ipp/" in addresses
+    assert f"ipp://{host}:8123/api/lianke/ipp/" in addresses
     await answer(house.hass, result, {})

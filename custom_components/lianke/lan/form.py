@@ -97,9 +97,11 @@ def lan_addresses(
     except NoURLAvailableError:
         base = URL(_USUAL_URL)
     ipp = "ipps" if base.scheme == "https" else "ipp"
+    # An address of IPv6 has brackets here.
+    place = f"{base.host_subcomponent}:{base.port}"
     starts = {
-        CONF_LAN_PRINTERS: f"{ipp}://{base.host}:{base.port}{LAN_PRINTER_PATH}",
-        CONF_LAN_SCANNERS: f"{base.scheme}://{base.host}:{base.port}{LAN_SCANNER_PATH}",
+        CONF_LAN_PRINTERS: f"{ipp}://{place}{LAN_PRINTER_PATH}",
+        CONF_LAN_SCANNERS: f"{base.scheme}://{place}{LAN_SCANNER_PATH}",
     }
     return "\n".join(
         f"- {escape_markdown(names.get(option, {}).get(key, key))}: `{starts[option]}/{token}`"
