@@ -6,6 +6,7 @@ from freezegun.api import FrozenDateTimeFactory
 
 from custom_components.lianke.lan.printer.job_options import JobOptions
 from custom_components.lianke.lan.printer.lan_jobs import (
+    MAX_ENDED_A_DEVICE,
     PendingJob,
     PendingJobs,
     Sender,
@@ -39,6 +40,10 @@ def test_a_job_waits_so_long(freezer: FrozenDateTimeFactory) -> None:
     ended = jobs.get(job.number)
     assert ended is not None
     assert ended.ended == "aborted-by-system"
+    for _ in range(MAX_ENDED_A_DEVICE):
+        jobs.end(pending_job(jobs), "aborted-by-system")
+    jobs.end(receiving, "job-canceled-by-user")
+    assert jobs.get(receiving.number) is not None
 
 
 def test_no_two_jobs_have_one_number() -> None:

@@ -108,6 +108,8 @@ class PendingJobs:
 
     def put(self, job: PendingJob) -> None:
         """Keep a job as it is now."""
+        # The one that ended last is forgotten last.
+        self._jobs.pop(job.number, None)
         self._jobs[job.number] = job
         ended = [kept for kept in self._jobs.values() if kept.ended is not None]
         own = [kept for kept in ended if kept.sender.address == job.sender.address]
