@@ -84,6 +84,7 @@ def test_fonts_are_looked_for_within_bounds(
         (folder / f"{number}.ttf").write_bytes(b"nothing")
     (folder / "NotoSansSC-Regular.otf").write_bytes(b"nothing")
     (folder / "text.txt").write_bytes(b"nothing")
+    (folder / "gone.ttf").symlink_to("/nowhere/gone.ttf")
     found = lettering._fonts((str(tmp_path / "fonts"),), "字")
     assert len(found) == 3
     assert "large.ttf" not in {path.name for path in found}

@@ -190,7 +190,10 @@ def _walk(folders: tuple[str, ...]) -> Iterator[Path]:
         for parent, _, names in os.walk(folder):
             for name in names:
                 path = Path(parent, name)
-                if path.suffix.lower() in FONT_SUFFIXES and path.stat().st_size <= MAX_FONT_BYTES:
+                # A link may lead nowhere.
+                if path.suffix.lower() not in FONT_SUFFIXES or not path.is_file():
+                    continue
+                if path.stat().st_size <= MAX_FONT_BYTES:
                     yield path
 
 
