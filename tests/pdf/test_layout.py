@@ -236,6 +236,10 @@ def test_fonts_and_pictures_that_pages_share_are_kept_once(tmp_path: Path) -> No
     [
         ({"paper": (80, 60), "sheet": "id_card"}, "paper_too_small"),
         ({"paper": (80, 60), "sheet": "photos", "photo": (102, 152)}, "paper_too_small"),
+        ({"paper": (40, 12), "sheet": "4_up"}, "paper_too_small"),
+        ({"paper": (20, 20), "sheet": "2_up", "numbers": True}, "paper_too_small"),
+        ({"paper": (20, 20), "sheet": "poster", "numbers": True}, "paper_too_small"),
+        ({"paper": (20, 20), "sheet": "photos", "numbers": True}, "paper_too_small"),
         ({"sheet": "photos", "photo": (25, 35), "count": 9}, "too_many_pages"),
         ({"sheet": "poster", "columns": 3, "rows": 3}, "too_many_pages"),
         ({"limit": 100}, "too_large"),

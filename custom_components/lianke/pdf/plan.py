@@ -168,8 +168,18 @@ class Paper(NamedTuple):
         return size, Rect(across, up, size.width - 2 * across, size.height - 2 * up)
 
 
+def check_room(area: Rect) -> None:
+    """Check that margins and gaps leave anything of a paper. Raises TaskError: paper_too_small."""
+    if min(area.size) <= 0:
+        raise TaskError("paper_too_small")
+
+
 def fitted(page: int, size: Size, cell: Rect, *, may_turn: bool = False) -> Item:
-    """Return a page as large as it can be in the middle of a cell; turned only if it may be."""
+    """Return a page as large as it can be in the middle of a cell; turned only if it may be.
+
+    Raises TaskError: paper_too_small.
+    """
+    check_room(cell)
     turns = int(may_turn and size.is_landscape != (cell.width > cell.height))
     shape = size.turned if turns else size
     return Item(page, aligned(scaled(shape, cell.size, "fit"), cell), turns)
@@ -291,6 +301,7 @@ def poster(
 
         choice = max((paper.lying(lies) for lies in _ways(landscape)), key=grown)
         size, area = choice
+        check_room(area)
         large = grown(choice)
         left = (area.width * columns - large.width) / 2
         bottom = (area.height * rows - large.height) / 2
@@ -354,8 +365,14 @@ def cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> Iterator[Sheet
 
 
 def photo_shape(photo: Size | None, paper: Paper) -> Size:
-    """Return the upright size of a photo: its own, or None for what the margins leave of the paper."""
-    wanted = paper.lying(landscape=False)[1].size if photo is None else photo
+    """Return the upright size of a photo: its own, or None for what the margins leave of the paper.
+
+    Raises TaskError: paper_too_small.
+    """
+    area = paper.lying(landscape=False)[1]
+    if photo is None:
+        check_room(area)
+    wanted = area.size if photo is None else photo
     return wanted.turned if wanted.is_landscape else wanted
 
 
