@@ -49,6 +49,7 @@ from custom_components.lianke.llm import FOREIGN_TITLE, MAX_LISTED, MAX_TOOL_TEX
 from tests.documents.samples import picture
 from tests.documents.test_entities import Door, add
 from tests.household import (
+    INKJET,
     LASER,
     OTHER_LASER,
     PDF,
@@ -324,7 +325,8 @@ async def test_printers_and_lists_of_one_name(talk: Talk) -> None:
     places = [areas.async_create(name) for name in ("Kitchen", "Attic")]
     for printer, place in zip((LASER, OTHER_LASER), places, strict=True):
         devices.async_update_device(talk.device(printer), area_id=place.id)
-    entities = [status_of(talk.hass, LASER), status_of(talk.hass, OTHER_LASER)]
+    entities = [status_of(talk.hass, printer) for printer in (LASER, OTHER_LASER, INKJET)]
+    devices.async_update_device(talk.device(INKJET), name_by_user=f"{LASER} (Kitchen)")
     devices.async_update_device(talk.device(OTHER_LASER), name_by_user=LASER)
     expose(talk.hass, *entities)
     await add_list(talk.hass)
@@ -333,7 +335,9 @@ async def test_printers_and_lists_of_one_name(talk: Talk) -> None:
     await talk.say()
     tool = talk.tools[f"{DOMAIN}__print_list"]
     offered = {str(key): field for key, field in tool.parameters.schema.items()}
-    assert offered["printer"].container == [f"{LASER} (Kitchen)", f"{LASER} (Attic)"]
+    assert offered["printer"].container == [
+        f"{LASER} ({where})" for where in ("Kitchen", "1", "Attic")
+    ]
     assert sorted(offered["list"].container) == ["Shopping (1)", "Shopping (2)"]
     # "Print the calendar of next month" has to be more than a week.
     assert {"today", "tomorrow", "week", "next_week", "this_month", "next_month"} == set(

@@ -90,17 +90,18 @@ def _told_apart(found: list[_Named]) -> Names:
         for name in one.names:
             bearers[name.casefold()][one.id] = one
     names: Names = {}
-    for one in found:
-        for name in one.names:
-            others = [other for other in bearers[name.casefold()].values() if other.id != one.id]
-            taken = {place for other in others for place in other.places}
-            place = next((place for place in one.places if place not in taken), None)
-            shown = name if not others else f"{name} ({place})"
-            number = 1
-            while others and (place is None or names.get(shown, one.id) != one.id):
-                place, number = str(number), number + 1
-                shown = f"{name} ({place})"
-            names.setdefault(shown, one.id)
+    bearing = ((one, name) for one in found for name in one.names)
+    # Those that nobody shares come first: one may look like a name with a place behind it.
+    for one, name in sorted(bearing, key=lambda pair: len(bearers[pair[1].casefold()]) > 1):
+        others = [other for other in bearers[name.casefold()].values() if other.id != one.id]
+        taken = {place for other in others for place in other.places}
+        place = next((place for place in one.places if place not in taken), None)
+        shown = name if not others else f"{name} ({place})"
+        number = 1
+        while others and (place is None or names.get(shown, one.id) != one.id):
+            place, number = str(number), number + 1
+            shown = f"{name} ({place})"
+        names.setdefault(shown, one.id)
     return names
 
 
