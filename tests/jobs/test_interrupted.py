@@ -332,13 +332,16 @@ async def test_an_expired_job_is_asked_back_until_the_cloud_answers(
     assert not shop.sim.cloud.printed
 
 
-async def test_an_interrupted_upload_obeys_quiet_hours(open_shop: OpenShop) -> None:
+@pytest.mark.parametrize("hold", [True, False])
+async def test_an_interrupted_upload_obeys_quiet_hours(open_shop: OpenShop, *, hold: bool) -> None:
+    """One that was not to wait does not wait for their end."""
     async with open_shop() as shop:
         await shop.set_paper(0)
         job = await shop.submit()
         record, entry = shop.record(job), shop.entry
     left = json.loads(record.read_text("utf-8"))
     left["deliveries"][0] |= {"state": "uploading", "hold_reason": None}
+    left["spec"]["hold"] = hold
     record.write_text(json.dumps(left), "utf-8")
     shop.printer().paper = None
     shop.hass.config_entries.async_update_entry(
@@ -348,7 +351,9 @@ async def test_an_interrupted_upload_obeys_quiet_hours(open_shop: OpenShop) -> N
         for _ in range(5):
             await shop.tick(30)
         again = shop.queue.get(job.job_id)
-        assert (again.state, again.hold_reason) == (JobState.HELD, "quiet_hours")
+        assert (again.state, again.hold_reason) == (
+            (JobState.HELD, "quiet_hours") if hold else (JobState.EXPIRED, None)
+        )
         assert not shop.sim.cloud.printed
 
 

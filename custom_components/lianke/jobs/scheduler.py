@@ -383,6 +383,9 @@ def recover(registry: JobRegistry) -> None:
     for job in reversed(list(registry.unsettled.values())):
         if job.state is JobState.UPLOADING and not job.is_unsure:
             # It was never sent, and its printer may not be ready any more.
+            if not (job.spec.hold or job.copied or job.is_at_second):
+                registry.change(job, state=JobState.EXPIRED, reason="expired", sent_bytes=None)
+                continue
             registry.change(job, state=JobState.HELD, sent_bytes=None)
         elif job.state is not JobState.HELD or job.is_moving:
             continue
