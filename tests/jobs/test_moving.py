@@ -226,6 +226,21 @@ async def test_a_move_replaces_an_older_job_there(shop: Shop) -> None:
     assert shop.queue.get(new.job_id).state is JobState.HELD
 
 
+async def test_a_refused_newer_job_replaces_an_older_one_that_was_moved_there(shop: Shop) -> None:
+    old = await held(shop, replace_key="briefing", port=SMALL, waits_for=("release",))
+    await shop.switch(online=True)
+    await shop.tick(90)
+    shop.box.online = False
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=10))
+    job = await shop.submit(replace_key="briefing")
+    await shop.handed_over(job)
+    new = await move(shop, old, port=HOME)
+    shop.clock.tick(10)
+    assert (await shop.uploaded(job)).state is JobState.HELD
+    await shop.settle()
+    assert shop.queue.get(new.job_id).reason == "replaced"
+
+
 async def test_a_newer_job_that_was_printed_before_is_none_that_takes_its_place(
     open_shop: OpenShop,
 ) -> None:
