@@ -75,7 +75,7 @@ async def test_tasks_that_are_no_jobs_are_kept_up_to_a_limit(
 def test_the_oldest_records_are_forgotten() -> None:
     now = dt_util.utcnow()
     jobs = [
-        ended(number, 3 * 1440 - number, state=JobState.COMPLETED, handed_over_at=now)
+        ended(number, 3 * 1440 - number, state=JobState.COMPLETED, task_id=str(number))
         for number in range(MAX_RECORDS + 3)
     ]
     assert list(to_forget(jobs, now)) == [job.job_id for job in jobs[:3]]

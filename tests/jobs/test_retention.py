@@ -9,7 +9,12 @@ import pytest
 
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS, LimitError, check_rate
-from custom_components.lianke.jobs.retention import MAX_FINISHED, MAX_WITHDRAWN, to_forget
+from custom_components.lianke.jobs.retention import (
+    MAX_FINISHED,
+    MAX_RECORDS,
+    MAX_WITHDRAWN,
+    to_forget,
+)
 from custom_components.lianke.printing.print import job_dict
 from tests.jobs.conftest import OpenShop
 from tests.jobs.make import make_job
@@ -19,7 +24,7 @@ from tests.simulator.faults import Fault
 def ended(number: int, minutes: float, **changes: object) -> Job:
     """Return a job that ended some minutes ago."""
     at = dt_util.utcnow() - timedelta(minutes=minutes)
-    values: dict[str, object] = {"state": JobState.CANCELED, "created_at": at}
+    values: dict[str, object] = {"state": JobState.CANCELED, "created_at": at, "changed_at": at}
     return make_job(**({"job_id": f"job-{number}"} | values | changes))
 
 
@@ -120,8 +125,10 @@ def test_finished_jobs_are_capped_but_for_what_may_be_a_task() -> None:
         ended(number, 300, state=JobState.COMPLETED, request_id=f"{number}", task_id=f"{number}")
         for number in range(MAX_FINISHED + 50)
     ]
-    lost = ended(9_999, 400, state=JobState.UNCONFIRMED, handed_over_at=now - timedelta(hours=6))
+    lost = ended(9_999, 9_000, state=JobState.UNCONFIRMED, handed_over_at=now - timedelta(hours=6))
     waiting = ended(10_000, 500, state=JobState.HELD)
+    late = ended(10_001, 9_000, state=JobState.EXPIRED, ended_at=now - timedelta(minutes=5))
+    assert not to_forget([late, *printed[:MAX_RECORDS]], now)
     gone = to_forget([waiting, lost, *printed], now)
     assert len(gone) == 51
     assert list(gone) == [job.job_id for job in printed[:51]]

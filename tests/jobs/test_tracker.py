@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -84,7 +85,10 @@ async def test_forgotten_jobs_of_yesterday_are_no_strangers(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their tasks are still on the list, and neither settle a doubt nor stand in its way."""
-    old = [await shop.submit(port=port) for port in (1, 2)]
+    await shop.switch(online=False)
+    old = [await shop.submit(port=port, expires_in=timedelta(days=4)) for port in (1, 2)]
+    await shop.tick(3 * 24 * 3600)
+    await shop.switch(online=True)
     for job in old:
         await shop.until(job, JobState.COMPLETED)
     await shop.tick(20 * 3600)

@@ -283,9 +283,8 @@ class JobRegistry:
         noted = [
             one.task_id
             for job in jobs
-            if now - job.created_at < LISTED
             for one in job.deliveries
-            if one.task_id
+            if one.task_id and now - (one.task_known_at or job.created_at) < LISTED
         ]
         if noted:
             await self.store.other_tasks.async_note(noted)

@@ -81,7 +81,8 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
 
 def _may_become_a_task(job: Job, now: datetime) -> bool:
     """Return whether one of the tasks on the list may be the job's."""
-    return job.present.may_have_unknown_task and now - job.created_at < LISTED
+    sent_at = job.present.handed_over_at or job.created_at
+    return job.present.may_have_unknown_task and now - sent_at < LISTED
 
 
 def _ends_a_move(job: Job, now: datetime) -> bool:
@@ -95,6 +96,7 @@ def _is_needed(job: Job, now: datetime) -> bool:
     if _may_become_a_task(job, now) or _ends_a_move(job, now):
         return True
     repeatable = job.spec.request_id is not None or job.has_document
+    # It may have waited for days before it ended.
     return age < RATE_PERIOD or (
-        age < REQUEST_ID_LIFE and (repeatable or job.state is JobState.UNCONFIRMED)
+        now - job.ended_at < REQUEST_ID_LIFE and (repeatable or job.state is JobState.UNCONFIRMED)
     )
