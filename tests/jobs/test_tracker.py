@@ -61,6 +61,15 @@ async def test_a_doubt_ends_when_the_service_has_no_list(shop: Shop) -> None:
     assert done.reason == "no_answer"
 
 
+@pytest.mark.parametrize("number", [1, 2])
+async def test_the_list_settles_what_the_service_has_forgotten(shop: Shop, number: int) -> None:
+    """An empty answer says nothing: its job stayed open for a day."""
+    shop.sim.cloud.fail(ASK, Fault(kind="wrong_types", shape="data_null"), times=None)
+    jobs = [await shop.submit(converted(shop), port=port) for port in (1, 2)[:number]]
+    for job in jobs:
+        await shop.until(job, JobState.COMPLETED, seconds=900, step=15)
+
+
 async def guess(shop: Shop) -> Job:
     """Let a job that never arrived be taken for the only task that somebody else has printed."""
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))

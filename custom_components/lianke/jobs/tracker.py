@@ -268,7 +268,12 @@ class TaskTracker(JobWorker):
         if delivery.task_id is None:
             return
         task = await self._client.task(self._address_of(job), delivery.task_id)
-        self._trackings[delivery.token].failed_polls = 0
+        tracking = self._trackings[delivery.token]
+        if task.state is TaskState.UNKNOWN and self._age(delivery) > DOUBT_TIME:
+            # The service may have forgotten what its list still has.
+            tracking.failed_polls += 1
+        else:
+            tracking.failed_polls = 0
         found = self._registry.by_token(delivery.token)
         # Meanwhile its own callback may have named another task.
         if found is not None and found[1].task_id == delivery.task_id:
