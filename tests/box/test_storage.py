@@ -268,6 +268,8 @@ async def test_namesakes_are_told_apart(storage: BoxStorage) -> None:
     assert [storage.printers[key].name for key in twins] == ["Laser", "Laser (USB 2)"]
     storage.match([replace(rows[0], name="Renamed"), rows[1]])
     assert [storage.printers[key].name for key in twins] == ["Renamed", "Laser (USB 2)"]
+    storage.match([replace(row, name="Renamed") for row in rows])
+    assert [storage.printers[key].name for key in twins] == ["Renamed", "Renamed (USB 2)"]
 
 
 async def test_pages_count_once_a_job(hass: HomeAssistant, storage: BoxStorage) -> None:

@@ -301,7 +301,10 @@ class BoxStorage:
                 self._save(SAVE_SOON)
                 found[key] = row
         for key, known in self.printers.items():
-            self._replace(seen(known, found.get(key), now))
+            new = seen(known, found.get(key), now)
+            if new.name != known.name:
+                new = replace(new, name=self._free_name(new.printer))
+            self._replace(new)
         return {key: self.printers[key].printer for key in found}
 
     @callback
