@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+import random
 import socket
 from typing import override
 from unittest.mock import Mock, patch
@@ -172,6 +173,29 @@ async def test_it_follows_the_options_and_the_names(
     assert await network.names(IPP, 1) == {OTHER_LASER}
     await hass.config_entries.async_unload(setup.entry_id)
     assert await network.names(IPP, 0) == set()
+    await browser.async_cancel()
+
+
+async def test_two_boxes_look_for_one_name_at_once(
+    hass: HomeAssistant,
+    network: Network,
+    setup: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(random, "randint", lambda _least, most: most)
+    place = Place(8123, ("127.0.0.1",), secure=False)
+    boxes = [announce.Announcer(hass, setup) for _ in range(2)]
+    browser = await network.watch(IPP)
+    await asyncio.gather(
+        *(
+            one._async_announce(host, place.record(IPP, LASER, host, {}))
+            for one, host in zip(boxes, "ab", strict=True)
+        )
+    )
+    assert await network.names(IPP, 2) == {LASER, f"{LASER}-2"}
+    await boxes[1]._async_stop()
+    assert len(await network.names(IPP, 1)) == 1
+    await boxes[0]._async_stop()
     await browser.async_cancel()
 
 

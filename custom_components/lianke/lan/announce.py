@@ -243,9 +243,11 @@ class Announcer:
         self._announced[token] = (record, services)
         try:
             (main,) = record.services()
+            # A printer of the same name, of another box or maker, makes this one "Name-2": of two that look
+            # for it at once, neither would find the other.
+            async with async_get_server(self._hass).naming:
+                sent = [await shared.async_register_service(main, allow_name_change=True)]
             services.append(main)
-            # A printer of the same name, of another box or maker, makes this one "Name-2".
-            sent = [await shared.async_register_service(main, allow_name_change=True)]
             for service in record.services(main.name):
                 services.append(service)
                 sent.append(

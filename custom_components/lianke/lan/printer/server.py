@@ -1,5 +1,6 @@
 """The printers that are offered to the home network, what is under way with them, and what has changed."""
 
+import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -117,6 +118,8 @@ class LanServer:
         self.documents = Places(MAX_RECEIVING, MAX_RECEIVING_A_DEVICE)
         self.refusals = Refusals()
         self.repeats = Repeats()
+        self.naming = asyncio.Lock()
+        """held while a free name is looked for in the home network."""
 
 
 @singleton(f"{DOMAIN}_lan_server")
