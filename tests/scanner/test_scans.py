@@ -511,6 +511,7 @@ async def test_a_card_follows_the_scanners(
     laser: Printer,
     hass_ws_client: Any,
     hass_client_no_auth: ClientSessionGenerator,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for component in ("auth", "websocket_api"):
         assert await async_setup_component(hass, component, {})
@@ -572,7 +573,14 @@ async def test_a_card_follows_the_scanners(
     [changed] = (await see("waiting"))["pictures"]
     assert changed != picture
     assert (await fetch(picture))[0] == HTTPStatus.NOT_FOUND
-    # A box that is loaded again is followed, too.
+    # A box that is loaded again is followed, too, also where its scanners are known before it is.
+    forward = house.hass.config_entries.async_forward_entry_setups
+
+    async def slow(*args: Any) -> None:
+        await forward(*args)
+        await hub_of(house).async_listed()
+
+    monkeypatch.setattr(house.hass.config_entries, "async_forward_entry_setups", slow)
     await house.hass.config_entries.async_reload(house.entry.entry_id)
     await see("waiting")
     await act("continue_scan", answer="finish")

@@ -44,6 +44,8 @@ def async_setup(hass: HomeAssistant) -> None:
 def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Follow the scanners of a box while the preview feature is on; call it before its entities are made."""
     hub, jobs = async_get_hub(hass, entry), async_get_jobs(hass, entry)
+    # Cards are told of boxes that are set up, and scanners may be known before.
+    entry.async_on_unload(entry.async_on_state_change(hub.notify))
     coordinator = entry.runtime_data.coordinator
     looked_at = -SPACING
     loaded = False
