@@ -122,6 +122,9 @@ async def test_a_list_that_does_not_come(
 
 async def test_nobody_comes(house: House, laser: Printer) -> None:
     await do(house, laser, several_pages=True)
+    # Nor after a page that did not come.
+    house.simulator.cloud.variants.update(scan_problem="lid")
+    assert (await do(house, laser, "continue_scan", answer="next"))["reason"] == "scan_failed"
     await until(lambda: records(house)[0].is_final)
     assert (records(house)[0].state, len(records(house)[0].files)) == ("completed", 1)
 

@@ -416,7 +416,9 @@ class ScanJobs:
                 async with self._lock:
                     if self._jobs.get(job.job_id) is not job:
                         return
-                    job = await self._async_set(job, state=ScanState.FINISHING)
+                    job = await self._async_set(
+                        job, state=ScanState.FINISHING, reason=None, detail=""
+                    )
             if job.state is ScanState.FINISHING:
                 await self._async_finish(job)
         except HomeAssistantError, InputError, LiankeError:
