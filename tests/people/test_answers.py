@@ -61,14 +61,18 @@ async def test_a_job_is_approved(anna: User, boss: User, house: House) -> None:
     assert (await house.print_one(text="Hello"))["state"] == "completed"
 
 
-async def test_the_only_approver_is_removed(anna: User, boss: User, house: House) -> None:
+@pytest.mark.parametrize("how", ["removed", "deactivated"])
+async def test_the_only_approver_is_removed(anna: User, boss: User, house: House, how: str) -> None:
     """As the form shows it then, nobody is chosen: administrators may approve."""
     other = await house.hass.auth.async_create_user("Other", group_ids=[GROUP_ID_USER])
     house.set_options({"approval_users": [anna.id], "approvers": [other.id]})
     job_id = (await print_as(house, anna))["job_id"]
     with pytest.raises(ServiceValidationError, match="may not approve"):
         await house.ask("continue_job", acting(boss), job_id=job_id)
-    await house.hass.auth.async_remove_user(other)
+    if how == "removed":
+        await house.hass.auth.async_remove_user(other)
+    else:
+        await house.hass.auth.async_update_user(other, is_active=False)
     await house.hass.async_block_till_done()
     await house.ask("continue_job", acting(boss), job_id=job_id)
     await house.came_out()

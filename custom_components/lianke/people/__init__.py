@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from homeassistant.auth import EVENT_USER_REMOVED
+from homeassistant.auth import EVENT_USER_REMOVED, EVENT_USER_UPDATED
 from homeassistant.core import Event, HomeAssistant, callback
 
 from ..const import CONF_APPROVERS, DOMAIN
@@ -19,17 +19,17 @@ def async_setup(hass: HomeAssistant) -> None:
     notifications.async_setup(hass)
     hass.http.register_view(JobPictureView)
 
-    @callback
-    def on_user_removed(event: Event[dict[str, Any]]) -> None:
-        # Where only this user was chosen, nobody could approve any more.
+    async def on_user(_event: Event[dict[str, Any]]) -> None:
+        # Where nobody who was chosen is left and active, nobody could approve any more.
+        active = {user.id for user in await hass.auth.async_get_users() if user.is_active}
         for entry in hass.config_entries.async_entries(DOMAIN):
-            approvers = entry.options.get(CONF_APPROVERS, [])
-            left = [one for one in approvers if one != event.data["user_id"]]
-            if left != approvers:
-                options = {**entry.options, CONF_APPROVERS: left}
+            approvers = entry.options.get(CONF_APPROVERS)
+            if approvers and active.isdisjoint(approvers):
+                options = {**entry.options, CONF_APPROVERS: []}
                 hass.config_entries.async_update_entry(entry, options=options)
 
-    hass.bus.async_listen(EVENT_USER_REMOVED, on_user_removed)
+    hass.bus.async_listen(EVENT_USER_REMOVED, on_user)
+    hass.bus.async_listen(EVENT_USER_UPDATED, on_user)
 
 
 @callback
