@@ -277,6 +277,8 @@ def _answer_key(job: Job) -> str | None:
     """Return the key of the text about an answer, None where the asker gave it."""
     if job.state is JobState.EXPIRED:
         return "approval_expired"
+    if job.reason == "printer_gone":
+        return "approval_printer_removed"
     if job.state is JobState.CANCELED:
         return "rejected_by" if job.reason == REJECTED else None
     return None if job.is_final else "approval_given"
