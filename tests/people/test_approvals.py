@@ -294,6 +294,22 @@ async def test_a_phone_that_hangs(house: Family, monkeypatch: pytest.MonkeyPatch
     await house.reported(TABLET)
 
 
+async def test_a_question_outlasts_a_reload(house: Family) -> None:
+    """Where a phone is slow to take it, the others are asked all the same, and all of them once."""
+    reloaded = asyncio.Event()
+
+    async def slow(call: ServiceCall) -> None:
+        await reloaded.wait()
+        await house.take(call)
+
+    house.hass.services.async_register("notify", "mobile_app_boss", slow)
+    await house.print_as_anna()
+    await house.hass.config_entries.async_reload(house.entry.entry_id)
+    reloaded.set()
+    await house.reported(TABLET)
+    assert [to for to, _ in house.messages] == ["mobile_app_boss", TABLET]
+
+
 async def test_the_picture_of_a_job(
     house: Family,
     hass_client: ClientSessionGenerator,

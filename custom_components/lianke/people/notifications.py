@@ -194,7 +194,8 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         else:
             asked.add(job.job_id)
             send = _async_ask(hass, entry, job)
-        entry.async_create_background_task(hass, send, "notify of an approval")
+        # A reload does not cut it off: nobody would be told any more.
+        hass.async_create_background_task(send, "notify of an approval")
 
     entry.async_on_unload(queue.listen(on_job))
 
