@@ -766,6 +766,21 @@ async def test_a_copy_with_both_sides_by_hand(house: House, laser: Printer) -> N
     assert laser.scanned == ["one", "two"]
 
 
+async def test_a_copy_that_is_discarded_while_its_print_is_made(
+    house: House, laser: Printer
+) -> None:
+    house.set_options({"release_printers": list(house.data.storage.printers)})
+    scans, queue = async_get_jobs(house.hass, house.entry), house.queue
+    async with queue._lock:
+        await do(house, laser, "copy", wait=False)
+        await until(lambda: queue._submitting)
+        discard = house.hass.async_create_task(do(house, laser, "continue_scan", answer="discard"))
+        await until(lambda: discard.done() or scans._lock.locked())
+    assert (await discard)["state"] == "canceled"
+    await until(lambda: queue.jobs() and not queue._submitting)
+    assert [job.state for job in queue.jobs()] == ["canceled"]
+
+
 async def test_a_scan_that_is_discarded_is_canceled(house: House, laser: Printer) -> None:
     house.simulator.cloud.variants.update(scan_problem="hangs")
     answer = await do(house, laser, wait=False)

@@ -198,6 +198,8 @@ class ScanJobs:
         self._jobs: dict[str, ScanJob] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
+        # Copies whose print is made: that goes on whatever is canceled here.
+        self._printing: set[str] = set()
         # What people say is done one after the other.
         self._lock = asyncio.Lock()
         # A record that is being written has another name until it is.
@@ -287,9 +289,14 @@ class ScanJobs:
         job = self.get(job_id)
         if answer is ScanAnswer.DISCARD:
             if (task := self._tasks.get(job_id)) is not None:
-                # Tells the scanner, too.
-                task.cancel()
+                is_printing = job_id in self._printing
+                if not is_printing:
+                    # Tells the scanner, too.
+                    task.cancel()
                 await asyncio.wait([task])
+                for print_id in self.get(job_id).print_jobs if is_printing else ():
+                    fields = {"job_id": print_id}
+                    await async_run_action(self._hass, "cancel_job", fields, job.asker.context)
             nothing: dict[str, Any] = {"pages": (), "files": (), "task_id": None, "reason": None}
             job = await self._async_set(self.get(job_id), state=ScanState.CANCELED, **nothing)
             await self._async_keep(job, ())
@@ -420,7 +427,10 @@ class ScanJobs:
                         job, state=ScanState.FINISHING, reason=None, detail=""
                     )
             if job.state is ScanState.FINISHING:
-                await self._async_finish(job)
+                try:
+                    await self._async_finish(job)
+                finally:
+                    self._printing.discard(job.job_id)
         except HomeAssistantError, InputError, LiankeError:
             # A full disk, as a rule: what is there is taken up again after the next start.
             _LOGGER.exception("A scan could not be finished")
@@ -535,6 +545,8 @@ class ScanJobs:
             changes["reason"] = job.reason or "copy_in_doubt"
         elif job.printing and job.reason is None:
             try:
+                await self._async_wait_for_box(job.printing["device_id"])
+                self._printing.add(job.job_id)
                 changes["print_jobs"] = await self._async_print(job)
             except HomeAssistantError as err:
                 text = await async_error_text(
@@ -553,7 +565,6 @@ class ScanJobs:
         The scan's id is the request's: the same print is never made twice, whatever stops in between. Raises
         HomeAssistantError.
         """
-        await self._async_wait_for_box(job.printing["device_id"])
         media = [media_id(self._entry.entry_id, job, name) for name in job.files]
         cuts = {"id_card_crop": [CARD_CUT] * len(media)} if job.is_card else {}
         jobs: list[str] = []
