@@ -13,6 +13,7 @@ from yarl import URL
 from custom_components.lianke.api import scanning as api_scanning
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.const import ScanColor, ScanSource
+from custom_components.lianke.documents.download import async_download
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.scanner import scan
@@ -155,13 +156,16 @@ async def test_what_is_asked_for_is_scanned(house: House, laser: Printer) -> Non
 @pytest.mark.parametrize(
     ("address", "tried"),
     [
-        ("https://a.example/1", ["https://a.example/1"] * 3),
-        ("http://a.example:8080/1", ["https://a.example/1"] * 3),
+        ("https://a.example/1", ["https://a.example/1"] * scan.FETCHES),
+        ("http://a.example:8080/1", ["https://a.example/1"] * scan.FETCHES),
         (
             "http://file.liankenet.com:8080/1",
-            ["https://file.liankenet.com/1", *["http://file.liankenet.com:8080/1"] * 2],
+            [
+                "https://file.liankenet.com/1",
+                *["http://file.liankenet.com:8080/1"] * (scan.FETCHES - 1),
+            ],
         ),
-        ("http://liankenet.com.a.example/1", ["https://liankenet.com.a.example/1"] * 3),
+        ("http://liankenet.com.a.example/1", ["https://liankenet.com.a.example/1"] * scan.FETCHES),
     ],
 )
 async def test_pages_of_other_hosts(
@@ -187,6 +191,20 @@ async def test_pages_of_other_hosts(
         await scanned(house, laser)
     assert caught.value.reason == "scan_fetch_failed"
     assert asked == tried
+
+
+async def test_a_network_that_is_away_while_pages_are_fetched(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = [True] * 5
+
+    async def look(*args: Any, **more: Any) -> str:
+        if away and away.pop():
+            raise InputError("url_unreachable", host="")
+        return await async_download(*args, **more)
+
+    monkeypatch.setattr(scan, "async_download", look)
+    assert len(await scanned(house, laser)) == 1
 
 
 async def test_a_name_of_the_vendor_s_leads_nobody_inside(

@@ -39,11 +39,13 @@ FIRST_PAUSE: Final = 5.0
 LONGEST_PAUSE: Final = 10.0
 """seconds between two polls; the service asks for no more than one in ten seconds where somebody waits for long."""
 RETRY_PAUSE: Final = 1.0
+"""seconds until a page is fetched again; the next one is twice as long."""
 MAX_FAILED_POLLS: Final = 5
 """after each other, of those that reach the service; others are made for as long as a scan may take."""
 MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
 """of all files of one scan."""
-FETCHES: Final = 3
+FETCHES: Final = 6
+"""of a page that does not come, in half a minute."""
 
 _UNDER_WAY: Final = frozenset(
     {TaskState.READY, TaskState.PARSING, TaskState.SENDING, TaskState.SET_REVOKE}
@@ -270,16 +272,18 @@ async def _async_get(
         addresses = _addresses(URL(part), server)
     except ValueError:
         raise InputError("url_invalid") from None
+    pause = RETRY_PAUSE
     while True:
         address = addresses.pop(0)
         plain = address.origin() if address.scheme == "http" else None
         path = await spool.async_new_path(".page")
         try:
             await async_download(hass, str(address), path, limit, trusted=server, unencrypted=plain)
-        except InputError:
-            if not addresses:
+        except InputError as err:
+            if not addresses or err.reason == "file_too_large":
                 raise
-            await asyncio.sleep(RETRY_PAUSE)
+            await asyncio.sleep(pause)
+            pause *= 2
         else:
             return path
 
@@ -293,7 +297,7 @@ def _addresses(address: URL, server: URL) -> list[URL]:
     if address.scheme == "https" or address.origin() == server:
         return [address] * FETCHES
     secure = address.with_scheme("https").with_port(None)
-    return [secure, address, address] if is_vendors(address.host) else [secure] * FETCHES
+    return [secure, *[address if is_vendors(address.host) else secure] * (FETCHES - 1)]
 
 
 def _look(path: Path) -> tuple[ScannedFile | None, str]:
