@@ -302,7 +302,8 @@ class BoxStorage:
                 found[key] = row
         for key, known in self.printers.items():
             new = seen(known, found.get(key), now)
-            if new.name != known.name:
+            others = (one.name for one in self.printers.values())
+            if new.name != known.name and new.name in others:
                 new = replace(new, name=self._free_name(new.printer))
             self._replace(new)
         return {key: self.printers[key].printer for key in found}
