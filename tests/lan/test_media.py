@@ -30,32 +30,34 @@ def test_names_of_sizes(width: int, height: int, name: str) -> None:
 
 
 def test_the_default_comes_first_and_each_size_once() -> None:
-    papers = [
+    papers = (
         paper(2100, 2970, 42, paper_id=9),
         paper(1480, 2100, 42, paper_id=11),
         paper(2100, 2970, 42, paper_id=99),
         paper(0, 5, 42),
-    ]
-    offered = offered_media(None, papers, paper(1480, 2100, 42, paper_id=11))
+    )
+    offered = offered_media(Capabilities(), papers, paper(1480, 2100, 42, paper_id=11))
     assert [item.paper_id for item in offered] == [11, 9]
     assert (offered[1].width, offered[1].height) == (21000, 29700)
     assert (offered[1].side_margin, offered[1].end_margin) == (420, 420)
 
 
 def test_without_a_list_the_drivers_names_or_common_papers() -> None:
-    assert [item.paper_id for item in offered_media(None, (), None)] == [1, 9, 11]
-    able = Capabilities(papers={"A4": 9, "A3": 8, "?": 4711})
-    assert [item.paper_id for item in offered_media(able.papers, (), None)] == [8, 9]
+    assert [item.paper_id for item in offered_media(Capabilities(), (), None)] == [1, 9, 11]
+    able = Capabilities(papers={"A4": 9, "A3": 8, "?": 4711, "60 x 40 mm": 300})
+    assert [item.paper_id for item in offered_media(able, (), None)] == [8, 9, 300]
 
 
 def test_so_many_papers_are_offered() -> None:
-    papers = [paper(1000 + number, 2000, 42) for number in range(profile.MAX_MEDIA * 2)]
-    assert len(offered_media(None, papers, None)) == profile.MAX_MEDIA
+    papers = tuple(paper(1000 + number, 2000, 42) for number in range(profile.MAX_MEDIA * 2))
+    assert len(offered_media(Capabilities(), papers, None)) == profile.MAX_MEDIA
 
 
 def test_the_nearest_paper_is_found() -> None:
     offered = offered_media(
-        None, [paper(2100, 2970, 42, paper_id=9), paper(2110, 2970, 42, paper_id=10)], None
+        Capabilities(),
+        (paper(2100, 2970, 42, paper_id=9), paper(2110, 2970, 42, paper_id=10)),
+        None,
     )
     found = find_media(offered, 21060, 29700)
     assert found is not None

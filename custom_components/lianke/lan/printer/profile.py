@@ -24,6 +24,7 @@ from ...api.options import (
     QUALITIES,
     PrintOptions,
     ResolvedOptions,
+    known_papers,
     name_of,
     options_in,
     resolve_options,
@@ -112,16 +113,18 @@ def _millimetres(tenths: int) -> str:
 
 
 def offered_media(
-    named: Mapping[str, int] | None, papers: Iterable[Paper], default: Paper | None
+    able: Capabilities, papers: tuple[Paper, ...], default: Paper | None
 ) -> tuple[Media, ...]:
     """Return the papers that are offered, the default one first, each size once.
 
-    Without the driver's list these are the standard papers that the driver names, or common ones.
+    Without the driver's list these are the papers that the driver names, as far as their sizes are known, or common
+    ones.
     """
     known = list(papers)
-    if not known:
-        ids = {*named.values()} if named else {9, 11, 1}
-        known = [paper for paper in STANDARD if paper.paper_id in ids]
+    if not known and able.papers:
+        known = known_papers(able, ())
+    elif not known:
+        known = [paper for paper in STANDARD if paper.paper_id in (9, 11, 1)]
     offered: dict[str, Media] = {}
     for paper in [default, *known] if default is not None else known:
         if paper.width > 0 and paper.height > 0:
@@ -278,7 +281,7 @@ def make_profile(
     modes = _color_modes(colors)
     asked = {COLORS["mono"]: "monochrome", COLORS["color"]: "color"}.get(defaults.color or 0, "")
     printer = known.printer
-    media = offered_media(able.papers, known.papers, defaults.paper)
+    media = offered_media(able, known.papers, defaults.paper)
     device = async_printer_device(hass, entry, known.key)
     return Profile(
         name=(device and (device.name_by_user or device.name)) or known.name,
