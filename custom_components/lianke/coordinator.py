@@ -8,10 +8,16 @@ from random import Random
 import time
 from typing import Any, override
 
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    SOURCE_REAUTH,
+    ConfigEntry,
+    ConfigEntryChange,
+)
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.debounce import Debouncer
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .account.request_limits import Account
@@ -47,6 +53,7 @@ KEY_RETRY = 3600
 # The interval grows by up to this part of itself, so that boxes do not ask in step.
 JITTER = 0.1
 POLL_REQUESTS = 2
+_POLL_OPTIONS = (CONF_PRINTER_KIND, POLL_INTERVAL.key)
 
 
 def call_after_updates(hass: HomeAssistant, action: CALLBACK_TYPE) -> None:
@@ -110,6 +117,10 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         )
         self.last_error: LiankeError | None = None
         self.data = self._view()
+        self._options = entry.options
+        entry.async_on_unload(
+            async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._on_entry)
+        )
 
     @property
     def is_fresh(self) -> bool:
@@ -143,6 +154,16 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     def is_ready(self, key: str) -> bool:
         """Return whether a printer can take a job now."""
         return self.is_fresh and self.hold_reason(key) is None
+
+    @callback
+    def _on_entry(self, _change: ConfigEntryChange, entry: ConfigEntry) -> None:
+        """Let changed options take effect at once: on polls, and on what listeners have wait."""
+        if entry is not self.config_entry or entry.options == self._options:
+            return
+        before, self._options = self._options, entry.options
+        self.async_update_listeners()
+        if any(before.get(key) != entry.options.get(key) for key in _POLL_OPTIONS):
+            self.async_refresh_soon("the options say otherwise")
 
     @callback
     def async_refresh_soon(self, reason: str, printer_key: str | None = None) -> None:

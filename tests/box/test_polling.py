@@ -95,7 +95,7 @@ async def test_which_printers_to_list_is_read_when_used(
     kind: str, number: int, house: House
 ) -> None:
     house.set_options({"printer_kind": kind})
-    await house.coordinator.async_refresh()
+    await rest(house.hass)
     views = house.coordinator.data.printers.values()
     assert len(views) == 6
     assert sum(view.present for view in views) == number

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from custom_components.lianke.jobs.job import JobState
 from tests.jobs.conftest import OpenShop, Shop
 from tests.simulator.faults import Fault
@@ -69,7 +71,8 @@ async def test_held_jobs_go_in_order(shop: Shop) -> None:
     assert [printed.path.read_bytes() for printed in shop.sim.cloud.printed] == contents
 
 
-async def test_quiet_hours_hold_until_their_end(open_shop: OpenShop) -> None:
+@pytest.mark.parametrize("by_options", [False, True])
+async def test_quiet_hours_hold_until_their_end(open_shop: OpenShop, *, by_options: bool) -> None:
     async with open_shop(quiet_from="00:00:00", quiet_to="08:00:00") as shop:
         # 10:00 UTC is 02:00 in the test's time zone.
         job = await shop.submit()
@@ -78,8 +81,13 @@ async def test_quiet_hours_hold_until_their_end(open_shop: OpenShop) -> None:
         assert urgent.state is JobState.UPLOADING
         await shop.tick(5 * 3600)
         assert shop.queue.get(job.job_id).state is JobState.HELD
-        await shop.tick(3600 + 1)
-        await shop.refresh()
+        if by_options:
+            shop.hass.config_entries.async_update_entry(shop.entry, options={})
+            await shop.tick(1)
+            assert shop.queue.get(job.job_id).state is not JobState.HELD
+        else:
+            await shop.tick(3600 + 1)
+            await shop.refresh()
         await shop.until(job, JobState.COMPLETED)
 
 
