@@ -1,5 +1,6 @@
 """Pages of scans, as clients want them: cut, resampled, without colour, straight, and as one PDF."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,33 @@ def test_a_joined_page_has_its_size_whatever_its_picture_says(tmp_path: Path) ->
     sizes = [[round(side / 72 * 25.4) for side in one.get_size()] for one in document]
     assert sizes == [[210, 297], [210, 297], [148, 210]]
     document.close()
+
+
+@pytest.mark.parametrize("mono", [False, True])
+def test_other_pictures_become_upright_jpegs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, mono: bool
+) -> None:
+    """Pages that lie by what they say of themselves, or that are PNG; none loses a dot."""
+    source, turned = page(100), Image.Exif()
+    turned[0x0112] = 6
+    lying, png, palette = BytesIO(), BytesIO(), BytesIO()
+    source.rotate(90, expand=True).save(lying, "JPEG", quality=95, dpi=(100, 100), exif=turned)
+    source.save(png, "PNG")
+    source.convert("P").save(palette, "PNG")
+    pages = [one.getvalue() for one in (lying, png, palette)]
+    document = joined(tmp_path, pages, mono=mono)
+    for one in document:
+        assert [round(side / 72 * 25.4) for side in one.get_size()] == [210, 297]
+        drawn = one.render(scale=100 / 72).to_pil().convert("L")
+        wanted = source.convert("L")
+        if mono:
+            wanted = wanted.point(lambda value: 255 if value >= 128 else 0)
+        assert difference(drawn, wanted) < 2 * ALIKE
+    document.close()
+    (tmp_path / "joined.pdf").unlink()
+    monkeypatch.setattr("custom_components.lianke.pdf.pictures.MAX_PIXELS", 1000)
+    with pytest.raises(TaskError, match="image_too_large"):
+        joined(tmp_path, pages[1:2])
 
 
 def joined(folder: Path, pages: list[bytes], *, mono: bool = False) -> pypdfium2.PdfDocument:

@@ -165,20 +165,24 @@ async def test_a_script_that_takes_its_time(
 async def test_pages_that_cannot_be_joined(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.simulator.cloud.variants.update(scan_type="png")
-    laser.feeder = ["one", "two"]
-    answer = await do(house, laser, source="feeder", filename="x")
-    assert [file["name"] for file in answer["files"]] == ["x 1.png", "x 2.png"]
-    house.simulator.cloud.variants.update(scan_type="as_asked")
-    monkeypatch.setattr(jobs, "JOIN_SECONDS", 0.001)
-    laser.feeder = ["one", "two"]
-    answer = await do(house, laser, source="feeder", filename="x")
-    assert [file["name"] for file in answer["files"]] == ["x 1.jpg", "x 2.jpg"]
+    """Of PNG pages a file is made, too; of those that take too long none."""
+    for kind, seconds, names in (
+        ("png", jobs.JOIN_SECONDS, ["x.pdf"]),
+        ("as_asked", 0.001, ["x 1.jpg", "x 2.jpg"]),
+    ):
+        house.simulator.cloud.variants.update(scan_type=kind)
+        monkeypatch.setattr(jobs, "JOIN_SECONDS", seconds)
+        laser.feeder = ["one", "two"]
+        answer = await do(house, laser, source="feeder", filename="x")
+        assert [file["name"] for file in answer["files"]] == names
 
 
-async def test_a_copy_of_more_files_than_one_print_takes(house: House, laser: Printer) -> None:
+async def test_a_copy_of_more_files_than_one_print_takes(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where pages cannot be joined, each is a file; all are printed, and the scanner is free again."""
-    house.simulator.cloud.variants.update(scan_type="png", scan_dpi=20)
+    monkeypatch.setattr(jobs, "JOIN_SECONDS", 0.001)
+    house.simulator.cloud.variants.update(scan_dpi=20)
     laser.feeder = [str(number) for number in range(MAX_SOURCES + 1)]
     answer = await do(house, laser, "copy", source="feeder", size="A4")
     assert (answer["state"], len(answer["print_jobs"])) == ("completed", MAX_SOURCES + 1)

@@ -6,6 +6,7 @@ size.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from itertools import pairwise
 import os
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO, Final
 from PIL import Image
 
 from .files import new_file, opened, opened_page, render
-from .pictures import Cut, read_picture, reading
+from .pictures import Cut, as_jpeg, read_picture, reading
 from .plan import Size
 from .process import MAX_SCAN_PIXELS, TaskError
 from .writer import PdfWriter, Picture, packed
@@ -77,9 +78,8 @@ def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
         return _read_pdf(path, page, dpi_wanted or DEFAULT_DPI, mode)
     with reading(), Image.open(path) as found:
         full = found.width
-        dpi = _resolution(found, request.get("width") or WIDTH_MM)
-        is_plain = found.format == "JPEG" and found.mode in ("L", "RGB")
-        if is_plain and found.getexif().get(_ORIENTATION, 1) == 1:
+        dpi = _resolution(found, found.width, request.get("width") or WIDTH_MM)
+        if _is_plain(found):
             # More than is asked for is not decoded, nor colour where none is.
             most = (dpi_wanted or dpi) / dpi
             factor = 1
@@ -111,10 +111,19 @@ def _read_pdf(path: str, number: int, dpi: int, mode: str) -> tuple[Image.Image,
     return made, dpi
 
 
-def _resolution(found: Image.Image, width_mm: float) -> float:
-    """Return a picture's dots per inch: what it says if that makes sense, else what makes it as wide as the scanner."""
+def _is_plain(found: Image.Image) -> bool:
+    """Return whether a picture is an upright JPEG in grey or colour."""
+    plain = found.format == "JPEG" and found.mode in ("L", "RGB")
+    return plain and found.getexif().get(_ORIENTATION, 1) == 1
+
+
+def _resolution(found: Image.Image, pixels: int, width_mm: float) -> float:
+    """Return the dots per inch of a picture that is so many pixels wide once it is upright.
+
+    It is what the picture says if that makes sense, else what makes it as wide as the scanner.
+    """
     said = found.info.get("dpi", (0,))[0]
-    width = found.width / (width_mm / _MM_PER_INCH)
+    width = pixels / (width_mm / _MM_PER_INCH)
     least, most = _BELIEVED
     if said and (found.info.get("comment") == _MADE_HERE or least <= width / said <= most):
         return float(said)
@@ -204,11 +213,11 @@ def _save(picture: Image.Image, target: str, limit: int, dpi: float) -> None:
 
 
 def join_scans(request: dict[str, Any]) -> dict[str, Any]:
-    """Join the JPEG files `paths`, each a page, to the new PDF file `target`, of at most `limit` bytes.
+    """Join the JPEG and PNG files `paths`, each a page, to the new PDF file `target`, of at most `limit` bytes.
 
-    Pages stay as they are, and are as large as their resolution says if that makes sense; with `mono` they become black
-    and white, which takes a tenth of the space. The answer has `pages`. Reasons: image_damaged, image_too_large,
-    too_many_pages, too_large, disk.
+    Upright JPEGs in grey or colour stay as they are, others become such. Pages are as large as their resolution says if
+    that makes sense; with `mono` they become black and white, which takes a tenth of the space. The answer has `pages`.
+    Reasons: image_damaged, image_too_large, too_many_pages, too_large, disk.
     """
     if not 0 < len(request["paths"]) <= MAX_JOINED:
         raise TaskError("too_many_pages")
@@ -221,10 +230,13 @@ def join_scans(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add(writer: PdfWriter, path: str, *, mono: bool) -> None:
-    with reading(), Image.open(path, formats=("JPEG",)) as page:
-        dpi = _resolution(page, WIDTH_MM)
-        if page.mode not in ("L", "RGB"):
-            raise TaskError("image_damaged")
+    with reading(), Image.open(path, formats=("JPEG", "PNG")) as found:
+        page: Image.Image = found
+        if not (is_plain := _is_plain(found)):
+            page, _ = read_picture(path)
+            if max(page.size) < max(found.size):
+                raise TaskError("image_too_large")
+        dpi = _resolution(found, page.width, WIDTH_MM)
         picture = Picture(
             width=page.width,
             height=page.height,
@@ -235,12 +247,12 @@ def _add(writer: PdfWriter, path: str, *, mono: bool) -> None:
             packing=b"FlateDecode" if mono else b"DCTDecode",
         )
         if not mono:
-            with Path(path).open("rb") as file:
+            with Path(path).open("rb") if is_plain else BytesIO(as_jpeg(page, QUALITY)) as file:
                 writer.add_page(picture, iter(lambda: file.read(_PART_BYTES), b""))
             return
         if page.width * page.height > MAX_SCAN_PIXELS:
             raise TaskError("image_too_large")
-        page.draft("L", page.size)
+        found.draft("L", found.size)
         gray = page.convert("L")
     bands = (
         gray.crop((0, top, gray.width, min(gray.height, top + _BAND)))

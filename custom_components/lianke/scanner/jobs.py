@@ -597,7 +597,7 @@ class ScanJobs:
         stem = job.filename or f"{job.title} {dt_util.as_local(job.created_at):%Y-%m-%d %H.%M.%S}"
         pages = [self.path(job, name) for name in job.pages]
         wants_pdf = job.request.format is ScanFormat.PDF and not job.is_card
-        if wants_pdf and all(page.suffix == FileType.JPEG for page in pages):
+        if wants_pdf and all(page.suffix != FileType.PDF for page in pages):
             name = file_name(stem, FileType.PDF)
             part = self.path(job, f"{name}.part")
             request = {
