@@ -1,7 +1,10 @@
 """Names, fields and schemas of the actions."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from typing import Any, Final
 
 from homeassistant.helpers import config_validation as cv
@@ -56,6 +59,15 @@ def _line(limit: int) -> vol.All[Any]:
 
 _NAME = _line(MAX_NAME)
 _ADDRESS = _line(MAX_ADDRESS)
+
+
+def _file_name(value: object) -> str:
+    """Take the name of a file, also as mails write one with other than plain letters: `=?UTF-8?B?…?=`."""
+    name = cv.string(value)
+    # One in a set of characters that nobody knows stays as it is.
+    with suppress(HeaderParseError, LookupError, ValueError):
+        name = str(make_header(decode_header(name)))
+    return str(_NAME(name))
 
 
 def _one_device(value: object) -> str:
@@ -171,7 +183,7 @@ SOURCES: Final = {
     vol.Optional(SourceKind.MEDIA.value): _several(_media_id),
     vol.Optional(SourceKind.ENTITY.value): _several(cv.entity_id),
     **{vol.Optional(kind.value): cv.string for kind in _WRITTEN},
-    vol.Optional("filename"): _NAME,
+    vol.Optional("filename"): _file_name,
     vol.Optional("title"): cv.string,
     vol.Optional("password"): _line(MAX_PASSWORD),
 }
