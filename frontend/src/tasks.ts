@@ -1,18 +1,13 @@
 /* Runs the card's commands: one at a time for each key, with what went wrong kept beside it. */
-import type { ReactiveController, ReactiveControllerHost } from "lit";
+import type { ReactiveControllerHost } from "lit";
 import type { CardContext } from "./context";
 
-export class TaskController implements ReactiveController {
+export class TaskController {
   private readonly _working = new Set<string>();
   private readonly _errors = new Map<string, string>();
 
-  constructor(private readonly _host: ReactiveControllerHost & { context: CardContext }) {
-    _host.addController(this);
-  }
-
-  hostConnected(): void {
-    // What runs goes on while the card is off the page.
-  }
+  /* What runs goes on while the host is off the page. */
+  constructor(private readonly _host: ReactiveControllerHost & { context: CardContext }) {}
 
   isWorking(key: string): boolean {
     return this._working.has(key);

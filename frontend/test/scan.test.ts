@@ -211,6 +211,39 @@ describe("a scan", () => {
     expect(fetch).toHaveBeenLastCalledWith("/none/1", { headers: { Authorization: "Bearer token" } });
   });
 
+  test("what is done to a page is done to that one, whatever becomes of others meanwhile", async () => {
+    vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(new Blob(["x"])));
+    const { dialog, tell } = await open();
+    const waits = (...names: string[]) =>
+      tell({
+        scan: makeScan({ state: "waiting", pages: names.length, pictures: names.map((one, n) => `/${n}/${one}`) }),
+      });
+    const shown = () => vi.waitFor(() => expect(find(dialog, "[data-key=remove]").ariaDisabled).toBeNull());
+    await waits("a", "b", "c", "d");
+    await shown();
+    await press(dialog, "page_before");
+    await press(dialog, "page_before");
+    await shown();
+    find(dialog, "[data-key=remove]").click();
+    await waits("a", "c", "d");
+    expect(said(dialog)).toContain("2 of 3");
+    await vi.waitFor(() => expect(fetch).toHaveBeenLastCalledWith("/1/c", expect.anything()));
+    // The other half of a double tap.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    find(dialog, "[data-key=remove]").click();
+    await shown();
+    find(dialog, "[data-key=crop]").click();
+    const crop = find(dialog, "lianke-crop");
+    await vi.waitFor(() => expect(crop.shadowRoot?.querySelector("dialog")?.open).toBe(true));
+    await waits("c", "d", "e");
+    crop.dispatchEvent(new CustomEvent("cropped", { detail: [Reflect.get(crop, "_item"), { turn: 3 }] }));
+    await vi.waitFor(() => expect(calls()).toHaveLength(2));
+    expect(calls().map(([, data]) => data)).toMatchObject([
+      { answer: "remove", page: 2 },
+      { answer: "change", page: 1, crop: { turn: 3 } },
+    ]);
+  });
+
   test("pages on their way are not fetched, since they soon have other addresses", async () => {
     const fetched = vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(new Blob(["x"])));
     const { tell } = await open();
@@ -272,6 +305,12 @@ describe("a scan", () => {
     await press(dialog, "hand_on");
     expect(calls().at(-1)).toEqual(["continue_scan", { scan_id: "one", answer: "hand_on", wait: false }]);
     expect(said(dialog)).toContain("To Paperless: done.");
+    await press(dialog, "print");
+    // Somebody else's, begun meanwhile: nothing of that was done with it.
+    await tell({ scan: { ...DONE, scan_id: "theirs", state: "waiting" }, hand_on: "To Paperless" });
+    await tell({ scan: { ...DONE, scan_id: "theirs" }, hand_on: "To Paperless" });
+    expect(said(dialog)).not.toContain("done.");
+    expect(keys(dialog)).toContain("hand_on");
   });
 
   test("a finished one is printed, once, on any printer", async () => {
@@ -309,6 +348,17 @@ describe("a copy", () => {
     await press(dialog, "finish");
     await tell({ scan: { ...DONE, is_copy: true } });
     expect(said(dialog)).toContain("Scanned, and handed to the printer.");
+  });
+
+  test("is printed as often as was typed, whatever is told meanwhile", async () => {
+    const { dialog, tell } = await open("copy");
+    const copies = find<HTMLInputElement>(dialog, "#copies");
+    copies.value = "5";
+    await tell({ duplex: false });
+    copies.dispatchEvent(new Event("change"));
+    await dialog.updateComplete;
+    await press(dialog, "begin");
+    expect(calls()[0]).toMatchObject(["copy", { copies: 5 }]);
   });
 
   test("is not offered to who may not print", async () => {

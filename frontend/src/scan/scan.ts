@@ -26,7 +26,7 @@ import { define } from "../define";
 import { FeedController } from "../feed";
 import { FocusKeeper } from "../focus-keeper";
 import { partTexts } from "../localize";
-import { once } from "../once";
+import { once, tapped } from "../once";
 import { allPrinters } from "../places";
 import type { LiankeCrop } from "../print/crop";
 import { dialogs } from "../print/dialogs";
@@ -56,6 +56,8 @@ export type { Mode };
 
 const texts = partTexts(en, zh);
 const FINAL = ["completed", "failed", "canceled"];
+/* Return what stays of a page's address when pages before it go. */
+const pageOf = (picture: string | undefined) => picture?.split("/").pop();
 const WHOLE: Cut = { left: 0, top: 0, right: 1, bottom: 1, turn: 0 };
 
 /* The dialog that scans and copies: what is to be scanned, each page as it comes, and what becomes of it. */
@@ -257,11 +259,11 @@ export class LiankeScan extends Part {
     if (this._choices && (this.mode === "copy" || this._printing)) this._learn(this._choices.printer);
     const newest = scanner?.scan;
     // Whoever has begun it: the scanner does nothing else meanwhile.
-    if (newest && !FINAL.includes(newest.state)) this._followed = newest.scan_id;
-    else if (newest?.state === "canceled" && newest.scan_id === this._followed) this._followed = "";
+    if (newest && !FINAL.includes(newest.state)) this._follow(newest.scan_id);
+    else if (newest?.state === "canceled" && newest.scan_id === this._followed) this._follow("");
     const scan = this._scan;
     // The page that has just come.
-    if (scan && scan.pages !== this._pages) this._page = scan.pages - 1;
+    if (scan && scan.pages > this._pages) this._page = scan.pages - 1;
     this._pages = scan?.pages ?? 0;
     const most = (scan?.pictures.length || 1) - 1;
     this._page = Math.max(0, Math.min(this._page, most));
@@ -270,6 +272,15 @@ export class LiankeScan extends Part {
     if (!scan || (isOver && scan.is_copy && !scan.reason)) this._picture.want();
     else if (isOver || scan.state === "waiting") this._picture.want(scan.pictures[this._page]);
     this._explain(scan);
+  }
+
+  /* Show a scan, or let the next one be chosen; what was done with another says nothing of it. */
+  private _follow(id: string): void {
+    if (id === this._followed) return;
+    this._followed = id;
+    this._pages = 0;
+    this._told = "";
+    this._printing = false;
   }
 
   /* Have what went wrong with a scan said. */
@@ -361,11 +372,9 @@ export class LiankeScan extends Part {
   /* The way to what was scanned last. */
   private _last(scan: Scan | null) {
     if (!scan?.files.length || scan.is_copy) return nothing;
-    const show = () => {
-      this._told = "";
-      this._followed = scan.scan_id;
-    };
-    return html`<button data-key="last" @click=${show}>${texts.count(this.t, "last", scan.pages)}</button>`;
+    return html`<button data-key="last" @click=${() => this._follow(scan.scan_id)}>
+      ${texts.count(this.t, "last", scan.pages)}
+    </button>`;
   }
 
   private _name(field: string): string {
@@ -399,7 +408,7 @@ export class LiankeScan extends Part {
     const typed = (event: Event) => this._choose({ filename: (event.target as HTMLInputElement).value });
     return html`<div class="field">
       <label class="soft" for="filename">${this._name("filename")}</label>
-      <input id="filename" data-key="filename" maxlength="255" .value=${live(filename)} @change=${typed} />
+      <input id="filename" data-key="filename" maxlength="255" .value=${filename} @change=${typed} />
     </div>`;
   }
 
@@ -418,8 +427,12 @@ export class LiankeScan extends Part {
     const options = this._options[printer] ?? null;
     const sides = duplexOf(t, options);
     const standard = { id: "", name: printText(t, "default") };
-    const typed = (event: Event) =>
-      this._choose({ copies: Math.floor(Number((event.target as HTMLInputElement).value)) || 1 });
+    const typed = (event: Event) => {
+      const input = event.target as HTMLInputElement;
+      const copies = Math.floor(Number(input.value)) || 1;
+      input.value = String(copies);
+      this._choose({ copies });
+    };
     return html`${this._select("printer", this._text("printer"), printers, choices)}
       <div class="field">
         <label class="soft" for="copies">${optionName(t, "copies")}</label>
@@ -430,7 +443,7 @@ export class LiankeScan extends Part {
           min="1"
           max=${maxCopies(options)}
           inputmode="numeric"
-          .value=${live(String(choices.copies))}
+          .value=${String(choices.copies)}
           @change=${typed}
         />
       </div>
@@ -450,8 +463,7 @@ export class LiankeScan extends Part {
     const mode = this.mayPrint ? this.mode : "scan";
     const answer = await this.context.call<{ scan_id: string }>(mode, fieldsOf(mode, scanner, choices));
     keepChoices(scanner, choices);
-    this._told = "";
-    this._followed = answer.scan_id ?? "";
+    this._follow(answer.scan_id ?? "");
   }
 
   /* The page that is shown, with what changes it. */
@@ -546,10 +558,7 @@ export class LiankeScan extends Part {
   private _result(scanner: Scanner, scan: Scan, choices: Choices) {
     const kept = scan.files.length > 0;
     const isFine = scan.state === "completed";
-    const again = () => {
-      this._followed = "";
-      this._printing = false;
-    };
+    const again = () => this._follow("");
     const label = this._text(!isFine ? "retry" : scan.is_copy ? "new_copy" : "new_scan");
     const retry = this._button("retry", label, isFine ? mdiScanner : mdiRefresh, again, !kept);
     if (!kept || (scan.is_copy && isFine))
@@ -661,27 +670,35 @@ export class LiankeScan extends Part {
     await this.context.call("continue_scan", { scan_id, wait: false, ...data });
   }
 
-  private _change(scan: Scan, how: object): void {
-    void this._tasks.run("page", () => this._answer(scan, { answer: "change", page: this._page + 1, ...how }));
+  private _change(scan: Scan, how: object, at = this._page): void {
+    void this._tasks.run("page", () => this._answer(scan, { answer: "change", page: at + 1, ...how }));
   }
 
   private _remove(scan: Scan): void {
-    void this._tasks.run("page", () => this._answer(scan, { answer: "remove", page: this._page + 1 }));
+    void this._tasks.run("page", async () => {
+      await this._answer(scan, { answer: "remove", page: this._page + 1 });
+      // The next page comes where this one was.
+      await tapped();
+    });
   }
 
   private _crop(): void {
     void this._tasks.run("page", async () => {
       await import("../print/crop");
       const crop = this.renderRoot.querySelector<LiankeCrop>("lianke-crop");
-      await crop?.open({ name: this._text("page", { n: this._page + 1 }) }, this._picture.url, null);
+      const page = pageOf(this._scan?.pictures[this._page]);
+      const shown = { name: this._text("page", { n: this._page + 1 }), page };
+      await crop?.open(shown, this._picture.url, null);
     });
   }
 
-  private readonly _cropped = (event: CustomEvent<[unknown, Cut | null]>) => {
+  private readonly _cropped = (event: CustomEvent<[{ page?: string }, Cut | null]>) => {
     event.stopPropagation();
-    const [, crop] = event.detail;
+    const [{ page }, crop] = event.detail;
     const scan = this._scan;
-    if (crop && scan) this._change(scan, { crop });
+    // Others may have come or gone meanwhile.
+    const at = scan?.pictures.findIndex((picture) => pageOf(picture) === page) ?? -1;
+    if (crop && scan && at >= 0) this._change(scan, { crop }, at);
   };
 
   private readonly _close = () => this._dialog.close();
