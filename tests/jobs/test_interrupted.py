@@ -388,6 +388,20 @@ async def test_a_job_that_expires_before_its_end_is_sent_is_not_printed(shop: Sh
     assert len(shop.sim.cloud.printed) == 1
 
 
+async def test_a_job_whose_printer_moves_before_its_end_is_sent_follows_it(shop: Shop) -> None:
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=20))
+    first = await shop.submit()
+    await shop.handed_over(first)
+    second = await shop.submit(port=4)
+    await until(lambda: shop.queue._uploader._handover._waiters)
+    laser, color = shop.printer(1), shop.printer(4)
+    laser.port, color.port = color.port, laser.port
+    await shop.refresh()
+    await shop.tick(20)
+    await shop.until(second, JobState.COMPLETED)
+    assert shop.sim.cloud.printed[-1].printer_id == color.id
+
+
 async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: OpenShop) -> None:
     async with open_shop() as shop:
         await shop.switch(online=False)
