@@ -46,6 +46,11 @@ MAX_SCAN_POLLS_A_MINUTE = 12
 
 _LOOKUPS = frozenset({Purpose.COUNT, Purpose.LOOKUP})
 _OTHERS = frozenset({Purpose.TRACK, Purpose.SCAN, Purpose.POLL, *_LOOKUPS})
+_TRACKING = frozenset({Purpose.TRACK})
+_BESIDE_TRACKING = (
+    (_OTHERS, MAX_A_MINUTE),
+    (_OTHERS - _TRACKING, MAX_A_MINUTE - KEPT_FOR_TRACKING),
+)
 _LOOKUP_LIMITS = (
     (_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING - KEPT_FOR_POLLS),
     (_LOOKUPS, MAX_LOOKUPS_A_MINUTE),
@@ -53,12 +58,9 @@ _LOOKUP_LIMITS = (
 # How many requests of which purposes may go in any minute, for each purpose that counts.
 LIMITS: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.SUBMIT: ((frozenset({Purpose.SUBMIT}), MAX_SUBMISSIONS_A_MINUTE),),
-    Purpose.TRACK: ((_OTHERS, MAX_A_MINUTE),),
-    Purpose.SCAN: (
-        (_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING),
-        (frozenset({Purpose.SCAN}), MAX_SCAN_POLLS_A_MINUTE),
-    ),
-    Purpose.POLL: ((_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING),),
+    Purpose.TRACK: ((_OTHERS, MAX_A_MINUTE), (_TRACKING, MAX_A_MINUTE - KEPT_FOR_POLLS)),
+    Purpose.SCAN: (*_BESIDE_TRACKING, (frozenset({Purpose.SCAN}), MAX_SCAN_POLLS_A_MINUTE)),
+    Purpose.POLL: _BESIDE_TRACKING,
     Purpose.COUNT: _LOOKUP_LIMITS,
     Purpose.LOOKUP: _LOOKUP_LIMITS,
     Purpose.PICTURE: (),
