@@ -1,10 +1,11 @@
 """Cached capabilities and papers of printers."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from custom_components.lianke.runtime import LiankeData
-from tests.clock import Clock
+from tests.clock import Clock, until
 from tests.polling import PAPERS, PARAMS, key_of
 from tests.simulator import Fault, Simulator
 
@@ -33,6 +34,18 @@ async def test_details_are_asked_for_once_in_seven_days(
     clock.tick(301)
     assert await data.coordinator.capabilities.get(key) == (able, papers)
     assert (simulator.cloud.count(PARAMS), simulator.cloud.count(PAPERS)) == (3, 3)
+
+
+async def test_answers_about_an_earlier_driver_are_not_kept(
+    simulator: Simulator, data: LiankeData, settled: None
+) -> None:
+    key = key_of(data, "Kyocera")
+    simulator.cloud.fail(PAPERS, Fault(kind="delay", seconds=0.3))
+    asked = asyncio.create_task(data.coordinator.capabilities.get(key))
+    await until(lambda: simulator.cloud.hanging)
+    data.storage.update(key, printer=replace(data.storage.printers[key].printer, model="Other"))
+    await asked
+    assert data.storage.printers[key].papers_at is None
 
 
 async def test_details_that_nobody_can_give(

@@ -68,7 +68,9 @@ class CapabilityCache:
                     found = await client.capabilities(known.printer.address)
                 else:
                     found = await client.papers(known.printer.model)
-                self._storage.update(key, **{detail: found, f"{detail}_at": dt_util.utcnow()})
+                current = self._storage.printers.get(key)
+                if current is not None and current.printer.model == known.printer.model:
+                    self._storage.update(key, **{detail: found, f"{detail}_at": dt_util.utcnow()})
             except TooManyRequestsError:
                 if _stored_at(detail, known) is None:
                     raise
