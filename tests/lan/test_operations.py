@@ -13,6 +13,7 @@ from PIL import Image
 import pypdfium2
 import pytest
 
+from custom_components.lianke.const import LAN_PRINTER_PATH
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Collection, Operation, Status, Tag, Value
 from custom_components.lianke.jobs.job import JobState
@@ -307,6 +308,16 @@ async def test_what_clients_ask_for_is_there(offer: Offer) -> None:
             assert all(reply.printer.values())
         assert (await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)).many("printer-kind") == kinds
     assert set(NOT_ANSWERED) <= {name for client in CLIENTS.values() for name in client.names}
+
+
+@pytest.mark.parametrize(
+    ("host", "named"), [("ha.local", "ha.local:80"), ("[fd00::5]:8123", "[fd00::5]:8123")]
+)
+async def test_its_address_names_the_port(lan: LanPrinter, host: str, named: str) -> None:
+    lan.headers["Host"] = host
+    reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+    address = reply.one("printer-uri-supported", Tag.PRINTER)
+    assert address == f"ipp://{named}{LAN_PRINTER_PATH}/{lan.token}"
 
 
 async def test_when_something_changed(clock: Clock, lan: LanPrinter) -> None:

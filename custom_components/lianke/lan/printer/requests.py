@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import StreamReader
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from yarl import URL
 
 from ...documents.download import IDENTITY, DamagedDataError, async_save
 from ...documents.spool import async_get_spool
@@ -138,8 +139,9 @@ class Request:
     def printer_uri(self) -> str:
         """Return the printer's URI as the client knows it."""
         scheme = "ipps" if self.secure else "ipp"
-        _, _, place = self.base_url.partition("://")
-        return f"{scheme}://{place}{self.offered.path}"
+        url = URL(self.base_url)
+        # Without a port, IPP means another than HTTP.
+        return f"{scheme}://{url.host_subcomponent}:{url.port}{self.offered.path}"
 
     @property
     def sender(self) -> Sender:
