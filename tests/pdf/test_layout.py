@@ -6,7 +6,7 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf import layout
+from custom_components.lianke.pdf import layout, plan
 from custom_components.lianke.pdf.process import TaskError
 from tests.pdf.sheets import A4, POINT, laid_out, make_pages, make_picture
 
@@ -249,7 +249,8 @@ def test_fonts_and_pictures_that_pages_share_are_kept_once(tmp_path: Path) -> No
 def test_what_cannot_be_laid_out(
     tmp_path: Path, changes: dict[str, Any], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layout, "MAX_SOURCE_PAGES", 8)
+    for module in (layout, plan):
+        monkeypatch.setattr(module, "MAX_SOURCE_PAGES", 8)
     with pytest.raises(TaskError) as refused:
         laid_out(tmp_path, make_pages(tmp_path / "x.pdf", A4), **changes)
     assert refused.value.reason == reason

@@ -7,7 +7,7 @@ from PIL import Image
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf import layout as gather
+from custom_components.lianke.pdf import layout as gather, plan
 from tests.pdf.sheets import A4, POINT, Seen, Sheets, laid_out, make_pages, make_picture
 
 # A part of a millimetre that a driver may lose.
@@ -166,13 +166,20 @@ def test_photos_are_as_large_as_they_say(
         ((35, 49), (102, 152), 4),
         ((25, 35), A4, 50),
         ((35, 49), A4, 25),
+        ((25, 35), (420, 594), 100),
         ((102, 152), (102, 152), 1),
     ],
 )
 def test_a_sheet_is_filled_with_each_photo(
-    tmp_path: Path, photo: tuple[float, float], paper: tuple[float, float], on_a_sheet: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    photo: tuple[float, float],
+    paper: tuple[float, float],
+    on_a_sheet: int,
 ) -> None:
     """ID photos to be cut out along their frames: all in their size, 3 mm apart, and none cut off."""
+    for module in (gather, plan):
+        monkeypatch.setattr(module, "MAX_SOURCE_PAGES", 2 * on_a_sheet)
     one = make_picture(tmp_path / "1.png", (500, 700))
     red = one | {"path": str(tmp_path / "2.png")}
     Image.new("RGB", (500, 700), "red").save(tmp_path / "2.png")

@@ -323,11 +323,7 @@ def _plan(gathered: Gathered, request: dict[str, Any], paper: Paper) -> Iterable
     if not sizes:
         raise TaskError("damaged")
     sheet = request["sheet"]
-    repeated = {
-        "photos": request["count"] or plan.FULL,
-        "poster": request["columns"] * request["rows"],
-    }
-    if len(sizes) * repeated.get(sheet, 1) > MAX_SOURCE_PAGES:
+    if sheet == "poster" and len(sizes) * request["columns"] * request["rows"] > MAX_SOURCE_PAGES:
         raise TaskError("too_many_pages")
     number = SEVERAL.get(sheet, 1)
     places = number * (2 if request["two_sided"] else 1)

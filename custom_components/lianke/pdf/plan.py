@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import batched
 from typing import Final, NamedTuple
 
-from .process import TaskError
+from .process import MAX_SOURCE_PAGES, TaskError
 
 POINTS_PER_MM: Final = 72 / 25.4
 CENTER: Final = 5
@@ -386,7 +386,7 @@ def photos(
 ) -> Iterator[Sheet]:
     """Lay out each photo `count` times, as many on a sheet as have room; 0 fills a sheet with each.
 
-    `photo` None makes each as large as the paper. Raises TaskError: paper_too_small.
+    `photo` None makes each as large as the paper. Raises TaskError: paper_too_small, too_many_pages.
     """
     size, area = paper.lying(landscape=False)
     shape = photo_shape(photo, paper)
@@ -398,8 +398,10 @@ def photos(
         grid = max(grids, key=lambda grid: grid.columns * grid.rows)
     if not grid.columns:
         raise TaskError("paper_too_small")
-    places = grid.cells()
-    pages = [page for page in range(len(sizes)) for _ in range(count or min(len(places), FULL))]
+    places = grid.cells()[: None if count else FULL]
+    pages = [page for page in range(len(sizes)) for _ in range(count or len(places))]
+    if len(pages) > MAX_SOURCE_PAGES:
+        raise TaskError("too_many_pages")
     for some in batched(pages, len(places), strict=False):
         sheet = _filled(size, grid, sizes, some, may_turn=True)
         sheet.frames = places[: len(some)] if frame else []
