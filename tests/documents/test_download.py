@@ -47,16 +47,30 @@ async def test_an_allowed_address_is_fetched(
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ('"report.pdf"', "report.pdf"),
+        ("%E5%8F%91%E7%A5%A8.pdf", "发票.pdf"),
+        ('"%B7%A2%C6%B1.pdf"', "发票.pdf"),
+        ('"发票 100%.pdf"', "发票 100%.pdf"),
+        ('"{}.pdf"'.format("发票".encode("gbk").decode("utf-8", "surrogateescape")), "发票.pdf"),
+    ],
+)
 async def test_the_servers_own_name_is_taken(
-    hass: HomeAssistant, site: Site, tmp_path: Path
+    hass: HomeAssistant, site: Site, tmp_path: Path, said: str, name: str
 ) -> None:
-    async def answer(_: web.Request) -> web.StreamResponse:
-        headers = {"Content-Disposition": 'attachment; filename="report.pdf"'}
-        return web.Response(body=PDF, headers=headers)
+    """As browsers read it."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename={said}\r\nContent-Length: 1\r\n\r\nx"
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.write(head.encode("utf-8", "surrogateescape"))
+        return web.Response()
 
     site.answer = answer
     hass.config.allowlist_external_urls = {f"{site.url}/"}
-    assert await async_download(hass, f"{site.url}/x", tmp_path / "f", LIMIT) == "report.pdf"
+    assert await async_download(hass, f"{site.url}/x", tmp_path / "f", LIMIT) == name
 
 
 @pytest.mark.parametrize(

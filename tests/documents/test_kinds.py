@@ -53,6 +53,8 @@ def kind_of(tmp_path: Path, data: bytes, name: str) -> FileType:
         (zipped("[Content_Types].xml", "ppt/presentation.xml"), "x", FileType.PPTX),
         (b"\xef\xbb\xbf \n<!DOCTYPE html><p>x", "x.txt", FileType.HTML),
         (b"<?xml version='1.0'?><html xmlns='x'>", "x", FileType.HTML),
+        ("<html><p>纸".encode("utf-16"), "x", FileType.HTML),
+        (b"\xfe\xff" + "<p>纸".encode("utf-16-be"), "x.htm", FileType.HTML),
         (b"<p>part</p>", "x.htm", FileType.HTML),
         (ole("Workbook", "x", within="WordDocument"), "x.xls", FileType.XLS),
         (ole("a", "b", "c", "d", "e", "WordDocument"), "x", FileType.DOC),

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 import socket
 from typing import Final, override
+from urllib.parse import unquote_to_bytes
 import zlib
 
 import aiohttp
@@ -16,6 +17,7 @@ from yarl import URL
 
 from ..errors import InputError
 from .document import too_large
+from .kinds import decode_text
 from .spool import CHUNK_BYTES, open_private, translate_disk_errors
 
 IDENTITY: Final = "identity"
@@ -335,5 +337,7 @@ def _name(response: aiohttp.ClientResponse, name: str | None) -> str:
     """Return the file name the server gives, else the one that is known, else the last part of the path."""
     disposition = response.content_disposition
     if disposition is not None and disposition.filename:
-        return disposition.filename
+        # As browsers read it: many servers encode it as in an address, others in their own language.
+        said = disposition.filename.encode("utf-8", "surrogateescape")
+        return decode_text(unquote_to_bytes(said))
     return name or response.url.name or (response.url.host or "")

@@ -407,6 +407,9 @@ def _zip_kind(path: Path, name: str) -> str | None:
 
 
 def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
+    encoding = guess_encoding(head)
+    # In UTF-16 a page is a page, too.
+    head = head.decode(encoding, "ignore").encode() if encoding == "utf-16" else head
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:200].lower()
     if suffix not in TEXT_SUFFIXES and _MAIL.match(start) and _MIME.search(head):
         raise InputError("mail_not_supported", name=name)
@@ -419,7 +422,6 @@ def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
     bare = _COMMENTS.sub(b"", head.removeprefix(b"\xef\xbb\xbf").lstrip())[:200].lower()
     if bare.startswith(FOREIGN_TEXT) or _POSTSCRIPT.match(start):
         return None
-    encoding = guess_encoding(head)
     if encoding is None and suffix in TEXT_SUFFIXES:
         raise InputError("text_unreadable", name=name)
     # Without a name that says text, only what is certain.
