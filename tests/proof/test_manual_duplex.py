@@ -12,11 +12,20 @@ from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.manual_duplex.test_jobs import submit
-from tests.proof.test_machine import FAULTS, OUTCOMES, SUBMIT
+from tests.proof.test_machine import OUTCOMES, SUBMIT
 from tests.simulator import Fault, Outcome
 
 type Cut = Literal["none", "stop", "crash"]
 
+# One for each thing that may have become of an upload, in doubt or not; the fault table shows what each answer means.
+FAULTS = (
+    Fault(kind="reset_after_body"),
+    Fault(kind="reset_after_accept"),
+    Fault(kind="http", status=502),
+    Fault(kind="http", status=502, done=True),
+    Fault(kind="code", code=400),
+    Fault(kind="code", code=5002),
+)
 # Seconds. A job that nobody can say anything about is given up after a day.
 END = 30 * 3600
 

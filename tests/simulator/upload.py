@@ -109,15 +109,16 @@ class Receiver:
         try:
             reader = await request.multipart()
             while (part := await reader.next()) is not None:
-                if isinstance(part, MultipartReader) or part.name is None:
+                # Each look at its name, or the file's, reads the header anew.
+                if isinstance(part, MultipartReader) or (name := part.name) is None:
                     raise ApiError(400, "参数错误：multipart")
-                if part.filename is None:
-                    form.fields[part.name] = value = await self._field(part)
-                    on_field(part.name, value)
-                elif part.name == "jobFile":
-                    form.files.append(await self._file(part, limit))
+                if (filename := part.filename) is None:
+                    form.fields[name] = value = await self._field(part)
+                    on_field(name, value)
+                elif name == "jobFile":
+                    form.files.append(await self._file(part, filename, limit))
                 else:
-                    raise ApiError(400, f"参数错误：{part.name}")
+                    raise ApiError(400, f"参数错误：{name}")
         except (ValueError, AssertionError) as error:
             raise ApiError(400, "参数错误：multipart") from error
 
@@ -129,7 +130,7 @@ class Receiver:
                 raise TooLargeError
         return text.decode(errors="replace")
 
-    async def _file(self, part: BodyPartReader, limit: int) -> Document:
+    async def _file(self, part: BodyPartReader, name: str, limit: int) -> Document:
         loop = asyncio.get_running_loop()
         path = self.new_path()
         size = 0
@@ -151,7 +152,7 @@ class Receiver:
             target.close()
             path.unlink(missing_ok=True)
             raise
-        return Document(path=path, name=part.filename or "", size=size)
+        return Document(path=path, name=name, size=size)
 
 
 def _json_object(text: bytes) -> dict[str, Any]:
