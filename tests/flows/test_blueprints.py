@@ -492,6 +492,11 @@ async def test_voice_about_a_failure_and_a_refusal(clock: Clock, house: House) -
     reported = await say(house.hass, "why is not the printer printing", "en")
     assert reported.startswith("Text was not printed: The Lianke service could not convert")
     assert house.printed == []
+    house.cloud.plan(house.box.printer(1), Outcome(prints=1))
+    await hold(house.hass, "y")
+    await elapse_until(house.hass, clock, lambda: house.queue.jobs()[0].state == "failed")
+    reported = await say(house.hass, "why is not the printer printing", "en")
+    assert reported.startswith("Text may have been printed: ")
 
 
 async def test_arithmetic(clock: Clock, house: House) -> None:
@@ -1054,6 +1059,10 @@ async def test_morning_briefing(clock: Clock, language: str, house: House) -> No
             end=(now + timedelta(hours=4)).astimezone(UTC),
             summary="Call",
         ),
+        # It began yesterday, and has no time today.
+        CalendarEvent(
+            start=now - timedelta(hours=20), end=now + timedelta(hours=2), summary="Night"
+        ),
     ]
     await add(house.hass, "calendar", [Family(events)])
     await add(house.hass, "weather", [Sky()])
@@ -1088,6 +1097,7 @@ async def test_morning_briefing(clock: Clock, language: str, house: House) -> No
     # What people write is shown as they wrote it, not taken for Markdown.
     assert f"<li>{time} 牙医 *Dr* #1</li>" in page
     assert "<li>Birthday</li>" in page
+    assert "<li>Night</li>" in page
     assert page.index("Birthday") < page.index("Call") < page.index("牙医")
     assert "<li>☐ 牛奶</li>" in page
     assert "<li>☐ &lt;script&gt;</li>" in page
@@ -1477,6 +1487,12 @@ async def test_invoices_of_the_month(clock: Clock, tmp_path: Path, house: House)
     jobs = await house.came_out(2)
     assert sorted(job.pages for job in jobs if job.pages) == [1, 10]
     assert {job.options["jpScale"] for job in jobs} == {"fit"}
+    # The same again is not printed; others are, also where one of the first twenty cannot be.
+    await trigger(house.hass, "automation.invoices")
+    (folder / "00.pdf").write_bytes(b"%PDF-1.4 damaged")
+    (folder / "new.pdf").write_bytes(make_pdf(1, "New"))
+    await trigger(house.hass, "automation.invoices")
+    assert [job.pages for job in (await house.came_out(3))[2:]] == [1]
 
 
 async def test_print_when_there(house: House) -> None:
