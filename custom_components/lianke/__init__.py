@@ -131,6 +131,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     entry.async_on_unload(queue.async_drain)
     async_open(hass, entry)
     async_follow_devices(hass, entry)
+    # Pages that a power cut has left uncounted are counted while the jobs are read.
+    people.async_watch_pages(hass, entry)
     with _retried("job_folder_unreadable"):
         await queue.async_load()
     scanner.async_watch(hass, entry)

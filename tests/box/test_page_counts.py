@@ -48,13 +48,14 @@ def test_months_and_rows_are_bounded() -> None:
     counts = PageCounts()
     for number in range(page_counts.MAX_ROWS + 20):
         add(counts, user=f"user {number}")
+        counts.show(f"user {number}", "user", 1)
     rows = counts.rows()
     assert len(rows) == page_counts.MAX_ROWS + 1
     assert sum(row.pages for row in rows) == page_counts.MAX_ROWS + 20
     [rest] = [row for row in rows if not row.user_id]
     assert (rest.printer_key, rest.pages) == ("", 20)
     stored = counts.as_stored()
-    assert len(stored["totals"]) == page_counts.MAX_TOTALS + 1
+    assert len(stored["shown"]) == page_counts.MAX_TOTALS + 1
     for number in range(page_counts.MAX_MONTHS + 5):
         add(counts, month=f"{2030 + number // 12}-{number % 12 + 1:02}", key=f"{number}")
     assert len({row.month for row in counts.rows()}) == page_counts.MAX_MONTHS
@@ -90,6 +91,7 @@ async def test_counts_survive_a_restart_and_the_printer(
     storage.count_pages(key, "job", 3, user_id="anna", source="user")
     storage.count_pages(key, "another", 2, user_id="anna", source="assistant")
     storage.count_pages(key, "unknown", 0, user_id="anna", source="user")
+    storage.pages.show("anna", "user", 3)
     storage.forget(key)
     again = await reread(hass, storage)
     assert [(row.month, row.source, row.pages) for row in again.pages.rows()] == [
@@ -97,7 +99,7 @@ async def test_counts_survive_a_restart_and_the_printer(
         ("2026-12", "assistant", 2),
     ]
     assert again.pages.names == {key: LASER.name}
-    reported: list[int] = []
-    again.pages.listen(lambda _user, _source, total: reported.append(total))
+    reported: list[tuple[str, str, int]] = []
+    again.pages.listen(lambda *counted: reported.append(again.pages.show(*counted)))
     add(again.pages, pages=1)
-    assert reported == [4]
+    assert reported == [("anna", "user", 4)]

@@ -168,12 +168,19 @@ def recorder(hass: HomeAssistant) -> None:
 
 async def test_statistics_are_off_at_first(recorder: None, house: House) -> None:
     assert not await count(house, "job", user_id=USER, source="user")
+    pages = house.data.storage.pages
+    # 0.2.0 has counted what it did not show.
+    pages.load({"totals": [[USER, "user", 3]]})
+    page_counts.async_watch(house.hass, house.entry)
+    assert not pages.shown
 
 
 async def test_pages_of_each_user_add_up(
     recorder: None, monkeypatch: pytest.MonkeyPatch, house: House
 ) -> None:
+    """Home Assistant would take what was printed before for pages of the first hour."""
     MockUser(id=USER, name="Anna").add_to_hass(house.hass)
+    await count(house, "0", user_id=USER, source="user")
     house.set_options({"page_statistics": True})
     clock = Mock()
     monkeypatch.setattr(page_counts, "dt_util", clock)

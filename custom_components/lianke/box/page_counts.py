@@ -13,7 +13,7 @@ from ..api.coerce import to_list, to_mapping
 MAX_MONTHS = 36
 # Combinations of printer, user and source in a month; the pages of more count for nobody.
 MAX_ROWS = 200
-# Combinations of user and source whose pages of all time are known.
+# Combinations of user and source that statistics show.
 MAX_TOTALS = 200
 
 
@@ -27,7 +27,7 @@ class PageRow(NamedTuple):
     pages: int
 
 
-# Called with a user, a source and their pages of all time.
+# Called with a user, a source and their pages.
 type PageListener = Callable[[str, str, int], None]
 
 
@@ -41,7 +41,9 @@ class PageCounts:
 
     def __init__(self) -> None:
         self._months: dict[str, Counter[tuple[str, str, str]]] = {}
-        self._totals: Counter[tuple[str, str]] = Counter()
+        # What statistics have shown so far; as 0.2.0 has counted it, also what they have not.
+        self.shown: Counter[tuple[str, str]] = Counter()
+        self.is_shown_for_sure = True
         self._listeners: list[PageListener] = []
         # Names of printers that may be gone by now.
         self.names: dict[str, str] = {}
@@ -67,12 +69,16 @@ class PageCounts:
         self.names[key] = name
         known = {printer for rows in self._months.values() for printer, _, _ in rows}
         self.names = {key: name for key, name in self.names.items() if key in known}
-        total = (who, source)
-        if total not in self._totals and len(self._totals) >= MAX_TOTALS:
-            total = ("", source)
-        self._totals[total] += pages
         for listener in list(self._listeners):
-            listener(*total, self._totals[total])
+            listener(who, source, pages)
+
+    def show(self, user_id: str, source: str, pages: int) -> tuple[str, str, int]:
+        """Count pages that statistics show; return the user, the source, and all that were shown of them."""
+        total = (user_id, source)
+        if total not in self.shown and len(self.shown) >= MAX_TOTALS:
+            total = ("", source)
+        self.shown[total] += pages
+        return *total, self.shown[total]
 
     def of_user(self, month: str, user_id: str) -> int:
         """Return the pages of a user in a month."""
@@ -92,7 +98,7 @@ class PageCounts:
         """Return plain JSON data for storage."""
         return {
             "rows": [list(row) for row in self.rows()],
-            "totals": [[*who, pages] for who, pages in self._totals.items()],
+            "shown": [[*who, pages] for who, pages in self.shown.items()],
             "names": self.names,
         }
 
@@ -101,8 +107,9 @@ class PageCounts:
         found = to_mapping(stored)
         for month, key, who, source, pages in _rows(found.get("rows"), 4):
             self._months.setdefault(month, Counter())[key, who, source] += pages
-        for who, source, pages in _rows(found.get("totals"), 2):
-            self._totals[who, source] += pages
+        self.is_shown_for_sure = "shown" in found
+        for who, source, pages in _rows(found.get("shown", found.get("totals")), 2):
+            self.shown[who, source] += pages
         self.names = {str(key): str(name) for key, name in to_mapping(found.get("names")).items()}
 
 

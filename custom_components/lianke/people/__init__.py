@@ -33,7 +33,12 @@ def async_setup(hass: HomeAssistant) -> None:
 
 
 @callback
-def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Watch the jobs and the pages of a box for as long as it is loaded."""
-    notifications.async_watch(hass, entry)
+def async_watch_pages(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Watch the pages of a box for as long as it is loaded; its jobs may be read later."""
     page_counts.async_watch(hass, entry)
+
+
+@callback
+def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Watch the jobs of a box for as long as it is loaded."""
+    notifications.async_watch(hass, entry)

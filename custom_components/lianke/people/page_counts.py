@@ -73,20 +73,24 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
     Whoever may see statistics sees them, so that the option is off at first.
     """
+    pages = entry.runtime_data.storage.pages
+    # Home Assistant takes a first total for what was printed in its hour.
+    if not (pages.is_shown_for_sure or entry.options.get(const.CONF_PAGE_STATISTICS, False)):
+        pages.shown.clear()
 
     @callback
-    def on_pages(user_id: str, source: str, total: int) -> None:
+    def on_pages(user_id: str, source: str, count: int) -> None:
         if entry.options.get(const.CONF_PAGE_STATISTICS, False) and DATA_INSTANCE in hass.data:
-            add = _async_add(hass, entry, user_id, source, total)
+            add = _async_add(hass, entry, *pages.show(user_id, source, count))
             entry.async_create_background_task(hass, add, "add pages to the statistics")
 
-    entry.async_on_unload(entry.runtime_data.storage.pages.listen(on_pages))
+    entry.async_on_unload(pages.listen(on_pages))
 
 
 async def _async_add(
     hass: HomeAssistant, entry: LiankeConfigEntry, user_id: str, source: str, total: int
 ) -> None:
-    """Hand the pages of all time to the recorder, for the hour in which they were counted."""
+    """Hand all pages that were shown to the recorder, for the hour in which the last ones were counted."""
     hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
     # The recorder's own libraries are there only where it is set up.
     from homeassistant.components.recorder.models import (  # noqa: PLC0415
