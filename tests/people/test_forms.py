@@ -4,6 +4,7 @@ from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.data_entry_flow import FlowResultType
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.lianke.people.release_code import is_code
@@ -121,6 +122,26 @@ async def test_those_who_are_gone_are_not_offered(
     assert shown(result)["approvers"] == []
     await answer(hass, result, shown(result))
     assert setup.options == {}
+
+
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [
+        ("approval", "approval_users"),
+        ("release", "release_users"),
+        ("page_counts", "monthly_users"),
+    ],
+)
+async def test_what_holds_for_a_deactivated_user_stays(
+    hass: HomeAssistant, setup: MockConfigEntry, step: str, name: str
+) -> None:
+    """It would be gone when the user is active again; a limit would hold for everybody."""
+    anna = MockUser(name="Anna", is_active=False).add_to_hass(hass)
+    kept = {name: [anna.id], "approval_notify": ["notify.mobile_app_boss"]}
+    hass.config_entries.async_update_entry(setup, options=kept)
+    result = await go(hass, setup, step)
+    await answer(hass, result, shown(result))
+    assert setup.options == kept
 
 
 async def test_release(hass: HomeAssistant, setup: MockConfigEntry) -> None:

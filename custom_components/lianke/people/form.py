@@ -1,6 +1,6 @@
 """The options about people: whose jobs wait for whom, and how many pages each may print."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final
 
 from homeassistant.components.notify.const import DOMAIN as NOTIFY_DOMAIN, SERVICE_SEND_MESSAGE
@@ -63,6 +63,7 @@ class PeopleSteps(BoxOptionsFlow):
             return await self._async_save(chosen | {const.CONF_APPROVAL_PAGES: pages})
         options = self.config_entry.options
         users = await _async_users(self.hass)
+        asked_about = await _async_users(self.hass, options.get(const.CONF_APPROVAL_USERS, []))
         printers = self._printers(options.get(const.CONF_APPROVAL_PRINTERS, []))
         told = options.get(const.CONF_APPROVAL_NOTIFY, [])
         if not any(name in options for name in _APPROVAL):
@@ -72,7 +73,7 @@ class PeopleSteps(BoxOptionsFlow):
             vol.Required(
                 const.CONF_APPROVAL_PAGES, default=options.get(const.CONF_APPROVAL_PAGES, 0)
             ): number_field(0, 9999),
-            **_several(options, const.CONF_APPROVAL_USERS, users),
+            **_several(options, const.CONF_APPROVAL_USERS, asked_about),
             **_several(options, const.CONF_APPROVAL_SOURCES, SOURCES, key="origin"),
             **_several(options, const.CONF_APPROVAL_PRINTERS, printers),
             **_several(options, const.CONF_APPROVERS, users),
@@ -118,7 +119,7 @@ class PeopleSteps(BoxOptionsFlow):
                 names = (const.CONF_RELEASE_PRINTERS, const.CONF_RELEASE_USERS)
                 chosen = {name: user_input.get(name, []) for name in names}
                 return self._save(chosen | {const.CONF_RELEASE_CODES: codes})
-        users = await _async_users(self.hass)
+        users = await _async_users(self.hass, [*options.get(const.CONF_RELEASE_USERS, []), *codes])
         printers = self._printers(options.get(const.CONF_RELEASE_PRINTERS, []))
         shown = options if user_input is None else user_input
         # Codes are never shown.
@@ -152,7 +153,9 @@ class PeopleSteps(BoxOptionsFlow):
                     const.CONF_PAGE_STATISTICS: user_input[const.CONF_PAGE_STATISTICS],
                 }
             )
-        schema = page_counts_schema(self.config_entry.options, await _async_users(self.hass))
+        options = self.config_entry.options
+        users = await _async_users(self.hass, options.get(const.CONF_MONTHLY_USERS, []))
+        schema = page_counts_schema(options, users)
         return self.async_show_form(step_id="page_counts", data_schema=schema)
 
 
@@ -203,11 +206,12 @@ def _several(
     return {vol.Optional(name, default=ticked): field}
 
 
-async def _async_users(hass: HomeAssistant) -> list[SelectOptionDict]:
+async def _async_users(hass: HomeAssistant, chosen: Container[str] = ()) -> list[SelectOptionDict]:
+    """Return the users to choose from: of those who are deactivated only the chosen ones, so that they stay it."""
     users = [
         SelectOptionDict(value=user.id, label=user.name or user.id)
         for user in await hass.auth.async_get_users()
-        if user.is_active and not user.system_generated
+        if (user.is_active or user.id in chosen) and not user.system_generated
     ]
     return sorted(users, key=lambda user: user["label"])
 
