@@ -48,6 +48,7 @@ TO_REDACT = {
     "lan_mac",
     const.CONF_LAN_PRINTERS,
     const.CONF_LAN_SCANNERS,
+    const.CONF_MONTHLY_USERS,
     const.CONF_RELEASE_CODES,
     const.CONF_RELEASE_USERS,
     "request_id",

@@ -138,6 +138,7 @@ async def test_the_next_month_begins_anew(anna: MockUser, house: House) -> None:
 async def test_diagnostics_and_jobs_tell_nobodys_pages(anna: MockUser, house: House) -> None:
     from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 
+    house.set_options({"monthly_pages": 30, "monthly_users": [anna.id]})
     await print_menu(house, anna)
     reported = str(await async_get_config_entry_diagnostics(house.hass, house.entry))
     assert anna.id not in reported
