@@ -99,8 +99,10 @@ async def async_send_document(request: Request) -> Answer:
     try:
         path = await _async_document(request, title)
         digest = await _async_turn(request, path)
-        if not _was_canceled(request, job):
-            made = await _async_repeated(request, path, title, digest, job.options)
+        if _was_canceled(request, job):
+            await _async_discard(request, path)
+            raise IppError(Status.NOT_POSSIBLE, "the job has ended")
+        made = await _async_repeated(request, path, title, digest, job.options)
     except BaseException:
         _abort_unless_canceled(request, job)
         raise
@@ -218,8 +220,9 @@ def _abort_unless_canceled(request: Request, job: PendingJob) -> None:
 
 
 def _was_canceled(request: Request, job: PendingJob) -> bool:
+    # One whose document is coming is forgotten only after its end.
     now = request.pending.get(job.number)
-    return now is not None and now.ended is not None
+    return now is None or now.ended is not None
 
 
 async def _async_to_its_end[T](request: Request, work: Coroutine[Any, Any, T]) -> T:
