@@ -242,6 +242,25 @@ describe("what was refused is told", () => {
   });
 });
 
+test.each([
+  ["a.csv", false],
+  ["a.docx", true],
+])("a text is laid out anew for another paper: %s", async (title, isKept) => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  const batch = makeBatch({ preview: { document: "kept" }, print: { jobs: [{}] } });
+  batch.addMedia({ ...DOCUMENT, title });
+  await settled(batch, () => batch.offers !== null);
+  await batch.draw(first(batch));
+  batch.type("copies", "2");
+  await batch.draw(first(batch));
+  expect(data("preview")).toMatchObject({ document: "kept", copies: 2 });
+  batch.choose("orientation", "landscape");
+  await batch.print();
+  expect(data("print")).toMatchObject(
+    isKept ? { document: "kept" } : { media: { media_content_id: "media-source://a" } },
+  );
+});
+
 test("previews follow the options, by the document that is kept", async () => {
   const preview = { document: "kept", pages: 1, images: ["/api/lianke/preview/1", "https://evil.example/x.png"] };
   const batch = makeBatch({ preview });

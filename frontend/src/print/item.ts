@@ -17,6 +17,7 @@ const PICTURE_ENTITY = /^(camera|image)\./;
 const SHOWN_PICTURE = /^image\/(png|jpe?g|gif|webp|bmp)$/;
 const PICTURE_NAME = /\.(png|jpe?g|gif|webp|bmp|heic|tiff?)$/i;
 const RAW_NAME = /\.prn$/i;
+const TEXT_NAME = /\.(txt|csv|tsv|md|markdown|log)$/i;
 
 export type Phase = "upload" | "submit" | null;
 
@@ -46,6 +47,8 @@ export class PrintItem {
   isDrawnHere = false;
   /* What Home Assistant keeps of it after a preview. */
   document: string | null = null;
+  /* The paper that it was laid out for. */
+  layout = "";
   pages: number | null = null;
   images: string[] = [];
 
@@ -67,6 +70,11 @@ export class PrintItem {
   /* Printer commands go to the printer as they are, so that options and previews mean nothing. */
   get isRaw(): boolean {
     return !this.entity && RAW_NAME.test(this.name);
+  }
+
+  /* A text, list or calendar becomes a page of the paper that is chosen. */
+  get isComposed(): boolean {
+    return this.entity ? !this.isPicture : TEXT_NAME.test(this.name);
   }
 
   /* A picture has one page, of which nothing can be chosen. */

@@ -45,16 +45,23 @@ export class Sending {
   }
 
   /*
-   * Call an action with a document: by the handle of an earlier preview while that is kept, else by a new upload.
+   * Call an action with a document: by the handle of an earlier preview while that is kept, and laid out for the same
+   * paper, else by a new upload.
    * progress is called with the bytes uploaded, and with null once the action is called. Throws TakenOver where another
    * call needs the same upload.
    */
   async withDocument<T>(
     item: PrintItem,
     service: string,
-    data: object,
+    data: Record<string, unknown>,
     progress: (sent: number | null) => void,
   ): Promise<Partial<T>> {
+    const layout = JSON.stringify([data["paper"], data["orientation"]]);
+    if (item.isComposed && item.layout !== layout) {
+      this.forget(item.document);
+      item.document = null;
+    }
+    item.layout = layout;
     const call = (source: object) => {
       progress(null);
       return this._call<T>(service, { ...data, ...source });
