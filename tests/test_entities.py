@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.api.markers import Marker
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.printing.own_pages import async_print_test_page
 from custom_components.lianke.printing.print import job_dict
 from custom_components.lianke.runtime import preview_signal
@@ -465,6 +466,20 @@ async def test_a_held_job_shows_why_and_can_be_cancelled(all_entities: None, hou
     assert state_of(house.hass, f"sensor.{LASER}_jobs_waiting") == "0"
     assert types == ["held", "held", "canceled", "canceled"]
     assert house.cloud.count("POST /print/job") == 0
+
+
+async def test_a_job_that_the_cloud_does_not_cancel_keeps_none_of_the_others(house: House) -> None:
+    laser = house.device()
+    await house.ask("print", device_id=laser, text="For somebody there", release_code="1234")
+    house.cloud.variants.printer_off = "accepted_until_on"
+    house.box.printer(1).on = False
+    await house.ask("print", device_id=laser, text="In the cloud")
+    await until(lambda: house.queue.jobs()[0].state is JobState.QUEUED)
+    house.cloud.fail("DELETE /print/job", Fault(kind="code", code=5002, msg="设备不在线"))
+    with pytest.raises(HomeAssistantError) as reported:
+        await press(house.hass, f"{LASER}_cancel_waiting_jobs")
+    assert reported.value.translation_key == "box_offline"
+    assert [one.state for one in house.queue.jobs()] == [JobState.QUEUED, JobState.CANCELED]
 
 
 async def test_what_is_refused(house: House) -> None:

@@ -1,15 +1,18 @@
 """Buttons of boxes and printers."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
 from homeassistant.components.button.const import ButtonDeviceClass
 from homeassistant.const import EntityCategory
 from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .api.errors import LiankeError
 from .box.printer_status import PrinterSnapshot
 from .entity import (
     BoxEntity,
@@ -29,6 +32,22 @@ from .scanner.jobs import async_get_jobs
 PARALLEL_UPDATES = 1
 
 
+async def _async_each(steps: Iterator[Coroutine[Any, Any, object]]) -> None:
+    """Take each step, also where others are refused; raise the first refusal afterwards.
+
+    What is over by then, or answered by somebody else, is none.
+    """
+    refusals: list[LiankeError | HomeAssistantError] = []
+    for step in steps:
+        with suppress(InputError):
+            try:
+                await step
+            except (LiankeError, HomeAssistantError) as err:
+                refusals.append(err)
+    if refusals:
+        raise refusals[0]
+
+
 async def _async_restart(data: LiankeData, context: Context | None) -> None:
     await data.client_for(context).restart_box()
     data.coordinator.async_refresh_soon("the box was restarted")
@@ -44,23 +63,23 @@ async def _async_clear_queue(data: LiankeData, context: Context | None) -> None:
     views = data.coordinator.data.printers.values()
     addresses = {view.printer.address for view in views if view.present}
     client = data.client_for(context)
-    for address in addresses:
-        await client.flush(address)
+    await _async_each(client.flush(address) for address in addresses)
 
 
 async def _async_cancel_waiting(data: LiankeData, key: str, _context: Context | None) -> None:
-    for job in data.queue.jobs(key):
-        if job.state in WAITING and job.can_cancel:
-            await data.queue.async_cancel(job.job_id)
+    waiting = [job for job in data.queue.jobs(key) if job.state in WAITING and job.can_cancel]
+    await _async_each(data.queue.async_cancel(job.job_id) for job in waiting)
 
 
 async def _async_release(data: LiankeData, key: str, _context: Context | None) -> None:
     """Release the jobs that wait for somebody at the printer, but for those that need a code."""
     asked = [job for job in data.queue.jobs(key) if job.can_continue]
     waiting = [job for job in asked if job.asks_for == PersonReason.RELEASE]
-    for job in reversed(waiting):
-        if not job.needs_code:
-            await data.queue.async_continue(job.job_id, reason=PersonReason.RELEASE)
+    await _async_each(
+        data.queue.async_continue(job.job_id, reason=PersonReason.RELEASE)
+        for job in reversed(waiting)
+        if not job.needs_code
+    )
     if waiting and all(job.needs_code for job in waiting):
         raise job_error("code_missing", waiting[0])
 
