@@ -206,7 +206,7 @@ def _reader() -> Callable[[Image.Image], list[str]]:
 
 
 def _open_photo(path: Path) -> Image.Image:
-    """Return the picture in grey, upright; raises InputError."""
+    """Return the picture in grey, however it was held: codes are read in any way; raises InputError."""
     try:
         if path.stat().st_size > MAX_PHOTO_BYTES:
             raise InputError("photo_unreadable")
@@ -215,7 +215,7 @@ def _open_photo(path: Path) -> Image.Image:
             if picture.width * picture.height > limit:
                 raise InputError("photo_unreadable")
             picture.draft("L", (_DECODED_SIDE, _DECODED_SIDE))
-            return ImageOps.exif_transpose(_grey(picture))
+            return _grey(picture)
     except _BROKEN_PICTURE:
         raise InputError("photo_unreadable") from None
 
