@@ -110,8 +110,13 @@ ALL_RESULTS: dict[str, tuple[dict[str, Any], str | None]] = {
 }
 
 
-@pytest.mark.parametrize("way", ALL_RESULTS)
-@pytest.mark.parametrize("request_", [GLASS, FED], ids=["glass", "feeder"])
+# One page has another form than several only in these.
+ALONE = ("address", "base64", "bare")
+
+
+@pytest.mark.parametrize(
+    ("way", "request_"), [*((way, FED) for way in ALL_RESULTS), *((way, GLASS) for way in ALONE)]
+)
 async def test_every_result(house: House, laser: Printer, way: str, request_: ScanRequest) -> None:
     variants, reason = ALL_RESULTS[way]
     house.simulator.cloud.variants.update(**variants)
