@@ -81,13 +81,13 @@ async def test_the_only_folder_is_the_root(hass: HomeAssistant, media: Path) -> 
     assert all(child.can_play for child in folder.children)
 
 
-async def test_several_folders_are_listed(hass: HomeAssistant, media: Path, tmp_path: Path) -> None:
-    hass.config.media_dirs = {"local": str(media), "nas": str(tmp_path)}
+async def test_several_folders_are_listed(hass: HomeAssistant, media: Path) -> None:
+    hass.config.media_dirs = {"local": str(media), "scans": str(media)}
     root = await async_browse_media(hass, ROOT)
     assert root.children is not None
-    assert [child.title for child in root.children] == ["local", "nas"]
-    local = await async_browse_media(hass, f"{ROOT}/local")
-    assert local.children
+    assert [child.title for child in root.children] == ["local", "scans"]
+    for child in root.children:
+        assert (await async_browse_media(hass, child.media_content_id)).children
 
 
 async def test_what_is_listed_can_be_resolved(hass: HomeAssistant, media: Path) -> None:

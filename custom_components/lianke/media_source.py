@@ -18,15 +18,14 @@ from homeassistant.core import HomeAssistant
 from .const import DOMAIN
 from .documents.kinds import CONTENT_TYPES, FileType, sniff
 from .documents.local_files import allowed_path, media_roots
-from .documents.media import local_media_path
+from .documents.media import SCANS, local_media_path
 from .documents.page_documents import async_page_text
 from .errors import InputError
 from .scanner.hub import is_enabled
 from .scanner.jobs import content_type as type_of_scan
 from .scanner.view import asking_user, find_file, visible_scans
 
-SCANS_FOLDER: Final = "scans"
-SCANS: Final = f"{SCANS_FOLDER}/"
+SCANS_FOLDER: Final = SCANS.rstrip("/")
 # Files of one folder.
 MAX_FILES: Final = 1000
 OTHER_TYPES: Final = {

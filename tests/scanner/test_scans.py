@@ -462,7 +462,7 @@ async def test_scans_are_private(
         await do(house, laser, context=Context(user_id=guest.id))
     answer = await do(house, laser, filename="租房 #1 100%")
     media = answer["files"][0]["media_content_id"]
-    url = f"/api/lianke/{quote(media.removeprefix('media-source://lianke/'))}"
+    url = f"/api/lianke/{quote(media.removeprefix('media-source://lianke/kept-'))}"
     token = await hass.auth.async_create_refresh_token(guest, "http://localhost")
     access = hass.auth.async_create_access_token(token)
     for who, seen in ((None, True), (access, False)):
@@ -476,7 +476,7 @@ async def test_scans_are_private(
         await socket.send_json_auto_id(
             {
                 "type": "media_source/browse_media",
-                "media_content_id": "media-source://lianke/scans",
+                "media_content_id": "media-source://lianke/kept-scans",
             }
         )
         children = (await socket.receive_json())["result"]["children"]

@@ -37,6 +37,8 @@ from .download import async_download
 from .local_files import LocalFile, media_roots
 
 URI_SCHEME: Final = "media-source://"
+# Kept scans, in the place of a media folder; none of these may be called so, since their names have no hyphens.
+SCANS: Final = "kept-scans/"
 # A source may have to ask its own server first.
 RESOLVE_SECONDS: Final = 60
 # Longer than a download may take.
@@ -90,7 +92,7 @@ async def async_find_media(
     domain, _, identifier = media_id.removeprefix(URI_SCHEME).partition("/")
     if not is_media_source_id(media_id) or not identifier:
         raise InputError("media_not_found")
-    if domain == MEDIA_SOURCE or (domain == DOMAIN and not identifier.startswith("scans/")):
+    if domain == MEDIA_SOURCE or (domain == DOMAIN and not identifier.startswith(SCANS)):
         # Home Assistant's own answer for these asserts that it knows the type, and it does not
         # know every type that can be printed.
         path = local_media_path(hass, identifier)

@@ -34,6 +34,7 @@ from ..api.stored import Record, StoredError
 from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
 from ..documents.conversion import file_name
 from ..documents.kinds import CONTENT_TYPES, FileType
+from ..documents.media import SCANS, URI_SCHEME
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, async_get_pdf_worker
 from ..documents.spool import translate_disk_errors, write_private
@@ -169,7 +170,7 @@ async def async_remove_scans(hass: HomeAssistant, entry_id: str) -> None:
 
 def media_id(entry_id: str, job: ScanJob, name: str) -> str:
     """Return the media id of a kept file."""
-    return f"media-source://{DOMAIN}/scans/{entry_id}/{job.job_id}/{name}"
+    return f"{URI_SCHEME}{DOMAIN}/{SCANS}{entry_id}/{job.job_id}/{name}"
 
 
 def scan_data(update: ScanUpdate) -> dict[str, Any]:
