@@ -129,9 +129,13 @@ async def test_raster_pages_come_out_as_a_pdf(lan: LanPrinter) -> None:
         rows = pack_rows(page_rows(width, height, step), step)
         for header, whole in ((pwg_header, pwg), (urf_header, urf)):
             page = header(width, height, step, 300) + rows
-            await lan.print(whole(page, page))
+            kind = values.mime_type("image/urf" if whole is urf else "image/pwg-raster")
+            # That is how the device has drawn them.
+            lying: Attributes = {"orientation-requested": values.enum(4)}
+            await lan.print(whole(page, page), lying, document_format=kind)
     for printed in await came_out(lan.simulator, 4):
         assert printed.name == "数学作业.pdf"
+        assert printed.options["dmOrientation"] == "1"
         assert printed.pages == 2
         document = pypdfium2.PdfDocument(printed.path)
         assert document[1].get_size() == pytest.approx((width * 0.24, height * 0.24), abs=0.01)

@@ -25,7 +25,7 @@ from ...printing.print import async_print_received
 from . import querying
 from .job_options import JobOptions, read_job_options
 from .lan_jobs import PendingJob, Sent, is_own, job_number
-from .printer_attributes import COMPRESSIONS, FORMATS
+from .printer_attributes import APPLE_RASTER, COMPRESSIONS, FORMATS, PWG_RASTER
 from .requests import Answer, Request, async_receive, is_senders_fault
 
 _NO_NAME: Final = "document"
@@ -41,7 +41,7 @@ async def async_print_job(request: Request) -> Answer:
     options = _checked(request)
     code = await _async_release_code(request)
     title = _title(request)
-    path = await _async_document(request, title)
+    path = await _async_document(request, title, options)
     digest = await _async_turn(request, path)
     job = await _async_repeated(request, path, title, digest, options)
     if job is None:
@@ -97,7 +97,7 @@ async def async_send_document(request: Request) -> Answer:
     title = _title(request) if job.title == _NO_NAME else job.title
     made: Job | None = None
     try:
-        path = await _async_document(request, title)
+        path = await _async_document(request, title, job.options)
         digest = await _async_turn(request, path)
         if _was_canceled(request, job):
             await _async_discard(request, path)
@@ -239,8 +239,11 @@ async def _async_to_its_end[T](request: Request, work: Coroutine[Any, Any, T]) -
     return task.result()
 
 
-async def _async_document(request: Request, title: str) -> Path:
+async def _async_document(request: Request, title: str, options: JobOptions) -> Path:
     """Receive the document of a request; return its file in the spool."""
+    if request.text("document-format") in (APPLE_RASTER, PWG_RASTER):
+        # Pages that a device drew lie as it wants them.
+        options.options.pop("orientation", None)
     target, sender = querying.target_of(request), request.sender
     refusals = request.server.refusals
     target.data.queue.check_rate(
