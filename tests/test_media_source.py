@@ -1,5 +1,6 @@
 """The media browser's view of what can be printed."""
 
+import os
 from pathlib import Path
 
 from homeassistant.components.media_player.errors import BrowseError
@@ -9,6 +10,7 @@ from homeassistant.components.media_source import (
     async_resolve_media,
 )
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.json import json_bytes
 from homeassistant.setup import async_setup_component
 import pytest
 
@@ -51,10 +53,13 @@ def fill(folder: Path) -> None:
     }
     for name, data in files.items():
         (folder / name).write_bytes(data)
+    # As some programs leave them that unpack an archive from Windows.
+    (folder / os.fsdecode("发票.txt".encode("gbk"))).write_text("x", "utf-8")
 
 
 async def test_the_only_folder_is_the_root(hass: HomeAssistant, media: Path) -> None:
     root = await async_browse_media(hass, ROOT)
+    json_bytes(root.as_dict())
     assert root.title == "Documents to print"
     assert root.children is not None
     shown = [(child.title, child.media_content_type, child.can_expand) for child in root.children]

@@ -20,7 +20,7 @@ from .documents.kinds import CONTENT_TYPES, FileType, sniff
 from .documents.local_files import allowed_path, media_roots
 from .documents.media import SCANS, local_media_path
 from .documents.page_documents import async_page_text
-from .errors import InputError
+from .errors import InputError, whole_text
 from .scanner.hub import is_enabled
 from .scanner.jobs import content_type as type_of_scan
 from .scanner.view import asking_user, find_file, visible_scans
@@ -142,7 +142,8 @@ def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaS
     checked = 0
     children = sorted(path.iterdir(), key=lambda entry: (entry.is_file(), entry.name.casefold()))
     for child in children:
-        if child.name.startswith("."):
+        # What is no text cannot be sent to a browser, and nothing beside it either.
+        if child.name.startswith(".") or child.name != whole_text(child.name):
             continue
         below = f"{identifier}/{child.name}"
         if not _is_allowed(child, roots, hass.config.config_dir):
