@@ -394,12 +394,17 @@ async def test_a_job_whose_printer_moves_before_its_end_is_sent_follows_it(shop:
     await shop.handed_over(first)
     second = await shop.submit(port=4)
     await until(lambda: shop.queue._uploader._handover._waiters)
+    # A third one does not begin: it would take the last place of the account from its other boxes.
+    third = await shop.submit(port=2)
+    await until(lambda: shop.queue._uploader._places._waiters)
     laser, color = shop.printer(1), shop.printer(4)
     laser.port, color.port = color.port, laser.port
-    await shop.refresh()
+    await shop.coordinator.async_refresh()
     await shop.tick(20)
     await shop.until(second, JobState.COMPLETED)
-    assert shop.sim.cloud.printed[-1].printer_id == color.id
+    await shop.until(third, JobState.COMPLETED)
+    places = {printed.name: printed.printer_id for printed in shop.sim.cloud.printed}
+    assert places[second.present.document.name] == color.id
 
 
 async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: OpenShop) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
+from ..account.request_limits import MAX_UPLOADS
 from ..api.errors import (
     AuthenticationError,
     BoxNotProvisionedError,
@@ -72,6 +73,8 @@ class Uploader(JobWorker):
         # it, that the end of the next one is about to be sent. So a crash or a lost answer leaves at most one job
         # of the box in doubt.
         self._handover = asyncio.Lock()
+        # Those that wait for it, too, hold places of the account, of which one stays for the other boxes.
+        self._places = asyncio.Semaphore(MAX_UPLOADS - 1)
         # The upload that holds it.
         self._handing_over: asyncio.Task[Any] | None = None
         self._workers: dict[str, asyncio.Task[None]] = {}
@@ -161,6 +164,7 @@ class Uploader(JobWorker):
     async def _async_upload(self, job: Job, delivery: Delivery) -> None:
         if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
             raise PrinterNotFoundError
+        address = view.printer.address
         upload = asyncio.current_task()
         self._registry.change(job, delivery, within=None, sent_bytes=0)
         last_shown = dt_util.utcnow()
@@ -184,6 +188,10 @@ class Uploader(JobWorker):
             ):
                 # It would be refused, and a power cut now would leave it in doubt.
                 raise _StoppedError(is_offline=True)
+            now_there = self._coordinator.data.printers.get(job.printer_key)
+            if now_there is None or now_there.printer.address != address:
+                # Another printer may be at its old place by now: it is sent anew.
+                raise _StoppedError
             if dt_util.utcnow() >= job.expires_at:
                 raise _StoppedError
             least, most = self._client.clock_offset or (None, None)
@@ -207,19 +215,20 @@ class Uploader(JobWorker):
                 last_shown = now
                 self._registry.change(job, delivery, within=None, sent_bytes=sent_bytes)
 
-        task_id = await self._client.submit(
-            view.printer.address,
-            Ticket(value=ticket)
-            if (ticket := delivery.document.ticket)
-            else replace(
-                delivery.document,
-                path=self._store.path_of(job.job_id, delivery.document.path),
-            ),
-            delivery.options.form_fields(),
-            callback_url=self._account.callback_url(delivery.token),
-            before_end=before_end,
-            on_progress=on_progress,
-        )
+        async with self._places:
+            task_id = await self._client.submit(
+                address,
+                Ticket(value=ticket)
+                if (ticket := delivery.document.ticket)
+                else replace(
+                    delivery.document,
+                    path=self._store.path_of(job.job_id, delivery.document.path),
+                ),
+                delivery.options.form_fields(),
+                callback_url=self._account.callback_url(delivery.token),
+                before_end=before_end,
+                on_progress=on_progress,
+            )
         self._note_task(delivery, task_id)
 
     def _note_end(self, delivery: Delivery, upload: asyncio.Task[None]) -> None:
