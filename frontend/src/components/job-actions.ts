@@ -6,6 +6,7 @@ import { UserError, isLost, type CommandError } from "../context";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { pageStrings, partTexts } from "../localize";
+import { tapped } from "../once";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
 import en from "../translations/job-actions.en.json";
@@ -147,6 +148,7 @@ export class LiankeJobActions extends Part {
         if (this.job.can_print_again && isLost(error as CommandError)) throw new UserError(this._text("again_lost"));
         throw error;
       }
+      await tapped();
     });
 
   /* Show the dialog for another printer or other options. */

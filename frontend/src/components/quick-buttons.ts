@@ -97,7 +97,7 @@ export class LiankeQuickButtons extends Part {
     return html`<button
       data-key=${key}
       aria-disabled=${this._tasks.isWorking(key) ? "true" : nothing}
-      @click=${() => this._tasks.run(key, () => this._press(button))}
+      @click=${() => this._tasks.run(key, () => this._press(button).then(tapped))}
     >
       <ha-svg-icon .path=${icon}></ha-svg-icon>${this._nameOf(button)}${this._elsewhere(button)}
     </button>`;
@@ -154,7 +154,6 @@ export class LiankeQuickButtons extends Part {
     const what = JSON.stringify([this._deviceOf(button), button]);
     await once(what, (requestId) => this._print(button, requestId));
     this.context.announceSubmitted(this._nameOf(button));
-    await tapped();
   }
 
   private async _print(button: QuickButton, requestId: string): Promise<void> {
