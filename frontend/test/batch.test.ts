@@ -42,6 +42,18 @@ test("choosing what others have to draw sends nothing but the question for the o
   ]);
 });
 
+test("options that were lost with the connection are asked for again once it is back", async () => {
+  const answers: Record<string, unknown> = { "lianke/printer/options": { code: 3 } };
+  const batch = new Batch(makeContext(makeHass(answers)), "device");
+  batch.addMedia(DOCUMENT);
+  await settled(batch, () => batch.offers?.failed === true);
+  answers["lianke/printer/options"] = OPTIONS;
+  batch.notice([]);
+  await settled(batch, () => batch.offers?.max_copies === 5);
+  batch.notice([]);
+  expect(asked).toHaveLength(2);
+});
+
 test("more files than can be taken are refused with a sentence", () => {
   const batch = makeBatch();
   batch.add(Array.from({ length: 21 }, (_, at) => new File(["x"], `${at}.txt`)));

@@ -134,7 +134,7 @@ export class Batch extends EventTarget {
     this._recompose();
     this._recall();
     if (this.offers && !this.offers.failed) this._checkSizes();
-    else this.loading ??= this._loadOffers().finally(() => (this.loading = null));
+    else this._learn();
     void drawAtOnce(this, items);
     this.changed();
   }
@@ -147,6 +147,7 @@ export class Batch extends EventTarget {
 
   /* Jobs that Home Assistant knows: one with our request id was submitted, though the answer may have been lost. */
   notice(jobs: Job[]): void {
+    if (this.offers?.lost) this._learn();
     const known = new Set(jobs.map((job) => job.request_id));
     for (const item of this.items.filter((one) => one.lost)) if (known.has(item.request)) this.remove(item);
     const { joint } = this;
@@ -240,6 +241,10 @@ export class Batch extends EventTarget {
     this.changed();
   }
 
+  private _learn(): void {
+    this.loading ??= this._loadOffers().finally(() => (this.loading = null));
+  }
+
   private async _loadOffers(): Promise<void> {
     try {
       const message = { type: "lianke/printer/options", device_id: this.device };
@@ -249,8 +254,8 @@ export class Batch extends EventTarget {
         this.device,
         Object.keys(LISTS).filter((name) => offered(this._t, offers, name).length),
       );
-    } catch {
-      this.offers = { failed: true };
+    } catch (error) {
+      this.offers = { failed: true, lost: isLost(error as CommandError) };
     }
     this._kind = undefined;
     this._recall();

@@ -211,6 +211,8 @@ export class LiankeMediaBrowser extends Part {
 
   private _show(path: MediaItem[]): void {
     this._path = path;
+    // Their addresses expire soon.
+    this._pictures = new Map();
     left.set(this.context.hass.auth, path);
   }
 

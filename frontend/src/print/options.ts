@@ -22,8 +22,9 @@ export interface PrinterOptions {
   max_copies?: number | null;
   defaults?: Record<string, string | number | null>;
   max_document_bytes?: number;
-  /* Nobody could be asked. */
+  /* Nobody could be asked; or that was lost with the connection. */
   failed?: boolean;
+  lost?: boolean;
 }
 
 export type Chosen = Record<string, string | number>;
