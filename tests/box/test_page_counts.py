@@ -93,10 +93,13 @@ async def test_counts_survive_a_restart_and_the_printer(
     storage.count_pages(key, "unknown", 0, user_id="anna", source="user")
     storage.pages.show("anna", "user", 3)
     storage.forget(key)
+    # Somebody says only now that it came out.
+    storage.count_pages(key, "late", 5, user_id="anna", source="user")
     again = await reread(hass, storage)
     assert [(row.month, row.source, row.pages) for row in again.pages.rows()] == [
         ("2026-11", "user", 3),
         ("2026-12", "assistant", 2),
+        ("2026-12", "user", 5),
     ]
     assert again.pages.names == {key: LASER.name}
     reported: list[tuple[str, str, int]] = []

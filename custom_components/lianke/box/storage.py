@@ -343,19 +343,22 @@ class BoxStorage:
     def count_pages(
         self, key: str, job_id: str, pages: int, *, user_id: str | None = None, source: str = ""
     ) -> None:
-        """Count the pages of a job that is proven to be printed; a job counts once."""
-        if job_id in self._counted or (known := self.printers.get(key)) is None:
+        """Count the pages of a job that is proven to be printed; a job counts once, also where its printer is gone."""
+        if job_id in self._counted:
             return
         self._counted[job_id] = None
-        self.printers[key] = replace(
-            known,
-            pages_printed=known.pages_printed + max(0, pages),
-            last_print_at=dt_util.utcnow(),
-        )
+        name = self.pages.names.get(key, "")
+        if (known := self.printers.get(key)) is not None:
+            name = known.name
+            self.printers[key] = replace(
+                known,
+                pages_printed=known.pages_printed + max(0, pages),
+                last_print_at=dt_util.utcnow(),
+            )
         self._save(SAVE_SOON)
         if pages > 0:
             month = month_of(dt_util.now())
-            self.pages.add(month, key, known.name, user_id=user_id, source=source, pages=pages)
+            self.pages.add(month, key, name, user_id=user_id, source=source, pages=pages)
 
     def record_foreign_task(self) -> None:
         """Record that somebody else's task was seen on this box."""
