@@ -259,13 +259,14 @@ async def test_a_job_for_a_printer_without_paper_waits(house: House) -> None:
     assert not job["timed_out"]
     expires = dt_util.parse_datetime(job["expires_at"], raise_on_error=True)
     assert timedelta(hours=2.9) < expires - before < timedelta(hours=3.1)
-    replaced = await house.print_one(file=house.menu, replace_key="menu")
+    two: dict[str, Any] = {"file": [house.menu] * 2, "replace_key": "menu"}
+    replaced = (await house.ask("print", device_id=house.device(), **two))["jobs"]
     newer = await house.print_one(file=house.menu, replace_key="menu")
     jobs = {
         item["job_id"]: item
         for item in (await house.ask("list_jobs", device_id=house.device()))["jobs"]
     }
-    assert jobs[replaced["job_id"]]["state"] == "canceled"
+    assert [jobs[old["job_id"]]["state"] for old in replaced] == ["canceled"] * 2
     assert jobs[newer["job_id"]]["state"] == "held"
     assert (
         await refusal(house.print_one(file=house.menu, if_not_ready="fail"))

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 import hashlib
@@ -51,7 +51,7 @@ from ..jobs.queue import PrintQueue
 from ..people.beginning import async_find_beginning
 from ..people.release_code import async_hash_code
 from ..runtime import async_error_text, translated
-from .schemas import HOLD
+from .schemas import HOLD, MAX_SOURCES
 
 # Seconds between two checks whether a box that reloads is back.
 RELOAD_PAUSE = 1
@@ -124,6 +124,15 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             jobs.append(job)
             if job.deliveries[0].token != deliveries[0].token:
                 repeated.add(job.job_id)
+        if (key := data.get("replace_key")) is not None:
+            # An earlier call may have had more documents.
+            surplus = {_numbered(key, number) for number in range(len(jobs), MAX_SOURCES)}
+            with suppress(InputError, HomeAssistantError):
+                queue = target.data.queue
+                for job in queue.jobs(target.printer_key):
+                    waits = job.state is JobState.HELD and not job.has_stack
+                    if waits and job.spec.replace_key in surplus:
+                        await queue.async_cancel(job.job_id)
     if wait := data["wait"]:
         seconds = data["wait_timeout"].total_seconds()
         jobs = await asyncio.gather(*(_async_wait(hass, target, job, seconds) for job in jobs))
