@@ -22,6 +22,7 @@ from custom_components.lianke.escl.messages import (
     parse_settings,
     status_xml,
 )
+from tests.damaged import damaged
 
 # A million in the long form: LIANKE_FUZZ=1000000.
 FUZZED = int(os.environ.get("LIANKE_FUZZ", "20000"))
@@ -197,28 +198,15 @@ def test_how_a_scanner_is() -> None:
 
 
 def spoiled(chance: random.Random) -> bytes:
-    """Return a request with a few bytes changed, cut out, doubled or put in; or none at all."""
-    if chance.random() < 0.05:
-        return chance.randbytes(chance.randrange(200))
-    data = bytearray(SANE)
-    for _ in range(chance.randrange(1, 4)):
-        at = chance.randrange(len(data) + 1)
-        match chance.randrange(5):
-            case 0:
-                data[at : at + 1] = bytes([chance.randrange(256)])
-            case 1:
-                del data[at : at + chance.randrange(1, 20)]
-            case 2:
-                data[at:at] = data[at : at + chance.randrange(1, 60)]
-            case 3:
-                data[at:at] = chance.choice(
-                    (b"<x>", b"</x>", b"&lt;", b"&#0;", b"<![CDATA[", b"]]>")
-                )
-            case 4:
-                digits = b"%d" % chance.choice((0, 1, 75, 600, 2**31, 2**64))
-                at = data.find(b"0<", at)
-                data[max(at, 0) : at + 1] = digits
-    return bytes(data)
+    """Return a damaged request, perhaps with another number."""
+
+    def put_number(data: bytearray, at: int) -> None:
+        digits = b"%d" % chance.choice((0, 1, 75, 600, 2**31, 2**64))
+        at = data.find(b"0<", at)
+        data[max(at, 0) : at + 1] = digits
+
+    marks = (b"<x>", b"</x>", b"&lt;", b"&#0;", b"<![CDATA[", b"]]>")
+    return damaged(SANE, chance, 3, lambda: chance.choice(marks), put_number)
 
 
 @pytest.mark.timeout(1200)

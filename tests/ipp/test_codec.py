@@ -18,6 +18,7 @@ from custom_components.lianke.ipp.model import (
     Tag,
     Value,
 )
+from tests.damaged import damaged
 
 # A million in the long form: LIANKE_FUZZ=1000000.
 FUZZED = int(os.environ.get("LIANKE_FUZZ", "20000"))
@@ -224,25 +225,15 @@ def test_an_integer_that_has_no_place(number: int) -> None:
 
 
 def spoiled(chance: random.Random) -> bytes:
-    """Return a message with a few bytes changed, cut out, doubled or put in; or none at all."""
-    if chance.random() < 0.05:
-        return chance.randbytes(chance.randrange(200))
-    data = bytearray(ENCODED)
-    for _ in range(chance.randrange(1, 6)):
-        at = chance.randrange(len(data) + 1)
-        match chance.randrange(5):
-            case 0:
-                data[at : at + 1] = bytes([chance.randrange(256)])
-            case 1:
-                del data[at : at + chance.randrange(1, 20)]
-            case 2:
-                data[at:at] = data[at : at + chance.randrange(1, 60)]
-            case 3:
-                data[at:at] = chance.randbytes(chance.randrange(1, 8))
-            case 4:
-                tag = chance.choice([*Tag])
-                data[at:at] = attribute(tag, b"", chance.randbytes(chance.choice((0, 1, 4, 8, 11))))
-    return bytes(data)
+    """Return a damaged message, perhaps with an attribute too many."""
+
+    def put_attribute(data: bytearray, at: int) -> None:
+        tag = chance.choice([*Tag])
+        data[at:at] = attribute(tag, b"", chance.randbytes(chance.choice((0, 1, 4, 8, 11))))
+
+    return damaged(
+        ENCODED, chance, 5, lambda: chance.randbytes(chance.randrange(1, 8)), put_attribute
+    )
 
 
 @pytest.mark.timeout(1200)
