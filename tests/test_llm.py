@@ -1,11 +1,8 @@
 """The tools of assistants: by a scripted model in Home Assistant's own conversation, and by an MCP client."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
-import json
 from pathlib import Path
 from typing import Any, Literal, override
 
@@ -16,7 +13,6 @@ from homeassistant.components import conversation
 from homeassistant.components.conversation.models import AbstractConversationAgent
 from homeassistant.components.homeassistant.const import DATA_EXPOSED_ENTITIES
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
-from homeassistant.const import CONF_LLM_HASS_API
 from homeassistant.core import (
     Context,
     HomeAssistant,
@@ -35,10 +31,6 @@ from homeassistant.helpers import (
 )
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
-from mcp import ClientSession
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
-from mcp.types import TextContent
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
@@ -55,10 +47,8 @@ from tests.household import (
     PDF,
     House,
     Site,
-    came_out,
     device_of,
     make_media,
-    sent,
 )
 from tests.simulator import Outcome, Simulator
 
@@ -88,7 +78,7 @@ def expose(hass: HomeAssistant, *entities: str, exposed: bool = True) -> None:
 @pytest.fixture
 async def assistants(hass: HomeAssistant) -> None:
     """Set up what assistants talk to, before the server starts."""
-    for component in ("homeassistant", "camera", "conversation", "llm", "mcp_server"):
+    for component in ("homeassistant", "camera", "conversation", "llm"):
         assert await async_setup_component(hass, component, {})
 
 
@@ -599,59 +589,3 @@ async def test_tools_say_what_they_do(talk: Talk) -> None:
         f"{DOMAIN}__print_document",
     }
     assert all(tool.integration == DOMAIN and tool.title for tool in tools.values())
-
-
-@asynccontextmanager
-async def mcp_session(url: str, token: str) -> AsyncGenerator[ClientSession]:
-    """Connect an MCP client to Home Assistant, over HTTP."""
-    async with (
-        create_mcp_http_client(headers={"Authorization": f"Bearer {token}"}) as http,
-        streamable_http_client(f"{url}/api/mcp", http_client=http) as (read, write, _),
-        ClientSession(read, write) as session,
-    ):
-        await session.initialize()
-        yield session
-
-
-async def test_an_mcp_client_prints_and_is_told_the_truth(
-    hass: HomeAssistant,
-    exposed: MockConfigEntry,
-    simulator: Simulator,
-    reachable: str,
-    hass_access_token: str,
-) -> None:
-    entry = MockConfigEntry(domain="mcp_server", data={CONF_LLM_HASS_API: [llm.LLM_API_ASSIST]})
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    async with mcp_session(reachable, hass_access_token) as session:
-        names = {tool.name for tool in (await session.list_tools()).tools}
-        assert {f"{DOMAIN}__print_text", f"{DOMAIN}__list_jobs"} <= names
-        answer = await session.call_tool(f"{DOMAIN}__print_text", {"text": "From afar"})
-        taken = read(answer.content)
-        await came_out(simulator)
-        async with asyncio.timeout(20):
-            while True:
-                answer = await session.call_tool(f"{DOMAIN}__list_jobs", {})
-                [job] = read(answer.content)["jobs"]
-                if job["state"] == "completed":
-                    break
-                await asyncio.sleep(0.05)
-        assert job["job_id"] == taken["job_id"]
-        refused = await session.call_tool(
-            f"{DOMAIN}__print_text", {"text": "x", "printer": OTHER_LASER}
-        )
-        assert refused.isError
-        expose(hass, status_of(hass), exposed=False)
-        refused = await session.call_tool(f"{DOMAIN}__print_text", {"text": "x"})
-        assert refused.isError
-    assert len(simulator.printed) == sent(simulator) == 1
-    assert await hass.config_entries.async_unload(entry.entry_id)
-
-
-def read(content: list[Any]) -> dict[str, Any]:
-    """Return a tool's answer."""
-    [text] = content
-    assert isinstance(text, TextContent)
-    answer = json.loads(text.text)
-    assert isinstance(answer, dict)
-    return answer
