@@ -366,11 +366,14 @@ async def test_a_job_whose_turn_comes_in_quiet_hours_waits_for_their_end(
         await shop.handed_over(first)
         second = await shop.submit()
         third = await shop.submit(ignore_quiet_hours=True)
+        elsewhere = await shop.submit(port=4)
+        await until(lambda: shop.queue._uploader._handover._waiters)
         shop.clock._frozen.tick(timedelta(minutes=6))
         shop.clock.tick(20)
         await shop.until(third, JobState.COMPLETED)
-        held = shop.queue.get(second.job_id)
-        assert (held.state, held.hold_reason) == (JobState.HELD, "quiet_hours")
+        for waiting in (second, elsewhere):
+            held = shop.queue.get(waiting.job_id)
+            assert (held.state, held.hold_reason) == (JobState.HELD, "quiet_hours")
         assert len(shop.sim.cloud.printed) == 2
 
 

@@ -56,10 +56,10 @@ PASSING: dict[type[LiankeError], str] = {
 
 
 class _StoppedError(Exception):
-    """Stops an upload before its end is sent: the box has gone offline, or it was canceled."""
+    """Stops an upload before its end is sent: `reason` is why it is held, None if it was canceled."""
 
-    def __init__(self, *, is_offline: bool = False) -> None:
-        self.is_offline = is_offline
+    def __init__(self, reason: str | None = None) -> None:
+        self.reason = reason
 
 
 class Uploader(JobWorker):
@@ -181,13 +181,14 @@ class Uploader(JobWorker):
             if found is None or found[0].cancel_requested or found[1].task_id is not None:
                 # A callback may have shown that an earlier upload was taken although it was refused.
                 raise _StoppedError
-            if (
-                job.spec.hold
-                and self._readiness.check(job.printer_key, dt_util.utcnow()).reason
-                == PrinterStatus.BOX_OFFLINE
-            ):
-                # It would be refused, and a power cut now would leave it in doubt.
-                raise _StoppedError(is_offline=True)
+            reason = self._readiness.check(
+                job.printer_key,
+                dt_util.utcnow(),
+                ignore_quiet_hours=job.spec.ignore_quiet_hours or job.is_at_second,
+            ).reason
+            if job.spec.hold and reason in (PrinterStatus.BOX_OFFLINE, QueueReason.QUIET_HOURS):
+                # Offline it would be refused, and a power cut now would leave it in doubt.
+                raise _StoppedError(reason)
             now_there = self._coordinator.data.printers.get(job.printer_key)
             if now_there is None or now_there.printer.address != address:
                 # Another printer may be at its old place by now: it is sent anew.
@@ -242,8 +243,8 @@ class Uploader(JobWorker):
             return
         job, delivery = found
         if isinstance(err, _StoppedError):
-            if err.is_offline:
-                self._hold(job, delivery, PrinterStatus.BOX_OFFLINE)
+            if err.reason is not None:
+                self._hold(job, delivery, err.reason)
         elif delivery.task_id is not None:
             # A callback named its task although the answer was lost, or only the write failed.
             _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
