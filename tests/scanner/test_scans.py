@@ -374,6 +374,16 @@ async def test_the_back_of_an_id_card_is_scanned_again(house: House, laser: Prin
 async def test_a_stack_that_did_not_come_is_done_without(house: House, laser: Printer) -> None:
     laser.feeder = ["one"]
     await do(house, laser, "copy", source="feeder", several_pages=True, size="A4")
+    # What has come stays when the stack that did not come is put in once more.
+    for stack, say, pages in (
+        ([], "next", 1),
+        (["two"], "again", 2),
+        ([], "again", 2),
+        (["2"], "again", 2),
+    ):
+        laser.feeder = stack
+        answer = await do(house, laser, "continue_scan", answer=say)
+        assert (answer["state"], answer["pages"]) == ("waiting", pages)
     laser.feeder = []
     answer = await do(house, laser, "continue_scan", answer="next")
     assert (answer["state"], answer["reason"]) == ("waiting", "scan_failed")

@@ -317,9 +317,9 @@ class ScanJobs:
         elif answer is ScanAnswer.NEXT and job.is_card and len(job.pages) > 1:
             raise InputError("scan_card_full")
         else:
-            replaced = job.pages[-job.newest :] if answer is ScanAnswer.AGAIN else ()
+            kept = len(job.pages) - (job.newest if answer is ScanAnswer.AGAIN else 0)
             job = await self._async_set(
-                job, state=ScanState.SCANNING, replaces=replaced, asked=False, reason=None
+                job, state=ScanState.SCANNING, replaces=job.pages[kept:], asked=False, reason=None
             )
         self._spawn(job)
         return job
@@ -344,7 +344,7 @@ class ScanJobs:
             raise InputError("scan_only_page")
         newest = job.newest - (index >= len(job.pages) - job.newest)
         pages = (*job.pages[:index], *job.pages[index + 1 :])
-        job = await self._async_set(job, pages=pages, newest=max(1, newest))
+        job = await self._async_set(job, pages=pages, newest=newest)
         await self._async_keep(job, job.pages)
         return job
 
@@ -488,7 +488,8 @@ class ScanJobs:
             job,
             pages=pages,
             taken=job.taken + len(names),
-            newest=len(names) or job.newest,
+            # Of a stack that did not come nothing is to be replaced, but for what it was to replace itself.
+            newest=len(names) or len(job.replaces),
             task_id=None,
             asked=False,
             replaces=(),
