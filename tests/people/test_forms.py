@@ -173,6 +173,24 @@ async def test_release(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     assert setup.options == {}
 
 
+async def test_a_limit_for_users_who_are_gone_does_not_hold_for_everybody(
+    hass: HomeAssistant, setup: MockConfigEntry
+) -> None:
+    await hass.auth.async_create_user("Boss")
+    anna = await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])
+    options = {"monthly_pages": 30, "monthly_users": [anna.id], "monthly_beyond": "refused"}
+    hass.config_entries.async_update_entry(setup, options=options)
+    await hass.auth.async_update_user(anna, is_active=False)
+    await hass.async_block_till_done()
+    assert setup.options == options
+    await hass.auth.async_remove_user(anna)
+    await hass.async_block_till_done()
+    result = await go(hass, setup, "page_counts")
+    assert shown(result)["monthly_pages"] == 0
+    await answer(hass, result, shown(result))
+    assert setup.options == {}
+
+
 async def test_limit_and_statistics(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     """Off at first; nothing is left of them when they are off again."""
     user = MockUser(name="Anna").add_to_hass(hass)

@@ -5,7 +5,7 @@ from typing import Any
 from homeassistant.auth import EVENT_USER_REMOVED, EVENT_USER_UPDATED
 from homeassistant.core import Event, HomeAssistant, callback
 
-from ..const import CONF_APPROVERS, DOMAIN
+from ..const import CONF_APPROVERS, CONF_MONTHLY_PAGES, CONF_MONTHLY_USERS, DOMAIN
 from ..runtime import LiankeConfigEntry
 from . import notifications, page_counts
 from .beginning import async_get_trail
@@ -20,13 +20,19 @@ def async_setup(hass: HomeAssistant) -> None:
     hass.http.register_view(JobPictureView)
 
     async def on_user(_event: Event[dict[str, Any]]) -> None:
-        # Where nobody who was chosen is left and active, nobody could approve any more.
-        active = {user.id for user in await hass.auth.async_get_users() if user.is_active}
+        users = await hass.auth.async_get_users()
+        everybody = {user.id for user in users}
+        active = {user.id for user in users if user.is_active}
         for entry in hass.config_entries.async_entries(DOMAIN):
-            approvers = entry.options.get(CONF_APPROVERS)
-            if approvers and active.isdisjoint(approvers):
-                options = {**entry.options, CONF_APPROVERS: []}
-                hass.config_entries.async_update_entry(entry, options=options)
+            options = dict(entry.options)
+            # Where nobody who was chosen is left and active, nobody could approve any more.
+            if active.isdisjoint(options.get(CONF_APPROVERS, ())):
+                options.pop(CONF_APPROVERS, None)
+            # A limit for nobody would be shown, and saved again, as one for everybody.
+            if (limited := options.get(CONF_MONTHLY_USERS)) and everybody.isdisjoint(limited):
+                del options[CONF_MONTHLY_USERS]
+                options.pop(CONF_MONTHLY_PAGES, None)
+            hass.config_entries.async_update_entry(entry, options=options)
 
     hass.bus.async_listen(EVENT_USER_REMOVED, on_user)
     hass.bus.async_listen(EVENT_USER_UPDATED, on_user)
