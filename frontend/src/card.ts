@@ -42,7 +42,7 @@ export class LiankeCard extends LitElement {
 
   private _hass: HomeAssistant | undefined;
   private _batches = new Map<string, Batch>();
-  private readonly _states = new Map<string, string>();
+  private _states = new Map<string, string>();
   private readonly _feed = new FeedController(
     this,
     (data) => this._received(data),
@@ -133,30 +133,26 @@ export class LiankeCard extends LitElement {
     return this._hass as HomeAssistant;
   }
 
-  /* Set with every change of any state: only another connection, other texts, or other devices, matter. */
+  /* Set with every change of any state: only another connection, other texts or times, or other devices, matter. */
   set hass(hass: HomeAssistant) {
     const before = this._hass;
     this._hass = hass;
     const source = this._config?.source_entity;
     if (source) this._source = hass.states[source];
     if (before?.devices !== hass.devices) this.requestUpdate();
-    if (before?.connection === hass.connection && before.localize === hass.localize) return;
+    if ((["connection", "localize", "locale"] as const).every((key) => before?.[key] === hass[key])) return;
     if (!before || languageOf(before) !== languageOf(hass)) void loadTexts(hass);
     this._setUp();
   }
 
+  /* Have a screen reader say something. */
+  announce(text: string): void {
+    this._announced = text;
+  }
+
   private _setUp(): void {
     if (!this._config || !this._hass) return;
-    const source = {
-      card: this,
-      get hass() {
-        return this.card.hass;
-      },
-      announce: (text: string) => {
-        this._announced = text;
-      },
-    };
-    this._context = new CardContext(source, new Localizer(this._hass), this._config);
+    this._context = new CardContext(this, new Localizer(this._hass), this._config);
     if (this._config.buttons.length) loadPart(import("./components/quick-buttons"));
     if (this._config.source_entity) loadPart(import("./components/source"));
     for (const batch of this._batches.values()) batch.context = this._context;
@@ -173,8 +169,7 @@ export class LiankeCard extends LitElement {
           `${context.titleOf(job)}${context.localizer.isChinese ? "：" : ": "}${outcome(context.localizer, job)}`,
         );
     }
-    this._states.clear();
-    for (const job of data.jobs) this._states.set(job.job_id, job.state);
+    this._states = new Map(data.jobs.map((job) => [job.job_id, job.state]));
   }
 
   protected override shouldUpdate(changed: PropertyValues): boolean {

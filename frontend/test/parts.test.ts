@@ -8,11 +8,13 @@ import "../src/components/notes";
 import "../src/components/printer";
 import "../src/components/quick-buttons";
 import "../src/components/source";
+import type { LiankeCard } from "../src/card";
 import type { LiankeJobs } from "../src/components/jobs";
 import { createEditor } from "../src/editor";
 import { jobFacts } from "../src/components/job-texts";
 import { SECTIONS } from "../src/config";
 import type { Part } from "../src/components/part";
+import type { CardContext } from "../src/context";
 import type { HomeAssistant, Job, Refusal } from "../src/types";
 import { placeOf } from "../src/places";
 import { Batch } from "../src/print/batch";
@@ -548,6 +550,17 @@ test.each([
 ])("a printer of which nothing is told, whose device is there: %j", async (isKnown, words) => {
   const printer = await show<Part>("lianke-printer", { context: makeContext(), device: "device", isKnown });
   expect(find<Part>(printer, "lianke-header").shadowRoot?.textContent).toContain(words);
+});
+
+test("times follow the profile at once", () => {
+  const hass = Object.assign(makeHass(), { connection: new EventTarget() });
+  const card = document.createElement("lianke-card") as LiankeCard;
+  const time = () => (Reflect.get(card, "_context") as CardContext).localizer.time("2029-01-02T15:00:00");
+  card.setConfig({});
+  card.hass = hass;
+  expect(time()).toContain("3:00 PM");
+  card.hass = { ...hass, locale: { language: "en", time_format: "24" } };
+  expect(time()).toContain("15:00");
 });
 
 test("photos are offered by sources that do not play them, films are not", async () => {
