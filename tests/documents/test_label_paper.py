@@ -1,6 +1,7 @@
 """Labels, pictures and tables on paper, drawn by a real browser: codes can be read, words are whole."""
 
 from base64 import b64encode
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from PIL import Image
@@ -8,6 +9,7 @@ import pypdfium2
 import pytest
 
 from custom_components.lianke.pages.compose import csv_page, html_page, markdown_page, text_page
+from custom_components.lianke.pages.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.pages.page import PageStyle
 from custom_components.lianke.pages.testpage import test_page as make_test_page
 from tests import needs
@@ -129,6 +131,30 @@ def test_text_from_the_right_starts_there(tmp_path: Path) -> None:
         first = next(place for place, letter in enumerate(shown) if "א" <= letter <= "ת")
         assert text.get_charbox(first)[0] > page.get_size()[0] / 2
         assert text.get_charbox(shown.index("h"))[0] < page.get_size()[0] / 2
+
+
+def test_lists_and_tables_of_text_from_the_right_start_there(tmp_path: Path) -> None:
+    """Their bullets, boxes, times and first columns were at the left."""
+    day, style = date(2026, 3, 2), label(210, 297)
+    at = [datetime(2026, 3, 2, hour, tzinfo=UTC) for hour in (8, 9)]
+    event = AgendaEntry(start=at[0], end=at[1], text="שלום")
+    holiday = AgendaEntry(start=day, end=day, text="שלום")
+    pages = {
+        "3": markdown_page("3. שלום\n3. hello", style, title="t"),
+        "8": agenda_page([holiday, event], day, 1, style, title="t"),
+        "7": csv_page("שלום,עולם\n7,6", style, title="t"),
+        "5": markdown_page("|שלום|עולם|\n|-|-|\n|5|4|", style, title="t"),
+    }
+    for first, html in pages.items():
+        page = pypdfium2.PdfDocument(draw(html, tmp_path))[0]
+        text = page.get_textpage()
+        shown = text.get_text_range()
+        # A table that is as wide as its words has its columns beside each other.
+        left = text.get_charbox(shown.index("4"))[0] if "4" in shown else page.get_size()[0] / 2
+        assert text.get_charbox(shown.index(first))[0] > left, first
+    todo = todo_page([TodoEntry(text="שלום")], style, title="t")
+    drawn = pypdfium2.PdfDocument(draw(todo, tmp_path))[0].render().to_pil().convert("L")
+    assert drawn.crop((0, 0, drawn.width // 2, drawn.height)).getextrema() == (255, 255)
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def rows(page: str) -> list[tuple[str, ...]]:
     return [
         tuple(part for part in found if part)
         for found in re.findall(
-            r"<h2>(.*?)</h2>|<dt>(.*?)</dt><dd>(.*?)</dd>|<p class=\"(none)\">", page
+            r"<h2>(.*?)</h2>|<dt[^>]*>(.*?)</dt><dd>(.*?)</dd>|<p class=\"(none)\">", page
         )
     ]
 

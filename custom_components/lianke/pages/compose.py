@@ -67,7 +67,7 @@ def csv_page(text: str, style: PageStyle, *, title: str) -> str:
     # Cell by cell: without blanks after the commas a row of the text looks like one word.
     if WRAP not in fitted and any(has_long_words(cell) for row in rows for cell in row):
         fitted += f"; {WRAP}"
-    table = f'<table style="{fitted.lstrip("; ")}">' if fitted else "<table>"
+    table = f'<table dir="auto" style="{fitted.lstrip("; ")}">' if fitted else '<table dir="auto">'
     table += f"<thead>{head}</thead><tbody>{body}</tbody></table>"
     return page(style, table, title=title, css=css)
 

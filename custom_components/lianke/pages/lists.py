@@ -86,7 +86,7 @@ def todo_page(entries: Sequence[TodoEntry], style: PageStyle, *, title: str) -> 
         if heading:
             parts.append(f"<h2>{escape(style.text(heading))}</h2>")
         items = "".join(_todo_item(entry, style) for entry in group)
-        parts.append(f'<ul class="todo">{items}</ul>')
+        parts.append(f'<ul class="todo" dir="auto">{items}</ul>')
     css = TODO_CSS
     if columns > 1:
         css += f" main {{ column-count: {columns}; column-gap: 8mm; }}"
@@ -114,7 +114,7 @@ def agenda_page(
         if not todays and days > A_WEEK:
             continue
         rows = "".join(_agenda_row(entry, day, style) for entry in todays)
-        content = f"<dl>{rows}</dl>" if rows else nothing
+        content = f'<dl dir="auto">{rows}</dl>' if rows else nothing
         heading = escape(style.date(day))
         long = ' class="long"' if len(todays) > 12 else ""
         parts.append(f"<section{long}><h2>{heading}</h2>{content}</section>")
@@ -175,7 +175,7 @@ def _todo_item(entry: TodoEntry, style: PageStyle) -> str:
 
 def _agenda_row(entry: AgendaEntry, day: date, style: PageStyle) -> str:
     place = f"<small>{escape(entry.location)}</small>" if entry.location else ""
-    return f"<dt>{escape(_time_text(entry, day, style))}</dt><dd>{escape(entry.text)}{place}</dd>"
+    return f'<dt dir="ltr">{escape(_time_text(entry, day, style))}</dt><dd>{escape(entry.text)}{place}</dd>'
 
 
 def _time_text(entry: AgendaEntry, day: date, style: PageStyle) -> str:

@@ -32,6 +32,7 @@ def render(text: str, style: PageStyle, *, breaks: bool) -> str:
     parser = MarkdownIt("commonmark", {"html": False, "breaks": breaks})
     parser.enable(["table", "strikethrough"])
     parser.inline.ruler.before("image", "qr_code", _qr_code)
+    parser.core.ruler.push("directions", _directions)
     parser.core.ruler.push("tick_boxes", _tick_boxes)
     parser.core.ruler.push("fit_tables", partial(_fit_tables, style=style))
     parser.core.ruler.push("check_size", _check_size)
@@ -77,6 +78,13 @@ def _qr_code(state: StateInline, silent: bool) -> bool:
         token.children = [Token("text", "", 0, content=found[1])]
     state.pos = found.end()
     return True
+
+
+def _directions(state: StateCore) -> None:
+    """Have lists, quotes and tables begin at the side where their first word does."""
+    for token in state.tokens:
+        if token.tag in ("ul", "ol", "blockquote", "table") and token.nesting == 1:
+            token.attrSet("dir", "auto")
 
 
 def _tick_boxes(state: StateCore) -> None:
