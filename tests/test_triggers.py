@@ -8,7 +8,7 @@ from homeassistant.components.websocket_api.automation import (
     async_get_conditions_for_target,
     async_get_triggers_for_target,
 )
-from homeassistant.core import Context, Event, HomeAssistant, callback
+from homeassistant.core import Context, CoreState, Event, HomeAssistant, callback
 from homeassistant.helpers import (
     area_registry as ar,
     config_validation as cv,
@@ -112,13 +112,21 @@ async def show(house: House, clock: Clock | None = None) -> None:
 # Jobs
 
 
-async def test_a_job_is_printed(reachable: str, automate: Automate, house: House) -> None:
+@pytest.mark.parametrize("starting", [False, True])
+async def test_a_job_is_printed(
+    starting: bool, reachable: str, automate: Automate, house: House
+) -> None:
+    """What is learned of it while Home Assistant starts is told once automations listen."""
+    if starting:
+        house.hass.set_state(CoreState.not_running)
     fired = await automate(
         on(house.hass, "job_printed"), on(house.hass, "job_failed"), on(house.hass, "job_held")
     )
     context = Context()
     job = await print_text(house.hass, title="今天的菜单", wait=True, context=context)
     assert job["state"] == "completed"
+    if starting:
+        await house.hass.async_start()
     await until(lambda: fired)
     [said] = fired
     assert (said["id"], said["platform"]) == ("job_printed", "lianke.job_printed")

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CoreState, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.start import async_at_started
 from homeassistant.util.signal_type import SignalType
 
 from .const import DOMAIN
@@ -66,8 +67,18 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             is_new = reason is not None and reason not in earlier
             if reason is not None:
                 reasons[job.job_id] = earlier | {reason}
-        if is_new:
+        if not is_new:
+            return
+
+        @callback
+        def send(_hass: HomeAssistant) -> None:
             async_dispatcher_send(hass, SIGNAL_JOB_UPDATED, JobUpdate(entry, job, earlier))
+
+        if job.is_final and hass.state in (CoreState.not_running, CoreState.starting):
+            # Automations listen only once Home Assistant has nearly started.
+            async_at_started(hass, send)
+        else:
+            send(hass)
 
     entry.async_on_unload(queue.listen(on_job))
 
