@@ -58,7 +58,7 @@ async def test_four_requests_under_way(account: Account) -> None:
 
     async def request() -> None:
         nonlocal under_way, most
-        async with account.slot(Purpose.POLL):
+        async with account.slot(Purpose.TRACK):
             under_way += 1
             most = max(most, under_way)
             await go_on.wait()
@@ -246,8 +246,8 @@ async def test_what_waits_goes_in_the_order_of_its_purpose(account: Account) -> 
     order: list[Purpose] = []
     go_on = asyncio.Event()
 
-    async def hold() -> None:
-        async with account.slot(Purpose.POLL):
+    async def hold(purpose: Purpose = Purpose.POLL) -> None:
+        async with account.slot(purpose):
             await go_on.wait()
 
     async def request(purpose: Purpose) -> None:
@@ -255,7 +255,10 @@ async def test_what_waits_goes_in_the_order_of_its_purpose(account: Account) -> 
             order.append(purpose)
 
     held = [asyncio.create_task(hold()) for _ in range(MAX_UNDER_WAY)]
+    # One place stays for jobs.
+    held.append(asyncio.create_task(hold(Purpose.SUBMIT)))
     await done(*held)
+    assert [one.purpose for one in account._under_way].count(Purpose.SUBMIT) == 1
     late = [asyncio.create_task(request(purpose)) for purpose in reversed(Purpose)]
     await done(*late)
     assert order == []

@@ -285,6 +285,10 @@ class Account:
             return False
         if request.upload and sum(other.upload for other in self._under_way) >= MAX_UPLOADS:
             return False
+        others = sum(other.purpose > Purpose.TRACK for other in self._under_way)
+        if request.purpose > Purpose.TRACK and others >= MAX_UNDER_WAY - 1:
+            # A driver's papers, or a page's picture, may take a minute: jobs do not wait for four of them.
+            return False
         if not request.for_user:
             return True
         lookups = [other for other in self._under_way if other.for_user]
