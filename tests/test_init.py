@@ -30,7 +30,7 @@ from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.jobs.store import JobStoreError, jobs_path
 from custom_components.lianke.printing.own_pages import async_print_test_page
 from custom_components.lianke.runtime import LiankeConfigEntry
-from tests.clock import rest
+from tests.clock import rest, until
 from tests.conftest import make_entry, set_up, tear_down
 from tests.documents.test_spool import make
 from tests.household import House, box_of
@@ -360,17 +360,26 @@ async def test_pages_that_a_power_cut_left_uncounted_are_shown_at_once(house: Ho
     assert float(state.state) >= 7
 
 
+@pytest.mark.parametrize("refused", [False, True])
 async def test_a_removed_box_tells_of_the_jobs_it_drops(
-    issue_registry: ir.IssueRegistry, house: House
+    issue_registry: ir.IssueRegistry, house: House, refused: bool
 ) -> None:
-    await house.switch_off()
-    key = next(key for key, known in house.data.storage.printers.items() if known.printer.port == 1)
-    await async_print_test_page(house.hass, house.entry, key, Context())
+    """One waits in the cloud, which cancels it unless it refuses; one waits here."""
+    laser = house.device()
+    house.cloud.variants.printer_off = "accepted_until_on"
+    house.box.printer(1).on = False
+    await house.ask("print", device_id=laser, text="In the cloud")
+    await until(lambda: house.queue.jobs()[0].state is JobState.QUEUED)
+    await house.ask("print", device_id=laser, text="For somebody there", release_code="1234")
+    if refused:
+        house.cloud.fail("DELETE /print/job", Fault(kind="code", code=5002, msg="设备不在线"))
     await house.hass.config_entries.async_remove(house.entry.entry_id)
+    (task,) = house.cloud.tasks.values()
+    assert task.state == ("READY" if refused else "SET_REVOKE")
     issue = issue_registry.async_get_issue(DOMAIN, f"jobs_dropped_{house.entry.entry_id}")
     assert issue is not None
     assert issue.translation_placeholders is not None
-    assert issue.translation_placeholders["count"] == "1"
+    assert issue.translation_placeholders["count"] == ("1" if refused else "2")
 
 
 async def test_start_without_internet(all_entities: None, house: House) -> None:

@@ -1,5 +1,6 @@
 """Print through a Lianke cloud print box."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 import logging
@@ -17,7 +18,9 @@ from homeassistant.util.ssl import get_default_context
 from . import frontend, issues, job_signals, people, scanner, services, websocket_api
 from .account.request_limits import Account
 from .api.client import LiankeClient
+from .api.errors import LiankeError
 from .api.models import Credentials
+from .api.unknown import Observer
 from .box.storage import BoxStorage
 from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
 from .coordinator import LiankeCoordinator
@@ -25,6 +28,8 @@ from .devices import async_follow_devices, box_identifier, printer_key_of
 from .documents.pdf_client import async_close_pdf_worker
 from .documents.spool import async_get_spool
 from .errors import InputError
+from .jobs.job import Job
+from .jobs.limits import REMOVAL_SECONDS
 from .jobs.queue import PrintQueue
 from .jobs.store import async_remove_jobs
 from .lan import printer as lan_printer, scanner as lan_scanner
@@ -83,6 +88,25 @@ def _retried(key: str) -> Iterator[None]:
         raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key=key) from None
 
 
+def _make_client(
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    account: Account,
+    observer: Observer | None = None,
+) -> LiankeClient:
+    return LiankeClient(
+        async_get_clientsession(hass),
+        api_key=entry.data[CONF_API_KEY],
+        credentials=Credentials(
+            device_id=entry.data[CONF_DEVICE_ID], device_key=entry.data[CONF_DEVICE_KEY]
+        ),
+        server=entry.data[CONF_SERVER],
+        throttle=account,
+        ssl=get_default_context(),
+        observer=observer,
+    )
+
+
 async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
     """Set up one box: the first time from the service, later from stored data."""
     # Empties the spool of documents that the last run left behind.
@@ -97,17 +121,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     # What a failing setup has learned is for the next one, which must not be written over later.
     entry.async_on_unload(storage.async_close)
     is_new = storage.box is None
-    client = LiankeClient(
-        async_get_clientsession(hass),
-        api_key=entry.data[CONF_API_KEY],
-        credentials=Credentials(
-            device_id=entry.data[CONF_DEVICE_ID], device_key=entry.data[CONF_DEVICE_KEY]
-        ),
-        server=entry.data[CONF_SERVER],
-        throttle=account,
-        ssl=get_default_context(),
-        observer=storage.unknown.observe,
-    )
+    client = _make_client(hass, entry, account, storage.unknown.observe)
     coordinator = LiankeCoordinator(hass, entry, client=client, storage=storage, account=account)
     if is_new:
         await coordinator.async_config_entry_first_refresh()
@@ -170,7 +184,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> b
 async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Delete the stored data of a box that is removed."""
     await BoxStorage(hass, entry.entry_id).async_remove()
-    dropped = await async_remove_jobs(hass, entry.entry_id)
+    dropped = await _async_canceled(hass, entry, await async_remove_jobs(hass, entry.entry_id))
     await async_remove_scans(hass, entry.entry_id)
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_delete_issues(hass, entry)
@@ -181,6 +195,28 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
     if not hass.config_entries.async_entries(DOMAIN):
         await (await async_get_spool(hass)).async_clear()
         await frontend.async_remove(hass)
+
+
+async def _async_canceled(
+    hass: HomeAssistant, entry: LiankeConfigEntry, jobs: list[Job]
+) -> list[Job]:
+    """Cancel those of the waiting jobs that wait in the cloud; return all but those for which that failed."""
+    webhook_id = entry.data[CONF_WEBHOOK_ID]
+    account = hass.data.get(ACCOUNTS, {}).get(webhook_id) or Account(webhook_id)
+    client = _make_client(hass, entry, account)
+
+    async def is_canceled(job: Job) -> bool:
+        if (task_id := job.present.task_id) is not None:
+            try:
+                async with asyncio.timeout(REMOVAL_SECONDS):
+                    await client.cancel_task(None, task_id)
+            except (LiankeError, TimeoutError) as err:
+                _LOGGER.warning("A job of a removed box stays in the cloud: %s", err)
+                return False
+        return True
+
+    answers = await asyncio.gather(*map(is_canceled, jobs))
+    return [job for job, canceled in zip(jobs, answers, strict=True) if canceled]
 
 
 async def async_remove_config_entry_device(

@@ -29,6 +29,8 @@ _WITHDRAWN = frozenset({JobState.CANCELED, JobState.EXPIRED})
 FREE_WITHDRAWALS = 10
 # All devices of the home network together may send so many times what one may.
 LAN_SHARES = 2
+# How long the cloud may take to cancel what waits there for a box that is removed.
+REMOVAL_SECONDS = 30
 
 
 class LimitError(InputError):

@@ -28,7 +28,7 @@ from ..api.options import ResolvedOptions
 from ..api.stored import StoredError
 from ..documents.document import Document
 from ..documents.spool import link_or_copy, sync_path, unlink_all, write_new, write_private
-from .job import Delivery, Job, JobSpec, JobState, Origin, PersonReason, new_token
+from .job import WAITING, Delivery, Job, JobSpec, JobState, Origin, PersonReason, new_token
 from .retention import LISTED
 
 _LOGGER = logging.getLogger(__name__)
@@ -194,7 +194,7 @@ def jobs_path(hass: HomeAssistant, entry_id: str) -> Path:
 
 
 async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> list[Job]:
-    """Delete the jobs of a removed config entry; return those that were still to be sent."""
+    """Delete the jobs of a removed config entry; return those that waited, here or in the cloud."""
     return await hass.async_add_executor_job(_remove_jobs, jobs_path(hass, entry_id))
 
 
@@ -204,7 +204,7 @@ def _remove_jobs(root: Path) -> list[Job]:
         if _is_job(folder):
             with suppress(OSError, StoredError):
                 job = _read_job(folder)
-                if job.state in (JobState.HELD, JobState.UPLOADING) and not job.is_unsure:
+                if job.state in (*WAITING, JobState.UPLOADING) and not job.is_unsure:
                     waiting.append(job)
     shutil.rmtree(root, ignore_errors=True)
     return waiting
