@@ -43,15 +43,20 @@ test("choosing what others have to draw sends nothing but the question for the o
 });
 
 test("options that were lost with the connection are asked for again once it is back", async () => {
-  const answers: Record<string, unknown> = { "lianke/printer/options": { code: 3 } };
+  localStorage.setItem("lianke-card:device", JSON.stringify({ paper: 11 }));
+  const preview = { document: "kept", pages: 1, images: ["/x"], drawn_by: "here" };
+  const answers: Record<string, unknown> = { "lianke/printer/options": { code: 3 }, preview };
   const batch = new Batch(makeContext(makeHass(answers)), "device");
   batch.addMedia(DOCUMENT);
   await settled(batch, () => batch.offers?.failed === true);
+  await batch.preview();
   answers["lianke/printer/options"] = OPTIONS;
   batch.notice([]);
   await settled(batch, () => batch.offers?.max_copies === 5);
   batch.notice([]);
-  expect(asked).toHaveLength(2);
+  expect(asked.filter(({ type }) => type === "lianke/printer/options")).toHaveLength(2);
+  // What is remembered for it counts only now: what was drawn before is drawn again.
+  await vi.waitFor(() => expect(data("preview")).toMatchObject({ document: "kept", paper: 11 }));
 });
 
 test("more files than can be taken are refused with a sentence", () => {
@@ -256,7 +261,10 @@ describe("what was refused is told", () => {
 
 test.each([
   ["a.csv", false],
+  ["configuration.yaml", false],
+  ["README", false],
   ["a.docx", true],
+  ["a.htm", true],
 ])("a text is laid out anew for another paper: %s", async (title, isKept) => {
   vi.useFakeTimers({ shouldAdvanceTime: true });
   const batch = makeBatch({ preview: { document: "kept" }, print: { jobs: [{}] } });
@@ -271,6 +279,26 @@ test.each([
   expect(data("print")).toMatchObject(
     isKept ? { document: "kept" } : { media: { media_content_id: "media-source://a" } },
   );
+});
+
+test("a text that was being laid out for another paper is laid out anew, too", async () => {
+  let draw: (answer: object) => void = () => undefined;
+  const answers: Record<string, unknown> = {
+    "lianke/printer/options": OPTIONS,
+    preview: new Promise((resolve) => (draw = resolve)),
+    print: { code: "x", message: "no" },
+  };
+  const batch = new Batch(makeContext(makeHass(answers)), "device");
+  batch.addMedia({ ...DOCUMENT, title: "a.csv" });
+  await settled(batch, () => batch.offers !== null);
+  const drawing = batch.draw(first(batch));
+  batch.choose("orientation", "landscape");
+  await batch.print();
+  draw({ document: "portrait" });
+  await drawing;
+  answers["print"] = { jobs: [{}] };
+  await batch.print();
+  expect(data("print")).toMatchObject({ orientation: "landscape", media: {} });
 });
 
 test("previews follow the options, by the document that is kept", async () => {

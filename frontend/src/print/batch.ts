@@ -262,7 +262,9 @@ export class Batch extends EventTarget {
     this._checkSizes();
     // How many copies it makes at once is known only now.
     if (Object.keys(this.errors).length) this.tidy();
-    this.changed();
+    // What is drawn already was drawn without what is recalled only now.
+    if (this.offers.failed) this.changed();
+    else this._optionsChanged();
   }
 
   /*
@@ -470,7 +472,6 @@ export class Batch extends EventTarget {
     const options = this.options();
     const data = item.atOnce ? { ...options, preview_by: "here_only" } : options;
     const answer = await this.sending.withDocument<PreviewAnswer>(item, "preview", data, () => undefined);
-    item.document = answer.document ?? item.document;
     item.pages = answer.pages ?? null;
     item.isDrawnHere = answer.drawn_by === "here";
     item.images = (answer.images ?? []).filter(isOwnPicture);

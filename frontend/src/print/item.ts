@@ -17,7 +17,8 @@ const PICTURE_ENTITY = /^(camera|image)\./;
 const SHOWN_PICTURE = /^image\/(png|jpe?g|gif|webp|bmp)$/;
 const PICTURE_NAME = /\.(png|jpe?g|gif|webp|bmp|heic|tiff?)$/i;
 const RAW_NAME = /\.prn$/i;
-const TEXT_NAME = /\.(txt|csv|tsv|md|markdown|log)$/i;
+/* What goes as it is; whatever else can be read is taken for a text. */
+const SENT_NAME = /\.(pdf|(doc|xls|ppt)[xm]?|wps|et|dps|html?|prn)$/i;
 
 export type Phase = "upload" | "submit" | null;
 
@@ -47,7 +48,7 @@ export class PrintItem {
   isDrawnHere = false;
   /* What Home Assistant keeps of it after a preview. */
   document: string | null = null;
-  /* The paper that it was laid out for. */
+  /* The paper that this was laid out for. */
   layout = "";
   pages: number | null = null;
   images: string[] = [];
@@ -74,7 +75,7 @@ export class PrintItem {
 
   /* A text, list or calendar becomes a page of the paper that is chosen. */
   get isComposed(): boolean {
-    return this.entity ? !this.isPicture : TEXT_NAME.test(this.name);
+    return !this.isPicture && (!!this.entity || !SENT_NAME.test(this.name));
   }
 
   /* A picture has one page, of which nothing can be chosen. */

@@ -46,7 +46,7 @@ export class Sending {
 
   /*
    * Call an action with a document: by the handle of an earlier preview while that is kept, and laid out for the same
-   * paper, else by a new upload.
+   * paper, else by a new upload. The handle in the answer is kept.
    * progress is called with the bytes uploaded, and with null once the action is called. Throws TakenOver where another
    * call needs the same upload.
    */
@@ -61,10 +61,14 @@ export class Sending {
       this.forget(item.document);
       item.document = null;
     }
-    item.layout = layout;
-    const call = (source: object) => {
+    const call = async (source: object) => {
       progress(null);
-      return this._call<T>(service, { ...data, ...source });
+      const answer = await this._call<T & { document: string }>(service, { ...data, ...source });
+      if (answer.document) {
+        item.document = answer.document;
+        item.layout = layout;
+      }
+      return answer;
     };
     if (item.document) {
       try {
@@ -144,7 +148,6 @@ export class Sending {
         item.sent = sent ?? item.sent;
         this._sender.changed();
       });
-      item.document = answer.document ?? null;
       item.pages = answer.pages ?? null;
     };
     let keeping = this._keeping.get(item);

@@ -56,7 +56,7 @@ export type { Mode };
 
 const texts = partTexts(en, zh);
 const FINAL = ["completed", "failed", "canceled"];
-/* Return what stays of a page's address when pages before it go. */
+/* Return what stays of a page's address when pages before it go; other scans have such pages, too. */
 const pageOf = (picture: string | undefined) => picture?.split("/").pop();
 const WHOLE: Cut = { left: 0, top: 0, right: 1, bottom: 1, turn: 0 };
 
@@ -471,6 +471,7 @@ export class LiankeScan extends Part {
     const { url, failed, isStale } = this._picture;
     const label = this._text("page", { n: this._page + 1 });
     const isBusy = this._tasks.isWorking("page") || isStale || !changeable;
+    const isResting = isBusy || this._tasks.isWorking("remove");
     const isFinal = FINAL.includes(scan.state);
     const isCard = scan.sheet === "id_card";
     const picture = html`<img class=${isBusy && !isFinal ? "stale" : ""} src=${url} alt=${label} />`;
@@ -512,7 +513,7 @@ export class LiankeScan extends Part {
                 ${this._round("turn_right", mdiRotateRight, turned(90), isBusy)}
                 ${this._round("crop", mdiCrop, () => this._crop(), isBusy)}
                 ${this._round("straighten", mdiAutoFix, () => this._change(scan, { straighten: true }), isBusy)}
-                ${total > 1 ? this._round("remove", mdiDeleteOutline, () => this._remove(scan), isBusy) : nothing}
+                ${total > 1 ? this._round("remove", mdiDeleteOutline, () => this._remove(scan), isResting) : nothing}
               </div>`
             : nothing
         }
@@ -584,7 +585,7 @@ export class LiankeScan extends Part {
     };
     const handOn = async () => {
       await this._answer(scan, { answer: "hand_on" });
-      this._told = this._text("handed_on", { name: scanner.hand_on });
+      this._tell(scan, this._text("handed_on", { name: scanner.hand_on }));
     };
     return html`<div class="actions">
       ${this._button("save", this._text("save"), mdiDownload, () => download(this.context, scan.downloads), true)}
@@ -612,7 +613,13 @@ export class LiankeScan extends Part {
     await once(`${scan.scan_id} ${printer}`, (request_id) =>
       this.context.call("print", { device_id: printer, media: scan.files, request_id, ...printFields(choices) }),
     );
-    this._told = this._text("printed");
+    this._tell(scan, this._text("printed"));
+  }
+
+  /* Say what was done with a scan, unless another one is shown by now. */
+  private _tell({ scan_id }: Scan, text: string): void {
+    if (scan_id !== this._followed) return;
+    this._told = text;
     this._printing = false;
   }
 
@@ -675,8 +682,8 @@ export class LiankeScan extends Part {
   }
 
   private _remove(scan: Scan): void {
-    void this._tasks.run("page", async () => {
-      await this._answer(scan, { answer: "remove", page: this._page + 1 });
+    void this._tasks.run("remove", async () => {
+      await this._tasks.run("page", () => this._answer(scan, { answer: "remove", page: this._page + 1 }));
       // The next page comes where this one was.
       await tapped();
     });
@@ -687,18 +694,18 @@ export class LiankeScan extends Part {
       await import("../print/crop");
       const crop = this.renderRoot.querySelector<LiankeCrop>("lianke-crop");
       const page = pageOf(this._scan?.pictures[this._page]);
-      const shown = { name: this._text("page", { n: this._page + 1 }), page };
+      const shown = { name: this._text("page", { n: this._page + 1 }), page, scan_id: this._followed };
       await crop?.open(shown, this._picture.url, null);
     });
   }
 
-  private readonly _cropped = (event: CustomEvent<[{ page?: string }, Cut | null]>) => {
+  private readonly _cropped = (event: CustomEvent<[{ page?: string; scan_id: string }, Cut | null]>) => {
     event.stopPropagation();
-    const [{ page }, crop] = event.detail;
+    const [{ page, scan_id }, crop] = event.detail;
     const scan = this._scan;
     // Others may have come or gone meanwhile.
     const at = scan?.pictures.findIndex((picture) => pageOf(picture) === page) ?? -1;
-    if (crop && scan && at >= 0) this._change(scan, { crop }, at);
+    if (crop && scan?.scan_id === scan_id && at >= 0) this._change(scan, { crop }, at);
   };
 
   private readonly _close = () => this._dialog.close();
