@@ -275,6 +275,21 @@ async def test_a_job_for_a_printer_without_paper_waits(house: House) -> None:
     assert house.sent == 0
 
 
+async def test_a_repeated_call_replaces_nothing_newer(house: House) -> None:
+    first: dict[str, Any] = {"file": house.menu, "replace_key": "menu", "request_id": "x"}
+    await house.print_one(**first)
+    await house.came_out()
+    house.box.printer(1).paper = 0
+    await house.data.coordinator.async_refresh()
+    newer: dict[str, Any] = {"file": [house.menu] * 2, "replace_key": "menu"}
+    waiting = [
+        job["job_id"]
+        for job in (await house.ask("print", device_id=house.device(), **newer))["jobs"]
+    ]
+    assert (await house.print_one(**first))["duplicate"]
+    assert [house.queue.get(job_id).state for job_id in waiting] == ["held"] * 2
+
+
 async def test_waiting_ends_in_time(house: House) -> None:
     house.cloud.variants.callbacks = "never"
     job = await house.print_one(file=house.menu, wait_timeout=0.3)

@@ -301,18 +301,29 @@ class PrintQueue(JobWorker):
         finally:
             self._registry.reserved.clear()
         self._registry.put(job)
-        # Those whose upload was refused meanwhile, too.
-        for old in self._with_key_of(spec) if spec.replace_key else ():
-            if old.job_id == job_id or old.created_at > job.created_at:
-                continue
-            current = self._registry.jobs.get(old.job_id)
-            if current is not None and _can_be_replaced(current):
+        if spec.replace_key:
+            # Those whose upload was refused meanwhile, too.
+            await self.async_replace(job, spec.replace_key)
+        return job
+
+    async def async_replace(self, job: Job, *keys: str | None) -> None:
+        """Cancel what waits at the same printer with one of these replace keys, and is older than the job."""
+        for job_id in list(self._registry.jobs):
+            old = self._registry.jobs.get(job_id)
+            if (
+                old is not None
+                and old.job_id != job.job_id
+                and old.spec.replace_key is not None
+                and old.spec.replace_key in keys
+                and old.printer_key == job.printer_key
+                and old.created_at <= job.created_at
+                and _can_be_replaced(old)
+            ):
                 # If this is not written: of jobs that replace each other only the newest survives
                 # a restart.
                 self._registry.change(old, state=JobState.CANCELED, reason="replaced")
                 with suppress(JobStoreError):
                     await self._store.async_persist(old.job_id)
-        return job
 
     def _new_job(
         self,
@@ -378,7 +389,6 @@ class PrintQueue(JobWorker):
             for job in self._registry.jobs.values()
             if job.printer_key == spec.printer_key
             and _can_be_replaced(job)
-            and not job.is_moving
             and job.spec.replace_key == spec.replace_key
         ]
 
@@ -664,5 +674,5 @@ def _after_answer(job: Job) -> dict[str, Any]:
 
 
 def _can_be_replaced(job: Job) -> bool:
-    """Return whether a newer job may take a job's place: it waits, and no stack was put back for it."""
-    return job.state is JobState.HELD and not job.has_stack
+    """Return whether a newer job may take a job's place: it waits here, and no stack was put back for it."""
+    return job.state is JobState.HELD and not job.has_stack and not job.is_moving

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 import hashlib
@@ -124,15 +124,10 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             jobs.append(job)
             if job.deliveries[0].token != deliveries[0].token:
                 repeated.add(job.job_id)
-        if (key := data.get("replace_key")) is not None:
+        if (key := data.get("replace_key")) is not None and not repeated:
             # An earlier call may have had more documents.
-            surplus = {_numbered(key, number) for number in range(len(jobs), MAX_SOURCES)}
-            with suppress(InputError, HomeAssistantError):
-                queue = target.data.queue
-                for job in queue.jobs(target.printer_key):
-                    waits = job.state is JobState.HELD and not job.has_stack
-                    if waits and job.spec.replace_key in surplus:
-                        await queue.async_cancel(job.job_id)
+            surplus = (_numbered(key, number) for number in range(len(jobs), MAX_SOURCES))
+            await target.data.queue.async_replace(jobs[0], *surplus)
     if wait := data["wait"]:
         seconds = data["wait_timeout"].total_seconds()
         jobs = await asyncio.gather(*(_async_wait(hass, target, job, seconds) for job in jobs))
