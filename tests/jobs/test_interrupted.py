@@ -368,12 +368,15 @@ async def test_a_job_whose_turn_comes_in_quiet_hours_waits_for_their_end(
         third = await shop.submit(ignore_quiet_hours=True)
         elsewhere = await shop.submit(port=4)
         await until(lambda: shop.queue._uploader._handover._waiters)
+        # What is told first of that printer.
+        shop.printer(4).paper = 0
+        await shop.coordinator.async_refresh()
         shop.clock._frozen.tick(timedelta(minutes=6))
         shop.clock.tick(20)
         await shop.until(third, JobState.COMPLETED)
-        for waiting in (second, elsewhere):
-            held = shop.queue.get(waiting.job_id)
-            assert (held.state, held.hold_reason) == (JobState.HELD, "quiet_hours")
+        held = [shop.queue.get(waiting.job_id) for waiting in (second, elsewhere)]
+        assert [job.state for job in held] == [JobState.HELD] * 2
+        assert [job.hold_reason for job in held] == ["quiet_hours", "out_of_paper"]
         assert len(shop.sim.cloud.printed) == 2
 
 

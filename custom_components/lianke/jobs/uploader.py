@@ -56,7 +56,7 @@ PASSING: dict[type[LiankeError], str] = {
 
 
 class _StoppedError(Exception):
-    """Stops an upload before its end is sent: `reason` is why it is held, None if it was canceled."""
+    """Stops an upload before its end is sent: `reason` is why it is held, None if the next look decides."""
 
     def __init__(self, reason: str | None = None) -> None:
         self.reason = reason
@@ -135,11 +135,7 @@ class Uploader(JobWorker):
                 # While it waited for its turn.
                 self._registry.change(job, state=JobState.EXPIRED, reason="expired")
                 continue
-            if (
-                job.spec.hold
-                and not (job.spec.ignore_quiet_hours or job.is_at_second)
-                and quiet_until(self._entry.options, dt_util.utcnow())
-            ):
+            if self._is_quiet_for(job):
                 # They have begun while it waited for its turn.
                 self._hold(job, delivery, QueueReason.QUIET_HOURS)
                 continue
@@ -161,10 +157,12 @@ class Uploader(JobWorker):
                     self._handover.release()
             self._on_end()
 
+    def _is_quiet_for(self, job: Job) -> bool:
+        """Return whether a job has to wait for the end of quiet hours now."""
+        heeds = job.spec.hold and not (job.spec.ignore_quiet_hours or job.is_at_second)
+        return heeds and quiet_until(self._entry.options, dt_util.utcnow()) is not None
+
     async def _async_upload(self, job: Job, delivery: Delivery) -> None:
-        if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
-            raise PrinterNotFoundError
-        address = view.printer.address
         upload = asyncio.current_task()
         self._registry.change(job, delivery, within=None, sent_bytes=0)
         last_shown = dt_util.utcnow()
@@ -181,14 +179,15 @@ class Uploader(JobWorker):
             if found is None or found[0].cancel_requested or found[1].task_id is not None:
                 # A callback may have shown that an earlier upload was taken although it was refused.
                 raise _StoppedError
-            reason = self._readiness.check(
-                job.printer_key,
-                dt_util.utcnow(),
-                ignore_quiet_hours=job.spec.ignore_quiet_hours or job.is_at_second,
-            ).reason
-            if job.spec.hold and reason in (PrinterStatus.BOX_OFFLINE, QueueReason.QUIET_HOURS):
-                # Offline it would be refused, and a power cut now would leave it in doubt.
-                raise _StoppedError(reason)
+            if self._is_quiet_for(job):
+                raise _StoppedError(QueueReason.QUIET_HOURS)
+            if (
+                job.spec.hold
+                and self._readiness.check(job.printer_key, dt_util.utcnow()).reason
+                == PrinterStatus.BOX_OFFLINE
+            ):
+                # It would be refused, and a power cut now would leave it in doubt.
+                raise _StoppedError(PrinterStatus.BOX_OFFLINE)
             now_there = self._coordinator.data.printers.get(job.printer_key)
             if now_there is None or now_there.printer.address != address:
                 # Another printer may be at its old place by now: it is sent anew.
@@ -217,6 +216,9 @@ class Uploader(JobWorker):
                 self._registry.change(job, delivery, within=None, sent_bytes=sent_bytes)
 
         async with self._places:
+            if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
+                raise PrinterNotFoundError
+            address = view.printer.address
             task_id = await self._client.submit(
                 address,
                 Ticket(value=ticket)
