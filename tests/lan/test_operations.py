@@ -13,7 +13,7 @@ from PIL import Image
 import pypdfium2
 import pytest
 
-from custom_components.lianke.const import LAN_PRINTER_PATH
+from custom_components.lianke.const import CONF_DEFAULT_OPTIONS, LAN_PRINTER_PATH
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Collection, Operation, Status, Tag, Value
 from custom_components.lianke.jobs.job import JobState
@@ -125,6 +125,8 @@ async def test_a_compressed_document(lan: LanPrinter) -> None:
 
 async def test_raster_pages_come_out_as_a_pdf(lan: LanPrinter) -> None:
     width, height = 248, 351
+    options = {**lan.entry.options, CONF_DEFAULT_OPTIONS: {"orientation": "landscape"}}
+    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
     for step in (GRAY, RGB):
         rows = pack_rows(page_rows(width, height, step), step)
         for header, whole in ((pwg_header, pwg), (urf_header, urf)):

@@ -241,9 +241,12 @@ async def _async_to_its_end[T](request: Request, work: Coroutine[Any, Any, T]) -
 
 async def _async_document(request: Request, title: str, options: JobOptions) -> Path:
     """Receive the document of a request; return its file in the spool."""
-    if request.text("document-format") in (APPLE_RASTER, PWG_RASTER):
-        # Pages that a device drew lie as it wants them.
-        options.options.pop("orientation", None)
+    if "orientation" in options.options and request.text("document-format") in (
+        APPLE_RASTER,
+        PWG_RASTER,
+    ):
+        # Pages that a device drew lie as it wants them, also where the printer's defaults say landscape.
+        options.options["orientation"] = "portrait"
     target, sender = querying.target_of(request), request.sender
     refusals = request.server.refusals
     target.data.queue.check_rate(
