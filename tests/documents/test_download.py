@@ -50,18 +50,19 @@ async def test_an_allowed_address_is_fetched(
 @pytest.mark.parametrize(
     ("said", "name"),
     [
-        ('"report.pdf"', "report.pdf"),
-        ("%E5%8F%91%E7%A5%A8.pdf", "发票.pdf"),
-        ('"%B7%A2%C6%B1.pdf"', "发票.pdf"),
-        ('"发票 100%.pdf"', "发票 100%.pdf"),
-        ('"{}.pdf"'.format("发票".encode("gbk").decode("utf-8", "surrogateescape")), "发票.pdf"),
+        ('="report.pdf"', "report.pdf"),
+        ("=%E5%8F%91%E7%A5%A8.pdf", "发票.pdf"),
+        ('="%B7%A2%C6%B1.pdf"', "发票.pdf"),
+        ('="发票 100%.pdf"', "发票 100%.pdf"),
+        ("*=UTF-8''20%25ab.pdf", "20%ab.pdf"),
+        ('="{}.pdf"'.format("发票".encode("gbk").decode("utf-8", "surrogateescape")), "发票.pdf"),
     ],
 )
 async def test_the_servers_own_name_is_taken(
     hass: HomeAssistant, site: Site, tmp_path: Path, said: str, name: str
 ) -> None:
     """As browsers read it."""
-    head = f"HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename={said}\r\nContent-Length: 1\r\n\r\nx"
+    head = f"HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename{said}\r\nContent-Length: 1\r\n\r\nx"
 
     async def answer(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None

@@ -337,6 +337,9 @@ def _name(response: aiohttp.ClientResponse, name: str | None) -> str:
     """Return the file name the server gives, else the one that is known, else the last part of the path."""
     disposition = response.content_disposition
     if disposition is not None and disposition.filename:
+        if "filename*" in disposition.parameters:
+            # This is decoded already.
+            return disposition.filename
         # As browsers read it: many servers encode it as in an address, others in their own language.
         said = disposition.filename.encode("utf-8", "surrogateescape")
         return decode_text(unquote_to_bytes(said))
