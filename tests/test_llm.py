@@ -1,4 +1,4 @@
-"""The tools of assistants: by a scripted model in Home Assistant's own conversation, and by an MCP client."""
+"""The tools of assistants: by a scripted model in Home Assistant's own conversation."""
 
 import asyncio
 from dataclasses import replace

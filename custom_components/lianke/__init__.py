@@ -184,10 +184,12 @@ async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> b
 async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Delete the stored data of a box that is removed."""
     await BoxStorage(hass, entry.entry_id).async_remove()
-    dropped = await _async_canceled(hass, entry, await async_remove_jobs(hass, entry.entry_id))
+    waiting = await async_remove_jobs(hass, entry.entry_id)
     await async_remove_scans(hass, entry.entry_id)
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_delete_issues(hass, entry)
+    # Last of all that is removed, since the cloud may not answer.
+    dropped = await _async_cancel_in_cloud(hass, entry, waiting)
     if dropped:
         issues.async_report_dropped_jobs(hass, entry, len(dropped))
         job_signals.async_dispatch_dropped(hass, entry, dropped)
@@ -197,7 +199,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
         await frontend.async_remove(hass)
 
 
-async def _async_canceled(
+async def _async_cancel_in_cloud(
     hass: HomeAssistant, entry: LiankeConfigEntry, jobs: list[Job]
 ) -> list[Job]:
     """Cancel those of the waiting jobs that wait in the cloud; return all but those for which that failed."""
@@ -211,7 +213,9 @@ async def _async_canceled(
                 async with asyncio.timeout(REMOVAL_SECONDS):
                     await client.cancel_task(None, task_id)
             except (LiankeError, TimeoutError) as err:
-                _LOGGER.warning("A job of a removed box stays in the cloud: %s", err)
+                _LOGGER.warning(
+                    "A job of a removed box stays in the cloud: %s", str(err) or "no answer"
+                )
                 return False
         return True
 

@@ -157,7 +157,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def _on_entry(self, _change: ConfigEntryChange, entry: ConfigEntry) -> None:
-        """Let changed options take effect at once: on polls, and on what listeners have wait."""
+        """Let changed options take effect at once: on polls, and on what listeners hold back."""
         if entry is not self.config_entry or entry.options == self._options:
             return
         before, self._options = self._options, entry.options

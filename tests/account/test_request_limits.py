@@ -123,7 +123,7 @@ async def passes(clock: Clock, account: Account, purpose: Purpose = Purpose.POLL
 
 async def done(*tasks: asyncio.Task[None]) -> bool:
     """Let what is due happen, and return whether the tasks have ended."""
-    for _ in range(10):
+    for _ in range(200):
         await asyncio.sleep(0)
     return all(task.done() for task in tasks)
 
@@ -232,8 +232,7 @@ async def test_no_minute_has_more_requests_than_fit(clock: Clock, account: Accou
         seconds += 1
         assert seconds < 600
     for moment in range(seconds):
-        # A request that had its turn at the end of a second notes the next one.
-        minute = [purpose for at, purpose in sent if moment <= at < moment + 59]
+        minute = [purpose for at, purpose in sent if moment <= at < moment + 60]
         submitted = minute.count(Purpose.SUBMIT)
         assert submitted <= MAX_SUBMISSIONS_A_MINUTE
         assert len(minute) - submitted <= MAX_A_MINUTE

@@ -94,7 +94,7 @@ async def test_counts_survive_a_restart_and_the_printer(
     storage.pages.show("anna", "user", 3)
     storage.forget(key)
     # Somebody says only now that it came out.
-    storage.count_pages(key, "late", 5, user_id="anna", source="user")
+    storage.count_pages(key, "late", 5, user_id="anna", source="user", name=LASER.name)
     again = await reread(hass, storage)
     assert [(row.month, row.source, row.pages) for row in again.pages.rows()] == [
         ("2026-11", "user", 3),

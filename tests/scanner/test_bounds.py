@@ -168,7 +168,7 @@ async def test_pages_that_cannot_be_joined(
     """Of PNG pages a file is made, too; of those that take too long none."""
     for kind, seconds, names in (
         ("png", jobs.JOIN_SECONDS, ["x.pdf"]),
-        ("as_asked", 0.001, ["x 1.jpg", "x 2.jpg"]),
+        ("as_asked", 0, ["x 1.jpg", "x 2.jpg"]),
     ):
         house.simulator.cloud.variants.update(scan_type=kind)
         monkeypatch.setattr(jobs, "JOIN_SECONDS", seconds)
@@ -181,7 +181,7 @@ async def test_a_copy_of_more_files_than_one_print_takes(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where pages cannot be joined, each is a file; all are printed, and the scanner is free again."""
-    monkeypatch.setattr(jobs, "JOIN_SECONDS", 0.001)
+    monkeypatch.setattr(jobs, "JOIN_SECONDS", 0)
     house.simulator.cloud.variants.update(scan_dpi=20)
     laser.feeder = [str(number) for number in range(MAX_SOURCES + 1)]
     answer = await do(house, laser, "copy", source="feeder", size="A4")

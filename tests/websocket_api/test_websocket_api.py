@@ -105,7 +105,7 @@ NOT_READ = {
     "PrinterOptions": {"printer", "model"},
     "NamedChoice": {"printable_width", "printable_height"},
 }
-NOT_SENT = {"PrinterOptions": {"failed"}}
+NOT_SENT = {"PrinterOptions": {"failed", "lost"}}
 
 
 def declared(interface: str, file: str = "types.ts") -> dict[str, str]:

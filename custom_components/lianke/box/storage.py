@@ -341,13 +341,19 @@ class BoxStorage:
         self._save(SAVE_SOON)
 
     def count_pages(
-        self, key: str, job_id: str, pages: int, *, user_id: str | None = None, source: str = ""
+        self,
+        key: str,
+        job_id: str,
+        pages: int,
+        *,
+        user_id: str | None = None,
+        source: str = "",
+        name: str = "",
     ) -> None:
         """Count the pages of a job that is proven to be printed; a job counts once, also where its printer is gone."""
         if job_id in self._counted:
             return
         self._counted[job_id] = None
-        name = self.pages.names.get(key, "")
         if (known := self.printers.get(key)) is not None:
             name = known.name
             self.printers[key] = replace(

@@ -113,6 +113,7 @@ class JobScheduler(JobWorker):
                 job.pages_printed,
                 user_id=job.user_id,
                 source=job.spec.source,
+                name=job.printer_name,
             )
 
     @callback

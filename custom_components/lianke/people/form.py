@@ -207,7 +207,7 @@ def _several(
 
 
 async def _async_users(hass: HomeAssistant, chosen: Container[str] = ()) -> list[SelectOptionDict]:
-    """Return the users to choose from: of those who are deactivated only the chosen ones, so that they stay it."""
+    """Return the users to choose from: of those who are deactivated only the chosen ones, so that they stay chosen."""
     users = [
         SelectOptionDict(value=user.id, label=user.name or user.id)
         for user in await hass.auth.async_get_users()
