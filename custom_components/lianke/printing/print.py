@@ -127,7 +127,7 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
         if (key := data.get("replace_key")) is not None and not repeated:
             # An earlier call may have had more documents.
             surplus = (_numbered(key, number) for number in range(len(jobs), MAX_SOURCES))
-            await target.data.queue.async_replace(jobs[0], *surplus)
+            await queue.async_replace(jobs[0], *surplus)
     if wait := data["wait"]:
         seconds = data["wait_timeout"].total_seconds()
         jobs = await asyncio.gather(*(_async_wait(hass, target, job, seconds) for job in jobs))
