@@ -133,7 +133,7 @@ async def test_raster_pages_come_out_as_a_pdf(lan: LanPrinter) -> None:
             page = header(width, height, step, 300) + rows
             kind = values.mime_type("image/urf" if whole is urf else "image/pwg-raster")
             # That is how the device has drawn them.
-            lying: Attributes = {"orientation-requested": values.enum(4)}
+            lying: Attributes = {"orientation-requested": values.enum(4)} if step is RGB else {}
             await lan.print(whole(page, page), lying, document_format=kind)
     for printed in await came_out(lan.simulator, 4):
         assert printed.name == "数学作业.pdf"

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from homeassistant.exceptions import HomeAssistantError
 
+from ...api.options import ORIENTATIONS
 from ...documents.conversion import clean_title
 from ...documents.document import file_digest
 from ...errors import InputError
@@ -241,13 +242,14 @@ async def _async_to_its_end[T](request: Request, work: Coroutine[Any, Any, T]) -
 
 async def _async_document(request: Request, title: str, options: JobOptions) -> Path:
     """Receive the document of a request; return its file in the spool."""
-    if "orientation" in options.options and request.text("document-format") in (
-        APPLE_RASTER,
-        PWG_RASTER,
-    ):
-        # Pages that a device drew lie as it wants them, also where the printer's defaults say landscape.
-        options.options["orientation"] = "portrait"
     target, sender = querying.target_of(request), request.sender
+    if request.text("document-format") in (APPLE_RASTER, PWG_RASTER):
+        # Pages that a device drew lie as it wants them, whatever the printer's defaults say.
+        options.options["orientation"] = "portrait"
+        known = target.data.storage.printers.get(target.printer_key)
+        able = known.capabilities and known.capabilities.orientations if known else None
+        if able and ORIENTATIONS["portrait"] not in able:
+            del options.options["orientation"]
     refusals = request.server.refusals
     target.data.queue.check_rate(
         target.printer_key,
