@@ -230,7 +230,7 @@ describe("a scan", () => {
     expect(said(dialog)).toContain("2 of 3");
     await vi.waitFor(() => expect(fetch).toHaveBeenLastCalledWith("/1/c", expect.anything()));
     // The other half of a double tap.
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve));
     find(dialog, "[data-key=remove]").click();
     await shown();
     find(dialog, "[data-key=crop]").click();
