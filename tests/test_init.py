@@ -376,10 +376,11 @@ async def test_a_removed_box_tells_of_the_jobs_it_drops(
     await house.hass.config_entries.async_remove(house.entry.entry_id)
     (task,) = house.cloud.tasks.values()
     assert (task.state == "READY") is refused
-    issue = issue_registry.async_get_issue(DOMAIN, f"jobs_dropped_{house.entry.entry_id}")
-    assert issue is not None
-    assert issue.translation_placeholders is not None
-    assert issue.translation_placeholders["count"] == ("1" if refused else "2")
+    found = {
+        issue.translation_key: (issue.translation_placeholders or {})["count"]
+        for issue in issue_registry.issues.values()
+    }
+    assert found == ({"jobs_dropped": "1", "jobs_left": "1"} if refused else {"jobs_dropped": "2"})
 
 
 async def test_start_without_internet(all_entities: None, house: House) -> None:

@@ -190,8 +190,9 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
     issues.async_delete_issues(hass, entry)
     # Last of all that is removed, since the cloud may not answer.
     dropped = await _async_cancel_in_cloud(hass, entry, waiting)
-    if dropped:
-        issues.async_report_dropped_jobs(hass, entry, len(dropped))
+    if waiting:
+        left = len(waiting) - len(dropped)
+        issues.async_report_dropped_jobs(hass, entry, len(dropped), left)
         job_signals.async_dispatch_dropped(hass, entry, dropped)
         async_tell_dropped(hass, entry, dropped)
     if not hass.config_entries.async_entries(DOMAIN):
@@ -213,9 +214,7 @@ async def _async_cancel_in_cloud(
                 async with asyncio.timeout(REMOVAL_SECONDS):
                     await client.cancel_task(None, task_id)
             except (LiankeError, TimeoutError) as err:
-                _LOGGER.warning(
-                    "A job of a removed box stays in the cloud: %s", str(err) or "no answer"
-                )
+                _LOGGER.debug("A job of a removed box stays in the cloud: %s", err)
                 return False
         return True
 

@@ -28,6 +28,7 @@ AWAITING_DRIVER = "awaiting_driver"
 BOX_NOT_BOUND = "box_not_bound"
 ERROR_LIMIT_REACHED = "error_limit_reached"
 JOBS_DROPPED = "jobs_dropped"
+JOBS_LEFT = "jobs_left"
 # The id is older than the word: somebody may have ignored the issue under it.
 PRINT_LIMIT = "paper_guard"
 PUSH_ADDRESS_CHANGED = "push_address_changed"
@@ -56,17 +57,23 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 
 @callback
-def async_report_dropped_jobs(hass: HomeAssistant, entry: LiankeConfigEntry, count: int) -> None:
-    """Report jobs that were dropped with their box, which has no entities left to show them."""
-    _LOGGER.warning("%d waiting print jobs were dropped with their box", count)
-    _create_issue(
-        hass,
-        entry,
-        issue_id(JOBS_DROPPED, entry),
-        JOBS_DROPPED,
-        placeholders={"count": str(count)},
-        fixable=False,
+def async_report_dropped_jobs(
+    hass: HomeAssistant, entry: LiankeConfigEntry, dropped: int, left: int
+) -> None:
+    """Report jobs that were dropped with their box, or left in the cloud; it has no entities to show them any more."""
+    _LOGGER.warning(
+        "%d print jobs were dropped with their box, %d left in the cloud", dropped, left
     )
+    for kind, count in ((JOBS_DROPPED, dropped), (JOBS_LEFT, left)):
+        if count:
+            _create_issue(
+                hass,
+                entry,
+                issue_id(kind, entry),
+                kind,
+                placeholders={"count": str(count)},
+                fixable=False,
+            )
 
 
 @callback
