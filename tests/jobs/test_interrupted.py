@@ -367,7 +367,7 @@ async def test_a_job_whose_turn_comes_in_quiet_hours_waits_for_their_end(
         second = await shop.submit()
         third = await shop.submit(ignore_quiet_hours=True)
         elsewhere = await shop.submit(port=4)
-        await until(lambda: shop.queue._uploader._handover._waiters)
+        await until(lambda: shop.sim.cloud.hanging and shop.queue._uploader._handover._waiters)
         # What is told first of that printer.
         shop.printer(4).paper = 0
         await shop.coordinator.async_refresh()
@@ -385,7 +385,7 @@ async def test_a_job_that_expires_before_its_end_is_sent_is_not_printed(shop: Sh
     first = await shop.submit()
     await shop.handed_over(first)
     second = await shop.submit(port=4, expires_in=timedelta(minutes=5))
-    await until(lambda: shop.queue._uploader._handover._waiters)
+    await until(lambda: shop.sim.cloud.hanging and shop.queue._uploader._handover._waiters)
     shop.clock._frozen.tick(timedelta(minutes=6))
     shop.clock.tick(20)
     await shop.until(first, JobState.COMPLETED)
@@ -399,7 +399,7 @@ async def test_a_job_whose_printer_moves_before_its_end_is_sent_follows_it(shop:
     first = await shop.submit()
     await shop.handed_over(first)
     second = await shop.submit(port=4)
-    await until(lambda: shop.queue._uploader._handover._waiters)
+    await until(lambda: shop.sim.cloud.hanging and shop.queue._uploader._handover._waiters)
     # A third one does not begin: it would take the last place of the account from its other boxes.
     third = await shop.submit(port=2)
     await until(lambda: shop.queue._uploader._places._waiters)

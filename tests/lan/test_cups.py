@@ -105,7 +105,7 @@ class Cups:
             stderr=asyncio.subprocess.STDOUT,
         )
         out, _ = await process.communicate()
-        assert process.returncode == 0, (command, out.decode(), self.log())
+        assert process.returncode == 0, f"{command}: {out.decode()}\n{self.log()}"
         return out.decode()
 
     async def printing(self) -> list[int]:
