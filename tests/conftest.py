@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import suppress
+from functools import cache
 import json
 import logging
 import os
@@ -35,6 +36,7 @@ from tests.simulator import Box, Simulator
 
 COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
 LOGGER = f"custom_components.{DOMAIN}"
+LANGUAGES = ("en", "zh-Hans")
 # As fast as a test can follow; 8 s of a slow printer become 80 ms.
 SPEED = 100
 
@@ -66,6 +68,14 @@ LONGEST_NAME = 100
 ROOMS_OF_PDF = ("documents", "pdf")
 
 type Wait = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
+
+
+@cache
+def texts(language: str) -> dict[str, Any]:
+    """Return the integration's texts in a language."""
+    path = COMPONENT / "translations" / f"{language}.json"
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
 
 
 def _group(item: pytest.Item) -> str:
@@ -217,11 +227,11 @@ def _errors_are_translated(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
 
     monkeypatch.setattr(HomeAssistantError, "__init__", record)
     yield
-    for language in ("en", "zh-Hans") if made else ():
-        texts = json.loads((COMPONENT / "translations" / f"{language}.json").read_text("utf-8"))
+    for language in LANGUAGES:
+        told = texts(language)["exceptions"]
         for key, placeholders in made:
-            assert key in texts["exceptions"], f"{language} has no text for {key}"
-            texts["exceptions"][key]["message"].format(**placeholders)
+            assert key in told, f"{language} has no text for {key}"
+            told[key]["message"].format(**placeholders)
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import ast
 from collections.abc import Iterator
-import json
-from pathlib import Path
 import re
 from typing import Any
 
@@ -29,10 +27,8 @@ from custom_components.lianke.people.form import page_counts_schema
 from custom_components.lianke.printing.nozzle_care import nozzle_care_schema
 from custom_components.lianke.printing.stand_in import stand_in_schema
 from custom_components.lianke.repairs import EXPLAINED as EXPLAINED_IN_REPAIRS
+from tests.conftest import COMPONENT, LANGUAGES, texts as texts_in
 from tests.simulator import Simulator, qr_link
-
-PACKAGE = Path(__file__).parent.parent / "custom_components" / DOMAIN
-LANGUAGES = ("en", "zh-Hans")
 
 CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 # Latin words that a Chinese text may hold: names, file types, units, and what one has to type.
@@ -128,14 +124,6 @@ OTHER_WORDS = re.compile(
 FOREIGN_NAMES = {"Next", "下一步", "Reconfigure", "重新配置", "Repairs", "修复"}
 
 
-def load(language: str) -> dict[str, Any]:
-    """Return all texts of a language."""
-    texts: dict[str, Any] = json.loads(
-        (PACKAGE / "translations" / f"{language}.json").read_text("utf-8")
-    )
-    return texts
-
-
 def walk(texts: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
     """Yield each text with where it stands."""
     for key, value in texts.items():
@@ -145,7 +133,7 @@ def walk(texts: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
             yield f"{path}{key}", value
 
 
-EN, ZH = (load(language) for language in LANGUAGES)
+EN, ZH = (texts_in(language) for language in LANGUAGES)
 EN_TEXTS, ZH_TEXTS = dict(walk(EN)), dict(walk(ZH))
 
 
@@ -258,7 +246,7 @@ def test_errors_of_the_service_have_texts() -> None:
 
 def option_reasons() -> set[str]:
     """Return the reasons with which options are refused, as the source gives them."""
-    source = "".join(path.read_text("utf-8") for path in (PACKAGE / "api").glob("*.py"))
+    source = "".join(path.read_text("utf-8") for path in (COMPONENT / "api").glob("*.py"))
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "OptionError":

@@ -29,7 +29,6 @@ from custom_components.lianke.button import (
     SCAN,
     TEST_PAGE,
 )
-from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.document import RAW_ENCODINGS, SourceKind
 from custom_components.lianke.documents.entities import AGENDAS
 from custom_components.lianke.documents.sheets import (
@@ -56,12 +55,12 @@ from custom_components.lianke.sensor import (
     STATUS,
 )
 from scripts import figures
+from tests.conftest import texts
 from tests.test_packaging import fields_of, load_services
 
 from . import LANGUAGES, ROOT, Cell, section, sections, text_of
 
 CARD_SOURCE = ROOT / "frontend" / "src"
-INTEGRATION = ROOT / "custom_components" / DOMAIN
 RESTART = {"en": "Restart", "zh-Hans": "重启"}  # Home Assistant names it by its device class
 KINDS = {
     "binary_sensor": {"en": "binary sensor", "zh-Hans": "二元传感器"},
@@ -72,13 +71,6 @@ KINDS = {
     "notify": {"en": "notify", "zh-Hans": "通知"},
 }
 OFF_AT_FIRST = {"en": "Disabled by default", "zh-Hans": "默认禁用"}
-
-
-def texts(language: str) -> dict[str, Any]:
-    """Return the integration's texts in a language."""
-    path = INTEGRATION / "translations" / f"{language}.json"
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return found
 
 
 def first_codes(rows: list[list[Cell]]) -> list[str]:

@@ -30,14 +30,6 @@ __all__ = ["clock", "open_shop", "receiver", "sim"]
 TOMORROW = 25 * 3600.0
 
 
-@pytest.fixture
-def hass_config_dir(tmp_path: Path) -> str:
-    """Keep the jobs of a test apart from those of other tests."""
-    folder = tmp_path / "config"
-    folder.mkdir()
-    return str(folder)
-
-
 @dataclass
 class House(Shop):
     """A shop with everything in front of it: entities, actions, the webhook."""

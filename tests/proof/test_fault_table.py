@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 import itertools
-import json
 import logging
 from typing import Any
 import zlib
@@ -20,7 +19,7 @@ from custom_components.lianke.api.models import PrinterAddress
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.runtime import translated
-from tests.conftest import COMPONENT
+from tests.conftest import LANGUAGES, texts
 from tests.documents.samples import zipped
 from tests.proof.conftest import House
 from tests.proof.faults import CELLS, TABLE, Cell
@@ -44,10 +43,6 @@ ALWAYS_AVAILABLE = (
 )
 STEP = 20.0
 LASER = PrinterAddress(port=1, model="Kyocera MA2000w GX")
-TEXTS = {
-    language: json.loads((COMPONENT / "translations" / f"{language}.json").read_text("utf-8"))
-    for language in ("en", "zh-Hans")
-}
 NO_TASK = "00000000-0000-4000-8000-000000000000"
 
 
@@ -321,8 +316,8 @@ async def _is_told(house: House, job: Job) -> None:
         return
     assert job.reason is not None
     assert answer["jobs"][0]["message"] not in (None, "", job.reason)
-    for texts in TEXTS.values():
-        assert job.reason in texts["exceptions"], job.reason
+    for language in LANGUAGES:
+        assert job.reason in texts(language)["exceptions"], job.reason
 
 
 async def _follow(house: House, cell: Cell, endpoint: str, count: int) -> None:

@@ -4,7 +4,6 @@ A printer's name, its address, a document's title and the service's words are an
 them may load a picture, make a link or set itself up as a part of the page.
 """
 
-import json
 import re
 from typing import Any
 
@@ -19,23 +18,14 @@ from custom_components.lianke.issues import AWAITING_DRIVER
 from custom_components.lianke.jobs.limits import LimitError
 from custom_components.lianke.lan.form import lan_addresses
 from custom_components.lianke.pages.clean import MAX_LENGTH, escape_markdown
-from tests.conftest import COMPONENT, make_entry, set_up
+from tests.conftest import LANGUAGES, make_entry, set_up, texts
 from tests.security.rendering import PAYLOADS, active, as_shown, blocks, shown
 from tests.simulator import Simulator
 
-LANGUAGES = ("en", "zh-Hans")
 # Where a placeholder of a rendered text comes from: ours, or from outside and escaped there.
 OURS = {"console_url", "count", "date", "limit", "address", "copied", "kept"}
 OURS |= {"out", "sides", "arrows"}
 ESCAPED = {"addresses", "box", "device_id", "name", "printer", "printers", "test_printer", "users"}
-
-
-def texts(language: str) -> dict[str, Any]:
-    """Return the translations of a language."""
-    found: dict[str, Any] = json.loads(
-        (COMPONENT / "translations" / f"{language}.json").read_text("utf-8")
-    )
-    return found
 
 
 def rendered_texts(part: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], str]:
