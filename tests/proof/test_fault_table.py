@@ -18,6 +18,7 @@ from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.models import PrinterAddress
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.printing.lookup import DATA_MODELS
 from custom_components.lianke.runtime import translated
 from tests.conftest import LANGUAGES, texts
 from tests.documents.samples import zipped
@@ -58,6 +59,8 @@ type Act = Callable[[House], Awaitable[Any]]
 
 
 async def _search(house: House) -> Any:
+    # An old list would do as well.
+    house.hass.data.pop(DATA_MODELS, None)
     return await house.act("search_models", config_entry=house.entry.entry_id)
 
 
@@ -156,13 +159,21 @@ async def test_what_the_user_sees(
         await _look_at_all(house, endpoint, some(endpoint), subtests, caplog)
 
 
+def told_apart(endpoint: str) -> tuple[Cell, ...]:
+    """Return the faults that differ at an endpoint: of a question, nobody can tell whether it was carried out."""
+    if not endpoint.startswith("GET ") and endpoint != DAY:
+        return CELLS
+    names = {one.name for one in CELLS}
+    return tuple(one for one in CELLS if f"{one.name}, done" not in names)
+
+
 @pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("endpoint", sorted(ACTS))
 async def test_what_the_user_sees_everywhere(
     house: House, endpoint: str, subtests: pytest.Subtests, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await _look_at_all(house, endpoint, CELLS, subtests, caplog)
+    await _look_at_all(house, endpoint, told_apart(endpoint), subtests, caplog)
 
 
 def some(name: str, share: int = 25) -> tuple[Cell, ...]:
@@ -454,6 +465,7 @@ SOME = {
     "upload of what waited for a person": ONE_OF_EACH,
     "upload among strangers": ONE_OF_EACH,
     "move": CELLS[::4],
+    **dict.fromkeys(("follow one", "follow three", "poll box", "poll printers"), told_apart(DAY)),
 }
 
 
