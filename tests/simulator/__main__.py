@@ -12,16 +12,6 @@ from .cloud import RATE_LIMIT, Cloud
 from .server import Simulator
 
 
-def _empty(cloud: Cloud) -> None:
-    cloud.add_account()
-    cloud.add_box(printers=0)
-
-
-def _single(cloud: Cloud) -> None:
-    cloud.add_account()
-    cloud.add_box(printers=1)
-
-
 def _fleet(cloud: Cloud) -> None:
     for _number in range(100):
         cloud.add_box(printers=3)
@@ -34,8 +24,6 @@ def _fleet_keys(cloud: Cloud) -> None:
 
 SCENARIOS: Final[dict[str, Callable[[Cloud], None]]] = {
     "default": Cloud.cast_default,
-    "empty": _empty,
-    "single": _single,
     "fleet": _fleet,
     "fleet-keys": _fleet_keys,
 }

@@ -103,7 +103,6 @@ class Admin:
         box = "/_sim/boxes/{device_id}"
         printer = box + "/printers/{printer}"
         table: list[tuple[str, str, Action]] = [
-            ("GET", "/_sim/variants", self.get_variants),
             ("POST", "/_sim/variants", self.set_variants),
             ("POST", "/_sim/settings", self.set_settings),
             ("POST", "/_sim/accounts", self.add_account),
@@ -186,10 +185,6 @@ class Admin:
         return web.Response(body=picture, content_type="image/png")
 
     # The cloud
-
-    async def get_variants(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Give the variants now chosen."""
-        return asdict(self._cloud.variants)
 
     async def set_variants(self, request: web.Request, body: dict[str, Any]) -> Any:
         """Choose variants."""

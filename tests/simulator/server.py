@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from email.utils import format_datetime
 from pathlib import Path
 import shutil
 from types import TracebackType
@@ -68,7 +67,6 @@ class Simulator:
         else:
             self.cloud.cast_default()
         app = web.Application()
-        app.on_response_prepare.append(self._stamp)
         add_routes(app, self.cloud)
         add_admin_routes(app, self)
         self._runner = web.AppRunner(
@@ -77,11 +75,6 @@ class Simulator:
         await self._runner.setup()
         await self.start_listening()
         await self.cloud.messenger.open()
-
-    async def _stamp(self, _request: web.Request, response: web.StreamResponse) -> None:
-        """Date an answer by the clock that the cloud shows."""
-        shown = self.cloud.shown_time(self.cloud.now())
-        response.headers["Date"] = format_datetime(shown, usegmt=True)
 
     async def stop(self) -> None:
         """End everything; raises what went wrong inside, if anything did."""
@@ -138,11 +131,6 @@ class Simulator:
     def url(self) -> str:
         """The base address, with `/api`."""
         return f"http://{HOST}:{self._port}/api"
-
-    @property
-    def admin_url(self) -> str:
-        """The base address of the admin interface."""
-        return f"http://{HOST}:{self._port}/_sim"
 
     # The first box, which most tests mean
 
