@@ -172,7 +172,6 @@ class Shop:
         spec = JobSpec(
             printer_key=self.key(port),
             title=changes.pop("title", document.title),
-            options=resolved,
             asker=Asker.of(changes.pop("context", Context())),
             **changes,
         )

@@ -38,11 +38,9 @@ def make_delivery(**values: Any) -> Delivery:
 def make_job(**values: Any) -> Job:
     """Return a job with one delivery, held unless its state is given."""
     delivery = _some(values, DELIVERY_FIELDS | _DOCUMENT)
-    options = delivery.get("options", ResolvedOptions(paper_id=9))
     spec: dict[str, Any] = {
         "printer_key": "printer",
         "title": "Title",
-        "options": options,
         "waits_for": (),
     }
     job: dict[str, Any] = {

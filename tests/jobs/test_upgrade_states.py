@@ -95,7 +95,7 @@ def test_each_record_is_read(name: str) -> None:
             record["title"],
         )
         assert job.present.token == record["token"]
-        assert job.spec.options.as_dict().items() >= record["options"].items()
+        assert job.present.options.as_dict().items() >= record["options"].items()
         assert list(job.waits_for) == record.get("waits_for", [])
         assert (job.reason, job.hold_reason) == (record["reason"], record["hold_reason"])
         assert (job.pages, job.copies) == (record["pages"], record["copies"])

@@ -75,10 +75,10 @@ def request(
         replace(source, path=path, size=path.stat().st_size, pages=plan.sheets)
         for path in (fronts, backs)
     )
-    spec, _ = shop.request(first, **changes)
+    spec, (whole,) = shop.request(first, **changes)
     everything = (1, plan.sheets)
     return spec, plan.deliveries(
-        (first, spec.options), (second, spec.options), everything, everything
+        (first, whole.options), (second, whole.options), everything, everything
     )
 
 

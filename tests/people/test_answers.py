@@ -130,11 +130,11 @@ async def test_what_is_to_be_approved(house: House) -> None:
         spec = JobSpec(
             printer_key=laser.key,
             title="Report",
-            options=resolve_options(wanted, None, (), laser.printer.species),
             sender_address=asked.get("sender_address"),
             origin=asked.get("origin"),
         )
-        first = Delivery(document=document, options=spec.options)
+        resolved = resolve_options(wanted, None, (), laser.printer.species)
+        first = Delivery(document=document, options=resolved)
         asked_for = await policy.async_with_reasons(spec, first, [])
         assert asked_for.waits_for == (("approval",) if expected else ()), case
 

@@ -106,21 +106,18 @@ class Asker(Record):
 class JobSpec(Record):
     """What was asked for: one job of one printer. Its files, and their options, are in the deliveries.
 
-    `options` were checked against the printer; `requested` is what the caller asked for, kept for
-    printing elsewhere. `expires_in` None means the entry's option. `sender` and `sender_address` are those of
-    a device of the home network; `foreign_title` says that such a one wrote the title of a job which this one
-    prints again, or a server that of its document. `laid_out` says that the document was laid out on sheets for these
-    options.
-    `waits_for` are the reasons for which people are to be asked before anything is sent, one after the
-    other; None means that the options decide. `approved` says that the same was approved; `release_code`, which
-    releases it at the printer, is hashed. `retry_of` and `moved_from` are the jobs whose document it prints again, or
-    whose place it takes. Who asks is found out from the asker's context when a job is submitted, unless it is
-    moved (see `Beginning`): then `origin` and `automated` are known, too.
+    `requested` are the options that the caller asked for, kept for printing elsewhere. `expires_in` None means the
+    entry's option. `sender` and `sender_address` are those of a device of the home network; `foreign_title` says that
+    such a one wrote the title of a job which this one prints again, or a server that of its document. `laid_out` says
+    that the document was laid out on sheets for these options. `waits_for` are the reasons for which people are to be
+    asked before anything is sent, one after the other; None means that the options decide. `approved` says that the
+    same was approved; `release_code`, which releases it at the printer, is hashed. `retry_of` and `moved_from` are the
+    jobs whose document it prints again, or whose place it takes. Who asks is found out from the asker's context when a
+    job is submitted, unless it is moved (see `Beginning`): then `origin` and `automated` are known, too.
     """
 
     printer_key: str
     title: str
-    options: ResolvedOptions
     requested: Mapping[str, Any] = field(default_factory=dict)
     request_id: str | None = None
     replace_key: str | None = None

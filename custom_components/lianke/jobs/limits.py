@@ -63,7 +63,7 @@ def find_duplicate(
             continue
         if (
             job.printer_key != spec.printer_key
-            or not job.spec.options.prints_as(spec.options)
+            or not job.deliveries[0].options.prints_as(first.options)
             or job.deliveries[0].document.digest != first.document.digest
         ):
             raise InputError("request_id_conflict", request_id=spec.request_id or "")

@@ -194,8 +194,9 @@ class JobMover(JobWorker):
                 replace(one, document=copy) for one, copy in zip(anew, copies, strict=True)
             )
         (first,) = copies
-        options = changes.options if changes else job.spec.options
-        if options.paper_id != job.spec.options.paper_id and first.extension in CONVERTED:
+        before = job.deliveries[0].options
+        options = changes.options if changes else before
+        if options.paper_id != before.paper_id and first.extension in CONVERTED:
             # How many pages it becomes depends on the paper.
             first = replace(first, pages=None)
         return (Delivery(document=first, options=options),)
@@ -236,7 +237,6 @@ class JobMover(JobWorker):
             spec = replace(
                 job.spec,
                 printer_key=changes.printer_key,
-                options=changes.options,
                 requested=changes.requested,
                 moved_from=job_id,
                 retry_of=None,
@@ -332,7 +332,6 @@ def _spec(job: Job, context: Context, changes: Changes | None) -> JobSpec:
         printer_key=changes.printer_key if changes else spec.printer_key,
         title=spec.title,
         foreign_title=job.title_is_foreign,
-        options=changes.options if changes else spec.options,
         requested=changes.requested if changes else spec.requested,
         asker=Asker.of(context),
         ignore_quiet_hours=spec.ignore_quiet_hours,

@@ -83,7 +83,7 @@ class JobPictureView(HomeAssistantView):
                 target.entry.options, user, job, may_control=may_control
             ):
                 raise web.HTTPNotFound
-            drawing = plan_drawing(hass, document, job.spec.options, user.id)
+            drawing = plan_drawing(hass, document, job.present.options, user.id)
             if not drawing.pages:
                 raise web.HTTPNotFound
             picture = await (await async_get_spool(hass)).async_draw(drawing, 1)

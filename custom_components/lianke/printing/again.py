@@ -61,7 +61,7 @@ async def async_move(target: Target, job: Job, other: Target) -> Job:
 
 async def _async_paper(other: Target, job: Job) -> PrintOptions:
     """Return the options that stand for a job's paper at another printer, none where it is not known."""
-    wanted = job.spec.options.paper
+    wanted = job.deliveries[0].options.paper
     if wanted is None or is_raw(job):
         return {}
     view = other.view

@@ -62,7 +62,6 @@ async def async_print_page(
             JobSpec(
                 printer_key=printer_key,
                 title=document.title,
-                options=options,
                 asker=Asker.of(context),
                 hold=hold,
                 # One that is printed now or not at all asks nobody.

@@ -169,7 +169,6 @@ async def _async_wanted_jobs(
             printer_key=target.printer_key,
             title=title or document.title,
             foreign_title=not title and document.foreign_title,
-            options=deliveries[0].options,
             asker=Asker.of(context),
             requested=_requested_anew(requested, sheets, options) if sheets.is_set else requested,
             request_id=_numbered(data.get("request_id"), number),
@@ -507,7 +506,6 @@ async def async_print_received(
             JobSpec(
                 printer_key=target.printer_key,
                 title=title or document.title,
-                options=first.options,
                 requested=requested,
                 asker=Asker.of(Context()),
                 sender=sender,
