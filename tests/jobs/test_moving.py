@@ -265,7 +265,7 @@ async def test_a_job_that_was_replaced_during_its_move_ends(open_shop: OpenShop)
             raise InputError("no")
 
         with (
-            patch.object(other.queue, "async_submit", replaced_meanwhile),
+            patch.object(other.queue.mover, "submit", replaced_meanwhile),
             pytest.raises(InputError),
         ):
             await move(shop, job, other, HOME)
@@ -426,13 +426,13 @@ async def cut_off(open_shop: OpenShop) -> tuple[MockConfigEntry, MockConfigEntry
         job = await held(shop)
         refusal = InputError("no")
         with (
-            patch.object(shop.queue._mover, "_stay"),
-            patch.object(other.queue, "async_submit", side_effect=refusal),
+            patch.object(shop.queue.mover, "_stay"),
+            patch.object(other.queue.mover, "submit", side_effect=refusal),
             pytest.raises(InputError),
         ):
             await move(shop, job, other, HOME)
         # Nothing goes on with it until the restart.
-        shop.queue._mover._active.add(job.job_id)
+        shop.queue.mover._active.add(job.job_id)
         await shop.switch(online=True)
         return shop.entry, other.entry, job
 

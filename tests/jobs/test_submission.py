@@ -77,7 +77,7 @@ async def test_the_mark_is_on_disk_before_the_retry_is_taken(shop: Shop) -> None
         marks.append(shop.stored(job)["retried_as"])
         return await take(*args, **more)
 
-    with patch.object(shop.queue, "async_submit", submit):
+    with patch.object(shop.queue.mover, "submit", submit):
         again = await retry(shop, job)
     assert marks == [again.job_id]
 
@@ -97,7 +97,7 @@ async def test_a_mark_without_a_job_is_void_after_a_power_cut(
             cut_off.append(record.read_text("utf-8"))
             raise asyncio.CancelledError
 
-        with patch.object(to.queue, "async_submit", submit), pytest.raises(asyncio.CancelledError):
+        with patch.object(to.queue.mover, "submit", submit), pytest.raises(asyncio.CancelledError):
             await shop.queue.async_retry(job.job_id, context=Context(), queue=to.queue)
         await shop.queue.async_drain()
         await shop.storage.async_flush()
@@ -131,7 +131,7 @@ async def test_a_retry_of_a_job_that_is_just_forgotten_is_taken(open_shop: OpenS
 
         with (
             patch.object(retention, "MAX_RECORDS", 1),
-            patch.object(shop.queue, "async_submit", submit),
+            patch.object(shop.queue.mover, "submit", submit),
         ):
             again = await retry(shop, job)
         assert [one.job_id for one in shop.queue.jobs()] == [again.job_id]
@@ -143,7 +143,7 @@ async def test_a_retry_that_is_not_taken_leaves_no_mark(shop: Shop) -> None:
     job = await failed(shop)
     refusal = InputError("the hour's jobs are used up")
     with (
-        patch.object(shop.queue, "async_submit", side_effect=refusal),
+        patch.object(shop.queue.mover, "submit", side_effect=refusal),
         pytest.raises(InputError),
     ):
         await retry(shop, job)

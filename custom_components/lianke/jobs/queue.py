@@ -107,7 +107,6 @@ class PrintQueue(JobWorker):
         )
         super().__init__(box)
         self.listen, self.watch = box.registry.listen, box.registry.watch
-        self.entry_id = entry.entry_id
         self._people = people
         self.page_counter = PageCounter(client, coordinator)
         self._uploader = Uploader(
@@ -116,8 +115,8 @@ class PrintQueue(JobWorker):
             on_end=lambda: self._scheduler.review_soon(),  # noqa: PLW0108
         )
         self.tracker = TaskTracker(box, is_uploading=self._uploader.is_uploading)
-        self._mover = JobMover(box)
-        self._scheduler = JobScheduler(box, self.tracker, self._uploader, self._mover)
+        self.mover = JobMover(box, self.async_submit)
+        self._scheduler = JobScheduler(box, self.tracker, self._uploader, self.mover)
         self.previewer = Previewer(box, self.tracker)
         self._unsubscribe: list[CALLBACK_TYPE] = []
         # Only one job is accepted at a time.
@@ -153,21 +152,15 @@ class PrintQueue(JobWorker):
             ),
         ]
         self._registry.on_change = self._scheduler.review_soon
-        self._mover.open(self)
-        self.resolve_moves()
+        self.mover.open()
         self._scheduler.review()
-
-    def resolve_moves(self) -> None:
-        """Go on with what was cut off between two boxes, now that another one is there."""
-        self._mover.resolve_retries()
-        self._scheduler.review_soon()
 
     async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
         """Stop for good: wait up to `upload_time` seconds for uploads, then write everything to disk."""
         if self._stopped:
             return
         self._stopped = True
-        self._mover.close(self)
+        self.mover.close()
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self.previewer.stop()
@@ -551,9 +544,8 @@ class PrintQueue(JobWorker):
             await self._async_decide(job, copied=False, hold_reason=None)
             self._scheduler.review()
             return self.get(job_id)
-        retry = self._mover.async_retry(
-            job, context=context, changes=changes, anew=anew, to=queue or self
-        )
+        to = (queue or self).mover
+        retry = self.mover.async_retry(job, context=context, changes=changes, anew=anew, to=to)
         return await self._async_to_its_end(retry, "retry print job")
 
     async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
@@ -566,7 +558,7 @@ class PrintQueue(JobWorker):
         job = self.find(job_id) or self.get(job_id)
         if self._stopped:
             raise InputError("not_ready_getting_ready", printer=job.printer_name)
-        work = self._mover.async_move(job_id, changes, entry_id)
+        work = self.mover.async_move(job_id, changes, entry_id)
         return await self._async_to_its_end(work, "move print job")
 
     async def async_confirm(self, job_id: str) -> Job:
@@ -586,10 +578,6 @@ class PrintQueue(JobWorker):
             pages_printed=None if job.pages is None else job.pages * job.copies,
         )
         return self.get(job_id)
-
-    def forget_move(self, job_id: str) -> None:
-        """Note that the job which a moved one took the place of is over."""
-        self._registry.note(job_id, move_open=False)
 
     def find(self, job_id: str) -> Job | None:
         """Return a job as it is, published or not; None for an unknown one."""

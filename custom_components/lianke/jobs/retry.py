@@ -10,12 +10,12 @@ off, whether the new job exists says how to go on. It is remembered for as long 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 import logging
-from typing import Any, Protocol
+from typing import Any
 
 from homeassistant.core import Context, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -60,59 +60,39 @@ class Changes:
 _LOGGER = logging.getLogger(__name__)
 
 
-class Destination(Protocol):
-    """The queue of a box, as far as it takes jobs from others."""
-
-    entry_id: str
-
-    def find(self, job_id: str) -> Job | None:
-        """Return a job as it is."""
-
-    async def async_submit(
-        self,
-        spec: JobSpec,
-        deliveries: Sequence[Delivery],
-        *,
-        job_id: str | None = None,
-        moved: Job | None = None,
-    ) -> Job:
-        """Accept a job; on return it is on disk."""
-
-    def forget_move(self, job_id: str) -> None:
-        """Note that the job which this one took the place of is over."""
-
-    def resolve_moves(self) -> None:
-        """Go on with what was cut off between boxes, now that another one is there."""
-
-
-# The queues that have loaded their jobs, by config entry.
-DATA_QUEUES: HassKey[dict[str, Destination]] = HassKey(f"{DOMAIN}_queues")
+# Those of the boxes that have loaded their jobs, by config entry.
+DATA_MOVERS: HassKey[dict[str, JobMover]] = HassKey(f"{DOMAIN}_movers")
 
 
 class JobMover(JobWorker):
     """Prints the documents of finished jobs of one box again, moves held ones, and finishes what was cut off."""
 
-    def __init__(self, box: QueueBox) -> None:
-        """Know the other boxes by Home Assistant's data."""
+    def __init__(self, box: QueueBox, submit: Callable[..., Awaitable[Job]]) -> None:
+        """Know the other boxes by Home Assistant's data; `submit` is `PrintQueue.async_submit` of this one."""
         super().__init__(box)
-        self._queues = self._hass.data.setdefault(DATA_QUEUES, {})
+        self.entry_id = self._entry.entry_id
+        self.submit = submit
+        self._movers = self._hass.data.setdefault(DATA_MOVERS, {})
         # Jobs that are being moved or retried.
         self._active: set[str] = set()
         self._retrying = asyncio.Lock()
 
     @callback
-    def open(self, queue: Destination) -> None:
-        """Let other boxes move jobs to this one's queue; those that wait for it go on."""
-        self._queues[self._entry.entry_id] = queue
-        for other in [*self._queues.values()]:
-            if other is not queue:
-                other.resolve_moves()
+    def open(self) -> None:
+        """Let other boxes move jobs to this one; what was cut off between it and them goes on."""
+        self._movers[self.entry_id] = self
+        for mover in [*self._movers.values()]:
+            mover.resolve()
 
     @callback
-    def close(self, queue: Destination) -> None:
-        """Offer the queue no more."""
-        if self._queues.get(self._entry.entry_id) is queue:
-            del self._queues[self._entry.entry_id]
+    def close(self) -> None:
+        """Take no more jobs of other boxes."""
+        if self._movers.get(self.entry_id) is self:
+            del self._movers[self.entry_id]
+
+    def find(self, job_id: str) -> Job | None:
+        """Return a job of this box as it is; None for an unknown one."""
+        return self._registry.jobs.get(job_id)
 
     async def async_retry(
         self,
@@ -121,7 +101,7 @@ class JobMover(JobWorker):
         context: Context,
         changes: Changes | None,
         anew: Sequence[Delivery] | None,
-        to: Destination,
+        to: JobMover,
     ) -> Job:
         """See `PrintQueue.async_retry`. One at a time, so that no job is retried twice.
 
@@ -133,7 +113,7 @@ class JobMover(JobWorker):
                 raise job_error("job_not_retryable", job)
             if job.can_print_again:
                 deliveries = await self._async_deliveries(job, changes, anew)
-                return await to.async_submit(_spec(job, context, changes), deliveries)
+                return await to.submit(_spec(job, context, changes), deliveries)
             self._check(job, to)
             again_id, before = ulid_now(), job.retried_as
             self._active.add(job.job_id)
@@ -151,7 +131,7 @@ class JobMover(JobWorker):
                         retry_of=job.job_id,
                         approved=job.spec.approved and changes is None,
                     )
-                    again = await to.async_submit(spec, deliveries, job_id=again_id)
+                    again = await to.submit(spec, deliveries, job_id=again_id)
                 except BaseException:
                     self._registry.change(job, retried_as=before, retrying_to=None)
                     raise
@@ -160,24 +140,25 @@ class JobMover(JobWorker):
             self._registry.change(job, retrying_to=None)
             return again
 
-    def resolve_retries(self) -> None:
-        """Void the marks of retries that were cut off before there was a new job."""
+    def resolve(self) -> None:
+        """Void the marks of retries that were cut off before there was a new job; have moves looked at again."""
         for job in list(self._registry.jobs.values()):
             if job.retrying_to is None or job.job_id in self._active:
                 continue
             entry_id, _, again_id = job.retrying_to.partition("/")
             # As long as the box's jobs are not loaded, nobody can tell.
-            if (queue := self._queues.get(entry_id)) is not None:
-                made = queue.find(again_id) is not None
+            if (mover := self._movers.get(entry_id)) is not None:
+                made = mover.find(again_id) is not None
                 self._registry.change(
                     job, retried_as=job.retried_as if made else None, retrying_to=None
                 )
+        self._registry.on_change()
 
-    def _check(self, job: Job, to: Destination) -> None:
+    def _check(self, job: Job, to: JobMover) -> None:
         """Refuse a job that cannot be retried, or whose retry may have been sent."""
         if job.retried_as is not None:
             # It may be in any box.
-            found = (queue.find(job.retried_as) for queue in (to, *self._queues.values()))
+            found = (mover.find(job.retried_as) for mover in (to, *self._movers.values()))
             again = next(filter(None, found), None)
             # A retry that was never sent does not count.
             if again is None or not again.was_never_sent or again.can_retry:
@@ -214,7 +195,7 @@ class JobMover(JobWorker):
     async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
         """See `PrintQueue.async_move`. Must not be cancelled."""
         job = self._movable(job_id)
-        if (queue := self._queues.get(entry_id)) is None:
+        if (to := self._movers.get(entry_id)) is None:
             raise InputError("not_ready_getting_ready", printer=job.printer_name)
         if job_id in self._active:
             raise job_error("job_is_moving", job)
@@ -243,14 +224,14 @@ class JobMover(JobWorker):
                 hold=True,
             )
             try:
-                new = await queue.async_submit(spec, deliveries, job_id=new_id, moved=job)
+                new = await to.submit(spec, deliveries, job_id=new_id, moved=job)
             except BaseException:
-                if queue.find(new_id) is None:
+                if to.find(new_id) is None:
                     self._stay(job)
                     with suppress(JobStoreError):
                         await self._store.async_persist(job_id)
                 raise
-            await self._async_finish(job, new, queue)
+            await self._async_finish(job, new, to)
             return new
         finally:
             self._active.discard(job_id)
@@ -271,7 +252,7 @@ class JobMover(JobWorker):
             raise job_error("job_not_movable", job)
         return job
 
-    async def _async_finish(self, job: Job, new: Job, queue: Destination) -> None:
+    async def _async_finish(self, job: Job, new: Job, to: JobMover) -> None:
         """End a job whose place another one has taken."""
         current = self._registry.jobs.get(job.job_id)
         if current is None or not current.is_moving:
@@ -281,7 +262,11 @@ class JobMover(JobWorker):
         )
         with suppress(JobStoreError):
             await self._store.async_persist(job.job_id)
-            queue.forget_move(new.job_id)
+            to.forget_move(new.job_id)
+
+    def forget_move(self, job_id: str) -> None:
+        """Note that the job which a moved one took the place of is over."""
+        self._registry.note(job_id, move_open=False)
 
     def _stay(self, job: Job) -> None:
         """Let a job go on that was not moved, unless a newer one has taken its place meanwhile."""
@@ -305,18 +290,18 @@ class JobMover(JobWorker):
         if job.job_id in self._active or job.moving_to is None:
             return None
         entry_id, _, new_id = job.moving_to.partition("/")
-        queue = self._queues.get(entry_id)
-        if queue is not None and (new := queue.find(new_id)) is not None:
+        to = self._movers.get(entry_id)
+        if to is not None and (new := to.find(new_id)) is not None:
             self._entry.async_create_background_task(
-                self._hass, self._async_finish(job, new, queue), "finish moving a print job"
+                self._hass, self._async_finish(job, new, to), "finish moving a print job"
             )
             return None
-        if queue is not None and now < job.created_at + MOVE_MEMORY:
+        if to is not None and now < job.created_at + MOVE_MEMORY:
             self._stay(job)
             return None
         entry = self._hass.config_entries.async_get_entry(entry_id)
         is_set_up = entry is not None and entry.domain == DOMAIN
-        if queue is None and is_set_up and now < job.expires_at:
+        if to is None and is_set_up and now < job.expires_at:
             if job.hold_reason != QueueReason.MOVING:
                 self._registry.change(job, hold_reason=QueueReason.MOVING)
             return job.expires_at
