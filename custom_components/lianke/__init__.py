@@ -125,15 +125,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     coordinator = LiankeCoordinator(hass, entry, client=client, storage=storage, account=account)
     if is_new:
         await coordinator.async_config_entry_first_refresh()
-    queue = PrintQueue(
-        hass,
-        entry,
-        client=client,
-        coordinator=coordinator,
-        storage=storage,
-        account=account,
-        people=PrintPolicy(hass, entry, storage.pages),
-    )
+    queue = PrintQueue(coordinator, PrintPolicy(hass, entry, storage.pages))
     entry.runtime_data = LiankeData(
         client=client,
         storage=storage,

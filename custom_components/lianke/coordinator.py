@@ -90,9 +90,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             always_update=False,
             request_refresh_debouncer=self._refresher,
         )
-        self._client = client
-        self._storage = storage
-        self._account = account
+        self.client = client
+        self.storage = storage
+        self.account = account
         self._random = Random(entry.entry_id)  # noqa: S311  # spreads load, hides nothing
         self._online: bool | None = None
         self._polled = False
@@ -140,7 +140,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     @property
     def service_expired(self) -> bool:
         """Return whether the vendor's service period of the box is over."""
-        box = self._storage.box
+        box = self.storage.box
         return bool(box and box.expired) or isinstance(self.last_error, ServiceExpiredError)
 
     def hold_reason(self, key: str) -> PrinterStatus | None:
@@ -222,7 +222,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     @callback
     def async_forget(self, key: str) -> None:
         """Drop a printer that the user removed."""
-        self._storage.forget(key)
+        self.storage.forget(key)
         self._times.pop(key, None)
         self._finishing.discard(key)
         self._conditions.forget([key])
@@ -242,9 +242,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         )
 
     async def _async_poll(self) -> BoxData:
-        if self._storage.box is not None:
+        if self.storage.box is not None:
             # A user waits for a box that is just being added; all others can wait for their turn.
-            await self._account.async_throttle(1 if self._online is False else POLL_REQUESTS)
+            await self.account.async_throttle(1 if self._online is False else POLL_REQUESTS)
         # What was asked for meanwhile is answered by this poll.
         self._refresher.async_cancel()
         self._poll_began = time.monotonic()
@@ -253,7 +253,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         listed: str = self.config_entry.options.get(CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND)
         kind = PrinterKind[listed.upper()]
         try:
-            box, rows = await async_poll(self._client, kind, was_online=self._online is True)
+            box, rows = await async_poll(self.client, kind, was_online=self._online is True)
         except LiankeError as err:
             self.pushes.restore(pending=announced)
             self._pending_status_reads = asked | self._pending_status_reads
@@ -301,29 +301,29 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self._schedule_refresh()
             raise ConfigEntryAuthFailed(**shown) from None
         pause = min(BACKOFF_START * 2 ** min(self._failures - 1, 10), BACKOFF_LIMIT)
-        seconds = self._jittered(self._account.stretch_interval(pause))
+        seconds = self._jittered(self.account.stretch_interval(pause))
         raise UpdateFailed(**shown, retry_after=seconds) from None
 
     @callback
     def _store(self, box: Box, rows: Iterable[Printer] | None) -> None:
         self._online = bool(box.online)
-        self._storage.save_box(box)
+        self.storage.save_box(box)
         if rows is None:
             self._conditions.forget_all()
             return
-        found = self._storage.match(rows)
+        found = self.storage.match(rows)
         for key, row in found.items():
             times = self._times[key]
             times.row_at = time.monotonic()
             if times.raw_state != row.raw_state:
                 times.raw_state, times.row_since = row.raw_state, times.row_at
                 if row.raw_state and row_status(row.raw_state) is None:
-                    self._storage.unknown.observe(unknown_state(row.raw_state))
+                    self.storage.unknown.observe(unknown_state(row.raw_state))
         self._conditions.forget(self._conditions.readings.keys() - found.keys())
 
     def _pushed_state(self) -> tuple[bool | None, frozenset[str]]:
         """Return what pushes announce: box online or offline, printers plugged in or not."""
-        present = (key for key, known in self._storage.printers.items() if known.present)
+        present = (key for key, known in self.storage.printers.items() if known.present)
         return self._online, frozenset(present)
 
     def _set_interval(self, data: BoxData) -> None:
@@ -345,7 +345,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         relaxed = self.pushes.proven and not (self._jobs_open or self._finishing or data.faulty)
         options = self.config_entry.options
         interval = poll_interval(options, online=bool(self._online), relaxed=relaxed)
-        seconds = self._jittered(self._account.stretch_interval(interval))
+        seconds = self._jittered(self.account.stretch_interval(interval))
         self.update_interval = timedelta(seconds=seconds)
 
     def _jittered(self, seconds: float) -> float:
@@ -362,7 +362,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     def _view(self) -> BoxData:
         printers: dict[str, PrinterSnapshot] = {}
-        for key, known in self._storage.printers.items():
+        for key, known in self.storage.printers.items():
             here = self._online and known.present
             reading = self._conditions.readings.get(key) if here else None
             status = PrinterStatus.BOX_OFFLINE if self._online is False else None
@@ -378,4 +378,4 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
                 condition=settled_condition(reading.condition if reading else None, status),
                 status=status,
             )
-        return BoxData(box=self._storage.box, online=self._online, printers=printers)
+        return BoxData(box=self.storage.box, online=self._online, printers=printers)

@@ -51,22 +51,9 @@ MOMENT = 0.03
 type Request = tuple[JobSpec, tuple[Delivery, ...]]
 
 
-class StubAccount:
-    """An account with nothing else on it."""
-
-    fingerprint: str | None = None
-
-    def stretch_interval(self, interval: float) -> float:
-        """Leave the interval as it is."""
-        return interval
-
-    async def async_throttle(self, requests: int) -> None:
-        """Never wait."""
-
-
 @dataclass
 class Receiver:
-    """Where callbacks arrive. `url` None: this Home Assistant cannot be reached."""
+    """An account with nothing else on it, and where callbacks arrive. `url` None: it cannot be reached."""
 
     url: str | None = None
     proven: bool = False
@@ -83,6 +70,13 @@ class Receiver:
     def fingerprint(self) -> str | None:
         """Return the address at which callbacks have arrived, if the test says that they do."""
         return "here" if self.proven else None
+
+    def stretch_interval(self, interval: float) -> float:
+        """Leave the interval as it is."""
+        return interval
+
+    async def async_throttle(self, requests: int) -> None:
+        """Never wait."""
 
     async def handle(self, request: web.Request) -> web.Response:
         """Take a callback as the webhook would."""
@@ -390,17 +384,9 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
         await storage.async_load()
         storage.callback_address = "here"
         coordinator = LiankeCoordinator(
-            hass, entry, client=client, storage=storage, account=cast("Account", StubAccount())
+            hass, entry, client=client, storage=storage, account=cast("Account", receiver)
         )
-        queue = PrintQueue(
-            hass,
-            entry,
-            client=client,
-            coordinator=coordinator,
-            storage=storage,
-            account=cast("Account", receiver),
-            people=PrintPolicy(hass, entry, storage.pages),
-        )
+        queue = PrintQueue(coordinator, PrintPolicy(hass, entry, storage.pages))
         receiver.queue = queue
         if refresh:
             await coordinator.async_refresh()

@@ -39,9 +39,7 @@ type _Result = int | LiankeRefusedError | None
 class PageCounter:
     """Has the service count pages, and caches the results."""
 
-    def __init__(self, client: LiankeClient, coordinator: LiankeCoordinator) -> None:
-        self._hass = coordinator.hass
-        self._client = client
+    def __init__(self, coordinator: LiankeCoordinator) -> None:
         self._coordinator = coordinator
         self._results: dict[_Query, _Result] = {}
         # Locks live as long as somebody asks or waits.
@@ -81,12 +79,12 @@ class PageCounter:
 
         `client` is the one to ask with, None for that of the jobs. Raises LiankeError.
         """
-        digest = await self._hass.async_add_executor_job(file_digest, document.path)
+        digest = await self._coordinator.hass.async_add_executor_job(file_digest, document.path)
         query = (digest, printer_key, paper_id)
         async with self._asking.setdefault(query, asyncio.Lock()):
             if query not in self._results:
                 self._results[query] = await self._async_ask(
-                    client or self._client, printer_key, document, paper_id
+                    client or self._coordinator.client, printer_key, document, paper_id
                 )
                 while len(self._results) > MAX_REMEMBERED:
                     del self._results[next(iter(self._results))]

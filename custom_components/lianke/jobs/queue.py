@@ -11,16 +11,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Context, HassJob, callback
 from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
 
-from ..account.request_limits import Account
-from ..api.client import LiankeClient
 from ..api.models import DriverState
 from ..box.printer_status import PrinterSnapshot
-from ..box.storage import BoxStorage
 from ..const import HOLD_HOURS, MAX_JOBS_PER_HOUR, MAX_PAGES
 from ..coordinator import LiankeCoordinator
 from ..documents.document import file_digest
@@ -84,31 +80,14 @@ class PrintQueue(JobWorker):
     It owns the job store and every task and timer of the jobs.
     """
 
-    def __init__(
-        self,
-        hass: HomeAssistant,
-        entry: ConfigEntry,
-        *,
-        client: LiankeClient,
-        coordinator: LiankeCoordinator,
-        storage: BoxStorage,
-        account: Account,
-        people: People,
-    ) -> None:
-        box = QueueBox(
-            hass=hass,
-            entry=entry,
-            client=client,
-            coordinator=coordinator,
-            storage=storage,
-            account=account,
-            readiness=Readiness(entry, coordinator),
-            registry=JobRegistry(hass, entry, JobStore(hass, entry.entry_id)),
-        )
+    def __init__(self, coordinator: LiankeCoordinator, people: People) -> None:
+        hass, entry = coordinator.hass, coordinator.config_entry
+        registry = JobRegistry(hass, entry, JobStore(hass, entry.entry_id))
+        box = QueueBox(coordinator, Readiness(entry, coordinator), registry)
         super().__init__(box)
-        self.listen, self.watch = box.registry.listen, box.registry.watch
+        self.listen, self.watch = registry.listen, registry.watch
         self._people = people
-        self.page_counter = PageCounter(client, coordinator)
+        self.page_counter = PageCounter(coordinator)
         self._uploader = Uploader(
             box,
             # The scheduler is made later.

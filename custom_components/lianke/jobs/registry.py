@@ -9,10 +9,10 @@ the disk refuses goes through `async_change`, which rolls it back and raises.
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
@@ -20,10 +20,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 from homeassistant.util.logging import catch_log_exception
 
-from ..account.request_limits import Account
-from ..api.client import LiankeClient
 from ..api.models import PrinterAddress
-from ..box.storage import BoxStorage
 from ..const import HOLD_HOURS
 from ..coordinator import LiankeCoordinator, call_after_updates
 from .job import IN_CLOUD, Delivery, Job, JobState, begin_next
@@ -37,16 +34,10 @@ PAGES_SECONDS = 15
 type JobListener = Callable[[Job, JobState | None], None]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class QueueBox:
+class QueueBox(NamedTuple):
     """A box, as those who work on its jobs know it."""
 
-    hass: HomeAssistant
-    entry: ConfigEntry
-    client: LiankeClient
     coordinator: LiankeCoordinator
-    storage: BoxStorage
-    account: Account
     readiness: Readiness
     registry: JobRegistry
 
@@ -55,12 +46,12 @@ class JobWorker:
     """Whoever works on the jobs of one box."""
 
     def __init__(self, box: QueueBox) -> None:
-        self._hass = box.hass
-        self._entry = box.entry
-        self._client = box.client
         self._coordinator = box.coordinator
-        self._storage = box.storage
-        self._account = box.account
+        self._hass = box.coordinator.hass
+        self._entry = box.coordinator.config_entry
+        self._client = box.coordinator.client
+        self._storage = box.coordinator.storage
+        self._account = box.coordinator.account
         self._readiness = box.readiness
         self._registry = box.registry
         self._store = box.registry.store
