@@ -88,11 +88,7 @@ class PrintQueue(JobWorker):
         self.listen, self.watch = registry.listen, registry.watch
         self._people = people
         self.page_counter = PageCounter(coordinator)
-        self._uploader = Uploader(
-            box,
-            # The scheduler is made later.
-            on_end=lambda: self._scheduler.review_soon(),  # noqa: PLW0108
-        )
+        self._uploader = Uploader(box)
         self.tracker = TaskTracker(box, is_uploading=self._uploader.is_uploading)
         self.mover = JobMover(box, self.async_submit)
         self._scheduler = JobScheduler(box, self.tracker, self._uploader, self.mover)

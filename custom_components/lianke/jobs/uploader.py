@@ -1,7 +1,6 @@
 """Uploads jobs: one at a time per printer, in order, and never twice by accident."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 import logging
@@ -65,10 +64,8 @@ class _StoppedError(Exception):
 class Uploader(JobWorker):
     """Owns the uploads of one box. An answer belongs to the delivery that asked."""
 
-    def __init__(self, box: QueueBox, on_end: Callable[[], None]) -> None:
-        """`on_end` is called when an upload has ended, however it did."""
+    def __init__(self, box: QueueBox) -> None:
         super().__init__(box)
-        self._on_end = on_end
         # One job at a time from the last byte of an upload until its answer. Its task is on disk before, or with
         # it, that the end of the next one is about to be sent. So a crash or a lost answer leaves at most one job
         # of the box in doubt.
@@ -155,7 +152,7 @@ class Uploader(JobWorker):
                     # Only now, so that the next upload heeds a refusal that concerns the whole box.
                     self._handing_over = None
                     self._handover.release()
-            self._on_end()
+            self._registry.on_change()
 
     def _is_quiet_for(self, job: Job) -> bool:
         """Return whether a job has to wait for the end of quiet hours now."""
