@@ -448,13 +448,12 @@ class PrintQueue(JobWorker):
         if not job.can_cancel:
             raise job_error("job_not_cancelable", job)
         if job.state is JobState.HELD:
-            await self._async_decide(job, state=JobState.CANCELED)
-        elif job.present.task_id is not None:
+            return await self._async_decide(job, state=JobState.CANCELED)
+        if job.present.task_id is not None:
             await self._scheduler.async_cancel_in_cloud(job)
         else:
-            job = await self._async_decide(job, cancel_requested=True)
-            self._uploader.abort(job)
-            self._scheduler.review()
+            await self._async_decide(job, cancel_requested=True)
+            self._uploader.abort(self.find(job_id) or job)
             await self.async_wait(job_id, ABORT_TIME)
         self._scheduler.review()
         return self.get(job_id)
@@ -473,9 +472,7 @@ class PrintQueue(JobWorker):
         answered = _after_answer(job)
         if (turned := job.changed(**answered)).has_stack:
             check_tray(turned, self._registry.jobs.values(), dt_util.utcnow())
-        await self._async_decide(job, **answered)
-        self._scheduler.review()
-        return self.get(job_id)
+        return await self._async_decide(job, **answered)
 
     async def async_reject(
         self, job_id: str, *, reason: str | None = None, detail: str = ""
@@ -487,17 +484,22 @@ class PrintQueue(JobWorker):
         job = self.find(job_id) or self.get(job_id)
         if not job.can_continue or reason not in (None, job.waits_for[0]):
             raise job_error("job_not_waiting", job)
-        await self._async_decide(job, state=JobState.CANCELED, reason=REJECTED, detail=detail)
-        self._scheduler.review()
-        return self.get(job_id)
+        return await self._async_decide(
+            job, state=JobState.CANCELED, reason=REJECTED, detail=detail
+        )
 
     async def _async_decide(self, job: Job, **changes: Any) -> Job:
-        """Change a job as a user decided. Raises HomeAssistantError, with no change, if the disk refuses."""
+        """Change a job as a user decided; return it as it is after the review that follows.
+
+        Raises HomeAssistantError, with no change, if the disk refuses.
+        """
         try:
-            return await self._registry.async_change(job, **changes)
+            await self._registry.async_change(job, **changes)
         except JobStoreError:
-            self._scheduler.review()
             raise change_not_saved(job) from None
+        finally:
+            self._scheduler.review()
+        return self.get(job.job_id)
 
     async def async_retry(
         self,
@@ -516,9 +518,7 @@ class PrintQueue(JobWorker):
         """
         job = self.find(job_id) or self.get(job_id)
         if job.copied and job.state is JobState.HELD and changes is None:
-            await self._async_decide(job, copied=False, hold_reason=None)
-            self._scheduler.review()
-            return self.get(job_id)
+            return await self._async_decide(job, copied=False, hold_reason=None)
         to = (queue or self).mover
         retry = self.mover.async_retry(job, context=context, changes=changes, anew=anew, to=to)
         return await self._async_to_its_end(retry, "retry print job")
@@ -544,7 +544,7 @@ class PrintQueue(JobWorker):
         job = self.find(job_id) or self.get(job_id)
         if job.state is not JobState.UNCONFIRMED:
             raise job_error("job_not_unconfirmed", job)
-        await self._async_decide(
+        return await self._async_decide(
             job,
             state=JobState.COMPLETED,
             reason=None,
@@ -552,7 +552,6 @@ class PrintQueue(JobWorker):
             task_from_list=False,
             pages_printed=None if job.pages is None else job.pages * job.copies,
         )
-        return self.get(job_id)
 
     def find(self, job_id: str) -> Job | None:
         """Return a job as it is, published or not; None for an unknown one."""
