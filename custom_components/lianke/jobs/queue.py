@@ -276,22 +276,11 @@ class PrintQueue(JobWorker):
 
     async def async_replace(self, job: Job, *keys: str | None) -> None:
         """Cancel what waits at the same printer with one of these replace keys, and is older than the job."""
-        for job_id in list(self._registry.jobs):
-            old = self._registry.jobs.get(job_id)
-            if (
-                old is not None
-                and old.job_id != job.job_id
-                and old.spec.replace_key is not None
-                and old.spec.replace_key in keys
-                and old.printer_key == job.printer_key
-                and old.created_at <= job.created_at
-                and _can_be_replaced(old)
-            ):
-                # If this is not written: of jobs that replace each other only the newest survives
-                # a restart.
-                self._registry.change(old, state=JobState.CANCELED, reason="replaced")
-                with suppress(JobStoreError):
-                    await self._store.async_persist(old.job_id)
+        for old in self._registry.replace(job, *keys):
+            # If this is not written: of jobs that replace each other only the newest survives
+            # a restart.
+            with suppress(JobStoreError):
+                await self._store.async_persist(old.job_id)
 
     def _new_job(
         self,
@@ -345,20 +334,10 @@ class PrintQueue(JobWorker):
 
         Raises InputError when it is a moved job itself that a newer one has replaced.
         """
-        waiting = self._with_key_of(spec)
+        waiting = self._registry.replaceable(spec.printer_key, spec.replace_key)
         if moved is not None and any(job.created_at > moved.created_at for job in waiting):
             raise InputError("newer_job_waits", title=moved.title)
         return waiting
-
-    def _with_key_of(self, spec: JobSpec) -> list[Job]:
-        """Return the held jobs of a printer that have a replace key in common."""
-        return [
-            job
-            for job in self._registry.jobs.values()
-            if job.printer_key == spec.printer_key
-            and _can_be_replaced(job)
-            and job.spec.replace_key == spec.replace_key
-        ]
 
     def listen_limits(self, listener: LimitListener) -> CALLBACK_TYPE:
         """Call `listener` when the print limits refuse a job, and when a job passes them."""
@@ -633,8 +612,3 @@ def _after_answer(job: Job) -> dict[str, Any]:
         approved=job.spec.approved or reason == PersonReason.APPROVAL,
     )
     return {"spec": spec, "hold_reason": left[0] if left else None}
-
-
-def _can_be_replaced(job: Job) -> bool:
-    """Return whether a newer job may take a job's place: it waits here, and no stack was put back for it."""
-    return job.state is JobState.HELD and not job.has_stack and not job.is_moving

@@ -258,6 +258,29 @@ class JobRegistry:
         # The disk may have the new version all the same, which is overwritten.
         self.store.write(back.job_id)
 
+    def replaceable(self, printer_key: str, *keys: str | None) -> list[Job]:
+        """Return the jobs that wait at a printer with one of these replace keys, and that a newer one may replace."""
+        return [
+            job
+            for job in self.unsettled.values()
+            if job.printer_key == printer_key
+            and job.spec.replace_key is not None
+            and job.spec.replace_key in keys
+            and job.state is JobState.HELD
+            and not (job.has_stack or job.is_moving)
+        ]
+
+    def replace(self, job: Job, *keys: str | None) -> list[Job]:
+        """Cancel those of them at the printer of a job that are older than it; return them."""
+        older = [
+            old
+            for old in self.replaceable(job.printer_key, *keys)
+            if old.job_id != job.job_id and old.created_at <= job.created_at
+        ]
+        for old in older:
+            self.change(old, state=JobState.CANCELED, reason="replaced")
+        return older
+
     @callback
     def note(self, job_id: str, **changes: Any) -> None:
         """Record what is no change of the job itself, such as what became of its document."""

@@ -263,33 +263,26 @@ class Uploader(JobWorker):
 
     def _hold(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
         changes |= {"state": JobState.HELD, "hold_reason": reason, "sent_bytes": None}
-        alike = [
-            other
-            for other in self._registry.unsettled.values()
-            if job.spec.replace_key is not None
-            and not job.has_stack
-            and (other.spec.replace_key, other.printer_key)
-            == (job.spec.replace_key, job.printer_key)
+        key = None if job.has_stack else job.spec.replace_key
+        is_replaced = key is not None and any(
+            (other.spec.replace_key, other.printer_key) == (key, job.printer_key)
             and other.state in (JobState.HELD, JobState.UPLOADING)
-        ]
-        if any(other.created_at > job.created_at for other in alike):
-            # It came while this one was sent, and would have replaced it.
+            and other.created_at >= job.created_at
+            and other.job_id != job.job_id
+            for other in self._registry.unsettled.values()
+        )
+        if is_replaced:
+            # By one that came while it was sent.
             changes |= {
                 "state": JobState.CANCELED,
                 "reason": "replaced",
                 "code": None,
                 "detail": "",
             }
-            alike = []
         self._registry.change(job, delivery, **changes)
-        for other in alike:
-            if (
-                other.created_at < job.created_at
-                and other.state is JobState.HELD
-                and not (other.has_stack or other.is_moving)
-            ):
-                # It was moved here while this one was sent.
-                self._registry.change(other, state=JobState.CANCELED, reason="replaced")
+        if not is_replaced:
+            # What was moved here while it was sent.
+            self._registry.replace(job, key)
 
     def _note_task(self, delivery: Delivery, task_id: str) -> None:
         if (found := self._registry.by_token(delivery.token)) is None:
