@@ -95,7 +95,6 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self.account = account
         self._random = Random(entry.entry_id)  # noqa: S311  # spreads load, hides nothing
         self._online: bool | None = None
-        self._polled = False
         self._failures = 0
         self._jobs_open = False
         self.pushes = PushTracker(hass, storage, account)
@@ -125,12 +124,12 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     @property
     def is_fresh(self) -> bool:
         """Return whether the data comes from the service, and the last poll went well."""
-        return self._polled and self.last_update_success
+        return self._online is not None and self.last_update_success
 
     @property
     def is_starting(self) -> bool:
         """Return whether no poll has ended yet, well or not."""
-        return not self._polled and self.last_update_success
+        return self._online is None and self.last_update_success
 
     @property
     def key_rejected(self) -> bool:
@@ -264,14 +263,13 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
                 self.hass.config_entries.flow.async_abort(flow["flow_id"])
         self.last_error = None
         self._failures = 0
-        before = self._pushed_state()
+        is_first, before = self._online is None, self._pushed_state()
         self._store(box, rows)
         data = self._view()
-        if self._polled and self._pushed_state() != before:
+        if not is_first and self._pushed_state() != before:
             self.pushes.rate_usefulness(announced=announced)
-        elif self._polled and announced and data == self.data:
+        elif not is_first and announced and data == self.data:
             self.pushes.record_useless()
-        self._polled = True
         self._set_interval(data)
         if self._online:
             self._conditions.request_next(data.faulty)
