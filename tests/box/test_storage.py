@@ -341,7 +341,7 @@ async def test_nothing_is_written_after_the_end(
     assert hass_storage[KEY]["data"]["last_push_at"] == storage.last_push_at.isoformat()  # type: ignore[union-attr]
     stored = hass_storage.pop(KEY)
     storage.record_foreign_task()
-    storage.save_push_time()
+    storage.record_push()
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=1))
     await hass.async_block_till_done()
     assert KEY not in hass_storage

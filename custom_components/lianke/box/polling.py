@@ -119,7 +119,6 @@ class PushTracker:
     @callback
     def _notify_listeners(self) -> None:
         self._timer = None
-        self._storage.save_push_time()
         for listener in list(self._listeners):
             listener()
 

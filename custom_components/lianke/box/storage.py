@@ -207,7 +207,6 @@ class BoxStorage:
         self._store: Store[dict[str, Any]] = Store(
             hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True
         )
-        self._dirty = False
         # When it is written, by the loop's clock; infinite while no write is planned.
         self._due = inf
         self._closed = False
@@ -247,18 +246,17 @@ class BoxStorage:
 
     async def async_flush(self) -> None:
         """Write pending changes now."""
-        if self._dirty:
+        if self._due < inf:
             await self._store.async_save(self._as_stored())
 
     async def async_close(self) -> None:
         """Write pending changes and ignore later ones, which the next instance will find."""
-        while self._dirty:
+        while self._due < inf:
             await self.async_flush()
         self._closed = True
 
     async def async_remove(self) -> None:
         """Delete the file."""
-        self._dirty = False
         await self._store.async_remove()
 
     def save_box(self, box: Box) -> None:
@@ -372,12 +370,8 @@ class BoxStorage:
         self._save(SAVE_SOON)
 
     def record_push(self) -> None:
-        """Record that a push message has arrived; `save_push_time` writes its time."""
+        """Record that a push message has arrived."""
         self.last_push_at = dt_util.utcnow()
-        self._dirty = True
-
-    def save_push_time(self) -> None:
-        """Schedule writing the time of the last push message."""
         self._save(SAVE_LATER)
 
     def callbacks_proven_for(self, address: str | None) -> bool:
@@ -421,12 +415,12 @@ class BoxStorage:
         if self._due <= due:
             # That write includes this change. The store would put it off until the later time.
             return
-        self._dirty, self._due = True, due
+        self._due = due
         self._store.async_delay_save(self._as_stored, delay)
 
     @callback
     def _as_stored(self) -> dict[str, Any]:
-        self._dirty, self._due = False, inf
+        self._due = inf
         return {
             "box": self.box.as_dict() if self.box else None,
             "printers": {key: known.lasting.as_dict() for key, known in self.printers.items()},
