@@ -15,7 +15,7 @@ from custom_components.lianke.box.polling import (
     PushTracker,
 )
 from custom_components.lianke.box.storage import BoxStorage
-from tests.clock import Clock, moved_by_hand
+from tests.clock import Clock, moved_by_hand, until
 
 ENTRY_ID = "entry"
 
@@ -37,13 +37,6 @@ def pushes(hass: HomeAssistant, storage: BoxStorage) -> PushTracker:
     return PushTracker(hass, storage, account())
 
 
-async def notified(calls: list[str]) -> None:
-    """Wait in real time until a listener was called."""
-    async with asyncio.timeout(PAUSE + 5):
-        while not calls:  # nothing sets an event here
-            await asyncio.sleep(0.01)
-
-
 async def test_many_pushes_notify_once(
     hass: HomeAssistant, storage: BoxStorage, pushes: PushTracker
 ) -> None:
@@ -55,12 +48,12 @@ async def test_many_pushes_notify_once(
         pushes.record()
     assert not calls
     assert storage.last_push_at is not None
-    await notified(calls)
+    await until(lambda: calls)
     assert calls == ["one", "two"]
     end()
     calls.clear()
     pushes.record()
-    await notified(calls)
+    await until(lambda: calls)
     assert calls == ["one"]
     # And their time outlives a restart.
     await storage.async_flush()

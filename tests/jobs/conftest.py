@@ -33,7 +33,7 @@ from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, Job
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.jobs.store import jobs_path
 from custom_components.lianke.people.approval import PrintPolicy
-from tests.clock import Clock, moved_by_hand, pauses, threads_work
+from tests.clock import Clock, moved_by_hand, pauses, threads_work, until
 from tests.records import flat
 from tests.simulator import Simulator
 from tests.simulator.models import Box, Printer
@@ -245,9 +245,7 @@ class Shop:
 
     async def handed_over(self, job: Job) -> None:
         """Wait in real time until the cloud has all of a job's document."""
-        async with asyncio.timeout(30):
-            while self.queue.get(job.job_id).present.handed_over_at is None:
-                await asyncio.sleep(0.01)
+        await until(lambda: self.queue.get(job.job_id).present.handed_over_at)
 
     async def call_back(
         self, token: str | None, task_id: str | None, state: str, code: int | None = None

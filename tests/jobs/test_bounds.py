@@ -29,6 +29,7 @@ from custom_components.lianke.jobs.store import (
     jobs_path,
     record_location,
 )
+from tests.clock import until
 from tests.jobs.conftest import OpenShop, Shop
 from tests.jobs.test_retention import ended
 from tests.simulator import Fault
@@ -96,9 +97,7 @@ async def test_few_records_are_written_at_a_visit(shop: Shop) -> None:
         for job in jobs:
             shop.queue._registry.change(shop.queue.get(job.job_id), hold_reason="disconnected")
         await shop.tick(store.WRITE_DELAY + 1)
-        async with asyncio.timeout(30):
-            while sum(visits) < len(jobs):
-                await shop.settle()
+        await until(lambda: sum(visits) == len(jobs))
     assert max(visits) == 2
 
 
@@ -168,9 +167,7 @@ async def test_two_previews_at_a_time(shop: Shop) -> None:
     hanging = Fault(kind="timeout", done=True, seconds=3600)
     shop.sim.cloud.fail("POST /print/job", hanging, times=9)
     tasks = [asyncio.create_task(drawn(shop)) for _ in range(4)]
-    async with asyncio.timeout(10):
-        while len(shop.sim.cloud.tasks) < preview.MAX_PREVIEWS:
-            await asyncio.sleep(0.02)
+    await until(lambda: len(shop.sim.cloud.tasks) == preview.MAX_PREVIEWS)
     await asyncio.sleep(0.3)
     assert len(shop.sim.cloud.tasks) == preview.MAX_PREVIEWS
     for task in tasks:

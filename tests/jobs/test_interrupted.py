@@ -93,9 +93,7 @@ async def test_a_cancel_that_is_being_written_holds_nothing_up(shop: Shop) -> No
     await shop.handed_over(job)
     with patch.object(JobStore, "_write_records", slow):
         cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
-        async with asyncio.timeout(30):
-            while next(iter(shop.queue._registry.jobs.values())).present.task_id is None:
-                await asyncio.sleep(0.01)
+        await until(lambda: (shop.queue.find(job.job_id) or job).present.task_id)
         shop.queue._scheduler.review()
         on_disk.set()
         await cancel
@@ -292,9 +290,7 @@ async def test_a_preview_is_no_evidence(shop: Shop, answer: str) -> None:
     preview = asyncio.create_task(
         shop.queue.previewer.async_preview(shop.key(), shop.document(), shop.options())
     )
-    async with asyncio.timeout(10):
-        while not shop.sim.cloud.tasks:
-            await asyncio.sleep(0.02)
+    await until(lambda: shop.sim.cloud.tasks)
     if answer == "lost":
         with pytest.raises(LiankeError):
             await preview
@@ -426,9 +422,7 @@ async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: Open
     left["spec"]["replace_key"] = "morning"
     record.write_text(json.dumps(left), "utf-8")
     async with open_shop(entry=entry) as shop:
-        async with asyncio.timeout(30):
-            while shop.queue.get(old.job_id).state is JobState.HELD:
-                await shop.settle()
+        await until(lambda: shop.queue.get(old.job_id).state is not JobState.HELD)
         assert shop.queue.get(old.job_id).reason == "replaced"
         assert shop.queue.get(new.job_id).state is JobState.HELD
 

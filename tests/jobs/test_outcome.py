@@ -10,6 +10,7 @@ from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.tracker import changes_for
+from tests.clock import until
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 
@@ -21,9 +22,7 @@ async def printing(shop: Shop, **wishes: object) -> Job:
     """Return a job whose first sheet is out, and whose second one waits for paper."""
     await shop.set_paper(1)
     job = await shop.submit(shop.document(pages=3), **wishes)
-    async with asyncio.timeout(10):
-        while not any(task.pages_out for task in shop.sim.cloud.tasks.values()):
-            await shop.settle()
+    await until(lambda: any(task.pages_out for task in shop.sim.cloud.tasks.values()))
     return await shop.uploaded(job)
 
 
@@ -38,9 +37,7 @@ async def test_a_revocation_of_an_old_job_is_seen_soon(
     assert (await shop.uploaded(job)).state is JobState.QUEUED
     await shop.until(job, JobState.CANCELING, seconds=6000, step=60)
     (task,) = shop.sim.cloud.tasks.values()
-    async with asyncio.timeout(30):
-        while task.state != "REVOKED":
-            await shop.settle()
+    await until(lambda: task.state == "REVOKED")
     await shop.until(job, JobState.EXPIRED, seconds=90)
 
 
@@ -92,9 +89,7 @@ async def test_a_task_that_is_printed_though_it_was_canceled(
         True,
     )
     assert (await shop.take(shop.document(content=content), request_id="once")).duplicate
-    async with asyncio.timeout(30):
-        while not cloud.printed:
-            await shop.settle()
+    await until(lambda: cloud.printed)
     await shop.tick(120)
     assert len(cloud.printed) == 1
 
@@ -104,9 +99,7 @@ async def test_an_expired_job_that_is_being_printed_goes_on(shop: Shop) -> None:
     job = await printing(shop, expires_in=timedelta(minutes=1))
     assert shop.queue.get(job.job_id).state is JobState.QUEUED
     await shop.tick(61)
-    async with asyncio.timeout(10):
-        while shop.queue.get(job.job_id).state is JobState.QUEUED:
-            await shop.settle()
+    await until(lambda: shop.queue.get(job.job_id).state is not JobState.QUEUED)
     assert shop.queue.get(job.job_id).state is JobState.SENDING
     assert shop.sim.cloud.count("DELETE /print/job") == 0
 
@@ -128,9 +121,7 @@ async def test_who_cancels_an_expired_job_that_is_being_printed_cancels_it(shop:
     job = await printing(shop, expires_in=timedelta(minutes=1))
     shop.sim.cloud.fail(ASK, Fault(kind="delay", seconds=0.3))
     shop.clock.tick(61)
-    async with asyncio.timeout(10):
-        while not shop.sim.cloud.hanging:
-            await asyncio.sleep(0.01)
+    await until(lambda: shop.sim.cloud.hanging)
     assert (await shop.queue.async_cancel(job.job_id)).state is JobState.CANCELING
     assert shop.sim.cloud.count(CANCEL) == 1
 

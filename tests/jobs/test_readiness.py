@@ -1,6 +1,5 @@
 """Jobs that wait: for the box, the printer, the paper, the night to end, the internet."""
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -34,13 +33,8 @@ async def test_one_refusal_for_the_box_spares_its_other_printers_the_doubt(shop:
     shop.box.online = False
     shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=0.5))
     first, second = await shop.submit(port=1), await shop.submit(port=2)
-    async with asyncio.timeout(10):
-        while any(
-            shop.queue.get(job.job_id).state is JobState.UPLOADING for job in (first, second)
-        ):
-            await asyncio.sleep(0.01)
     for job in (first, second):
-        held = shop.queue.get(job.job_id)
+        held = await shop.uploaded(job)
         assert (held.state, held.hold_reason) == (JobState.HELD, "box_offline")
     # The end of the second one's form was never sent, so that no power cut could leave it in doubt.
     assert shop.queue.get(first.job_id).present.code == 5002

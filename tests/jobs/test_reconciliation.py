@@ -3,6 +3,7 @@
 import pytest
 
 from custom_components.lianke.jobs.job import Job, JobState
+from tests.clock import until
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 from tests.simulator.models import Outcome
@@ -17,11 +18,8 @@ async def lose_answer(shop: Shop) -> None:
 
 async def in_doubt(shop: Shop, job_id: str) -> None:
     """Wait until an upload has ended in doubt."""
-    for _ in range(200):
-        if shop.queue.get(job_id).is_unsure and job_id not in shop.queue._uploader._uploads:
-            return
-        await shop.settle()
-    pytest.fail("the job is not in doubt")
+    await until(lambda: shop.queue.get(job_id).is_unsure and not shop.queue._uploader._uploads)
+    await shop.settle()
 
 
 async def two_in_doubt(shop: Shop) -> list[Job]:

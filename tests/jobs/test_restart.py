@@ -17,6 +17,7 @@ from custom_components.lianke.documents.spool import write_new
 from custom_components.lianke.jobs import retention, store
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.store import FLUSHING_NAME, JobStore
+from tests.clock import until
 from tests.jobs.conftest import OpenShop, Shop, full
 from tests.simulator.faults import Fault
 
@@ -134,18 +135,14 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     on_disk = Event()
     monkeypatch.setattr(store, "_flush", lambda _: on_disk.wait(timeout=10))
     submitting = asyncio.create_task(shop.submit())
-    async with asyncio.timeout(10):
-        while (
-            not (jobs := list(shop.queue._registry.jobs.values()))
-            or jobs[0].present.sent_bytes is None
-        ):
-            await asyncio.sleep(0.01)
+    jobs = shop.queue._registry.jobs
+    await until(lambda: [job for job in jobs.values() if job.present.sent_bytes is not None])
     await asyncio.sleep(0.3)
     assert not submitting.done()
     # Nor is anybody told of a job that a power cut would still undo.
     assert not shop.queue.jobs()
     assert not shop.history
-    (job,) = shop.queue._registry.jobs.values()
+    (job,) = jobs.values()
     assert job.present.handed_over_at is None
     assert not shop.sim.cloud.tasks
     on_disk.set()

@@ -1,6 +1,5 @@
 """How many records of jobs there can be, whatever is asked for."""
 
-import asyncio
 from datetime import timedelta
 
 from homeassistant.core import Context
@@ -16,6 +15,7 @@ from custom_components.lianke.jobs.retention import (
     to_forget,
 )
 from custom_components.lianke.printing.print import job_dict
+from tests.clock import until
 from tests.jobs.conftest import OpenShop
 from tests.jobs.make import make_job
 from tests.simulator.faults import Fault
@@ -82,10 +82,8 @@ async def test_thousands_of_canceled_jobs_leave_few_records(open_shop: OpenShop)
         # They count for the limit on jobs.
         assert len(shop.queue.jobs()) == MAX_WITHDRAWN + 30
         await shop.tick(3600)
-        async with asyncio.timeout(30):
-            while len(shop.queue.jobs()) > MAX_WITHDRAWN or shop.queue._scheduler._is_working:
-                await shop.settle()
-        assert len(shop.queue.jobs()) == MAX_WITHDRAWN
+        await until(lambda: len(shop.queue.jobs()) == MAX_WITHDRAWN)
+        await until(lambda: not shop.queue._scheduler._is_working)
         root = shop.queue.document_path(job).parent.parent
         assert sum(path.is_dir() for path in root.iterdir()) == MAX_WITHDRAWN
 

@@ -1,6 +1,5 @@
 """Following jobs when parts of the service fail, the line is down, or a clock is put right."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -12,6 +11,7 @@ from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs import retention
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.registry import PAGES_SECONDS
+from tests.clock import until
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.simulator.faults import Fault
@@ -219,9 +219,7 @@ async def test_an_end_does_not_wait_for_its_pages_for_long(
         shop.sim.cloud.variants.callbacks = "end"
         shop.sim.cloud.fail(ASK, Fault(kind="http", status=502), times=None)
         job = await shop.submit(converted(shop))
-        async with asyncio.timeout(30):
-            while (shop.queue.find(job.job_id) or job).state is not JobState.COMPLETED:
-                await shop.settle()
+        await until(lambda: (shop.queue.find(job.job_id) or job).state is JobState.COMPLETED)
         await shop.settle()
         assert shop.stored(job)["state"] == "completed"
         assert shop.queue.get(job.job_id).state is not JobState.COMPLETED
