@@ -219,11 +219,6 @@ async def test_a_caller_that_goes_away_takes_its_requests_along(house: House) ->
     assert account._waiting == account._under_way == []
 
 
-async def test_a_long_query_is_refused(house: House) -> None:
-    with pytest.raises(Exception, match="length of value"):
-        await house.ask("search_models", config_entry=house.entry.entry_id, query="x" * 65)
-
-
 async def test_fifty_jobs_of_one_account_are_accepted_without_waiting_for_each_other(
     house: House,
 ) -> None:

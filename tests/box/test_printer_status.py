@@ -7,8 +7,6 @@ import pytest
 
 from custom_components.lianke.api.models import DriverState, Printer, PrinterCondition
 from custom_components.lianke.box.printer_status import (
-    HOLDING,
-    READY,
     PrinterStatus,
     Reading,
     StatusTimes,
@@ -113,11 +111,6 @@ def test_the_newer_reading_wins(
 )
 def test_a_row_that_is_no_printer_is_busy(raw_state: str | None, expected: str) -> None:
     assert state(raw_state, is_printer=False) == expected
-
-
-def test_hold_reasons_are_the_states_that_take_no_job() -> None:
-    assert set(HOLDING) == set(PrinterStatus) - READY
-    assert {PrinterStatus.PRINTING, PrinterStatus.IDLE} == READY
 
 
 def test_a_report_and_the_status_agree() -> None:

@@ -134,14 +134,11 @@ async def until_drawn(shop: Shop, *tasks: asyncio.Task[preview.Preview]) -> None
     [
         ("MAX_IMAGES", 2, 2),
         ("MAX_IMAGE_BYTES", 100, None),
-        ("MAX_PREVIEW_BYTES", 100, None),
-        ("MAX_PREVIEW_BYTES", 40_000_000, 3),
     ],
 )
 async def test_pictures_of_a_preview(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, bound: str, value: int, pictures: int | None
 ) -> None:
-    """Twenty pictures of 8 MB each were held in memory together."""
     monkeypatch.setattr(preview, bound, value)
     task = asyncio.create_task(drawn(shop))
     await until_drawn(shop, task)
@@ -154,6 +151,7 @@ async def test_pictures_of_a_preview(
 async def test_the_pictures_of_a_preview_are_bounded_together(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Twenty of 8 MB each were held in memory."""
     task = asyncio.create_task(drawn(shop))
     await until_drawn(shop, task)
     sizes = [len(image) for image in task.result().images]

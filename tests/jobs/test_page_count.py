@@ -9,7 +9,6 @@ from homeassistant.core import Context, HomeAssistant
 import pytest
 
 from custom_components.lianke.api.options import PrintOptions, options_in
-from custom_components.lianke.const import MAX_PAGES
 from custom_components.lianke.documents.document import Document, file_digest
 from custom_components.lianke.documents.page_documents import async_text_document
 from custom_components.lianke.documents.spool import async_get_spool
@@ -162,4 +161,3 @@ async def test_the_estimate_survives_a_retry(shop: Shop, hass: HomeAssistant) ->
     again = await shop.queue.async_retry(job.job_id, context=Context())
     assert again.present.document.pages_at_most == 1
     assert shop.sim.cloud.count(COUNT) == 0
-    assert MAX_PAGES.of({}) == 100
