@@ -10,7 +10,7 @@ from custom_components.lianke.box.printer_status import (
     PrinterStatus,
     Reading,
     StatusTimes,
-    fault_of,
+    faults_of,
     row_status,
     settled_condition,
     status_of,
@@ -73,9 +73,9 @@ def test_precedence_of_faults() -> None:
     for index, name in enumerate(order):
         faults: dict[str, Any] = dict.fromkeys(order[index:], True)
         condition = replace(FINE, **faults)
-        assert fault_of(condition) == name
+        assert faults_of(condition) == order[index:]
         assert state("idle", condition) == name
-    assert fault_of(FINE) is None
+    assert faults_of(FINE) == []
 
 
 @pytest.mark.parametrize(

@@ -59,15 +59,15 @@ _RAW_STATES = {
     "outofink": PrinterStatus.OUT_OF_INK,
     "offline": PrinterStatus.DISCONNECTED,
 }
-# Where each fault is in what a printer reports, the gravest first.
-_FAULT_FIELDS: Mapping[PrinterStatus, str] = {
-    PrinterStatus.COVER_OPEN: "cover_open",
-    PrinterStatus.PAPER_JAM: "paper_jam",
-    PrinterStatus.OUT_OF_PAPER: "out_of_paper",
-    PrinterStatus.OUT_OF_RIBBON: "out_of_ribbon",
-    PrinterStatus.OUT_OF_INK: "out_of_ink",
-    PrinterStatus.PAUSED: "paused",
-}
+# The faults that a printer reports, in fields of these names, the gravest first.
+_REPORTED = (
+    PrinterStatus.COVER_OPEN,
+    PrinterStatus.PAPER_JAM,
+    PrinterStatus.OUT_OF_PAPER,
+    PrinterStatus.OUT_OF_RIBBON,
+    PrinterStatus.OUT_OF_INK,
+    PrinterStatus.PAUSED,
+)
 _SEPARATORS = re.compile(r"[\s_-]+")
 
 
@@ -85,12 +85,7 @@ def row_status(raw_state: str | None) -> PrinterStatus | None:
 
 def faults_of(condition: PrinterCondition) -> list[PrinterStatus]:
     """Return the faults that a printer reports, the gravest first."""
-    return [status for status, name in _FAULT_FIELDS.items() if getattr(condition, name)]
-
-
-def fault_of(condition: PrinterCondition) -> PrinterStatus | None:
-    """Return the gravest fault that a printer reports, None without one."""
-    return next(iter(faults_of(condition)), None)
+    return [fault for fault in _REPORTED if getattr(condition, fault)]
 
 
 def settled_condition(
@@ -101,11 +96,10 @@ def settled_condition(
     A printer that rests or prints has none of the faults that it reported earlier; one whose
     status is a fault has that fault.
     """
-    if (fault := None if status is None else _FAULT_FIELDS.get(status)) is not None:
-        return _with(condition or PrinterCondition(), {fault: True})
-    if condition is not None and status in (PrinterStatus.IDLE, PrinterStatus.PRINTING):
-        reported = [name for name in _FAULT_FIELDS.values() if getattr(condition, name)]
-        return _with(condition, dict.fromkeys(reported, False))
+    if status in _REPORTED:
+        return _with(condition or PrinterCondition(), {status: True})
+    if condition is not None and status in READY:
+        return _with(condition, dict.fromkeys(faults_of(condition), False))
     return condition
 
 
@@ -144,20 +138,19 @@ def status_of(
     if printer.driver is DriverState.UNSUPPORTED:
         return PrinterStatus.UNSUPPORTED
     row = row_status(printer.raw_state)
-    if row in _FAULT_FIELDS and times.row_at < times.printed_at:
+    if row in _REPORTED and times.row_at < times.printed_at:
         row = PrinterStatus.IDLE
     if not printer.is_printer and row in (None, PrinterStatus.IDLE):
         # Probably busy; after a while it counts as disconnected.
         return PrinterStatus.PRINTING
     if reading is None or reading.at < times.row_since:
         return row
-    if fault := fault_of(reading.condition):
-        return row if reading.at < times.printed_at else fault
+    if faults := faults_of(reading.condition):
+        return row if reading.at < times.printed_at else faults[0]
     if row in (PrinterStatus.STOPPED, PrinterStatus.PRINTING, PrinterStatus.IDLE):
         # The printer does not report being stopped, and rows are the fresher on the others.
         return row
-    name = None if row is None else _FAULT_FIELDS.get(row)
-    if name is not None and getattr(reading.condition, name) is None:
+    if row in _REPORTED and getattr(reading.condition, row) is None:
         # The printer's report leaves open what its row shows.
         return row
     if reading.condition.printing and reading.at >= times.ended_at:
