@@ -86,18 +86,17 @@ def seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrin
         kept = replace(old, is_printer=False, raw_state=row.raw_state)
         return replace(known, printer=kept, unclear_since=since, present=now - since < BUSY_TIME)
     model = row.model or old.model
-    same_driver = model == old.model
-    return replace(
+    new = replace(
         known,
         printer=replace(row, model=model, markers=row.markers or old.markers),
         name=known.name if row.name == old.name else row.name,
         present=True,
         unclear_since=None,
-        capabilities=known.capabilities if same_driver else None,
-        capabilities_at=known.capabilities_at if same_driver else None,
-        papers=known.papers if same_driver else (),
-        papers_at=known.papers_at if same_driver else None,
     )
+    if model == old.model:
+        return new
+    # Another driver can do other things.
+    return replace(new, capabilities=None, capabilities_at=None, papers=(), papers_at=None)
 
 
 type _Key = Callable[[Printer], object | None]
