@@ -175,12 +175,12 @@ class _Watcher:
             data.coordinator.async_add_listener(self._review),
             data.coordinator.pushes.listen(self._check_address),
             data.queue.listen(self._on_job),
-            data.queue.listen_limits(self._on_limit),
             data.account.listen(self._check_address),
             async_track_time_interval(self._hass, self._review, REVIEW_INTERVAL),
             self._stop,
         ):
             self._entry.async_on_unload(unsubscribe)
+        data.queue.on_limit = self._on_limit
         for key in data.storage.printers:
             # A pause that was reported before a reload ends when it would have without it.
             paused = issue_id(ERROR_LIMIT_REACHED, self._entry, key)

@@ -55,7 +55,7 @@ from .uploader import Uploader
 ABORT_TIME = 5
 
 
-# Called with a printer's key and the error, or None when a job passed.
+# Called with a printer's key and the error when the print limits refuse a job, with None when one passes them.
 type LimitListener = Callable[[str, LimitError | None], None]
 
 
@@ -97,7 +97,7 @@ class PrintQueue(JobWorker):
         # Only one job is accepted at a time.
         self._lock = asyncio.Lock()
         self._submitting: set[asyncio.Task[Any]] = set()
-        self._limit_listeners: list[LimitListener] = []
+        self.on_limit: LimitListener = lambda _key, _error: None
         self._waiters: set[asyncio.Event] = set()
         self._stopped = False
 
@@ -239,7 +239,7 @@ class PrintQueue(JobWorker):
         self.check_rate(
             view.key, spec.asker.user_id, sender_address=spec.sender_address, replaced=replaced
         )
-        self._report(view.key, None)
+        self.on_limit(view.key, None)
         reason = self._readiness.check(
             view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
         ).reason
@@ -339,11 +339,6 @@ class PrintQueue(JobWorker):
             raise InputError("newer_job_waits", title=moved.title)
         return waiting
 
-    def listen_limits(self, listener: LimitListener) -> CALLBACK_TYPE:
-        """Call `listener` when the print limits refuse a job, and when a job passes them."""
-        self._limit_listeners.append(listener)
-        return lambda: self._limit_listeners.remove(listener)
-
     def check_rate(
         self,
         printer_key: str,
@@ -381,12 +376,8 @@ class PrintQueue(JobWorker):
         try:
             yield
         except LimitError as err:
-            self._report(printer_key, err)
+            self.on_limit(printer_key, err)
             raise
-
-    def _report(self, printer_key: str, error: LimitError | None) -> None:
-        for listener in list(self._limit_listeners):
-            listener(printer_key, error)
 
     async def async_wait(self, job_id: str, timeout: float) -> Job:
         """Wait until a job is final or held, for at most `timeout` seconds.
