@@ -103,6 +103,6 @@ async def test_counts_survive_a_restart_and_the_printer(
     ]
     assert again.pages.names == {key: LASER.name}
     reported: list[tuple[str, str, int]] = []
-    again.pages.listen(lambda *counted: reported.append(again.pages.show(*counted)))
+    again.pages.on_pages = lambda *counted: reported.append(again.pages.show(*counted))
     add(again.pages, pages=1)
     assert reported == [("anna", "user", 4)]

@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
 
-from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.core import callback
 
 from ..api.coerce import to_list, to_mapping
 
@@ -27,7 +26,7 @@ class PageRow(NamedTuple):
     pages: int
 
 
-# Called with a user, a source and their pages.
+# Called with a user, a source and their pages whenever some are counted.
 type PageListener = Callable[[str, str, int], None]
 
 
@@ -44,14 +43,9 @@ class PageCounts:
         # What statistics have shown so far; as 0.2.0 has counted it, also what they have not.
         self.shown: Counter[tuple[str, str]] = Counter()
         self.is_shown_for_sure = True
-        self._listeners: list[PageListener] = []
+        self.on_pages: PageListener = lambda _user_id, _source, _pages: None
         # Names of printers that may be gone by now.
         self.names: dict[str, str] = {}
-
-    def listen(self, listener: PageListener) -> CALLBACK_TYPE:
-        """Call `listener` whenever pages are counted. Returns what unsubscribes."""
-        self._listeners.append(listener)
-        return partial(self._listeners.remove, listener)
 
     @callback
     def add(
@@ -69,8 +63,7 @@ class PageCounts:
         self.names[key] = name
         known = {printer for rows in self._months.values() for printer, _, _ in rows}
         self.names = {key: name for key, name in self.names.items() if key in known}
-        for listener in list(self._listeners):
-            listener(who, source, pages)
+        self.on_pages(who, source, pages)
 
     def show(self, user_id: str, source: str, pages: int) -> tuple[str, str, int]:
         """Count pages that statistics show; return the user, the source, and all that were shown of them."""

@@ -84,7 +84,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             add = _async_add(hass, entry, *pages.show(user_id, source, count))
             entry.async_create_background_task(hass, add, "add pages to the statistics")
 
-    entry.async_on_unload(pages.listen(on_pages))
+    pages.on_pages = on_pages
 
 
 async def _async_add(
