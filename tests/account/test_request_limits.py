@@ -1,7 +1,7 @@
 """What the boxes of one key share: places, pauses, a polling rate, an address."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import Generator
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
@@ -105,14 +105,15 @@ async def test_uploads_leave_a_place_to_quick_requests(account: Account) -> None
         pass
 
 
+async def enter(account: Account, purpose: Purpose, *, upload: bool = False) -> None:
+    """Have a turn for a request for this purpose."""
+    async with account.slot(purpose, upload=upload):
+        pass
+
+
 async def passes(clock: Clock, account: Account, purpose: Purpose = Purpose.POLL) -> int:
     """Return the seconds until a request for this purpose had its turn."""
-
-    async def request() -> None:
-        async with account.slot(purpose):
-            pass
-
-    task = asyncio.create_task(request())
+    task = asyncio.create_task(enter(account, purpose))
     seconds = 0
     while not await done(task):
         clock.tick(1)
@@ -132,12 +133,7 @@ async def waits_out(
     clock: Clock, account: Account, seconds: int, purpose: Purpose = Purpose.POLL
 ) -> bool:
     """Return whether a request has its turn after so many seconds, and not before."""
-
-    async def request() -> None:
-        async with account.slot(purpose):
-            pass
-
-    task = asyncio.create_task(request())
+    task = asyncio.create_task(enter(account, purpose))
     await done(task)
     clock.tick(seconds - 1)
     early = await done(task)
@@ -160,12 +156,7 @@ async def test_pauses_grow_while_the_service_complains(clock: Clock, account: Ac
 
 async def test_a_pause_that_begins_anew_is_waited_out(clock: Clock, account: Account) -> None:
     account.too_frequent()
-
-    async def request() -> None:
-        async with account.slot(Purpose.SUBMIT):
-            pass
-
-    task = asyncio.create_task(request())
+    task = asyncio.create_task(enter(account, Purpose.SUBMIT))
     await done(task)
     # The very moment the first one is over, before anybody has had a turn.
     clock.tick(60)
@@ -322,28 +313,23 @@ async def test_an_endpoint_that_users_ask_too_often_stops_users_only(
     assert await passes(clock, account, Purpose.SUBMIT) == 0
     assert await passes(clock, account, Purpose.POLL) == 0
     assert await passes(clock, account, Purpose.PICTURE) == 0
-    task = asyncio.create_task(anext(_look(account)))
-    await done(task)
-    clock.tick(LOOKUP_WAIT)
-    await done(task)
-    assert isinstance(task.exception(), TooManyRequestsError)
+    await is_given_up(clock, account)
 
 
-async def _look(account: Account) -> AsyncGenerator[None]:
-    async with account.user_throttle("one").slot(Purpose.LOOKUP):
-        yield
-
-
-async def test_lookups_of_all_users_stay_few_in_a_minute(clock: Clock, account: Account) -> None:
-    for _ in range(MAX_LOOKUPS_A_MINUTE):
-        async with account.slot(Purpose.LOOKUP):
-            pass
-    assert await passes(clock, account, Purpose.POLL) == 0
-    task = asyncio.create_task(anext(_look(account)))
+async def is_given_up(clock: Clock, account: Account) -> None:
+    """See that a lookup has no turn for as long as it waits."""
+    task = asyncio.create_task(enter(account, Purpose.LOOKUP))
     assert not await done(task)
     clock.tick(LOOKUP_WAIT)
     await done(task)
     assert isinstance(task.exception(), TooManyRequestsError)
+
+
+async def test_lookups_of_all_users_stay_few_in_a_minute(clock: Clock, account: Account) -> None:
+    for _ in range(MAX_LOOKUPS_A_MINUTE):
+        await enter(account, Purpose.LOOKUP)
+    assert await passes(clock, account, Purpose.POLL) == 0
+    await is_given_up(clock, account)
 
 
 def test_the_address_is_told_apart_and_not_told(account: Account) -> None:
@@ -369,20 +355,15 @@ async def test_a_print_does_not_wait_long_for_its_page_count(
 ) -> None:
     """Somebody's long preview held the count, and so the print, of another's document for half a minute."""
     async with account.user_throttle("one").slot(Purpose.LOOKUP, upload=True):
-        counting = asyncio.create_task(_enter(account, Purpose.COUNT))
-        looking = asyncio.create_task(_enter(account, Purpose.LOOKUP))
+        counting = asyncio.create_task(enter(account, Purpose.COUNT, upload=True))
+        looking = asyncio.create_task(enter(account, Purpose.LOOKUP, upload=True))
         await asyncio.sleep(0)
         clock.tick(COUNT_WAIT)
         with pytest.raises(TooManyRequestsError):
             await counting
         assert not looking.done()
-        again = asyncio.create_task(_enter(account, Purpose.COUNT))
+        again = asyncio.create_task(enter(account, Purpose.COUNT, upload=True))
         await asyncio.sleep(0)
     # The one that a print waits for goes first.
     await again
     await looking
-
-
-async def _enter(account: Account, purpose: Purpose) -> None:
-    async with account.slot(purpose, upload=True):
-        pass
