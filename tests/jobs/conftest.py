@@ -38,6 +38,12 @@ from tests.records import flat
 from tests.simulator import Simulator
 from tests.simulator.models import Box, Printer
 
+# What the simulator's endpoints are called.
+ASK = "GET /print/job"
+CANCEL = "DELETE /print/job"
+COUNT = "POST /print/file_pages"
+LIST = "POST /print/query_device_task"
+SUBMIT = "POST /print/job"
 SPEED = 500.0
 # Looks after each other at which nothing must be under way.
 CALM = 4

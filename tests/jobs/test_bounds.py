@@ -30,11 +30,9 @@ from custom_components.lianke.jobs.store import (
     record_location,
 )
 from tests.clock import until
-from tests.jobs.conftest import OpenShop, Shop
+from tests.jobs.conftest import COUNT, OpenShop, Shop
 from tests.jobs.test_retention import ended
 from tests.simulator import Fault
-
-COUNT = "POST /print/file_pages"
 
 
 async def test_a_record_that_is_no_record_is_not_read(

@@ -19,13 +19,10 @@ from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.store import JobStore, JobStoreError
 from tests.clock import until
-from tests.jobs.conftest import OpenShop, Shop, full, refusal
+from tests.jobs.conftest import CANCEL, SUBMIT, OpenShop, Shop, full, refusal
 from tests.jobs.make import altered
 from tests.jobs.test_reconciliation import in_doubt
 from tests.simulator.faults import Fault
-
-SUBMIT = "POST /print/job"
-CANCEL = "DELETE /print/job"
 
 
 def keep(shop: Shop, job: Job) -> None:

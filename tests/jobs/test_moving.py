@@ -23,10 +23,9 @@ from custom_components.lianke.jobs import retention, store
 from custom_components.lianke.jobs.job import Asker, Job, JobState, Origin
 from custom_components.lianke.jobs.retention import to_forget
 from custom_components.lianke.jobs.retry import Changes
-from tests.jobs.conftest import OpenShop, Shop, refusal
+from tests.jobs.conftest import SUBMIT, OpenShop, Shop, refusal
 from tests.simulator.faults import Fault
 
-SUBMIT = "POST /print/job"
 # The small laser of the first box, and the printer of the second one.
 SMALL = 4
 HOME = 1

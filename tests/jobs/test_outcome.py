@@ -11,11 +11,8 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.tracker import changes_for
 from tests.clock import until
-from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.jobs.conftest import ASK, CANCEL, OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
-
-ASK = "GET /print/job"
-CANCEL = "DELETE /print/job"
 
 
 async def printing(shop: Shop, **wishes: object) -> Job:

@@ -16,11 +16,8 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import page_count
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.limits import LimitError, waits_uncounted
-from tests.jobs.conftest import Shop
+from tests.jobs.conftest import COUNT, SUBMIT, Shop
 from tests.simulator import Fault
-
-SUBMIT = "POST /print/job"
-COUNT = "POST /print/file_pages"
 
 
 def office(shop: Shop, content: bytes = b"PK\x03\x04 a document") -> Document:

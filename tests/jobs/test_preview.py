@@ -15,12 +15,11 @@ from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.preview import Preview
 from custom_components.lianke.jobs.store import MAX_LOST, OTHER_TASKS_NAME, OtherTasks
 from tests.clock import until
-from tests.jobs.conftest import OpenShop, Shop, answered
+from tests.jobs.conftest import SUBMIT, OpenShop, Shop, answered
 from tests.jobs.make import make_delivery
 from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.simulator.faults import Fault
 
-SUBMIT = "POST /print/job"
 # As the cloud takes it, and never answers.
 HANGS = Fault(kind="timeout", done=True, seconds=3600)
 

@@ -9,11 +9,10 @@ from custom_components.lianke.api import transport
 from custom_components.lianke.box.polling import REFRESH_SPACING
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.jobs.job import JobState
-from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.jobs.conftest import SUBMIT, OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 from tests.simulator.models import Outcome
 
-SUBMIT = "POST /print/job"
 UPLOADED = (JobState.QUEUED, JobState.PROCESSING, JobState.SENDING)
 
 

@@ -5,10 +5,8 @@ from datetime import timedelta
 import pytest
 
 from custom_components.lianke.jobs.job import JobState
-from tests.jobs.conftest import OpenShop, Shop
+from tests.jobs.conftest import SUBMIT, OpenShop, Shop
 from tests.simulator.faults import Fault
-
-SUBMIT = "POST /print/job"
 
 
 async def test_waits_for_paper_and_a_steady_minute(shop: Shop) -> None:

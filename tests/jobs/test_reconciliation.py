@@ -4,11 +4,9 @@ import pytest
 
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.clock import until
-from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.jobs.conftest import SUBMIT, OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 from tests.simulator.models import Outcome
-
-SUBMIT = "POST /print/job"
 
 
 async def lose_answer(shop: Shop) -> None:

@@ -18,10 +18,8 @@ from custom_components.lianke.jobs import retention, store
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.store import FLUSHING_NAME, JobStore
 from tests.clock import until
-from tests.jobs.conftest import OpenShop, Shop, full
+from tests.jobs.conftest import SUBMIT, OpenShop, Shop, full
 from tests.simulator.faults import Fault
-
-SUBMIT = "POST /print/job"
 
 
 async def test_a_job_that_was_just_being_written_never_was(

@@ -10,10 +10,8 @@ import pytest
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import retention
 from custom_components.lianke.jobs.job import Job, JobState
-from tests.jobs.conftest import OpenShop, Shop
+from tests.jobs.conftest import SUBMIT, OpenShop, Shop
 from tests.simulator.faults import Fault
-
-SUBMIT = "POST /print/job"
 
 
 async def failed(shop: Shop) -> Job:

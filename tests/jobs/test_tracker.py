@@ -12,13 +12,10 @@ from custom_components.lianke.jobs import retention
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.registry import PAGES_SECONDS
 from tests.clock import until
-from tests.jobs.conftest import OpenShop, Receiver, Shop
+from tests.jobs.conftest import ASK, LIST, SUBMIT, OpenShop, Receiver, Shop
 from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.simulator.faults import Fault
 
-SUBMIT = "POST /print/job"
-ASK = "GET /print/job"
-LIST = "POST /print/query_device_task"
 MISSING = Fault(kind="http", status=404)
 
 

@@ -27,11 +27,10 @@ from custom_components.lianke.jobs.store import OTHER_TASKS_NAME, jobs_path, rea
 from custom_components.lianke.manual_duplex import public_dict
 from custom_components.lianke.people.release_code import is_code
 from tests.clock import Clock
-from tests.jobs.conftest import OpenShop, Shop, refusal
+from tests.jobs.conftest import SUBMIT, OpenShop, Shop, refusal
 from tests.simulator import Simulator
 from tests.upgrade.cloud import remember
 
-SUBMIT = "POST /print/job"
 WRITTEN = Path(__file__).parents[1] / "upgrade"
 
 type Written = Callable[..., AbstractAsyncContextManager[tuple[Shop, Job]]]

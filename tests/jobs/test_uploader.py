@@ -8,11 +8,9 @@ from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import LiankeResponseError
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.jobs.job import JobState
-from tests.jobs.conftest import Shop, answered
+from tests.jobs.conftest import SUBMIT, Shop, answered
 from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.simulator.faults import Fault
-
-SUBMIT = "POST /print/job"
 
 
 async def test_an_answer_that_names_another_jobs_task_is_none(shop: Shop) -> None:
