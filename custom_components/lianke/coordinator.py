@@ -20,7 +20,7 @@ from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from .account.request_limits import Account
+from .account.request_limits import REQUESTS_A_POLL, Account
 from .api.client import LiankeClient
 from .api.errors import AuthenticationError, LiankeError, ServiceExpiredError
 from .api.models import Box, Printer, PrinterKind
@@ -52,7 +52,6 @@ BACKOFF_LIMIT = 900
 KEY_RETRY = 3600
 # The interval grows by up to this part of itself, so that boxes do not ask in step.
 JITTER = 0.1
-POLL_REQUESTS = 2
 _POLL_OPTIONS = (CONF_PRINTER_KIND, POLL_INTERVAL.key)
 
 
@@ -243,7 +242,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     async def _async_poll(self) -> BoxData:
         if self.storage.box is not None:
             # A user waits for a box that is just being added; all others can wait for their turn.
-            await self.account.async_throttle(1 if self._online is False else POLL_REQUESTS)
+            await self.account.async_throttle(1 if self._online is False else REQUESTS_A_POLL)
         # What was asked for meanwhile is answered by this poll.
         self._refresher.async_cancel()
         self._poll_began = time.monotonic()

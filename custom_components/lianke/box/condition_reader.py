@@ -9,7 +9,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from ..account.request_limits import Account
+from ..account.request_limits import CONDITION_INTERVAL, Account
 from ..api.client import STATUS_SECONDS, LiankeClient
 from ..api.errors import LiankeConnectionError, LiankeError, PrinterNotFoundError
 from ..const import DOMAIN
@@ -18,8 +18,6 @@ from .storage import BoxStorage, StoredPrinter
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds between two regular requests of a box.
-INTERVAL = 300
 # Printers read after one hint.
 MAX_AT_ONCE = 3
 # Seconds until then, so that the update itself reaches listeners first.
@@ -65,7 +63,7 @@ class ConditionReader:
         Only a printer's own report may say that the fault is over.
         """
         able = self._in_rotation()
-        if able and time.monotonic() - self._requested_at >= INTERVAL:
+        if able and time.monotonic() - self._requested_at >= CONDITION_INTERVAL:
             self.request(able[0])
         elif again := [key for key in able if key in faulty]:
             self._extra.add(again[0])
