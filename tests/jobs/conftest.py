@@ -362,7 +362,6 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
     async def opener(
         receiver: Receiver | None = None,
         entry: MockConfigEntry | None = None,
-        refresh: bool = True,
         number: int = 0,
         **options: Any,
     ) -> AsyncIterator[Shop]:
@@ -392,10 +391,9 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
         )
         queue = PrintQueue(coordinator, PrintPolicy(hass, entry, storage.pages))
         receiver.queue = queue
-        if refresh:
-            await coordinator.async_refresh()
-            for key in storage.printers:
-                await coordinator.capabilities.get(key)
+        await coordinator.async_refresh()
+        for key in storage.printers:
+            await coordinator.capabilities.get(key)
         shop = Shop(
             hass=hass,
             sim=sim,
