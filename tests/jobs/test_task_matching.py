@@ -1,6 +1,6 @@
 """What the day's list of tasks proves: little, and never a stranger's task for ours."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from time import thread_time
 from typing import Any
@@ -43,11 +43,6 @@ def make_job(number: int, handed_over_at: datetime, **changes: object) -> Delive
     return make_delivery(**(values | changes))
 
 
-def aged(now: datetime) -> Callable[[Delivery], timedelta]:
-    """Return what tells how old jobs are at a moment."""
-    return lambda job: now - handed_over(job)
-
-
 def dated(skew: float) -> dict[str, object]:
     """Return what a job knows of the clocks when the cloud's is ahead by so many seconds."""
     return {"clock_least": round(skew * 1000) - 1000, "clock_most": round(skew * 1000) + 1000}
@@ -85,9 +80,10 @@ def match(
     **more: Any,
 ) -> Matches:
     """Match tasks with uploads in doubt, some others being known, and no stranger before."""
+    ages = {one.token: now - handed_over(one) for one in doubtful}
     known = {str(one.task_id) for one in own}
     seen = {"foreign_seen_at": None} | more
-    return match_tasks(tasks, age=aged(now), own=own, known_ids=known, doubtful=doubtful, **seen)
+    return match_tasks(tasks, ages=ages, own=own, known_ids=known, doubtful=doubtful, **seen)
 
 
 moments = st.integers(-3600, 3600).map(lambda seconds: timedelta(seconds=seconds))

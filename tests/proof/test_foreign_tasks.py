@@ -5,7 +5,6 @@ differently, clocks up to twenty minutes apart that are compared by the `Date` o
 uploads of which the answer is lost; some have arrived, some have not.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
@@ -14,7 +13,7 @@ import pytest
 
 from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
-from custom_components.lianke.jobs.job import Delivery, JobState
+from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.store import handed_over
 from custom_components.lianke.jobs.task_matching import match_tasks, search_after
 from tests.jobs.test_task_matching import NOW, make_job, make_task
@@ -70,7 +69,7 @@ def one_doubt(dice: Random, rate: float, *, arrived: bool, since: float) -> str 
         listed = [task for at, lag, task in made if at + lag <= read_at and at > read_at - DAY]
         found = match_tasks(
             listed,
-            age=_aged(read_at),
+            ages={job.token: NOW + timedelta(seconds=read_at) - handed_over(job)},
             own=[],
             known_ids=(),
             doubtful=[job],
@@ -82,13 +81,6 @@ def one_doubt(dice: Random, rate: float, *, arrived: bool, since: float) -> str 
             return task.task_id
         read_at += READ_EVERY
     return None
-
-
-def _aged(seconds: float) -> Callable[[Delivery], timedelta]:
-    def age(upload: Delivery) -> timedelta:
-        return NOW + timedelta(seconds=seconds) - handed_over(upload)
-
-    return age
 
 
 def roll(rate: float, *, arrived: bool, first_hour: bool, number: int, seed: int) -> Count:

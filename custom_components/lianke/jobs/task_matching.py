@@ -72,7 +72,7 @@ class Matches(NamedTuple):
 def match_tasks(
     tasks: Sequence[DayTask],
     *,
-    age: Callable[[Delivery], timedelta],
+    ages: Mapping[str, timedelta],
     own: Sequence[Delivery],
     known_ids: Collection[str],
     doubtful: Sequence[Delivery],
@@ -81,7 +81,7 @@ def match_tasks(
 ) -> Matches:
     """Match the deliveries in doubt with the box's tasks, as the list has them.
 
-    `age` returns how long before the list was asked for a delivery was sent. `own` are those whose tasks
+    `ages` say how long before the list was asked for each delivery in doubt was sent. `own` are those whose tasks
     are known, `known_ids` all tasks that are known to be ours. `doubtful` must be every delivery of a job that
     may have an unknown task, `lost` every preview. `foreign_seen_at` is when a foreign task was last seen
     on this box.
@@ -93,9 +93,11 @@ def match_tasks(
         return Matches(foreign=True)
     measured = _measured(tasks, own)
     offsets = {key: clock_offset(upload, measured) for key, upload in uploads.items()}
+    windows = {key: window(upload, offsets[key]) for key, upload in uploads.items()}
 
     def fits(task: DayTask, key: str, late: timedelta = timedelta(0)) -> bool:
-        return _fits(task, uploads[key], offsets[key], late=late)
+        begin, end = windows[key]
+        return task.created_at is not None and begin <= task.created_at <= end + late
 
     left = {
         task_id: {key for key in uploads if fits(task, key, LATE)}
@@ -113,7 +115,7 @@ def match_tasks(
     ready = {
         upload.token
         for upload in doubtful
-        if age(upload) >= search_after(upload)
+        if ages[upload.token] >= search_after(upload)
         and offsets[upload.token].is_known
         # Seen within a day before the upload, or since.
         and not (foreign_seen_at and handed_over(upload) - foreign_seen_at < FOREIGN_MEMORY)
@@ -233,8 +235,3 @@ def window(upload: Delivery, offset: ClockOffset) -> tuple[datetime, datetime]:
 
 def _answer_time(upload: Delivery) -> timedelta:
     return timedelta(seconds=answer_seconds(upload.document.size))
-
-
-def _fits(task: DayTask, upload: Delivery, offset: ClockOffset, *, late: timedelta) -> bool:
-    begin, end = window(upload, offset)
-    return task.created_at is not None and begin <= task.created_at <= end + late

@@ -396,7 +396,7 @@ class TaskTracker(JobWorker):
         ages = {one.token: self._age(one) - since for _, one in doubtful}
         matches = match_tasks(
             tasks,
-            age=lambda one: ages[one.token],
+            ages=ages,
             own=[one for _, one in all_of_ours if one.task_id],
             known_ids=self._registry.own_task_ids,
             doubtful=[one for _, one in doubtful],
