@@ -316,17 +316,11 @@ class PrintQueue(JobWorker):
             copies=counted.job_copies,
             move_open=moved is not None,
         )
-        waiting = replace(
-            job.present,
+        return job.changed(
             state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
             hold_reason=waits_for[0] if waits_for else reason,
-        )
-        if job.is_at_second and waits_for:
             # Nobody leaves a stack in the tray until others have answered.
-            waiting = replace(waiting, after=PersonReason.TURN_PAPER)
-        return replace(
-            job,
-            deliveries=tuple(waiting if one is job.present else one for one in job.deliveries),
+            after=PersonReason.TURN_PAPER if job.is_at_second and waits_for else job.present.after,
         )
 
     def _replaced_by(self, spec: JobSpec, moved: Job | None) -> list[Job]:
