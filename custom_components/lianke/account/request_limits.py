@@ -5,7 +5,7 @@ from bisect import insort
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 import hashlib
 import logging
 import time
@@ -129,9 +129,7 @@ class _Request:
     purpose: Purpose
     upload: bool
     user: str | None
-    turn: asyncio.Future[None] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    turn: asyncio.Future[None]
 
     @property
     def for_user(self) -> bool:
@@ -241,7 +239,7 @@ class Account:
 
         Raises TooManyRequestsError for a lookup that waited too long.
         """
-        request = _Request(purpose, upload, user)
+        request = _Request(purpose, upload, user, asyncio.get_running_loop().create_future())
         insort(self._waiting, request, key=lambda waiting: waiting.purpose)
         self._dispatch()
         try:
