@@ -161,15 +161,20 @@ test("the pages of a job with copies are those of one copy, waiting and done", (
 
 test("quick buttons are for who may print", async () => {
   const buttons = [{ entity: "todo.list" }, { entity: "script.hello" }, { entity: "todo.list", device: "elsewhere" }];
-  const devices = { elsewhere: { id: "elsewhere", name: "Inkjet", name_by_user: null } };
-  const context = makeContext({ ...makeHass(), devices } as unknown as HomeAssistant, { buttons });
+  const printer = (id: string, area_id: string) => ({ id, name: "Inkjet", name_by_user: null, area_id });
+  const devices = { device: printer("device", "study"), elsewhere: printer("elsewhere", "hall") };
+  const entities = Object.fromEntries(
+    Object.keys(devices).map((id) => [id, { entity_id: `notify.${id}`, device_id: id, platform: "lianke" }]),
+  );
+  const hass = { ...makeHass(), devices, entities, areas: { study: { name: "Study" }, hall: { name: "Hall" } } };
+  const context = makeContext(hass, { buttons });
   const reader = { device: makePrinter({ may_control: false }) };
   const shown = await show<Part>("lianke-quick-buttons", { context, printers: reader });
   expect(shown.hidden).toBe(true);
   Object.assign(shown, { printers: { device: makePrinter() } });
   await shown.updateComplete;
   const names = [...(shown.shadowRoot?.querySelectorAll("button") ?? [])].map((button) => button.textContent?.trim());
-  expect(names).toEqual(["todo.list", "script.hello", "todo.list → Inkjet"]);
+  expect(names).toEqual(["todo.list", "script.hello", "todo.list → Inkjet (Hall)"]);
 });
 
 test("a quick button runs any action, and a print keeps its request while the answer is lost", async () => {
@@ -646,15 +651,22 @@ test("the media library is opened as far as the albums, and no source holds it u
     "NAS",
     "Many",
   ]);
+  const back = () => find(browser, ".round[aria-label=Back]");
+  find(browser, "li button").click();
+  await vi.waitFor(() => expect(back()).not.toBeNull());
+  // Back while a folder is on its way is not undone by that.
+  find(browser, "li button").click();
+  back().click();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect([back(), find(browser, "[role=status]")]).toEqual([null, null]);
 });
 
 test("the media library opens where it was left, on another element as well", async () => {
   const folder = { title: "Album", media_content_id: "media-source://album", media_content_type: "album" };
   const album = { ...folder, media_class: "album", can_play: false, can_expand: true };
   const photo = { title: "Sea", media_content_id: "media-source://sea", media_content_type: "image/jpeg" };
-  const context = makeContext(
-    makeHass({ "media_source/browse_media": { title: "Root", children: [album, { ...photo, can_play: true }] } }),
-  );
+  const children = [album, { ...photo, can_play: true }];
+  const context = makeContext(makeHass({ "media_source/browse_media": { ...folder, children } }));
   const open = async () => {
     const browser = await show<LiankeMediaBrowser>("lianke-media-browser", { context });
     await browser.open();
@@ -667,5 +679,10 @@ test("the media library opens where it was left, on another element as well", as
   asked.length = 0;
   const second = await open();
   expect(find(second, ".round[aria-label=Back]")).not.toBeNull();
-  expect(asked).toEqual([]);
+  expect(asked).toEqual([{ type: "media_source/browse_media", media_content_id: folder.media_content_id }]);
+  // What has come since is there.
+  children.push({ ...photo, title: "Hills", can_play: true });
+  find<HTMLDialogElement>(second, "dialog").close();
+  await second.open();
+  await vi.waitFor(() => expect(find(second, "li:last-child").textContent).toContain("Hills"));
 });

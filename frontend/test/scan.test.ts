@@ -47,12 +47,18 @@ const DONE = makeScan({
   downloads: [{ name: "two pages.pdf", path: "/api/lianke/scans/a/one/two%20pages.pdf" }],
 });
 
+const PRINTERS = ["device", "inkjet"];
+
 /* A dialog, and what tells it of the scanner. */
 const open = async (mode = "scan", answers: Record<string, unknown> = {}, mayPrint = true) => {
   let send: (data: unknown) => void = () => undefined;
   const hass = Object.assign(
     makeHass(Object.assign(answers, { scan: { scan_id: "one" }, continue_scan: {}, ...answers })),
     {
+      entities: Object.fromEntries(
+        PRINTERS.map((id) => [id, { entity_id: `notify.${id}`, platform: "lianke", device_id: id }]),
+      ),
+      devices: Object.fromEntries(PRINTERS.map((id) => [id, { id, name: id }])),
       connection: {
         addEventListener: () => undefined,
         removeEventListener: () => undefined,
@@ -309,8 +315,11 @@ describe("a scan", () => {
     const { dialog, tell } = await open("scan", { print: new Promise((resolve) => (answer = resolve)) });
     await press(dialog, "begin");
     await tell({ scan: DONE, hand_on: "To Paperless" });
+    find(dialog, "[data-key=hand_on]").click();
+    // The other half of a double tap.
+    await new Promise((resolve) => setTimeout(resolve, 100));
     await press(dialog, "hand_on");
-    expect(calls().at(-1)).toEqual(["continue_scan", { scan_id: "one", answer: "hand_on", wait: false }]);
+    expect(calls().slice(1)).toEqual([["continue_scan", { scan_id: "one", answer: "hand_on", wait: false }]]);
     expect(said(dialog)).toContain("To Paperless: done.");
     await press(dialog, "print");
     find(dialog, "[data-key=do]").click();
@@ -324,18 +333,22 @@ describe("a scan", () => {
   });
 
   test("a finished one is printed, once, on any printer", async () => {
-    const { dialog, tell } = await open("scan", { print: { jobs: [] } });
+    const options = { duplex: ["off", "long_edge"] };
+    const { dialog, tell } = await open("scan", { print: { jobs: [] }, "lianke/printer/options": options });
     await press(dialog, "begin");
     await tell({ scan: DONE });
     await press(dialog, "print");
-    const copies = find<HTMLInputElement>(dialog, "#copies");
-    copies.value = "3";
-    copies.dispatchEvent(new Event("change"));
-    await dialog.updateComplete;
+    await vi.waitFor(() => expect(find(dialog, "#duplex")).not.toBeNull());
+    // The other one may not print on both sides.
+    for (const [id, value] of Object.entries({ copies: "3", duplex: "long_edge", printer: "inkjet" })) {
+      find<HTMLInputElement>(dialog, `#${id}`).value = value;
+      find(dialog, `#${id}`).dispatchEvent(new Event("change"));
+      await dialog.updateComplete;
+    }
     await press(dialog, "do");
     expect(calls().at(-1)).toEqual([
       "print",
-      { device_id: "device", media: DONE.files, copies: 3, request_id: expect.stringMatching(/^card-/) },
+      { device_id: "inkjet", media: DONE.files, copies: 3, request_id: expect.stringMatching(/^card-/) },
     ]);
     expect(said(dialog)).toContain("Handed to the printer.");
   });

@@ -153,6 +153,7 @@ test("a print whose answer was lost can be nothing but repeated, until its job i
   batch.addMedia(BACK);
   batch.lay("layout_id_card");
   await rested(batch);
+  batch.type("copies", "2");
   await batch.print();
   const joint = batch.joint;
   expect([joint?.lost, batch.problem]).toEqual([true, expect.stringContaining("still prints only once")]);
@@ -168,6 +169,8 @@ test("a print whose answer was lost can be nothing but repeated, until its job i
   expect(batch.joint).toBe(joint);
   batch.notice([makeJob({ request_id: joint?.request ?? null })]);
   expect(batch.items.map(({ name }) => name)).toEqual(["c.png"]);
+  // What was chosen for the others, and said of them, says nothing of it.
+  expect([batch.options(), batch.problem]).toEqual([{}, null]);
 });
 
 test("a document that Home Assistant has forgotten comes again", async () => {
@@ -184,6 +187,20 @@ test("a document that Home Assistant has forgotten comes again", async () => {
     ["kept-2"],
   ]);
   expect(batch.items).toHaveLength(0);
+});
+
+test("what is removed while Home Assistant takes it is deleted there as well", async () => {
+  let keep: (answer: object) => void = () => undefined;
+  const batch = makeBatch();
+  const get = () => new Promise((resolve) => (keep = resolve));
+  Object.defineProperty(answers, "count_pages", { get, configurable: true });
+  batch.addMedia(media("a.pdf"));
+  batch.lay("layout_4_up");
+  await vi.waitFor(() => expect(calls("count_pages")).toHaveLength(1));
+  batch.clear();
+  keep({ document: "kept" });
+  const forgotten = { type: "lianke/document/forget", document: "kept" };
+  await vi.waitFor(() => expect(asked.at(-1)).toEqual(forgotten), 4000);
 });
 
 test("a refusal is said once, and the files stay", async () => {
@@ -492,6 +509,18 @@ describe("photographed pages", () => {
     expect(isPage([...CORNERS].reverse() as Corners)).toBe(false);
     expect(turned(CORNERS)[0]).toEqual(CORNERS[3]);
     expect([1, 2, 3, 4].reduce((corners) => turned(corners), CORNERS)).toEqual(CORNERS);
+  });
+
+  test("have corners also once Home Assistant has forgotten the picture", async () => {
+    const batch = makeBatch();
+    const results = [{ code: "x", translation_key: "document_gone" }, { corners: CORNERS }];
+    Object.defineProperty(answers, "lianke/document/corners", { get: () => results.shift(), configurable: true });
+    batch.addMedia(FRONT);
+    const [page] = batch.items as [PrintItem];
+    page.document = "gone";
+    expect(await batch.sending.corners(page)).toBe(CORNERS);
+    expect(asked.at(-1)).toEqual({ type: "lianke/document/corners", document: page.document });
+    Reflect.deleteProperty(answers, "lianke/document/corners");
   });
 
   test("have corners that are moved by keys and by a finger", async () => {

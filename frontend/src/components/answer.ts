@@ -77,7 +77,11 @@ export class LiankeAnswer extends Part {
   }
 
   protected override willUpdate(): void {
-    const { picture } = this.job;
+    const { picture: first, waits_for: reasons } = this.job;
+    // It says as much as a title.
+    const picture = this.context.config.hide_titles ? null : first;
+    // Somebody else has approved it meanwhile.
+    if (reasons?.[0] !== "approval") this._rejecting = false;
     if (picture === this._signed) return;
     this._signed = picture;
     this._picture = "";

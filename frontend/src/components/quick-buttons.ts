@@ -9,7 +9,7 @@ import { FocusKeeper } from "../focus-keeper";
 import { SOURCE_ICONS } from "../icons";
 import { partTexts } from "../localize";
 import { once, tapped } from "../once";
-import { nameOf } from "../places";
+import { nameOf, placeOf } from "../places";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
 import en from "../translations/source.en.json";
@@ -117,7 +117,7 @@ export class LiankeQuickButtons extends Part {
     const { config, hass } = this.context;
     if (!button.device || !config.devices.length || config.devices.includes(button.device)) return "";
     const name = nameOf(hass.devices?.[button.device]);
-    return name ? ` → ${name}` : "";
+    return name ? ` → ${this.t.named(name, placeOf(hass, button.device))}` : "";
   }
 
   /* Return the printer that a button prints on: its own, else the card's first. */

@@ -402,8 +402,13 @@ export class Batch extends EventTarget {
       item.phase = null;
       this.changed();
     }
-    // Copies and pages were meant for these files, not for what was added meanwhile.
-    if (!items.some((item) => this.items.includes(item))) this._clear();
+    if (!items.some((item) => this.items.includes(item))) this._forget();
+  }
+
+  /* Copies, pages and paper were meant for what is printed, not for what was added meanwhile. */
+  private _forget(): void {
+    this._clear();
+    this._recall();
   }
 
   private async _print(item: PrintItem, options: object): Promise<void> {
@@ -485,7 +490,9 @@ export class Batch extends EventTarget {
   /* Forget documents that were submitted together. */
   done(items: PrintItem[]): void {
     this.joint = null;
+    this.problem = null;
     for (const item of items) this.remove(item);
+    this._forget();
   }
 
   /* Show an error of documents that are printed together. */

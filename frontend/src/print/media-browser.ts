@@ -52,6 +52,9 @@ export class LiankeMediaBrowser extends Part {
   /* Signed addresses of small pictures, empty where there is none to be had. */
   @state() private _pictures = new Map<string, string>();
 
+  /* What was asked for last; what was asked for before comes too late. */
+  private _turn = {};
+
   private readonly _seen = new IntersectionObserver((rows) => {
     for (const { isIntersecting, target } of rows) if (isIntersecting) void this._sign(target as HTMLElement);
   });
@@ -96,7 +99,8 @@ export class LiankeMediaBrowser extends Part {
     if (!this._path.length) this._path = left.get(this.context.hass.auth) ?? [];
     await this.updateComplete;
     this.renderRoot.querySelector("dialog")?.showModal();
-    if (!this._path.length) await this._browse();
+    if (this._path.length) void this._renew();
+    else await this._browse();
   }
 
   protected override render() {
@@ -176,16 +180,32 @@ export class LiankeMediaBrowser extends Part {
   }
 
   private async _browse(folder?: MediaItem): Promise<void> {
+    const turn = (this._turn = {});
     this._loading = true;
     this._error = "";
     try {
       const found = await this._ask(folder);
       if (!folder) await this._unfold(found);
+      // Somebody has gone back meanwhile.
+      if (turn !== this._turn) return;
       this._show([...this._path, found]);
     } catch (error) {
-      this._error = await this.context.explain(error);
+      const said = await this.context.explain(error);
+      if (turn !== this._turn) return;
+      this._error = said;
     }
     this._loading = false;
+  }
+
+  /* Show what has come into the folder that was left; meanwhile, and without an answer, it is shown as it was. */
+  private async _renew(): Promise<void> {
+    const turn = (this._turn = {});
+    this._loading = false;
+    this._error = "";
+    const folder = this._path.length > 1 ? this._path.at(-1) : undefined;
+    const found = await this._ask(folder).catch(() => undefined);
+    if (found && !folder) await this._unfold(found);
+    if (found && turn === this._turn) this._show([...this._path.slice(0, -1), found]);
   }
 
   private _ask(folder?: MediaItem): Promise<MediaItem> {
@@ -217,6 +237,9 @@ export class LiankeMediaBrowser extends Part {
   }
 
   private readonly _up = () => {
+    this._turn = {};
+    this._loading = false;
+    this._error = "";
     this._show(this._path.slice(0, -1));
   };
 

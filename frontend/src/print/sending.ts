@@ -1,6 +1,7 @@
 /* Calls actions with the documents that somebody has chosen. */
 import { UserError, type CardContext, type CommandError } from "../context";
 import type { PrintItem } from "./item";
+import type { Corners } from "./layouts";
 import { printText } from "./texts";
 import { upload } from "./upload";
 
@@ -130,6 +131,20 @@ export class Sending {
       begin();
       return this._call<T>(service, { ...data, document: items.map((item) => item.document) });
     };
+    return this._again(items, call);
+  }
+
+  /* Return where the page is in a picture. */
+  corners(item: PrintItem): Promise<Corners> {
+    return this._again([item], async () => {
+      await this.keep(item);
+      const message = { type: "lianke/document/corners", document: item.document };
+      return (await this._sender.context.hass.callWS<{ corners: Corners }>(message)).corners;
+    });
+  }
+
+  /* Call, and once more where Home Assistant has forgotten one of the documents. */
+  private async _again<T>(items: PrintItem[], call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (error) {
@@ -149,6 +164,8 @@ export class Sending {
         this._sender.changed();
       });
       item.pages = answer.pages ?? null;
+      // Removed meanwhile.
+      if (!this._sender.items.includes(item)) this.forget(item.document);
     };
     let keeping = this._keeping.get(item);
     if (!keeping) this._keeping.set(item, (keeping = keep().finally(() => this._keeping.delete(item))));

@@ -10,7 +10,7 @@ import type { LiankeCrop } from "./crop";
 import { fields } from "./fields";
 import type { PrintItem } from "./item";
 import type { Joint } from "./joint";
-import { layoutOf, type Corners, type LayoutName } from "./layouts";
+import { layoutOf, type LayoutName } from "./layouts";
 import { isOnOwnPaper, optionName, typeName } from "./options";
 import { printText } from "./texts";
 
@@ -189,9 +189,7 @@ export class LiankeSheets extends Part {
     this._open(async () => {
       const { batch } = this;
       await import("./corners");
-      await batch.sending.keep(item);
-      const message = { type: "lianke/document/corners", document: item.document };
-      const { corners } = await this.context.hass.callWS<{ corners: Corners }>(message);
+      const corners = await batch.sending.corners(item);
       const dialog = this.renderRoot.querySelector<LiankeCorners>("lianke-corners");
       await dialog?.open(item, await this._address(item), corners, batch.joint?.corners(item));
     });

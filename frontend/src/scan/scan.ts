@@ -392,7 +392,9 @@ export class LiankeScan extends Part {
     choices: Choices,
   ) {
     if (all.length < 2) return nothing;
-    const choose = (event: Event) => this._choose({ [name]: (event.target as HTMLSelectElement).value });
+    // Another printer has other sides to choose from, or none.
+    const choose = (event: Event) =>
+      this._choose({ ...(name === "printer" && { duplex: "" }), [name]: (event.target as HTMLSelectElement).value });
     // Names of printers are long.
     return html`<div class="field ${name === "printer" ? "all" : ""}">
       <label class="soft" for=${name}>${label}</label>
@@ -585,7 +587,7 @@ export class LiankeScan extends Part {
     };
     const handOn = async () => {
       await this._answer(scan, { answer: "hand_on" });
-      this._tell(scan, this._text("handed_on", { name: scanner.hand_on }));
+      await this._tell(scan, this._text("handed_on", { name: scanner.hand_on }));
     };
     return html`<div class="actions">
       ${this._button("save", this._text("save"), mdiDownload, () => download(this.context, scan.downloads), true)}
@@ -613,14 +615,16 @@ export class LiankeScan extends Part {
     await once(`${scan.scan_id} ${printer}`, (request_id) =>
       this.context.call("print", { device_id: printer, media: scan.files, request_id, ...printFields(choices) }),
     );
-    this._tell(scan, this._text("printed"));
+    await this._tell(scan, this._text("printed"));
   }
 
   /* Say what was done with a scan, unless another one is shown by now. */
-  private _tell({ scan_id }: Scan, text: string): void {
-    if (scan_id !== this._followed) return;
-    this._told = text;
-    this._printing = false;
+  private async _tell({ scan_id }: Scan, text: string): Promise<void> {
+    if (scan_id === this._followed) {
+      this._told = text;
+      this._printing = false;
+    }
+    await tapped();
   }
 
   /* What was refused, right above what was pressed. */
