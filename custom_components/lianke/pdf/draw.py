@@ -27,11 +27,8 @@ def draw(request: dict[str, Any]) -> dict[str, Any]:
     picture = (_draw_page if request["is_pdf"] else _draw_picture)(request)
     if request["mono"]:
         picture = picture.convert("L")
-    try:
-        with new_file(request["target"]) as file:
-            file.write(as_jpeg(picture, QUALITY))
-    except OSError:
-        raise TaskError("disk") from None
+    with new_file(request["target"]) as file:
+        file.write(as_jpeg(picture, QUALITY))
     return {"width": picture.width, "height": picture.height}
 
 

@@ -42,33 +42,35 @@ def opened_page(document: Any, number: int) -> Iterator[Any]:
         page.close()
 
 
-def new_file(target: str) -> BinaryIO:
-    """Open a new file that only its owner may read."""
-    return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+@contextmanager
+def new_file(target: str, limit: int | None = None) -> Iterator[BinaryIO]:
+    """Open a new file that only its owner may read, which is deleted on failure.
 
-
-def save_new(document: Any, target: str, limit: int) -> int:
-    """Write a document to the new file `target` and return its size in bytes.
-
-    It has no password. Reasons: too_large when it has more than `limit` bytes, disk.
+    Reasons: disk, too_large if it has more than `limit` bytes.
     """
+    try:
+        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            try:
+                yield file
+                if limit is not None and file.tell() > limit:
+                    raise TaskError("too_large")
+            except BaseException:
+                os.unlink(target)  # noqa: PTH108  # a process that starts fast
+                raise
+    except OSError:
+        raise TaskError("disk") from None
+
+
+def save_new(document: Any, target: str, limit: int) -> None:
+    """Write a document without its password to the new file `target`. Reasons: too_large, disk."""
     with new_file(target) as file:
-        written = 0
 
         def write(data: bytes) -> None:
-            nonlocal written
-            written += len(data)
-            if written <= limit:
-                file.write(data)
+            if file.tell() + len(data) > limit:
+                raise TaskError("too_large")
+            file.write(data)
 
-        try:
-            save(document, write)
-            file.flush()
-        except OSError:
-            raise TaskError("disk") from None
-    if written > limit:
-        raise TaskError("too_large")
-    return written
+        save(document, write)
 
 
 def names(document: Any, wanted: re.Pattern[bytes]) -> set[bytes]:
@@ -95,7 +97,7 @@ def save(document: Any, write: Callable[[bytes], object]) -> None:
         nonlocal error
         try:
             write(ctypes.string_at(data, size))
-        except (OSError, MemoryError) as err:
+        except (OSError, MemoryError, TaskError) as err:
             error = err
         return error is None
 

@@ -19,7 +19,6 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageMath, ImageStat
 
 from .files import new_file
 from .pictures import as_jpeg, read_picture
-from .process import TaskError
 
 type Corners = Sequence[Sequence[float]]
 """Four points, x and y: top left, top right, bottom right, bottom left of the page as it is read."""
@@ -57,13 +56,8 @@ def clean_page(request: dict[str, Any]) -> dict[str, Any]:
     made, dpi = flat(picture, corners)
     del picture
     data = as_jpeg(whitened(made), QUALITY, dpi)
-    if len(data) > request["limit"]:
-        raise TaskError("too_large")
-    try:
-        with new_file(request["target"]) as file:
-            file.write(data)
-    except OSError:
-        raise TaskError("disk") from None
+    with new_file(request["target"], request["limit"]) as file:
+        file.write(data)
     return {}
 
 

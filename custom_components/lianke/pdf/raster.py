@@ -5,13 +5,14 @@ the file ends too early or contradicts itself, unsupported for colours and sizes
 """
 
 from collections.abc import Iterator
+import os
 from pathlib import Path
 import struct
 import time
 from typing import Any, BinaryIO, Final
 
 from .process import TaskError
-from .writer import OBJECTS_A_PAGE, PdfWriter, Picture, opened_to_append, packed
+from .writer import OBJECTS_A_PAGE, PdfWriter, Picture, packed
 
 PWG_SYNC: Final = b"RaS2"
 URF_SYNC: Final = b"UNIRAST\0"
@@ -190,7 +191,9 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
     with Path(request["path"]).open("rb") as source:
         reader = RasterReader(source, request["position"])
         try:
-            with opened_to_append(request["target"]) as target:
+            # A new one only its owner may read.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            with os.fdopen(os.open(request["target"], flags, 0o600), "ab") as target:
                 writer = PdfWriter(target, objects, request["limit"])
                 while page := reader.next_page():
                     if len(objects) >= MAX_PAGES * OBJECTS_A_PAGE:

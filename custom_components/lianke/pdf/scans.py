@@ -4,13 +4,10 @@ A page is decoded once, and what is made of it is drawn a band at a time: both a
 size.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from itertools import pairwise
-import os
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from PIL import Image
 
@@ -67,7 +64,9 @@ def scan_page(request: dict[str, Any]) -> dict[str, Any]:
     del picture
     if request["color"] == "mono":
         made = made.point(lambda value: 255 if value >= _BLACK_BELOW else 0)
-    _save(made, request["target"], request["limit"], made_dpi)
+    both_dpi = (round(made_dpi), round(made_dpi))
+    with new_file(request["target"], request["limit"]) as file:
+        made.save(file, "JPEG", quality=QUALITY, dpi=both_dpi, comment=_MADE_HERE)
     return {"width": made.width, "height": made.height, "dpi": made_dpi}
 
 
@@ -190,28 +189,6 @@ def _turned(picture: Image.Image, degrees: float) -> Image.Image:
     return picture.rotate(-degrees, Image.Resampling.BICUBIC, fillcolor=white)
 
 
-@contextmanager
-def _new(path: str, limit: int) -> Iterator[BinaryIO]:
-    """Open a new file, which is deleted on failure. Reasons: disk, too_large if it has more than `limit` bytes."""
-    try:
-        with new_file(path) as file:
-            try:
-                yield file
-                if file.tell() > limit:
-                    raise TaskError("too_large")
-            except BaseException:
-                os.unlink(path)  # noqa: PTH108  # a process that starts fast
-                raise
-    except OSError:
-        raise TaskError("disk") from None
-
-
-def _save(picture: Image.Image, target: str, limit: int, dpi: float) -> None:
-    with _new(target, limit) as file:
-        size = (round(dpi), round(dpi))
-        picture.save(file, "JPEG", quality=QUALITY, dpi=size, comment=_MADE_HERE)
-
-
 def join_scans(request: dict[str, Any]) -> dict[str, Any]:
     """Join the JPEG and PNG files `paths`, each a page, to the new PDF file `target`, of at most `limit` bytes.
 
@@ -221,7 +198,7 @@ def join_scans(request: dict[str, Any]) -> dict[str, Any]:
     """
     if not 0 < len(request["paths"]) <= MAX_JOINED:
         raise TaskError("too_many_pages")
-    with _new(request["target"], request["limit"]) as file:
+    with new_file(request["target"]) as file:
         writer = PdfWriter(file, [], request["limit"])
         for path in request["paths"]:
             _add(writer, path, mono=request["mono"])

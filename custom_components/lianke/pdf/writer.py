@@ -40,12 +40,6 @@ def packed(rows: Iterable[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
-def opened_to_append(path: str) -> BinaryIO:
-    """Open a file to append to it; a new one only its owner may read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    return os.fdopen(descriptor, "ab")
-
-
 class PdfWriter:
     """Appends to a PDF file of at most `limit` bytes. Raises TaskError: too_large, and OSError."""
 
