@@ -59,11 +59,6 @@ def gather(files: list[dict[str, Any]], crop: Crop | None = None) -> Gathered:
     return gathered
 
 
-def _reduce(picture: Image.Image) -> None:
-    if max(picture.size) > MOST_PIXELS:
-        picture.thumbnail((MOST_PIXELS, MOST_PIXELS), Image.Resampling.LANCZOS)
-
-
 def import_pages(target: Any, source: Any, pages: list[int]) -> None:
     """Append pages of a document, by their numbers from 0, to another. Raises TaskError: damaged."""
     numbers = (ctypes.c_int * len(pages))(*pages)
@@ -128,14 +123,15 @@ def _drawn(document: Any, page: Any, side: int) -> Image.Image:
 
 def _add_picture(gathered: Gathered, file: dict[str, Any], frame: int, crop: Crop | None) -> None:
     picture, size = read_picture(file["path"], frame, MOST_PIXELS)
+    most = (MOST_PIXELS, MOST_PIXELS)
     cut = Cut(**file["cut"]) if file.get("cut") else None
     if cut is not None:
         # Turned it may take twice the space.
-        _reduce(picture)
+        picture.thumbnail(most, Image.Resampling.LANCZOS)
         picture, size = cut.apply(picture, size)
     if crop is not None:
         picture, size = cropped(picture, size, crop, chosen=cut is not None)
-    _reduce(picture)
+    picture.thumbnail(most, Image.Resampling.LANCZOS)
     factor = min(1.0, LARGEST / max(size))
     size = Size(size.width * factor, size.height * factor)
     _new_page(gathered.document, picture, size)

@@ -323,7 +323,7 @@ def flat(picture: Image.Image, corners: Corners) -> tuple[Image.Image, int]:
         Image.Transform.PERSPECTIVE,
         _mapping(points, size),
         Image.Resampling.BICUBIC,
-        fillcolor=255 if picture.mode == "L" else (255, 255, 255),
+        fillcolor="white",
     )
     return made, made_dpi
 

@@ -8,7 +8,7 @@ import struct
 from typing import Any, BinaryIO, Final, NamedTuple
 import zlib
 
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps
 
 from .plan import Rect, Size
 from .process import TaskError
@@ -141,7 +141,6 @@ OBLONG: Final = 4
 NEARLY_SQUARE: Final = 0.02
 # What decoders raise for damaged pictures, besides what they should.
 DECODER_ERRORS: Final = (
-    UnidentifiedImageError,
     OSError,
     ValueError,
     SyntaxError,
@@ -186,7 +185,7 @@ def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Im
         # Phones put further pictures behind the photo, which Pillow calls MPO.
         is_jpeg = opened.format in ("JPEG", "MPO")
         full, pixels = opened.size, opened.width * opened.height
-        factor = _reduction(full, most or max(full))
+        factor = reduction(full, most or max(full), MAX_PIXELS)
         picture: Image.Image = opened
         if opened.format == "PNG" and MAX_PIXELS < pixels <= MAX_PNG_PIXELS:
             picture = _read_strips(path, opened, factor)
@@ -233,11 +232,14 @@ def as_jpeg(picture: Image.Image, quality: int, dpi: int = 0) -> bytes:
     return out.getvalue()
 
 
-def _reduction(full: tuple[int, int], most: int) -> int:
-    """Return by how much a picture of that size can be made smaller while it is decoded."""
+def reduction(full: tuple[int, int], most: float, max_pixels: int) -> int:
+    """Return by how much a picture of that size can be made smaller while it is decoded.
+
+    `most` is how many pixels its longer side has to have at least, `max_pixels` how many it may have in all.
+    """
     factor = 1
     while factor < STRONGEST_REDUCTION and (
-        full[0] * full[1] > MAX_PIXELS * factor**2 or max(full) >= most * factor * 2
+        full[0] * full[1] > max_pixels * factor**2 or max(full) >= most * factor * 2
     ):
         factor *= 2
     return factor
@@ -360,8 +362,7 @@ class Cut(NamedTuple):
             return picture
         if turn in quarters:
             return picture.transpose(quarters[turn])
-        white: Any = 255 if picture.mode == "L" else (255, 255, 255)
-        return picture.rotate(-turn, Image.Resampling.BICUBIC, expand=True, fillcolor=white)
+        return picture.rotate(-turn, Image.Resampling.BICUBIC, expand=True, fillcolor="white")
 
 
 def cropped(

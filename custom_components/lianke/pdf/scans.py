@@ -12,7 +12,7 @@ from typing import Any, Final
 from PIL import Image
 
 from .files import new_file, opened, opened_page, render
-from .pictures import Cut, as_jpeg, read_picture, reading
+from .pictures import Cut, as_jpeg, read_picture, reading, reduction
 from .plan import Size
 from .process import MAX_SCAN_PIXELS, TaskError
 from .writer import PdfWriter, Picture, packed
@@ -80,12 +80,8 @@ def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
         dpi = _resolution(found, found.width, request.get("width") or WIDTH_MM)
         if _is_plain(found):
             # More than is asked for is not decoded, nor colour where none is.
-            most = (dpi_wanted or dpi) / dpi
-            factor = 1
-            while factor < 8 and (
-                found.width * found.height > MAX_SCAN_PIXELS * factor**2 or most * factor <= 0.5
-            ):
-                factor *= 2
+            most = max(found.size) * (dpi_wanted or dpi) / dpi
+            factor = reduction(found.size, most, MAX_SCAN_PIXELS)
             found.draft(
                 "L" if mode == "L" else None, (found.width // factor, found.height // factor)
             )
@@ -185,8 +181,7 @@ def skew(picture: Image.Image) -> float:
 def _turned(picture: Image.Image, degrees: float) -> Image.Image:
     if not degrees:
         return picture
-    white: Any = 255 if picture.mode == "L" else (255, 255, 255)
-    return picture.rotate(-degrees, Image.Resampling.BICUBIC, fillcolor=white)
+    return picture.rotate(-degrees, Image.Resampling.BICUBIC, fillcolor="white")
 
 
 def join_scans(request: dict[str, Any]) -> dict[str, Any]:
