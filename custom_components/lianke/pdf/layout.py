@@ -1,6 +1,6 @@
 """Lay out documents on sheets of paper: gather their pages, then impose them; or split them over files."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing, nullcontext
 import ctypes
 from dataclasses import dataclass, field
@@ -154,11 +154,8 @@ CLIPS: Final = 4
 
 type Box = tuple[float, float, float, float]
 
-type Finish = Callable[[Any, Any, Sheet, int], None]
-"""Called with the document, the page, its sheet and its number, from 0, before it is finished."""
 
-
-def impose(gathered: Gathered, sheets: Sequence[Sheet], finish: Finish) -> Any:
+def impose(gathered: Gathered, sheets: Sequence[Sheet]) -> Any:
     """Return a new document with a page for each sheet; the gathered one is closed. Raises TaskError: damaged.
 
     PDFium puts the pages of a document into the cells of a grid, each as large as fits. For a page to lie
@@ -204,9 +201,6 @@ def impose(gathered: Gathered, sheets: Sequence[Sheet], finish: Finish) -> Any:
             x, y = _origin(grid)
             window = sheet.window or Rect(0, 0, *sheet.size)
             _transform(page, window, raw.FS_MATRIX(1, 0, 0, 1, x, y))
-        with opened_page(document, number) as page:
-            finish(document, page, sheet, number)
-            page.gen_content()
     return document
 
 
@@ -278,21 +272,18 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
     letters = None
     if request["watermark"]:
         letters = lettering(request["watermark"], tuple(request["fonts"]))
-    stamps: Stamps | None = None
-
-    def finish(document: Any, page: Any, sheet: Sheet, number: int) -> None:
-        nonlocal stamps
-        draw_lines(page, sheet)
-        if letters is not None:
-            for area in sheet.marked or [Rect(0, 0, *sheet.size)]:
-                draw_watermark(page, area, letters, request["opacity"])
-        if stamped:
-            if stamps is None:
-                of = len(sheets) if request["numbers"] else None
-                stamps = Stamps(document, date=request["date"], of=of)
-            stamps.draw(page, sheet.size, number)
-
-    document = impose(gathered, sheets, finish)
+    document = impose(gathered, sheets)
+    of = len(sheets) if request["numbers"] else None
+    stamps = Stamps(document, date=request["date"], of=of) if stamped else None
+    for number, sheet in enumerate(sheets):
+        with opened_page(document, number) as page:
+            draw_lines(page, sheet)
+            if letters is not None:
+                for area in sheet.marked or [Rect(0, 0, *sheet.size)]:
+                    draw_watermark(page, area, letters, request["opacity"])
+            if stamps is not None:
+                stamps.draw(page, sheet.size, number)
+            page.gen_content()
     if stamps is not None:
         stamps.close()
     try:
