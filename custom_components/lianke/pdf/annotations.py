@@ -110,7 +110,7 @@ _FONT: Final = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiE
 
 
 def revised(
-    copy: bytearray, entries: bytes, added: Sequence[bytes] = (), *, without: bytes = b""
+    copy: bytearray, entries: bytes, added: Sequence[bytes], *, without: bytes = b""
 ) -> bytes | None:
     """Return a copy with more entries in its catalog and with more objects, None if it is of an unknown form.
 

@@ -6,6 +6,7 @@ Lengths are in points (1/72 inch), y upwards from the bottom left corner.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import batched
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from .process import MAX_SOURCE_PAGES, TaskError
@@ -174,17 +175,6 @@ def check_room(area: Rect) -> None:
         raise TaskError("paper_too_small")
 
 
-def fitted(page: int, size: Size, cell: Rect, *, may_turn: bool = False) -> Item:
-    """Return a page as large as it can be in the middle of a cell; turned only if it may be.
-
-    Raises TaskError: paper_too_small.
-    """
-    check_room(cell)
-    turns = int(may_turn and size.is_landscape != (cell.width > cell.height))
-    shape = size.turned if turns else size
-    return Item(page, aligned(scaled(shape, cell.size, "fit"), cell), turns)
-
-
 def _filled(
     size: Size,
     grid: Grid,
@@ -195,12 +185,17 @@ def _filled(
     may_turn: bool = False,
     frame: bool = False,
 ) -> Sheet:
-    """Return a sheet with pages in the cells of its grid, with a frame around each of them if that is wanted."""
-    items = [
-        fitted(page, sizes[page], place, may_turn=may_turn)
-        for page, place in zip(pages, grid.cells(by_column=by_column), strict=False)
-        if page is not None
-    ]
+    """Return a sheet with pages as large as they can be in the cells of its grid, turned only if they may be.
+
+    Each has a frame around it if that is wanted. Raises TaskError: paper_too_small.
+    """
+    items: list[Item] = []
+    for page, cell in zip(pages, grid.cells(by_column=by_column), strict=False):
+        if page is not None:
+            check_room(cell)
+            turns = int(may_turn and sizes[page].is_landscape != cell.size.is_landscape)
+            shape = sizes[page].turned if turns else sizes[page]
+            items.append(Item(page, aligned(scaled(shape, cell.size, "fit"), cell), turns))
     return Sheet(size, items=items, grid=grid, frames=[item.place for item in items if frame])
 
 
@@ -294,15 +289,13 @@ def poster(
 ) -> Iterator[Sheet]:
     """Spread each page over columns × rows sheets, row by row; only their margins stay free."""
     for page, shape in enumerate(sizes):
-
-        def grown(choice: tuple[Size, Rect], shape: Size = shape) -> Size:
-            whole = Size(choice[1].width * columns, choice[1].height * rows)
-            return scaled(shape, whole, "fit")
-
-        choice = max((paper.lying(lies) for lies in _ways(landscape)), key=grown)
-        size, area = choice
+        choices: list[tuple[Size, Size, Rect]] = []
+        for lies in _ways(landscape):
+            size, area = paper.lying(lies)
+            whole = Size(area.width * columns, area.height * rows)
+            choices.append((scaled(shape, whole, "fit"), size, area))
+        large, size, area = max(choices, key=itemgetter(0))
         check_room(area)
-        large = grown(choice)
         left = (area.width * columns - large.width) / 2
         bottom = (area.height * rows - large.height) / 2
         for row in reversed(range(rows)):

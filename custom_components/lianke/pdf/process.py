@@ -108,11 +108,10 @@ def _task(name: str) -> Task:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        answer = _task(request["task"])(request)
+        return _task(request["task"])(request)
     except TaskError as err:
         return {"error": err.reason}
     except FileNotFoundError:
         return {"error": "missing"}
     except MemoryError:
         return {"error": "memory"}
-    return answer

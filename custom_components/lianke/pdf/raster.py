@@ -28,12 +28,11 @@ BATCH: Final = 256 * 1024
 _PWG_HEADER: Final = 1796
 _PWG_RESOLUTION: Final = struct.Struct(">II")
 _PWG_NUMBERS: Final = struct.Struct(">IIIIIIII")
-_PWG_GRAY: Final = 18
-_PWG_COLORS: Final = frozenset({1, 19, 20})
+# By the bits of a pixel: the numbers of grey and of colours.
+_PWG_SPACES: Final = {8: (18,), 24: (1, 19, 20)}
 _URF_HEADER: Final = 32
 _URF_NUMBERS: Final = struct.Struct(">III")
-_URF_GRAY: Final = frozenset({0, 4})
-_URF_COLORS: Final = frozenset({1, 3, 5})
+_URF_SPACES: Final = {8: (0, 4), 24: (1, 3, 5)}
 _WHITE: Final = b"\xff"
 _END_OF_LINE: Final = 128
 
@@ -138,8 +137,7 @@ def _pwg_page(header: bytes) -> Picture:
     across, along = _PWG_RESOLUTION.unpack_from(header, 276)
     numbers = _PWG_NUMBERS.unpack_from(header, 372)
     width, height, _, bits, pixel_bits, line_bytes, _, space = numbers
-    color = {8: space == _PWG_GRAY, 24: space in _PWG_COLORS}.get(pixel_bits, False)
-    if bits != 8 or not color:
+    if bits != 8 or space not in _PWG_SPACES.get(pixel_bits, ()):
         raise TaskError("unsupported")
     if line_bytes != width * (pixel_bits // 8):
         raise TaskError("damaged")
@@ -149,8 +147,7 @@ def _pwg_page(header: bytes) -> Picture:
 def _urf_page(header: bytes) -> Picture:
     pixel_bits, space = header[0], header[1]
     width, height, dpi = _URF_NUMBERS.unpack_from(header, 12)
-    known = {8: space in _URF_GRAY, 24: space in _URF_COLORS}.get(pixel_bits, False)
-    if not known:
+    if space not in _URF_SPACES.get(pixel_bits, ()):
         raise TaskError("unsupported")
     return _checked(width, height, dpi, dpi, pixel_bits // 8)
 
