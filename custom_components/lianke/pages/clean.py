@@ -195,10 +195,12 @@ def clean_html(source: str) -> str:
     codes = count(1)
 
     def image(found: re.Match[str]) -> str:
-        drawn = _image(found)
-        if drawn is not found[0]:
-            check_codes(next(codes))
-        return drawn
+        attributes = {name: unescape(value) for name, value in _ATTRIBUTE.findall(found[0])}
+        address = attributes.get("src", "")
+        if not address.lower().startswith(SCHEME):
+            return found[0]
+        check_codes(next(codes))
+        return qr_image(address, attributes.get("alt", ""))
 
     return _IMAGE.sub(image, cleaned)
 
@@ -213,14 +215,6 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
     if name == "href":
         return value if value.strip().lower().startswith(LINK_SCHEMES) else None
     return value
-
-
-def _image(found: re.Match[str]) -> str:
-    attributes = {name: unescape(value) for name, value in _ATTRIBUTE.findall(found[0])}
-    address = attributes.get("src", "")
-    if not address.lower().startswith(SCHEME):
-        return found[0]
-    return qr_image(address, attributes.get("alt", ""))
 
 
 MAX_LENGTH: Final = 300

@@ -231,9 +231,7 @@ INDENTS: Final = {"ul": 2.0, "ol": 2.0, "blockquote": 1.2, "dd": 7.6}
 INLINE: Final = frozenset(
     {"a", "b", "strong", "em", "i", "s", "del", "ins", "u", "span", "code", "mark", "abbr", "q"}
 )
-BLOCKS: Final = frozenset(
-    {*MARGINS, "div", "main", "small", "html", "head", "title", "body", "article", "footer"}
-)
+BLOCKS: Final = frozenset({*MARGINS, "div", "main", "small", "article", "footer"})
 TABLE: Final = frozenset({"table", "thead", "tbody", "tr", "td", "th"})
 ATTRIBUTES: Final = frozenset(
     {"class", "href", "alt", "title", "lang", "id", "dir", "src", "start"}
@@ -344,7 +342,7 @@ class _Reader(HTMLParser):
             self._start_table(tag, table_style)
         elif tag in INLINE:
             self._mixed |= tag == "code"
-        elif tag != "meta":
+        else:
             self._start_block(tag, classes)
 
     def _start_block(self, tag: str, classes: str) -> None:
@@ -379,8 +377,7 @@ class _Reader(HTMLParser):
 
     @override
     def handle_data(self, data: str) -> None:
-        if not self._stack or self._stack[-1] not in ("title", "head"):
-            self._text.append(data)
+        self._text.append(data)
 
     def _scale(self) -> float:
         scale = 1.0
