@@ -232,9 +232,8 @@ def test_css_loads_nothing(css: str, expected: str) -> None:
 def test_deep_html_is_refused_at_once(source: str) -> None:
     """A megabyte of nested elements took the parser three minutes."""
     began = time.monotonic()
-    with pytest.raises(InputError) as raised:
+    with pytest.raises(InputError, match=r"^html_too_deep$") as raised:
         html_page(source * (MAX_TEXT_BYTES // len(source)), STYLE, title="t")
-    assert raised.value.reason == "html_too_deep"
     assert raised.value.placeholders == {"limit": str(MAX_DEPTH)}
     assert time.monotonic() - began < 15
 
@@ -251,6 +250,5 @@ def test_long_html_does_not_take_long(source: str) -> None:
 def test_a_megabyte_of_ampersands_is_refused() -> None:
     """Half of it took the parser two seconds, all of it nine."""
     html_page("&" * 100_000, STYLE, title="t")
-    with pytest.raises(InputError) as raised:
+    with pytest.raises(InputError, match=r"^html_too_large$"):
         html_page("&" * MAX_TEXT_BYTES, STYLE, title="t")
-    assert raised.value.reason == "html_too_large"

@@ -189,9 +189,8 @@ def read_svg(svg: str) -> str:
     ("address", "key"), [("qr:", "qr_empty"), ("qr:" + "x" * 3000, "qr_too_long")]
 )
 def test_qr_codes_that_cannot_be(address: str, key: str) -> None:
-    with pytest.raises(InputError) as raised:
+    with pytest.raises(InputError, match=f"^{key}$"):
         qr_image(address)
-    assert raised.value.reason == key
 
 
 def test_whole_html_keeps_its_head_and_gets_ours_first() -> None:
@@ -242,9 +241,8 @@ def test_csv(text: str, cells: list[str]) -> None:
 )
 def test_html_that_shows_nothing_is_refused(source: str) -> None:
     """A blank sheet came out."""
-    with pytest.raises(InputError) as raised:
+    with pytest.raises(InputError, match=r"^text_empty$"):
         html_page(source, STYLE, title="t")
-    assert raised.value.reason == "text_empty"
 
 
 def test_a_wide_table_gets_smaller_type() -> None:

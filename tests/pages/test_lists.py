@@ -15,10 +15,8 @@ STYLE = PageStyle(language="zh-Hans", now=NOW, header="清单")
 
 def words(page: str) -> list[str]:
     """Return headings and items in the order in which they stand on the page."""
-    return re.findall(r'<h2>(.*?)</h2>|<span class="what">(.*?)</span>', page) and [
-        heading or item
-        for heading, item in re.findall(r'<h2>(.*?)</h2>|<span class="what">(.*?)</span>', page)
-    ]
+    found = re.findall(r'<h2>(.*?)</h2>|<span class="what">(.*?)</span>', page)
+    return [heading or item for heading, item in found]
 
 
 def test_items_are_read_as_home_assistant_gives_them() -> None:

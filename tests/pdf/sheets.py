@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 import ctypes
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,13 +41,20 @@ def make_pages(path: Path, *sizes: tuple[float, float], rotate: int = 0) -> dict
     return {"path": str(path), "is_pdf": True, "pages": list(range(len(sizes)))}
 
 
-def make_picture(
-    path: Path, size: tuple[int, int], kind: str = "PNG", **options: Any
-) -> dict[str, Any]:
-    """Write a picture whose left half is red and whose right half is blue, as a file of a request."""
+def picture(
+    size: tuple[int, int], kind: str = "PNG", *, right: str = "blue", **options: Any
+) -> bytes:
+    """Return a picture whose left half is red, and whose right half is in another colour."""
     image = Image.new("RGB", size, "red")
-    image.paste("blue", (size[0] // 2, 0, *size))
-    image.save(path, kind, **options)
+    image.paste(right, (size[0] // 2, 0, *size))
+    out = BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def make_picture(path: Path, *what: Any, **options: Any) -> dict[str, Any]:
+    """Write such a picture, as a file of a request."""
+    path.write_bytes(picture(*what, **options))
     return {"path": str(path), "is_pdf": False, "pages": [0]}
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf import layout as gather, plan
+from custom_components.lianke.pdf import layout, plan
 from tests.pdf.sheets import A4, POINT, Seen, Sheets, laid_out, make_pages, make_picture
 
 # A part of a millimetre that a driver may lose.
@@ -39,8 +39,7 @@ def test_a_card_is_as_large_as_a_card(tmp_path: Path, size: tuple[int, int]) -> 
 
 def test_both_sides_of_a_card(tmp_path: Path) -> None:
     front = make_picture(tmp_path / "1.png", (856, 540))
-    Image.new("RGB", (856, 540), "red").save(tmp_path / "2.png")
-    back = front | {"path": str(tmp_path / "2.png")}
+    back = make_picture(tmp_path / "2.png", (856, 540), right="red")
     sheets = laid_out(tmp_path, front, back, front, sheet="id_card")
     assert sheets.sizes == [(210, 297)] * 2
     place = whole(sheets)
@@ -178,11 +177,10 @@ def test_a_sheet_is_filled_with_each_photo(
     on_a_sheet: int,
 ) -> None:
     """ID photos to be cut out along their frames: all in their size, 3 mm apart, and none cut off."""
-    for module in (gather, plan):
+    for module in (layout, plan):
         monkeypatch.setattr(module, "MAX_SOURCE_PAGES", 2 * on_a_sheet)
     one = make_picture(tmp_path / "1.png", (500, 700))
-    red = one | {"path": str(tmp_path / "2.png")}
-    Image.new("RGB", (500, 700), "red").save(tmp_path / "2.png")
+    red = make_picture(tmp_path / "2.png", (500, 700), right="red")
     fields = {"sheet": "photos", "photo": photo, "paper": paper, "upright": True}
     sheets = laid_out(tmp_path, one, red, count=0, frame=True, **fields)
     assert len(sheets) == 2
@@ -269,8 +267,7 @@ def test_a_head_stays_upright(tmp_path: Path, upright: bool) -> None:
 
 def test_photos_follow_each_other(tmp_path: Path) -> None:
     one = make_picture(tmp_path / "1.png", (600, 840))
-    other = one | {"path": str(tmp_path / "2.png")}
-    Image.new("RGB", (600, 840), "red").save(tmp_path / "2.png")
+    other = make_picture(tmp_path / "2.png", (600, 840), right="red")
     sheets = laid_out(tmp_path, one, other, sheet="photos", photo=(89, 127), count=3, frame=True)
     assert len(sheets) == 2
     assert [name for name, _ in sheets.colours(1)] == ["red"]
@@ -297,4 +294,4 @@ def test_a_picture_is_as_sharp_as_can_be_seen(tmp_path: Path) -> None:
     file = make_picture(tmp_path / "x.png", (5000, 3000))
     sheets = laid_out(tmp_path, file)
     [image] = sheets.document[0].get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])
-    assert max(image.get_px_size()) == gather.MOST_PIXELS
+    assert max(image.get_px_size()) == layout.MOST_PIXELS
