@@ -167,12 +167,11 @@ def with_form(document: Any, path: str) -> Iterator[Any]:
         copy := uncompressed(document, path, MAX_REVISED)
     ):
         revision = revised(copy, _FORM, [_FONT])
-    changed = reopened(revision)
-    try:
-        yield document if changed is None else changed
-    finally:
-        if changed is not None:
-            changed.close()
+    if (changed := reopened(revision)) is None:
+        yield document
+    else:
+        with changed:
+            yield changed
 
 
 MAX_LAYERS: Final = 1000

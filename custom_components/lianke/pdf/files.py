@@ -1,7 +1,7 @@
 """Open, count, unlock, render and save PDF files."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 import ctypes
 import os
 import re
@@ -16,17 +16,15 @@ LONGEST_NAME: Final = 32
 
 
 @contextmanager
-def opened(path: str, password: str | None = None) -> Iterator[Any]:
-    """Open a PDF file, a `pypdfium2.PdfDocument`. Reasons: password, damaged."""
+def opened(file: str | bytes, password: str | None = None) -> Iterator[Any]:
+    """Open a PDF file by its path or what is in it, a `pypdfium2.PdfDocument`. Reasons: password, damaged."""
     try:
-        document = pypdfium2.PdfDocument(path, password=password)
+        document = pypdfium2.PdfDocument(file, password=password)
     except pypdfium2.PdfiumError as err:
         protected = err.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD
         raise TaskError("password" if protected else "damaged") from None
-    try:
+    with document:
         yield document
-    finally:
-        document.close()
 
 
 @contextmanager
@@ -36,10 +34,8 @@ def opened_page(document: Any, number: int) -> Iterator[Any]:
         page = document[number]
     except pypdfium2.PdfiumError:
         raise TaskError("damaged") from None
-    try:
+    with closing(page):
         yield page
-    finally:
-        page.close()
 
 
 @contextmanager
@@ -147,17 +143,11 @@ def count_pages(document: Any, path: str) -> int:
         return claimed
     for match in COUNT.finditer(copy):
         copy[match.start(1) : match.end(1)] = b"0" * len(match[1])
-    try:
-        counted = pypdfium2.PdfDocument(bytes(copy))
-    except pypdfium2.PdfiumError:
-        raise TaskError("damaged") from None
-    try:
+    with opened(bytes(copy)) as counted:
         # None means that there is no end to them.
         if not (found := len(counted)):
             raise TaskError("damaged")
         return max(claimed, found)
-    finally:
-        counted.close()
 
 
 def render(

@@ -272,24 +272,21 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
     letters = None
     if request["watermark"]:
         letters = lettering(request["watermark"], tuple(request["fonts"]))
-    document = impose(gathered, sheets)
-    of = len(sheets) if request["numbers"] else None
-    stamps = Stamps(document, date=request["date"], of=of) if stamped else None
-    for number, sheet in enumerate(sheets):
-        with opened_page(document, number) as page:
-            draw_lines(page, sheet)
-            if letters is not None:
-                for area in sheet.marked or [Rect(0, 0, *sheet.size)]:
-                    draw_watermark(page, area, letters, request["opacity"])
-            if stamps is not None:
-                stamps.draw(page, sheet.size, number)
-            page.gen_content()
-    if stamps is not None:
-        stamps.close()
-    try:
+    with impose(gathered, sheets) as document:
+        of = len(sheets) if request["numbers"] else None
+        stamps = Stamps(document, date=request["date"], of=of) if stamped else None
+        for number, sheet in enumerate(sheets):
+            with opened_page(document, number) as page:
+                draw_lines(page, sheet)
+                if letters is not None:
+                    for area in sheet.marked or [Rect(0, 0, *sheet.size)]:
+                        draw_watermark(page, area, letters, request["opacity"])
+                if stamps is not None:
+                    stamps.draw(page, sheet.size, number)
+                page.gen_content()
+        if stamps is not None:
+            stamps.close()
         save_new(document, request["target"], request["limit"])
-    finally:
-        document.close()
     return {"pages": len(sheets), "landscape": sheets[0].size.is_landscape}
 
 
@@ -347,11 +344,8 @@ def split(request: dict[str, Any]) -> dict[str, Any]:
         raise TaskError("too_many_pages")
     gathered = gather([request["file"]])
     for part in request["parts"]:
-        made = _part_of(gathered, part, upright=request["upright"])
-        try:
+        with _part_of(gathered, part, upright=request["upright"]) as made:
             save_new(made, part["target"], request["limit"])
-        finally:
-            made.close()
     gathered.document.close()
     return {"lies": request["upright"] and gathered.sizes[0].is_landscape}
 

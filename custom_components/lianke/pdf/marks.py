@@ -89,8 +89,7 @@ def lettering(text: str, folders: tuple[str, ...]) -> Lettering:
     """
     text = _in_order(unicodedata.normalize("NFC", " ".join(text.split())))
     # A font belongs to a document; nothing of this one is kept.
-    scratch = pypdfium2.PdfDocument.new()
-    try:
+    with pypdfium2.PdfDocument.new() as scratch:
         standard = pypdfium2.raw.FPDFText_LoadStandardFont(scratch, b"Helvetica-Bold")
         with _closed(standard) as font:
             if _is_western(text) and _has_all(font, text):
@@ -103,8 +102,6 @@ def lettering(text: str, folders: tuple[str, ...]) -> Lettering:
             with _closed(_load(scratch, data)) as font:
                 if font and _has_all(font, text):
                     return Lettering(text, font)
-    finally:
-        scratch.close()
     raise TaskError("no_font")
 
 

@@ -416,20 +416,17 @@ _GAMMA: Final = 1.3
 def whitened(page: Image.Image) -> Image.Image:
     """Return a page with white paper and dark ink; what is in colour stays so."""
     paper = _background(page)
-    bands: list[Image.Image] = []
+    step = paper.height / page.height
+    made = Image.new(page.mode, page.size)
     for top in range(0, page.height, _BAND):
         rows = min(_BAND, page.height - top)
-        step = paper.height / page.height
         light = paper.resize(
             (page.width, rows),
             Image.Resampling.BICUBIC,
             (0, top * step, paper.width, min(paper.height, (top + rows) * step)),
         )
         part = page.crop((0, top, page.width, top + rows))
-        bands.append(_divided(part, light))
-    made = Image.new(page.mode, page.size)
-    for number, band in enumerate(bands):
-        made.paste(band, (0, number * _BAND))
+        made.paste(_divided(part, light), (0, top))
     black = min(_BLACKEST, _darkest(made))
     levels = [
         round(255 * min(1.0, max(0.0, (value / 255 - black) / (_WHITE - black))) ** _GAMMA)
