@@ -35,12 +35,12 @@ def made(folder: Path, data: bytes | Image.Image, **changes: Any) -> Image.Image
     source = folder / "source"
     source.write_bytes(data if isinstance(data, bytes) else jpeg(data))
     target = folder / f"{len([*folder.iterdir()])}.jpg"
-    answer = scan_page({**REQUEST, "path": str(source), "target": str(target), **changes})
+    scan_page({**REQUEST, "path": str(source), "target": str(target), **changes})
     assert target.stat().st_mode & 0o777 == 0o600
     with Image.open(target) as picture:
         assert picture.format == "JPEG"
-        assert picture.size == (answer["width"], answer["height"])
-        assert picture.info["dpi"][0] == pytest.approx(answer["dpi"], abs=1)
+        if "dpi" in changes:
+            assert picture.info["dpi"][0] == pytest.approx(changes["dpi"], abs=1)
         picture.load()
         return picture
 
@@ -199,7 +199,7 @@ def joined(folder: Path, pages: list[bytes], *, mono: bool = False) -> pypdfium2
         path.write_bytes(data)
     target = folder / "joined.pdf"
     request = {"paths": [*map(str, paths)], "target": str(target), "limit": LIMIT, "mono": mono}
-    assert join_scans(request) == {"pages": len(pages)}
+    join_scans(request)
     assert target.stat().st_mode & 0o777 == 0o600
     return pypdfium2.PdfDocument(target)
 
@@ -254,10 +254,12 @@ async def test_the_largest_page_fits_into_the_process(hass: HomeAssistant, tmp_p
         target = tmp_path / f"{color}.jpg"
         request = {**REQUEST, "path": str(source), "target": str(target), "dpi": 600}
         changes = {"straighten": True, "color": color}
-        answer = await worker.async_run("scan_page", request | changes, seconds=50)
-        assert (answer["width"], answer["height"]) == (4961, 7016)
+        await worker.async_run("scan_page", request | changes, seconds=50)
+        with Image.open(target) as drawn:
+            assert drawn.size == (4961, 7016)
     pdf = {"paths": [str(target)] * 5, "target": str(tmp_path / "all.pdf"), "limit": LIMIT}
-    assert await worker.async_run("join_scans", {**pdf, "mono": True}, seconds=50) == {"pages": 5}
+    await worker.async_run("join_scans", {**pdf, "mono": True}, seconds=50)
+    assert len(pypdfium2.PdfDocument(pdf["target"])) == 5
     with pytest.raises(PdfError, match="image_too_large"):
         await worker.async_run("scan_page", {**request, "dpi": 700}, seconds=50)
     await worker.async_close()

@@ -18,7 +18,7 @@ MIN_SIDE: Final = 16
 QUALITY: Final = 85
 
 
-def draw(request: dict[str, Any]) -> dict[str, Any]:
+def draw(request: dict[str, Any]) -> None:
     """Draw page `page` (from 0) of the PDF or picture `path` to the new file `target`.
 
     `paper` is width and height in mm, None for the page's own size. `scale`, `align` (1 to 9) and
@@ -29,7 +29,6 @@ def draw(request: dict[str, Any]) -> dict[str, Any]:
         picture = picture.convert("L")
     with new_file(request["target"]) as file:
         file.write(as_jpeg(picture, QUALITY))
-    return {"width": picture.width, "height": picture.height}
 
 
 def _draw_page(request: dict[str, Any]) -> Image.Image:

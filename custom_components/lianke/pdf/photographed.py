@@ -45,7 +45,7 @@ def find_corners(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def clean_page(request: dict[str, Any]) -> dict[str, Any]:
+def clean_page(request: dict[str, Any]) -> None:
     """Write the page in frame `page` of the picture `path` to the new JPEG file `target`, of at most `limit` bytes.
 
     `corners` are parts of the upright picture's width and height, None to have them found. Reasons: image_damaged,
@@ -58,7 +58,6 @@ def clean_page(request: dict[str, Any]) -> dict[str, Any]:
     data = as_jpeg(whitened(made), QUALITY, dpi)
     with new_file(request["target"], request["limit"]) as file:
         file.write(data)
-    return {}
 
 
 # Where the page is

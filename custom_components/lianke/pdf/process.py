@@ -39,9 +39,9 @@ MAX_SCAN_PIXELS: Final = 36_000_000
 FONT_SUFFIXES: Final = (".ttf", ".ttc", ".otf")
 
 
-type Task = Callable[[dict[str, Any]], dict[str, Any]]
+type Task = Callable[[dict[str, Any]], dict[str, Any] | None]
 
-# From the fields of a request to an answer: modules beside this one, and their functions.
+# From the fields of a request to an answer, if there is something to say: modules beside this one, and their functions.
 TASKS: Final = {
     "clean_page": ("photographed", "clean_page"),
     "count": ("files", "count"),
@@ -108,7 +108,7 @@ def _task(name: str) -> Task:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        return _task(request["task"])(request)
+        return _task(request["task"])(request) or {}
     except TaskError as err:
         return {"error": err.reason}
     except FileNotFoundError:

@@ -38,15 +38,14 @@ _MODES: Final = {"color": "RGB", "gray": "L", "mono": "L"}
 _BLACK_BELOW: Final = 128
 
 
-def scan_page(request: dict[str, Any]) -> dict[str, Any]:
+def scan_page(request: dict[str, Any]) -> None:
     """Write a page of a scan to the new JPEG file `target`, of at most `limit` bytes.
 
     It is page `page`, from 0, of `path`, a PDF with `is_pdf`, else a picture. `width` is how wide the scanner is, in
     mm, without one A4: so wide is a picture that says nothing of its resolution, or what cannot be. It is straightened
     with `straighten`, then cut by `cut`, the fields of a Cut, and of that the `region` is left: left, top, width and
     height in mm; without them nothing is cut. `dpi` is the resolution wanted, without it the page's own, `color` is
-    color, gray, or mono, which is black and white. The answer has `width` and `height` in pixels, and `dpi`. Reasons:
-    damaged, image_damaged, image_too_large, too_large, disk.
+    color, gray, or mono, which is black and white. Reasons: damaged, image_damaged, image_too_large, too_large, disk.
     """
     mode = _MODES[request["color"]]
     picture, dpi = _read(request, mode)
@@ -67,7 +66,6 @@ def scan_page(request: dict[str, Any]) -> dict[str, Any]:
     both_dpi = (round(made_dpi), round(made_dpi))
     with new_file(request["target"], request["limit"]) as file:
         made.save(file, "JPEG", quality=QUALITY, dpi=both_dpi, comment=_MADE_HERE)
-    return {"width": made.width, "height": made.height, "dpi": made_dpi}
 
 
 def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
@@ -184,12 +182,12 @@ def _turned(picture: Image.Image, degrees: float) -> Image.Image:
     return picture.rotate(-degrees, Image.Resampling.BICUBIC, fillcolor="white")
 
 
-def join_scans(request: dict[str, Any]) -> dict[str, Any]:
+def join_scans(request: dict[str, Any]) -> None:
     """Join the JPEG and PNG files `paths`, each a page, to the new PDF file `target`, of at most `limit` bytes.
 
     Upright JPEGs in grey or colour stay as they are, others become such. Pages are as large as their resolution says if
-    that makes sense; with `mono` they become black and white, which takes a tenth of the space. The answer has `pages`.
-    Reasons: image_damaged, image_too_large, too_many_pages, too_large, disk.
+    that makes sense; with `mono` they become black and white, which takes a tenth of the space. Reasons: image_damaged,
+    image_too_large, too_many_pages, too_large, disk.
     """
     if not 0 < len(request["paths"]) <= MAX_JOINED:
         raise TaskError("too_many_pages")
@@ -198,7 +196,6 @@ def join_scans(request: dict[str, Any]) -> dict[str, Any]:
         for path in request["paths"]:
             _add(writer, path, mono=request["mono"])
         writer.finish()
-    return {"pages": len(request["paths"])}
 
 
 def _add(writer: PdfWriter, path: str, *, mono: bool) -> None:
