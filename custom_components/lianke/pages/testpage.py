@@ -64,12 +64,11 @@ def test_page(
         for key, value in rows
         if value
     )
-    fonts = "".join(_font_line(name) for name in (*FONTS, *MONO_FONTS[:1]))
-    emoji = "".join(_font_line(name, EMOJI_SAMPLE) for name in EMOJI_FONTS[:1])
+    fonts = "".join(_font_line(name) for name in (*FONTS, MONO_FONTS[0]))
     heading = escape(style.text("page_test"))
     body = (
         f'<div class="frame"></div><main><h1>{heading}</h1><dl>{table}</dl>{_bars()}'
-        f'<div class="ramp"></div>{fonts}{emoji}</main>'
+        f'<div class="ramp"></div>{fonts}{_font_line(EMOJI_FONTS[0], EMOJI_SAMPLE)}</main>'
     )
     css = CSS + (NARROW_CSS if style.narrow else "")
     return page(style, body, title=style.text("page_test"), css=css)
