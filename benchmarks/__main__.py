@@ -15,7 +15,7 @@ import time
 import traceback
 from typing import Any
 
-from tests.e2e.card.stage import find_chromium
+from tests.simulator.rendering import find_chromium
 
 from . import callbacks, card, hours, previews, printing, pushes, set_up, states, trace
 from .figures import Figure, table

@@ -10,9 +10,10 @@ from typing import Any
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.e2e.binding import entity_of, printer_device
-from tests.e2e.card.stage import BROWSER_OPTIONS, find_chromium
+from tests.e2e.card.stage import BROWSER_OPTIONS
 from tests.e2e.hass import ROOT
 from tests.simulator import make_pdf
+from tests.simulator.rendering import find_chromium
 
 from .figures import Figure
 from .house import House

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from .card.stage import find_chromium
+from tests.simulator.rendering import find_chromium
 
 
 @pytest.fixture(autouse=True)
@@ -18,14 +18,14 @@ def _may_connect(socket_enabled: None) -> None:
     """Let tests talk to the processes on this machine."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def newest() -> None:
     """Skip a test where there is no Home Assistant with its frontend to start."""
     if "LIANKE_HASS" not in os.environ and importlib.util.find_spec("hass_frontend") is None:
         pytest.skip("LIANKE_HASS names no Python that has Home Assistant with its frontend")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def chromium(newest: None) -> str:
     """Return the browser, or skip: scripts/test brings one where it can."""
     if (path := find_chromium()) is None:

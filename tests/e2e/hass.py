@@ -13,9 +13,9 @@ needs pytest. In short::
         await hass.start()                                              # same port, user and token
         assert not hass.problems("lianke")
 
-The interpreter is the ``python`` argument, else the environment variable ``LIANKE_HASS``, else the running one; it
-must have ``homeassistant`` and ``home-assistant-frontend``. Several instances may run side by side: each has its own
-port and its own temporary folder (``file_upload`` clears a fixed name in the temporary folder when it starts).
+The interpreter is that of the environment variable ``LIANKE_HASS``, else the running one; it must have
+``homeassistant`` and ``home-assistant-frontend``. Several instances may run side by side: each has its own port and its
+own temporary folder (``file_upload`` clears a fixed name in the temporary folder when it starts).
 """
 
 import asyncio
@@ -43,7 +43,7 @@ _LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+(?:[+-]\d\d:\d\d)? 
 _BAD_LINE = re.compile(_LOG_LINE.pattern.replace("[A-Z]+", "(?:WARNING|ERROR|CRITICAL)"))
 _CONFIGURATION = """\
 homeassistant:
-  name: {name}
+  name: Home
   latitude: 30.27
   longitude: 120.15
   elevation: 10
@@ -105,35 +105,29 @@ class RealHomeAssistant:
         *,
         port: int | None = None,
         host: str = "127.0.0.1",
-        python: str | Path | None = None,
-        name: str = "Home",
         language: str = "en",
-        time_zone: str = "Asia/Shanghai",
         levels: Mapping[str, str] | None = None,
         extra: str = "",
         allowed_urls: Sequence[str] = (),
-        password: str | None = None,
     ) -> None:
         """Prepare an instance that keeps all it writes below config.
 
         port: None takes a free one, which is then kept over restarts. host: the address to listen on.
         levels: log levels by logger, besides ``custom_components.lianke: debug``. extra: YAML added to
-        configuration.yaml. allowed_urls: addresses in the local network that may be fetched. password: of the user
-        that ``onboard`` makes, random by default. ``documents`` below config is the one folder that is on the
-        allow-list, and the only media folder.
+        configuration.yaml. allowed_urls: addresses in the local network that may be fetched. ``documents`` below config
+        is the one folder that is on the allow-list, and the only media folder.
         """
         self.config = config.resolve()
         self.host = host
         self.port = port if port is not None else free_port()
-        self.python = str(python or os.environ.get("LIANKE_HASS") or sys.executable)
-        self.name = name
+        self.python = os.environ.get("LIANKE_HASS") or sys.executable
         self.language = language
-        self.time_zone = time_zone
+        self.time_zone = "Asia/Shanghai"
         self.levels = {"custom_components.lianke": "debug", **(levels or {})}
         self.extra = extra
         self.allowed_urls = allowed_urls
         self.user = "demo"
-        self.password = password or secrets.token_urlsafe(9)
+        self.password = secrets.token_urlsafe(9)
         self.token = ""
         self.documents = self.config / "documents"
         self.console = self.config / "console.log"
@@ -186,7 +180,6 @@ class RealHomeAssistant:
         if not components.is_symlink() and not components.exists():
             components.symlink_to(ROOT / "custom_components", target_is_directory=True)
         text = _CONFIGURATION.format(
-            name=self.name,
             language=self.language,
             time_zone=self.time_zone,
             documents=self.documents,

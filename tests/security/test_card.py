@@ -15,8 +15,9 @@ import pytest
 import pytest_socket
 
 from tests.conftest import COMPONENT
-from tests.e2e.card.stage import BROWSER_OPTIONS, find_chromium
+from tests.e2e.card.stage import BROWSER_OPTIONS
 from tests.security.rendering import PAYLOADS
+from tests.simulator.rendering import find_chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

@@ -1,7 +1,6 @@
 """One Home Assistant, one simulated cloud and one browser for all tests of the card."""
 
 from collections.abc import AsyncIterator, Generator
-import importlib.util
 import os
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from tests.e2e.binding import announce_changes, bind
 from tests.e2e.cloud import SimulatorProcess
 from tests.e2e.hass import RealHomeAssistant
 
-from .stage import BROWSER_OPTIONS, PATIENCE, Stage, change_options, find_chromium
+from .stage import BROWSER_OPTIONS, PATIENCE, Stage, change_options
 
 # Six times faster than life: long enough for a person, or a test, to see each state.
 SPEED = 6.0
@@ -42,16 +41,6 @@ lianke_refusals:
 """
 CUSTOM = Path(__file__).parents[3] / "custom_components"
 REFUSALS = Path(__file__).parent / "lianke_refusals"
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Return the browser, or skip: scripts/test brings one where it can."""
-    if (path := find_chromium()) is None:
-        pytest.skip("no Chromium")
-    if "LIANKE_HASS" not in os.environ and importlib.util.find_spec("hass_frontend") is None:
-        pytest.skip("LIANKE_HASS names no Python that has Home Assistant with its frontend")
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from importlib.resources import files as package_files
 import json
 import os
 from pathlib import Path
-import shutil
 from time import monotonic, time
 from typing import Any
 
@@ -68,15 +67,6 @@ IS_CALM = """(dark) => {
   return document.querySelector("home-assistant").hass.themes.darkMode === dark
     && !within(document).some((root) => root.getAnimations().some(moves));
 }"""
-
-
-def find_chromium() -> str | None:
-    """Return the path of a Chromium, None without one."""
-    return (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
 
 
 async def change_options(home: RealHomeAssistant, entry_id: str, step: str, **changes: Any) -> None:
