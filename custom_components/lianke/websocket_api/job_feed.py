@@ -1,7 +1,7 @@
 """Job feed of the dashboard cards: printers and jobs as they change, computed once for all subscriptions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 import logging
@@ -45,8 +45,9 @@ from ..scanner.view import may_use
 
 # Seconds between two messages of a subscription; the first change is sent at once.
 PACE: Final = 0.25
-# Jobs in a message: finished ones, open ones of a printer, open ones in all.
+# Jobs in a message: finished ones, those of each printer besides, open ones of a printer, open ones in all.
 MAX_FINISHED: Final = 20
+MAX_FINISHED_OF_EACH: Final = 5
 MAX_OPEN_OF_PRINTER: Final = 50
 MAX_OPEN: Final = 200
 # A dashboard has a subscription a card.
@@ -251,7 +252,7 @@ def async_get_feed(hass: HomeAssistant) -> JobFeed:
 
 
 def _view(
-    hass: HomeAssistant, user: User, names: Mapping[str, str], shown: Iterable[_PrinterJobs]
+    hass: HomeAssistant, user: User, names: Mapping[str, str], shown: Sequence[_PrinterJobs]
 ) -> JsonObjectType:
     printers: JsonObjectType = {}
     rejected: list[JsonValueType] = []
@@ -275,7 +276,10 @@ def _view(
         open_jobs += [(job, one, may_control) for job in one.open_jobs]
         finished += [(job, one, may_control) for job in one.finished]
     finished.sort(key=lambda item: item[0].created_at, reverse=True)
-    jobs = open_jobs[:MAX_OPEN] + finished[:MAX_FINISHED]
+    # What one printer has ended since does not hide the last ones of another.
+    last = {job.job_id for one in shown for job in one.finished[:MAX_FINISHED_OF_EACH]}
+    others = [item for item in finished[MAX_FINISHED:] if item[0].job_id in last]
+    jobs = open_jobs[:MAX_OPEN] + finished[:MAX_FINISHED] + others
     return {
         "printers": printers,
         "jobs": [_job(user, names, *item) for item in jobs],
