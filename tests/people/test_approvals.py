@@ -294,6 +294,22 @@ async def test_a_phone_that_hangs(house: Family, monkeypatch: pytest.MonkeyPatch
     await house.reported(TABLET)
 
 
+async def test_nobody_is_asked_after_the_answer(house: Family) -> None:
+    reached, answered = asyncio.Event(), asyncio.Event()
+
+    async def slow(call: ServiceCall) -> None:
+        reached.set()
+        await answered.wait()
+
+    house.hass.services.async_register("notify", "mobile_app_boss", slow)
+    job_id = await house.print_as_anna()
+    await reached.wait()
+    await house.ask("continue_job", Context(user_id=house.boss.id), job_id=job_id)
+    answered.set()
+    await house.hass.async_block_till_done(wait_background_tasks=True)
+    assert [to for to, _ in house.messages] == ["notify.anna"]
+
+
 async def test_a_question_outlasts_a_reload(house: Family) -> None:
     """Where a phone is slow to take it, the others are asked all the same, and all of them once."""
     reloaded = asyncio.Event()

@@ -193,7 +193,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             send = _async_tell_answer(hass, entry, job)
         else:
             asked.add(job.job_id)
-            send = _async_ask(hass, entry, job)
+            send = _async_ask(hass, entry, job, asked)
         # A reload does not cut it off: nobody would be told any more.
         hass.async_create_background_task(send, "notify of an approval")
 
@@ -216,13 +216,20 @@ def _targets(entry: LiankeConfigEntry) -> list[str]:
     return list(entry.options.get(CONF_APPROVAL_NOTIFY, []))
 
 
-async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> None:
-    """Tell the approvers of a job: on phones with a picture and buttons, elsewhere in words."""
+async def _async_ask(
+    hass: HomeAssistant, entry: LiankeConfigEntry, job: Job, asked: Container[str]
+) -> None:
+    """Tell the approvers of a job: on phones with a picture and buttons, elsewhere in words.
+
+    Once it is not among those `asked` about, somebody has answered, and the others are not asked any more.
+    """
     title = await async_error_text(hass, "approval_wanted")
     message = " · ".join(await _async_facts(hass, job))
     where = await async_error_text(hass, "approval_where")
     data = await _async_phone_data(hass, job)
     for target in _targets(entry):
+        if job.job_id not in asked:
+            break
         words = message if _is_phone(target) else f"{message}\n{where} {_home(hass)}".rstrip()
         await async_send(hass, target, words, title=title, data=data)
 
