@@ -3,8 +3,9 @@
 Source of the fields and their values: the table of `POST /print/job` and "Capabilities" in the service's documents.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 import re
 from typing import Any, Final, Literal, Self, TypedDict, cast, override
 
@@ -234,40 +235,31 @@ def _is_piece(piece: str) -> bool:
 
 def count_selected(selection: str, pages: int | None) -> int | None:
     """Return how many of a document's pages a selection (`page_range`'s result) takes; None when that is unknown."""
-    if pages is None:
-        return None
-    if selection in (_ODD, _EVEN):
-        return (pages + 1) // 2 if selection == _ODD else pages // 2
-    if not selection:
-        return pages
-    return _covered(selection, pages)
-
-
-def select_pages(selection: str, pages: int) -> list[int]:
-    """Return the numbers of the pages, from 1 and ascending, that a selection takes of so many."""
-    if selection in (_ODD, _EVEN):
-        return list(range(1 if selection == _ODD else 2, pages + 1, 2))
-    if not selection:
-        return list(range(1, pages + 1))
-    spans = map(_span, selection.split(","))
-    return sorted({page for first, last in spans for page in range(first, min(last, pages) + 1)})
+    return None if pages is None else sum(map(len, _ranges(selection, pages)))
 
 
 def most_selected(selection: str, pages: int | None) -> int | None:
     """Return how many pages a selection takes at most; `pages` is the most a document has, None if nobody knows."""
     if pages is None and selection not in ("", _ODD, _EVEN):
-        return _covered(selection, MAX_PAGE)
+        pages = MAX_PAGE
     return count_selected(selection, pages)
 
 
-def _covered(selection: str, pages: int) -> int:
-    """Return how many of so many pages the pieces of a selection cover."""
-    covered = end = 0
-    for first, last in sorted(_span(piece) for piece in selection.split(",")):
-        begin, end_here = max(first, end + 1), min(last, pages)
-        covered += max(0, end_here - begin + 1)
-        end = max(end, end_here)
-    return covered
+def select_pages(selection: str, pages: int) -> list[int]:
+    """Return the numbers of the pages, from 1 and ascending, that a selection takes of so many."""
+    return [*chain.from_iterable(_ranges(selection, pages))]
+
+
+def _ranges(selection: str, pages: int) -> Iterator[range]:
+    """Yield the pages that a selection takes of so many, ascending and each once."""
+    if selection in (_ODD, _EVEN):
+        yield range(1 if selection == _ODD else 2, pages + 1, 2)
+        return
+    spans = sorted(map(_span, selection.split(","))) if selection else [(1, pages)]
+    end = 0
+    for first, last in spans:
+        yield range(max(first, end + 1), min(last, pages) + 1)
+        end = max(end, last)
 
 
 def _span(piece: str) -> tuple[int, int]:
