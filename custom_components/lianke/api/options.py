@@ -562,9 +562,7 @@ def _scale(wanted: str | None) -> str | None:
 
 
 def _number(wanted: str | int) -> int | None:
-    """Return an id given as a number or as its digits; YAML's yes and no are none."""
-    if isinstance(wanted, bool):
-        return None
+    """Return an id given as a number or as its digits."""
     if isinstance(wanted, int):
         return wanted
     text = normalize_name(wanted)
