@@ -29,17 +29,8 @@ READ = Callback(
 )
 
 
-@pytest.mark.parametrize(
-    "result",
-    [
-        {"task_result": json.dumps(SAMPLE["task_result"])},
-        {"task_result[code]": "200", "task_result[msg]": "success"},
-        {"task_result.code": "200", "task_result.msg": "success"},
-    ],
-)
-def test_as_a_form(result: dict[str, str]) -> None:
-    form = {name: value for name, value in SAMPLE.items() if name != "task_result"}
-    assert parse_callback({**form, **result}) == READ
+def test_as_a_form() -> None:
+    assert parse_callback({**SAMPLE, "task_result": json.dumps(SAMPLE["task_result"])}) == READ
 
 
 @pytest.mark.parametrize("result", [None, {}, [], "", "no json", "[" * 100_000, 7, "x" * 70_000])

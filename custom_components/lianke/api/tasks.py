@@ -145,37 +145,20 @@ _ID_NAMES = frozenset(
     {"deviceid", "sn", "devicesn", "boxid", "devid", "device", "serial", "serialnumber"}
 )
 _ID = re.compile(r"[A-Za-z0-9_-]{4,64}")
-_BRACKETS = re.compile(r"(\w{1,64})(?:\[(\w{1,64})\]|\.(\w{1,64}))")
 
 
 def parse_callback(body: Mapping[str, object]) -> Callback | None:
-    """Read a job callback from JSON or form fields; None when it names no box and task.
-
-    Form fields may carry `task_result` as JSON text, as `task_result[code]` or as `task_result.code`.
-    """
+    """Read a job callback from JSON, or a form in which `task_result` is JSON text; None without a box and a task."""
     device_id, task_id = to_text(body.get("device_id"), 64), to_text(body.get("task_id"), 128)
     if not device_id or not task_id:
         return None
+    result = body.get("task_result")
     return Callback(
         device_id=device_id,
         task_id=task_id,
         state=to_task_state(body.get("task_state")),
-        result=TaskResult.from_json(_result(body)),
+        result=TaskResult.from_json(_from_text(result) if isinstance(result, str) else result),
     )
-
-
-def _result(body: Mapping[str, object]) -> object:
-    result = body.get("task_result")
-    if isinstance(result, str):
-        return _from_text(result)
-    if result is not None:
-        return result
-    parts: dict[str, object] = {}
-    for name, value in list(body.items())[:MAX_ENTRIES]:
-        found = _BRACKETS.fullmatch(name[:64])
-        if found is not None and found[1] == "task_result":
-            parts[found[2] or found[3]] = value
-    return parts
 
 
 def _from_text(text: str) -> JsonValue:
