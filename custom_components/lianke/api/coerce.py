@@ -72,7 +72,7 @@ def to_text(value: object, limit: int = MAX_TEXT) -> str:
         return "" if number is None else str(number)
     if not isinstance(value, str):
         return ""
-    # Twice the limit: what is cut away before cleaning must not cost time.
+    # Four times the limit: what is cut away before cleaning must not cost time.
     clean = value[: limit * 4]
     if not clean.isprintable():
         # Broken Unicode is not printable either.

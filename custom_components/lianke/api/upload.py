@@ -113,8 +113,8 @@ class JobForm(Payload):
             self.file_size = content.size
             self._file, self._first = _open(content.path, content.size)
             kind = content.content_type if _MIME.fullmatch(content.content_type) else _ANY_MIME
-            # As FormData(quote_fields=False) does: names in plain UTF-8, quotes and backslashes escaped.
-            name = safe_name(content.name).replace("\\", "\\\\").replace('"', '\\"')
+            # As FormData(quote_fields=False) does: names in plain UTF-8, quotes escaped.
+            name = safe_name(content.name).replace('"', '\\"')
             head.append(
                 f"--{boundary}\r\nContent-Type: {kind}\r\n"
                 f'Content-Disposition: form-data; name="jobFile"; filename="{name}"\r\n\r\n'
