@@ -29,19 +29,15 @@ MAX_COUNT: Final = 2**48
 
 
 def said(name: str, default: Any = None, read: Callable[[object], object] | None = None) -> Any:
-    """Return a field of a `Stored` that the service calls so, or one of several names; see `_said`."""
+    """Return a field of a `Stored` that the service calls so, within other objects where it is `outer/inner`."""
     return field(default=default, metadata={SAID: name} | ({READ: read} if read else {}))
 
 
-def _said(block: object, names: str) -> object:
-    """Return the first field that is there of several (`one|other`), or one of an object within (`outer/inner`)."""
-    for name in names.split("|"):
-        found = block
-        for part in name.split("/"):
-            found = coerce.to_mapping(found).get(part)
-        if found is not None:
-            return found
-    return None
+def _said(block: object, name: str) -> object:
+    """Return a field of an answer by the name that `said` takes, None without one."""
+    for part in name.split("/"):
+        block = coerce.to_mapping(block).get(part)
+    return block
 
 
 def read_time(value: object) -> datetime | None:

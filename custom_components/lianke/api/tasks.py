@@ -108,8 +108,8 @@ class DayTask(Stored):
     state: TaskState = said("status", TaskState.UNKNOWN, to_task_state)
     code: int | None = said("result/code")
     message: str = said("result/msg", "", to_message)
-    created_at: datetime | None = said("create_at|created_at", None, to_time)
-    updated_at: datetime | None = said("updated_at|update_at", None, to_time)
+    created_at: datetime | None = said("create_at", None, to_time)
+    updated_at: datetime | None = said("updated_at", None, to_time)
 
 
 def rows_of(data: object, name: str) -> list[object]:
