@@ -27,11 +27,7 @@ from .errors import OptionError
 from .models import Species
 from .stored import READ, Stored
 
-type ColorMode = Literal["mono", "color"]
 type Duplex = Literal["off", "long_edge", "short_edge", "manual_long_edge", "manual_short_edge"]
-type Orientation = Literal["portrait", "landscape"]
-type Quality = Literal["draft", "normal", "high", "best"]
-type ExcelFit = Literal["none", "page", "rows", "columns"]
 
 COLORS: Mapping[str, int] = {"mono": 1, "color": 2}
 DUPLEX: Mapping[str, int] = {"off": 1, "long_edge": 2, "short_edge": 3}
@@ -71,18 +67,18 @@ class PrintOptions(TypedDict, total=False):
     paper_width: float
     paper_height: float
     copies: int
-    color: ColorMode
+    color: Literal["mono", "color"]
     duplex: Duplex
-    orientation: Orientation
+    orientation: Literal["portrait", "landscape"]
     tray: str | int
     media_type: str | int
-    quality: Quality
+    quality: Literal["draft", "normal", "high", "best"]
     scale: str
     align: str
     auto_rotate: bool
     pages: str
     reverse_order: bool
-    excel_fit: ExcelFit
+    excel_fit: Literal["none", "page", "rows", "columns"]
 
 
 OPTION_NAMES: Final = tuple(PrintOptions.__annotations__)
