@@ -314,8 +314,7 @@ def test_a_printer_with_mostly_narrow_papers_gets_no_a4() -> None:
         for number, length in ((256, 80), (257, 297), (258, 3276))
     ) + tuple(one for one in STANDARD if one.name == "A4")
     able = Capabilities(defaults=DriverDefaults(paper_id=9))
-    with pytest.raises(OptionError) as raised:
+    with pytest.raises(OptionError, match="paper_required"):
         resolve_options(PrintOptions(), able, papers, Species.UNKNOWN)
-    assert raised.value.reason == "paper_required"
     assert resolve_options(PrintOptions(), able, papers, Species.LASER).paper_id == 9
     assert resolve_options(PrintOptions(), able, (), Species.UNKNOWN).paper_id == 9

@@ -144,9 +144,8 @@ def test_drawn_on_nothing(tmp_path: Path) -> None:
 
 
 def test_somebody_elses_code(save: Callable[..., Path]) -> None:
-    with pytest.raises(CredentialsError) as caught:
+    with pytest.raises(CredentialsError, match="invalid_qr_code"):
         read_photo(save(photo("https://example.com/", size=(1200, 900), side=500)))
-    assert caught.value.reason == "invalid_qr_code"
 
 
 @pytest.mark.long
@@ -155,9 +154,8 @@ def test_no_code_in_reasonable_time(save: Callable[..., Path]) -> None:
     size = (2600, 1950)
     path = save(ImageChops.multiply(photo(size=size), Image.effect_noise(size, 60)))
     start = time.process_time()
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match="no_qr_code_found"):
         read_photo(path)
-    assert caught.value.reason == "no_qr_code_found"
     assert time.process_time() - start < 16
 
 
@@ -175,9 +173,8 @@ def test_no_code_in_reasonable_time(save: Callable[..., Path]) -> None:
 def test_no_picture(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match="photo_unreadable"):
         read_photo(path)
-    assert caught.value.reason == "photo_unreadable"
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -221,6 +218,5 @@ def test_reader_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "pyzbar.pyzbar", None)
     path = tmp_path / "photo.png"
     path.write_bytes(qr_png(STICKER))
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match="qr_reader_missing"):
         read_photo(path)
-    assert caught.value.reason == "qr_reader_missing"

@@ -64,11 +64,10 @@ def test_damaged_files_end_in_errors_of_ours(name: str, tmp_path: Path) -> None:
         try:
             document = make_document(path, name, title=None)
         except InputError as err:
-            found[err.reason or ""] += 1
+            found[err.reason] += 1
         else:
             found[document.extension] += 1
     assert found.total() == ROUNDS
-    assert "" not in found
 
 
 @pytest.mark.parametrize(
@@ -83,9 +82,8 @@ def test_whatever_a_decoder_raises(
     monkeypatch.setattr("custom_components.lianke.documents.conversion.Image.open", broken)
     path = tmp_path / "x"
     path.write_bytes(picture("WEBP"))
-    with pytest.raises(InputError) as error:
+    with pytest.raises(InputError, match="image_unreadable"):
         make_document(path, "a.webp", title=None)
-    assert error.value.reason == "image_unreadable"
 
 
 def test_a_damaged_picture_is_not_one_that_cannot_be_read(tmp_path: Path) -> None:
@@ -93,9 +91,8 @@ def test_a_damaged_picture_is_not_one_that_cannot_be_read(tmp_path: Path) -> Non
     path = tmp_path / "x"
     path.write_bytes(picture("AVIF")[:100])
     assert can_read_heif(path)
-    with pytest.raises(InputError) as error:
+    with pytest.raises(InputError, match="image_unreadable"):
         make_document(path, "a.avif", title=None)
-    assert error.value.reason == "image_unreadable"
 
 
 def test_names_of_documents_with_macros_stay() -> None:

@@ -32,9 +32,9 @@ async def refused(hass: HomeAssistant, url: str, tmp_path: Path, limit: int = LI
     """Return the key of the error that fetching an address ends with."""
     with pytest.raises(InputError) as raised:
         await async_download(hass, url, tmp_path / "file", limit)
-    for value in (raised.value.placeholders or {}).values():
+    for value in raised.value.placeholders.values():
         assert "secret" not in value
-    return raised.value.reason or ""
+    return raised.value.reason
 
 
 async def test_an_allowed_address_is_fetched(

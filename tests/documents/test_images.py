@@ -44,9 +44,8 @@ def test_the_largest_picture_takes_300_mb(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(7700, 7700), (16383, 16383), (4200, 4100)])
 def test_larger_ones_are_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     (tmp_path / "source").write_bytes(empty_webp(*size))
-    with pytest.raises(InputError) as raised:
+    with pytest.raises(InputError, match="image_too_large"):
         convert_image(tmp_path / "source", tmp_path / "target", "x.webp")
-    assert raised.value.reason == "image_too_large"
     assert not (tmp_path / "target").exists()
 
 
@@ -56,9 +55,8 @@ def test_a_huge_avif_is_too_large_not_unknown(
     (tmp_path / "source").write_bytes(picture("AVIF"))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert can_read_heif(tmp_path / "source")
-    with pytest.raises(InputError) as raised:
+    with pytest.raises(InputError, match="image_too_large"):
         convert_image(tmp_path / "source", tmp_path / "target", "x.avif")
-    assert raised.value.reason == "image_too_large"
 
 
 def test_one_picture_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,9 +238,8 @@ async def test_a_task_that_hangs_ends(
     assert process_id is not None
     os.kill(process_id, 19)
     monkeypatch.setattr(pdf_client, "TASK_SECONDS", 0.2)
-    with pytest.raises(InputError) as refused:
+    with pytest.raises(InputError, match="pdf_takes_long"):
         await fetch(make_pdf(1))
-    assert refused.value.reason == "pdf_takes_long"
     assert not alive(process_id)
 
 

@@ -39,7 +39,7 @@ async def refused(
     with pytest.raises(InputError) as raised:
         await fetched(hass, spool, kind, value, **more)
     assert spooled(hass) == []
-    return raised.value.reason or ""
+    return raised.value.reason
 
 
 @pytest.fixture
