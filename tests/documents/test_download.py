@@ -37,6 +37,23 @@ async def refused(hass: HomeAssistant, url: str, tmp_path: Path, limit: int = LI
     return raised.value.reason
 
 
+def resolve_all(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
+    """Have every name stand for these addresses; return the list of names that are asked for."""
+    asked: list[str] = []
+
+    async def resolve(
+        _: ThreadedResolver, host: str, port: int = 0, family: int = 0
+    ) -> list[ResolveResult]:
+        asked.append(host)
+        return [
+            ResolveResult(hostname=host, host=one, port=port, family=family, proto=0, flags=0)
+            for one in addresses
+        ]
+
+    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    return asked
+
+
 async def test_an_allowed_address_is_fetched(
     hass: HomeAssistant, site: Site, tmp_path: Path
 ) -> None:
@@ -98,21 +115,9 @@ async def test_the_host_at_fault_is_named(
     async def answer(_: web.Request) -> web.StreamResponse:
         raise web.HTTPFound("https://cdn.example.com/menu.pdf")
 
-    async def resolve(_: ThreadedResolver, host: str, port: int = 0, *_more: object) -> object:
-        return [
-            {
-                "hostname": host,
-                "host": "198.18.0.5",
-                "port": port,
-                "family": 2,
-                "proto": 0,
-                "flags": 0,
-            }
-        ]
-
     site.answer = answer
     hass.config.allowlist_external_urls = {f"{site.url}/"}
-    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    resolve_all(monkeypatch, "198.18.0.5")
     with pytest.raises(InputError) as raised:
         await async_download(hass, f"{site.url}/x", tmp_path / "file", LIMIT)
     assert raised.value.reason == "url_not_public"
@@ -232,10 +237,7 @@ async def test_a_packed_answer_is_printed_whole_or_not_at_all(
 async def test_a_name_without_an_address(
     hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def resolve(*_: object, **__: object) -> list[ResolveResult]:
-        return []
-
-    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    resolve_all(monkeypatch)
     assert await refused(hass, "https://documents.example/x", tmp_path) == "url_unreachable"
 
 
@@ -315,23 +317,8 @@ async def test_every_connection_is_judged_anew(
     monkeypatch.setattr(download, "get_default_context", lambda: client_context)
 
     verdicts = iter([True, True, True, False])
-    answers: list[str] = []
-
-    async def resolve(self: ThreadedResolver, host: str, port: int = 0, *_: object) -> object:
-        answers.append(host)
-        return [
-            {
-                "hostname": host,
-                "host": "127.0.0.1",
-                "port": server.port,
-                "family": 2,
-                "proto": 0,
-                "flags": 0,
-            }
-        ]
-
     # Only names and judgement are staged: no public address leads to this machine.
-    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    answers = resolve_all(monkeypatch, "127.0.0.1")
     monkeypatch.setattr(download, "is_public", lambda _: next(verdicts))
     url = f"https://documents.example:{server.port}/redirect"
     await async_download(hass, url, tmp_path / "one", LIMIT)
