@@ -7,6 +7,8 @@ from typing import Any
 import zipfile
 import zlib
 
+from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
+from cryptography.hazmat.primitives.ciphers import Cipher
 from PIL import Image
 
 
@@ -47,7 +49,7 @@ def zipped(*names: str) -> bytes:
 def zip64(data: bytes, *, reported: int) -> bytes:
     """Return a zip file with a second record of its end, so that the first one's size is void.
 
-    `told` is what the first one says of the bytes of the directory.
+    `reported` is what the first one says of the bytes of the directory.
     """
     end = data.rfind(b"PK\5\6")
     count, size, start = struct.unpack("<HLL", data[end + 10 : end + 20])
@@ -184,16 +186,4 @@ def md5(data: bytes) -> bytes:
 
 def rc4(key: bytes, data: bytes) -> bytes:
     """Encrypt data as old PDF files do."""
-    state = list(range(256))
-    j = 0
-    for i in range(256):
-        j = (j + state[i] + key[i % len(key)]) & 255
-        state[i], state[j] = state[j], state[i]
-    out = bytearray()
-    i = j = 0
-    for byte in data:
-        i = (i + 1) & 255
-        j = (j + state[i]) & 255
-        state[i], state[j] = state[j], state[i]
-        out.append(byte ^ state[(state[i] + state[j]) & 255])
-    return bytes(out)
+    return Cipher(ARC4(key), mode=None).encryptor().update(data)

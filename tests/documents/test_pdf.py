@@ -47,29 +47,11 @@ def by_pillow(pages: int) -> bytes:
 
 def changed_once(pages: int) -> bytes:
     """Return a PDF to which a later version with one page more was appended."""
-    data = by_pillow(pages)
-    old_start = int(data.rsplit(b"startxref\n", 1)[1].split()[0])
-    root = data.rsplit(b"/Root ", 1)[1].split()[0].decode()
-    size = int(data.rsplit(b"/Size ", 1)[1].split()[0].split(b">")[0])
-    kids = data.rsplit(b"/Kids [", 1)[1].split(b"]")[0].decode()
-    page = len(data)
-    data += f"{size} 0 obj\n<< /Type /Page /Parent {size + 1} 0 R >>\nendobj\n".encode()
-    tree = len(data)
-    data += (
-        f"{size + 1} 0 obj\n<< /Type /Pages /Kids [{kids} {size} 0 R] /Count {pages + 1} >>\n"
-        "endobj\n"
-    ).encode()
-    catalogue = len(data)
-    data += f"{root} 0 obj\n<< /Type /Catalog /Pages {size + 1} 0 R >>\nendobj\n".encode()
-    start = len(data)
-    return (
-        data
-        + (
-            f"xref\n{root} 1\n{catalogue:010} 00000 n \n{size} 2\n{page:010} 00000 n \n"
-            f"{tree:010} 00000 n \ntrailer\n<< /Size {size + 2} /Root {root} 0 R "
-            f"/Prev {old_start} >>\nstartxref\n{start}\n%%EOF\n"
-        ).encode()
-    )
+    out = BytesIO()
+    with pypdfium2.PdfDocument(by_pillow(pages)) as document:
+        document.new_page(9, 9)
+        document.save(out, flags=pypdfium2.raw.FPDF_INCREMENTAL)
+    return out.getvalue()
 
 
 def wrong_startxref(pages: int) -> bytes:
