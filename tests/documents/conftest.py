@@ -37,6 +37,11 @@ async def fetched(
     return document
 
 
+def spooled(hass: HomeAssistant) -> list[str]:
+    """Return the names of the files in the spool."""
+    return sorted(path.name for path in Path(hass.config.cache_path("lianke", "spool")).iterdir())
+
+
 @pytest.fixture
 async def spool(hass: HomeAssistant) -> Spool:
     """Return the spool of this Home Assistant."""

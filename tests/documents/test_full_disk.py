@@ -14,7 +14,7 @@ import pytest
 from custom_components.lianke.documents.document import SourceKind
 from custom_components.lianke.documents.spool import Spool, copy_opened, write_private
 from custom_components.lianke.errors import InputError
-from tests.documents.conftest import fetched
+from tests.documents.conftest import fetched, spooled
 from tests.documents.samples import picture
 from tests.household import Site
 from tests.simulator import make_pdf
@@ -46,11 +46,6 @@ def fill(monkeypatch: pytest.MonkeyPatch, spool: Spool) -> Fill:
     return fill
 
 
-def left(hass: HomeAssistant) -> list[str]:
-    folder = Path(hass.config.cache_path("lianke", "spool"))
-    return sorted(path.name for path in folder.iterdir())
-
-
 def is_full(err: HomeAssistantError) -> bool:
     return err.translation_key == "disk_full"
 
@@ -60,7 +55,7 @@ async def test_text(hass: HomeAssistant, spool: Spool, fill: Fill, raw: bool) ->
     fill("")
     with pytest.raises(HomeAssistantError, check=is_full):
         await fetched(hass, spool, SourceKind.TEXT, "hello", raw=raw)
-    assert left(hass) == []
+    assert spooled(hass) == []
 
 
 @pytest.mark.parametrize(
@@ -84,7 +79,7 @@ async def test_file(
     fill(suffix)
     with pytest.raises(HomeAssistantError, check=is_full):
         await fetched(hass, spool, SourceKind.FILE, str(media / "file"))
-    assert left(hass) == []
+    assert spooled(hass) == []
 
 
 @pytest.mark.parametrize("size", [100, 3 * 1024 * 1024])
@@ -101,7 +96,7 @@ async def test_web_address(
     fill(".part")
     with pytest.raises(HomeAssistantError, check=is_full):
         await fetched(hass, spool, SourceKind.URL, f"{site.url}/x.pdf")
-    assert left(hass) == []
+    assert spooled(hass) == []
 
 
 async def test_no_file_can_be_made(
@@ -116,7 +111,7 @@ async def test_no_file_can_be_made(
     for kind, value in ((SourceKind.TEXT, "hello"), (SourceKind.URL, f"{site.url}/x.pdf")):
         with pytest.raises(HomeAssistantError, check=is_full):
             await fetched(hass, spool, kind, value)
-    assert left(hass) == []
+    assert spooled(hass) == []
 
 
 async def test_pictures_of_a_kept_document(hass: HomeAssistant, spool: Spool, fill: Fill) -> None:
@@ -125,7 +120,7 @@ async def test_pictures_of_a_kept_document(hass: HomeAssistant, spool: Spool, fi
     with pytest.raises(HomeAssistantError, check=is_full):
         async with spool.scope(document.path):
             await spool.async_keep(document, [b"one", b"two"])
-    assert left(hass) == []
+    assert spooled(hass) == []
 
 
 async def test_a_copy_of_a_kept_document(
@@ -140,7 +135,7 @@ async def test_a_copy_of_a_kept_document(
     fill("")
     with pytest.raises(HomeAssistantError, check=is_full):
         await fetched(hass, spool, SourceKind.DOCUMENT, handle)
-    assert left(hass) == [document.path.name]
+    assert spooled(hass) == [document.path.name]
 
 
 def test_a_source_that_breaks_off_is_no_full_disk(tmp_path: Path) -> None:
@@ -177,4 +172,4 @@ async def test_the_folder_cannot_be_made(hass: HomeAssistant, spool: Spool) -> N
         await spool.async_new_path(".part")
     await hass.async_add_executor_job(folder.unlink)
     await spool.async_new_path(".part")
-    assert left(hass) == []
+    assert spooled(hass) == []

@@ -20,16 +20,12 @@ from custom_components.lianke.documents.sources import is_snapshot
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pages.page import MAX_TEXT_BYTES
-from tests.documents.conftest import fetched
+from tests.documents.conftest import fetched, spooled
 from tests.documents.samples import ole, picture, tiff, zipped
 from tests.household import Upload, uploader
 from tests.simulator import make_pdf
 
 LIMIT = 1024 * 1024
-
-
-def spooled(hass: HomeAssistant) -> list[Path]:
-    return list(Path(hass.config.cache_path("lianke", "spool")).iterdir())
 
 
 async def refused(

@@ -20,6 +20,7 @@ from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.kinds import FileType
 from custom_components.lianke.documents.spool import Spool, copy_opened, link_or_copy, write_bytes
 from custom_components.lianke.errors import InputError
+from tests.documents.conftest import spooled
 
 
 async def make(spool: Spool, data: bytes = b"hello") -> Document:
@@ -96,11 +97,6 @@ async def test_two_files_at_once_after_the_last_box_was_removed(
         assert made.path.exists()
 
 
-def files(hass: HomeAssistant) -> list[str]:
-    folder = Path(hass.config.cache_path("lianke", "spool"))
-    return sorted(path.name for path in folder.iterdir())
-
-
 def leave_something(folder: Path) -> None:
     folder.mkdir(parents=True, mode=0o755, exist_ok=True)
     (folder / "old.pdf").write_text("left behind")
@@ -114,7 +110,7 @@ async def test_it_is_private_and_starts_empty(hass: HomeAssistant) -> None:
     folder = Path(hass.config.cache_path("lianke", "spool"))
     leave_something(folder)
     spool = await spool_module.async_get_spool(hass)
-    assert files(hass) == []
+    assert spooled(hass) == []
     assert mode(folder) == 0o700
     document = await make(spool)
     assert mode(document.path) == 0o600
@@ -149,7 +145,7 @@ async def test_it_is_gone_after_an_hour(
         await spool.async_copy_kept(first)
     async_fire_time_changed(hass)
     await hass.async_block_till_done()
-    assert len(files(hass)) == 1
+    assert len(spooled(hass)) == 1
     await spool.async_copy_kept(second)
     freezer.tick(timedelta(minutes=31))
     async_fire_time_changed(hass)
@@ -163,7 +159,7 @@ async def test_number_and_size_are_limited(
 ) -> None:
     monkeypatch.setattr(spool_module, "MAX_KEPT", 3)
     handles = [await spool.async_keep(await make(spool)) for _ in range(5)]
-    assert len(files(hass)) == 3
+    assert len(spooled(hass)) == 3
     await spool.async_copy_kept(handles[-1])
     with pytest.raises(InputError, match="document_gone"):
         await spool.async_copy_kept(handles[0])
@@ -190,7 +186,7 @@ async def test_each_user_has_a_share(spool: Spool, monkeypatch: pytest.MonkeyPat
 async def test_a_file_that_vanished_is_gone(hass: HomeAssistant, spool: Spool) -> None:
     document = await make(spool)
     handle = await spool.async_keep(document, [b"picture"])
-    for name in files(hass):
+    for name in spooled(hass):
         (document.path.parent / name).unlink()
     assert await spool.async_picture(handle, 1) is None
     with pytest.raises(InputError, match="document_gone"):
@@ -204,7 +200,7 @@ async def test_what_is_forgotten_is_deleted_and_its_copies_are_not(
     copy = await spool.async_copy_kept(handle)
     for _ in "twice":
         await spool.async_forget(handle)
-    assert files(hass) == [copy.path.name]
+    assert spooled(hass) == [copy.path.name]
     with pytest.raises(InputError):
         await spool.async_copy_kept(handle)
 
@@ -232,7 +228,7 @@ async def test_what_a_broken_call_left_is_swept(
     copy = await spool.async_copy_kept(await spool.async_keep(kept))
     monkeypatch.setattr(spool_module, "SWEEP_INTERVAL", timedelta(0))
     await spool.async_new_path(".x")
-    assert files(hass) == sorted(document.path.name for document in (young, kept, copy))
+    assert spooled(hass) == sorted(document.path.name for document in (young, kept, copy))
 
 
 async def test_a_failed_write_leaves_nothing(hass: HomeAssistant, spool: Spool) -> None:
@@ -243,7 +239,7 @@ async def test_a_failed_write_leaves_nothing(hass: HomeAssistant, spool: Spool) 
     with pytest.raises(OSError, match="disk full"):
         async with spool.scope():
             await spool.async_write(fail)
-    assert files(hass) == []
+    assert spooled(hass) == []
 
 
 async def test_what_a_scope_lets_go_or_keeps_outlives_it(spool: Spool) -> None:
@@ -284,4 +280,4 @@ async def test_pictures_count_in_the_limit(
     with pytest.raises(InputError):
         await spool.async_copy_kept(handles[0])
     assert await spool.async_picture(handles[2], 2) == bytes(1000)
-    assert len(files(hass)) == 6
+    assert len(spooled(hass)) == 6
