@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 import zlib
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import ResolveResult
 from homeassistant.core import HomeAssistant
 from homeassistant.util.ssl import get_default_context
 from yarl import URL
@@ -118,31 +118,25 @@ def _embedded(ip: IPv6Address) -> IPv4Address | None:
     return ip.ipv4_mapped or ip.sixtofour
 
 
-class _PublicResolver(AbstractResolver):
+class _PublicResolver(aiohttp.ThreadedResolver):
     """Resolver that refuses private addresses unless they are allowed.
 
     It is used for every connection, so changing a name's address between two requests is no way
     around it.
     """
 
-    def __init__(self) -> None:
-        self._resolver = aiohttp.ThreadedResolver()
-        self.private_allowed = False
+    private_allowed = False
 
     @override
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        results = await self._resolver.resolve(host, port, family)
+        results = await super().resolve(host, port, family)
         if not results:
             raise OSError(f"{host} has no address")
         if not self.private_allowed and not all(is_public(result["host"]) for result in results):
             raise _NotPublicError(host)
         return results
-
-    @override
-    async def close(self) -> None:
-        await self._resolver.close()
 
 
 async def async_download(
@@ -175,7 +169,6 @@ async def async_download(
     )
     async with aiohttp.ClientSession(
         connector=connector,
-        connector_owner=True,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=TIMEOUT,
         headers={
