@@ -24,7 +24,7 @@ from homeassistant.components.media_source.error import UnknownMediaSource
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_IP_ADDRESS, CONF_PORT, CONF_URL
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
+from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers.network import is_hass_url
 from homeassistant.loader import IntegrationNotLoaded, async_get_loaded_integration
 from homeassistant.util import raise_if_invalid_path
@@ -34,7 +34,7 @@ from ..api.server import is_loopback
 from ..const import DOMAIN
 from ..errors import InputError
 from .download import async_download
-from .local_files import LocalFile, media_roots
+from .local_files import LocalFile, async_user_of, media_roots
 
 URI_SCHEME: Final = "media-source://"
 # Kept scans, in the place of a media folder; none of these may be called so, since their names have no hyphens.
@@ -99,7 +99,7 @@ async def async_find_media(
         if path is None:
             raise InputError("media_not_found")
         return LocalFile(path, media_roots)
-    asks = resolved_for.set(await _async_user(hass, context))
+    asks = resolved_for.set(await async_user_of(hass, context))
     try:
         async with asyncio.timeout(RESOLVE_SECONDS):
             media = await async_resolve_media(hass, media_id, None)
@@ -259,23 +259,13 @@ def _address(text: object) -> URL | None:
         return None
 
 
-async def _async_user(hass: HomeAssistant, context: Context) -> User | None:
-    """Return who asks, None for Home Assistant itself. Raises UnknownUser."""
-    if context.user_id is None:
-        return None
-    user = await hass.auth.async_get_user(context.user_id)
-    if user is None:
-        raise UnknownUser(context=context)
-    return user
-
-
 async def _async_signer(hass: HomeAssistant, context: Context) -> Callable[[URL], URL]:
     """Return what signs an address of Home Assistant for who asks; what nobody began, for its user that only reads.
 
     Raises Unauthorized, also for a user who is not logged in anywhere.
     """
     token = None
-    if (user := await _async_user(hass, context)) is not None:
+    if (user := await async_user_of(hass, context)) is not None:
         token = next(iter(user.refresh_tokens), None)
         if token is None or not user.is_active:
             raise Unauthorized(context=context)
