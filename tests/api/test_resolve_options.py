@@ -1,4 +1,4 @@
-"""Print options: from what is asked for to the form's fields."""
+"""Print options: from what is asked for to the form's fields, and back from storage."""
 
 from dataclasses import replace
 import json
@@ -318,3 +318,37 @@ def test_a_printer_with_mostly_narrow_papers_gets_no_a4() -> None:
         resolve_options(PrintOptions(), able, papers, Species.UNKNOWN)
     assert resolve_options(PrintOptions(), able, papers, Species.LASER).paper_id == 9
     assert resolve_options(PrintOptions(), able, (), Species.UNKNOWN).paper_id == 9
+
+
+def test_standard_papers() -> None:
+    assert len({paper.paper_id for paper in STANDARD}) == len(STANDARD)
+    known = {
+        name: standard_paper(name) for name in ("A4", "a5", " A3 ", "Letter", "B5", "us  letter")
+    }
+    sizes = {
+        name: (paper.paper_id, paper.width, paper.height) for name, paper in known.items() if paper
+    }
+    assert sizes == {
+        "A4": (9, 2100, 2970),
+        "a5": (11, 1480, 2100),
+        " A3 ": (8, 2970, 4200),
+        "Letter": (1, 2159, 2794),
+        "B5": (13, 1820, 2570),
+        "us  letter": (1, 2159, 2794),
+    }
+    assert standard_paper(12345) is None
+
+
+def test_a_size_never_mixes_with_another_layers_paper() -> None:
+    size = PrintOptions(paper_width=100, paper_height=50)
+    assert options_in(PrintOptions(paper="A4"), size) == PrintOptions(paper="A4")
+    assert options_in(size, PrintOptions(paper="A4")) == size
+    assert options_in(PrintOptions(paper_width=1), size) == PrintOptions(paper_width=1)
+
+
+@pytest.mark.parametrize(
+    "stored", [{}, {"paper_id": 9}, {"copies": 1}, {"paper_id": "x", "copies": 1}]
+)
+def test_damaged_storage(stored: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="without paper or copies"):
+        ResolvedOptions.from_dict(stored)
