@@ -8,7 +8,8 @@ import pytest
 
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.models import Credentials
-from tests.simulator import Account, Box, Simulator
+from custom_components.lianke.api.upload import UploadFile
+from tests.simulator import Account, Box, Simulator, make_pdf
 
 
 @pytest.fixture
@@ -42,6 +43,24 @@ def box(sim: Simulator) -> Box:
 def client(sim: Simulator, session: ClientSession, account: Account, box: Box) -> LiankeClient:
     """Make a client for the first box."""
     return make_client(sim.url, session, account, box)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> UploadFile:
+    """Give a real document of one page."""
+    path = tmp_path / "small"
+    path.write_bytes(make_pdf(1))
+    return upload_file(path)
+
+
+def upload_file(path: Path, *, name: str = "x.pdf", size: int | None = None) -> UploadFile:
+    """Describe a file, which is made of so many zeros if a size is given."""
+    if size is not None:
+        with path.open("wb") as file:
+            file.truncate(size)
+    return UploadFile(
+        path=path, name=name, content_type="application/pdf", size=path.stat().st_size
+    )
 
 
 def make_client(url: str, session: ClientSession, account: Account, box: Box) -> LiankeClient:

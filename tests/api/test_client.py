@@ -17,7 +17,7 @@ from custom_components.lianke.api.options import PrintOptions, resolve_options
 from custom_components.lianke.api.upload import UploadFile
 from tests.simulator import Account, Box, Simulator, Task, make_pdf
 
-from .conftest import make_client
+from .conftest import make_client, upload_file
 
 LASER = PrinterAddress(port=1, model="Kyocera MA2000w GX")
 INKJET = PrinterAddress(port=1, model="EPSON L3250 Series", target_ip="192.168.1.40")
@@ -27,9 +27,7 @@ FIELDS = resolve_options(PrintOptions(), None, (), Species.LASER).form_fields()
 def pdf(folder: Path, pages: int = 3, name: str = "报告.pdf") -> UploadFile:
     path = folder / "document"
     path.write_bytes(make_pdf(pages))
-    return UploadFile(
-        path=path, name=name, content_type="application/pdf", size=path.stat().st_size
-    )
+    return upload_file(path, name=name)
 
 
 async def finish(sim: Simulator, task_id: str) -> Task:
@@ -55,12 +53,7 @@ async def test_a_network_printer_is_asked_by_its_hash_only(
 async def test_count_pages_refuses_what_is_too_large(
     client: LiankeClient, sim: Simulator, tmp_path: Path
 ) -> None:
-    path = tmp_path / "big.pdf"
-    with path.open("wb") as file:
-        file.truncate(20 * 1024 * 1024 + 1)
-    big = UploadFile(
-        path=path, name="big.pdf", content_type="application/pdf", size=20 * 1024 * 1024 + 1
-    )
+    big = upload_file(tmp_path / "big.pdf", size=20 * 1024 * 1024 + 1)
     with pytest.raises(DocumentTooLargeError):
         await client.count_pages(LASER, big, 9)
     assert sim.cloud.counts.total() == 0

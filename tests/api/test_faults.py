@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 import gzip
-from pathlib import Path
 
 from aiohttp import ClientSession
 import pytest
@@ -30,7 +29,7 @@ from custom_components.lianke.api.server import is_public_name
 from custom_components.lianke.api.transport import Purpose
 from custom_components.lianke.api.upload import UploadFile
 from custom_components.lianke.jobs.uploader import may_have_arrived
-from tests.simulator import Account, Box, Fault, Simulator, make_pdf
+from tests.simulator import Account, Box, Fault, Simulator
 from tests.simulator.endpoints import ENDPOINTS
 
 from .conftest import make_client
@@ -84,16 +83,6 @@ SPECIAL: dict[tuple[str, int], type[LiankeError]] = {
 }
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> UploadFile:
-    """Give a document of one page."""
-    path = tmp_path / "document"
-    path.write_bytes(make_pdf(1))
-    return UploadFile(
-        path=path, name="x.pdf", content_type="application/pdf", size=path.stat().st_size
-    )
-
-
 def test_the_table_knows_every_endpoint() -> None:
     assert set(CALLS) == set(ENDPOINTS)
 
@@ -112,7 +101,7 @@ async def outcome(call: Call, api: LiankeClient, file: UploadFile) -> object:
 async def test_time_out(
     client: LiankeClient,
     sim: Simulator,
-    file: UploadFile,
+    small: UploadFile,
     endpoint: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -122,7 +111,7 @@ async def test_time_out(
     monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.15)
     sim.cloud.fail(endpoint, Fault(kind="timeout", seconds=2), times=None)
     async with asyncio.timeout(1.5):
-        error = await outcome(CALLS[endpoint], client, file)
+        error = await outcome(CALLS[endpoint], client, small)
     assert type(error) is LiankeTimeoutError
     assert error.may_have_arrived is True
     assert error.reason == "timed_out"
@@ -130,15 +119,15 @@ async def test_time_out(
 
 @pytest.mark.parametrize("endpoint", FEW)
 async def test_an_address_that_does_not_exist(
-    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str
+    client: LiankeClient, sim: Simulator, small: UploadFile, endpoint: str
 ) -> None:
     """A wrong path is not taken for a wrong box, whatever the 404 carries."""
     sim.cloud.variants.missing_endpoints = [endpoint]
-    error = await outcome(CALLS[endpoint], client, file)
+    error = await outcome(CALLS[endpoint], client, small)
     assert type(error) is AddressUnknownError
     assert may_have_arrived(error)
     sim.cloud.variants.missing_answer = "json"
-    error = await outcome(CALLS[endpoint], client, file)
+    error = await outcome(CALLS[endpoint], client, small)
     assert type(error) is EndpointMissingError
     assert not may_have_arrived(error)
     assert (error.reason, error.code) == ("address_unknown", 404)
@@ -146,18 +135,18 @@ async def test_an_address_that_does_not_exist(
         fault = Fault(kind="http", status=404, body=body, content_type="application/json")
         sim.cloud.variants.missing_endpoints = []
         sim.cloud.fail(endpoint, fault)
-        assert isinstance(await outcome(CALLS[endpoint], client, file), AddressUnknownError), body
+        assert isinstance(await outcome(CALLS[endpoint], client, small), AddressUnknownError), body
     # A code of the service that says more is told, whatever its HTTP status.
     body = '{"code":11404,"msg":"设备不存在"}'
     sim.cloud.fail(
         endpoint, Fault(kind="http", status=404, body=body, content_type="application/json")
     )
-    assert type(await outcome(CALLS[endpoint], client, file)) is BoxNotFoundError
+    assert type(await outcome(CALLS[endpoint], client, small)) is BoxNotFoundError
 
 
 @pytest.mark.parametrize("endpoint", sorted({*FEW, *(endpoint for endpoint, _ in SPECIAL)}))
 async def test_every_code(
-    client: LiankeClient, sim: Simulator, file: UploadFile, endpoint: str
+    client: LiankeClient, sim: Simulator, small: UploadFile, endpoint: str
 ) -> None:
     for code in (*CODES, 401, 403, 4711):
         expected: type[LiankeError] = CODES.get(code, UnknownCodeError)
@@ -165,7 +154,7 @@ async def test_every_code(
             expected = SPECIAL.get((endpoint, code), AuthenticationError)
         for reported in (code, str(code), float(code)):
             sim.cloud.fail(endpoint, Fault(kind="code", code=reported, msg="原因"))  # type: ignore[arg-type]
-            error = await outcome(CALLS[endpoint], client, file)
+            error = await outcome(CALLS[endpoint], client, small)
             assert type(error) is expected
             assert error.code == code
             assert error.detail == "原因"
@@ -176,12 +165,12 @@ async def test_every_code(
 
 @pytest.mark.parametrize("endpoint", FEW)
 async def test_a_redirect_is_not_followed(
-    session: ClientSession, file: UploadFile, endpoint: str
+    session: ClientSession, small: UploadFile, endpoint: str
 ) -> None:
     async with raw_server(saying(answer(b"", "200 OK"))) as elsewhere:
         moved = answer(b"", "307 Temporary Redirect", f"Location: {elsewhere.url}")
         async with raw_server(saying(moved)) as server:
-            error = await outcome(CALLS[endpoint], client_of(server, session), file)
+            error = await outcome(CALLS[endpoint], client_of(server, session), small)
         assert type(error) in (LiankeResponseError, LiankeConnectionError)
         assert elsewhere.heads == []
 
@@ -238,13 +227,13 @@ async def test_a_long_but_allowed_answer(session: ClientSession) -> None:
     ],
 )
 async def test_broken_http(
-    session: ClientSession, file: UploadFile, monkeypatch: pytest.MonkeyPatch, raw: bytes
+    session: ClientSession, small: UploadFile, monkeypatch: pytest.MonkeyPatch, raw: bytes
 ) -> None:
     for wait in ("QUICK_SECONDS", "ANSWER_SECONDS"):
         monkeypatch.setattr(transport, wait, 1.0)
     async with raw_server(saying(raw)) as server:
         for endpoint in ("GET /device/device_info", "POST /print/job"):
-            error = await outcome(CALLS[endpoint], client_of(server, session), file)
+            error = await outcome(CALLS[endpoint], client_of(server, session), small)
             assert isinstance(error, LiankeConnectionError | LiankeResponseError)
             assert "AbCdEfGh12345678" not in f"{error} {error!r}"
 
@@ -264,22 +253,22 @@ async def test_odd_but_readable(session: ClientSession, body: bytes) -> None:
 
 
 async def test_a_closed_session(
-    client: LiankeClient, session: ClientSession, file: UploadFile
+    client: LiankeClient, session: ClientSession, small: UploadFile
 ) -> None:
     await session.close()
     for endpoint in ("GET /device/device_info", "POST /print/job"):
-        error = await outcome(CALLS[endpoint], client, file)
+        error = await outcome(CALLS[endpoint], client, small)
         assert type(error) is LiankeConnectionError
         assert error.may_have_arrived is False
 
 
 async def test_an_impossible_server(
-    session: ClientSession, account: Account, box: Box, file: UploadFile
+    session: ClientSession, account: Account, box: Box, small: UploadFile
 ) -> None:
     for url in ("nonsense", "http://127.0.0.1:1/api"):
         api = make_client(url, session, account, box)
         for endpoint in ("GET /device/device_info", "POST /print/job"):
-            error = await outcome(CALLS[endpoint], api, file)
+            error = await outcome(CALLS[endpoint], api, small)
             assert type(error) is LiankeConnectionError, url
             assert error.may_have_arrived is False
 
@@ -314,7 +303,7 @@ class Gate:
 
 
 async def test_throttle(
-    sim: Simulator, session: ClientSession, account: Account, box: Box, file: UploadFile
+    sim: Simulator, session: ClientSession, account: Account, box: Box, small: UploadFile
 ) -> None:
     gate = Gate()
     api = LiankeClient(
@@ -326,7 +315,7 @@ async def test_throttle(
     )
     for endpoint, call in CALLS.items():
         sim.cloud.fail(endpoint, Fault(kind="code", code=10009))
-        assert isinstance(await outcome(call, api, file), TooFrequentError)
+        assert isinstance(await outcome(call, api, small), TooFrequentError)
     assert (gate.entered, gate.complaints, gate.inside) == (len(CALLS), len(CALLS), 0)
     assert gate.uploads == 2
     await api.box()

@@ -28,8 +28,9 @@ from custom_components.lianke.api.errors import (
 )
 from custom_components.lianke.api.models import Credentials, PrinterAddress
 from custom_components.lianke.api.upload import JobForm, UploadFile
-from tests.simulator import Simulator, make_pdf
+from tests.simulator import Simulator
 
+from .conftest import upload_file
 from .raw_server import RawServer, answer, raw_server
 
 LASER = PrinterAddress(port=1, model="Kyocera MA2000w GX")
@@ -41,20 +42,7 @@ BIG = 40_000_000
 @pytest.fixture
 def document(tmp_path: Path) -> UploadFile:
     """Give a document that fits into no socket's buffer."""
-    path = tmp_path / "document"
-    with path.open("wb") as file:
-        file.truncate(BIG)
-    return UploadFile(path=path, name="文档.pdf", content_type="application/pdf", size=BIG)
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> UploadFile:
-    """Give a real document of one page."""
-    path = tmp_path / "small"
-    path.write_bytes(make_pdf(1))
-    return UploadFile(
-        path=path, name="small.pdf", content_type="application/pdf", size=path.stat().st_size
-    )
+    return upload_file(tmp_path / "document", name="文档.pdf", size=BIG)
 
 
 def client_of(server: RawServer, session: ClientSession) -> LiankeClient:
@@ -77,8 +65,7 @@ async def test_the_form_byte_for_byte(session: ClientSession, small: UploadFile)
         bodies.append(await reader.readexactly(await length_of(server)))
         writer.write(ACCEPTED)
 
-    name = '报告 "1"\\x.pdf'
-    named = UploadFile(path=small.path, name=name, content_type=small.content_type, size=small.size)
+    named = upload_file(small.path, name='报告 "1"\\x.pdf')
     async with raw_server(script) as server:
         client = client_of(server, session)
         assert await client.submit(LASER, named, FIELDS, callback_url="https://ha/c?job=1") == "t-1"
@@ -294,10 +281,7 @@ async def test_total_time_is_bounded_by_size(
 ) -> None:
     """A server that always takes a little more keeps nobody for ever."""
     monkeypatch.setattr(transport, "IDLE_SECONDS", 0.9)
-    size = 60_000_000
-    path = tmp_path / "large"
-    with path.open("wb") as file:
-        file.truncate(size)
+    large = upload_file(tmp_path / "large", size=60_000_000)
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(200):
@@ -306,7 +290,6 @@ async def test_total_time_is_bounded_by_size(
 
     loop = asyncio.get_running_loop()
     start = loop.time()
-    large = UploadFile(path=path, name="x.pdf", content_type="application/pdf", size=size)
     async with raw_server(script) as server:
         with pytest.raises(LiankeTimeoutError) as caught:
             await client_of(server, session).submit(LASER, large, FIELDS)
@@ -441,10 +424,7 @@ async def test_200_megabytes_cost_no_memory(
     session: ClientSession, tmp_path: Path, measured: Callable[[], float]
 ) -> None:
     size = 200 * 2**20
-    path = tmp_path / "large"
-    with path.open("wb") as file:
-        for _ in range(200):
-            file.write(bytes(2**20))
+    large = upload_file(tmp_path / "large", size=size)
     received = 0
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -455,7 +435,6 @@ async def test_200_megabytes_cost_no_memory(
         writer.write(ACCEPTED)
 
     progress: list[int] = []
-    large = UploadFile(path=path, name="large.pdf", content_type="application/pdf", size=size)
     async with raw_server(script) as server:
         rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         assert (
