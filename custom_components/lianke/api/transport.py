@@ -282,9 +282,9 @@ class Transport:
                             allow_redirects=False,
                             timeout=aiohttp.ClientTimeout(total=total_seconds),
                         )
-                        form.answered_after_end = form.handed_over
+                        answered_after_end = form.handed_over
                         # An answer before the end of the form stops the upload: its end is never sent.
-                        form.abandoned = form.abandoned or not form.handed_over
+                        form.abandoned = not answered_after_end
                         try:
                             status, raw = response.status, await _read(response, MAX_ANSWER)
                         finally:
@@ -296,7 +296,7 @@ class Transport:
                 finally:
                     form.abandoned = True
                 where = f"POST {path}"
-                if not form.answered_after_end:
+                if not answered_after_end:
                     return await self._interpret_early(where, status, raw)
                 return await self._interpret_upload(where, status, raw)
         finally:

@@ -91,8 +91,6 @@ class JobForm(Payload):
         self.handed_over = False
         self.abandoned = False
         self.waiting = False
-        # Whether the answer came only after the end was handed over.
-        self.answered_after_end = False
         self.failure: BaseException | None = None
         self.on_step: Callable[[], None] = lambda: None
         self.before_end = before_end
