@@ -1,7 +1,8 @@
 """Every endpoint times every way to go wrong: one clear error, or a value, and never anything else."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 import gzip
 
 from aiohttp import ClientSession
@@ -277,28 +278,19 @@ class Gate:
     """A throttle that counts."""
 
     def __init__(self) -> None:
-        """Start with nothing."""
-        self.inside = 0
-        self.entered = 0
-        self.uploads = 0
-        self.complaints = 0
+        self.inside = self.entered = self.uploads = self.complaints = 0
 
-    def slot(self, purpose: Purpose, *, upload: bool = False) -> Gate:
-        """Give itself."""
+    @asynccontextmanager
+    async def slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
         self.uploads += upload
-        return self
-
-    async def __aenter__(self) -> None:
-        """Count."""
-        self.inside += 1
         self.entered += 1
-
-    async def __aexit__(self, *_: object) -> None:
-        """Count."""
-        self.inside -= 1
+        self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1
 
     def too_frequent(self) -> None:
-        """Count."""
         self.complaints += 1
 
 
