@@ -74,7 +74,8 @@ async def test_a_network_printer_without_address_never_means_a_usb_port(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://192.168.1.1/x.png", "file:///etc/passwd", "ftp://x/y", "http://[::bad/"]
+    "url",
+    ["http://img.example/x.png", "https://192.168.1.1/x", "file:///etc/passwd", "http://[::bad/"],
 )
 async def test_only_harmless_addresses_are_fetched(client: LiankeClient, url: str) -> None:
     with pytest.raises(LiankeResponseError):

@@ -25,7 +25,7 @@ from yarl import URL
 
 from . import errors
 from .coerce import JsonValue, to_int, to_json, to_mapping, to_message
-from .server import is_loopback, is_public_name
+from .server import is_public_name
 from .unknown import Observer, Unknown, unknown_answer, unknown_code, unknown_parts
 from .upload import JobForm
 
@@ -344,8 +344,7 @@ class Transport:
         try:
             target = server.join(URL(url))
             allowed = target.origin() == server.origin() or (
-                target.scheme == "https"
-                and (is_public_name(target.host) or is_loopback(server.host or ""))
+                target.scheme == "https" and is_public_name(target.host)
             )
         except ValueError:
             allowed = False
