@@ -33,8 +33,8 @@ from .jobs.limits import REMOVAL_SECONDS
 from .jobs.queue import PrintQueue
 from .jobs.store import async_remove_jobs
 from .lan import printer as lan_printer, scanner as lan_scanner
+from .people import notifications, page_counts
 from .people.approval import PrintPolicy
-from .people.notifications import async_tell_dropped
 from .printing import nozzle_care, stand_in
 from .runtime import (
     ACCOUNTS,
@@ -138,7 +138,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     async_open(hass, entry)
     async_follow_devices(hass, entry)
     # Pages that a power cut has left uncounted are counted while the jobs are read.
-    people.async_watch_pages(hass, entry)
+    page_counts.async_watch(hass, entry)
     with _retried("job_folder_unreadable"):
         await queue.async_load()
     scanner.async_watch(hass, entry)
@@ -151,7 +151,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     stand_in.async_watch(hass, entry)
     lan_printer.async_watch(hass, entry)
     lan_scanner.async_watch(hass, entry)
-    people.async_watch(hass, entry)
+    notifications.async_watch(hass, entry)
     if not is_new:
         entry.async_create_background_task(
             hass, coordinator.async_refresh(), f"first refresh of {entry.title}"
@@ -186,7 +186,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
         left = len(waiting) - len(dropped)
         issues.async_report_dropped_jobs(hass, entry, len(dropped), left)
         job_signals.async_dispatch_dropped(hass, entry, dropped)
-        async_tell_dropped(hass, entry, dropped)
+        notifications.async_tell_dropped(hass, entry, dropped)
     if not hass.config_entries.async_entries(DOMAIN):
         await (await async_get_spool(hass)).async_clear()
         await frontend.async_remove(hass)
@@ -222,28 +222,22 @@ async def async_remove_config_entry_device(
     Raises ServiceValidationError, since for False Home Assistant has words in English only.
     """
     with translating():
-        return await _async_may_remove(hass, entry, device)
-
-
-async def _async_may_remove(
-    hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
-) -> bool:
-    """Tell whether a device may be removed, and forget its printer or scanner. Raises InputError."""
-    if box_identifier(entry) in device.identifiers:
-        raise InputError("box_not_removable")
-    if entry.state is not ConfigEntryState.LOADED:
-        raise InputError("box_not_loaded_for_removal")
-    coordinator, hub = entry.runtime_data.coordinator, async_get_hub(hass, entry)
-    key = printer_key_of(entry, device)
-    scanner_id = next((one for one, of in scanner_devices(hass, entry) if of.id == device.id), "")
-    found = hub.scanners.get(scanner_id) if key is None else coordinator.data.printers.get(key)
-    if found is not None and found.present and coordinator.data.online is not False:
-        raise InputError("printer_connected", name=found.name)
-    # One without a key or an id is left over from stored data that was damaged.
-    if key is not None:
-        # As long as there is a device to tell it of.
-        await entry.runtime_data.queue.async_fail_waiting(key)
-        coordinator.async_forget(key)
-    elif scanner_id:
-        hub.forget(scanner_id)
+        if box_identifier(entry) in device.identifiers:
+            raise InputError("box_not_removable")
+        if entry.state is not ConfigEntryState.LOADED:
+            raise InputError("box_not_loaded_for_removal")
+        coordinator, hub = entry.runtime_data.coordinator, async_get_hub(hass, entry)
+        key = printer_key_of(entry, device)
+        scanners = scanner_devices(hass, entry)
+        scanner_id = next((one for one, of in scanners if of.id == device.id), "")
+        found = hub.scanners.get(scanner_id) if key is None else coordinator.data.printers.get(key)
+        if found is not None and found.present and coordinator.data.online is not False:
+            raise InputError("printer_connected", name=found.name)
+        # One without a key or an id is left over from stored data that was damaged.
+        if key is not None:
+            # As long as there is a device to tell it of.
+            await entry.runtime_data.queue.async_fail_waiting(key)
+            coordinator.async_forget(key)
+        elif scanner_id:
+            hub.forget(scanner_id)
     return True

@@ -21,6 +21,20 @@ from .box.storage import StoredPrinter
 
 CONF_TARGET: Final = "target"
 WHOLE_BOX: Final = "box"
+# Errors of the service with a text of their own in every form; for others, its message is shown.
+EXPLAINED_EVERYWHERE: Final = frozenset(
+    {
+        "address_unknown",
+        "box_not_bound",
+        "box_not_responding",
+        "box_offline",
+        "cannot_connect",
+        "service_expired",
+        "timed_out",
+        "too_frequent",
+        "unexpected_answer",
+    }
+)
 _TRANSLATED_UNITS: Final = frozenset({"days", "hours", "jobs", "minutes", "pages", "seconds"})
 
 type Fit = Callable[[StoredPrinter], int]

@@ -16,27 +16,15 @@ from . import issues
 from .api.errors import LiankeError, NothingToResetError
 from .api.models import Printer
 from .const import DOMAIN, MAX_JOBS_PER_HOUR, MAX_PAGES
-from .options_frame import number_field
+from .options_frame import EXPLAINED_EVERYWHERE, number_field
 from .runtime import LiankeConfigEntry, LiankeData, async_loaded_entries
 
-# Errors with a text of their own; for any other the message of the service is shown.
-EXPLAINED = frozenset(
-    {
-        "address_unknown",
-        "bad_phone",
-        "box_not_bound",
-        "box_not_responding",
-        "box_offline",
-        "cannot_connect",
-        "invalid_api_key",
-        "printer_not_found",
-        "resets_used_up",
-        "service_expired",
-        "timed_out",
-        "too_frequent",
-        "unexpected_answer",
-    }
-)
+EXPLAINED = EXPLAINED_EVERYWHERE | {
+    "bad_phone",
+    "invalid_api_key",
+    "printer_not_found",
+    "resets_used_up",
+}
 PHONE = re.compile(r"\+?\d{7,15}")
 _PHONE_SIGNS = re.compile(r"[\s()-]")
 CONF_PHONE = "phone"

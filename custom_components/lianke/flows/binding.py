@@ -27,7 +27,7 @@ from ..api.models import Credentials, DriverState, Printer, PrinterKind
 from ..api.sticker import parse_credentials, read_photo
 from ..const import CONF_SERVER
 from ..errors import InputError
-from ..options_frame import choice
+from ..options_frame import EXPLAINED_EVERYWHERE, choice
 from ..pages.clean import escape_markdown
 from ..printing.own_pages import async_print_test_page
 from ..runtime import LiankeConfigEntry
@@ -144,23 +144,11 @@ ANOTHER_ACCOUNT = "another"
 # browser. No key looks like this, so one that was edited by half is refused.
 KEPT_KEY = "•" * 12
 
-# Errors with a text of their own; for any other the message of the service is shown.
-EXPLAINED = frozenset(
-    {
-        "address_unknown",
-        "box_never_activated",
-        "box_not_bound",
-        "box_not_found",
-        "box_not_provisioned",
-        "box_not_responding",
-        "box_offline",
-        "cannot_connect",
-        "service_expired",
-        "timed_out",
-        "too_frequent",
-        "unexpected_answer",
-    }
-)
+EXPLAINED = EXPLAINED_EVERYWHERE | {
+    "box_never_activated",
+    "box_not_found",
+    "box_not_provisioned",
+}
 # Errors that the server's address may cause, for which its section is shown open.
 ABOUT_SERVER = frozenset(
     {"address_unknown", "cannot_connect", "invalid_server", "timed_out", "unexpected_answer"}

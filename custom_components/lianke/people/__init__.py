@@ -6,8 +6,7 @@ from homeassistant.auth import EVENT_USER_REMOVED, EVENT_USER_UPDATED
 from homeassistant.core import Event, HomeAssistant, callback
 
 from ..const import CONF_APPROVERS, CONF_MONTHLY_PAGES, CONF_MONTHLY_USERS, DOMAIN
-from ..runtime import LiankeConfigEntry
-from . import notifications, page_counts
+from . import notifications
 from .beginning import async_get_trail
 from .visible import JobPictureView
 
@@ -36,15 +35,3 @@ def async_setup(hass: HomeAssistant) -> None:
 
     hass.bus.async_listen(EVENT_USER_REMOVED, on_user)
     hass.bus.async_listen(EVENT_USER_UPDATED, on_user)
-
-
-@callback
-def async_watch_pages(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Watch the pages of a box for as long as it is loaded; its jobs may be read later."""
-    page_counts.async_watch(hass, entry)
-
-
-@callback
-def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Watch the jobs of a box for as long as it is loaded."""
-    notifications.async_watch(hass, entry)
