@@ -6,9 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import FormData, web
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import (
+    Context,
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    State,
+    callback,
+)
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -18,7 +26,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.runtime import LiankeData
-from tests.clock import until
+from tests.clock import rest, until
 from tests.simulator import Box, PrintedJob, Simulator, make_pdf
 from tests.simulator.cloud import Cloud
 from tests.simulator.models import Printer
@@ -43,6 +51,13 @@ def make_media(hass: HomeAssistant, folder: Path) -> Path:
     return folder
 
 
+def twin_of(simulator: Simulator) -> Box:
+    """Return the other box of the office box's account."""
+    box = simulator.box
+    boxes = simulator.cloud.boxes.values()
+    return next(one for one in boxes if one.account is box.account and one is not box)
+
+
 def box_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
     """Return a box's own device."""
     found = dr.async_get(hass).async_get_device_by_identifier(
@@ -60,6 +75,19 @@ def device_of(hass: HomeAssistant, name: str = LASER) -> str:
 def key_of(entry: MockConfigEntry, name: str) -> str:
     """Return the key of a printer by its name."""
     return next(key for key, one in data_of(entry).storage.printers.items() if one.name == name)
+
+
+def follow(hass: HomeAssistant, entity_id: str) -> list[State]:
+    """Return a list that has each state of an entity from now on."""
+    states: list[State] = []
+
+    @callback
+    def note(event: Event[EventStateChangedData]) -> None:
+        if (state := event.data["new_state"]) is not None:
+            states.append(state)
+
+    async_track_state_change_event(hass, entity_id, note)
+    return states
 
 
 def show_state(printer: Printer, raw_state: str) -> None:
@@ -176,6 +204,11 @@ class House:
     def set_options(self, options: dict[str, Any]) -> None:
         """Replace the entry's options."""
         self.hass.config_entries.async_update_entry(self.entry, options=options)
+
+    async def poll(self) -> None:
+        """Have the box polled, and let everybody hear of it."""
+        await self.coordinator.async_refresh()
+        await rest(self.hass)
 
     async def switch_off(self) -> None:
         """Switch the box off, so that jobs wait."""

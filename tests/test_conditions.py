@@ -80,8 +80,7 @@ async def test_each_state_of_a_printer(clock: Clock, automate: Automate, house: 
     async def look() -> set[str]:
         # What the printer was asked for at the same instant would count as the newer word.
         clock.tick(1)
-        await data.coordinator.async_refresh()
-        await rest(house.hass)
+        await house.poll()
         return await check()
 
     for raw_state, expected in (
@@ -97,9 +96,7 @@ async def test_each_state_of_a_printer(clock: Clock, automate: Automate, house: 
     house.cloud.fail("GET /device/device_info", Fault(kind="http"), times=None)
     for _ in range(2):
         await data.coordinator.async_refresh()
-    state = house.hass.states.get(STATUS)
-    assert state is not None
-    assert state.state == "unknown"
+    assert house.hass.states.is_state(STATUS, "unknown")
     assert await check() == set()
     assert await house.hass.config_entries.async_unload(house.entry.entry_id)
     assert await check() == set()
@@ -131,8 +128,7 @@ async def test_several_printers(automate: Automate, house: House) -> None:
     )
     assert await check() == {"any", "all"}
     show_state(house.box.printer(1), "paperJam")
-    await data.coordinator.async_refresh()
-    await rest(house.hass)
+    await house.poll()
     assert await check() == {"any", "any_trouble"}
     # All printers that nobody knows of are not all ready.
     house.cloud.fail("GET /device/device_info", Fault(kind="http"), times=None)
@@ -159,16 +155,13 @@ async def test_it_has_to_be_so_for_a_while(clock: Clock, automate: Automate, hou
     await elapse(house.hass, clock, 20, step=20)
     check = await automate(trouble=when(house.hass, "needs_attention", **{"for": "00:05:00"}))
     house.box.printer(1).cover_open = True
-    await house.coordinator.async_refresh()
-    await rest(house.hass)
+    await house.poll()
     await elapse(house.hass, clock, 240, step=60)
     assert await check() == set()
     # Another fault of the same incident does not start it anew.
     house.box.printer(1).paper_jam, house.box.printer(1).cover_open = True, False
     await elapse(house.hass, clock, 120, step=60)
-    state = house.hass.states.get(STATUS)
-    assert state is not None
-    assert state.state == "paper_jam"
+    assert house.hass.states.is_state(STATUS, "paper_jam")
     assert await check() == {"trouble"}
 
 

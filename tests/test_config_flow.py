@@ -26,6 +26,7 @@ from custom_components.lianke.pages.clean import escape_markdown
 from tests import needs
 from tests.clock import until
 from tests.conftest import make_entry, tear_down
+from tests.household import twin_of
 from tests.simulator import Box, Fault, Simulator, qr_link, qr_png
 
 VENDOR = "https://cloud.liankenet.com/api"
@@ -94,13 +95,6 @@ async def recognized(hass: HomeAssistant, link: str) -> ConfigFlowResult:
     return result
 
 
-def twin_of(simulator: Simulator) -> Box:
-    """Return the other box of the office box's account."""
-    box = simulator.box
-    boxes = simulator.cloud.boxes.values()
-    return next(one for one in boxes if one.account is box.account and one is not box)
-
-
 def stranger_of(simulator: Simulator) -> Box:
     """Return a box of another account."""
     boxes = simulator.cloud.boxes.values()
@@ -142,7 +136,7 @@ def told(result: ConfigFlowResult) -> Mapping[str, str]:
     return found
 
 
-def fields_of(result: ConfigFlowResult) -> dict[str, Any]:
+def fields_of(result: ConfigFlowResult) -> dict[Any, Any]:
     """Return a form's fields and sections."""
     schema = result["data_schema"]
     assert schema is not None
@@ -710,9 +704,7 @@ async def test_new_key_of_an_account_that_is_here_already(
     hass: HomeAssistant, simulator: Simulator, box: Box
 ) -> None:
     """Then the box takes that account's webhook; a disabled sibling gets the key without loading."""
-    boxes = list(simulator.cloud.boxes.values())
-    twin = next(one for one in boxes if one.account is box.account and one is not box)
-    stranger = next(one for one in boxes if one.account is not box.account)
+    twin, stranger = twin_of(simulator), stranger_of(simulator)
     mine, sleeping, other = (make_entry(simulator, one) for one in (box, twin, stranger))
     for entry in (mine, sleeping, other):
         entry.add_to_hass(hass)

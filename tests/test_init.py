@@ -10,8 +10,8 @@ from typing import Any
 from unittest.mock import patch
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import EVENT_STATE_CHANGED, Platform
-from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.const import Platform
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.helpers.storage import Store
@@ -33,9 +33,11 @@ from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest, until
 from tests.conftest import make_entry, set_up, tear_down
 from tests.documents.test_spool import make
-from tests.household import House, box_of
+from tests.household import House, box_of, follow
 from tests.simulator import Simulator
 from tests.simulator.faults import Fault
+
+JOBS = "event.kyocera_ma2000w_gx_print_job"
 
 
 async def test_actions_are_there_without_a_box(hass: HomeAssistant) -> None:
@@ -114,7 +116,7 @@ async def test_only_a_printer_that_is_gone_can_be_removed(
     assert await remove(printer.id) == "printer_connected"
     house.box.printer(1).plugged = False
     await coordinator.async_refresh()
-    assert house.hass.states.get("sensor.kyocera_ma2000w_gx").state == "disconnected"  # type: ignore[union-attr]
+    assert house.hass.states.is_state("sensor.kyocera_ma2000w_gx", "disconnected")
     assert await remove(printer.id) is None
     await house.hass.async_block_till_done()
     assert house.hass.states.get("sensor.kyocera_ma2000w_gx") is None
@@ -124,7 +126,7 @@ async def test_only_a_printer_that_is_gone_can_be_removed(
     house.box.printer(1).plugged = True
     await coordinator.async_refresh()
     await house.hass.async_block_till_done()
-    assert house.hass.states.get("sensor.kyocera_ma2000w_gx").state == "idle"  # type: ignore[union-attr]
+    assert house.hass.states.is_state("sensor.kyocera_ma2000w_gx", "idle")
     back = entity_registry.async_get("sensor.kyocera_ma2000w_gx")
     assert back is not None
     assert back.device_id == printer.id
@@ -291,16 +293,7 @@ async def test_what_expired_while_nobody_was_home_is_told_once(house: House) -> 
     record = jobs_path(house.hass, house.entry.entry_id) / job.job_id / "job.json"
     kept = json.loads(record.read_text("utf-8"))
     record.write_text(json.dumps(kept | {"expires_at": kept["created_at"]}), "utf-8")
-    reported: set[str] = set()
-
-    @callback
-    def on_state(event: Event[EventStateChangedData]) -> None:
-        state = event.data["new_state"]
-        if state and state.attributes.get("job_id") == job.job_id:
-            # The state of an event entity is when it last fired.
-            reported.add(f"{state.attributes['event_type']} {state.state}")
-
-    house.hass.bus.async_listen(EVENT_STATE_CHANGED, on_state)
+    states = follow(house.hass, JOBS)
     forward = house.hass.config_entries.async_forward_entry_setups
 
     async def later(entry: LiankeConfigEntry, platforms: Iterable[Platform]) -> None:
@@ -311,11 +304,16 @@ async def test_what_expired_while_nobody_was_home_is_told_once(house: House) -> 
 
     with patch.object(house.hass.config_entries, "async_forward_entry_setups", later):
         assert await set_up(house.hass, house.entry)
+
+    def fired() -> set[str]:
+        # The state of an event entity is when it last fired.
+        return {one.state for one in states if one.attributes.get("event_type") == "expired"}
+
     await rest(house.hass)
-    assert sum(one.startswith("expired") for one in reported) == 1
+    assert len(fired()) == 1
     await house.hass.config_entries.async_reload(house.entry.entry_id)
     await rest(house.hass)
-    assert sum(one.startswith("expired") for one in reported) == 1
+    assert len(fired()) == 1
 
 
 async def test_a_job_that_ends_while_its_box_is_unloaded_is_told(house: House) -> None:
@@ -324,18 +322,11 @@ async def test_a_job_that_ends_while_its_box_is_unloaded_is_told(house: House) -
     house.cloud.variants.latency = 0.5
     house.cloud.fail("POST /print/job", Fault(kind="code", code=400, msg="参数错误"))
     job = await async_print_test_page(house.hass, house.entry, key, Context())
-    reported: list[str] = []
-
-    @callback
-    def on_state(event: Event[EventStateChangedData]) -> None:
-        state = event.data["new_state"]
-        if state and state.attributes.get("job_id") == job.job_id:
-            reported.append(state.attributes["event_type"])
-
-    house.hass.bus.async_listen(EVENT_STATE_CHANGED, on_state)
+    states = follow(house.hass, JOBS)
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     await house.hass.async_block_till_done()
-    assert reported[-1:] == ["failed"]
+    told = [one.attributes for one in states if one.attributes.get("job_id") == job.job_id]
+    assert told[-1]["event_type"] == "failed"
 
 
 @pytest.mark.usefixtures("hurried")
@@ -412,9 +403,8 @@ async def test_start_without_internet(all_entities: None, house: House) -> None:
     assert not house.coordinator.is_fresh
     assert not any(house.coordinator.is_ready(key) for key in house.data.storage.printers)
     await house.simulator.start_listening()
-    await house.coordinator.async_refresh()
-    await rest(house.hass)
-    assert house.hass.states.get("sensor.kyocera_ma2000w_gx").state == "idle"  # type: ignore[union-attr]
+    await house.poll()
+    assert house.hass.states.is_state("sensor.kyocera_ma2000w_gx", "idle")
 
 
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])

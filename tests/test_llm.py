@@ -20,7 +20,6 @@ from homeassistant.core import (
     ServiceResponse,
     SupportsResponse,
 )
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import (
     area_registry as ar,
     chat_session,
@@ -49,6 +48,7 @@ from tests.household import (
     Site,
     device_of,
     make_media,
+    refusal,
 )
 from tests.simulator import Outcome, Simulator
 
@@ -462,9 +462,7 @@ async def test_what_an_assistant_is_given_is_printed(
     assert [one.path.read_bytes() for one in printed[1:]] == [PDF, door, door]
     tool = talk.tools[f"{DOMAIN}__print_picture"]
     expose(talk.hass, "camera.door", exposed=False)
-    with pytest.raises(ServiceValidationError) as raised:
-        await tool.async_call(talk.hass, shown, CONTEXT)
-    assert raised.value.translation_key == "entity_not_exposed"
+    assert await refusal(tool.async_call(talk.hass, shown, CONTEXT)) == "entity_not_exposed"
     others = [
         call("print_document", address=address)
         for address in ("/etc/passwd", "media-source://nobody/x", "media-source://", "", "x" * 9999)
@@ -528,9 +526,8 @@ async def test_a_printer_that_is_hidden_meanwhile_is_refused(talk: Talk) -> None
     await talk.say()
     tool = talk.tools[f"{DOMAIN}__print_text"]
     expose(talk.hass, status_of(talk.hass), exposed=False)
-    with pytest.raises(ServiceValidationError) as raised:
-        await tool.async_call(talk.hass, call("print_text", text="x"), CONTEXT)
-    assert raised.value.translation_key == "printer_not_exposed"
+    asked = tool.async_call(talk.hass, call("print_text", text="x"), CONTEXT)
+    assert await refusal(asked) == "printer_not_exposed"
     assert talk.sent == 0
 
 

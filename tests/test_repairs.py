@@ -20,7 +20,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.pages.clean import escape_markdown
 from tests.clock import until
 from tests.conftest import make_entry, set_up, tear_down
-from tests.household import House, key_of
+from tests.household import House, key_of, twin_of
 from tests.simulator import Box, Fault, Printer, Simulator
 
 LASER = "Kyocera MA2000w GX"
@@ -487,12 +487,7 @@ async def test_one_repair_an_account(
     pushed: str, freezer: FrozenDateTimeFactory, hass_client: ClientSessionGenerator, house: House
 ) -> None:
     """Two boxes of one key have one address, and one repair, which goes with the last that is in use."""
-    twin = next(
-        one
-        for one in house.cloud.boxes.values()
-        if one.account is house.box.account and one is not house.box
-    )
-    second = make_entry(house.simulator, twin, title="Home box")
+    second = make_entry(house.simulator, twin_of(house.simulator), title="Home box")
     assert await set_up(house.hass, second)
     data = second.runtime_data
     data.storage.save_push_address(data.account.fingerprint)

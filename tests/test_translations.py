@@ -28,6 +28,7 @@ from custom_components.lianke.printing.nozzle_care import nozzle_care_schema
 from custom_components.lianke.printing.stand_in import stand_in_schema
 from custom_components.lianke.repairs import EXPLAINED as EXPLAINED_IN_REPAIRS
 from tests.conftest import COMPONENT, LANGUAGES, texts as texts_in
+from tests.household import twin_of
 from tests.simulator import Simulator, qr_link
 
 CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
@@ -344,11 +345,7 @@ async def test_fields_of_setting_up_are_described(
     flows = hass.config_entries.flow
     result = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
     check(result)
-    twin = next(
-        one
-        for one in simulator.cloud.boxes.values()
-        if one.account is simulator.box.account and one is not simulator.box
-    )
+    twin = twin_of(simulator)
     result = await flows.async_configure(result["flow_id"], {})
     check(result)
     link = qr_link(twin.device_id, twin.device_key)

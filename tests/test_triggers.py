@@ -68,9 +68,7 @@ async def automate(hass: HomeAssistant) -> Automate:
         }
         assert await async_setup_component(hass, "automation", {"automation": [config]})
         await hass.async_block_till_done()
-        state = hass.states.get("automation.test")
-        assert state is not None
-        assert state.state == "on"
+        assert hass.states.is_state("automation.test", "on")
         return fired
 
     return make
@@ -105,8 +103,7 @@ async def show(house: House, clock: Clock | None = None) -> None:
     """
     if clock:
         clock.tick(1)
-    await house.coordinator.async_refresh()
-    await rest(house.hass)
+    await house.poll()
 
 
 # Jobs
@@ -368,9 +365,7 @@ async def test_what_is_not_known_in_between_changes_nothing(
         house.cloud.fail("GET /device/device_info", fault, times=None)
         for _ in range(2):
             await show(house, clock)
-        state = house.hass.states.get(STATUS)
-        assert state is not None
-        assert state.state == "unknown"
+        assert house.hass.states.is_state(STATUS, "unknown")
         house.cloud.faults.clear()
 
     show_state(house.box.printer(1), "outOfPaper")

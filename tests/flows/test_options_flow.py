@@ -21,6 +21,7 @@ from custom_components.lianke.scanner.hub import FEATURE
 from tests.conftest import make_entry, set_up, tear_down
 from tests.household import House, key_of
 from tests.simulator import Box, Simulator
+from tests.test_config_flow import fields_of, told
 
 ALL_SETTINGS = {
     "poll_interval": 300,
@@ -37,10 +38,8 @@ ALL_SETTINGS = {
 
 def shown(result: ConfigFlowResult) -> dict[str, Any]:
     """Return what a form would submit if nobody touched it."""
-    schema = result["data_schema"]
-    assert schema is not None
     values = {}
-    for marker in schema.schema:
+    for marker in fields_of(result):
         if marker.description and marker.description.get("suggested_value") is not None:
             values[marker.schema] = marker.description["suggested_value"]
         elif callable(default := getattr(marker, "default", None)):
@@ -50,12 +49,8 @@ def shown(result: ConfigFlowResult) -> dict[str, Any]:
 
 def choices(result: ConfigFlowResult, field: str) -> list[str]:
     """Return what a field offers."""
-    schema = result["data_schema"]
-    assert schema is not None
-    return [
-        one if isinstance(one, str) else one["label"]
-        for one in schema.schema[field].config["options"]
-    ]
+    options = fields_of(result)[field].config["options"]
+    return [one if isinstance(one, str) else one["label"] for one in options]
 
 
 async def go(hass: HomeAssistant, entry: MockConfigEntry, step: str) -> ConfigFlowResult:
@@ -76,9 +71,7 @@ async def answer(
 
 async def target(hass: HomeAssistant, result: ConfigFlowResult, name: str) -> ConfigFlowResult:
     """Choose the box or a printer by its name."""
-    schema = result["data_schema"]
-    assert schema is not None
-    options = schema.schema["target"].config["options"]
+    options = fields_of(result)["target"].config["options"]
     value = next(one["value"] for one in options if one["label"] == name)
     return await answer(hass, result, {"target": value})
 
@@ -194,9 +187,7 @@ async def test_defaults_of_the_box(house: House) -> None:
     result = await target(house.hass, await go(house.hass, house.entry, "defaults"), "box")
     assert "A4" in choices(result, "paper")
     assert choices(result, "color") == ["mono", "color"]
-    placeholders = result["description_placeholders"]
-    assert placeholders is not None
-    assert placeholders["name"] == house.entry.title
+    assert told(result)["name"] == house.entry.title
     assert shown(result) == {}
     fields = {
         "paper": " A5 ",
@@ -223,9 +214,7 @@ async def test_defaults_of_a_printer(house: House) -> None:
     """Only what this printer has is offered, its trays by name; another printer's stay."""
     laser, ink = "Kyocera MA2000w GX", "EPSON L3250 Series (网络)"
     result = await target(house.hass, await go(house.hass, house.entry, "defaults"), laser)
-    placeholders = result["description_placeholders"]
-    assert placeholders is not None
-    assert placeholders["name"] == laser
+    assert told(result)["name"] == laser
     assert choices(result, "color") == ["mono"]
     assert choices(result, "duplex") == ["off", "long_edge", "short_edge"]
     assert choices(result, "tray") == ["自动选择", "纸盒 1", "手动进纸"]
@@ -277,11 +266,9 @@ async def test_defaults_that_cannot_be(house: House) -> None:
         result = await answer(house.hass, result, fields)
         assert result["errors"] == errors
         assert shown(result) == fields
-        placeholders = result["description_placeholders"]
-        assert placeholders is not None
         if "not_available" in errors.values():
-            assert placeholders["value"] in fields.values()
-            assert placeholders["allowed"]
+            assert told(result)["value"] in fields.values()
+            assert told(result)["allowed"]
         assert house.entry.options == {}
         result = await answer(house.hass, result, {"color": "mono"})
         assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -463,9 +450,7 @@ async def test_push_arrives(
     """The address is shown here; a message about any box of the account proves it."""
     first, other = boxes
     result = await go(hass, first, "push")
-    placeholders = result["description_placeholders"]
-    assert placeholders is not None
-    address = placeholders["address"]
+    address = told(result)["address"]
     assert address == f"{reachable}/api/webhook/{first.data['webhook_id']}"
     result = await answer(hass, result, {})
     assert result["type"] is FlowResultType.SHOW_PROGRESS

@@ -23,6 +23,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke import frontend as dashboard
 from custom_components.lianke.const import DOMAIN
 from tests.conftest import make_entry, set_up, tear_down
+from tests.household import twin_of
 from tests.simulator import Simulator
 
 FIRST_LOAD_LIMIT = 22_000  # bytes, compressed
@@ -58,12 +59,7 @@ async def test_resource_comes_with_the_first_entry_and_stays_until_a_stop_withou
     assert resource["type"] == "module"
     assert re.fullmatch(r"/lianke/lianke-card\.js\?v=\d+\.\d+\.\d+-[0-9a-f]{8}", resource["url"])
 
-    other = next(
-        box
-        for box in simulator.cloud.boxes.values()
-        if box.account is simulator.box.account and box is not simulator.box
-    )
-    second = make_entry(simulator, other, title="Other box")
+    second = make_entry(simulator, twin_of(simulator), title="Other box")
     assert await set_up(hass, second)
     assert await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()

@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.lianke import manual_duplex
 from custom_components.lianke.box import capabilities
 from custom_components.lianke.const import CONF_PRINTER_OPTIONS
-from tests.household import INKJET, LABELS, LASER, House, data_of, make_media, refusal
+from tests.household import INKJET, LABELS, LASER, House, key_of, make_media, refusal
 from tests.manual_duplex.laser import Laser, Sheet, images_of, paper, read, turn_stack
 from tests.simulator import Fault, Outcome, make_pdf
 
@@ -31,12 +31,6 @@ def media(hass: HomeAssistant, tmp_path: Path) -> Path:
     (folder / "one.pdf").write_bytes(make_pdf(1))
     (folder / "page.html").write_text("<h1>Page</h1>")
     return folder
-
-
-def key_of(entry: MockConfigEntry, name: str) -> str:
-    """Return the key of a printer."""
-    known = data_of(entry).storage.printers.values()
-    return next(one.key for one in known if one.name == name)
 
 
 def options(hass: HomeAssistant, entry: MockConfigEntry, **changes: Any) -> None:

@@ -18,12 +18,12 @@ from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job, JobState
 from custom_components.lianke.jobs.store import JobStoreError, read_record
-from custom_components.lianke.manual_duplex import Plan, Setup, public_dict, rest_of
-from custom_components.lianke.pdf.layout import split
+from custom_components.lianke.manual_duplex import public_dict, rest_of
 from custom_components.lianke.printing.print import job_dict
 from tests.clock import until
 from tests.jobs.conftest import OpenShop, Receiver, Request, Shop, refusal
 from tests.manual_duplex.laser import LASERS, Laser, Sheet, images_of, paper, read, turn_stack
+from tests.manual_duplex.test_split import plan_for, split_to
 from tests.simulator import Outcome, make_pdf
 from tests.simulator.faults import Fault
 
@@ -31,11 +31,6 @@ SUBMIT = "POST /print/job"
 # Sheets come out face down and are put back so; the last one is printed first on its second side.
 USUAL = Laser(out_up=False, prints_up=True, top_leads=True)
 SEVEN = ["Page 1 Page 2", "Page 3 Page 4", "Page 5 Page 6", "Page 7"]
-
-
-def setup_of(laser: Laser) -> Setup:
-    """Return what a person has answered of a printer."""
-    return Setup(comes_out=laser.comes_out, put_back=laser.put_back, turned=laser.turned)
 
 
 def request(
@@ -49,31 +44,13 @@ def request(
     **changes: Any,
 ) -> Request:
     """Return a request whose document is split for a printer."""
-    setup = setup_of(laser)
     source = shop.document(pages, content=make_pdf(pages, text))
-    fronts, backs = (source.path.with_name(f"{side}-{shop.made}.pdf") for side in "fb")
-    plan = Plan(
-        pages=pages,
-        copies=copies,
-        put_back=setup.put_back,
-        fronts_descending=setup.fronts_descending,
-        backs_descending=setup.backs_descending,
-    )
-    turned = (edge == "short") != setup.turned
-    split(
-        {
-            "file": {"path": str(source.path), "is_pdf": True, "pages": list(range(pages))},
-            "parts": [
-                {"target": str(fronts), "pages": plan.sides[0], "turned": False},
-                {"target": str(backs), "pages": plan.sides[1], "turned": turned},
-            ],
-            "limit": 10**7,
-            "upright": True,
-        }
-    )
+    paths = [source.path.with_name(f"{side}-{shop.made}.pdf") for side in "fb"]
+    plan = plan_for(pages, copies, laser)
+    file = {"path": str(source.path), "is_pdf": True, "pages": list(range(pages))}
+    split_to(paths, file, plan, turned=(edge == "short") != laser.turned)
     first, second = (
-        replace(source, path=path, size=path.stat().st_size, pages=plan.sheets)
-        for path in (fronts, backs)
+        replace(source, path=path, size=path.stat().st_size, pages=plan.sheets) for path in paths
     )
     spec, (whole,) = shop.request(first, **changes)
     everything = (1, plan.sheets)
@@ -103,6 +80,12 @@ async def waits(shop: Shop, job: Job) -> Job:
         await shop.tick(5)
     assert (reported.state, reported.waits_for) == (JobState.HELD, ("turn_paper",))
     return reported
+
+
+async def finish(shop: Shop, job: Job) -> Job:
+    """Say that the paper of a job is turned, and return it once its second delivery is printed."""
+    await shop.queue.async_continue(job.job_id)
+    return await shop.until(job, JobState.COMPLETED)
 
 
 def stack_of(shop: Shop, laser: Laser = USUAL, sheets: int = 4) -> list[Sheet]:
@@ -139,8 +122,7 @@ async def test_seven_pages_twice_on_every_kind_of_printer(
         await shop.tick(600)
         assert shop.queue.get(job.job_id).hold_reason == "turn_paper"
         assert len(shop.sim.cloud.tasks) == 1
-        await shop.queue.async_continue(job.job_id)
-        done = await shop.until(job, JobState.COMPLETED)
+        done = await finish(shop, job)
         stack = laser.print(images_of(shop.sim.cloud.printed[1]), stack)
         assert texts(stack, laser) == SEVEN * 2
         turns = {(back.turn - front.turn) % 360 for front, back in read(stack, out_up=laser.out_up)}
@@ -169,8 +151,7 @@ async def test_it_is_one_job_to_everybody(shop: Shop) -> None:
     assert first_token(job) != job.present.token
     # What it expires by is counted from when it waits for a person.
     assert job.expires_at - job.changed_at == timedelta(hours=12)
-    await shop.queue.async_continue(job.job_id)
-    await shop.until(job, JobState.COMPLETED)
+    await finish(shop, job)
     assert shop.states(job) == [
         JobState.UPLOADING,
         JobState.QUEUED,
@@ -209,8 +190,7 @@ async def test_quiet_hours_do_not_begin_between_the_deliveries(shop: Shop) -> No
             "quiet_to": f"{(now - timedelta(hours=10)).hour:02}:00:00",
         },
     )
-    await shop.queue.async_continue(job.job_id)
-    await shop.until(job, JobState.COMPLETED)
+    await finish(shop, job)
 
 
 @pytest.mark.parametrize("end", ["cancel", "reject", "expire", "replace"])
@@ -272,8 +252,7 @@ async def test_an_unconfirmed_first_delivery_goes_on_once_somebody_has_seen_it(s
     await shop.queue.async_confirm(job.job_id)
     reported = shop.queue.get(job.job_id)
     assert (reported.state, reported.waits_for) == (JobState.HELD, ("turn_paper",))
-    await shop.queue.async_continue(job.job_id)
-    done = await shop.until(job, JobState.COMPLETED)
+    done = await finish(shop, job)
     assert done.pages_printed == 7
     assert shop.sim.cloud.count(SUBMIT) == 2
 
@@ -317,8 +296,7 @@ async def test_a_restart_before_the_waiting_was_written_proves_it_again(
     record.write_bytes(before)
     async with open_shop(entry=entry) as shop:
         await waits(shop, job)
-        await shop.queue.async_continue(job.job_id)
-        await shop.until(job, JobState.COMPLETED)
+        await finish(shop, job)
         assert shop.sim.cloud.count(SUBMIT) == 2
 
 
@@ -391,8 +369,7 @@ async def test_an_answer_about_the_first_delivery_says_nothing_of_the_second(
             go_on.set()
             await shop.settle()
         await waits(shop, job)
-        await shop.queue.async_continue(job.job_id)
-        await shop.until(job, JobState.COMPLETED)
+        await finish(shop, job)
         assert len(shop.sim.cloud.printed) == 2
 
 
@@ -456,8 +433,7 @@ async def test_first_deliveries_stay_ours_on_the_list(shop: Shop) -> None:
     assert shop.queue.own_task_ids == {shop.sim.cloud.printed[0].task_id}
     # A doubt has the list read, on which the first delivery is.
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
-    await shop.queue.async_continue(job.job_id)
-    await shop.until(job, JobState.COMPLETED)
+    await finish(shop, job)
     assert shop.storage.foreign_seen_at is None
     assert len(shop.queue.own_task_ids) == 2
     assert len(shop.sim.cloud.printed) == 2
@@ -499,8 +475,7 @@ class TestAgain:
         good = laser.print(fronts[:2], tray)
         rest = laser.print(images_of(shop.sim.cloud.printed[-1]), tray)
         stack = turn_stack(rest + good, laser.put_back)
-        await shop.queue.async_continue(again.job_id)
-        await shop.until(again, JobState.COMPLETED)
+        await finish(shop, again)
         done = laser.print(images_of(shop.sim.cloud.printed[-1]), stack)
         assert texts(done, laser) == SEVEN
 
@@ -515,8 +490,7 @@ class TestAgain:
         await waits(shop, again)
         anew = laser.print(images_of(shop.sim.cloud.printed[-1]), paper(3))
         stack = turn_stack(anew, laser.put_back)
-        await shop.queue.async_continue(again.job_id)
-        reported = await shop.until(again, JobState.COMPLETED)
+        reported = await finish(shop, again)
         done = laser.print(images_of(shop.sim.cloud.printed[-1]), stack) + done
         assert texts(done, laser) == SEVEN
         printed = sum(
@@ -555,8 +529,7 @@ class TestAgain:
         stack = turn_stack(
             USUAL.print(images_of(shop.sim.cloud.printed[-1]), paper(8)), "face_down"
         )
-        await shop.queue.async_continue(job.job_id)
-        await shop.until(job, JobState.COMPLETED)
+        await finish(shop, job)
         done = USUAL.print(images_of(shop.sim.cloud.printed[-1]), stack)
         assert texts(done) == SEVEN * 2
 
@@ -620,8 +593,7 @@ class TestTurnedPaper:
         assert ended.partly_printed is (end == "canceled")
         assert await refusal(shop.queue.async_continue(job.job_id)) == "tray_busy"
         await shop.tick(1801)
-        await shop.queue.async_continue(job.job_id)
-        await shop.until(job, JobState.COMPLETED)
+        await finish(shop, job)
 
     async def test_whoever_prints_at_that_moment_and_cannot_wait_is_refused(
         self, shop: Shop
@@ -719,8 +691,7 @@ async def test_the_same_request_is_not_printed_twice(shop: Shop) -> None:
     await waits(shop, job)
     again = await shop.queue.async_submit(*request(shop, request_id="once"))
     assert again.job_id == job.job_id
-    await shop.queue.async_continue(job.job_id)
-    await shop.until(job, JobState.COMPLETED)
+    await finish(shop, job)
 
 
 @pytest.mark.parametrize(

@@ -27,23 +27,30 @@ def plan_for(pages: int, copies: int = 1, laser: Laser = LASERS[0]) -> Plan:
     )
 
 
-def split_file(
-    folder: Path,
+def split_to(
+    paths: list[Path],
     file: dict[str, Any],
     plan: Plan,
     *,
     turned: bool = False,
     upright: bool = True,
     limit: int = 10**7,
-) -> tuple[list[Image], list[Image]]:
-    """Return the pages of both files in the order of printing."""
-    fronts, backs = (folder / f"{side}.pdf" for side in ("fronts", "backs"))
+) -> None:
+    """Write the pages of a file to two, one for each side."""
     parts = [
-        {"target": str(fronts), "pages": plan.sides[0], "turned": False},
-        {"target": str(backs), "pages": plan.sides[1], "turned": turned},
+        {"target": str(path), "pages": pages, "turned": turned and path is paths[1]}
+        for path, pages in zip(paths, plan.sides, strict=True)
     ]
     split({"file": file, "parts": parts, "upright": upright, "limit": limit})
-    return images(fronts), images(backs)
+
+
+def split_file(
+    folder: Path, file: dict[str, Any], plan: Plan, **how: Any
+) -> tuple[list[Image], list[Image]]:
+    """Return the pages of both files in the order of printing."""
+    paths = [folder / f"{side}.pdf" for side in ("fronts", "backs")]
+    split_to(paths, file, plan, **how)
+    return images(paths[0]), images(paths[1])
 
 
 @pytest.mark.parametrize("laser", LASERS)

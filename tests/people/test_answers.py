@@ -8,15 +8,9 @@ from typing import Any
 
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.auth.models import User
-from homeassistant.core import (
-    Context,
-    Event,
-    EventStateChangedData,
-    callback,
-)
+from homeassistant.core import Context
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
-from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
@@ -27,7 +21,7 @@ from custom_components.lianke.jobs.job import Delivery, JobSpec, JobState, Origi
 from custom_components.lianke.people.approval import PrintPolicy
 from custom_components.lianke.people.notifications import Answer, button_of
 from tests.clock import until
-from tests.household import LASER, OTHER_LASER, House, refusal
+from tests.household import LASER, OTHER_LASER, House, follow, refusal
 from tests.people.conftest import print_as
 from tests.simulator import Outcome
 
@@ -146,27 +140,24 @@ async def test_it_is_told_for_whom_a_job_waits(anna: User, boss: User, house: Ho
         f"{kind}.kyocera_ma2000w_gx_{what}"
         for kind, what in (("sensor", "hold_reason"), ("event", "print_job"))
     )
-    reported: list[tuple[str, str | None]] = []
+    states = follow(house.hass, event_id)
 
-    @callback
-    def on_event(event: Event[EventStateChangedData]) -> None:
-        if (state := event.data["new_state"]) is not None:
-            reported.append((state.attributes["event_type"], state.attributes["reason"]))
+    def reported() -> list[tuple[str, str | None]]:
+        return [(one.attributes["event_type"], one.attributes["reason"]) for one in states]
 
-    async_track_state_change_event(house.hass, event_id, on_event)
     house.box.printer(1).on = False
     await house.data.coordinator.async_refresh()
     job = await print_as(house, anna, release_code="4711")
     for reason, code in (("approval", None), ("release", "4711")):
         await until(partial(house.hass.states.is_state, sensor, reason))
-        assert reported[-1] == ("held", reason)
+        assert reported()[-1] == ("held", reason)
         data = {"job_id": job["job_id"], "reason": reason}
         await house.ask("continue_job", acting(boss), **data, **({"code": code} if code else {}))
     await until(lambda: house.hass.states.is_state(sensor, "disconnected"))
-    assert reported == [("held", "approval"), ("held", "release"), ("held", "disconnected")]
+    assert reported() == [("held", "approval"), ("held", "release"), ("held", "disconnected")]
     await house.ask("cancel_job", acting(anna), job_id=job["job_id"])
     await house.hass.async_block_till_done()
-    assert reported[3:] == [("canceled", None)]
+    assert reported()[3:] == [("canceled", None)]
     assert not house.sent
 
 

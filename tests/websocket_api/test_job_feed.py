@@ -110,8 +110,7 @@ async def test_fifty_cards_beside_thousands_of_records(
 ) -> None:
     """Each card went through all records by itself at each change, which held Home Assistant for seconds."""
     key = laser_key(house.entry)
-    house.box.online = False
-    await house.coordinator.async_refresh()
+    await house.switch_off()
     registry = house.queue._registry
     for number in range(RECORDS):
         keep(registry, record(number, key))
@@ -172,8 +171,7 @@ async def test_approvers_are_told_who_asks(
 ) -> None:
     """An approver saw what was to be printed, but not for whom; nobody else is told names of users."""
     anna = MockUser(name="Anna").add_to_hass(house.hass)
-    house.box.online = False
-    await house.coordinator.async_refresh()
+    await house.switch_off()
     registry = house.queue._registry
     held: dict[str, Any] = {"state": JobState.HELD, "asker": Asker(user_id=anna.id)}
     jobs = [
@@ -213,8 +211,7 @@ async def test_a_message_holds_a_bounded_number_of_jobs(
     hass_ws_client: WebSocketGenerator, house: House
 ) -> None:
     """However many jobs wait, a message stays small; what is on its way is in it."""
-    house.box.online = False
-    await house.coordinator.async_refresh()
+    await house.switch_off()
     registry = house.queue._registry
     keys = list(house.data.storage.printers)
     jobs = [

@@ -23,7 +23,7 @@ from custom_components.lianke.jobs.job import Asker, JobState
 from custom_components.lianke.websocket_api import job_feed
 from tests.clock import Clock
 from tests.conftest import make_entry, set_up
-from tests.household import LABELS, House, device_of
+from tests.household import LABELS, House, device_of, twin_of
 from tests.simulator import Outcome, Simulator, make_pdf
 
 type Files = Callable[[int], str]
@@ -281,8 +281,7 @@ async def test_changes_are_told_together(
     # So long that five jobs are taken meanwhile on any machine.
     pace = 600.0
     monkeypatch.setattr(job_feed, "PACE", pace)
-    house.box.online = False
-    await house.coordinator.async_refresh()
+    await house.switch_off()
     client = await hass_ws_client()
     await subscribe(client)
     await client.receive_json()
@@ -357,12 +356,8 @@ async def test_second_box_joins_an_open_card(
 ) -> None:
     client = await hass_ws_client()
     first = (await first_view(client))["printers"]
-    other = next(
-        box
-        for box in house.cloud.boxes.values()
-        if box.account is house.box.account and box is not house.box
-    )
-    assert await set_up(house.hass, make_entry(house.simulator, other, title="Other box"))
+    other = make_entry(house.simulator, twin_of(house.simulator), title="Other box")
+    assert await set_up(house.hass, other)
     await until(client, lambda view: len(view["printers"]) > len(first))
 
 
@@ -382,8 +377,7 @@ async def test_faults_are_listed_and_forgotten_when_off(
         lambda view: view["printers"][laser]["problems"] == ["cover_open", "out_of_paper"],
     )
     assert view["printers"][laser]["status"] == "cover_open"
-    house.box.online = False
-    await coordinator.async_refresh()
+    await house.switch_off()
     view = await until(client, lambda view: view["printers"][laser]["status"] == "box_offline")
     assert view["printers"][laser]["problems"] == []
 
