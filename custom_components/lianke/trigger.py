@@ -44,7 +44,7 @@ from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, event_data
 from .jobs.job import Job, JobState
 from .jobs.readiness import HOLD_REASONS
 from .printing.print import async_reason
-from .scanner.hub import scanner_identifier
+from .scanner.hub import scanner_device
 from .scanner.jobs import SIGNAL_SCAN, ScanState, ScanUpdate, scan_data
 
 ATTR_PRINTER: Final = "printer"
@@ -344,9 +344,7 @@ class ScanReady(LiankeTrigger):
         def on_scan(update: ScanUpdate) -> None:
             if update.job.state is not ScanState.COMPLETED:
                 return
-            identifier = scanner_identifier(update.entry, update.job.scanner_id)
-            registry = dr.async_get(self._hass)
-            device = registry.async_get_device_by_identifier(identifier, update.entry.entry_id)
+            device = scanner_device(self._hass, update.entry, update.job.scanner_id)
             if device is not None and device.id in async_targeted_devices(self._hass, selection):
                 name = device.name_by_user or device.name
                 run_action(

@@ -27,7 +27,7 @@ from ..escl.messages import FORMATS as SCAN_FORMATS, VERSION
 from ..ipp.model import shortened
 from ..runtime import LiankeConfigEntry
 from ..scanner.abilities import Abilities
-from ..scanner.hub import FEATURE, SIGNAL_SCANNERS, async_get_hub, scanner_identifier
+from ..scanner.hub import FEATURE, SIGNAL_SCANNERS, async_get_hub, scanner_device
 from .printer.printer_attributes import ANY, FORMATS, MOPRIA, urf_keywords
 from .printer.profile import Profile, largest_paper, location_of, make_profile, printer_uuid
 from .printer.server import Offered, async_get_server, offered_of
@@ -225,8 +225,7 @@ class Announcer:
                 scans = profile.model in scanners.values()
                 wanted[offered.token] = record_of(offered, profile, place, scans=scans)
         for scanner, model in scanners.items():
-            identifier = scanner_identifier(entry, scanner.scanner_id)
-            device = dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
+            device = scanner_device(hass, entry, scanner.scanner_id)
             wanted[scanner.token] = scanner_record(
                 scanner,
                 model,

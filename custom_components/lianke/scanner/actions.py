@@ -9,11 +9,7 @@ from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import (
-    config_validation as cv,
-    device_registry as dr,
-    entity_registry as er,
-)
+from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.llm import LLMContext
 from homeassistant.helpers.target import TargetSelection
 from homeassistant.util.json import JsonObjectType, JsonValueType
@@ -23,7 +19,12 @@ from ..api.coerce import to_mapping, to_text
 from ..api.errors import MAX_DETAIL
 from ..box.printer_status import PrinterSnapshot
 from ..const import CONF_SCAN_SCRIPT, DOMAIN, ScanColor, ScanSource
-from ..devices import async_check_target, async_target, async_targeted_devices
+from ..devices import (
+    async_check_target,
+    async_printer_device,
+    async_target,
+    async_targeted_devices,
+)
 from ..documents.local_files import allowed_path, async_check_entity, media_roots
 from ..documents.sheets import WHOLE
 from ..errors import InputError
@@ -32,7 +33,7 @@ from ..printing.handlers import Action
 from ..printing.schemas import CUT, JOB, MAX_ADDRESS, MAX_NAME, OPTIONS, TARGET
 from ..runtime import LiankeConfigEntry, async_error_text, async_loaded_entries
 from .abilities import Abilities, ScanFormat, ScanRequest
-from .hub import async_get_hub, is_enabled, scanner_identifier
+from .hub import async_get_hub, is_enabled, scanner_device
 from .jobs import (
     ID_CARD,
     MAX_PAGES,
@@ -108,7 +109,7 @@ def async_resolve_scanner(
         (entry, scanner.scanner_id)
         for entry in async_loaded_entries(hass)
         for scanner in async_get_hub(hass, entry).scanners.values()
-        if (device := _device(hass, entry, scanner.scanner_id)) and device.id in devices
+        if (device := scanner_device(hass, entry, scanner.scanner_id)) and device.id in devices
     ]
     if not found:
         raise InputError("scanner_missing")
@@ -123,13 +124,6 @@ async def async_check_scanner(
     """Raise Unauthorized unless the caller may control a scanner."""
     entity_id = status_entity(hass, entry, scanner_id)
     await async_check_entity(hass, context, entity_id, POLICY_CONTROL)
-
-
-def _device(
-    hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str
-) -> dr.DeviceEntry | None:
-    identifier = scanner_identifier(entry, scanner_id)
-    return dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
 
 
 def _request(data: dict[str, Any], form: ScanFormat) -> ScanRequest:
@@ -213,11 +207,7 @@ def _own_printer(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_name: st
     devices = [
         device.id
         for view in _printers_with(entry, scanner_name)
-        if (
-            device := dr.async_get(hass).async_get_device_by_identifier(
-                (DOMAIN, f"{entry.unique_id}_{view.key}"), entry.entry_id
-            )
-        )
+        if (device := async_printer_device(hass, entry, view.key))
     ]
     return devices[0] if len(devices) == 1 else None
 
@@ -235,7 +225,7 @@ def scanners_by_printer(
     """Return the scanner that is offered beside each printer, by the printer's key: its id and its device."""
     found: dict[str, tuple[str, str]] = {}
     for scanner in async_get_hub(hass, entry).scanners.values() if is_enabled(hass) else ():
-        device = _device(hass, entry, scanner.scanner_id)
+        device = scanner_device(hass, entry, scanner.scanner_id)
         if device is None or not scanner.present:
             continue
         for view in _printers_with(entry, scanner.name):
@@ -369,7 +359,7 @@ def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
     for entry in async_loaded_entries(hass) if is_enabled(hass) else ():
         jobs = async_get_jobs(hass, entry)
         for scanner in async_get_hub(hass, entry).scanners.values():
-            device = _device(hass, entry, scanner.scanner_id)
+            device = scanner_device(hass, entry, scanner.scanner_id)
             if device is None or not may_use(hass, user, entry, scanner.scanner_id):
                 continue
             abilities = scanner.abilities or Abilities()

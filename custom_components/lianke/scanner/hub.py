@@ -41,6 +41,15 @@ def scanner_identifier(entry: LiankeConfigEntry, scanner_id: str) -> tuple[str, 
 
 
 @callback
+def scanner_device(
+    hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str
+) -> dr.DeviceEntry | None:
+    """Return the device of a scanner, None where there is none (yet)."""
+    identifier = scanner_identifier(entry, scanner_id)
+    return dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
+
+
+@callback
 def scanner_devices(
     hass: HomeAssistant, entry: LiankeConfigEntry
 ) -> list[tuple[str, dr.DeviceEntry]]:
