@@ -15,7 +15,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.ssl import get_default_context
 
-from . import frontend, issues, job_signals, people, scanner, services, websocket_api
+from . import frontend, issues, job_signals, lan, people, scanner, services, websocket_api
 from .account.request_limits import Account
 from .api.client import LiankeClient
 from .api.errors import LiankeError
@@ -32,7 +32,6 @@ from .jobs.job import Job
 from .jobs.limits import REMOVAL_SECONDS
 from .jobs.queue import PrintQueue
 from .jobs.store import async_remove_jobs
-from .lan import printer as lan_printer, scanner as lan_scanner
 from .people import notifications, page_counts
 from .people.approval import PrintPolicy
 from .printing import nozzle_care, stand_in
@@ -67,8 +66,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     services.async_setup_services(hass)
     websocket_api.async_setup(hass)
     scanner.async_setup(hass)
-    lan_printer.async_setup(hass)
-    lan_scanner.async_setup(hass)
+    lan.async_setup(hass)
     await frontend.async_setup(hass)
     return True
 
@@ -149,8 +147,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     issues.async_watch(hass, entry)
     nozzle_care.async_watch(hass, entry)
     stand_in.async_watch(hass, entry)
-    lan_printer.async_watch(hass, entry)
-    lan_scanner.async_watch(hass, entry)
+    lan.async_watch(hass, entry)
     notifications.async_watch(hass, entry)
     if not is_new:
         entry.async_create_background_task(

@@ -116,12 +116,6 @@ class Place(NamedTuple):
         )
 
 
-@callback
-def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Announce the printers and scanners of a box that are switched on, as long as it is loaded."""
-    Announcer(hass, entry).start()
-
-
 class Announcer:
     """Keeps the announcements of one box in step with its options and printers."""
 

@@ -36,7 +36,7 @@ from ...escl.messages import (
 )
 from ...jobs.limits import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
-from ...runtime import LiankeConfigEntry
+from ...runtime import LiankeConfigEntry, async_loaded_entries
 from ...scanner.abilities import Abilities, ScanRequest
 from ...scanner.hub import KnownScanner, ScannerHub, async_get_hub, is_enabled
 from ...scanner.scan import ScannedFile, async_scan_page
@@ -104,26 +104,16 @@ def offered_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) -> list[Offe
 @callback
 def async_find(hass: HomeAssistant, token: str) -> NetworkScanner | None:
     """Return the scanner that is offered under a token."""
-    entries: list[LiankeConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
-    for entry in entries:
+    scanners = hass.data.setdefault(DATA_SCANNERS, {})
+    for entry in async_loaded_entries(hass):
         for offered in offered_scanners(hass, entry):
             if hmac.compare_digest(offered.token.encode(), token.encode()):
-                scanners = hass.data.setdefault(DATA_SCANNERS, {})
-                return scanners.setdefault(token, NetworkScanner(hass, offered))
+                if token not in scanners:
+                    scanners[token] = NetworkScanner(hass, offered)
+                    # No scan for the home network outlives its box.
+                    entry.async_on_unload(lambda: scanners.pop(token).end())
+                return scanners[token]
     return None
-
-
-@callback
-def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Let no scan for the home network outlive its box."""
-
-    @callback
-    def end() -> None:
-        scanners = hass.data.get(DATA_SCANNERS, {})
-        for token in [key for key, one in scanners.items() if one.offered.entry is entry]:
-            scanners.pop(token).end()
-
-    entry.async_on_unload(end)
 
 
 @callback
