@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 import logging
 from typing import Final, NamedTuple
 
-from homeassistant.components import labs, network, zeroconf
+from homeassistant.components import network, zeroconf
 from homeassistant.config_entries import (
     SIGNAL_CONFIG_ENTRY_CHANGED,
     ConfigEntry,
@@ -27,7 +27,7 @@ from ..escl.messages import FORMATS as SCAN_FORMATS, VERSION
 from ..ipp.model import shortened
 from ..runtime import LiankeConfigEntry
 from ..scanner.abilities import Abilities
-from ..scanner.hub import FEATURE, SIGNAL_SCANNERS, async_get_hub, scanner_device
+from ..scanner.hub import SIGNAL_SCANNERS, async_get_hub, scanner_device
 from .printer.printer_attributes import ANY, FORMATS, MOPRIA, urf_keywords
 from .printer.profile import Profile, largest_paper, location_of, make_profile, printer_uuid
 from .printer.server import Offered, async_get_server, offered_of
@@ -125,7 +125,6 @@ class Announcer:
         self._announced: dict[str, tuple[Record, list[AsyncServiceInfo]]] = {}
         self._task: asyncio.Task[None] | None = None
         self._is_due = False
-        self._is_stopped = False
 
     @callback
     def start(self) -> None:
@@ -137,7 +136,6 @@ class Announcer:
             hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._update),
             hass.config_entries.flow.async_subscribe_flow(self._on_discovery),
             async_dispatcher_connect(hass, SIGNAL_SCANNERS, self._update),
-            labs.async_subscribe_preview_feature(hass, DOMAIN, FEATURE, self._on_feature),
             self._async_stop,
         ):
             entry.async_on_unload(stop)
@@ -162,9 +160,6 @@ class Announcer:
         if entry is self._entry:
             self._update()
 
-    async def _on_feature(self, _change: labs.EventLabsUpdatedData) -> None:
-        self._update()
-
     @callback
     def _update(self, _event: object = None) -> None:
         """Note the printers' states, and bring the announcements up to date soon."""
@@ -172,7 +167,7 @@ class Announcer:
         for offered in offered_of(self._entry):
             if (view := printers.get(offered.printer_key)) is not None:
                 async_get_server(self._hass).changes.since((offered.token, "state"), view.status)
-        if self._is_stopped or ZEROCONF not in self._hass.config.components:
+        if ZEROCONF not in self._hass.config.components:
             return
         scanners = offered_scanners(self._hass, self._entry)
         if not self._announced and not scanners and not offered_of(self._entry):
@@ -261,8 +256,6 @@ class Announcer:
             )
 
     async def _async_stop(self) -> None:
-        self._is_stopped = True
-        self._is_due = False
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
