@@ -14,7 +14,7 @@ from yarl import URL
 from ..const import CONF_LAN_PRINTERS, CONF_LAN_SCANNERS, LAN_PRINTER_PATH, LAN_SCANNER_PATH
 from ..options_frame import BoxOptionsFlow, UserInput, choice, needs_box
 from ..pages.clean import escape_markdown
-from ..scanner.hub import async_get_hub, is_enabled
+from ..scanner.hub import async_get_hub
 
 TOKEN_BYTES: Final = 18
 """of the last part of a printer's address, which nobody can guess."""
@@ -61,10 +61,8 @@ class LanPrinterSteps(BoxOptionsFlow):
 
     def _lan_choices(self, options: Mapping[str, Any]) -> dict[str, list[SelectOptionDict]]:
         """Return what may be offered, by option; without an entry where there is nothing."""
-        scanners: list[SelectOptionDict] = []
-        if is_enabled(self.hass):
-            known = async_get_hub(self.hass, self.config_entry).scanners
-            scanners = [SelectOptionDict(value=key, label=one.name) for key, one in known.items()]
+        known = async_get_hub(self.hass, self.config_entry).scanners
+        scanners = [SelectOptionDict(value=key, label=one.name) for key, one in known.items()]
         printers = self._printers(options.get(CONF_LAN_PRINTERS, {}))
         choices = {CONF_LAN_PRINTERS: printers, CONF_LAN_SCANNERS: scanners}
         return {option: listed for option, listed in choices.items() if listed}

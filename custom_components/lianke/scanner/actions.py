@@ -224,7 +224,7 @@ def scanners_by_printer(
 ) -> dict[str, tuple[str, str]]:
     """Return the scanner that is offered beside each printer, by the printer's key: its id and its device."""
     found: dict[str, tuple[str, str]] = {}
-    for scanner in async_get_hub(hass, entry).scanners.values() if is_enabled(hass) else ():
+    for scanner in async_get_hub(hass, entry).scanners.values():
         device = scanner_device(hass, entry, scanner.scanner_id)
         if device is None or not scanner.present:
             continue
@@ -356,7 +356,7 @@ async def async_describe_scan(
 def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
     """Return the scanners that a user may control, each with what it can do and its newest scan, for the card."""
     found: list[JsonObjectType] = []
-    for entry in async_loaded_entries(hass) if is_enabled(hass) else ():
+    for entry in async_loaded_entries(hass):
         jobs = async_get_jobs(hass, entry)
         for scanner in async_get_hub(hass, entry).scanners.values():
             device = scanner_device(hass, entry, scanner.scanner_id)
@@ -425,8 +425,6 @@ SCAN_ACTIONS: Final = {
 @callback
 def exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> Names:
     """Return the device ids of scanners that are exposed to an assistant, by their names and aliases."""
-    if not is_enabled(hass):
-        return {}
     return exposed_devices(
         hass,
         llm_context,

@@ -80,7 +80,7 @@ class KnownScanner:
 
 
 class ScannerHub:
-    """The scanners of one box."""
+    """The scanners of one box; none while the preview feature is off."""
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         """Start with those that were there before a restart; the list tells what has become of them."""

@@ -38,7 +38,7 @@ from ...jobs.limits import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry, async_loaded_entries
 from ...scanner.abilities import Abilities, ScanRequest
-from ...scanner.hub import KnownScanner, ScannerHub, async_get_hub, is_enabled
+from ...scanner.hub import KnownScanner, ScannerHub, async_get_hub
 from ...scanner.scan import ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class OfferedScanner(NamedTuple):
 def offered_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) -> list[OfferedScanner]:
     """Return the scanners of a box that are switched on in its options and known."""
     tokens: dict[str, Any] = entry.options.get(CONF_LAN_SCANNERS, {})
-    if entry.state is not ConfigEntryState.LOADED or not tokens or not is_enabled(hass):
+    if entry.state is not ConfigEntryState.LOADED:
         return []
     known = async_get_hub(hass, entry).scanners
     return [OfferedScanner(entry, key, token) for key, token in tokens.items() if key in known]
