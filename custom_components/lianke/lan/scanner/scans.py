@@ -200,29 +200,21 @@ class NetworkScanner:
     def _hub(self) -> ScannerHub:
         return async_get_hub(self._hass, self.offered.entry)
 
-    def jobs(self, address: str) -> list[JobInfo]:
-        """Return a client's scans, the newest first."""
-        now = self._hass.loop.time()
-        return [
-            JobInfo(
-                path=f"{self.offered.path}/ScanJobs/{job.uuid}",
-                uuid=job.uuid,
-                age=int(now - job.began),
-                state=job.state,
-                taken=job.taken,
-                waiting=len(job.pages),
-            )
-            for job in self._all()
-            if job.address == address
-        ]
+    def jobs(self, address: str) -> list[ScanJob]:
+        """Return a client's scans, the newest first; nobody else's can be had."""
+        known = [self._job, *self._ended]
+        return [job for job in known if job is not None and job.address == address]
 
-    def find(self, uuid: str, address: str) -> ScanJob | None:
-        """Return a client's scan; nobody else's can be had."""
-        found = (job for job in self._all() if job.uuid == uuid and job.address == address)
-        return next(found, None)
-
-    def _all(self) -> list[ScanJob]:
-        return [*([self._job] if self._job else []), *self._ended]
+    def info(self, job: ScanJob) -> JobInfo:
+        """Return what is told of a scan."""
+        return JobInfo(
+            path=f"{self.offered.path}/ScanJobs/{job.uuid}",
+            uuid=job.uuid,
+            age=int(self._hass.loop.time() - job.began),
+            state=job.state,
+            taken=job.taken,
+            waiting=len(job.pages),
+        )
 
     @callback
     def begin(self, settings: ScanSettings, address: str) -> ScanJob:

@@ -88,12 +88,11 @@ class DescriptionView(_View):
                 document = capabilities_xml(_capabilities(request, scanner))
             else:
                 jobs = scanner.jobs(address)
-                for info in jobs:
+                for job in jobs:
                     # Pages that nobody fetches are nobody's, however often somebody looks for a turn.
-                    job = scanner.find(info.uuid, address)
-                    if job is not None and not job.is_scanned:
+                    if not job.is_scanned:
                         scanner.touch(job)
-                document = status_xml(jobs, is_idle=not scanner.is_busy)
+                document = status_xml([*map(scanner.info, jobs)], is_idle=not scanner.is_busy)
             return web.Response(body=document, content_type=XML, charset="utf-8")
 
 
@@ -139,7 +138,7 @@ class JobsView(_View):
                 job = scanner.begin(settings, address)
             except EsclError as err:
                 raise web.HTTPConflict(text=str(err)) from None
-            place = f"{request.scheme}://{request.host}{scanner.offered.path}/ScanJobs/{job.uuid}"
+            place = f"{request.scheme}://{request.host}{scanner.info(job).path}"
             return web.Response(status=201, headers={hdrs.LOCATION: place})
 
 
@@ -181,9 +180,10 @@ class DocumentView(_View):
 
 def _found(scanner: NetworkScanner, uuid: str, address: str) -> ScanJob:
     """Return a client's scan. Raises HTTPNotFound."""
-    if (job := scanner.find(uuid, address)) is None:
-        raise web.HTTPNotFound
-    return job
+    for job in scanner.jobs(address):
+        if job.uuid == uuid:
+            return job
+    raise web.HTTPNotFound
 
 
 def _busy() -> web.HTTPServiceUnavailable:
