@@ -363,12 +363,10 @@ class ScanJobs:
 
     async def async_wait(self, job_id: str, seconds: float) -> ScanJob:
         """Return a scan once it is over or waits for a person, or as it is after so many seconds."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not (self.get(job_id).is_final or self.get(job_id).is_waiting):
                     await self._changed.wait()
-        except TimeoutError:
-            return self.get(job_id)
         return self.get(job_id)
 
     def _spawn(self, job: ScanJob, *, is_resumed: bool = False) -> None:
@@ -552,7 +550,7 @@ class ScanJobs:
                 changes["print_jobs"] = await self._async_print(job)
             except HomeAssistantError as err:
                 text = await async_error_text(
-                    self._hass, err.translation_key or "", err.translation_placeholders or {}
+                    self._hass, err.translation_key or "", err.translation_placeholders
                 )
                 changes |= {"reason": "scan_not_printed", "detail": (text or str(err))[:MAX_DETAIL]}
         failed = job.reason or changes.get("reason")

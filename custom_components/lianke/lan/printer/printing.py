@@ -342,9 +342,6 @@ def _document_name(request: Request, title: str) -> str:
     return clean_title(request.text("document-name")) or title
 
 
-_BY_USER = "job-canceled-by-user"
-
-
 async def async_cancel_job(request: Request) -> Answer:
     """Cancel a job of the same address and name."""
     job = querying.find_job(request)
@@ -384,6 +381,6 @@ def _can_cancel(job: querying.AnyJob) -> bool:
 
 async def _async_cancel(request: Request, job: querying.AnyJob) -> None:
     if isinstance(job, PendingJob):
-        request.pending.end(job, _BY_USER)
+        request.pending.end(job, "job-canceled-by-user")
     else:
         await querying.target_of(request).data.queue.async_cancel(job.job_id)

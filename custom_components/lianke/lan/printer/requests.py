@@ -169,8 +169,8 @@ class Request:
     def count(self, name: str) -> int | None:
         """Return an operation attribute that is a positive integer, None without one."""
         content = self.first(name)
-        is_count = isinstance(content, int) and not isinstance(content, bool) and content > 0
-        return content if is_count and isinstance(content, int) else None
+        # No boolean, which Python takes for an integer.
+        return content if type(content) is int and content > 0 else None
 
     def words(self, name: str) -> list[str]:
         """Return the texts of an operation attribute."""
@@ -280,5 +280,4 @@ async def async_refusal(hass: HomeAssistant, err: HomeAssistantError) -> IppErro
     status = _STATUSES.get(key, Status.NOT_POSSIBLE)
     if key.endswith(_OPTION):
         status = Status.ATTRIBUTES_NOT_SUPPORTED
-    text = await async_error_text(hass, key, err.translation_placeholders or {})
-    return IppError(status, text or "")
+    return IppError(status, await async_error_text(hass, key, err.translation_placeholders))
