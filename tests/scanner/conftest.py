@@ -1,5 +1,7 @@
 """A house that scans."""
 
+from dataclasses import replace
+
 from homeassistant.components import labs
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -7,7 +9,9 @@ import pytest
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub, async_get_hub
+from tests.conftest import make_entry, set_up
 from tests.household import House
+from tests.simulator.cast import office_printers
 from tests.simulator.models import Printer
 
 
@@ -34,3 +38,19 @@ async def hub(house: House) -> ScannerHub:
     hub = async_get_hub(house.hass, house.entry)
     await hub.async_refresh()
     return hub
+
+
+@pytest.fixture
+async def other(house: House, hub: ScannerHub) -> House:
+    """Return another box, with the same multifunction printer."""
+    box = house.cloud.add_box(printers=office_printers)
+    entry = make_entry(house.simulator, box, title="Home box")
+    assert await set_up(house.hass, entry)
+    await async_get_hub(house.hass, entry).async_refresh()
+    return replace(house, entry=entry)
+
+
+@pytest.fixture
+def other_laser(other: House) -> Printer:
+    """Return the multifunction printer of the other box."""
+    return other.cloud.boxes[str(other.entry.unique_id)].printer(1)

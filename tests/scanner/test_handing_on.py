@@ -17,17 +17,14 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub
 from custom_components.lianke.scanner.jobs import async_get_jobs
 from tests.clock import until
-from tests.conftest import make_entry, set_up
 from tests.flows.test_blueprints import notices, press, use
 from tests.household import House
 from tests.manual import LANGUAGES
 from tests.manual.test_automation_pages import examples
 from tests.scanner.test_results import is_like
 from tests.scanner.test_scans import device, do, pages_of, records
-from tests.simulator.cast import office_printers
 from tests.simulator.models import Printer
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
@@ -66,16 +63,6 @@ async def paperless(socket_enabled: None) -> AsyncGenerator[tuple[Paperless, str
         yield server, str(running.make_url("/")).rstrip("/")
 
 
-@pytest.fixture
-async def other(house: House, hub: ScannerHub) -> Printer:
-    """Return the same multifunction printer at another box."""
-    box = house.cloud.add_box(printers=office_printers)
-    entry = make_entry(house.simulator, box, title="Home box")
-    assert await set_up(house.hass, entry)
-    await async_get_hub(house.hass, entry).async_refresh()
-    return box.printer(1)
-
-
 async def scan(house: House, laser: Printer, name: str, **inputs: Any) -> None:
     """Make an automation of a blueprint and press its button once."""
     assert await async_setup_component(
@@ -101,7 +88,7 @@ async def ended(house: House, name: str) -> None:
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_into_a_folder(
-    house: House, laser: Printer, other: Printer, tmp_path: Path, language: str
+    house: House, laser: Printer, other_laser: Printer, tmp_path: Path, language: str
 ) -> None:
     house.hass.config.language = language
     folder = tmp_path / "media" / "scans"
@@ -130,7 +117,7 @@ async def test_into_a_folder(
     await until(lambda: len(notices(house.hass)) == 2)
     await ended(house, "scan_to_folder")
     assert laser.scanned == ["one", "two"]
-    assert other.scanned == []
+    assert other_laser.scanned == []
 
 
 def write(hass: HomeAssistant, name: str, text: str) -> Path:
@@ -160,7 +147,7 @@ def shell_command(hass: HomeAssistant, language: str, address: str) -> dict[str,
 async def test_to_paperless(
     house: House,
     laser: Printer,
-    other: Printer,
+    other_laser: Printer,
     paperless: tuple[Paperless, str],
     caplog: pytest.LogCaptureFixture,
     language: str,
@@ -190,15 +177,15 @@ async def test_to_paperless(
     assert "22" in message
     assert len(server.received) == 1
     assert [len(one.files) for one in records(house)] == [1, 1]
-    assert other.scanned == []
+    assert other_laser.scanned == []
     caplog.clear()
 
 
 @needs_curl
-@pytest.mark.usefixtures("hurried")
+@pytest.mark.usefixtures("hurried", "other")
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_to_paperless_by_a_button_of_the_card(
-    house: House, laser: Printer, other: Printer, paperless: tuple[Paperless, str], language: str
+    house: House, laser: Printer, paperless: tuple[Paperless, str], language: str
 ) -> None:
     server, address = paperless
     config = shell_command(house.hass, language, address)

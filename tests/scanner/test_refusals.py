@@ -12,7 +12,7 @@ from homeassistant.auth.permissions import PermissionLookup, PolicyPermissions
 from homeassistant.auth.permissions.types import PolicyType
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
+from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers import (
     area_registry as ar,
     device_registry as dr,
@@ -23,109 +23,64 @@ from homeassistant.setup import async_setup_component
 import pytest
 
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.runtime import LiankeConfigEntry
 from custom_components.lianke.scanner import scan
-from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub, scanner_identifier
-from custom_components.lianke.scanner.jobs import RECORD_NAME, async_get_jobs, scans_path
+from custom_components.lianke.scanner.hub import ScannerHub
+from custom_components.lianke.scanner.jobs import RECORD_NAME, scans_path
 from tests.clock import until
-from tests.conftest import make_entry, set_up
-from tests.household import LASER, House
+from tests.household import LASER, House, refusal
 from tests.scanner.test_scans import device, do, printer, records, state_of
-from tests.simulator.cast import office_printers
 from tests.simulator.models import Printer
+from tests.test_llm import CONTEXT
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
 
-class Other:
-    """The same multifunction printer at another box."""
-
-    def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, laser: Printer) -> None:
-        """Take the box's entry and the printer."""
-        self.laser = laser
-        registry = dr.async_get(hass)
-
-        def found(identifier: str) -> str:
-            one = registry.async_get_device_by_identifier((DOMAIN, identifier), entry.entry_id)
-            assert one is not None
-            return one.id
-
-        [key] = [
-            one.key
-            for one in entry.runtime_data.coordinator.data.printers.values()
-            if one.printer.port == 1
-        ]
-        self.scanner = found(scanner_identifier(entry, str(laser.id))[1])
-        self.printer = found(f"{entry.unique_id}_{key}")
-        unique_id = f"{scanner_identifier(entry, str(laser.id))[1]}_scanner_status"
-        status = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, unique_id)
-        assert status is not None
-        self.status = status
-        self.jobs = async_get_jobs(hass, entry)
-
-
-@pytest.fixture
-async def other(house: House, hub: ScannerHub) -> Other:
-    """Return the scanner of another box."""
-    box = house.cloud.add_box(printers=office_printers)
-    entry = make_entry(house.simulator, box, title="Home box")
-    assert await set_up(house.hass, entry)
-    await async_get_hub(house.hass, entry).async_refresh()
-    return Other(house.hass, entry, box.printer(1))
-
-
 async def test_two_scanners_of_one_name(
-    hass: HomeAssistant, house: House, laser: Printer, other: Other
+    hass: HomeAssistant, house: House, laser: Printer, other: House, other_laser: Printer
 ) -> None:
     """The action, the trigger and the assistant take the one that is meant, and ask where that is not clear."""
     area = ar.async_get(hass).async_create("Study")
-    for one in (device(house, laser), other.scanner):
+    there = device(other, other_laser)
+    for one in (device(house, laser), there):
         dr.async_get(hass).async_update_device(one, area_id=area.id)
-    with pytest.raises(ServiceValidationError) as caught:
-        await do(house, laser, device_id=[], area_id=area.id)
-    assert caught.value.translation_key == "target_several_scanners"
-    trigger = {"trigger": "lianke.scan_ready", "target": {"device_id": other.scanner}}
+    unclear = do(house, laser, device_id=[], area_id=area.id)
+    assert await refusal(unclear) == "target_several_scanners"
+    trigger = {"trigger": "lianke.scan_ready", "target": {"device_id": there}}
     automation = {"triggers": [trigger], "actions": [{"event": "scan_was_ready"}]}
     assert await async_setup_component(hass, "automation", {"automation": automation})
     ready: list[Any] = []
     hass.bus.async_listen("scan_was_ready", ready.append)
     await do(house, laser)
-    await do(house, laser, device_id=other.scanner)
+    await do(other, other_laser)
     await until(lambda: ready)
-    assert (len(laser.scanned), len(other.laser.scanned), len(ready)) == (1, 1, 1)
+    assert (len(laser.scanned), len(other_laser.scanned), len(ready)) == (1, 1, 1)
     for component in ("homeassistant", "conversation", "llm"):
         assert await async_setup_component(hass, component, {})
-    for status in (state_of(house, laser, "sensor", "scanner_status").entity_id, other.status):
+    for at in ((house, laser), (other, other_laser)):
+        status = state_of(*at, "sensor", "scanner_status").entity_id
         async_expose_entity(hass, "conversation", status, True)
-    context = llm.LLMContext(
-        platform="test",
-        context=Context(),
-        language="en",
-        assistant="conversation",
-        device_id=None,
-    )
-    api = await llm.async_get_api(hass, llm.LLM_API_ASSIST, context)
+    api = await llm.async_get_api(hass, llm.LLM_API_ASSIST, CONTEXT)
     [tool] = [one for one in api.tools if one.name == "lianke__scan"]
     for wrong in ({}, {"scanner": LASER}):
         with pytest.raises(Exception, match="scanner"):
             await tool.async_call(
-                hass, llm.ToolInput(tool_name=tool.name, tool_args=wrong), context
+                hass, llm.ToolInput(tool_name=tool.name, tool_args=wrong), CONTEXT
             )
-    assert (len(laser.scanned), len(other.laser.scanned)) == (1, 1)
+    assert (len(laser.scanned), len(other_laser.scanned)) == (1, 1)
 
 
-async def test_a_copy_at_another_box(house: House, laser: Printer, other: Other) -> None:
-    answer = await do(house, laser, "copy", printer=other.printer, size="A4")
+async def test_a_copy_at_another_box(
+    house: House, laser: Printer, other: House, other_laser: Printer
+) -> None:
+    answer = await do(house, laser, "copy", printer=printer(other), size="A4")
     assert (answer["state"], len(answer["print_jobs"])) == ("completed", 1)
     await until(lambda: house.simulator.printed)
     [paper] = house.simulator.printed
-    assert (laser.scanned, other.laser.scanned) == ([laser.glass], [])
-    assert paper.device_id == other.jobs._entry.unique_id
+    assert (laser.scanned, other_laser.scanned) == ([laser.glass], [])
+    assert paper.device_id == other.entry.unique_id
     # A scan of the other box is answered by its id alone.
-    waiting = await do(house, laser, device_id=other.scanner, several_pages=True)
-    with pytest.raises(ServiceValidationError) as caught:
-        await do(house, laser, "continue_scan", answer="finish")
-    assert caught.value.translation_key == "scan_not_waiting"
+    waiting = await do(other, other_laser, several_pages=True)
+    assert await refusal(do(house, laser, "continue_scan", answer="finish")) == "scan_not_waiting"
     scan_id = waiting["scan_id"]
     done = await do(house, laser, "continue_scan", answer="finish", scan_id=scan_id)
     assert (done["scan_id"], done["state"]) == (scan_id, "completed")
@@ -135,14 +90,14 @@ async def test_a_copy_at_another_box(house: House, laser: Printer, other: Other)
         (False, (None, "scan_not_printed")),
         (True, (record.print_jobs, None)),
     ):
-        for entry in (house.entry, other.jobs._entry):
+        for entry in (house.entry, other.entry):
             await setups.async_unload(entry.entry_id)
         cut_off = record.as_dict() | {"state": "finishing", "print_jobs": []}
         path = scans_path(house.hass, house.entry.entry_id) / record.job_id / RECORD_NAME
         path.write_text(json.dumps(cut_off))
         assert await setups.async_setup(house.entry.entry_id)
         if is_set_up:
-            assert await setups.async_setup(other.jobs._entry.entry_id)
+            assert await setups.async_setup(other.entry.entry_id)
         await until(lambda: records(house) and records(house)[-1].is_final)
         again = records(house)[-1]
         assert (again.print_jobs or None, again.reason) == ended
@@ -219,14 +174,9 @@ async def test_a_disk_that_is_full_when_the_pages_come(
         monkeypatch.setattr(shutil, "move", full)
     else:
         monkeypatch.setattr(scan, "async_download", no_room)
-    with pytest.raises(HomeAssistantError) as caught:
-        await house.hass.services.async_call(
-            DOMAIN,
-            "scan",
-            {"device_id": device(house, laser), "source": "feeder"},
-            blocking=True,
-        )
-    assert caught.value.translation_key == "scan_not_kept"
+    fed = {"device_id": device(house, laser), "source": "feeder"}
+    scanning = house.hass.services.async_call(DOMAIN, "scan", fed, blocking=True)
+    assert await refusal(scanning, HomeAssistantError) == "scan_not_kept"
     caplog.clear()
     monkeypatch.undo()
     await house.hass.config_entries.async_reload(house.entry.entry_id)

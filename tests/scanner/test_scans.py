@@ -30,10 +30,16 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 
 from custom_components.lianke.api.scanning import Scanners
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.devices import async_printer_device
 from custom_components.lianke.people.notifications import EVENT_ACTION
 from custom_components.lianke.scanner import jobs
 from custom_components.lianke.scanner.actions import describe_scanners
-from custom_components.lianke.scanner.hub import FEATURE, ScannerHub, scanner_identifier
+from custom_components.lianke.scanner.hub import (
+    FEATURE,
+    ScannerHub,
+    scanner_device,
+    scanner_identifier,
+)
 from custom_components.lianke.scanner.jobs import (
     SIGNAL_SCAN,
     ScanJob,
@@ -42,35 +48,28 @@ from custom_components.lianke.scanner.jobs import (
     scans_path,
 )
 from tests.clock import Clock, until
-from tests.household import LASER, House
+from tests.household import LASER, House, key_of, refusal
 from tests.scanned import ALIKE, difference
 from tests.scanner.test_results import is_like
 from tests.simulator import Fault
 from tests.simulator.endpoints import scanning
 from tests.simulator.endpoints.scanning import draw_page
 from tests.simulator.models import Printer
+from tests.test_llm import CONTEXT
 from tests.websocket_api.test_websocket_api import compare
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
 
 
 def device(house: House, laser: Printer) -> str:
-    identifier = scanner_identifier(house.entry, str(laser.id))
-    found = dr.async_get(house.hass).async_get_device_by_identifier(
-        identifier, house.entry.entry_id
-    )
+    found = scanner_device(house.hass, house.entry, str(laser.id))
     assert found is not None
     return found.id
 
 
 def printer(house: House) -> str:
     """Return the device of the printer, whose scanner has the same name."""
-    [key] = [
-        one.key for one in house.data.coordinator.data.printers.values() if one.printer.port == 1
-    ]
-    found = dr.async_get(house.hass).async_get_device_by_identifier(
-        (DOMAIN, f"{house.entry.unique_id}_{key}"), house.entry.entry_id
-    )
+    found = async_printer_device(house.hass, house.entry, key_of(house.entry, LASER))
     assert found is not None
     return found.id
 
@@ -80,11 +79,7 @@ async def do(
 ) -> dict[str, Any]:
     if "device_id" not in data:
         data["device_id"] = device(house, laser)
-    answer = await house.hass.services.async_call(
-        DOMAIN, action, data, blocking=True, return_response=True, context=context
-    )
-    assert answer is not None
-    return answer
+    return await house.ask(action, context, **data)
 
 
 def state_of(house: House, laser: Printer, platform: str, key: str) -> Any:
@@ -158,9 +153,7 @@ async def test_a_scan_right_after_a_start(house: House, laser: Printer, way: str
     assert not hub_of(house).is_listed
     match way:
         case "action":
-            with pytest.raises(ServiceValidationError) as caught:
-                await do(house, laser, size="A3")
-            assert caught.value.translation_key == "scan_no_size"
+            assert await refusal(do(house, laser, size="A3")) == "scan_no_size"
             await do(house, laser)
         case "button":
             entity_id = state_of(house, laser, "button", "scan").entity_id
@@ -248,9 +241,7 @@ async def test_what_cannot_be_done_with_a_page_is_refused(
     house: House, laser: Printer, more: dict[str, Any], key: str
 ) -> None:
     await do(house, laser, several_pages=True)
-    with pytest.raises(ServiceValidationError) as caught:
-        await do(house, laser, "continue_scan", **more)
-    assert caught.value.translation_key == key
+    assert await refusal(do(house, laser, "continue_scan", **more)) == key
     assert (await do(house, laser, "continue_scan", answer="finish"))["pages"] == 1
 
 
@@ -361,9 +352,7 @@ async def test_the_back_of_an_id_card_is_scanned_again(house: House, laser: Prin
         else:
             answer = await do(house, laser, "continue_scan", answer=say)
     assert (answer["state"], answer["pages"]) == ("waiting", 2)
-    with pytest.raises(ServiceValidationError) as caught:
-        await do(house, laser, "continue_scan", answer="next")
-    assert caught.value.translation_key == "scan_card_full"
+    assert await refusal(do(house, laser, "continue_scan", answer="next")) == "scan_card_full"
     done = await do(house, laser, "continue_scan", answer="finish")
     assert (done["state"], len(done["print_jobs"])) == ("completed", 1)
     [printed] = await house.came_out()
@@ -407,9 +396,8 @@ async def test_pages_are_straightened_as_they_come(
     assert (answer["state"], answer["pages"]) == ("completed", 2)
     for page, text in zip(pages_of(Path(answer["files"][0]["path"])), ("one", "two"), strict=True):
         assert is_like(page, text, size="A4")
-    with pytest.raises(ServiceValidationError) as caught:
-        await do(house, laser, "copy", sheet="id_card", straighten=True)
-    assert caught.value.translation_key == "scan_page_fixed"
+    askew = do(house, laser, "copy", sheet="id_card", straighten=True)
+    assert await refusal(askew) == "scan_page_fixed"
 
 
 async def test_what_cannot_be_scanned_is_refused(
@@ -423,20 +411,13 @@ async def test_what_cannot_be_scanned_is_refused(
         ({"folder": "local/../../etc"}, "scan_folder"),
         ({"device_id": printer(house)}, "scanner_missing"),
     ):
-        with pytest.raises(ServiceValidationError) as caught:
-            await do(house, laser, **data)
-        assert caught.value.translation_key == key
-    with pytest.raises(ServiceValidationError) as caught:
-        await do(house, laser, "copy", sheet="id_card", source="feeder")
-    assert caught.value.translation_key == "id_card_on_glass"
-    with pytest.raises(ServiceValidationError) as caught:
-        await do(house, laser, "continue_scan", answer="next")
-    assert caught.value.translation_key == "scan_not_waiting"
+        assert await refusal(do(house, laser, **data)) == key
+    fed = do(house, laser, "copy", sheet="id_card", source="feeder")
+    assert await refusal(fed) == "id_card_on_glass"
+    assert await refusal(do(house, laser, "continue_scan", answer="next")) == "scan_not_waiting"
     assert laser.scanned == []
     await labs.async_update_preview_feature(house.hass, DOMAIN, FEATURE, False)
-    with pytest.raises(ServiceValidationError) as caught:
-        await do(house, laser, device_id=laser_device)
-    assert caught.value.translation_key == "scanning_off"
+    assert await refusal(do(house, laser, device_id=laser_device)) == "scanning_off"
     assert dr.async_get(house.hass).async_get(laser_device) is None
 
 
@@ -506,9 +487,8 @@ async def test_scans_are_private(
     rights = {status: {"control": True}}
     call = {"device_id": printer(house), "media": media}
     reader.mock_policy({CAT_ENTITIES: {"entity_ids": rights}})
-    with pytest.raises(ServiceValidationError) as caught:
-        await house.ask("print", Context(user_id=reader.id), **call)
-    assert caught.value.translation_key == "media_not_found"
+    unseen = house.ask("print", Context(user_id=reader.id), **call)
+    assert await refusal(unseen) == "media_not_found"
     rights[state_of(house, laser, "sensor", "scanner_status").entity_id] = {"control": True}
     reader.mock_policy({CAT_ENTITIES: {"entity_ids": rights}})
     await house.ask("print", Context(user_id=reader.id), **call)
@@ -609,16 +589,9 @@ async def test_a_card_follows_the_scanners(
 async def test_an_assistant_scans(hass: HomeAssistant, house: House, laser: Printer) -> None:
     for component in ("homeassistant", "conversation", "llm"):
         assert await async_setup_component(hass, component, {})
-    context = llm.LLMContext(
-        platform="test",
-        context=Context(),
-        language="en",
-        assistant="conversation",
-        device_id=None,
-    )
 
     async def tools() -> dict[str, llm.Tool]:
-        api = await llm.async_get_api(hass, llm.LLM_API_ASSIST, context)
+        api = await llm.async_get_api(hass, llm.LLM_API_ASSIST, CONTEXT)
         return {tool.name: tool for tool in api.tools}
 
     status = state_of(house, laser, "sensor", "scanner_status").entity_id
@@ -628,14 +601,14 @@ async def test_an_assistant_scans(hass: HomeAssistant, house: House, laser: Prin
     tool = (await tools())["lianke__scan"]
     assert tool.integration == DOMAIN
     result = await tool.async_call(
-        hass, llm.ToolInput(tool_name=tool.name, tool_args={"scanner": LASER}), context
+        hass, llm.ToolInput(tool_name=tool.name, tool_args={"scanner": LASER}), CONTEXT
     )
     assert isinstance(result, llm.ToolResult)
     assert (result.data["state"], result.data["pages"]) == ("completed", 1)
     assert "files" not in result.data
     async_expose_entity(hass, "conversation", status, False)
     with pytest.raises(ServiceValidationError):
-        await tool.async_call(hass, llm.ToolInput(tool_name=tool.name, tool_args={}), context)
+        await tool.async_call(hass, llm.ToolInput(tool_name=tool.name, tool_args={}), CONTEXT)
     assert laser.scanned == [laser.glass]
     assert hidden.keys() <= (await tools()).keys()
 
@@ -703,9 +676,7 @@ async def test_a_full_disk_loses_nothing(
         raise OSError("no space left on device")
 
     monkeypatch.setattr(jobs, "write_private", full)
-    with pytest.raises(HomeAssistantError) as caught:
-        await do(house, laser)
-    assert caught.value.translation_key == "disk_full"
+    assert await refusal(do(house, laser), HomeAssistantError) == "disk_full"
     assert laser.scanned == []
     assert records(house) == []
     monkeypatch.undo()
@@ -823,9 +794,7 @@ async def test_a_finished_scan_is_handed_on(
     user = await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
     answer = await do(house, laser, several_pages=True)
     hand_on = {"answer": "hand_on", "scan_id": answer["scan_id"]}
-    with pytest.raises(ServiceValidationError) as caught:
-        await do(house, laser, "continue_scan", **hand_on)
-    assert caught.value.translation_key == "scan_no_files"
+    assert await refusal(do(house, laser, "continue_scan", **hand_on)) == "scan_no_files"
     [shown] = [
         one for one in describe_scanners(hass, user) if one["device_id"] == device(house, laser)
     ]
