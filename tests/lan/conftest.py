@@ -1,7 +1,7 @@
 """A printer of the simulated box, offered to the home network."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 
 from aiohttp import ClientSession, TCPConnector
@@ -116,6 +116,22 @@ class LanPrinter:
         sent = {"Content-Type": "application/ipp", **self.headers, **headers}
         async with self.session.post(self.url, data=body, headers=sent) as answer:
             return answer.status, await answer.read()
+
+    async def stream(self, pieces: AsyncIterator[bytes], **headers: str) -> int:
+        """Send a request in pieces; return the answer's status."""
+        sent = {"Content-Type": "application/ipp", **headers}
+        async with self.session.post(self.url, data=pieces, headers=sent) as answer:
+            return decode(await answer.read())[0].code
+
+    async def begin(self, body: bytes, missing: int = 0) -> asyncio.StreamWriter:
+        """Send a request over a connection of its own, all but its last bytes."""
+        url = URL(self.url)
+        _, writer = await asyncio.open_connection("127.0.0.1", url.port)
+        head = f"POST {url.path} HTTP/1.1\r\nHost: 127.0.0.1:{url.port}\r\n"
+        head += f"Content-Type: application/ipp\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body[: len(body) - missing])
+        await writer.drain()
+        return writer
 
     async def ask(
         self,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 import gzip
 import os
 from pathlib import Path
@@ -162,13 +163,7 @@ async def test_a_document_beyond_the_limit(
 
 async def test_a_connection_that_breaks(lan: LanPrinter) -> None:
     """Before all of the document was there: nothing is printed, nothing is left."""
-    body = lan.message(Operation.PRINT_JOB) + PDF
-    port = int(lan.base.rpartition(":")[2])
-    head = f"POST {lan.url.removeprefix(lan.base)} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-    head += f"Content-Type: application/ipp\r\nContent-Length: {len(body)}\r\n\r\n"
-    _, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(head.encode() + body[:-10])
-    await writer.drain()
+    writer = await lan.begin(lan.message(Operation.PRINT_JOB) + PDF, missing=10)
     await until(lambda: spooled(lan) or async_get_server(lan.hass).documents.taken)
     writer.close()
     await until(lambda: not (spooled(lan) or async_get_server(lan.hass).requests.taken))
@@ -183,7 +178,7 @@ async def test_attributes_and_documents_that_never_end(
     monkeypatch.setattr(requests, "IDLE_SECONDS", 0.2)
     gate = asyncio.Event()
 
-    async def endless(start: bytes) -> object:
+    async def endless(start: bytes) -> AsyncIterator[bytes]:
         yield start
         await gate.wait()
 
@@ -191,14 +186,10 @@ async def test_attributes_and_documents_that_never_end(
     async with lan.session.post(lan.url, data=endless(b"\2\0"), headers=headers) as answer:
         assert answer.status == 408
     whole = lan.message(Operation.PRINT_JOB) + PDF[:100]
-    async with lan.session.post(lan.url, data=endless(whole), headers=headers) as answer:
-        message, _ = decode(await answer.read())
-    assert message.code == Status.TIMEOUT
+    assert await lan.stream(endless(whole)) == Status.TIMEOUT
     monkeypatch.setattr(requests, "IDLE_SECONDS", 60)
     monkeypatch.setattr(requests, "RECEIVE_SECONDS", 0.2)
-    async with lan.session.post(lan.url, data=endless(whole), headers=headers) as answer:
-        message, _ = decode(await answer.read())
-    assert message.code == Status.TIMEOUT
+    assert await lan.stream(endless(whole)) == Status.TIMEOUT
     gate.set()
     assert spooled(lan) == []
 
@@ -269,22 +260,15 @@ async def test_few_documents_are_received_at_a_time(lan: LanPrinter, device: Dev
     """Of one device still fewer: meanwhile another one prints."""
     gate = asyncio.Event()
 
-    async def slow() -> object:
+    async def slow() -> AsyncIterator[bytes]:
         yield lan.message(Operation.PRINT_JOB) + PDF[:50]
         await gate.wait()
         yield PDF[50:]
 
-    headers = {"Content-Type": "application/ipp"}
-
-    async def send(sender: LanPrinter) -> int:
-        async with sender.session.post(lan.url, data=slow(), headers=headers) as answer:
-            message, _ = decode(await answer.read())
-            return message.code
-
     async def fill(sender: LanPrinter, most: int) -> None:
         places = async_get_server(lan.hass).documents
         there = places.taken.total() + most
-        tasks.extend(asyncio.create_task(send(sender)) for _ in range(most))
+        tasks.extend(asyncio.create_task(sender.stream(slow())) for _ in range(most))
         await until(lambda: places.taken.total() >= there)
 
     tasks: list[asyncio.Task[int]] = []

@@ -1,7 +1,7 @@
 """What a device sends becomes a job like any other, and the device is told what becomes of it."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 import gzip
 import hashlib
 import zlib
@@ -148,13 +148,11 @@ async def test_what_is_chunked_arrives(lan: LanPrinter) -> None:
     """In pieces of any size, the attributes cut anywhere, and only after a "100 Continue"."""
     body = lan.message(Operation.PRINT_JOB) + PDF
 
-    async def pieces() -> object:
+    async def pieces() -> AsyncIterator[bytes]:
         for at in range(0, len(body), 7):
             yield body[at : at + 7]
 
-    headers = {"Content-Type": "application/ipp", "Expect": "100-continue"}
-    async with lan.session.post(lan.url, data=pieces(), headers=headers) as answer:
-        assert answer.status == 200
+    assert await lan.stream(pieces(), Expect="100-continue") == Status.OK
     (printed,) = await came_out(lan.simulator)
     assert printed.path.read_bytes() == PDF
 

@@ -1,6 +1,7 @@
 """A job is there for the address that sent it, and for no other device of the home network."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -60,17 +61,12 @@ async def test_nobody_takes_a_job_over_while_its_document_comes(
     gate = asyncio.Event()
     attributes: dict[str, Any] = {"job_id": values.integer(number), "last_document": LAST}
 
-    async def slow() -> object:
+    async def slow() -> AsyncIterator[bytes]:
         yield lan.message(Operation.SEND_DOCUMENT, **attributes) + PDF[:50]
         await gate.wait()
         yield PDF[50:]
 
-    async def deliver() -> int:
-        headers = {"Content-Type": "application/ipp"}
-        async with lan.session.post(lan.url, data=slow(), headers=headers) as answer:
-            return decode(await answer.read())[0].code
-
-    task = asyncio.create_task(deliver())
+    task = asyncio.create_task(lan.stream(slow()))
     async with asyncio.timeout(20):
         while (await lan.job(number)).one("job-state-reasons") != "job-incoming":
             await asyncio.sleep(0.02)

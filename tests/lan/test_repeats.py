@@ -1,7 +1,7 @@
 """Print-Job that is sent again because its answer was lost prints once; one that is meant prints again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 import socket
@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from custom_components.lianke.ipp import model as values
-from custom_components.lianke.ipp.codec import decode
 from custom_components.lianke.ipp.model import Attributes, Operation, Status
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.lan.printer import lan_jobs as repeats, printing
@@ -30,18 +29,6 @@ from tests.household import came_out
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
 
 TITLE = "Brief"
-
-
-async def begin(lan: LanPrinter) -> asyncio.StreamWriter:
-    """Send a whole Print-Job over a connection of its own, as `LanPrinter.print` would."""
-    body = lan.message(Operation.PRINT_JOB, job_name=values.name(TITLE)) + PDF
-    port = int(lan.base.rpartition(":")[2])
-    _, writer = await asyncio.open_connection("127.0.0.1", port)
-    head = f"POST {lan.url.removeprefix(lan.base)} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-    head += f"Content-Type: application/ipp\r\nContent-Length: {len(body)}\r\n\r\n"
-    writer.write(head.encode() + body)
-    await writer.drain()
-    return writer
 
 
 def hang_up(writer: asyncio.StreamWriter, *, reset: bool) -> None:
@@ -76,7 +63,7 @@ async def test_the_line_breaks_before_the_answer(
 ) -> None:
     """While the document that has come is worked on, or right after its job was made."""
     gate = Gate(monkeypatch, after=after)
-    writer = await begin(lan)
+    writer = await lan.begin(lan.message(Operation.PRINT_JOB, job_name=values.name(TITLE)) + PDF)
     await asyncio.wait_for(gate.reached.wait(), 30)
     hang_up(writer, reset=reset)
     again = asyncio.create_task(lan.print(job_name=values.name(TITLE)))
@@ -220,18 +207,13 @@ async def test_what_happens_before_the_document_is_there(
     number = await lan.create()
     job_id = values.integer(number)
 
-    async def slow() -> object:
+    async def slow() -> AsyncIterator[bytes]:
         last = values.boolean(True)
         yield lan.message(Operation.SEND_DOCUMENT, job_id=job_id, last_document=last) + start
         await drawn.wait()
         yield PDF[len(start) :]
 
-    async def send() -> int:
-        headers = {"Content-Type": "application/ipp"}
-        async with lan.session.post(lan.url, data=slow(), headers=headers) as answer:
-            return decode(await answer.read())[0].code
-
-    sending = asyncio.create_task(send())
+    sending = asyncio.create_task(lan.stream(slow()))
     await asyncio.wait_for(reading.wait(), 30)
     pending = async_get_server(lan.hass).pending[lan.token]
     await until(lambda: [job.is_receiving for job in pending.all] == [bool(start)])
