@@ -110,35 +110,29 @@ def test_a_message_that_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "status"),
+    "data",
     [
-        (message(attribute(Tag.INTEGER, b"copies", b"\0\1")), Status.BAD_REQUEST),
-        (message(attribute(Tag.BOOLEAN, b"x", b"\2")), Status.BAD_REQUEST),
-        (message(attribute(Tag.RANGE, b"x", b"\0")), Status.BAD_REQUEST),
-        (message(attribute(Tag.RESOLUTION, b"x", b"")), Status.BAD_REQUEST),
-        (message(attribute(Tag.DATE_TIME, b"x", bytes(11))), Status.BAD_REQUEST),
-        (message(attribute(Tag.NAME_LANGUAGE, b"x", b"\0\2de\0\x09Brief")), Status.BAD_REQUEST),
-        (message(attribute(Tag.NAME_LANGUAGE, b"x", b"\xff")), Status.BAD_REQUEST),
-        (message(attribute(Tag.INTEGER, b"", b"\0\0\0\1")), Status.BAD_REQUEST),
-        (message(*[attribute(Tag.NAME, b"a", b"x")] * 2), Status.BAD_REQUEST),
-        (message(attribute(Tag.END_COLLECTION, b"x", b"")), Status.BAD_REQUEST),
-        (message(attribute(Tag.NAME, b"x", b"")[:2] + b"\xff\xff"), Status.BAD_REQUEST),
-        (b"\2\0\0\x0b\0\0\0\1\0", Status.BAD_REQUEST),
-        (b"\2\0\0\x0b\0\0\0\1\x21", Status.BAD_REQUEST),
-        (
-            message(attribute(Tag.BEGIN_COLLECTION, b"x", b""), attribute(Tag.NAME, b"y", b"z")),
-            Status.BAD_REQUEST,
-        ),
-        (
-            message(attribute(Tag.BEGIN_COLLECTION, b"x", b""), attribute(Tag.NAME, b"", b"z")),
-            Status.BAD_REQUEST,
-        ),
+        message(attribute(Tag.INTEGER, b"copies", b"\0\1")),
+        message(attribute(Tag.BOOLEAN, b"x", b"\2")),
+        message(attribute(Tag.RANGE, b"x", b"\0")),
+        message(attribute(Tag.RESOLUTION, b"x", b"")),
+        message(attribute(Tag.DATE_TIME, b"x", bytes(11))),
+        message(attribute(Tag.NAME_LANGUAGE, b"x", b"\0\2de\0\x09Brief")),
+        message(attribute(Tag.NAME_LANGUAGE, b"x", b"\xff")),
+        message(attribute(Tag.INTEGER, b"", b"\0\0\0\1")),
+        message(*[attribute(Tag.NAME, b"a", b"x")] * 2),
+        message(attribute(Tag.END_COLLECTION, b"x", b"")),
+        message(attribute(Tag.NAME, b"x", b"")[:2] + b"\xff\xff"),
+        b"\2\0\0\x0b\0\0\0\1\0",
+        b"\2\0\0\x0b\0\0\0\1\x21",
+        message(attribute(Tag.BEGIN_COLLECTION, b"x", b""), attribute(Tag.NAME, b"y", b"z")),
+        message(attribute(Tag.BEGIN_COLLECTION, b"x", b""), attribute(Tag.NAME, b"", b"z")),
     ],
 )
-def test_a_malformed_message(data: bytes, status: Status) -> None:
+def test_a_malformed_message(data: bytes) -> None:
     with pytest.raises(IppError) as caught:
         decode(data)
-    assert caught.value.status is status
+    assert caught.value.status is Status.BAD_REQUEST
 
 
 @pytest.mark.parametrize(
