@@ -44,7 +44,7 @@ async def async_print_job(request: Request) -> Answer:
     title = _title(request)
     path = await _async_document(request, title, options)
     digest = await _async_turn(request, path)
-    job = await _async_repeated(request, path, title, digest, options)
+    job = _repeated(request, title, digest, options)
     if job is None:
         job_id = _new_id(request)
         work = _async_print(
@@ -96,14 +96,12 @@ async def async_send_document(request: Request) -> Answer:
         raise IppError(Status.BAD_REQUEST, "the document is empty")
     request.pending.put(replace(job, is_receiving=True))
     title = _title(request) if job.title == _NO_NAME else job.title
-    made: Job | None = None
     try:
         path = await _async_document(request, title, job.options)
         digest = await _async_turn(request, path)
         if _was_canceled(request, job):
-            await _async_discard(request, path)
             raise IppError(Status.NOT_POSSIBLE, "the job has ended")
-        made = await _async_repeated(request, path, title, digest, job.options)
+        made = _repeated(request, title, digest, job.options)
     except BaseException:
         _abort_unless_canceled(request, job)
         raise
@@ -266,37 +264,23 @@ async def _async_document(request: Request, title: str, options: JobOptions) -> 
 
 async def _async_turn(request: Request, path: Path) -> str:
     """Wait until no equal document is printed or its answer under way; return the file's digest."""
-    repeats = request.server.repeats
-    try:
-        digest = await request.hass.async_add_executor_job(file_digest, path)
-        turn = repeats.turn(request.offered.printer_key, digest)
-        await request.until_answered.enter_async_context(turn)
-    except BaseException:
-        await _async_discard(request, path)
-        raise
+    digest = await request.hass.async_add_executor_job(file_digest, path)
+    turn = request.server.repeats.turn(request.offered.printer_key, digest)
+    await request.until_answered.enter_async_context(turn)
     return digest
 
 
-async def _async_repeated(
-    request: Request, path: Path, title: str, digest: str, options: JobOptions
-) -> Job | None:
-    """Return the job that a document has made already, of which its device does not know; then the file is deleted."""
+def _repeated(request: Request, title: str, digest: str, options: JobOptions) -> Job | None:
+    """Return the job that a document has made already, of which its device does not know."""
     target = querying.target_of(request)
     sent = Sent(request.sender, title, digest, options.options)
     jobs = target.data.queue.jobs(target.printer_key)
-    job = request.server.repeats.find(jobs, sent, datetime.now(UTC))
-    if job is not None:
-        await _async_discard(request, path)
-    return job
+    return request.server.repeats.find(jobs, sent, datetime.now(UTC))
 
 
 def _telling(request: Request, answer: Answer, job: Job) -> Answer:
     """Return an answer that has told a device of its job once it has arrived."""
     return replace(answer, on_arrival=partial(request.server.repeats.note_told, job.job_id))
-
-
-async def _async_discard(request: Request, path: Path) -> None:
-    await request.hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
 
 
 async def _async_print(

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -75,12 +74,15 @@ class DocumentStream:
 
 
 async def async_receive(request: Request, name: str, limit_bytes: int) -> Path:
-    """Write the document of a request to a new file of the spool and return its path; the caller owns the file.
+    """Write the document of a request to a new file of the spool and return its path.
 
-    Raises IppError for a damaged compression, InputError: file_too_large, HomeAssistantError: disk_full.
+    What is left of it goes once the request is answered. Raises IppError for a damaged compression, InputError:
+    file_too_large, HomeAssistantError: disk_full.
     """
     hass, parts = request.hass, request.document.parts()
-    path = await (await async_get_spool(hass)).async_new_path(".part")
+    spool = await async_get_spool(hass)
+    await request.until_answered.enter_async_context(spool.scope())
+    path = await spool.async_new_path(".part")
 
     def limit_of(start: bytes) -> int:
         is_raster = start.startswith((URF_SYNC, PWG_SYNC))
@@ -90,12 +92,9 @@ async def async_receive(request: Request, name: str, limit_bytes: int) -> Path:
     coding = IDENTITY if compression == "none" else compression
     try:
         await async_save(hass, parts, path, name, coding=coding, limit_of=limit_of)
-    except BaseException as err:
-        await hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
-        if isinstance(err, DamagedDataError):
-            reason = "the compressed document is damaged or cut off"
-            raise IppError(Status.COMPRESSION_ERROR, reason) from None
-        raise
+    except DamagedDataError:
+        reason = "the compressed document is damaged or cut off"
+        raise IppError(Status.COMPRESSION_ERROR, reason) from None
     return path
 
 
