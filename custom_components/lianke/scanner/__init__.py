@@ -1,6 +1,7 @@
 """Scanning and copying, behind a preview feature of Home Assistant Labs."""
 
 from datetime import datetime, timedelta
+from functools import partial
 import time
 from typing import Final
 
@@ -17,13 +18,14 @@ from ..runtime import LiankeConfigEntry
 from . import notifications
 from .hub import (
     FEATURE,
+    HUBS,
     SIGNAL_SCANNERS,
-    async_get_hub,
+    ScannerHub,
     is_enabled,
     scanner_devices,
     scanner_identifier,
 )
-from .jobs import async_get_jobs
+from .jobs import JOBS, ScanJobs
 from .view import ScanPictureView, ScanView
 
 INTERVAL: Final = timedelta(minutes=15)
@@ -43,7 +45,8 @@ def async_setup(hass: HomeAssistant) -> None:
 @callback
 def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Follow the scanners of a box while the preview feature is on; call it before its entities are made."""
-    hub, jobs = async_get_hub(hass, entry), async_get_jobs(hass, entry)
+    hub = hass.data.setdefault(HUBS, {})[entry.entry_id] = ScannerHub(hass, entry)
+    jobs = hass.data.setdefault(JOBS, {})[entry.entry_id] = ScanJobs(hass, entry, hub)
     # Cards are told of boxes that are set up, and scanners may be known before.
     entry.async_on_unload(entry.async_on_state_change(hub.notify))
     coordinator = entry.runtime_data.coordinator
@@ -68,9 +71,6 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
                 looked_at = time.monotonic()
             entry.async_create_background_task(hass, refresh(), f"scanners of {entry.title}")
 
-    async def prune(_now: datetime) -> None:
-        await jobs.async_prune()
-
     async def on_switch(_data: labs.EventLabsUpdatedData) -> None:
         nonlocal looked_at
         looked_at = -SPACING
@@ -80,14 +80,11 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             hub.clear()
             _remove_devices(hass, entry)
 
-    @callback
-    def on_scanners() -> None:
-        _register_devices(hass, entry)
-
-    entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_SCANNERS, on_scanners))
+    register = partial(_register_devices, hass, entry, hub)
+    entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_SCANNERS, register))
     entry.async_on_unload(coordinator.async_add_listener(look))
     entry.async_on_unload(async_track_time_interval(hass, look, INTERVAL))
-    entry.async_on_unload(async_track_time_interval(hass, prune, INTERVAL))
+    entry.async_on_unload(async_track_time_interval(hass, jobs.async_prune, INTERVAL))
     entry.async_on_unload(labs.async_subscribe_preview_feature(hass, DOMAIN, FEATURE, on_switch))
     if is_enabled(hass):
         look()
@@ -96,10 +93,10 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 
 @callback
-def _register_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+def _register_devices(hass: HomeAssistant, entry: LiankeConfigEntry, hub: ScannerHub) -> None:
     registry = dr.async_get(hass)
     box = registry.async_get_device_by_identifier(box_identifier(entry), entry.entry_id)
-    present = (one for one in async_get_hub(hass, entry).scanners.values() if one.present)
+    present = (one for one in hub.scanners.values() if one.present)
     for scanner in present:
         identifier = scanner_identifier(entry, scanner.scanner_id)
         info = DeviceInfo(identifiers={identifier}, name=scanner.name)

@@ -208,19 +208,10 @@ class ScannerHub:
 
 
 HUBS: HassKey[dict[str, ScannerHub]] = HassKey(f"{DOMAIN}_scanners")
+"""By the ids of entries, each of its last setup."""
 
 
 @callback
 def async_get_hub(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScannerHub:
-    """Return the scanners of a loaded box."""
-    hubs = hass.data.setdefault(HUBS, {})
-    if (hub := hubs.get(entry.entry_id)) is None:
-        hub = hubs[entry.entry_id] = ScannerHub(hass, entry)
-
-        @callback
-        def forget() -> None:
-            hubs.pop(entry.entry_id, None)
-            hub.notify()
-
-        entry.async_on_unload(forget)
-    return hub
+    """Return the scanners of a box that is set up."""
+    return hass.data[HUBS][entry.entry_id]

@@ -45,7 +45,7 @@ from ..printing.handlers import async_run_action
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_error_text
 from .abilities import ScanFormat, ScanRequest
-from .hub import ScannerHub, async_get_hub
+from .hub import HUBS, ScannerHub
 from .scan import ScanError, ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
@@ -163,7 +163,9 @@ def scans_path(hass: HomeAssistant, entry_id: str) -> Path:
 
 
 async def async_remove_scans(hass: HomeAssistant, entry_id: str) -> None:
-    """Delete the scans of a removed config entry."""
+    """Delete the scans of a removed config entry, and forget its scanners."""
+    hass.data.get(HUBS, {}).pop(entry_id, None)
+    hass.data.get(JOBS, {}).pop(entry_id, None)
     path = scans_path(hass, entry_id)
     await hass.async_add_executor_job(lambda: shutil.rmtree(path, ignore_errors=True))
 
@@ -191,10 +193,11 @@ def scan_data(update: ScanUpdate) -> dict[str, Any]:
 class ScanJobs:
     """The scans of one box."""
 
-    def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, hub: ScannerHub) -> None:
         """Start without any; `async_load` reads them."""
         self._hass = hass
         self._entry = entry
+        self.hub = hub
         self._root = scans_path(hass, entry.entry_id)
         self._jobs: dict[str, ScanJob] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -205,11 +208,6 @@ class ScanJobs:
         self._lock = asyncio.Lock()
         # A record that is being written has another name until it is.
         self._disk = asyncio.Lock()
-
-    @property
-    def hub(self) -> ScannerHub:
-        """Return the scanners."""
-        return async_get_hub(self._hass, self._entry)
 
     @property
     def all(self) -> list[ScanJob]:
@@ -629,7 +627,7 @@ class ScanJobs:
 
         return await self._hass.async_add_executor_job(name_all)
 
-    async def async_prune(self) -> None:
+    async def async_prune(self, _now: datetime | None = None) -> None:
         """Delete scans that are too old, too many, or too large together; the newest is never too large."""
         options = self._entry.options
         keep = timedelta(days=KEEP_SCANS_DAYS.of(options))
@@ -739,14 +737,5 @@ JOBS: HassKey[dict[str, ScanJobs]] = HassKey(f"{DOMAIN}_scan_jobs")
 
 @callback
 def async_get_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScanJobs:
-    """Return the scans of a loaded box."""
-    jobs = hass.data.setdefault(JOBS, {})
-    if (found := jobs.get(entry.entry_id)) is None:
-        found = jobs[entry.entry_id] = ScanJobs(hass, entry)
-
-        @callback
-        def forget() -> None:
-            jobs.pop(entry.entry_id, None)
-
-        entry.async_on_unload(forget)
-    return found
+    """Return the scans of a box that is set up."""
+    return hass.data[JOBS][entry.entry_id]

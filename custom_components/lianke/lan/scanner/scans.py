@@ -38,7 +38,7 @@ from ...jobs.limits import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry, async_loaded_entries
 from ...scanner.abilities import Abilities, ScanRequest
-from ...scanner.hub import KnownScanner, ScannerHub, async_get_hub
+from ...scanner.hub import KnownScanner, async_get_hub
 from ...scanner.scan import ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
@@ -173,6 +173,7 @@ class NetworkScanner:
         """Start without a scan."""
         self._hass = hass
         self.offered = offered
+        self._hub = async_get_hub(hass, offered.entry)
         self._job: ScanJob | None = None
         self._ended: deque[ScanJob] = deque(maxlen=MAX_ENDED)
 
@@ -195,10 +196,6 @@ class NetworkScanner:
     def is_busy(self) -> bool:
         """Return whether somebody scans, from the home network or in Home Assistant."""
         return self._job is not None or not self._hub.is_free(self.offered.scanner_id)
-
-    @property
-    def _hub(self) -> ScannerHub:
-        return async_get_hub(self._hass, self.offered.entry)
 
     def jobs(self, address: str) -> list[ScanJob]:
         """Return a client's scans, the newest first; nobody else's can be had."""
