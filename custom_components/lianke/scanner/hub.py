@@ -141,15 +141,13 @@ class ScannerHub:
             return
         known = {key: replace(one, present=key in listed) for key, one in self.scanners.items()}
         for key, one in listed.items():
-            before = known.get(key)
             known[key] = KnownScanner(
                 scanner_id=key,
                 name=one.name,
-                abilities=None if before is None else before.abilities,
+                abilities=known[key].abilities if key in known else None,
             )
-        changed = known != self.scanners
-        self.scanners = known
-        if changed:
+        before, self.scanners = self.scanners, known
+        if known != before:
             self.notify()
         for key in listed:
             if known[key].abilities is None:

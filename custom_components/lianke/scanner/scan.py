@@ -121,8 +121,7 @@ async def async_scan_page(
                 scanned = await _async_follow(hass, entry, spool, task_id)
             except (asyncio.CancelledError, HomeAssistantError) as err:
                 # Pages for which there is no room are fetched later.
-                is_wanted = is_noted and not isinstance(err, asyncio.CancelledError)
-                if not is_wanted:
+                if isinstance(err, asyncio.CancelledError) or not is_noted:
                     _drop(hass, entry, task_id)
                 raise
         # Nobody takes up what nobody has noted.

@@ -18,7 +18,7 @@ from ...api.options import ORIENTATIONS
 from ...documents.conversion import clean_title
 from ...documents.document import file_digest
 from ...errors import InputError
-from ...ipp.model import Attributes, Group, IppError, Status, Tag
+from ...ipp.model import Group, IppError, Status, Tag
 from ...jobs.job import Job
 from ...jobs.limits import max_document_bytes
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
@@ -195,8 +195,8 @@ def _check_document(request: Request) -> None:
         raise IppError(Status.FORMAT_NOT_SUPPORTED, "this document format is not supported")
 
 
-def _answer(options: JobOptions | None, job: Attributes | None = None) -> Answer:
-    groups = () if job is None else (Group(tag=Tag.JOB, attributes=job),)
+def _answer(options: JobOptions | None, job: Group | None = None) -> Answer:
+    groups = () if job is None else (job,)
     if options is None or not options.unsupported:
         return Answer(groups=groups)
     return Answer(status=Status.OK_SUBSTITUTED, groups=groups, unsupported=options.unsupported)

@@ -194,10 +194,8 @@ def _named(request: Request) -> int | None:
     return number
 
 
-async def async_describe(
-    request: Request, job: AnyJob, wanted: Collection[str] | None = None
-) -> Attributes:
-    """Return the attributes of a job, all or the wanted ones."""
+async def async_describe(request: Request, job: AnyJob, wanted: Collection[str] | None) -> Group:
+    """Return the attributes of a job, the wanted ones, or all for None."""
     number, since = job_number(job.job_id), request.server.started_at
     if (named := _named(request)) is not None and request.pending.number_of(named) == number:
         # The device knows it by this one.
@@ -226,9 +224,9 @@ async def async_describe(
         "job-printer-up-time": values.integer(up_time(since)),
         **size,
     }
-    if wanted is None:
-        return attributes
-    return {name: value for name, value in attributes.items() if name in wanted}
+    if wanted is not None:
+        attributes = {name: value for name, value in attributes.items() if name in wanted}
+    return Group(tag=Tag.JOB, attributes=attributes)
 
 
 def _times(event: str, since: datetime, moment: datetime | None) -> Attributes:
@@ -281,22 +279,18 @@ async def async_get_jobs(request: Request) -> Answer:
         jobs.reverse()
     most = min(request.count("limit") or MAX_LISTED, MAX_LISTED)
     wanted = _wanted_of_job(request) if "requested-attributes" in request.operation else BASIC
-    return Answer(groups=tuple([await _async_group(request, job, wanted) for job in jobs[:most]]))
+    return Answer(groups=tuple([await async_describe(request, job, wanted) for job in jobs[:most]]))
 
 
 async def async_get_job_attributes(request: Request) -> Answer:
     """Describe a job."""
-    return Answer(groups=(await _async_group(request, find_job(request), _wanted_of_job(request)),))
+    job = await async_describe(request, find_job(request), _wanted_of_job(request))
+    return Answer(groups=(job,))
 
 
 async def async_identify_printer(_request: Request) -> Answer:
     """Do as if: what a printer behind a box shows is not for us to say."""
     return Answer()
-
-
-async def _async_group(request: Request, job: AnyJob, wanted: Collection[str] | None) -> Group:
-    attributes: Attributes = await async_describe(request, job, wanted)
-    return Group(tag=Tag.JOB, attributes=attributes)
 
 
 def _wanted_of_job(request: Request) -> Collection[str] | None:
