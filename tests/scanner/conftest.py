@@ -21,7 +21,6 @@ async def labs_on(request: pytest.FixtureRequest) -> None:
     if "hass" not in request.fixturenames:
         return
     hass: HomeAssistant = request.getfixturevalue("hass")
-    request.getfixturevalue("enable_custom_integrations")
     assert await async_setup_component(hass, "labs", {})
     await labs.async_update_preview_feature(hass, DOMAIN, FEATURE, True)
 

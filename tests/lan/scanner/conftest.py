@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from aiohttp import ClientSession, TCPConnector
-from aiohttp.test_utils import TestServer
 from homeassistant.components import labs
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -101,15 +100,14 @@ def picture_of(data: bytes) -> Image.Image:
 async def lan(
     hass: HomeAssistant,
     simulator: Simulator,
+    reachable: str,
     entry: MockConfigEntry,
-    enable_custom_integrations: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncGenerator[LanScanner]:
     """Return the laser printer's scanner, offered to the home network."""
     # The simulated scanner takes no time to speak of.
     monkeypatch.setattr(scanning, "FIRST_PAUSE", 0.05)
-    for component in ("labs", DOMAIN):
-        assert await async_setup_component(hass, component, {})
+    assert await async_setup_component(hass, "labs", {})
     await labs.async_update_preview_feature(hass, DOMAIN, FEATURE, True)
     assert await set_up(hass, entry)
     hub = async_get_hub(hass, entry)
@@ -117,11 +115,6 @@ async def lan(
     scanner_id = next(key for key, one in hub.scanners.items() if one.name == LASER)
     options = {**entry.options, CONF_LAN_SCANNERS: {scanner_id: TOKEN}}
     hass.config_entries.async_update_entry(entry, options=options)
-    server = TestServer(hass.http.app)
-    await server.start_server()
-    base = str(server.make_url("")).rstrip("/")
-    connector = TCPConnector(limit=0)
-    async with ClientSession(connector=connector) as session:
-        yield LanScanner(hass, simulator, entry, base, session, scanner_id)
-    await server.close()
+    async with ClientSession(connector=TCPConnector(limit=0)) as session:
+        yield LanScanner(hass, simulator, entry, reachable, session, scanner_id)
     await tear_down(hass)
