@@ -208,21 +208,22 @@ async def test_without_zeroconf_nothing_is_announced(
     get.assert_not_called()
 
 
-async def test_a_server_that_speaks_tls(lan: LanPrinter) -> None:
+def record(lan: LanPrinter, token: str, place: Place) -> Record:
+    """Return what is announced of a printer."""
     known = lan.data.storage.printers[lan.key]
-    profile = make_profile(lan.hass, lan.entry, known, lan.token)
-    record = record_of(
-        Offered(lan.entry, lan.key, lan.token),
-        profile,
-        Place(443, ("fd00::1",), secure=True),
-    )
-    text = dict(record.text)
-    assert record.kind == "_ipps._tcp.local."
+    profile = make_profile(lan.hass, lan.entry, known, token)
+    return record_of(Offered(lan.entry, lan.key, token), profile, place)
+
+
+async def test_a_server_that_speaks_tls(lan: LanPrinter) -> None:
+    found = record(lan, lan.token, Place(443, ("fd00::1",), secure=True))
+    text = dict(found.text)
+    assert found.kind == "_ipps._tcp.local."
     assert text["TLS"] == "1.2"
     assert text["Duplex"] == "T"
     assert "DM1" in text["URF"].split(",")
     assert text["adminurl"].startswith("https://[fd00::1]:443/")
-    assert [service.type for service in record.services()] == ["_ipps._tcp.local."]
+    assert [service.type for service in found.services()] == ["_ipps._tcp.local."]
     assert text["Scan"] == "F"
 
 
@@ -234,12 +235,8 @@ def test_long_names_are_cut() -> None:
 
 
 async def test_long_texts_are_cut(lan: LanPrinter) -> None:
-    known = lan.data.storage.printers[lan.key]
-    profile = make_profile(lan.hass, lan.entry, known, "x" * 500)
-    offered = Offered(lan.entry, lan.key, "x" * 500)
-    record = record_of(offered, profile, Place(1, ("10.0.0.1",), secure=False))
-    assert isinstance(record, Record)
-    assert max(len(value.encode()) for _, value in record.text) == announce.MAX_TEXT
+    found = record(lan, "x" * 500, Place(1, ("10.0.0.1",), secure=False))
+    assert max(len(value.encode()) for _, value in found.text) == announce.MAX_TEXT
 
 
 def test_addresses_of_the_home_network() -> None:
