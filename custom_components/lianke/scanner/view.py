@@ -110,16 +110,12 @@ def picture_paths(entry: LiankeConfigEntry, job: ScanJob) -> list[str]:
 class ScanView(HomeAssistantView):
     """Serves a kept file to who may control its scanner."""
 
-    url = f"{_SCANS}/{{entry_id}}/{{job_id}}/{{name}}"
+    url = f"{_SCANS}/{{identifier:.+}}"
     name = f"api:{DOMAIN}:scans"
 
-    async def get(
-        self, request: web.Request, entry_id: str, job_id: str, name: str
-    ) -> web.StreamResponse:
+    async def get(self, request: web.Request, identifier: str) -> web.StreamResponse:
         """Return the file; 404 where there is none, or none for this user."""
-        found = find_file(
-            request.app[KEY_HASS], f"{entry_id}/{job_id}/{name}", request[KEY_HASS_USER]
-        )
+        found = find_file(request.app[KEY_HASS], identifier, request[KEY_HASS_USER])
         if found is None:
             return web.Response(status=HTTPStatus.NOT_FOUND)
         path, _ = found
