@@ -11,12 +11,11 @@ import signal
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from PIL import Image
-import pypdfium2
 import pytest
 
 from tests.clock import until
 from tests.lan.scanner.conftest import LanScanner
-from tests.lan.scanner.test_scanning import freed, wanted
+from tests.lan.scanner.test_scanning import check_pdf, freed, wanted
 from tests.scanned import ALIKE, difference, part
 
 DEVICE = "airscan:e0:Lianke"
@@ -177,13 +176,8 @@ async def test_another_client(sane: Sane, source: str) -> None:
     options = ("--source", source, "--resolution", "100", "--grayscale", "--no-open", "scan.pdf")
     code, said = await sane.run(CLIENT_PYTHON, "-c", _FIXED, lan.base, path, *options)
     assert code == 0, said
-    document = pypdfium2.PdfDocument(sane.folder / "scan.pdf")
     pages = ["one", "two"] if source == "feeder" else ["page on the glass"]
-    assert len(document) == len(pages)
-    for page, text in zip(document, pages, strict=True):
-        drawn = page.render(scale=100 / 72).to_pil()
-        assert difference(drawn, wanted(text, 100, "Grayscale8")) < ALIKE
-    document.close()
+    check_pdf((sane.folder / "scan.pdf").read_bytes(), pages, "Grayscale8")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from io import BytesIO
 import json
 import os
 from pathlib import Path
@@ -52,6 +51,16 @@ def spooled(lan: LanScanner) -> list[str]:
 def wanted(text: str, number: int, mode: str = "RGB24") -> Image.Image:
     """Return what the simulated scanner sees, of which A4 is offered."""
     return draw_page(text, {"colorMode": mode, "size": "A4"}, number)
+
+
+def check_pdf(data: bytes, texts: list[str], mode: str) -> None:
+    """Look whether a PDF shows what the simulated scanner saw, page for page."""
+    with pypdfium2.PdfDocument(data) as document:
+        assert len(document) == len(texts)
+        for page, text in zip(document, texts, strict=True):
+            assert page.get_size() == pytest.approx((595, 842), abs=2)
+            drawn = page.render(scale=100 / 72).to_pil()
+            assert difference(drawn, wanted(text, 100, mode)) < ALIKE
 
 
 async def freed(lan: LanScanner) -> None:
@@ -144,13 +153,7 @@ async def test_the_feeders_pages_as_one_pdf(lan: LanScanner, mode: str) -> None:
     place = await lan.order(FEEDER, PDF, mode, dpi(100))
     status, body = await lan.next(place)
     assert status == 200
-    document = pypdfium2.PdfDocument(BytesIO(body))
-    assert len(document) == 3
-    for page, text in zip(document, ("one", "two", "three"), strict=True):
-        assert page.get_size() == pytest.approx((595, 842), abs=2)
-        drawn = page.render(scale=100 / 72).to_pil()
-        assert difference(drawn, wanted(text, 100, mode[16:-17])) < ALIKE
-    document.close()
+    check_pdf(body, ["one", "two", "three"], mode[16:-17])
     assert (await lan.next(place))[0] == 404
     await freed(lan)
 
