@@ -63,6 +63,14 @@ class Reply:
         return [value.content for value in self.message.group(group)[name]]
 
 
+def number_in(reply: Reply) -> int:
+    """Return the number of the job that was made."""
+    assert reply.status == Status.OK, Status(reply.status)
+    number = reply.one("job-id")
+    assert isinstance(number, int)
+    return number
+
+
 @dataclass
 class LanPrinter:
     """Talks to an offered printer as a device of the home network would."""
@@ -153,19 +161,11 @@ class LanPrinter:
     ) -> int:
         """Print a document and return the job's number."""
         attributes.setdefault("job_name", values.name("数学作业.pdf"))
-        reply = await self.ask(Operation.PRINT_JOB, job, document, **attributes)
-        assert reply.status == Status.OK, Status(reply.status)
-        number = reply.one("job-id")
-        assert isinstance(number, int)
-        return number
+        return number_in(await self.ask(Operation.PRINT_JOB, job, document, **attributes))
 
     async def create(self, job: Attributes | None = None, **attributes: tuple[Value, ...]) -> int:
         """Make a job whose document is still to come; return its number."""
-        reply = await self.ask(Operation.CREATE_JOB, job, b"", **attributes)
-        assert reply.status == Status.OK, Status(reply.status)
-        number = reply.one("job-id")
-        assert isinstance(number, int)
-        return number
+        return number_in(await self.ask(Operation.CREATE_JOB, job, b"", **attributes))
 
     async def send(self, number: int, document: bytes = PDF) -> Reply:
         """Send the document of a job, its only one."""

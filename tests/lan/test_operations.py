@@ -125,8 +125,7 @@ async def test_a_compressed_document(lan: LanPrinter) -> None:
 
 async def test_raster_pages_come_out_as_a_pdf(lan: LanPrinter) -> None:
     width, height = 248, 351
-    options = {**lan.entry.options, CONF_DEFAULT_OPTIONS: {"orientation": "landscape"}}
-    lan.hass.config_entries.async_update_entry(lan.entry, options=options)
+    lan.set_option(CONF_DEFAULT_OPTIONS, {"orientation": "landscape"})
     for step in (GRAY, RGB):
         rows = pack_rows(page_rows(width, height, step), step)
         for header, whole in ((pwg_header, pwg), (urf_header, urf)):
