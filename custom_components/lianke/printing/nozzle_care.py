@@ -1,7 +1,7 @@
 """Prints a page now and then, so that the nozzles of an ink-jet printer do not dry up."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 import logging
 from typing import Any, Final
@@ -43,7 +43,6 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     Only our own prints are known. A printer that is not ready, or in quiet hours, is skipped for
     the day.
     """
-    tried: dict[str, date] = {}
 
     async def print_due(now: datetime) -> None:
         plans: Mapping[str, Mapping[str, Any]] = entry.options.get(CONF_NOZZLE_CARE, {})
@@ -52,12 +51,10 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             if (
                 at is None
                 or (at.hour, at.minute) != (now.hour, now.minute)
-                or tried.get(key) == now.date()
                 or entry.state is not ConfigEntryState.LOADED
                 or not _is_idle(entry, key, timedelta(days=plan.get(DAYS, 0)))
             ):
                 continue
-            tried[key] = now.date()
             try:
                 page = partial(async_color_page, hass)
                 await async_print_page(hass, entry, key, page, Context(), hold=False)

@@ -130,7 +130,6 @@ class StandInWatch:
         entry: LiankeConfigEntry | None = self._hass.config_entries.async_get_entry(entry_id)
         if (
             entry is None
-            or entry.domain != self._entry.domain
             or entry.state is not ConfigEntryState.LOADED
             or not entry.runtime_data.coordinator.is_ready(key)
         ):
