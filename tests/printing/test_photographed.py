@@ -9,7 +9,6 @@ from PIL import Image, ImageDraw
 import pypdfium2
 import pytest
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
-import voluptuous as vol
 
 from custom_components.lianke.documents import pdf_client, sheets as sheets_module
 from tests.household import House, make_media, refusal
@@ -116,41 +115,6 @@ async def test_all_frames_of_a_picture(house: House) -> None:
     made = pages(house.printed[0].path.read_bytes())
     assert [page.width > page.height for page in made] == [True] * 3
     assert [max(look(page, (0.5, 0.1))) < 90 for page in made] == [False, False, True]
-
-
-GOOD = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]
-REFUSED: list[tuple[str, dict[str, Any], str | None]] = [
-    ("菜单.pdf", {"clean": True}, "clean_needs_picture"),
-    ("one.jpg", {"clean_corners": [GOOD]}, "sheet_field_idle"),
-    # Crossing, mirrored, outside, too near, with a dent.
-    (
-        "one.jpg",
-        {"clean": True, "clean_corners": [[GOOD[i] for i in (0, 2, 1, 3)]]},
-        "clean_corners_wrong",
-    ),
-    ("one.jpg", {"clean": True, "clean_corners": [GOOD[::-1]]}, "clean_corners_wrong"),
-    ("one.jpg", {"clean": True, "clean_corners": [[[-0.1, 0], *GOOD[1:]]]}, "clean_corners_wrong"),
-    (
-        "one.jpg",
-        {"clean": True, "clean_corners": [[[0.899, 0.1], *GOOD[1:]]]},
-        "clean_corners_wrong",
-    ),
-    ("one.jpg", {"clean": True, "clean_corners": [[[0.6, 0.6], *GOOD[1:]]]}, "clean_corners_wrong"),
-    ("one.jpg", {"clean": True, "clean_corners": [GOOD[:3]]}, None),
-    ("one.jpg", {"clean": True, "clean_corners": [GOOD] * 21}, None),
-    ("one.jpg", {"clean": True, "clean_corners": [[[0.1, float("nan")], *GOOD[1:]]]}, None),
-    ("one.jpg", {"clean": True, "clean_corners": [["0.1", *GOOD[1:]]]}, None),
-]
-
-
-async def test_what_is_refused(house: House) -> None:
-    """Nothing of it is sent, and nothing stays."""
-    for name, fields, key in REFUSED:
-        with pytest.raises(vol.Invalid if key is None else HomeAssistantError) as refused:
-            await house.ask("print", device_id=house.device(), file=house.path(name), **fields)
-        if key is not None:
-            assert getattr(refused.value, "translation_key", None) == key, fields
-        assert (house.sent, house.spooled()) == (0, []), fields
 
 
 async def reason(house: House, name: str) -> str | None:

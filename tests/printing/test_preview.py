@@ -20,6 +20,8 @@ from tests.simulator import make_pdf
 
 type Client = TestClient[Any, Any]
 
+pytestmark = pytest.mark.usefixtures("reachable")
+
 
 async def look(client: Client, address: str) -> Image.Image | None:
     """Return the picture at an address, None where there is none any more."""
@@ -96,14 +98,14 @@ async def test_a_preview_follows_the_options(client: Client, house: House) -> No
     assert await look(client, second["images"][3]) is not None
 
 
-async def test_a_picture_is_drawn_here(client: Client, house: House) -> None:
+async def test_a_picture_is_drawn_here(house: House) -> None:
     Image.new("RGB", (300, 200), "red").save(house.media / "x.jpg")
     preview = await house.ask("preview", device_id=house.device(), file=house.path("x.jpg"))
     assert (preview["pages"], preview["drawn_by"]) == (1, "here")
     assert house.sent == 0
 
 
-async def test_a_large_scan_is_drawn_here(client: Client, house: House) -> None:
+async def test_a_large_scan_is_drawn_here(house: House) -> None:
     """A plan on A1, more than is decoded at once."""
     Image.new("L", (7000, 10_000), "white").save(house.media / "plan.png")
     device, path = house.device(), house.path("plan.png")
@@ -144,9 +146,7 @@ async def test_only_here_nothing_is_sent_and_nobody_else_sees_it(
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(
-    client: Client, house: House
-) -> None:
+async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(house: House) -> None:
     device = house.device()
     path = house.menu
     preview = await house.ask("preview", device_id=device, file=path, preview_by="cloud")
@@ -160,7 +160,7 @@ async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(
     assert (preview["drawn_by"], house.sent) == ("cloud", 3)
 
 
-async def test_what_cannot_be_drawn_is_refused(client: Client, house: House) -> None:
+async def test_what_cannot_be_drawn_is_refused(house: House) -> None:
     Image.new("RGB", (300, 200), "red").save(house.media / "x.png")
     (house.media / "x.png").write_bytes((house.media / "x.png").read_bytes()[:60])
     assert (
@@ -171,7 +171,7 @@ async def test_what_cannot_be_drawn_is_refused(client: Client, house: House) -> 
 
 
 async def test_previews_of_a_user_at_once_are_few(
-    client: Client, monkeypatch: pytest.MonkeyPatch, house: House
+    monkeypatch: pytest.MonkeyPatch, house: House
 ) -> None:
     """They ask the cloud for nothing, and so are held back here."""
     monkeypatch.setattr(printing, "MAX_MADE_AT_ONCE", 2)

@@ -22,6 +22,8 @@ from tests.simulator import make_pdf
 
 type Client = TestClient[Any, Any]
 
+pytestmark = pytest.mark.usefixtures("reachable")
+
 
 @pytest.fixture
 def media(hass: HomeAssistant, tmp_path: Path) -> Path:
@@ -46,7 +48,7 @@ async def reason(house: House, action: str = "print", **data: Any) -> str | None
     return await refusal(house.ask(action, device_id=house.device(), **data), HomeAssistantError)
 
 
-async def test_several_pages_on_a_sheet(client: Client, house: House) -> None:
+async def test_several_pages_on_a_sheet(house: House) -> None:
     job = await house.print_one(
         file=house.path("ten.pdf"),
         sheet="4_up",
@@ -64,14 +66,14 @@ async def test_several_pages_on_a_sheet(client: Client, house: House) -> None:
     assert house.spooled() == []
 
 
-async def test_lying_sheets(client: Client, house: House) -> None:
+async def test_lying_sheets(house: House) -> None:
     await house.print_one(file=house.path("ten.pdf"), sheet="2_up", scale="50%", align="top_left")
     options = house.printed[0].options
     assert (options["dmOrientation"], options["jpScale"]) == ("2", "fit")
     assert options["jpAutoAlign"] == "z5"
 
 
-async def test_a_card_becomes_one_job_in_true_size(client: Client, house: House) -> None:
+async def test_a_card_becomes_one_job_in_true_size(house: House) -> None:
     job = await house.print_one(
         file=[house.path("front.jpg"), house.path("back.jpg")], sheet="id_card"
     )
@@ -85,7 +87,7 @@ async def test_a_card_becomes_one_job_in_true_size(client: Client, house: House)
     assert shown == [white, red, white, blue, white]
 
 
-async def test_a_card_is_cropped_by_hand(client: Client, house: House) -> None:
+async def test_a_card_is_cropped_by_hand(house: House) -> None:
     """Each picture has its own crop, in the order of the files; one that is not said is the middle."""
     photo = Image.new("RGB", (1200, 1200), "red")
     photo.paste("blue", (300, 400, 1156, 940))
@@ -101,29 +103,18 @@ async def test_a_card_is_cropped_by_hand(client: Client, house: House) -> None:
     preview = await house.ask("preview", device_id=device, file=paths, **fields)
     await house.print_one(document=preview["document"], **fields)
     drawn = pypdfium2.PdfDocument(house.printed[0].path)[0].render(scale=1).to_pil()
-    red = (
-        drawn.convert("RGB")
-        .getchannel("R")
-        .crop((200, 300, 400, 540))
-        .point(lambda value: 255 if value > 250 else 0)
-    )
-    green = (
-        drawn.convert("RGB")
-        .getchannel("G")
-        .crop((200, 300, 400, 540))
-        .point(lambda value: 255 if value < 5 else 0)
-    )
+    red, green, _ = drawn.convert("RGB").crop((200, 300, 400, 540)).split()
+    bright = red.point(lambda value: 255 if value > 250 else 0)
+    dark = green.point(lambda value: 255 if value < 5 else 0)
     # Nothing of the red around the card is left.
-    assert ImageChops.darker(red, green).getbbox() is None
+    assert ImageChops.darker(bright, dark).getbbox() is None
     # More than there are pictures says nothing.
     await house.print_one(file=paths, sheet="id_card", id_card_crop=[*crop, {"turn": 1}])
     assert len(house.printed) == 2
 
 
 @pytest.mark.parametrize("duplex", [None, "off", "short_edge"])
-async def test_a_booklet_is_printed_on_both_sides(
-    client: Client, duplex: str | None, house: House
-) -> None:
+async def test_a_booklet_is_printed_on_both_sides(duplex: str | None, house: House) -> None:
     options = {} if duplex is None else {"duplex": duplex}
     job = await house.print_one(file=house.path("ten.pdf"), sheet="booklet", **options)
     [printed] = house.printed
@@ -131,7 +122,7 @@ async def test_a_booklet_is_printed_on_both_sides(
     assert texts(printed.path.read_bytes())[-1] in ("Page 6 Page 7", "Page 7 Page 6")
 
 
-async def test_a_booklet_by_hand(client: Client, house: House) -> None:
+async def test_a_booklet_by_hand(house: House) -> None:
     """A printer that prints on one side is refused both, and takes one."""
     path = house.path("ten.pdf")
     device = house.device(OTHER_LASER)
@@ -150,7 +141,7 @@ async def test_a_booklet_by_hand(client: Client, house: House) -> None:
     assert counted["pages"] == 6
 
 
-async def test_documents_are_joined(client: Client, house: House) -> None:
+async def test_documents_are_joined(house: House) -> None:
     paths = [house.path(name) for name in ("菜单.pdf", "front.jpg", "ten.pdf")]
     job = await house.print_one(file=paths, merge=True, pages="1-2", stamp=["page_numbers"])
     [printed] = house.printed
@@ -160,7 +151,7 @@ async def test_documents_are_joined(client: Client, house: House) -> None:
     assert (job["title"], job["pages"]) == ("菜单.pdf + 2", 5)
 
 
-async def test_without_joining_each_document_is_a_job(client: Client, house: House) -> None:
+async def test_without_joining_each_document_is_a_job(house: House) -> None:
     paths = [house.path(name) for name in ("菜单.pdf", "ten.pdf")]
     answer = await house.ask("print", device_id=house.device(), file=paths, sheet="9_up", wait=True)
     assert [job["pages"] for job in answer["jobs"]] == [1, 2]
@@ -168,7 +159,7 @@ async def test_without_joining_each_document_is_a_job(client: Client, house: Hou
     assert house.spooled() == []
 
 
-async def test_the_limit_counts_sheets(client: Client, house: House) -> None:
+async def test_the_limit_counts_sheets(house: House) -> None:
     """The limit is 100 pages: 500 are too many, and on 84 sheets they are not."""
     (house.media / "x.pdf").write_bytes(make_pdf(500))
     path = house.path("x.pdf")
@@ -178,6 +169,14 @@ async def test_the_limit_counts_sheets(client: Client, house: House) -> None:
     assert (await house.print_one(file=path, sheet="6_up"))["pages"] == 84
     data: dict[str, Any] = {"file": house.path("front.jpg"), "photo_size": "6r", "photo_count": 60}
     assert await reason(house, **data, copies=2) == "too_many_pages"
+
+
+CORNERS = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]
+
+
+def cornered(*corners: list[Any]) -> dict[str, Any]:
+    """Return the fields that make a page of a photo between these corners."""
+    return {"file": "front.jpg", "clean": True, "clean_corners": [*corners]}
 
 
 REFUSED: list[tuple[dict[str, Any], str | None]] = [
@@ -209,10 +208,22 @@ REFUSED: list[tuple[dict[str, Any], str | None]] = [
     ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"turn": 1e9}}, None),
     ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": {"up": 1}}, None),
     ({"file": "front.jpg", "sheet": "id_card", "id_card_crop": [{}] * 21}, None),
+    ({"file": "ten.pdf", "clean": True}, "clean_needs_picture"),
+    ({"file": "front.jpg", "clean_corners": [CORNERS]}, "sheet_field_idle"),
+    # Crossing, mirrored, outside, too near, with a dent.
+    (cornered([CORNERS[i] for i in (0, 2, 1, 3)]), "clean_corners_wrong"),
+    (cornered(CORNERS[::-1]), "clean_corners_wrong"),
+    (cornered([[-0.1, 0], *CORNERS[1:]]), "clean_corners_wrong"),
+    (cornered([[0.899, 0.1], *CORNERS[1:]]), "clean_corners_wrong"),
+    (cornered([[0.6, 0.6], *CORNERS[1:]]), "clean_corners_wrong"),
+    (cornered(CORNERS[:3]), None),
+    (cornered(*[CORNERS] * 21), None),
+    (cornered([[0.1, float("nan")], *CORNERS[1:]]), None),
+    (cornered(["0.1", *CORNERS[1:]]), None),
 ]
 
 
-async def test_what_is_refused(client: Client, house: House) -> None:
+async def test_what_is_refused(house: House) -> None:
     """Nothing of it is sent, and nothing stays."""
     for fields, key in REFUSED:
         data = fields | ({"file": house.path(fields["file"])} if "file" in fields else {})
@@ -223,7 +234,7 @@ async def test_what_is_refused(client: Client, house: House) -> None:
         assert (house.sent, house.spooled()) == (0, []), fields
 
 
-async def test_a_book_is_too_much(client: Client, house: House) -> None:
+async def test_a_book_is_too_much(house: House) -> None:
     """More pages than can even be named to the process that lays them out."""
     kids = b"4 0 R " * 40_000
     (house.media / "book.pdf").write_bytes(
@@ -235,25 +246,21 @@ async def test_a_book_is_too_much(client: Client, house: House) -> None:
     assert (house.sent, house.spooled()) == (0, [])
 
 
-async def test_where_pdfium_cannot_run(
-    client: Client, monkeypatch: pytest.MonkeyPatch, house: House
-) -> None:
+async def test_where_pdfium_cannot_run(monkeypatch: pytest.MonkeyPatch, house: House) -> None:
     monkeypatch.setattr(pdf_client, "find_spec", lambda _: None)
     for name in ("ten.pdf", "front.jpg"):
         assert await reason(house, file=house.path(name), sheet="2_up") == "sheet_not_available"
     assert house.spooled() == []
 
 
-async def test_a_layout_that_takes_too_long(
-    client: Client, monkeypatch: pytest.MonkeyPatch, house: House
-) -> None:
+async def test_a_layout_that_takes_too_long(monkeypatch: pytest.MonkeyPatch, house: House) -> None:
     monkeypatch.setattr(sheets_module, "LAYOUT_SECONDS", 0)
     path = house.path("ten.pdf")
     assert await reason(house, file=path, sheet="2_up") == "pdf_takes_long"
     assert (house.sent, house.spooled()) == (0, [])
 
 
-async def test_the_same_request_prints_once(client: Client, house: House) -> None:
+async def test_the_same_request_prints_once(house: House) -> None:
     """Sheets that are made twice differ in their bytes, and are the same request all the same."""
     data: dict[str, Any] = {
         "file": house.path("ten.pdf"),
@@ -268,7 +275,7 @@ async def test_the_same_request_prints_once(client: Client, house: House) -> Non
     assert await reason(house, **data | {"sheet_frame": True}) == "request_id_conflict"
 
 
-async def test_sheets_are_printed_elsewhere_as_they_are(client: Client, house: House) -> None:
+async def test_sheets_are_printed_elsewhere_as_they_are(house: House) -> None:
     job = await house.print_one(file=house.path("ten.pdf"), sheet="2_up", pages="1-4", scale="90%")
     requested = house.queue.get(job["job_id"]).spec.requested
     assert dict(requested) == {"orientation": "landscape", "scale": "fit", "align": "center"}
@@ -310,7 +317,7 @@ async def test_a_preview_of_several_documents(client: Client, house: House) -> N
     assert (job["title"], job["pages"]) == ("front.jpg + 1", 1)
 
 
-async def test_a_count_is_of_sheets(client: Client, house: House) -> None:
+async def test_a_count_is_of_sheets(house: House) -> None:
     """What is counted is what a print with the same fields would take, and is kept for it."""
     device, path = house.device(), house.path("ten.pdf")
     for fields, pages in (
@@ -340,7 +347,7 @@ async def test_a_count_is_of_sheets(client: Client, house: House) -> None:
     assert len(house.spooled()) == before
 
 
-async def test_the_cloud_draws_sheets_too(client: Client, house: House) -> None:
+async def test_the_cloud_draws_sheets_too(house: House) -> None:
     device = house.device()
     preview = await house.ask(
         "preview",
@@ -355,7 +362,7 @@ async def test_the_cloud_draws_sheets_too(client: Client, house: House) -> None:
     assert len(texts(house.printed[0].path.read_bytes())) == 3
 
 
-async def test_a_label_printer_needs_a_paper(client: Client, house: House) -> None:
+async def test_a_label_printer_needs_a_paper(house: House) -> None:
     await house.print_one(
         device_id=house.device(LABELS),
         file=house.path("front.jpg"),
