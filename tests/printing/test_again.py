@@ -58,9 +58,13 @@ async def test_options_that_the_printer_does_not_have_print_nothing(house: House
 
 async def test_options_are_changed_for_another_printer(house: House) -> None:
     job_id = await failed(house, paper="A5", tray="纸盒 1")
-    job = await retry(house, job_id, to_device_id=house.device(INKJET), tray="后进纸器", copies=2)
-    assert job["printer"] == INKJET
+    before, other = house.sent, house.device(INKJET)
+    assert await refusal(retry(house, job_id, to_device_id=other)) == "tray_not_available"
+    assert house.sent == before
+    job = await retry(house, job_id, to_device_id=other, tray="后进纸器", copies=2)
+    assert (job["printer"], job["device_id"]) == (INKJET, other)
     [document] = await house.came_out()
+    assert document.options["targetIp"] == house.box.network_printer().ip
     assert (document.copies, document.options["dmPaperSize"]) == (2, "11")
 
 

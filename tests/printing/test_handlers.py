@@ -346,35 +346,12 @@ async def test_the_clouds_list_is_asked_once_a_minute(house: House) -> None:
     assert dt_util.parse_datetime(own["created_at"]) is not None
 
 
-async def failed_job(house: House, **data: Any) -> dict[str, Any]:
+async def failed_job(house: House) -> dict[str, Any]:
     """Print something that fails, and return its job."""
     house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
-    job = await house.print_one(**({"text": "再来一次"} | data))
+    job = await house.print_one(text="再来一次")
     assert job["state"] == "failed"
     return job
-
-
-async def test_a_failed_job_is_printed_on_another_printer(house: House) -> None:
-    job = await failed_job(house, paper="A5", tray="纸盒 1")
-    device, other = house.device(), house.device(INKJET)
-    # The other printer has no such tray: it says so, and nothing is sent.
-    before = house.sent
-    assert (
-        await refusal(
-            house.ask("retry_job", device_id=device, job_id=job["job_id"], to_device_id=other)
-        )
-        == "tray_not_available"
-    )
-    assert house.sent == before
-    job = await failed_job(house, paper="A5")
-    answer = await house.ask(
-        "retry_job", device_id=device, job_id=job["job_id"], to_device_id=other
-    )
-    assert answer["job"]["device_id"] == other
-    assert answer["job"]["printer"] == INKJET
-    [printed] = await house.came_out()
-    assert printed.options["targetIp"] == house.box.network_printer().ip
-    assert printed.options["dmPaperSize"] == "11"
 
 
 async def test_a_failed_job_is_printed_by_another_box(house: House) -> None:
