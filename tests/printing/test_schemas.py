@@ -319,22 +319,6 @@ async def test_a_source_that_the_user_may_not_read(
             await house.ask("print", context, device_id=device, **source)
 
 
-async def test_a_template_error_prints_nothing(house: House) -> None:
-    from homeassistant.exceptions import TemplateError
-    from homeassistant.helpers import config_validation as cv, script
-
-    device = house.device()
-    sequence = await script.async_validate_actions_config(
-        house.hass,
-        cv.SCRIPT_SCHEMA(
-            [{"action": "lianke.print", "data": {"device_id": device, "text": "{{ 1 / 0 }}"}}]
-        ),
-    )
-    running = script.Script(house.hass, sequence, "test", DOMAIN)
-    with pytest.raises((TemplateError, HomeAssistantError)):
-        await running.async_run(context=Context())
-
-
 async def test_a_pdf_at_the_limit_of_pages_passes_the_count_only(house: House) -> None:
     (house.media / "long.pdf").write_bytes(make_pdf(60))
     error = await refused(house, file=house.path("long.pdf"), copies=2)
