@@ -16,7 +16,7 @@ export class FeedController<T = Feed> implements ReactiveController {
 
   private _connection: Connection | null = null;
   private _devices: string[] = [];
-  private _subscribed = false;
+  /* Of the present subscription; null without one. */
   private _turn: object | null = null;
   private _retry: ReturnType<typeof setTimeout> | undefined;
   private _stop: (() => Promise<void>) | null = null;
@@ -34,7 +34,7 @@ export class FeedController<T = Feed> implements ReactiveController {
   /* Subscribe to these printers, or to all if there are none; does nothing when that is so already. */
   follow(connection: Connection, devices: string[]): void {
     const same = this._connection === connection && String(devices) === String(this._devices);
-    if (same && this._subscribed) return;
+    if (same && this._turn) return;
     this._connection?.removeEventListener("ready", this._ready);
     this._connection = connection;
     this._devices = devices;
@@ -42,8 +42,7 @@ export class FeedController<T = Feed> implements ReactiveController {
   }
 
   hostConnected(): void {
-    if (!this._connection) return;
-    this._connection.addEventListener("ready", this._ready);
+    this._connection?.addEventListener("ready", this._ready);
     void this._subscribe();
   }
 
@@ -60,7 +59,6 @@ export class FeedController<T = Feed> implements ReactiveController {
   private async _subscribe(): Promise<void> {
     if (!this._connection) return;
     this._unsubscribe();
-    this._subscribed = true;
     const turn = (this._turn = {});
     const filter = this._devices.length ? { device_ids: this._devices } : {};
     try {
@@ -83,7 +81,6 @@ export class FeedController<T = Feed> implements ReactiveController {
   }
 
   private _unsubscribe(): void {
-    this._subscribed = false;
     this._turn = null;
     clearTimeout(this._retry);
     this._stop?.().catch(() => undefined);

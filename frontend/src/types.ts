@@ -52,7 +52,6 @@ export interface Printer {
   status: string | null;
   service_expired?: boolean;
   waiting: number;
-  hold_reason: string | null;
   pages_printed: number;
   may_control: boolean;
   ink: Ink[];

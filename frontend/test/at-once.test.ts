@@ -77,10 +77,7 @@ describe("drawn at once", () => {
 test("a file is drawn by Home Assistant alone, shown small, and printed without a second upload", async () => {
   const batch = makeBatch();
   const item = drop(batch, "a.pdf");
-  const tray = await show<HTMLElement & { updateComplete: Promise<unknown> }>("lianke-tray", {
-    context: batch.context,
-    batch,
-  });
+  const tray = await show("lianke-tray", { context: batch.context, batch });
   const strip = () => find(find(tray, "lianke-preview"), ".previews");
   // Its place is kept before it is there.
   expect(strip().clientHeight).toBeGreaterThanOrEqual(120);

@@ -36,7 +36,7 @@ test.each([
   [{ devices: "one" }, "devices"],
   [{ layout: "huge" }, "layout"],
   [{ show: ["everything"] }, "show"],
-  [{ history: 99 }, "history"],
+  [{ history: 21 }, "history"],
   [{ buttons: [{ name: "nothing to do" }] }, "buttons"],
   [{ source_entity: "light.hall" }, "source_entity"],
 ])("%j cannot be shown, and is refused by name", (config, key) => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { assertConfig, withDefaults } from "../src/config";
+import { withDefaults } from "../src/config";
 import { isLost, UserError } from "../src/context";
 import { fill, Localizer } from "../src/localize";
 import { makeContext, makeHass } from "./stand-in";
@@ -48,6 +48,4 @@ test("a configuration with empty values shows all that one without them shows", 
     history: 3,
     buttons: [],
   });
-  expect(() => assertConfig({ buttons: [{ name: "nothing to do" }] })).toThrow("buttons");
-  expect(() => assertConfig({ history: 21 })).toThrow("history");
 });

@@ -22,7 +22,7 @@ import type { LiankeMediaBrowser } from "../src/print/media-browser";
 import "../src/print/media-browser";
 import "../src/print/tray";
 import { summarize } from "../src/summary";
-import { announced, asked, find, makeContext, makeHass, makeJob, makePrinter, show } from "./stand-in";
+import { announced, asked, find, makeContext, makeHass, makeJob, makePrinter, partOf, show, unfold } from "./stand-in";
 
 beforeEach(() => void (asked.length = 0));
 
@@ -56,9 +56,7 @@ test("a job that may have been printed is not printed again without a question",
     finished: [makeJob({ state: "unconfirmed", can_retry: true })],
     mayControl: true,
   });
-  const actions = find<Part>(jobs, "lianke-job-actions");
-  await actions.updateComplete;
-  const ask = find<Part>(actions, "lianke-ask");
+  const ask = find<Part>(await partOf(jobs, "lianke-job-actions"), "lianke-ask");
   find(ask, "button").click();
   await ask.updateComplete;
   expect(asked).toHaveLength(0);
@@ -85,8 +83,7 @@ test.each(["queued", "processing", "sending"])("a job that is %s says that its p
 test("a printer tells its jobs what holds it up, and a refused key outweighs that", async () => {
   const properties = { context: makeContext(), device: "device", printer: makePrinter({ status: "out_of_paper" }) };
   const printer = await show<Part>("lianke-printer", { ...properties, open: [makeJob({ state: "sending" })] });
-  const jobs = find<LiankeJobs>(printer, "lianke-jobs");
-  await jobs.updateComplete;
+  const jobs = await partOf(printer, "lianke-jobs");
   expect(find(jobs, "li").textContent).toContain("out of paper");
   Object.assign(printer, { keyRejected: true });
   await printer.updateComplete;
@@ -112,9 +109,8 @@ test.each([
   const failed = { state: "failed", detail: "No.", partly_printed: true, can_retry: true, reason, pages_printed };
   expect((await job(failed)).includes("may have come out")).toBe(apart);
   // Whoever prints again is asked all the same.
-  const actions = find<Part>(document.querySelector("lianke-jobs") as LiankeJobs, "lianke-job-actions");
-  await actions.updateComplete;
-  const ask = find<Part>(actions, "lianke-ask");
+  const jobs = document.querySelector("lianke-jobs") as LiankeJobs;
+  const ask = find<Part>(await partOf(jobs, "lianke-job-actions"), "lianke-ask");
   find(ask, "button").click();
   await ask.updateComplete;
   expect(find(ask, "[role=group]").textContent).toContain("may have come out");
@@ -292,8 +288,7 @@ test("a card for a list prints it on the printer that may be printed on", async 
   const context = makeContext(makeHass({ print: {} }, "zh-Hans"), { source_entity: "todo.list", devices: ["a", "b"] });
   const printers = { a: makePrinter({ may_control: false }), b: makePrinter() };
   const source = await show<Part>("lianke-source", { context, entity: list, printers });
-  const header = find<Part>(source, "lianke-header");
-  await header.updateComplete;
+  const header = await partOf(source, "lianke-header");
   expect(header.shadowRoot?.textContent).toMatch(/Groceries\s+3 项未完成/);
   const button = find(source, "button.main");
   expect(button.textContent?.trim()).toBe("打印此清单");
@@ -370,7 +365,6 @@ test.each([
       const before = form.offsetHeight;
       answer(offers);
       await vi.waitFor(() => expect(batch.offers).not.toBeNull());
-      Object.assign(form, { revision: {} });
       await form.updateComplete;
       expect(form.shadowRoot?.querySelector(".skeleton")).toBeNull();
       const last = form.shadowRoot?.querySelector("[role=group]")?.lastElementChild as HTMLElement;
@@ -445,14 +439,6 @@ describe("a document that is not kept", () => {
     return show<Part>("lianke-jobs", { context, finished, mayControl: true, keeps: false, ...changes });
   };
 
-  const unfold = async (jobs: Part) => {
-    find(jobs, "[data-key=more-job]").click();
-    await jobs.updateComplete;
-    const actions = find<Part>(jobs, "lianke-job-actions");
-    await actions.updateComplete;
-    return actions;
-  };
-
   test("says so in its row, and is kept from then on for who may change it", async () => {
     const jobs = await shown({});
     expect(find(jobs, "lianke-job-actions")).toBeNull();
@@ -501,10 +487,7 @@ test("what can be done about a finished job is folded away, and unfolded by one 
   const rows = [...(jobs.shadowRoot?.querySelectorAll("li") ?? [])];
   expect(rows.map((row) => row.offsetHeight)).toEqual([height, height, height]);
   expect(rows[2]?.textContent).toContain("failed · There was no paper");
-  find(jobs, "[data-key=more-job-1]").click();
-  await jobs.updateComplete;
-  const actions = find<Part>(jobs, "lianke-job-actions");
-  await actions.updateComplete;
+  const actions = await unfold(jobs, "job-1");
   const words = [...(actions.shadowRoot?.querySelectorAll("button, lianke-ask") ?? [])].map((one) =>
     (one.shadowRoot ?? one).textContent?.trim(),
   );
@@ -539,9 +522,7 @@ test("what went wrong last is told in full, also when something newer has ended;
 test("the header says how many pages a child has left", async () => {
   const printer = async (pages_left: number | null) => {
     const properties = { context: makeContext(), device: "device", printer: makePrinter({ pages_left }) };
-    const shown = await show<Part>("lianke-printer", properties);
-    const header = find<Part>(shown, "lianke-header");
-    await header.updateComplete;
+    const header = await partOf(await show("lianke-printer", properties), "lianke-header");
     return header.shadowRoot?.textContent;
   };
   expect(await printer(2)).toContain("2 pages left this month");

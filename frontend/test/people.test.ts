@@ -9,7 +9,7 @@ import { Localizer } from "../src/localize";
 import "../src/print/again";
 import { summarize } from "../src/summary";
 import type { HomeAssistant, Job } from "../src/types";
-import { announced, asked, find, makeContext, makeHass, makeJob, makePrinter, show } from "./stand-in";
+import { announced, asked, find, makeContext, makeHass, makeJob, makePrinter, show, unfold } from "./stand-in";
 
 beforeEach(() => {
   localStorage.clear();
@@ -276,10 +276,7 @@ test("what may be printed as often as one likes is not promised to print once", 
   const job = makeJob({ can_print_again: true });
   const context = makeContext(house({ retry_job: { code: 3 } }));
   const jobs = await show<Part>("lianke-jobs", { context, finished: [job], mayControl: true });
-  find(jobs, "[data-key=more-job]").click();
-  await jobs.updateComplete;
-  const actions = find<Part>(jobs, "lianke-job-actions");
-  await actions.updateComplete;
+  const actions = await unfold(jobs);
   find(find(actions, "lianke-ask"), "button").click();
   await vi.waitFor(() => expect(find(actions, ".error")?.textContent).toContain("could print twice"));
 });

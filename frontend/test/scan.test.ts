@@ -7,7 +7,7 @@ import type { LiankeScan } from "../src/scan/scan";
 import "../src/scan/scan";
 import type { Scan, Scanner } from "../src/scan/types";
 import type { Part } from "../src/components/part";
-import { asked, find, makeContext, makeHass, makePrinter, show } from "./stand-in";
+import { asked, find, makeContext, makeHass, makePrinter, partOf, show } from "./stand-in";
 
 const t = new Localizer(makeHass());
 
@@ -400,8 +400,7 @@ test("the card has buttons for it only where there is a scanner, and one for the
   expect(find(none, "lianke-scan-buttons")).toBeNull();
   const printer = await show<Part>("lianke-printer", { ...properties, printer: makePrinter({ scanner: "scanner" }) });
   await vi.waitFor(() => expect(find(printer, "lianke-scan-buttons").shadowRoot).not.toBeNull());
-  const buttons = find<Part>(printer, "lianke-scan-buttons");
-  await buttons.updateComplete;
+  const buttons = await partOf(printer, "lianke-scan-buttons");
   const labels = [...(buttons.shadowRoot?.querySelectorAll("button") ?? [])].map((one) =>
     one.getAttribute("aria-label"),
   );

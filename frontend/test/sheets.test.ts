@@ -4,7 +4,7 @@ import { Batch } from "../src/print/batch";
 import { dragged, isPage, turned, type LiankeCorners } from "../src/print/corners";
 import { frameOf, middleOf, moved, quarter, resized, type LiankeCrop } from "../src/print/crop";
 import { PrintItem } from "../src/print/item";
-import { layoutOf, layoutsFor, type Corners, type Shape } from "../src/print/layouts";
+import { layoutOf, layoutsFor, type Corners, type LayoutName, type Shape } from "../src/print/layouts";
 import { presetOf } from "../src/print/options";
 import "../src/print/tray";
 import { announced, asked, find, makeContext, makeHass, makeJob, show } from "./stand-in";
@@ -37,6 +37,13 @@ const calls = (service: string) => asked.filter((message) => message["service"] 
 const data = (service: string) => calls(service).at(-1)?.["service_data"] as Record<string, unknown>;
 const rested = ({ joint }: Batch) =>
   vi.waitFor(() => expect([joint?.images.length, joint?.previewing, joint?.stale]).toEqual([1, false, false]));
+/* Return a batch with these documents in a layout, once the sheets are shown. */
+const laid = async (batch: Batch, layout: LayoutName, chosen = [FRONT, BACK]) => {
+  for (const one of chosen) batch.addMedia(one);
+  batch.lay(layout);
+  await rested(batch);
+  return batch;
+};
 
 beforeEach(() => {
   localStorage.clear();
@@ -121,11 +128,7 @@ test("choosing a layout shows its sheets, and Print makes one job of them", asyn
 });
 
 test("previews follow the options and the order of the files", async () => {
-  const batch = makeBatch();
-  batch.addMedia(media("a.pdf"));
-  batch.addMedia(media("b.pdf"));
-  batch.lay("layout_2_up");
-  await rested(batch);
+  const batch = await laid(makeBatch(), "layout_2_up", [media("a.pdf"), media("b.pdf")]);
   vi.useFakeTimers();
   batch.move(0, 1);
   expect(batch.joint?.stale).toBe(true);
@@ -137,22 +140,14 @@ test("previews follow the options and the order of the files", async () => {
 });
 
 test("a layout ends when it makes no sense any more", async () => {
-  const batch = makeBatch();
-  batch.addMedia(FRONT);
-  batch.addMedia(BACK);
-  batch.lay("layout_id_card");
-  await rested(batch);
+  const batch = await laid(makeBatch(), "layout_id_card");
   batch.addMedia(media("c.png", "image/png"));
   expect(batch.joint).toBeNull();
   expect(batch.layouts[0]).toBe("layout_2_up");
 });
 
 test("a print whose answer was lost can be nothing but repeated, until its job is seen", async () => {
-  const batch = makeBatch({ print: { code: 3 } });
-  batch.addMedia(FRONT);
-  batch.addMedia(BACK);
-  batch.lay("layout_id_card");
-  await rested(batch);
+  const batch = await laid(makeBatch({ print: { code: 3 } }), "layout_id_card");
   batch.type("copies", "2");
   await batch.print();
   const joint = batch.joint;
@@ -174,10 +169,7 @@ test("a print whose answer was lost can be nothing but repeated, until its job i
 });
 
 test("a document that Home Assistant has forgotten comes again", async () => {
-  const batch = makeBatch();
-  batch.addMedia(media("a.pdf"));
-  batch.lay("layout_4_up");
-  await rested(batch);
+  const batch = await laid(makeBatch(), "layout_4_up", [media("a.pdf")]);
   const results: object[] = [{ code: "x", translation_key: "document_gone" }, { jobs: [{}] }];
   Object.defineProperty(answers, "print", { get: () => results.shift(), configurable: true });
   await batch.print();
@@ -205,11 +197,7 @@ test("what is removed while Home Assistant takes it is deleted there as well", a
 
 test("a refusal is said once, and the files stay", async () => {
   const refused = { code: "x", message: "The paper is too small", translation_key: "sheet_paper_too_small" };
-  const batch = makeBatch({ print: refused });
-  batch.addMedia(FRONT);
-  batch.addMedia(BACK);
-  batch.lay("layout_both");
-  await rested(batch);
+  const batch = await laid(makeBatch({ print: refused }), "layout_both");
   await batch.print();
   expect(batch.problem).toContain("The paper is too small");
   expect(batch.items.map(({ error, phase }) => [error, phase])).toEqual([
@@ -223,7 +211,7 @@ test("the tray offers layouts as buttons that can be pressed, and released again
   batch.addMedia(FRONT);
   batch.addMedia(BACK);
   const tray = await show("lianke-tray", { context: makeContext(makeHass(answers)), batch });
-  const sheets = find<HTMLElement & { updateComplete: Promise<unknown> }>(tray, "lianke-sheets");
+  const sheets = find(tray, "lianke-sheets");
   const buttons = () => [...(sheets.shadowRoot?.querySelectorAll("button[aria-pressed]") ?? [])] as HTMLElement[];
   expect(buttons().map((button) => button.textContent?.trim())).toEqual([
     "ID card",
@@ -269,11 +257,8 @@ test("a sheet that lies is seen whole on a phone, and its place is kept before i
 });
 
 test("a picture of the media library that is gone is no part of a card", async () => {
-  const batch = makeBatch({ "media_source/resolve_media": { code: "x", message: "It is gone" } });
-  batch.addMedia(FRONT);
-  batch.addMedia(BACK);
-  batch.lay("layout_id_card");
-  await rested(batch);
+  const gone = { "media_source/resolve_media": { code: "x", message: "It is gone" } };
+  const batch = await laid(makeBatch(gone), "layout_id_card");
   const sheets = await show("lianke-sheets", { context: makeContext(makeHass(answers)), batch });
   find(sheets, "[data-key^=crop]").click();
   await vi.waitFor(() => expect(batch.problem).toContain("It is gone"));
@@ -426,10 +411,7 @@ describe("a size of photos", () => {
   });
 
   test("ID photos fill a sheet, and the part that is printed is chosen for each picture", async () => {
-    const batch = makeBatch({ "lianke/printer/options": PAPERS });
-    batch.addMedia(FRONT);
-    batch.lay("layout_2_inch");
-    await rested(batch);
+    const batch = await laid(makeBatch({ "lianke/printer/options": PAPERS }), "layout_2_inch", [FRONT]);
     const cut = { left: 0.1, top: 0.2, right: 0.5, bottom: 0.6, turn: 0 };
     batch.setCut(batch.items[0] as PrintItem, cut);
     await batch.print();
@@ -444,19 +426,12 @@ describe("a size of photos", () => {
 });
 
 test("a watermark for an ID card is suggested, with what it is for to be filled in", async () => {
-  const batch = new Batch(makeContext(makeHass(answers, "zh-Hans")), "device");
-  batch.addMedia(FRONT);
-  batch.addMedia(BACK);
-  batch.lay("layout_id_card");
-  await rested(batch);
-  const sheets = await show<HTMLElement & { updateComplete: Promise<unknown> }>("lianke-sheets", {
-    context: batch.context,
-    batch,
-  });
+  makeBatch();
+  const batch = await laid(new Batch(makeContext(makeHass(answers, "zh-Hans")), "device"), "layout_id_card");
+  const sheets = await show("lianke-sheets", { context: batch.context, batch });
   const suggest = find(sheets, "[data-key=suggest]");
   expect(suggest.textContent?.trim()).toBe("仅供…使用");
   suggest.click();
-  Object.assign(sheets, { revision: {} });
   const input = find<HTMLInputElement>(sheets, "[data-key=watermark]");
   await vi.waitFor(() =>
     expect(input.value.slice(input.selectionStart ?? 0, input.selectionEnd ?? 0)).toBe("办理××业务"),
@@ -531,10 +506,7 @@ describe("photographed pages", () => {
     const [page] = batch.items as [PrintItem];
     page.document = "kept";
     batch.straighten();
-    const sheets = await show<HTMLElement & { updateComplete: Promise<unknown> }>("lianke-sheets", {
-      context: batch.context,
-      batch,
-    });
+    const sheets = await show("lianke-sheets", { context: batch.context, batch });
     find(sheets, "[data-key^=corners]").click();
     const dialog = find<LiankeCorners>(sheets, "lianke-corners");
     await vi.waitFor(() => expect(find<HTMLDialogElement>(dialog, "dialog")?.open).toBe(true));
@@ -554,7 +526,7 @@ describe("photographed pages", () => {
     frame.dispatchEvent(at("pointerup", 0, 0));
     await dialog.updateComplete;
     find(dialog, "[data-key=done]").click();
-    expect(batch.joint?.corners(page)?.[0]?.map((one) => one.toFixed(2))).toEqual(["0.20", "0.10"]);
+    expect(batch.joint?.corners.get(page)?.[0]?.map((one) => one.toFixed(2))).toEqual(["0.20", "0.10"]);
     // The browser tells a moment later that a dialog was closed.
     await vi.waitFor(() => expect(find(dialog, "dialog")).toBeNull());
     // As they were found, nothing is to be said of them.
@@ -564,7 +536,7 @@ describe("photographed pages", () => {
     find(dialog, "[data-key=turn]").click();
     find(dialog, "[data-key=found]").click();
     find(dialog, "[data-key=done]").click();
-    expect(batch.joint?.corners(page)).toBeUndefined();
+    expect(batch.joint?.corners.get(page)).toBeUndefined();
   });
 });
 

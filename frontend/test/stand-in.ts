@@ -1,4 +1,5 @@
 /* A stand-in for Home Assistant, and what the card is told, for tests of single parts. */
+import type { Part } from "../src/components/part";
 import { CardContext } from "../src/context";
 import { stubConfig } from "../src/config";
 import { Localizer } from "../src/localize";
@@ -41,7 +42,6 @@ export const makePrinter = (changes: Partial<Printer> = {}): Printer => ({
   name: "Laser",
   status: "idle",
   waiting: 0,
-  hold_reason: null,
   pages_printed: 0,
   may_control: true,
   ink: [],
@@ -88,3 +88,17 @@ export const show = async <T extends HTMLElement & { updateComplete: Promise<unk
 /* Return the first element that matches, in this element's own tree. */
 export const find = <T extends HTMLElement = HTMLElement>(element: HTMLElement, selector: string): T =>
   element.shadowRoot?.querySelector(selector) as T;
+
+/* Return a part of another once it is drawn. */
+export const partOf = async (element: HTMLElement, selector: string): Promise<Part> => {
+  const part = find<Part>(element, selector);
+  await part.updateComplete;
+  return part;
+};
+
+/* Unfold what can be done about a job of a list, and return that. */
+export const unfold = async (jobs: Part, id = "job"): Promise<Part> => {
+  find(jobs, `[data-key=more-${id}]`).click();
+  await jobs.updateComplete;
+  return partOf(jobs, "lianke-job-actions");
+};

@@ -258,7 +258,6 @@ async def test_first_message_shows_printers(
         "pages_left": None,
         "service_expired": False,
         "waiting": 0,
-        "hold_reason": None,
         "pages_printed": 0,
         "keeps_printed": False,
         "scanner": None,

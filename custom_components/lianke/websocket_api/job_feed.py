@@ -387,7 +387,6 @@ def _describe(entry: LiankeConfigEntry, printer: PrinterSnapshot) -> JsonObjectT
         "status": None if printer.status is None else printer.status.value,
         "service_expired": data.coordinator.service_expired,
         "waiting": data.queue.waiting(printer.key),
-        "hold_reason": data.queue.hold_reason(printer.key),
         "pages_printed": 0 if known is None else known.pages_printed,
         "keeps_printed": KEEP_PRINTED_HOURS.of(entry.options) > 0,
         "ink": [

@@ -6,7 +6,7 @@ import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { partTexts } from "../localize";
 import { tapped } from "../once";
-import { dialogs } from "../print/dialogs";
+import { DialogPart, dialogs } from "../print/dialogs";
 import { fields } from "../print/fields";
 import { isOwnPicture } from "../print/own-picture";
 import { base, buttons } from "../styles";
@@ -14,14 +14,13 @@ import { TaskController } from "../tasks";
 import en from "../translations/answer.en.json";
 import zh from "../translations/answer.zh-Hans.json";
 import type { Job, ManualDuplex } from "../types";
-import { Part } from "./part";
 import { turnPicture } from "./turn-picture";
 
 const texts = partTexts(en, zh);
 
 /* What a job that waits for a person asks, and what answers it: approval, release, paper turned over. */
 @define("lianke-answer")
-export class LiankeAnswer extends Part {
+export class LiankeAnswer extends DialogPart {
   @property({ attribute: false }) job!: Job;
   /* Whether a rejection is being written. */
   @state() private _rejecting = false;
@@ -196,7 +195,7 @@ export class LiankeAnswer extends Part {
       <div class="actions">
         ${
           hand
-            ? this._button("turn", this._text("turn"), mdiFlipHorizontal, () => this._dialog?.showModal(), true)
+            ? this._button("turn", this._text("turn"), mdiFlipHorizontal, () => this.dialog?.showModal(), true)
             : this._button("go", this._text("go"), mdiPrinter, () => this._continue(), true)
         }
       </div>
@@ -208,17 +207,7 @@ export class LiankeAnswer extends Part {
     const put = [this._text(`step_${hand.put_back}`), this._text(`edge_${hand.edge_first}`)].join(join);
     const error = this._tasks.errorOf("answer");
     return html`<dialog aria-label=${this._text("turn_title")}>
-      <div class="bar">
-        <span class="grow title">${this._text("turn_title")}</span>
-        <button
-          class="round"
-          aria-label=${this._text("close")}
-          title=${this._text("close")}
-          @click=${() => this._dialog?.close()}
-        >
-          <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
-        </button>
-      </div>
+      ${this.head(this._text("turn_title"), this._text("close"))}
       <div class="content">
         <p class="wraps">${this.context.titleOf(this.job)}</p>
         ${turnPicture(hand, put)}
@@ -231,10 +220,6 @@ export class LiankeAnswer extends Part {
         <div class="actions">${this._button("go", this._text("go"), mdiPrinter, () => this._continue(), true)}</div>
       </div>
     </dialog>`;
-  }
-
-  private get _dialog(): HTMLDialogElement | null {
-    return this.renderRoot.querySelector("dialog");
   }
 
   private _value(id: string): string {
@@ -266,7 +251,7 @@ export class LiankeAnswer extends Part {
     void this._tasks.run("answer", async () => {
       await this.context.call(service, { device_id, job_id, ...data });
       this._rejecting = false;
-      this._dialog?.close();
+      this.close();
       // The next question may come where this one was: who approves has not released.
       await tapped();
     });

@@ -207,17 +207,15 @@ export class LiankeJobs extends Part {
     </div>`;
   }
 
-  private _needsActions(job: Job): boolean {
+  private _offers(job: Job): boolean {
+    if (!this.mayControl) return false;
     // Of a single printer nothing can be moved to another.
     const moves = job.can_move && printerIds(this.context.hass).size > 1;
-    return this.mayControl && Boolean(job.can_retry || job.can_print_again || job.state === "unconfirmed" || moves);
-  }
-
-  private _offers(job: Job): boolean {
+    if (job.can_retry || job.can_print_again || job.state === "unconfirmed" || moves) return true;
     // Of what is not kept it says so, and how that is changed.
     const couldBeKept = this.keeps === false || this._unfolded.has(job.job_id);
     const isOver = job.state === "completed" || (job.state === "canceled" && !job.reason);
-    return this.mayControl && ((couldBeKept && isOver) || this._needsActions(job));
+    return couldBeKept && isOver;
   }
 
   /* Whether a job is a short row until more is asked for. One that nobody knows the end of asks to be answered. */

@@ -16,11 +16,6 @@ const texts = partTexts(en, zh);
 /* Where Home Assistant asks for a new key, and where it lists what can be repaired. */
 const SIGN_IN = "/config/integrations/integration/lianke";
 const REPAIRS = "/config/repairs";
-const LABELS: Record<Way, "sign_in" | "show_device" | "show_repairs"> = {
-  sign_in: "sign_in",
-  device: "show_device",
-  repairs: "show_repairs",
-};
 /* From so many waiting jobs on they can be discarded at once, whatever the printer's state. */
 const MANY = 2;
 
@@ -97,7 +92,7 @@ export class LiankeNotes extends Part {
     const isAdmin = this.context.hass.user?.is_admin;
     if (!isAdmin) return way === "sign_in" ? html`<p>${texts.text(this.t, "sign_in_ask")}</p>` : nothing;
     const href = { sign_in: SIGN_IN, repairs: REPAIRS, device: `/config/devices/device/${this.device}` }[way];
-    return html`<a class="button" href=${href}>${texts.text(this.t, LABELS[way])}</a>`;
+    return html`<a class="button" href=${href}>${texts.text(this.t, way)}</a>`;
   }
 
   private _held() {

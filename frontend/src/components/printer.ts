@@ -97,7 +97,7 @@ export class LiankePrinter extends Part {
       @paste=${this._paste}
       @focus-lost=${this._focusLost}
     >
-      ${this._header(name, summary, this.slim ? [chooser ? this._chooser(name) : nothing, scan] : nothing)}
+      ${this._header(name, this._facts(printer, summary), summary, this.slim ? [chooser ? this._chooser(name) : nothing, scan] : nothing)}
       ${
         !noted
           ? nothing
@@ -125,13 +125,13 @@ export class LiankePrinter extends Part {
     </section>`;
   }
 
-  private _header(name: string, summary?: Summary, chooser: unknown = nothing) {
+  private _header(name: string, facts: string[] = [], summary?: Summary, chooser: unknown = nothing) {
     return html`<lianke-header
       .context=${this.context}
       .name=${name}
       .tone=${summary?.tone ?? "off"}
       ?tile=${this.context.compact}
-      .facts=${summary ? this._facts(summary) : []}
+      .facts=${facts}
       .entityId=${summary ? this._statusEntity() : undefined}
       >${chooser}</lianke-header
     >`;
@@ -143,9 +143,8 @@ export class LiankePrinter extends Part {
     return Object.values(this.context.hass.entities).find(isStatus)?.entity_id;
   }
 
-  private _facts({ state: current, tone, held }: Summary): string[] {
-    const { printer, t } = this;
-    if (!printer) return [];
+  private _facts(printer: Printer, { state: current, tone, held }: Summary): string[] {
+    const { t } = this;
     const facts = [this._stateText(current, tone === "off", held)];
     const { compact } = this.context;
     if (printer.waiting && (compact || tone !== "off")) facts.push(t.text("waiting", { n: t.number(printer.waiting) }));
@@ -222,9 +221,7 @@ export class LiankePrinter extends Part {
   private async _add(files: File[]): Promise<void> {
     if (!files.length || !this._mayPrint) return;
     // Begun at once: what else is under way must not swallow them.
-    const added = new Promise<void>((resolve, reject) =>
-      this.fire("add-files", { device: this.device, add: (batch: Batch) => batch.add(files), resolve, reject }),
-    );
+    const added = this.addTo(this.device, (batch) => batch.add(files));
     await this._tasks.run("printer", () => added);
   }
 

@@ -5,7 +5,6 @@ import { mdiContentCopy, mdiFolderOpenOutline, mdiScanner } from "@mdi/js";
 import { UserError } from "../context";
 import { define } from "../define";
 import { pageStrings, partTexts } from "../localize";
-import type { Batch } from "../print/batch";
 import type { MediaChoice } from "../print/item";
 import type { LiankeMediaBrowser } from "../print/media-browser";
 import type { Mode } from "../scan/scan";
@@ -57,19 +56,12 @@ export class LiankeScanButtons extends Part {
 
   protected override render() {
     const error = this._tasks.errorOf("open");
-    const { mayPrint, scanner } = this;
-    return html`${
-        this.slim
-          ? html`<div class="slim">
-              ${mayPrint ? this._button("media", "media", mdiFolderOpenOutline) : nothing}
-              ${scanner ? this._button("both", "scan", mdiScanner) : nothing}
-            </div>`
-          : html`<div class="actions">
-              ${mayPrint ? this._button("media", "media", mdiFolderOpenOutline) : nothing}
-              ${scanner ? this._button("scan", "scan", mdiScanner) : nothing}
-              ${scanner && mayPrint ? this._button("copy", "copy", mdiContentCopy) : nothing}
-            </div>`
-      }
+    const { mayPrint, scanner, slim } = this;
+    return html`<div class=${slim ? "slim" : "actions"}>
+        ${mayPrint ? this._button("media", "media", mdiFolderOpenOutline) : nothing}
+        ${scanner ? this._button(slim ? "both" : "scan", "scan", mdiScanner) : nothing}
+        ${scanner && mayPrint && !slim ? this._button("copy", "copy", mdiContentCopy) : nothing}
+      </div>
       <lianke-media-browser .context=${this.context} @media-chosen=${this._mediaChosen}></lianke-media-browser>
       ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
       ${
@@ -113,12 +105,7 @@ export class LiankeScanButtons extends Part {
 
   private readonly _mediaChosen = (event: CustomEvent<MediaChoice>) => {
     event.stopPropagation();
-    const add = (batch: Batch) => batch.addMedia(event.detail);
-    void this._tasks.run(
-      "open",
-      () =>
-        new Promise<void>((resolve, reject) => this.fire("add-files", { device: this.device, add, resolve, reject })),
-    );
+    void this._tasks.run("open", () => this.addTo(this.device, (batch) => batch.addMedia(event.detail)));
   };
 
   private _open(mode: Mode): void {

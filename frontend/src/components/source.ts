@@ -9,7 +9,6 @@ import { FocusKeeper } from "../focus-keeper";
 import { SOURCE_ICONS } from "../icons";
 import { partTexts } from "../localize";
 import { once, tapped } from "../once";
-import type { Batch } from "../print/batch";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
 import en from "../translations/source.en.json";
@@ -19,12 +18,6 @@ import { Part } from "./part";
 import "./header";
 
 const texts = partTexts(en, zh);
-const PRINT_KEYS: Record<string, "print_todo" | "print_calendar" | "print_camera" | "print_image"> = {
-  todo: "print_todo",
-  calendar: "print_calendar",
-  camera: "print_camera",
-  image: "print_image",
-};
 
 /* The list, calendar or picture that a card is for, with what prints it. */
 @define("lianke-source")
@@ -73,7 +66,7 @@ export class LiankeSource extends Part {
                 aria-disabled=${resting ? "true" : nothing}
                 @click=${() => this._tasks.run(id, () => this._print(device, id, name))}
               >
-                <ha-svg-icon .path=${mdiPrinter}></ha-svg-icon>${texts.text(t, PRINT_KEYS[domain] ?? "print_image")}
+                <ha-svg-icon .path=${mdiPrinter}></ha-svg-icon>${texts.text(t, `print_${domain}` as keyof typeof en)}
               </button>
               <button
                 data-key="options"
@@ -113,9 +106,7 @@ export class LiankeSource extends Part {
   }
 
   /* Add it to what is about to be printed, where it can be looked at first. */
-  private async _choose(device: string, entity_id: string, name: string): Promise<void> {
-    await new Promise<void>((resolve, reject) =>
-      this.fire("add-files", { device, add: (batch: Batch) => batch.addEntity({ entity_id, name }), resolve, reject }),
-    );
+  private _choose(device: string, entity_id: string, name: string): Promise<void> {
+    return this.addTo(device, (batch) => batch.addEntity({ entity_id, name }));
   }
 }

@@ -1,9 +1,8 @@
 import "../card"; // bundled in one piece
-import { css, html, nothing } from "lit";
+import { html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
-import { mdiClose, mdiPrinter, mdiSwapHorizontal } from "@mdi/js";
+import { mdiPrinter, mdiSwapHorizontal } from "@mdi/js";
 import { BatchWatcher } from "../batch-watcher";
-import { Part } from "../components/part";
 import { UserError, isLost, type CommandError } from "../context";
 import { define } from "../define";
 import { partTexts } from "../localize";
@@ -14,7 +13,7 @@ import en from "../translations/again.en.json";
 import zh from "../translations/again.zh-Hans.json";
 import type { Job } from "../types";
 import { Batch } from "./batch";
-import { dialogs } from "./dialogs";
+import { DialogPart, dialogs } from "./dialogs";
 import { fields } from "./fields";
 import "./options-form";
 
@@ -22,7 +21,7 @@ const texts = partTexts(en, zh);
 
 /* A dialog that prints a job's document again, with other options or on another printer, or moves a job that waits. */
 @define("lianke-again")
-export class LiankeAgain extends Part {
+export class LiankeAgain extends DialogPart {
   @property({ attribute: false }) job!: Job;
   @state() private _device = "";
   @state() private _sheetError = "";
@@ -32,31 +31,10 @@ export class LiankeAgain extends Part {
   protected readonly _watcher = new BatchWatcher(this);
   private readonly _tasks = new TaskController(this);
 
-  static override styles = [
-    base,
-    buttons,
-    fields,
-    dialogs,
-    css`
-      .check {
-        display: flex;
-        align-items: center;
-        gap: var(--gap);
-      }
-      .check input {
-        width: 20px;
-        height: 20px;
-        margin: 0;
-      }
-    `,
-  ];
+  static override styles = [base, buttons, fields, dialogs];
 
   protected override firstUpdated(): void {
-    this._dialog?.showModal();
-  }
-
-  private get _dialog(): HTMLDialogElement | null {
-    return this.renderRoot.querySelector("dialog");
+    this.dialog?.showModal();
   }
 
   private _text(key: keyof typeof en, values?: Record<string, unknown>): string {
@@ -89,20 +67,11 @@ export class LiankeAgain extends Part {
     const resting = this._tasks.isWorking("again");
     const label = this._text(this._moves ? "do_move" : "print");
     return html`<dialog aria-label=${heading} @close=${() => this.fire("again-closed")}>
-      <div class="bar">
-        <span class="grow title"><bdi>${heading}</bdi></span>
-        <button class="round" aria-label=${this._text("close")} title=${this._text("close")} @click=${this._close}>
-          <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
-        </button>
-      </div>
+      ${this.head(heading, this._text("close"))}
       <div class="content">
         ${this._moves ? html`<p class="soft">${this._text("move_about")}</p>` : nothing}
         ${job.by_hand ? this._manualDuplex() : this._printer()}
-        ${
-          batch
-            ? html`<lianke-options-form .context=${this.context} .batch=${batch} .revision=${{}}></lianke-options-form>`
-            : nothing
-        }
+        ${batch ? html`<lianke-options-form .context=${this.context} .batch=${batch}></lianke-options-form>` : nothing}
         ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
         <div class="actions">
           <button
@@ -113,7 +82,7 @@ export class LiankeAgain extends Part {
           >
             <ha-svg-icon .path=${this._moves ? mdiSwapHorizontal : mdiPrinter}></ha-svg-icon>${label}
           </button>
-          <button @click=${this._close}>${this._text("no")}</button>
+          <button @click=${this.close}>${this._text("no")}</button>
         </div>
       </div>
     </dialog>`;
@@ -154,8 +123,6 @@ export class LiankeAgain extends Part {
     this._device = (event.target as HTMLSelectElement).value;
   };
 
-  private readonly _close = () => this._dialog?.close();
-
   private _submit(): void {
     const { batch, job } = this;
     const data = this._moves ? { to_device_id: this._device } : job.by_hand ? this._sheets() : this._options();
@@ -171,7 +138,7 @@ export class LiankeAgain extends Part {
         throw error;
       }
       this.context.announce(this._text(this._moves ? "moved" : "printed", { title: this.context.titleOf(job) }));
-      this._close();
+      this.close();
     });
   }
 

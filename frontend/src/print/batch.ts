@@ -204,13 +204,16 @@ export class Batch extends EventTarget {
   }
 
   setCorners(item: PrintItem, corners: Corners | null): void {
-    this.joint?.setCorners(item, corners);
-    this._forgetErrors();
-    this._optionsChanged();
+    this._choosePart(this.joint?.corners, item, corners);
   }
 
   setCut(item: PrintItem, cut: Cut | null): void {
-    this.joint?.setCut(item, cut);
+    this._choosePart(this.joint?.cuts, item, cut);
+  }
+
+  private _choosePart<T>(chosen: Map<PrintItem, T> | undefined, item: PrintItem, part: T | null): void {
+    if (part) chosen?.set(item, part);
+    else chosen?.delete(item);
     this._forgetErrors();
     this._optionsChanged();
   }

@@ -1,15 +1,14 @@
 import "../card"; // bundled in one piece
 import { css, html, nothing } from "lit";
 import { state } from "lit/decorators.js";
-import { mdiClose } from "@mdi/js";
-import { Part } from "../components/part";
 import { define } from "../define";
 import { base, buttons } from "../styles";
 import en from "../translations/corners.en.json";
 import zh from "../translations/corners.zh-Hans.json";
 import { partTexts } from "../localize";
 import type { Corners, Point } from "./layouts";
-import { whole } from "./whole-screen";
+import { DialogPart } from "./dialogs";
+import { LARGE_STEP, STEP, clamp, whole, type Named } from "./whole-screen";
 
 const texts = partTexts(en, zh);
 
@@ -20,8 +19,6 @@ const ALL: Corners = [
   [1, 1],
   [0, 1],
 ];
-const STEP = 0.005;
-const LARGE_STEP = 0.05;
 /* What three corners in a row must enclose, as a part of the picture: Home Assistant takes no less than 1 % for all. */
 const LEAST = 0.01;
 const ARROWS: Record<string, Point> = {
@@ -30,8 +27,6 @@ const ARROWS: Record<string, Point> = {
   ArrowUp: [0, -1],
   ArrowDown: [0, 1],
 };
-
-const clamp = (value: number) => Math.min(Math.max(value, 0), 1);
 
 /* Whether four corners go clockwise around an area that no two of its edges cross. */
 export const isPage = (corners: Corners): boolean =>
@@ -43,20 +38,16 @@ export const isPage = (corners: Corners): boolean =>
 
 /* Return the corners with one of them elsewhere; as they are where that would be no page. */
 export const dragged = (corners: Corners, index: number, [x, y]: Point): Corners => {
-  const next = corners.map((corner, at) => (at === index ? [clamp(x), clamp(y)] : corner)) as Corners;
+  const next = corners.map((corner, at) => (at === index ? [clamp(x, 0, 1), clamp(y, 0, 1)] : corner)) as Corners;
   return isPage(next) ? next : corners;
 };
 
 /* Return the corners of the page turned clockwise by a quarter: what was its left edge is its upper one. */
 export const turned = ([first, ...others]: Corners): Corners => [others[2], first, others[0], others[1]] as Corners;
 
-interface Named {
-  readonly name: string;
-}
-
 /* Fires `corners-chosen` with what the picture is of, and the corners of the page in it, null for those that were found. */
 @define("lianke-corners")
-export class LiankeCorners extends Part {
+export class LiankeCorners extends DialogPart {
   @state() private _item: Named | null = null;
   @state() private _corners: Corners = ALL;
   @state() private _address = "";
@@ -127,26 +118,16 @@ export class LiankeCorners extends Part {
     this._found = found;
     this._corners = chosen ?? found;
     await this.updateComplete;
-    this._dialog.showModal();
-  }
-
-  private get _dialog(): HTMLDialogElement {
-    return this.renderRoot.querySelector("dialog") as HTMLDialogElement;
+    this.dialog?.showModal();
   }
 
   protected override render() {
     const { _item: item } = this;
     if (!item) return nothing;
     const title = this._text("title", { name: item.name });
-    const close = this._text("close");
     return html`<dialog aria-label=${title} @close=${this._closed}>
       <div class="whole">
-        <div class="bar">
-          <span class="grow title"><bdi>${title}</bdi></span>
-          <button class="round" aria-label=${close} title=${close} @click=${() => this._dialog.close()}>
-            <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
-          </button>
-        </div>
+        ${this.head(title, this._text("close"))}
         <div class="stage">
           <div class="frame" @pointermove=${this._moved} @pointerup=${this._dropped} @pointercancel=${this._dropped}>
             <img src=${this._address} alt="" draggable="false" @error=${() => (this._failed = true)} />
@@ -225,7 +206,7 @@ export class LiankeCorners extends Part {
   private readonly _done = () => {
     const isFound = String(this._corners) === String(this._found);
     this.fire("corners-chosen", [this._item, isFound ? null : this._corners]);
-    this._dialog.close();
+    this.close();
   };
 
   private readonly _closed = () => {

@@ -1,13 +1,12 @@
 import "../card"; // bundled in one piece
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
-import { mdiClose } from "@mdi/js";
-import { Part } from "../components/part";
 import { define } from "../define";
 import { base, buttons } from "../styles";
+import { DialogPart } from "./dialogs";
 import type { Cut, Shape } from "./layouts";
 import { printText } from "./texts";
-import { whole } from "./whole-screen";
+import { LARGE_STEP, STEP, clamp, whole, type Named } from "./whole-screen";
 
 type Edge = "left" | "top" | "right" | "bottom";
 
@@ -21,12 +20,8 @@ const CORNERS: [Edge, Edge][] = [
 ];
 const STRETCHED = 0.1; // as the process that lays cards out has it
 const MIN_PART = 0.06; // a little more than Home Assistant asks for
-const STEP = 0.005;
-const LARGE_STEP = 0.05;
 const STRAIGHTEN = 15; // degrees to either side
 const PIXELS = 1400; // of the picture that is shown
-
-const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
 
 /* Return the size of the frame that holds a picture turned by some degrees. */
 export const frameOf = (width: number, height: number, turn: number): [number, number] => {
@@ -98,13 +93,9 @@ export const resized = (cut: Cut, edges: Edge[], dx: number, dy: number, ratio: 
   return { ...cut, left, right, top, bottom };
 };
 
-interface Named {
-  readonly name: string;
-}
-
 /* Fires `cropped` with what the picture is of and the part of it that was chosen, null for what is shown first. */
 @define("lianke-crop")
-export class LiankeCrop extends Part {
+export class LiankeCrop extends DialogPart {
   /* What the picture is cropped to; without it the part may have any shape, and is all of the picture at first. */
   @property({ attribute: false }) shape: Shape | undefined;
   @state() private _item: Named | null = null;
@@ -175,7 +166,7 @@ export class LiankeCrop extends Part {
     this._picture = this._drawn = null;
     this._failed = false;
     await this.updateComplete;
-    this._dialog.showModal();
+    this.dialog?.showModal();
     try {
       picture.src = address;
       await picture.decode();
@@ -186,10 +177,6 @@ export class LiankeCrop extends Part {
       this._failed = true;
     }
     this.requestUpdate();
-  }
-
-  private get _dialog(): HTMLDialogElement {
-    return this.renderRoot.querySelector("dialog") as HTMLDialogElement;
   }
 
   private get _canvas(): HTMLCanvasElement {
@@ -249,17 +236,7 @@ export class LiankeCrop extends Part {
     const ready = !!this._picture;
     return html`<dialog aria-label=${title} @close=${this._closed}>
       <div class="whole">
-        <div class="bar">
-          <span class="grow title"><bdi>${title}</bdi></span>
-          <button
-            class="round"
-            aria-label=${printText(t, "close")}
-            title=${printText(t, "close")}
-            @click=${() => this._dialog.close()}
-          >
-            <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
-          </button>
-        </div>
+        ${this.head(title, printText(t, "close"))}
         <div class="stage">
           <div
             class="frame"
@@ -399,7 +376,7 @@ export class LiankeCrop extends Part {
     const middle = this._middle(0);
     const isMiddle = this._cut.turn === 0 && EDGES.every((edge) => this._cut[edge] === middle[edge]);
     this.fire("cropped", [this._item, isMiddle ? null : this._cut]);
-    this._dialog.close();
+    this.close();
   };
 
   private readonly _closed = () => {

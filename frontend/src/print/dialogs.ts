@@ -1,5 +1,38 @@
-/* Styles of dialogs. */
-import { css } from "lit";
+/* What dialogs have in common: what is at their top, and their styles. */
+import { css, html, nothing } from "lit";
+import { mdiClose } from "@mdi/js";
+import { Part } from "../components/part";
+
+/* A part with a dialog. */
+export abstract class DialogPart extends Part {
+  protected get dialog(): HTMLDialogElement | null {
+    return this.renderRoot.querySelector("dialog");
+  }
+
+  protected readonly close = () => this.dialog?.close();
+
+  /* The title, after what else is there, and what closes the dialog. */
+  protected head(title: string, close: string, first: unknown = nothing) {
+    return html`<div class="bar">
+      ${first}<span class="grow title"><bdi>${title}</bdi></span
+      >${this.round("close", close, mdiClose, this.close)}
+    </div>`;
+  }
+
+  /* A round button with an icon; while resting it does nothing. */
+  protected round(key: string, label: string, icon: string, press: () => unknown, resting = false) {
+    return html`<button
+      class="round"
+      data-key=${key}
+      aria-label=${label}
+      title=${label}
+      aria-disabled=${resting ? "true" : nothing}
+      @click=${() => !resting && press()}
+    >
+      <ha-svg-icon .path=${icon}></ha-svg-icon>
+    </button>`;
+  }
+}
 
 export const dialogs = css`
   dialog {

@@ -67,6 +67,16 @@ export const fields = css`
     padding-top: 20px;
     padding-bottom: 2px;
   }
+  .check {
+    display: flex;
+    align-items: center;
+    gap: var(--gap);
+  }
+  .check input {
+    width: 20px;
+    height: 20px;
+    margin: 0;
+  }
   [aria-invalid="true"] {
     border-color: var(--error-color, #db4437);
   }

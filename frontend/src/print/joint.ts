@@ -28,8 +28,9 @@ export class Joint {
   pages: number | null = null;
   watermark = "";
 
-  private readonly _cuts = new Map<PrintItem, Cut>();
-  private readonly _corners = new Map<PrintItem, Corners>();
+  /* What somebody has chosen of each picture. */
+  readonly cuts = new Map<PrintItem, Cut>();
+  readonly corners = new Map<PrintItem, Corners>();
 
   /* cleans: whether photographed pages are straightened, too. */
   constructor(
@@ -44,24 +45,6 @@ export class Joint {
 
   get isPhoto(): boolean {
     return isPhoto(this.layout);
-  }
-
-  corners(item: PrintItem): Corners | undefined {
-    return this._corners.get(item);
-  }
-
-  setCorners(item: PrintItem, corners: Corners | null): void {
-    if (corners) this._corners.set(item, corners);
-    else this._corners.delete(item);
-  }
-
-  cut(item: PrintItem): Cut | undefined {
-    return this._cuts.get(item);
-  }
-
-  setCut(item: PrintItem, cut: Cut | null): void {
-    if (cut) this._cuts.set(item, cut);
-    else this._cuts.delete(item);
   }
 
   /* Other documents are another print. */
@@ -82,10 +65,10 @@ export class Joint {
     const data = { ...this._batch.options(), ...fields };
     const watermark = this.watermark.trim();
     if (this.isCard && watermark) data["watermark"] = watermark;
-    if (shape && items.some((item) => this._cuts.has(item)))
-      data[shape.field] = items.map((item) => this._cuts.get(item) ?? {});
+    if (shape && items.some((item) => this.cuts.has(item)))
+      data[shape.field] = items.map((item) => this.cuts.get(item) ?? {});
     if (!this.cleans) return data;
-    const corners = items.map((item) => this._corners.get(item) ?? []);
+    const corners = items.map((item) => this.corners.get(item) ?? []);
     return { ...data, clean: true, ...(corners.some(({ length }) => length) ? { clean_corners: corners } : {}) };
   }
 

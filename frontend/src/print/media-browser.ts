@@ -1,10 +1,9 @@
 import { css, html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
-import { mdiArrowLeft, mdiClose, mdiFileDocumentOutline, mdiFolder } from "@mdi/js";
-import { Part } from "../components/part";
+import { mdiArrowLeft, mdiFileDocumentOutline, mdiFolder } from "@mdi/js";
 import { define } from "../define";
 import { base, buttons } from "../styles";
-import { dialogs } from "./dialogs";
+import { DialogPart, dialogs } from "./dialogs";
 import type { MediaChoice } from "./item";
 import { printText } from "./texts";
 
@@ -44,7 +43,7 @@ const printable = (folder?: MediaItem): MediaItem[] => (folder?.children ?? []).
 
 /* A dialog that chooses one document from Home Assistant's media sources; fires `media-chosen`. */
 @define("lianke-media-browser")
-export class LiankeMediaBrowser extends Part {
+export class LiankeMediaBrowser extends DialogPart {
   /* From the root to the folder that is shown. */
   @state() private _path: MediaItem[] = [];
   @state() private _error = "";
@@ -98,7 +97,7 @@ export class LiankeMediaBrowser extends Part {
   async open(): Promise<void> {
     if (!this._path.length) this._path = left.get(this.context.hass.auth) ?? [];
     await this.updateComplete;
-    this.renderRoot.querySelector("dialog")?.showModal();
+    this.dialog?.showModal();
     if (this._path.length) void this._renew();
     else await this._browse();
   }
@@ -107,22 +106,11 @@ export class LiankeMediaBrowser extends Part {
     const { t } = this;
     const folder = this._path.at(-1);
     const rows = printable(folder);
-    const close = printText(t, "close");
-    const back = printText(t, "back");
+    const isInside = this._path.length > 1;
+    const title = (isInside && folder?.title) || printText(t, "media");
+    const up = this.round("back", printText(t, "back"), mdiArrowLeft, this._up);
     return html`<dialog aria-label=${printText(t, "media")}>
-      <div class="bar">
-        ${
-          this._path.length > 1
-            ? html`<button class="round" aria-label=${back} title=${back} @click=${this._up}>
-                <ha-svg-icon .path=${mdiArrowLeft}></ha-svg-icon>
-              </button>`
-            : nothing
-        }
-        <span class="grow title">${(this._path.length > 1 && folder?.title) || printText(t, "media")}</span>
-        <button class="round" aria-label=${close} title=${close} @click=${this._close}>
-          <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
-        </button>
-      </div>
+      ${this.head(title, printText(t, "close"), isInside ? up : nothing)}
       ${this._error ? html`<p class="plain error" role="alert">${this._error}</p>` : nothing}
       ${
         this._loading
@@ -245,8 +233,6 @@ export class LiankeMediaBrowser extends Part {
 
   private _choose({ media_content_id, media_content_type, title }: MediaItem): void {
     this.fire("media-chosen", { media_content_id, media_content_type, title } satisfies MediaChoice);
-    this._close();
+    this.close();
   }
-
-  private readonly _close = () => this.renderRoot.querySelector("dialog")?.close();
 }

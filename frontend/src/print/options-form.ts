@@ -2,6 +2,7 @@ import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
 import { mdiChevronRight } from "@mdi/js";
+import { BatchWatcher } from "../batch-watcher";
 import { Part } from "../components/part";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
@@ -25,10 +26,10 @@ import { printText } from "./texts";
 @define("lianke-options-form")
 export class LiankeOptionsForm extends Part {
   @property({ attribute: false }) batch!: Batch;
-  /* A new object with each change of the batch. */
-  @property({ attribute: false }) revision: object = {};
 
   protected readonly _focus = new FocusKeeper(this);
+  protected readonly _watcher = new BatchWatcher(this);
+
   static override styles = [
     base,
     buttons,

@@ -94,23 +94,18 @@ export const PAPER = ["paper", "tray", "media_type"];
  * paper the next time. An ID card is begun anew each time.
  */
 const storageKey = (device: string, kind: Kind) => `lianke-card:${device}${kind === "document" ? "" : `:${kind}`}`;
-/* For a browser that keeps nothing: the choice holds until the page is left. */
+/* For a browser that keeps nothing: what is written holds until the page is left. */
 const kept = new Map<string, string>();
 
-export const remembered = (device: string, kind: Kind): Record<string, unknown> => {
-  if (kind === "card") return {};
-  const key = storageKey(device, kind);
+const read = (key: string): string | null => {
   try {
-    return JSON.parse(kept.get(key) ?? localStorage.getItem(key) ?? "") || {};
+    return kept.get(key) ?? localStorage.getItem(key);
   } catch {
-    return {};
+    return null;
   }
 };
 
-export const remember = (device: string, kind: Kind, chosen: Chosen): void => {
-  if (kind === "card") return;
-  const key = storageKey(device, kind);
-  const text = JSON.stringify(chosen);
+const write = (key: string, text: string): void => {
   try {
     localStorage.setItem(key, text);
     kept.delete(key);
@@ -119,25 +114,26 @@ export const remember = (device: string, kind: Kind, chosen: Chosen): void => {
   }
 };
 
+export const remembered = (device: string, kind: Kind): Record<string, unknown> => {
+  if (kind === "card") return {};
+  try {
+    return JSON.parse(read(storageKey(device, kind)) ?? "") || {};
+  } catch {
+    return {};
+  }
+};
+
+export const remember = (device: string, kind: Kind, chosen: Chosen): void => {
+  if (kind !== "card") write(storageKey(device, kind), JSON.stringify(chosen));
+};
+
 const fieldsKey = (device: string) => `lianke-card:${device}:fields`;
 
 /* Keep which fields a printer's form has. */
-export const keepFields = (device: string, fields: string[]): void => {
-  try {
-    localStorage.setItem(fieldsKey(device), fields.join(" "));
-  } catch {
-    // The form is drawn as of a printer that is not known.
-  }
-};
+export const keepFields = (device: string, fields: string[]): void => write(fieldsKey(device), fields.join(" "));
 
 /* Return the fields that a printer's form had the last time, at first those that most have. */
-export const knownFields = (device: string): string[] => {
-  try {
-    return localStorage.getItem(fieldsKey(device))?.split(" ") ?? [...FIRST, ...MORE];
-  } catch {
-    return [...FIRST, ...MORE];
-  }
-};
+export const knownFields = (device: string): string[] => read(fieldsKey(device))?.split(" ") ?? [...FIRST, ...MORE];
 
 const A4: [number, number] = [210, 297];
 const PAPERS: Partial<Record<Kind, [number, number]>> = {

@@ -1,17 +1,18 @@
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { mdiChevronLeft, mdiChevronRight, mdiClose, mdiMagnifyMinusOutline, mdiMagnifyPlusOutline } from "@mdi/js";
-import { Part } from "../components/part";
 import { define } from "../define";
 import { base, buttons } from "../styles";
+import { DialogPart } from "./dialogs";
 import { printText } from "./texts";
+import { whole } from "./whole-screen";
 
 const MAX_SHOWN = 10;
 const ZOOMS = [1, 1.5, 2, 3];
 
 /* A document's pages: a strip of pictures, and one picture at a time on the whole screen. */
 @define("lianke-preview")
-export class LiankePreview extends Part {
+export class LiankePreview extends DialogPart {
   @property({ attribute: false }) images: string[] = [];
   /* How many pages there are, if more than there are pictures. */
   @property({ attribute: false }) pages = 0;
@@ -27,6 +28,7 @@ export class LiankePreview extends Part {
   static override styles = [
     base,
     buttons,
+    whole,
     css`
       .previews {
         display: flex;
@@ -68,26 +70,12 @@ export class LiankePreview extends Part {
         opacity: 0.45;
       }
       dialog {
-        box-sizing: border-box;
-        width: 100vw;
-        height: 100dvh;
-        max-width: none;
-        max-height: none;
-        margin: 0;
         padding: 0;
-        border: none;
-        background: var(--primary-background-color, #fafafa);
-        color: var(--primary-text-color);
       }
-      .full {
-        display: flex;
-        flex-direction: column;
-        height: 100%;
+      .whole {
+        gap: 0;
       }
       .bar {
-        display: flex;
-        align-items: center;
-        gap: 4px;
         padding: env(safe-area-inset-top) 8px 0;
         background: var(--card-background-color);
       }
@@ -156,7 +144,7 @@ export class LiankePreview extends Part {
     // Fitted to the screen at first; enlarged it is scrolled.
     const style = size === 100 ? "max-width: 100%; max-height: calc(100dvh - 80px)" : `width: ${size}%`;
     return html`<dialog aria-label=${printText(t, "preview_of", { name })} @keydown=${this._key} @close=${this._closed}>
-      <div class="full">
+      <div class="whole">
         <div class="bar">
           <span class="grow title"><bdi>${name}</bdi></span>
           <span class="soft" aria-live="polite">${position}</span>
@@ -164,7 +152,7 @@ export class LiankePreview extends Part {
           ${this._round("page_on", mdiChevronRight, () => this._show(this._page + 1), this._page >= total - 1)}
           ${this._round("zoom_out", mdiMagnifyMinusOutline, () => this._enlarge(-1), this._zoom === 0)}
           ${this._round("zoom_in", mdiMagnifyPlusOutline, () => this._enlarge(1), this._zoom === ZOOMS.length - 1)}
-          ${this._round("close", mdiClose, () => this._dialog?.close(), false)}
+          ${this._round("close", mdiClose, this.close, false)}
         </div>
         <div class="pages" tabindex="0" role="group" aria-label=${position} @scrollend=${this._scrolled}>
           ${this._shown.map(
@@ -188,26 +176,13 @@ export class LiankePreview extends Part {
     press: () => void,
     resting: boolean,
   ) {
-    const label = printText(this.t, key);
-    return html`<button
-      class="round"
-      aria-label=${label}
-      title=${label}
-      aria-disabled=${resting ? "true" : nothing}
-      @click=${() => !resting && press()}
-    >
-      <ha-svg-icon .path=${icon}></ha-svg-icon>
-    </button>`;
-  }
-
-  private get _dialog(): HTMLDialogElement | null {
-    return this.renderRoot.querySelector("dialog");
+    return this.round(key, printText(this.t, key), icon, press, resting);
   }
 
   private _open(page: number): void {
     this._zoom = 0;
     this._opened = true;
-    this._dialog?.showModal();
+    this.dialog?.showModal();
     this._show(page, "instant");
   }
 

@@ -1,5 +1,6 @@
 /* Calls actions with the documents that somebody has chosen. */
-import { UserError, type CardContext, type CommandError } from "../context";
+import { UserError, type CommandError } from "../context";
+import type { Batch } from "./batch";
 import type { PrintItem } from "./item";
 import type { Corners } from "./layouts";
 import { printText } from "./texts";
@@ -28,21 +29,14 @@ const FORGET_AFTER = 2000; // ms
 
 const isGone = (error: unknown) => (error as CommandError)?.translation_key === "document_gone";
 
-interface Sender {
-  context: CardContext;
-  readonly device: string;
-  readonly items: PrintItem[];
-  changed(): void;
-}
-
 export class Sending {
   private readonly _keeping = new Map<PrintItem, Promise<void>>();
   private readonly _uploads = new Map<PrintItem, Upload>();
 
-  constructor(private readonly _sender: Sender) {}
+  constructor(private readonly _batch: Batch) {}
 
   private _call<T>(service: string, data: object): Promise<Partial<T>> {
-    return this._sender.context.call<T>(service, { device_id: this._sender.device, ...data });
+    return this._batch.context.call<T>(service, { device_id: this._batch.device, ...data });
   }
 
   /*
@@ -98,7 +92,7 @@ export class Sending {
     };
     const sent = before?.sent ?? 0;
     progress(sent);
-    const id = before?.id ?? upload(this._sender.context, item.file as File, tell, item.signal);
+    const id = before?.id ?? upload(this._batch.context, item.file as File, tell, item.signal);
     const mine = { id, sent, progress };
     this._uploads.set(item, mine);
     try {
@@ -113,7 +107,7 @@ export class Sending {
   /* Have Home Assistant delete what it keeps of a document, which it does by itself after an hour. */
   forget(document: string | null | undefined): void {
     if (!document) return;
-    const { hass } = this._sender.context;
+    const { hass } = this._batch.context;
     const forget = () => hass.callWS({ type: "lianke/document/forget", document }).catch(() => undefined);
     // Pictures that are being fetched may come first.
     setTimeout(() => void forget(), FORGET_AFTER);
@@ -126,8 +120,8 @@ export class Sending {
   async withAll<T>(items: PrintItem[], service: string, data: object, begin: () => void): Promise<Partial<T>> {
     const call = async () => {
       for (const item of items) await this.keep(item);
-      if (!items.every((item) => this._sender.items.includes(item)))
-        throw new UserError(printText(this._sender.context.localizer, "changed"));
+      if (!items.every((item) => this._batch.items.includes(item)))
+        throw new UserError(printText(this._batch.context.localizer, "changed"));
       begin();
       return this._call<T>(service, { ...data, document: items.map((item) => item.document) });
     };
@@ -139,7 +133,7 @@ export class Sending {
     return this._again([item], async () => {
       await this.keep(item);
       const message = { type: "lianke/document/corners", document: item.document };
-      return (await this._sender.context.hass.callWS<{ corners: Corners }>(message)).corners;
+      return (await this._batch.context.hass.callWS<{ corners: Corners }>(message)).corners;
     });
   }
 
@@ -161,11 +155,11 @@ export class Sending {
       const answer = await this.withDocument<PreviewAnswer>(item, "count_pages", {}, (sent) => {
         item.phase = sent === null ? null : "upload";
         item.sent = sent ?? item.sent;
-        this._sender.changed();
+        this._batch.changed();
       });
       item.pages = answer.pages ?? null;
       // Removed meanwhile.
-      if (!this._sender.items.includes(item)) this.forget(item.document);
+      if (!this._batch.items.includes(item)) this.forget(item.document);
     };
     let keeping = this._keeping.get(item);
     if (!keeping) this._keeping.set(item, (keeping = keep().finally(() => this._keeping.delete(item))));

@@ -1,5 +1,6 @@
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
+import { BatchWatcher } from "../batch-watcher";
 import { Part } from "../components/part";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
@@ -35,22 +36,15 @@ const WORDS = {
 @define("lianke-sheets")
 export class LiankeSheets extends Part {
   @property({ attribute: false }) batch!: Batch;
-  /* A new object with each change of the batch. */
-  @property({ attribute: false }) revision: object = {};
 
   protected readonly _focus = new FocusKeeper(this);
+  protected readonly _watcher = new BatchWatcher(this);
 
   static override styles = [
     base,
     buttons,
     fields,
     css`
-      [aria-pressed="true"] {
-        background: color-mix(in srgb, var(--primary-color) 30%, transparent);
-      }
-      [aria-pressed="true"]:hover {
-        background: color-mix(in srgb, var(--primary-color) 42%, transparent);
-      }
       .more {
         padding-top: var(--gap);
       }
@@ -70,6 +64,7 @@ export class LiankeSheets extends Part {
           const cleans = layout === "layout_clean";
           const chosen = cleans ? (joint?.cleans ?? false) : joint?.layout === layout;
           return html`<button
+            class=${chosen ? "main" : ""}
             data-key=${layout}
             aria-pressed=${chosen}
             aria-disabled=${resting ? "true" : nothing}
@@ -182,7 +177,7 @@ export class LiankeSheets extends Part {
     this._open(async () => {
       await import("./crop");
       const crop = this.renderRoot.querySelector<LiankeCrop>("lianke-crop");
-      await crop?.open(item, await this._address(item), this.batch.joint?.cut(item) ?? null);
+      await crop?.open(item, await this._address(item), this.batch.joint?.cuts.get(item) ?? null);
     });
 
   private readonly _corners = (item: PrintItem) =>
@@ -191,7 +186,7 @@ export class LiankeSheets extends Part {
       await import("./corners");
       const corners = await batch.sending.corners(item);
       const dialog = this.renderRoot.querySelector<LiankeCorners>("lianke-corners");
-      await dialog?.open(item, await this._address(item), corners, batch.joint?.corners(item));
+      await dialog?.open(item, await this._address(item), corners, batch.joint?.corners.get(item));
     });
 
   /* Open a dialog, and say why if that cannot be. */

@@ -123,9 +123,9 @@ export class LiankeTray extends Part {
           ${this._add("media", "from_media", "media_short", this._openMedia)}
           ${"clipboard" in navigator && "read" in navigator.clipboard ? this._add("paste", "paste", "paste_short", this._paste) : nothing}
         </div>
-        <lianke-sheets .context=${this.context} .batch=${batch} .revision=${{}}></lianke-sheets>
+        <lianke-sheets .context=${this.context} .batch=${batch}></lianke-sheets>
         ${joint ? this._jointPreview(joint) : this._previews()}
-        <lianke-options-form .context=${this.context} .batch=${batch} .revision=${{}}></lianke-options-form>
+        <lianke-options-form .context=${this.context} .batch=${batch}></lianke-options-form>
         ${this._problems()}
         <div class="actions">
           <button

@@ -1,5 +1,15 @@
-/* Styles of dialogs that show a picture as large as the screen, with handles on it. */
+/* What dialogs have in common that show pictures as large as the screen; some have handles on them. */
 import { css } from "lit";
+
+export interface Named {
+  readonly name: string;
+}
+
+/* How far a key moves a handle, as a part of the picture; the large step with Shift. */
+export const STEP = 0.005;
+export const LARGE_STEP = 0.05;
+
+export const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
 
 export const whole = css`
   dialog {

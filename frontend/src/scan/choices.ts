@@ -1,6 +1,6 @@
 /* What can be chosen of a scan or a copy, and the fields of the actions that comes to. */
 import type { Localizer } from "../localize";
-import { choiceName, offered, remember, remembered, type NamedChoice, type PrinterOptions } from "../print/options";
+import { choiceName, remember, remembered, type NamedChoice } from "../print/options";
 import type { Scanner } from "./types";
 
 export type Mode = "scan" | "copy";
@@ -54,10 +54,6 @@ export const firstChoices = (t: Localizer, scanner: Scanner, printer: string): C
 
 export const keepChoices = (scanner: Scanner, choices: Choices): void =>
   remember(scanner.device_id, "document", Object.fromEntries(KEPT.map((name) => [name, choices[name]])));
-
-/* Return the sides that a printer prints, by hand too; nothing where there is nothing to choose. */
-export const duplexOf = (t: Localizer, options: PrinterOptions | null): NamedChoice[] =>
-  options ? offered(t, options, "duplex") : [];
 
 /* Return the fields of the action that prints what was scanned. */
 export const printFields = ({ copies, duplex }: Choices) => ({ copies, ...(duplex ? { duplex } : {}) });

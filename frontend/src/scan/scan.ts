@@ -21,7 +21,6 @@ import {
   mdiShareVariant,
 } from "@mdi/js";
 import "../components/ask";
-import { Part } from "../components/part";
 import { define } from "../define";
 import { FeedController } from "../feed";
 import { FocusKeeper } from "../focus-keeper";
@@ -29,25 +28,16 @@ import { partTexts } from "../localize";
 import { once, tapped } from "../once";
 import { allPrinters } from "../places";
 import type { LiankeCrop } from "../print/crop";
-import { dialogs } from "../print/dialogs";
+import { DialogPart, dialogs } from "../print/dialogs";
 import { fields } from "../print/fields";
 import type { Cut } from "../print/layouts";
 import { printText } from "../print/texts";
-import { maxCopies, optionName, type NamedChoice, type PrinterOptions } from "../print/options";
+import { maxCopies, offered, optionName, type NamedChoice, type PrinterOptions } from "../print/options";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
 import en from "../translations/scan.en.json";
 import zh from "../translations/scan.zh-Hans.json";
-import {
-  choicesOf,
-  duplexOf,
-  fieldsOf,
-  firstChoices,
-  keepChoices,
-  printFields,
-  type Choices,
-  type Mode,
-} from "./choices";
+import { choicesOf, fieldsOf, firstChoices, keepChoices, printFields, type Choices, type Mode } from "./choices";
 import { download } from "./download";
 import { PagePicture } from "./page-picture";
 import type { Scan, Scanner, Scanners } from "./types";
@@ -62,7 +52,7 @@ const WHOLE: Cut = { left: 0, top: 0, right: 1, bottom: 1, turn: 0 };
 
 /* The dialog that scans and copies: what is to be scanned, each page as it comes, and what becomes of it. */
 @define("lianke-scan")
-export class LiankeScan extends Part {
+export class LiankeScan extends DialogPart {
   /* The devices of the printer and of its scanner. */
   @property({ attribute: false }) device = "";
   @property({ attribute: false }) scanner = "";
@@ -126,16 +116,10 @@ export class LiankeScan extends Part {
         align-items: start;
       }
       .check {
-        display: flex;
-        align-items: center;
-        gap: var(--gap);
         min-height: 40px;
       }
       .check input {
-        width: 20px;
-        height: 20px;
         flex: none;
-        margin: 0;
         accent-color: var(--primary-color);
       }
       .stage {
@@ -232,11 +216,7 @@ export class LiankeScan extends Part {
 
   protected override firstUpdated(): void {
     this._feed.follow(this.context.hass.connection, []);
-    this._dialog.showModal();
-  }
-
-  private get _dialog(): HTMLDialogElement {
-    return this.renderRoot.querySelector("dialog") as HTMLDialogElement;
+    this.dialog?.showModal();
   }
 
   private get _found(): Scanner | undefined {
@@ -298,16 +278,13 @@ export class LiankeScan extends Part {
 
   protected override render() {
     const scan = this._scan;
-    const close = this._text("close");
     return html`<dialog
         aria-label=${this._text(scan ? (scan.is_copy ? "copy" : "scan") : "what")}
         @close=${() => this.fire("scan-closed")}
       >
         <div class="bar">
           <div class="grow title">${scan ? this._text(scan.is_copy ? "copy" : "scan") : this._switch()}</div>
-          <button class="round" data-key="close" aria-label=${close} title=${close} @click=${this._close}>
-            <ha-svg-icon .path=${mdiClose}></ha-svg-icon>
-          </button>
+          ${this.round("close", this._text("close"), mdiClose, this.close)}
         </div>
         <section class="content" data-key="scan">${this._body(scan)}</section>
       </dialog>
@@ -427,7 +404,7 @@ export class LiankeScan extends Part {
     const { printer } = choices;
     const printers = allPrinters(this.context.hass).map(({ id, name, place }) => ({ id, name: t.named(name, place) }));
     const options = this._options[printer] ?? null;
-    const sides = duplexOf(t, options);
+    const sides = options ? offered(t, options, "duplex") : [];
     const standard = { id: "", name: printText(t, "default") };
     const typed = (event: Event) => {
       const input = event.target as HTMLInputElement;
@@ -653,17 +630,7 @@ export class LiankeScan extends Part {
     press: () => unknown,
     resting: boolean,
   ) {
-    const label = this._text(key);
-    return html`<button
-      class="round"
-      data-key=${key}
-      aria-label=${label}
-      title=${label}
-      aria-disabled=${resting ? "true" : nothing}
-      @click=${() => !resting && press()}
-    >
-      <ha-svg-icon .path=${icon}></ha-svg-icon>
-    </button>`;
+    return this.round(key, this._text(key), icon, press, resting);
   }
 
   private _discard(scan: Scan, key: "cancel" | "discard") {
@@ -711,6 +678,4 @@ export class LiankeScan extends Part {
     const at = scan?.pictures.findIndex((picture) => pageOf(picture) === page) ?? -1;
     if (crop && scan?.scan_id === scan_id && at >= 0) this._change(scan, { crop }, at);
   };
-
-  private readonly _close = () => this._dialog.close();
 }
