@@ -497,6 +497,13 @@ async def test_voice_about_a_failure_and_a_refusal(clock: Clock, house: House) -
     await elapse_until(house.hass, clock, lambda: house.queue.jobs()[0].state == "failed")
     reported = await say(house.hass, "why is not the printer printing", "en")
     assert reported.startswith("Text may have been printed: ")
+    # The paper runs out once it is sent.
+    house.box.printer(1).paper = 0
+    await hold(house.hass, "z")
+    await elapse_until(house.hass, clock, lambda: house.queue.jobs()[0].state == "sending")
+    await look(house.hass, clock, house.entry)
+    reported = await say(house.hass, "why is not the printer printing", "en")
+    assert reported == "Text is on its way. The printer: Out of paper."
 
 
 async def test_arithmetic(clock: Clock, house: House) -> None:
@@ -1013,12 +1020,20 @@ async def test_wrong_questions_of_a_folder(media: Path, house: House, reader: Re
         (folder / "1.jpg").write_bytes(picture("JPEG"))
         with (folder / "1.jpg").open("ab"):
             pass
+        # Moved here from elsewhere.
+        (media / "2.webp").write_bytes(picture("WEBP"))
+        (media / "2.webp").rename(folder / "2.webp")
 
     await house.hass.async_add_executor_job(put)
-    await house.came_out(2)
-    assert reader.photos == [picture("PNG"), picture("JPEG")]
-    await rest(house.hass)
-    assert len(house.queue.jobs()) == 2
+    await house.came_out(3)
+    await until(
+        lambda: (
+            (state := house.hass.states.get("automation.wrong_questions")) is not None
+            and state.attributes["current"] == 0
+        )
+    )
+    assert reader.photos == [picture("PNG"), picture("JPEG"), picture("WEBP")]
+    assert len(house.queue.jobs()) == 3
 
 
 class Sky(WeatherEntity):
@@ -1113,6 +1128,21 @@ async def test_a_briefing_of_nothing_prints_nothing(house: House) -> None:
     assert state is not None
     assert state.attributes["last_triggered"] is not None
     assert house.queue.jobs() == []
+
+
+async def test_a_briefing_says_what_could_not_be_read(house: House) -> None:
+    await add(house.hass, "calendar", [Family([])])
+    automation = await print_by(
+        house,
+        "morning_briefing",
+        calendars=["calendar.family", "calendar.gone"],
+        lists=["todo.gone"],
+    )
+    await trigger(house.hass, automation)
+    await house.came_out()
+    page = page_of(house.simulator)
+    assert page.count("<p>Not all of it could be read.</p>") == 2
+    assert "Nothing" not in page
 
 
 async def test_only_the_newest_briefing_waits(clock: Clock, house: House) -> None:
@@ -1232,6 +1262,7 @@ async def test_messages_of_paper(
     await elapse(house.hass, clock, 110, 55)
     assert calls == []  # for less than two minutes
     await elapse(house.hass, clock, 20, 10)
+    await until(lambda: calls)
     assert [dict(call.data) for call in calls] == [{"title": title, "message": message}]
     # It goes on: more jobs, contact lost and found.
     await hold(house.hass, "y")
@@ -1257,7 +1288,17 @@ async def test_messages_of_paper(
     await look(house.hass, clock, house.entry)
     await hold(house.hass, "a")
     await elapse(house.hass, clock, 150, 50)
-    assert len(calls) == 2
+    await until(lambda: len(calls) == 2)
+    house.box.printer(1).paper = 100
+    await look(house.hass, clock, house.entry)
+    await elapse_until(house.hass, clock, lambda: all(job.is_final for job in house.queue.jobs()))
+    # It runs out in the midst of a job.
+    house.box.printer(1).paper = 0
+    await hold(house.hass, "b")
+    await elapse_until(house.hass, clock, lambda: house.queue.jobs()[0].state == "sending")
+    await look(house.hass, clock, house.entry)
+    await elapse(house.hass, clock, 150, 50)
+    await until(lambda: len(calls) == 3)
 
 
 async def test_messages_of_what_is_not_chosen(clock: Clock, house: House) -> None:
@@ -1417,7 +1458,13 @@ async def test_smart_plug(clock: Clock, house: House) -> None:
         passed += 5
     await elapse(house.hass, clock, 9 * 60, 30)
     assert is_on(house.hass) is True
+    # It scans, as one of the integration's entities says.
+    scanner, *_ = house.hass.states.async_entity_ids("notify")
+    house.hass.states.async_set(scanner, "waiting")
     await elapse(house.hass, clock, 4 * 60, 30)
+    assert is_on(house.hass) is True
+    house.hass.states.async_set(scanner, "idle")
+    await elapse(house.hass, clock, 5 * 60, 30)
     assert is_on(house.hass) is False
     assert len(house.printed) == 1
 

@@ -19,7 +19,7 @@ from pytest_homeassistant_custom_component.common import async_capture_events
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.scanner.jobs import async_get_jobs
 from tests.clock import until
-from tests.flows.test_blueprints import notices, press, use
+from tests.flows.test_blueprints import notices, press, trigger, use
 from tests.household import House
 from tests.manual import LANGUAGES
 from tests.manual.test_automation_pages import examples
@@ -118,6 +118,14 @@ async def test_into_a_folder(
     await ended(house, "scan_to_folder")
     assert laser.scanned == ["one", "two"]
     assert other_laser.scanned == []
+    # What somebody calls off at the card did not go wrong.
+    folder.mkdir()
+    house.simulator.cloud.variants.update(scan_problem="hangs")
+    run = house.hass.async_create_task(trigger(house.hass, "automation.scan_to_folder"))
+    await until(lambda: records(house)[0].task_id)
+    await do(house, laser, "continue_scan", answer="discard")
+    await run
+    assert len(notices(house.hass)) == 2
 
 
 def write(hass: HomeAssistant, name: str, text: str) -> Path:
