@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 
-from .home import CallError, Home
+from .home import CallError
 from .judge import Judgement
 from .proxy import Fault
 from .scene import UPLOAD, case, end, one_home, record_of, spoil, until_told
@@ -12,39 +12,47 @@ from .user import cancel, print_paper
 from .world import World
 
 
-@case("A job that was told as canceled on a disk that keeps nothing never prints later.")
-async def canceled_on_full_disk(world: World) -> Judgement:
-    home, box = await one_home(world)
-    box.online = False
-    await asyncio.sleep(400)
-    asked = await print_paper(home, box, 1, world.paper(home))
-    assert asked.job_id is not None
-    await home.set_disk("full")
-    await cancel(home, asked.job_id, home.device(box, 1))
-    return await _end_after_power_cut(world, home)
+def _disk(mode: str) -> None:
+    async def canceled(world: World) -> Judgement:
+        home, box = await one_home(world)
+        box.online = False
+        await asyncio.sleep(400)
+        asked = await print_paper(home, box, 1, world.paper(home))
+        assert asked.job_id is not None
+        await home.set_disk(mode)
+        await cancel(home, asked.job_id, home.device(box, 1))
+        await asyncio.sleep(10)
+        await home.kill()
+        await home.set_disk("ok")
+        await home.start()
+        return await end(world)
+
+    async def failed(world: World) -> Judgement:
+        home, box = await one_home(world)
+        box.online = False
+        await asyncio.sleep(400)
+        asked = await print_paper(home, box, 1, world.paper(home))
+        await home.set_disk(mode)
+        box.online = True
+        await world.until(
+            lambda: (
+                home.reported[-1].job_id == asked.job_id and home.reported[-1].state == "failed"
+            ),
+            500,
+        )
+        await asyncio.sleep(10)
+        await home.kill()
+        await home.set_disk("ok")
+        await home.start()
+        return await end(world)
+
+    for script, state in ((canceled, "canceled"), (failed, "failed")):
+        text = f"A job that was told as {state} on a disk that keeps nothing never prints later."
+        case(text, f"{state}_on_{mode}_disk")(script)
 
 
-@case("A job that was told as failed on a disk that keeps nothing never prints later.")
-async def failed_on_full_disk(world: World) -> Judgement:
-    home, box = await one_home(world)
-    box.online = False
-    await asyncio.sleep(400)
-    asked = await print_paper(home, box, 1, world.paper(home))
-    await home.set_disk("full")
-    box.online = True
-    await world.until(
-        lambda: home.reported[-1].job_id == asked.job_id and home.reported[-1].state == "failed",
-        500,
-    )
-    return await _end_after_power_cut(world, home)
-
-
-async def _end_after_power_cut(world: World, home: Home) -> Judgement:
-    await asyncio.sleep(10)
-    await home.kill()
-    await home.set_disk("ok")
-    await home.start()
-    return await end(world)
+for _mode in ("full", "read_only"):
+    _disk(_mode)
 
 
 @case(
@@ -93,6 +101,39 @@ async def power_goes_as_the_event_is_fired(world: World) -> Judgement:
     await home.kill()
     await asyncio.sleep(5)
     await home.start()
+    return await end(world, completed=asked)
+
+
+@case("Who listens to the event entity learns of a job that expired while Home Assistant was off.")
+async def expired_while_nobody_was_home(world: World) -> Judgement:
+    home, box = await one_home(world)
+    box.online = False
+    await asyncio.sleep(400)
+    asked = await print_paper(home, box, 1, world.paper(home), expires_in={"seconds": 120})
+    await home.stop()
+    await asyncio.sleep(300)
+    await home.start()
+    return await end(world, expired=asked)
+
+
+@case("Who listens to the event entity learns of an end that is learnt while the entry unloads.")
+async def ended_while_unloading(world: World) -> Judgement:
+    home, box = await one_home(world, callbacks="never")
+    (entry_id,) = home.entries.values()
+    asked = await print_paper(home, box, 1, world.paper(home, 1))
+    await until_told(world, home, asked, "queued")
+    # The answer about this job comes late, and another one's upload keeps the queue from ending.
+    faults = {"GET /print/job": Fault(kind="late_request", seconds=8), UPLOAD: Fault(kind="hang")}
+    home.proxy.policy = lambda exchange: faults.get(exchange.endpoint)
+    # While the other one is on its way, the list of the day would be read in its place.
+    assert await world.until(
+        lambda: any(one.endpoint == "GET /print/job" for one in home.proxy.exchanges), 60, 0.1
+    )
+    await print_paper(home, box, 2, world.paper(home, 1))
+    await asyncio.sleep(1)
+    await home.ask("disable", entry_id=entry_id)
+    await asyncio.sleep(60)
+    await home.ask("enable", entry_id=entry_id)
     return await end(world, completed=asked)
 
 

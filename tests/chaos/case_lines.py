@@ -3,6 +3,8 @@
 import asyncio
 from contextlib import suppress
 
+from tests.simulator.models import Outcome
+
 from .home import CallError
 from .judge import Judgement
 from .proxy import Fault
@@ -25,6 +27,45 @@ async def second_copy_of_an_answer(world: World) -> Judgement:
     return await end(world, **{f"completed{number}": one for number, one in enumerate(asked)})
 
 
+def _firewall(status: int) -> None:
+    async def script(world: World) -> Judgement:
+        home, box = await one_home(world)
+        spoil(home, UPLOAD, Fault(kind="replace", status=status))
+        asked = await print_paper(home, box, 1, world.paper(home))
+        return await end(world, completed=asked)
+
+    text = f"A firewall's HTTP {status} after the service accepted a job is doubt, not a refusal."
+    case(text, f"firewall_answers_{status}")(script)
+
+
+for _status in (401, 403, 413, 429, 502):
+    _firewall(_status)
+
+
+@case(
+    "A stranger's task is not ours while our own row is late, and our own callback outranks the list."
+)
+async def a_strangers_task_and_our_own_callback(world: World) -> Judgement:
+    home, box = await one_home(world, list_lag=115.0, callback_delay=100.0)
+    world.sim.cloud.plan(box.printer(1), Outcome(code=500, prints="none"))
+    spoil(home, UPLOAD, Fault(kind="cut_answer"))
+    await print_paper(home, box, 1, world.paper(home))
+    await asyncio.sleep(2)
+    world.sim.cloud.variants.list_lag = 0.0
+    world.sim.cloud.print_as_someone_else(box, box.printer(2))
+    return await end(world)
+
+
+@case("A stranger's task is not ours where our own never arrived and the clocks agree.")
+async def a_strangers_task_and_one_that_never_arrived(world: World) -> Judgement:
+    home, box = await one_home(world, callbacks="never")
+    spoil(home, UPLOAD, Fault(kind="swallow"))
+    await print_paper(home, box, 1, world.paper(home))
+    await asyncio.sleep(70)
+    world.sim.cloud.print_as_someone_else(box, box.printer(2))
+    return await end(world)
+
+
 @case("The time of a doubt counts from when a list could be read.")
 async def line_down_after_an_upload(world: World) -> Judgement:
     home, box = await one_home(world, callbacks="never")
@@ -37,17 +78,47 @@ async def line_down_after_an_upload(world: World) -> Judgement:
     return await end(world, completed=asked)
 
 
-@case("A clock that is wrong makes no stranger of our own task.")
-async def clock_wrong(world: World) -> Judgement:
+@case("Two doubts and exactly two tasks, with nobody else about, are settled together.")
+async def two_doubts_and_two_tasks(world: World) -> Judgement:
     home, box = await one_home(world, callbacks="never")
-    await home.set_skew(-900)
-    await asyncio.sleep(200)
-    spoil(home, UPLOAD, Fault(kind="cut_answer"))
-    asked = await print_paper(home, box, 1, world.paper(home))
-    await world.until(
-        lambda: bool(home.reported) and home.reported[-1].state in ("completed", "unconfirmed"),
-        2000,
-    )
+    spoil(home, UPLOAD, Fault(kind="cut_answer"), Fault(kind="cut_answer"))
+    first = await print_paper(home, box, 1, world.paper(home))
+    second = await print_paper(home, box, 2, world.paper(home))
+    return await end(world, completed=first, completed2=second)
+
+
+def _clocks(seconds: float) -> None:
+    async def script(world: World) -> Judgement:
+        home, box = await one_home(world, callbacks="never")
+        await home.set_skew(seconds)
+        await asyncio.sleep(200)
+        spoil(home, UPLOAD, Fault(kind="cut_answer"))
+        asked = await print_paper(home, box, 1, world.paper(home))
+        await world.until(
+            lambda: bool(home.reported) and home.reported[-1].state in ("completed", "unconfirmed"),
+            2000,
+        )
+        return await end(world, completed=asked)
+
+    text = f"A clock that is {seconds:+.0f} s wrong makes no stranger of our own task."
+    name = f"clock_wrong_by_{'plus' if seconds > 0 else 'minus'}_{abs(seconds):.0f}"
+    case(text, name)(script)
+
+
+for _seconds in (-900.0, 900.0):
+    _clocks(_seconds)
+
+
+@case("A callback that knows a task but not its secret settles nothing.")
+async def forged_without_the_secret(world: World) -> Judgement:
+    home, box = await one_home(world, callbacks="never")
+    box.printer(1).seconds_per_page = 20.0
+    asked = await print_paper(home, box, 1, world.paper(home, 8))
+    assert await world.until(lambda: bool(world.sim.cloud.tasks), 60, 0.1)
+    (task,) = world.sim.cloud.tasks.values()
+    url = str(task.callback_url).split("?", maxsplit=1)[0]
+    body = world.sim.cloud.messenger.callback_body(task, "SUCCESS", {"code": 200, "msg": ""})
+    await world.sim.cloud.messenger.send(task, body, url)
     return await end(world, completed=asked)
 
 

@@ -12,7 +12,7 @@ from .home import Home
 from .judge import Judgement
 from .proxy import Fault
 from .scene import UPLOAD, case, end, one_home, record_of, spoil
-from .user import Asked, print_paper, release, turn_paper
+from .user import Asked, print_paper, release, retry_backs, turn_paper
 from .world import World
 
 
@@ -59,6 +59,30 @@ async def turned_while_an_answer_is_late(world: World) -> Judgement:
     return await end(world, completed=asked, completed_2=other)
 
 
+@case("Paper cannot be turned while a job may have arrived, and nobody knows.")
+async def turned_in_doubt(world: World) -> Judgement:
+    home, box = await one_home(world)
+    asked = await _waiting(world, home, box)
+    box.printer(1).seconds_per_page = 60
+    spoil(home, UPLOAD, Fault(kind="cut_answer"))
+    other = await print_paper(home, box, 1, world.paper(home))
+    await asyncio.sleep(10)
+    await _turn(home, box, asked)
+    return await end(world, completed=asked, completed_2=other)
+
+
+@case("Of two stacks, one lies in the tray.")
+async def turned_twice(world: World) -> Judgement:
+    home, box = await one_home(world)
+    first, second = [await _waiting(world, home, box) for _ in range(2)]
+    box.printer(1).on = False
+    await asyncio.sleep(120)
+    for asked in (second, first):
+        await _turn(home, box, asked)
+    box.printer(1).on = True
+    return await end(world, completed=first, completed_2=second)
+
+
 @case("Whoever prints at the moment in which paper is turned waits for it.")
 async def turned_and_printed_at_once(world: World) -> Judgement:
     home, box = await one_home(world)
@@ -83,6 +107,30 @@ async def turned_and_printed_at_once(world: World) -> Judgement:
 
 def _folders(home: Home) -> set[Path]:
     return set((home.config / ".cache" / DOMAIN).glob("*/*"))
+
+
+@case(
+    "Second sides alone are not asked for while other jobs are printed, and go first once they are."
+)
+async def turned_for_a_retry(world: World) -> Judgement:
+    home, box = await one_home(world)
+    first, second = [await _waiting(world, home, box, expires_in={"seconds": 60}) for _ in range(2)]
+    # They wait for their paper for as long as jobs usually may.
+    await asyncio.sleep(13 * 3600)
+    assert {record_of(home, one)["state"] for one in (first, second)} == {"expired"}
+    box.printer(1).seconds_per_page = 20
+    device = home.device(box, 1)
+    other = await print_paper(home, box, 1, world.paper(home))
+    assert first.job_id is not None
+    assert second.job_id is not None
+    again = [await retry_backs(home, first.job_id, device)]
+    await asyncio.sleep(300)
+    again += await asyncio.gather(
+        retry_backs(home, first.job_id, device),
+        retry_backs(home, second.job_id, device),
+        print_paper(home, box, 1, world.paper(home)),
+    )
+    return await end(world, completed=other)
 
 
 def _killed(steps: int) -> None:
