@@ -294,20 +294,28 @@ async def test_a_phone_that_hangs(house: Family, monkeypatch: pytest.MonkeyPatch
     await house.reported(TABLET)
 
 
-async def test_nobody_is_asked_after_the_answer(house: Family) -> None:
+@pytest.mark.parametrize("reloads", [False, True])
+async def test_nobody_is_asked_after_the_answer(house: Family, reloads: bool) -> None:
+    """A question that was on its way at that moment is taken back once it has come."""
     reached, answered = asyncio.Event(), asyncio.Event()
 
     async def slow(call: ServiceCall) -> None:
-        reached.set()
-        await answered.wait()
+        if call.data["message"] != notifications.CLEAR:
+            reached.set()
+            await answered.wait()
+        await house.take(call)
 
     house.hass.services.async_register("notify", "mobile_app_boss", slow)
     job_id = await house.print_as_anna()
     await reached.wait()
+    if reloads:
+        await house.hass.config_entries.async_reload(house.entry.entry_id)
     await house.ask("continue_job", Context(user_id=house.boss.id), job_id=job_id)
+    await house.reported("notify.anna")
     answered.set()
     await house.hass.async_block_till_done(wait_background_tasks=True)
-    assert [to for to, _ in house.messages] == ["notify.anna"]
+    told = [to if data["message"] != notifications.CLEAR else None for to, data in house.messages]
+    assert told == [None, "notify.anna", "mobile_app_boss", None]
 
 
 async def test_a_question_outlasts_a_reload(house: Family) -> None:

@@ -17,6 +17,7 @@ from homeassistant.components.notify.const import (
     DOMAIN as NOTIFY_DOMAIN,
     SERVICE_SEND_MESSAGE,
 )
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -193,7 +194,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             send = _async_tell_answer(hass, entry, job)
         else:
             asked.add(job.job_id)
-            send = _async_ask(hass, entry, job, asked)
+            send = _async_ask(hass, entry, job)
         # A reload does not cut it off: nobody would be told any more.
         hass.async_create_background_task(send, "notify of an approval")
 
@@ -216,22 +217,31 @@ def _targets(entry: LiankeConfigEntry) -> list[str]:
     return list(entry.options.get(CONF_APPROVAL_NOTIFY, []))
 
 
-async def _async_ask(
-    hass: HomeAssistant, entry: LiankeConfigEntry, job: Job, asked: Container[str]
-) -> None:
+def _is_answered(entry: LiankeConfigEntry, job: Job) -> bool:
+    """Return whether a job waits for approval no more; as long as its box is not loaded, nobody can answer."""
+    if entry.state is not ConfigEntryState.LOADED:
+        return False
+    jobs = entry.runtime_data.queue.jobs()
+    return not any(one.waits_for_approval for one in jobs if one.job_id == job.job_id)
+
+
+async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> None:
     """Tell the approvers of a job: on phones with a picture and buttons, elsewhere in words.
 
-    Once it is not among those `asked` about, somebody has answered, and the others are not asked any more.
+    Once somebody has answered, the others are not asked any more.
     """
     title = await async_error_text(hass, "approval_wanted")
     message = " · ".join(await _async_facts(hass, job))
     where = await async_error_text(hass, "approval_where")
     data = await _async_phone_data(hass, job)
     for target in _targets(entry):
-        if job.job_id not in asked:
+        if _is_answered(entry, job):
             break
         words = message if _is_phone(target) else f"{message}\n{where} {_home(hass)}".rstrip()
         await async_send(hass, target, words, title=title, data=data)
+        if _is_answered(entry, job):
+            # The question may have come after what took it back.
+            await _async_clear(hass, target, job)
 
 
 async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
@@ -273,12 +283,16 @@ async def _async_tell_answer(
     `key` is that of the text for the asker, where there is no answer.
     """
     for target in _targets(entry):
-        if _is_phone(target):
-            await async_send(hass, target, CLEAR, data={"tag": _tag(job)})
+        await _async_clear(hass, target, job)
     if job.user_id is None or (key := key or _answer_key(job)) is None:
         return
     message = await async_error_text(hass, key, {"detail": job.present.detail})
     await async_tell_user(hass, job.user_id, job.title, message.rstrip())
+
+
+async def _async_clear(hass: HomeAssistant, target: str, job: Job) -> None:
+    if _is_phone(target):
+        await async_send(hass, target, CLEAR, data={"tag": _tag(job)})
 
 
 def _answer_key(job: Job) -> str | None:
