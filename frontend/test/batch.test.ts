@@ -81,6 +81,7 @@ test("a document whose answer was lost goes once its job is seen", async () => {
   const answers: Record<string, unknown> = { print: { code: 3 } };
   const batch = new Batch(makeContext(makeHass(answers)), "device");
   batch.addMedia(DOCUMENT);
+  batch.type("copies", "5");
   await batch.print();
   const [item] = batch.items;
   expect(item?.error).toContain("still prints only once");
@@ -88,10 +89,12 @@ test("a document whose answer was lost goes once its job is seen", async () => {
   answers["print"] = { code: "unknown_command", message: "Not yet" };
   await batch.print();
   expect([item?.error, batch.isLost]).toEqual([expect.stringContaining("Not yet"), true]);
+  batch.addMedia({ ...DOCUMENT, title: "letter.pdf" });
   batch.notice([makeJob({ request_id: "another" })]);
-  expect(batch.items).toHaveLength(1);
+  expect(batch.items).toHaveLength(2);
   batch.notice([makeJob({ request_id: item?.request })]);
-  expect(batch.items).toHaveLength(0);
+  // The copies were meant for the other one.
+  expect([batch.items.map(({ name }) => name), batch.options()]).toEqual([["letter.pdf"], {}]);
 });
 
 describe("what was chosen last", () => {

@@ -615,7 +615,7 @@ test("the media library is opened as far as the albums, and no source holds it u
   const hass = makeHass();
   hass.callWS = (async ({ media_content_id: id = "root" }: { media_content_id?: string }) => ({
     title: "",
-    children: await inside[id.replace("media-source://", "")],
+    children: structuredClone(await inside[id.replace("media-source://", "")]),
   })) as HomeAssistant["callWS"];
   const browser = await show<LiankeMediaBrowser>("lianke-media-browser", { context: makeContext(hass) });
   await browser.open();
@@ -625,13 +625,23 @@ test("the media library is opened as far as the albums, and no source holds it u
       const [title, below] = [row.querySelector(".title")?.textContent, row.querySelector("ul")];
       return below ? [title, ...outline(below)] : title;
     });
-  expect(outline(find(browser, "ul"))).toEqual([
+  const unfolded = [
     ["Immich", ["Anna", ["albums", "Sea", "Hills"], "people"]],
     "Local",
     ["Cameras", "Door"],
     "NAS",
     "Many",
-  ]);
+  ];
+  expect(outline(find(browser, "ul"))).toEqual(unfolded);
+  // What is shown stays while a source takes its time.
+  find<HTMLDialogElement>(browser, "dialog").close();
+  inside["albums"] = inside["NAS"] as Promise<never>;
+  vi.useFakeTimers();
+  await browser.open();
+  await vi.advanceTimersByTimeAsync(2000);
+  vi.useRealTimers();
+  await browser.updateComplete;
+  expect(outline(find(browser, "ul"))).toEqual(unfolded);
   const back = () => find(browser, ".round[aria-label=Back]");
   find(browser, "li button").click();
   await vi.waitFor(() => expect(back()).not.toBeNull());

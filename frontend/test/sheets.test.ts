@@ -98,7 +98,8 @@ describe("what is offered", () => {
 });
 
 test("choosing a layout shows its sheets, and Print makes one job of them", async () => {
-  const batch = makeBatch();
+  let answer: (jobs: object) => void = () => undefined;
+  const batch = makeBatch({ print: new Promise((resolve) => (answer = resolve)) });
   batch.addMedia(FRONT);
   batch.addMedia(BACK);
   expect(calls("preview")).toHaveLength(0);
@@ -110,12 +111,16 @@ test("choosing a layout shows its sheets, and Print makes one job of them", asyn
   batch.setCut(second, { left: 0.1, top: 0.2, right: 0.9, bottom: 0.8, turn: 90 });
   batch.setWatermark(" 仅供办理××使用 ");
   expect(batch.joint?.stale).toBe(true);
+  batch.choose("paper", "A5");
   const request = batch.joint?.request;
-  await batch.print();
-  expect(calls("print")).toHaveLength(1);
+  const printing = batch.print();
+  await vi.waitFor(() => expect(calls("print")).toHaveLength(1));
+  batch.addMedia(media("letter.pdf"));
+  answer({ jobs: [{}] });
+  await printing;
   expect(data("print")).toEqual({
     device_id: "device",
-    paper: "A4",
+    paper: "A5",
     sheet: "id_card",
     watermark: "仅供办理××使用",
     id_card_crop: [{}, { left: 0.1, top: 0.2, right: 0.9, bottom: 0.8, turn: 90 }],
@@ -123,7 +128,8 @@ test("choosing a layout shows its sheets, and Print makes one job of them", asyn
     request_id: request,
   });
   expect(request).not.toBe(first.request);
-  expect(batch.items).toHaveLength(0);
+  // The paper was meant for the card.
+  expect([batch.items.map(({ name }) => name), batch.chosen]).toEqual([["letter.pdf"], {}]);
   expect(announced).toEqual(["front.png + 1 was submitted"]);
 });
 

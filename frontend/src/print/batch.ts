@@ -149,7 +149,9 @@ export class Batch extends EventTarget {
   notice(jobs: Job[]): void {
     if (this.offers?.lost) this._learn();
     const known = new Set(jobs.map((job) => job.request_id));
-    for (const item of this.items.filter((one) => one.lost)) if (known.has(item.request)) this.remove(item);
+    const gone = this.items.filter((one) => one.lost && known.has(one.request));
+    for (const item of gone) this.remove(item);
+    if (gone.length && !this.printing && !this.items.some((one) => one.lost || one.error)) this._forget();
     const { joint } = this;
     if (joint?.lost && known.has(joint.request)) this.done(joint.sent);
   }

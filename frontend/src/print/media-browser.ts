@@ -173,7 +173,7 @@ export class LiankeMediaBrowser extends DialogPart {
     this._error = "";
     try {
       const found = await this._ask(folder);
-      if (!folder) await this._unfold(found);
+      if (!folder) await Promise.race([this._unfold(found), new Promise((resolve) => setTimeout(resolve, WAITED))]);
       // Somebody has gone back meanwhile.
       if (turn !== this._turn) return;
       this._show([...this._path, found]);
@@ -192,6 +192,7 @@ export class LiankeMediaBrowser extends DialogPart {
     this._error = "";
     const folder = this._path.length > 1 ? this._path.at(-1) : undefined;
     const found = await this._ask(folder).catch(() => undefined);
+    // Albums that are shown do not vanish while their source takes its time.
     if (found && !folder) await this._unfold(found);
     if (found && turn === this._turn) this._show([...this._path.slice(0, -1), found]);
   }
@@ -204,8 +205,7 @@ export class LiankeMediaBrowser extends DialogPart {
   /* Open the sources in place, so that a picture is a tap on its album away; one that does not answer stays as it is. */
   private async _unfold(root: MediaItem): Promise<void> {
     const sources = printable(root).filter(({ can_expand }) => can_expand);
-    const all = Promise.all(sources.map((source) => this._lookInto(source, LEVELS).catch(() => undefined)));
-    await Promise.race([all, new Promise((resolve) => setTimeout(resolve, WAITED))]);
+    await Promise.all(sources.map((source) => this._lookInto(source, LEVELS).catch(() => undefined)));
   }
 
   /* Open a folder in place if it holds folders alone, and of folders of pictures the first one, too. */

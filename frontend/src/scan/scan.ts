@@ -377,7 +377,7 @@ export class LiankeScan extends DialogPart {
       <label class="soft" for=${name}>${label}</label>
       <select id=${name} data-key=${name} @change=${choose}>
         ${all.map(
-          (one) => html`<option value=${one.id} ?selected=${String(one.id) === choices[name]}>${one.name}</option>`,
+          (one) => html`<option value=${one.id} .selected=${String(one.id) === choices[name]}>${one.name}</option>`,
         )}
       </select>
     </div>`;
@@ -640,6 +640,7 @@ export class LiankeScan extends DialogPart {
       .label=${this._text(key)}
       .question=${scan.pages ? this._text(`${key}_ask`) : undefined}
       .icon=${key === "discard" ? mdiDeleteOutline : mdiClose}
+      .resting=${this._tasks.isWorking("do")}
       @confirmed=${() => this._tasks.run("do", () => this._answer(scan, { answer: "discard" }))}
     ></lianke-ask>`;
   }

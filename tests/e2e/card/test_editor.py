@@ -36,7 +36,7 @@ async def test_card_is_added_and_set_up_in_the_editor(stage: Stage) -> None:
             "What to show",
             "Ink levels",
             "Number of finished jobs",
-            "Hide titles of documents",
+            "Hide titles and first pages of documents",
             "Quick buttons",
         ):
             await expect(dialog.get_by_text(label).first).to_be_visible()
