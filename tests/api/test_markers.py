@@ -24,31 +24,46 @@ BLACK_AND_CYAN = (Marker(name="Black", level=72), Marker(name="Cyan", level=8))
         [{"label": "Black", "percent": "72"}, {"title": "Cyan", "value": 8.0}],
         {"Black": 72, "Cyan": "8"},
         {"Black": {"level": 72}, "Cyan": {"remaining": 8}},
+        {"names": ["Black", "Cyan"], "levels": [72, 8]},
+        {"marker-names": ["Black", "Cyan"], "marker-levels": [72, 8], "marker-colors": []},
         '[{"name": "Black", "level": 72}, {"name": "Cyan", "level": 8}]',
         # As the vendor's own model has them, with a colour that it does not know.
         [
             {"marker_id": 1, "marker_type": "unknown", "name": "Black", "color": "", "level": 72},
             {"marker_id": 2, "marker_type": "unknown", "name": "Cyan", "color": [], "level": 8},
         ],
+        "Black:72,Cyan:8",
+        "Black = 72%; Cyan = 8%",
     ],
 )
 def test_shapes(value: object) -> None:
     assert parse_markers(value) == BLACK_AND_CYAN
 
 
+def test_numbers_alone() -> None:
+    assert parse_markers([72, 8]) == (Marker(name="1", level=72), Marker(name="2", level=8))
+    assert parse_markers({"levels": [72, 8]}) == (
+        Marker(name="1", level=72),
+        Marker(name="2", level=8),
+    )
+
+
 def test_colors() -> None:
     assert parse_markers([{"color": "#00FFFF", "level": 5}]) == (
         Marker(name="#00FFFF", level=5, color="#00FFFF"),
+    )
+    assert parse_markers({"names": ["Cyan"], "levels": [5], "colors": ["#00FFFF"]}) == (
+        Marker(name="Cyan", level=5, color="#00FFFF"),
     )
 
 
 def test_unreadable_levels_are_unknown() -> None:
     assert parse_markers([{"name": "Black", "level": -2}]) == (Marker(name="Black"),)
     assert parse_markers([7, {"level": "many"}, None, {"name": 5}]) == (
-        Marker(name="1"),
+        Marker(name="1", level=7),
+        Marker(name="2"),
         Marker(name="5"),
     )
-    assert parse_markers("Black:72") == ()
 
 
 def test_colours_of_one_cartridge() -> None:

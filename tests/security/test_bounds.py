@@ -169,20 +169,20 @@ API: dict[str, Case] = {
         lambda: len(errors.UnknownCodeError("x" * MANY, code=7).detail),
         200,
     ),
-    "api.markers.MAX_MARKERS": (lambda: len(markers.parse_markers([{"level": 5}] * 60)), 16),
+    "api.markers.MAX_MARKERS": (lambda: len(markers.parse_markers(list(range(60)))), 16),
     "api.markers.MAX_NAME": (
         lambda: [len(marker.name) for marker in markers.parse_markers({"x" * MANY: 5})],
         [64],
     ),
     "api.markers.MAX_TEXT": (
-        lambda: markers.parse_markers('[{"level": 5}' + " " * 8192 + "]"),
-        (),
+        lambda: [marker.name for marker in markers.parse_markers("A:1," + " " * 8192 + "B:2")],
+        ["A"],
     ),
     "api.markers.MAX_COLORS": (
         lambda: markers.parse_markers([{"color": ["#0"] * 99, "level": 1}])[0].color,
         "#0" * 8,
     ),
-    "api.markers.MAX_ITEMS": (lambda: markers.parse_markers(["x"] * 64 + [{"level": 5}]), ()),
+    "api.markers.MAX_ITEMS": (lambda: markers.parse_markers(["x"] * 64 + [50]), ()),
     "api.markers.MAX_LEVEL": (lambda: markers.to_level(" " * 32 + "50"), None),
     "api.models.MAX_PRINTERS": (
         lambda: len(models.parse_printers({"row": [{"port": 1, "driver_name": "x"}] * MANY})),

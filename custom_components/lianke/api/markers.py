@@ -1,14 +1,11 @@
-"""Ink and toner levels. How the vendor's own code has `markers` is known, not what a printer's row says of them.
-
-So they are read tolerantly: a list of objects, or an object with a level or an object for each name; as JSON text, too.
-"""
+"""Ink and toner levels. The shape of `markers` is documented nowhere, so every plausible one is read."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice, zip_longest
 import re
 
-from .coerce import to_int, to_json, to_mapping, to_optional_text, to_text
+from .coerce import to_int, to_json, to_list, to_mapping, to_optional_text, to_text
 from .stored import READ, Stored
 
 MAX_MARKERS = 16
@@ -27,6 +24,7 @@ _LEVELS = (
     "markerLevel",
 )
 _COLORS = ("color", "colour", "marker_color", "marker-color", "rgb")
+_LISTS = (("names", "levels", "colors"), ("marker-names", "marker-levels", "marker-colors"))
 MAX_ITEMS = 64
 MAX_LEVEL = 32
 # How printers call the usual inks.
@@ -42,6 +40,8 @@ _INKS = {
     "light_magenta": re.compile(r"light ?magenta|[浅淡](?:品|洋)红色?|lm"),
     "yellow": re.compile(r"yellow|黄色?|y"),
 }
+_SEPARATORS = re.compile(r"[,;\n]")
+_SIGN = re.compile(r"[:=]")
 _PERCENT = re.compile(r"(\d{1,3})(\.\d+)?\s*[%％]?")
 
 
@@ -72,7 +72,7 @@ def ink_of(name: str) -> str | None:
 
 
 def parse_markers(value: object) -> tuple[Marker, ...]:
-    """Read `markers`, whatever they are."""
+    """Read `markers`: a list of objects, of numbers, an object name → level, parallel lists, or text."""
     markers: list[Marker] = []
     seen: dict[str, int] = {}
     for raw_name, raw_level, raw_color in _triples(value):
@@ -93,15 +93,37 @@ def parse_markers(value: object) -> tuple[Marker, ...]:
 def _triples(value: object) -> Iterator[tuple[object, object, object]]:
     """Yield name, level and colour of each marker as they are in the answer."""
     if isinstance(value, str):
-        with suppress(ValueError):
-            value = to_json(value[:MAX_TEXT])
+        value = _from_text(value[:MAX_TEXT])
     if isinstance(value, list):
         for item in value[:MAX_ITEMS]:
             if isinstance(item, dict):
                 yield _triple(item, None)
+            elif isinstance(item, int | float) and not isinstance(item, bool):
+                yield None, item, None
         return
-    for name, item in to_mapping(value).items():
+    block = to_mapping(value)
+    for names, levels, colors in _LISTS:
+        if isinstance(block.get(levels), list):
+            amounts = to_list(block[levels])[:MAX_ITEMS]
+            labels, tints = to_list(block.get(names)), to_list(block.get(colors))
+            yield from islice(zip_longest(labels, amounts, tints), len(amounts))
+            return
+    for name, item in block.items():
         yield _triple(item, name) if isinstance(item, dict) else (name, item, None)
+
+
+def _from_text(text: str) -> object:
+    """Return the value a text stands for: JSON, or pairs such as `Black:72,Cyan:40`."""
+    try:
+        return to_json(text)
+    except ValueError:
+        pairs = (_SIGN.split(pair, 2) for pair in _SEPARATORS.split(text, MAX_ITEMS)[:MAX_ITEMS])
+        found = {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}
+        return {
+            name: level
+            for name, level in found.items()
+            if 0 < len(name) <= MAX_NAME and 0 < len(level) <= MAX_LEVEL
+        }
 
 
 def _triple(item: dict[str, object], name: object) -> tuple[object, object, object]:
