@@ -58,9 +58,16 @@ def test_days(value: object, day: date | None) -> None:
 @pytest.mark.parametrize(
     ("value", "moment"),
     [
+        ("Tue, 24 Nov 2026 07:00:00 GMT", datetime(2026, 11, 24, 7, tzinfo=UTC)),
+        ("Tue, 24 Nov 2026 15:00:00 +0800", datetime(2026, 11, 24, 7, tzinfo=UTC)),
+        ("Tue, 24 Nov 2026 07:00:00 -0000", datetime(2026, 11, 24, 7, tzinfo=UTC)),
         ("2026-11-24 15:00:00", datetime(2026, 11, 24, 7, tzinfo=UTC)),
         ("2026-11-24T07:00:00Z", datetime(2026, 11, 24, 7, tzinfo=UTC)),
-        (1795503600, None),
+        (1795503600, datetime(2026, 11, 24, 7, tzinfo=UTC)),
+        ("1795503600000", datetime(2026, 11, 24, 7, tzinfo=UTC)),
+        (0, None),
+        (-5, None),
+        (10**17, None),
         ("0001-01-01 00:00:00", None),
         ("9999-12-31T23:59:59-23:00", None),
         ("soon", None),

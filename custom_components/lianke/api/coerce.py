@@ -5,6 +5,7 @@ The service sends numbers as strings, nulls, blanks and line ends in names; noth
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from itertools import islice
 import json
 import math
@@ -123,14 +124,27 @@ def to_date(value: object) -> date | None:
 
 
 def to_time(value: object) -> datetime | None:
-    """Return an aware time from ISO 8601; without a zone it is China time, as in `YYYY-MM-DD HH:MM:SS`."""
-    if not isinstance(value, str):
+    """Return an aware time from RFC 1123, ISO, `YYYY-MM-DD HH:MM:SS` (China time) or a stamp in s or ms."""
+    if (number := to_int(value)) is not None:
+        # One that is too big for seconds is in milliseconds.
+        seconds = number / 1000 if number > 10**11 else number
+        return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 10**10 else None
+    if not isinstance(value, str) or not (text := value.strip()[:64]):
         return None
     try:
-        moment = datetime.fromisoformat(value.strip()[:64])
-        return (moment if moment.tzinfo else moment.replace(tzinfo=CHINA)).astimezone(UTC)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError, TypeError, IndexError, OverflowError:
+            return None
+        default: timezone = UTC
+    else:
+        default = CHINA
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=default)).astimezone(UTC)
     except OverflowError, ValueError:
-        # It is none, or lies where the calendar ends.
+        # It lies where the calendar ends.
         return None
 
 

@@ -40,6 +40,11 @@ def _said(block: object, name: str) -> object:
     return block
 
 
+def read_time(value: object) -> datetime | None:
+    """Return a time that was stored, None for anything else."""
+    return coerce.to_time(value) if isinstance(value, str) else None
+
+
 _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     int: lambda value: coerce.to_int(value) or 0,
     int | None: coerce.to_int,
@@ -48,7 +53,7 @@ _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     str: coerce.to_text,
     str | None: coerce.to_optional_text,
     date | None: coerce.to_date,
-    datetime | None: coerce.to_time,
+    datetime | None: read_time,
     frozenset[int] | None: coerce.to_ids,
     Mapping[str, int] | None: coerce.to_int_map,
 }

@@ -16,9 +16,9 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ..api.capabilities import Capabilities, Paper
-from ..api.coerce import to_list, to_mapping, to_time
+from ..api.coerce import to_list, to_mapping
 from ..api.models import Box, DriverState, Printer
-from ..api.stored import READ, Stored
+from ..api.stored import READ, Stored, read_time
 from ..const import DOMAIN
 from .page_counts import PageCounts, month_of
 from .unknown import UnknownLog
@@ -28,7 +28,7 @@ BUSY_TIME = timedelta(minutes=10)
 
 
 def _read_moment(value: object) -> datetime:
-    return to_time(value) or dt_util.utcnow()
+    return read_time(value) or dt_util.utcnow()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -237,8 +237,8 @@ class BoxStorage:
                 _LOGGER.warning("A stored printer cannot be read and is dropped")
         self._counted.update(dict.fromkeys(map(str, to_list(stored.get("counted_jobs")))))
         self.pages.load(stored.get("page_counts"))
-        self.foreign_seen_at = to_time(stored.get("foreign_seen_at"))
-        self.last_push_at = to_time(stored.get("last_push_at"))
+        self.foreign_seen_at = read_time(stored.get("foreign_seen_at"))
+        self.last_push_at = read_time(stored.get("last_push_at"))
         self.callback_address = _text(stored.get("callback_address"))
         self.push_address = _text(stored.get("push_address"))
         self.unknown.load(stored.get("unknown"))
