@@ -47,10 +47,11 @@ def by_pillow(pages: int) -> bytes:
 
 def changed_once(pages: int) -> bytes:
     """Return a PDF to which a later version with one page more was appended."""
-    out = BytesIO()
-    with pypdfium2.PdfDocument(by_pillow(pages)) as document:
+    first, out = by_pillow(pages), BytesIO()
+    with pypdfium2.PdfDocument(first) as document:
         document.new_page(9, 9)
         document.save(out, flags=pypdfium2.raw.FPDF_INCREMENTAL)
+    assert out.getvalue().startswith(first)
     return out.getvalue()
 
 

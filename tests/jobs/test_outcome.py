@@ -98,6 +98,7 @@ async def test_an_expired_job_that_is_being_printed_goes_on(shop: Shop) -> None:
     await shop.tick(61)
     await until(lambda: shop.queue.get(job.job_id).state is not JobState.QUEUED)
     assert shop.queue.get(job.job_id).state is JobState.SENDING
+    await shop.settle()
     assert shop.sim.cloud.count("DELETE /print/job") == 0
 
 

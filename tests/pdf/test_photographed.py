@@ -10,6 +10,7 @@ from PIL import Image, ImageChops, ImageDraw
 import pytest
 
 from custom_components.lianke.pdf.photographed import clean_page, find_corners, flat
+from custom_components.lianke.pdf.process import TaskError
 from tests.needs import chromium, poppler, tesseract
 
 from .photos import PAGES, Photo, alike, page, photograph, read, text_of
@@ -22,7 +23,9 @@ AS_WELL = 0.98
 LANGUAGES = {name: "chi_sim" if name == "chinese" else "eng" for name in PAGES}
 
 
-def cleaned(folder: Path, data: bytes, corners: Any = None, number: int = 0) -> Image.Image:
+def cleaned(
+    folder: Path, data: bytes, corners: Any = None, number: int = 0, limit: int = 50 * 1024**2
+) -> Image.Image:
     """Return the page that is made of a photo."""
     source, target = folder / f"{number}.source", folder / f"{number}.jpg"
     source.write_bytes(data)
@@ -31,7 +34,7 @@ def cleaned(folder: Path, data: bytes, corners: Any = None, number: int = 0) -> 
             "path": str(source),
             "page": 0,
             "target": str(target),
-            "limit": 50 * 1024**2,
+            "limit": limit,
             "corners": corners,
         }
     )
@@ -144,6 +147,13 @@ def test_what_is_in_colour_stays_so(tmp_path: Path) -> None:
     assert red[0] > max(red[1:]) + 100
     assert green[1] > max(green[0], green[2]) + 50
     assert pale[0] < 230
+
+
+def test_a_page_of_more_bytes_than_are_taken(tmp_path: Path) -> None:
+    """Nothing is left of it."""
+    with pytest.raises(TaskError, match=r"^too_large$"):
+        cleaned(tmp_path, png(Image.effect_noise((300, 400), 80)), limit=999)
+    assert not (tmp_path / "0.jpg").exists()
 
 
 def test_ink_in_the_shade(tmp_path: Path) -> None:

@@ -192,13 +192,15 @@ def test_other_pictures_become_upright_jpegs(
         joined(tmp_path, pages[1:2])
 
 
-def joined(folder: Path, pages: list[bytes], *, mono: bool = False) -> pypdfium2.PdfDocument:
+def joined(
+    folder: Path, pages: list[bytes], *, mono: bool = False, limit: int = LIMIT
+) -> pypdfium2.PdfDocument:
     """Return the PDF of these pages."""
     paths = [folder / f"{number}.jpeg" for number in range(len(pages))]
     for path, data in zip(paths, pages, strict=True):
         path.write_bytes(data)
     target = folder / "joined.pdf"
-    request = {"paths": [*map(str, paths)], "target": str(target), "limit": LIMIT, "mono": mono}
+    request = {"paths": [*map(str, paths)], "target": str(target), "limit": limit, "mono": mono}
     join_scans(request)
     assert target.stat().st_mode & 0o777 == 0o600
     return pypdfium2.PdfDocument(target)
@@ -226,9 +228,9 @@ def test_pages_that_cannot_be_joined(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(scans, "MAX_JOINED", 2)
     good = jpeg(page(75))
     cases = [([], "too_many_pages"), ([good] * 3, "too_many_pages"), ([b"no"], "image_damaged")]
-    for pages, reason in cases:
+    for pages, reason, limit in (*((*case, LIMIT) for case in cases), ([good], "^too_large$", 999)):
         with pytest.raises(TaskError, match=reason):
-            joined(tmp_path, pages)
+            joined(tmp_path, pages, limit=limit)
         assert not (tmp_path / "joined.pdf").exists()
 
 

@@ -23,8 +23,10 @@ from homeassistant.setup import async_setup_component
 import pytest
 
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.errors import InputError
 from custom_components.lianke.scanner import scan
-from custom_components.lianke.scanner.hub import ScannerHub
+from custom_components.lianke.scanner.actions import async_describe_scan
+from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub
 from custom_components.lianke.scanner.jobs import RECORD_NAME, scans_path
 from tests.clock import until
 from tests.household import LASER, House, refusal
@@ -186,3 +188,16 @@ async def test_a_disk_that_is_full_when_the_pages_come(
     await house.hass.async_block_till_done(wait_background_tasks=True)
     [made] = house.simulator.cloud.scans.values()
     assert made.deleted
+
+
+async def test_a_box_that_is_removed_while_its_scan_is_waited_for(
+    house: House, laser: Printer
+) -> None:
+    """Whoever waited asks for what has become of it."""
+    await do(house, laser)
+    [job] = records(house)
+    await house.hass.config_entries.async_remove(house.entry.entry_id)
+    with pytest.raises(InputError, match=r"^scan_gone$"):
+        await async_describe_scan(house.hass, house.entry, job)
+    with pytest.raises(InputError, match=r"^scanner_gone$"):
+        async_get_hub(house.hass, house.entry)

@@ -146,8 +146,7 @@ async def _look_at_repairs(hass: HomeAssistant, simulator: Simulator, payload: s
     key = next(key for key, one in data.storage.printers.items() if one.printer.port == 3)
     name = data.storage.printers[key].name
     assert as_shown(payload) in as_shown(name)
-    for listener in data.queue._limit_listeners:
-        listener(key, LimitError("too_many_pages", printer=name, limit=5))
+    data.queue.on_limit(key, LimitError("too_many_pages", printer=name, limit=5))
     issues = {
         issue.translation_key: issue.translation_placeholders or {}
         for issue in ir.async_get(hass).issues.values()

@@ -50,6 +50,8 @@ def new_file(target: str, limit: int | None = None) -> Iterator[BinaryIO]:
                 yield file
                 if limit is not None and file.tell() > limit:
                     raise TaskError("too_large")
+                # What is still in its buffer may not find a place either.
+                file.flush()
             except BaseException:
                 os.unlink(target)  # noqa: PTH108  # a process that starts fast
                 raise

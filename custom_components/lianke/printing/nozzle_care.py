@@ -40,8 +40,8 @@ _NOZZLES: Final[Mapping[Species, int]] = {Species.INKJET: 2, Species.UNKNOWN: 1}
 def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Print a page at its hour on printers that were not used for as many days as the user set.
 
-    Only our own prints are known. A printer that is not ready, or in quiet hours, is skipped for
-    the day.
+    Only our own prints are known. A printer that is not ready, or in quiet hours, is skipped until that hour comes
+    again.
     """
 
     async def print_due(now: datetime) -> None:

@@ -211,5 +211,7 @@ HUBS: HassKey[dict[str, ScannerHub]] = HassKey(f"{DOMAIN}_scanners")
 
 @callback
 def async_get_hub(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScannerHub:
-    """Return the scanners of a box that is set up."""
-    return hass.data[HUBS][entry.entry_id]
+    """Return the scanners of a box that was set up. Raises InputError where it is removed: scanner_gone."""
+    if (hub := hass.data[HUBS].get(entry.entry_id)) is None:
+        raise InputError("scanner_gone")
+    return hub

@@ -737,5 +737,7 @@ JOBS: HassKey[dict[str, ScanJobs]] = HassKey(f"{DOMAIN}_scan_jobs")
 
 @callback
 def async_get_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScanJobs:
-    """Return the scans of a box that is set up."""
-    return hass.data[JOBS][entry.entry_id]
+    """Return the scans of a box that was set up. Raises InputError where it is removed: scan_gone."""
+    if (jobs := hass.data[JOBS].get(entry.entry_id)) is None:
+        raise InputError("scan_gone")
+    return jobs
