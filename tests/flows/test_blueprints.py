@@ -504,6 +504,11 @@ async def test_voice_about_a_failure_and_a_refusal(clock: Clock, house: House) -
     await look(house.hass, clock, house.entry)
     reported = await say(house.hass, "why is not the printer printing", "en")
     assert reported == "Text is on its way. The printer: Out of paper."
+    # What is being canceled is on no way.
+    await house.queue.async_cancel(house.queue.jobs()[0].job_id)
+    assert house.queue.jobs()[0].state == "canceling"
+    reported = await say(house.hass, "why is not the printer printing", "en")
+    assert reported == "Nothing waits. The printer: Out of paper."
 
 
 async def test_arithmetic(clock: Clock, house: House) -> None:
@@ -1132,16 +1137,18 @@ async def test_a_briefing_of_nothing_prints_nothing(house: House) -> None:
 
 async def test_a_briefing_says_what_could_not_be_read(house: House) -> None:
     await add(house.hass, "calendar", [Family([])])
+    await add(house.hass, "weather", [Sky()])
     automation = await print_by(
         house,
         "morning_briefing",
+        weather=["weather.home", "weather.gone"],
         calendars=["calendar.family", "calendar.gone"],
         lists=["todo.gone"],
     )
     await trigger(house.hass, automation)
     await house.came_out()
     page = page_of(house.simulator)
-    assert page.count("<p>Not all of it could be read.</p>") == 2
+    assert page.count("<p>Not all of it could be read.</p>") == 3
     assert "Nothing" not in page
 
 
@@ -1460,11 +1467,14 @@ async def test_smart_plug(clock: Clock, house: House) -> None:
     assert is_on(house.hass) is True
     # It scans, as one of the integration's entities says.
     scanner, *_ = house.hass.states.async_entity_ids("notify")
-    house.hass.states.async_set(scanner, "waiting")
-    await elapse(house.hass, clock, 4 * 60, 30)
+    known = {"options": ["idle", "scanning", "waiting"]}
+    house.hass.states.async_set(scanner, "waiting", known)
+    await elapse(house.hass, clock, 11 * 60, 30)
     assert is_on(house.hass) is True
-    house.hass.states.async_set(scanner, "idle")
-    await elapse(house.hass, clock, 5 * 60, 30)
+    house.hass.states.async_set(scanner, "idle", known)
+    await elapse(house.hass, clock, 9 * 60, 30)
+    assert is_on(house.hass) is True
+    await elapse(house.hass, clock, 6 * 60, 30)
     assert is_on(house.hass) is False
     assert len(house.printed) == 1
 
