@@ -1,6 +1,5 @@
 """The blueprints: copied by the options, never over an edited one, and each of them does its work."""
 
-import asyncio
 import base64
 from collections.abc import AsyncGenerator, Callable, Iterable
 from datetime import UTC, timedelta
@@ -9,7 +8,6 @@ import os
 from pathlib import Path
 import re
 import shutil
-from time import sleep
 from typing import Any, override
 
 from homeassistant.auth.const import GROUP_ID_USER
@@ -346,6 +344,22 @@ async def watch(hass: HomeAssistant, folder: Path) -> None:
     )
     watcher.add_to_hass(hass)
     assert await hass.config_entries.async_setup(watcher.entry_id)
+
+
+async def change(
+    house: House,
+    clock: Clock,
+    work: Callable[[], object],
+    last: tuple[str, Path],
+    seconds: float,
+) -> None:
+    """Do something in a watched folder, and let time pass once the last of it is told."""
+    told = async_capture_events(house.hass, "folder_watcher")
+    await house.hass.async_add_executor_job(work)
+    await until(
+        lambda: any((one.data["event_type"], Path(one.data["path"])) == last for one in told)
+    )
+    await elapse(house.hass, clock, seconds, min(seconds, 2))
 
 
 async def trigger(hass: HomeAssistant, automation: str) -> None:
@@ -1362,44 +1376,54 @@ def notices(hass: HomeAssistant) -> list[tuple[str | None, str]]:
     return [(one["title"], one["message"]) for one in shown.values()]
 
 
-async def test_folder(tmp_path: Path, house: House) -> None:
+async def test_folder(clock: Clock, tmp_path: Path, house: House) -> None:
     folder = make_media(house.hass, tmp_path / "print")
+    slow, slower, gone = (folder / f"{name}.pdf" for name in ("slow", "slower", "gone"))
     await watch(house.hass, folder)
-    await print_by(house, "folder", folder=f"{folder}/", still=1)
+    await print_by(house, "folder", folder=f"{folder}/")
+    calls = async_capture_events(house.hass, EVENT_CALL_SERVICE)
     pdf = make_pdf(2)
 
-    def write_slowly() -> None:
-        with (folder / "slow.pdf").open("wb") as file:
-            for at in range(0, len(pdf), len(pdf) // 3):
-                file.write(pdf[at : at + len(pdf) // 3])
-                file.flush()
-                sleep(0.7)
-        # The time of a copy is often set after it was closed.
-        os.utime(folder / "slow.pdf", (0, 0))
+    def printed() -> int:
+        return [call.data["service"] for call in calls].count("print")
 
     def put_others() -> None:
         for name in (".hidden.pdf", "~$open.docx", "tool.exe"):
             (folder / name).write_bytes(pdf)
         (folder / "below").mkdir()
         (folder / "below" / "other.pdf").write_bytes(pdf)
-        (folder / "gone.pdf").write_bytes(pdf)
-        (folder / "gone.pdf").unlink()
-        (tmp_path / "moved.pdf").write_bytes(pdf)
         (tmp_path / "moved.pdf").rename(folder / "moved.pdf")
         (folder / "upload.part").write_bytes(pdf)
         (folder / "upload.part").rename(folder / "renamed.pdf")
 
-    await house.hass.async_add_executor_job(write_slowly)
-    await house.came_out(1)
-    assert (house.printed[0].name, house.printed[0].path.read_bytes()) == ("slow.pdf", pdf)
-    await house.hass.async_add_executor_job(put_others)
-    await house.came_out(3)
-    assert {job.name for job in house.printed} == {"slow.pdf", "moved.pdf", "renamed.pdf"}
+    for name in (gone.name, "moved.pdf"):
+        (tmp_path / name).write_bytes(pdf)
+    # Behind one upload waits another, which ends later.
+    with slow.open("wb", 0) as file, slower.open("wb", 0) as other:
+        await change(house, clock, lambda: file.write(pdf[:99]), ("modified", slow), 2)
+        await change(house, clock, lambda: other.write(pdf[:99]), ("modified", slower), 2)
+        await change(house, clock, lambda: file.write(pdf[99:]), ("modified", slow), 4)
+        await change(house, clock, file.close, ("closed", slow), 0.3)
+        await change(house, clock, lambda: other.write(pdf[99:]), ("modified", slower), 4)
+        await change(house, clock, other.close, ("closed", slower), 2)
+    # The time of a copy is often set after it was closed.
+    await change(house, clock, lambda: os.utime(slower, (0, 0)), ("modified", slower), 9)
+    await elapse_until(house.hass, clock, lambda: len(house.printed) == 2)
+    assert [(job.name, job.path.read_bytes()) for job in house.printed] == [
+        (slow.name, pdf),
+        (slower.name, pdf),
+    ]
+    await change(house, clock, lambda: (tmp_path / gone.name).rename(gone), ("created", gone), 2)
+    await change(house, clock, gone.unlink, ("deleted", gone), 9)
+    assert printed() == 2
+    await change(house, clock, put_others, ("moved", folder / "upload.part"), 9)
+    await elapse_until(house.hass, clock, lambda: len(house.printed) == 4)
+    assert {job.name for job in house.printed[2:]} == {"moved.pdf", "renamed.pdf"}
     # What is put there again is printed again.
-    await house.hass.async_add_executor_job((folder / "slow.pdf").write_bytes, pdf)
-    await house.came_out(4)
-    await asyncio.sleep(1.5)
-    assert len(house.queue.jobs()) == 4
+    await change(house, clock, lambda: slow.write_bytes(pdf), ("closed", slow), 9)
+    await elapse_until(house.hass, clock, lambda: len(house.printed) == 5)
+    await elapse(house.hass, clock, 20)
+    assert printed() == 5
 
 
 async def plug(
