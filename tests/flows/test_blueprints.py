@@ -1022,11 +1022,13 @@ async def test_wrong_questions_that_wait(house: House, reader: Reader) -> None:
     assert not house.printed
 
 
-async def test_wrong_questions_of_a_folder(media: Path, house: House, reader: Reader) -> None:
+async def test_wrong_questions_of_a_folder(
+    clock: Clock, media: Path, house: House, reader: Reader
+) -> None:
     """Each photo that is put there is read once; answers are left out where nobody wants them."""
     folder = media / "homework"
     folder.mkdir()
-    await watch(house.hass, folder)
+    await watch(house.hass, media)
     await print_by(
         house, "wrong_questions", ai="ai_task.reader", folder=f"{folder}/", answers=False
     )
@@ -1043,16 +1045,26 @@ async def test_wrong_questions_of_a_folder(media: Path, house: House, reader: Re
         (media / "2.webp").write_bytes(picture("WEBP"))
         (media / "2.webp").rename(folder / "2.webp")
 
-    await house.hass.async_add_executor_job(put)
-    await house.came_out(3)
-    await until(
-        lambda: (
-            (state := house.hass.states.get("automation.wrong_questions")) is not None
-            and state.attributes["current"] == 0
-        )
-    )
+    def put_many() -> None:
+        for number in range(21):
+            (folder / f"{number}.png").write_bytes(picture("PNG"))
+
+    await change(house, clock, put, ("moved", media / "2.webp"), 30)
     assert reader.photos == [picture("PNG"), picture("JPEG"), picture("WEBP")]
     assert len(house.queue.jobs()) == 3
+    # The upload stalls.
+    slow = folder / "slow.jpg"
+    with slow.open("wb", 0) as file:
+        await change(house, clock, lambda: file.write(picture("JPEG")[:50]), ("modified", slow), 20)
+        assert len(reader.photos) == 3
+        file.write(picture("JPEG")[50:])
+        await change(house, clock, file.close, ("closed", slow), 20)
+    assert reader.photos[3:] == [picture("JPEG")]
+    # Without a question, no sheet shows what was read; and they are many.
+    reader.data = {"questions": []}
+    await change(house, clock, put_many, ("closed", folder / "20.png"), 200)
+    assert len(reader.photos) == 4 + 21
+    assert len(house.queue.jobs()) == 4
 
 
 class Sky(WeatherEntity):
