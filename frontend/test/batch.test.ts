@@ -318,6 +318,30 @@ test("previews follow the options, by the document that is kept", async () => {
   expect(first(batch).stale).toBe(false);
 });
 
+test("previews follow what was chosen the last time for documents of another kind", async () => {
+  localStorage.setItem("lianke-card:device:picture", JSON.stringify({ paper: 11 }));
+  const batch = makeBatch({ preview: { document: "kept", pages: 1, images: ["/x"], drawn_by: "here" } });
+  batch.addMedia({ ...DOCUMENT, media_content_type: "image/png", title: "a.png" });
+  await settled(batch, () => batch.offers !== null);
+  await batch.preview();
+  expect(data("preview")).toMatchObject({ paper: 11 });
+  batch.addMedia(DOCUMENT);
+  expect(batch.chosen).toEqual({});
+  expect(first(batch).stale).toBe(true);
+});
+
+test("what comes after Print waits for the next", async () => {
+  let offer: (options: object) => void = () => undefined;
+  const offers = new Promise((resolve) => (offer = resolve));
+  const batch = makeBatch({ "lianke/printer/options": offers, print: { jobs: [{}] } });
+  batch.addMedia(DOCUMENT);
+  const printing = batch.print();
+  batch.addMedia({ ...DOCUMENT, title: "b.pdf" });
+  offer(OPTIONS);
+  await printing;
+  expect(batch.items.map(({ name }) => name)).toEqual(["b.pdf"]);
+});
+
 test("what Home Assistant draws itself follows at once", async () => {
   const batch = makeBatch({ preview: { document: "kept", pages: 1, images: ["/x"], drawn_by: "here" } });
   batch.addMedia(DOCUMENT);

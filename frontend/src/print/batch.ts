@@ -284,9 +284,11 @@ export class Batch extends EventTarget {
     const isOwn = ([name]: [string, unknown]) => !this.carried.includes(name) && !PAPER.includes(name);
     const own = Object.fromEntries(Object.entries(this.chosen).filter(isOwn));
     const last = Object.entries(remembered(this.device, kind)).filter(isOffered) as [string, string | number][];
+    const before = JSON.stringify(this.chosen);
     this._kind = kind;
     this.chosen = { ...presetOf(this._t, offers, kind, Object.fromEntries(last)), ...own };
     this.carried = last.map(([name]) => name).filter((name) => !(name in own));
+    if (JSON.stringify(this.chosen) !== before) this._optionsChanged();
   }
 
   private _checkSizes(): void {
@@ -384,9 +386,11 @@ export class Batch extends EventTarget {
     this.printing = true;
     clearTimeout(this._previewTimer);
     this.changed();
+    const pressed = this.items;
     await this.loading;
+    const items = this.usable.filter((item) => pressed.includes(item));
     // What was typed too early to be checked is checked now.
-    if (this.tidy()) await (this.joint ? this.joint.print() : this._printAll(this.usable));
+    if (this.tidy()) await (this.joint ? this.joint.print() : this._printAll(items));
     this.printing = false;
     if (!this._kind) this._recall();
     this.changed();
