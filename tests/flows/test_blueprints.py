@@ -1,5 +1,6 @@
 """The blueprints: copied by the options, never over an edited one, and each of them does its work."""
 
+import asyncio
 import base64
 from collections.abc import AsyncGenerator, Callable, Iterable
 from datetime import UTC, timedelta
@@ -913,6 +914,8 @@ class Reader(AITaskEntity):
     def __init__(self) -> None:
         self.entity_id = "ai_task.reader"
         self.photos: list[bytes] = []
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
         self.data: Any = {
             "questions": [
                 {"question": "3 < x < 5, x is whole.\nWhat is *x*?", "answer": "x = 4"},
@@ -924,6 +927,7 @@ class Reader(AITaskEntity):
     async def _async_generate_data(self, task: GenDataTask, chat_log: ChatLog) -> GenDataTaskResult:
         [photo] = task.attachments or []
         self.photos.append(await self.hass.async_add_executor_job(photo.path.read_bytes))
+        await self.goes_on.wait()
         if self.data is None:
             raise HomeAssistantError("The provider is not reached")
         assert task.structure is not None
@@ -1060,11 +1064,18 @@ async def test_wrong_questions_of_a_folder(
         file.write(picture("JPEG")[50:])
         await change(house, clock, file.close, ("closed", slow), 20)
     assert reader.photos[3:] == [picture("JPEG")]
+    # Another one takes its place while it is read.
+    reader.goes_on.clear()
+    await change(house, clock, lambda: slow.write_bytes(picture("PNG")), ("closed", slow), 10)
+    await change(house, clock, lambda: slow.write_bytes(picture("WEBP")), ("closed", slow), 10)
+    reader.goes_on.set()
+    await elapse(house.hass, clock, 10)
+    assert reader.photos[4:] == [picture("PNG"), picture("WEBP")]
     # Without a question, no sheet shows what was read; and they are many.
     reader.data = {"questions": []}
     await change(house, clock, put_many, ("closed", folder / "20.png"), 200)
-    assert len(reader.photos) == 4 + 21
-    assert len(house.queue.jobs()) == 4
+    assert len(reader.photos) == 6 + 21
+    assert len(house.queue.jobs()) == 6
 
 
 class Sky(WeatherEntity):
