@@ -294,8 +294,8 @@ async def test_a_phone_that_hangs(house: Family, monkeypatch: pytest.MonkeyPatch
     await house.reported(TABLET)
 
 
-@pytest.mark.parametrize("reloads", [False, True])
-async def test_nobody_is_asked_after_the_answer(house: Family, reloads: bool) -> None:
+@pytest.mark.parametrize("then", ["stays", "reloads", "is removed"])
+async def test_nobody_is_asked_after_the_answer(house: Family, then: str) -> None:
     """A question that was on its way at that moment is taken back once it has come."""
     reached, answered = asyncio.Event(), asyncio.Event()
 
@@ -308,9 +308,12 @@ async def test_nobody_is_asked_after_the_answer(house: Family, reloads: bool) ->
     house.hass.services.async_register("notify", "mobile_app_boss", slow)
     job_id = await house.print_as_anna()
     await reached.wait()
-    if reloads:
+    if then == "reloads":
         await house.hass.config_entries.async_reload(house.entry.entry_id)
-    await house.ask("continue_job", Context(user_id=house.boss.id), job_id=job_id)
+    if then == "is removed":
+        await house.hass.config_entries.async_remove(house.entry.entry_id)
+    else:
+        await house.ask("continue_job", Context(user_id=house.boss.id), job_id=job_id)
     await house.reported("notify.anna")
     answered.set()
     await house.hass.async_block_till_done(wait_background_tasks=True)

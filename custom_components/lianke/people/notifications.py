@@ -217,10 +217,11 @@ def _targets(entry: LiankeConfigEntry) -> list[str]:
     return list(entry.options.get(CONF_APPROVAL_NOTIFY, []))
 
 
-def _is_answered(entry: LiankeConfigEntry, job: Job) -> bool:
+def _is_over(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> bool:
     """Return whether a job waits for approval no more; as long as its box is not loaded, nobody can answer."""
     if entry.state is not ConfigEntryState.LOADED:
-        return False
+        # But it may be removed.
+        return hass.config_entries.async_get_entry(entry.entry_id) is None
     jobs = entry.runtime_data.queue.jobs()
     return not any(one.waits_for_approval for one in jobs if one.job_id == job.job_id)
 
@@ -235,11 +236,11 @@ async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) ->
     where = await async_error_text(hass, "approval_where")
     data = await _async_phone_data(hass, job)
     for target in _targets(entry):
-        if _is_answered(entry, job):
+        if _is_over(hass, entry, job):
             break
         words = message if _is_phone(target) else f"{message}\n{where} {_home(hass)}".rstrip()
         await async_send(hass, target, words, title=title, data=data)
-        if _is_answered(entry, job):
+        if _is_over(hass, entry, job):
             # The question may have come after what took it back.
             await _async_clear(hass, target, job)
 
