@@ -16,7 +16,7 @@ from yarl import URL
 
 from ..api.errors import LiankeConnectionError, LiankeError, LiankeRefusedError, LiankeResponseError
 from ..api.scanning import Part, ScanTask
-from ..api.server import is_vendors
+from ..api.server import is_public_name, is_vendors
 from ..api.tasks import TaskState
 from ..const import CONF_SERVER, MAX_DOCUMENT_MB
 from ..documents.document import too_large
@@ -274,10 +274,15 @@ async def _async_get(
     pause = RETRY_PAUSE
     while True:
         address = addresses.pop(0)
-        plain = address.origin() if address.scheme == "http" else None
+        is_secure = address.scheme == "https"
+        # A proxy may give each name an address of its own network (fake-ip): then the certificate shows whose it is.
+        trusted = address.origin() if is_secure and is_public_name(address.host) else server
+        plain = None if is_secure else address.origin()
         path = await spool.async_new_path(".page")
         try:
-            await async_download(hass, str(address), path, limit, trusted=server, unencrypted=plain)
+            await async_download(
+                hass, str(address), path, limit, trusted=trusted, unencrypted=plain
+            )
         except InputError as err:
             if not addresses or err.reason == "file_too_large":
                 raise
