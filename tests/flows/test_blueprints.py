@@ -62,10 +62,11 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.flows.blueprints import BLUEPRINTS, async_copy
 from custom_components.lianke.pages.clean import escape_markdown
 from tests.clock import Clock, elapse, rest, until
+from tests.conftest import make_entry, set_up
 from tests.documents.samples import picture
 from tests.documents.test_entities import ITEMS, Door, Family, Shopping, add
 from tests.flows.telegram import MAX_FILE, TOKEN, Telegram, telegram
-from tests.household import House, ask, data_of, device_of, make_media
+from tests.household import House, ask, data_of, device_of, make_media, twin_of
 from tests.simulator import Box, Outcome, Simulator, make_pdf
 
 LANGUAGES = ("en", "zh-Hans")
@@ -1161,11 +1162,22 @@ async def test_morning_briefing(clock: Clock, language: str, house: House) -> No
     assert "面包" not in page
 
 
-async def test_a_briefing_of_nothing_prints_nothing(house: House) -> None:
-    automation = await print_by(house, "morning_briefing")
+@pytest.mark.parametrize("chosen", [[], ["gone"]])
+async def test_a_briefing_of_nothing_prints_nothing(chosen: list[str], house: House) -> None:
+    """Neither if nothing was chosen nor if nothing of it can be read."""
+    await add(house.hass, "calendar", [Family([])])
+    await add(house.hass, "weather", [Sky()])
+    automation = await print_by(
+        house,
+        "morning_briefing",
+        weather=[f"weather.{one}" for one in chosen],
+        calendars=[f"calendar.{one}" for one in chosen],
+        lists=[f"todo.{one}" for one in chosen],
+    )
     calls = async_capture_events(house.hass, EVENT_CALL_SERVICE)
     await trigger(house.hass, automation)
-    assert [event.data["domain"] for event in calls] == ["automation"]
+    asked = ["weather", "calendar", "todo"] if chosen else []
+    assert [event.data["domain"] for event in calls] == ["automation", *asked]
     state = house.hass.states.get(automation)
     assert state is not None
     assert state.attributes["last_triggered"] is not None
@@ -1186,6 +1198,7 @@ async def test_a_briefing_says_what_could_not_be_read(house: House) -> None:
     await house.came_out()
     page = page_of(house.simulator)
     assert page.count("<p>Not all of it could be read.</p>") == 3
+    assert page.count("<h2>Weather</h2>") == 1
     assert "Nothing" not in page
 
 
@@ -1421,12 +1434,12 @@ async def test_folder(clock: Clock, tmp_path: Path, house: House) -> None:
 
     for name in (gone.name, "moved.pdf"):
         (tmp_path / name).write_bytes(pdf)
-    # Behind one upload waits another, which ends later.
+    # Behind one upload waits another, which pauses as its turn comes, and ends later.
     with slow.open("wb", 0) as file, slower.open("wb", 0) as other:
         await change(house, clock, lambda: file.write(pdf[:99]), ("modified", slow), 2)
         await change(house, clock, lambda: other.write(pdf[:99]), ("modified", slower), 2)
         await change(house, clock, lambda: file.write(pdf[99:]), ("modified", slow), 4)
-        await change(house, clock, file.close, ("closed", slow), 0.3)
+        await change(house, clock, file.close, ("closed", slow), 4)
         await change(house, clock, lambda: other.write(pdf[99:]), ("modified", slower), 4)
         await change(house, clock, other.close, ("closed", slower), 2)
     # The time of a copy is often set after it was closed.
@@ -1497,6 +1510,8 @@ async def plug(
 
 
 async def test_smart_plug(clock: Clock, house: House) -> None:
+    other = make_entry(house.simulator, twin_of(house.simulator), title="Home box")
+    assert await set_up(house.hass, other)
     await plug(house.hass, clock, house.entry, house.box)
     await elapse(house.hass, clock, 900, 60)
     assert is_on(house.hass) is False
@@ -1513,7 +1528,7 @@ async def test_smart_plug(clock: Clock, house: House) -> None:
     await elapse(house.hass, clock, 9 * 60, 30)
     assert is_on(house.hass) is True
     # It scans, as one of the integration's entities says.
-    scanner, *_ = house.hass.states.async_entity_ids("notify")
+    scanner, *_, elsewhere = house.hass.states.async_entity_ids("notify")
     known = {"options": ["idle", "scanning", "waiting"]}
     house.hass.states.async_set(scanner, "waiting", known)
     await elapse(house.hass, clock, 11 * 60, 30)
@@ -1521,6 +1536,8 @@ async def test_smart_plug(clock: Clock, house: House) -> None:
     house.hass.states.async_set(scanner, "idle", known)
     await elapse(house.hass, clock, 9 * 60, 30)
     assert is_on(house.hass) is True
+    # Another box's scanner has nothing to do with it.
+    house.hass.states.async_set(elsewhere, "offline", known)
     await elapse(house.hass, clock, 6 * 60, 30)
     assert is_on(house.hass) is False
     assert len(house.printed) == 1
