@@ -78,7 +78,8 @@ test("a document prints once with its own request id, however often print is pre
 });
 
 test("a document whose answer was lost goes once its job is seen", async () => {
-  const answers: Record<string, unknown> = { print: { code: 3 } };
+  const preview = { document: "kept", pages: 1, images: ["/x"], drawn_by: "here" };
+  const answers: Record<string, unknown> = { print: { code: 3 }, preview };
   const batch = new Batch(makeContext(makeHass(answers)), "device");
   batch.addMedia(DOCUMENT);
   batch.type("copies", "5");
@@ -92,9 +93,10 @@ test("a document whose answer was lost goes once its job is seen", async () => {
   batch.addMedia({ ...DOCUMENT, title: "letter.pdf" });
   batch.notice([makeJob({ request_id: "another" })]);
   expect(batch.items).toHaveLength(2);
+  await batch.preview();
   batch.notice([makeJob({ request_id: item?.request })]);
   // The copies were meant for the other one.
-  expect([batch.items.map(({ name }) => name), batch.options()]).toEqual([["letter.pdf"], {}]);
+  expect([batch.items.map(({ name, stale }) => [name, stale]), batch.options()]).toEqual([[["letter.pdf", true]], {}]);
 });
 
 describe("what was chosen last", () => {
@@ -193,8 +195,11 @@ describe("errors at the field", () => {
 
   test("print sends nothing while there is one", async () => {
     const batch = makeBatch({ print: { jobs: [{}] } });
+    batch.add([new File(["x".repeat(2000)], "large.docx")]);
+    batch.type("copies", "2");
+    await batch.print();
+    expect([first(batch).refused, batch.typed.copies]).toEqual([expect.stringContaining("Larger"), "2"]);
     batch.addMedia(DOCUMENT);
-    await settled(batch, () => batch.offers !== null);
     batch.type("copies", "0");
     await batch.print();
     expect(calls("print")).toHaveLength(0);
@@ -306,13 +311,14 @@ test("a text that was being laid out for another paper is laid out anew, too", a
 
 test("previews follow the options, by the document that is kept", async () => {
   const preview = { document: "kept", pages: 1, images: ["/api/lianke/preview/1", "https://evil.example/x.png"] };
-  const batch = makeBatch({ preview });
+  const batch = makeBatch({ preview, print: { code: "x", message: "no" } });
   batch.addMedia(DOCUMENT);
   await batch.preview();
   expect(first(batch).images).toEqual(["/api/lianke/preview/1"]);
   vi.useFakeTimers();
   batch.choose("paper", 11);
   expect(first(batch).stale).toBe(true);
+  await batch.print();
   await vi.advanceTimersByTimeAsync(1000);
   expect(data("preview")).toMatchObject({ document: "kept", paper: 11 });
   expect(first(batch).stale).toBe(false);
@@ -330,16 +336,22 @@ test("previews follow what was chosen the last time for documents of another kin
   expect(first(batch).stale).toBe(true);
 });
 
-test("what comes after Print waits for the next", async () => {
+test.each([
+  [{ jobs: [{}] }, ["b.pdf"]],
+  [{ code: "x", message: "no" }, ["a.png", "b.pdf"]],
+])("what comes after Print waits for the next: %j", async (print, left) => {
+  localStorage.setItem("lianke-card:device:picture", JSON.stringify({ paper: 11 }));
   let offer: (options: object) => void = () => undefined;
   const offers = new Promise((resolve) => (offer = resolve));
-  const batch = makeBatch({ "lianke/printer/options": offers, print: { jobs: [{}] } });
-  batch.addMedia(DOCUMENT);
+  const batch = makeBatch({ "lianke/printer/options": offers, print });
+  batch.addMedia({ ...DOCUMENT, media_content_type: "image/png", title: "a.png" });
   const printing = batch.print();
   batch.addMedia({ ...DOCUMENT, title: "b.pdf" });
   offer(OPTIONS);
   await printing;
-  expect(batch.items.map(({ name }) => name)).toEqual(["b.pdf"]);
+  expect(calls("print")).toHaveLength(1);
+  expect(data("print")).toMatchObject({ paper: 11 });
+  expect([batch.items.map(({ name }) => name), batch.chosen]).toEqual([left, {}]);
 });
 
 test("what Home Assistant draws itself follows at once", async () => {

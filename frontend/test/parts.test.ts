@@ -61,6 +61,12 @@ test("a job that may have been printed is not printed again without a question",
   await ask.updateComplete;
   expect(asked).toHaveLength(0);
   expect(ask.shadowRoot?.activeElement?.textContent?.trim()).toBe("No");
+  // Something else was pressed meanwhile.
+  Object.assign(ask, { resting: true });
+  await ask.updateComplete;
+  find(ask, "[data-key=yes]").click();
+  expect([find(ask, "[data-key=yes]").ariaDisabled, asked.length]).toEqual(["true", 0]);
+  Object.assign(ask, { resting: false });
   find(ask, "[data-key=yes]").click();
   await vi.waitFor(() => expect(asked.map(({ service }) => service)).toEqual(["retry_job"]));
 });

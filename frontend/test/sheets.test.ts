@@ -143,6 +143,19 @@ test("previews follow the options and the order of the files", async () => {
   await rested(batch);
   expect(data("preview")).toMatchObject({ document: ["kept-2", "kept-1"] });
   expect(batch.joint?.stale).toBe(false);
+  let draw: (answer: object) => void = () => undefined;
+  Object.assign(answers, { preview: new Promise((resolve) => (draw = resolve)), print: { code: "x", message: "no" } });
+  const drawing = batch.preview();
+  await vi.waitFor(() => expect(calls("preview")).toHaveLength(3));
+  batch.addMedia(media("c.pdf"));
+  draw({ images: ["/api/lianke/preview/1"] });
+  await drawing;
+  expect(batch.joint?.stale).toBe(true);
+  // One that comes during a print that is refused makes another print.
+  const printing = batch.print();
+  batch.addMedia(media("d.pdf"));
+  await printing;
+  expect(data("print")["request_id"]).not.toBe(batch.joint?.request);
 });
 
 test("a layout ends when it makes no sense any more", async () => {
@@ -201,15 +214,32 @@ test("what is removed while Home Assistant takes it is deleted there as well", a
   await vi.waitFor(() => expect(asked.at(-1)).toEqual(forgotten), 4000);
 });
 
-test("a refusal is said once, and the files stay", async () => {
+test.each([
+  [
+    (batch: Batch) => batch.addMedia(media("c.png", "image/png")),
+    "The paper is too small",
+    [{ document: ["kept-1", "kept-2"], id_card_crop: [{ turn: 90 }, {}] }],
+    3,
+  ],
+  [(batch: Batch) => batch.remove(batch.items[1] as PrintItem), "The files have changed meanwhile", [], 1],
+])("a refusal is said once, and the files stay: %#", async (change, ...told) => {
   const refused = { code: "x", message: "The paper is too small", translation_key: "sheet_paper_too_small" };
-  const batch = await laid(makeBatch({ print: refused }), "layout_both");
-  await batch.print();
-  expect(batch.problem).toContain("The paper is too small");
-  expect(batch.items.map(({ error, phase }) => [error, phase])).toEqual([
-    [null, null],
-    [null, null],
-  ]);
+  let offer: (options: object) => void = () => undefined;
+  const batch = makeBatch({ print: refused, "lianke/printer/options": new Promise((resolve) => (offer = resolve)) });
+  batch.addMedia(FRONT);
+  batch.addMedia(BACK);
+  batch.lay("layout_id_card");
+  const cut = { left: 0, top: 0, right: 1, bottom: 1, turn: 90 };
+  batch.setCut(batch.items[0] as PrintItem, cut);
+  const printing = batch.print();
+  change(batch);
+  offer({});
+  await printing;
+  const [words, printed, left] = told;
+  expect(batch.problem).toContain(words);
+  expect(calls("print").map((call) => call["service_data"])).toMatchObject(printed);
+  expect(batch.items.map(({ error, phase }) => [error, phase])).toEqual(Array(left).fill([null, null]));
+  expect(batch.joint).toBeNull();
 });
 
 test("the tray offers layouts as buttons that can be pressed, and released again", async () => {

@@ -35,7 +35,7 @@ export class LiankeAsk extends Part {
     if (this._asking && this.question) {
       return html`<div class="actions" role="group" aria-label=${this.question}>
         <span class="soft">${this.question}</span>
-        <button data-key="yes" @click=${this._confirm}>${face}</button>
+        <button data-key="yes" aria-disabled=${this.resting ? "true" : nothing} @click=${this._confirm}>${face}</button>
         <button data-key="no" @click=${this._refuse}>${this.t.text("no")}</button>
       </div>`;
     }
@@ -56,6 +56,7 @@ export class LiankeAsk extends Part {
   };
 
   private readonly _confirm = () => {
+    if (this.resting) return;
     void this._ask(false, "ask");
     this.fire("confirmed");
   };

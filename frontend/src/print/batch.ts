@@ -8,7 +8,7 @@ import { isLost, type CardContext, type CommandError } from "../context";
 import type { Job } from "../types";
 import { drawAtOnce } from "./at-once";
 import { PrintItem, type MediaChoice, type SourceEntity } from "./item";
-import { Joint } from "./joint";
+import { areSame, Joint } from "./joint";
 import { layoutOf, layoutsFor, type Corners, type Cut, type LayoutName } from "./layouts";
 import {
   fieldOf,
@@ -51,7 +51,6 @@ export class Batch extends EventTarget {
   errors: Record<string, string> = {};
   /* What is wrong with none of the files. */
   problem: string | null = null;
-  printing = false;
   /* How all documents are printed together, if they are. */
   joint: Joint | null = null;
   readonly sending = new Sending(this);
@@ -61,6 +60,8 @@ export class Batch extends EventTarget {
   private _previewTimer: ReturnType<typeof setTimeout> | undefined;
   /* That for which options were chosen. */
   private _kind: Kind | undefined;
+  /* What was there when Print was pressed, until that is done. */
+  private _pressed: PrintItem[] | null = null;
 
   /* again: the job whose document is printed once more; what is not chosen stays as it was for that one. */
   constructor(
@@ -75,22 +76,31 @@ export class Batch extends EventTarget {
     return this.context.localizer;
   }
 
-  /* The documents that can be printed. */
+  get printing(): boolean {
+    return this._pressed !== null;
+  }
+
+  /* Those that layouts and options are for: while some are being printed these, whatever is added meanwhile. */
+  private get _meant(): PrintItem[] {
+    return this._pressed?.filter((item) => this.items.includes(item)) ?? this.items;
+  }
+
+  /* Those of them that can be printed. */
   get usable(): PrintItem[] {
-    return this.items.filter((item) => !item.refused);
+    return this._meant.filter((item) => !item.refused);
   }
 
   /* What kind of documents they are, all together. */
   get kind(): Kind {
     if (this.joint?.isPhoto) return this.joint.layout;
     if (this.joint) return this.joint.isCard ? "card" : "document";
-    return this.items.every((item) => item.isPicture) ? "picture" : "document";
+    return this._meant.every((item) => item.isPicture) ? "picture" : "document";
   }
 
   /* Whether a field of the form is there: of pictures no pages can be chosen, of printer commands nothing. */
   hasField(name: string): boolean {
-    if (this.items.length && this.items.every((item) => item.isRaw)) return false;
-    if (name === "pages") return !this.items.every((item) => item.isPicture || item.isRaw);
+    if (this._meant.length && this._meant.every((item) => item.isRaw)) return false;
+    if (name === "pages") return !this._meant.every((item) => item.isPicture || item.isRaw);
     return name === "copies" || (!!this.offers && offered(this._t, this.offers, name).length > 0);
   }
 
@@ -278,7 +288,7 @@ export class Batch extends EventTarget {
    */
   private _recall(): void {
     const { offers, kind } = this;
-    if (!offers || this.again || !this.items.length || kind === this._kind || (this.printing && this._kind)) return;
+    if (!offers || this.again || !this._meant.length || kind === this._kind || (this.printing && this._kind)) return;
     const isOffered = ([name, value]: [string, unknown]) =>
       offered(this._t, offers, name).some(({ id }) => id === value);
     const isOwn = ([name]: [string, unknown]) => !this.carried.includes(name) && !PAPER.includes(name);
@@ -383,23 +393,27 @@ export class Batch extends EventTarget {
   /* Print all files that can be; what fails stays, with the reason. */
   async print(): Promise<void> {
     if (this.printing || !this.tidy()) return;
-    this.printing = true;
+    this._pressed = this.items;
     clearTimeout(this._previewTimer);
     this.changed();
-    const pressed = this.items;
+    const items = this.joint?.items ?? this.usable;
     await this.loading;
-    const items = this.usable.filter((item) => pressed.includes(item));
     // What was typed too early to be checked is checked now.
-    if (this.tidy()) await (this.joint ? this.joint.print() : this._printAll(items));
-    this.printing = false;
-    if (!this._kind) this._recall();
+    if (this.tidy()) await (this.joint ? this.joint.print(items) : this._printAll(items));
+    this._pressed = null;
+    // With what has been added, or without a part of its sheets, what is left is another print.
+    const { joint, usable } = this;
+    const isOther = joint ? !areSame(items, usable) : usable.some((item) => !items.includes(item));
+    if (isOther) this._recompose();
+    if (isOther || !this._kind) this._recall();
+    this.renewSoon();
     this.changed();
   }
 
   private async _printAll(items: PrintItem[]): Promise<void> {
     const options = this.options();
     for (const item of items) {
-      if (!this.items.includes(item)) continue; // removed while another was under way
+      if (!this.usable.includes(item)) continue; // removed or refused meanwhile
       item.error = null;
       try {
         await this._print(item, item.isRaw ? { raw: true } : options);
@@ -418,6 +432,7 @@ export class Batch extends EventTarget {
   private _forget(): void {
     this._clear();
     this._recall();
+    this._optionsChanged();
   }
 
   private async _print(item: PrintItem, options: object): Promise<void> {

@@ -11,6 +11,10 @@ import { printText } from "./texts";
 export const titleOf = (items: PrintItem[]): string =>
   items.length > 1 ? `${items[0]?.name} + ${items.length - 1}` : (items[0]?.name ?? "");
 
+/* Whether two lists are of the same documents, in the same order. */
+export const areSame = (some: PrintItem[], others: PrintItem[]): boolean =>
+  some.length === others.length && some.every((item, at) => item === others[at]);
+
 /*
  * The request id stays as long as the answer to its print is lost: until the job is seen, whatever is pressed asks for the
  * same print.
@@ -53,14 +57,14 @@ export class Joint {
   }
 
   /* What is printed: while an answer is lost, what was asked for, and nothing that came since. */
-  private get _items(): PrintItem[] {
+  get items(): PrintItem[] {
     const { usable } = this._batch;
     return this.lost ? this.sent.filter((item) => usable.includes(item)) : usable;
   }
 
   /* Return the action's fields: the options of all, and the layout. */
   private _data(): Record<string, unknown> {
-    const { _items: items } = this;
+    const { items } = this;
     const { fields, shape } = layoutOf(this.layout);
     const data = { ...this._batch.options(), ...fields };
     const watermark = this.watermark.trim();
@@ -72,10 +76,10 @@ export class Joint {
     return { ...data, clean: true, ...(corners.some(({ length }) => length) ? { clean_corners: corners } : {}) };
   }
 
-  async print(): Promise<void> {
+  /* Print these, or nothing if one of them is gone by now. */
+  async print(items: PrintItem[]): Promise<void> {
     const batch = this._batch;
     const { context } = batch;
-    const { _items: items } = this;
     const data = { ...this._data(), request_id: this.request };
     this.sent = items;
     batch.problem = null;
@@ -100,10 +104,9 @@ export class Joint {
   async preview(): Promise<void> {
     if (this.previewing) return;
     const batch = this._batch;
-    const { _items: items } = this;
+    const { items } = this;
     const data = this._data();
-    const isAsItWas = () =>
-      JSON.stringify(data) === JSON.stringify(this._data()) && items.every((item, at) => this._items[at] === item);
+    const isAsItWas = () => JSON.stringify(data) === JSON.stringify(this._data()) && areSame(items, this.items);
     this.previewing = true;
     batch.changed();
     try {

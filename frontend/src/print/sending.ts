@@ -119,9 +119,9 @@ export class Sending {
    */
   async withAll<T>(items: PrintItem[], service: string, data: object, begin: () => void): Promise<Partial<T>> {
     const call = async () => {
-      for (const item of items) await this.keep(item);
-      if (!items.every((item) => this._batch.items.includes(item)))
-        throw new UserError(printText(this._batch.context.localizer, "changed"));
+      const isThere = (item: PrintItem) => this._batch.usable.includes(item);
+      for (const item of items) if (isThere(item)) await this.keep(item);
+      if (!items.every(isThere)) throw new UserError(printText(this._batch.context.localizer, "changed"));
       begin();
       return this._call<T>(service, { ...data, document: items.map((item) => item.document) });
     };
