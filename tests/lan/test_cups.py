@@ -126,8 +126,8 @@ class Cups:
 
 
 @pytest.fixture
-async def cups() -> AsyncGenerator[Cups]:
-    """Start a CUPS that serves this test alone."""
+async def cups(offer: Offer) -> AsyncGenerator[Cups]:
+    """Start a CUPS that serves this test alone, and ends before the printer: it may connect at any moment."""
     # A socket's path is short, and the filters' user has to get in.
     root = Path(tempfile.mkdtemp(prefix="cups-", dir="/tmp"))
     os.chmod(root, 0o755)  # noqa: PTH101  # a quick look at a folder

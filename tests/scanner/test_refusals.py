@@ -190,6 +190,7 @@ async def test_a_disk_that_is_full_when_the_pages_come(
     assert made.deleted
 
 
+@pytest.mark.usefixtures("hub")
 async def test_a_box_that_is_removed_while_its_scan_is_waited_for(
     house: House, laser: Printer
 ) -> None:

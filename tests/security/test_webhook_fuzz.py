@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+import functools
 import gc
 import json
 import logging
@@ -273,8 +274,7 @@ async def attack(house: House, count: int, caplog: pytest.LogCaptureFixture, tal
     async with ClientSession(connector=connector) as session:
         for number, (method, query, body, content_type) in enumerate(attacker.requests(count)):
             if number == max(WARM_UP, count // 4):
-                await drop_canceled_timers()
-                gc.collect()
+                await forget_requests()
                 tracemalloc.start()
                 traced, resident = tracemalloc.get_traced_memory()[0], resident_bytes()
             headers = {"Content-Type": content_type} if content_type else {}
@@ -294,8 +294,7 @@ async def attack(house: House, count: int, caplog: pytest.LogCaptureFixture, tal
                     "Vary",
                 }
     seconds = loop.time() - started
-    await drop_canceled_timers()
-    gc.collect()
+    await forget_requests()
     grown = tracemalloc.get_traced_memory()[0] - traced
     tracemalloc.stop()
     assert grown < GROWTH, f"{grown} bytes were left behind"
@@ -310,12 +309,16 @@ async def attack(house: House, count: int, caplog: pytest.LogCaptureFixture, tal
     assert snapshot(house) == before
 
 
-async def drop_canceled_timers() -> None:
-    """Have the loop forget canceled timers, of which each request leaves some: it does once they are most of all."""
+async def forget_requests() -> None:
+    """Have caches of addresses emptied, and canceled timers forgotten: the loop does once they are most of all."""
+    caches = [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)]
+    for cache in caches:
+        cache.cache_clear()
     loop = asyncio.get_running_loop()
     for _ in range(10_000):
         loop.call_later(3600, print).cancel()
     await asyncio.sleep(0)
+    gc.collect()
 
 
 @pytest.mark.short
