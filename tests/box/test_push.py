@@ -48,12 +48,14 @@ async def test_many_pushes_notify_once(
         pushes.record()
     assert not calls
     assert storage.last_push_at is not None
-    await until(lambda: calls)
+    async with asyncio.timeout(PAUSE + 5):
+        await until(lambda: calls)
     assert calls == ["one", "two"]
     end()
     calls.clear()
     pushes.record()
-    await until(lambda: calls)
+    async with asyncio.timeout(PAUSE + 5):
+        await until(lambda: calls)
     assert calls == ["one"]
     # And their time outlives a restart.
     await storage.async_flush()
