@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Batch } from "../src/print/batch";
 import type { PrintItem } from "../src/print/item";
 import { fieldOf, typedErrors } from "../src/print/options";
@@ -28,7 +28,6 @@ beforeEach(() => {
   asked.length = 0;
   announced.length = 0;
 });
-afterEach(() => vi.useRealTimers());
 
 test("choosing what others have to draw sends nothing but the question for the options", async () => {
   const batch = makeBatch();

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { FeedController } from "../src/feed";
 import type { Feed } from "../src/types";
 
@@ -35,7 +35,6 @@ const makeFeed = (explain?: () => Promise<string>) => {
 };
 
 beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
 
 test("what is sent is kept and drawn; the same printers are not asked for twice", async () => {
   const { feed, host, received } = makeFeed();

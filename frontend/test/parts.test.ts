@@ -22,7 +22,19 @@ import type { LiankeMediaBrowser } from "../src/print/media-browser";
 import "../src/print/media-browser";
 import "../src/print/tray";
 import { summarize } from "../src/summary";
-import { announced, asked, find, makeContext, makeHass, makeJob, makePrinter, partOf, show, unfold } from "./stand-in";
+import {
+  announced,
+  asked,
+  find,
+  makeContext,
+  makeHass,
+  makeJob,
+  makePrinter,
+  partOf,
+  show,
+  stopTime,
+  unfold,
+} from "./stand-in";
 
 beforeEach(() => void (asked.length = 0));
 
@@ -196,8 +208,9 @@ test("a quick button runs any action, and a print keeps its request while the an
   const buttonsOf = (shown: Part) => [...(shown.shadowRoot?.querySelectorAll("button") ?? [])];
   const shown = await make();
   const [lamp, before] = buttonsOf(shown);
+  stopTime();
   lamp?.click();
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await vi.advanceTimersByTimeAsync(100);
   lamp?.click();
   expect(asked).toEqual([
     { type: "call_service", domain: "light", service: "turn_on", service_data: {}, target: { entity_id: "light.a" } },
@@ -213,7 +226,7 @@ test("a quick button runs any action, and a print keeps its request while the an
   expect(first).toMatchObject({ device_id: "device", file: "/menu.pdf" });
   expect(second?.["request_id"]).toBe(first?.["request_id"]);
   // The other half of a double tap.
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await vi.advanceTimersByTimeAsync(100);
   menu?.click();
   await vi.waitFor(() => expect(menu?.getAttribute("aria-disabled")).toBeNull());
   expect(asked).toHaveLength(3);
@@ -298,9 +311,10 @@ test("a card for a list prints it on the printer that may be printed on", async 
   expect(header.shadowRoot?.textContent).toMatch(/Groceries\s+3 项未完成/);
   const button = find(source, "button.main");
   expect(button.textContent?.trim()).toBe("打印此清单");
+  stopTime();
   button.click();
   await vi.waitFor(() => expect(announced.at(-1)).toContain("Groceries"));
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await vi.advanceTimersByTimeAsync(100);
   button.click();
   expect(asked).toMatchObject([{ service: "print", service_data: { device_id: "b", source_entity: "todo.list" } }]);
 });
@@ -498,9 +512,10 @@ test("what can be done about a finished job is folded away, and unfolded by one 
     (one.shadowRoot ?? one).textContent?.trim(),
   );
   expect(words).toEqual(["Print again", "Options"]);
+  stopTime();
   find(find(actions, "lianke-ask"), "button").click();
   // The other half of a double tap: the new job's row may be off the screen, and moves nothing then.
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await vi.advanceTimersByTimeAsync(100);
   find(find(actions, "lianke-ask"), "button").click();
   await vi.waitFor(() => expect(asked.map(({ service }) => service)).toEqual(["retry_job"]));
 });

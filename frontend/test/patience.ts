@@ -1,5 +1,7 @@
 /* What is waited for may take long on a busy machine: a second, as Vitest has it, is too short. */
-import { vi } from "vitest";
+import { afterEach, vi } from "vitest";
 
 const waitFor = vi.waitFor;
 vi.waitFor = (callback, options = 20_000) => waitFor(callback, options);
+
+afterEach(() => void vi.useRealTimers());

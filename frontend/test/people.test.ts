@@ -9,7 +9,18 @@ import { Localizer } from "../src/localize";
 import "../src/print/again";
 import { summarize } from "../src/summary";
 import type { HomeAssistant, Job } from "../src/types";
-import { announced, asked, find, makeContext, makeHass, makeJob, makePrinter, show, unfold } from "./stand-in";
+import {
+  announced,
+  asked,
+  find,
+  makeContext,
+  makeHass,
+  makeJob,
+  makePrinter,
+  show,
+  stopTime,
+  unfold,
+} from "./stand-in";
 
 beforeEach(() => {
   localStorage.clear();
@@ -34,12 +45,13 @@ const texts = (element: HTMLElement) => element.shadowRoot?.textContent?.replace
 
 test("a job is approved, once, however often it is pressed", async () => {
   const element = await answer(waiting("approval"));
+  stopTime();
   find(element, "[data-key=approve]").click();
   find(element, "[data-key=approve]").click();
   // What the job asks next is where the second half of a double tap goes.
   Object.assign(element, { job: waiting("release") });
   await element.updateComplete;
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await vi.advanceTimersByTimeAsync(100);
   find(element, "[data-key=release]").click();
   expect(asked).toMatchObject([{ service: "continue_job", service_data: { job_id: "job", reason: "approval" } }]);
 });

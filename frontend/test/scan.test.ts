@@ -8,7 +8,7 @@ import "../src/scan/scan";
 import type { Scan, Scanner } from "../src/scan/types";
 import type { LiankeAsk } from "../src/components/ask";
 import type { Part } from "../src/components/part";
-import { asked, find, makeContext, makeHass, makePrinter, partOf, show } from "./stand-in";
+import { asked, find, makeContext, makeHass, makePrinter, partOf, show, stopTime } from "./stand-in";
 
 const t = new Localizer(makeHass());
 
@@ -232,12 +232,13 @@ describe("a scan", () => {
     await press(dialog, "page_before");
     await press(dialog, "page_before");
     await shown();
+    stopTime();
     find(dialog, "[data-key=remove]").click();
     await waits("a", "c", "d");
     expect(said(dialog)).toContain("2 of 3");
     await vi.waitFor(() => expect(fetch).toHaveBeenLastCalledWith("/1/c", expect.anything()));
     // The other half of a double tap.
-    await new Promise((resolve) => setTimeout(resolve));
+    await vi.advanceTimersByTimeAsync(0);
     find(dialog, "[data-key=remove]").click();
     await shown();
     find(dialog, "[data-key=crop]").click();
@@ -316,9 +317,10 @@ describe("a scan", () => {
     const { dialog, tell } = await open("scan", { print: new Promise((resolve) => (answer = resolve)) });
     await press(dialog, "begin");
     await tell({ scan: DONE, hand_on: "To Paperless" });
+    stopTime();
     find(dialog, "[data-key=hand_on]").click();
     // The other half of a double tap.
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await vi.advanceTimersByTimeAsync(100);
     expect(find<LiankeAsk>(dialog, "lianke-ask").resting).toBe(true);
     await press(dialog, "hand_on");
     expect(calls().slice(1)).toEqual([["continue_scan", { scan_id: "one", answer: "hand_on", wait: false }]]);

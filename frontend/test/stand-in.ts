@@ -1,4 +1,5 @@
 /* A stand-in for Home Assistant, and what the card is told, for tests of single parts. */
+import { vi } from "vitest";
 import type { Part } from "../src/components/part";
 import { CardContext } from "../src/context";
 import { stubConfig } from "../src/config";
@@ -102,3 +103,6 @@ export const unfold = async (jobs: Part, id = "job"): Promise<Part> => {
   await jobs.updateComplete;
   return partOf(jobs, "lianke-job-actions");
 };
+
+/* Let time pass by `vi` alone: what is pressed next is the other half of a double tap, however slow the machine is. */
+export const stopTime = () => void vi.useFakeTimers({ toFake: ["setTimeout"] });
