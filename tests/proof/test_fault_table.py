@@ -234,7 +234,7 @@ async def _broken(
         house.sim.cloud.fail(endpoint, cell.fault, times=times)
     try:
         yield
-        assert all(planned.hits for planned in house.sim.cloud.faults.planned), "never met"
+        await house.wait_for(lambda: all(one.hits for one in house.sim.cloud.faults.planned))
     finally:
         await house.forget_faults()
         if cell.fault is None:

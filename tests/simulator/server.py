@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 import shutil
+import socket
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
@@ -48,7 +49,8 @@ class Simulator:
         self._chromium = chromium
         self._cast = cast
         self._runner: web.AppRunner | None = None
-        self._site: web.TCPSite | None = None
+        self._site: web.SockSite | None = None
+        self._listener: socket.socket
         self.cloud: Cloud
 
     async def start(self) -> None:
@@ -105,7 +107,8 @@ class Simulator:
     async def start_listening(self) -> None:
         """Listen on the port, the same one after stop_listening()."""
         assert self._runner is not None
-        self._site = web.TCPSite(self._runner, HOST, self._port)
+        self._listener = socket.create_server((HOST, self._port))
+        self._site = web.SockSite(self._runner, self._listener)
         await self._site.start()
         self._port = self._runner.addresses[0][1]
         self.cloud.base_url = self.url
@@ -114,6 +117,9 @@ class Simulator:
         """Refuse connections from now on, and drop those that are open."""
         assert self._runner is not None
         if self._site:
+            # Who has just been taken gets through: asyncio fails where its server is closed by then.
+            asyncio.get_running_loop().remove_reader(self._listener)
+            await asyncio.sleep(0)
             await self._site.stop()
             self._site = None
         if self._runner.server:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import fields
 from pathlib import Path
+import socket
 from typing import get_args
 
 import pytest
@@ -55,3 +56,17 @@ def test_the_readme_names_everything() -> None:
     modules = [path.name for path in folder.iterdir() if path.suffix == ".py"]
     unnamed = [name for name in modules if not name.startswith("__") and f"`{name}`" not in text]
     assert unnamed == []
+
+
+async def test_who_comes_as_it_stops_to_listen_is_dropped_and_fails_nothing(
+    sim: Simulator,
+) -> None:
+    failures: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    with socket.create_connection(("127.0.0.1", sim.port)):
+        # The connection is taken between these two, and has no transport yet.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await sim.stop_listening()
+        await asyncio.sleep(0)
+    assert not failures
