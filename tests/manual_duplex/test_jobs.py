@@ -517,6 +517,11 @@ class TestAgain:
         stack = stack_of(shop)
         await shop.tick(12 * 3600)
         await shop.until(job, JobState.EXPIRED)
+        await off(shop)
+        again = await print_again(shop, job, backs_only=True)
+        await shop.queue.async_cancel(again.job_id)
+        # One that was never sent does not count.
+        await on(shop)
         again = await print_again(shop, job, backs_only=True)
         await shop.until(again, JobState.COMPLETED)
         assert texts(USUAL.print(images_of(shop.sim.cloud.printed[-1]), stack)) == SEVEN

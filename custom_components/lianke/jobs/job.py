@@ -543,7 +543,8 @@ class Job(Record):
         return (
             self.state in {JobState.CANCELED, JobState.EXPIRED, JobState.FAILED}
             and not any(one.was_sent for one in self.deliveries)
-            and not self.partly_printed
+            # That its first sides lie on paper, whichever job printed them, does not count.
+            and not self.present.partly_printed
             and self.reason != MOVED
         )
 
