@@ -82,6 +82,10 @@ test("a document whose answer was lost goes once its job is seen", async () => {
   const batch = new Batch(makeContext(makeHass(answers)), "device");
   batch.addMedia(DOCUMENT);
   batch.type("copies", "5");
+  answers["preview"] = { code: 3 };
+  await batch.preview();
+  expect([first(batch).error, batch.isLost]).toEqual([expect.stringContaining("if nothing has happened"), false]);
+  answers["preview"] = preview;
   await batch.print();
   const [item] = batch.items;
   expect(item?.error).toContain("still prints only once");
@@ -363,12 +367,40 @@ test("what Home Assistant draws itself follows at once", async () => {
   expect(data("preview")).toMatchObject({ paper: 11 });
 });
 
-test("a picture has no pages to choose from", async () => {
-  const batch = makeBatch({ print: { jobs: [{}] } });
-  batch.addMedia({ ...DOCUMENT, media_content_type: "image/png", title: "a.png" });
+test("a picture has no pages to choose from, nor beside a document that has", async () => {
+  const batch = makeBatch({ preview: { document: "kept", pages: 1, images: ["/x"] }, print: { jobs: [{}] } });
+  const picture = { ...DOCUMENT, media_content_type: "image/png", title: "a.png" };
+  batch.addMedia(picture);
   batch.type("pages", "2");
   await batch.print();
   expect(data("print")).not.toHaveProperty("pages");
+  for (const one of [DOCUMENT, picture]) batch.addMedia(one);
+  batch.type("pages", "2-3");
+  await batch.preview();
+  expect(batch.items.map(({ stale }) => stale)).toEqual([false, false]);
+  await batch.print();
+  for (const service of ["preview", "print"])
+    expect(calls(service).slice(-2)).toMatchObject([
+      { service_data: { pages: "2-3" } },
+      { service_data: expect.not.objectContaining({ pages: "2-3" }) },
+    ]);
+});
+
+test.each([
+  ["The upload was cut off", async () => new ArrayBuffer(1), false],
+  ["was changed or moved", () => Promise.reject(new Error()), false],
+  ["The upload was cut off", async () => new ArrayBuffer(1), true],
+])("an upload that fails says why: %s", async (words, arrayBuffer, expired) => {
+  vi.spyOn(XMLHttpRequest.prototype, "send").mockImplementation(function (this: XMLHttpRequest) {
+    this.dispatchEvent(new ProgressEvent("error"));
+  });
+  const batch = makeBatch();
+  const refreshAccessToken = () => Promise.reject(new TypeError("Failed to fetch"));
+  Object.assign(batch.context.hass.auth, { expired, refreshAccessToken });
+  batch.add([Object.assign(new File(["x"], "a.txt"), { slice: () => ({ arrayBuffer }) })]);
+  await batch.print();
+  vi.restoreAllMocks();
+  expect(first(batch).error).toContain(words);
 });
 
 test("files are sorted", () => {

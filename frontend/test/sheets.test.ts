@@ -168,6 +168,13 @@ test("a layout ends when it makes no sense any more", async () => {
 test("a print whose answer was lost can be nothing but repeated, until its job is seen", async () => {
   const batch = await laid(makeBatch({ print: { code: 3 } }), "layout_id_card");
   batch.type("copies", "2");
+  // While the files are still on their way, nothing is lost.
+  const count = Object.getOwnPropertyDescriptor(answers, "count_pages") as PropertyDescriptor;
+  for (const item of batch.items) item.document = null;
+  Object.defineProperty(answers, "count_pages", { value: { code: 3 }, configurable: true });
+  await batch.print();
+  expect([batch.isLost, batch.problem]).toEqual([false, expect.stringContaining("if nothing has happened")]);
+  Object.defineProperty(answers, "count_pages", count);
   await batch.print();
   const joint = batch.joint;
   expect([joint?.lost, batch.problem]).toEqual([true, expect.stringContaining("still prints only once")]);

@@ -152,7 +152,7 @@ export class LiankeQuickButtons extends Part {
       return;
     }
     const what = JSON.stringify([this._deviceOf(button), button]);
-    await once(what, (requestId) => this._print(button, requestId));
+    await once(this.context, what, (requestId) => this._print(button, requestId));
     this.context.announceSubmitted(this._nameOf(button));
   }
 

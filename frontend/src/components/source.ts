@@ -98,7 +98,7 @@ export class LiankeSource extends Part {
   }
 
   private async _print(device: string, entity: string, name: string): Promise<void> {
-    await once(`${device} ${entity}`, (requestId) =>
+    await once(this.context, `${device} ${entity}`, (requestId) =>
       this.context.call("print", { device_id: device, request_id: requestId, source_entity: entity }),
     );
     this.context.announceSubmitted(name);

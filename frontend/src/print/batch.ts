@@ -5,6 +5,7 @@
  * fires `change` whenever there is something new to draw, and outlives the elements that draw it.
  */
 import { isLost, type CardContext, type CommandError } from "../context";
+import { lostPrint } from "../once";
 import type { Job } from "../types";
 import { drawAtOnce } from "./at-once";
 import { PrintItem, type MediaChoice, type SourceEntity } from "./item";
@@ -381,12 +382,12 @@ export class Batch extends EventTarget {
       await this._previewAll(this.usable.filter((item) => item.stale));
   }
 
-  /* Return the options as the action takes them. */
-  options(): Record<string, unknown> {
+  /* Return the options as the action takes them, for all documents or for one of them. */
+  options(item?: PrintItem): Record<string, unknown> {
     const { copies, pages } = tidied(this.typed);
     const given = copies ? { copies: Number(copies) } : {};
     // A picture has no pages to choose from.
-    const chosen = pages && this.hasField("pages") ? { pages } : {};
+    const chosen = pages && this.hasField("pages") && !item?.isPicture ? { pages } : {};
     return { ...this.chosen, ...given, ...chosen };
   }
 
@@ -411,12 +412,12 @@ export class Batch extends EventTarget {
   }
 
   private async _printAll(items: PrintItem[]): Promise<void> {
-    const options = this.options();
-    for (const item of items) {
+    const all = items.map((item) => [item, item.isRaw ? { raw: true } : this.options(item)] as const);
+    for (const [item, options] of all) {
       if (!this.usable.includes(item)) continue; // removed or refused meanwhile
       item.error = null;
       try {
-        await this._print(item, item.isRaw ? { raw: true } : options);
+        await this._print(item, options);
       } catch (error) {
         // What refuses a repetition says nothing of the print whose answer was lost.
         item.lost ||= isLost(error as CommandError);
@@ -449,7 +450,12 @@ export class Batch extends EventTarget {
 
   /* Show an error where it belongs: at the field that it is about, else at the file. */
   private async _explain(item: PrintItem, error: CommandError): Promise<void> {
-    if (!(await this.explainField(error))) item.error = await this.context.explain(error);
+    if (!(await this.explainField(error))) item.error = await this._say(error, item.lost);
+  }
+
+  /* Return a sentence for an error; lost: whether it is of a print that may have been submitted. */
+  private _say(error: CommandError, lost: boolean): Promise<string> {
+    return this.context.explain(lost && isLost(error) ? lostPrint(this.context) : error);
   }
 
   /* Show an error at the field that it is about; returns whether there is one. */
@@ -498,14 +504,14 @@ export class Batch extends EventTarget {
   }
 
   private async _preview(item: PrintItem): Promise<void> {
-    const options = this.options();
+    const options = this.options(item);
     const data = item.atOnce ? { ...options, preview_by: "here_only" } : options;
     const answer = await this.sending.withDocument<PreviewAnswer>(item, "preview", data, () => undefined);
     item.pages = answer.pages ?? null;
     item.isDrawnHere = answer.drawn_by === "here";
     item.images = (answer.images ?? []).filter(isOwnPicture);
     item.few = "preview_by" in data;
-    item.stale = JSON.stringify(options) !== JSON.stringify(this.options());
+    item.stale = JSON.stringify(options) !== JSON.stringify(this.options(item));
     this.changed();
     // A preview for other options takes the place of this one, whose picture must not be missing then.
     await fetched(item.images[0]);
@@ -521,6 +527,6 @@ export class Batch extends EventTarget {
 
   /* Show an error of documents that are printed together. */
   async explainJoint(error: CommandError): Promise<void> {
-    if (!(await this.explainField(error))) this.problem = await this.context.explain(error);
+    if (!(await this.explainField(error))) this.problem = await this._say(error, this.isLost);
   }
 }

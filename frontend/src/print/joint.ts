@@ -83,8 +83,10 @@ export class Joint {
     const data = { ...this._data(), request_id: this.request };
     this.sent = items;
     batch.problem = null;
+    let begun = false;
     try {
       const answer = await batch.sending.withAll<PrintAnswer>(items, "print", data, () => {
+        begun = true;
         for (const item of items) item.phase = "submit";
         batch.changed();
       });
@@ -93,7 +95,7 @@ export class Joint {
       batch.done(items);
     } catch (error) {
       // What refuses a repetition says nothing of the print whose answer was lost.
-      this.lost ||= isLost(error as CommandError);
+      this.lost ||= begun && isLost(error as CommandError);
       // Discard ends what was on its way.
       if (batch.joint === this) await batch.explainJoint(error as CommandError);
     }

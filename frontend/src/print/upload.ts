@@ -15,7 +15,11 @@ export const upload = async (
 ): Promise<string> => {
   const { auth } = context.hass;
   const lost = () => new UserError(printText(context.localizer, "upload_lost"));
-  if (auth.expired) await auth.refreshAccessToken();
+  const changed = () => new UserError(printText(context.localizer, "upload_changed"));
+  if (auth.expired)
+    await auth.refreshAccessToken().catch(() => {
+      throw lost();
+    });
   if (abort.aborted) throw lost();
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -29,7 +33,9 @@ export const upload = async (
       else if (status === 413) reject(new UserError(printText(context.localizer, "upload_large")));
       else reject(new UserError(printText(context.localizer, "upload_failed", { status })));
     };
-    request.onerror = () => reject(lost());
+    // Of a file that was saved again since it was chosen, the browser reads nothing.
+    const reason = () => file.slice(0, 1).arrayBuffer().then(lost, changed);
+    request.onerror = () => void reason().then(reject);
     request.onabort = () => reject(lost());
     abort.addEventListener("abort", () => request.abort());
     const body = new FormData();

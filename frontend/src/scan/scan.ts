@@ -589,7 +589,7 @@ export class LiankeScan extends DialogPart {
 
   private async _print(scan: Scan, choices: Choices): Promise<void> {
     const { printer } = choices;
-    await once(`${scan.scan_id} ${printer}`, (request_id) =>
+    await once(this.context, `${scan.scan_id} ${printer}`, (request_id) =>
       this.context.call("print", { device_id: printer, media: scan.files, request_id, ...printFields(choices) }),
     );
     await this._tell(scan, this._text("printed"));

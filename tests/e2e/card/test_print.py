@@ -1,6 +1,7 @@
 """Printing from the card: drop, preview, print once, options, failures in plain words."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from playwright.async_api import Route, expect
@@ -198,11 +199,10 @@ async def test_options_are_those_of_the_printer_and_remembered(stage: Stage) -> 
         await expect(screen.card.get_by_label("Copies")).to_have_value("")
 
 
-async def test_upload_that_breaks_is_told_and_tried_again(stage: Stage) -> None:
+async def test_upload_that_breaks_is_told_and_tried_again(stage: Stage, tmp_path: Path) -> None:
     before = len(await stage.printed())
-    async with stage.screen(
-        alone=True, tolerated=("ERR_FAILED", "status of 413", "status of 500")
-    ) as screen:
+    tolerated = ("ERR_FAILED", "status of 413", "status of 500", "ERR_UPLOAD_FILE_CHANGED")
+    async with stage.screen(alone=True, tolerated=tolerated) as screen:
         await screen.drop(("fragile.txt", TEXT, b"Dear"))
         answers = ["abort", 413, 500]
 
@@ -223,6 +223,14 @@ async def test_upload_that_breaks_is_told_and_tried_again(stage: Stage) -> None:
             await expect(screen.card.get_by_role("alert")).to_contain_text(words)
         await button.click()
         await expect(screen.row("fragile.txt")).to_contain_text("Completed")
+        # The browser reads nothing of a file that is saved again after it was chosen.
+        path = tmp_path / "notes.txt"
+        path.write_text("Dear")
+        await screen.card.locator("input[type=file]").first.set_input_files(path)
+        await screen.shows("notes.txt")
+        os.utime(path, (0, 0))
+        await button.click()
+        await expect(screen.card.get_by_role("alert")).to_contain_text("was changed or moved")
     assert len(await stage.printed()) == before + 1
 
 

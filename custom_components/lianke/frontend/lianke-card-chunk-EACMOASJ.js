@@ -1,1 +1,0 @@
-import{w as n,x as i}from"./lianke-card-chunk-3D3RLPSO.js";var m=500,a=15*6e4,o=new Map,g=async(t,c)=>{let r=o.get(t)??`card-${i()}`,s=()=>o.get(t)===r&&o.delete(t);o.set(t,r);try{await c(r)}catch(e){throw n(e)?setTimeout(s,a):s(),e}s()},p=()=>new Promise(t=>setTimeout(t,m));export{g as a,p as b};
