@@ -12,7 +12,7 @@ import pytest
 
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Operation, Status
-from custom_components.lianke.jobs.job import Job
+from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.lan.printer import lan_jobs as repeats, printing
 from custom_components.lianke.lan.printer.lan_jobs import (
     MAX_ENDED_A_DEVICE,
@@ -257,6 +257,19 @@ async def test_the_newest_one_is_found(lan: LanPrinter) -> None:
     now = job.created_at + timedelta(seconds=repeats.REPEAT_SECONDS)
     assert known.find([older, job], sent, now) is job
     assert known.find([older], sent, now) is None
+    failed, canceled = (
+        replace(job, deliveries=(replace(job.present, state=state, task_id=None),))
+        for state in (JobState.FAILED, JobState.CANCELED)
+    )
+    for repeated, is_it in (
+        (failed, False),
+        (replace(failed, retried_as="newer"), True),
+        (replace(failed, deliveries=(replace(failed.present, partly_printed=True),)), True),
+        (canceled, True),
+    ):
+        assert (known.find([repeated], sent, job.created_at) is repeated) is is_it
+        # Whatever was before it.
+        assert known.find([older, repeated], sent, job.created_at) is (repeated if is_it else None)
     known.note_told(job.job_id)
     assert known.find([job], sent, now) is None
     await came_out(lan.simulator)

@@ -18,7 +18,8 @@ from homeassistant.util.limited_size_dict import LimitedSizeDict
 from homeassistant.util.ulid import ulid_now
 
 from ...ipp.model import MAX_INTEGER
-from ...jobs.job import Job
+from ...jobs.job import Job, JobState
+from ...jobs.limits import frees_request_id
 from .job_options import JobOptions
 from .printer_attributes import DOCUMENT_SECONDS
 
@@ -197,14 +198,21 @@ class Repeats:
         self._told[job_id] = None
 
     def find(self, jobs: Iterable[Job], sent: Sent, now: datetime) -> Job | None:
-        """Return the newest of a printer's jobs that this may be the repetition of, None without one."""
+        """Return the newest of a printer's jobs that this may be the repetition of, None without one.
+
+        None as well where that has failed, and surely nothing of it comes out: what is sent again is to be printed.
+        """
         since = now - timedelta(seconds=REPEAT_SECONDS)
         found = [
             job
             for job in jobs
             if job.created_at >= since and job.job_id not in self._told and _sent(job) == sent
         ]
-        return max(found, key=lambda job: job.created_at, default=None)
+        newest = max(found, key=lambda job: job.created_at, default=None)
+        # One that was canceled stays so: the device may repeat it without anybody's doing.
+        if newest is not None and newest.state is JobState.FAILED and newest.retried_as is None:
+            return None if frees_request_id(newest) else newest
+        return newest
 
 
 def _sent(job: Job) -> Sent:
