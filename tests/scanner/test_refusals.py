@@ -151,7 +151,7 @@ async def test_a_guest_is_refused_at_each_door(
         await do(house, laser, "copy", context=context, printer=printer(house))
 
 
-@pytest.mark.parametrize("when", ["fetched", "kept"])
+@pytest.mark.parametrize("when", ["fetched", "kept", "joined"])
 async def test_a_disk_that_is_full_when_the_pages_come(
     house: House,
     laser: Printer,
@@ -165,7 +165,7 @@ async def test_a_disk_that_is_full_when_the_pages_come(
     laser.feeder = ["one", "two"]
 
     def full(source: Path, target: Path) -> None:
-        if Path(target).name == "page-0002.jpg":
+        if when == "joined" or Path(target).name == "page-0002.jpg":
             raise OSError(errno.ENOSPC, "no space left on device")
         move(source, target)
 
@@ -174,6 +174,8 @@ async def test_a_disk_that_is_full_when_the_pages_come(
 
     if when == "kept":
         monkeypatch.setattr(shutil, "move", full)
+    elif when == "joined":
+        monkeypatch.setattr(Path, "rename", full)
     else:
         monkeypatch.setattr(scan, "async_download", no_room)
     fed = {"device_id": device(house, laser), "source": "feeder"}

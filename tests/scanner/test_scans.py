@@ -661,18 +661,26 @@ async def test_a_scanner_that_was_deleted_comes_back_whole(
     assert state_of(house, laser, "sensor", "scanner_status").state == "idle"
 
 
+@pytest.mark.parametrize(("where", "what"), [(jobs, "write_private"), (Path, "mkdir")])
 async def test_a_full_disk_loses_nothing(
-    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, where: object, what: str
 ) -> None:
     def full(*_args: Any, **_kwargs: Any) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(jobs, "write_private", full)
+    monkeypatch.setattr(where, what, full)
     assert await refusal(do(house, laser), HomeAssistantError) == "disk_full"
     assert laser.scanned == []
     assert records(house) == []
     monkeypatch.undo()
-    assert (await do(house, laser))["state"] == "completed"
+    await do(house, laser, several_pages=True)
+    await do(house, laser, "continue_scan", answer="next")
+    # A page that it does not let go of keeps nobody from going on.
+    monkeypatch.setattr(Path, "unlink", full)
+    left = await do(house, laser, "continue_scan", answer="remove")
+    assert (left["state"], left["pages"]) == ("waiting", 1)
+    monkeypatch.undo()
+    assert (await do(house, laser, "continue_scan", answer="finish"))["state"] == "completed"
 
 
 @pytest.mark.parametrize(("answer", "state"), [("finish", "completed"), ("discard", "canceled")])

@@ -37,7 +37,7 @@ from ..documents.kinds import CONTENT_TYPES, FileType
 from ..documents.media import SCANS, URI_SCHEME
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, async_get_pdf_worker
-from ..documents.spool import translate_disk_errors, write_private
+from ..documents.spool import translate_disk_errors, unlink_all, write_private
 from ..errors import InputError
 from ..jobs.job import Asker
 from ..jobs.limits import REQUEST_ID_LIFE, max_document_bytes
@@ -385,11 +385,11 @@ class ScanJobs:
     async def _async_write(self, job: ScanJob) -> None:
         def write() -> None:
             folder = self._root / job.job_id
-            # The mode is that of the last folder alone.
-            for made in (self._root, folder):
-                made.mkdir(mode=0o700, parents=True, exist_ok=True)
             text = json.dumps(job.as_dict())
             with translate_disk_errors():
+                # The mode is that of the last folder alone.
+                for made in (self._root, folder):
+                    made.mkdir(mode=0o700, parents=True, exist_ok=True)
                 write_private(folder / RECORD_NAME, text)
 
         await self._async_on_disk(write)
@@ -428,7 +428,7 @@ class ScanJobs:
                     await self._async_finish(job)
                 finally:
                     self._printing.discard(job.job_id)
-        except HomeAssistantError, InputError, LiankeError:
+        except HomeAssistantError, InputError, LiankeError, OSError:
             # A full disk, as a rule: what is there is taken up again after the next start.
             _LOGGER.exception("A scan could not be finished")
             known = self._jobs.get(job.job_id, job)
@@ -692,9 +692,8 @@ def _read_all(root: Path) -> dict[str, ScanJob]:
 
 
 def _keep_only(folder: Path, names: list[str]) -> None:
-    for path in folder.iterdir():
-        if path.name not in (*names, RECORD_NAME):
-            path.unlink(missing_ok=True)
+    """Delete the other files of a scan as far as the disk lets them go. Blocks."""
+    unlink_all(path for path in folder.iterdir() if path.name not in (*names, RECORD_NAME))
 
 
 def _sizes(root: Path) -> dict[str, int]:
