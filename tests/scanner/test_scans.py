@@ -762,6 +762,31 @@ async def test_a_copy_that_is_discarded_while_its_print_is_made(
     assert [job.state for job in queue.jobs()] == ["canceled"]
 
 
+async def test_a_scan_that_is_discarded_while_it_is_copied(
+    house: House, laser: Printer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder gets nothing, however slow it is."""
+    folder = tmp_path / "media"
+    folder.mkdir()
+    house.hass.config.media_dirs = {"local": str(folder)}
+    copy, copying, discarding = jobs._copy_all, threading.Event(), threading.Event()
+
+    def slow(*where: Any) -> list[Path]:
+        copying.set()
+        discarding.wait(5)
+        return copy(*where)
+
+    monkeypatch.setattr(jobs, "_copy_all", slow)
+    await do(house, laser, folder="local", filename="a", wait=False)
+    await until(copying.is_set)
+    discard = house.hass.async_create_task(do(house, laser, "continue_scan", answer="discard"))
+    await until(async_get_jobs(house.hass, house.entry)._lock.locked)
+    discarding.set()
+    assert (await discard)["state"] == "canceled"
+    await house.hass.async_block_till_done()
+    assert [*folder.iterdir()] == []
+
+
 async def test_a_scan_that_is_discarded_is_canceled(house: House, laser: Printer) -> None:
     house.simulator.cloud.variants.update(scan_problem="hangs")
     answer = await do(house, laser, wait=False)

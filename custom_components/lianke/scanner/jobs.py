@@ -536,7 +536,13 @@ class ScanJobs:
         paths = [self.path(job, name) for name in job.files]
         changes: dict[str, Any] = {}
         if job.folder and not job.copied_to and job.reason is None:
-            copied = await self._hass.async_add_executor_job(_copy_all, paths, Path(job.folder))
+            copying = self._hass.async_add_executor_job(_copy_all, paths, Path(job.folder))
+            try:
+                copied = await asyncio.shield(copying)
+            except asyncio.CancelledError:
+                # That goes on in its thread, and nobody wants it any more.
+                await self._hass.async_add_executor_job(unlink_all, await copying)
+                raise
             changes["copied_to"] = tuple(map(str, copied))
         if job.printing and dt_util.utcnow() - job.created_at > REQUEST_ID_LIFE:
             # Its print may have been made before a long stop, which nobody remembers any more.
