@@ -675,10 +675,16 @@ async def test_mail_to_paper(language: str, message: str, house: House) -> None:
     assert {job.title for job in house.queue.jobs()} == {"März invoice.PDF", "Märzfoto 打印.jpg"}
     await rest(house.hass)
     assert [call.data["message"] for call in calls] == [message]
-    # The same mail again prints nothing more, and you were told of it the first time.
-    house.hass.bus.async_fire("imap_content", mail)
+    # The same mail again prints nothing more, also where an older one is gone; you were told of it the first time.
+    house.hass.bus.async_fire("imap_content", mail | {"uid": "11"})
     await rest(house.hass)
     assert (len(house.queue.jobs()), len(calls)) == (2, 1)
+    # Another one of the same moment is not the same, nor is what has no date.
+    others: list[dict[str, Any]] = [{"parts": {}}, {"parts": {}, "text": "Hi"}]
+    for other in [*others, {"date": None}, {"date": None, "uid": "11"}]:
+        house.hass.bus.async_fire("imap_content", mail | other)
+        await rest(house.hass)
+    assert (len(house.queue.jobs()), len(calls)) == (8, 5)
 
 
 async def test_mail_without_an_attachment(house: House) -> None:
@@ -766,11 +772,17 @@ async def test_mail_that_waits(
     inputs = {"printer": house.device(), "senders": ["anna@example.com"], "tell": PHONE}
     await use(house.hass, "mail_to_paper", subject="", **inputs)
     parts = {str(number): attachment(f"{number}.pdf") for number in range(3)}
-    house.hass.bus.async_fire("imap_content", MAIL | {"parts": parts, "date": dt_util.utcnow()})
-    await rest(house.hass)
-    house.hass.bus.async_fire("imap_content", MAIL | {"uid": "13", "date": dt_util.utcnow()})
-    await rest(house.hass)
-    assert [call.data["message"] for call in calls] == [message, text]
+    mails = [MAIL | {"date": dt_util.utcnow()} | more for more in ({"parts": parts}, {"uid": "13"})]
+    for _again in range(2):
+        for mail in mails:
+            house.hass.bus.async_fire("imap_content", mail)
+            await rest(house.hass)
+        assert [call.data["message"] for call in calls] == [message, text]
+        # What is canceled stays so, as long as its mail is unread.
+        for job in house.queue.jobs():
+            if not job.is_final:
+                await house.queue.async_cancel(job.job_id)
+    assert len(house.queue.jobs()) == 3
     assert not house.printed
 
 
