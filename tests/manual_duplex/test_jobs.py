@@ -243,14 +243,29 @@ async def test_a_first_delivery_that_was_canceled_too_late_is_the_end(shop: Shop
     assert shop.sim.cloud.count(SUBMIT) == 1
 
 
-async def test_an_unconfirmed_first_delivery_goes_on_once_somebody_has_seen_it(shop: Shop) -> None:
+@pytest.mark.parametrize("again", ["not", "canceled", "printed"])
+async def test_an_unconfirmed_first_delivery_goes_on_once_somebody_has_seen_it(
+    shop: Shop, again: str
+) -> None:
+    """Not if a retry has printed its second sides meanwhile."""
     shop.storage.record_foreign_task()
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
     job = await submit(shop)
     reported = await shop.until(job, JobState.UNCONFIRMED, seconds=7200)
     assert not reported.can_continue
+    if again != "not":
+        await shop.tick(1801)
+        await off(shop)
+        anew = await print_again(shop, job, backs_only=True)
+        if again == "canceled":
+            await shop.queue.async_cancel(anew.job_id)
+        await on(shop)
+        await shop.until(anew, JobState(again if again == "canceled" else "completed"))
     await shop.queue.async_confirm(job.job_id)
     reported = shop.queue.get(job.job_id)
+    if again == "printed":
+        assert (reported.state, reported.reason) == (JobState.CANCELED, FIRST_SIDES_ONLY)
+        return
     assert (reported.state, reported.waits_for) == (JobState.HELD, ("turn_paper",))
     done = await finish(shop, job)
     assert done.pages_printed == 7

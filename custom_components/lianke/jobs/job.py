@@ -612,14 +612,16 @@ class Job(Record):
         return job
 
 
-def begin_next(old: Job, new: Job, until: datetime) -> Job:
+def begin_next(old: Job, new: Job, until: datetime, again: Job | None = None) -> Job:
     """Return a job as it goes on when a delivery came out that is not its last one.
 
     The next one waits for its person until then at most. A cancellation that came too late for the first sides
-    is in time for the second ones: then the job ends with its first delivery.
+    is in time for the second ones: then the job ends with its first delivery. So does one that was retried: `again` is
+    the job that prints its document, None where that is not known any more.
     """
     first = old.present
-    canceled = first.state is JobState.CANCELING or old.cancel_requested
+    is_retried = old.retried_as is not None and not (again and again.was_never_sent)
+    canceled = first.state is JobState.CANCELING or old.cancel_requested or is_retried
     if not (canceled or first.expiring or not old.has_document):
         return replace(new, expires_at=until, pages_printed=None)
     expired = first.expiring and first.state is not JobState.UNCONFIRMED

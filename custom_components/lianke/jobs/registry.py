@@ -203,7 +203,8 @@ class JobRegistry:
         new = current.changed(delivery, **changes)
         if new.is_at_second and not current.is_at_second:
             waits = timedelta(hours=HOLD_HOURS.of(self._entry.options))
-            new = begin_next(current, new, dt_util.utcnow() + waits)
+            again = self.jobs.get(current.retried_as or "")
+            new = begin_next(current, new, dt_util.utcnow() + waits, again)
         self.put(new)
         if within is None:
             return new
