@@ -8,9 +8,11 @@ from homeassistant.auth.const import GROUP_ID_ADMIN
 from homeassistant.auth.models import User
 from homeassistant.components import conversation
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
+from homeassistant.const import EVENT_CALL_SERVICE
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
+from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.people import beginning
@@ -267,12 +269,16 @@ async def test_who_may_approve(house: House, anna: User, boss: User) -> None:
     }
     refused = [(name, anna) for name in ways]
     refused += [("sentence", boss), ("intent", boss)]
-    for name, user in refused:
+    calls = async_capture_events(house.hass, EVENT_CALL_SERVICE)
+    for count, (name, user) in enumerate(refused, 1):
         await asyncio.gather(
             ways[name](house.hass, Context(user_id=user.id)), return_exceptions=True
         )
         await house.hass.async_block_till_done()
         assert (name, queue.get(job.job_id).state) == (name, JobState.HELD)
+        # It got as far as to the answer.
+        answers = [call for call in calls if call.data["service"] == "continue_job"]
+        assert (name, len(answers)) == (name, count)
     # Its own trigger, for whatever reason it fired: this is what an administrator wanted.
     house.hass.bus.async_fire("allow", context=Context(user_id=anna.id))
     await house.came_out()
