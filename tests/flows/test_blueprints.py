@@ -751,13 +751,13 @@ async def out_of_paper(
             "en",
             (
                 "Please print: 0 handed to the printer, 2 not printed yet (Waits for the printer: Out of paper),"
-                " 1 could not be printed."
+                " 21 could not be printed."
             ),
             "Please print: 0 handed to the printer, 1 not printed yet (Waits for the printer: Out of paper).",
         ),
         (
             "zh-Hans",
-            "Please print：0 个已交给打印机，2 个还没有打印（正在等待打印机：缺纸），1 个没能打印。",
+            "Please print：0 个已交给打印机，2 个还没有打印（正在等待打印机：缺纸），21 个没能打印。",
             "Please print：0 个已交给打印机，1 个还没有打印（正在等待打印机：缺纸）。",
         ),
     ],
@@ -771,7 +771,7 @@ async def test_mail_that_waits(
     mailbox(house.hass, {"0": make_pdf(1), "1": make_pdf(2)})
     inputs = {"printer": house.device(), "senders": ["anna@example.com"], "tell": PHONE}
     await use(house.hass, "mail_to_paper", subject="", **inputs)
-    parts = {str(number): attachment(f"{number}.pdf") for number in range(3)}
+    parts = {str(number): attachment(f"{number}.pdf") for number in range(23)}
     mails = [MAIL | {"date": dt_util.utcnow()} | more for more in ({"parts": parts}, {"uid": "13"})]
     for _again in range(2):
         for mail in mails:
