@@ -20,6 +20,7 @@ import pytest
 from custom_components.lianke.const import CONF_LAN_SCANNERS, DOMAIN
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from custom_components.lianke.escl.messages import MAX_SETTINGS
+from custom_components.lianke.lan.printer import lan_jobs
 from custom_components.lianke.lan.printer.lan_jobs import async_deliver
 from custom_components.lianke.lan.printer.server import MAX_REQUESTS_A_DEVICE
 from custom_components.lianke.lan.scanner import scans, view
@@ -334,6 +335,22 @@ async def test_a_client_that_takes_no_bytes(
     assert (await lan.next(place))[0] == 200
     with suppress(ConnectionError):
         await reader.read()
+    writer.close()
+    await freed(lan)
+
+
+async def test_a_slow_line(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page is handed out once, however long its end is on its way."""
+    monkeypatch.setattr(lan_jobs, "DELIVERY_SECONDS", 0.05)
+    place = await lan.order(dpi(75))
+    reader, writer = await ask_slowly(lan, place)
+    assert b" 200 " in await reader.readline()
+    await asyncio.sleep(0.5)
+    while not (line := await reader.readline()).lower().startswith(b"content-length:"):
+        assert line
+    await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(int(line.partition(b":")[2]))
+    assert (await lan.next(place))[0] == 404
     writer.close()
     await freed(lan)
 

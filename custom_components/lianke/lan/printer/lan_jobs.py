@@ -166,6 +166,7 @@ DELIVERY_SECONDS: Final = 10
 MAX_TOLD: Final = 500
 """jobs whose devices are known to have their numbers."""
 _FIRST_PAUSE: Final = 0.002
+_LONGEST_PAUSE: Final = 0.5
 _NUMBER_BYTES: Final = 4
 # The state of a connection that was reset, as Linux numbers it (tcp_states.h).
 _CLOSED: Final = 7
@@ -221,11 +222,15 @@ def _sent(job: Job) -> Sent:
 
 
 async def async_deliver(
-    request: web.Request, response: web.Response, on_arrival: Callable[[], None]
+    request: web.Request,
+    response: web.Response,
+    on_arrival: Callable[[], None],
+    seconds: float | None = None,
 ) -> None:
     """Send an answer, and call `on_arrival` once the other side has acknowledged all of it.
 
-    It is not called where the connection breaks first, or nothing comes back within DELIVERY_SECONDS.
+    It is not called where the connection breaks first, or not all is acknowledged so many seconds after it was
+    written: DELIVERY_SECONDS, unless others are given.
     """
     transport = request.transport
     plain = None if transport is None else transport.get_extra_info("socket")
@@ -238,11 +243,11 @@ async def async_deliver(
             await response.prepare(request)
             await response.write_eof()
             is_written = True
-            async with asyncio.timeout(DELIVERY_SECONDS):
+            async with asyncio.timeout(seconds or DELIVERY_SECONDS):
                 pause = _FIRST_PAUSE
                 while not _has_all(line):
                     await asyncio.sleep(pause)
-                    pause *= 2
+                    pause = min(2 * pause, _LONGEST_PAUSE)
         except TimeoutError, ConnectionError:
             pass
         finally:

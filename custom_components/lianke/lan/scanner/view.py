@@ -213,7 +213,8 @@ async def _async_send(
         response = web.Response(body=file, content_type=kind)
         try:
             async with asyncio.timeout(DELIVERY_SECONDS):
-                await async_deliver(request, response, on_arrival)
+                # A slow line gets the end of a page long after it was written.
+                await async_deliver(request, response, on_arrival, DELIVERY_SECONDS)
         except TimeoutError:
             if request.transport is not None:
                 request.transport.abort()
