@@ -67,7 +67,7 @@ from tests.documents.samples import picture
 from tests.documents.test_entities import ITEMS, Door, Family, Shopping, add
 from tests.flows.telegram import MAX_FILE, TOKEN, Telegram, telegram
 from tests.household import House, ask, data_of, device_of, make_media, twin_of
-from tests.simulator import Box, Outcome, Simulator, make_pdf
+from tests.simulator import Box, Fault, Outcome, Simulator, make_pdf
 
 LANGUAGES = ("en", "zh-Hans")
 TRANSLATIONS = Path(__file__).parents[2] / "custom_components" / DOMAIN / "translations"
@@ -1538,6 +1538,14 @@ async def test_smart_plug(clock: Clock, house: House) -> None:
         await elapse(house.hass, clock, 5)
         passed += 5
     await elapse(house.hass, clock, 9 * 60, 30)
+    assert is_on(house.hass) is True
+    # A job is on its way, and the printer idle still.
+    house.cloud.fail("POST /print/job", Fault(kind="timeout"))
+    await hold(house.hass)
+    await elapse(house.hass, clock, 4 * 60, 30)
+    assert house.queue.jobs()[0].state == "uploading"
+    assert house.hass.states.is_state(WAITING, "0")
+    await trigger(house.hass, "automation.smart_plug")
     assert is_on(house.hass) is True
     # It scans, as one of the integration's entities says.
     scanner, *_, elsewhere = house.hass.states.async_entity_ids("notify")
