@@ -3,7 +3,7 @@ import { drawnAtOnce } from "../src/print/at-once";
 import { Batch } from "../src/print/batch";
 import { PrintItem } from "../src/print/item";
 import "../src/print/tray";
-import { asked, find, makeContext, makeHass, show } from "./stand-in";
+import { asked, find, makeContext, makeHass, show, stopTime } from "./stand-in";
 
 const uploads: { name: string; done: (id: string) => void; fail: (error: Error) => void }[] = [];
 vi.mock("../src/print/upload", () => ({
@@ -25,6 +25,7 @@ const makeBatch = (answers: Record<string, unknown> = {}) =>
     makeContext(makeHass({ "lianke/printer/options": {}, preview: DRAWN, print: { jobs: [{}] }, ...answers })),
     "device",
   );
+const DEVICE = { device_id: "device" };
 const calls = (service: string) => asked.filter((message) => message["service"] === service);
 const data = (service: string) => calls(service).at(-1)?.["service_data"];
 const forgotten = () =>
@@ -38,6 +39,18 @@ const drop = (batch: Batch, ...names: string[]) => {
   return batch.items.at(-names.length) as PrintItem;
 };
 const drawn = (item: PrintItem) => vi.waitFor(() => expect([item.images.length, item.previewing]).toEqual([20, false]));
+/* Have previews wait until each is answered. */
+const heldBack = (batch: Batch) => {
+  const draws: ((answer: object) => void)[] = [];
+  const { hass } = batch.context;
+  const callWS = hass.callWS.bind(hass);
+  hass.callWS = (async (message: Record<string, unknown>) => {
+    const answer = await callWS(message as never);
+    if (message["service"] !== "preview") return answer;
+    return { response: await new Promise<object>((resolve) => draws.push(resolve)) };
+  }) as typeof hass.callWS;
+  return draws;
+};
 
 beforeEach(() => {
   localStorage.clear();
@@ -57,6 +70,7 @@ describe("drawn at once", () => {
     [file("a.html", "text/html"), false],
     [file("a.svg", "image/svg+xml"), false],
     [file("a.prn"), false],
+    [Object.assign(file("a.pdf"), { previewing: true }), false],
     [file("large.pdf", "", 20e6), true],
     [file("too large.pdf", "", 20e6 + 1), false],
     [new PrintItem(null, { media_content_id: "x", media_content_type: "application/pdf", title: "a.pdf" }), false],
@@ -170,59 +184,97 @@ test("an upload that breaks is told by Print alone", async () => {
 });
 
 test("Preview that is pressed meanwhile asks whoever can draw it, and tells", async () => {
-  let draw: (answer: unknown) => void = () => undefined;
-  const answers = { preview: new Promise((resolve) => (draw = resolve)) as unknown };
-  const hass = makeHass({ "lianke/printer/options": {} });
-  const { callWS } = hass;
-  const batch = new Batch(
-    makeContext({
-      ...hass,
-      callWS: (async (message: Record<string, unknown>) => {
-        const answer = await callWS(message as never);
-        return message["service"] === "preview" ? { response: await answers.preview } : answer;
-      }) as typeof hass.callWS,
-    }),
-    "device",
-  );
+  const batch = makeBatch();
+  const draws = heldBack(batch);
   const item = drop(batch, "a.pdf");
   await uploaded();
-  await vi.waitFor(() => expect(calls("preview")).toHaveLength(1));
+  await vi.waitFor(() => expect(draws).toHaveLength(1));
   await batch.preview();
   expect(calls("preview")).toHaveLength(1);
-  draw(DRAWN);
-  await vi.waitFor(() => expect(calls("preview")).toHaveLength(2));
+  draws[0]?.(DRAWN);
+  await vi.waitFor(() => expect(draws).toHaveLength(2));
+  draws[1]?.(DRAWN);
   await drawn(item);
   expect(data("preview")).toEqual({ device_id: "device", document: "kept" });
 });
 
 test("what is removed is forgotten, also while it is drawn", async () => {
-  let draw: (answer: unknown) => void = () => undefined;
   const batch = makeBatch();
   const item = drop(batch, "a.pdf");
   await uploaded();
   await drawn(item);
+  const draws = heldBack(batch);
+  stopTime();
   batch.remove(item);
-  await vi.waitFor(() => expect(forgotten()).toEqual(["kept"]), 5000);
-  const { hass } = batch.context;
-  const callWS = hass.callWS.bind(hass);
-  hass.callWS = (async (message: Record<string, unknown>) =>
-    message["service"] === "preview"
-      ? { response: await new Promise((resolve) => (draw = resolve)) }
-      : callWS(message as never)) as typeof hass.callWS;
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(forgotten()).toEqual(["kept"]);
   const other = drop(batch, "b.pdf");
   await uploaded("file", 2);
-  await vi.waitFor(() => expect(other.previewing).toBe(true));
+  await vi.waitFor(() => expect(draws).toHaveLength(1));
   batch.remove(other);
-  await vi.waitFor(() => {
-    draw({ ...DRAWN, document: "late" });
-    expect(forgotten()).toEqual(["kept", "late"]);
-  }, 5000);
+  draws[0]?.({ ...DRAWN, document: "late" });
+  await vi.waitFor(() => expect(other.previewing).toBe(false));
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(forgotten()).toEqual(["kept", "late"]);
 });
 
-test("documents for a layout are not drawn one by one", async () => {
-  const batch = makeBatch({ count_pages: { document: "counted", pages: 2 } });
-  drop(batch, "a.pdf", "b.pdf");
+test("a layout that is left while its sheets are drawn takes no preview away, and leaves nothing behind", async () => {
+  const batch = makeBatch();
+  const item = drop(batch, "a.pdf");
+  await uploaded();
+  await drawn(item);
+  const draws = heldBack(batch);
   batch.lay("layout_2_up");
+  await vi.waitFor(() => expect(draws).toHaveLength(1));
+  batch.lay(null);
+  expect(item.images).toHaveLength(20);
+  // By then Home Assistant has the pictures of the sheets alone.
+  draws[0]?.(DRAWN);
+  await vi.waitFor(() => expect(draws).toHaveLength(2));
+  expect([item.images, data("preview")]).toEqual([[], { ...DEVICE, document: "kept", preview_by: "here_only" }]);
+  draws[1]?.(DRAWN);
+  await drawn(item);
+  batch.lay("layout_2_up");
+  await vi.waitFor(() => expect(draws).toHaveLength(3));
+  stopTime();
+  batch.clear();
+  await vi.advanceTimersByTimeAsync(2000);
+  draws[2]?.(DRAWN);
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(forgotten()).toEqual(["kept", "kept"]);
+});
+
+test.each([
+  ["counted", [], "spare", () => undefined],
+  ["spare", DRAWN.images, "counted", (batch: Batch) => batch.lay(null)],
+])(
+  "a photo that is drawn already when a size is chosen is kept once: as %s",
+  async (kept, images, spare, meanwhile) => {
+    const batch = makeBatch({ count_pages: { document: "counted", pages: 1 } });
+    const draws = heldBack(batch);
+    const item = drop(batch, "a.jpg");
+    await uploaded();
+    await vi.waitFor(() => expect(draws).toHaveLength(1));
+    batch.lay("layout_4r");
+    await uploaded("second", 2);
+    await vi.waitFor(() => expect(draws).toHaveLength(2));
+    meanwhile(batch);
+    stopTime();
+    draws[0]?.({ ...DRAWN, document: "spare" });
+    await vi.waitFor(() => expect(item.previewing).toBe(false));
+    await vi.advanceTimersByTimeAsync(2000);
+    expect([item.document, item.images, forgotten()]).toEqual([kept, images, [spare]]);
+  },
+);
+
+test.each([
+  (batch: Batch) => batch.lay(null),
+  (batch: Batch) => batch.remove(batch.items[0] as PrintItem),
+  (batch: Batch) => void drop(batch, "c.jpg"),
+])("documents for a layout are drawn one by one once it has ended: %#", async (end) => {
+  const batch = makeBatch({ count_pages: { document: "counted", pages: 1 } });
+  drop(batch, "a.jpg", "b.jpg");
+  batch.lay("layout_id_card");
   await uploaded("first", 1);
   await uploaded("second", 2);
   await vi.waitFor(() => expect(batch.joint?.images.length).toBe(20));
@@ -230,11 +282,13 @@ test("documents for a layout are not drawn one by one", async () => {
   expect(calls("preview").map((call) => (call["service_data"] as { document?: unknown }).document)).toEqual([
     ["counted", "counted"],
   ]);
-  // Printed each by itself again, they are.
-  batch.lay(null);
-  await drawn(batch.items[1] as PrintItem);
-  expect(uploads).toHaveLength(2);
-  expect(data("preview")).toEqual({ device_id: "device", document: "counted", preview_by: "here_only" });
+  const second = batch.items[1] as PrintItem;
+  end(batch);
+  await drawn(second);
+  expect(data("preview")).toEqual({ ...DEVICE, document: "counted", preview_by: "here_only" });
+  uploads[2]?.done("third");
+  await drawn(batch.items.at(-1) as PrintItem);
+  expect(data("preview")).toMatchObject({ preview_by: "here_only" });
 });
 
 test("a print that is refused is told, of a document that was drawn at once as well", async () => {

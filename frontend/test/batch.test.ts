@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Batch } from "../src/print/batch";
 import type { PrintItem } from "../src/print/item";
 import { fieldOf, typedErrors } from "../src/print/options";
-import { announced, asked, makeContext, makeHass, makeJob } from "./stand-in";
+import { announced, asked, makeContext, makeHass, makeJob, stopTime } from "./stand-in";
 
 const DOCUMENT = { media_content_id: "media-source://a", media_content_type: "application/pdf", title: "a.pdf" };
 const OPTIONS = {
@@ -219,6 +219,12 @@ describe("errors at the field", () => {
     await batch.print();
     expect(Object.keys(batch.errors)).toEqual(["paper"]);
     expect(first(batch).error).toBeNull();
+    // What is mended meanwhile stays mended.
+    batch.errors = { copies: "from 1 to 5" };
+    const explained = batch.explainField(error);
+    batch.errors = {};
+    await explained;
+    expect(Object.keys(batch.errors)).toEqual(["paper"]);
     expect(fieldOf("invalid_option", { option: "scale" })).toBe("scale");
     expect(fieldOf("document_gone")).toBeUndefined();
   });
@@ -325,6 +331,27 @@ test("previews follow the options, by the document that is kept", async () => {
   await vi.advanceTimersByTimeAsync(1000);
   expect(data("preview")).toMatchObject({ document: "kept", paper: 11 });
   expect(first(batch).stale).toBe(false);
+});
+
+test("what is refused of options that were changed meanwhile is drawn with those chosen now, and not told", async () => {
+  let refuse: (error: object) => void = () => undefined;
+  const preview = { document: "kept", pages: 20, images: ["/x"], drawn_by: "here" };
+  const answers: Record<string, unknown> = { "lianke/printer/options": OPTIONS, preview };
+  const batch = new Batch(makeContext(makeHass(answers)), "device");
+  batch.addMedia(DOCUMENT);
+  await batch.preview();
+  stopTime();
+  answers["preview"] = new Promise((_, reject) => (refuse = reject));
+  for (const pages of ["10-1", "10-12"]) {
+    batch.type("pages", pages);
+    await vi.advanceTimersByTimeAsync(250);
+  }
+  expect(data("preview")).toMatchObject({ pages: "10-1" });
+  answers["preview"] = preview;
+  refuse({ code: "x", message: "none", translation_key: "pages_not_in_document" });
+  await vi.advanceTimersByTimeAsync(250);
+  expect(data("preview")).toMatchObject({ pages: "10-12" });
+  expect([batch.errors, first(batch).stale]).toEqual([{}, false]);
 });
 
 test("previews follow what was chosen the last time for documents of another kind", async () => {

@@ -7,7 +7,7 @@ import { PrintItem } from "../src/print/item";
 import { layoutOf, layoutsFor, type Corners, type LayoutName, type Shape } from "../src/print/layouts";
 import { presetOf } from "../src/print/options";
 import "../src/print/tray";
-import { announced, asked, find, makeContext, makeHass, makeJob, show } from "./stand-in";
+import { announced, asked, find, makeContext, makeHass, makeJob, show, stopTime } from "./stand-in";
 
 const media = (title: string, type = "application/pdf") => ({
   media_content_id: `media-source://${title}`,
@@ -143,10 +143,28 @@ test("previews follow the options and the order of the files", async () => {
   await rested(batch);
   expect(data("preview")).toMatchObject({ document: ["kept-2", "kept-1"] });
   expect(batch.joint?.stale).toBe(false);
+  // One that fails leaves the old pictures, dimmed, and is not asked for again unasked.
+  const tray = await show<Part>("lianke-tray", { context: batch.context, batch });
+  const preview = () => find<Part & { stale: boolean }>(tray, "lianke-preview");
+  const drawn = answers["preview"];
+  answers["preview"] = { code: "x", message: "busy" };
+  stopTime();
+  batch.choose("paper", "A5");
+  await vi.advanceTimersByTimeAsync(1000);
+  await vi.waitFor(() =>
+    expect([batch.problem, batch.joint?.previewing]).toEqual([expect.stringMatching("busy"), false]),
+  );
+  await vi.advanceTimersByTimeAsync(5000);
+  expect([calls("preview").length, preview().stale]).toEqual([3, true]);
+  vi.useRealTimers();
+  answers["preview"] = drawn;
+  await batch.preview();
+  await tray.updateComplete;
+  expect(preview().stale).toBe(false);
   let draw: (answer: object) => void = () => undefined;
   Object.assign(answers, { preview: new Promise((resolve) => (draw = resolve)), print: { code: "x", message: "no" } });
   const drawing = batch.preview();
-  await vi.waitFor(() => expect(calls("preview")).toHaveLength(3));
+  await vi.waitFor(() => expect(calls("preview")).toHaveLength(5));
   batch.addMedia(media("c.pdf"));
   draw({ images: ["/api/lianke/preview/1"] });
   await drawing;
@@ -501,7 +519,6 @@ describe("photographed pages", () => {
     batch.lay("layout_both");
     await rested(batch);
     expect(data("preview")).toMatchObject({ sheet: "2_up", clean: true });
-    batch.setCorners(batch.items[1] as PrintItem, CORNERS);
     const request = batch.joint?.request;
     batch.straighten();
     expect(batch.joint?.layout).toBe("layout_both");

@@ -13,10 +13,11 @@ export const drawnAtOnce = (all: PrintItem[]): PrintItem[] =>
   all
     .slice(0, MAX_ITEMS)
     .filter(
-      ({ file, refused, images }) =>
+      ({ file, refused, images, previewing }) =>
         file &&
         !refused &&
         !images.length &&
+        !previewing &&
         file.size <= MAX_BYTES &&
         (file.type ? TYPES.test(file.type) : NAMES.test(file.name)),
     );
@@ -28,8 +29,10 @@ export const drawAtOnce = async (batch: Batch, items: PrintItem[]): Promise<void
   for (const item of chosen) item.atOnce = item.few = true;
   await batch.loading;
   for (const item of chosen) {
-    if (item.atOnce && !item.refused && !batch.joint && !batch.printing) await batch.draw(item);
-    if (!item.images.length) item.atOnce = false;
+    const isWanted = item.atOnce && !item.images.length && !item.refused;
+    if (isWanted && !batch.joint && !batch.printing) await batch.draw(item);
+    // Unless another call of this has begun to draw it.
+    if (!item.images.length && !item.previewing) item.atOnce = false;
     batch.changed();
   }
 };

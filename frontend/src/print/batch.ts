@@ -197,7 +197,8 @@ export class Batch extends EventTarget {
     if (this.printing || this.isLost) return;
     // Photographed pages stay straightened where that can be.
     const cleans = layout === "layout_clean" || Boolean(layout && this.joint?.cleans && layoutOf(layout).cleans);
-    this.joint = layout && new Joint(this, layout, cleans);
+    const corners = new Map<PrintItem, Corners>(cleans ? this.joint?.corners : []);
+    this.joint = layout && new Joint(this, layout, cleans, corners);
     this.problem = null;
     this._recall();
     this.changed();
@@ -243,8 +244,14 @@ export class Batch extends EventTarget {
     if (!joint || joint.lost || this.printing) return;
     // A booklet that could be chosen stays one.
     if (layoutsFor(this.usable, true).includes(joint.layout)) joint.renew();
-    else this.joint = null;
+    else this._part();
     this._optionsChanged();
+  }
+
+  /* Print each document by itself again. */
+  private _part(): void {
+    this.joint = null;
+    void drawAtOnce(this, this.items);
   }
 
   move(from: number, to: number): void {
@@ -462,7 +469,8 @@ export class Batch extends EventTarget {
   async explainField(error: CommandError): Promise<boolean> {
     const field = fieldOf(error?.translation_key, error?.translation_placeholders);
     if (!field || !this.hasField(field)) return false;
-    this.errors = { ...this.errors, [field]: await this.context.explain(error) };
+    const said = await this.context.explain(error);
+    this.errors = { ...this.errors, [field]: said };
     return true;
   }
 
@@ -470,7 +478,7 @@ export class Batch extends EventTarget {
   async preview(): Promise<void> {
     if (!this.tidy()) return;
     await this.loading;
-    for (const item of this.usable) item.atOnce = false;
+    if (!this.joint) for (const item of this.usable) item.atOnce = false;
     this._forgetErrors();
     await this._previewAll(this.usable);
   }
@@ -484,13 +492,20 @@ export class Batch extends EventTarget {
   async draw(item: PrintItem): Promise<void> {
     if (item.isRaw || item.previewing || item.phase || !this.items.includes(item)) return;
     const { atOnce } = item;
+    const options = JSON.stringify(this.options(item));
     item.previewing = true;
     this.changed();
     try {
       await this._preview(item);
       if (item.stale) this.renewSoon();
     } catch (error) {
-      const isWanted = !this.printing && this.items.includes(item) && !(error instanceof TakenOver);
+      // What was refused is not chosen any more: what is, is drawn instead.
+      const isOld = item.images.length > 0 && options !== JSON.stringify(this.options(item));
+      if (isOld) {
+        item.stale = true;
+        this.renewSoon();
+      }
+      const isWanted = !isOld && !this.printing && this.items.includes(item) && !(error instanceof TakenOver);
       // Nobody has asked for it, but what was chosen since may be wrong.
       if (isWanted && atOnce && item.images.length) await this.explainField(error as CommandError);
       else if (isWanted && (!atOnce || isUseless(error as CommandError)))
@@ -507,6 +522,8 @@ export class Batch extends EventTarget {
     const options = this.options(item);
     const data = item.atOnce ? { ...options, preview_by: "here_only" } : options;
     const answer = await this.sending.withDocument<PreviewAnswer>(item, "preview", data, () => undefined);
+    // Another call has had it kept meanwhile, and these pictures go with what is not.
+    if (answer.document && answer.document !== item.document) return;
     item.pages = answer.pages ?? null;
     item.isDrawnHere = answer.drawn_by === "here";
     item.images = (answer.images ?? []).filter(isOwnPicture);

@@ -1,5 +1,6 @@
 /* The documents of a batch while they are printed together, on sheets. */
 import { isLost, randomId, type CommandError } from "../context";
+import { drawAtOnce } from "./at-once";
 import type { Batch } from "./batch";
 import type { PrintItem } from "./item";
 import { isPhoto, layoutOf, type Corners, type Cut, type LayoutName } from "./layouts";
@@ -27,6 +28,8 @@ export class Joint {
   previewing = false;
   /* Whether the pictures show something else than what is chosen now. */
   stale = false;
+  /* Whether the last preview failed, so that the pictures are of one before. */
+  failed = false;
   isDrawnHere = false;
   images: string[] = [];
   pages: number | null = null;
@@ -34,13 +37,13 @@ export class Joint {
 
   /* What somebody has chosen of each picture. */
   readonly cuts = new Map<PrintItem, Cut>();
-  readonly corners = new Map<PrintItem, Corners>();
 
-  /* cleans: whether photographed pages are straightened, too. */
+  /* cleans: whether photographed pages are straightened, too; by which corners, where somebody has chosen them. */
   constructor(
     private readonly _batch: Batch,
     readonly layout: LayoutName,
-    public cleans = layout === "layout_clean",
+    public cleans: boolean,
+    readonly corners: Map<PrintItem, Corners>,
   ) {}
 
   get isCard(): boolean {
@@ -118,14 +121,19 @@ export class Joint {
       this.images = (answer.images ?? []).filter(isOwnPicture);
       this.pages = answer.pages ?? null;
       this.isDrawnHere = answer.drawn_by === "here";
+      this.failed = false;
     } catch (error) {
+      this.failed = true;
       // An error of what is not wanted any more says nothing, and Print shows its own.
       if (!batch.printing && batch.joint === this && isAsItWas()) await batch.explainJoint(error as CommandError);
     }
     if (!batch.printing) for (const item of items) item.phase = null;
     this.previewing = false;
     this.stale = !isAsItWas();
+    // What was removed meanwhile, Home Assistant has been made to keep anew.
+    for (const item of items) if (!batch.items.includes(item)) batch.sending.forget(item.document);
     if (batch.joint === this) batch.renewSoon();
+    else if (!batch.joint) void drawAtOnce(batch, items);
     batch.changed();
   }
 }

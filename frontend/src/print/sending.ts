@@ -59,8 +59,13 @@ export class Sending {
     const call = async (source: object) => {
       progress(null);
       const answer = await this._call<T & { document: string }>(service, { ...data, ...source });
-      if (answer.document) {
-        item.document = answer.document;
+      const { document } = answer;
+      // Kept by another call meanwhile, too; what is printed together goes by that one.
+      const isSpare = item.document && item.document !== document && this._batch.joint;
+      if (document && isSpare) this.forget(document);
+      else if (document) {
+        if (item.document !== document) this.forget(item.document);
+        item.document = document;
         item.layout = layout;
       }
       return answer;

@@ -200,7 +200,7 @@ export class LiankeTray extends Part {
       .images=${joint.images}
       .pages=${joint.pages ?? 0}
       .name=${titleOf(this.batch.usable)}
-      .stale=${joint.stale || joint.previewing}
+      .stale=${joint.stale || joint.failed || joint.previewing}
     ></lianke-preview>`;
   }
 
