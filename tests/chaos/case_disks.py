@@ -20,12 +20,13 @@ def _disk(mode: str) -> None:
         asked = await print_paper(home, box, 1, world.paper(home))
         assert asked.job_id is not None
         await home.set_disk(mode)
-        await cancel(home, asked.job_id, home.device(box, 1))
+        assert await cancel(home, asked.job_id, home.device(box, 1)) is None
+        assert world.story[-1].endswith("change_not_saved")
         await asyncio.sleep(10)
         await home.kill()
         await home.set_disk("ok")
         await home.start()
-        return await end(world)
+        return await end(world, completed=asked)
 
     async def failed(world: World) -> Judgement:
         home, box = await one_home(world)
@@ -34,9 +35,9 @@ def _disk(mode: str) -> None:
         asked = await print_paper(home, box, 1, world.paper(home))
         await home.set_disk(mode)
         box.online = True
-        await world.until(
-            lambda: (
-                home.reported[-1].job_id == asked.job_id and home.reported[-1].state == "failed"
+        assert await world.until(
+            lambda: any(
+                one.job_id == asked.job_id and one.reason == "disk_full" for one in home.reported
             ),
             500,
         )
@@ -44,11 +45,12 @@ def _disk(mode: str) -> None:
         await home.kill()
         await home.set_disk("ok")
         await home.start()
-        return await end(world)
+        return await end(world, completed=asked)
 
-    for script, state in ((canceled, "canceled"), (failed, "failed")):
-        text = f"A job that was told as {state} on a disk that keeps nothing never prints later."
-        case(text, f"{state}_on_{mode}_disk")(script)
+    text = "A disk that keeps nothing refuses to take a job back, which prints then."
+    case(text, f"canceled_on_{mode}_disk")(canceled)
+    text = "A job does not fail on a disk that keeps nothing; it waits, and prints once."
+    case(text, f"failed_on_{mode}_disk")(failed)
 
 
 for _mode in ("full", "read_only"):
@@ -134,7 +136,9 @@ async def ended_while_unloading(world: World) -> Judgement:
     await home.ask("disable", entry_id=entry_id)
     await asyncio.sleep(60)
     await home.ask("enable", entry_id=entry_id)
-    return await end(world, completed=asked)
+    found = await end(world, completed=asked)
+    assert {*found.faults} == {"late_request", "hang"}
+    return found
 
 
 # More than the buffers of all sockets on the way hold.

@@ -18,7 +18,7 @@ from tests.records import flat
 from tests.simulator import Box
 
 from .child import DOMAIN, Order
-from .proxy import Proxy
+from .proxy import Fault, Proxy
 
 if TYPE_CHECKING:
     from .user import Asked
@@ -92,6 +92,8 @@ class Home:
     _left: float = 0.0
     _screen: asyncio.Task[None] | None = None
     _shown: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    # Faults that were ordered and have not happened.
+    planned: list[Fault] = field(default_factory=list)
     # Jobs whose turned paper was put on top of another's.
     piled: list[tuple[str, str]] = field(default_factory=list)
 

@@ -43,8 +43,8 @@ async def one_home(world: World, **variants: Any) -> tuple[Home, Box]:
 
 
 def spoil(home: Home, endpoint: str, *faults: Fault) -> None:
-    """Have these faults happen to the next messages of an endpoint, one each."""
-    left = list(faults)
+    """Have these faults happen to the next messages of an endpoint, one each; a case in which one does not is wrong."""
+    left = home.planned = list(faults)
 
     def policy(exchange: Exchange) -> Fault | None:
         return left.pop(0) if left and exchange.endpoint.startswith(endpoint) else None
@@ -53,9 +53,12 @@ def spoil(home: Home, endpoint: str, *faults: Fault) -> None:
 
 
 async def end(world: World, **expected: Asked) -> Judgement:
-    """Settle and judge; each job whose name begins with a state is expected to end in that."""
+    """Wait for the faults that were ordered, settle and judge; each job is expected to end as its name begins."""
+    await world.until(lambda: not any(home.planned for home in world.homes.values()), step=0.1)
     await world.settle()
     found = judge(world)
+    for home in world.homes.values():
+        found.problems += [f"never met: {one.kind}" for one in home.planned]
     for name, asked in expected.items():
         home = world.homes[asked.home]
         state = next(
