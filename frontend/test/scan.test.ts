@@ -244,6 +244,8 @@ describe("a scan", () => {
     find(dialog, "[data-key=crop]").click();
     const crop = find(dialog, "lianke-crop");
     await vi.waitFor(() => expect(crop.shadowRoot?.querySelector("dialog")?.open).toBe(true));
+    // Nothing can be cropped before the picture is there.
+    await shown();
     const cropped = (turn: number) =>
       crop.dispatchEvent(new CustomEvent("cropped", { detail: [Reflect.get(crop, "_item"), { turn }] }));
     // A page of another scan is another one, whatever it is called.
