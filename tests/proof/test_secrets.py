@@ -1,10 +1,11 @@
 """Keys, addresses, tokens and what is printed: nowhere to be seen."""
 
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import gc
 import json
 import logging
+from pathlib import Path
 import traceback
 from typing import Any
 
@@ -29,6 +30,7 @@ from custom_components.lianke.system_health import async_info
 from tests.conftest import LOGGER
 from tests.proof.conftest import House
 from tests.proof.faults import CELLS
+from tests.proof.papers import unlike_any
 from tests.simulator import Fault, Outcome
 
 SUBMIT = "POST /print/job"
@@ -86,6 +88,12 @@ class Snoop:
         for one in (err, err.__cause__, err.__context__):
             self.note("exceptions", repr(vars(one)) if one is not None else "")
 
+    @property
+    def echo(self) -> str:
+        """What the service says where it says too much."""
+        data, address = self.house.entry.data, self.house.entry.runtime_data.account.address
+        return f"Too much: {data['api_key']} {data['device_key'].upper()} {address}?job=token"
+
     def secrets(self) -> dict[str, str]:
         """Return what must not be among it."""
         entry, account = self.house.entry, self.house.entry.runtime_data.account
@@ -99,9 +107,9 @@ class Snoop:
         """Look for every secret in everything."""
         formatter = logging.Formatter()
         records = [*caplog.get_records("setup"), *caplog.get_records("call")]
-        ours = [formatter.format(one) for one in records if one.name.startswith(LOGGER)]
-        assert any(record.levelno == logging.DEBUG for record in records)
-        self.note("our log", *ours)
+        ours = [one for one in records if one.name.startswith(LOGGER)]
+        assert any(record.levelno == logging.DEBUG for record in ours)
+        self.note("our log", *map(formatter.format, ours))
         assert {"our log", "events", "states", "diagnostics", "exceptions"} <= self.seen.keys()
         assert self.found() == []
 
@@ -139,7 +147,7 @@ async def test_nowhere_to_be_seen(
     hass.config.allowlist_external_dirs = {str(house.tmp_path)}
     path = house.tmp_path / "note.txt"
     path.write_text(CONTENT)
-    echo = f"失败 {house.entry.data['api_key']} {house.entry.data['device_key']}"
+    echo = snoop.echo
 
     async def attempt(action: str, **data: Any) -> None:
         try:
@@ -172,9 +180,14 @@ async def test_nowhere_to_be_seen(
         Fault(kind="http", status=401),
         Fault(kind="code", code=5002, msg=echo),
     ):
-        house.sim.cloud.fail(SUBMIT, fault)
-        await attempt("print", text=CONTENT, title="Goes wrong")
         await house.next_day()
+        planned = house.sim.cloud.fail(SUBMIT, fault)
+        await attempt("print", text=CONTENT, title="Goes wrong")
+        await house.calm(house.queue.jobs()[0])
+        assert planned.hits, fault
+        snoop.look_around()
+    await house.next_day()
+    assert "Too much" in "".join(snoop.seen["views"])
     house.sim.cloud.plan(house.printer(), Outcome(code=500, msg=echo, prints=1))
     await attempt("print", file=str(house.paper().path), wait=True, wait_timeout=600)
     await attempt("print", file="/nowhere", title="Gone")
@@ -220,7 +233,9 @@ async def test_no_exception_tells(
         for cell in CELLS:
             if cell.fault is None or cell.fault.kind == "timeout":
                 continue
-            house.sim.cloud.fail(endpoint, cell.fault, times=None)
+            body = cell.fault.body and cell.fault.body.replace("原因", snoop.echo)
+            fault = replace(cell.fault, msg=f"{cell.fault.msg} {snoop.echo}", body=body)
+            house.sim.cloud.fail(endpoint, fault, times=None)
             try:
                 await house.drive(call())
             except LiankeError as err:
@@ -242,17 +257,28 @@ async def test_no_exception_tells(
 async def test_nothing_is_kept_outside_its_place(snoop: Snoop, reachable_house: House) -> None:
     """Keys are in the config entry, tokens and documents in the private folder of jobs, and nowhere else."""
     house = reachable_house
-    job = await house.finish(await house.submit(house.paper()))
-    snoop.look_around()
-    await house.storage.async_flush()
-    stored = json.dumps(house.storage._as_stored(), default=repr)
-    for name, secret in snoop.secrets().items():
-        assert secret not in stored, name
+    house.box.online = False
+    await house.drive(house.refresh())
+    content = unlike_any(house.random, 2, CONTENT)
+    job = await house.submit(house.document(content=content))
     folder = jobs_path(house.hass, house.entry.entry_id) / job.job_id
-    record = (folder / "job.json").read_text("utf-8")
-    assert job.present.token in record
-    for name in ("api_key", "device_key", "webhook_id"):
-        assert house.entry.data[name] not in record
+    # While it waits, and when it is over.
+    for documents in ({folder / "document.pdf"}, set()):
+        snoop.look_around()
+        files = filter(Path.is_file, folder.parents[3].rglob("*"))
+        written = {path: path.read_bytes() for path in files}
+        written[Path("storage")] = json.dumps(house.storage._as_stored(), default=repr).encode()
+        found = {
+            name: {path for path, data in written.items() if secret.encode() in data}
+            for name, secret in snoop.secrets().items()
+        }
+        places = {"content": documents, "token 0": {folder / "job.json"}}
+        assert found == {name: set() for name in found} | places
+        house.box.online = True
+        await house.mend()
+        await house.finish(job)
+        # Its document is deleted a moment later.
+        await house.tick(20)
 
 
 def test_objects_that_hold_secrets_hide_them() -> None:
