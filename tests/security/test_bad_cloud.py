@@ -15,6 +15,7 @@ import pytest
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.models import PrinterAddress
+from custom_components.lianke.api.unknown import Unknown
 from tests.api.conftest import account, box, client, session, sim
 from tests.loop_hold import measured_hold
 from tests.simulator import Account, Box, Fault, Simulator
@@ -209,19 +210,25 @@ async def test_every_field_of_every_answer(
     box: Box,
     endpoint: str,
 ) -> None:
-    """Each part of an answer is made into each hostile value."""
-    whole = {"code": 200, "msg": "success", "data": ANSWERS[endpoint]}
-    assert await tried(sim, client, endpoint, json.dumps(whole)) is None
+    """Each part of an answer, and of a refusal, is made into each hostile value."""
+    done = {"code": 200, "msg": "success", "data": ANSWERS[endpoint]}
+    refused = {"code": 77777, "msg": "refused"}
+    assert await tried(sim, client, endpoint, json.dumps(done)) is None
+    unknown: list[Unknown] = []
+    client._transport._observer = unknown.append
     count = 0
-    for path in places(whole):
-        for name, value in HOSTILE.items():
+    keys = f"no {account.api_key} for {box.device_key.upper()}"
+    hostile = HOSTILE | {"keys": keys, "keys as names": {account.api_key: {box.device_key: [keys]}}}
+    for whole, path in [(one, path) for one in (done, refused) for path in places(one)]:
+        for name, value in hostile.items():
             body = json.dumps(with_part(whole, path, value))
             with measured_hold() as hold:
                 err = await tried(sim, client, endpoint, body)
             assert hold.longest < MAX_HOLD, (path, name, hold)
-            reported = f"{err!r} {err} {err.placeholders if err else ''}"
+            reported = f"{err!r} {err} {vars(err) if err else ''} {err.placeholders if err else ''}"
             for secret in (account.api_key, box.device_key):
-                assert secret not in reported
+                assert secret.lower() not in f"{reported} {unknown}".lower(), (path, name)
+            unknown.clear()
             assert len(reported) < 2000, (path, name)
             count += 1
     assert count >= len(HOSTILE) * 8
