@@ -9,6 +9,7 @@ import json
 import logging
 import os
 from pathlib import Path
+import secrets
 from typing import Any
 from unittest.mock import PropertyMock, patch
 from zlib import crc32
@@ -178,16 +179,32 @@ def _custom_integrations(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _clean_log(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Generator[None]:
+def _clean_log(
+    request: pytest.FixtureRequest,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Generator[None]:
     """Fail a test whose log tells a secret, or that uses Home Assistant in a wrong way."""
     if "hass" not in request.fixturenames:
         yield
         return
     # Asked for here, so that they are still there when this fixture looks at the log.
     hass: HomeAssistant = request.getfixturevalue("hass")
-    simulator: Simulator | None = None
-    if "simulator" in request.fixturenames:
-        simulator = request.getfixturevalue("simulator")
+    clouds: list[Simulator] = [
+        request.getfixturevalue(name)
+        for name in ("simulator", "sim")
+        if name in request.fixturenames
+    ]
+    # Noted as they are made: nothing is left of the jobs of an entry that was unloaded.
+    tokens: set[str] = set()
+    make = secrets.token_urlsafe
+
+    def noted(size: int | None = None) -> str:
+        token = make(size)
+        tokens.add(token)
+        return token
+
+    monkeypatch.setattr(secrets, "token_urlsafe", noted)
     caplog.set_level(logging.DEBUG, logger=LOGGER)
     yield
     records = [*caplog.get_records("setup"), *caplog.get_records("call"), *caplog.records]
@@ -196,21 +213,22 @@ def _clean_log(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture)
     ours = "\n".join(
         logging.Formatter().format(record) for record in records if record.name.startswith(LOGGER)
     )
-    for secret in _secrets(hass, simulator):
+    for secret in tokens | _secrets(hass, clouds):
         assert secret not in ours
 
 
-def _secrets(hass: HomeAssistant, simulator: Simulator | None) -> set[str]:
-    """Return what must not be told: keys, and the webhooks and tokens of entries."""
-    found: set[str] = set()
-    if simulator is not None:
-        found |= {account.api_key for account in simulator.cloud.accounts}
-        found |= {box.device_key for box in simulator.cloud.boxes.values()}
-    for entry in hass.config_entries.async_entries(DOMAIN):
+def _secrets(hass: HomeAssistant, clouds: list[Simulator]) -> set[str]:
+    """Return what must not be told: keys, and the webhooks of entries and their addresses in the home network."""
+    entries = hass.config_entries.async_entries(DOMAIN)
+    found = {account.api_key for one in clouds for account in one.cloud.accounts}
+    found |= {box.device_key for one in clouds for box in one.cloud.boxes.values()}
+    found |= {entry.data.get(name, "") for entry in entries for name in ("api_key", "device_key")}
+    found.discard("")
+    assert found or not entries, "an entry without a key to look for"
+    for entry in entries:
         found.add(entry.data.get("webhook_id") or "no webhook")
-        found |= set(entry.options.get("lan_printers", {}).values())
-        if (data := getattr(entry, "runtime_data", None)) is not None:
-            found |= {one.token for job in data.queue.jobs() for one in job.deliveries}
+        for option in ("lan_printers", "lan_scanners"):
+            found |= set(entry.options.get(option, {}).values())
     return found
 
 
