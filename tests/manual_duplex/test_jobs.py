@@ -231,16 +231,22 @@ async def test_a_first_delivery_that_failed_is_the_end(shop: Shop, code: int) ->
     assert shop.sim.cloud.count(SUBMIT) == 1
 
 
-async def test_a_first_delivery_that_was_canceled_too_late_is_the_end(shop: Shop) -> None:
-    shop.sim.cloud.variants.update(cancel="prints_success")
-    shop.printer().seconds_per_page = 3000
-    job = await submit(shop)
-    await shop.uploaded(job)
-    await shop.until(job, JobState.SENDING)
-    await shop.queue.async_cancel(job.job_id)
-    reported = await shop.until(job, JobState.CANCELED)
-    assert (reported.reason, reported.partly_printed) == (FIRST_SIDES_ONLY, True)
-    assert shop.sim.cloud.count(SUBMIT) == 1
+async def test_a_first_delivery_that_was_canceled_too_late_is_the_end(open_shop: OpenShop) -> None:
+    """Also if Home Assistant was restarted before that was known."""
+    async with open_shop() as shop:
+        shop.sim.cloud.variants.update(cancel="prints_success")
+        shop.printer().seconds_per_page = 3000
+        job = await submit(shop)
+        await shop.uploaded(job)
+        await shop.until(job, JobState.SENDING)
+        assert (await shop.queue.async_cancel(job.job_id)).state is JobState.CANCELING
+        entry = shop.entry
+    shop.clock.tick(4 * 3000)
+    await until(lambda: shop.sim.cloud.printed)
+    async with open_shop(entry=entry) as shop:
+        reported = await shop.until(job, JobState.CANCELED)
+        assert (reported.reason, reported.partly_printed) == (FIRST_SIDES_ONLY, True)
+        assert shop.sim.cloud.count(SUBMIT) == 1
 
 
 @pytest.mark.parametrize("again", ["not", "canceled", "printed"])

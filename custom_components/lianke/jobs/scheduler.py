@@ -302,9 +302,13 @@ class JobScheduler(JobWorker):
         current, asked = found
         if asked.is_final or asked.task_id != delivery.task_id:
             await self._async_cancel_next(job.job_id, expiring=expiring)
-        elif asked.state is not JobState.CANCELING:
+            return
+        if asked.state is not JobState.CANCELING:
             self._registry.change(current, asked, state=JobState.CANCELING)
             self._tracker.poll_soon(current)
+        if not expiring:
+            # Unlike that state it is on disk, so that a restart does not forget what was asked for.
+            self._registry.change(current, cancel_requested=True)
 
     async def _async_cancel_next(self, job_id: str, *, expiring: bool) -> None:
         """Cancel a job whose delivery ended while it was being canceled; wait for its end on disk."""
