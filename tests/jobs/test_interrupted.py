@@ -1,6 +1,7 @@
 """What happens when something breaks off halfway: a caller, a write, a request, a preview."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 import json
 from pathlib import Path
@@ -17,6 +18,7 @@ from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.documents import spool
 from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.queue import ABORT_TIME
 from custom_components.lianke.jobs.store import JobStore, JobStoreError
 from tests.clock import until
 from tests.jobs.conftest import CANCEL, SUBMIT, OpenShop, Shop, full, refusal
@@ -243,12 +245,21 @@ async def test_a_clock_that_is_put_back_does_not_hold_a_cancel_up(shop: Shop) ->
 
 
 async def test_an_ordered_stop_lets_an_upload_end(open_shop: OpenShop, hass: HomeAssistant) -> None:
-    """Home Assistant ends background tasks before it stops integrations."""
+    """Home Assistant ends background tasks before it stops integrations; it waits for no count of pages."""
     async with open_shop() as shop:
         shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=0.5))
         job = await shop.submit()
         await shop.handed_over(job)
-        await hass.async_stop(force=True)
+        hang = asyncio.Event().wait
+        with patch.object(shop.queue.page_counter, "async_complete", lambda *_, **__: hang()):
+            counting = asyncio.create_task(shop.submit(replace(shop.document(), pages=None)))
+            await until(lambda: shop.queue._submitting)
+            stopping = asyncio.create_task(hass.async_stop(force=True))
+            await asyncio.sleep(0.1)
+            shop.clock.tick(ABORT_TIME)
+            await stopping
+        with pytest.raises(asyncio.CancelledError):
+            await counting
         task_id = shop.stored(job)["task_id"]
         assert task_id is not None
         assert shop.stored(job)["state"] == "queued"

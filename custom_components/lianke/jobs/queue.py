@@ -51,7 +51,7 @@ from .store import SECOND_NAME, JobStore, JobStoreError, file_name
 from .tracker import TaskTracker
 from .uploader import Uploader
 
-# Seconds for an upload to stop.
+# Seconds for an upload to stop, and at the end for what is being accepted to be written.
 ABORT_TIME = 5
 
 
@@ -140,7 +140,8 @@ class PrintQueue(JobWorker):
             unsubscribe()
         self.previewer.stop()
         if self._submitting:
-            await asyncio.wait(self._submitting)
+            # What still counts its pages by then is refused.
+            await asyncio.wait(self._submitting, timeout=ABORT_TIME)
         await self._scheduler.async_drain(upload_time)
         for waiter in self._waiters:
             waiter.set()
