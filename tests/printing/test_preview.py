@@ -151,8 +151,10 @@ async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(house: Hous
     path = house.menu
     preview = await house.ask("preview", device_id=device, file=path, preview_by="cloud")
     assert (preview["pages"], preview["drawn_by"], house.sent) == (3, "cloud", 1)
-    preview = await house.ask("preview", device_id=device, text="Hello")
+    preview = await house.ask("preview", device_id=device, text="Hello", copies=3)
     assert (preview["drawn_by"], house.sent) == ("cloud", 2)
+    # The service may count copies as pages.
+    assert [task.copies for task in house.cloud.tasks.values()] == [1, 1]
     await async_get_pdf_worker(house.hass).async_close()
     Image.new("RGB", (300, 200), "red").save(house.media / "x.jpg")
     with patch.object(pdf_client, "find_spec", return_value=None):

@@ -82,6 +82,8 @@ class Previewer(JobWorker):
         """
         if (view := self._coordinator.data.printers.get(printer_key)) is None:
             raise PrinterNotFoundError
+        # It is not known whether the service's count includes copies.
+        options = replace(options, copies=1)
         delivery = Delivery(document=document, options=options, state=JobState.UPLOADING)
         reported = self._tracker.previews[delivery.token] = asyncio.Event()
         address = view.printer.address
