@@ -9,6 +9,7 @@ from custom_components.lianke.api import transport
 from custom_components.lianke.box.polling import REFRESH_SPACING
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.uploader import TICKET_SECONDS
 from tests.jobs.conftest import SUBMIT, OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 from tests.simulator.models import Outcome
@@ -147,10 +148,17 @@ async def test_follow_requests_keep_their_distance(shop: Shop) -> None:
     assert asked >= 4
 
 
-async def test_a_ticket_that_is_gone_is_made_up_for_by_the_document(shop: Shop) -> None:
+@pytest.mark.parametrize(("waited", "sent"), [(60, 2), (TICKET_SECONDS, 1)])
+async def test_a_ticket_that_is_gone_is_made_up_for_by_the_document(
+    shop: Shop, waited: int, sent: int
+) -> None:
+    """Once the job has waited for long, it is not even tried."""
     document = replace(shop.document(pages=2), ticket="gone")
     content = document.path.read_bytes()
+    await shop.switch(online=False)
     job = await shop.submit(document)
+    await shop.tick(waited)
+    await shop.switch(online=True)
     await shop.until(job, JobState.COMPLETED)
-    assert shop.sim.cloud.count("POST /print/job") == 2
+    assert shop.sim.cloud.count("POST /print/job") == sent
     assert [printed.path.read_bytes() for printed in shop.sim.cloud.printed] == [content]

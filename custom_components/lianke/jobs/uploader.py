@@ -38,6 +38,8 @@ _LOGGER = logging.getLogger(__name__)
 # the answer does.
 TASK_DELAY = 0.2
 ERROR_LIMIT_PAUSE = timedelta(minutes=30)
+# How long after a job was made the service is taken to have what it prepared for the job's preview. It does not say.
+TICKET_SECONDS = 600
 PROGRESS_EVERY = timedelta(seconds=1)
 
 # Errors that pass by themselves: the job goes back to `held`.
@@ -161,7 +163,10 @@ class Uploader(JobWorker):
 
     async def _async_upload(self, job: Job, delivery: Delivery) -> None:
         upload = asyncio.current_task()
-        self._registry.change(job, delivery, within=None, sent_bytes=0)
+        document = delivery.document
+        if dt_util.utcnow() - job.created_at >= timedelta(seconds=TICKET_SECONDS):
+            document = replace(document, ticket=None)
+        self._registry.change(job, delivery, within=None, sent_bytes=0, document=document)
         last_shown = dt_util.utcnow()
 
         async def before_end() -> None:
@@ -218,12 +223,9 @@ class Uploader(JobWorker):
             address = view.printer.address
             task_id = await self._client.submit(
                 address,
-                Ticket(value=ticket)
-                if (ticket := delivery.document.ticket)
-                else replace(
-                    delivery.document,
-                    path=self._store.path_of(job.job_id, delivery.document.path),
-                ),
+                Ticket(value=document.ticket)
+                if document.ticket
+                else replace(document, path=self._store.path_of(job.job_id, document.path)),
                 delivery.options.form_fields(),
                 callback_url=self._account.callback_url(delivery.token),
                 before_end=before_end,
