@@ -86,12 +86,13 @@ class Judgement:
 def judge(world: World) -> Judgement:
     """Judge a round that has come to rest."""
     found = Judgement()
-    stories = _stories(world)
+    stories = _stories(world, found)
     for home in world.homes.values():
         found.faults.update(one.fault for one in home.proxy.exchanges if one.fault)
-        _judge_calls(home, stories, found)
+        _judge_refusals(home, stories, found)
     for story in stories.values():
         found.outcomes[_outcome(story)] += 1
+        _judge_record(story, found)
         _judge_paper(story, found)
         _judge_words(story, found)
         _judge_events(story, found)
@@ -102,7 +103,8 @@ def judge(world: World) -> Judgement:
     return found
 
 
-def _stories(world: World) -> dict[str, Story]:
+def _stories(world: World, found: Judgement) -> dict[str, Story]:
+    """Return all jobs by id, and note tasks that are nobody's: no round lasts until records are forgotten."""
     stories: dict[str, Story] = {}
     by_token: dict[str, Story] = {}
     for home in world.homes.values():
@@ -119,9 +121,7 @@ def _stories(world: World) -> dict[str, Story]:
             )
             stories[job_id] = story
             if story.record is not None:
-                by_token[story.record["token"]] = story
-                if story.by_hand is not None and story.by_hand["first_token"]:
-                    by_token[story.by_hand["first_token"]] = story
+                by_token |= {one["token"]: story for one in story.record["record"]["deliveries"]}
     papers: dict[str, list[PrintedJob]] = {}
     for paper in world.sim.cloud.out_tray:
         papers.setdefault(paper.task_id, []).append(paper)
@@ -129,13 +129,16 @@ def _stories(world: World) -> dict[str, Story]:
         if task.foreign or task.preview:
             continue
         token = token_of(task.callback_url or "")
+        printed = papers.get(task.task_id, [])
         owner = by_token.get(token)
-        if owner is not None:
-            assert owner.record is not None
-            owner.tasks.append(task)
-            owner.papers += papers.get(task.task_id, [])
-            if owner.by_hand and owner.by_hand["half"] == 2 and token == owner.record["token"]:
-                owner.second.add(task.task_id)
+        if owner is None:
+            found.problems.append(f"orphan: a task with {len(printed)} papers is no job's")
+            continue
+        assert owner.record is not None
+        owner.tasks.append(task)
+        owner.papers += printed
+        if owner.by_hand and owner.by_hand["half"] == 2 and token == owner.record["token"]:
+            owner.second.add(task.task_id)
     return stories
 
 
@@ -151,19 +154,24 @@ def _outcome(story: Story) -> str:
     return f"{how}{story.state}, {text} printed"
 
 
-def _judge_calls(home: Home, stories: dict[str, Story], found: Judgement) -> None:
-    """See that what was accepted has a record, and that what was refused never prints."""
+def _judge_record(story: Story, found: Judgement) -> None:
+    """See that what was told of is kept and has an end, and that its own document came out, whoever got an answer."""
+    if story.record is None:
+        found.add("lost", story, "was told of and has no record")
+        return
+    if story.state not in FINAL:
+        found.add("open", story, f"is still {story.state}")
+    name = story.record["document_name"]
+    # Nobody asks for what a copy prints.
+    asked = next((one for one in story.home.asked if one.path.name == name), None)
+    if asked is not None and not all(_is_of(paper, story, asked) for paper in story.papers):
+        found.add("altered", story, "another document came out")
+
+
+def _judge_refusals(home: Home, stories: dict[str, Story], found: Judgement) -> None:
+    """See that what was refused never prints."""
     for asked in home.asked:
-        if asked.job_id is not None:
-            story = stories[asked.job_id]
-            if story.record is None:
-                found.add("lost", story, "was accepted and has no record")
-            elif story.state not in FINAL:
-                found.add("open", story, f"is still {story.state}")
-            for paper in story.papers:
-                if not _is_of(paper, story, asked):
-                    found.add("altered", story, "another document came out")
-        elif asked.refused and not asked.duplicate:
+        if asked.refused:
             same = [one for one in home.asked if one.digest == asked.digest and one is not asked]
             for story in stories.values():
                 record = story.record
