@@ -347,9 +347,14 @@ def _why(world: World, story: Story, stories: dict[str, Story]) -> str | None:
     assert record is not None
     if not story.present:
         return "it never arrived, which no list can prove"
-    if any(task.state == "REVOKED" for task in story.present):
+    is_revoked = any(task.state == "REVOKED" for task in story.present)
+    if is_revoked and (record["expiring"] or not record["task_id"]):
         return "it was taken back when it may have been printing"
     if record["task_id"]:
+        ends = [{"task_state": one.state, "task_result": one.result} for one in story.present]
+        if is_revoked or any(map(_is_proof, ends)):
+            # It is asked about for longer than a round lasts.
+            return None
         return "its task never had an end that could be read"
     box = story.present[0].box
     mine = {
