@@ -246,7 +246,10 @@ def parse_printers(data: object) -> tuple[Printer, ...]:
 
 
 def parse_model_names(data: object) -> tuple[str, ...]:
-    """Return the names in an answer of `printer_enum`: a list, maybe inside an object, of names or of objects."""
+    """Return the names in an answer of `printer_enum`: a list, maybe inside an object, of names or of objects.
+
+    Raises LiankeResponseError for any other shape: a list that cannot be read is not an empty one.
+    """
     if isinstance(data, dict):
         data = next((value for value in data.values() if isinstance(value, list)), [])
     if data is not None and not isinstance(data, list):
@@ -257,6 +260,8 @@ def parse_model_names(data: object) -> tuple[str, ...]:
         name = to_text(item) or to_text(fields.get("name")) or to_text(fields.get("driver_name"))
         if name:
             names[name] = None
+    if data and not names:
+        raise LiankeResponseError("printer_enum without names")
     return tuple(names)
 
 
