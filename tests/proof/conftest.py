@@ -1,6 +1,7 @@
 """The whole integration in front of the simulated cloud, with a clock that the test moves."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -69,6 +70,11 @@ class House(Shop):
         if job.state in (JobState.CANCELED, JobState.EXPIRED):
             assert whole == 0, f"told as not printed, and it came out: {job}"
             assert not partial or job.partly_printed, f"told as not printed at all: {job}"
+
+    def judge_tray(self) -> None:
+        """See that no document came out twice, whole or in part, however long after its job's end."""
+        came = Counter(one.name for one in self.sim.cloud.out_tray if not one.foreign)
+        assert set(came.values()) <= {1}, came.most_common(3)
 
     @override
     async def settle(self) -> None:
