@@ -91,7 +91,7 @@ class Home:
     _heard: asyncio.Event = field(default_factory=asyncio.Event)
     _left: float = 0.0
     _screen: asyncio.Task[None] | None = None
-    _shown: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    _shown: dict[str, tuple[str, bool, str | None]] = field(default_factory=dict)
     # Faults that were ordered and have not happened.
     planned: list[Fault] = field(default_factory=list)
     # Jobs whose turned paper was put on top of another's.
@@ -388,7 +388,7 @@ class Home:
             if one.get("type") != "event":
                 continue
             for job in one["event"].get("jobs", []):
-                shown = (job["state"], bool(job.get("partly_printed")))
+                shown = (job["state"], bool(job.get("partly_printed")), job.get("hold_reason"))
                 if self._shown.get(job["job_id"]) != shown:
                     self._shown[job["job_id"]] = shown
                     self._note("screen", job, job["state"])
