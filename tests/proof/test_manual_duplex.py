@@ -128,7 +128,7 @@ async def story(
             if cut == "none" or number != half:
                 judge(shop, await rest(shop, job), answered=answered)
             else:
-                await shop.tick(Random(half).choice([0.01, 1.0]))
+                await shop.tick(Random(f"{half} {fault}").choice([0.01, 1.0]))
                 if cut == "crash":
                     keep(shop)
         if cut == "crash" and number == half:
