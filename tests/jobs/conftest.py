@@ -66,6 +66,7 @@ class Receiver:
     deliver: bool = True
     queue: PrintQueue | None = None
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    tokens: list[str | None] = field(default_factory=list)
     taken: list[bool] = field(default_factory=list)
 
     def callback_url(self, token: str) -> str | None:
@@ -87,12 +88,12 @@ class Receiver:
     async def handle(self, request: web.Request) -> web.Response:
         """Take a callback as the webhook would."""
         body = await request.json()
+        token = request.query.get("job")
         self.bodies.append(body)
+        self.tokens.append(token)
         claim = parse_callback(body)
         if self.deliver and self.queue is not None and claim is not None:
-            self.taken.append(
-                await self.queue.tracker.async_on_callback(request.query.get("job"), claim)
-            )
+            self.taken.append(await self.queue.tracker.async_on_callback(token, claim))
         return web.json_response({"code": 200})
 
 

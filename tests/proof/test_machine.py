@@ -98,7 +98,7 @@ class World:
     _opened: AbstractAsyncContextManager[Shop] = field(init=False)
     _digests: dict[Path, str] = field(default_factory=dict)
 
-    async def begin(self, *, callbacks: bool, cancel: str, totals: str) -> None:
+    async def begin(self, *, callbacks: str, cancel: str, totals: str) -> None:
         """Open a shop on a box that has never been used."""
         self.stories += 1
         # The cloud's limits on requests count anew.
@@ -109,7 +109,7 @@ class World:
         cloud.out_tray.clear()
         cloud.add_box(cloud.accounts[0], office_printers)
         cloud.variants.update(
-            callbacks="end" if callbacks else "never",
+            callbacks=callbacks,
             list_lag=10.0,
             cancel=cancel,
             revoked_totals=totals,
@@ -288,10 +288,10 @@ class World:
 
     async def repeat_callbacks(self) -> None:
         """Send all that ever came once more, as the cloud would to the tasks' addresses."""
-        for body in list(self.receiver.bodies):
+        for token, body in list(zip(self.receiver.tokens, self.receiver.bodies, strict=True)):
             if (claim := parse_callback(body)) is not None:
                 before = {job.job_id: job.state for job in self.shop.queue.jobs() if job.is_final}
-                await self.shop.queue.tracker.async_on_callback(None, claim)
+                await self.shop.queue.tracker.async_on_callback(token, claim)
                 for job_id, state in before.items():
                     if state is not JobState.UNCONFIRMED:
                         assert self.shop.queue.get(job_id).state is state
@@ -315,9 +315,11 @@ class World:
             await self.shop.tick(step)
             passed += step
             step = 600.0 if passed > 1800 else 20.0
+        await self.repeat_callbacks()
         self.judge()
         await self.close()
         self.receiver.bodies.clear()
+        self.receiver.tokens.clear()
 
     def tray(self) -> dict[str, tuple[int, int]]:
         """Return how often each document came out whole and in part, by its digest."""
@@ -424,11 +426,11 @@ class Story(RuleBasedStateMachine):
         return jobs[number % len(jobs)] if jobs else None
 
     @initialize(
-        callbacks=st.booleans(),
+        callbacks=st.sampled_from(["never", "end", "each_state"]),
         cancel=st.sampled_from(["revokes", "prints_success", "prints_revoked", "revoked_prints"]),
         totals=st.sampled_from(["missing", "bytes"]),
     )
-    def begin(self, callbacks: bool, cancel: str, totals: str) -> None:
+    def begin(self, callbacks: str, cancel: str, totals: str) -> None:
         self.run(self.world.begin(callbacks=callbacks, cancel=cancel, totals=totals))
 
     @rule(port=st.sampled_from(PORTS), hold=st.booleans(), minutes=st.none() | st.integers(1, 90))
