@@ -60,10 +60,22 @@ async def a_strangers_task_and_our_own_callback(world: World) -> Judgement:
 async def a_strangers_task_and_one_that_never_arrived(world: World) -> Judgement:
     home, box = await one_home(world, callbacks="never")
     spoil(home, UPLOAD, Fault(kind="swallow"))
-    await print_paper(home, box, 1, world.paper(home))
-    await asyncio.sleep(70)
+    asked = await print_paper(home, box, 1, world.paper(home))
+    await asyncio.sleep(12)
     world.sim.cloud.print_as_someone_else(box, box.printer(2))
-    return await end(world)
+    return await end(world, unconfirmed=asked)
+
+
+@case(
+    "The first stranger of a day is told from a job that never arrived only once its answer is given up."
+)
+async def a_strangers_task_while_an_answer_is_awaited(world: World) -> Judgement:
+    home, box = await one_home(world, callbacks="never")
+    spoil(home, UPLOAD, Fault(kind="hang"))
+    asked = await print_paper(home, box, 1, world.paper(home))
+    await asyncio.sleep(12)
+    world.sim.cloud.print_as_someone_else(box, box.printer(2))
+    return await end(world, completed=asked)
 
 
 @case("The time of a doubt counts from when a list could be read.")

@@ -19,6 +19,7 @@ from .world import World
 
 # States after which nobody expects paper any more.
 NOT_PRINTED = frozenset({"failed", "canceled", "expired"})
+FIRST_STRANGER = "by the first stranger of a day, whom nobody can tell from it"
 # Seconds within which two channels may be read in another order than they were written.
 SAME_MOMENT = 1.0
 
@@ -91,9 +92,11 @@ def judge(world: World) -> Judgement:
         found.faults.update(one.fault for one in home.proxy.exchanges if one.fault)
         _judge_refusals(home, stories, found)
     for story in stories.values():
-        found.outcomes[_outcome(story)] += 1
+        is_strangers = _is_first_strangers(world, story)
+        found.outcomes[FIRST_STRANGER if is_strangers else _outcome(story)] += 1
         _judge_record(story, found)
-        _judge_paper(story, found)
+        if not is_strangers:
+            _judge_paper(story, found)
         _judge_words(story, found)
         _judge_events(story, found)
         _judge_turned(story, stories, found)
@@ -209,6 +212,23 @@ def _judge_paper(story: Story, found: Judgement) -> None:
         if one.state in NOT_PRINTED and not one.partly and story.papers:
             found.add("false not printed", story, f"{_paper(story)}, but {_of(one)}")
             break
+
+
+def _is_first_strangers(world: World, story: Story) -> bool:
+    """Return whether a job that never arrived was told as what the first foreign task of the box became.
+
+    The one error that `jobs/task_matching.py` leaves, and only if the task fell into the upload's window.
+    """
+    if story.record is None or story.tasks or story.by_hand is not None:
+        return False
+    delivery = read_record(story.record["record"]).present
+    task = world.sim.cloud.tasks.get(delivery.task_id or "")
+    if not delivery.task_from_list or task is None or not task.foreign:
+        return False
+    first = min((one for one in task.box.tasks if one.foreign), key=lambda one: one.created)
+    offset = task_matching.clock_offset(delivery, None)
+    begin, end = task_matching.window(delivery, offset)
+    return task is first and begin <= world.sim.cloud.shown_time(task.created) <= end
 
 
 def _judge_turned(story: Story, stories: dict[str, Story], found: Judgement) -> None:
@@ -386,6 +406,8 @@ def _why_not_matched(world: World, story: Story) -> str | None:
         return "how far the clocks were apart was unknown"
     made = world.sim.cloud.shown_time(story.present[0].created)
     begin, end = task_matching.window(job, offset)
+    if job.given_up_at is not None and end < made <= end + task_matching.LATE:
+        return "its task was made after its upload had failed"
     if not begin <= made <= end:
         return "a clock was put right between the last answer and the upload"
     return None

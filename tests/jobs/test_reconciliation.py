@@ -138,3 +138,14 @@ async def test_a_strangers_task_is_not_taken_while_the_answer_may_still_come(sho
     assert shop.queue.get(job.job_id).present.task_id is None
     done = await shop.until(job, JobState.COMPLETED)
     assert done.present.task_id not in (None, stranger.task_id)
+
+
+async def test_a_strangers_task_is_not_taken_after_the_upload_has_failed(shop: Shop) -> None:
+    """The gateway says at once that it has not got through, so that nothing of ours comes later."""
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="http", status=502))
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    await shop.tick(15)
+    shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
+    done = await shop.until(job, JobState.UNCONFIRMED)
+    assert done.present.task_id is None

@@ -268,6 +268,23 @@ def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
     assert not found.tasks
 
 
+def test_what_was_made_after_an_upload_had_ended_is_a_strangers() -> None:
+    """A gateway answered at once, say; our own would have been made by then."""
+    given_up = make_job(1, NOW, given_up_at=NOW + timedelta(seconds=2))
+    soon = make_task("soon", NOW + timedelta(seconds=2))
+    later = make_task("later", NOW + timedelta(seconds=8))
+    assert match([soon], [given_up]).tasks == {"job-1": soon}
+    assert match([later], [given_up]) == Matches(foreign=True)
+    for awaited in (
+        make_job(1, NOW),
+        # Our clock was put back meanwhile.
+        make_job(1, NOW, given_up_at=NOW - timedelta(seconds=1)),
+        make_job(1, NOW, given_up_at=NOW + timedelta(hours=1)),
+    ):
+        assert match([later], [awaited]).tasks == {"job-1": later}
+        assert match([make_task("late", NOW + timedelta(minutes=2))], [awaited]).foreign
+
+
 def test_clocks_that_were_put_right_tell_nothing() -> None:
     jobs = [
         make_job(0, NOW, task_id="a", task_known_at=NOW + timedelta(seconds=1)),

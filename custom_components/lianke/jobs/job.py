@@ -234,6 +234,8 @@ class Delivery(Record):
     hold_reason: str | None = None
     # Set before the last bytes of the upload are sent, so that a crash cannot hide it.
     handed_over_at: datetime | None = None
+    # When that upload ended without an answer that says whether it was taken.
+    given_up_at: datetime | None = None
     # An upload of it was refused after its end was sent.
     was_refused: bool = False
     task_id: str | None = None

@@ -11,9 +11,9 @@ settles no job. Jobs in doubt that match as many tasks only as a group are settl
 ended alike: then it makes no difference which is whose.
 
 One error is left: the very first foreign task of a day, which prints as many pages and falls into the window
-of an upload that never arrived. The window is the time of the upload's answer, half a minute for a small
-document, and the few seconds by which the clocks' difference is uncertain. Where a preview was lost, too, and
-never arrived, it falls into the windows of both.
+of an upload that never arrived. The window lasts until the upload ended, at most the time that its answer may
+take, half a minute for a small document, and the few seconds by which the clocks' difference is uncertain. Where
+a preview was lost, too, and never arrived, it falls into the windows of both.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -227,10 +227,12 @@ def _measured(tasks: Sequence[DayTask], own: Sequence[Delivery]) -> ClockOffset 
 
 def window(upload: Delivery, offset: ClockOffset) -> tuple[datetime, datetime]:
     """Return when the cloud may have made the task of an upload, by the cloud's clock."""
-    return (
-        handed_over(upload) + offset.least - ROUNDING,
-        handed_over(upload) + _answer_time(upload) + offset.most + ROUNDING,
-    )
+    begin = handed_over(upload)
+    end = begin + _answer_time(upload)
+    # Before its own beginning only if our clock was put right meanwhile.
+    if upload.given_up_at is not None and begin <= upload.given_up_at < end:
+        end = upload.given_up_at
+    return begin + offset.least - ROUNDING, end + offset.most + ROUNDING
 
 
 def _answer_time(upload: Delivery) -> timedelta:

@@ -315,11 +315,11 @@ class Uploader(JobWorker):
         }
         if was_handed_over and may_have_arrived(err):
             _LOGGER.debug("Print job %s may have arrived: %s", job.job_id, err.reason)
+            changes: dict[str, Any] = {"given_up_at": dt_util.utcnow()}
             if isinstance(err, LiankeRefusedError | LiankeResponseError) and err.detail:
                 # The service's message is shown at once, and stays if nothing more is found out.
-                self._registry.change(
-                    job, delivery, reason=err.reason, code=err.code, detail=err.detail
-                )
+                changes |= {"reason": err.reason, "code": err.code, "detail": err.detail}
+            self._registry.change(job, delivery, **changes)
             return
         if job.cancel_requested:
             self._registry.change(job, delivery, state=JobState.CANCELED, **refused)
