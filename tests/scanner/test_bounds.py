@@ -5,6 +5,7 @@ from http import HTTPStatus
 import json
 
 from homeassistant.auth.const import GROUP_ID_ADMIN
+from homeassistant.components import labs
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -12,9 +13,10 @@ import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.api import scanning
+from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.printing.schemas import MAX_SOURCES
 from custom_components.lianke.scanner import actions, hub as scanner_hub, jobs, view
-from custom_components.lianke.scanner.hub import ScannerHub
+from custom_components.lianke.scanner.hub import FEATURE, ScannerHub
 from tests.clock import Clock, until
 from tests.household import LABELS, LASER, OTHER_LASER, House, device_of
 from tests.scanner.test_scans import do, records
@@ -65,6 +67,21 @@ async def test_kept_scans_are_bounded(
     assert await house.hass.config_entries.async_setup(house.entry.entry_id)
     await until(lambda: jobs.async_get_jobs(house.hass, house.entry).hub.scanners)
     assert records(house) == []
+
+
+async def test_kept_scans_grow_old_while_the_feature_is_off(house: House, laser: Printer) -> None:
+    """Whoever has tried it once has no pages on the disk for good, nor those of a scan that was not finished."""
+    young, old = [(await do(house, laser))["scan_id"] for _ in range(2)]
+    waiting = (await do(house, laser, several_pages=True))["scan_id"]
+    await labs.async_update_preview_feature(house.hass, DOMAIN, FEATURE, False)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    root = jobs.scans_path(house.hass, house.entry.entry_id)
+    created_at = (dt_util.utcnow() - timedelta(days=40)).isoformat()
+    for scan_id in (old, waiting):
+        record = root / scan_id / jobs.RECORD_NAME
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"created_at": created_at}))
+    assert await house.hass.config_entries.async_setup(house.entry.entry_id)
+    await until(lambda: [path.name for path in root.iterdir()] == [young])
 
 
 async def test_a_stack_of_more_pages_than_are_looked_at(

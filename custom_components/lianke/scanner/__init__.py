@@ -51,7 +51,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     entry.async_on_unload(entry.async_on_state_change(hub.notify))
     coordinator = entry.runtime_data.coordinator
     looked_at = -SPACING
-    loaded = False
+    loaded = aging = False
 
     async def refresh() -> None:
         nonlocal loaded
@@ -71,6 +71,14 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
                 looked_at = time.monotonic()
             entry.async_create_background_task(hass, refresh(), f"scanners of {entry.title}")
 
+    async def prune(_now: datetime) -> None:
+        nonlocal aging
+        if not (loaded or aging):
+            # Scans grow old while the feature is off, too.
+            aging = True
+            await jobs.async_load(resume=False)
+        await jobs.async_prune()
+
     async def on_switch(_data: labs.EventLabsUpdatedData) -> None:
         nonlocal looked_at
         looked_at = -SPACING
@@ -84,7 +92,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_SCANNERS, register))
     entry.async_on_unload(coordinator.async_add_listener(look))
     entry.async_on_unload(async_track_time_interval(hass, look, INTERVAL))
-    entry.async_on_unload(async_track_time_interval(hass, jobs.async_prune, INTERVAL))
+    entry.async_on_unload(async_track_time_interval(hass, prune, INTERVAL))
     entry.async_on_unload(labs.async_subscribe_preview_feature(hass, DOMAIN, FEATURE, on_switch))
     if is_enabled(hass):
         look()

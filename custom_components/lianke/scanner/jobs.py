@@ -230,10 +230,11 @@ class ScanJobs:
         """Return where a file of a scan lies."""
         return self._root / job.job_id / name
 
-    async def async_load(self) -> None:
-        """Read the scans, and take up those that a restart cut off."""
-        self._jobs = await self._hass.async_add_executor_job(_read_all, self._root)
-        for job in [*self._jobs.values()]:
+    async def async_load(self, *, resume: bool = True) -> None:
+        """Read the scans, and with `resume` take up those that a restart cut off."""
+        async with self._lock:
+            self._jobs = await self._hass.async_add_executor_job(_read_all, self._root)
+        for job in [*self._jobs.values()] if resume else ():
             if not job.is_final:
                 self._spawn(job, is_resumed=True)
 
@@ -633,14 +634,19 @@ class ScanJobs:
 
         return await self._hass.async_add_executor_job(name_all)
 
-    async def async_prune(self, _now: datetime | None = None) -> None:
-        """Delete scans that are too old, too many, or too large together; the newest is never too large."""
+    async def async_prune(self) -> None:
+        """Delete scans that are too old, too many, or too large together; the newest is never too large.
+
+        One that nobody has taken up is over as well.
+        """
         options = self._entry.options
         keep = timedelta(days=KEEP_SCANS_DAYS.of(options))
         most = KEEP_SCANS_MB.of(options) * 1024 * 1024
         sizes = await self._hass.async_add_executor_job(_sizes, self._root)
         total = sum(sizes.values())
-        finished = [one for one in reversed(self.all) if one.is_final]
+        finished = [
+            one for one in reversed(self.all) if one.is_final or one.job_id not in self._tasks
+        ]
         gone: list[str] = []
         for number, job in enumerate(finished):
             copies = job.printing and job.state is ScanState.COMPLETED
