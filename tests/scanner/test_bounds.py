@@ -194,13 +194,29 @@ async def test_pages_that_cannot_be_joined(
         assert [file["name"] for file in answer["files"]] == names
 
 
+async def test_a_stack_that_is_larger_than_a_document_may_be(house: House, laser: Printer) -> None:
+    """It is one PDF all the same; a copy of it is not printed by halves."""
+    house.set_options({"max_document_mb": 1})
+    house.simulator.cloud.variants.update(scan_dpi=300)
+    laser.feeder = [str(number) for number in range(6)]
+    answer = await do(house, laser, "copy", source="feeder", size="A4")
+    assert (answer["state"], answer["reason"]) == ("failed", "scan_not_printed")
+    assert "larger than the 1 MB" in answer["message"]
+    [file] = answer["files"]
+    assert (file["content_type"], answer["pages"]) == ("application/pdf", 6)
+    assert not house.queue.jobs()
+
+
+@pytest.mark.parametrize(("an_hour", "state"), [(MAX_SOURCES + 1, "completed"), (5, "failed")])
 async def test_a_copy_of_more_files_than_one_print_takes(
-    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, an_hour: int, state: str
 ) -> None:
-    """Where pages cannot be joined, each is a file; all are printed, and the scanner is free again."""
+    """Where pages cannot be joined, each is a file; what is printed is known, and the scanner is free again."""
+    house.set_options({"max_jobs_per_hour": an_hour})
     monkeypatch.setattr(jobs, "JOIN_SECONDS", 0)
     house.simulator.cloud.variants.update(scan_dpi=20)
     laser.feeder = [str(number) for number in range(MAX_SOURCES + 1)]
     answer = await do(house, laser, "copy", source="feeder", size="A4")
-    assert (answer["state"], len(answer["print_jobs"])) == ("completed", MAX_SOURCES + 1)
-    await house.came_out(MAX_SOURCES + 1)
+    assert (answer["state"], len(answer["print_jobs"])) == (state, an_hour)
+    assert answer["print_jobs"] == [job.job_id for job in reversed(house.queue.jobs())]
+    await house.came_out(an_hour)

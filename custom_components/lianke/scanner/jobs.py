@@ -46,7 +46,7 @@ from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_error_text
 from .abilities import ScanFormat, ScanRequest
 from .hub import HUBS, ScannerHub
-from .scan import ScanError, ScannedFile, async_scan_page
+from .scan import MAX_SCAN_BYTES, ScanError, ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -558,6 +558,7 @@ class ScanJobs:
                     self._hass, err.translation_key or "", err.translation_placeholders
                 )
                 changes |= {"reason": "scan_not_printed", "detail": (text or str(err))[:MAX_DETAIL]}
+                changes["print_jobs"] = await self._async_printed(job)
         failed = job.reason or changes.get("reason")
         state = ScanState.FAILED if failed else ScanState.COMPLETED
         await self._async_set(job, state=state, **changes)
@@ -586,6 +587,19 @@ class ScanJobs:
             jobs += [str(to_mapping(one).get("job_id")) for one in made]
         return tuple(jobs)
 
+    async def _async_printed(self, job: ScanJob) -> tuple[str, ...]:
+        """Return the ids of the jobs that are there of a copy of which not all could be printed."""
+        fields = {"device_id": job.printing["device_id"], "limit": MAX_PAGES}
+        found: list[Mapping[str, object]] = []
+        with suppress(HomeAssistantError):
+            answer = await async_run_action(self._hass, "list_jobs", fields, job.asker.context)
+            found = [to_mapping(one) for one in to_list(to_mapping(answer).get("jobs"))]
+        return tuple(
+            str(one["job_id"])
+            for one in reversed(found)
+            if str(one["request_id"]).partition("#")[0] == job.job_id
+        )
+
     async def _async_wait_for_box(self, device_id: str) -> None:
         """Wait for a while until the box of a printer is set up: after a start it may be later than the scanner's."""
         device = dr.async_get(self._hass).async_get(device_id)
@@ -608,7 +622,8 @@ class ScanJobs:
             request = {
                 "paths": [str(page) for page in pages],
                 "target": str(part),
-                "limit": max_document_bytes(self._entry.options),
+                # They are here already; whether they may be printed is asked when they are.
+                "limit": MAX_SCAN_BYTES,
                 "mono": job.request.color is ScanColor.MONO,
             }
             await self._hass.async_add_executor_job(lambda: part.unlink(missing_ok=True))
