@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Context, Event, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.translation import async_get_translations
@@ -26,6 +26,7 @@ from tests.conftest import make_entry, set_up, tear_down
 from tests.household import House, follow, refusal
 from tests.polling import key_of
 from tests.simulator import Box, Fault, Outcome, Simulator
+from tests.simulator.printing import QUEUE_SECONDS
 
 LASER = "kyocera_ma2000w_gx"
 RESET = "POST /print/reset_printing_error_limit"
@@ -486,17 +487,25 @@ async def test_search_for_network_printers(house: House) -> None:
 
 
 async def test_clear_the_queue_for_all_apps(all_entities: None, house: House) -> None:
+    """It is for a printer that is off that jobs wait; where the service finds none, that is said."""
     printer = house.box.printer(1)
-    printer.paper = 0
+    printer.on, printer.off_mode = False, "accepted_until_on"
     for _ in range(3):
         house.cloud.print_as_someone_else(house.box, printer)
-    await press(house.hass, "office_box_clear_the_cloud_s_queue_all_apps")
-    assert house.cloud.count("POST /print/flush_jobs") >= 5
-    await until(
-        lambda: (
-            sum(task.state == "REVOKED" for task in house.cloud.tasks_of(house.box, printer)) >= 2
-        )
-    )
+    await house.cloud.sleep(2 * QUEUE_SECONDS)
+    printer.off_mode = "row_gone"
+    await house.poll()
+    clear, flush = "office_box_clear_the_cloud_s_queue_all_apps", "POST /print/flush_jobs"
+    house.cloud.fail(flush, Fault(kind="code", code=5011, msg="打印机不存在"))
+    with pytest.raises(ServiceValidationError) as raised:
+        await press(house.hass, clear)
+    assert raised.value.translation_key == "queue_not_cleared"
+    assert raised.value.translation_placeholders == {"printers": "Kyocera MA2000w GX"}
+    every = house.cloud.count(flush)
+    await press(house.hass, clear)
+    assert house.cloud.count(flush) == 2 * every >= 10
+    tasks = house.cloud.tasks_of(house.box, printer)
+    await until(lambda: [task.state for task in tasks] == ["REVOKED"] * 3)
 
 
 async def test_reset_the_error_limit(house: House) -> None:

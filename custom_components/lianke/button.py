@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, override
 
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
@@ -12,7 +13,7 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .api.errors import LiankeError
+from .api.errors import LiankeError, PrinterNotFoundError
 from .box.printer_status import PrinterSnapshot
 from .entity import (
     BoxEntity,
@@ -59,11 +60,26 @@ async def _async_search(data: LiankeData, context: Context | None) -> None:
 
 
 async def _async_clear_queue(data: LiankeData, context: Context | None) -> None:
-    """Delete all tasks waiting in the cloud for the box's printers, whoever sent them."""
-    views = data.coordinator.data.printers.values()
-    addresses = {view.printer.address for view in views if view.present}
+    """Delete all tasks waiting in the cloud for the box's printers, whoever sent them.
+
+    It is for those that are off, too, that tasks wait.
+    """
     client = data.client_for(context)
-    await _async_each(client.flush(address) for address in addresses)
+    not_found: list[str] = []
+
+    async def flush(view: PrinterSnapshot) -> None:
+        try:
+            await client.flush(view.printer.address)
+        except PrinterNotFoundError:
+            if view.present:
+                raise
+            not_found.append(view.name)
+
+    # Whichever is at an address now is the one to be named.
+    views = sorted(data.coordinator.data.printers.values(), key=attrgetter("present"))
+    await _async_each(map(flush, {view.printer.address: view for view in views}.values()))
+    if not_found:
+        raise InputError("queue_not_cleared", printers=", ".join(not_found))
 
 
 async def _async_cancel_waiting(data: LiankeData, key: str, _context: Context | None) -> None:
