@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.documents import sources
 from custom_components.lianke.documents.conversion import make_document
 from custom_components.lianke.documents.document import Document, SourceKind
-from custom_components.lianke.documents.sources import is_snapshot
+from custom_components.lianke.documents.sources import entity_of
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pages.page import MAX_TEXT_BYTES
@@ -301,13 +301,11 @@ async def test_raw_files_keep_their_bytes(hass: HomeAssistant, spool: Spool, med
 @pytest.mark.parametrize(
     ("kind", "value", "expected"),
     [
-        (SourceKind.ENTITY, "camera.door", True),
-        (SourceKind.ENTITY, "image.map", True),
-        (SourceKind.ENTITY, "todo.list", False),
-        (SourceKind.MEDIA, "media-source://camera/camera.door", True),
-        (SourceKind.MEDIA, "media-source://media_source/local/camera.door", False),
-        (SourceKind.TEXT, "camera.door", False),
+        (SourceKind.ENTITY, "todo.list", "todo.list"),
+        (SourceKind.MEDIA, "media-source://camera/camera.door", "camera.door"),
+        (SourceKind.MEDIA, "media-source://media_source/local/camera.door", None),
+        (SourceKind.TEXT, "camera.door", None),
     ],
 )
-def test_snapshots_are_known(kind: SourceKind, value: str, expected: bool) -> None:
-    assert is_snapshot(kind, value) is expected
+def test_entities_are_known(kind: SourceKind, value: str, expected: str | None) -> None:
+    assert entity_of(kind, value) == expected

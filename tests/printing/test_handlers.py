@@ -302,12 +302,17 @@ async def test_pictures_expire_soon_and_lists_later(
 ) -> None:
     house = House(hass=hass, simulator=simulator, entry=setup)
     await add(house.hass, "camera", [Door(picture("JPEG"))])
+    door: dict[str, Any] = {"source_entity": "camera.door"}
+    seen = (await house.ask("preview", device_id=house.device(), **door))["document"]
     house.box.online = False
     await house.data.coordinator.async_refresh()
-    photo = await house.print_one(source_entity="camera.door")
+    photo = await house.print_one(**door)
     text = await house.print_one(text="x")
+    # The same, once looked at, also on sheets.
+    again = await house.print_one(document=seen)
+    sheet = await house.print_one(document=seen, stamp="date")
     now = dt_util.utcnow()
-    for job, hours in ((photo, 1), (text, 12)):
+    for job, hours in ((photo, 1), (again, 1), (sheet, 1), (text, 12)):
         expires = dt_util.parse_datetime(job["expires_at"], raise_on_error=True)
         assert abs(expires - now - timedelta(hours=hours)) < timedelta(minutes=1)
     assert photo["title"] == "门铃"

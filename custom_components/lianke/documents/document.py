@@ -36,6 +36,7 @@ class Document(UploadFile, Record):
     `pages_at_most` may be known. `counted_for` names the printer and options that `pages` is
     right for where the service has counted them, None where it is for all. `title` is what a
     user may see of it and quotes none of its content; `foreign_title` says that the server that it came from wrote it.
+    `snapshot` says that a camera or image is on it, which is of no use tomorrow.
     `digest` tells documents apart by what
     was asked for, where one is made here and so carries the time; None where its bytes do.
     `ticket` lets the service reuse what it has prepared for the printer and options named by
@@ -46,6 +47,7 @@ class Document(UploadFile, Record):
     pages: int | None
     title: str
     foreign_title: bool = False
+    snapshot: bool = False
     digest: str | None = None
     pages_at_most: int | None = None
     counted_for: str | None = None

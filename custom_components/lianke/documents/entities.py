@@ -120,7 +120,7 @@ async def _async_snapshot(
         return make_document(path, name, title=title)
 
     document = await spool.async_write(work)
-    return replace(document, digest=digest_of(entity_id, title))
+    return replace(document, digest=digest_of(entity_id, title), snapshot=True)
 
 
 async def _async_items(

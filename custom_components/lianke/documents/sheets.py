@@ -302,8 +302,9 @@ async def async_lay_out(
     except PdfError as err:
         raise pdf_error(err, title, limit_bytes=limit_bytes) from None
     digest = digest_of("sheets", digests, asdict(sheets), options.page_range)
+    snapshot = any(document.snapshot for document in documents)
     return (
-        replace(made, digest=digest, foreign_title=documents[0].foreign_title),
+        replace(made, digest=digest, foreign_title=documents[0].foreign_title, snapshot=snapshot),
         _printed(options, sheets, landscape=bool(answer["landscape"])),
     )
 

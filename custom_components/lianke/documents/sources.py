@@ -10,7 +10,7 @@ import re
 from typing import Any, BinaryIO, Final
 
 from homeassistant.components.file_upload import process_uploaded_file
-from homeassistant.core import Context, HomeAssistant, split_entity_id
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import config_validation as cv
 
 from ..api.capabilities import Paper
@@ -105,12 +105,6 @@ def entity_of(kind: SourceKind, value: str) -> str | None:
         if domain in SNAPSHOT_DOMAINS and entity_id.startswith(f"{domain}."):
             return entity_id
     return None
-
-
-def is_snapshot(kind: SourceKind, value: str) -> bool:
-    """Return whether a source is a snapshot of a camera or image."""
-    entity_id = entity_of(kind, value)
-    return entity_id is not None and split_entity_id(entity_id)[0] in SNAPSHOT_DOMAINS
 
 
 async def async_get_document(

@@ -39,7 +39,6 @@ from ..documents.sheets import BOOKLET, NO_SHEETS, SheetOptions, async_lay_out
 from ..documents.sources import (
     async_get_document,
     async_received_document,
-    is_snapshot,
     lan_user,
     source_of,
 )
@@ -69,7 +68,6 @@ FIRST_SIDES_REJECTED = "first_sides_rejected"
 UNSUCCESSFUL = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
 # Options that sheets are printed with as they were made, on another printer, too.
 DONE_HERE: Final = ("pages", "excel_fit", "auto_rotate")
-# A snapshot is of no use tomorrow.
 SNAPSHOT_EXPIRY: Final = timedelta(hours=1)
 # Print calls of one user, or of all automations, whose documents are prepared at once for a box.
 MAX_MADE_AT_ONCE = 50
@@ -148,12 +146,11 @@ async def _async_wanted_jobs(
 ) -> list[tuple[JobSpec, tuple[Delivery, ...]]]:
     """Return what a call prints, one item a job: all of them or none. Raises as `async_prepare` and `async_split`."""
     _, made = await async_prepare(hass, target, data, context)
-    kind, values = source_of(data)
     sheets, requested = SheetOptions.of(data), options_in(data)
     title, code = clean_title(data.get("title", "")), data.get("release_code")
     hashed = None if code is None else await async_hash_code(hass, code.encode())
     wanted = []
-    for number, (value, (document, options)) in enumerate(zip(values, made, strict=False)):
+    for number, (document, options) in enumerate(made):
         deliveries: tuple[Delivery, ...] = (Delivery(document=document, options=options),)
         if options.by_hand is not None:
             deliveries = await manual_duplex.async_split(
@@ -164,7 +161,7 @@ async def _async_wanted_jobs(
                 by_default="duplex" not in data,
                 user=context.user_id,
             )
-        expires_in = SNAPSHOT_EXPIRY if is_snapshot(kind, value) else None
+        expires_in = SNAPSHOT_EXPIRY if document.snapshot else None
         spec = JobSpec(
             printer_key=target.printer_key,
             title=title or document.title,
