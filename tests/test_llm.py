@@ -226,6 +226,27 @@ async def test_an_assistant_answers_for_whoever_talks(talk: Talk) -> None:
     await talk.came_out(2)
 
 
+async def test_an_automation_approves_what_an_assistant_prints(talk: Talk) -> None:
+    """It runs in what the tool's call has begun, but by its own trigger."""
+    await talk.hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    anna = await talk.hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])
+    talk.set_options({"approval_sources": ["assistant"]})
+    held = {
+        "trigger": "lianke.job_held",
+        "target": {"device_id": talk.device()},
+        "options": {"reason": ["approval"]},
+    }
+    approve = {"action": "lianke.continue_job", "data": {"job_id": "{{ trigger.job_id }}"}}
+    config = {"automation": {"alias": "Approve", "triggers": held, "actions": approve}}
+    assert await async_setup_component(talk.hass, "automation", config)
+    await talk.hass.async_block_till_done()
+    await talk.say(call("print_text", text="x"), user=anna)
+    await talk.came_out()
+    ran = talk.hass.states.get("automation.approve")
+    assert ran is not None
+    assert ran.attributes["last_triggered"]
+
+
 async def test_what_a_stranger_wrote_is_not_read_out(talk: Talk) -> None:
     """Whoever is in the home network may call a job as he likes; an assistant might take it for an order."""
     queue = talk.queue

@@ -33,7 +33,8 @@ from .documents.entities import AGENDAS, SNAPSHOT_DOMAINS
 from .documents.media import URI_SCHEME
 from .documents.sources import entity_of
 from .errors import InputError
-from .jobs.job import FINAL, JobState, Origin, PersonReason, current_origin
+from .jobs.job import FINAL, JobState, PersonReason
+from .people.beginning import asked_by_tool
 from .people.release_code import MAX_CODE
 from .printing.exposed import Names, as_offered, exposed_entities, exposed_printers, is_exposed
 from .printing.handlers import async_run_action
@@ -87,13 +88,14 @@ class _Call(NamedTuple):
     llm_context: LLMContext
 
     async def act(self, action: str, **data: Any) -> dict[str, Any]:
-        asks = current_origin.set(Origin.ASSISTANT)
+        context = self.llm_context.context or Context()
+        asks = asked_by_tool.set(context.id)
         try:
             response = await async_run_action(
                 self.hass,
                 action,
                 {ATTR_DEVICE_ID: self.target.device_id, **data},
-                self.llm_context.context or Context(),
+                context,
             )
         except HomeAssistantError as err:
             shown = err.translation_placeholders or {}
@@ -111,7 +113,7 @@ class _Call(NamedTuple):
                 translation_placeholders=shown | dict.fromkeys(hidden, FOREIGN_TITLE),
             ) from None
         finally:
-            current_origin.reset(asks)
+            asked_by_tool.reset(asks)
         assert isinstance(response, dict)
         return response
 

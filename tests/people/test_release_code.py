@@ -14,8 +14,8 @@ import voluptuous as vol
 from custom_components.lianke.button import RELEASE_JOBS
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs.job import Origin, current_origin
 from custom_components.lianke.people import release_code
+from custom_components.lianke.people.beginning import asked_by_tool
 from custom_components.lianke.people.release_code import CodeChecker, hash_code
 from custom_components.lianke.printing.print import job_dict
 from tests.household import House
@@ -86,19 +86,23 @@ async def test_a_code_of_its_own(
 
 async def test_a_users_code(anna: User, house: House) -> None:
     codes = {anna.id: hash_code(CODE.encode())}
+    house.set_options({"release_users": [anna.id]})
+    before = await print_as(house, anna)
     house.set_options({"release_users": [anna.id], "release_codes": codes})
     job, other = await print_as(house, anna), await print_as(house, anna)
     with pytest.raises(ServiceValidationError, match="Enter the code"):
         await release(house, anna, job)
     await release(house, anna, job, code=CODE)
-    await house.came_out()
-    # An assistant that knows no user speaks for anybody; an automation is an administrator's.
-    asks = current_origin.set(Origin.ASSISTANT)
-    with pytest.raises(ServiceValidationError, match="Enter the code"):
-        await release(house, None, other)
-    current_origin.reset(asks)
-    await release(house, None, other)
+    # It is for what is sent from then on.
+    await release(house, anna, before)
     await house.came_out(2)
+    # An assistant that knows no user speaks for anybody; an automation is an administrator's.
+    context = Context()
+    asked_by_tool.set(context.id)
+    with pytest.raises(ServiceValidationError, match="Enter the code"):
+        await house.ask("continue_job", context, job_id=other["job_id"], reason="release")
+    await release(house, None, other)
+    await house.came_out(3)
 
 
 async def test_wrong_codes_are_slowed_down(

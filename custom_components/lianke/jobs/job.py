@@ -1,7 +1,6 @@
 """A print job: what was asked for, its deliveries, and what they allow. Its state follows from the deliveries."""
 
 from collections.abc import Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -60,8 +59,6 @@ class Origin(StrEnum):
 
 # A source besides these: what no person has set off, as far as is known.
 NOBODY: Final = "nobody"
-# What asks on behalf of a call's user, where that is not the user alone.
-current_origin: ContextVar[Origin | None] = ContextVar("current_origin", default=None)
 
 
 def read_reasons(value: object) -> tuple[str, ...] | None:

@@ -7,6 +7,7 @@ events have neither a user nor a parent, and cost one look at each.
 
 import asyncio
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
 from homeassistant.const import (
@@ -23,7 +24,7 @@ from homeassistant.helpers.trace import variables_cv
 from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ..const import DOMAIN
-from ..jobs.job import Origin, current_origin
+from ..jobs.job import Origin
 
 AUTOMATION: Final = "automation"
 SERVICE_TRIGGER: Final = "trigger"
@@ -31,6 +32,11 @@ EVENT_AUTOMATION_TRIGGERED: Final = "automation_triggered"
 # Contexts that began with a person or an assistant; in a household, those of days.
 MAX_CONTEXTS: Final = 1_000
 
+# Where assistants ask without a conversation: over MCP, and Google's and Amazon's without Home Assistant's cloud.
+ASSISTANT_PATHS: Final = ("/api/mcp", "/mcp_server/", "/api/google_assistant", "/api/alexa")
+# The id of the context in which an assistant's tool asks. Whatever follows from it inherits this, but has contexts of
+# its own.
+asked_by_tool: ContextVar[str | None] = ContextVar("asked_by_tool", default=None)
 
 class _Begun(NamedTuple):
     """What is known of a context: its user, and whether it was told to an assistant.
@@ -153,7 +159,7 @@ async def async_find_beginning(hass: HomeAssistant, context: Context) -> Beginni
         # What the card asks for passes the bus by.
         trail.note(context, begun)
     person = await _async_person(hass, begun.user_id)
-    by_tool = current_origin.get() is Origin.ASSISTANT
+    by_tool = asked_by_tool.get() == context.id
     in_person = (
         context.user_id is not None and await _async_person(hass, context.user_id) is not None
     )
