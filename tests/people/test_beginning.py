@@ -12,7 +12,8 @@ from homeassistant.const import EVENT_CALL_SERVICE
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import async_capture_events
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.people import beginning
@@ -303,6 +304,72 @@ async def test_what_follows_from_a_print_of_the_card(house: House, anna: User, b
     assert asker.user_id == boss.id
     follows = await async_find_beginning(house.hass, Context(parent_id=asker.context_id))
     assert (follows.user_id, follows.origin) == (boss.id, "automation")
+
+
+def _call_tool(script: str) -> dict[str, Any]:
+    call = {"name": f"script__{script}", "arguments": {}}
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+
+
+def _activate_by_google(script: str) -> dict[str, Any]:
+    execution = [{"command": "action.devices.commands.ActivateScene", "params": {}}]
+    command = {"devices": [{"id": f"script.{script}"}], "execution": execution}
+    asked = {"intent": "action.devices.EXECUTE", "payload": {"commands": [command]}}
+    return {"requestId": "1", "inputs": [asked]}
+
+
+def _activate_by_alexa(script: str) -> dict[str, Any]:
+    header = {"namespace": "Alexa.SceneController", "name": "Activate", "messageId": "1"}
+    endpoint = {"endpointId": f"script#{script}", "scope": {"type": "BearerToken", "token": "x"}}
+    directive = {"header": header | {"payloadVersion": "3"}, "endpoint": endpoint, "payload": {}}
+    return {"directive": directive}
+
+
+@pytest.mark.parametrize(
+    ("component", "settings", "path", "run"),
+    [
+        ("mcp_server", {}, "/api/mcp", _call_tool),
+        (
+            "google_assistant",
+            {"project_id": "home"},
+            "/api/google_assistant",
+            _activate_by_google,
+        ),
+        ("alexa", {"smart_home": {}}, "/api/alexa/smart_home", _activate_by_alexa),
+    ],
+)
+async def test_assistants_without_a_conversation(
+    hass_client: ClientSessionGenerator,
+    anna: User,
+    house: House,
+    component: str,
+    settings: dict[str, Any],
+    path: str,
+    run: Callable[[str], dict[str, Any]],
+) -> None:
+    """A script that one runs prints as an assistant, and approves nothing, though the token is an administrator's."""
+    hass = house.hass
+    house.set_options({"approval_users": [anna.id]})
+    assert await async_setup_component(hass, "llm", {})
+    assert await async_setup_component(hass, component, {component: settings})
+    if component == "mcp_server":
+        data = {"llm_hass_api": ["assist"], "all_llm_apis": False, "require_admin": True}
+        entry = MockConfigEntry(domain=component, data=data, minor_version=3)
+        entry.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(entry.entry_id)
+    client = await hass_client()
+    await direct(hass, Context(user_id=anna.id))
+    held = await job_of(house, 1)
+    hass.states.async_set("input_text.job", held.job_id)
+    calls = async_capture_events(hass, EVENT_CALL_SERVICE)
+    for script in ("answer", "print_list"):
+        body, headers = run(script), {"Accept": "application/json"}
+        assert (await client.post(path, json=body, headers=headers)).status == 200
+    assert (await job_of(house, 2)).spec.origin == "assistant"
+    await hass.async_block_till_done()
+    assert [call.data["service"] for call in calls].count("continue_job") == 1
+    assert house.queue.get(held.job_id).hold_reason == "approval"
+    await house.came_out()
 
 
 async def test_few_contexts_are_kept(

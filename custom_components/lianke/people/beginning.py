@@ -19,6 +19,7 @@ from homeassistant.const import (
 )
 from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.helpers.chat_session import current_session
+from homeassistant.helpers.http import current_request
 from homeassistant.helpers.singleton import singleton
 from homeassistant.helpers.trace import variables_cv
 from homeassistant.util.limited_size_dict import LimitedSizeDict
@@ -31,12 +32,12 @@ SERVICE_TRIGGER: Final = "trigger"
 EVENT_AUTOMATION_TRIGGERED: Final = "automation_triggered"
 # Contexts that began with a person or an assistant; in a household, those of days.
 MAX_CONTEXTS: Final = 1_000
-
 # Where assistants ask without a conversation: over MCP, and Google's and Amazon's without Home Assistant's cloud.
 ASSISTANT_PATHS: Final = ("/api/mcp", "/mcp_server/", "/api/google_assistant", "/api/alexa")
 # The id of the context in which an assistant's tool asks. Whatever follows from it inherits this, but has contexts of
 # its own.
 asked_by_tool: ContextVar[str | None] = ContextVar("asked_by_tool", default=None)
+
 
 class _Begun(NamedTuple):
     """What is known of a context: its user, and whether it was told to an assistant.
@@ -79,6 +80,8 @@ class _Trail:
         """Return what is known of a context, None where it began with nobody."""
         # In a conversation, but not in what an automation does because of it.
         spoken = current_session.get() is not None
+        if context.user_id is not None and (request := current_request.get()) is not None:
+            spoken = spoken or request.path.startswith(ASSISTANT_PATHS)
         begun = self._known.get(context.id) or self._known.get(context.parent_id or "")
         if begun is not None:
             return begun._replace(spoken=True) if spoken and context.user_id is not None else begun
