@@ -50,7 +50,7 @@ from tests.household import (
     make_media,
     refusal,
 )
-from tests.simulator import Outcome, Simulator
+from tests.simulator import Fault, Outcome, Simulator
 
 LIST = "todo.shopping"
 CONTEXT = llm.LLMContext(
@@ -562,6 +562,16 @@ async def test_rights_of_the_caller_apply(hass_read_only_user: User, talk: Talk)
     assert refused.data["error"] == "Unauthorized"
     assert not status.error
     assert talk.sent == 0
+
+
+async def test_without_contact_nothing_is_claimed(talk: Talk) -> None:
+    talk.cloud.fail("GET /device/device_info", Fault(kind="http"), times=None)
+    statuses = []
+    for _ in range(2):
+        await talk.coordinator.async_refresh()
+        [status] = await talk.say(call("printer_status"))
+        statuses.append(view(status)["status"])
+    assert statuses == ["idle", None]
 
 
 async def test_bad_input_sends_nothing(talk: Talk) -> None:

@@ -337,8 +337,8 @@ class PrinterStatusTool(_PrinterTool):
     name = f"{DOMAIN}__printer_status"
     title = "Get printer status"
     description = (
-        "Get what a printer is doing, what it lacks (paper, ink), how many print jobs wait and why. "
-        "Use this for questions like 'Is the printer ready?' or 'Why does it not print?'."
+        "Get what a printer is doing, what it lacks (paper, ink), how many print jobs wait and why; a `status` of null "
+        "means that nobody knows now. Use this for questions like 'Is the printer ready?' or 'Why does it not print?'."
     )
     annotations = _ONLY_READS
 
@@ -346,9 +346,10 @@ class PrinterStatusTool(_PrinterTool):
     async def _run(self, call: _Call) -> JsonObjectType:
         view, queue, key = call.target.view, call.target.data.queue, call.target.printer_key
         jobs = await call.jobs(state=[state for state in JobState if state not in FINAL])
+        status = view.status if call.target.data.coordinator.is_fresh else None
         return {
             "printer": view.name,
-            "status": None if view.status is None else view.status.value,
+            "status": None if status is None else status.value,
             "jobs_waiting": queue.waiting(key),
             "hold_reason": queue.hold_reason(key),
             "ink": {marker.name: marker.level for marker in view.printer.markers},

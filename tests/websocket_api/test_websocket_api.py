@@ -24,7 +24,7 @@ from custom_components.lianke.websocket_api import job_feed
 from tests.clock import Clock
 from tests.conftest import make_entry, set_up
 from tests.household import LABELS, House, device_of, twin_of
-from tests.simulator import Outcome, Simulator, make_pdf
+from tests.simulator import Fault, Outcome, Simulator, make_pdf
 
 type Files = Callable[[int], str]
 
@@ -376,6 +376,12 @@ async def test_faults_are_listed_and_forgotten_when_off(
         lambda view: view["printers"][laser]["problems"] == ["cover_open", "out_of_paper"],
     )
     assert view["printers"][laser]["status"] == "cover_open"
+    house.cloud.fail("GET /device/device_info", Fault(kind="http"), times=None)
+    for _ in range(2):
+        await coordinator.async_refresh()
+    view = await until(client, lambda view: view["printers"][laser]["status"] is None)
+    assert view["printers"][laser]["problems"] == []
+    house.cloud.faults.clear()
     await house.switch_off()
     view = await until(client, lambda view: view["printers"][laser]["status"] == "box_offline")
     assert view["printers"][laser]["problems"] == []

@@ -382,9 +382,10 @@ def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Printer
 def _describe(entry: LiankeConfigEntry, printer: PrinterSnapshot) -> JsonObjectType:
     data = entry.runtime_data
     known = data.storage.printers.get(printer.key)
-    condition = None if printer.status in _OFF else printer.condition
+    status = printer.status if data.coordinator.is_fresh else None
+    condition = None if status is None or status in _OFF else printer.condition
     return {
-        "status": None if printer.status is None else printer.status.value,
+        "status": None if status is None else status.value,
         "service_expired": data.coordinator.service_expired,
         "waiting": data.queue.waiting(printer.key),
         "pages_printed": 0 if known is None else known.pages_printed,
