@@ -9,7 +9,7 @@ from typing import Any
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import Context, ServiceCall
+from homeassistant.core import Context, CoreState, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -163,12 +163,22 @@ async def test_others_press_the_button(house: Family, caplog: pytest.LogCaptureF
     assert not house.sent
 
 
-async def test_nobody_answers(house: Family) -> None:
+@pytest.mark.parametrize("starting", [False, True])
+async def test_nobody_answers(house: Family, starting: bool) -> None:
+    """Also where it is learned of before the phones' notify actions are there."""
     await house.print_as_anna(expires_in={"seconds": 10})
+    await house.reported("mobile_app_boss")
+    if starting:
+        house.hass.set_state(CoreState.not_running)
+        house.hass.services.async_remove("notify", "send_message")
     data = house.data
     [job] = data.queue.jobs()
     data.queue._registry.change(job, expires_at=job.created_at - timedelta(seconds=1))
     data.queue._scheduler.review()
+    if starting:
+        await house.hass.async_block_till_done(wait_background_tasks=True)
+        house.hass.services.async_register("notify", "send_message", house.take)
+        await house.hass.async_start()
     [answer] = await house.reported("notify.anna")
     assert answer["message"] == "Nobody approved your print job in time. It was not printed."
     await house.reported("mobile_app_boss", 2)

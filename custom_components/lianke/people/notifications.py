@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Container, Iterable
 from enum import StrEnum
+from functools import partial
 import hashlib
 import hmac
 import logging
@@ -23,6 +24,7 @@ from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.network import NoURLAvailableError, get_url
+from homeassistant.helpers.start import async_at_started
 from homeassistant.util import slugify
 import voluptuous as vol
 
@@ -191,12 +193,18 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             return
         if job.job_id in asked:
             asked.discard(job.job_id)
-            send = _async_tell_answer(hass, entry, job)
+            tell = partial(_async_tell_answer, hass, entry, job)
         else:
             asked.add(job.job_id)
-            send = _async_ask(hass, entry, job)
-        # A reload does not cut it off: nobody would be told any more.
-        hass.async_create_background_task(send, "notify of an approval")
+            tell = partial(_async_ask, hass, entry, job)
+
+        @callback
+        def begin(_hass: HomeAssistant) -> None:
+            # A reload does not cut it off: nobody would be told any more.
+            hass.async_create_background_task(tell(), "notify of an approval")
+
+        # Before, the notify actions of phones are not there yet.
+        async_at_started(hass, begin)
 
     entry.async_on_unload(queue.listen(on_job))
 
