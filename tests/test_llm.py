@@ -36,7 +36,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.queue import PrintQueue
-from custom_components.lianke.llm import FOREIGN_TITLE, MAX_LISTED, MAX_TOOL_TEXT
+from custom_components.lianke.llm import FOREIGN_TITLE, MAX_LISTED
 from tests.documents.samples import picture
 from tests.documents.test_entities import Door, add
 from tests.household import (
@@ -577,7 +577,7 @@ async def test_without_contact_nothing_is_claimed(talk: Talk) -> None:
 async def test_bad_input_sends_nothing(talk: Talk) -> None:
     results = await talk.say(
         call("print_text", text="x" * 1_000_000),
-        call("print_text", text="x" * (MAX_TOOL_TEXT + 1)),
+        call("print_text", text="打" * 33_000),
         call("print_text", text=" "),
         call("print_text"),
         call("print_text", text="x", copies=10**9),
@@ -585,7 +585,7 @@ async def test_bad_input_sends_nothing(talk: Talk) -> None:
         call("cancel_job", job_id="nothing"),
     )
     assert [result.error for result in results] == [True] * 7
-    assert "200,000" in str(results[0].data["error_text"])
+    assert all("96 kB" in str(one.data["error_text"]) for one in results[:2])
     assert talk.sent == 0
 
 

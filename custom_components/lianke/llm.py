@@ -42,8 +42,6 @@ from .printing.schemas import MAX_KEY, MAX_MESSAGE, MAX_NAME
 from .runtime import translated, translating
 from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN, exposed_scanners
 
-# Characters an assistant may have printed in one call: some fifty pages.
-MAX_TOOL_TEXT: Final = 200_000
 MAX_LISTED: Final = 20
 # What an assistant may know of a job.
 _JOB_FIELDS: Final = (
@@ -243,8 +241,6 @@ class PrintTextTool(_PrintTool):
 
     @override
     def _source(self, data: dict[str, Any]) -> tuple[SourceKind, str]:
-        if len(data["text"]) > MAX_TOOL_TEXT:
-            raise InputError("assistant_text_too_long", allowed=f"{MAX_TOOL_TEXT:,}")
         return SourceKind.MARKDOWN, data["text"]
 
 

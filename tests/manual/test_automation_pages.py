@@ -14,6 +14,7 @@ import yaml
 from custom_components.lianke import llm
 from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.flows.blueprints import BLUEPRINTS, async_copy
+from custom_components.lianke.pages import markdown
 from custom_components.lianke.trigger import TRIGGERS
 
 from . import LANGUAGES, ROOT, sections, text_of
@@ -108,7 +109,7 @@ def test_each_tool_of_an_assistant_is_named(language: str) -> None:
     found = re.findall(r"^\| `(lianke__\w+)` \|", page, re.MULTILINE)
     assert len(found) == 9
     assert set(found) == tools
-    assert f"{llm.MAX_TOOL_TEXT:,}" in page
+    assert f"{markdown.MAX_BYTES // 1024} kB" in page
     assert str(llm.MAX_LISTED) in page
 
 
