@@ -404,4 +404,12 @@ async def test_who_sees_the_picture_of_a_job(
     )
     job_id = nobodys["jobs"][0]["job_id"]
     assert [await status(user, job_id) for user in people] == [404, 404, 404]
+    # Nor does whoever prints it again, who does not know the code.
+    house.set_options({"keep_printed_hours": 24})
+    for _ in range(2):
+        await house.ask("cancel_job", job_id=job_id)
+        await until(lambda: house.queue.jobs()[0].can_print_again)
+        again = await house.ask("retry_job", Context(user_id=other.id), job_id=job_id)
+        job_id = again["job"]["job_id"]
+        assert [await status(user, job_id) for user in people] == [404, 404, 404]
     assert not house.sent

@@ -108,7 +108,8 @@ class JobSpec(Record):
     such a one wrote the title of a job which this one prints again, or a server that of its document. `laid_out` says
     that the document was laid out on sheets for these options. `waits_for` are the reasons for which people are to be
     asked before anything is sent, one after the other; None means that the options decide. `approved` says that the
-    same was approved; `release_code`, which releases it at the printer, is hashed. `retry_of` and `moved_from` are the
+    same was approved; `release_code`, which releases it at the printer, is hashed, and with `foreign_code` not known to
+    who asks: somebody else's job had it, whose document this one prints again. `retry_of` and `moved_from` are the
     jobs whose document it prints again, or whose place it takes. Who asks is found out from the asker's context when a
     job is submitted, unless it is moved (see `Beginning`): then `origin` and `automated` are known, too.
     """
@@ -133,6 +134,7 @@ class JobSpec(Record):
     waits_for: tuple[str, ...] | None = field(default=None, metadata={READ: read_reasons})
     approved: bool = False
     release_code: str | None = field(default=None, repr=False)
+    foreign_code: bool = False
 
     @property
     def source(self) -> Origin:

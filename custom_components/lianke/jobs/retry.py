@@ -322,4 +322,6 @@ def _spec(job: Job, context: Context, changes: Changes | None) -> JobSpec:
         ignore_quiet_hours=spec.ignore_quiet_hours,
         laid_out=spec.laid_out,
         release_code=spec.release_code,
+        foreign_code=spec.release_code is not None
+        and (spec.foreign_code or job.user_id != context.user_id),
     )

@@ -23,7 +23,7 @@ from ..documents.pdf import can_draw, picture_type, plan_drawing
 from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
 from ..errors import InputError
-from ..jobs.job import Job
+from ..jobs.job import Job, PersonReason
 from .approval import is_approver
 
 PICTURE_URL: Final = f"/api/{DOMAIN}/job_picture"
@@ -41,13 +41,13 @@ def may_see_document(
 ) -> bool:
     """Return whether a user may see a job's document: who asked, and who is to answer for it.
 
-    What is released with a code is for the eyes of who asked alone. A system's user is an address
-    that was signed for approvers.
+    What is released with a code is for the eyes of who asked alone, and of nobody where somebody else's job
+    had the code. A system's user is an address that was signed for approvers.
     """
     if user.system_generated:
         return job.waits_for_approval
     if job.user_id == user.id:
-        return True
+        return not (job.spec.foreign_code and PersonReason.RELEASE in job.waits_for)
     return not job.needs_code and may_answer(options, user, job, may_control=may_control)
 
 
