@@ -486,6 +486,19 @@ describe("a size of photos", () => {
   });
 });
 
+test.each([
+  ["layout_id_card", ["off", "long_edge"], "Default (off)"],
+  ["layout_invoices", ["long_edge", "short_edge"], "Default"],
+  ["layout_both", ["off", "long_edge"], "Default (long edge)"],
+] as const)("%s where both sides are the default and %s are offered: %s", async (layout, duplex, words) => {
+  const batch = await laid(
+    makeBatch({ "lianke/printer/options": { duplex, defaults: { duplex: "long_edge" } } }),
+    layout,
+  );
+  const tray = await show("lianke-tray", { context: batch.context, batch });
+  expect(find(find(tray, "lianke-options-form"), "#duplex option").textContent).toBe(words);
+});
+
 test("a watermark for an ID card is suggested, with what it is for to be filled in", async () => {
   makeBatch();
   const batch = await laid(new Batch(makeContext(makeHass(answers, "zh-Hans")), "device"), "layout_id_card");

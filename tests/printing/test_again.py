@@ -1,11 +1,13 @@
 """The action that prints a kept document again, with other options than before."""
 
+from dataclasses import replace
 from typing import Any
 
 from homeassistant.exceptions import ServiceValidationError
 import pytest
 
-from tests.household import INKJET, House, refusal
+from custom_components.lianke.const import CONF_DEFAULT_OPTIONS
+from tests.household import INKJET, LASER, House, key_of, refusal
 from tests.simulator import Outcome
 
 # Callbacks arrive, so that waiting is short.
@@ -78,6 +80,20 @@ async def test_sheets_keep_their_layout(house: House) -> None:
     [document] = await house.came_out()
     assert (document.copies, document.options["jpPageRange"]) == (2, "2")
     assert document.options["jpScale"] == "fit"
+
+
+async def test_sheets_to_be_cut_stay_on_one_side(house: House) -> None:
+    """Both sides are the default; to a driver that has no word for one side it is left, and nothing is refused."""
+    house.set_options({CONF_DEFAULT_OPTIONS: {"duplex": "long_edge"}})
+    await house.ask("get_capabilities", device_id=house.device())
+    key, storage = key_of(house.entry, LASER), house.data.storage
+    able = storage.printers[key].capabilities
+    assert able is not None
+    for number, (modes, printed) in enumerate([({1, 2}, "1"), ({2, 3}, None), (set(), None)], 1):
+        storage.update(key, capabilities=replace(able, duplex=frozenset[int](modes)))
+        await retry(house, await failed(house, sheet="invoices"))
+        document = (await house.came_out(number))[-1]
+        assert document.options.get("dmDuplex") == printed
 
 
 async def test_a_printed_job_is_printed_again_otherwise(house: House) -> None:

@@ -122,6 +122,27 @@ async def test_a_booklet_is_printed_on_both_sides(duplex: str | None, house: Hou
     assert texts(printed.path.read_bytes())[-1] in ("Page 6 Page 7", "Page 7 Page 6")
 
 
+@pytest.mark.parametrize(
+    ("layout", "standing"),
+    [
+        ({"sheet": "poster"}, "1"),
+        ({"sheet": "id_card"}, "1"),
+        ({"sheet": "invoices"}, "1"),
+        ({"photo_size": "3r"}, "1"),
+        ({"sheet": "2_up"}, "2"),
+    ],
+)
+async def test_what_is_cut_is_on_one_side(
+    layout: dict[str, str], standing: str, house: House
+) -> None:
+    """Where both sides are the default, one part of a poster was on the back of another."""
+    house.set_options({CONF_DEFAULT_OPTIONS: {"duplex": "long_edge"}})
+    path = house.path("front.jpg")
+    await house.print_one(file=path, **layout)
+    await house.print_one(file=path, duplex="short_edge", **layout)
+    assert [one.options["dmDuplex"] for one in house.printed] == [standing, "3"]
+
+
 async def test_a_booklet_by_hand(house: House) -> None:
     """A printer that prints on one side is refused both, and takes one."""
     path = house.path("ten.pdf")

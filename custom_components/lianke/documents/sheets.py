@@ -61,6 +61,8 @@ _LOGGER = logging.getLogger(__name__)
 
 # Layouts that the service must not scale.
 TRUE_SIZE: Final = ("photos", "id_card", "poster")
+# Their sheets are cut or put together: on one side, unless the call itself says otherwise.
+ONE_SIDED: Final = (*TRUE_SIZE, "invoices")
 # Fields that belong to one layout, and what chooses it.
 BELONGS: Final = {
     "poster_columns": "sheet: poster",

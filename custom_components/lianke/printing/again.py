@@ -34,7 +34,9 @@ async def async_changes(target: Target, job: Job, chosen: PrintOptions) -> Chang
         raise InputError("sheets_are_laid_out", title=job.title, option=fixed[0])
     requested = options_in(chosen, job.spec.requested)
     data = {**requested, "raw": is_raw(job)}
-    options = await async_resolve(target, data)
+    # Sheets that are to be cut need no printer with a word for that.
+    one_sided = job.spec.laid_out and "duplex" not in chosen and requested.get("duplex") == "off"
+    options = await async_resolve(target, data, one_sided=one_sided)
     # A default option for both sides by hand is for documents that are printed anew.
     options = replace(options, by_hand=None)
     return Changes(printer_key=target.printer_key, options=options, requested=requested)

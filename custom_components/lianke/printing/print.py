@@ -24,6 +24,7 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from .. import manual_duplex
 from ..api.options import (
     ALIGNMENTS,
+    DUPLEX,
     ORIENTATIONS,
     PrintOptions,
     ResolvedOptions,
@@ -35,7 +36,7 @@ from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..devices import Target, async_resolve_target
 from ..documents.conversion import clean_title
 from ..documents.document import Document, SourceKind
-from ..documents.sheets import BOOKLET, NO_SHEETS, SheetOptions, async_lay_out
+from ..documents.sheets import BOOKLET, NO_SHEETS, ONE_SIDED, SheetOptions, async_lay_out
 from ..documents.sources import (
     async_get_document,
     async_received_document,
@@ -226,11 +227,16 @@ async def async_prepare(
 
 
 async def async_resolve(
-    target: Target, data: Mapping[str, Any], *, sheets: SheetOptions = NO_SHEETS
+    target: Target,
+    data: Mapping[str, Any],
+    *,
+    sheets: SheetOptions = NO_SHEETS,
+    one_sided: bool = False,
 ) -> ResolvedOptions:
     """Return the options of a call checked against a printer, completed by the defaults of printer and entry.
 
     `data` are the call's fields; printer commands (`raw`) get no defaults, since options have no effect on them.
+    What is `one_sided`, as some sheets are of themselves, is left to a printer whose driver has no word for it.
     Raises InputError: printer_gone, and what is wrong with an option.
     """
     coordinator, species = target.data.coordinator, target.view.printer.species
@@ -239,10 +245,15 @@ async def async_resolve(
     of_printer = defaults.get(CONF_PRINTER_OPTIONS, {}).get(target.printer_key, {})
     of_box = defaults.get(CONF_DEFAULT_OPTIONS, {})
     options = options_in(data) if raw else options_in(data, of_printer, of_box)
+    capabilities, papers = await coordinator.capabilities.get(target.printer_key)
     if sheets.sheet == BOOKLET:
         duplex = sheets.booklet_duplex(data.get("duplex"), options.get("duplex"))
         options = {**options, "duplex": duplex}
-    capabilities, papers = await coordinator.capabilities.get(target.printer_key)
+    elif one_sided or (sheets.layout in ONE_SIDED and data.get("duplex") is None):
+        options.pop("duplex", None)
+        modes = None if capabilities is None else capabilities.duplex
+        if modes is None or DUPLEX["off"] in modes:
+            options["duplex"] = "off"
     return resolve_options(options, capabilities, papers, species, raw=raw)
 
 
@@ -253,6 +264,8 @@ def _requested_anew(
     kept = {name: value for name, value in requested.items() if name not in DONE_HERE}
     if sheets.sheet == BOOKLET:
         kept["duplex"] = sheets.booklet_duplex(requested.get("duplex"))
+    elif sheets.layout in ONE_SIDED:
+        kept.setdefault("duplex", "off")
     if sheets.layout is not None:
         kept["orientation"] = name_of(ORIENTATIONS, options.orientation)
         kept["align"] = name_of(ALIGNMENTS, options.align)

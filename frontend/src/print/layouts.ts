@@ -66,6 +66,10 @@ export const layoutOf = (name: LayoutName): Layout => LAYOUTS[name];
 /* Whether it is a size of photos, which has paper of its own. */
 export const isPhoto = (name: LayoutName): boolean => "photo_size" in LAYOUTS[name].fields;
 
+/* Whether its sheets are cut: Home Assistant prints them on one side where nothing is chosen. */
+export const isCut = (name: LayoutName): boolean =>
+  isPhoto(name) || name === "layout_id_card" || name === "layout_invoices";
+
 const PDF_NAME = /\.pdf$/i;
 const VOUCHER = /invoice|receipt|voucher|fapiao|dzfp|发票|發票|票据|收据|行程单|报销|电子票/i;
 

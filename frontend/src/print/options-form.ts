@@ -9,6 +9,7 @@ import { FocusKeeper } from "../focus-keeper";
 import { base, buttons } from "../styles";
 import type { Batch } from "./batch";
 import { fields } from "./fields";
+import { isCut } from "./layouts";
 import {
   FIRST,
   MORE,
@@ -145,12 +146,17 @@ export class LiankeOptionsForm extends Part {
   private _list(name: string) {
     const { batch, t } = this;
     const { offers } = batch;
-    const isBooklet = name === "duplex" && batch.joint?.layout === "layout_booklet";
+    const layout = name === "duplex" ? batch.joint?.layout : undefined;
+    const isBooklet = layout === "layout_booklet";
     // A booklet is printed on both sides in any case.
     const all = offers ? offered(t, offers, name).filter(({ id }) => !isBooklet || id !== "off") : [];
     if (!all.length) return nothing;
     const standing = offers?.defaults?.[name];
-    const preset = isBooklet ? `${/^manual_/.exec(String(standing)) ?? ""}short_edge` : standing;
+    const preset = isBooklet
+      ? `${/^manual_/.exec(String(standing)) ?? ""}short_edge`
+      : layout && isCut(layout)
+        ? all.find(({ id }) => id === "off")?.id
+        : standing;
     const chosen = all.findIndex(({ id }) => id === batch.chosen[name]);
     const standard = batch.again
       ? printText(t, "as_before")
