@@ -70,8 +70,10 @@ IDS = [f"{encoding}-{text[:2]}" for encoding, text in TEXTS]
 
 @pytest.mark.parametrize(("encoding", "text"), TEXTS, ids=IDS)
 def test_whole_texts(encoding: str, text: str) -> None:
-    """Big5, Shift-JIS and EUC were printed as garbage."""
+    """Big5, Shift-JIS and EUC were printed as garbage; so was what ends as texts of DOS do."""
     assert decode_text(text.encode(encoding)) == text
+    if not encoding.startswith("utf-16"):
+        assert decode_text(text.encode(encoding) + b"\x1a") == text + "\x1a"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])

@@ -64,6 +64,7 @@ def kind_of(tmp_path: Path, data: bytes, name: str) -> FileType:
         ("你好".encode("utf-16"), "x.txt", FileType.TEXT),
         (b"a,b\n1,2", "x.csv", FileType.CSV),
         (b"a\tb\n1\t2", "x.tsv", FileType.CSV),
+        ("Straße,1\n\x1a".encode(), "x.csv", FileType.CSV),
         (zipped("[Content_Types].xml", "xl\\workbook.xml"), "x.xlsx", FileType.XLSX),
         (b"<html><table><tr><td>1", "report.xls", FileType.HTML),
         (MAIL, "kept as text.txt", FileType.TEXT),

@@ -40,6 +40,8 @@ MUCH_KANA: Final = 0.15
 MOSTLY_HANGUL: Final = 0.95
 # A few Chinese characters may all read as Hangul.
 SHORT_BYTES: Final = 24
+# Share of a text that may be control characters, one in any case.
+FEW_CONTROLS: Final = 0.05
 _ALLOWED_CONTROLS: Final = "\t\n\r\f"
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
 _PAIR_GB = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
@@ -48,7 +50,8 @@ _PAIR_SJIS = re.compile(rb"[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]|[\xa1-\xdf]"
 
 def decode_text(data: bytes) -> str:
     """Return the text in data; a byte that fits nowhere becomes a replacement character."""
-    return data.decode(guess_encoding(data) or "gb18030", errors="replace")
+    encoding = guess_encoding(data) or _guess_despite_controls(data) or "gb18030"
+    return data.decode(encoding, errors="replace")
 
 
 def guess_encoding(data: bytes) -> str | None:
@@ -77,6 +80,12 @@ def guess_encoding(data: bytes) -> str | None:
         default=None,
     )
     return None if best is None else best.encoding
+
+
+def _guess_despite_controls(data: bytes) -> str | None:
+    """Return the encoding of text with a few control characters in it, such as the Ctrl-Z that DOS puts at the end."""
+    shown, count = _CONTROLS.subn(b" ", data)
+    return guess_encoding(shown) if count <= 1 + len(data) * FEW_CONTROLS else None
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -408,6 +417,8 @@ def _zip_kind(path: Path, name: str) -> str | None:
 
 def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
     encoding = guess_encoding(head)
+    if encoding is None and suffix in TEXT_SUFFIXES and b"\0" not in head:
+        encoding = _guess_despite_controls(head)
     # In UTF-16 a page is a page, too.
     head = head.decode(encoding, "ignore").encode() if encoding == "utf-16" else head
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:200].lower()
