@@ -206,6 +206,14 @@ async def test_pictures_that_are_drawn_later_count_too(
 
 async def test_only_the_first_pages_can_be_looked_at(client: Client, house: House) -> None:
     (house.media / "x.pdf").write_bytes(make_pdf(300))
+    # Nothing more is kept of them either: a file of 1 kB may claim a million.
+    claimed = make_pdf(1).replace(b"/Count 1", b"/Count 1048574")
+    (house.media / "x.pdf").write_bytes(claimed)
+    preview = await house.ask("preview", device_id=house.device(), file=house.path("x.pdf"))
+    assert (preview["pages"], len(preview["images"])) == (1_048_574, 200)
+    kept = (await async_get_spool(house.hass))._kept[preview["document"]]
+    assert kept.drawing is not None
+    assert len(kept.drawing.pages) == 200
     preview = await house.ask("preview", device_id=house.device(), file=house.path("x.pdf"))
     assert (preview["pages"], len(preview["images"])) == (300, 200)
     address = preview["images"][0].partition("?")[0].rpartition("/")[0]

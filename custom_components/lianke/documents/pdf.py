@@ -64,20 +64,21 @@ def can_draw(document: Document) -> bool:
 class PageDrawing:
     """How each page of a file is drawn.
 
-    `pages` are the file's pages, from 0, in the order in which they come out; `how` are the other fields of the PDF
-    process's task. `user` is on whose behalf they are drawn.
+    `pages` are the file's pages that can be drawn, from 0, in the order in which they come out, of the `total` that
+    come out; `how` are the other fields of the PDF process's task. `user` is on whose behalf they are drawn.
     """
 
     hass: HomeAssistant
     path: Path
     pages: tuple[int, ...]
+    total: int
     how: Mapping[str, Any]
     user: str | None
 
     @property
     def count(self) -> int:
         """Return how many pages can be drawn."""
-        return min(len(self.pages), MAX_DRAWN)
+        return len(self.pages)
 
     async def async_draw(self, number: int, target: Path) -> None:
         """Draw a page, counted from 1, as JPEG to the new file target. Raises PdfError."""
@@ -99,7 +100,9 @@ def plan_drawing(
     return PageDrawing(
         hass=hass,
         path=document.path,
-        pages=tuple(number - 1 for number in pages),
+        # A file may claim a million, and this is kept for as long as its preview.
+        pages=tuple(number - 1 for number in pages[:MAX_DRAWN]),
+        total=len(pages),
         how={
             "is_pdf": document.extension == FileType.PDF,
             "paper": _paper_size(options.paper, landscape=landscape),

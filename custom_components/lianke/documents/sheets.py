@@ -18,7 +18,14 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from ..api.capabilities import Paper
-from ..api.options import MANUAL_DUPLEX, ORIENTATIONS, Duplex, ResolvedOptions, select_pages
+from ..api.options import (
+    MANUAL_DUPLEX,
+    ORIENTATIONS,
+    Duplex,
+    ResolvedOptions,
+    count_selected,
+    select_pages,
+)
 from ..const import DOMAIN
 from ..errors import InputError
 from ..pdf.process import FONT_SUFFIXES, MAX_SOURCE_PAGES
@@ -274,14 +281,15 @@ async def async_lay_out(
     sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, clean_needs_picture, watermark_needs_font,
     watermark_letters, and what is wrong with a file; HomeAssistantError: disk_full.
     """
+    wanted = sum(count_selected(options.page_range, one.pages) or 0 for one in documents)
+    if wanted > MAX_SOURCE_PAGES:
+        raise InputError("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
     # Of one layout, else they are refused.
     cuts = sheets.id_card_crop or sheets.photo_crop
     files = [
         _file(document, options) | {"cut": None if cut == WHOLE else cut}
         for document, cut in zip_longest(documents, cuts[: len(documents)])
     ]
-    if sum(len(file["pages"]) for file in files) > MAX_SOURCE_PAGES:
-        raise InputError("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
     if sheets.clean:
         files = await _async_clean(
             hass, spool, documents, files, sheets, limit_bytes=limit_bytes, user=user

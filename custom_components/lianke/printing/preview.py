@@ -82,7 +82,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
         if preview_by != BY_CLOUD and can_draw(shown):
             drawing, pictures = await _async_draw(hass, shown, options, context.user_id)
         if drawing is not None:
-            pages, count = len(drawing.pages), drawing.count
+            pages, count = drawing.total, drawing.count
         elif preview_by == BY_HERE_ONLY:
             raise InputError("not_drawn_here", name=shown.name)
         else:
