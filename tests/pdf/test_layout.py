@@ -181,6 +181,9 @@ def test_a_poster_lies_as_it_is_largest(tmp_path: Path) -> None:
     file = make_picture(tmp_path / "x.png", (300, 210))
     assert laid_out(tmp_path, file, sheet="poster", columns=2, rows=1).sizes == [(210, 297)] * 2
     assert laid_out(tmp_path, file, sheet="poster", columns=1, rows=1).sizes == [(297, 210)]
+    # A job is told one way for all its sheets: of those that lay otherwise the ends were missing.
+    both = make_pages(tmp_path / "y.pdf", (297, 210), A4)
+    assert laid_out(tmp_path, both, sheet="poster", columns=1, rows=1).sizes == [(297, 210)] * 2
 
 
 def test_joined(tmp_path: Path) -> None:

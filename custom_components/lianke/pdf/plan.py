@@ -287,10 +287,14 @@ def poster(
     landscape: bool | None,
     frame: bool,
 ) -> Iterator[Sheet]:
-    """Spread each page over columns × rows sheets, row by row; only their margins stay free."""
+    """Spread each page over columns × rows sheets, row by row; only their margins stay free.
+
+    All sheets lie as is best for the first page: a job is told one way for all of them.
+    """
+    ways = _ways(landscape)
     for page, shape in enumerate(sizes):
         choices: list[tuple[Size, Size, Rect]] = []
-        for lies in _ways(landscape):
+        for lies in ways:
             size, area = paper.lying(lies)
             whole = Size(area.width * columns, area.height * rows)
             choices.append((scaled(shape, whole, "fit"), size, area))
@@ -298,6 +302,7 @@ def poster(
         check_room(area)
         left = (area.width * columns - large.width) / 2
         bottom = (area.height * rows - large.height) / 2
+        ways = (size.is_landscape,)
         for row in reversed(range(rows)):
             for column in range(columns):
                 place = Rect(
