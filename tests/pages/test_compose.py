@@ -143,7 +143,7 @@ def test_pictures_given_as_data_stay() -> None:
 def test_qr_codes_can_be_read(text: str, content: str) -> None:
     page = markdown_page(text, STYLE, title="t")
     found = re.search(
-        r'<img class="qr" alt="[^"]*" src="data:image/svg\+xml;base64,([^"]+)">', page
+        r'<img data-qr class="qr" alt="[^"]*" src="data:image/svg\+xml;base64,([^"]+)">', page
     )
     assert found
     assert read_svg(b64decode(found[1]).decode()) == content
@@ -152,7 +152,9 @@ def test_qr_codes_can_be_read(text: str, content: str) -> None:
 @needs.zbar
 def test_qr_codes_in_html() -> None:
     page = html_page('<p>a</p><img alt="码" src="qr:a&amp;b">', STYLE, title="t")
-    found = re.search(r'<img class="qr" alt="码" src="data:image/svg\+xml;base64,([^"]+)">', page)
+    found = re.search(
+        r'<img data-qr class="qr" alt="码" src="data:image/svg\+xml;base64,([^"]+)">', page
+    )
     assert found
     assert read_svg(b64decode(found[1]).decode()) == "a&b"
 

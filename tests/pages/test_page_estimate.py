@@ -130,6 +130,13 @@ def test_never_fewer_than_a_browser_prints(tmp_path: Path, name: str) -> None:
         ("<html style='font-size: 900px'><body>x", False),
         ("<textarea rows=9999></textarea>x", True),
         ("<hr size=9999>", False),
+        # The page's own classes, in places where they say something else than there.
+        ("<div class=plain>x</div>", True),
+        ("<p>a <span class='b plain'>x\n\ny</span>", False),
+        ("<div class=plain><div class=plain>x</div>y\n\nz</div>", False),
+        ("<div class='qr b'>narrow</div>", False),
+        ("<img class=qr data-qr src='data:image/png;base64,AA'>", False),
+        ("<img src=qr:a>", True),
     ],
 )
 def test_html_with_a_mind_of_its_own_has_no_estimate(html: str, known: bool) -> None:

@@ -49,7 +49,8 @@ def qr_image(address: str, alt: str = "") -> str:
     picture = BytesIO()
     code.save(picture, kind="svg", border=4, omitsize=True, xmldecl=False, svgns=True)
     data = b64encode(picture.getvalue()).decode("ascii")
-    return f'<img class="qr" alt="{escape(alt)}" src="data:image/svg+xml;base64,{data}">'
+    # The mark, which nothing from outside can have, says that it is a square.
+    return f'<img data-qr class="qr" alt="{escape(alt)}" src="data:image/svg+xml;base64,{data}">'
 
 
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)

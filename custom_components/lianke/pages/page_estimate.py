@@ -233,8 +233,10 @@ INLINE: Final = frozenset(
 )
 BLOCKS: Final = frozenset({*MARGINS, "div", "main", "small", "article", "footer"})
 TABLE: Final = frozenset({"table", "thead", "tbody", "tr", "td", "th"})
+# What only QR codes that are drawn here have.
+CODE: Final = "data-qr"
 ATTRIBUTES: Final = frozenset(
-    {"class", "href", "alt", "title", "lang", "id", "dir", "src", "start"}
+    {"class", "href", "alt", "title", "lang", "id", "dir", "src", "start", CODE}
 )
 TABLE_STYLE: Final = re.compile(
     r"(page: sideways; )?(?:font-size: (\d(?:\.\d+)?)em(?:; --wrap: anywhere)?|--wrap: anywhere)"
@@ -321,21 +323,27 @@ class _Reader(HTMLParser):
 
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        classes = ""
+        classes: list[str] = []
+        is_code = False
         table_style = None
         for name, value in attrs:
+            is_code |= name == CODE
             if name == "class":
-                classes = value or ""
+                classes = (value or "").split()
             if tag == "table" and name == "style":
                 table_style = TABLE_STYLE.fullmatch(value or "")
                 if table_style is not None:
                     continue
             if name not in ATTRIBUTES and not (name == "style" and value in STYLES):
                 raise _UnknownError
+        if ("qr" in classes) is not is_code:
+            raise _UnknownError
+        if "plain" in classes and (tag != "div" or self._plain):
+            raise _UnknownError
         if tag == "br":
             self._text.append("\u2028")
         elif tag == "img":
-            if classes != "qr" or self._table is not None:
+            if not is_code or self._table is not None:
                 raise _UnknownError
             self._pictures += 1
         elif tag in TABLE:
@@ -345,7 +353,7 @@ class _Reader(HTMLParser):
         else:
             self._start_block(tag, classes)
 
-    def _start_block(self, tag: str, classes: str) -> None:
+    def _start_block(self, tag: str, classes: list[str]) -> None:
         if tag not in BLOCKS or self._table is not None:
             raise _UnknownError
         self._flush()
