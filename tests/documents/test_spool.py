@@ -18,7 +18,13 @@ from custom_components.lianke.documents import spool as spool_module
 from custom_components.lianke.documents.conversion import make_document
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.kinds import FileType
-from custom_components.lianke.documents.spool import Spool, copy_opened, link_or_copy, write_bytes
+from custom_components.lianke.documents.spool import (
+    Spool,
+    copy_opened,
+    link_or_copy,
+    move_file,
+    write_bytes,
+)
 from custom_components.lianke.errors import InputError
 from tests.documents.conftest import spooled
 
@@ -220,15 +226,19 @@ async def test_without_hard_links_a_copy_is_made(
 async def test_what_a_broken_call_left_is_swept(
     hass: HomeAssistant, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, young, kept = [await make(spool) for _ in range(3)]
+    old, young, kept, upload = [await make(spool) for _ in range(4)]
     long_ago = time.time() - timedelta(hours=4).total_seconds()
-    for document in (old, kept):
+    for document in (old, kept, upload):
         os.utime(document.path, (long_ago, long_ago))
     # Not so one that is previewed again and again.
     copy = await spool.async_copy_kept(await spool.async_keep(kept))
+    # Nor one that was uploaded in the morning and is previewed now.
+    previewed = await spool.async_new_path(".prn")
+    assert move_file(upload.path, previewed)
     monkeypatch.setattr(spool_module, "SWEEP_INTERVAL", timedelta(0))
     await spool.async_new_path(".x")
-    assert spooled(hass) == sorted(document.path.name for document in (young, kept, copy))
+    left = (young.path, kept.path, copy.path, previewed)
+    assert spooled(hass) == sorted(path.name for path in left)
 
 
 async def test_a_failed_write_leaves_nothing(hass: HomeAssistant, spool: Spool) -> None:

@@ -376,12 +376,13 @@ def sync_path(path: Path) -> None:
 
 
 def move_file(source: Path, target: Path) -> bool:
-    """Move source to target if both lie on the same file system; return whether that was done."""
+    """Move source to target, new of age, if both lie on the same file system; return whether that was done."""
     try:
         source.rename(target)
     except OSError:
         return False
     target.chmod(0o600)
+    os.utime(target)
     return True
 
 
