@@ -172,20 +172,21 @@ async def test_what_cannot_be_drawn_is_refused(house: House) -> None:
     assert (house.spooled(), house.sent) == ([], 0)
 
 
+@pytest.mark.parametrize("action", ["preview", "count_pages"])
 async def test_previews_of_a_user_at_once_are_few(
-    monkeypatch: pytest.MonkeyPatch, house: House
+    action: str, monkeypatch: pytest.MonkeyPatch, house: House
 ) -> None:
     """They ask the cloud for nothing, and so are held back here."""
     monkeypatch.setattr(printing, "MAX_MADE_AT_ONCE", 2)
     path = house.menu
     answers = await asyncio.gather(
-        *(house.ask("preview", device_id=house.device(), file=path) for _ in range(5)),
+        *(house.ask(action, device_id=house.device(), file=path) for _ in range(5)),
         return_exceptions=True,
     )
     refused = [one for one in answers if isinstance(one, ServiceValidationError)]
     assert [one.translation_key for one in refused] == ["too_many_requests"] * 3
     assert len(answers) - len(refused) == 2
-    await house.ask("preview", device_id=house.device(), file=path)
+    await house.ask(action, device_id=house.device(), file=path)
 
 
 async def test_pictures_that_are_drawn_later_count_too(
@@ -205,7 +206,6 @@ async def test_pictures_that_are_drawn_later_count_too(
 
 
 async def test_only_the_first_pages_can_be_looked_at(client: Client, house: House) -> None:
-    (house.media / "x.pdf").write_bytes(make_pdf(300))
     # Nothing more is kept of them either: a file of 1 kB may claim a million.
     claimed = make_pdf(1).replace(b"/Count 1", b"/Count 1048574")
     (house.media / "x.pdf").write_bytes(claimed)
@@ -214,6 +214,7 @@ async def test_only_the_first_pages_can_be_looked_at(client: Client, house: Hous
     kept = (await async_get_spool(house.hass))._kept[preview["document"]]
     assert kept.drawing is not None
     assert len(kept.drawing.pages) == 200
+    (house.media / "x.pdf").write_bytes(make_pdf(300))
     preview = await house.ask("preview", device_id=house.device(), file=house.path("x.pdf"))
     assert (preview["pages"], len(preview["images"])) == (300, 200)
     address = preview["images"][0].partition("?")[0].rpartition("/")[0]

@@ -156,7 +156,7 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
     data, context = call.data, call.context
     target = await async_resolve_target(hass, data, context, POLICY_CONTROL)
     spool = await async_get_spool(hass)
-    async with spool.scope():
+    async with limit_calls(hass, (target.entry.entry_id, context.user_id)), spool.scope():
         documents, shown, options = await _async_prepare(hass, target, data, context)
         pages = shown.pages
         if shown is documents[0]:
