@@ -253,16 +253,32 @@ def test_fit_shows_all_of_a_photo(tmp_path: Path) -> None:
     assert sorted((fit.width, fit.height)) == pytest.approx((63.5, 127), abs=EXACT)
 
 
-@pytest.mark.parametrize("upright", [True, False])
-def test_a_head_stays_upright(tmp_path: Path, upright: bool) -> None:
+@pytest.mark.parametrize(
+    ("photo", "how", "stays", "size"),
+    [
+        ((35, 49), {"upright": True}, True, (35, 49)),
+        ((35, 49), {"upright": False}, False, (35, 49)),
+        ((35, 49), {"upright": True, "fill": False}, True, (35, 17.5)),
+        ((35, 49), {"upright": False, "fill": False}, False, (24.5, 49)),
+        # The photo itself lies on its side, as more of them fit on the sheet so.
+        ((25, 35), {"upright": True, "fill": False}, False, (12.5, 25)),
+    ],
+)
+def test_a_head_stays_upright(
+    tmp_path: Path,
+    photo: tuple[int, int],
+    how: dict[str, bool],
+    stays: bool,
+    size: tuple[float, float],
+) -> None:
     """A wide picture of a head is cropped at its sides; other photos are turned."""
     file = make_picture(tmp_path / "x.png", (800, 400))
-    sheets = laid_out(tmp_path, file, sheet="photos", photo=(35, 49), upright=upright)
+    sheets = laid_out(tmp_path, file, sheet="photos", photo=photo, **how)
     parts = dict(sheets.colours(0))
     is_beside = parts["blue"].left > parts["red"].left + 5
-    assert is_beside is upright
+    assert is_beside is stays
     place = whole(sheets)
-    assert (place.width, place.height) == pytest.approx((35, 49), abs=EXACT)
+    assert (place.width, place.height) == pytest.approx(size, abs=EXACT)
 
 
 def test_photos_follow_each_other(tmp_path: Path) -> None:

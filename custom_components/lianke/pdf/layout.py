@@ -322,7 +322,8 @@ def _plan(gathered: Gathered, request: dict[str, Any], paper: Paper) -> Iterable
         case "id_card":
             return plan.cards(sizes, **common)
         case "photos":
-            return plan.photos(sizes, photo=_photo(request), count=request["count"], **common)
+            chosen = {name: request[name] for name in ("count", "upright")}
+            return plan.photos(sizes, photo=_photo(request), **chosen, **common)
         case "poster":
             grid = {name: request[name] for name in ("columns", "rows", "landscape")}
             return plan.poster(sizes, **grid, **common)

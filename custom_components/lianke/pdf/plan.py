@@ -183,17 +183,20 @@ def _filled(
     *,
     by_column: bool = False,
     may_turn: bool = False,
+    upright: bool = False,
     frame: bool = False,
 ) -> Sheet:
     """Return a sheet with pages as large as they can be in the cells of its grid, turned only if they may be.
 
-    Each has a frame around it if that is wanted. Raises TaskError: paper_too_small.
+    What is `upright` is turned with its cell, whatever its own shape. Each has a frame around it if that is wanted.
+    Raises TaskError: paper_too_small.
     """
     items: list[Item] = []
     for page, cell in zip(pages, grid.cells(by_column=by_column), strict=False):
         if page is not None:
             check_room(cell)
-            turns = int(may_turn and sizes[page].is_landscape != cell.size.is_landscape)
+            lies = sizes[page].is_landscape and not upright
+            turns = int(may_turn and lies != cell.size.is_landscape)
             shape = sizes[page].turned if turns else sizes[page]
             items.append(Item(page, aligned(scaled(shape, cell.size, "fit"), cell), turns))
     return Sheet(size, items=items, grid=grid, frames=[item.place for item in items if frame])
@@ -299,10 +302,10 @@ def poster(
             whole = Size(area.width * columns, area.height * rows)
             choices.append((scaled(shape, whole, "fit"), size, area))
         large, size, area = max(choices, key=itemgetter(0))
+        ways = (size.is_landscape,)
         check_room(area)
         left = (area.width * columns - large.width) / 2
         bottom = (area.height * rows - large.height) / 2
-        ways = (size.is_landscape,)
         for row in reversed(range(rows)):
             for column in range(columns):
                 place = Rect(
@@ -379,12 +382,14 @@ def photos(
     *,
     photo: Size | None,
     count: int,
+    upright: bool,
     paper: Paper,
     frame: bool,
 ) -> Iterator[Sheet]:
     """Lay out each photo `count` times, as many on a sheet as have room; 0 fills a sheet with each.
 
-    `photo` None makes each as large as the paper. Raises TaskError: paper_too_small, too_many_pages.
+    `photo` None makes each as large as the paper; `upright` ones are not turned to be larger.
+    Raises TaskError: paper_too_small, too_many_pages.
     """
     size, area = paper.lying(landscape=False)
     shape = photo_shape(photo, paper)
@@ -401,7 +406,7 @@ def photos(
     if len(pages) > MAX_SOURCE_PAGES:
         raise TaskError("too_many_pages")
     for some in batched(pages, len(places), strict=False):
-        sheet = _filled(size, grid, sizes, some, may_turn=True)
+        sheet = _filled(size, grid, sizes, some, may_turn=True, upright=upright)
         sheet.frames = places[: len(some)] if frame else []
         yield sheet
 
