@@ -35,6 +35,9 @@ def test_a_card_is_as_large_as_a_card(tmp_path: Path, size: tuple[int, int]) -> 
     assert place.width == pytest.approx(85.6, abs=EXACT)
     assert place.height == pytest.approx(54, abs=EXACT)
     assert place.left + place.width / 2 == pytest.approx(105, abs=EXACT)
+    # A square, too, is one that lies: nothing is turned, and no end of the card is lost.
+    red = dict(laid_out(tmp_path, file, sheet="id_card").colours(0))["red"]
+    assert red.width == pytest.approx(42.8 if size[0] >= size[1] else 85.6, abs=EXACT)
 
 
 def test_both_sides_of_a_card(tmp_path: Path) -> None:

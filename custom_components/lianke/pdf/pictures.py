@@ -370,7 +370,8 @@ def cropped(
 ) -> tuple[Image.Image, Size]:
     """Return a picture in another shape: its middle, or all of it where little is amiss and somebody chose it."""
     shape = crop.shape
-    if crop.turns and size.is_landscape != shape.is_landscape:
+    # A square neither lies nor stands.
+    if crop.turns and size.width != size.height and size.is_landscape != shape.is_landscape:
         shape = shape.turned
     factor = min(size.width / shape.width, size.height / shape.height)
     wanted = Size(shape.width * factor, shape.height * factor)
