@@ -308,9 +308,20 @@ def test_a_photo_is_laid_out_as_it_was_held(tmp_path: Path) -> None:
     assert parts["red"].top > parts["blue"].top + 30
 
 
-def test_a_picture_is_as_sharp_as_can_be_seen(tmp_path: Path) -> None:
-    """More pixels would take space and time that nobody sees."""
+@pytest.mark.parametrize(
+    ("how", "pixels"),
+    [
+        ({}, layout.MOST_PIXELS),
+        ({"sheet": "id_card"}, layout.MOST_PIXELS),
+        ({"sheet": "photos", "photo": None}, 3842),
+        ({"sheet": "photos", "photo": (102, 152)}, 2035),
+    ],
+)
+def test_a_picture_is_as_sharp_as_can_be_seen(
+    tmp_path: Path, how: dict[str, Any], pixels: int
+) -> None:
+    """More pixels would take space and time that nobody sees: a dozen photos of a phone were more than 50 MB."""
     file = make_picture(tmp_path / "x.png", (5000, 3000))
-    sheets = laid_out(tmp_path, file)
-    [image] = sheets.document[0].get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])
-    assert max(image.get_px_size()) == layout.MOST_PIXELS
+    page = laid_out(tmp_path, file, **how).document[0]
+    [image] = page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=3)
+    assert max(image.get_px_size()) == pixels

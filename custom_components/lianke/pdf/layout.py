@@ -20,7 +20,8 @@ from .pictures import Crop, Cut, as_jpeg, cropped, read_picture
 from .plan import CARD, Grid, Item, Paper, Rect, Sheet, Size, mm
 from .process import MAX_SOURCE_PAGES, TaskError
 
-# Pixels of a picture's longer side: 340 an inch on A4. More cannot be seen.
+# Pixels an inch of a photo, and of the longer side of any picture, which on A4 is as sharp. More cannot be seen.
+SHARP: Final = 340
 MOST_PIXELS: Final = 4000
 QUALITY: Final = 92
 # Of a page's longer side, enough to see that a layer is hidden.
@@ -131,6 +132,7 @@ def _add_picture(gathered: Gathered, file: dict[str, Any], frame: int, crop: Cro
         picture, size = cut.apply(picture, size)
     if crop is not None:
         picture, size = cropped(picture, size, crop, chosen=cut is not None)
+        most = (crop.pixels, crop.pixels)
     picture.thumbnail(most, Image.Resampling.LANCZOS)
     factor = min(1.0, LARGEST / max(size))
     size = Size(size.width * factor, size.height * factor)
@@ -292,9 +294,12 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
 
 def _crop(request: dict[str, Any], paper: Paper) -> Crop | None:
     if request["sheet"] == "id_card":
-        return Crop(CARD, turns=True)
+        # Its small print is to be read.
+        return Crop(CARD, turns=True, pixels=MOST_PIXELS)
     if request["sheet"] == "photos" and request["fill"]:
-        return Crop(plan.photo_shape(_photo(request), paper), turns=not request["upright"])
+        shape = plan.photo_shape(_photo(request), paper)
+        pixels = min(MOST_PIXELS, round(shape.height / 72 * SHARP))
+        return Crop(shape, turns=not request["upright"], pixels=pixels)
     return None
 
 

@@ -317,10 +317,14 @@ STRETCHED = 0.1
 
 
 class Crop(NamedTuple):
-    """The shape that pictures are cropped to; it lies or stands as each of them if it `turns`."""
+    """The shape that pictures are cropped to; it lies or stands as each of them if it `turns`.
+
+    `pixels` are the most that the longer side of one keeps.
+    """
 
     shape: Size
     turns: bool
+    pixels: int
 
 
 class Cut(NamedTuple):
