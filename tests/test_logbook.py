@@ -119,6 +119,7 @@ async def test_a_printer_that_is_gone(describe: Describe, house: House) -> None:
         ("completed", "printed “{pages}”"),
         ("unconfirmed", "may have printed “{pages}”, which cannot be confirmed"),
     ):
-        data = {"device_id": "gone", "title": "{pages}", "state": state}
-        event: Event[Any] = Event(EVENT_JOB_ENDED, data)
-        assert describe(event) == {"name": None, "message": line, "entity_id": None}
+        for partly in (False, True):
+            data = {"device_id": "gone", "title": "{pages}", "state": state}
+            event: Event[Any] = Event(EVENT_JOB_ENDED, data | {"partly_printed": partly})
+            assert describe(event) == {"name": None, "message": line, "entity_id": None}

@@ -56,7 +56,8 @@ def _message(hass: HomeAssistant, data: Mapping[str, Any]) -> str:
     """Return what became of a job, with its pages where they were counted."""
     texts = async_get_cached_translations(hass, hass.config.language, "common", DOMAIN)
     key = str(data["state"])
-    if data.get("partly_printed"):
+    # Of what is unconfirmed, all may be on paper.
+    if data.get("partly_printed") and key not in ("completed", "unconfirmed"):
         # Bytes went to the printer; nobody knows how many of them came to paper.
         key = "canceled_partly" if key == "canceled" else "partly_printed"
     elif data.get("to_printer"):

@@ -152,6 +152,8 @@ async def test_an_expired_job_that_may_have_begun_is_unconfirmed(shop: Shop) -> 
     await shop.tick(600)
     await shop.tick(600)
     assert shop.sim.cloud.count(ASK) == asked
+    # Somebody has it in their hands: all of it.
+    assert not (await shop.queue.async_confirm(job.job_id)).partly_printed
 
 
 async def test_revoked_by_somebody_else_proves_nothing(shop: Shop) -> None:

@@ -395,8 +395,10 @@ class Job(Record):
     def partly_printed(self) -> bool:
         """Return whether a part of a job that is over may be on paper."""
         now = self.present
-        is_part = self.is_at_second and now.is_final and now.state is not JobState.COMPLETED
-        return is_part or now.partly_printed
+        if now.state is JobState.COMPLETED:
+            # What was in doubt before it came out.
+            return False
+        return (self.is_at_second and now.is_final) or now.partly_printed
 
     @property
     def hold_reason(self) -> str | None:
