@@ -7,10 +7,12 @@ import pytest
 
 from custom_components.lianke.api.errors import BoxNotRespondingError
 from custom_components.lianke.api.tasks import TaskState
+from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.tracker import changes_for
 from tests.clock import until
+from tests.household import show_state
 from tests.jobs.conftest import ASK, CANCEL, OpenShop, Receiver, Shop
 from tests.simulator.faults import Fault
 
@@ -152,8 +154,19 @@ async def test_an_expired_job_that_may_have_begun_is_unconfirmed(shop: Shop) -> 
     await shop.tick(600)
     await shop.tick(600)
     assert shop.sim.cloud.count(ASK) == asked
-    # Somebody has it in their hands: all of it.
+    shop.printer().on = True
+    show_state(shop.printer(), "outOfPaper")
+    await shop.refresh()
+    # Both its row and its own report are older than what comes.
+    await shop.tick(1)
+    shop.clock.tick(1)
+    assert shop.coordinator.data.printers[shop.key()].status is PrinterStatus.OUT_OF_PAPER
+    news: list[object] = []
+    shop.coordinator.async_add_listener(lambda: news.append(shop.coordinator.data))
+    # Somebody has it in their hands: all of it. What the printer needs since is another matter.
     assert not (await shop.queue.async_confirm(job.job_id)).partly_printed
+    await shop.settle()
+    assert not news
 
 
 async def test_revoked_by_somebody_else_proves_nothing(shop: Shop) -> None:

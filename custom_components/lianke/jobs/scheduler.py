@@ -51,8 +51,8 @@ class JobScheduler(JobWorker):
         self._mover = mover
         self._task: asyncio.Task[None] | None = None
         self._cleanup_at: datetime | None = None
-        # Jobs that have just ended.
-        self._ended: list[Job] = []
+        # Jobs that have just ended, and their states before.
+        self._ended: list[tuple[Job, JobState | None]] = []
         # When to ask the cloud again to cancel a job; None once it has answered.
         self._cancel_retry_at: dict[str, datetime | None] = {}
         self._stop_timer: CALLBACK_TYPE | None = None
@@ -78,7 +78,7 @@ class JobScheduler(JobWorker):
         """Note the end of a job, or of its first delivery, for the review that follows."""
         is_new = job.state is not old
         if is_new and (job.is_final or (job.is_at_second and job.state is JobState.HELD)):
-            self._ended.append(job)
+            self._ended.append((job, old))
             self.review_soon()
         elif job.is_final:
             # They may have become known after the end.
@@ -87,14 +87,16 @@ class JobScheduler(JobWorker):
     def _handle_ended(self, now: datetime) -> None:
         """Count pages, schedule a cleanup and refresh printers after jobs, or their first deliveries, have ended."""
         ended, self._ended = self._ended, []
-        for job in ended:
+        for job, old in ended:
             self._cancel_retry_at.pop(job.job_id, None)
             if job.is_final:
                 self.count_pages(job)
                 self._cleanup_at = min(self._cleanup_at or now + CLEANUP_DELAY, now + CLEANUP_DELAY)
             if job.state is JobState.FAILED and job.present.task_id:
                 self._coordinator.async_refresh_soon("a job failed", job.printer_key)
-            if job.state in (JobState.COMPLETED, JobState.HELD):
+            # What was in doubt came out some time ago, perhaps before the printer's fault.
+            is_fresh = old is not JobState.UNCONFIRMED
+            if is_fresh and job.state in (JobState.COMPLETED, JobState.HELD):
                 self._coordinator.async_on_page_printed(job.printer_key)
             if (job.present.task_id or not job.is_final) and not any(
                 other.printer_key == job.printer_key
