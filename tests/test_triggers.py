@@ -407,8 +407,12 @@ async def test_a_fault_has_to_last(clock: Clock, automate: Automate, house: Hous
     assert await house.hass.config_entries.async_reload(house.entry.entry_id)
     await show(house)
     assert named(fired) == []
+    # What it has turned into is told.
+    printer.cover_open = False
+    show_state(printer, "outOfPaper")
+    await show(house, clock)
     await elapse(house.hass, clock, 40, step=20)
-    assert named(fired) == ["printer_needs_attention"]
+    assert [one["message"] for one in fired] == ["Out of paper"]
     await elapse(house.hass, clock, 300, step=60)
     assert named(fired) == ["printer_needs_attention"]
 

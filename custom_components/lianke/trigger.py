@@ -205,6 +205,8 @@ class PrinterTrigger(LiankeTrigger):
     async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
         duration: timedelta | None = self._options.get(CONF_FOR)
         matched: dict[str, bool] = {}
+        # As they are known by now.
+        known: dict[str, State] = {}
         timers: dict[str, CALLBACK_TYPE] = {}
 
         @callback
@@ -234,6 +236,7 @@ class PrinterTrigger(LiankeTrigger):
             if state is None or state.state in NOT_KNOWN:
                 return
             entity_id = state.entity_id
+            known[entity_id] = state
             before = matched.get(entity_id)
             matched[entity_id] = matches = self._matches(state)
             if matches == before:
@@ -248,7 +251,7 @@ class PrinterTrigger(LiankeTrigger):
             @callback
             def on_time(_now: datetime) -> None:
                 del timers[entity_id]
-                fire(state)
+                fire(known[entity_id])
 
             timers[entity_id] = async_call_later(self._hass, duration, on_time)
 
@@ -263,6 +266,7 @@ class PrinterTrigger(LiankeTrigger):
             for entity_id in removed:
                 stop(entity_id)
                 matched.pop(entity_id, None)
+                known.pop(entity_id, None)
             for entity_id in added:
                 on_state(states[entity_id])
 

@@ -66,7 +66,7 @@ from tests.conftest import make_entry, set_up
 from tests.documents.samples import picture
 from tests.documents.test_entities import ITEMS, Door, Family, Shopping, add
 from tests.flows.telegram import MAX_FILE, TOKEN, Telegram, telegram
-from tests.household import House, ask, data_of, device_of, make_media, twin_of
+from tests.household import House, ask, data_of, device_of, make_media, show_state, twin_of
 from tests.simulator import Box, Fault, Outcome, Simulator, make_pdf
 
 LANGUAGES = ("en", "zh-Hans")
@@ -1311,14 +1311,14 @@ PHONE = [
 
 
 @pytest.mark.parametrize(
-    ("language", "title", "message"),
+    ("language", "title", "message", "other"),
     [
-        ("en", "Kyocera MA2000w GX: Out of paper", "Jobs wait for it."),
-        ("zh-Hans", "Kyocera MA2000w GX：缺纸", "有任务在等待打印。"),
+        ("en", "Kyocera MA2000w GX: Out of paper", "Jobs wait for it.", "Paper jam"),
+        ("zh-Hans", "Kyocera MA2000w GX：缺纸", "有任务在等待打印。", "卡纸"),
     ],
 )
 async def test_messages_of_paper(
-    clock: Clock, language: str, title: str, message: str, house: House
+    clock: Clock, language: str, title: str, message: str, other: str, house: House
 ) -> None:
     house.hass.config.language = language
     calls = async_mock_service(house.hass, "notify", "phone")
@@ -1356,9 +1356,14 @@ async def test_messages_of_paper(
     house.box.printer(1).paper = 0
     await look(house.hass, clock, house.entry)
     await hold(house.hass, "a")
+    # It turns into another one.
+    show_state(house.box.printer(1), "paperJam")
+    await look(house.hass, clock, house.entry)
     await elapse(house.hass, clock, 150, 50)
     await until(lambda: len(calls) == 2)
-    house.box.printer(1).paper = 100
+    assert calls[1].data["title"].endswith(other)
+    show_state(house.box.printer(1), "idle")
+    house.box.printer(1).raw_state = None
     await look(house.hass, clock, house.entry)
     await elapse_until(house.hass, clock, lambda: all(job.is_final for job in house.queue.jobs()))
     # It runs out in the midst of a job.
