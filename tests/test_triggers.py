@@ -243,6 +243,32 @@ async def test_a_job_is_held(reachable: str, automate: Automate, house: House) -
     assert named(fired) == ["job_held", "paper", "job_held"]
 
 
+async def test_a_job_that_begins_to_wait_while_home_assistant_starts(
+    automate: Automate, house: House
+) -> None:
+    """It still waits, perhaps for somebody who switches its printer on; what is over by then is not told."""
+    house.box.online = False
+    await show(house)
+    job = await print_text(house.hass)
+    house.hass.set_state(CoreState.not_running)
+    assert await house.hass.config_entries.async_reload(house.entry.entry_id)
+    fired = await automate(
+        on(house.hass, "job_held", reason=["disconnected"]),
+        on(house.hass, "job_held", reason=["box_offline", "out_of_paper"]) | {"id": "not this"},
+    )
+    house.box.online = True
+    show_state(house.box.printer(1), "outOfPaper")
+    await show(house)
+    await until(lambda: house.queue.get(job["job_id"]).hold_reason == "out_of_paper")
+    house.box.printer(1).plugged = False
+    await show(house)
+    await until(lambda: house.queue.get(job["job_id"]).hold_reason == "disconnected")
+    await house.hass.async_start()
+    await until(lambda: fired)
+    await rest(house.hass)
+    assert named(fired) == ["job_held"]
+
+
 async def test_nothing_is_told_again_after_a_reload(automate: Automate, house: House) -> None:
     house.box.online = False
     await show(house)

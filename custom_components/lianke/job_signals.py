@@ -47,7 +47,8 @@ def event_data(job: Job) -> dict[str, Any]:
 def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Send the signal for the jobs of an entry until it is unloaded, once an update.
 
-    Reasons that jobs are held for by now were sent before the entry was loaded.
+    Reasons that jobs are held for by now were sent before the entry was loaded. Automations listen only once Home
+    Assistant has nearly started: what happens before is sent then, and of jobs that are held, what for by then.
     """
     queue = entry.runtime_data.queue
     reasons: dict[str, frozenset[str]] = {
@@ -58,6 +59,9 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
     @callback
     def on_job(job: Job, old: JobState | None) -> None:
+        starts = hass.state in (CoreState.not_running, CoreState.starting)
+        if starts and not job.is_final:
+            return
         earlier = reasons.get(job.job_id, frozenset())
         if job.is_final:
             reasons.pop(job.job_id, None)
@@ -74,13 +78,19 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         def send(_hass: HomeAssistant) -> None:
             async_dispatcher_send(hass, SIGNAL_JOB_UPDATED, JobUpdate(entry, job, earlier))
 
-        if job.is_final and hass.state in (CoreState.not_running, CoreState.starting):
-            # Automations listen only once Home Assistant has nearly started.
+        if starts:
             async_at_started(hass, send)
         else:
             send(hass)
 
+    @callback
+    def look(_hass: HomeAssistant) -> None:
+        for job in reversed(queue.jobs()):
+            if not job.is_final:
+                on_job(job, job.state)
+
     entry.async_on_unload(queue.listen(on_job))
+    entry.async_on_unload(async_at_started(hass, look))
 
 
 @callback
