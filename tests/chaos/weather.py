@@ -331,12 +331,12 @@ def _waits_for_paper(record: dict[str, Any]) -> bool:
 
 
 def _misses_backs(record: dict[str, Any]) -> bool:
-    """Return whether a job ended before anything of its second sides was printed."""
+    """Return whether a job ended before anything of its second sides was sent."""
     return bool(
         record["by_hand"]
         and record["by_hand"]["half"] == 2
-        and record["finished_at"]
-        and record["reason"] in ("expired", "not_turned_in_time")
+        and record["state"] == "expired"
+        and not record["sent_bytes"]
     )
 
 

@@ -10,7 +10,6 @@ from custom_components.lianke.jobs.job import (
     DELIVERY_FIELDS,
     FINAL,
     FIRST_SIDES_ONLY,
-    NOT_TURNED,
     Job,
     JobState,
     PersonReason,
@@ -62,9 +61,9 @@ def test_a_cancellation_is_in_time_for_the_second_sides(how: str) -> None:
     old = replace(old, cancel_requested=how == "asked", has_document=how != "no document")
     old = old.changed(expiring=how == "expiring")
     new = begin_next(old, old.changed(state=JobState.COMPLETED), UNTIL)
-    expired = how == "expiring"
-    assert new.state is (JobState.EXPIRED if expired else JobState.CANCELED)
-    assert (new.reason, new.partly_printed) == (NOT_TURNED if expired else FIRST_SIDES_ONLY, True)
+    assert new.state is (JobState.EXPIRED if how == "expiring" else JobState.CANCELED)
+    # Nobody was asked to turn anything.
+    assert (new.reason, new.partly_printed) == (FIRST_SIDES_ONLY, True)
 
 
 def test_an_answer_belongs_to_the_delivery_that_asked() -> None:

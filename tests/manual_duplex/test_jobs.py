@@ -193,7 +193,9 @@ async def test_quiet_hours_do_not_begin_between_the_deliveries(shop: Shop) -> No
     await finish(shop, job)
 
 
-@pytest.mark.parametrize("end", ["cancel", "reject", "expire", "replace"])
+@pytest.mark.parametrize(
+    "end", ["cancel", "reject", "expire", "expire turned", "revoke", "replace"]
+)
 async def test_without_its_second_delivery_it_says_that_paper_came_out(
     shop: Shop, end: str
 ) -> None:
@@ -204,7 +206,18 @@ async def test_without_its_second_delivery_it_says_that_paper_came_out(
         await shop.queue.async_reject(job.job_id)
     elif end == "replace":
         await shop.submit(replace_key="briefing")
+    elif end == "revoke":
+        # While the second sides come out.
+        shop.sim.cloud.variants.update(cancel="revoked_prints")
+        shop.printer().seconds_per_page = 3000
+        await shop.queue.async_continue(job.job_id)
+        await shop.until(job, JobState.SENDING)
+        await shop.queue.async_cancel(job.job_id)
+        await shop.until(job, JobState.CANCELED)
     else:
+        if end == "expire turned":
+            await off(shop)
+            await shop.queue.async_continue(job.job_id)
         await shop.tick(12 * 3600)
         await shop.until(job, JobState.EXPIRED)
     reported = shop.queue.get(job.job_id)
@@ -212,6 +225,9 @@ async def test_without_its_second_delivery_it_says_that_paper_came_out(
         "cancel": (JobState.CANCELED, FIRST_SIDES_ONLY),
         "reject": (JobState.CANCELED, "rejected"),
         "expire": (JobState.EXPIRED, NOT_TURNED),
+        "expire turned": (JobState.EXPIRED, FIRST_SIDES_ONLY),
+        # How many of the second sides there are, nobody knows.
+        "revoke": (JobState.CANCELED, None),
         "replace": (JobState.CANCELED, "replaced"),
     }
     assert (reported.state, reported.reason) == expected[end]

@@ -387,9 +387,14 @@ class Job(Record):
     def reason(self) -> str | None:
         """Return why the job ended, or is in doubt; None where nothing is to be said."""
         now = self.present
-        if self.is_at_second and now.state in (JobState.CANCELED, JobState.EXPIRED):
-            return _AFTER_FIRST_SIDES.get(now.reason, now.reason)
-        return now.reason
+        ended = self.is_at_second and now.state in (JobState.CANCELED, JobState.EXPIRED)
+        if not ended or now.partly_printed:
+            # Of second sides that may have come out, too, that says all that is known.
+            return now.reason
+        if now.reason == "expired" and now.after is None:
+            # Somebody has turned the paper.
+            return FIRST_SIDES_ONLY
+        return _AFTER_FIRST_SIDES.get(now.reason, now.reason)
 
     @property
     def partly_printed(self) -> bool:
@@ -631,7 +636,7 @@ def begin_next(old: Job, new: Job, until: datetime, again: Job | None = None) ->
     end = replace(
         new.deliveries[0],
         state=JobState.EXPIRED if expired else JobState.CANCELED,
-        reason=NOT_TURNED if expired else FIRST_SIDES_ONLY,
+        reason=FIRST_SIDES_ONLY,
         partly_printed=True,
     )
     return replace(new, deliveries=(end, *new.deliveries[1:]), pages_printed=None)
