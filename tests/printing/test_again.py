@@ -7,7 +7,7 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.const import CONF_DEFAULT_OPTIONS
-from tests.household import INKJET, LASER, House, key_of, refusal
+from tests.household import INKJET, LASER, OTHER_LASER, House, key_of, refusal
 from tests.simulator import Outcome
 
 # Callbacks arrive, so that waiting is short.
@@ -68,6 +68,12 @@ async def test_options_are_changed_for_another_printer(house: House) -> None:
     [document] = await house.came_out()
     assert document.options["targetIp"] == house.box.network_printer().ip
     assert (document.copies, document.options["dmPaperSize"]) == (2, "11")
+    # Numbers of one driver's own are other things for another one.
+    house.cloud.plan(house.box.network_printer(), Outcome(code=502, msg="x"))
+    job = await house.print_one(file=house.menu, device_id=other, paper=257, media_type=260)
+    small = {"job_id": job["job_id"], "to_device_id": house.device(OTHER_LASER)}
+    assert await refusal(retry(house, **small)) == "paper_not_mapped"
+    assert await refusal(retry(house, **small, paper="A5")) == "option_not_checkable"
 
 
 async def test_sheets_keep_their_layout(house: House) -> None:

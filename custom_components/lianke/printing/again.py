@@ -3,9 +3,17 @@
 from dataclasses import replace
 from typing import Final
 
-from ..api.capabilities import CUSTOM_ID, Paper
+from ..api.capabilities import CUSTOM_ID, Capabilities, Paper
+from ..api.coerce import to_int
 from ..api.models import Species
-from ..api.options import MANUAL_DUPLEX, PrintOptions, known_papers, options_in
+from ..api.options import (
+    MANUAL_DUPLEX,
+    PAPER_OPTIONS,
+    PrintOptions,
+    known_papers,
+    name_of,
+    options_in,
+)
 from ..devices import Target
 from ..documents.kinds import FileType
 from ..documents.sheets import BORDERLESS
@@ -16,14 +24,19 @@ from .print import async_resolve
 
 # What a layout on sheets has decided already.
 LAID_OUT_BY: Final = ("orientation", "scale", "align", "auto_rotate", "excel_fit")
+# From here on, each driver numbers what is its own (DMBIN_USER, DMMEDIA_USER).
+OWN_NUMBERS: Final = 256
 
 
-async def async_changes(target: Target, job: Job, chosen: PrintOptions) -> Changes:
+async def async_changes(
+    target: Target, job: Job, chosen: PrintOptions, source: Target | None = None
+) -> Changes:
     """Return how a job's document is printed on a printer with these options changed.
 
-    Options that the job was asked for and that are not changed are checked anew, too. Raises
-    InputError: manual_duplex_unchanged, manual_duplex_not_again, sheets_are_laid_out, printer_gone,
-    and what is wrong with an option.
+    Options that the job was asked for and that are not changed are checked anew, too; those that were chosen for
+    another printer, `source`, as that one calls them, and its paper by size. Raises InputError:
+    manual_duplex_unchanged, manual_duplex_not_again, sheets_are_laid_out, printer_gone, paper_not_mapped, and what is
+    wrong with an option.
     """
     if len(job.deliveries) > 1:
         # They were made for one printer and its options.
@@ -33,6 +46,11 @@ async def async_changes(target: Target, job: Job, chosen: PrintOptions) -> Chang
     if job.spec.laid_out and (fixed := [name for name in LAID_OUT_BY if name in chosen]):
         raise InputError("sheets_are_laid_out", title=job.title, option=fixed[0])
     requested = options_in(chosen, job.spec.requested)
+    if source is not None:
+        was_named = "paper" in requested and job.deliveries[0].options.paper_id != CUSTOM_ID
+        if was_named and not any(name in chosen for name in PAPER_OPTIONS):
+            chosen = options_in(await _async_paper(target, job), chosen)
+        requested = options_in(chosen, _as_named(source, job))
     data = {**requested, "raw": is_raw(job)}
     # Sheets that are to be cut need no printer with a word for that.
     one_sided = job.spec.laid_out and "duplex" not in chosen and requested.get("duplex") == "off"
@@ -40,6 +58,19 @@ async def async_changes(target: Target, job: Job, chosen: PrintOptions) -> Chang
     # A default option for both sides by hand is for documents that are printed anew.
     options = replace(options, by_hand=None)
     return Changes(printer_key=target.printer_key, options=options, requested=requested)
+
+
+def _as_named(source: Target, job: Job) -> PrintOptions:
+    """Return what a job was asked for, with the names of what the printer's driver numbers by itself."""
+    known = source.data.storage.printers.get(job.printer_key)
+    able = (known and known.capabilities) or Capabilities()
+    asked = dict(job.spec.requested)
+    for option, block in (("tray", able.trays or {}), ("media_type", able.media_types or {})):
+        number = to_int(asked.get(option))
+        if number is not None and number >= OWN_NUMBERS and asked[option] not in block:
+            # One without a name is nothing that another printer has.
+            asked[option] = name_of(block, number) or f"#{number}"
+    return options_in(asked)
 
 
 # 0.1 mm; drivers round sizes of the same paper differently.
@@ -57,7 +88,7 @@ async def async_move(target: Target, job: Job, other: Target) -> Job:
     if (target.entry.entry_id, job.printer_key) == (other.entry.entry_id, other.printer_key):
         raise InputError("move_to_itself", title=job.title)
     chosen = await _async_paper(other, job)
-    changes = await async_changes(other, job, chosen)
+    changes = await async_changes(other, job, chosen, target)
     return await target.data.queue.async_move(job.job_id, changes, other.entry.entry_id)
 
 

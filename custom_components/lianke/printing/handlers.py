@@ -127,7 +127,8 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         other = async_target(hass, to_device_id)
         await async_check_target(hass, other, call.context, POLICY_CONTROL)
     if to_device_id is not None or chosen:
-        changes = await async_changes(other, job, chosen)
+        there, here = (other.entry, other.printer_key), (target.entry, job.printer_key)
+        changes = await async_changes(other, job, chosen, None if there == here else target)
     if len(job.deliveries) > 1 or not {"from_sheet", "backs_only"}.isdisjoint(call.data):
         from_sheet = call.data.get("from_sheet", 1)
         anew = rest_of(job, from_sheet=from_sheet, backs_only=call.data.get("backs_only", False))
