@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from custom_components.lianke.api.errors import BoxNotRespondingError
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode
 from custom_components.lianke.ipp.model import Operation, Status, Tag
-from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.job import Job, JobState
 from tests.household import came_out, print_one, sent
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
 from tests.simulator import make_pdf
@@ -167,6 +169,18 @@ async def test_behind_one_address_the_name_decides(lan: LanPrinter) -> None:
     assert states == [3, 7, 7]
     assert (await lan.ask(Operation.CANCEL_MY_JOBS)).status == Status.OK
     assert (await lan.job(number)).one("job-state") == 7
+    # One that cannot be canceled now keeps none of the others.
+    kept = [await lan.print(make_pdf(pages)) for pages in (3, 4)]
+    cancel, refusal = lan.data.queue.async_cancel, [BoxNotRespondingError()]
+
+    async def cancel_but_one(job_id: str) -> Job:
+        if refusal:
+            raise refusal.pop()
+        return await cancel(job_id)
+
+    with patch.object(lan.data.queue, "async_cancel", cancel_but_one):
+        assert (await lan.ask(Operation.CANCEL_MY_JOBS)).status == Status.NOT_POSSIBLE
+    assert {(await lan.job(job)).one("job-state") for job in kept} == {3, 7}
 
 
 async def test_a_stored_job_of_no_address_or_another(lan: LanPrinter) -> None:

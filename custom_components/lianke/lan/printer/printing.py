@@ -5,7 +5,7 @@ Print-Job, Validate-Job, Create-Job, Send-Document, Close-Job; Cancel-Job, Cance
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from homeassistant.exceptions import HomeAssistantError
 
+from ...api.errors import LiankeError
 from ...api.options import ORIENTATIONS
 from ...documents.conversion import clean_title
 from ...documents.document import file_digest
@@ -338,7 +339,10 @@ async def async_cancel_job(request: Request) -> Answer:
 
 
 async def async_cancel_my_jobs(request: Request) -> Answer:
-    """Cancel all jobs of the same address and name, or those of them that the request lists: all of these, or none."""
+    """Cancel all jobs of the same address and name, or those of them that the request lists: all of these, or none.
+
+    One that the service does not let go keeps none of the others.
+    """
     jobs = [
         job
         for job in querying.lan_jobs(request)
@@ -354,8 +358,16 @@ async def async_cancel_my_jobs(request: Request) -> Answer:
         if len(jobs) < len(listed):
             refused = {"job-ids": request.operation["job-ids"]}
             raise IppError(Status.NOT_POSSIBLE, "not all of these jobs can be canceled", refused)
+    refusals: list[LiankeError | HomeAssistantError] = []
     for job in jobs:
-        await _async_cancel(request, job)
+        # What is over by then is none.
+        with suppress(InputError):
+            try:
+                await _async_cancel(request, job)
+            except (LiankeError, HomeAssistantError) as err:
+                refusals.append(err)
+    if refusals:
+        raise refusals[0]
     return Answer()
 
 
