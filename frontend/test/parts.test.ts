@@ -164,6 +164,18 @@ test.each([
   expect(find(notes, selector).textContent).toMatch(/sign in again/i);
 });
 
+test("a printer whose state nobody knows is not said to be off", async () => {
+  const held = makeJob({ state: "held", hold_reason: "cloud_unreachable" });
+  const notes = await show<Part>("lianke-notes", {
+    context: makeContext(),
+    summary: summarize(makePrinter({ status: null }), [held], false),
+  });
+  expect(notes.shadowRoot?.textContent).not.toMatch(/jobs? prints?/);
+  Object.assign(notes, { summary: summarize(makePrinter({ status: null }), [held, held], false) });
+  await notes.updateComplete;
+  expect(notes.shadowRoot?.textContent).toMatch(/2 jobs are waiting/);
+});
+
 test("the pages of a job with copies are those of one copy, waiting and done", () => {
   const t = makeContext().localizer;
   for (const state of ["queued", "completed"] as const)

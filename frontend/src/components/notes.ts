@@ -97,8 +97,10 @@ export class LiankeNotes extends Part {
 
   private _held() {
     const { held, tone, state } = this.summary;
-    if (!held.length || (tone !== "off" && held.length < MANY)) return nothing;
-    const key = tone !== "off" ? "will_print_later" : state === "box_offline" ? "will_print_box" : "will_print";
+    /* Nobody knows whether a printer without a state is off. */
+    const isOff = tone === "off" && state !== null;
+    if (!held.length || (!isOff && held.length < MANY)) return nothing;
+    const key = !isOff ? "will_print_later" : state === "box_offline" ? "will_print_box" : "will_print";
     return html`<div class="note">
       <p>${texts.count(this.t, key, held.length)}</p>
       ${
