@@ -107,6 +107,8 @@ def test_kinds(tmp_path: Path, data: bytes, name: str, kind: FileType) -> None:
         (b"<svg xmlns='x'/>", "x.svg", "type_not_supported"),
         ("你好".encode("gb18030"), "x.bin", "type_not_supported"),
         (b"\x01\x02\x03 not text", "x.txt", "text_unreadable"),
+        (b"\x04%!PS-Adobe-3.0\n" + b"72 72 moveto\n" * 9, "x.txt", "type_not_supported"),
+        (b"Dear all,\n" * 9 + "お知らせ".encode("iso2022_jp"), "x.txt", "text_unreadable"),
     ],
     ids=named,
 )

@@ -187,7 +187,8 @@ def make_text_document(document: Document, style: PageStyle) -> Document:
     """Return the document for the page that a file of text, a table or Markdown becomes; it takes the file's place."""
     if document.size > MAX_TEXT_BYTES:
         raise InputError("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
-    text = decode_text(document.path.read_bytes())
+    # DOS marks the end.
+    text = decode_text(document.path.read_bytes()).rstrip("\x1a")
     document.path.unlink()
     if not is_visible(text):
         raise InputError("file_empty", name=document.name)

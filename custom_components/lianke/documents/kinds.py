@@ -44,6 +44,8 @@ SHORT_BYTES: Final = 24
 FEW_CONTROLS: Final = 0.05
 _ALLOWED_CONTROLS: Final = "\t\n\r\f"
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
+# What begins double-byte letters in ISO-2022.
+_ISO_2022: Final = b"\x1b$"
 _PAIR_GB = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
 _PAIR_SJIS = re.compile(rb"[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]|[\xa1-\xdf]")
 
@@ -84,6 +86,9 @@ def guess_encoding(data: bytes) -> str | None:
 
 def _guess_despite_controls(data: bytes) -> str | None:
     """Return the encoding of text with a few control characters in it, such as the Ctrl-Z that DOS puts at the end."""
+    if _ISO_2022 in data:
+        # Its letters are ASCII between switches, which would be printed.
+        return None
     shown, count = _CONTROLS.subn(b" ", data)
     return guess_encoding(shown) if count <= 1 + len(data) * FEW_CONTROLS else None
 
@@ -421,7 +426,8 @@ def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
         encoding = _guess_despite_controls(head)
     # In UTF-16 a page is a page, too.
     head = head.decode(encoding, "ignore").encode() if encoding == "utf-16" else head
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:200].lower()
+    # Drivers of Windows begin PostScript with a Ctrl-D.
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\x04 \t\r\n\v\f")[:200].lower()
     if suffix not in TEXT_SUFFIXES and _MAIL.match(start) and _MIME.search(head):
         raise InputError("mail_not_supported", name=name)
     if start.startswith((b"<!doctype html", b"<html")):
