@@ -323,5 +323,6 @@ def _spec(job: Job, context: Context, changes: Changes | None) -> JobSpec:
         laid_out=spec.laid_out,
         release_code=spec.release_code,
         foreign_code=spec.release_code is not None
-        and (spec.foreign_code or job.user_id != context.user_id),
+        # Nobody's job is everybody's who prints it again, also by an automation.
+        and (spec.foreign_code or job.user_id is None or job.user_id != context.user_id),
     )

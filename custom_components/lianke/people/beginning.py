@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
+from homeassistant.auth.models import User
+from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.const import (
     ATTR_DOMAIN,
     ATTR_ENTITY_ID,
@@ -81,7 +83,10 @@ class _Trail:
         # In a conversation, but not in what an automation does because of it.
         spoken = current_session.get() is not None
         if context.user_id is not None and (request := current_request.get()) is not None:
-            spoken = spoken or request.path.startswith(ASSISTANT_PATHS)
+            # What else comes of such a request, such as a poll, may have another user's context.
+            user: User | None = request.get(KEY_HASS_USER)
+            is_own = user is not None and user.id == context.user_id
+            spoken = spoken or (is_own and request.path.startswith(ASSISTANT_PATHS))
         begun = self._known.get(context.id) or self._known.get(context.parent_id or "")
         if begun is not None:
             return begun._replace(spoken=True) if spoken and context.user_id is not None else begun

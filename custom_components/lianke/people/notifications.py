@@ -20,7 +20,7 @@ from homeassistant.components.notify.const import (
 )
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_ENTITY_ID
-from homeassistant.core import Context, Event, HomeAssistant, callback
+from homeassistant.core import Context, CoreState, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.network import NoURLAvailableError, get_url
@@ -203,8 +203,11 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             # A reload does not cut it off: nobody would be told any more.
             hass.async_create_background_task(tell(), "notify of an approval")
 
-        # Before, the notify actions of phones are not there yet.
-        async_at_started(hass, begin)
+        if hass.state in (CoreState.not_running, CoreState.starting):
+            # The notify actions of phones are not there yet.
+            async_at_started(hass, begin)
+        else:
+            begin(hass)
 
     entry.async_on_unload(queue.listen(on_job))
 

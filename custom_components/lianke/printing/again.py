@@ -65,7 +65,8 @@ def _as_named(source: Target, job: Job) -> PrintOptions:
     known = source.data.storage.printers.get(job.printer_key)
     able = (known and known.capabilities) or Capabilities()
     asked = dict(job.spec.requested)
-    for option, block in (("tray", able.trays or {}), ("media_type", able.media_types or {})):
+    blocks = (("paper", able.papers), ("tray", able.trays), ("media_type", able.media_types))
+    for option, block in ((option, block or {}) for option, block in blocks):
         number = to_int(asked.get(option))
         if number is not None and number >= OWN_NUMBERS and asked[option] not in block:
             # One without a name is nothing that another printer has.

@@ -70,7 +70,7 @@ UNSUCCESSFUL = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRME
 # Options that sheets are printed with as they were made, on another printer, too.
 DONE_HERE: Final = ("pages", "excel_fit", "auto_rotate")
 SNAPSHOT_EXPIRY: Final = timedelta(hours=1)
-# Print calls of one user, or of all automations, whose documents are prepared at once for a box.
+# Print, preview and page count calls of one user, or of all automations, that are under way at once for a box.
 MAX_MADE_AT_ONCE = 50
 DATA_PREPARING: HassKey[Counter[tuple[str, str | None]]] = HassKey(
     f"{DOMAIN}_prints_in_preparation"
