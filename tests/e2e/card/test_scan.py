@@ -1,5 +1,6 @@
 """Scanning and copying in a browser: on a phone in few taps, and by the keyboard alone."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -74,8 +75,10 @@ async def page_comes(screen: Screen, text: str) -> None:
     """Wait until the dialog says something, and the picture of a page is there."""
     await expect(screen.card.get_by_text(text)).to_be_visible()
     picture = screen.card.locator("lianke-scan .stage img:not(.stale)")
-    await expect(picture).to_have_js_property("complete", True)
-    assert await picture.evaluate("(one) => one.naturalWidth") > 400
+    # In one look: the picture before may still be there, complete, and have no size as the next one takes its place.
+    async with asyncio.timeout(30):
+        while not await picture.evaluate("(one) => one.complete && one.naturalWidth > 400"):
+            await asyncio.sleep(0.05)
 
 
 async def lay(stage: Stage, text: str) -> None:
