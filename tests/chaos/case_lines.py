@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Literal
 
 from tests.simulator.models import Outcome
 
@@ -56,26 +57,32 @@ async def a_strangers_task_and_our_own_callback(world: World) -> Judgement:
     return await end(world)
 
 
-@case("A stranger's task is not ours where our own never arrived and the clocks agree.")
-async def a_strangers_task_and_one_that_never_arrived(world: World) -> Judgement:
-    home, box = await one_home(world, callbacks="never")
-    spoil(home, UPLOAD, Fault(kind="swallow"))
-    asked = await print_paper(home, box, 1, world.paper(home))
-    await asyncio.sleep(12)
-    world.sim.cloud.print_as_someone_else(box, box.printer(2))
-    return await end(world, unconfirmed=asked)
+def _stranger(name: str, fault: Literal["swallow", "hang"], state: str, text: str) -> None:
+    """Add a case of somebody who prints 12 s after an upload of ours that never arrived."""
+
+    async def script(world: World) -> Judgement:
+        home, box = await one_home(world, callbacks="never")
+        spoil(home, UPLOAD, Fault(kind=fault))
+        asked = await print_paper(home, box, 1, world.paper(home))
+        await asyncio.sleep(12)
+        world.sim.cloud.print_as_someone_else(box, box.printer(2))
+        return await end(world, **{state: asked})
+
+    case(text, name)(script)
 
 
-@case(
-    "The first stranger of a day is told from a job that never arrived only once its answer is given up."
+_stranger(
+    "a_strangers_task_and_one_that_never_arrived",
+    "swallow",
+    "unconfirmed",
+    "A stranger's task is not ours where our own never arrived and the clocks agree.",
 )
-async def a_strangers_task_while_an_answer_is_awaited(world: World) -> Judgement:
-    home, box = await one_home(world, callbacks="never")
-    spoil(home, UPLOAD, Fault(kind="hang"))
-    asked = await print_paper(home, box, 1, world.paper(home))
-    await asyncio.sleep(12)
-    world.sim.cloud.print_as_someone_else(box, box.printer(2))
-    return await end(world, completed=asked)
+_stranger(
+    "a_strangers_task_while_an_answer_is_awaited",
+    "hang",
+    "completed",
+    "The first stranger of a day is told from a job that never arrived only once its answer is given up.",
+)
 
 
 @case("The time of a doubt counts from when a list could be read.")
