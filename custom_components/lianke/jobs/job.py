@@ -462,6 +462,11 @@ class Job(Record):
         return len(self.deliveries) > 1 and self.present is not self.deliveries[0]
 
     @property
+    def ignores_quiet_hours(self) -> bool:
+        """Return whether it is sent in quiet hours, too: as was asked for, or since its paper is turned already."""
+        return self.spec.ignore_quiet_hours or self.is_at_second
+
+    @property
     def has_stack(self) -> bool:
         """Return whether a stack that a person has put back for the job lies in its printer's tray."""
         return self.is_at_second and not self.waits_for and not self.is_final

@@ -204,7 +204,7 @@ class JobScheduler(JobWorker):
                 job.printer_key,
                 now,
                 # Somebody has just put its stack back.
-                ignore_quiet_hours=job.spec.ignore_quiet_hours or job.is_at_second,
+                ignore_quiet_hours=job.ignores_quiet_hours,
             )
         if verdict.reason is None and stack_of is not None and stack_of.job_id != job.job_id:
             verdict = Verdict(reason=QueueReason.PAPER_TURNED)

@@ -134,7 +134,7 @@ class Uploader(JobWorker):
                 # While it waited for its turn.
                 self._registry.change(job, state=JobState.EXPIRED, reason="expired")
                 continue
-            if self._is_quiet_for(job):
+            if job.spec.hold and not job.ignores_quiet_hours and self._is_quiet:
                 # They have begun while it waited for its turn.
                 self._hold(job, delivery, QueueReason.QUIET_HOURS)
                 continue
@@ -156,10 +156,10 @@ class Uploader(JobWorker):
                     self._handover.release()
             self._registry.on_change()
 
-    def _is_quiet_for(self, job: Job) -> bool:
-        """Return whether a job has to wait for the end of quiet hours now."""
-        heeds = job.spec.hold and not (job.spec.ignore_quiet_hours or job.is_at_second)
-        return heeds and quiet_until(self._entry.options, dt_util.utcnow()) is not None
+    @property
+    def _is_quiet(self) -> bool:
+        """Return whether these are quiet hours."""
+        return quiet_until(self._entry.options, dt_util.utcnow()) is not None
 
     async def _async_upload(self, job: Job, delivery: Delivery) -> None:
         upload = asyncio.current_task()
@@ -181,7 +181,7 @@ class Uploader(JobWorker):
             if found is None or found[0].cancel_requested or found[1].task_id is not None:
                 # A callback may have shown that an earlier upload was taken although it was refused.
                 raise _StoppedError
-            if self._is_quiet_for(job):
+            if job.spec.hold and not job.ignores_quiet_hours and self._is_quiet:
                 raise _StoppedError(QueueReason.QUIET_HOURS)
             if (
                 job.spec.hold
