@@ -9,7 +9,7 @@ from typing import Any
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import Context, CoreState, ServiceCall
+from homeassistant.core import Context, CoreState, ServiceCall, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -205,7 +205,12 @@ async def test_the_box_is_removed_while_somebody_waits(house: Family) -> None:
     approve, _ = await buttons(house)
     [asked] = await house.reported("mobile_app_boss")
     ends: list[JobUpdate] = []
-    async_dispatcher_connect(house.hass, SIGNAL_JOB_UPDATED, ends.append)
+
+    @callback
+    def on_update(update: JobUpdate) -> None:
+        ends.append(update)
+
+    async_dispatcher_connect(house.hass, SIGNAL_JOB_UPDATED, on_update)
     lines = async_capture_events(house.hass, EVENT_JOB_ENDED)
     async_describe_events(house.hass, lambda *_: None)
     # What is on its way to another box may be printed there.

@@ -10,7 +10,7 @@ import traceback
 from typing import Any
 
 from homeassistant.const import EVENT_CALL_SERVICE, MATCH_ALL
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 import pytest
@@ -51,6 +51,7 @@ class Snoop:
         """Keep something that was seen."""
         self.seen.setdefault(kind, []).extend(str(text) for text in texts)
 
+    @callback
     def on_event(self, event: Event[Any]) -> None:
         """See an event; what the user typed into a call is Home Assistant's own to tell."""
         if event.event_type != EVENT_CALL_SERVICE:

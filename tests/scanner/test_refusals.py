@@ -21,6 +21,7 @@ from homeassistant.helpers import (
 )
 from homeassistant.setup import async_setup_component
 import pytest
+from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.errors import InputError
@@ -50,8 +51,7 @@ async def test_two_scanners_of_one_name(
     trigger = {"trigger": "lianke.scan_ready", "target": {"device_id": there}}
     automation = {"triggers": [trigger], "actions": [{"event": "scan_was_ready"}]}
     assert await async_setup_component(hass, "automation", {"automation": automation})
-    ready: list[Any] = []
-    hass.bus.async_listen("scan_was_ready", ready.append)
+    ready = async_capture_events(hass, "scan_was_ready")
     await do(house, laser)
     await do(other, other_laser)
     await until(lambda: ready)

@@ -1,6 +1,6 @@
 """What the recorder keeps of the card's actions: neither codes nor passwords."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 import json
 import logging
 from pathlib import Path
@@ -15,7 +15,7 @@ from homeassistant.helpers.llm import LLMContext, ToolInput
 from homeassistant.helpers.recorder import async_initialize_recorder, get_instance
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.lianke.llm import AnswerJobTool
@@ -44,12 +44,9 @@ async def database(hass: HomeAssistant, tmp_path: Path) -> AsyncIterator[Path]:
 
 
 @pytest.fixture
-def events(hass: HomeAssistant) -> Iterator[list[Event[Any]]]:
+def events(hass: HomeAssistant) -> list[Event[Any]]:
     """Return a list that fills with the events of a test."""
-    seen: list[Event[Any]] = []
-    stop = hass.bus.async_listen(MATCH_ALL, seen.append)
-    yield seen
-    stop()
+    return async_capture_events(hass, MATCH_ALL)
 
 
 def read(database: Path) -> bytes:
