@@ -36,6 +36,8 @@ freezegun_api._get_module_attributes_hash = lambda module: (
     f"{id(module)}-{len(getattr(module, '__dict__', ()))}"
 )
 _waiting_since: WeakKeyDictionary[ThreadPoolExecutor, float] = WeakKeyDictionary()
+# Other pools than the event loop's whose threads do what a test waits for: those of a simulator, while it runs.
+pools_of_others: set[ThreadPoolExecutor] = set()
 # How many looks after each other find nothing under way, once there is nothing.
 CALM = 4
 
@@ -137,7 +139,7 @@ def has_requests(hass: HomeAssistant) -> bool:
 
 def others_work(hass: HomeAssistant) -> bool:
     """Return whether something beside the event loop is under way: a thread, or the process for PDFs."""
-    return threads_work() or async_get_pdf_worker(hass).is_busy
+    return threads_work(*pools_of_others) or async_get_pdf_worker(hass).is_busy
 
 
 def pauses(seconds: float) -> bool:

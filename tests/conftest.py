@@ -31,7 +31,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.runtime import LiankeData
-from tests.clock import Clock, has_requests, moved_by_hand, others_work, rest
+from tests.clock import Clock, has_requests, moved_by_hand, others_work, pools_of_others, rest
 from tests.household import PDF, House, Site, make_media
 from tests.simulator import Box, Simulator
 
@@ -280,7 +280,11 @@ async def hurried(clock: Clock, hass: HomeAssistant) -> AsyncGenerator[None]:
 async def simulator(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[Simulator]:
     """Return the simulated cloud, which must not have been asked too often."""
     async with Simulator(tmp_path / "out", speed=SPEED, chromium="") as cloud:
+        # Documents are written and read there.
+        pools = {cloud.cloud.executor, cloud.cloud.renderer._executor}
+        pools_of_others.update(pools)
         yield cloud
+        pools_of_others.difference_update(pools)
         assert not cloud.cloud.banned
 
 
