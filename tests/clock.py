@@ -115,6 +115,9 @@ def _works(pool: ThreadPoolExecutor) -> bool:
     Its own count of idle threads stays one too low where a thread that has just finished takes what was meant for
     one that waits: where all of them have waited for work for a while, they are idle, whatever it says.
     """
+    if pool._shutdown:
+        # A simulated cloud that went away in the midst of a test; what tells its threads to end stays in the queue.
+        return False
     is_idle = pool._idle_semaphore._value >= len(pool._threads)
     if is_idle or pool._work_queue.qsize() or not _all_wait(pool):
         _waiting_since.pop(pool, None)
