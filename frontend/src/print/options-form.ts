@@ -3,7 +3,6 @@ import { property } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
 import { mdiChevronRight } from "@mdi/js";
 import { BatchWatcher } from "../batch-watcher";
-import { Part } from "../components/part";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { base, buttons } from "../styles";
@@ -21,11 +20,12 @@ import {
   remembered,
   type Typed,
 } from "./options";
+import { SteadyPart } from "./steady";
 import { printText } from "./texts";
 
 /* The options of a print: what this printer offers, in fields of the browser's own. */
 @define("lianke-options-form")
-export class LiankeOptionsForm extends Part {
+export class LiankeOptionsForm extends SteadyPart {
   @property({ attribute: false }) batch!: Batch;
 
   protected readonly _focus = new FocusKeeper(this);

@@ -1,7 +1,6 @@
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { BatchWatcher } from "../batch-watcher";
-import { Part } from "../components/part";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { base, buttons } from "../styles";
@@ -13,6 +12,7 @@ import type { PrintItem } from "./item";
 import type { Joint } from "./joint";
 import { layoutOf, type LayoutName } from "./layouts";
 import { isOnOwnPaper, optionName, typeName } from "./options";
+import { SteadyPart } from "./steady";
 import { printText } from "./texts";
 
 const MAX_WATERMARK = 60;
@@ -34,7 +34,7 @@ const WORDS = {
 
 /* What can be made of the documents that were chosen, and what is seen of their pictures. */
 @define("lianke-sheets")
-export class LiankeSheets extends Part {
+export class LiankeSheets extends SteadyPart {
   @property({ attribute: false }) batch!: Batch;
 
   protected readonly _focus = new FocusKeeper(this);

@@ -4,7 +4,6 @@ import { repeat } from "lit/directives/repeat.js";
 import { mdiClose, mdiDrag, mdiFileDocumentOutline, mdiPlus, mdiPrinter } from "@mdi/js";
 import { BatchWatcher } from "../batch-watcher";
 import "../components/file-chooser";
-import { Part } from "../components/part";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { bars, base, buttons } from "../styles";
@@ -14,6 +13,7 @@ import type { MediaChoice, PrintItem } from "./item";
 import { titleOf, type Joint } from "./joint";
 import type { LiankeMediaBrowser } from "./media-browser";
 import type { LiankeOptionsForm } from "./options-form";
+import { SteadyPart } from "./steady";
 import { printText } from "./texts";
 import "./media-browser";
 import "./options-form";
@@ -22,7 +22,7 @@ import "./sheets";
 
 /* The files chosen for a printer, their previews and options, and the buttons that print. */
 @define("lianke-tray")
-export class LiankeTray extends Part {
+export class LiankeTray extends SteadyPart {
   @property({ attribute: false }) batch!: Batch;
 
   protected readonly _focus = new FocusKeeper(this);
