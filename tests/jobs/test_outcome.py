@@ -116,6 +116,19 @@ async def test_a_job_waits_in_the_cloud_for_as_long_as_it_may(shop: Shop) -> Non
     await shop.until(job, JobState.EXPIRED)
 
 
+async def test_a_job_that_expired_while_we_were_off_is_taken_back(open_shop: OpenShop) -> None:
+    """Once the service answers; given up before, it was printed days later and told as unconfirmed."""
+    async with open_shop() as shop:
+        shop.sim.cloud.variants.update(printer_off="accepted_until_on", revoked_totals="bytes")
+        shop.printer().on = False
+        job = await shop.uploaded(await shop.submit(expires_in=timedelta(hours=48)))
+    shop.clock.tick(72 * 3600)
+    for what in (ASK, CANCEL):
+        shop.sim.cloud.fail(what, Fault(kind="http", status=502), times=3)
+    async with open_shop(entry=shop.entry) as shop:
+        await shop.until(job, JobState.EXPIRED, seconds=1800, step=30)
+
+
 async def test_who_cancels_an_expired_job_that_is_being_printed_cancels_it(shop: Shop) -> None:
     """Also at the very moment in which it is looked at since it has expired."""
     job = await printing(shop, expires_in=timedelta(minutes=1))

@@ -55,7 +55,8 @@ DOUBT_AFTER_START = timedelta(seconds=150)
 # at all, they last until GIVE_UP.
 WITHOUT_LIST = timedelta(hours=1)
 GIVE_UP = timedelta(hours=24)
-# One that waits in the cloud may do so until it expires, and is then taken back within this time.
+# One that waits in the cloud may do so until it expires, and is then taken back within this time after we saw that:
+# Home Assistant may have been off.
 TAKEN_BACK = timedelta(hours=1)
 
 PRINTED_CODE = 200
@@ -82,6 +83,8 @@ class _Tracking:
     wants_poll: bool = False
     failed_polls: int = 0
     no_result_since: float | None = None
+    # Since when it waits to be taken back.
+    expired_since: float | None = None
     # When it was sent, or its task became known: by the wall clock, and by the monotonic one.
     since: tuple[datetime, float] | None = None
 
@@ -373,14 +376,22 @@ class TaskTracker(JobWorker):
                 not delivery.is_final
                 and delivery.task_id
                 and self._age(delivery) >= GIVE_UP
-                and not (
-                    (delivery.state is JobState.QUEUED or delivery.expiring)
-                    and dt_util.utcnow() < job.expires_at + TAKEN_BACK
-                )
+                and not self._may_be_taken_back(job)
             ):
                 reason = "no_outcome"
             if reason is not None:
                 self._registry.change(job, delivery, state=JobState.UNCONFIRMED, reason=reason)
+
+    def _may_be_taken_back(self, job: Job) -> bool:
+        """Return whether a job may still wait in the cloud, or the cloud may still say that it was taken back."""
+        delivery, tracking = job.present, self._tracking(job)
+        if delivery.state is not JobState.QUEUED and not delivery.expiring:
+            return False
+        if dt_util.utcnow() < job.expires_at:
+            return True
+        if tracking.expired_since is None:
+            tracking.expired_since = monotonic()
+        return monotonic() - tracking.expired_since < TAKEN_BACK.total_seconds()
 
     def _match(self, tasks: tuple[DayTask, ...], asked_at: float) -> None:
         """Give deliveries in doubt their tasks if the list proves them, and note foreign tasks.
