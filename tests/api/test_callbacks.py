@@ -33,6 +33,18 @@ def test_as_a_form() -> None:
     assert parse_callback({**SAMPLE, "task_result": json.dumps(SAMPLE["task_result"])}) == READ
 
 
+def test_a_repr_says_nothing_that_may_be_secret() -> None:
+    """Our secrets are still in the message, and by a preview's addresses anybody sees the document."""
+    secret = "Xqzv-the-key"
+    said = {"code": 500, "msg": secret, "data": {"img_list": [secret], "task_ticket": secret}}
+    callback = parse_callback({**SAMPLE, "task_result": said})
+    assert callback is not None
+    assert callback.result is not None
+    result = callback.result
+    assert (result.message, result.images, result.ticket) == (secret, (secret,), secret)
+    assert secret not in repr(callback)
+
+
 @pytest.mark.parametrize("result", [None, {}, [], "", "no json", "[" * 100_000, 7, "x" * 70_000])
 def test_without_a_result(result: object) -> None:
     callback = parse_callback({**SAMPLE, "task_result": result})

@@ -1,7 +1,7 @@
 """Tasks of the service: their state and result, the day's list, callbacks."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 import re
@@ -43,15 +43,16 @@ def to_task_state(value: object) -> TaskState:
 class TaskResult:
     """How a task ended. `code` 200 means printed; `images` are a preview's pages, `ticket` its reusable file.
 
-    `send_total` is bytes, `total_page` is pages.
+    `send_total` is bytes, `total_page` is pages. In a callback, whose sender may know our secrets, `message` may hold
+    them (`LiankeClient.clean`).
     """
 
     code: int | None = None
-    message: str = ""
+    message: str = field(default="", repr=False)
     send_total: int | None = None
     total_page: int | None = None
-    images: tuple[str, ...] = ()
-    ticket: str | None = None
+    images: tuple[str, ...] = field(default=(), repr=False)
+    ticket: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_json(cls, block: object) -> Self | None:
