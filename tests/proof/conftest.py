@@ -164,6 +164,8 @@ class House(Shop):
             await self.tick(step)
             passed += step
             step = max(step, min(passed / 2, 600))
+        # What follows from that.
+        await self.settle()
         return current
 
     async def next_day(self) -> None:

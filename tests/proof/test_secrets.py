@@ -263,8 +263,9 @@ async def test_nothing_is_kept_outside_its_place(snoop: Snoop, reachable_house: 
     content = unlike_any(house.random, 2, CONTENT)
     job = await house.submit(house.document(content=content))
     folder = jobs_path(house.hass, house.entry.entry_id) / job.job_id
+    document = folder / "document.pdf"
     # While it waits, and when it is over.
-    for documents in ({folder / "document.pdf"}, set()):
+    for documents in ({document}, set()):
         snoop.look_around()
         files = filter(Path.is_file, folder.parents[3].rglob("*"))
         written = {path: path.read_bytes() for path in files}
@@ -280,6 +281,7 @@ async def test_nothing_is_kept_outside_its_place(snoop: Snoop, reachable_house: 
         await house.finish(job)
         # Its document is deleted a moment later.
         await house.tick(20)
+        await house.wait_for(lambda: not document.exists())
 
 
 def test_objects_that_hold_secrets_hide_them() -> None:
