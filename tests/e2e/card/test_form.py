@@ -108,20 +108,23 @@ async def test_print_is_pressed_though_the_preview_follows_what_is_typed(
     assert (await options(stage))["jpPageRange"] == "2"
 
 
+async def press_while_a_preview_comes(screen: Screen, title: str) -> None:
+    """Press Print, not let go yet, with three pages shown and the preview of one on its way; then let that come."""
+    await screen.drop((title, PDF, make_pdf(3)))
+    await screen.card.get_by_role("button", name="Preview", exact=True).click()
+    await expect(screen.card.locator(".previews img")).to_have_count(3)
+    await screen.page.evaluate(_KEEP_PREVIEW)
+    await screen.card.get_by_label("Pages").press_sequentially("2")
+    await screen.page.wait_for_function("!!window.showNow")
+    await screen.card.get_by_role("button", name="Print", exact=True).hover()
+    await screen.page.mouse.down()
+    await screen.page.evaluate(_SHOW_PREVIEW)
+
+
 async def test_print_stays_under_the_finger_when_a_preview_comes(stage: Stage) -> None:
     """It is higher up afterwards, and a button that is elsewhere by the end of a press is not pressed."""
     async with stage.screen() as screen:
-        await screen.drop(("held.pdf", PDF, make_pdf(3)))
-        button = screen.card.get_by_role("button", name="Print", exact=True)
-        pictures = screen.card.locator(".previews img")
-        await screen.card.get_by_role("button", name="Preview", exact=True).click()
-        await expect(pictures).to_have_count(3)
-        await screen.page.evaluate(_KEEP_PREVIEW)
-        await screen.card.get_by_label("Pages").press_sequentially("2")
-        await screen.page.wait_for_function("!!window.showNow")
-        await button.hover()
-        await screen.page.mouse.down()
-        await screen.page.evaluate(_SHOW_PREVIEW)
+        await press_while_a_preview_comes(screen, "held.pdf")
         await screen.page.mouse.up()
         await expect(screen.row("held.pdf")).to_contain_text("Completed")
     assert (await options(stage))["jpPageRange"] == "2"
@@ -130,21 +133,15 @@ async def test_print_stays_under_the_finger_when_a_preview_comes(stage: Stage) -
 async def test_a_press_that_leaves_print_prints_nothing(stage: Stage) -> None:
     """And what came meanwhile is drawn."""
     async with stage.screen() as screen:
-        await screen.drop(("left.pdf", PDF, make_pdf(3)))
-        pictures = screen.card.locator(".previews img")
-        await screen.card.get_by_role("button", name="Preview", exact=True).click()
-        await expect(pictures).to_have_count(3)
-        await screen.page.evaluate(_KEEP_PREVIEW)
-        await screen.card.get_by_label("Pages").press_sequentially("2")
-        await screen.page.wait_for_function("!!window.showNow")
-        await screen.card.get_by_role("button", name="Print", exact=True).hover()
-        await screen.page.mouse.down()
-        await screen.page.evaluate(_SHOW_PREVIEW)
+        await press_while_a_preview_comes(screen, "left.pdf")
         await screen.card.get_by_label("Pages").hover()
         await screen.page.mouse.up()
-        await expect(pictures).to_have_count(1)
+        await expect(screen.card.locator(".previews img")).to_have_count(1)
         await expect(screen.card.locator(".previews.stale")).to_have_count(0)
+        # By its end, that of the other one would be there as well.
+        await update(stage, screen, "after left")
         await expect(screen.row("left.pdf")).to_have_count(0)
+        await expect(screen.card.get_by_role("button", name="Print", exact=True)).to_be_enabled()
 
 
 async def test_what_is_no_number_of_copies_does_not_stay_on_the_screen(stage: Stage) -> None:
