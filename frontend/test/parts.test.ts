@@ -72,7 +72,7 @@ test("a job that may have been printed is not printed again without a question",
   find(ask, "button").click();
   await ask.updateComplete;
   expect(asked).toHaveLength(0);
-  expect(ask.shadowRoot?.activeElement?.textContent?.trim()).toBe("No");
+  expect(ask.shadowRoot?.activeElement?.textContent?.trim()).toBe("Don't print");
   // Something else was pressed meanwhile.
   Object.assign(ask, { resting: true });
   await ask.updateComplete;
@@ -484,6 +484,17 @@ describe("a document that is not kept", () => {
     await actions.updateComplete;
     expect(actions.shadowRoot?.textContent).toContain("from now on can be printed again");
     expect(find(actions, "button")).toBeNull();
+  });
+
+  test.each([
+    ["en", "Documents of canceled jobs are not kept"],
+    ["zh-Hans", "已取消的文档没有保留，所以这份不能再打印。管理员可以开启保留。"],
+  ])("is not said to have been printed where it was canceled, in %s", async (language, says) => {
+    const context = makeContext({ ...makeHass({}, language), user: { is_admin: false } });
+    const actions = await unfold(await shown({ state: "canceled", context }));
+    const text = find(actions, "p").textContent?.trim();
+    expect(text).toContain(says);
+    expect(text).not.toMatch(/[Pp]rinted documents|打印过/);
   });
 
   test("tells others whom to ask", async () => {

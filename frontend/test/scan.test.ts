@@ -51,10 +51,10 @@ const DONE = makeScan({
 const PRINTERS = ["device", "inkjet"];
 
 /* A dialog, and what tells it of the scanner. */
-const open = async (mode = "scan", answers: Record<string, unknown> = {}, mayPrint = true) => {
+const open = async (mode = "scan", answers: Record<string, unknown> = {}, mayPrint = true, language = "en") => {
   let send: (data: unknown) => void = () => undefined;
   const hass = Object.assign(
-    makeHass(Object.assign(answers, { scan: { scan_id: "one" }, continue_scan: {}, ...answers })),
+    makeHass(Object.assign(answers, { scan: { scan_id: "one" }, continue_scan: {}, ...answers }), language),
     {
       entities: Object.fromEntries(
         PRINTERS.map((id) => [id, { entity_id: `notify.${id}`, platform: "lianke", device_id: id }]),
@@ -157,6 +157,19 @@ describe("what is chosen", () => {
       wait: false,
     });
   });
+});
+
+test("the glass is not offered to who scans from the feeder", async () => {
+  const { dialog } = await open();
+  const chosen = async (source: string) => {
+    const select = find<HTMLSelectElement>(dialog, "select[data-key=source], #source");
+    select.value = source;
+    select.dispatchEvent(new Event("change"));
+    await dialog.updateComplete;
+    return find<HTMLSelectElement>(dialog, "#size").options[0]?.textContent?.trim();
+  };
+  expect(await chosen("glass")).toBe("All of the glass");
+  expect(await chosen("feeder")).toBe("Left to the feeder");
 });
 
 describe("a scan", () => {
@@ -285,6 +298,32 @@ describe("a scan", () => {
     await tell({ scan: makeScan({ scan_id: "theirs", state: "canceled" }) });
     expect(keys(dialog)).toContain("begin");
   });
+
+  test.each([
+    ["en", "Discard what was scanned?", ["Discard", "Keep"]],
+    ["zh-Hans", "丢弃已扫描的内容？", ["丢弃", "保留"]],
+  ])(
+    "asked in %s whether pages are discarded, each answer says what becomes of them",
+    async (language, says, words) => {
+      const { dialog, tell } = await open("scan", {}, true, language);
+      await tell({ scan: makeScan({ state: "waiting", pages: 3 }) });
+      const ask = find<Part>(dialog, "lianke-ask");
+      const question = async () => {
+        find(ask, "[data-key=ask]").click();
+        await ask.updateComplete;
+        const group = find(ask, "[role=group]");
+        return [group.ariaLabel, [...group.querySelectorAll("button")].map((one) => one.textContent?.trim())];
+      };
+      asked.length = 0;
+      expect(await question()).toEqual([says, words]);
+      find(ask, "[data-key=no]").click();
+      await ask.updateComplete;
+      expect(calls()).toEqual([]);
+      await question();
+      find(ask, "[data-key=yes]").click();
+      await vi.waitFor(() => expect(calls().at(-1)).toMatchObject(["continue_scan", { answer: "discard" }]));
+    },
+  );
 
   test("an earlier one is not in the way of the next", async () => {
     const { dialog, tell } = await open();

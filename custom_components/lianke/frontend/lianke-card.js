@@ -1,1 +1,1 @@
-import{o as s,v as r}from"./lianke-card-chunk-EJPUW2Q4.js";import{d as e}from"./lianke-card-chunk-EATT2E4P.js";var i=window.customCards??=[];if(!i.some(({type:t})=>t===s)){let{card:t,card_about:o}=e();i.push({type:s,name:t,description:o,preview:!0,getEntitySuggestion:r})}
+import{o as s,v as r}from"./lianke-card-chunk-PZ23SIXM.js";import{d as e}from"./lianke-card-chunk-FRICCYQJ.js";var i=window.customCards??=[];if(!i.some(({type:t})=>t===s)){let{card:t,card_about:o}=e();i.push({type:s,name:t,description:o,preview:!0,getEntitySuggestion:r})}

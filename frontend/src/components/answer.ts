@@ -153,6 +153,7 @@ export class LiankeAnswer extends DialogPart {
   }
 
   private _rejection() {
+    const { yes, no } = texts.of(this.t).questions.reject;
     const error = this._tasks.errorOf("answer");
     return html`<div class="field">
         <label class="soft" for="message">${this._text("reject_why")}</label>
@@ -160,8 +161,8 @@ export class LiankeAnswer extends DialogPart {
       </div>
       ${error ? html`<p class="error" role="alert">${error}</p>` : this._soft("not_printed")}
       <div class="actions">
-        ${this._button("do-reject", this._text("reject"), mdiClose, () => this._reject())}
-        <button data-key="no" @click=${() => this._ask(false, "reject")}>${this._text("no")}</button>
+        ${this._button("do-reject", yes, mdiClose, () => this._reject())}
+        <button data-key="no" @click=${() => this._ask(false, "reject")}>${no}</button>
       </div>`;
   }
 

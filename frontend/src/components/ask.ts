@@ -4,13 +4,20 @@ import { define } from "../define";
 import { base, buttons } from "../styles";
 import { Part } from "./part";
 
+/* A question, and its two answers, each of which says what happens then. */
+export interface Question {
+  ask: string;
+  yes: string;
+  no: string;
+}
+
 /* A button that asks once more, in place, if there is a question; fires `confirmed`. */
 @define("lianke-ask")
 export class LiankeAsk extends Part {
   @property({ attribute: false }) label = "";
   /* Name for screen readers where the label alone says too little. */
   @property({ attribute: false }) accessibleLabel: string | undefined;
-  @property({ attribute: false }) question: string | undefined;
+  @property({ attribute: false }) question: Question | undefined;
   @property({ attribute: false }) icon: string | undefined;
   /* While resting it does nothing; it is not disabled, since that would take the keyboard's focus from it. */
   @property({ attribute: false }) resting = false;
@@ -31,12 +38,15 @@ export class LiankeAsk extends Part {
   }
 
   protected override render() {
-    const face = html`${this.icon ? html`<ha-svg-icon .path=${this.icon}></ha-svg-icon>` : nothing}${this.label}`;
+    const icon = this.icon ? html`<ha-svg-icon .path=${this.icon}></ha-svg-icon>` : nothing;
     if (this._asking && this.question) {
-      return html`<div class="actions" role="group" aria-label=${this.question}>
-        <span class="soft">${this.question}</span>
-        <button data-key="yes" aria-disabled=${this.resting ? "true" : nothing} @click=${this._confirm}>${face}</button>
-        <button data-key="no" @click=${this._refuse}>${this.t.text("no")}</button>
+      const { ask, yes, no } = this.question;
+      return html`<div class="actions" role="group" aria-label=${ask}>
+        <span class="soft">${ask}</span>
+        <button data-key="yes" aria-disabled=${this.resting ? "true" : nothing} @click=${this._confirm}>
+          ${icon}${yes}
+        </button>
+        <button data-key="no" @click=${this._refuse}>${no}</button>
       </div>`;
     }
     return html`<button
@@ -45,7 +55,7 @@ export class LiankeAsk extends Part {
       aria-disabled=${this.resting ? "true" : nothing}
       @click=${this._press}
     >
-      ${face}
+      ${icon}${this.label}
     </button>`;
   }
 

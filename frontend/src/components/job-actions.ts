@@ -52,6 +52,7 @@ export class LiankeJobActions extends Part {
     const { job } = this;
     const unconfirmed = job.state === "unconfirmed";
     const again = job.can_retry || job.can_print_again;
+    const doubt = unconfirmed ? this._text("maybe_ask") : this.partly;
     const resting = this._tasks.isWorking("job");
     const error = this._tasks.errorOf("job");
     return html`<div class="column">
@@ -65,7 +66,7 @@ export class LiankeJobActions extends Part {
                 .icon=${mdiReload}
                 .label=${this._text("again")}
                 .accessibleLabel=${this._text("again_job")}
-                .question=${(unconfirmed ? this._text("maybe_ask") : this.partly) || undefined}
+                .question=${doubt ? { ask: doubt, ...texts.of(this.t).questions.again } : undefined}
                 .resting=${resting}
                 @confirmed=${this._again}
               ></lianke-ask>`
@@ -106,7 +107,11 @@ export class LiankeJobActions extends Part {
   /* Why there is no Print again, and what changes that for the next time, for who may. */
   private _notKept() {
     const isAdmin = this.context.hass.user?.is_admin;
-    return html`<p class="soft">${this._text(this.keeps ? "not_kept_yet" : isAdmin ? "not_kept" : "not_kept_ask")}</p>
+    const why = this._text(this.job.state === "canceled" ? "not_kept_canceled" : "not_kept");
+    const sentences = isAdmin ? [why] : [why, this._text("keep_ask")];
+    return html`<p class="soft">
+        ${this.keeps ? this._text("not_kept_yet") : sentences.join(this.t.isChinese ? "" : " ")}
+      </p>
       ${
         isAdmin && !this.keeps
           ? html`<div class="actions">

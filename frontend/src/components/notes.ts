@@ -108,7 +108,7 @@ export class LiankeNotes extends Part {
           ? html`<lianke-ask
               .context=${this.context}
               .label=${texts.text(this.t, "discard_all")}
-              .question=${texts.text(this.t, "discard_ask")}
+              .question=${texts.of(this.t).questions.discard}
               .resting=${this.working}
               @confirmed=${this._discard}
             ></lianke-ask>`

@@ -45,6 +45,10 @@ export class LiankeAgain extends DialogPart {
     return Boolean(this.job.can_move);
   }
 
+  private get _asked() {
+    return this._moves ? "move" : "again";
+  }
+
   protected override willUpdate(): void {
     const { job } = this;
     if (!this._device) this._device = this._moves ? (this._printers[0]?.id ?? "") : job.device_id;
@@ -62,10 +66,10 @@ export class LiankeAgain extends DialogPart {
   protected override render() {
     const { batch, job } = this;
     const title = this.context.titleOf(job);
-    const heading = this._text(this._moves ? "move" : "again", { title });
+    const heading = this._text(this._asked, { title });
     const error = this._tasks.errorOf("again") ?? batch?.problem;
     const resting = this._tasks.isWorking("again");
-    const label = this._text(this._moves ? "do_move" : "print");
+    const { yes, no } = texts.of(this.t).questions[this._asked];
     return html`<dialog aria-label=${heading} @close=${() => this.fire("again-closed")}>
       ${this.head(heading, this._text("close"))}
       <div class="content">
@@ -80,9 +84,9 @@ export class LiankeAgain extends DialogPart {
             aria-disabled=${resting ? "true" : nothing}
             @click=${() => !resting && this._submit()}
           >
-            <ha-svg-icon .path=${this._moves ? mdiSwapHorizontal : mdiPrinter}></ha-svg-icon>${label}
+            <ha-svg-icon .path=${this._moves ? mdiSwapHorizontal : mdiPrinter}></ha-svg-icon>${yes}
           </button>
-          <button @click=${this.close}>${this._text("no")}</button>
+          <button data-key="no" @click=${this.close}>${no}</button>
         </div>
       </div>
     </dialog>`;

@@ -320,7 +320,7 @@ export class LiankeScan extends DialogPart {
     const sources = choicesOf(t, scanner, "source");
     const isFed = choices.source === "feeder";
     const sizes = [
-      { id: "", name: this._text("whole_glass") },
+      { id: "", name: this._text(isFed ? "as_fed" : "whole_glass") },
       ...(scanner.sizes ?? []).map((size) => ({ id: size, name: size })),
     ];
     const begin = () => this._begin(scanner, choices);
@@ -583,7 +583,7 @@ export class LiankeScan extends DialogPart {
     return html`<div class="form">${this._printFields(choices, true)}</div>
       <div class="actions">
         ${this._button("do", this._text("print"), mdiPrinter, () => this._print(scan, choices), true)}
-        <button data-key="no" @click=${back}>${this._text("no")}</button>
+        <button data-key="back" @click=${back}>${this._text("back")}</button>
       </div>`;
   }
 
@@ -638,7 +638,7 @@ export class LiankeScan extends DialogPart {
       data-key=${key}
       .context=${this.context}
       .label=${this._text(key)}
-      .question=${scan.pages ? this._text(`${key}_ask`) : undefined}
+      .question=${scan.pages ? texts.of(this.t).questions[key] : undefined}
       .icon=${key === "discard" ? mdiDeleteOutline : mdiClose}
       .resting=${this._tasks.isWorking("do")}
       @confirmed=${() => this._tasks.run("do", () => this._answer(scan, { answer: "discard" }))}

@@ -130,7 +130,7 @@ async def test_question_gives_the_focus_back(stage: Stage) -> None:
         again = row.get_by_role("button", name="Print asks first again")
         await again.focus()
         await press(screen)
-        no = row.get_by_role("button", name="No", exact=True)
+        no = row.get_by_role("button", name="Don't print")
         await expect(no).to_be_focused()
         async with unmoved(screen, no):
             await send(stage, "while it asks")

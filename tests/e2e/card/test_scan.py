@@ -266,3 +266,24 @@ async def test_everything_fits_a_narrow_screen_in_light_and_dark(
         await button(screen, "finish").tap()
         await page_comes(screen, "1 page, kept")
         await look("kept")
+
+
+async def test_keeping_what_was_scanned_keeps_it_and_discarding_discards_it_in_chinese(
+    stage: Stage,
+) -> None:
+    """W3: beside the question, 取消 discarded three pages."""
+    async with stage.screen(width=390, height=844, touch=True, language="zh-Hans") as screen:
+        await lay(stage, "one")
+        await button(screen, "scan").tap()
+        await button(screen, "begin").tap()
+        await page_comes(screen, "已扫描 1 页")
+        dialog = screen.card.locator("lianke-scan")
+        question = dialog.get_by_role("group", name="丢弃已扫描的内容？")
+        await dialog.get_by_role("button", name="取消扫描").tap()
+        assert await question.get_by_role("button").all_inner_texts() == ["丢弃", "保留"]
+        await question.get_by_role("button", name="保留").tap()
+        await expect(question).to_have_count(0)
+        await page_comes(screen, "已扫描 1 页")
+        await dialog.get_by_role("button", name="取消扫描").tap()
+        await question.get_by_role("button", name="丢弃").tap()
+        await expect(button(screen, "begin")).to_be_visible()
