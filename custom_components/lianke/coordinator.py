@@ -1,7 +1,7 @@
 """Coordinator that polls one box and its printers."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 import logging
 from random import Random
@@ -96,6 +96,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._online: bool | None = None
         self._failures = 0
         self._jobs_open = False
+        # Printers where jobs of ours are, and whether one of them is watched by the list, since it reports nothing.
+        self._with_jobs: Collection[str] = ()
+        self._watches_list = False
         self.pushes = PushTracker(hass, storage, account)
         # Printers whose condition to read after the next poll; None for the next in rotation.
         self._pending_status_reads: dict[str | None, None] = {}
@@ -204,12 +207,30 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self.async_refresh_soon("a printer with a fault has printed", printer_key)
 
     @callback
-    def async_set_jobs_open(self, jobs_open: bool) -> None:
-        """Set whether a job is open or held, which keeps polling at its normal interval."""
+    def async_set_jobs_open(self, jobs_open: bool, in_cloud: Collection[str] = ()) -> None:
+        """Set whether a job is open or held, which keeps polling at its normal interval.
+
+        `in_cloud` are the printers of those that are in the cloud now: they are watched meanwhile.
+        """
         opens = jobs_open and not self._jobs_open
-        self._jobs_open = jobs_open
-        if opens:
+        self._jobs_open, self._with_jobs = jobs_open, in_cloud
+        watched_list = self._watches_list
+        self._watch()
+        if self._watches_list and not watched_list and self._listeners:
+            self._set_interval(self.data)
+            self._schedule_refresh()
+        elif opens:
             self._poll_usually()
+
+    def _watch(self) -> None:
+        """Have the printers where jobs of ours are asked often: for their own reports, or else by the list."""
+        known = self.storage.printers
+        here = [known[key] for key in self._with_jobs if self._online and key in known]
+        reporting = [one.key for one in here if one.reports_condition]
+        self._watches_list = len(reporting) < len(here)
+        by_list = REQUESTS_A_POLL if self._watches_list else 0
+        self.account.set_watched(self.config_entry.entry_id, len(reporting) + by_list)
+        self._conditions.watch(reporting)
 
     def _poll_usually(self) -> None:
         """Poll at the normal interval from now on, if it is longer at present."""
@@ -231,6 +252,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         await super().async_shutdown()
         self.pushes.stop()
         self._conditions.stop()
+        self.account.set_watched(self.config_entry.entry_id, 0)
 
     @override
     async def _async_update_data(self) -> BoxData:
@@ -264,6 +286,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._failures = 0
         is_first, before = self._online is None, self._pushed_state()
         self._store(box, rows)
+        self._watch()
         data = self._view()
         if not is_first and self._pushed_state() != before:
             self.pushes.rate_usefulness(announced=announced)
@@ -342,8 +365,10 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         relaxed = self.pushes.proven and not (self._jobs_open or self._finishing or data.faulty)
         options = self.config_entry.options
         interval = poll_interval(options, online=bool(self._online), relaxed=relaxed)
-        seconds = self._jittered(self.account.stretch_interval(interval))
-        self.update_interval = timedelta(seconds=seconds)
+        seconds = self.account.stretch_interval(interval)
+        if self._watches_list:
+            seconds = min(seconds, self.account.watch_interval)
+        self.update_interval = timedelta(seconds=self._jittered(seconds))
 
     def _jittered(self, seconds: float) -> float:
         return seconds * self._random.uniform(1, 1 + JITTER)

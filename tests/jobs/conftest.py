@@ -82,6 +82,11 @@ class Receiver:
         """Leave the interval as it is."""
         return interval
 
+    watch_interval = 15.0
+
+    def set_watched(self, box: str, requests: int) -> None:
+        """Leave the interval as it is."""
+
     async def async_throttle(self, requests: int) -> None:
         """Never wait."""
 

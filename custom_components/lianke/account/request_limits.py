@@ -83,6 +83,10 @@ POLL_BURST = 10
 # Requests of one poll, and the seconds between a box's questions for a printer's condition.
 REQUESTS_A_POLL = 2
 CONDITION_INTERVAL = 300
+# While a job of ours is in the cloud, its printer is asked so often; all such printers together have this part of
+# the rate.
+WATCH_INTERVAL = 15
+WATCH_SHARE = 0.5
 
 
 class _Pause:
@@ -191,6 +195,8 @@ class Account:
         # Whoever asked last stands last.
         self._users = LimitedSizeDict[str | None, _Bucket](size_limit=MAX_USERS)
         self._admitted_until = float("-inf")
+        # By box: requests each time that it asks the printers of our jobs.
+        self._watched: dict[str, int] = {}
 
     def set_address(self, address: str | None) -> None:
         """Set the address and notify listeners when it has changed."""
@@ -316,13 +322,25 @@ class Account:
     def stretch_interval(self, interval: float) -> float:
         """Return the seconds between two polls of a box that keep the account within its rate.
 
-        Counted are all its boxes, each with at most one condition request at each poll.
+        Counted are all its boxes, each with at most one condition request at each poll, and what is watched.
         """
-        rate = POLL_RATE / max(1, self.box_count)
+        watching = sum(self._watched.values()) / self.watch_interval
+        rate = (POLL_RATE - watching) / max(1, self.box_count)
         shortest = (REQUESTS_A_POLL + 1) / rate
         if shortest < CONDITION_INTERVAL:
             shortest = REQUESTS_A_POLL / (rate - 1 / CONDITION_INTERVAL)
         return max(interval, shortest)
+
+    def set_watched(self, box: str, requests: int) -> None:
+        """Set how many requests a box makes each time that it asks the printers of our jobs."""
+        self._watched[box] = requests
+        if not requests:
+            del self._watched[box]
+
+    @property
+    def watch_interval(self) -> float:
+        """The seconds between two questions about a printer where a job of ours is."""
+        return max(WATCH_INTERVAL, sum(self._watched.values()) / (POLL_RATE * WATCH_SHARE))
 
     async def async_throttle(self, requests: int) -> None:
         """Wait until so many more polling requests are within the rate."""

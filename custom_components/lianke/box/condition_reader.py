@@ -1,6 +1,7 @@
 """Reads printers' own conditions: slow requests, so one at a time for each box, in rotation."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 import logging
 import time
@@ -9,7 +10,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from ..account.request_limits import CONDITION_INTERVAL, Account
+from ..account.request_limits import CONDITION_INTERVAL, SHORTEST_WAIT, Account
 from ..api.client import STATUS_SECONDS, LiankeClient
 from ..api.errors import LiankeConnectionError, LiankeError, PrinterNotFoundError
 from ..const import DOMAIN
@@ -55,6 +56,11 @@ class ConditionReader:
         self._pending: dict[str | None, None] = {}
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
+        # Printers where jobs of ours are, and when each was asked last.
+        self._watched: dict[str, float] = {}
+        # How often each of them has refused in a row: "request overload", or a firmware that cannot tell.
+        self._refusals: Counter[str] = Counter()
+        self._timer: asyncio.TimerHandle | None = None
         self.readings: dict[str, Reading] = {}
 
     def request_next(self, faulty: Collection[str]) -> None:
@@ -62,7 +68,7 @@ class ConditionReader:
 
         Only a printer's own report may say that the fault is over.
         """
-        able = self._in_rotation()
+        able = [key for key in self._in_rotation() if key not in self._watched]
         if able and time.monotonic() - self._requested_at >= CONDITION_INTERVAL:
             self.request(able[0])
         elif again := [key for key in able if key in faulty]:
@@ -81,6 +87,40 @@ class ConditionReader:
             )
 
     @callback
+    def watch(self, keys: Collection[str]) -> None:
+        """Read these printers from now on until others are named, the first time after one interval.
+
+        Most jobs are over by then.
+        """
+        now = time.monotonic()
+        self._watched = {key: self._watched.get(key, now) for key in keys}
+        for key in self._refusals.keys() - self._watched.keys():
+            del self._refusals[key]
+        self._schedule_watch()
+
+    @callback
+    def _read_watched(self) -> None:
+        now = time.monotonic()
+        for key in self._watched:
+            if self._due(key) <= now:
+                self._watched[key] = now
+                self._extra.add(key)
+                self.request(key)
+        self._schedule_watch()
+
+    def _due(self, key: str) -> float:
+        pause = self._account.watch_interval * (1 << min(self._refusals[key], 10))
+        return self._watched[key] + min(pause, CONDITION_INTERVAL)
+
+    def _schedule_watch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._watched and not self._stopped:
+            wait = min(map(self._due, self._watched)) - time.monotonic()
+            self._timer = self._hass.loop.call_later(max(wait, SHORTEST_WAIT), self._read_watched)
+
+    @callback
     def forget(self, keys: Iterable[str]) -> None:
         """Drop the readings of printers that are gone."""
         for key in list(keys):
@@ -97,6 +137,7 @@ class ConditionReader:
         """Stop reading, for good."""
         self._stopped = True
         self._pending.clear()
+        self._schedule_watch()
         if self._task is not None:
             self._task.cancel()
 
@@ -140,6 +181,9 @@ class ConditionReader:
         started = time.monotonic()
         busy = self._hass.data.setdefault(BUSY_UNTIL, {})
         busy[self._entry.entry_id] = started + STATUS_SECONDS
+        if known.key in self._watched:
+            self._watched[known.key] = started
+            self._refusals[known.key] += 1
         try:
             condition = await self._client.printer_condition(known.printer.address)
         except LiankeConnectionError as err:
@@ -154,5 +198,6 @@ class ConditionReader:
             return
         else:
             self.readings[known.key] = Reading(condition=condition, at=started)
+            self._refusals.pop(known.key, None)
         busy.pop(self._entry.entry_id, None)
         self._on_update()

@@ -147,13 +147,17 @@ def status_of(
         return row
     if faults := faults_of(reading.condition):
         return row if reading.at < times.printed_at else faults[0]
+    prints = bool(reading.condition.printing) and reading.at >= times.ended_at
+    if row is PrinterStatus.IDLE and prints and reading.at >= times.row_at:
+        # While a job of ours is there, the printer is asked more often than the list.
+        return PrinterStatus.PRINTING
     if row in (PrinterStatus.STOPPED, PrinterStatus.PRINTING, PrinterStatus.IDLE):
-        # The printer does not report being stopped, and rows are the fresher on the others.
+        # The printer does not report being stopped, and rows are mostly the fresher on the others.
         return row
     if row in _REPORTED and getattr(reading.condition, row) is None:
         # The printer's report leaves open what its row shows.
         return row
-    if reading.condition.printing and reading.at >= times.ended_at:
+    if prints:
         return PrinterStatus.PRINTING
     says_nothing = PrinterCondition(message=reading.condition.message, code=reading.condition.code)
     return row if reading.condition == says_nothing else PrinterStatus.IDLE

@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 from ..api.errors import BoxNotRespondingError, LiankeError
 from ..const import KEEP_FAILED_HOURS, KEEP_PRINTED_HOURS
 from ..coordinator import call_after_updates
-from .job import Job, JobState
+from .job import IN_CLOUD, Job, JobState
 from .readiness import QueueReason, Verdict, stacks_in_trays
 from .registry import JobRegistry, JobWorker, QueueBox
 from .retention import documents_to_keep
@@ -35,6 +35,9 @@ LONGEST_WAIT = 900
 CLEANUP_INTERVAL = timedelta(minutes=15)
 # After a request to cancel that failed for a passing reason.
 CANCEL_RETRY = timedelta(minutes=2)
+# A printer is watched while a job of ours there moves on at least so often, or has just begun: what lies in
+# the cloud for hours waits for somebody who comes, and they do not look at the card each quarter of a minute.
+WATCHED = timedelta(minutes=30)
 # After a job's end, once for all that end about that time.
 CLEANUP_DELAY = timedelta(seconds=1)
 
@@ -161,7 +164,12 @@ class JobScheduler(JobWorker):
                 any(
                     not job.is_final and not job.can_continue
                     for job in self._registry.unsettled.values()
-                )
+                ),
+                {
+                    job.printer_key
+                    for job in self._registry.unsettled.values()
+                    if job.state in IN_CLOUD and now - job.changed_at < WATCHED
+                },
             )
         finally:
             self._reviewing = False
