@@ -140,6 +140,7 @@ test("a row keeps the focus when its job ends, and the section gets it when the 
     open: [makeJob({ state: "sending", can_cancel: true })],
     mayControl: true,
   });
+  await import("../src/focus-keeper"); // as the list does once it is drawn
   find(jobs, "button").focus();
   Object.assign(jobs, { open: [], finished: [makeJob()] });
   await jobs.updateComplete;

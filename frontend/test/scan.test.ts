@@ -470,10 +470,10 @@ test("the card has buttons for it only where there is a scanner, and one for the
     expect(device).toBe("device");
   });
   // What is chosen while the part that prints is being loaded is taken, too.
-  const files = [new File(["x"], "a.pdf")];
+  const files = { detail: [new File(["x"], "a.pdf")], bubbles: true, composed: true };
   for (let n = 0; n < 2; n++)
-    find(printer, "lianke-file-chooser").dispatchEvent(new CustomEvent("files-chosen", { detail: files }));
-  expect(chosen).toHaveBeenCalledTimes(2);
+    find(printer, "lianke-file-chooser").dispatchEvent(new CustomEvent("files-chosen", files));
+  await vi.waitFor(() => expect(chosen).toHaveBeenCalledTimes(2));
   const detail = { media_content_id: "media-source://a", media_content_type: "image/png", title: "a.png" };
   find(buttons, "lianke-media-browser").dispatchEvent(new CustomEvent("media-chosen", { detail, bubbles: true }));
   expect(chosen).toHaveBeenCalledWith(detail);

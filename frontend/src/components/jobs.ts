@@ -3,8 +3,7 @@ import { property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import { mdiAlertOutline, mdiCheck, mdiClockOutline, mdiClose, mdiDotsVertical, mdiHelp, mdiPrinter } from "@mdi/js";
 import { define } from "../define";
-import { FocusKeeper } from "../focus-keeper";
-import { loadPart } from "../load-part";
+import { keepFocus, loadPart } from "../load-part";
 import { printerIds } from "../places";
 import { bars, base, buttons, tones } from "../styles";
 import { OPEN, type Tone } from "../summary";
@@ -41,7 +40,6 @@ export class LiankeJobs extends Part {
   /* Jobs about which something is being asked. */
   @state() private _asking = new Map<string, boolean>();
 
-  protected readonly _focus = new FocusKeeper(this);
   private readonly _tasks = new TaskController(this);
 
   static override styles = [
@@ -83,6 +81,10 @@ export class LiankeJobs extends Part {
       }
     `,
   ];
+
+  protected override firstUpdated(): void {
+    keepFocus(this);
+  }
 
   protected override willUpdate(): void {
     const [latest] = this.finished;

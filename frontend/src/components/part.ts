@@ -23,7 +23,7 @@ export abstract class Part extends LitElement {
   }
 
   /* Have something added to what is about to be printed on a printer; rejects where that cannot be. */
-  protected addTo(device: string, add: (batch: Batch) => void): Promise<void> {
+  addTo(device: string, add: (batch: Batch) => void): Promise<void> {
     return new Promise((resolve, reject) => this.fire("add-files", { device, add, resolve, reject }));
   }
 }

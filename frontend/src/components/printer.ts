@@ -1,9 +1,10 @@
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { BatchWatcher } from "../batch-watcher";
+import { UserError } from "../context";
 import { define } from "../define";
-import { FocusKeeper } from "../focus-keeper";
 import { loadPart } from "../load-part";
+import { pageStrings } from "../localize";
 import type { Batch } from "../print/batch";
 import { base } from "../styles";
 import { summarize, type Summary } from "../summary";
@@ -33,11 +34,11 @@ export class LiankePrinter extends Part {
   @property({ attribute: false }) slim = false;
   /* Files that are about to be printed here. */
   @property({ attribute: false }) batch: Batch | undefined;
-  @state() private _over = false;
+  /* Whether files are being dragged over it. */
+  @state() over = false;
 
-  protected readonly _focus = new FocusKeeper(this);
   protected readonly _watcher = new BatchWatcher(this);
-  private readonly _tasks = new TaskController(this);
+  readonly tasks = new TaskController(this);
 
   static override styles = [
     base,
@@ -65,8 +66,22 @@ export class LiankePrinter extends Part {
     `,
   ];
 
-  private get _mayPrint(): boolean {
+  get mayPrint(): boolean {
     return this.context.shows("print") && Boolean(this.printer?.may_control);
+  }
+
+  constructor() {
+    super();
+    const hands = import("./hands");
+    loadPart(hands.then(({ listen }) => listen(this)));
+    this.addEventListener("files-chosen", (event) => {
+      const { detail } = event as CustomEvent<File[]>;
+      // Files may be chosen before that is there, and of a card that was updated meanwhile it never is.
+      hands.then(
+        ({ choose }) => choose(this, detail),
+        () => this.tasks.fail("printer", new UserError(pageStrings().reload)),
+      );
+    });
   }
 
   protected override render() {
@@ -84,18 +99,13 @@ export class LiankePrinter extends Part {
     if (noted) loadPart(import("./notes"));
     const inky = !compact && context.shows("ink") && printer.ink?.length;
     if (inky) loadPart(import("./inks"));
-    const chooser = this._mayPrint && !batch;
+    const chooser = this.mayPrint && !batch;
     const scan = batch ? nothing : this._scan(printer, name);
-    const error = this._tasks.errorOf("printer");
+    const error = this.tasks.errorOf("printer");
     return html`<section
       aria-label=${name}
       data-key="section"
-      class="${compact ? "compact" : ""} ${this._over ? "over" : ""}"
-      @dragover=${this._dragOver}
-      @dragleave=${this._dragLeave}
-      @drop=${this._drop}
-      @paste=${this._paste}
-      @focus-lost=${this._focusLost}
+      class="${compact ? "compact" : ""} ${this.over ? "over" : ""}"
     >
       ${this._header(name, this._facts(printer, summary), summary, this.slim ? [chooser ? this._chooser(name) : nothing, scan] : nothing)}
       ${
@@ -106,8 +116,7 @@ export class LiankePrinter extends Part {
               .summary=${summary}
               .device=${device}
               .mayControl=${printer.may_control}
-              .working=${this._tasks.isWorking("printer")}
-              @discard-held=${() => this._discard(summary.held)}
+              .working=${this.tasks.isWorking("printer")}
             ></lianke-notes>`
       }
       ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
@@ -168,7 +177,7 @@ export class LiankePrinter extends Part {
   }
 
   private _dropText(): string {
-    return this.t.text(this._over ? "drop_now" : TOUCH.matches ? "drop_touch" : "drop");
+    return this.t.text(this.over ? "drop_now" : TOUCH.matches ? "drop_touch" : "drop");
   }
 
   private _chooser(name: string, text?: string) {
@@ -176,8 +185,7 @@ export class LiankePrinter extends Part {
       .context=${this.context}
       .label=${this.t.text("print_on", { name })}
       .text=${text}
-      .over=${this._over}
-      @files-chosen=${this._chosen}
+      .over=${this.over}
     ></lianke-file-chooser>`;
   }
 
@@ -196,69 +204,6 @@ export class LiankePrinter extends Part {
 
   private _tray(batch: Batch | undefined) {
     if (!batch) return nothing;
-    return html`<lianke-tray
-      .context=${this.context}
-      .batch=${batch}
-      @files-chosen=${(event: CustomEvent<File[]>) => batch.add(event.detail)}
-    ></lianke-tray>`;
+    return html`<lianke-tray .context=${this.context} .batch=${batch}></lianke-tray>`;
   }
-
-  private readonly _chosen = async (event: CustomEvent<File[]>) => {
-    const focused = this.shadowRoot?.activeElement?.localName === "lianke-file-chooser";
-    await this._add(event.detail);
-    if (focused) await this._focusTray();
-  };
-
-  /* What chooses files has moved to the end of the form, and the focus with it. */
-  private async _focusTray(): Promise<void> {
-    await this.updateComplete;
-    const tray = this.renderRoot.querySelector<Part>("lianke-tray");
-    await tray?.updateComplete;
-    tray?.focus();
-  }
-
-  /* Take files, not to be printed yet. */
-  private async _add(files: File[]): Promise<void> {
-    if (!files.length || !this._mayPrint) return;
-    // Begun at once: what else is under way must not swallow them.
-    const added = this.addTo(this.device, (batch) => batch.add(files));
-    await this._tasks.run("printer", () => added);
-  }
-
-  private _discard(held: Job[]): void {
-    const cancel = ({ device_id, job_id }: Job) => this.context.call("cancel_job", { device_id, job_id });
-    void this._tasks.run("printer", () => Promise.all(held.map(cancel)));
-  }
-
-  private readonly _dragOver = (event: DragEvent) => {
-    if (!this._mayPrint || !event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    this._over = true;
-  };
-
-  private readonly _dragLeave = (event: DragEvent) => {
-    const section = event.currentTarget as Element;
-    if (!section.contains(event.relatedTarget as Node | null)) this._over = false;
-  };
-
-  private readonly _drop = (event: DragEvent) => {
-    this._over = false;
-    if (!this._mayPrint || !event.dataTransfer?.files.length) return;
-    event.preventDefault();
-    void this._add([...event.dataTransfer.files]);
-  };
-
-  private readonly _paste = (event: ClipboardEvent) => {
-    if (!event.clipboardData?.files.length) return;
-    event.preventDefault();
-    void this._add([...event.clipboardData.files]);
-  };
-
-  /* A part lost the control that had the focus, and found nothing else in itself. */
-  private readonly _focusLost = (event: Event) => {
-    event.stopPropagation();
-    const section = event.currentTarget as HTMLElement;
-    section.tabIndex = -1;
-    section.focus({ preventScroll: true });
-  };
 }
