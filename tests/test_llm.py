@@ -226,6 +226,32 @@ async def test_an_assistant_answers_for_whoever_talks(talk: Talk) -> None:
     await talk.came_out(2)
 
 
+@pytest.mark.parametrize("who", ["Anna", "Grandma", None])
+async def test_an_assistant_tells_who_asked_alone_why_a_job_was_rejected(
+    talk: Talk, who: str | None
+) -> None:
+    auth = talk.hass.auth
+    boss, anna, grandma = [
+        await auth.async_create_user(name, group_ids=[group])
+        for name, group in (
+            ("Boss", GROUP_ID_ADMIN),
+            ("Anna", GROUP_ID_USER),
+            ("Grandma", GROUP_ID_USER),
+        )
+    ]
+    talk.set_options({"approval_users": [anna.id]})
+    asked = {"device_id": talk.device(), "text": "Hello"}
+    [job] = (await talk.ask("print", Context(user_id=anna.id), **asked))["jobs"]
+    why = {"job_id": job["job_id"], "message": "Homework first"}
+    await talk.ask("reject_job", Context(user_id=boss.id), **why)
+    user = {"Anna": anna, "Grandma": grandma}.get(who or "")
+    [result] = await talk.say(call("list_jobs"), user=user)
+    [told] = view(result)["jobs"]
+    assert told["state"] == "canceled"
+    said = "The job was rejected."
+    assert told["message"] == (f"{said} Boss: Homework first" if who == "Anna" else said)
+
+
 async def test_an_automation_approves_what_an_assistant_prints(talk: Talk) -> None:
     """It runs in what the tool's call has begun, but by its own trigger."""
     await talk.hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])

@@ -83,7 +83,7 @@ def card_texts(language: str) -> dict[str, dict[str, Any]]:
 
 def texts(language: str) -> dict[str, Any]:
     """Return the integration's texts."""
-    return json.loads((INTEGRATION / "translations" / f"{language}.json").read_text("utf-8"))
+    return dict(json.loads((INTEGRATION / "translations" / f"{language}.json").read_text("utf-8")))
 
 
 def sources() -> Iterator[tuple[str, str]]:

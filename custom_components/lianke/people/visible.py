@@ -10,7 +10,7 @@ from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.components.http.auth import async_sign_path
 from homeassistant.components.http.const import KEY_HASS_USER
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 from homeassistant.util import dt as dt_util
@@ -23,8 +23,9 @@ from ..documents.pdf import can_draw, picture_type, plan_drawing
 from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
 from ..errors import InputError
-from ..jobs.job import Job, PersonReason
+from ..jobs.job import REJECTED, Job, PersonReason
 from .approval import is_approver
+from .beginning import async_find_beginning
 
 PICTURE_URL: Final = f"/api/{DOMAIN}/job_picture"
 
@@ -49,6 +50,27 @@ def may_see_document(
     if job.user_id == user.id:
         return not (job.spec.foreign_code and PersonReason.RELEASE in job.waits_for)
     return not job.needs_code and may_answer(options, user, job, may_control=may_control)
+
+
+def as_seen(options: Mapping[str, Any], user: User | None, job: Job) -> Job:
+    """Return a job as a user sees it, None for somebody who is not known.
+
+    Why it was rejected, and its document, are for who asked and for approvers: "grounded, no games" is not for grandma.
+    """
+    if job.reason != REJECTED or (user and (user.id == job.user_id or is_approver(options, user))):
+        return job
+    wordless = tuple(replace(one, detail="") for one in job.deliveries)
+    return replace(job, deliveries=wordless, document_kept=False)
+
+
+async def async_as_seen(
+    hass: HomeAssistant, options: Mapping[str, Any], job: Job, context: Context
+) -> Job:
+    """Return a job as whoever began this context sees it; automations by themselves see all."""
+    if job.reason != REJECTED or (who := await async_find_beginning(hass, context)).independent:
+        return job
+    user = await hass.auth.async_get_user(who.user_id) if who.user_id else None
+    return as_seen(options, user, job)
 
 
 def visible(

@@ -31,7 +31,7 @@ from ..jobs.job import Job
 from ..manual_duplex import rest_of
 from ..people.approval import async_answer
 from ..people.page_counts import async_export_pages
-from ..people.visible import visible
+from ..people.visible import async_as_seen, visible
 from . import schemas
 from .again import async_changes, async_move
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
@@ -89,7 +89,7 @@ async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple
 async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     target, job = await _async_target_and_job(hass, call)
     job = await target.data.queue.async_cancel(job.job_id)
-    return {"job": await async_describe(hass, target, job)}
+    return {"job": await async_describe(hass, target, job, call.context)}
 
 
 async def _async_answer_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -105,7 +105,7 @@ async def _async_answer_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRe
         message=call.data.get("message", ""),
         code=call.data.get("code"),
     )
-    return {"job": await async_describe(hass, target, job)}
+    return {"job": await async_describe(hass, target, job, call.context)}
 
 
 async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -114,12 +114,14 @@ async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
     other = async_target(hass, call.data["to_device_id"])
     await async_check_target(hass, other, call.context, POLICY_CONTROL)
     moved = await async_move(target, job, other)
-    return {"job": await async_describe(hass, other, moved)}
+    return {"job": await async_describe(hass, other, moved, call.context)}
 
 
 async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Print the kept document of a job again, here or elsewhere, as before or with other options."""
     target, job = await _async_target_and_job(hass, call)
+    if await async_as_seen(hass, target.entry.options, job, call.context) is not job:
+        raise InputError("rejected_for_others", title=job.title)
     chosen = options_in(call.data)
     to_device_id = call.data.get("to_device_id")
     other, changes, anew = target, None, None
@@ -135,7 +137,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     again = await target.data.queue.async_retry(
         job.job_id, context=call.context, changes=changes, anew=anew, queue=other.data.queue
     )
-    return {"job": await async_describe(hass, other, again)}
+    return {"job": await async_describe(hass, other, again, call.context)}
 
 
 async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -147,7 +149,7 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         for job in target.data.queue.jobs(target.printer_key)
         if states is None or job.state in states
     ][: call.data["limit"]]
-    described = [await async_describe(hass, target, job) for job in jobs]
+    described = [await async_describe(hass, target, job, call.context) for job in jobs]
     user_id = call.context.user_id
     user = None if user_id is None else await hass.auth.async_get_user(user_id)
     if user is not None:

@@ -50,6 +50,7 @@ from ..jobs.limits import REQUEST_ID_LIFE, frees_request_id, max_document_bytes,
 from ..jobs.queue import PrintQueue
 from ..people.beginning import async_find_beginning
 from ..people.release_code import async_hash_code
+from ..people.visible import async_as_seen
 from ..runtime import async_error_text, translated
 from .schemas import HOLD, MAX_SOURCES
 
@@ -136,7 +137,9 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
                     raise await _async_failure(hass, job)
     return {
         "jobs": [
-            await async_describe(hass, target, job, repeated=job.job_id in repeated, waited=wait)
+            await async_describe(
+                hass, target, job, context, repeated=job.job_id in repeated, waited=wait
+            )
             for job in jobs
         ]
     }
@@ -363,9 +366,16 @@ async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: fl
 
 
 async def async_describe(
-    hass: HomeAssistant, target: Target, job: Job, *, repeated: bool = False, waited: bool = False
+    hass: HomeAssistant,
+    target: Target,
+    job: Job,
+    context: Context,
+    *,
+    repeated: bool = False,
+    waited: bool = False,
 ) -> JsonObjectType:
-    """Return a job for a response, with the reason as text; `repeated` if it was asked for before."""
+    """Return a job for the response of a call, with the reason as text; `repeated` if it was asked for before."""
+    job = await async_as_seen(hass, target.entry.options, job, context)
     return {
         **job_dict(job),
         "device_id": target.device_id,

@@ -35,7 +35,13 @@ from ..errors import InputError
 from ..jobs.job import Job, JobState
 from ..jobs.limits import waits_uncounted
 from ..people.approval import is_approver, pages_left
-from ..people.visible import may_answer, may_see_document, picture_url, visible
+from ..people.visible import (
+    as_seen,
+    may_answer,
+    may_see_document,
+    picture_url,
+    visible,
+)
 from ..printing.print import job_dict, reason_key
 from ..printing.refused import SIGNAL_REFUSED, Refusal
 from ..runtime import LiankeConfigEntry, async_loaded_entries
@@ -329,6 +335,7 @@ def _job(
     user: User, names: Mapping[str, str], job: Job, one: _PrinterJobs, may_control: bool
 ) -> JsonObjectType:
     options = one.entry.options
+    job = as_seen(options, user, job)
     answers = may_answer(options, user, job, may_control=may_control)
     sees = answers and may_see_document(options, user, job, may_control=may_control)
     asked_by = names.get(job.user_id or "") if job.waits_for_approval else None
