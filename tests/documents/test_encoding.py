@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from custom_components.lianke.documents.kinds import decode_text, guess_encoding
+from custom_components.lianke.documents.encoding import decode_text, guess_encoding
+from tests.documents.lists import ENCODINGS, lists
 
 SIMPLIFIED = (
     "各位同事：\n    关于暑期值班的通知如下，值班时间为上午八点三十分至下午五点三十分，请相互转告。"
@@ -121,3 +122,74 @@ def test_one_bad_byte_costs_one_letter(text: str) -> None:
 def test_what_is_no_text(data: bytes) -> None:
     """A mark at the start was enough to be taken for text."""
     assert guess_encoding(data) is None
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding", "count"),
+    [
+        ("zh-Hans", "gbk", 2000),
+        *(
+            (language, encoding, 1000)
+            for language, encodings in ENCODINGS.items()
+            for encoding in (*encodings, "utf-16-le", "utf-16-be")
+            if encoding != "gbk"
+        ),
+    ],
+)
+def test_short_lists_in_the_language_of_the_house(language: str, encoding: str, count: int) -> None:
+    """GBK was read as Korean (40 of 2,000), EUC-JP and Shift-JIS as Chinese, German as Big5.
+
+    UTF-16 without its mark needs one character of ASCII: of a single word nobody can tell what it is.
+    """
+    unmarked = encoding.startswith("utf-16")
+    texts = [
+        text
+        for text in lists(language, count, 1)
+        if not unmarked or any(letter.isascii() for letter in text)
+    ]
+    assert len(texts) > count * 0.9
+    wrong = [text for text in texts if decode_text(text.encode(encoding), language) != text]
+    assert len(wrong) <= count // 500, wrong[:5]
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding", "most"),
+    [
+        ("zh-Hans", "gbk", 4),
+        ("zh-Hant", "big5", 12),
+        ("ja", "shift_jis", 8),
+        ("ja", "euc_jp", 60),
+        ("ko", "euc_kr", 20),
+        ("de", "cp1252", 0),
+        ("fr", "cp1252", 0),
+    ],
+)
+def test_short_lists_in_another_language(language: str, encoding: str, most: int) -> None:
+    """In an English house a few words of Japanese or Korean may be read as Chinese: so many of a thousand."""
+    wrong = [
+        text
+        for text in lists(language, 1000, 1)
+        if decode_text(text.encode(encoding), "en") != text
+    ]
+    assert len(wrong) <= most, wrong[:5]
+
+
+@pytest.mark.parametrize("home", ["en", "zh-Hans", "zh-Hant", "ja", "ko", "de"])
+@pytest.mark.parametrize("text", ["café", "Öl, Käse", "été", "10 °C", "£5", "señor"])
+def test_a_few_letters_of_utf_8(home: str, text: str) -> None:
+    """The bytes of é in UTF-8 are a character in GBK."""
+    assert decode_text(text.encode(), home) == text
+
+
+def test_words_in_gbk_that_are_valid_utf_8() -> None:
+    for text in ("虾皮", "[ ] 虾\n"):
+        assert text.encode("gbk").decode() != text
+        assert decode_text(text.encode("gbk"), "zh-Hans") == text
+
+
+def test_the_house_s_chinese() -> None:
+    """Home Assistant writes zh-Hans and zh-Hant; others write the country."""
+    for home, text in (("zh-Hant", "香菇"), ("zh-TW", "香菇"), ("zh-HK", "檸檬")):
+        assert decode_text(text.encode("big5"), home) == text
+    for home in ("zh-Hans", "zh-CN", "zh"):
+        assert decode_text("香菇".encode("gbk"), home) == "香菇"

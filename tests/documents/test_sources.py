@@ -164,6 +164,23 @@ async def test_text_files_become_a_page(
 
 
 @pytest.mark.parametrize(
+    ("language", "encoding", "text"),
+    [
+        ("zh-Hans", "gbk", "豆腐\n虾\n葱"),
+        ("ko", "euc_kr", "우유\n빵"),
+        ("de", "cp1252", "Äpfel\nÖl"),
+    ],
+)
+async def test_short_texts_are_read_in_the_language_of_the_house(
+    hass: HomeAssistant, spool: Spool, media: Path, *, language: str, encoding: str, text: str
+) -> None:
+    hass.config.language = language
+    (media / "a.txt").write_text(text, encoding=encoding)
+    document = await fetched(hass, spool, SourceKind.FILE, str(media / "a.txt"))
+    assert f'<div class="plain">{text}</div>' in document.path.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
     ("name", "data", "extension"),
     [
         ("a.webp", picture("WEBP", lossless=True), ".png"),

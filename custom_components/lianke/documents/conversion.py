@@ -17,7 +17,8 @@ from ..pages.page import MAX_MADE_BYTES, MAX_TEXT_BYTES, PageStyle, is_visible, 
 from ..pages.page_estimate import pages_at_most
 from ..pdf.pictures import DECODER_ERRORS, flatten
 from .document import Document
-from .kinds import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, FileType, decode_text, sniff
+from .encoding import decode_text
+from .kinds import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, FileType, sniff
 from .spool import open_private, translate_disk_errors, write_bytes
 
 # Measured with Pillow 12.3: decoding WebP takes 16 bytes a pixel at its peak, AVIF 12, HEIC 9. So a
@@ -188,7 +189,7 @@ def make_text_document(document: Document, style: PageStyle) -> Document:
     if document.size > MAX_TEXT_BYTES:
         raise InputError("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
     # DOS marks the end.
-    text = decode_text(document.path.read_bytes()).rstrip("\x1a")
+    text = decode_text(document.path.read_bytes(), style.language).rstrip("\x1a")
     document.path.unlink()
     if not is_visible(text):
         raise InputError("file_empty", name=document.name)

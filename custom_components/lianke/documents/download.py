@@ -17,7 +17,7 @@ from yarl import URL
 
 from ..errors import InputError
 from .document import too_large
-from .kinds import decode_text
+from .encoding import decode_text
 from .spool import CHUNK_BYTES, open_private, translate_disk_errors
 
 IDENTITY: Final = "identity"

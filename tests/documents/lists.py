@@ -1,0 +1,61 @@
+"""Short lists and notes as households write them, in eight languages, for what tells old encodings apart."""
+
+from collections.abc import Iterator
+from pathlib import Path
+import random
+import re
+from typing import Final
+
+# What stands on the lists, below the name of its language.
+WORDS: Final = {
+    language: words.split()
+    for language, words in re.findall(
+        r"\[(.+)\]\n([^\[]+)", Path(__file__).with_name("words.txt").read_text("utf-8")
+    )
+}
+ENCODINGS: Final[dict[str, list[str]]] = {
+    "zh-Hans": ["gbk"],
+    "zh-Hant": ["big5"],
+    "ja": ["shift_jis", "euc_jp"],
+    "ko": ["euc_kr"],
+    "de": ["cp1252"],
+    "fr": ["cp1252"],
+}
+_HEADS: Final = {
+    "zh-Hans": ["购物清单", "明天要买", "采购清单：", "给妈妈带", "周末", "待办"],
+    "zh-Hant": ["購物清單", "明天要買", "採購清單：", "幫媽媽帶", "週末", "待辦"],
+    "ja": ["買い物リスト", "明日買う物", "週末", "母へ", "メモ"],
+    "ko": ["장보기 목록", "내일 살 것", "주말", "엄마께", "메모"],
+    "de": ["Einkaufsliste", "Für morgen:", "Bitte mitbringen", "Samstag"],
+    "fr": ["Liste de courses", "Pour demain :", "À acheter", "Samedi"],
+}
+_UNITS: Final = {
+    "zh-Hans": ["两盒", "一打", "三个", "5斤", "2瓶", "1袋", "半斤", "十个"],
+    "zh-Hant": ["兩盒", "一打", "三個", "5斤", "2瓶", "1袋", "半斤", "十個"],
+    "ja": ["2本", "1個", "三袋", "5kg", "少し"],
+    "ko": ["2개", "한 봉지", "세 병", "5kg"],
+    "de": ["2 Stück", "1 kg", "drei", "500 g"],
+    "fr": ["2 pièces", "1 kg", "trois", "500 g"],
+}
+
+
+def lists(language: str, count: int, seed: int) -> Iterator[str]:
+    """Yield so many lists of one to twelve things, each with at least one letter beyond ASCII."""
+    choice = random.Random(f"{language} {seed}")
+    while count:
+        things = choice.sample(WORDS[language], choice.choice((1, 2, 3, 3, 4, 5, 6, 8, 12)))
+        if choice.random() < 0.4:
+            things = [
+                f"{thing} {choice.choice(_UNITS[language])}" if choice.random() < 0.6 else thing
+                for thing in things
+            ]
+        if choice.random() < 0.3:
+            things.insert(0, choice.choice(_HEADS[language]))
+        form = choice.choice(("{}", "- {}", "{}", "{}", "[ ] {}"))
+        between = choice.choice(("\n", "\r\n", "\n", ", ", " "))
+        text = between.join(form.format(thing) for thing in things)
+        if choice.random() < 0.5:
+            text += "\n"
+        if not text.isascii():
+            count -= 1
+            yield text
