@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from PIL import Image, ImageChops
+import pypdfium2
 import pytest
 
 from custom_components.lianke.pdf import marks
@@ -11,6 +12,12 @@ from tests.needs import chinese_font, chinese_fonts
 from tests.pdf.sheets import A4, POINT, Sheets, laid_out, make_pages, make_picture
 
 FONTS = chinese_fonts()
+# The characters of GB 2312, which other computers of China have as well.
+GB_2312 = [
+    bytes((row, place)).decode("gb2312")
+    for row in range(0xB0, 0xF8)
+    for place in range(0xA1, 0xFF if row != 0xD7 else 0xFA)
+]
 
 
 def added(with_it: Sheets, without: Sheets, number: int = 0) -> tuple[int, ...]:
@@ -141,6 +148,25 @@ def test_letters_of_the_usual_fonts(text: str) -> None:
     if not Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists():
         pytest.skip("no DejaVu Sans on this system")
     assert marks.lettering(text, FONTS).width > 1
+
+
+@pytest.mark.parametrize("text", ["北京住宅", "二〇二六年", "李老茶金", "六零女若切"])
+def test_characters_with_a_twin(text: str) -> None:
+    """Noto Sans CJK draws them, but PDFium finds only their twins: they were refused as if no font had them."""
+    folder = str(chinese_font().parent)
+    assert marks.lettering(text, (folder,)).width == pytest.approx(len(text), abs=0.01)
+
+
+@pytest.mark.long
+def test_all_common_characters() -> None:
+    data = chinese_font().read_bytes()
+    with (
+        pypdfium2.PdfDocument.new() as scratch,
+        marks._closed(marks._load(scratch, data)) as font,
+    ):
+        refused = [letter for letter in GB_2312 if not marks._has_all(font, letter)]
+    assert len(GB_2312) == 6763
+    assert not refused
 
 
 @pytest.mark.parametrize(

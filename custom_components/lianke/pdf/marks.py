@@ -52,10 +52,11 @@ class Lettering:
         self._points: list[_Point] = []
         advance = ctypes.c_float()
         for letter in text:
+            code = _code(font, letter)
             self._points += [
-                point._replace(x=point.x + self.width) for point in _outline(font, ord(letter))
+                point._replace(x=point.x + self.width) for point in _outline(font, code)
             ]
-            pypdfium2.raw.FPDFFont_GetGlyphWidth(font, ord(letter), 1.0, advance)
+            pypdfium2.raw.FPDFFont_GetGlyphWidth(font, code, 1.0, advance)
             self.width += advance.value
         if self.width <= 0:
             raise TaskError("no_font")
@@ -195,11 +196,31 @@ def _walk(folders: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _has_all(font: Any, text: str) -> bool:
-    missing = _outline(font, MISSING)
-    return all(
-        letter.isspace() or ((drawn := _outline(font, ord(letter))) and drawn != missing)
-        for letter in text
-    )
+    return all(letter.isspace() or _is_drawn(font, _code(font, letter)) for letter in text)
+
+
+def _code(font: Any, letter: str) -> int:
+    """Return the code by which PDFium finds a character in a font.
+
+    Of characters that share a glyph it finds only the last: in Noto Sans CJK not 北, but its twin for old Korean texts.
+    """
+    codes = (ord(letter), *_twins().get(letter, ()))
+    return next((code for code in codes if _is_drawn(font, code)), codes[0])
+
+
+def _is_drawn(font: Any, code: int) -> bool:
+    drawn = _outline(font, code)
+    return bool(drawn) and drawn != _outline(font, MISSING)
+
+
+@lru_cache(maxsize=1)
+def _twins() -> dict[str, list[int]]:
+    """Return the characters that Unicode has for compatibility alone, by the one that each stands for."""
+    twins: dict[str, list[int]] = {}
+    for code in (*range(0x2E80, 0x2FE0), *range(0xF900, 0xFB00), *range(0x2F800, 0x2FA20)):
+        if (letter := unicodedata.normalize("NFKC", chr(code))) != chr(code):
+            twins.setdefault(letter, []).append(code)
+    return twins
 
 
 def _outline(font: Any, letter: int) -> list[_Point]:
