@@ -70,6 +70,8 @@ _LOGGER = logging.getLogger(__name__)
 TRUE_SIZE: Final = ("photos", "id_card", "poster")
 # Their sheets are cut or put together: on one side, unless the call itself says otherwise.
 ONE_SIDED: Final = (*TRUE_SIZE, "invoices")
+# How pages lie on a sheet is decided by any layout.
+LAID_OUT_BY: Final = frozenset({"orientation", "scale", "align", "auto_rotate", "excel_fit"})
 # Fields that belong to one layout, and what chooses it.
 BELONGS: Final = {
     "poster_columns": "sheet: poster",
@@ -147,6 +149,13 @@ class SheetOptions:
         if (default if wanted is None else wanted) in MANUAL_DUPLEX:
             return "manual_short_edge"
         return "short_edge" if wanted in (None, "off") else wanted
+
+    @property
+    def decides(self) -> frozenset[str]:
+        """Return the options that the layout itself decides, so that no default of box, printer or driver counts."""
+        if self.layout is None:
+            return frozenset()
+        return LAID_OUT_BY | ({"duplex"} if self.layout in (BOOKLET, *ONE_SIDED) else frozenset())
 
     @property
     def is_set(self) -> bool:
@@ -418,7 +427,11 @@ def _request(
         "margin": _margin(paper, sheets),
         "sheet": sheets.layout,
         # How the sheets lie before the reader, None where it is left to the pages.
-        "landscape": None if options.orientation != LANDSCAPE else not _is_wide(paper),
+        "landscape": (
+            None
+            if options.orientation is None
+            else (options.orientation == LANDSCAPE) != _is_wide(paper)
+        ),
         "by_column": sheets.sheet_order == "columns",
         "frame": sheets.sheet_frame,
         "side": sheets.booklet_side,

@@ -388,7 +388,7 @@ def photos(
 ) -> Iterator[Sheet]:
     """Lay out each photo `count` times, as many on a sheet as have room; 0 fills a sheet with each.
 
-    `photo` None makes each as large as the paper; `upright` ones are not turned to be larger.
+    `photo` None makes each as large as the paper. Sheets of `upright` ones lie where more heads have room so.
     Raises TaskError: paper_too_small, too_many_pages.
     """
     size, area = paper.lying(landscape=False)
@@ -397,8 +397,11 @@ def photos(
     if photo is None or off <= SAME_SIZE:
         grid = Grid(aligned(shape, Rect(0, 0, *size)), 1, 1, 0.0)
     else:
-        grids = (_grid(area, lying) for lying in (shape, shape.turned))
-        grid = max(grids, key=lambda grid: grid.columns * grid.rows)
+        # What is turned on a standing sheet is upright on one that lies.
+        ways = [(*paper.lying(lies), shape) for lies in (False, True)]
+        ways = ways if upright else [(size, area, shape), (size, area, shape.turned)]
+        choices = [(sheet, _grid(room, lying)) for sheet, room, lying in ways]
+        size, grid = max(choices, key=lambda choice: choice[1].columns * choice[1].rows)
     if not grid.columns:
         raise TaskError("paper_too_small")
     places = grid.cells()[: None if count else FULL]

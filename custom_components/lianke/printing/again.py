@@ -16,14 +16,12 @@ from ..api.options import (
 )
 from ..devices import Target
 from ..documents.kinds import FileType
-from ..documents.sheets import BORDERLESS
+from ..documents.sheets import BORDERLESS, LAID_OUT_BY
 from ..errors import InputError
 from ..jobs.job import Job
 from ..jobs.retry import Changes
 from .print import async_resolve
 
-# What a layout on sheets has decided already.
-LAID_OUT_BY: Final = ("orientation", "scale", "align", "auto_rotate", "excel_fit")
 # From here on, each driver numbers what is its own (DMBIN_USER, DMMEDIA_USER).
 OWN_NUMBERS: Final = 256
 
@@ -43,7 +41,7 @@ async def async_changes(
         raise InputError("manual_duplex_unchanged", title=job.title)
     if chosen.get("duplex") in MANUAL_DUPLEX:
         raise InputError("manual_duplex_not_again", title=job.title)
-    if job.spec.laid_out and (fixed := [name for name in LAID_OUT_BY if name in chosen]):
+    if job.spec.laid_out and (fixed := sorted(LAID_OUT_BY & chosen.keys())):
         raise InputError("sheets_are_laid_out", title=job.title, option=fixed[0])
     requested = options_in(chosen, job.spec.requested)
     if source is not None:
@@ -54,7 +52,7 @@ async def async_changes(
     data = {**requested, "raw": is_raw(job)}
     # Sheets that are to be cut need no printer with a word for that.
     one_sided = job.spec.laid_out and "duplex" not in chosen and requested.get("duplex") == "off"
-    options = await async_resolve(target, data, one_sided=one_sided)
+    options = await async_resolve(target, data, laid_out=job.spec.laid_out, one_sided=one_sided)
     # A default option for both sides by hand is for documents that are printed anew.
     options = replace(options, by_hand=None)
     return Changes(printer_key=target.printer_key, options=options, requested=requested)

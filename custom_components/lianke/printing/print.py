@@ -36,7 +36,14 @@ from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..devices import Target, async_resolve_target
 from ..documents.conversion import clean_title
 from ..documents.document import Document, SourceKind
-from ..documents.sheets import BOOKLET, NO_SHEETS, ONE_SIDED, SheetOptions, async_lay_out
+from ..documents.sheets import (
+    BOOKLET,
+    LAID_OUT_BY,
+    NO_SHEETS,
+    ONE_SIDED,
+    SheetOptions,
+    async_lay_out,
+)
 from ..documents.sources import (
     async_get_document,
     async_received_document,
@@ -234,30 +241,41 @@ async def async_resolve(
     data: Mapping[str, Any],
     *,
     sheets: SheetOptions = NO_SHEETS,
+    laid_out: bool = False,
     one_sided: bool = False,
 ) -> ResolvedOptions:
     """Return the options of a call checked against a printer, completed by the defaults of printer and entry.
 
-    `data` are the call's fields; printer commands (`raw`) get no defaults, since options have no effect on them.
+    `data` are the call's fields; printer commands (`raw`) get no defaults, since options have no effect on them. Nor
+    does what the layout of `sheets` decides, or has decided for a document that is `laid_out` already.
     What is `one_sided`, as some sheets are of themselves, is left to a printer whose driver has no word for it.
     Raises InputError: printer_gone, and what is wrong with an option.
     """
     coordinator, species = target.data.coordinator, target.view.printer.species
     raw = data.get("raw", False)
-    defaults = target.entry.options
-    of_printer = defaults.get(CONF_PRINTER_OPTIONS, {}).get(target.printer_key, {})
-    of_box = defaults.get(CONF_DEFAULT_OPTIONS, {})
-    options = options_in(data) if raw else options_in(data, of_printer, of_box)
+    stored = target.entry.options
+    of_printer = stored.get(CONF_PRINTER_OPTIONS, {}).get(target.printer_key, {})
+    of_box = stored.get(CONF_DEFAULT_OPTIONS, {})
+    defaults = options_in(of_printer, of_box)
+    decided = LAID_OUT_BY if laid_out else sheets.decides
+    counted = {name: value for name, value in defaults.items() if name not in decided}
+    options = options_in(data) if raw else options_in(data, counted)
     capabilities, papers = await coordinator.capabilities.get(target.printer_key)
+    one_sided = one_sided or (sheets.layout in ONE_SIDED and data.get("duplex") is None)
     if sheets.sheet == BOOKLET:
-        duplex = sheets.booklet_duplex(data.get("duplex"), options.get("duplex"))
+        duplex = sheets.booklet_duplex(data.get("duplex"), defaults.get("duplex"))
         options = {**options, "duplex": duplex}
-    elif one_sided or (sheets.layout in ONE_SIDED and data.get("duplex") is None):
+    elif one_sided:
         options.pop("duplex", None)
+    resolved = resolve_options(options, capabilities, papers, species, raw=raw)
+    if one_sided:
         modes = None if capabilities is None else capabilities.duplex
-        if modes is None or DUPLEX["off"] in modes:
-            options["duplex"] = "off"
-    return resolve_options(options, capabilities, papers, species, raw=raw)
+        off = DUPLEX["off"]
+        resolved = replace(resolved, duplex=off if modes is None or off in modes else None)
+    if "orientation" in decided and "orientation" not in options:
+        # The driver's own default is for pages that nobody has laid out.
+        resolved = replace(resolved, orientation=None)
+    return resolved
 
 
 def _requested_anew(
