@@ -416,7 +416,7 @@ describe("a size of photos", () => {
     batch.addMedia(FRONT);
     expect(batch.chosen).toEqual({});
     batch.lay("layout_4r");
-    expect([batch.chosen, batch.carried]).toEqual([{ paper: 258, media_type: 2 }, ["media_type", "paper"]]);
+    expect([batch.chosen, batch.carried]).toEqual([{ paper: 258, media_type: 2 }, ["paper", "media_type"]]);
     batch.reset();
     expect([batch.chosen, batch.carried]).toEqual([{ paper: 257, media_type: 2 }, []]);
     batch.clear();
@@ -487,9 +487,10 @@ describe("a size of photos", () => {
 });
 
 test.each([
-  ["layout_id_card", ["off", "long_edge"], "Default (off)"],
-  ["layout_invoices", ["long_edge", "short_edge"], "Default"],
+  ["layout_id_card", ["off", "long_edge"], "By the layout (off)"],
+  ["layout_invoices", ["long_edge", "short_edge"], "By the layout"],
   ["layout_both", ["off", "long_edge"], "Default (long edge)"],
+  ["layout_4r", ["off", "long_edge"], "By the layout (off)"],
 ] as const)("%s where both sides are the default and %s are offered: %s", async (layout, duplex, words) => {
   const batch = await laid(
     makeBatch({ "lianke/printer/options": { duplex, defaults: { duplex: "long_edge" } } }),
@@ -497,6 +498,113 @@ test.each([
   );
   const tray = await show("lianke-tray", { context: batch.context, batch });
   expect(find(find(tray, "lianke-options-form"), "#duplex option").textContent).toBe(words);
+});
+
+const OFFERS = {
+  papers: [
+    { id: 9, name: "A4", width: 210, height: 297 },
+    { id: 257, name: "4 x 6 英寸", width: 101.6, height: 152.4 },
+    { id: 11, name: "A5", width: 148, height: 210 },
+  ],
+  media_types: [
+    { id: 1, name: "普通纸" },
+    { id: 260, name: "相片纸" },
+  ],
+  duplex: ["off", "long_edge", "short_edge"],
+  orientation: ["portrait", "landscape"],
+  defaults: { paper: "A4", media_type: "普通纸", duplex: "long_edge", orientation: "landscape" },
+};
+const PDF = media("five.pdf");
+const WAYS: [LayoutName | null, (typeof FRONT)[]][] = [
+  [null, [PDF]],
+  [null, [FRONT]],
+  ["layout_id_card", [FRONT, BACK]],
+  ["layout_4r", [FRONT]],
+  ["layout_3r", [FRONT]],
+  ["layout_1_inch", [FRONT]],
+  ["layout_2_inch", [FRONT]],
+  ["layout_page", [FRONT]],
+  ["layout_clean", [FRONT]],
+  ["layout_both", [FRONT, BACK]],
+  ["layout_invoices", [PDF, media("six.pdf")]],
+  ["layout_2_up", [PDF]],
+  ["layout_4_up", [PDF]],
+  ["layout_booklet", [PDF]],
+  ["layout_merge", [PDF, media("six.pdf")]],
+];
+const DECIDED = ["duplex", "orientation", "scale", "align"];
+const UNSETTLED: (LayoutName | null)[] = [null, "layout_clean", "layout_merge"];
+
+/* Print documents in a layout, as one who chooses all that can be chosen in it. */
+const printed = async (batch: Batch, layout: LayoutName | null, chosen: (typeof FRONT)[], options: object) => {
+  for (const one of chosen) batch.addMedia(one);
+  await vi.waitFor(() => expect(batch.offers).not.toBeNull());
+  if (layout) {
+    if (layout === "layout_clean") batch.straighten();
+    else batch.lay(layout);
+    await rested(batch);
+  }
+  for (const [name, value] of Object.entries(options)) batch.choose(name, value as string);
+  await batch.print();
+  expect(batch.items).toEqual([]);
+  return data("print");
+};
+
+test.each(WAYS)("what was chosen for %s is not printed with any layout that decides it", async (before, those) => {
+  const batch = makeBatch({ "lianke/printer/options": OFFERS });
+  const every = { duplex: "long_edge", orientation: "portrait", scale: "fill", align: "top_left", color: "mono" };
+  for (const [layout, documents] of WAYS) {
+    await printed(batch, before, those, every);
+    const sent = await printed(batch, layout, documents, {});
+    if (UNSETTLED.includes(layout)) continue;
+    const decided = layout && /^layout_(._up|both)$/.test(layout) ? DECIDED.slice(1) : DECIDED;
+    for (const name of decided)
+      expect([layout, sent]).not.toEqual([layout, expect.objectContaining({ [name]: expect.anything() })]);
+  }
+  // Nor is what was chosen for a layout taken for documents.
+  localStorage.clear();
+  const fresh = makeBatch({ "lianke/printer/options": OFFERS });
+  await printed(fresh, before, those, every);
+  if (UNSETTLED.includes(before)) return;
+  const sent = await printed(fresh, null, [PDF], {});
+  for (const name of DECIDED.slice(1)) expect(sent).not.toHaveProperty(name);
+});
+
+test("what is chosen for a booklet holds for it alone, and what was chosen before comes back with its end", async () => {
+  const batch = makeBatch({ "lianke/printer/options": OFFERS });
+  batch.addMedia(PDF);
+  await vi.waitFor(() => expect(batch.offers).not.toBeNull());
+  batch.choose("duplex", "long_edge");
+  batch.choose("paper", 11);
+  batch.lay("layout_booklet");
+  await rested(batch);
+  expect(batch.chosen).toEqual({ paper: 11 });
+  const tray = await show("lianke-tray", { context: batch.context, batch });
+  const form = find(tray, "lianke-options-form");
+  expect(find(form, "#duplex option").textContent).toBe("By the layout (short edge)");
+  for (const name of ["orientation", "scale", "align"])
+    expect((form as Part).renderRoot.querySelector(`#${name}`)).toBeNull();
+  batch.choose("duplex", "off");
+  batch.choose("duplex", "long_edge");
+  batch.reset();
+  batch.choose("duplex", "short_edge");
+  batch.lay("layout_2_up");
+  expect(batch.chosen).toEqual({ duplex: "long_edge" });
+  await rested(batch);
+  batch.lay(null);
+  expect(batch.chosen).toEqual({ duplex: "long_edge" });
+});
+
+test("ID photos are printed on the type of paper that goes with its size, unless another is chosen", async () => {
+  const batch = await laid(makeBatch({ "lianke/printer/options": OFFERS }), "layout_1_inch", [FRONT]);
+  expect(batch.chosen).toEqual({});
+  batch.choose("paper", 257);
+  expect(batch.chosen).toEqual({ paper: 257, media_type: 260 });
+  batch.choose("paper", 11);
+  expect(batch.chosen).toEqual({ paper: 11 });
+  batch.choose("media_type", 1);
+  batch.choose("paper", 257);
+  expect(batch.chosen).toEqual({ paper: 257, media_type: 1 });
 });
 
 test("a watermark for an ID card is suggested, with what it is for to be filled in", async () => {

@@ -10,13 +10,14 @@ import type { Job } from "../types";
 import { drawAtOnce } from "./at-once";
 import { PrintItem, type MediaChoice, type SourceEntity } from "./item";
 import { areSame, Joint } from "./joint";
-import { layoutOf, layoutsFor, type Corners, type Cut, type LayoutName } from "./layouts";
+import { decidedBy, layoutOf, layoutsFor, type Corners, type Cut, type LayoutName } from "./layouts";
 import {
   fieldOf,
   keepFields,
   LISTS,
   offered,
   PAPER,
+  photoType,
   presetOf,
   remember,
   remembered,
@@ -59,8 +60,11 @@ export class Batch extends EventTarget {
   loading: Promise<void> | null = null;
 
   private _previewTimer: ReturnType<typeof setTimeout> | undefined;
-  /* That for which options were chosen. */
-  private _kind: Kind | undefined;
+  /* That for which options were chosen, with its layout, and which of them that one decides. */
+  private _kind: string | undefined;
+  private _decided: string[] = [];
+  /* Whether somebody has chosen the type of paper, which follows the paper otherwise. */
+  private _hasType = false;
   /* What was there when Print was pressed, until that is done. */
   private _pressed: PrintItem[] | null = null;
 
@@ -190,6 +194,7 @@ export class Batch extends EventTarget {
     this.chosen = {};
     this.carried = [];
     this._kind = undefined;
+    this._decided = [];
   }
 
   /* Print all documents together in a layout and show what comes of it, or print each by itself again. */
@@ -292,18 +297,23 @@ export class Batch extends EventTarget {
 
   /*
    * Take up what was chosen the last time for such documents, as far as it can be seen and changed here. What was chosen for
-   * these stays, but for the paper.
+   * these stays, but for the paper and for what a layout decides, now or until now.
    */
   private _recall(): void {
-    const { offers, kind } = this;
-    if (!offers || this.again || !this._meant.length || kind === this._kind || (this.printing && this._kind)) return;
+    const { offers, kind, joint } = this;
+    const now = `${kind} ${joint?.layout}`;
+    if (!offers || this.again || !this._meant.length || now === this._kind || (this.printing && this._kind)) return;
+    const decided = joint ? decidedBy(joint.layout) : [];
     const isOffered = ([name, value]: [string, unknown]) =>
-      offered(this._t, offers, name).some(({ id }) => id === value);
-    const isOwn = ([name]: [string, unknown]) => !this.carried.includes(name) && !PAPER.includes(name);
-    const own = Object.fromEntries(Object.entries(this.chosen).filter(isOwn));
+      !decided.includes(name) && offered(this._t, offers, name).some(({ id }) => id === value);
+    const papers = this._kind?.startsWith(`${kind} `) ? [] : PAPER;
+    const foreign = [...this.carried, ...papers, ...decided, ...this._decided];
+    const own = Object.fromEntries(Object.entries(this.chosen).filter(([name]) => !foreign.includes(name)));
     const last = Object.entries(remembered(this.device, kind)).filter(isOffered) as [string, string | number][];
     const before = JSON.stringify(this.chosen);
-    this._kind = kind;
+    this._kind = now;
+    this._decided = decided;
+    this._hasType = false;
     this.chosen = { ...presetOf(this._t, offers, kind, Object.fromEntries(last)), ...own };
     this.carried = last.map(([name]) => name).filter((name) => !(name in own));
     if (JSON.stringify(this.chosen) !== before) this._optionsChanged();
@@ -318,20 +328,27 @@ export class Batch extends EventTarget {
 
   /* Choose a value of an option, undefined for the printer's default. */
   choose(name: string, value: string | number | undefined): void {
-    const others = Object.entries(this.chosen).filter(([other]) => other !== name);
-    const carried = this.carried.filter((other) => other !== name);
-    this._setChosen(Object.fromEntries(value === undefined ? others : [...others, [name, value]]), carried);
+    const names = [name];
+    if (name === "media_type") this._hasType = true;
+    const isFollowed = name === "paper" && this.joint?.isPhoto && !this._hasType;
+    if (isFollowed) names.push("media_type");
+    const others = Object.entries(this.chosen).filter(([other]) => !names.includes(other));
+    const carried = this.carried.filter((other) => !names.includes(other));
+    const chosen: Chosen = Object.fromEntries(value === undefined ? others : [...others, [name, value]]);
+    const type = isFollowed && this.offers ? photoType(this._t, this.offers, this.kind, chosen) : undefined;
+    this._setChosen(type === undefined ? chosen : { ...chosen, media_type: type }, carried);
   }
 
   /* Go back to the printer's defaults, or to the paper of a layout. */
   reset(): void {
+    this._hasType = false;
     this._setChosen(this.offers ? presetOf(this._t, this.offers, this.kind) : {}, []);
   }
 
   private _setChosen(chosen: Chosen, carried: string[]): void {
     this.chosen = chosen;
     this.carried = carried;
-    if (!this.again) remember(this.device, this.kind, chosen);
+    if (!this.again) remember(this.device, this.kind, chosen, this._decided);
     const listed = Object.entries(this.errors).filter(([name]) => !Object.hasOwn(LISTS, name));
     this.errors = Object.fromEntries(listed);
     this._forgetErrors();

@@ -70,6 +70,25 @@ export const isPhoto = (name: LayoutName): boolean => "photo_size" in LAYOUTS[na
 export const isCut = (name: LayoutName): boolean =>
   isPhoto(name) || name === "layout_id_card" || name === "layout_invoices";
 
+/* Whether pages are laid out on sheets by it, and not only straightened or joined. */
+const isOnSheets = (name: LayoutName): boolean => isPhoto(name) || "sheet" in LAYOUTS[name].fields;
+
+/* Whether its sheets lie by themselves as is best for the pages, unless somebody chooses. */
+const mayLie = (name: LayoutName): boolean => /^layout_(both|._up)$/.test(name);
+
+/* How pages lie on their sheets: for each layout that has any, Home Assistant says it. */
+const PLACES = ["scale", "align"];
+
+/* Options that it decides: no choice for other prints counts for it, nor is one for it kept for others. */
+export const decidedBy = (name: LayoutName): string[] => {
+  if (!isOnSheets(name)) return [];
+  return [...PLACES, "orientation", ...(isCut(name) || name === "layout_booklet" ? ["duplex"] : [])];
+};
+
+/* Those of them of which nobody can choose anything. */
+export const isSettledBy = (name: LayoutName, option: string): boolean =>
+  isOnSheets(name) && (PLACES.includes(option) || (option === "orientation" && !mayLie(name)));
+
 const PDF_NAME = /\.pdf$/i;
 const VOUCHER = /invoice|receipt|voucher|fapiao|dzfp|发票|發票|票据|收据|行程单|报销|电子票/i;
 

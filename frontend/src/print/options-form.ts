@@ -8,7 +8,7 @@ import { FocusKeeper } from "../focus-keeper";
 import { base, buttons } from "../styles";
 import type { Batch } from "./batch";
 import { fields } from "./fields";
-import { isCut } from "./layouts";
+import { decidedBy, isCut, isSettledBy } from "./layouts";
 import {
   FIRST,
   MORE,
@@ -146,23 +146,26 @@ export class LiankeOptionsForm extends SteadyPart {
   private _list(name: string) {
     const { batch, t } = this;
     const { offers } = batch;
-    const layout = name === "duplex" ? batch.joint?.layout : undefined;
-    const isBooklet = layout === "layout_booklet";
+    const layout = batch.joint?.layout;
+    if (layout && isSettledBy(layout, name)) return nothing;
+    const isBooklet = layout === "layout_booklet" && name === "duplex";
     // A booklet is printed on both sides in any case.
     const all = offers ? offered(t, offers, name).filter(({ id }) => !isBooklet || id !== "off") : [];
     if (!all.length) return nothing;
+    const isDecided = !!layout && decidedBy(layout).includes(name);
     const standing = offers?.defaults?.[name];
     const preset = isBooklet
       ? `${/^manual_/.exec(String(standing)) ?? ""}short_edge`
-      : layout && isCut(layout)
-        ? all.find(({ id }) => id === "off")?.id
-        : standing;
+      : !isDecided
+        ? standing
+        : name === "duplex" && isCut(layout) && all.find(({ id }) => id === "off")?.id;
     const chosen = all.findIndex(({ id }) => id === batch.chosen[name]);
+    const value = preset ? choiceName(t, name, String(preset)) : "";
     const standard = batch.again
       ? printText(t, "as_before")
-      : preset
-        ? printText(t, "default_is", { value: choiceName(t, name, String(preset)) })
-        : printText(t, "default");
+      : isDecided
+        ? printText(t, value ? "layout_is" : "by_layout", { value })
+        : printText(t, value ? "default_is" : "default", { value });
     const choose = (event: Event) =>
       batch.choose(name, all[Number((event.target as HTMLSelectElement).value || -1)]?.id);
     return this._field(

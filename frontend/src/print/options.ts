@@ -123,8 +123,13 @@ export const remembered = (device: string, kind: Kind): Record<string, unknown> 
   }
 };
 
-export const remember = (device: string, kind: Kind, chosen: Chosen): void => {
-  if (kind !== "card") write(storageKey(device, kind), JSON.stringify(chosen));
+/* besides: options that are not for this print alone; what was remembered of them stays. */
+export const remember = (device: string, kind: Kind, chosen: Chosen, besides: string[] = []): void => {
+  if (kind === "card") return;
+  const isKept = ([name]: [string, unknown]) => besides.includes(name);
+  const others = Object.entries(remembered(device, kind)).filter(isKept);
+  const own = Object.entries(chosen).filter((one) => !isKept(one));
+  write(storageKey(device, kind), JSON.stringify(Object.fromEntries([...own, ...others])));
 };
 
 const fieldsKey = (device: string) => `lianke-card:${device}:fields`;
@@ -147,20 +152,32 @@ const PAPER_NAMES: Partial<Record<Kind, RegExp>> = {
   layout_4r: /^(4\s*[x×*]\s*6|6\s*[x×*]\s*4|10\s*[x×*]\s*15|4r\b|kg\b|6\s*寸)/i,
   layout_3r: /^(3\.5\s*[x×*]\s*5|5\s*[x×*]\s*3\.5|9\s*[x×*]\s*13|3r\b|5\s*寸)/i,
 };
+/* Paper that photos are made for, in mm. */
+const PHOTO_PAPERS: [number, number][] = [
+  [89, 127],
+  [102, 152],
+  [127, 178],
+  [152, 203],
+];
 /* mm by which drivers differ about a paper. */
 const NEARLY = 3;
 
 /* How drivers call paper for photos, the likeliest first. */
 const PHOTO_TYPES = [/photo|相片|相纸|照片/i, /gloss|光泽|光面|高光/i];
 
+const isOfSize = ({ width = 0, height = 0 }: NamedChoice, size: [number, number]) =>
+  Math.abs(Math.min(width, height) - size[0]) <= NEARLY && Math.abs(Math.max(width, height) - size[1]) <= NEARLY;
+
 /* Return the paper of a kind's own size among some, undefined where there is none. */
 const ownPaper = (papers: NamedChoice[], kind: Kind): NamedChoice | undefined => {
   const size = PAPERS[kind];
   if (!size) return undefined;
-  const isOfSize = ({ width = 0, height = 0 }: NamedChoice) =>
-    Math.abs(Math.min(width, height) - size[0]) <= NEARLY && Math.abs(Math.max(width, height) - size[1]) <= NEARLY;
-  return papers.find(isOfSize) ?? papers.find(({ name }) => PAPER_NAMES[kind]?.test(name));
+  return papers.find((paper) => isOfSize(paper, size)) ?? papers.find(({ name }) => PAPER_NAMES[kind]?.test(name));
 };
+
+const isPhotoPaper = (paper: NamedChoice): boolean =>
+  PHOTO_PAPERS.some((size) => isOfSize(paper, size)) ||
+  (["layout_4r", "layout_3r"] as const).some((kind) => PAPER_NAMES[kind]?.test(paper.name));
 
 /* Return what a print is sent with of paper or media type: what was chosen, else the default; undefined if nobody knows. */
 const sentWith = (options: PrinterOptions, name: "paper" | "media_type", chosen: Chosen): NamedChoice | undefined => {
@@ -175,10 +192,16 @@ export const presetOf = (t: Localizer, options: PrinterOptions, kind: Kind, last
   const own = ownPaper(offered(t, options, "paper"), kind);
   const isDefault = own && own.id === sentWith(options, "paper", {})?.id;
   const chosen: Chosen = { ...(own && !isDefault ? { paper: own.id } : {}), ...last };
-  if (kind === "card" || !isOnOwnPaper(options, kind, chosen)) return chosen;
+  const type = photoType(t, options, kind, chosen);
+  return type === undefined ? chosen : { media_type: type, ...chosen };
+};
+
+/* Return the type of paper for photos where they are printed on paper for them, of whatever size they are. */
+export const photoType = (t: Localizer, options: PrinterOptions, kind: Kind, chosen: Chosen) => {
+  const paper = kind.startsWith("layout_") ? sentWith(options, "paper", chosen) : undefined;
+  if (!paper || !isPhotoPaper(paper)) return undefined;
   const types = offered(t, options, "media_type");
-  const [photo] = PHOTO_TYPES.flatMap((words) => types.find(({ name }) => words.test(name)) ?? []);
-  return photo ? { media_type: photo.id, ...chosen } : chosen;
+  return PHOTO_TYPES.flatMap((words) => types.find(({ name }) => words.test(name)) ?? [])[0]?.id;
 };
 
 /* Whether what is printed with some options comes out on paper of the kind's own size. */

@@ -156,15 +156,20 @@ async def test_photos_on_photo_paper_and_to_be_cut_out(stage: Stage) -> None:
         await picture(screen, "photo-crop")
         await dialog.get_by_role("button", name="完成").tap()
         await paper.select_option(label="4 x 6 英寸")
+        kind = screen.card.get_by_label("介质类型").locator("option:checked")
+        await expect(kind).to_have_text("相片纸")
         await previews(screen, 1)
         await picture(screen, "id-photos")
         await screen.card.get_by_role("button", name="打印", exact=True).tap()
         await expect(screen.row("头像.png")).to_contain_text("已完成")
-    first, second = (pypdfium2.PdfDocument(one["path"]) for one in (await stage.printed())[before:])
+    printed = (await stage.printed())[before:]
+    first, second = (pypdfium2.PdfDocument(one["path"]) for one in printed)
     assert [len(first), len(second)] == [1, 1]
     assert inked(first[0]) == pytest.approx((0, 0, 101.6, 152.4), abs=0.5)
-    # Ten of 25 × 35 mm, 3 mm apart, lying.
-    assert inked(second[0])[2:] == pytest.approx((35 * 2 + 3, 25 * 5 + 4 * 3), abs=0.5)
+    # Ten of 25 × 35 mm, 3 mm apart, their heads upright on a sheet that lies, on the paper for photos.
+    assert inked(second[0])[2:] == pytest.approx((25 * 5 + 4 * 3, 35 * 2 + 3), abs=0.5)
+    sent = printed[1]["options"]
+    assert (sent["dmOrientation"], sent["dmMediaType"]) == ("2", "260")
 
 
 def photographed() -> bytes:
@@ -225,3 +230,29 @@ async def test_a_photographed_page_is_straightened_and_printed(stage: Stage) -> 
     assert max(drawn.histogram()[:30]) < drawn.width * drawn.height // 50
     left, top, _, _ = drawn.point(lambda value: 255 if value < 120 else 0).getbbox()
     assert min(left, top) > 20
+
+
+async def test_a_booklet_after_a_print_on_both_sides(stage: Stage) -> None:
+    """Flipped at the long edge as last time, the backs of a booklet came out upside down."""
+    before = len(await stage.printed())
+    async with stage.screen(language="zh-Hans", width=400, touch=True) as screen:
+        sides = screen.card.get_by_label("双面打印")
+        await screen.drop(("先印.pdf", PDF, make_pdf(4, "First")))
+        await sides.select_option(label="长边翻转")
+        await screen.card.get_by_role("button", name="打印", exact=True).click()
+        await expect(screen.row("先印.pdf")).to_contain_text("已完成")
+        await screen.drop(("故事.pdf", PDF, make_pdf(8, "Book")))
+        await expect(sides.locator("option:checked")).to_have_text("长边翻转")
+        await screen.card.get_by_role("button", name="小册子").click()
+        await previews(screen, 4)
+        await expect(sides.locator("option:checked")).to_have_text("由版式决定（短边翻转）")
+        await picture(screen, "booklet")
+        await screen.card.get_by_role("button", name="打印", exact=True).click()
+        await expect(screen.row("故事.pdf")).to_contain_text("已完成")
+        # What was chosen for documents is still that.
+        await screen.drop(("后印.pdf", PDF, make_pdf(2, "Last")))
+        await expect(sides.locator("option:checked")).to_have_text("长边翻转")
+        await screen.card.get_by_role("button", name="打印", exact=True).click()
+        await expect(screen.row("后印.pdf")).to_contain_text("已完成")
+    printed = (await stage.printed())[before:]
+    assert [one["options"]["dmDuplex"] for one in printed] == ["2", "3", "2"]
