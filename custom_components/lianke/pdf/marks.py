@@ -204,7 +204,7 @@ def _code(font: Any, letter: str) -> int:
 
     Of characters that share a glyph it finds only the last: in Noto Sans CJK not 北, but its twin for old Korean texts.
     """
-    codes = (ord(letter), *_twins().get(letter, ()))
+    codes = [ord(letter), *_twins().get(letter, [])]
     return next((code for code in codes if _is_drawn(font, code)), codes[0])
 
 
