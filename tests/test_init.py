@@ -194,17 +194,24 @@ async def test_a_box_that_is_added_again_has_its_devices_and_entities(
     await tear_down(house.hass)
 
 
-async def test_removal_leaves_nothing(hass_storage: dict[str, Any], house: House) -> None:
+async def test_removal_leaves_what_the_box_gets_back(
+    hass_storage: dict[str, Any], house: House
+) -> None:
+    """No job, document, address or time of it is left; what is kept of it is told in box/test_kept.py."""
     folder = jobs_path(house.hass, house.entry.entry_id)
     await house.hass.async_add_executor_job(lambda: folder.joinpath("job").mkdir(parents=True))
     await house.data.storage.async_flush()
     assert f"lianke.{house.entry.entry_id}" in hass_storage
+    printers = set(house.data.storage.printers)
     spool = await async_get_spool(house.hass)
     document = await make(spool)
     handle = await spool.async_keep(document, [b"picture"])
     await house.hass.config_entries.async_remove(house.entry.entry_id)
     await house.hass.async_block_till_done()
-    assert f"lianke.{house.entry.entry_id}" not in hass_storage
+    left = hass_storage[f"lianke.{house.entry.entry_id}"]["data"]
+    assert set(left["printers"]) == printers
+    for name in ("box", "callback_address", "push_address", "last_push_at", "foreign_seen_at"):
+        assert left[name] is None
     assert not await house.hass.async_add_executor_job(folder.exists)
     # Not even an empty folder.
     cache = Path(house.hass.config.cache_path(DOMAIN))

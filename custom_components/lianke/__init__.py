@@ -113,11 +113,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     webhook_id = entry.data[CONF_WEBHOOK_ID]
     account = hass.data.setdefault(ACCOUNTS, {}).setdefault(webhook_id, Account(webhook_id))
     entry.async_on_unload(account.join())
-    storage = BoxStorage(hass, entry.entry_id)
+    storage = BoxStorage(hass, entry.entry_id, entry.data[CONF_DEVICE_ID])
     with _retried("storage_unreadable"):
         await storage.async_load()
     # What a failing setup has learned is for the next one, which must not be written over later.
     entry.async_on_unload(storage.async_close)
+    storage.save_options(entry.options)
     is_new = storage.box is None
     client = _make_client(hass, entry, account, storage.unknown.observe)
     coordinator = LiankeCoordinator(hass, entry, client=client, storage=storage, account=account)
@@ -171,8 +172,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> b
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Delete the stored data of a box that is removed."""
-    await BoxStorage(hass, entry.entry_id).async_remove()
+    """Delete the jobs and scans of a box that is removed, and keep what it gets back when it is added again."""
+    await BoxStorage(hass, entry.entry_id, entry.data[CONF_DEVICE_ID]).async_keep(entry.options)
     waiting = await async_remove_jobs(hass, entry.entry_id)
     await async_remove_scans(hass, entry.entry_id)
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])

@@ -13,12 +13,14 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_API_KEY, CONF_DEVICE_ID, CONF_WEBHOOK_ID
 from homeassistant.core import callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import BooleanSelector
 import voluptuous as vol
 
 from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError
 from .api.models import Credentials, Printer
 from .api.server import DEFAULT_SERVER, check_server
+from .box.kept import async_delete_kept, async_find_kept
 from .const import CONF_DEVICE_KEY, CONF_SERVER, CONSOLE_URL, DOMAIN
 from .errors import InputError
 from .flows import binding
@@ -28,6 +30,7 @@ from .pages.clean import escape_markdown
 from .runtime import LiankeConfigEntry
 
 CONF_TEST_PAGE = "test_page"
+CONF_START_AFRESH = "start_afresh"
 
 
 def _credentials_in(data: Mapping[str, Any]) -> Credentials:
@@ -123,21 +126,32 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def async_step_printers(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Show the printers, offer a test page, and create the entry."""
+        """Show the printers, offer a test page and to start afresh, and create the entry."""
         printers = self._printers
         ready = binding.test_page_printer(printers)
         device_id = self._data[CONF_DEVICE_ID]
-        if user_input is not None:
+        self._forget_errors()
+        afresh = bool(user_input and user_input.get(CONF_START_AFRESH))
+        kept = await self._async_kept_options(device_id, delete=afresh)
+        if user_input is not None and not self._errors:
             self._test_printer = ready if user_input.get(CONF_TEST_PAGE) else None
             # Not earlier: another flow may have used the same key for the first time meanwhile.
             webhook_id = self._webhook_id(self._data[CONF_API_KEY])
             return self.async_create_entry(
-                title=f"Lianke {device_id}", data={**self._data, CONF_WEBHOOK_ID: webhook_id}
+                title=f"Lianke {device_id}",
+                data={**self._data, CONF_WEBHOOK_ID: webhook_id},
+                options=kept,
             )
-        offer = {vol.Required(CONF_TEST_PAGE, default=False): BooleanSelector()}
+        offers = {CONF_TEST_PAGE: ready is not None, CONF_START_AFRESH: kept is not None}
+        schema: dict[vol.Marker, object] = {
+            vol.Required(name, default=False): BooleanSelector()
+            for name, is_offered in offers.items()
+            if is_offered
+        }
         return self.async_show_form(
             step_id="printers" if printers else "no_printers",
-            data_schema=vol.Schema(offer if ready else {}),
+            data_schema=vol.Schema(schema),
+            errors=self._errors,
             description_placeholders={
                 "device_id": escape_markdown(device_id),
                 "printers": binding.printer_list(printers),
@@ -145,6 +159,19 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             },
             last_step=True,
         )
+
+    async def _async_kept_options(
+        self, device_id: str, *, delete: bool
+    ) -> Mapping[str, Any] | None:
+        """Return the options kept of a box that was removed, None without any; or delete all that is kept."""
+        try:
+            if delete:
+                await async_delete_kept(self.hass, device_id)
+            kept = await async_find_kept(self.hass, device_id)
+        except OSError, HomeAssistantError:
+            self._errors["base"] = "kept_box_refused"
+            return {}
+        return kept[0].options if kept else None
 
     # Without a printer the entry is created all the same.
     async_step_no_printers = async_step_printers

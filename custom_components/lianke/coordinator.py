@@ -162,6 +162,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if entry is not self.config_entry or entry.options == self._options:
             return
         before, self._options = self._options, entry.options
+        self.storage.save_options(entry.options)
         self.async_update_listeners()
         if any(before.get(key) != entry.options.get(key) for key in _POLL_OPTIONS):
             self.async_refresh_soon("the options say otherwise")

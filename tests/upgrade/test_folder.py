@@ -26,6 +26,7 @@ from pytest_homeassistant_custom_component.common import MockUser, async_test_ho
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.queue import PrintQueue
+from tests import test_config_flow as forms
 from tests.clock import Clock, elapse, rest
 from tests.conftest import tear_down
 from tests.flows.test_options_flow import shown
@@ -205,6 +206,61 @@ async def test_options_entities_and_counters_stay(
     # The one that waited in the cloud may be counted already.
     pages = COUNTERS[version][1]
     assert pages_of(hass, version) in ((pages, pages + 2) if version == "0_1_0" else (pages,))
+
+
+@pytest.mark.parametrize("is_started", [True, False])
+async def test_a_box_that_is_removed_and_added_again_is_the_same(
+    hass: HomeAssistant,
+    enable_custom_integrations: None,
+    simulator: Simulator,
+    clock: Clock,
+    version: str,
+    is_started: bool,
+) -> None:
+    """Its printers got keys by chance, which nothing that the service says leads back to."""
+    for dependency in ("file_upload", "media_source", "webhook"):
+        assert await async_setup_component(hass, dependency, {})
+    (written,) = stored(version, "core.config_entries")["entries"]
+    old_id = written["entry_id"]
+    # Or not: as a box that was disabled, and of which nothing was loaded.
+    if is_started:
+        assert await async_setup_component(hass, DOMAIN, {})
+        await rest(hass)
+    await hass.config_entries.async_remove(old_id)
+    for number, printer in enumerate(simulator.box.printers):
+        # One without a driver has no model: nothing but its port is left to know it by.
+        if printer.ip is None and printer.driver_name:
+            printer.port = 20 + number
+        printer.id += 1000
+        printer.hash_id = printer.hash_id or f"late{number}"
+    form = await forms.asked(hass, simulator)
+    assert "start_afresh" in {str(field) for field in forms.fields_of(form)}
+    form = await forms.answer(hass, form, test_page=False, start_afresh=False)
+    await rest(hass)
+    entry = form["result"]
+    assert entry.options == written["options"]
+    entities = er.async_get(hass)
+    there = set(entry.runtime_data.storage.printers)
+    known = stored(version, f"lianke.{old_id}")["printers"]
+    assert there <= set(known)
+    assert len(there) == len(simulator.box.printers)
+    old = {
+        (one["entity_id"].split(".")[0], one["unique_id"]): one["entity_id"]
+        for one in stored(version, "core.entity_registry")["entities"]
+    }
+    # An entity that 0.1.0 had and that there is no more has none to be the same as.
+    new = {
+        (one.domain, one.unique_id): one.entity_id
+        for one in er.async_entries_for_config_entry(entities, entry.entry_id)
+    }
+    assert {name: new[name] for name in new.keys() & old.keys()} == {
+        name: old[name] for name in new.keys() & old.keys()
+    }
+    for key in there:
+        status = ("sensor", f"{entry.unique_id}_{key}_status")
+        assert new[status] == old[status]
+    # Home Assistant cleans its registries up some seconds later.
+    await elapse(hass, clock, 20)
 
 
 @pytest.mark.parametrize("version", ["0_2_0"], indirect=True)

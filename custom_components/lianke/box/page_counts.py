@@ -43,6 +43,8 @@ class PageCounts:
         # What statistics have shown so far; as 0.2.0 has counted it, also what they have not.
         self.shown: Counter[tuple[str, str]] = Counter()
         self.is_shown_for_sure = True
+        # The entry that statistics were begun by: they go on under its id when the box is added again.
+        self.owner = ""
         self.on_pages: PageListener = lambda _user_id, _source, _pages: None
         # Names of printers that may be gone by now.
         self.names: dict[str, str] = {}
@@ -93,6 +95,7 @@ class PageCounts:
             "rows": [list(row) for row in self.rows()],
             "shown": [[*who, pages] for who, pages in self.shown.items()],
             "names": self.names,
+            "owner": self.owner,
         }
 
     def load(self, stored: object) -> None:
@@ -101,6 +104,8 @@ class PageCounts:
         for month, key, who, source, pages in _rows(found.get("rows"), 4):
             self._months.setdefault(month, Counter())[key, who, source] += pages
         self.is_shown_for_sure = "shown" in found
+        owner = found.get("owner")
+        self.owner = owner if isinstance(owner, str) else ""
         for who, source, pages in _rows(found.get("shown", found.get("totals")), 2):
             self.shown[who, source] += pages
         self.names = {str(key): str(name) for key, name in to_mapping(found.get("names")).items()}

@@ -8,10 +8,11 @@ from itertools import count
 import logging
 from math import inf
 from operator import attrgetter
+import os
 from typing import Any, Self
 
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.storage import Store
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 from homeassistant.util.limited_size_dict import LimitedSizeDict
 
@@ -19,7 +20,7 @@ from ..api.capabilities import Capabilities, Paper
 from ..api.coerce import to_list, to_mapping
 from ..api.models import Box, DriverState, Printer
 from ..api.stored import READ, Stored, read_time
-from ..const import DOMAIN
+from .kept import MAX_KEPT_BOXES, KeptBox, async_delete_all_kept, async_find_kept, box_store
 from .page_counts import PageCounts, month_of
 from .unknown import UnknownLog
 
@@ -39,6 +40,7 @@ class StoredPrinter(Stored):
     ink; `pages_printed` counts the pages printed through Home Assistant, proven jobs only;
     `driver_requested_at` is when the user asked the vendor to support it.
     `unclear_since` is set while its row says that it is no printer (busy, or off).
+    `removed`: the user removed it, and it has not been seen for certain since.
     """
 
     key: str
@@ -55,6 +57,7 @@ class StoredPrinter(Stored):
     pages_printed: int = 0
     last_print_at: datetime | None = None
     driver_requested_at: datetime | None = None
+    removed: bool = False
 
     @property
     def lasting(self) -> Self:
@@ -88,7 +91,13 @@ def seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrin
     model = row.model or old.model
     new = replace(
         known,
-        printer=replace(row, model=model, markers=row.markers or old.markers),
+        # A mark that one answer leaves out still tells the printer from others.
+        printer=replace(
+            row,
+            model=model,
+            markers=row.markers or old.markers,
+            hash_id=row.hash_id or old.hash_id,
+        ),
         name=known.name if row.name == old.name else row.name,
         present=True,
         unclear_since=None,
@@ -100,6 +109,7 @@ def seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrin
 
 
 type _Key = Callable[[Printer], object | None]
+type _Agree = Callable[[Printer, Printer], bool]
 
 
 def _place(printer: Printer) -> tuple[str, str | int | None]:
@@ -110,8 +120,8 @@ def _place(printer: Printer) -> tuple[str, str | int | None]:
 def new_key(printer: Printer, taken: Container[str]) -> str:
     """Return a key for a printer that was never seen, other than those taken.
 
-    A box that is removed and added again gets the same keys for the same printers, and with them
-    its devices, entities and cards: the key is made of what tells rows apart most certainly.
+    It is made of what tells rows apart most certainly, so that the same printer gets the same key even where
+    nothing is kept of its box.
     """
     evidence = printer.hash_id or (*_place(printer), printer.model)
     keys = (sha256(repr((evidence, number)).encode()).hexdigest()[:32] for number in count())
@@ -119,9 +129,14 @@ def new_key(printer: Printer, taken: Container[str]) -> str:
 
 
 def assign(
-    rows: Sequence[Printer], known: Mapping[str, Printer]
+    rows: Sequence[Printer],
+    known: Mapping[str, Printer],
+    former: Mapping[str, StoredPrinter] | None = None,
 ) -> tuple[dict[str, Printer], list[Printer]]:
     """Return the rows of known printers by key, and the rows of printers never seen before.
+
+    `former` are printers that the box had before it, or they, were removed; by each criterion, they come after those
+    that it has.
 
     The service promises no lasting name for a printer (lianke-api, "A printer row"), so rows are
     matched by several criteria, the most certain first, and each row and printer only once.
@@ -129,26 +144,37 @@ def assign(
     The order: `hash_id`; the row's id; port and model; the only vanished printer of that model;
     the port, where only the driver's name has changed since support for it has come.
     """
+    former = former or {}
     found: dict[str, Printer] = {}
     left = list(rows)
     lost = dict(known)
+    lost_before = {key: one.printer for key, one in former.items()}
 
     def give(key: str, row: Printer) -> None:
         found[key] = row
         # Equal rows are possible: the very same object is meant.
         del left[next(index for index, other in enumerate(left) if other is row)]
-        del lost[key]
 
-    def pair(
-        evidence: _Key, *, agree: Callable[[Printer, Printer], bool] = lambda _, __: True
-    ) -> None:
-        if not left or not lost:
+    def pair_with(printers: dict[str, Printer], evidence: _Key, agree: _Agree) -> None:
+        if not left or not printers:
             return
         rows_by = _unique(((row, row) for row in left), evidence)
-        lost_by = _unique(lost.items(), evidence)
+        lost_by = _unique(printers.items(), evidence)
         for mark in rows_by.keys() & lost_by.keys():
-            if agree(known[lost_by[mark]], rows_by[mark]):
-                give(lost_by[mark], rows_by[mark])
+            key = lost_by[mark]
+            if agree(printers[key], rows_by[mark]):
+                give(key, rows_by[mark])
+                del printers[key]
+
+    def pair(evidence: _Key, *, agree: _Agree = lambda _, __: True, certain: bool = True) -> None:
+        pair_with(lost, evidence, agree)
+        # A printer that the user removed may have made room for another of its kind.
+        fitting = {
+            key: one for key, one in lost_before.items() if certain or not former[key].removed
+        }
+        pair_with(fitting, evidence, agree)
+        for key in found.keys() & lost_before.keys():
+            del lost_before[key]
 
     pair(attrgetter("hash_id"))
     pair(attrgetter("row_id"))
@@ -156,8 +182,9 @@ def assign(
     pair(
         lambda one: (one.address.is_network, one.model) if one.model else None,
         agree=lambda _, row: row.is_printer,
+        certain=False,
     )
-    pair(_place, agree=_got_its_driver)
+    pair(_place, agree=_got_its_driver, certain=False)
     return found, left
 
 
@@ -185,7 +212,6 @@ def _got_its_driver(old: Printer, new: Printer) -> bool:
 
 _LOGGER = logging.getLogger(__name__)
 
-STORAGE_VERSION = 1
 # Seconds until a change is on disk. What a poll finds may wait: it would be found again.
 SAVE_SOON = 1
 SAVE_LATER = 60
@@ -193,25 +219,36 @@ SAVE_LATER = 60
 MAX_COUNTED_JOBS = 2000
 # Printers stored of one box: USB ports are few, and networks of more have print servers.
 MAX_PRINTERS = 64
+# Printers that it had before it, or they, were removed.
+MAX_FORMER_PRINTERS = 128
+# Entries that it was set up by before.
+MAX_FORMER_ENTRIES = 10
 
 
 class BoxStorage:
     """Stored data of one box, on disk under the config entry's id.
 
     It is written some time after a change that is worth keeping; a poll that finds nothing new
-    writes nothing.
+    writes nothing. It outlives the entry (kept.py): a box that is added again has its printers, each with its key,
+    its counts and, by the config flow, its options.
     """
 
-    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
-        self._store: Store[dict[str, Any]] = Store(
-            hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True
-        )
+    def __init__(self, hass: HomeAssistant, entry_id: str, device_id: str | None = None) -> None:
+        """Without the box's `device_id`, nothing of it is found that was kept, or kept."""
+        self._hass = hass
+        self._entry_id = entry_id
+        self._device_id = device_id
+        self._store = box_store(hass, entry_id)
         # When it is written, by the loop's clock; infinite while no write is planned.
         self._due = inf
         self._closed = False
         self._counted = LimitedSizeDict[str, None](size_limit=MAX_COUNTED_JOBS)
-        # Hashes of printers that the user removed since the start.
-        self._removed: set[str] = set()
+        # Printers that may come back, those that were seen last at the end.
+        self._former: dict[str, StoredPrinter] = {}
+        # The entry's options, for the next entry of the box.
+        self._options: Mapping[str, Any] = {}
+        # Entries that the box was set up by before: others' options may name them.
+        self.former_entries: list[str] = []
         self._warned_too_many = False
         self.box: Box | None = None
         self.printers: dict[str, StoredPrinter] = {}
@@ -224,17 +261,28 @@ class BoxStorage:
         self.unknown = UnknownLog(lambda: self._save(SAVE_LATER))
 
     async def async_load(self) -> None:
-        """Read the file; what cannot be read is skipped, since polls find it again."""
-        stored = await self._store.async_load() or {}
+        """Read the file, or what was kept of the box; what cannot be read is skipped, since polls find it again."""
+        stored = await self._store.async_load()
+        kept: list[KeptBox] = []
+        if stored is None and self._device_id is not None:
+            kept = await async_find_kept(self._hass, self._device_id)
+        self._read(stored or (kept[0].data if kept else {}))
+        if not self.pages.owner:
+            self.pages.owner = kept[0].entry_id if kept else self._entry_id
+        if kept:
+            await self._async_take_over(kept)
+        elif stored is not None and stored.get("device_id") != self._device_id:
+            # Earlier versions wrote no name of the box.
+            self._save(SAVE_SOON)
+
+    def _read(self, stored: Mapping[str, Any]) -> None:
         if isinstance(box := stored.get("box"), dict):
             # Whether the box is online is known only by a poll.
             self.box = replace(Box.from_dict(box), online=None)
-        for key, item in to_mapping(stored.get("printers")).items():
-            known = replace(StoredPrinter.from_dict(to_mapping(item)), key=key)
-            if known.name and known.printer.name:
-                self.printers[key] = known
-            else:
-                _LOGGER.warning("A stored printer cannot be read and is dropped")
+        self.printers = _read_printers(stored.get("printers"))
+        self._former = _read_printers(stored.get("former_printers"))
+        self._options = to_mapping(stored.get("options"))
+        self.former_entries = list(map(str, to_list(stored.get("former_entries"))))
         self._counted.update(dict.fromkeys(map(str, to_list(stored.get("counted_jobs")))))
         self.pages.load(stored.get("page_counts"))
         self.foreign_seen_at = read_time(stored.get("foreign_seen_at"))
@@ -242,6 +290,35 @@ class BoxStorage:
         self.callback_address = _text(stored.get("callback_address"))
         self.push_address = _text(stored.get("push_address"))
         self.unknown.load(stored.get("unknown"))
+
+    async def _async_take_over(self, kept: list[KeptBox]) -> None:
+        """Go on with what an entry before this one has left; its file goes once this one's is on disk."""
+        self.former_entries = [*self.former_entries, kept[0].entry_id][-MAX_FORMER_ENTRIES:]
+        # Those that are there come back with the first poll, as those of a new box come.
+        former, self.printers = self.printers, {}
+        self._make_former(former.values())
+        self._forget_moment()
+        await self._store.async_save(self._as_stored())
+        # What the disk refuses, the storage helper only logs.
+        if await self._hass.async_add_executor_job(os.path.exists, self._store.path):
+            for one in kept:
+                await box_store(self._hass, one.entry_id).async_remove()
+
+    def _make_former(self, printers: Iterable[StoredPrinter]) -> None:
+        """Keep printers that the box has no more, without what is asked for anew."""
+        for one in printers:
+            self._former[one.key] = replace(
+                one.lasting, capabilities=None, capabilities_at=None, papers=(), papers_at=None
+            )
+        oldest = sorted(self._former, key=lambda key: self._former[key].last_seen)
+        for key in oldest[:-MAX_FORMER_PRINTERS]:
+            del self._former[key]
+
+    def _forget_moment(self) -> None:
+        """Forget what only holds while the box is set up."""
+        self.box = None
+        self.foreign_seen_at = self.last_push_at = None
+        self.callback_address = self.push_address = None
 
     async def async_flush(self) -> None:
         """Write pending changes now."""
@@ -254,9 +331,28 @@ class BoxStorage:
             await self.async_flush()
         self._closed = True
 
-    async def async_remove(self) -> None:
-        """Delete the file."""
-        await self._store.async_remove()
+    async def async_keep(self, options: Mapping[str, Any]) -> None:
+        """Leave behind what the box gets back when it is added again: its entry, which had these options, is gone.
+
+        While the disk refuses that, what was written before stays.
+        """
+        try:
+            await self.async_load()
+            self._options = dict(options)
+            self._forget_moment()
+            if self.printers or self._former or self._options:
+                await self._store.async_save(self._as_stored())
+                await async_delete_all_kept(self._hass, beyond=MAX_KEPT_BOXES)
+            else:
+                await self._store.async_remove()
+        except (OSError, HomeAssistantError) as err:
+            _LOGGER.warning("What a removed box leaves behind may be out of date: %s", err)
+
+    def save_options(self, options: Mapping[str, Any]) -> None:
+        """Store the entry's options, so that nothing has to be written once the entry is removed."""
+        if options != self._options:
+            self._options = dict(options)
+            self._save(SAVE_SOON)
 
     def save_box(self, box: Box) -> None:
         """Store the box's own data."""
@@ -276,18 +372,15 @@ class BoxStorage:
         """
         now = dt_util.utcnow()
         before = {key: known.printer for key, known in self.printers.items()}
-        found, unknown = assign(list(rows), before)
+        found, unknown = assign(list(rows), before, self._former)
+        for key in found.keys() & self._former.keys():
+            if not self._take_back(key, found[key]):
+                del found[key]
         for row in unknown:
             if row.is_printer or self._is_busy_printer(row):
-                if len(self.printers) >= MAX_PRINTERS:
-                    if not self._warned_too_many:
-                        _LOGGER.warning(
-                            "A box lists more than %d printers; the others are ignored",
-                            MAX_PRINTERS,
-                        )
-                    self._warned_too_many = True
+                if not self._has_room():
                     break
-                key = new_key(row, self.printers)
+                key = new_key(row, self.printers.keys() | self._former.keys())
                 self.printers[key] = StoredPrinter(
                     key=key,
                     printer=row,
@@ -305,25 +398,48 @@ class BoxStorage:
             self._replace(new)
         return {key: self.printers[key].printer for key in found}
 
+    def _has_room(self) -> bool:
+        """Return whether another printer is stored."""
+        if len(self.printers) < MAX_PRINTERS:
+            return True
+        if not self._warned_too_many:
+            _LOGGER.warning(
+                "A box lists more than %d printers; the others are ignored", MAX_PRINTERS
+            )
+        self._warned_too_many = True
+        return False
+
+    def _take_back(self, key: str, row: Printer) -> bool:
+        """Make a printer that the box had before one of its printers again; return whether that was done.
+
+        A row that says "no printer" does not bring back one that the user removed: it may as well be off.
+        """
+        former = self._former[key]
+        is_there = row.is_printer or (self._is_busy_printer(row) and not former.removed)
+        if not is_there or not self._has_room():
+            return False
+        del self._former[key]
+        taken = {known.name for known in self.printers.values()}
+        name = self._free_name(row) if former.name in taken else former.name
+        self.printers[key] = replace(former, name=name, removed=False)
+        self._save(SAVE_SOON)
+        return True
+
     @callback
     def forget(self, key: str) -> None:
-        """Remove a printer that the user removed."""
+        """Remove a printer that the user removed; should it come back, it is still the same."""
         if (known := self.printers.pop(key, None)) is not None:
-            if known.printer.hash_id is not None:
-                self._removed.add(known.printer.hash_id)
+            self._make_former([replace(known, removed=True)])
             self._save(SAVE_SOON)
 
-    def _is_busy_printer(self, row: Printer) -> bool:
-        """Return whether a row that says "no printer" can only be a printer that is just printing.
-
-        A printer that the user removed does not count: it may as well be off.
-        """
+    @staticmethod
+    def _is_busy_printer(row: Printer) -> bool:
+        """Return whether a row that says "no printer" can only be a printer that is just printing."""
         return (
             row.driver is DriverState.SUPPORTED
             and bool(row.model)
             and row.raw_state is not None
             and row.hash_id is not None
-            and row.hash_id not in self._removed
         )
 
     @callback
@@ -421,6 +537,10 @@ class BoxStorage:
     def _as_stored(self) -> dict[str, Any]:
         self._due = inf
         return {
+            "device_id": self._device_id,
+            "options": dict(self._options),
+            "former_entries": self.former_entries,
+            "former_printers": {key: one.as_dict() for key, one in self._former.items()},
             "box": self.box.as_dict() if self.box else None,
             "printers": {key: known.lasting.as_dict() for key, known in self.printers.items()},
             "counted_jobs": list(self._counted),
@@ -431,6 +551,17 @@ class BoxStorage:
             "push_address": self.push_address,
             "unknown": self.unknown.as_stored(),
         }
+
+
+def _read_printers(stored: object) -> dict[str, StoredPrinter]:
+    printers: dict[str, StoredPrinter] = {}
+    for key, item in to_mapping(stored).items():
+        known = replace(StoredPrinter.from_dict(to_mapping(item)), key=key)
+        if known.name and known.printer.name:
+            printers[key] = known
+        else:
+            _LOGGER.warning("A stored printer cannot be read and is dropped")
+    return printers
 
 
 def _text(value: object) -> str | None:

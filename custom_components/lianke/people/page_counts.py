@@ -102,7 +102,8 @@ async def _async_add(
         async_add_external_statistics,
     )
 
-    parts = ("pages", entry.entry_id.lower(), source or "unknown", user_id.lower())
+    owner = entry.runtime_data.storage.pages.owner
+    parts = ("pages", owner.lower(), source or "unknown", user_id.lower())
     metadata = StatisticMetaData(
         source=const.DOMAIN,
         statistic_id=f"{const.DOMAIN}:{'_'.join(part for part in parts if part)}",

@@ -17,6 +17,7 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
 from ..api.options import options_in
+from ..box.kept import async_delete_all_kept
 from ..const import DOMAIN
 from ..devices import (
     Target,
@@ -26,6 +27,7 @@ from ..devices import (
     async_target,
     async_target_of_job,
 )
+from ..documents.local_files import async_check_entity
 from ..errors import InputError
 from ..jobs.job import Job
 from ..manual_duplex import rest_of
@@ -177,6 +179,15 @@ async def _async_get_capabilities(hass: HomeAssistant, call: ServiceCall) -> Ser
     return await async_describe_capabilities(target, call.context)
 
 
+async def _async_forget_removed_boxes(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Delete what is kept of removed boxes. Raises Unauthorized for a user who is no administrator."""
+    await async_check_entity(hass, call.context, None, POLICY_READ)
+    try:
+        return {"boxes": await async_delete_all_kept(hass)}
+    except OSError:
+        raise InputError("kept_box_refused") from None
+
+
 ACTIONS: Final = (
     Action("print", async_print, schemas.PRINT_SCHEMA),
     Action("preview", async_preview, schemas.PREVIEW_SCHEMA),
@@ -187,6 +198,7 @@ ACTIONS: Final = (
     Action("move_job", _async_move_job, schemas.MOVE_SCHEMA),
     Action("retry_job", _async_retry_job, schemas.RETRY_SCHEMA),
     Action("export_pages", async_export_pages, schemas.EXPORT_SCHEMA, SupportsResponse.ONLY),
+    Action("forget_removed_boxes", _async_forget_removed_boxes, vol.Schema({})),
     Action("list_jobs", _async_list_jobs, schemas.LIST_SCHEMA, SupportsResponse.ONLY),
     Action(
         "get_capabilities",

@@ -126,7 +126,7 @@ class StandInWatch:
                 _LOGGER.debug("The stand-in cannot take print job %s: %s", job.job_id, err)
 
     def _ready_target(self, stand_in: str) -> Target | None:
-        entry_id, _, key = stand_in.partition("/")
+        entry_id, _, key = current_name(self._hass, stand_in).partition("/")
         entry: LiankeConfigEntry | None = self._hass.config_entries.async_get_entry(entry_id)
         if (
             entry is None
@@ -135,6 +135,18 @@ class StandInWatch:
         ):
             return None
         return Target(device_id="", entry=entry, printer_key=key)
+
+
+@callback
+def current_name(hass: HomeAssistant, printer: str) -> str:
+    """Return how a printer, "<config entry>/<printer key>", is named now: its box may have another entry since."""
+    entry_id, _, key = printer.partition("/")
+    if hass.config_entries.async_get_entry(entry_id) is not None:
+        return printer
+    for entry in async_loaded_entries(hass):
+        if entry_id in entry.runtime_data.storage.former_entries:
+            return f"{entry.entry_id}/{key}"
+    return printer
 
 
 def _may_move_by_itself(job: Job) -> bool:
@@ -169,6 +181,8 @@ class StandInSteps(BoxOptionsFlow):
         plan: Mapping[str, Any] = self.config_entry.options.get(CONF_STAND_INS, {}).get(
             self._target, {}
         )
+        if (chosen := plan.get(STAND_IN_PRINTER)) is not None:
+            plan = {**plan, STAND_IN_PRINTER: current_name(self.hass, chosen)}
         errors: dict[str, str] = {}
         if user_input is not None:
             plan = {
@@ -232,4 +246,6 @@ def _why_not(hass: HomeAssistant, of: str, stand_in: str | None) -> str | None:
         entry = hass.config_entries.async_get_entry(entry_id)
         plans = {} if entry is None else entry.options.get(CONF_STAND_INS, {})
         stand_in = plans.get(key, {}).get(STAND_IN_PRINTER)
+        if stand_in is not None:
+            stand_in = current_name(hass, stand_in)
     return None
