@@ -21,6 +21,7 @@ from custom_components.lianke.api import (
     capabilities,
     coerce,
     errors,
+    long_json,
     markers,
     models,
     options,
@@ -116,7 +117,37 @@ def result(**data: Any) -> tasks.TaskResult:
     return read
 
 
+def read(text: str | bytes) -> object:
+    """Return what JSON says; "refused" for what is not read."""
+    try:
+        return coerce.to_json(text) if isinstance(text, str) else long_json.parse_long(text)
+    except ValueError:
+        return "refused"
+
+
 API: dict[str, Case] = {
+    "api.coerce.MAX_VALUES": (
+        lambda: [
+            len(found) if isinstance(found := read(json.dumps([1] * count)), list) else found
+            for count in (150_000, 150_001)
+        ],
+        [150_000, "refused"],
+    ),
+    "api.coerce.MAX_NUMBER": (
+        lambda: [read(one) for n in (98, 99) for one in ("99" + "9" * n, "0." + "9" * n)],
+        [int("9" * 100), 1.0, None, None],
+    ),
+    "api.long_json.MAX_SKELETON": (
+        lambda: [
+            str(read(b"[" + b",".join([b'"' + b"x" * 4000 + b'"'] * count) + b"]"))[:7]
+            for count in (2000, 2200)
+        ],
+        ["['xxxxx", "refused"],
+    ),
+    "api.long_json.MAX_QUOTES": (
+        lambda: [str(read(b'["' + b'\\"' * count + b'"]'))[:7] for count in (599_998, 599_999)],
+        ["[<custo", "refused"],
+    ),
     "api.scanning.MAX_DEPTH": (
         lambda: [len(scanning.find_parts(nested("https://a.example/1", n))[0]) for n in (8, 9)],
         [1, 0],

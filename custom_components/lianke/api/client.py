@@ -15,7 +15,13 @@ from aiohttp import ClientSession
 
 from .capabilities import Capabilities, Paper, parse_papers
 from .coerce import JsonValue, to_int, to_mapping, to_text
-from .errors import AlreadyRunningError, BadPhoneError, DocumentTooLargeError, LiankeResponseError
+from .errors import (
+    AlreadyRunningError,
+    BadPhoneError,
+    DocumentTooLargeError,
+    LiankeResponseError,
+    without_frames,
+)
 from .models import (
     NETWORK_PORT,
     Box,
@@ -46,6 +52,7 @@ _BUSY: ErrorCodes = {401: AlreadyRunningError}
 _PHONE: ErrorCodes = {403: BadPhoneError}
 
 
+@without_frames
 class LiankeClient:
     """Client of the service for one box."""
 

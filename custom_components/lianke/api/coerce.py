@@ -17,6 +17,11 @@ CHINA = timezone(timedelta(hours=8), "CST")
 MAX_TEXT = 255
 MAX_DIGITS = 18
 MAX_NAMED = 2000
+MAX_VALUES = 150_000
+"""Values in a JSON text. The longest answers, the day's list and that of all models, have a third of them."""
+MAX_NUMBER = 100
+"""characters of a number in a JSON text."""
+_PIECE = 1024 * 1024
 _DAY = re.compile(r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})")
 _LINK = re.compile(r"(?i)[a-z][a-z0-9+.-]{0,20}://[!-~]+")
 _KEY_VALUE = re.compile(r"(?i)(device_?key|api_?key|token)[\"']?\s*[=:：]\s*[\"']?[\w+/=-]+")
@@ -34,7 +39,9 @@ def to_int(value: object) -> int | None:
         value = int(value)
     if isinstance(value, int):
         return value if abs(value) < 10**MAX_DIGITS else None
-    return _from_digits(value.strip()) if isinstance(value, str) else None
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        return None
+    return _from_digits(value.strip())
 
 
 def _from_digits(text: str) -> int | None:
@@ -55,7 +62,7 @@ def to_bool(value: object) -> bool | None:
     if (number := to_int(value)) is not None:
         return bool(number) if number in (0, 1) else None
     if isinstance(value, str):
-        word = value.strip().lower()
+        word = value[:MAX_TEXT].strip().lower()
         return True if word in _TRUE else False if word in _FALSE else None
     return None
 
@@ -129,7 +136,7 @@ def to_time(value: object) -> datetime | None:
         # One that is too big for seconds is in milliseconds.
         seconds = number / 1000 if number > 10**11 else number
         return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 10**10 else None
-    if not isinstance(value, str) or not (text := value.strip()[:64]):
+    if not isinstance(value, str) or not (text := value[:MAX_TEXT].strip()[:64]):
         return None
     try:
         moment = datetime.fromisoformat(text)
@@ -148,12 +155,43 @@ def to_time(value: object) -> datetime | None:
         return None
 
 
-def to_json(text: str | bytes) -> JsonValue:
-    """Parse JSON; raises ValueError for anything that is none, however it is broken."""
+def to_json(text: str | bytes | bytearray) -> JsonValue:
+    """Parse JSON; raises ValueError for anything that is none, however it is broken, or has too many values.
+
+    Two bytes can become a hundred in memory, and no other thread runs while they do: values are counted before they
+    are made. A number that is longer than any real one becomes None.
+    """
+    if len(text) > MAX_VALUES and not has_few_values(text):
+        raise ValueError("too many values")
     try:
-        return json.loads(text)  # type: ignore[no-any-return]
+        return json.loads(text, parse_int=_to_whole, parse_float=_to_fraction)  # type: ignore[no-any-return]
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def has_few_values(text: str | bytes | bytearray) -> bool:
+    """Return whether a JSON text has at most MAX_VALUES values, by the signs that come before each but the first one.
+
+    Those in its texts count as well, which is all the same with so many. Blocks other threads for a moment at a time.
+    """
+    found = 0
+    for start in range(0, len(text), _PIECE):
+        for sign in "{[,":
+            if isinstance(text, str):
+                found += text.count(sign, start, start + _PIECE)
+            else:
+                found += text.count(sign.encode(), start, start + _PIECE)
+        if found > MAX_VALUES:
+            return False
+    return True
+
+
+def _to_whole(digits: str) -> int | None:
+    return int(digits) if len(digits) <= MAX_NUMBER else None
+
+
+def _to_fraction(digits: str) -> float | None:
+    return float(digits) if len(digits) <= MAX_NUMBER else None
 
 
 def to_int_map(value: object) -> dict[str, int] | None:

@@ -4,9 +4,11 @@ The service answers HTTP 200 with a code of its own (the "Codes" table of its do
 answer into one of the classes here. No exception text carries a secret: the service's messages are scrubbed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from functools import wraps
+from inspect import iscoroutinefunction
 import re
-from typing import ClassVar, override
+from typing import Any, ClassVar, override
 
 from ..errors import InputError
 
@@ -308,3 +310,29 @@ def refusal(
     if kind is None and (code in (401, 403) or _ABOUT_ACCESS.search(message)):
         kind = AuthenticationError
     return (kind or UnknownCodeError)(message, code=code)
+
+
+def without_frames[T](api: type[T]) -> type[T]:
+    """Have the methods of a class that ask the service raise errors that keep nothing of its answer alive.
+
+    Errors are kept for long: until the next poll, by whoever was told, in circles until the collector comes. The frames
+    that they came through hold the answer, which may have megabytes.
+    """
+    for name, method in vars(api).items():
+        if iscoroutinefunction(method):
+            setattr(api, name, _without_frames(method))
+    return api
+
+
+def _without_frames[**P, T](
+    method: Callable[P, Awaitable[T]],
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    @wraps(method)
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await method(*args, **kwargs)
+        except LiankeError as err:
+            err.__cause__ = err.__context__ = err.__traceback__ = None
+            raise
+
+    return call

@@ -2,10 +2,10 @@
 
 import asyncio
 import base64
-import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 import logging
 import re
 from typing import Final
@@ -20,7 +20,8 @@ from .coerce import (
     to_optional_text,
     to_text,
 )
-from .errors import LiankeResponseError
+from .errors import LiankeResponseError, without_frames
+from .long_json import LongText, parse_long
 from .tasks import TaskState, to_task_state
 from .transport import Purpose, Transport
 
@@ -71,6 +72,7 @@ class ScanTask:
     has_more: bool = False
 
 
+@without_frames
 class Scanners:
     """The scanning endpoints for one box."""
 
@@ -127,7 +129,7 @@ class Scanners:
             purpose=Purpose.SCAN,
             limit_bytes=MAX_RESULT,
         )
-        answer = data if isinstance(data, dict | list | str) else {}
+        answer = data if isinstance(data, dict | list | str | LongText) else {}
         fields = to_mapping(answer)
         result = to_mapping(fields.get("task_result"))
         message = to_message(result.get("msg") or fields.get("msg"))
@@ -172,18 +174,17 @@ def find_parts(answer: object) -> tuple[tuple[Part, ...], bool]:
     return tuple(parts), False
 
 
-def _texts(answer: object) -> Iterator[str]:
+def _texts(answer: object) -> Iterator[str | LongText]:
     """Yield the texts in a JSON value, those in JSON that is written as a text too."""
     left = MAX_VALUES
     ahead: list[tuple[object, int]] = [(answer, 0)]
     while ahead and left > 0:
         left -= 1
         value, depth = ahead.pop()
-        if isinstance(value, str):
+        if isinstance(value, str | LongText):
             inner: object = None
-            if value[:1] in ("{", "["):
-                with suppress(ValueError):
-                    inner = to_json(value)
+            with suppress(ValueError):
+                inner = _inner(value)
             if isinstance(inner, dict | list):
                 value = inner
             else:
@@ -196,23 +197,52 @@ def _texts(answer: object) -> Iterator[str]:
         _LOGGER.debug("Of an answer about a scan only %d values are looked at", MAX_VALUES)
 
 
-def _parts_of(text: str) -> Iterator[Part]:
+def _inner(text: str | LongText) -> object:
+    """Return the JSON in a text, None for a text that does not look like it; raises ValueError for broken JSON."""
+    if (text.start() if isinstance(text, LongText) else text)[:1] not in ("{", "["):
+        return None
+    if isinstance(text, str):
+        return to_json(text)
+    inner = bytearray()
+    for piece in text.pieces():
+        inner += piece.encode("utf-8", "surrogatepass")
+    return parse_long(inner)
+
+
+def _parts_of(text: str | LongText) -> Iterator[Part]:
     """Yield what a text holds: addresses, or one file in base64."""
-    text = text.strip()
-    if text[:4].lower() == "http":
-        for word in _BETWEEN.split(text[: MAX_URL * MAX_FILES]):
-            if len(word) <= MAX_URL and _WEB.fullmatch(word):
-                yield word
-        return
-    if found := _DATA_URL.match(text[:200]):
-        text = text[found.end() :]
-    # Only what may be a page is decoded.
-    if not text[:20].translate(_TO_STANDARD).startswith(_ENCODED):
-        return
-    plain = text.translate(_TO_STANDARD).rstrip("=")
+    pieces = text.pieces() if isinstance(text, LongText) else iter((text,))
     try:
-        content = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except binascii.Error:
+        first = next(pieces, "").lstrip()
+        if first[:4].lower() == "http":
+            for word in _BETWEEN.split(first[: MAX_URL * MAX_FILES].rstrip()):
+                if len(word) <= MAX_URL and _WEB.fullmatch(word):
+                    yield word
+            return
+        if found := _DATA_URL.match(first[:200]):
+            first = first[found.end() :]
+        # Only what may be a page is decoded.
+        if not first[:20].translate(_TO_STANDARD).startswith(_ENCODED):
+            return
+        content = _decoded(chain((first,), pieces))
+    except ValueError:
         return
     if content.startswith(_STARTS):
         yield content
+
+
+def _decoded(pieces: Iterable[str]) -> bytes:
+    """Return what base64 stands for, a piece at a time; raises ValueError for anything else."""
+    content = bytearray()
+    rest, is_over = "", False
+    for piece in pieces:
+        plain = rest + piece.translate(_TO_STANDARD)
+        text = plain.rstrip("=")
+        if is_over and text:
+            raise ValueError("more after the end")
+        is_over = is_over or text != plain
+        whole = len(text) - len(text) % 4
+        content += base64.b64decode(text[:whole], validate=True)
+        rest = text[whole:]
+    content += base64.b64decode(rest + "=" * (-len(rest) % 4), validate=True)
+    return bytes(content)

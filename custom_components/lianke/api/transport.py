@@ -25,6 +25,7 @@ from yarl import URL
 
 from . import errors
 from .coerce import JsonValue, to_int, to_json, to_mapping, to_message
+from .long_json import parse_long
 from .server import is_public_name
 from .unknown import Observer, Unknown, unknown_answer, unknown_code, unknown_parts
 from .upload import JobForm
@@ -142,7 +143,7 @@ def raise_clean(err: aiohttp.ClientError | OSError, *, may_have_arrived: bool) -
 MAX_ANSWER = 8 * 1024 * 1024
 """bytes; the longest real answers, paper lists, stay far below."""
 BIG_ANSWER = 256 * 1024
-"""bytes; from here on JSON is parsed outside the event loop."""
+"""bytes; from here on JSON is parsed outside the event loop, and long texts in it are cut out first."""
 QUICK_SECONDS = 10.0
 """The whole of a quick request."""
 CONNECT_SECONDS = 30.0
@@ -334,7 +335,7 @@ class Transport:
                         raise errors.LiankeResponseError(
                             f"HTTP {response.status}", code=response.status
                         )
-                    return await _read(response, limit_bytes)
+                    return bytes(await _read(response, limit_bytes))
             except (aiohttp.ClientError, OSError) as err:
                 raise_clean(err, may_have_arrived=True)
 
@@ -374,7 +375,7 @@ class Transport:
         return {"ApiKey": self._api_key}
 
     async def _interpret(
-        self, where: str, status: int, raw: bytes, error_codes: ErrorCodes | None
+        self, where: str, status: int, raw: bytearray, error_codes: ErrorCodes | None
     ) -> object:
         """Return the `data` of an answer; raises the LiankeError it stands for."""
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
@@ -400,7 +401,7 @@ class Transport:
             raise errors.LiankeResponseError(f"HTTP {status} without a code", code=status)
         raise self._refusal(where, code, message, error_codes)
 
-    async def _interpret_early(self, where: str, status: int, raw: bytes) -> NoReturn:
+    async def _interpret_early(self, where: str, status: int, raw: bytearray) -> NoReturn:
         """Raise the error for an answer that came before the form's end: nothing can have been accepted."""
         try:
             await self._interpret(where, status, raw, None)
@@ -414,7 +415,7 @@ class Transport:
             ) from None
         raise errors.LiankeConnectionError("accepted before its end", may_have_arrived=False)
 
-    async def _interpret_upload(self, where: str, status: int, raw: bytes) -> object:
+    async def _interpret_upload(self, where: str, status: int, raw: bytearray) -> object:
         """Return the `data` of the answer to a whole upload.
 
         Only the service's own JSON with a code says what became of it. Raises LiankeResponseError, which leaves that
@@ -454,11 +455,12 @@ class Transport:
             for part in parts:
                 self._observer(part)
 
-    async def _parse(self, status: int, raw: bytes) -> Mapping[str, object]:
+    async def _parse(self, status: int, raw: bytearray) -> Mapping[str, object]:
         """Return the JSON object of an answer."""
+        answer: object
         try:
             if len(raw) > BIG_ANSWER:
-                answer = await asyncio.to_thread(to_json, raw)
+                answer = await asyncio.to_thread(parse_long, raw)
             else:
                 answer = to_json(raw)
         except ValueError:
@@ -486,7 +488,7 @@ async def _send_once(
         raise aiohttp.ClientConnectionError from None
 
 
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytearray:
     """Return the body of an answer; raises LiankeResponseError when it is longer than `limit` bytes."""
     body = bytearray()
     async for chunk in response.content.iter_any():
@@ -494,4 +496,4 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
         if len(body) > limit:
             response.close()
             raise errors.LiankeResponseError("too long", code=response.status)
-    return bytes(body)
+    return body
