@@ -607,6 +607,54 @@ test("ID photos are printed on the type of paper that goes with its size, unless
   expect(batch.chosen).toEqual({ paper: 257, media_type: 1 });
 });
 
+test("a preview without pictures says why, of one document and of several on sheets", async () => {
+  const none = { images: [], pages: 3, reason: "preview_only_counted", message: "Only counted.", document: "kept" };
+  const batch = makeBatch({ preview: none });
+  batch.addMedia(media("letter.docx", "application/msword"));
+  const tray = await show("lianke-tray", { context: batch.context, batch });
+  await batch.preview();
+  const said = () => [...(tray as Part).renderRoot.querySelectorAll("p[role=status]")].map((one) => one.textContent);
+  await vi.waitFor(() => expect(said()).toEqual([expect.stringContaining("Only counted.")]));
+  batch.clear();
+  batch.addMedia(FRONT);
+  batch.addMedia(BACK);
+  batch.lay("layout_both");
+  await vi.waitFor(() => expect(batch.joint?.unseen).toContain("Only counted."));
+  await vi.waitFor(() => expect(said()).toHaveLength(1));
+  // It goes with the next one that has a picture.
+  answers["preview"] = { pages: 1, images: ["/api/lianke/preview/1"] };
+  await batch.preview();
+  await rested(batch);
+  await vi.waitFor(() => expect(said()).toEqual([]));
+});
+
+test("a preview that takes long says so while it is waited for", async () => {
+  stopTime();
+  const batch = makeBatch({ preview: { pages: 1, images: ["/api/lianke/preview/1"], document: "kept" } });
+  const { hass } = batch.context;
+  const { callWS } = hass;
+  let answer = () => {};
+  const answered = new Promise<unknown>((resolve) => (answer = () => resolve(null)));
+  hass.callWS = async (message) => {
+    if (message["service"] === "preview") await answered;
+    return callWS(message as Parameters<typeof callWS>[0]);
+  };
+  batch.addMedia(media("letter.docx", "application/msword"));
+  const tray = await show("lianke-tray", { context: batch.context, batch });
+  const said = () => (tray as Part).renderRoot.querySelector("p[role=status]")?.textContent;
+  const drawn = batch.preview();
+  await batch.loading;
+  await vi.advanceTimersByTimeAsync(9000);
+  expect(said()).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(2000);
+  await tray.updateComplete;
+  expect(said()).toContain("takes longer");
+  answer();
+  await drawn;
+  await tray.updateComplete;
+  expect(said()).toBeUndefined();
+});
+
 test("a watermark for an ID card is suggested, with what it is for to be filled in", async () => {
   makeBatch();
   const batch = await laid(new Batch(makeContext(makeHass(answers, "zh-Hans")), "device"), "layout_id_card");

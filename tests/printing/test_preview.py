@@ -232,3 +232,47 @@ async def test_a_picture_that_cannot_be_drawn_is_missing(
     with patch.object(spool_module.Spool, "async_picture", side_effect=error):
         assert (await client.get(preview["images"][1])).status == HTTPStatus.NOT_FOUND
     assert (await client.get(preview["images"][1])).status == HTTPStatus.OK
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize(
+    ("source", "reason", "advice"),
+    [
+        ({"file": "letter.doc"}, "preview_not_drawn", "save it as PDF"),
+        ({"text": "Hello"}, "preview_only_counted", "pages: 1"),
+        (
+            {"file": "x.pdf", "preview_by": "cloud"},
+            "preview_by_cloud_empty",
+            "leave out Drawn by",
+        ),
+    ],
+)
+async def test_a_preview_without_pictures_says_why(
+    source: dict[str, Any], reason: str, advice: str, all_entities: None, house: House
+) -> None:
+    """The service takes it and answers without a picture, and the one before is not shown for it."""
+    (house.media / "letter.doc").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    (house.media / "x.pdf").write_bytes(make_pdf(2))
+    if "file" in source:
+        source = source | {"file": house.path(source["file"])}
+    device = house.device()
+    await house.ask("preview", device_id=device, file=house.menu)
+    [image] = [
+        state for state in house.hass.states.async_all("image") if state.name.startswith(LASER)
+    ]
+    assert image.state != "unknown"
+    assert image.attributes["reason"] is None
+    counted = reason == "preview_only_counted"
+    house.cloud.variants.preview_pictures = "counted" if counted else "none"
+    preview = await house.ask("preview", device_id=device, **source)
+    assert (preview["images"], preview["reason"]) == ([], reason)
+    assert preview["message"].startswith("The Lianke service ")
+    assert advice in preview["message"]
+    shown = house.hass.states.get(image.entity_id)
+    assert shown is not None
+    assert (shown.state, shown.attributes["reason"]) == ("unknown", reason)
+    # It is accepted all the same; where nobody knows its pages, a person has to say so.
+    job = await house.print_one(document=preview["document"])
+    assert job["state"] == ("held" if preview["pages"] is None else "completed")
+    preview = await house.ask("preview", device_id=device, file=house.menu)
+    assert (preview["reason"], preview["message"]) == (None, None)

@@ -315,6 +315,10 @@ class PrintShop:
             data["img_list"] = [
                 self._cloud.preview_url(task, index) for index in range(len(task.images))
             ]
+            if (wanted := self._cloud.variants.preview_pictures) != "drawn":
+                data["img_list"] = []
+            if wanted == "counted":
+                data.setdefault("total_page", 1)
             data["task_ticket"] = task.ticket
         return data
 

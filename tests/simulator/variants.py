@@ -44,6 +44,7 @@ class Variants:
     paper_out: Literal["waits", "fails"] = "waits"
     cancel: Literal["revokes", "prints_success", "prints_revoked", "revoked_prints"] = "revokes"
     revoked_totals: Literal["missing", "bytes"] = "missing"
+    preview_pictures: Literal["drawn", "none", "counted"] = "drawn"
 
     # Scans
     scanners: Literal["listed", "empty", "missing", "code_403", "code_497"] = "listed"

@@ -71,6 +71,12 @@ class LiankeTimeoutError(LiankeConnectionError):
     reason = "timed_out"
 
 
+class PreviewTimeoutError(LiankeTimeoutError):
+    """A preview that the service has taken, but not drawn in time."""
+
+    reason = "preview_timed_out"
+
+
 class LiankeResponseError(LiankeError):
     """An unusable answer: HTTP 5xx, a redirect, no JSON, too big, or of a wrong shape."""
 

@@ -16,7 +16,7 @@ from ..api.client import LiankeClient
 from ..api.errors import (
     LiankeError,
     LiankeResponseError,
-    LiankeTimeoutError,
+    PreviewTimeoutError,
     PrinterNotFoundError,
     refusal,
 )
@@ -100,7 +100,7 @@ class Previewer(JobWorker):
                 pages = result.total_page or len(result.images) or None
                 return Preview(pages=pages, images=tuple(images), ticket=result.ticket)
         except TimeoutError:
-            raise LiankeTimeoutError(may_have_arrived=True) from None
+            raise PreviewTimeoutError(may_have_arrived=True) from None
         except LiankeError, InputError, HomeAssistantError:
             raise
         except Exception as err:  # noqa: BLE001  # logged without what it may quote

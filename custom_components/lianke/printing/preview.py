@@ -24,7 +24,7 @@ from ..documents.sheets import SheetOptions
 from ..documents.sources import source_of
 from ..documents.spool import KEEP, async_get_spool
 from ..errors import InputError
-from ..runtime import preview_signal
+from ..runtime import async_error_text, preview_signal
 from .print import async_prepare, limit_calls, ticket_scope
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 
@@ -67,7 +67,8 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
     PDF files and pictures are drawn here, each page when its picture is requested; other types, or
     all if the call says so, by the cloud. Returns the pages, the addresses of the pictures and the
     handle, or a list of one for each document, all valid for an hour. The printer's image entity
-    shows the first page, unless the call wants it drawn here only: then nobody else gets to see it.
+    shows the first page, unless the call wants it drawn here only: then nobody else gets to see it. Without pictures,
+    the response says why, as the cloud does not.
     Raises LiankeError besides what printing raises, InputError: not_drawn_here.
     """
     data, context = call.data, call.context
@@ -115,9 +116,14 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
                 user=context.user_id,
             )
             handles.append(handle)
-        if pictures and preview_by != BY_HERE_ONLY:
+        reason = None if count else _reason_of(shown, pages)
+        message = None
+        if reason is not None:
+            placeholders = {"name": shown.title, "pages": str(pages)}
+            message = await async_error_text(hass, reason, placeholders)
+        if preview_by != BY_HERE_ONLY:
             signal = preview_signal(target.entry, target.printer_key)
-            async_dispatcher_send(hass, signal, pictures[0])
+            async_dispatcher_send(hass, signal, reason or pictures[0])
         version = spool.version(handles[0])
         query = f"?{VERSION}={version}" if version else ""
         paths = [f"{PREVIEW_URL}/{handles[0]}/{number}{query}" for number in range(1, count + 1)]
@@ -128,7 +134,17 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             "images": [async_sign_path(hass, path, KEEP) for path in paths],
             "document": _handles(handles),
             "drawn_by": BY_CLOUD if drawing is None else BY_HERE,
+            "reason": reason,
+            "message": message,
         }
+
+
+def _reason_of(document: Document, pages: int | None) -> str:
+    """Return the key of the text that says why the cloud has sent no pictures, and what to do."""
+    if can_draw(document):
+        # Home Assistant would have drawn it, had it been asked to, or had it been able to.
+        return "preview_by_cloud_empty"
+    return "preview_not_drawn" if pages is None else "preview_only_counted"
 
 
 async def _async_draw(

@@ -31,6 +31,7 @@ import {
 import { fetched, isOwnPicture } from "./own-picture";
 import { Sending, TakenOver, type PreviewAnswer, type PrintAnswer } from "./sending";
 import { printText } from "./texts";
+import { slowly, whyUnseen } from "./unseen";
 
 const MAX_FILES = 20;
 /* ms without another change of options: Home Assistant draws at once, the cloud takes its time and counts. */
@@ -511,6 +512,8 @@ export class Batch extends EventTarget {
     const { atOnce } = item;
     const options = JSON.stringify(this.options(item));
     item.previewing = true;
+    item.unseen = null;
+    const arrived = slowly(item, () => this.changed());
     this.changed();
     try {
       await this._preview(item);
@@ -528,6 +531,7 @@ export class Batch extends EventTarget {
       else if (isWanted && (!atOnce || isUseless(error as CommandError)))
         await this._explain(item, error as CommandError);
     }
+    arrived();
     item.previewing = false;
     this.changed();
     if (!this.items.includes(item)) return this.sending.forget(item.document);
@@ -545,6 +549,7 @@ export class Batch extends EventTarget {
     item.isDrawnHere = answer.drawn_by === "here";
     item.images = (answer.images ?? []).filter(isOwnPicture);
     item.few = "preview_by" in data;
+    item.unseen = await whyUnseen(this.context, item.images, answer, item.name);
     item.stale = JSON.stringify(options) !== JSON.stringify(this.options(item));
     this.changed();
     // A preview for other options takes the place of this one, whose picture must not be missing then.

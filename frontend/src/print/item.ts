@@ -52,6 +52,10 @@ export class PrintItem {
   layout = "";
   pages: number | null = null;
   images: string[] = [];
+  /* Why its preview has no pictures. */
+  unseen: string | null = null;
+  /* Whether its preview takes long. */
+  slow = false;
 
   private readonly _abort = new AbortController();
 

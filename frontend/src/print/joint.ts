@@ -7,6 +7,7 @@ import { isPhoto, layoutOf, type Corners, type Cut, type LayoutName } from "./la
 import { isOwnPicture } from "./own-picture";
 import { type PreviewAnswer, type PrintAnswer } from "./sending";
 import { printText } from "./texts";
+import { slowly, whyUnseen } from "./unseen";
 
 /* Return what documents are called together. */
 export const titleOf = (items: PrintItem[]): string =>
@@ -32,6 +33,10 @@ export class Joint {
   failed = false;
   isDrawnHere = false;
   images: string[] = [];
+  /* Why there are none. */
+  unseen: string | null = null;
+  /* Whether the preview takes long. */
+  slow = false;
   pages: number | null = null;
   watermark = "";
 
@@ -113,6 +118,8 @@ export class Joint {
     const data = this._data();
     const isAsItWas = () => JSON.stringify(data) === JSON.stringify(this._data()) && areSame(items, this.items);
     this.previewing = true;
+    this.unseen = null;
+    const arrived = slowly(this, () => batch.changed());
     batch.changed();
     try {
       const answer = await batch.sending.withAll<PreviewAnswer>(items, "preview", data, () => batch.changed());
@@ -121,6 +128,7 @@ export class Joint {
       this.images = (answer.images ?? []).filter(isOwnPicture);
       this.pages = answer.pages ?? null;
       this.isDrawnHere = answer.drawn_by === "here";
+      this.unseen = await whyUnseen(batch.context, this.images, answer, titleOf(items));
       this.failed = false;
     } catch (error) {
       this.failed = true;
@@ -128,6 +136,7 @@ export class Joint {
       if (!batch.printing && batch.joint === this && isAsItWas()) await batch.explainJoint(error as CommandError);
     }
     if (!batch.printing) for (const item of items) item.phase = null;
+    arrived();
     this.previewing = false;
     this.stale = !isAsItWas();
     // What was removed meanwhile, Home Assistant has been made to keep anew.

@@ -24,6 +24,8 @@ export class LiankePreview extends DialogPart {
   @state() private _opened = false;
   @state() private _page = 0;
   @state() private _zoom = 0;
+  /* Pictures that did not come. */
+  @state() private _missing: string[] = [];
 
   static override styles = [
     base,
@@ -114,8 +116,13 @@ export class LiankePreview extends DialogPart {
     const rest = Math.max(this.pages, this.images.length) - strip.length;
     const thumbnail = (src: string, at: number) =>
       html`<button aria-label=${printText(t, "preview_open", { n: at + 1, name })} @click=${() => this._open(at)}>
-        <img src=${src} alt=${printText(t, "preview_page", { n: at + 1, name })} />
-      </button>`;
+          <img
+            src=${src}
+            alt=${printText(t, "preview_page", { n: at + 1, name })}
+            @error=${() => (this._missing = [...this._missing, src])}
+          />
+        </button>
+        ${this._missing.includes(src) ? html`<p class="soft" role="status">${printText(t, "preview_missing", { n: at + 1 })}</p>` : nothing}`;
     return html`<div
         class="previews ${this.stale ? "stale" : ""} ${this.few ? "few" : ""}"
         role="group"

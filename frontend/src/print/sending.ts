@@ -14,6 +14,9 @@ export interface PreviewAnswer {
   pages: number | null;
   images: string[];
   drawn_by: string;
+  /* Why there are no pictures: the key of a text of the integration. */
+  reason?: string | null;
+  message?: string | null;
 }
 
 /* Somebody else goes on with the upload. */

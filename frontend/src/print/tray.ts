@@ -176,7 +176,16 @@ export class LiankeTray extends SteadyPart {
     form?.renderRoot.querySelector("[role=alert]")?.scrollIntoView({ block: "nearest" });
   }
 
+  private _unseen(one: { unseen: string | null; slow: boolean }) {
+    const said = one.slow ? printText(this.t, "preview_slow") : one.unseen;
+    return said ? html`<p class="soft" role="status">${said}</p>` : nothing;
+  }
+
   private _previews() {
+    return html`${this._strips()}${this.batch.items.map((item) => this._unseen(item))}`;
+  }
+
+  private _strips() {
     return repeat(
       // Before the pictures are there, their place is.
       this.batch.items.filter((item) => item.images.length || item.atOnce),
@@ -194,14 +203,14 @@ export class LiankeTray extends SteadyPart {
   }
 
   private _jointPreview(joint: Joint) {
-    if (!joint.images.length && !joint.previewing) return nothing;
-    return html`<lianke-preview
-      .context=${this.context}
-      .images=${joint.images}
-      .pages=${joint.pages ?? 0}
-      .name=${titleOf(this.batch.usable)}
-      .stale=${joint.stale || joint.failed || joint.previewing}
-    ></lianke-preview>`;
+    if (!joint.images.length && !joint.previewing) return this._unseen(joint);
+    return html`${this._unseen(joint)}<lianke-preview
+        .context=${this.context}
+        .images=${joint.images}
+        .pages=${joint.pages ?? 0}
+        .name=${titleOf(this.batch.usable)}
+        .stale=${joint.stale || joint.failed || joint.previewing}
+      ></lianke-preview>`;
   }
 
   private _add(key: string, name: "from_media" | "paste", words: "media_short" | "paste_short", press: () => void) {
