@@ -130,6 +130,7 @@ async def test_what_is_disabled_at_first(entity_registry: er.EntityRegistry, hou
         f"image.{LASER}_preview",
         "sensor.office_box_lan_address",
         "sensor.office_box_wi_fi_address",
+        f"sensor.{LASER}_last_job",
         f"sensor.{LASER}_last_job_title",
     }
     assert len(disabled) == 3 + 3 * 6
@@ -397,7 +398,7 @@ async def test_a_job_from_the_button_to_paper(
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_pages_are_counted_when_they_are_proven(house: House) -> None:
+async def test_pages_are_counted_when_they_are_proven(all_entities: None, house: House) -> None:
     key = key_of(house.data, "Kyocera")
     await async_print_test_page(house.hass, house.coordinator.config_entry, key, Context())
     await until(lambda: state_of(house.hass, f"sensor.{LASER}_last_job") == "completed")
@@ -410,7 +411,7 @@ async def test_pages_are_counted_when_they_are_proven(house: House) -> None:
     assert state_of(house.hass, f"sensor.{LASER}_pages_printed_from_home_assistant") == "3"
 
 
-async def test_a_job_that_fails(reachable: str, house: House) -> None:
+async def test_a_job_that_fails(all_entities: None, reachable: str, house: House) -> None:
     house.cloud.plan(house.box.printer(1), Outcome(code=503, prints="none"))
     await press(house.hass, f"{LASER}_print_test_page")
     await until(lambda: state_of(house.hass, f"sensor.{LASER}_last_job") == "failed")

@@ -404,7 +404,6 @@ async def test_start_without_internet(all_entities: None, house: House) -> None:
         "button.kyocera_ma2000w_gx_cancel_waiting_jobs",
         "image.kyocera_ma2000w_gx_preview",
         "sensor.kyocera_ma2000w_gx_hold_reason",
-        "sensor.kyocera_ma2000w_gx_last_job",
     ):
         assert states[always] != "unavailable"
     assert not house.coordinator.is_fresh

@@ -122,6 +122,8 @@ JOB_SENSORS = (
     JobSensorDescription(
         key="last_job",
         device_class=SensorDeviceClass.ENUM,
+        # The activity log would have a line for each of its states, beside those of the event entity.
+        entity_registry_enabled_default=False,
         options=[state.value for state in JobState],
         value_fn=lambda data, key: job.state if (job := data.queue.newest(key)) else None,
     ),

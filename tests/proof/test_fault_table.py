@@ -39,7 +39,6 @@ DAY = "POST /print/query_device_task"
 ALWAYS_AVAILABLE = (
     ("event", "job"),
     ("notify", "notify"),
-    ("sensor", "last_job"),
     ("sensor", "jobs_waiting"),
     ("sensor", "hold_reason"),
     ("sensor", "pages_printed"),
@@ -360,8 +359,7 @@ async def _upload(house: House, cell: Cell, *, proof: bool, waits: bool = False)
 async def _is_told(house: House, job: Job) -> None:
     """Compare what the entities say of a finished job with the job, and look for its reason's text."""
     # What became of it is told once it is on disk.
-    await house.wait_for(lambda: house.state("sensor", "last_job").state == job.state)
-    assert house.state("sensor", "last_job").state == job.state
+    await house.wait_for(lambda: house.state("event", "job").attributes["event_type"] == job.state)
     event = house.state("event", "job")
     assert event.attributes["event_type"] == job.state
     assert event.attributes["job_id"] == job.job_id

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import fields, replace
 from datetime import timedelta
 from functools import partial
+import logging
 from typing import Any, NamedTuple, cast
 
 from homeassistant.config_entries import ConfigEntry
@@ -27,6 +28,8 @@ from .job import IN_CLOUD, Delivery, Job, JobState, begin_next
 from .readiness import Readiness
 from .retention import LISTED, to_forget
 from .store import JobStore, JobStoreError
+
+_LOGGER = logging.getLogger(__name__)
 
 # As long as the tracker may wait for its turn, and for an answer.
 PAGES_SECONDS = 15
@@ -369,6 +372,7 @@ class JobRegistry:
                 self.published_open.pop(job_id, None)
             else:
                 self.published_open[job_id] = job
+            _log_step(job, old)
             for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
                 listener(job, old.state if old else None)
             self._schedule_watchers(job.printer_key)
@@ -402,6 +406,27 @@ class JobRegistry:
             # Calls them all, last in first out; an error of one is raised after the others.
             for watcher in reversed(watchers):
                 calls.callback(watcher)
+
+
+def _log_step(job: Job, old: Job | None) -> None:
+    """Log a job's step by its ids and keys alone: a title, a name or an address is nobody's business."""
+    now = job.present
+    step = (now.token, job.state, job.hold_reason, now.task_id)
+    if not _LOGGER.isEnabledFor(logging.DEBUG):
+        return
+    if old is None:
+        _LOGGER.debug("Print job %s is accepted", job.job_id)
+    elif step == (old.present.token, old.state, old.hold_reason, old.present.task_id):
+        return
+    if job.state is JobState.HELD and job.hold_reason is None:
+        return
+    said = [f"is {job.state}"]
+    said += [f"because of {job.hold_reason}"] if job.state is JobState.HELD else []
+    said += [f"because of {job.reason}"] if job.is_final and job.reason else []
+    said += [f"as task {now.task_id}"] if now.task_id else []
+    said += [f"with code {now.code}"] if now.code is not None else []
+    said += ["after some of it may have been printed"] if job.partly_printed else []
+    _LOGGER.debug("Print job %s %s", job.job_id, " ".join(said))
 
 
 def _undone[T: (Job, Delivery)](old: T, new: T, current: T) -> T:

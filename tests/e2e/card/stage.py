@@ -86,6 +86,38 @@ async def change_options(home: RealHomeAssistant, entry_id: str, step: str, **ch
     assert flow["type"] == "create_entry", flow
 
 
+async def user_tokens(home: RealHomeAssistant, name: str, group: str) -> str:
+    """Add a user of a group and return what their browser keeps to be logged in."""
+    user = await home.command("config/auth/create", name=name, group_ids=[group])
+    password = f"{name}-password"
+    await home.command(
+        "config/auth_provider/homeassistant/create",
+        user_id=user["user"]["id"],
+        username=name,
+        password=password,
+    )
+    client = f"{home.url}/"
+    flow = await home.post(
+        "/auth/login_flow",
+        {"client_id": client, "handler": ["homeassistant", None], "redirect_uri": client},
+    )
+    step = await home.post(
+        f"/auth/login_flow/{flow['flow_id']}",
+        {"client_id": client, "username": name, "password": password},
+    )
+    form = {"client_id": client, "grant_type": "authorization_code", "code": step["result"]}
+    async with home.raw("POST", "/auth/token", data=form) as response:
+        tokens = await response.json()
+    return json.dumps(
+        {
+            **tokens,
+            "hassUrl": home.url,
+            "clientId": client,
+            "expires": int(time() * 1000) + tokens["expires_in"] * 1000,
+        }
+    )
+
+
 @dataclass
 class Screen:
     """One page with cards on it."""
@@ -331,34 +363,7 @@ class Stage:
 
     async def home_user_tokens(self, name: str, group: str) -> str:
         """Add a user of a group and return what their browser keeps to be logged in."""
-        user = await self.home.command("config/auth/create", name=name, group_ids=[group])
-        password = f"{name}-password"
-        await self.home.command(
-            "config/auth_provider/homeassistant/create",
-            user_id=user["user"]["id"],
-            username=name,
-            password=password,
-        )
-        client = f"{self.home.url}/"
-        flow = await self.home.post(
-            "/auth/login_flow",
-            {"client_id": client, "handler": ["homeassistant", None], "redirect_uri": client},
-        )
-        step = await self.home.post(
-            f"/auth/login_flow/{flow['flow_id']}",
-            {"client_id": client, "username": name, "password": password},
-        )
-        form = {"client_id": client, "grant_type": "authorization_code", "code": step["result"]}
-        async with self.home.raw("POST", "/auth/token", data=form) as response:
-            tokens = await response.json()
-        return json.dumps(
-            {
-                **tokens,
-                "hassUrl": self.home.url,
-                "clientId": client,
-                "expires": int(time() * 1000) + tokens["expires_in"] * 1000,
-            }
-        )
+        return await user_tokens(self.home, name, group)
 
     async def come_to_rest(self) -> None:
         """Wait until no job of an earlier test is on its way: what it prints would be counted as the next test's."""
