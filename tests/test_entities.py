@@ -133,7 +133,7 @@ async def test_what_is_disabled_at_first(entity_registry: er.EntityRegistry, hou
         f"sensor.{LASER}_last_job",
         f"sensor.{LASER}_last_job_title",
     }
-    assert len(disabled) == 3 + 3 * 6
+    assert len(disabled) == 3 + 4 * 6
     assert len({entity.unique_id for entity in entities}) == len(entities)
     box_id = house.entry.data["device_id"]
     assert all(entity.unique_id.startswith(f"{box_id}_") for entity in entities)
