@@ -40,6 +40,7 @@ from .box.printer_status import (
     settled_condition,
     status_of,
 )
+from .box.report_requests import ReportRequests
 from .box.storage import BoxStorage
 from .const import CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND, DOMAIN, POLL_INTERVAL
 
@@ -116,6 +117,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             account=account,
             on_update=self._update_view,
         )
+        self._reports = ReportRequests(hass, entry, client)
         self.last_error: LiankeError | None = None
         self.data = self._view()
         self._options = entry.options
@@ -295,6 +297,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self.pushes.record_useless()
         self._set_interval(data)
         if self._online:
+            self._reports.request(box)
             self._conditions.request_next(data.faulty)
             for printer_key in asked:
                 self._conditions.request(printer_key)

@@ -45,6 +45,7 @@ type Call = Callable[[LiankeClient, UploadFile], Awaitable[object]]
 
 CALLS: dict[str, Call] = {
     "GET /device/device_info": lambda api, _: api.box(),
+    "GET /device/async_refresh_device_info": lambda api, _: api.refresh_box(),
     "GET /device/printer_status": lambda api, _: api.printer_condition(LASER),
     "POST /device/async_device_reboot": lambda api, _: api.restart_box(),
     "GET /external_api/printer_list": lambda api, _: api.printers(),
@@ -78,6 +79,7 @@ SLOW = (
     "GET /print/printer_enum",
 )
 SPECIAL: dict[tuple[str, int], type[LiankeError]] = {
+    ("GET /device/async_refresh_device_info", 401): AlreadyRunningError,
     ("POST /device/async_device_reboot", 401): AlreadyRunningError,
     ("GET /printer/refresh_network_printer", 401): AlreadyRunningError,
     ("POST /driver/uninstall_driver_event", 403): BadPhoneError,

@@ -119,6 +119,7 @@ def _client(call: Callable[[Any], Awaitable[Any]]) -> Act:
 
 ACTS: dict[str, Act] = {
     "GET /device/device_info": lambda house: house.refresh(),
+    "GET /device/async_refresh_device_info": _client(lambda client: client.refresh_box()),
     "GET /device/printer_status": _push,
     "POST /device/async_device_reboot": lambda house: house.press("restart"),
     "GET /external_api/printer_list": lambda house: house.refresh(),

@@ -32,6 +32,7 @@ ANSWERS = ("html", "json")
 POLLS = ("GET /device/device_info", "GET /external_api/printer_list")
 # What a print has no need of; each print shows that none of them is asked for.
 OUT_OF_THE_WAY = frozenset(one for one in ENDPOINTS if "/scanning/" in one) | {
+    "GET /device/async_refresh_device_info",
     "GET /print/printer_enum",
     "GET /printer/refresh_network_printer",
     "POST /device/async_device_reboot",

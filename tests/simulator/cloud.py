@@ -283,6 +283,7 @@ class Cloud:
         fields: dict[str, str],
         documents: list[Document],
         *,
+        urls: list[str] | None = None,
         foreign: bool = False,
     ) -> Task:
         """Take a job in and let it begin."""
@@ -296,6 +297,7 @@ class Cloud:
             printer=printer,
             fields=fields,
             documents=documents,
+            urls=urls or [],
             created=self.now(),
             foreign=foreign,
             preview=preview,

@@ -1,4 +1,4 @@
-"""What the cloud itself sends: callbacks and pushes.
+"""What the cloud itself sends and fetches: callbacks, pushes, documents behind a link.
 
 Only to this machine: any host but 127.0.0.1 and localhost is noted as unreachable and left alone.
 """
@@ -6,12 +6,14 @@ Only to this machine: any host but 127.0.0.1 and localhost is noted as unreachab
 import asyncio
 from collections import defaultdict
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
-from .models import CHINA, FINAL_STATES, Account, Delivery, Task, TaskState
+from .models import CHINA, FINAL_STATES, Account, Delivery, Document, Task, TaskState
+from .rendering import ConversionError
 
 if TYPE_CHECKING:
     from .cloud import Cloud
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 REPEATS: Final = (0.0, 5.0, 10.0)
 OWN_HOSTS: Final = frozenset({"127.0.0.1", "localhost"})
 REPLY_SECONDS: Final = 10.0
+FETCH_SECONDS: Final = 5.0
 PUSH_SHAPES: Final = (
     "flat",
     "camel",
@@ -42,7 +45,7 @@ def is_own(url: str) -> bool:
 
 
 class Messenger:
-    """Delivers callbacks and pushes."""
+    """Delivers callbacks and pushes, and fetches what a job links to."""
 
     def __init__(self, cloud: Cloud) -> None:
         """Take the cloud; open() must be called before anything is sent."""
@@ -221,6 +224,37 @@ class Messenger:
             )
         )
         return status
+
+    # Links
+
+    async def fetch(self, url: str, ending: str | None) -> Document:
+        """Fetch a document of a job, in at most 5 s; raises ConversionError."""
+        if not is_own(url):
+            raise ConversionError("文件下载失败：无法访问该地址")
+        assert self._session is not None
+        name = Path(unquote(urlsplit(url).path)).name or "document"
+        if ending and not name.lower().endswith(ending.lower()):
+            name += ending
+        path = self._cloud.receiver.new_path()
+        size = 0
+        try:
+            async with self._session.get(
+                url, timeout=_seconds(FETCH_SECONDS), allow_redirects=False
+            ) as response:
+                if response.status != 200:
+                    raise ConversionError(f"文件下载失败：HTTP {response.status}")
+                content = bytearray()
+                async for chunk in response.content.iter_any():
+                    size += len(chunk)
+                    if size > self._cloud.job_limit:
+                        raise ConversionError("文件下载失败：文件过大")
+                    content += chunk
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ConversionError("文件下载失败") from error
+        await asyncio.get_running_loop().run_in_executor(
+            self._cloud.executor, path.write_bytes, bytes(content)
+        )
+        return Document(path=path, name=name, size=size)
 
 
 def _seconds(total: float) -> aiohttp.ClientTimeout:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta, timezone
 from pathlib import Path
+import re
 from typing import Any, Final, Literal, override
 
 CHINA: Final = timezone(timedelta(hours=8))
@@ -231,8 +232,12 @@ class Box:
     tasks: list[Task] = field(default_factory=list)
 
     status_running: int = 0
+    refreshing: bool = False
     rebooting: bool = False
     searching: bool = False
+    refreshed_at: float | None = None
+    # With old firmware: how it was, and its printers, when it was last asked to say so.
+    reported: tuple[dict[str, Any], list[tuple[bool, dict[str, Any]]]] | None = None
     searched_at: float | None = None
     reset_at: float | None = None
     notify: Callable[[str], None] | None = None
@@ -248,6 +253,12 @@ class Box:
             printer.touch()
         if self.notify and value != before:
             self.notify("device_online" if value else "device_offline")
+
+    @property
+    def is_old(self) -> bool:
+        """Whether its firmware (before 2.1.112) reports only when it is asked to."""
+        numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", self.software)
+        return numbers is not None and tuple(map(int, numbers.groups())) < (2, 1, 112)
 
     def printer(self, port: int) -> Printer:
         """Give the USB printer in a port, plugged in or not; raises LookupError."""
@@ -306,6 +317,7 @@ class Task:
     documents: list[Document]
     created: float
     lag: float = 0.0
+    urls: list[str] = field(default_factory=list)
     foreign: bool = False
     preview: bool = False
     copies: int = 1

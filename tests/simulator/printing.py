@@ -161,6 +161,12 @@ class PrintShop:
         if task.printer.driver_type != 1:
             await cloud.sleep(CONVERT_SECONDS)
             raise _BrokenError(502, "文件转换失败：打印机驱动不支持")
+        for url in task.urls:
+            try:
+                ending = task.fields.get("urlFileExt")
+                task.documents.append(await cloud.messenger.fetch(url, ending))
+            except ConversionError as error:
+                raise _BrokenError(502, str(error)) from None
         for document in task.documents:
             try:
                 await cloud.renderer.count(document)

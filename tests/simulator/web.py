@@ -12,7 +12,7 @@ import zlib
 from aiohttp import web
 
 from .cloud import Cloud
-from .endpoints import ENDPOINTS, NOTHING, Call
+from .endpoints import ENDPOINTS, NOTHING, VENDORS, Call
 from .endpoints.scanning import give_scan
 from .faults import BAD_GATEWAY, BEFORE_BODY, FIREWALL, PORTAL, Fault, wrong_types
 from .models import ApiError, LoggedRequest
@@ -210,7 +210,7 @@ class Exchange:
                 return response
 
     async def _act(self, form: Form) -> web.Response:
-        endpoint = ENDPOINTS.get(self.endpoint)
+        endpoint = (ENDPOINTS | VENDORS).get(self.endpoint)
         if endpoint is None or self.endpoint in self.cloud.variants.missing_endpoints:
             return missing(self.cloud)
         account = self.account

@@ -28,8 +28,10 @@ class Api:
     async def ask(self, endpoint: str, **fields: Any) -> Any:
         """Ask an endpoint ("GET /device/device_info"); gives the decoded answer."""
         method, path = endpoint.split(" ")
-        values = {**self.credentials, **{name: str(value) for name, value in fields.items()}}
-        sent: dict[str, Any] = {"params" if method in ("GET", "DELETE") else "json": values}
+        values = {**self.credentials, **fields}
+        sent: dict[str, Any] = {"json": values}
+        if method in ("GET", "DELETE"):
+            sent = {"params": {name: str(value) for name, value in values.items()}}
         headers = {"ApiKey": self.api_key}
         async with self.session.request(
             method, self.sim.url + path, headers=headers, **sent
@@ -47,17 +49,21 @@ class Api:
         """Ask an endpoint; gives the code of the answer."""
         return int((await self.ask(endpoint, **fields))["code"])
 
-    def form(self, content: bytes | None, name: str = "a.pdf", **fields: Any) -> aiohttp.FormData:
-        """Make the form of a job, with a file or without."""
+    def form(
+        self, content: bytes | str | None, name: str = "a.pdf", **fields: Any
+    ) -> aiohttp.FormData:
+        """Make the form of a job: a file (bytes), links (str), or neither."""
         form = aiohttp.FormData(quote_fields=False)
         known = {"devicePort": 1, "printerModel": LASER, "dmPaperSize": 9}
         for key, value in {**self.credentials, **known, **fields}.items():
             if value is not None:
                 form.add_field(key, str(value))
-        if content is not None:
+        if isinstance(content, bytes):
             form.add_field(
                 "jobFile", content, filename=name, content_type="application/octet-stream"
             )
+        elif content is not None:
+            form.add_field("jobFile", content)
         return form
 
     async def post(self, path: str, form: aiohttp.FormData) -> Any:
@@ -68,14 +74,16 @@ class Api:
             assert response.status == 200
             return json.loads(await response.text())
 
-    async def submit(self, content: bytes | None = None, name: str = "a.pdf", **fields: Any) -> str:
+    async def submit(
+        self, content: bytes | str | None = None, name: str = "a.pdf", **fields: Any
+    ) -> str:
         """Submit a job that must be accepted; gives the task id."""
         content = make_pdf(1) if content is None else content
         answer = await self.post("/print/job", self.form(content, name, **fields))
         assert int(answer["code"]) == 200, answer
         return str(answer["data"]["task_id"])
 
-    async def refused(self, content: bytes | None = b"x", **fields: Any) -> int:
+    async def refused(self, content: bytes | str | None = b"x", **fields: Any) -> int:
         """Submit a job that must be refused; gives the code."""
         before = len(self.sim.cloud.tasks)
         answer = await self.post("/print/job", self.form(content, **fields))
@@ -102,11 +110,16 @@ class Listener:
         self.url = ""
         self.bodies: list[Any] = []
         self.replies: list[int] = []
+        self.files: dict[str, bytes] = {}
 
     async def take(self, request: web.Request) -> web.Response:
         """Receive a message."""
         self.bodies.append(await request.json())
         return web.Response(status=self.replies.pop(0) if self.replies else 200)
+
+    async def give(self, request: web.Request) -> web.Response:
+        """Hand a file out."""
+        return web.Response(body=self.files[request.match_info["name"]])
 
 
 @asynccontextmanager
@@ -115,6 +128,7 @@ async def listening() -> AsyncGenerator[Listener]:
     listener = Listener()
     app = web.Application()
     app.router.add_post("/hook", listener.take)
+    app.router.add_get("/files/{name}", listener.give)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

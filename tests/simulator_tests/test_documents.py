@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from tests.simulator import Simulator, make_pdf
-from tests.simulator_tests.client import Api, picture
+from tests.simulator_tests.client import Api, Listener, picture
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,24 @@ async def test_too_large(
             assert "413 Request" in await response.text()
     assert not sim.cloud.tasks
     assert not list(sim.cloud.spool.glob("upload-*"))
+
+
+async def test_links_of_this_machine_only(sim: Simulator, api: Api, listener: Listener) -> None:
+    listener.files = {"a": make_pdf(2), "b.pdf": make_pdf(3)}
+    url = f"{listener.url}/files/a"
+    form = api.form(url, urlFileExt=".pdf")
+    assert (await api.post("/print/file_pages", form))["data"] == {"pages": 2}
+    both = f"{url}\n{listener.url}/files/b.pdf"
+    data = await api.ended(await api.submit(both, urlFileExt=".pdf"))
+    assert data["task_result"]["data"] == {
+        "file_total": sum(map(len, listener.files.values())),
+        "send_total": sum(map(len, listener.files.values())),
+        "total_page": 5,
+    }
+    assert [job.name for job in sim.printed] == ["a.pdf", "b.pdf"]
+    assert sim.printed[0].path.read_bytes() == listener.files["a"]
+    for gone in ("https://example.com/a.pdf", f"{listener.url}/nothing/c.pdf"):
+        data = await api.ended(await api.submit(gone))
+        assert data["task_result"]["code"] == 502
+        assert data["task_result"]["msg"].startswith("文件下载失败")
+    assert await api.refused("ftp://127.0.0.1/a.pdf") == 400

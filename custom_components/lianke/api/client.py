@@ -113,6 +113,12 @@ class LiankeClient:
         )
         return Box.from_json(data)
 
+    async def refresh_box(self) -> None:
+        """Have a box with old firmware report how it and its printers are (`GET /device/async_refresh_device_info`)."""
+        await self._transport.call(
+            "GET", "/device/async_refresh_device_info", query=self._auth, error_codes=_BUSY
+        )
+
     async def restart_box(self) -> None:
         """Restart the box (`POST /device/async_device_reboot`)."""
         await self._post("/device/async_device_reboot", error_codes=_BUSY)
@@ -297,7 +303,9 @@ def _task(address: PrinterAddress | None, task_id: str) -> dict[str, str]:
 
 
 def _printer(address: PrinterAddress) -> dict[str, JsonValue]:
-    """Return what identifies a printer where no model is required."""
-    target = address.form_fields()
+    """Return what identifies a printer in JSON, where no model is required; a port is a number there."""
+    target: dict[str, JsonValue] = {**address.form_fields()}
     target.pop("printerModel", None)
-    return {**target}
+    if (port := target.get("devicePort")) is not None:
+        target["devicePort"] = to_int(port)
+    return target

@@ -100,6 +100,11 @@ class Credentials:
     device_key: str = field(repr=False)
 
 
+# A version may end in a letter: 2.1.213C.
+_FIRMWARE = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", re.ASCII)
+_REPORTING = (2, 1, 112)
+
+
 def to_address(value: object) -> str | None:
     """Return an address of a box; None for those that a network without a cable has (169.254.x, 0.0.0.0)."""
     if (text := to_optional_text(value)) is None:
@@ -125,6 +130,12 @@ class Box(Stored):
     lan_address: str | None = said("network/lan/ipaddr", None, to_address)
     lan_mac: str | None = said("network/lan/macaddr")
     wifi_address: str | None = said("network/wwan/ipaddr", None, to_address)
+
+    @property
+    def reports_by_itself(self) -> bool:
+        """Whether it tells the service by itself how it is; firmware before 2.1.112 waits to be asked."""
+        numbers = _FIRMWARE.match(self.software)
+        return numbers is None or tuple(map(int, numbers.groups())) >= _REPORTING
 
     @classmethod
     def from_json(cls, data: object) -> Self:

@@ -6,12 +6,13 @@ from typing import Any, Final
 from . import boxes, capabilities, jobs, printers, scanning
 from .call import NOTHING, Call
 
-__all__ = ["ENDPOINTS", "NOTHING", "Call"]
+__all__ = ["ENDPOINTS", "NOTHING", "VENDORS", "Call"]
 
 type Endpoint = Callable[[Call], Awaitable[Any]]
 
 ENDPOINTS: Final[dict[str, Endpoint]] = {
     "GET /device/device_info": boxes.device_info,
+    "GET /device/async_refresh_device_info": boxes.refresh_device_info,
     "GET /device/printer_status": printers.printer_status,
     "POST /device/async_device_reboot": boxes.reboot,
     "GET /external_api/printer_list": printers.printer_list,
@@ -33,4 +34,9 @@ ENDPOINTS: Final[dict[str, Endpoint]] = {
     "POST /scanning/job": scanning.post_scan,
     "GET /scanning/job": scanning.get_scan,
     "DELETE /scanning/job": scanning.delete_scan,
+}
+# Those that only the vendor's own clients ask.
+VENDORS: Final[dict[str, Endpoint]] = {
+    "GET /device/refresh_device_info": boxes.wait_for_device_info,
+    "POST /print/printer_enum": capabilities.search_models,
 }

@@ -1,9 +1,13 @@
 """Endpoints about a box: state, refresh, restart."""
 
-from typing import Any
+from typing import Any, Final
 
+from ..cloud import Cloud
 from ..models import ApiError, Box
-from .call import NOTHING, Call
+from .call import NOTHING, TOO_FREQUENT_SECONDS, Call
+from .printers import rows_of
+
+REFRESH_SECONDS: Final = 10.0
 
 
 def _expire_date(box: Box) -> str:
@@ -32,9 +36,24 @@ def _network(box: Box) -> dict[str, Any]:
 
 
 async def device_info(call: Call) -> Any:
-    """GET /device/device_info."""
+    """GET /device/device_info; of old firmware what the box has reported last, but for whether it is online."""
     box = call.box(expired_too=True)
     online = None if box.online is None else int(box.online)
+    if not box.is_old:
+        return _info(box, online)
+    if box.reported is None:
+        report(call.cloud, box)
+    assert box.reported is not None
+    data: dict[str, Any] = box.reported[0]
+    return {**data, "info": {**data["info"], "online": online}}
+
+
+def report(cloud: Cloud, box: Box) -> None:
+    """Let a box with old firmware say how it and its printers are."""
+    box.reported = (_info(box, 1), rows_of(cloud, box))
+
+
+def _info(box: Box, online: int | None) -> dict[str, Any]:
     data: dict[str, Any] = {
         "info": {
             "api_support": 1,
@@ -52,6 +71,36 @@ async def device_info(call: Call) -> Any:
     if online is None:
         del data["network"]
     return data
+
+
+async def refresh_device_info(call: Call) -> Any:
+    """GET /device/async_refresh_device_info: only firmware before 2.1.112 needs it, no other refuses it."""
+    cloud, box = call.cloud, call.box()
+    if box.refreshing:
+        raise ApiError(401, "正在刷新，请勿重复操作")
+    now = cloud.now()
+    if box.refreshed_at is not None and now - box.refreshed_at < TOO_FREQUENT_SECONDS:
+        raise ApiError(10009, "操作过于频繁，请稍后再试")
+    box.refreshed_at = now
+    box.refreshing = True
+    cloud.spawn(_refresh(cloud, box))
+    return NOTHING
+
+
+async def _refresh(cloud: Cloud, box: Box) -> None:
+    try:
+        await cloud.sleep(REFRESH_SECONDS)
+    finally:
+        box.refreshing = False
+    if box.online:
+        report(cloud, box)
+
+
+async def wait_for_device_info(call: Call) -> Any:
+    """GET /device/refresh_device_info: the same, answered when it is done."""
+    await refresh_device_info(call)
+    await call.cloud.sleep(REFRESH_SECONDS)
+    return NOTHING
 
 
 async def reboot(call: Call) -> Any:

@@ -44,6 +44,13 @@ class Call:
             raise ApiError(400, f"参数错误：{name}")
         return int(text)
 
+    def json_number(self, name: str) -> int:
+        """Give a number of a JSON body, which no text stands for; raises ApiError 400."""
+        value = (self.form.json or {}).get(name)
+        if type(value) is not int:
+            raise ApiError(400, f"参数错误：{name}")
+        return value
+
     def box(self, *, expired_too: bool = False) -> Box:
         """Give the box of the request; raises ApiError for all that can be wrong with it."""
         box = self.cloud.boxes.get(self.text("deviceId"))

@@ -11,6 +11,12 @@ async def all_models(call: Call) -> Any:
     return call.cloud.model_names
 
 
+async def search_models(call: Call) -> Any:
+    """POST /print/printer_enum."""
+    words = call.text("query").lower().split()
+    return [name for name in call.cloud.model_names if all(word in name.lower() for word in words)]
+
+
 def _capabilities(call: Call) -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
     """Give what a model can do, and its papers; raises ApiError 400 for an unknown one."""
     if "printerHash" in call.fields:

@@ -23,9 +23,12 @@ async def file_pages(call: Call) -> Any:
     call.text("printerModel")
     call.number("dmPaperSize")
     files = call.form.files
-    if len(files) != 1:
+    urls = _urls(call)
+    if len(files) + len(urls) != 1:
         raise ApiError(400, "参数错误：jobFile")
     try:
+        if urls:
+            files.append(await cloud.messenger.fetch(urls[0], call.fields.get("urlFileExt")))
         await cloud.renderer.count(files[0])
     except ConversionError as error:
         raise ApiError(502, str(error)) from None
@@ -33,6 +36,13 @@ async def file_pages(call: Call) -> Any:
     if (pages := files[0].pages) is None:
         return {}
     return {"pages": pages}
+
+
+def _urls(call: Call) -> list[str]:
+    urls = [line.strip() for line in call.fields.get("jobFile", "").split("\n") if line.strip()]
+    if not all(re.match(r"https?://", url) for url in urls):
+        raise ApiError(400, "参数错误：jobFile")
+    return urls
 
 
 def _check_options(call: Call) -> None:
@@ -95,6 +105,7 @@ async def post_job(call: Call) -> Any:
         printer.failures = 0
     if printer.failures >= max(limit, 1):
         raise ApiError(11203, "连续打印失败次数过多，已暂停打印30分钟")
+    urls: list[str] = []
     documents = list(files)
     if ticket := fields.get("taskTicket"):
         if (earlier := cloud.tickets.get(ticket)) is None:
@@ -102,10 +113,12 @@ async def post_job(call: Call) -> Any:
         call.form.discard()
         documents = list(earlier.documents)
     elif not files:
-        raise ApiError(400, "参数错误：jobFile")
+        urls = _urls(call)
+        if not urls:
+            raise ApiError(400, "参数错误：jobFile")
     # From here on the files belong to the task.
     files.clear()
-    task = cloud.submit(box, printer, dict(fields), documents)
+    task = cloud.submit(box, printer, dict(fields), documents, urls=urls)
     if first_try := cloud.messenger.first_tries.get(task.task_id):
         await first_try.wait()
         del cloud.messenger.first_tries[task.task_id]
@@ -165,9 +178,16 @@ async def query_device_task(call: Call) -> Any:
     return {"task_list": [row for row in rows if wanted in (None, "", "null", row["status"])]}
 
 
+def _check_port(call: Call) -> None:
+    """Refuse a port that is no number; a printer's hash stands in its place."""
+    if not call.fields.get("printerHash"):
+        call.json_number("devicePort")
+
+
 async def flush_jobs(call: Call) -> Any:
-    """POST /print/flush_jobs: everybody's jobs."""
+    """POST /print/flush_jobs: everybody's jobs; JSON with devicePort as a number."""
     cloud, box = call.cloud, call.box()
+    _check_port(call)
     printer = call.find_printer(box, "devicePort")
     if printer is None:
         raise _empty_port()
@@ -175,8 +195,9 @@ async def flush_jobs(call: Call) -> Any:
 
 
 async def reset_error_limit(call: Call) -> Any:
-    """POST /print/reset_printing_error_limit."""
+    """POST /print/reset_printing_error_limit: JSON with devicePort as a number."""
     cloud, box = call.cloud, call.box()
+    _check_port(call)
     printer = call.find_printer(box, "devicePort")
     now = cloud.now()
     if box.reset_at is not None and now - box.reset_at < TOO_FREQUENT_SECONDS:

@@ -5,7 +5,7 @@ import re
 from typing import Any, Final
 
 from ..cloud import Cloud
-from ..models import ApiError, Printer
+from ..models import ApiError, Box, Printer
 from .call import NOTHING, Call
 
 SEARCH_EVERY_SECONDS: Final = 12 * 3600.0
@@ -101,6 +101,15 @@ def _vendor_marker(number: int, one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def rows_of(cloud: Cloud, box: Box) -> list[tuple[bool, dict[str, Any]]]:
+    """Give the printers of a box as rows of the list, each with whether it is on the network."""
+    return [
+        (printer.network, row)
+        for printer in box.printers
+        if (row := _row(cloud, printer)) is not None
+    ]
+
+
 async def printer_list(call: Call) -> Any:
     """GET /external_api/printer_list."""
     cloud, box = call.cloud, call.box()
@@ -115,8 +124,12 @@ async def printer_list(call: Call) -> Any:
                 raise ApiError(500, "设备无响应，请检查设备")
             case "empty":
                 return {"row": [], "total": 0}
-    wanted = [one for one in box.printers if kind == 3 or one.network == (kind == 2)]
-    rows = [row for printer in wanted if (row := _row(cloud, printer)) is not None]
+    found = rows_of(cloud, box)
+    if box.is_old:
+        # It says how its printers are when it is asked to.
+        box.reported = box.reported or ({}, found)
+        found = box.reported[1]
+    rows = [row for is_network, row in found if kind == 3 or is_network == (kind == 2)]
     if not rows:
         match cloud.variants.no_printers:
             case "code_497":
@@ -185,7 +198,7 @@ async def request_driver(call: Call) -> Any:
     box = call.box()
     if not re.fullmatch(r"1\d{10}", call.fields.get("phone", "")):
         raise ApiError(403, "手机号格式错误")
-    number = call.number("printerId")
+    number = call.json_number("printerId")
     printer = next((one for one in box.printers if one.id == number), None)
     if printer is None:
         raise ApiError(497, "未找到打印机")

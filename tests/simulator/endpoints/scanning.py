@@ -142,10 +142,12 @@ async def scanner_params(call: Call) -> Any:
 async def post_scan(call: Call) -> Any:
     """POST /scanning/job: JSON, with scanningId as a number."""
     cloud = call.cloud
+    number = call.json_number("scanningId")
     body = call.form.json
-    if body is None or type(body.get("scanningId")) is not int:
-        raise ApiError(400, "参数错误：scanningId")
-    scanner = _scanner(call, str(body["scanningId"]))
+    assert body is not None
+    if "duplex" in body:
+        call.json_number("duplex")
+    scanner = _scanner(call, str(number))
     options = {"colorMode": "RGB24", "inputSource": "Platen", "format": "JPEG", "duplex": 0, **body}
     has_feeder = scanner.feeder is not None
     allowed = {
