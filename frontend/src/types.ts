@@ -70,6 +70,8 @@ export interface ManualDuplex {
   sheets: number;
   put_back: "face_up" | "face_down";
   edge_first: "top" | "left";
+  /* Whether somebody has tried that on this printer. */
+  tested: boolean;
 }
 
 export interface Job {

@@ -38,7 +38,7 @@ const waiting = (reason: string, changes: Partial<Job> = {}) =>
     can_cancel: true,
     ...changes,
   });
-const HAND = { half: 2, sheets: 4, put_back: "face_down", edge_first: "top" } as const;
+const HAND = { half: 2, sheets: 4, put_back: "face_down", edge_first: "top", tested: true } as const;
 const answer = (job: Job, hass = makeHass({ continue_job: {}, reject_job: {} })) =>
   show<Part>("lianke-answer", { context: makeContext(hass), job });
 const texts = (element: HTMLElement) => element.shadowRoot?.textContent?.replace(/\s+/g, " ") ?? "";
@@ -156,6 +156,20 @@ test.each([
   find(element, "[data-key=go]").click();
   await vi.waitFor(() => expect(dialog.open).toBe(false));
   expect(asked).toMatchObject([{ service: "continue_job", service_data: { reason: "turn_paper" } }]);
+});
+
+test.each([
+  [true, "/config/integrations/integration/lianke", "Print a test sheet"],
+  [false, null, "An administrator can"],
+])("how paper is turned that nobody has tried is no fact; administrator: %s", async (is_admin, href, words) => {
+  const hass = { ...makeHass(), user: { is_admin } } as ReturnType<typeof makeHass>;
+  const element = await answer(waiting("turn_paper", { by_hand: { ...HAND, tested: false } }), hass);
+  find(element, "[data-key=turn]").click();
+  const dialog = find<HTMLDialogElement>(element, "dialog");
+  expect(find(element, "svg").getAttribute("aria-label")).toMatch(/^Probably: /);
+  expect(find(element, "ol li:nth-child(2)").textContent).toMatch(/^Probably: .*printed side down/);
+  expect(dialog.textContent).toContain(words);
+  expect(element.renderRoot.querySelector("dialog a")?.getAttribute("href") ?? null).toBe(href);
 });
 
 test("a job that waits for a person is not one that waits for the printer", () => {

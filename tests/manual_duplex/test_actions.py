@@ -244,3 +244,21 @@ async def test_a_split_that_takes_too_long(monkeypatch: pytest.MonkeyPatch, hous
     assert refused == "sheet_too_many_pages"
     assert house.sent == 0
     assert not house.spooled()
+
+
+async def test_how_paper_is_turned_is_a_fact_once_somebody_has_tried_it(house: House) -> None:
+    """Before, the message says that it is probable, and where the test sheet is printed."""
+    job = await by_hand(house, file=house.path("seven.pdf"))
+    assert job["by_hand"]["tested"] is False
+    assert "probably with the printed side down" in job["message"]
+    assert "Both sides by hand" in job["message"]
+    await finish(house, job)
+    key = key_of(house.entry, LASER)
+    for put_back, words in (("face_down", "printed side down"), ("face_up", "printed side up")):
+        setup = {"comes_out": "face_down", "put_back": put_back, "turned": False}
+        options(house.hass, house.entry, **{manual_duplex.CONF_MANUAL_DUPLEX: {key: setup}})
+        job = await by_hand(house, file=house.path("seven.pdf"))
+        assert job["by_hand"]["tested"] is True
+        assert words in job["message"]
+        assert "probably" not in job["message"]
+        await house.ask("reject_job", job_id=job["job_id"])

@@ -143,6 +143,7 @@ async def test_it_is_one_job_to_everybody(shop: Shop) -> None:
         "sheets": 4,
         "put_back": "face_down",
         "edge_first": "top",
+        "tested": False,
     }
     assert len(shop.queue.jobs()) == 1
     assert shop.queue.waiting(shop.key()) == 1

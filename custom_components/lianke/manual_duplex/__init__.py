@@ -93,7 +93,7 @@ class Plan(Record):
     """How two files with a page for every sheet, in the order of printing, make one print.
 
     `pages` are those of one copy. `put_back` says where the printed side has to be when the stack is put back,
-    and `lies` that a page's left edge stands for its upper one.
+    `tested` that somebody has tried that on the printer, and `lies` that a page's left edge stands for its upper one.
     """
 
     pages: int
@@ -102,6 +102,7 @@ class Plan(Record):
     lies: bool = False
     fronts_descending: bool = False
     backs_descending: bool = False
+    tested: bool = False
 
     @property
     def sheets(self) -> int:
@@ -183,6 +184,8 @@ def public_dict(job: Job) -> dict[str, JsonValueType] | None:
         "sheets": last - first + 1,
         "put_back": plan.put_back,
         "edge_first": "left" if plan.lies else "top",
+        # Before 0.4 that was not written down; what is not usual, somebody has set.
+        "tested": plan.tested or plan.put_back != Setup().put_back,
     }
 
 
@@ -191,7 +194,8 @@ def how_to_turn(job: Job) -> tuple[str, dict[str, str]] | None:
     shown = public_dict(job)
     if shown is None:
         return None
-    return f"turn_paper_{shown['put_back']}_{shown['edge_first']}", {"sheets": str(shown["sheets"])}
+    where = shown["put_back"] if shown["tested"] else "probably"
+    return f"turn_paper_{where}_{shown['edge_first']}", {"sheets": str(shown["sheets"])}
 
 
 def rest_of(job: Job, *, from_sheet: int, backs_only: bool) -> tuple[Delivery, Delivery]:
@@ -264,6 +268,7 @@ async def async_split(
         put_back=setup.put_back,
         fronts_descending=setup.fronts_descending,
         backs_descending=setup.backs_descending,
+        tested=is_set_up(target.entry.options, target.printer_key),
     )
     turned = (options.by_hand == SHORT_EDGE) != setup.turned
     upright = _stands(options)

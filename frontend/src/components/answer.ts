@@ -205,7 +205,8 @@ export class LiankeAnswer extends DialogPart {
 
   private _turnDialog(hand: ManualDuplex) {
     const join = this.t.isChinese ? "" : " ";
-    const put = [this._text(`step_${hand.put_back}`), this._text(`edge_${hand.edge_first}`)].join(join);
+    const way = [this._text(`step_${hand.put_back}`), this._text(`edge_${hand.edge_first}`)].join(join);
+    const put = hand.tested ? way : this._text("probably", { way });
     const error = this._tasks.errorOf("answer");
     return html`<dialog aria-label=${this._text("turn_title")}>
       ${this.head(this._text("turn_title"), this._text("close"))}
@@ -217,10 +218,19 @@ export class LiankeAnswer extends DialogPart {
           <li>${put}</li>
           <li>${this._text("step_go")}</li>
         </ol>
+        ${hand.tested ? nothing : this._untested()}
         ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
         <div class="actions">${this._button("go", this._text("go"), mdiPrinter, () => this._continue(), true)}</div>
       </div>
     </dialog>`;
+  }
+
+  /* What is told is right for most printers; a test sheet, which an administrator can print, tells it of this one. */
+  private _untested() {
+    const said = this._text("untested");
+    return this.context.hass.user?.is_admin
+      ? html`<p class="soft">${said} <a href="/config/integrations/integration/lianke">${this._text("test")}</a></p>`
+      : html`<p class="soft">${said} ${this._text("test_asked")}</p>`;
   }
 
   private _value(id: string): string {
