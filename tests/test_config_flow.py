@@ -345,7 +345,6 @@ async def test_refusals_of_the_service(hass: HomeAssistant, simulator: Simulator
         (Fault(kind="code", code=5001, msg="设备未配网"), "box_not_provisioned"),
         (Fault(kind="code", code=5002, msg="设备离线"), "box_offline"),
         (Fault(kind="code", code=500, msg="设备无响应"), "box_not_responding"),
-        (Fault(kind="code", code=10009, msg="请求过于频繁"), "too_frequent"),
         (Fault(kind="code", code=400, msg="设备已超过有效期"), "service_expired"),
         (Fault(kind="code", code=STRANGE_CODE, msg="奇怪"), "refused"),
         (Fault(kind="code", code=502, msg="文件转换失败"), "refused"),
@@ -369,6 +368,13 @@ async def test_refusals_of_the_service(hass: HomeAssistant, simulator: Simulator
     simulator.cloud.faults.clear()
     result = await answer(hass, result, simulator.url)
     assert result["step_id"] == "printers"
+
+
+async def test_too_frequent(hass: HomeAssistant, simulator: Simulator) -> None:
+    """That the account is silent for a while then is told in flows/test_binding.py."""
+    fault = Fault(kind="code", code=10009, msg="请求过于频繁")
+    simulator.cloud.fail("GET /device/device_info", fault)
+    assert (await asked(hass, simulator))["errors"] == {"base": "too_frequent"}
 
 
 async def test_time_out(hass: HomeAssistant, simulator: Simulator) -> None:

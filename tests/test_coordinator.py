@@ -11,8 +11,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.coordinator import BACKOFF_LIMIT, LiankeCoordinator
 from tests.clock import Clock, elapse, rest
-from tests.conftest import set_up, tear_down
-from tests.household import House
+from tests.conftest import make_entry, set_up, tear_down
+from tests.household import House, data_of, twin_of
 from tests.polling import INFO, key_of, requests
 from tests.simulator import Box, Fault, Simulator
 
@@ -74,6 +74,75 @@ async def test_a_key_rejected_later_asks_for_a_new_one(
     assert house.coordinator.is_fresh
     assert not house.coordinator.key_rejected
     assert not list(house.entry.async_get_active_flows(house.hass, {SOURCE_REAUTH}))
+
+
+@pytest.fixture
+async def others(hass: HomeAssistant, house: House) -> list[MockConfigEntry]:
+    """Set up three more boxes of the office box's account."""
+    boxes = [twin_of(house.simulator), *(house.cloud.add_box(house.box.account, 1) for _ in "ab")]
+    entries = [make_entry(house.simulator, box, title=box.device_id) for box in boxes]
+    for entry in entries:
+        assert await set_up(hass, entry)
+    await rest(hass)
+    return entries
+
+
+async def test_one_box_for_which_the_key_works_again_wakes_the_others(
+    hass: HomeAssistant, clock: Clock, settled: None, house: House, others: list[MockConfigEntry]
+) -> None:
+    """They asked once an hour each, and held what was to be printed, while sixteen boxes of the key were served."""
+    assert house.box.account
+    old = house.box.account.api_key
+    house.cloud.renew_key(house.box.account)
+    await elapse(hass, clock, 600)
+    entries = [house.entry, *others]
+    for entry in entries:
+        assert data_of(entry).coordinator.key_rejected
+        assert list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
+    job = await house.print_one(text="x", wait=False)
+    assert job["hold_reason"] == "key_rejected"
+    house.box.account.api_key = old
+    await data_of(others[0]).coordinator.async_refresh()
+    await elapse(hass, clock, 30)
+    for entry in entries:
+        assert data_of(entry).coordinator.is_fresh
+        assert not list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
+    await elapse(hass, clock, 120)
+    assert len(house.printed) == 1
+
+
+async def test_a_box_added_while_the_key_was_refused_is_set_up_with_the_others(
+    hass: HomeAssistant, clock: Clock, settled: None, house: House
+) -> None:
+    assert house.box.account
+    twin = make_entry(house.simulator, twin_of(house.simulator))
+    house.cloud.fail(INFO, Fault(kind="http", status=401), times=2)
+    await house.coordinator.async_refresh()
+    assert not await set_up(hass, twin)
+    assert twin.state is ConfigEntryState.SETUP_ERROR
+    await elapse(hass, clock, 60)
+    assert twin.state is ConfigEntryState.LOADED
+    assert not list(twin.async_get_active_flows(hass, {SOURCE_REAUTH}))
+
+
+async def test_a_key_that_is_not_for_one_box_is_not_a_bad_key(
+    hass: HomeAssistant, clock: Clock, settled: None, house: House, others: list[MockConfigEntry]
+) -> None:
+    """The service has accepted it where it says that it is not for this box."""
+    assert house.box.account
+    old = house.box.account.api_key
+    house.cloud.renew_key(house.box.account)
+    await elapse(hass, clock, 600)
+    house.box.account.api_key = old
+    unbound = twin_of(house.simulator)
+    unbound.account = house.cloud.accounts[1]
+    known = data_of(others[0]).coordinator
+    await known.async_refresh()
+    assert known.last_error is not None
+    assert known.last_error.reason == "box_not_bound"
+    assert not known.key_rejected
+    await elapse(hass, clock, 30)
+    assert house.coordinator.is_fresh
 
 
 async def test_one_failed_poll_is_overlooked_two_are_told_once(

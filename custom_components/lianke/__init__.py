@@ -36,9 +36,10 @@ from .people import notifications, page_counts
 from .people.approval import PrintPolicy
 from .printing import nozzle_care, stand_in
 from .runtime import (
-    ACCOUNTS,
     LiankeConfigEntry,
     LiankeData,
+    async_account,
+    async_account_of_key,
     async_loaded_entries,
     translating,
 )
@@ -111,7 +112,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     with _retried("job_folder_unreadable"):
         await async_get_spool(hass)
     webhook_id = entry.data[CONF_WEBHOOK_ID]
-    account = hass.data.setdefault(ACCOUNTS, {}).setdefault(webhook_id, Account(webhook_id))
+    account = async_account(hass, webhook_id)
     entry.async_on_unload(account.join())
     storage = BoxStorage(hass, entry.entry_id, entry.data[CONF_DEVICE_ID])
     with _retried("storage_unreadable"):
@@ -174,12 +175,15 @@ async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> b
 async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Delete the jobs and scans of a box that is removed, and keep what it gets back when it is added again."""
     await BoxStorage(hass, entry.entry_id, entry.data[CONF_DEVICE_ID]).async_keep(entry.options)
+    # Its requests count as well for a box that is added in the next minute.
+    account = async_account_of_key(hass, entry.data[CONF_API_KEY], entry.data[CONF_WEBHOOK_ID])
+    account.key_watch.forget(entry.entry_id)
     waiting = await async_remove_jobs(hass, entry.entry_id)
     await async_remove_scans(hass, entry.entry_id)
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_delete_issues(hass, entry)
     # Last of all that is removed, since the cloud may not answer.
-    dropped = await _async_cancel_in_cloud(hass, entry, waiting)
+    dropped = await _async_cancel_in_cloud(hass, entry, account, waiting)
     if waiting:
         left = len(waiting) - len(dropped)
         issues.async_report_dropped_jobs(hass, entry, len(dropped), left)
@@ -191,11 +195,9 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
 
 
 async def _async_cancel_in_cloud(
-    hass: HomeAssistant, entry: LiankeConfigEntry, jobs: list[Job]
+    hass: HomeAssistant, entry: LiankeConfigEntry, account: Account, jobs: list[Job]
 ) -> list[Job]:
     """Cancel those of the waiting jobs that wait in the cloud; return all but those for which that failed."""
-    webhook_id = entry.data[CONF_WEBHOOK_ID]
-    account = hass.data.get(ACCOUNTS, {}).get(webhook_id) or Account(webhook_id)
     client = _make_client(hass, entry, account)
 
     async def is_canceled(job: Job) -> bool:

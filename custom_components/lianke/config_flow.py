@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, override
 
-from homeassistant.components.webhook import async_generate_id
 from homeassistant.config_entries import (
     ConfigEntry,
     ConfigEntryState,
@@ -27,7 +26,7 @@ from .flows import binding
 from .flows.options_flow import LiankeOptionsFlow
 from .options_frame import UserInput
 from .pages.clean import escape_markdown
-from .runtime import LiankeConfigEntry
+from .runtime import LiankeConfigEntry, async_account_of_key
 
 CONF_TEST_PAGE = "test_page"
 CONF_START_AFRESH = "start_afresh"
@@ -200,7 +199,8 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             server = entry.data[CONF_SERVER]
             if not self._errors:
                 sticker = _credentials_in(entry.data)
-                if await self._async_fetch(self._api_key, sticker, server) is not None:
+                keep = entry.data[CONF_WEBHOOK_ID]
+                if await self._async_fetch(self._api_key, sticker, server, keep) is not None:
                     return self._renew(entry)
         return self.async_show_form(
             step_id="reauth_confirm",
@@ -247,7 +247,8 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 # An account's webhook is left to its other boxes.
                 alone = len(self._entries_of(entry.data[CONF_API_KEY])) == 1
                 kept = entry.data[CONF_WEBHOOK_ID] if alone else None
-                if await self._async_fetch(api_key, credentials, self._server) is not None:
+                printers = await self._async_fetch(api_key, credentials, self._server, kept)
+                if printers is not None:
                     return self.async_update_reload_and_abort(
                         entry,
                         data_updates={
@@ -317,12 +318,19 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         return entry.data[CONF_API_KEY], entry.data[CONF_SERVER]
 
     async def _async_fetch(
-        self, api_key: str, credentials: Credentials, server: str
+        self, api_key: str, credentials: Credentials, server: str, keep: str | None = None
     ) -> tuple[Printer, ...] | None:
-        """Fetch the box's printers; on an error collect it, drop the wrong input and return None."""
+        """Fetch the box's printers; on an error collect it, drop the wrong input and return None.
+
+        keep: the webhook id of the account that goes on with this key.
+        """
         try:
             return await binding.async_fetch_box(
-                self.hass, api_key=api_key, credentials=credentials, server=server
+                self.hass,
+                api_key=api_key,
+                credentials=credentials,
+                server=server,
+                account=async_account_of_key(self.hass, api_key, keep),
             )
         except LiankeError as err:
             self._details = err.placeholders
@@ -341,6 +349,4 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
 
     def _webhook_id(self, api_key: str, keep: str | None = None) -> str:
         """Return the account's webhook id: an entry's of the same key, the one to keep, or a new one."""
-        for entry in self._entries_of(api_key):
-            return str(entry.data[CONF_WEBHOOK_ID])
-        return keep or async_generate_id()
+        return async_account_of_key(self.hass, api_key, keep).webhook_id

@@ -13,6 +13,7 @@ from homeassistant.config_entries import (
     SOURCE_REAUTH,
     ConfigEntry,
     ConfigEntryChange,
+    ConfigEntryState,
 )
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
@@ -22,7 +23,12 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 
 from .account.request_limits import REQUESTS_A_POLL, Account
 from .api.client import LiankeClient
-from .api.errors import AuthenticationError, LiankeError, ServiceExpiredError
+from .api.errors import (
+    AuthenticationError,
+    BoxNotBoundError,
+    LiankeError,
+    ServiceExpiredError,
+)
 from .api.models import Box, Printer, PrinterKind
 from .api.unknown import unknown_state
 from .box.capabilities import CapabilityCache
@@ -119,6 +125,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         )
         self._reports = ReportRequests(hass, entry, client)
         self.last_error: LiankeError | None = None
+        # When the service accepted the key again after it had refused it, in seconds of the monotonic clock.
+        self.key_accepted_at = NEVER
         self.data = self._view()
         self._options = entry.options
         entry.async_on_unload(
@@ -283,10 +291,13 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             return self._failed(err)
         if isinstance(self.last_error, AuthenticationError):
             # The service accepts the key again.
+            self.key_accepted_at = time.monotonic()
+        if self._online is None or isinstance(self.last_error, AuthenticationError):
             for flow in self.config_entry.async_get_active_flows(self.hass, {SOURCE_REAUTH}):
                 self.hass.config_entries.flow.async_abort(flow["flow_id"])
         self.last_error = None
         self._failures = 0
+        self.account.key_watch.key_works(self.config_entry.entry_id)
         is_first, before = self._online is None, self._pushed_state()
         self._store(box, rows)
         self._watch()
@@ -321,12 +332,26 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         }
         if isinstance(err, AuthenticationError):
             # The service may accept the key again without the user's doing. Home Assistant would not ask.
+            self.account.key_watch.await_key(
+                self.config_entry.entry_id, self._on_key_works_elsewhere
+            )
             self.update_interval = timedelta(seconds=KEY_RETRY)
             self._schedule_refresh()
             raise ConfigEntryAuthFailed(**shown) from None
+        if isinstance(err, BoxNotBoundError):
+            # It is this box alone that the key is not for.
+            self.account.key_watch.key_works(self.config_entry.entry_id)
         pause = min(BACKOFF_START * 2 ** min(self._failures - 1, 10), BACKOFF_LIMIT)
         seconds = self._jittered(self.account.stretch_interval(pause))
         raise UpdateFailed(**shown, retry_after=seconds) from None
+
+    @callback
+    def _on_key_works_elsewhere(self) -> None:
+        if self.config_entry.state is ConfigEntryState.LOADED:
+            self.async_refresh_soon("another box shows that the key works")
+        elif self.config_entry.state is ConfigEntryState.SETUP_ERROR:
+            # It was refused when the box was added: Home Assistant does not try again by itself.
+            self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
 
     @callback
     def _store(self, box: Box, rows: Iterable[Printer] | None) -> None:

@@ -3,14 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+import hashlib
 from typing import Final, NamedTuple
 
+from homeassistant.components.webhook import async_generate_id
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_WEBHOOK_ID
+from homeassistant.const import CONF_API_KEY, CONF_WEBHOOK_ID
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.limited_size_dict import LimitedSizeDict
 from homeassistant.util.signal_type import SignalType
 
 from .account.request_limits import Account
@@ -26,6 +29,10 @@ from .jobs.queue import PrintQueue
 _REFUSED_HERE: Final = (InputError, TooManyRequestsError, DocumentUnreadableError)
 
 ACCOUNTS: HassKey[dict[str, Account]] = HassKey(f"{DOMAIN}_accounts")
+# By the digests of ApiKeys, the webhook ids of accounts without an entry: a box is just being added, or the last was
+# removed. Their requests count all the same.
+_WEBHOOKS: HassKey[LimitedSizeDict[str, str]] = HassKey(f"{DOMAIN}_webhooks")
+MAX_ACCOUNTS_WITHOUT_BOX: Final = 20
 
 type LiankeConfigEntry = ConfigEntry[LiankeData]
 
@@ -51,6 +58,38 @@ class LiankeData(NamedTuple):
 def preview_signal(entry: LiankeConfigEntry, printer_key: str) -> SignalType[bytes | str]:
     """Return the dispatcher signal for a new preview of a printer: its picture, or the key of why there is none."""
     return SignalType(f"{DOMAIN}_preview_{entry.entry_id}_{printer_key}")
+
+
+@callback
+def async_account(hass: HomeAssistant, webhook_id: str) -> Account:
+    """Return the account with this webhook."""
+    return hass.data.setdefault(ACCOUNTS, {}).setdefault(webhook_id, Account(webhook_id))
+
+
+@callback
+def async_account_of_key(hass: HomeAssistant, api_key: str, keep: str | None = None) -> Account:
+    """Return the account of an ApiKey, which an entry has or is about to get.
+
+    Its webhook is that of an entry with the key, else the one to keep, else the one that it had before, else a new one.
+    """
+    digest = hashlib.sha256(api_key.encode()).hexdigest()
+    webhooks = hass.data.setdefault(_WEBHOOKS, LimitedSizeDict(size_limit=MAX_ACCOUNTS_WITHOUT_BOX))
+    entries = hass.config_entries.async_entries(DOMAIN)
+    ids = (entry.data[CONF_WEBHOOK_ID] for entry in entries if entry.data[CONF_API_KEY] == api_key)
+    webhook_id = next(ids, None) or keep or webhooks.get(digest) or async_generate_id()
+    webhooks[digest] = webhook_id
+    account = async_account(hass, webhook_id)
+    async_drop_accounts(hass)
+    return account
+
+
+@callback
+def async_drop_accounts(hass: HomeAssistant) -> None:
+    """Forget the accounts without an entry whose requests need not be counted any more."""
+    accounts, counted = hass.data.get(ACCOUNTS, {}), set(hass.data.get(_WEBHOOKS, {}).values())
+    for webhook_id in [*accounts]:
+        if webhook_id not in counted and not async_account_entries(hass, webhook_id):
+            del accounts[webhook_id]
 
 
 @callback

@@ -29,7 +29,12 @@ from .api.tasks import parse_callback, parse_push
 from .api.unknown import CALLBACK, Unknown, UnknownKind, shape_of, unknown_parts
 from .const import CONF_SERVER, DOMAIN
 from .jobs.store import JobStoreError
-from .runtime import ACCOUNTS, LiankeConfigEntry, async_account_entries
+from .runtime import (
+    LiankeConfigEntry,
+    async_account,
+    async_account_entries,
+    async_drop_accounts,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -83,7 +88,8 @@ async def async_release(hass: HomeAssistant, webhook_id: str) -> None:
     if (manager := hass.data.get(MANAGERS, {}).pop(webhook_id, None)) is not None:
         manager.stop()
         webhook.async_unregister(hass, webhook_id)
-    hass.data.get(ACCOUNTS, {}).pop(webhook_id, None)
+    async_account(hass, webhook_id).set_address(None)
+    async_drop_accounts(hass)
     if not async_account_entries(hass, webhook_id, include_disabled=True):
         await async_delete_cloudhook(hass, webhook_id)
 

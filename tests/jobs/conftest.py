@@ -18,6 +18,7 @@ import pypdfium2
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.lianke.account.key_watch import KeyWatch
 from custom_components.lianke.account.request_limits import Account
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.models import Credentials
@@ -68,6 +69,7 @@ class Receiver:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
     taken: list[bool] = field(default_factory=list)
+    key_watch: KeyWatch = field(default_factory=KeyWatch)
 
     def callback_url(self, token: str) -> str | None:
         """Return the address of one job."""

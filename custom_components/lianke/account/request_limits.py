@@ -15,6 +15,7 @@ from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ..api.errors import TooManyRequestsError
 from ..api.transport import Purpose
+from .key_watch import KeyWatch
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -134,6 +135,7 @@ class _Request:
     upload: bool
     user: str | None
     turn: asyncio.Future[None]
+    max_wait: float | None = None
 
     @property
     def for_user(self) -> bool:
@@ -141,12 +143,12 @@ class _Request:
         return self.purpose >= Purpose.COUNT
 
     @property
-    def max_wait(self) -> float | None:
+    def longest_wait(self) -> float | None:
         """Seconds that it may wait, None without a limit."""
         if self.purpose is Purpose.COUNT:
             return COUNT_WAIT
         if self.purpose is not Purpose.LOOKUP:
-            return None
+            return self.max_wait
         return LOOKUP_UPLOAD_WAIT if self.upload else LOOKUP_WAIT
 
 
@@ -178,6 +180,7 @@ class Account:
     def __init__(self, webhook_id: str) -> None:
         self.webhook_id = webhook_id
         self.box_count = 0
+        self.key_watch = KeyWatch()
         # Messages that named no box of ours. Proves nothing, since anyone can send one.
         self.unclear_messages = 0
         # The callback address, a secret; None when the cloud cannot reach us. Its digest does not reveal it.
@@ -239,18 +242,24 @@ class Account:
 
     @asynccontextmanager
     async def slot(
-        self, purpose: Purpose, *, upload: bool = False, user: str | None = None
+        self,
+        purpose: Purpose,
+        *,
+        upload: bool = False,
+        user: str | None = None,
+        max_wait: float | None = None,
     ) -> AsyncIterator[None]:
         """Hold a place among the requests under way; wait for a pause or a full minute to end.
 
-        Raises TooManyRequestsError for a lookup that waited too long.
+        Raises TooManyRequestsError for a lookup, or one with a `max_wait` in seconds, that waited too long.
         """
-        request = _Request(purpose, upload, user, asyncio.get_running_loop().create_future())
+        turn = asyncio.get_running_loop().create_future()
+        request = _Request(purpose, upload, user, turn, max_wait)
         insort(self._waiting, request, key=lambda waiting: waiting.purpose)
         self._dispatch()
         try:
             try:
-                async with asyncio.timeout(request.max_wait):
+                async with asyncio.timeout(request.longest_wait):
                     await request.turn
             except TimeoutError:
                 raise TooManyRequestsError from None

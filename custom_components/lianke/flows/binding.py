@@ -1,7 +1,9 @@
 """Adding a box: its forms, sticker and key, what the service says of it, a test page."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 import logging
+import time
 from typing import Any
 
 from homeassistant.components.file_upload import process_uploaded_file
@@ -21,10 +23,12 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
+from ..account.request_limits import Account
 from ..api.client import LiankeClient
 from ..api.errors import AddressUnknownError, AuthenticationError, LiankeRefusedError
 from ..api.models import Credentials, DriverState, Printer, PrinterKind
 from ..api.sticker import parse_credentials, read_photo
+from ..api.transport import Purpose
 from ..const import CONF_SERVER
 from ..errors import InputError
 from ..options_frame import EXPLAINED_EVERYWHERE, choice
@@ -33,9 +37,30 @@ from ..printing.own_pages import async_print_test_page
 from ..runtime import LiankeConfigEntry
 
 MAX_KEY_LENGTH = 128
+# A form's wait for the turn of its requests, all in all: browsers and proxies wait no longer than a minute.
+TURN_SECONDS = 40
 MARKS = {DriverState.SUPPORTED: "✓", DriverState.AWAITING: "⏳", DriverState.UNSUPPORTED: "✗"}
 
 _LOGGER = logging.getLogger(__name__)
+
+
+class BindingThrottle:
+    """The throttle of one form: its requests are those of polls, but do not wait for ever."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._until = time.monotonic() + TURN_SECONDS
+
+    @asynccontextmanager
+    async def slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
+        """Hold a place; raises TooManyRequestsError when none gets free in time."""
+        left = max(0.0, self._until - time.monotonic())
+        async with self._account.slot(purpose, upload=upload, max_wait=left):
+            yield
+
+    def too_frequent(self) -> None:
+        """Pause the account."""
+        self._account.too_frequent()
 
 
 async def async_read_sticker(
@@ -83,16 +108,22 @@ def checked_key(text: str) -> str:
 
 
 async def async_fetch_box(
-    hass: HomeAssistant, *, api_key: str, credentials: Credentials, server: str
+    hass: HomeAssistant, *, api_key: str, credentials: Credentials, server: str, account: Account
 ) -> tuple[Printer, ...]:
     """Fetch the box, and return its printers; raises LiankeError.
 
-    A box that cannot list its printers at the moment (off, busy) has none.
+    A box that cannot list its printers at the moment (off, busy) has none. Where the boxes of the account have used
+    up the requests of this minute, the form waits for its turn, for a while (TooManyRequestsError).
     """
     client = LiankeClient(
-        async_get_clientsession(hass), api_key=api_key, credentials=credentials, server=server
+        async_get_clientsession(hass),
+        api_key=api_key,
+        credentials=credentials,
+        server=server,
+        throttle=BindingThrottle(account),
     )
     await client.box()
+    account.key_watch.key_works()
     try:
         return await client.printers(PrinterKind.BOTH)
     except AuthenticationError, AddressUnknownError:
@@ -148,6 +179,7 @@ EXPLAINED = EXPLAINED_EVERYWHERE | {
     "box_never_activated",
     "box_not_found",
     "box_not_provisioned",
+    "too_many_requests",
 }
 # Errors that the server's address may cause, for which its section is shown open.
 ABOUT_SERVER = frozenset(

@@ -110,6 +110,8 @@ class Readiness:
         if (reason := self._coordinator.hold_reason(key)) is not None:
             return Verdict(reason=reason)
         for backoff in (self._backoffs.get(None), self._backoffs.get(key)):
+            if backoff is not None and self._is_key_mended(backoff):
+                continue
             if backoff is not None and (left := backoff.until - time.monotonic()) > 0:
                 return Verdict(reason=backoff.reason, until=now + timedelta(seconds=left))
         if not ignore_quiet_hours and (end := quiet_until(self._entry.options, now)):
@@ -118,6 +120,13 @@ class Readiness:
         if (left := STEADY.total_seconds() - ready_for) > 0:
             return Verdict(reason=QueueReason.GETTING_READY, until=now + timedelta(seconds=left))
         return Verdict(reason=None)
+
+    def _is_key_mended(self, backoff: _Backoff) -> bool:
+        """Return whether it was for the key that a printer is backed off from, which works again since."""
+        began = backoff.until - backoff.pause.total_seconds()
+        return (
+            backoff.reason == QueueReason.KEY_REJECTED and self._coordinator.key_accepted_at > began
+        )
 
     def back_off(self, key: str, reason: str, pause: timedelta | None = None) -> None:
         """Back off from a printer, or its box, for a while; longer each time in a row."""
