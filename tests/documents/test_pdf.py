@@ -137,7 +137,7 @@ LARGER = -1
         (protected_pdf(3, user="geheim"), "falsch", 2**20, "pdf_password_wrong"),
         (protected_pdf(3, user="geheim"), "geheim", LARGER, "file_too_large"),
         (b"%PDF-1.4\nnothing", None, 2**20, "pdf_damaged"),
-        (make_pdf(3)[:200], None, 2**20, "pdf_damaged"),
+        (make_pdf(3)[:200], None, 2**20, "file_damaged"),
         (b"%PDF-1.4\n" + b"[" * 5000 + b"\nstartxref\n9\n%%EOF", None, 2**20, "pdf_damaged"),
     ],
     ids=["needed", "wrong", "too-large", "nothing", "cut", "brackets"],

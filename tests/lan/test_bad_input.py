@@ -33,6 +33,7 @@ from tests.documents.rasters import GRAY, a_page, urf, urf_header
 from tests.household import came_out, sent
 from tests.ipp.test_codec import spoiled
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
+from tests.scanned import jpeg, page as scanned_page
 from tests.simulator import make_pdf
 
 LAST = values.boolean(True)
@@ -86,6 +87,9 @@ async def test_documents_that_cannot_be_printed(lan: LanPrinter) -> None:
     cases: list[tuple[bytes, dict[str, tuple[Value, ...]], Status]] = [
         (b"", {}, Status.FORMAT_ERROR),
         (b"%PDF-1.7 cut", {}, Status.FORMAT_ERROR),
+        # Half of the paper would be grey.
+        (jpeg(scanned_page(75))[:8000], {}, Status.FORMAT_ERROR),
+        (PDF[: len(PDF) // 2], {}, Status.FORMAT_ERROR),
         (urf(a_page(), a_page()[:100]), {}, Status.FORMAT_ERROR),
         (b"just text", {}, Status.FORMAT_NOT_SUPPORTED),
         (b"\x1bE printer commands", {}, Status.FORMAT_NOT_SUPPORTED),

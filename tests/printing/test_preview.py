@@ -146,6 +146,20 @@ async def test_only_here_nothing_is_sent_and_nobody_else_sees_it(
 
 
 @pytest.mark.usefixtures("hurried")
+async def test_a_picture_of_the_cloud_that_is_cut_off_is_not_shown(house: House) -> None:
+    """Half a page was shown as a page."""
+    fields = {"device_id": house.device(), "file": house.menu, "preview_by": "cloud"}
+    house.cloud.variants.update(preview_cut=1)
+    preview = await house.ask("preview", **fields)
+    # The second time it came whole.
+    assert (preview["pages"], house.cloud.variants.preview_cut) == (3, 0)
+    house.cloud.variants.update(preview_cut=99)
+    with pytest.raises(HomeAssistantError) as caught:
+        await house.ask("preview", **fields)
+    assert caught.value.translation_key == "unexpected_answer"
+
+
+@pytest.mark.usefixtures("hurried")
 async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(house: House) -> None:
     device = house.device()
     path = house.menu
@@ -167,7 +181,7 @@ async def test_what_cannot_be_drawn_is_refused(house: House) -> None:
     (house.media / "x.png").write_bytes((house.media / "x.png").read_bytes()[:60])
     assert (
         await refusal(house.ask("preview", device_id=house.device(), file=house.path("x.png")))
-        == "image_unreadable"
+        == "file_damaged"
     )
     assert (house.spooled(), house.sent) == ([], 0)
 

@@ -21,8 +21,8 @@ from tests.simulator import Box, Simulator, make_pdf
 # Damaged, or made so that a program that reads it stumbles: the error tells which it is.
 ODD: dict[str, tuple[bytes, str]] = {
     "cut.webp": (picture("WEBP")[:40], "image_unreadable"),
-    "reference.pdf": (b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2\\0 0 R>>endobj", "pdf_damaged"),
-    "cut.pdf": (make_pdf(3)[:200], "pdf_damaged"),
+    "reference.pdf": (b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2\\0 0 R>>endobj", "file_damaged"),
+    "cut.pdf": (make_pdf(3)[:200], "file_damaged"),
     "cut.doc": (ole("WordDocument")[:900], "file_damaged"),
     "picture.svg": (b"<svg xmlns='x'/>", "type_not_supported"),
 }

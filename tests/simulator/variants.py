@@ -45,12 +45,15 @@ class Variants:
     cancel: Literal["revokes", "prints_success", "prints_revoked", "revoked_prints"] = "revokes"
     revoked_totals: Literal["missing", "bytes"] = "missing"
     preview_pictures: Literal["drawn", "none", "counted"] = "drawn"
+    preview_cut: int = 0
 
     # Scans
     scanners: Literal["listed", "empty", "missing", "code_403", "code_497"] = "listed"
     scanner_params: Literal["lists", "nested", "texts", "empty", "code_500"] = "lists"
     scanner_busy: int = 12001
-    scan_states: Literal["as_of_jobs", "unknown", "missing"] = "as_of_jobs"
+    scan_states: Literal["as_of_jobs", "unknown", "missing", "odd", "odd_between"] = "as_of_jobs"
+    scan_shows: Literal["at_end", "as_they_come"] = "at_end"
+    scan_seconds: float = 3.0
     scan_result: Literal[
         "address",
         "addresses",
@@ -67,6 +70,9 @@ class Variants:
     ] = "address"
     scan_type: Literal["as_asked", "png", "pdf"] = "as_asked"
     scan_late: float = 0.0
+    scan_cut: float = 0.0
+    scan_cut_page: int = 0
+    scan_cut_times: int = -1
     scan_problem: Literal["none", "feeder_empty", "jam", "lid", "unknown_code", "hangs"] = "none"
     scan_dpi: int = 150
 

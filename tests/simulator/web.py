@@ -299,6 +299,10 @@ async def handle_preview(request: web.Request) -> web.StreamResponse:
     number = int(request.match_info["number"])
     if task is None or not 1 <= number <= len(task.images):
         return web.Response(status=404)
+    if cloud.variants.preview_cut:
+        cloud.variants.preview_cut -= 1
+        data = await asyncio.to_thread(task.images[number - 1].read_bytes)
+        return web.Response(body=data[: len(data) // 2], content_type="image/png")
     return web.FileResponse(task.images[number - 1])
 
 

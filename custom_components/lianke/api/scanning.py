@@ -42,6 +42,12 @@ _DATA_URL: Final = re.compile(r"data:[\w.+/-]*(;[\w.=+-]+)*,", re.IGNORECASE)
 # How JPEG, PNG and PDF begin in base64, and as bytes.
 _ENCODED: Final = ("/9j/", "iVBORw0KGgo", "JVBERi0")
 _STARTS: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"%PDF-")
+_WORDS: Final = {
+    **dict.fromkeys(("FINISHED", "COMPLETED", "COMPLETE", "DONE"), TaskState.SUCCESS),
+    **dict.fromkeys(("FAILED",), TaskState.FAILURE),
+    **dict.fromkeys(("CANCELED", "CANCELLED"), TaskState.REVOKED),
+}
+_NO_BASE64: Final = re.compile(r"[^A-Za-z0-9+/]")
 _TO_STANDARD: Final = str.maketrans("-_", "+/", " \t\r\n")
 
 
@@ -61,7 +67,8 @@ type Part = str | bytes
 class ScanTask:
     """A scan under way or at its end. `code` and `message` are the service's, as far as it says something.
 
-    `has_more` says that its answer holds more than is looked at.
+    `is_stated` says whether it names a state, which may be one that nobody knows; `has_more` that its answer holds more
+    than is looked at.
     """
 
     task_id: str
@@ -69,6 +76,7 @@ class ScanTask:
     code: int | None = None
     message: str = ""
     parts: tuple[Part, ...] = field(default=(), repr=False)
+    is_stated: bool = True
     has_more: bool = False
 
 
@@ -137,8 +145,10 @@ class Scanners:
         parts, has_more = await asyncio.to_thread(find_parts, answer)
         return ScanTask(
             task_id=task_id,
-            state=to_task_state(fields.get("task_state")),
-            code=to_int(result.get("code")),
+            state=_to_state(fields.get("task_state")),
+            is_stated="task_state" in fields,
+            # An answer that is nothing but pages says that they are there.
+            code=to_int(result.get("code")) if isinstance(data, dict) or not parts else 200,
             message=self._transport.clean(message),
             parts=parts,
             has_more=has_more,
@@ -157,6 +167,11 @@ class Scanners:
         if data is not None and not isinstance(data, dict):
             raise LiankeResponseError("scanning answer of an unknown shape")
         return to_mapping(data)
+
+
+def _to_state(value: object) -> TaskState:
+    """Return a scan's state: those of print jobs, or what says the same in plain words."""
+    return _WORDS.get(to_text(value).upper()) or to_task_state(value)
 
 
 def find_parts(answer: object) -> tuple[tuple[Part, ...], bool]:
@@ -232,17 +247,21 @@ def _parts_of(text: str | LongText) -> Iterator[Part]:
 
 
 def _decoded(pieces: Iterable[str]) -> bytes:
-    """Return what base64 stands for, a piece at a time; raises ValueError for anything else."""
+    """Return what base64 stands for, a piece at a time, up to its end.
+
+    What was cut off is a page all the same, of which is told that it is not whole.
+    """
     content = bytearray()
-    rest, is_over = "", False
+    rest = ""
     for piece in pieces:
         plain = rest + piece.translate(_TO_STANDARD)
-        text = plain.rstrip("=")
-        if is_over and text:
-            raise ValueError("more after the end")
-        is_over = is_over or text != plain
+        end = _NO_BASE64.search(plain)
+        text = plain[: end.start()] if end else plain
         whole = len(text) - len(text) % 4
-        content += base64.b64decode(text[:whole], validate=True)
+        content += base64.b64decode(text[:whole])
         rest = text[whole:]
-    content += base64.b64decode(rest + "=" * (-len(rest) % 4), validate=True)
+        if end:
+            break
+    if len(rest) > 1:
+        content += base64.b64decode(rest + "=" * (-len(rest) % 4))
     return bytes(content)

@@ -22,6 +22,7 @@ _KEYS: Final = {
     "time": "pdf_takes_long",
     "busy": "pdf_busy",
     "missing": "document_unreadable",
+    "incomplete": "file_damaged",
     "image_damaged": "image_unreadable",
     "image_too_large": "image_too_large",
     "paper_too_small": "sheet_paper_too_small",

@@ -20,7 +20,7 @@ from .conversion import clean_title, make_document, make_text_document
 from .document import Document, SourceKind, digest_of, file_digest, too_large
 from .download import async_download
 from .entities import SNAPSHOT_DOMAINS, async_entity_document
-from .kinds import TEXTS, FileType, sniff
+from .kinds import IMAGES, TEXTS, FileType, sniff
 from .local_files import Roots, file_roots, open_allowed
 from .media import URI_SCHEME, MediaAddress, async_fetch_media, async_find_media
 from .page_documents import (
@@ -40,6 +40,7 @@ from .spool import (
     translate_disk_errors,
     write_bytes,
 )
+from .whole import async_check
 
 # Characters; a multiple of 4.
 PIECE: Final = 1 << 18
@@ -207,8 +208,9 @@ async def async_get_document(
             asked = digest_of(text, title, asdict(page))
         document = await hass.async_add_executor_job(make_text_document, document, style)
         document = replace(document, digest=asked)
-    else:
-        document = await async_open_pdf(
+    elif kind is not SourceKind.DOCUMENT or document.extension not in IMAGES:
+        # A picture that is kept was decoded before.
+        document = await async_open_document(
             hass,
             spool,
             document,
@@ -219,7 +221,7 @@ async def async_get_document(
     return replace(document, foreign_title=True) if is_foreign else document
 
 
-async def async_open_pdf(
+async def async_open_document(
     hass: HomeAssistant,
     spool: Spool,
     document: Document,
@@ -228,13 +230,17 @@ async def async_open_pdf(
     limit_bytes: int,
     user: str | None,
 ) -> Document:
-    """Return a PDF document with its page count, as a copy without password where it needs one.
+    """Return a PDF document with its page count, as a copy without password where it needs one; pictures are decoded.
 
     Other documents come back as they are, and so does a PDF where PDFium cannot run. `user` is who asks.
-    Raises InputError: pdf_password_needed, pdf_password_wrong,
-    pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large; HomeAssistantError:
-    disk_full.
+    Raises InputError: file_damaged, image_unreadable, pdf_password_needed, pdf_password_wrong, pdf_damaged,
+    pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large; HomeAssistantError: disk_full.
     """
+    if document.extension in IMAGES:
+        try:
+            await async_check(hass, document.path, FileType(document.extension), user=user)
+        except PdfError as err:
+            raise pdf_error(err, document.name) from None
     if document.extension != FileType.PDF or document.pages is not None:
         return document
     worker = async_get_pdf_worker(hass)
@@ -341,11 +347,11 @@ async def async_received_document(
 
     `papers` are the widths and heights, in 0.01 mm, that raster pages have to fit on. Raises
     InputError: file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported,
-    and what `async_open_pdf` raises; HomeAssistantError: disk_full.
+    and what `async_open_document` raises; HomeAssistantError: disk_full.
     """
     if not await hass.async_add_executor_job(_is_raster, path):
         document = await hass.async_add_executor_job(partial(_admit, path, name, title=title))
-        return await async_open_pdf(
+        return await async_open_document(
             hass, spool, document, password=None, limit_bytes=limit_bytes, user=user
         )
     target = await spool.async_new_path(FileType.PDF)

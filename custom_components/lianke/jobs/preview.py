@@ -25,6 +25,7 @@ from ..api.options import ResolvedOptions
 from ..api.tasks import TaskResult, TaskState
 from ..const import DOMAIN
 from ..documents.document import Document
+from ..documents.whole import async_is_whole
 from ..errors import InputError
 from .job import Delivery, JobState, type_and_place
 from .registry import JobWorker, QueueBox
@@ -40,6 +41,7 @@ FIRST_POLL = timedelta(seconds=3)
 MAX_PREVIEWS = 2
 MAX_IMAGES = 20
 MAX_IMAGE_BYTES = 8 * 1024 * 1024
+IMAGE_FETCHES = 2
 # Of all pictures of a preview together, which are held in memory.
 MAX_PREVIEW_BYTES = 48 * 1024 * 1024
 
@@ -95,7 +97,7 @@ class Previewer(JobWorker):
                 images: list[bytes] = []
                 left = MAX_PREVIEW_BYTES
                 for url in result.images[:MAX_IMAGES]:
-                    images.append(await client.download(url, min(MAX_IMAGE_BYTES, left)))
+                    images.append(await self._async_image(client, url, min(MAX_IMAGE_BYTES, left)))
                     left -= len(images[-1])
                 pages = result.total_page or len(result.images) or None
                 return Preview(pages=pages, images=tuple(images), ticket=result.ticket)
@@ -110,6 +112,14 @@ class Previewer(JobWorker):
             ) from None
         finally:
             self._tracker.previews.pop(delivery.token, None)
+
+    async def _async_image(self, client: LiankeClient, url: str, limit: int) -> bytes:
+        """Return the picture of a page, which is fetched once more if it is not whole. Raises LiankeError."""
+        for _ in range(IMAGE_FETCHES):
+            image = await client.download(url, limit)
+            if await async_is_whole(self._hass, image):
+                return image
+        raise LiankeResponseError("a picture that is cut off")
 
     async def _async_submit(
         self, client: LiankeClient, address: PrinterAddress, delivery: Delivery

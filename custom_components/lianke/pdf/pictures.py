@@ -29,7 +29,7 @@ def strips(path: str, factor: int) -> Iterator[Image.Image]:
     or too wide; OSError and others for a damaged one.
     """
     with Path(path).open("rb") as file:
-        header, tables = _head(file)
+        header, tables = png_head(file)
         width, height, depth, kind, _, _, interlaced = struct.unpack(">IIBBBBB", header)
         bits = depth * SAMPLES[kind]
         row_bytes = 1 + (width * bits + 7) // 8
@@ -38,7 +38,7 @@ def strips(path: str, factor: int) -> Iterator[Image.Image]:
         # Bits that are left over in the last byte of a row count where the next row builds on it.
         full_width = (row_bytes - 1) * 8 // bits
         rows = max(1, STRIP_BYTES // row_bytes // factor) * factor
-        unpacked = _Unpacked(file)
+        unpacked = Unpacked(file)
         before = bytes(row_bytes)
         for top in range(0, height, rows):
             count = min(rows, height - top)
@@ -56,7 +56,7 @@ def strips(path: str, factor: int) -> Iterator[Image.Image]:
             yield strip.crop((0, 1, width, count + 1))
 
 
-def _head(file: BinaryIO) -> tuple[bytes, bytes]:
+def png_head(file: BinaryIO) -> tuple[bytes, bytes]:
     """Read up to the length of the first chunk of pixels; return the header, and the chunks on colours."""
     if file.read(len(SIGNATURE)) != SIGNATURE:
         raise OSError("no PNG")
@@ -75,7 +75,7 @@ def _head(file: BinaryIO) -> tuple[bytes, bytes]:
             tables += _chunk(name, data)
 
 
-class _Unpacked:
+class Unpacked:
     """The rows of a PNG as they were before compression, read as they are needed."""
 
     def __init__(self, file: BinaryIO) -> None:

@@ -43,6 +43,7 @@ type Task = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 # From the fields of a request to an answer, if there is something to say: modules beside this one, and their functions.
 TASKS: Final = {
+    "check": ("whole", "check"),
     "clean_page": ("photographed", "clean_page"),
     "count": ("files", "count"),
     "draw": ("draw", "draw"),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 import hashlib
 import logging
@@ -14,15 +14,25 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from yarl import URL
 
-from ..api.errors import LiankeConnectionError, LiankeError, LiankeRefusedError, LiankeResponseError
+from ..api.errors import (
+    BoxNotRespondingError,
+    BoxOfflineError,
+    LiankeConnectionError,
+    LiankeError,
+    LiankeRefusedError,
+    LiankeResponseError,
+    TooFrequentError,
+)
 from ..api.scanning import Part, ScanTask
 from ..api.server import is_public_name, is_vendors
 from ..api.tasks import TaskState
-from ..const import CONF_SERVER, MAX_DOCUMENT_MB
+from ..const import CONF_SERVER, MAX_DOCUMENT_MB, ScanSource
 from ..documents.document import too_large
 from ..documents.download import async_download
 from ..documents.kinds import FileType, sniff
+from ..documents.pdf_client import PdfError
 from ..documents.spool import Spool, async_get_spool, write_bytes
+from ..documents.whole import NOT_WHOLE, async_check
 from ..errors import InputError
 from ..runtime import LiankeConfigEntry
 from .abilities import ScanRequest
@@ -33,7 +43,7 @@ _LOGGER = logging.getLogger(__name__)
 SCAN_SECONDS: Final = 900.0
 """for a whole scan: a feeder may hold fifty sheets."""
 RESULT_SECONDS: Final = 60.0
-"""from the end of a scan until its pages must be there."""
+"""from the end of a scan until its pages must be there, and from the last of them where nobody knows of an end."""
 FIRST_PAUSE: Final = 5.0
 """seconds until a scan is asked about: no scanner has moved over a page, and sent it, much sooner."""
 LONGEST_PAUSE: Final = 10.0
@@ -45,11 +55,20 @@ MAX_FAILED_POLLS: Final = 5
 MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
 """of all files of one scan."""
 FETCHES: Final = 6
-"""of a page that does not come, in half a minute."""
+"""of a page that does not come, or not whole, in half a minute."""
 
-_UNDER_WAY: Final = frozenset(
-    {TaskState.READY, TaskState.PARSING, TaskState.SENDING, TaskState.SET_REVOKE}
+_ENDS: Final = frozenset({TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED})
+_PASSING: Final = (
+    LiankeConnectionError,
+    BoxOfflineError,
+    BoxNotRespondingError,
+    TooFrequentError,
 )
+"""Errors of polls that say nothing of the scan."""
+_PASSING_CODES: Final = frozenset({5002, 10009})
+_LEAST_PAGE: Final = 16
+"""bytes; what is shorter cannot be told to be a page or none."""
+_INCOMPLETE: Final = "scan_incomplete"
 _PAGES: Final = frozenset({FileType.JPEG, FileType.PNG, FileType.PDF})
 
 
@@ -73,6 +92,12 @@ class ScanError(LiankeError):
         self.reason = reason
 
 
+class _IncompleteError(InputError):
+    """A page is not whole, however often it was fetched."""
+
+    reason = _INCOMPLETE
+
+
 class Scanned(NamedTuple):
     """What came of a scan: files in the order of the pages, and why these are not all, None where they are."""
 
@@ -92,12 +117,12 @@ async def async_scan_page(
 ) -> AsyncIterator[Scanned]:
     """Scan what lies on the glass, or all that is in the feeder; yield one file at least.
 
-    Files that are still there at the end of the block are deleted. If all came, and it ended well, the service is
-    asked to forget them; until then they are to be had again by the task's id, which `on_started` gets once the service
-    has taken the scan; without `on_started` they are forgotten however it ends. With a `task_id` of such a scan,
-    nothing is scanned. What `on_started` raises cancels the scan, and so does whoever cancels this call. Raises
-    InputError for what the scanner cannot do, and while it is in use (scanner_busy); ScanError once the service was
-    asked, also where a scan may have happened (scan_in_doubt);
+    Files that are still there at the end of the block are deleted. If all came whole, and it surely ended well, the
+    service is asked to forget them; until then they are to be had again by the task's id, which `on_started` gets once
+    the service has taken the scan; without `on_started` they are forgotten unless it has pages that are missing here.
+    With a `task_id` of such a scan, nothing is scanned. What `on_started` raises cancels the scan, and so does whoever
+    cancels this call. Raises InputError for what the scanner cannot do, and while it is in use (scanner_busy);
+    ScanError once the service was asked, also where a scan may have happened (scan_in_doubt);
     LiankeError where it surely has not; HomeAssistantError: disk_full.
     """
     hub, spool = async_get_hub(hass, entry), await async_get_spool(hass)
@@ -118,17 +143,18 @@ async def async_scan_page(
                 if not is_noted and on_started is not None:
                     await on_started(task_id)
                     is_noted = True
-                scanned = await _async_follow(hass, entry, spool, task_id)
+                scanned, is_sure = await _async_follow(hass, entry, spool, task_id, request)
             except (asyncio.CancelledError, HomeAssistantError) as err:
                 # Pages for which there is no room are fetched later.
                 if isinstance(err, asyncio.CancelledError) or not is_noted:
                     _drop(hass, entry, task_id)
                 raise
+        failure = scanned.failure
         # Nobody takes up what nobody has noted.
-        is_wanted = is_noted
+        is_wanted = is_noted or not is_sure
         try:
             yield scanned
-            is_wanted = is_noted and scanned.failure is not None
+            is_wanted = not is_sure or (is_noted and failure is not None)
         finally:
             if not is_wanted:
                 _drop(hass, entry, task_id)
@@ -160,46 +186,53 @@ def _may_have_started(err: LiankeError) -> bool:
 
 
 async def _async_follow(
-    hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, task_id: str
-) -> Scanned:
-    """Wait for a scan's end and fetch its pages.
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    spool: Spool,
+    task_id: str,
+    request: ScanRequest,
+) -> tuple[Scanned, bool]:
+    """Wait for a scan's end and fetch its pages; return also whether the service surely has nothing more of it.
 
     Raises ScanError where there are none; HomeAssistantError: disk_full.
     """
-    task = await _async_end(hass, entry, task_id)
-    files: tuple[ScannedFile, ...] = ()
-    failure: ScanError | None = None
-    detail = "" if task is None else task.message
-    if task is not None:
-        files, failure = await _async_fetch(hass, entry, spool, task.parts)
-        if failure is None and task.has_more:
-            failure = ScanError("scan_too_many_pages", str(len(files)))
-    if failure is None and (reason := _failure(task)) is not None:
-        failure = ScanError(reason, detail)
+    task, is_end = await _async_end(hass, entry, task_id, request)
+    if task is None:
+        raise ScanError("scan_timed_out")
+    scanned, is_sure = await _async_fetch(hass, entry, spool, task)
+    files, failure = scanned
+    if failure is None and task.has_more:
+        failure = ScanError("scan_too_many_pages", str(len(files)))
+    if failure is None and (reason := _failure(task, is_end=is_end)) is not None:
+        failure = ScanError(reason, task.message)
     if not files:
-        raise failure or ScanError("scan_not_understood", detail)
-    return Scanned(files, failure)
+        raise failure or ScanError("scan_not_understood", task.message)
+    return Scanned(files, failure), is_sure and task.state in _ENDS
 
 
-def _failure(task: ScanTask | None) -> str | None:
+def _failure(task: ScanTask, *, is_end: bool) -> str | None:
     """Return why a scan did not end well, None where it did."""
-    if task is None or task.state in _UNDER_WAY:
-        return "scan_timed_out"
     if task.state is TaskState.REVOKED:
         return "scan_canceled"
-    if task.state is TaskState.FAILURE or (not task.parts and task.code not in (None, 0, 200)):
+    if task.state is TaskState.FAILURE:
         return "scan_failed"
-    return None
+    if not is_end:
+        return "scan_timed_out"
+    return None if task.parts or task.code in (None, 0, 200) else "scan_failed"
 
 
 async def _async_end(
-    hass: HomeAssistant, entry: LiankeConfigEntry, task_id: str
-) -> ScanTask | None:
-    """Poll a scan until it has ended and its pages are there; return its last state, None without any."""
+    hass: HomeAssistant, entry: LiankeConfigEntry, task_id: str, request: ScanRequest
+) -> tuple[ScanTask | None, bool]:
+    """Poll a scan until it has ended and its pages are there.
+
+    Return its last state, None without any, and whether it ended before its time was up.
+    """
     scanners = entry.runtime_data.client.scanners
     clock = hass.loop.time
     until = clock() + SCAN_SECONDS
-    ended_at: float | None = None
+    # Since when the service has told nothing new: of an end, or of pages where it names no end that is known.
+    still_since: float | None = None
     task: ScanTask | None = None
     pause, failed = FIRST_PAUSE, 0
     while clock() < until:
@@ -210,61 +243,114 @@ async def _async_end(
             task = await scanners.task(task_id)
         except LiankeError as err:
             # After a power cut the network may be there later than Home Assistant.
-            failed += not isinstance(err, LiankeConnectionError)
+            failed += not isinstance(err, _PASSING)
             if failed < MAX_FAILED_POLLS and clock() < until:
                 continue
             raise ScanError("scan_lost", err.detail) from None
         failed = 0
-        if task.state in _UNDER_WAY:
+        if task.state in (TaskState.FAILURE, TaskState.REVOKED):
+            return task, True
+        if task.state is TaskState.SUCCESS:
+            if task.parts or task.code not in (None, 0, 200):
+                return task, True
+        elif not _may_have_ended(task, request):
+            still_since = None
             continue
-        if _failure(task) is not None:
-            break
-        # A state that nobody knows may be one on the way: more pages may come.
-        as_before = before is not None and len(before.parts) == len(task.parts)
-        if task.parts and (task.state is TaskState.SUCCESS or as_before):
-            break
-        if not task.parts and task.state is TaskState.SUCCESS:
-            ended_at = ended_at or clock()
-            if clock() - ended_at > RESULT_SECONDS:
-                break
-    return task
+        elif before is None or len(before.parts) != len(task.parts):
+            still_since = None
+        still_since = still_since or clock()
+        if clock() - still_since > RESULT_SECONDS:
+            return task, True
+    return task, False
+
+
+def _may_have_ended(task: ScanTask, request: ScanRequest) -> bool:
+    """Return whether a scan in a state that nobody knows may be over.
+
+    A word that is not known ends nothing: a feeder may hold more. There is one page on the glass; and where no state
+    is named at all, the code of a result is all that is ever said.
+    """
+    if task.state is not TaskState.UNKNOWN:
+        return False
+    if not task.parts:
+        return not task.is_stated and task.code not in (None, 0, 200, *_PASSING_CODES)
+    return request.source is ScanSource.GLASS or (not task.is_stated and task.code == 200)
+
+
+class _Page(NamedTuple):
+    """What a part of a result is: None as its file stands for something else than a page.
+
+    `is_sure` says whether it was decoded to its end, which takes more than there is for a huge one.
+    """
+
+    file: ScannedFile | None
+    digest: str
+    is_sure: bool
 
 
 async def _async_fetch(
-    hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, parts: tuple[Part, ...]
-) -> Scanned:
-    """Return the files that parts of a result are; what is no page is left out.
+    hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, task: ScanTask
+) -> tuple[Scanned, bool]:
+    """Return the whole pages that parts of a result are, and whether all are whole; what is no page is left out.
 
     Raises HomeAssistantError: disk_full.
     """
-    files: list[ScannedFile] = []
-    seen: dict[str, type] = {}
-    try:
-        for part in parts:
-            path = await _async_get(hass, entry, spool, part)
-            file, digest = await hass.async_add_executor_job(_look, path)
-            # The same page may be there as an address and by itself.
-            is_double = seen.setdefault(digest, type(part)) is not type(part)
-            if file is None or is_double:
-                await hass.async_add_executor_job(path.unlink)
+    parts = task.parts
+    pages: dict[int, _Page] = {}
+    waiting = [*range(len(parts))]
+    failure: ScanError | None = None
+    pause = RETRY_PAUSE
+    for fetch in range(FETCHES):
+        if fetch:
+            await asyncio.sleep(pause)
+            pause *= 2
+            try:
+                again = (await entry.runtime_data.client.scanners.task(task.task_id)).parts
+            except LiankeError:
                 continue
-            files.append(file)
-            if sum(one.size for one in files) > MAX_SCAN_BYTES:
-                raise too_large("", MAX_SCAN_BYTES)
-    except InputError as err:
-        reason = "scan_too_large" if err.reason == "file_too_large" else "scan_fetch_failed"
-        return Scanned(tuple(files), ScanError(reason))
-    return Scanned(tuple(files), None)
+            parts = again if len(again) == len(parts) else parts
+        try:
+            for number in waiting:
+                with suppress(_IncompleteError):
+                    pages[number] = await _async_get(hass, entry, spool, parts[number])
+                if sum(one.file.size for one in pages.values() if one.file) > MAX_SCAN_BYTES:
+                    raise too_large("", MAX_SCAN_BYTES)
+        except InputError as err:
+            reason = "scan_too_large" if err.reason == "file_too_large" else "scan_fetch_failed"
+            failure = ScanError(reason)
+            break
+        # Of an address it was tried as often there.
+        waiting = [
+            number for number in waiting if number not in pages and isinstance(parts[number], bytes)
+        ]
+        if not waiting:
+            break
+    last = len(parts) if failure is None else max(pages, default=-1) + 1
+    files: list[ScannedFile] = []
+    missing: list[str] = []
+    seen: dict[str, type] = {}
+    for number in range(last):
+        if (page := pages.get(number)) is None:
+            missing.append(str(len(files) + len(missing) + 1))
+            continue
+        # The same page may be there as an address and by itself.
+        is_double = seen.setdefault(page.digest, type(parts[number])) is not type(parts[number])
+        if page.file is not None and not is_double:
+            files.append(page.file)
+    if failure is None and missing:
+        failure = ScanError(_INCOMPLETE, ", ".join(missing))
+    is_sure = failure is None and all(page.is_sure for page in pages.values())
+    return Scanned(tuple(files), failure), is_sure
 
 
 async def _async_get(
     hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, part: Part
-) -> Path:
-    """Return the new file that a part is. Raises InputError, HomeAssistantError."""
+) -> _Page:
+    """Return the new file that a part is. Raises _IncompleteError, InputError, HomeAssistantError."""
     if isinstance(part, bytes):
         path = await spool.async_new_path(".page")
         await hass.async_add_executor_job(write_bytes, path, part)
-        return path
+        return await _async_look(hass, path)
     server = URL(entry.data[CONF_SERVER]).origin()
     limit = MAX_DOCUMENT_MB.of(entry.options) * 1024**2
     try:
@@ -283,13 +369,12 @@ async def _async_get(
             await async_download(
                 hass, str(address), path, limit, trusted=trusted, unencrypted=plain
             )
+            return await _async_look(hass, path)
         except InputError as err:
             if not addresses or err.reason == "file_too_large":
                 raise
             await asyncio.sleep(pause)
             pause *= 2
-        else:
-            return path
 
 
 def _addresses(address: URL, server: URL) -> list[URL]:
@@ -304,14 +389,35 @@ def _addresses(address: URL, server: URL) -> list[URL]:
     return [secure, *[address if is_vendors(address.host) else secure] * (FETCHES - 1)]
 
 
-def _look(path: Path) -> tuple[ScannedFile | None, str]:
-    """Return a file as what its content says it is, None where it is no page, and its digest; blocks."""
+async def _async_look(hass: HomeAssistant, path: Path) -> _Page:
+    """Return what a file is, decoded to its end; one that is no page is deleted. Raises _IncompleteError."""
+    page = await hass.async_add_executor_job(_look, path)
+    if page.file is None:
+        return page
+    kind = FileType(page.file.extension)
+    try:
+        is_sure = await async_check(hass, path, kind, user="scans", is_scan=True)
+    except PdfError as err:
+        if err.reason not in NOT_WHOLE:
+            return page
+        await hass.async_add_executor_job(path.unlink)
+        raise _IncompleteError from None
+    return page._replace(is_sure=is_sure)
+
+
+def _look(path: Path) -> _Page:
+    """Return a file as what its content says it is; one that is no page is deleted. Blocks."""
+    size = path.stat().st_size
     with path.open("rb") as reader:
         digest = hashlib.file_digest(reader, "sha256").hexdigest()
+    extension = ""
     try:
         extension = str(sniff(path, path.name, may_be_raw=False))
     except InputError:
-        return None, digest
+        if size < _LEAST_PAGE:
+            path.unlink()
+            raise _IncompleteError from None
     if extension not in _PAGES:
-        return None, digest
-    return ScannedFile(path=path, extension=extension, size=path.stat().st_size), digest
+        path.unlink()
+        return _Page(None, digest, is_sure=True)
+    return _Page(ScannedFile(path=path, extension=extension, size=size), digest, is_sure=False)

@@ -24,6 +24,7 @@ from custom_components.lianke.lan.printer import lan_jobs
 from custom_components.lianke.lan.printer.lan_jobs import async_deliver
 from custom_components.lianke.lan.printer.server import MAX_REQUESTS_A_DEVICE
 from custom_components.lianke.lan.scanner import scans, view
+from custom_components.lianke.scanner import scan as scanning
 from custom_components.lianke.scanner.hub import FEATURE, MAX_STARTS
 from tests.clock import until
 from tests.escl.test_messages import spoiled
@@ -402,6 +403,22 @@ async def test_a_scan_that_fails(lan: LanScanner, problem: str) -> None:
     lan.simulator.cloud.variants.scan_problem = "none"
     assert (await lan.next(await lan.order(dpi(75))))[0] == 200
     await freed(lan)
+
+
+async def test_a_page_that_is_cut_off(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client got a page with a grey half, and what the service had of it was deleted."""
+    monkeypatch.setattr(scanning, "RETRY_PAUSE", 0.001)
+    lan.simulator.cloud.variants.update(scan_cut=0.5, scan_cut_page=2, scan_result="addresses")
+    lan.printer.feeder = ["one", "two"]
+    place = await lan.order(FEEDER, dpi(100))
+    status, body = await lan.next(place)
+    assert status == 200
+    assert difference(picture_of(body), wanted("one", 100)) < ALIKE
+    assert (await lan.next(place))[0] == 500
+    await freed(lan)
+    await lan.hass.async_block_till_done(wait_background_tasks=True)
+    [made] = lan.simulator.cloud.scans.values()
+    assert (made.deleted, len(made.files)) == (False, 2)
 
 
 async def test_few_scans_are_kept_in_mind(lan: LanScanner) -> None:

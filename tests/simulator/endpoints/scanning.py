@@ -39,6 +39,10 @@ class Scan:
     # The moment from which on the files are told of.
     shown_at: float = 0.0
     deleted: bool = False
+    # How often something was handed out cut off.
+    cut: int = 0
+    # What was asked to be deleted before its end.
+    deleted_early: bool = False
 
 
 def draw_page(text: str, options: dict[str, Any], dpi: int) -> Image.Image:
@@ -185,7 +189,7 @@ async def _run(cloud: Cloud, scan: Scan) -> None:
     for page in pages:
         if variants.scan_problem in ("feeder_empty", "lid", "hangs", "unknown_code"):
             break
-        await cloud.sleep(3.0)
+        await cloud.sleep(variants.scan_seconds)
         if scan.state != "SENDING":
             return
         if is_fed and not page.endswith(" back"):
@@ -193,6 +197,9 @@ async def _run(cloud: Cloud, scan: Scan) -> None:
         scanner.scanned.append(page)
         dpi = variants.scan_dpi
         drawn.append(await asyncio.to_thread(draw_page, page, scan.options, dpi))
+        if variants.scan_shows == "as_they_come":
+            kind = "PNG" if variants.scan_type == "png" else "JPEG"
+            scan.files += await asyncio.to_thread(encode, drawn[-1:], kind, dpi)
         if variants.scan_problem == "jam":
             break
     problem = PROBLEMS.get(variants.scan_problem)
@@ -201,7 +208,7 @@ async def _run(cloud: Cloud, scan: Scan) -> None:
     if variants.scan_problem == "hangs":
         return
     kind = {"png": "PNG", "pdf": "PDF"}.get(variants.scan_type, scan.options["format"])
-    if drawn:
+    if drawn and variants.scan_shows == "at_end":
         scan.files = await asyncio.to_thread(encode, drawn, kind, variants.scan_dpi)
     scan.problem = problem
     scan.shown_at = cloud.now() + (variants.scan_late / cloud.speed)
@@ -226,8 +233,12 @@ async def get_scan(call: Call) -> Any:
     state = scan.state
     if variants.scan_states == "unknown":
         state = {"READY": "WAITING", "SENDING": "SCANNING", "SUCCESS": "FINISHED"}.get(state, state)
+    elif variants.scan_states == "odd" or (
+        variants.scan_states == "odd_between" and scan.state not in FINAL_STATES
+    ):
+        state = {"READY": "S0", "SENDING": "S1", "SUCCESS": "S9"}.get(state, "S8")
     data: dict[str, Any] = {} if variants.scan_states == "missing" else {"task_state": state}
-    if scan.state not in FINAL_STATES:
+    if scan.state not in FINAL_STATES and variants.scan_shows == "at_end":
         return data
     if scan.problem:
         code, message = scan.problem
@@ -243,12 +254,25 @@ async def get_scan(call: Call) -> Any:
     return data
 
 
+def _cut(cloud: Cloud, scan: Scan, number: int, data: bytes) -> bytes:
+    """Return as much of a file, or of its text, as the variants let through."""
+    variants = cloud.variants
+    is_whole = not variants.scan_cut or variants.scan_cut_page not in (0, number + 1)
+    if is_whole or scan.cut == variants.scan_cut_times:
+        return data
+    scan.cut += 1
+    return data[: int(len(data) * variants.scan_cut)]
+
+
 def _shown(call: Call, scan: Scan) -> Any:
     """Return the files of a scan in the form that the variant wants."""
     task_id = next(key for key, one in call.cloud.scans.items() if one is scan)
     base = call.cloud.base_url.removesuffix("/api")
     urls = [f"{base}/scan/{task_id}/{number + 1}" for number in range(len(scan.files))]
-    texts = [base64.b64encode(one).decode() for one in scan.files]
+    texts = [
+        _cut(call.cloud, scan, n, base64.b64encode(one)).decode()
+        for n, one in enumerate(scan.files)
+    ]
     one_or_all: Any = texts[0] if len(texts) == 1 else texts
     match call.cloud.variants.scan_result:
         case "address":
@@ -286,6 +310,7 @@ async def delete_scan(call: Call) -> Any:
         scan.files = []
     else:
         scan.state = "REVOKED"
+        scan.deleted_early = True
     return NOTHING
 
 
@@ -297,4 +322,5 @@ async def give_scan(request: web.Request, cloud: Cloud) -> web.StreamResponse:
     number = int(request.match_info["number"])
     if scan is None or not 1 <= number <= len(scan.files):
         return web.Response(status=404)
-    return web.Response(body=scan.files[number - 1], content_type="application/octet-stream")
+    data = _cut(cloud, scan, number - 1, scan.files[number - 1])
+    return web.Response(body=data, content_type="application/octet-stream")

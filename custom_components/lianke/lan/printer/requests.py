@@ -239,7 +239,10 @@ _STATUSES: Final[dict[str, Status]] = {
     for status, keys in (
         (Status.TEMPORARY_ERROR, ("disk_full", "document_unreadable")),
         (Status.NOT_ACCEPTING_JOBS, ("driver_awaiting", "driver_unsupported")),
-        (Status.FORMAT_ERROR, ("file_damaged", "file_empty", "pdf_damaged", "pdf_takes_long")),
+        (
+            Status.FORMAT_ERROR,
+            ("file_damaged", "file_empty", "image_unreadable", "pdf_damaged", "pdf_takes_long"),
+        ),
         (Status.ENTITY_TOO_LARGE, ("file_too_large", "pdf_needs_memory", "raster_too_large")),
         (
             Status.BUSY,

@@ -1,0 +1,279 @@
+"""A document is whole or it is refused: of every type, wherever it was cut off."""
+
+from collections.abc import Awaitable, Callable
+from io import BytesIO
+from pathlib import Path
+import random
+import struct
+from typing import Any
+import zlib
+
+from homeassistant.core import HomeAssistant
+from PIL import Image, ImageDraw
+import pytest
+
+from custom_components.lianke.documents import whole as documents_whole
+from custom_components.lianke.documents.document import Document, SourceKind
+from custom_components.lianke.documents.kinds import FileType
+from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
+from custom_components.lianke.documents.spool import Spool
+from custom_components.lianke.documents.whole import async_check
+from custom_components.lianke.errors import InputError
+from custom_components.lianke.pdf import whole
+from custom_components.lianke.pdf.process import TaskError
+from tests.documents.conftest import fetched, spooled
+from tests.documents.samples import pdf_with_streams
+from tests.simulator import make_pdf
+
+type Fetch = Callable[[str, bytes], Awaitable[Document]]
+
+REFUSED = {"file_damaged", "file_empty", "image_unreadable", "pdf_damaged"}
+
+
+def drawn(mode: str = "RGB", size: tuple[int, int] = (620, 877)) -> Image.Image:
+    """Return a page with writing on coarse noise, which no coding makes small."""
+    small = (size[0] // 4, size[1] // 4)
+    page = Image.effect_noise(small, 50).resize(size).convert("RGB")
+    draw = ImageDraw.Draw(page)
+    for top in range(20, size[1], 30):
+        draw.text((30, top), "Rechnung 发票 12345", fill="black")
+    return page.convert(mode)
+
+
+def saved(kind: str, mode: str = "RGB", **how: Any) -> bytes:
+    out = BytesIO()
+    drawn(mode).save(out, kind, **how)
+    return out.getvalue()
+
+
+def by_pillow(pages: int) -> bytes:
+    return saved("PDF", save_all=True, append_images=[drawn("L")] * (pages - 1))
+
+
+def linearized() -> bytes:
+    """Return a PDF as it is written for slow lines: it says how long it is, and has an end near its start."""
+    rest = make_pdf(3).partition(b"\n")[2]
+    head = (
+        b"%%PDF-1.4\n99 0 obj\n<</Linearized 1/L %010d/H[0 0]/O 4/E 9/N 3/T 9>>\nendobj\n"
+        b"xref\n0 0\ntrailer\n<</Root 1 0 R>>\nstartxref\n0\n%%%%EOF\n"
+    )
+    return head % len(head % 0 + rest) + rest
+
+
+def frames(kind: str, **how: Any) -> bytes:
+    """Return a file with three pages."""
+    return saved(kind, save_all=True, append_images=[drawn("L"), drawn("1")], **how)
+
+
+SAMPLES: dict[str, bytes] = {
+    "jpeg.jpg": saved("JPEG"),
+    "gray.jpg": saved("JPEG", "L", quality=60),
+    "cmyk.jpg": saved("JPEG", "CMYK"),
+    "progressive.jpg": saved("JPEG", progressive=True),
+    "restarts.jpg": saved("JPEG", restart_marker_rows=2),
+    "png.png": saved("PNG"),
+    "palette.png": saved("PNG", "P"),
+    "bits.png": saved("PNG", "1"),
+    "bmp.bmp": saved("BMP"),
+    "bits.bmp": saved("BMP", "1"),
+    "gif.gif": saved("GIF", "P"),
+    "plain.tif": saved("TIFF"),
+    "lzw.tif": saved("TIFF", compression="tiff_lzw"),
+    "fax.tif": saved("TIFF", "1", compression="group4"),
+    "pages.tif": frames("TIFF", compression="tiff_adobe_deflate"),
+    "webp.webp": saved("WEBP"),
+    "lossless.webp": saved("WEBP", "RGBA", lossless=True),
+    "avif.avif": saved("AVIF"),
+    "simulator.pdf": make_pdf(5),
+    "pillow.pdf": by_pillow(3),
+    "streams.pdf": pdf_with_streams(23),
+    "linearized.pdf": linearized(),
+}
+
+
+@pytest.fixture
+def fetch(hass: HomeAssistant, spool: Spool, media: Path) -> Fetch:
+    """Return a function that takes a file as far as to its document."""
+
+    async def fetch(name: str, data: bytes) -> Document:
+        (media / name).write_bytes(data)
+        return await fetched(hass, spool, SourceKind.FILE, str(media / name), limit=2**25)
+
+    return fetch
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+async def test_a_file_that_is_cut_off_is_refused(
+    hass: HomeAssistant, fetch: Fetch, name: str
+) -> None:
+    data = SAMPLES[name]
+    for place in range(10):
+        with pytest.raises(InputError) as caught:
+            await fetch(name, data[: len(data) * place // 10])
+        assert caught.value.reason in REFUSED, place
+    assert spooled(hass) == []
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+async def test_a_whole_one_is_not_whatever_follows_it(fetch: Fetch, name: str) -> None:
+    data = SAMPLES[name]
+    for tail in (b"", b"\0", b"\r\n", bytes(3000)):
+        document = await fetch(name, data + tail)
+        if document.path.suffix not in (".webp", ".avif"):
+            assert document.size > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [("jpeg.jpg", 1), ("jpeg.jpg", 2), ("restarts.jpg", 2), ("png.png", 12), ("gif.gif", 1)],
+)
+async def test_a_picture_whose_mark_of_its_end_is_missing_is_whole(
+    fetch: Fetch, name: str, end: int
+) -> None:
+    document = await fetch(name, SAMPLES[name][:-end])
+    assert document.pages == 1
+
+
+@pytest.mark.parametrize("name", ["jpeg.jpg", "gray.jpg", "cmyk.jpg"])
+async def test_rows_that_are_missing_before_the_end_of_a_jpeg(fetch: Fetch, name: str) -> None:
+    """Some senders end a picture that they did not finish, or leave room for what did not come."""
+    data = SAMPLES[name]
+    middle = len(data) // 2
+    for shortened in (
+        data[:middle] + b"\xff\xd9",
+        data[:middle] + bytes(len(data) - middle),
+        data[:middle] + data[middle + 4000 :],
+    ):
+        with pytest.raises(InputError, match="file_damaged"):
+            await fetch(name, shortened)
+
+
+async def test_a_progressive_jpeg_that_ends_in_the_middle_of_a_scan(fetch: Fetch) -> None:
+    data = SAMPLES["progressive.jpg"]
+    with pytest.raises(InputError, match="file_damaged"):
+        await fetch("x.jpg", data[: len(data) * 2 // 3] + b"\xff\xd9")
+
+
+async def test_a_second_picture_in_the_file_does_not_count(fetch: Fetch) -> None:
+    """As phones put it behind a photo."""
+    data = SAMPLES["jpeg.jpg"]
+    document = await fetch("phone.jpg", data + data[: len(data) // 2])
+    assert document.pages == 1
+
+
+async def test_a_preview_s_own_thumbnail_is_not_the_picture(fetch: Fetch) -> None:
+    thumbnail = saved("JPEG", quality=20)[:30000]
+    segment = b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2) + thumbnail
+    data = SAMPLES["jpeg.jpg"]
+    document = await fetch("exif.jpg", data[:2] + segment + data[2:])
+    assert document.pages == 1
+    with pytest.raises(InputError, match="file_damaged"):
+        await fetch("exif.jpg", data[:2] + segment + data[2:4000])
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+async def test_all_passes_of_a_png_count(fetch: Fetch, interlaced: bool) -> None:
+    data = png_by_hand(interlaced=interlaced)
+    assert (await fetch("passes.png", data)).pages == 1
+    with pytest.raises(InputError, match="file_damaged"):
+        await fetch("passes.png", data[: len(data) * 9 // 10])
+
+
+def png_by_hand(*, interlaced: bool) -> bytes:
+    """Return a PNG of 33 by 21 pixels, in passes or row by row; Pillow writes none in passes."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    width, height = 33, 21
+    passes = [
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ]
+    sizes = [
+        (len(range(x, width, across)), len(range(y, height, down))) for x, y, across, down in passes
+    ]
+    chance = random.Random(3)
+    rows = b"".join(
+        b"\0" + chance.randbytes(3 * columns)
+        for columns, count in (sizes if interlaced else [(width, height)])
+        for _ in range(count)
+        if columns
+    )
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, interlaced)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def pdf_with_half_a_jpeg() -> bytes:
+    """Return a PDF that is whole but for the picture in it."""
+    data = saved("PDF")
+    start = data.index(b"\xff\xd8\xff")
+    end = data.index(b"endstream", start)
+    middle = (start + end) // 2
+    return data[:middle] + b"\xff\xd9" + bytes(end - middle - 2) + data[end:]
+
+
+BOUNDS: dict[str, tuple[str, bytes]] = {
+    "MAX_DECODED": (".gif", SAMPLES["gif.gif"]),
+    "MAX_PROGRESSIVE": (".jpg", SAMPLES["progressive.jpg"]),
+    "MAX_UNPACKED": (".png", SAMPLES["png.png"]),
+    "MAX_FRAMES": (".tiff", SAMPLES["pages.tif"]),
+    "MAX_STRIPS": (".tiff", SAMPLES["plain.tif"][:-5000]),
+    "MAX_EMBEDDED": (".pdf", SAMPLES["pillow.pdf"]),
+    "PAGE_SECONDS": (".pdf", SAMPLES["simulator.pdf"]),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_what_is_beyond_a_bound_is_not_called_whole(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, data = BOUNDS[name]
+    (tmp_path / "x").write_bytes(data)
+    request = {"path": str(tmp_path / "x"), "type": kind, "is_scan": True}
+    if name != "MAX_STRIPS":
+        assert whole.check(request)["sure"]
+    else:
+        with pytest.raises(TaskError, match="incomplete"):
+            whole.check(request)
+    monkeypatch.setattr(whole, name, 0)
+    assert not whole.check(request)["sure"]
+
+
+def test_half_a_picture_in_a_whole_pdf(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(pdf_with_half_a_jpeg())
+    request = {"path": str(tmp_path / "x"), "type": ".pdf", "is_scan": True}
+    with pytest.raises(TaskError, match="incomplete"):
+        whole.check(request)
+
+
+async def test_a_check_that_takes_too_long(
+    hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x").write_bytes(SAMPLES["png.png"])
+    monkeypatch.setattr(documents_whole, "CHECK_SECONDS", 0)
+    assert not await async_check(hass, tmp_path / "x", FileType.PNG, user=None)
+
+
+async def test_pictures_that_are_too_large_to_be_decoded_are_sent_as_they_are(
+    hass: HomeAssistant, fetch: Fetch
+) -> None:
+    """Nobody knows more of them, and the service may."""
+    size = (40_000, 30_000)
+    out = BytesIO()
+    Image.new("1", size).save(out, "TIFF", compression="group4")
+    document = await fetch("plan.tif", out.getvalue())
+    assert document.extension == ".tiff"
+    assert not async_get_pdf_worker(hass).is_busy

@@ -1,0 +1,177 @@
+"""A page is whole or it is not a page: nothing that was cut off is kept, printed, or deleted at the service."""
+
+from typing import Any
+
+from PIL import Image
+import pytest
+
+from custom_components.lianke.const import ScanSource
+from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
+from custom_components.lianke.scanner import scan
+from custom_components.lianke.scanner.abilities import ScanRequest
+from custom_components.lianke.scanner.scan import ScanError, async_scan_page
+from tests.household import LASER, House, device_of
+from tests.simulator import Fault
+from tests.simulator.endpoints.scanning import Scan
+from tests.simulator.models import Printer
+
+from .test_results import is_like, pictures
+from .test_scans import do
+
+pytestmark = pytest.mark.usefixtures("hurried", "hub")
+GLASS = ScanRequest(size="A4")
+FED = ScanRequest(source=ScanSource.FEEDER, size="A4")
+PLACES = [*range(10)]
+
+
+async def came(
+    house: House, request: ScanRequest, laser: Printer
+) -> tuple[list[Image.Image], ScanError | None, Scan]:
+    """Return the pages of a scan that somebody may take up again, why these are not all, and what the service has."""
+
+    async def note(_task_id: str) -> None:
+        pass
+
+    pages: list[Image.Image] = []
+    failure: ScanError | None = None
+    try:
+        async with async_scan_page(
+            house.hass, house.entry, str(laser.id), request, on_started=note
+        ) as scanned:
+            pages, failure = pictures(scanned.files), scanned.failure
+    except ScanError as err:
+        failure = err
+    await house.hass.async_block_till_done(wait_background_tasks=True)
+    [at_service] = house.simulator.cloud.scans.values()
+    return pages, failure, at_service
+
+
+@pytest.mark.further
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("kind", ["as_asked", "png", "pdf"])
+@pytest.mark.parametrize("way", ["address", "base64", "base64_lines", "data_url", "bare"])
+async def test_a_page_that_is_cut_off_is_none_and_stays_at_the_service(
+    house: House, laser: Printer, way: str, kind: str, place: int
+) -> None:
+    cut = place / 10 + 0.0005
+    house.cloud.variants.update(scan_result=way, scan_type=kind, scan_cut=cut, scan_dpi=50)
+    pages, failure, at_service = await came(house, GLASS, laser)
+    assert pages == []
+    assert failure is not None
+    # Of a text that has hardly begun nobody can say what it was to be, nor of an answer that is nothing else.
+    unclear = (
+        {"scan_not_understood", "scan_timed_out"} if place == 0 and way != "address" else set()
+    )
+    expected = {"scan_incomplete"} | unclear
+    assert failure.reason in expected
+    assert (at_service.deleted, len(at_service.files)) == (False, 1)
+
+
+@pytest.mark.parametrize("way", ["addresses", "base64"])
+async def test_the_other_pages_of_a_stack_are_kept(house: House, laser: Printer, way: str) -> None:
+    house.cloud.variants.update(scan_result=way, scan_cut=0.5, scan_cut_page=2)
+    laser.feeder = ["one", "two", "three"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert failure is not None
+    assert (failure.reason, failure.detail) == ("scan_incomplete", "2")
+    for page, text in zip(pages, ("one", "three"), strict=True):
+        assert is_like(page, text, size="A4")
+    assert (at_service.deleted, len(at_service.files)) == (False, 3)
+
+
+@pytest.mark.parametrize("way", ["addresses", "base64"])
+async def test_a_page_that_came_cut_off_is_fetched_again(
+    house: House, laser: Printer, way: str
+) -> None:
+    house.cloud.variants.update(scan_result=way, scan_cut=0.5, scan_cut_page=2, scan_cut_times=2)
+    laser.feeder = ["one", "two", "three"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert failure is None
+    for page, text in zip(pages, ("one", "two", "three"), strict=True):
+        assert is_like(page, text, size="A4")
+    assert at_service.deleted
+
+
+async def test_a_page_is_not_fetched_forever(house: House, laser: Printer) -> None:
+    house.cloud.variants.update(scan_result="base64", scan_cut=0.5)
+    _, failure, at_service = await came(house, GLASS, laser)
+    assert failure is not None
+    # As often as a page that does not come; each answer has all of the pages.
+    assert at_service.cut == scan.FETCHES
+
+
+async def test_a_page_that_could_not_be_decoded_in_time_stays_at_the_service(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(*_: Any, **__: Any) -> dict[str, Any]:
+        raise PdfError("time")
+
+    monkeypatch.setattr(async_get_pdf_worker(house.hass), "async_run", slow)
+    pages, failure, at_service = await came(house, GLASS, laser)
+    assert (len(pages), failure, at_service.deleted) == (1, None, False)
+
+
+@pytest.mark.usefixtures("house")
+async def test_half_a_page_is_not_copied(house: House, laser: Printer) -> None:
+    house.cloud.variants.update(scan_cut=0.34)
+    answer = await do(house, laser, "copy", printer=device_of(house.hass, LASER))
+    assert (answer["state"], answer["reason"]) == ("failed", "scan_incomplete")
+    assert answer["files"] == answer["print_jobs"] == []
+    assert house.cloud.out_tray == []
+    assert "1" in answer["message"]
+
+
+# The end of a scan
+
+
+def show_as_they_come(house: House, states: str, seconds: float) -> None:
+    """Have the service tell of each page once it is scanned, which takes so many seconds."""
+    variants = house.cloud.variants
+    variants.update(scan_states=states, scan_shows="as_they_come", scan_result="addresses")
+    # Its world runs faster.
+    variants.update(scan_seconds=seconds * house.cloud.speed)
+
+
+@pytest.mark.parametrize("states", ["as_of_jobs", "unknown", "odd_between"])
+@pytest.mark.parametrize("seconds", [3.0, 40.0])
+async def test_a_slow_feeder_is_waited_for(
+    house: House, laser: Printer, states: str, seconds: float
+) -> None:
+    show_as_they_come(house, states, seconds)
+    laser.feeder = ["one", "two", "three"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert failure is None
+    assert len(pages) == 3
+    assert not at_service.deleted_early
+    assert at_service.deleted
+
+
+async def test_words_of_which_none_is_known_end_a_stack_by_its_time_alone(
+    house: House, laser: Printer
+) -> None:
+    show_as_they_come(house, "odd", 60.0)
+    laser.feeder = ["one", "two", "three"]
+    began = house.hass.loop.time()
+    pages, failure, at_service = await came(house, FED, laser)
+    assert failure is not None
+    assert (len(pages), failure.reason) == (3, "scan_timed_out")
+    assert house.hass.loop.time() - began >= scan.SCAN_SECONDS
+    assert (at_service.deleted, at_service.deleted_early) == (False, False)
+
+
+async def test_a_page_on_the_glass_is_not_waited_for_as_long(house: House, laser: Printer) -> None:
+    house.cloud.variants.update(scan_states="odd")
+    began = house.hass.loop.time()
+    pages, failure, at_service = await came(house, GLASS, laser)
+    assert (len(pages), failure) == (1, None)
+    assert house.hass.loop.time() - began < 2 * scan.RESULT_SECONDS
+    # Whether that was its end nobody has said.
+    assert (at_service.deleted, at_service.deleted_early) == (False, False)
+
+
+@pytest.mark.parametrize("code", [5002, 10009, 503])
+async def test_errors_that_pass_are_no_end(house: House, laser: Printer, code: int) -> None:
+    times = 3 if code == 10009 else 12
+    house.cloud.fail("GET /scanning/job", Fault(kind="code", code=code, msg="稍后"), times=times)
+    pages, failure, at_service = await came(house, GLASS, laser)
+    assert (len(pages), failure, at_service.deleted) == (1, None, True)
