@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 import gzip
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, TCPConnector, ThreadedResolver
 import pytest
 
 from custom_components.lianke.api import client as client_module, transport
@@ -331,5 +331,44 @@ def test_pictures_come_from_public_places_only() -> None:
     for host in (
         *("localhost", "127.0.0.1", "127.1", "2130706433", "0x7f000001", "192.168.1.1"),
         *("169.254.169.254", "::1", "fd00::1", "router", "nas.local", "nas.lan."),
+        *(
+            "64:ff9b::7f00:1",
+            "64:ff9b::c0a8:101",
+            "2002:c0a8:101::1",
+            "::ffff:10.0.0.1",
+            "::7f00:1",
+        ),
+        *("224.0.0.1", "ff0e::1", "2001:0:4136:e378:8000:63bf:80ff:fffe"),
     ):
         assert not is_public_name(host), host
+
+
+async def test_no_name_of_a_picture_leads_inside(
+    session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who answers for the names of an address in an answer may say that they are this machine."""
+
+    async def resolve(
+        _: ThreadedResolver, host: str, port: int = 0, family: int = 2
+    ) -> list[dict[str, object]]:
+        here = {"host": "127.0.0.1", "port": port, "family": 2, "proto": 0, "flags": 0}
+        return [{"hostname": host, **here}]
+
+    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    async with ClientSession(connector=TCPConnector(resolver=ThreadedResolver())) as usual:
+        connections = 0
+
+        async def listen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal connections
+            connections += 1
+            writer.close()
+
+        listener = await asyncio.start_server(listen, "127.0.0.1", 0)
+        port = listener.sockets[0].getsockname()[1]
+        async with listener, raw_server(saying(answer(b"page"))) as server:
+            api = client_of(server, usual)
+            with pytest.raises(LiankeConnectionError):
+                await api.download(f"https://img.liankenet.com:{port}/1.png", 100)
+            assert connections == 0
+            # What the service itself has is fetched from wherever it is.
+            assert await api.download(f"{server.url}/1.png", 100) == b"page"

@@ -20,8 +20,10 @@ from cryptography.x509.oid import NameOID
 from homeassistant.core import HomeAssistant
 import pytest
 
+from custom_components.lianke.api import addresses
+from custom_components.lianke.api.addresses import NotPublicError, PublicResolver, is_public
 from custom_components.lianke.documents import download
-from custom_components.lianke.documents.download import async_download, is_public
+from custom_components.lianke.documents.download import async_download
 from custom_components.lianke.errors import InputError
 from tests.household import PDF, Site
 
@@ -319,7 +321,7 @@ async def test_every_connection_is_judged_anew(
     verdicts = iter([True, True, True, False])
     # Only names and judgement are staged: no public address leads to this machine.
     answers = resolve_all(monkeypatch, "127.0.0.1")
-    monkeypatch.setattr(download, "is_public", lambda _: next(verdicts))
+    monkeypatch.setattr(addresses, "is_public", lambda _: next(verdicts))
     url = f"https://documents.example:{server.port}/redirect"
     await async_download(hass, url, tmp_path / "one", LIMIT)
     assert (tmp_path / "one").read_bytes() == PDF
@@ -352,6 +354,11 @@ async def test_every_connection_is_judged_anew(
         ("::ffff:8.8.8.8", True),
         ("64:ff9b::7f00:1", False),
         ("64:ff9b::808:808", True),
+        ("64:ff9b:1::808:808", False),
+        ("64:ff9b:1:7f00:0:100::", False),
+        ("2001:470:1f0b::5efe:7f00:1", False),
+        ("2001:470:1f0b::200:5efe:c0a8:101", False),
+        ("2001:470:1f0b::200:5efe:808:808", True),
         ("2002:7f00:1::", False),
         ("2001:0:4136:e378:8000:63bf:80ff:fffe", False),
         ("::127.0.0.1", False),
@@ -370,3 +377,35 @@ def test_public_addresses(address: str, public: bool) -> None:
     assert is_public(address) is public
     if public:
         assert ip_address(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("8.8.8.8", True),
+        ("198.18.0.5", True),
+        ("198.19.255.254", True),
+        ("fc00::5", True),
+        ("198.17.255.255", True),
+        ("127.0.0.1", False),
+        ("192.168.1.1", False),
+        ("169.254.169.254", False),
+        ("fd00::1", False),
+        ("fc00:4000::1", False),
+        ("::1", False),
+        ("64:ff9b::7f00:1", False),
+    ],
+)
+async def test_what_a_proxy_makes_up(
+    monkeypatch: pytest.MonkeyPatch, address: str, allowed: bool
+) -> None:
+    """Only what is never anything else counts as made up: not this machine, nor the home network."""
+    resolve_all(monkeypatch, address)
+    if allowed:
+        assert await PublicResolver(made_up_allowed=True).resolve("pages.example")
+    else:
+        with pytest.raises(NotPublicError):
+            await PublicResolver(made_up_allowed=True).resolve("pages.example")
+    if not is_public(address):
+        with pytest.raises(NotPublicError):
+            await PublicResolver().resolve("pages.example")

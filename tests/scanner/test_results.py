@@ -1,5 +1,6 @@
 """Scans in every form that an answer may have: each ends in files, or with a clear reason."""
 
+import asyncio
 from io import BytesIO
 from typing import Any
 
@@ -229,6 +230,33 @@ async def test_a_name_of_the_vendor_s_leads_nobody_inside(
         await scanned(house, laser)
     assert caught.value.reason == "scan_fetch_failed"
     assert site.asked == []
+
+
+async def test_no_name_of_a_page_leads_inside(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(_: ThreadedResolver, host: str, port: int = 0, *_more: object) -> object:
+        here = {"host": "127.0.0.1", "port": port, "family": 2, "proto": 0, "flags": 0}
+        return [{"hostname": host, **here}]
+
+    connections = 0
+
+    async def listen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.close()
+
+    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    listener = await asyncio.start_server(listen, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    async with listener:
+        for host in ("pages.example.com", "file.liankenet.com"):
+            found = {"file": f"https://{host}:{port}/1"}
+            monkeypatch.setattr(simulated, "_shown", lambda *_, found=found: found)
+            with pytest.raises(ScanError) as caught:
+                await scanned(house, laser)
+            assert caught.value.reason == "scan_fetch_failed"
+    assert connections == 0
 
 
 async def test_it_is_deleted_at_the_service(house: House, laser: Printer) -> None:

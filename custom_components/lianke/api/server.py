@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from yarl import URL
 
 from ..errors import InputError
+from .addresses import is_public
 
 _VENDOR = (".liankenet.com", ".wisiyilink.com")
 _LOCAL = frozenset({"localhost", "local", "lan", "home", "internal", "intranet", "arpa"})
@@ -41,12 +42,13 @@ def is_public_name(host: str | None) -> bool:
     """Return whether a host may be on the internet, judged by its address or name."""
     if not host:
         return False
-    try:
-        return ip_address(host).is_global
-    except ValueError:
-        # An address in another notation (127.1, 0x7f000001) has a last part that is a number.
-        last = host.rstrip(".").rpartition(".")
-        return bool(last[0]) and last[2].casefold() not in _LOCAL and not last[2][:1].isdecimal()
+    if ":" in host:
+        return is_public(host)
+    # One that ends in a number is an address, in whatever notation (127.1, 0x7f000001).
+    last = host.rstrip(".").rpartition(".")
+    if last[2][:1].isdecimal():
+        return is_public(host)
+    return bool(last[0]) and last[2].casefold() not in _LOCAL
 
 
 def is_loopback(host: str) -> bool:

@@ -21,9 +21,11 @@ from time import monotonic, time
 from typing import Literal, NamedTuple, NoReturn, Protocol
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from . import errors
+from .addresses import PublicResolver
 from .coerce import JsonValue, to_int, to_json, to_mapping, to_message
 from .long_json import parse_long
 from .server import is_public_name
@@ -304,14 +306,19 @@ class Transport:
             await form.close_file()
 
     @asynccontextmanager
-    async def _connections(self, *, own: bool) -> AsyncIterator[aiohttp.ClientSession]:
+    async def _connections(
+        self, *, own: bool, resolver: AbstractResolver | None = None
+    ) -> AsyncIterator[aiohttp.ClientSession]:
         """Yield the shared session, or one whose only connection is new and closed afterwards."""
         if not own:
             yield self._session
             return
         # Starting aiodns for a single request takes longer than the request.
         connector = aiohttp.TCPConnector(
-            force_close=True, limit=1, ssl=self._ssl or True, resolver=aiohttp.ThreadedResolver()
+            force_close=True,
+            limit=1,
+            ssl=self._ssl or True,
+            resolver=resolver or aiohttp.ThreadedResolver(),
         )
         async with aiohttp.ClientSession(
             connector=connector,
@@ -323,14 +330,21 @@ class Transport:
     async def fetch(self, url: str, *, limit_bytes: int, timeout: float) -> bytes:
         """Download from an address that the service named, without any key.
 
-        Only https, or the server itself. Raises LiankeError; LiankeResponseError above `limit_bytes`.
+        Only https and a public address, or the server itself. Raises LiankeError; LiankeResponseError above
+        `limit_bytes`.
         """
         target = self._foreign_url(url)
+        is_foreign = target.origin() != URL(self._base).origin()
         async with self._slot(Purpose.PICTURE):
             try:
-                async with self._session.get(
-                    target, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=timeout)
-                ) as response:
+                async with (
+                    self._connections(
+                        own=is_foreign, resolver=PublicResolver(made_up_allowed=True)
+                    ) as session,
+                    session.get(
+                        target, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=timeout)
+                    ) as response,
+                ):
                     if response.status != HTTPStatus.OK:
                         raise errors.LiankeResponseError(
                             f"HTTP {response.status}", code=response.status

@@ -2,19 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
-import socket
-from typing import Final, override
+from typing import Final
 from urllib.parse import unquote_to_bytes
 import zlib
 
 import aiohttp
-from aiohttp.abc import ResolveResult
 from homeassistant.core import HomeAssistant
 from homeassistant.util.ssl import get_default_context
 from yarl import URL
 
+from ..api.addresses import NotPublicError, PublicResolver, is_public
 from ..errors import InputError
 from .document import too_large
 from .encoding import decode_text
@@ -80,63 +78,6 @@ class Unpacker:
 MAX_REDIRECTS: Final = 5
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 TIMEOUT: Final = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=30)
-# Allocated IPv6 space (RFC 4291, 2.4); ipaddress calls more than that global.
-GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
-NAT64: Final = IPv6Network("64:ff9b::/96")
-
-
-class _NotPublicError(OSError):
-    """A name resolves to an address that is not public."""
-
-    def __init__(self, host: str) -> None:
-        super().__init__(f"{host} is not public")
-        self.host = host
-
-
-def is_public(address: str) -> bool:
-    """Return whether an IP address is on the public internet.
-
-    IPv6 addresses that carry an IPv4 address are judged by that one too.
-    """
-    try:
-        ip = ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(ip, IPv6Address):
-        if (inner := _embedded(ip)) is not None:
-            return is_public(str(inner))
-        if ip not in GLOBAL_UNICAST:
-            return False
-    return ip.is_global and not ip.is_multicast
-
-
-def _embedded(ip: IPv6Address) -> IPv4Address | None:
-    if ip in NAT64:
-        return IPv4Address(int(ip) & 0xFFFFFFFF)
-    if ip.teredo is not None:
-        return ip.teredo[1]
-    return ip.ipv4_mapped or ip.sixtofour
-
-
-class _PublicResolver(aiohttp.ThreadedResolver):
-    """Resolver that refuses private addresses unless they are allowed.
-
-    It is used for every connection, so changing a name's address between two requests is no way
-    around it.
-    """
-
-    private_allowed = False
-
-    @override
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        results = await super().resolve(host, port, family)
-        if not results:
-            raise OSError(f"{host} has no address")
-        if not self.private_allowed and not all(is_public(result["host"]) for result in results):
-            raise _NotPublicError(host)
-        return results
 
 
 async def async_download(
@@ -149,20 +90,22 @@ async def async_download(
     trusted: URL | None = None,
     unencrypted: URL | None = None,
     sign: Callable[[URL], URL] | None = None,
+    made_up: bool = False,
 ) -> str:
     """Download address into the new file target; return the name that the server gives it, `name` if it gives none.
 
     https with a public address at every redirect, plain http to the origin `unencrypted`; anything else only where
     the `allowlist_external_urls` of Home Assistant names it, or below the origin `trusted` until a redirect leads
     elsewhere. At most limit_bytes (after decompression), five redirects and two minutes. `sign` makes of an address
-    below `trusted` what is asked for, where that is Home Assistant itself.
+    below `trusted` what is asked for, where that is Home Assistant itself. With `made_up` names may lead to addresses
+    that a proxy in the house makes up for them.
 
     Raises InputError: url_invalid, url_not_public, url_too_many_redirects,
     url_unreachable, url_refused, url_cut_off, file_too_large; HomeAssistantError: disk_full. The
     file may exist then.
     """
     url = _parse(address)
-    resolver = _PublicResolver()
+    resolver = PublicResolver(made_up_allowed=made_up)
     # Neither connections nor names are reused: each hop is resolved, and so checked, by itself.
     connector = aiohttp.TCPConnector(
         resolver=resolver, ssl=get_default_context(), force_close=True, use_dns_cache=False
@@ -193,9 +136,9 @@ async def async_download(
                 ) as response,
             ):
                 return await _save(hass, response, target, limit_bytes, name)
-        except (aiohttp.ClientError, _NotPublicError, TimeoutError, ValueError) as err:
+        except (aiohttp.ClientError, NotPublicError, TimeoutError, ValueError) as err:
             cause = getattr(err, "os_error", err)
-            if isinstance(cause, _NotPublicError):
+            if isinstance(cause, NotPublicError):
                 # It may be the host of a redirect.
                 raise InputError("url_not_public", host=cause.host) from None
             # The text of such an error may contain the whole address.
@@ -217,7 +160,7 @@ def _parse(address: str) -> URL:
 async def _open(
     hass: HomeAssistant,
     session: aiohttp.ClientSession,
-    resolver: _PublicResolver,
+    resolver: PublicResolver,
     url: URL,
     *,
     trusted: URL | None,

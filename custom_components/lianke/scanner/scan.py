@@ -24,7 +24,7 @@ from ..api.errors import (
     TooFrequentError,
 )
 from ..api.scanning import Part, ScanTask
-from ..api.server import is_public_name, is_vendors
+from ..api.server import is_vendors
 from ..api.tasks import TaskState
 from ..const import CONF_SERVER, MAX_DOCUMENT_MB, ScanSource
 from ..documents.document import too_large
@@ -361,13 +361,18 @@ async def _async_get(
     while True:
         address = addresses.pop(0)
         is_secure = address.scheme == "https"
-        # A proxy may give each name an address of its own network (fake-ip): then the certificate shows whose it is.
-        trusted = address.origin() if is_secure and is_public_name(address.host) else server
         plain = None if is_secure else address.origin()
         path = await spool.async_new_path(".page")
         try:
             await async_download(
-                hass, str(address), path, limit, trusted=trusted, unencrypted=plain
+                hass,
+                str(address),
+                path,
+                limit,
+                trusted=server,
+                unencrypted=plain,
+                # What answers there has to show the certificate of the name.
+                made_up=is_secure,
             )
             return await _async_look(hass, path)
         except InputError as err:

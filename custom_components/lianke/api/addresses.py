@@ -1,0 +1,87 @@
+"""Which addresses are on the public internet, and names that lead to no others."""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+import socket
+from typing import Final, override
+
+from aiohttp import ThreadedResolver
+from aiohttp.abc import ResolveResult
+
+# Allocated IPv6 space (RFC 4291, 2.4); ipaddress calls more than that global.
+GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
+NAT64: Final = IPv6Network("64:ff9b::/96")
+# What a proxy in the house makes up for each name (fake-ip); nothing else is ever there.
+_MADE_UP: Final = (IPv4Network("198.18.0.0/15"), IPv6Network("fc00::/18"))
+# The last 64 bits of an address that holds an IPv4 address (RFC 5214), without those.
+_ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
+
+
+def is_public(address: str) -> bool:
+    """Return whether an IP address is on the public internet.
+
+    IPv6 addresses that carry an IPv4 address are judged by that one too.
+    """
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, IPv6Address):
+        if (inner := _embedded(ip)) is not None:
+            return is_public(str(inner))
+        if ip not in GLOBAL_UNICAST:
+            return False
+    return ip.is_global and not ip.is_multicast
+
+
+def _embedded(ip: IPv6Address) -> IPv4Address | None:
+    last = IPv4Address(int(ip) & 0xFFFFFFFF)
+    if ip in NAT64:
+        return last
+    if ip.teredo is not None:
+        return ip.teredo[1]
+    if (int(ip) >> 32) & 0xFFFFFFFF in _ISATAP:
+        return last
+    return ip.ipv4_mapped or ip.sixtofour
+
+
+def is_made_up(address: str) -> bool:
+    """Return whether it is such an address as a proxy in the house makes up for each name."""
+    ip = ip_address(address.partition("%")[0])
+    return any(ip in network for network in _MADE_UP)
+
+
+class NotPublicError(OSError):
+    """A name resolves to an address that is not public."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"{host} is not public")
+        self.host = host
+
+
+class PublicResolver(ThreadedResolver):
+    """Resolver that refuses private addresses unless they, or those that a proxy has made up, are allowed.
+
+    It is used for every connection, so changing a name's address between two requests is no way
+    around it.
+    """
+
+    private_allowed = False
+
+    def __init__(self, *, made_up_allowed: bool = False) -> None:
+        """Take whether made-up addresses are allowed, for what is encrypted from end to end."""
+        super().__init__()
+        self._made_up_allowed = made_up_allowed
+
+    @override
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        results = await super().resolve(host, port, family)
+        if not results:
+            raise OSError(f"{host} has no address")
+        if not self.private_allowed and not all(self._allows(one["host"]) for one in results):
+            raise NotPublicError(host)
+        return results
+
+    def _allows(self, address: str) -> bool:
+        return is_public(address) or (self._made_up_allowed and is_made_up(address))
