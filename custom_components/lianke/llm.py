@@ -221,6 +221,9 @@ class _PrintTool(_PrinterTool):
         if title := call.data.get("title"):
             data["title"] = title[:MAX_NAME]
         data |= {field: call.data[field] for field in ("copies", "agenda") if field in call.data}
+        if not value.startswith("calendar."):
+            # Models fill in what they are offered; a list has no days.
+            data.pop("agenda", None)
         return call.shown((await call.act("print", **data))["jobs"][0])
 
 

@@ -108,9 +108,6 @@ async def test_a_card_is_cropped_by_hand(house: House) -> None:
     dark = green.point(lambda value: 255 if value < 5 else 0)
     # Nothing of the red around the card is left.
     assert ImageChops.darker(bright, dark).getbbox() is None
-    # More than there are pictures says nothing.
-    await house.print_one(file=paths, sheet="id_card", id_card_crop=[*crop, {"turn": 1}])
-    assert len(house.printed) == 2
 
 
 @pytest.mark.parametrize("duplex", [None, "off", "short_edge"])
@@ -214,6 +211,27 @@ REFUSED: list[tuple[dict[str, Any], str | None]] = [
     ({"file": "ten.pdf", "poster_rows": 3}, "sheet_field_idle"),
     ({"file": "front.jpg", "sheet": "2_up", "id_card_crop": {"turn": 90}}, "sheet_field_idle"),
     ({"file": "front.jpg", "sheet": "2_up", "photo_crop": {"turn": 90}}, "sheet_field_idle"),
+    ({"file": "ten.pdf", "poster_rows": 2}, "sheet_field_idle"),
+    ({"file": "ten.pdf", "sheet_order": "rows"}, "sheet_field_idle"),
+    ({"file": "ten.pdf", "sheet": "booklet", "sheet_order": "columns"}, "sheet_field_idle"),
+    ({"file": "ten.pdf", "sheet_frame": True}, "sheet_field_idle"),
+    ({"file": "ten.pdf", "sheet": "2_up", "booklet_side": "both"}, "sheet_field_idle"),
+    ({"file": "front.jpg", "photo_fit": "fill"}, "sheet_field_idle"),
+    ({"file": "ten.pdf", "merge_new_sheet": True}, "sheet_field_idle"),
+    ({"file": "ten.pdf", "watermark_opacity": 20}, "sheet_field_idle"),
+    (
+        {"file": "front.jpg", "photo_size": "4r", "photo_crop": [{}] * 2},
+        "sheet_more_than_documents",
+    ),
+    (
+        {"file": "front.jpg", "sheet": "id_card", "id_card_crop": [{}] * 3},
+        "sheet_more_than_documents",
+    ),
+    ({"file": "ten.pdf", "agenda": "today"}, "sheet_field_idle"),
+    ({"source_entity": "todo.shopping", "agenda": "today"}, "sheet_field_idle"),
+    ({"source_entity": "calendar.home", "columns": 2}, "sheet_field_idle"),
+    ({"text": "Hello", "completed": True}, "sheet_field_idle"),
+    ({"source_entity": "camera.door", "print_empty": True}, "sheet_field_idle"),
     ({"file": "ten.pdf", "copies": 1.5}, None),
     ({"file": "front.jpg", "photo_size": "4r", "photo_count": 1.5}, None),
     ({"file": "ten.pdf", "sheet": "poster", "poster_columns": 9}, None),
@@ -238,6 +256,7 @@ REFUSED: list[tuple[dict[str, Any], str | None]] = [
     (cornered([[0.899, 0.1], *CORNERS[1:]]), "clean_corners_wrong"),
     (cornered([[0.6, 0.6], *CORNERS[1:]]), "clean_corners_wrong"),
     (cornered(CORNERS[:3]), None),
+    (cornered(CORNERS, CORNERS), "sheet_more_than_documents"),
     (cornered(*[CORNERS] * 21), None),
     (cornered([[0.1, float("nan")], *CORNERS[1:]]), None),
     (cornered(["0.1", *CORNERS[1:]]), None),
@@ -253,6 +272,14 @@ async def test_what_is_refused(house: House) -> None:
         if key is not None:
             assert getattr(refused.value, "translation_key", None) == key, fields
         assert (house.sent, house.spooled()) == (0, []), fields
+
+
+async def test_what_asks_for_nothing_is_no_mistake(house: House) -> None:
+    """As from a template: switches that are off, no crops, and what goes with a switch that is named."""
+    off = {"sheet_frame": False, "completed": False, "print_empty": False, "id_card_crop": []}
+    joined = {"merge": False, "merge_new_sheet": False}
+    await house.print_one(file=house.menu, **off, **joined)
+    assert len(house.printed) == 1
 
 
 async def test_a_book_is_too_much(house: House) -> None:

@@ -72,15 +72,24 @@ TRUE_SIZE: Final = ("photos", "id_card", "poster")
 ONE_SIDED: Final = (*TRUE_SIZE, "invoices")
 # How pages lie on a sheet is decided by any layout.
 LAID_OUT_BY: Final = frozenset({"orientation", "scale", "align", "auto_rotate", "excel_fit"})
-# Fields that belong to one layout, and what chooses it.
-BELONGS: Final = {
-    "poster_columns": "sheet: poster",
-    "poster_rows": "sheet: poster",
-    "id_card_crop": "sheet: id_card",
-    "photo_count": "photo_size",
-    "clean_corners": "clean",
-    "photo_crop": "photo_size",
+SEVERAL: Final = ("2_up", "4_up", "6_up", "9_up")
+# Fields that belong to some layouts or to another field, and what chooses these.
+BELONGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "sheet_order": tuple(f"sheet: {name}" for name in SEVERAL),
+    "sheet_frame": ("sheet", "photo_size"),
+    "poster_columns": ("sheet: poster",),
+    "poster_rows": ("sheet: poster",),
+    "booklet_side": ("sheet: booklet",),
+    "id_card_crop": ("sheet: id_card",),
+    "photo_fit": ("photo_size",),
+    "photo_count": ("photo_size",),
+    "clean_corners": ("clean",),
+    "photo_crop": ("photo_size",),
+    "merge_new_sheet": ("merge",),
+    "watermark_opacity": ("watermark",),
 }
+# Fields with an item for each document.
+OF_EACH: Final = ("id_card_crop", "photo_crop", "clean_corners")
 
 
 # All of a picture, by the fields of `pdf.pictures.Cut`.
@@ -131,13 +140,35 @@ class SheetOptions:
         if sheets.sheet and sheets.photo_size:
             raise InputError("sheet_or_photo")
         chosen = {f"sheet: {sheets.sheet}"}
-        chosen |= {name for name in ("photo_size", "clean") if getattr(sheets, name)}
+        chosen |= {
+            name
+            for name in ("sheet", "photo_size", "clean", "merge", "watermark")
+            if getattr(sheets, name)
+        }
+        if "merge" in data:
+            # Whoever says that nothing is joined knows what goes with that.
+            chosen.add("merge")
         for name, needed in BELONGS.items():
-            if needed not in chosen and getattr(sheets, name) != getattr(NO_SHEETS, name):
-                raise InputError("sheet_field_idle", field=name, needed=needed)
+            # A switch that is off, or no crops, ask for nothing.
+            asked = name in data and data[name] is not False and data[name] != []
+            if (asked or (name == "merge_new_sheet" and name in data)) and chosen.isdisjoint(
+                needed
+            ):
+                raise InputError("sheet_field_idle", field=name, needed=" / ".join(needed))
         if not all(_are_corners(corners) for corners in sheets.clean_corners if corners):
             raise InputError("clean_corners_wrong")
         return sheets
+
+    def check_count(self, documents: int) -> None:
+        """Raise InputError: sheet_more_than_documents where there is an item for a document that there is not."""
+        for name in OF_EACH:
+            if (given := len(getattr(self, name))) > documents:
+                raise InputError(
+                    "sheet_more_than_documents",
+                    field=name,
+                    given=str(given),
+                    count=str(documents),
+                )
 
     def booklet_duplex(self, wanted: Duplex | None, default: Duplex | None = None) -> Duplex:
         """Return the duplex mode for a booklet, whose sheets lie and are turned at their short edge.

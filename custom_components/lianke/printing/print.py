@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import Context, HomeAssistant, ServiceCall
+from homeassistant.core import Context, HomeAssistant, ServiceCall, split_entity_id
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
@@ -75,6 +75,13 @@ ADVICE = {
 # The text for a job that was rejected between its two deliveries.
 FIRST_SIDES_REJECTED = "first_sides_rejected"
 UNSUCCESSFUL = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
+# Fields of pages that Home Assistant writes, and the domains of what they are about.
+OF_ENTITIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "columns": ("todo",),
+    "completed": ("todo",),
+    "agenda": ("calendar",),
+    "print_empty": ("todo", "calendar"),
+}
 # Options that sheets are printed with as they were made, on another printer, too.
 DONE_HERE: Final = ("pages", "excel_fit", "auto_rotate")
 SNAPSHOT_EXPIRY: Final = timedelta(hours=1)
@@ -201,6 +208,8 @@ async def async_prepare(
     """
     kind, values = source_of(data)
     sheets = SheetOptions.of(data)
+    sheets.check_count(len(values))
+    _check_page_fields(kind, values, data)
     options = await async_resolve(target, data, sheets=sheets)
     spool = await async_get_spool(hass)
     limit_bytes = max_document_bytes(target.entry.options)
@@ -234,6 +243,20 @@ async def async_prepare(
         )
         for group in groups
     ]
+
+
+def _check_page_fields(kind: SourceKind, values: Sequence[Any], data: Mapping[str, Any]) -> None:
+    """Raise InputError: sheet_field_idle for a field of lists or calendars where none of them is printed."""
+    if kind is SourceKind.DOCUMENT:
+        # It was made with them, by the call that kept it.
+        return
+    domains = (
+        {split_entity_id(value)[0] for value in values} if kind is SourceKind.ENTITY else set()
+    )
+    for name, needed in OF_ENTITIES.items():
+        if name in data and data[name] is not False and domains.isdisjoint(needed):
+            entities = " / ".join(f"source_entity: {domain}.…" for domain in needed)
+            raise InputError("sheet_field_idle", field=name, needed=entities)
 
 
 async def async_resolve(
