@@ -1,7 +1,9 @@
 """Keep-alive: a page now and then for the nozzles of an ink-jet printer."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.jobs.job import JobState
@@ -74,3 +76,20 @@ async def test_keep_alive_is_left_out(
     await days(house, clock, 4)
     assert house.queue.jobs() == []
     assert not house.sent
+
+
+async def test_a_day_in_which_summer_time_begins_is_a_day(clock: Clock, house: House) -> None:
+    """It has 23 hours: the page of the next day was left out."""
+    await plan(clock, house)
+    key = key_of(house.data, INKJET)
+    house.set_options({"keep_alive": {key: {"days": 1, "at": "10:30:00"}}})
+    await house.hass.config.async_set_time_zone("Europe/Berlin")
+    # 10:20 by the clock on the wall, of the day before.
+    clock.tick(datetime(2027, 3, 27, 9, 20, tzinfo=UTC) - dt_util.utcnow())
+    await house.coordinator.async_refresh()
+    house.data.storage.update(key, last_print_at=dt_util.utcnow())
+    await elapse(house.hass, clock, 23 * 3600, 3600)
+    assert house.queue.jobs() == []
+    await elapse(house.hass, clock, 15 * 60, 60)
+    (job,) = house.queue.jobs()
+    assert f"{dt_util.as_local(job.created_at):%d %H:%M}" == "28 10:30"

@@ -138,21 +138,47 @@ def max_document_bytes(options: Mapping[str, Any]) -> int:
 def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
     """Return when the current quiet hours end, None outside of them.
 
-    They are in Home Assistant's time zone and may span midnight. With equal or missing ends
-    there are none.
+    They are what the clock on the wall says, in Home Assistant's time zone, and may span midnight. With equal or
+    missing ends there are none.
     """
     begin = dt_util.parse_time(options.get(CONF_QUIET_FROM) or "")
     end = dt_util.parse_time(options.get(CONF_QUIET_TO) or "")
     if begin is None or end is None or begin == end:
         return None
-    local = dt_util.as_local(now)
-    clock = local.time()
-    if begin < end and not begin <= clock < end:
+
+    def is_quiet(moment: datetime) -> bool:
+        clock = dt_util.as_local(moment).time()
+        return begin <= clock < end if begin < end else not end <= clock < begin
+
+    if not is_quiet(now):
         return None
-    if begin > end and end <= clock < begin:
-        return None
-    day = local if clock < end else local + timedelta(days=1)
-    until = datetime.combine(day.date(), end, day.tzinfo)
-    moment = dt_util.as_utc(until)
-    # Of a time that comes twice, where summer time ends, the first one after `now` counts.
-    return moment if moment > now else dt_util.as_utc(until.replace(fold=1))
+    today = dt_util.as_local(now)
+    days = (today.date() + timedelta(days=number) for number in range(3))
+    # Where summer time ends a time may come twice.
+    ends = [
+        dt_util.as_utc(datetime.combine(day, end.replace(fold=fold), today.tzinfo))
+        for day in days
+        for fold in (0, 1)
+    ]
+    # And where it begins or ends, the clock may leave the quiet hours by being put forward or back.
+    ends += _clock_change(now, max(ends))
+    return min(moment for moment in ends if moment > now and not is_quiet(moment))
+
+
+def _clock_change(first: datetime, last: datetime) -> list[datetime]:
+    """Return the moment between two, to the second, at which clocks are put forward or back, if there is one."""
+
+    def offset(moment: datetime) -> timedelta | None:
+        return dt_util.as_local(moment).utcoffset()
+
+    before = offset(first)
+    if offset(last) == before:
+        return []
+    early, late = int(first.timestamp()), int(last.timestamp())
+    while late - early > 1:
+        middle = (early + late) // 2
+        if offset(dt_util.utc_from_timestamp(middle)) == before:
+            early = middle
+        else:
+            late = middle
+    return [dt_util.utc_from_timestamp(late)]

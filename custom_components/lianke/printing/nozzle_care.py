@@ -75,7 +75,13 @@ def _is_idle(entry: LiankeConfigEntry, key: str, time: timedelta) -> bool:
     # Not every printed page could be counted.
     printed = [job.ended_at for job in jobs if job.state in PRINTED]
     last = max(known.last_print_at or known.first_seen, *printed, known.first_seen)
-    return dt_util.utcnow() - last >= time
+    # By the clock on the wall, as the hour is: a day in which summer time begins has 23 hours.
+    passed = _on_the_wall(dt_util.utcnow()) - _on_the_wall(last)
+    return passed >= time
+
+
+def _on_the_wall(moment: datetime) -> datetime:
+    return dt_util.as_local(moment).replace(tzinfo=None)
 
 
 def _ink_jets(known: StoredPrinter) -> int:
