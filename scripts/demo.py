@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from time import monotonic
+from typing import NoReturn
 import zipfile
 
 from scripts.release import pack
@@ -26,6 +27,8 @@ from tests.e2e.walk import Walk, WalkError
 
 STATE = ROOT / ".demo"
 PORT = 8123
+# What Home Assistant ends with when it is to be started again.
+RESTART = 100
 CHECK_SPEED = 4.0  # times faster than life: a page takes 0.75 s
 
 # What is told in the terminal.
@@ -37,6 +40,8 @@ WORDS: dict[str, dict[str, str]] = {
         "passed": "All steps passed in {seconds:.0f} s.",
         "taken": "Port {port} is taken. Choose another one with --port.",
         "ended": "Home Assistant ended with {code}; see {console}",
+        "restarting": "Home Assistant restarts …",
+        "running": "It is up again.",
         "ending": "Ending …",
         "shown": """
   Home Assistant     {url}
@@ -44,8 +49,11 @@ WORDS: dict[str, dict[str, str]] = {
   Password           {password}
 
   Simulated cloud    {cloud}
-  ApiKey             {api_key}   (of this simulation alone: for binding a box yourself)
   Printed documents  {printed}
+
+  To bind a box yourself, once the first one is removed or for the other ones: the QR codes are on the cloud's page.
+  ApiKey             {api_key}
+  Server             {server}   (under “Server” below the ApiKey)
 
   Try first: log in, press “{button}” on the printer's card, and watch the sheets come out on the cloud's page.
   Ctrl+C ends both; scripts/demo --reset starts afresh.""",
@@ -57,6 +65,8 @@ WORDS: dict[str, dict[str, str]] = {
         "passed": "全部步骤通过，用时 {seconds:.0f} 秒。",
         "taken": "端口 {port} 已被占用，请用 --port 选择其他端口。",
         "ended": "Home Assistant 已退出（代码 {code}），详见 {console}",
+        "restarting": "Home Assistant 正在重启…",
+        "running": "已重新启动。",
         "ending": "正在结束…",
         "shown": """
   Home Assistant  {url}
@@ -64,8 +74,11 @@ WORDS: dict[str, dict[str, str]] = {
   密码            {password}
 
   模拟云端        {cloud}
-  ApiKey          {api_key}（仅用于此模拟：亲手绑定云盒时填写）
   打印出的文档    {printed}
+
+  亲手绑定云盒时（其他云盒，或先移除已绑定的一台）：二维码在模拟云端的页面上。
+  ApiKey          {api_key}
+  服务地址        {server}（在 ApiKey 下方的“服务器”中填写）
 
   先试试：登录后，在打印机的卡片上按“{button}”，然后在模拟云端的页面上看纸张打印出来。
   按 Ctrl+C 结束两者；scripts/demo --reset 可重新开始。""",
@@ -160,6 +173,7 @@ def told(hass: RealHomeAssistant, cloud: SimulatorProcess, printed: Path) -> str
         printed=printed,
         cloud=cloud_page(hass, cloud),
         api_key=cloud.api_key,
+        server=cloud.url,
         button=TEXTS[hass.language]["button"],
     )
 
@@ -179,6 +193,8 @@ async def show(port: int, host: str, language: str) -> None:
         hass = RealHomeAssistant(
             STATE / "home", port=port, host=host, language=language, extra=CONFIGURATION
         )
+        # An earlier run may have had another port.
+        await asyncio.to_thread(hass.change_entries, DOMAIN, server=cloud.url)
         await stack.enter_async_context(hass)
         if not await hass.entries(DOMAIN):
             await bind_first(hass, cloud)
@@ -187,14 +203,23 @@ async def show(port: int, host: str, language: str) -> None:
         (entry, *_) = await hass.entries(DOMAIN)
         await announce_changes(hass, cloud, entry["entry_id"])
         say(told(hass, cloud, printed))
-        ended = asyncio.ensure_future(hass.wait())
+        going = asyncio.ensure_future(keep_going(hass, words))
         stopped = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({going, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
-        if ended.done():
-            raise HassError(words["ended"].format(code=hass.returncode, console=hass.console))
-        ended.cancel()
+        if going.done():
+            going.result()
+        going.cancel()
         say(words["ending"])
+
+
+async def keep_going(hass: RealHomeAssistant, words: dict[str, str]) -> NoReturn:
+    """Start Home Assistant again whenever it is restarted from its own pages; HassError once it has ended."""
+    while await hass.wait() == RESTART:
+        say(words["restarting"])
+        await hass.start()
+        say(words["running"])
+    raise HassError(words["ended"].format(code=hass.returncode, console=hass.console))
 
 
 def main() -> int:

@@ -191,6 +191,7 @@ class RealHomeAssistant:
         if not automations.exists():
             automations.write_text("[]\n", encoding="utf-8")
         self._preset("http", 1, {"server_host": [self.host], "server_port": self.port})
+        self._listen_here()
         self._preset("onboarding", 4, {"done": ["core_config", "analytics"]})
 
     def _preset(self, key: str, version: int, data: dict[str, Any]) -> None:
@@ -199,6 +200,30 @@ class RealHomeAssistant:
         if not path.exists():
             document = {"version": version, "minor_version": 1, "key": key, "data": data}
             path.write_text(json.dumps(document), encoding="utf-8")
+
+    def _listen_here(self) -> None:
+        """Have a Home Assistant that ran before at another address listen at this one."""
+        wanted = {"server_host": [self.host], "server_port": self.port}
+        path = self.config / ".storage" / "http"
+        document = json.loads(path.read_text(encoding="utf-8"))
+        data = document["data"]
+        confirmed = data.get("stable", data)
+        if any(confirmed.get(key) != value for key, value in wanted.items()):
+            confirmed.update(wanted)
+            if "pending" in data:
+                data["pending"] = None
+            path.write_text(json.dumps(document), encoding="utf-8")
+
+    def change_entries(self, domain: str, **data: Any) -> None:
+        """Change the data of an integration's entries, before a start; there may be none yet."""
+        path = self.config / ".storage" / "core.config_entries"
+        if not path.exists():
+            return
+        document = json.loads(path.read_text(encoding="utf-8"))
+        for entry in document["data"]["entries"]:
+            if entry["domain"] == domain:
+                entry["data"].update(data)
+        path.write_text(json.dumps(document), encoding="utf-8")
 
     async def start(self, timeout: float = START_TIMEOUT) -> None:
         """Start the process and wait until it answers and, once there is a token, runs.
@@ -297,6 +322,11 @@ class RealHomeAssistant:
         """Stop in order and start again."""
         await self.stop()
         await self.start(timeout)
+
+    def attach(self) -> None:
+        """Talk to one that another process runs in the same folder."""
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT))
+        self._load_access()
 
     async def close(self) -> None:
         """Close the HTTP session; the process is left as it is."""

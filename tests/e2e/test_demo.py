@@ -1,17 +1,23 @@
 """What the demo shows to somebody who opens it: a dashboard with something on every card, and the cloud's page."""
 
+import asyncio
+from contextlib import suppress
+import os
 from pathlib import Path
-from typing import Any
+import re
+import signal
+from typing import Any, Self
 
+import aiohttp
 from playwright.async_api import expect
 import pytest
 
 from scripts.demo import told
 from tests.manual import DOCUMENTS, sections
 
-from .binding import announce_changes, bind_first
+from .binding import DOMAIN, announce_changes, bind, bind_first, wait_loaded
 from .cloud import SimulatorProcess
-from .hass import RealHomeAssistant
+from .hass import ROOT, HassError, RealHomeAssistant, free_port
 from .home import CONFIGURATION, DASHBOARD, cloud_page, furnish, print_samples
 from .test_set_up import PATIENCE, browsing
 
@@ -45,7 +51,13 @@ async def test_the_demo_in_chinese(tmp_path: Path, chromium: str, socket_enabled
         await page.set_viewport_size({"width": 1280, "height": 1100})
         await page.goto(f"{home.url}/{DASHBOARD}")
         words = told(home, cloud, tmp_path / "printed")
-        for needed in (f"{home.url}/{DASHBOARD}", home.password, cloud.api_key, cloud.admin_url):
+        for needed in (
+            f"{home.url}/{DASHBOARD}",
+            home.password,
+            cloud.api_key,
+            cloud.url,
+            cloud.admin_url,
+        ):
             assert needed in words
         cards = page.locator("lianke-card")
         await expect(cards).to_have_count(3)
@@ -97,6 +109,107 @@ async def test_the_demo_in_chinese(tmp_path: Path, chromium: str, socket_enabled
         await page.goto(f"{home.url}/{DASHBOARD}")
         await expect(cards.first).to_contain_text("还没有打印机")
         assert not home.problems("lianke")
+
+
+class Terminal:
+    """A terminal in which the demo runs."""
+
+    def __init__(self, state: Path, port: int) -> None:
+        """Keep all state in a folder."""
+        self._command = (
+            "import pathlib, sys; from scripts import demo; "
+            f"demo.STATE = pathlib.Path({str(state)!r}); sys.exit(demo.main())"
+        )
+        self._port = port
+        self._process: asyncio.subprocess.Process | None = None
+        self.text = ""
+        self._reading: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start it, and wait until it has said where to look."""
+        screen, keyboard = os.openpty()
+        self._process = await asyncio.create_subprocess_exec(
+            *(os.environ["LIANKE_HASS"], "-c", self._command),
+            *("--port", str(self._port), "--language", "en"),
+            stdin=keyboard,
+            stdout=keyboard,
+            stderr=keyboard,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            start_new_session=True,
+        )
+        os.close(keyboard)
+        self._reading = asyncio.create_task(self._read(screen))
+        await self.says("Ctrl+C ends both")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Press Ctrl+C: both end in order."""
+        assert self._process is not None
+        assert self._reading is not None
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGINT)
+        code = await asyncio.wait_for(self._process.wait(), 60)
+        await self._reading
+        assert code == 0, self.text
+
+    async def _read(self, screen: int) -> None:
+        # The kernel says that nobody writes any more by an error.
+        with suppress(OSError):
+            while part := await asyncio.to_thread(os.read, screen, 4096):
+                self.text += part.decode(errors="replace")
+        os.close(screen)
+
+    async def says(self, words: str) -> None:
+        """Wait until it has said so."""
+        async with asyncio.timeout(120):
+            while words not in self.text:
+                assert self._process is not None
+                assert self._process.returncode is None, self.text
+                await asyncio.sleep(0.1)
+
+    def told(self, name: str) -> str:
+        """Return what it has told under a name."""
+        found = re.search(rf"^ +{name} +(\S+)", self.text, re.MULTILINE)
+        assert found, self.text
+        return found[1]
+
+
+@pytest.mark.timeout(600)
+async def test_the_demo_in_a_terminal(tmp_path: Path, socket_enabled: None) -> None:
+    """At another port each time, restarted from its own pages, and with all that binds another box by hand."""
+    if "LIANKE_HASS" not in os.environ:
+        pytest.skip("LIANKE_HASS names no Python that has Home Assistant with its frontend")
+    first, second = free_port(), free_port()
+    async with Terminal(tmp_path, first) as terminal:
+        assert terminal.told("Home Assistant").startswith(f"http://127.0.0.1:{first}/")
+    async with Terminal(tmp_path, second) as terminal:
+        assert terminal.told("Home Assistant").startswith(f"http://127.0.0.1:{second}/")
+        assert "turbojpeg" not in terminal.text.lower()
+        home = RealHomeAssistant(tmp_path / "home", port=second)
+        home.attach()
+        try:
+            (entry,) = await home.entries(DOMAIN)
+            # It may go before it has answered.
+            with suppress(aiohttp.ClientError, HassError, TypeError):
+                await home.call("homeassistant", "restart")
+            await terminal.says("It is up again.")
+            await wait_loaded(home, entry["entry_id"])
+            # The box of the first run finds the cloud, which has moved along.
+            states = await home.states()
+            assert states["sensor.kyocera_ma2000w_gx"]["state"] != "box_offline"
+            page = terminal.told("Simulated cloud").partition("?")[0]
+            async with aiohttp.ClientSession() as session, session.get(page) as answer:
+                bound, *others = (await answer.json())["boxes"]
+            other = next(box for box in others if box["account"] == bound["account"])
+            await bind(
+                home,
+                server=terminal.told("Server"),
+                api_key=terminal.told("ApiKey"),
+                qr_text=other["qr_link"],
+            )
+        finally:
+            await home.close()
 
 
 def assert_known(data: Any, states: dict[str, Any]) -> None:
