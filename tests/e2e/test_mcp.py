@@ -1,6 +1,8 @@
 """The demo by a client of the Model Context Protocol, connected as the manual says."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 import json
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,11 @@ import pytest
 from tests.manual import sections
 from tests.simulator import make_pdf
 
-from .binding import bind_first
+from .binding import bind_first, printer_device
+from .card.stage import user_tokens
 from .cloud import SimulatorProcess
 from .hass import RealHomeAssistant
-from .home import CONFIGURATION, TEXTS, furnish
+from .home import CONFIGURATION, PRINTER, TEXTS, furnish
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 MENU = make_pdf(2, "Menu of the tests")
@@ -78,10 +81,9 @@ async def test_a_client_prints_and_is_told_the_truth(tmp_path: Path, newest: Non
         ):
             await bind_first(home, cloud)
             await furnish(home, cloud)
-            token = await home.command(
-                "auth/long_lived_access_token", client_name="MCP", lifespan=1
-            )
-            url, headers = connection(home, token)
+            # A user without administrator rights, as the manual says.
+            tokens = json.loads(await user_tokens(home, "assistant", "system-users"))
+            url, headers = connection(home, tokens["access_token"])
             async with (
                 create_mcp_http_client(headers=headers) as http,
                 streamable_http_client(url, http_client=http) as (read, write, _),
@@ -97,6 +99,7 @@ async def test_a_client_prints_and_is_told_the_truth(tmp_path: Path, newest: Non
                     ("lianke__print_document", {"address": f"{address}/recipe", "title": "Soup"}),
                 ]
                 assert {name for name, _ in calls} <= tools
+                assert not any(name.startswith("homeassistant__call") for name in tools)
                 taken = [told(await session.call_tool(name, fields)) for name, fields in calls]
                 assert [job["title"] for job in taken] == [
                     "(named by a stranger)",
@@ -124,3 +127,47 @@ async def test_a_client_prints_and_is_told_the_truth(tmp_path: Path, newest: Non
             files = [documents / name for name in ("front-door.jpg", "letter.pdf")]
             assert printed == [MENU, *(one.read_bytes() for one in files), RECIPE]
             assert not home.problems("lianke")
+
+
+async def test_which_address_opens_what(tmp_path: Path, newest: None) -> None:
+    """The integration as its form adds it lets an administrator's client print on a printer that is not exposed."""
+    async with (
+        SimulatorProcess(tmp_path / "printed", speed=20) as cloud,
+        RealHomeAssistant(tmp_path / "config", extra=CONFIGURATION) as home,
+    ):
+        await bind_first(home, cloud)
+        await home.submit(await home.start_flow("mcp_server"), {})
+        printer = await printer_device(home, cloud.device_id, PRINTER)
+        tokens = json.loads(await user_tokens(home, "assistant", "system-users"))
+        manual, _ = connection(home, home.token)
+        assert manual == f"{home.url}/api/mcp/assist"
+
+        @asynccontextmanager
+        async def session(path: str, token: str) -> AsyncIterator[ClientSession]:
+            headers = {"Authorization": f"Bearer {token}"}
+            async with (
+                create_mcp_http_client(headers=headers) as http,
+                streamable_http_client(f"{home.url}{path}", http_client=http) as (read, write, _),
+                ClientSession(read, write) as opened,
+            ):
+                await opened.initialize()
+                yield opened
+
+        everything = "homeassistant__call_action"
+        for path in ("/api/mcp", "/api/mcp/homeassistant"):
+            async with session(path, home.token) as opened:
+                assert everything in {tool.name for tool in (await opened.list_tools()).tools}
+                data = {"device_id": printer["id"], "text": path}
+                called = {"action": "lianke.print", "data": data}
+                told(await opened.call_tool(everything, called))
+            mine, home.token = home.token, tokens["access_token"]
+            async with home.raw("POST", path, json={}) as response:
+                assert response.status == 403
+            home.token = mine
+        for token in (home.token, tokens["access_token"]):
+            async with session("/api/mcp/assist", token) as opened:
+                names = {tool.name for tool in (await opened.list_tools()).tools}
+                assert not any(name.startswith("homeassistant__call") for name in names)
+                answer = await opened.call_tool("lianke__print_text", {"text": "x"})
+                assert refusal(answer)
+        await home.poll(lambda: cloud.get("printed"), lambda printed: len(printed) == 2)
