@@ -9,16 +9,24 @@ from typing import Final, NamedTuple
 from homeassistant.components.webhook import async_generate_id
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_API_KEY, CONF_WEBHOOK_ID
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, async_get_hass_or_none, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers.translation import async_get_translations
+from homeassistant.helpers.translation import (
+    async_get_cached_translations,
+    async_get_translations,
+)
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.limited_size_dict import LimitedSizeDict
 from homeassistant.util.signal_type import SignalType
 
 from .account.request_limits import Account
 from .api.client import LiankeClient
-from .api.errors import DocumentUnreadableError, LiankeError, TooManyRequestsError
+from .api.errors import (
+    DocumentUnreadableError,
+    LiankeError,
+    OptionError,
+    TooManyRequestsError,
+)
 from .box.storage import BoxStorage
 from .const import DOMAIN
 from .coordinator import LiankeCoordinator
@@ -27,6 +35,10 @@ from .jobs.queue import PrintQueue
 
 # What we refuse before anything is sent, and Home Assistant does not log as an error.
 _REFUSED_HERE: Final = (InputError, TooManyRequestsError, DocumentUnreadableError)
+
+# What errors mention that are fields of the action Print, and lists of them, by the reason of the error.
+_FIELDS: Final = ("option", "field", "needed")
+_FIELD_LISTS: Final = {"raw_refuses_options": "value", "source_not_one": "sources"}
 
 ACCOUNTS: HassKey[dict[str, Account]] = HassKey(f"{DOMAIN}_accounts")
 # By the digests of ApiKeys, the webhook ids of accounts without an entry: a box is just being added, or the last was
@@ -113,11 +125,57 @@ def async_loaded_entries(hass: HomeAssistant) -> list[LiankeConfigEntry]:
 def translated(err: InputError | LiankeError) -> HomeAssistantError:
     """Return an error of ours as one that Home Assistant shows in the user's language."""
     kind = ServiceValidationError if isinstance(err, _REFUSED_HERE) else HomeAssistantError
+    placeholders = err.placeholders
+    said: tuple[str, ...] = ()
+    if (hass := async_get_hass_or_none()) is not None:
+        placeholders |= _in_words(hass, err)
+        # By itself, Home Assistant says it in English: to logs, traces, phones and assistants.
+        if hass.config.language != "en":
+            texts = async_get_cached_translations(hass, hass.config.language, "exceptions", DOMAIN)
+            text = texts.get(f"component.{DOMAIN}.exceptions.{err.reason}.message")
+            said = () if text is None else (text.format_map(defaultdict(str, placeholders)),)
     return kind(
+        *said,
         translation_domain=DOMAIN,
         translation_key=err.reason,
-        translation_placeholders=err.placeholders or None,
+        translation_placeholders=placeholders or None,
     )
+
+
+def in_words(hass: HomeAssistant, err: InputError) -> dict[str, str]:
+    """Return what an error's text mentions in the words of the house, as forms and lists have them."""
+    return {**err.placeholders, **_in_words(hass, err)}
+
+
+def _in_words(hass: HomeAssistant, err: InputError | LiankeError) -> dict[str, str]:
+    """Return placeholders with the words of the house for fields of actions and their values.
+
+    Each is followed by the name that automations write, which also is by itself under `PLACEHOLDER_key`, for the card,
+    whose user may read another language.
+    """
+    language = hass.config.language
+    fields: dict[str, str] = {name: "field" for name in _FIELDS if name in err.placeholders}
+    if (named := _FIELD_LISTS.get(err.reason)) is not None:
+        fields[named] = "field"
+    if isinstance(err, OptionError):
+        fields = {"value": err.option, "allowed": err.option} | fields
+    both, comma = ("{}（{}）", "、") if language.startswith("zh") else ("{} ({})", ", ")
+    worded: dict[str, str] = {}
+    for placeholder, of in fields.items():
+        names = err.placeholders[placeholder].split(", ")
+        if placeholder == "allowed" and isinstance(err, OptionError):
+            names = [*err.allowed]
+        kind = "services" if of == "field" else "selector"
+        path = "services.print.fields.{}.name" if of == "field" else f"selector.{of}.options.{{}}"
+        texts = async_get_cached_translations(hass, language, kind, DOMAIN)
+        words = [texts.get(f"component.{DOMAIN}.{path.format(name)}") for name in names]
+        if any(words):
+            worded[placeholder] = comma.join(
+                both.format(word, name) if word and word.casefold() != name else name
+                for name, word in zip(names, words, strict=True)
+            )
+            worded[f"{placeholder}_key"] = ", ".join(names)
+    return worded
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 /* Sentences for what a command or an action was refused with. Loaded with the first refusal. */
 import type { CardContext, CommandError } from "./context";
-import { fill, lenient } from "./localize";
+import { fill, lenient, type Localizer } from "./localize";
 import en from "./translations/refusals.en.json";
 import zh from "./translations/refusals.zh-Hans.json";
 
@@ -8,6 +8,21 @@ import zh from "./translations/refusals.zh-Hans.json";
 const own = (isChinese: boolean, key: string): string => {
   const texts: Record<string, string> = isChinese ? zh : en;
   return Object.hasOwn(texts, key) ? String(texts[key]) : "";
+};
+
+/* Return what a text mentions in the user's words: fields of actions, and values of options, by their names. */
+const inWords = (t: Localizer, key: string, values: Record<string, string> = {}): Record<string, string> => {
+  const word = (of: string, name: string) => {
+    const isField = !["value", "allowed"].includes(of) || key === "raw_refuses_options";
+    const path = isField ? `services.print.fields.${name}.name` : `selector.${values["option_key"]}.options.${name}`;
+    return t.backend(path) || name;
+  };
+  const worded = Object.entries(values).flatMap(([name, names]) => {
+    const of = /^(.+)_key$/.exec(name)?.[1];
+    const words = of && names.split(", ").map((one) => word(of, one));
+    return words ? [[of, words.join(t.isChinese ? "、" : ", ")]] : [];
+  });
+  return { ...values, ...(Object.fromEntries(worded) as Record<string, string>) };
 };
 
 /* Return what a refusal says, empty where nobody has a text for it. */
@@ -19,5 +34,5 @@ export const refusal = async ({ hass, localizer }: CardContext, error: CommandEr
   if (said) return fill(said, values);
   // Without a connection, what is loaded already has to do.
   const localize = await hass.loadBackendTranslation("exceptions", domain).catch(() => hass.localize);
-  return localize(`component.${domain}.exceptions.${key}.message`, lenient(values));
+  return localize(`component.${domain}.exceptions.${key}.message`, lenient(inWords(localizer, key, values)));
 };

@@ -352,6 +352,26 @@ test("a list is added to what is about to be printed", async () => {
   expect(batch.items).toHaveLength(0);
 });
 
+test("the media library stays open while what was pressed before is handed over", async () => {
+  const answers = { "media_source/browse_media": { title: "Media", children: [] }, "lianke/printer/options": {} };
+  const context = makeContext(makeHass(answers));
+  const batch = new Batch(context, "device");
+  const [item] = (batch.add([new File(["x"], "a.pdf")]), batch.items);
+  const printer = await show<Part>("lianke-printer", { context, device: "device", printer: makePrinter(), batch });
+  const tray = find<Part>(printer, "lianke-tray");
+  await tray.updateComplete;
+  find(tray, "[data-key=media]").click();
+  const open = () => find<HTMLDialogElement>(find(tray, "lianke-media-browser"), "dialog");
+  await vi.waitFor(() => expect(open().open).toBe(true));
+  if (item) batch.remove(item);
+  Object.assign(printer, { printer: makePrinter({ waiting: 1 }) });
+  await printer.updateComplete;
+  expect([open().open, tray.isConnected]).toEqual([true, true]);
+  find(open(), "[data-key=close]")?.click();
+  open()?.close();
+  await vi.waitFor(() => expect(find(printer, "lianke-tray")).toBeNull());
+});
+
 test("printers of one name are told apart by area, else by box", () => {
   const devices = Object.fromEntries(
     [

@@ -252,14 +252,106 @@ test("a refused option is said at its field", async () => {
 
 test("a job that waits is moved to another printer", async () => {
   const job = waiting("release", { can_move: true });
-  const dialog = await again(job, house({ move_job: {} }));
+  const dialog = await again(job, house({ move_job: {}, "lianke/jobs/plan_move": { open: [], different: [] } }));
   expect([...(dialog.shadowRoot?.querySelectorAll("option") ?? [])].map((one) => one.value)).toEqual(["other"]);
   expect(find(dialog, "lianke-options-form")).toBeNull();
   find(dialog, "[data-key=do]").click();
   await vi.waitFor(() => expect(announced.at(-1)).toContain("was moved"));
   expect(asked).toMatchObject([
+    { type: "lianke/jobs/plan_move", device_id: "device", job_id: "job", to_device_id: "other" },
     { service: "move_job", service_data: { device_id: "device", job_id: "job", to_device_id: "other" } },
   ]);
+});
+
+const PLAN = {
+  open: [
+    { option: "duplex", before: "long_edge", allowed: ["off"], instead: "off", must_choose: false },
+    { option: "tray", before: "Tray 1", allowed: ["Auto"], instead: null, must_choose: false },
+  ],
+  different: [{ option: "color", before: "mono", after: "color" }],
+};
+const ZH: Record<string, string> = {
+  "services.print.fields.duplex.name": "双面打印",
+  "services.print.fields.color.name": "颜色",
+  "services.print.fields.tray.name": "纸盒",
+  "selector.duplex.options.long_edge": "长边翻转",
+  "selector.duplex.options.off": "关",
+  "selector.color.options.mono": "黑白",
+  "selector.color.options.color": "彩色",
+};
+const localize = (path: string) => ZH[path.replace("component.lianke.", "")] ?? "";
+const moves = async (answers: object) => {
+  const hass = { ...house({ move_job: {}, ...answers }), language: "zh-Hans", locale: { language: "zh-Hans" } };
+  const job = waiting("release", { can_move: true });
+  return again(job, { ...hass, localize } as unknown as HomeAssistant);
+};
+const moved = () => asked.filter(({ service }) => service === "move_job").map((one) => one["service_data"]);
+
+test("what the other printer cannot do is chosen before the job is moved, in the words of the house", async () => {
+  const dialog = await moves({ "lianke/jobs/plan_move": PLAN });
+  await vi.waitFor(() => expect(find(dialog, "lianke-moving")).not.toBeNull());
+  const moving = find<Part>(dialog, "lianke-moving");
+  await moving.updateComplete;
+  const said = moving.shadowRoot?.textContent?.replace(/\s+/g, " ") ?? "";
+  expect(said).toContain("那台打印机做不到“长边翻转”。");
+  expect(said).toContain("由那台打印机决定（关）");
+  expect(said).toContain("颜色：在那台打印机上是“彩色”，原来是“黑白”。");
+  expect(said).not.toMatch(/long_edge|off|mono/);
+  const duplex = find<HTMLSelectElement>(moving, "#duplex");
+  duplex.value = "off";
+  find(dialog, "[data-key=do]").click();
+  await vi.waitFor(() => expect(moved()).toHaveLength(1));
+  const ids = { device_id: "device", job_id: "job", to_device_id: "other" };
+  expect(moved()[0]).toEqual({ ...ids, duplex: "off", without: ["tray"] });
+});
+
+test("a job is not moved by a press that came before the question", async () => {
+  let answer: (plan: unknown) => void = () => undefined;
+  const dialog = await moves({ "lianke/jobs/plan_move": new Promise((resolve) => (answer = resolve)) });
+  find(dialog, "[data-key=do]").click();
+  answer(PLAN);
+  await vi.waitFor(() => expect(find(dialog, "lianke-moving")).not.toBeNull());
+  await vi.waitFor(() => expect(find(dialog, "[data-key=do]").ariaDisabled).not.toBe("true"));
+  expect(moved()).toEqual([]);
+  find(dialog, "[data-key=do]").click();
+  await vi.waitFor(() => expect(moved()).toHaveLength(1));
+});
+
+test("paper of another size is chosen, or the job stays", async () => {
+  const open = [{ option: "paper", before: "A4", allowed: ["100 x 150 mm"], instead: "60 x 40 mm", must_choose: true }];
+  const dialog = await moves({ "lianke/jobs/plan_move": { open, different: [] } });
+  await vi.waitFor(() => expect(find(dialog, "lianke-moving")).not.toBeNull());
+  const moving = find<Part>(dialog, "lianke-moving");
+  find(dialog, "[data-key=do]").click();
+  await vi.waitFor(() => expect(find(moving, ".error")?.textContent).toContain("请先选择"));
+  expect(moved()).toEqual([]);
+  find<HTMLSelectElement>(moving, "#paper").value = "100 x 150 mm";
+  find(dialog, "[data-key=do]").click();
+  await vi.waitFor(() => expect(moved()).toMatchObject([{ paper: "100 x 150 mm" }]));
+});
+
+test("what is refused is said in the user's words, whatever the house calls it", async () => {
+  const refused = {
+    code: "service_validation_error",
+    message: "This printer has no duplex mode Long edge (long_edge). Allowed: off",
+    translation_domain: "lianke",
+    translation_key: "duplex_not_available",
+    translation_placeholders: {
+      option: "Both sides (duplex)",
+      option_key: "duplex",
+      value: "Long edge (long_edge)",
+      value_key: "long_edge",
+      allowed: "off",
+      allowed_key: "off",
+    },
+  };
+  const text = (path: string, values: Record<string, string> = {}) =>
+    path.endsWith("duplex_not_available.message")
+      ? `此打印机不支持双面模式“${values["value"]}”。可用的有：${values["allowed"]}`
+      : localize(path);
+  const hass = { ...house({}), language: "zh-Hans", locale: { language: "zh-Hans" }, localize: text };
+  const context = makeContext({ ...hass, loadBackendTranslation: async () => text } as unknown as HomeAssistant);
+  expect(await context.explain(refused)).toBe("此打印机不支持双面模式“长边翻转”。可用的有：关");
 });
 
 test("after a jam both sides by hand begin anew from a sheet", async () => {

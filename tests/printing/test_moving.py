@@ -2,16 +2,32 @@
 
 from typing import Any
 
+from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.auth.permissions.const import CAT_ENTITIES
 from homeassistant.core import Context
-from homeassistant.exceptions import Unauthorized
+from homeassistant.exceptions import ServiceValidationError, Unauthorized
+from homeassistant.helpers.translation import async_load_integrations
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
 from custom_components.lianke.api.capabilities import STANDARD, Capabilities, Paper
 from custom_components.lianke.api.options import known_papers
+from custom_components.lianke.devices import async_printer_device
+from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.printing.again import find_paper
-from tests.household import INKJET, LABELS, LASER, OTHER_LASER, House, data_of, refusal, show_state
+from tests.conftest import make_entry, set_up
+from tests.household import (
+    INKJET,
+    LABELS,
+    LASER,
+    OTHER_LASER,
+    House,
+    data_of,
+    refusal,
+    show_state,
+    twin_of,
+)
 
 # Callbacks arrive, so that waiting is short.
 pytestmark = pytest.mark.usefixtures("reachable")
@@ -32,10 +48,11 @@ async def held(house: House, **data: Any) -> str:
 
 
 async def move(
-    house: House, job_id: str, to: str, context: Context | None = None
+    house: House, job_id: str, to: str, context: Context | None = None, **options: Any
 ) -> dict[str, Any]:
     """Move a job to a printer by its name; return the new one."""
-    answer = await house.ask("move_job", context, job_id=job_id, to_device_id=house.device(to))
+    where = {"job_id": job_id, "to_device_id": house.device(to)}
+    answer = await house.ask("move_job", context, **where, **options)
     job: dict[str, Any] = answer["job"]
     return job
 
@@ -123,3 +140,186 @@ async def test_both_printers_must_be_the_callers(
     await move(house, job_id, OTHER_LASER, context)
     [document] = await house.came_out()
     assert document.port == 4
+
+
+# With other options
+
+
+async def plan(house: House, client: MockHAClientWebSocket, job_id: str, to: str) -> dict[str, Any]:
+    """Return what a card is told of moving a job."""
+    asked = {"device_id": house.device(), "job_id": job_id, "to_device_id": house.device(to)}
+    await client.send_json_auto_id({"type": "lianke/jobs/plan_move", **asked})
+    answer = await client.receive_json()
+    assert answer["success"], answer
+    return dict(answer["result"])
+
+
+async def test_a_job_is_moved_with_the_options_that_the_other_printer_has(
+    house: House, hass_ws_client: WebSocketGenerator
+) -> None:
+    """W4: long edge, as a remembered choice leaves it, at a printer that prints one side."""
+    job_id = await held(house, duplex="long_edge", tray="纸盒 1", color="mono")
+    client = await hass_ws_client(house.hass)
+    assert await plan(house, client, job_id, OTHER_LASER) == {
+        "open": [
+            {
+                "option": "duplex",
+                "before": "long_edge",
+                # Nobody turns the paper of what was not made for it.
+                "allowed": ["off"],
+                "instead": "off",
+                "must_choose": False,
+            },
+            {
+                "option": "tray",
+                "before": "纸盒 1",
+                "allowed": ["自动选择"],
+                "instead": None,
+                "must_choose": False,
+            },
+        ],
+        "different": [],
+    }
+    assert await refusal(move(house, job_id, OTHER_LASER)) == "duplex_not_available"
+    assert await refusal(move(house, job_id, OTHER_LASER, duplex="off")) == "tray_not_available"
+    assert house.sent == 0
+    job = await move(house, job_id, OTHER_LASER, duplex="off", without="tray", copies=3)
+    [document] = await house.came_out()
+    assert (document.port, document.copies, document.options["dmDuplex"]) == (4, 3, "1")
+    assert house.queue.get(job["job_id"]).spec.requested == {
+        "paper": 9,
+        "duplex": "off",
+        "color": "mono",
+        "copies": 3,
+    }
+    # Once it is moved, it is not moved again, whatever is chosen.
+    again = move(house, job_id, OTHER_LASER, duplex="off", without="tray")
+    assert await refusal(again) == "job_not_movable"
+    assert len(house.printed) == 1
+
+
+async def test_what_the_other_printer_does_by_itself_is_told(
+    house: House, hass_ws_client: WebSocketGenerator
+) -> None:
+    job_id = await held(house)
+    client = await hass_ws_client(house.hass)
+    assert await plan(house, client, job_id, INKJET) == {
+        "open": [],
+        "different": [{"option": "color", "before": "mono", "after": "color"}],
+    }
+    assert await plan(house, client, job_id, OTHER_LASER) == {"open": [], "different": []}
+
+
+async def test_paper_of_another_size_is_chosen_by_somebody(
+    house: House, hass_ws_client: WebSocketGenerator
+) -> None:
+    job_id = await held(house)
+    client = await hass_ws_client(house.hass)
+    [one] = (await plan(house, client, job_id, LABELS))["open"]
+    assert (one["option"], one["before"], one["must_choose"]) == ("paper", "A4", True)
+    assert one["allowed"] == ["60 x 40 mm", "100 x 100 mm", "100 x 150 mm"]
+    await move(house, job_id, LABELS, paper="100 x 150 mm")
+    [document] = await house.came_out()
+    assert (document.port, document.options["dmPaperSize"]) == (2, "302")
+
+
+async def test_a_move_that_nothing_mends_is_refused_when_it_is_planned(
+    house: House, hass_ws_client: WebSocketGenerator
+) -> None:
+    job_id = await held(house)
+    client = await hass_ws_client(house.hass)
+    for job, to, key in (
+        (job_id, LASER, "move_to_itself"),
+        ("01JD8T5W3ZQ9K4N7V2X6B1C0MF", INKJET, "job_not_found"),
+    ):
+        asked = {"device_id": house.device(), "job_id": job, "to_device_id": house.device(to)}
+        await client.send_json_auto_id({"type": "lianke/jobs/plan_move", **asked})
+        answer = await client.receive_json()
+        assert answer["error"]["translation_key"] == key
+
+
+async def test_the_other_box_goes_between_question_and_answer(
+    house: House, hass_ws_client: WebSocketGenerator
+) -> None:
+    """The job stays, and comes out where it was, once."""
+    other = make_entry(house.simulator, twin_of(house.simulator), title="Other box")
+    assert await set_up(house.hass, other)
+    printer = next(iter(data_of(other).coordinator.data.printers.values()))
+    device = async_printer_device(house.hass, other, printer.key)
+    assert device is not None
+    job_id = await held(house, duplex="long_edge")
+    client = await hass_ws_client(house.hass)
+    asked = {"device_id": house.device(), "job_id": job_id, "to_device_id": device.id}
+    await client.send_json_auto_id({"type": "lianke/jobs/plan_move", **asked})
+    assert (await client.receive_json())["success"]
+    assert await house.hass.config_entries.async_unload(other.entry_id)
+    answer = house.ask("move_job", job_id=job_id, to_device_id=device.id, without=["duplex"])
+    assert await refusal(answer) == "service_config_entry_not_loaded"
+    assert house.queue.get(job_id).state is JobState.HELD
+    show_state(house.box.printer(1), "idle")
+    await look(house.entry)
+    [document] = await house.came_out()
+    assert (document.port, document.options["dmDuplex"]) == (1, "2")
+
+
+async def test_what_was_approved_is_approved_anew_once_it_is_changed(house: House) -> None:
+    """Fifty copies were not what somebody agreed to; a job as it is, or as an approver changes it, goes on."""
+    auth = house.hass.auth
+    boss = await auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    anna = await auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])
+    house.set_options({"approval_users": [anna.id]})
+    by = {user.name: Context(user_id=user.id) for user in (boss, anna)}
+    show_state(house.box.printer(1), "outOfPaper")
+    await look(house.entry)
+
+    async def approved(**data: Any) -> str:
+        asked = {"device_id": house.device(), "file": house.menu, **data}
+        [job] = (await house.ask("print", by["Anna"], **asked))["jobs"]
+        await house.ask("continue_job", by["Boss"], job_id=job["job_id"])
+        return str(job["job_id"])
+
+    job_id = await approved()
+    job = await move(house, job_id, OTHER_LASER, by["Anna"], copies=9)
+    assert (job["state"], job["hold_reason"], job["copies"]) == ("held", "approval", 9)
+    assert house.sent == 0
+    await house.ask("cancel_job", job_id=job["job_id"])
+    await move(house, await approved(), OTHER_LASER, by["Anna"])
+    await house.came_out(1)
+    await move(house, await approved(duplex="long_edge"), OTHER_LASER, by["Boss"], duplex="off")
+    await house.came_out(2)
+
+
+async def test_a_code_is_asked_for_wherever_a_job_is_moved(house: House) -> None:
+    job_id = await held(house, duplex="long_edge", release_code="4711")
+    job = await move(house, job_id, OTHER_LASER, duplex="off")
+    assert (job["hold_reason"], job["needs_code"]) == ("release", True)
+    await house.ask("continue_job", job_id=job["job_id"], code="4711")
+    [document] = await house.came_out()
+    assert (document.port, document.options["dmDuplex"]) == (4, "1")
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        (
+            "en",
+            "This printer has no duplex mode Long edge (long_edge). Allowed: off",
+        ),
+        ("zh-Hans", "此打印机不支持双面模式“长边翻转（long_edge）”。可用的有：关（off）"),
+    ],
+)
+async def test_what_is_refused_is_said_in_the_words_of_the_house(
+    house: House, language: str, says: str
+) -> None:
+    """W4: the Chinese sentence listed `off, manual_long_edge`, and neither card nor action had other words."""
+    await house.hass.config.async_update(language=language)
+    await async_load_integrations(house.hass, {"lianke"})
+    job_id = await held(house, duplex="long_edge")
+    with pytest.raises(ServiceValidationError) as refused:
+        await move(house, job_id, OTHER_LASER)
+    assert str(refused.value) == says
+    # The card says it in the words of its user.
+    placeholders = refused.value.translation_placeholders
+    assert placeholders is not None
+    assert placeholders["allowed_key"] == "off"
+    assert (placeholders["value_key"], placeholders["option_key"]) == ("long_edge", "duplex")

@@ -49,6 +49,7 @@ ACTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 COMMANDS: dict[str, tuple[str, dict[str, Any]]] = {
     "lianke/printer/options": ("control", {}),
     "lianke/jobs/confirm": ("control", {"job_id": "x"}),
+    "lianke/jobs/plan_move": ("control", {"job_id": "x", "to_device_id": "x"}),
 }
 
 

@@ -44,7 +44,7 @@ from ..people.form import PeopleSteps
 from ..printing.nozzle_care import NozzleCareSteps
 from ..printing.own_pages import async_print_page
 from ..printing.stand_in import StandInSteps
-from ..runtime import async_account_entries
+from ..runtime import async_account_entries, in_words
 from ..scanner.hub import is_enabled
 from .blueprints import BLUEPRINTS, async_copy, async_listed
 
@@ -147,7 +147,7 @@ class LiankeOptionsFlow(
             try:
                 check_defaults(wanted, able, papers, species)
             except OptionError as err:
-                details |= err.placeholders
+                details |= in_words(self.hass, err)
                 errors[err.option if err.option in shown else "base"] = shown_reason(err)
             else:
                 if self._target == WHOLE_BOX:

@@ -49,12 +49,14 @@ from .store import JobStoreError
 class Changes:
     """What is different when a document is printed again: the printer, the options, or both.
 
-    `options` were checked against the printer; `requested` is what they were resolved from.
+    `options` were checked against the printer; `requested` is what they were resolved from. `keeps_approval` says
+    that what was approved of a job that is moved stays so.
     """
 
     printer_key: str
     options: ResolvedOptions
     requested: Mapping[str, Any]
+    keeps_approval: bool = True
 
 
 _LOGGER = logging.getLogger(__name__)
@@ -214,13 +216,14 @@ class JobMover(JobWorker):
             except (JobStoreError, InputError, HomeAssistantError) as err:
                 await self._hass.async_add_executor_job(unlink_all, [document.path])
                 raise change_not_saved(job) if isinstance(err, JobStoreError) else err from None
-            # It has everything of the old one but its options.
+            # It has everything of the old one but its options, and what was agreed to with these.
             spec = replace(
                 job.spec,
                 printer_key=changes.printer_key,
                 requested=changes.requested,
                 moved_from=job_id,
                 retry_of=None,
+                approved=job.spec.approved and changes.keeps_approval,
                 hold=True,
             )
             try:

@@ -1,15 +1,24 @@
 """The same job once more or at another printer: its options checked anew, its paper found by size."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
+
+from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..api.capabilities import CUSTOM_ID, Capabilities, Paper
 from ..api.coerce import to_int
+from ..api.errors import OptionError
 from ..api.models import Species
 from ..api.options import (
+    COLORS,
+    DUPLEX,
     MANUAL_DUPLEX,
+    MAX_ALLOWED,
+    ORIENTATIONS,
     PAPER_OPTIONS,
     PrintOptions,
+    ResolvedOptions,
     known_papers,
     name_of,
     options_in,
@@ -22,17 +31,25 @@ from ..jobs.job import Job
 from ..jobs.retry import Changes
 from .print import async_resolve
 
+NOTHING_CHOSEN: Final[PrintOptions] = {}
+_PAPER: Final = frozenset(PAPER_OPTIONS)
 # From here on, each driver numbers what is its own (DMBIN_USER, DMMEDIA_USER).
 OWN_NUMBERS: Final = 256
 
 
 async def async_changes(
-    target: Target, job: Job, chosen: PrintOptions, source: Target | None = None
+    target: Target,
+    job: Job,
+    chosen: PrintOptions,
+    source: Target | None = None,
+    *,
+    without: Collection[str] = (),
 ) -> Changes:
     """Return how a job's document is printed on a printer with these options changed.
 
-    Options that the job was asked for and that are not changed are checked anew, too; those that were chosen for
-    another printer, `source`, as that one calls them, and its paper by size. Raises InputError:
+    Options that the job was asked for and that are not changed are checked anew, too, but for those it is printed
+    `without`: they are left to the printer. Those that were chosen for another printer, `source`, are taken as that
+    one calls them, and its paper by size. Raises InputError:
     manual_duplex_unchanged, manual_duplex_not_again, sheets_are_laid_out, printer_gone, paper_not_mapped, and what is
     wrong with an option.
     """
@@ -43,19 +60,32 @@ async def async_changes(
         raise InputError("manual_duplex_not_again", title=job.title)
     if job.spec.laid_out and (fixed := sorted(LAID_OUT_BY & chosen.keys())):
         raise InputError("sheets_are_laid_out", title=job.title, option=fixed[0])
-    requested = options_in(chosen, job.spec.requested)
+    asked = _left(job.spec.requested, without)
+    requested = options_in(chosen, asked)
     if source is not None:
         was_named = "paper" in requested and job.deliveries[0].options.paper_id != CUSTOM_ID
         if was_named and not any(name in chosen for name in PAPER_OPTIONS):
             chosen = options_in(await _async_paper(target, job), chosen)
-        requested = options_in(chosen, _as_named(source, job))
+        requested = options_in(chosen, _left(_as_named(source, job), without))
     data = {**requested, "raw": is_raw(job)}
     # Sheets that are to be cut need no printer with a word for that.
     one_sided = job.spec.laid_out and "duplex" not in chosen and requested.get("duplex") == "off"
-    options = await async_resolve(target, data, laid_out=job.spec.laid_out, one_sided=one_sided)
+    try:
+        options = await async_resolve(target, data, laid_out=job.spec.laid_out, one_sided=one_sided)
+    except OptionError as err:
+        # Nobody can turn the paper of what was not made for it.
+        allowed = [name for name in err.allowed if name not in MANUAL_DUPLEX]
+        raise OptionError(err.reason, option=err.option, value=err.value, allowed=allowed) from None
     # A default option for both sides by hand is for documents that are printed anew.
     options = replace(options, by_hand=None)
     return Changes(printer_key=target.printer_key, options=options, requested=requested)
+
+
+def _left(options: PrintOptions | Mapping[str, Any], without: Collection[str]) -> PrintOptions:
+    """Return the options but for some; the sizes of a paper go with it."""
+    if not _PAPER.isdisjoint(without):
+        without = {*without, *PAPER_OPTIONS}
+    return options_in({name: value for name, value in options.items() if name not in without})
 
 
 def _as_named(source: Target, job: Job) -> PrintOptions:
@@ -78,17 +108,107 @@ SAME_SIZE: Final = 20
 ANY_SIZE: Final = frozenset({Species.LABEL, Species.RECEIPT})
 
 
-async def async_move(target: Target, job: Job, other: Target) -> Job:
-    """Move a job to another printer and return the new one.
+async def async_move(
+    target: Target,
+    job: Job,
+    other: Target,
+    chosen: PrintOptions = NOTHING_CHOSEN,
+    *,
+    without: Collection[str] = (),
+    approves: bool = False,
+) -> Job:
+    """Move a job to another printer, with these options changed, and return the new one.
+
+    Who `approves` may approve jobs: what was approved before stays so, whatever is changed.
 
     Raises InputError: move_to_itself, paper_not_mapped, what is wrong with an option, and
     like `PrintQueue.async_move`. The job stays where it is then.
     """
+    changes = await _async_moved(target, job, other, chosen, without)
+    # Nobody has agreed to what is changed: to fifty copies, for instance.
+    changes = replace(changes, keeps_approval=approves or not (chosen or without))
+    return await target.data.queue.async_move(job.job_id, changes, other.entry.entry_id)
+
+
+async def _async_moved(
+    target: Target, job: Job, other: Target, chosen: PrintOptions, without: Collection[str]
+) -> Changes:
+    """Return how a job is printed at another printer. Raises as `async_move`."""
     if (target.entry.entry_id, job.printer_key) == (other.entry.entry_id, other.printer_key):
         raise InputError("move_to_itself", title=job.title)
-    chosen = await _async_paper(other, job)
-    changes = await async_changes(other, job, chosen, target)
-    return await target.data.queue.async_move(job.job_id, changes, other.entry.entry_id)
+    if _PAPER.isdisjoint((*chosen, *without)):
+        chosen = options_in(await _async_paper(other, job), chosen)
+    return await async_changes(other, job, chosen, target, without=without)
+
+
+async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObjectType:
+    """Return what would be different at another printer, and what has to be chosen for it first.
+
+    `open` are the options that it cannot do as they are, each with what it can (`allowed`), and what it does if none
+    is chosen (`instead`): None where that is unknown or impossible (`must_choose`). `different` are those that it
+    does in another way by itself. Raises InputError for what no choice mends.
+    """
+    found: dict[str, tuple[str, list[str]]] = {}
+    without: set[str] = set()
+    changes: Changes | None = None
+    stuck = ""
+    while changes is None and not stuck:
+        try:
+            changes = await _async_moved(target, job, other, NOTHING_CHOSEN, without)
+        except OptionError as err:
+            option, value, allowed = err.option, err.value, [*err.allowed]
+        except InputError as err:
+            if err.reason != "paper_not_mapped":
+                raise
+            option, value, allowed = "paper", *await _async_papers(job, other)
+        if changes is None:
+            # What is refused although it is left to the printer is a default of the box.
+            stuck = option if option in without else ""
+            found.setdefault(option, (value, allowed))
+            without.add(option)
+    before, after = job.deliveries[0].options, None if changes is None else changes.options
+    there = {} if after is None else _names(after)
+    if after and after.paper and before.paper:
+        # Whatever each driver calls it, and however it rounds.
+        without |= {"paper"} if _difference(before.paper, after.paper) <= SAME_SIZE else set()
+    return {
+        "open": [
+            {
+                "option": option,
+                "before": value,
+                "allowed": [*allowed],
+                "instead": there.get(option),
+                # Paper of another size is nobody's to guess.
+                "must_choose": option in ("paper", stuck),
+            }
+            for option, (value, allowed) in found.items()
+        ],
+        "different": [
+            {"option": option, "before": name, "after": there[option]}
+            for option, name in _names(before).items()
+            if option in there and option not in without and there[option] != name
+        ],
+    }
+
+
+async def _async_papers(job: Job, other: Target) -> tuple[str, list[str]]:
+    """Return what a job's paper is called, and the names of another printer's papers."""
+    paper = job.deliveries[0].options.paper
+    able, papers = await other.data.coordinator.capabilities.get(other.printer_key)
+    names = dict.fromkeys(one.name for one in known_papers(able, papers))
+    return "" if paper is None else paper.name, [*names][:MAX_ALLOWED]
+
+
+def _names(options: ResolvedOptions) -> dict[str, JsonValueType]:
+    """Return what a person sees of a print on paper, by the names of options; without what is not known."""
+    names: dict[str, JsonValueType] = {
+        "paper": None if options.paper is None else _size_of(options.paper),
+        "copies": options.copies,
+        "color": name_of(COLORS, options.color),
+        "duplex": name_of(DUPLEX, options.duplex),
+        "orientation": name_of(ORIENTATIONS, options.orientation),
+    }
+    return {name: value for name, value in names.items() if value is not None}
 
 
 async def _async_paper(other: Target, job: Job) -> PrintOptions:
@@ -103,8 +223,11 @@ async def _async_paper(other: Target, job: Job) -> PrintOptions:
         return {"paper": found.paper_id}
     if wanted.paper_id == CUSTOM_ID and view.printer.species in ANY_SIZE:
         return {"paper_width": wanted.width / 10, "paper_height": wanted.height / 10}
-    size = f"{wanted.width / 10:g} × {wanted.height / 10:g} mm"
-    raise InputError("paper_not_mapped", title=job.title, printer=view.name, size=size)
+    raise InputError("paper_not_mapped", title=job.title, printer=view.name, size=_size_of(wanted))
+
+
+def _size_of(paper: Paper) -> str:
+    return f"{paper.width / 10:.0f} × {paper.height / 10:.0f} mm"
 
 
 def find_paper(wanted: Paper, papers: list[Paper]) -> Paper | None:

@@ -31,7 +31,8 @@ from ..documents.local_files import async_check_entity
 from ..errors import InputError
 from ..jobs.job import Job
 from ..manual_duplex import rest_of
-from ..people.approval import async_answer
+from ..people.approval import async_answer, async_may_approve
+from ..people.beginning import async_find_beginning
 from ..people.page_counts import async_export_pages
 from ..people.visible import async_as_seen, visible
 from . import schemas
@@ -111,11 +112,20 @@ async def _async_answer_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRe
 
 
 async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Move a job that waits; the caller needs control of both printers."""
+    """Move a job that waits, as it is or with other options; the caller needs control of both printers."""
     target, job = await _async_target_and_job(hass, call)
     other = async_target(hass, call.data["to_device_id"])
     await async_check_target(hass, other, call.context, POLICY_CONTROL)
-    moved = await async_move(target, job, other)
+    who = await async_find_beginning(hass, call.context)
+    moved = await async_move(
+        target,
+        job,
+        other,
+        options_in(call.data),
+        without=call.data.get("without", ()),
+        approves=who.independent
+        or await async_may_approve(hass, target.entry.options, who.user_id),
+    )
     return {"job": await async_describe(hass, other, moved, call.context)}
 
 

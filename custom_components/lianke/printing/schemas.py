@@ -11,7 +11,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 
-from ..api.options import MAX_PAGE_RANGE
+from ..api.options import MAX_PAGE_RANGE, OPTION_NAMES
 from ..documents.conversion import clean_title
 from ..documents.document import RAW_ENCODINGS, SourceKind
 from ..documents.entities import AGENDAS
@@ -287,7 +287,14 @@ RETRY_SCHEMA: Final = vol.Schema(
         **OPTIONS,
     }
 )
-MOVE_SCHEMA: Final = vol.Schema({**_ONE_JOB, vol.Required("to_device_id"): _one_device})
+MOVE_SCHEMA: Final = vol.Schema(
+    {
+        **_ONE_JOB,
+        vol.Required("to_device_id"): _one_device,
+        vol.Optional("without"): vol.All(cv.ensure_list, [vol.In(OPTION_NAMES)]),
+        **OPTIONS,
+    }
+)
 _MONTH = vol.All(_no_boolean, cv.string, vol.Match(r"^\d{4}-(0[1-9]|1[0-2])$"))
 EXPORT_SCHEMA: Final = vol.Schema(
     {

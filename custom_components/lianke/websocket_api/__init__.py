@@ -31,6 +31,7 @@ from ..documents.sheets import async_find_corners
 from ..documents.spool import async_get_spool
 from ..errors import InputError
 from ..jobs.limits import max_document_bytes
+from ..printing.again import async_plan_move
 from ..printing.handlers import async_run_action
 from ..printing.lookup import async_describe_capabilities
 from ..printing.print import job_dict
@@ -41,6 +42,7 @@ from .job_feed import Subscription, async_get_feed
 
 SUBSCRIBE: Final = f"{DOMAIN}/jobs/subscribe"
 CONFIRM: Final = f"{DOMAIN}/jobs/confirm"
+MOVE: Final = f"{DOMAIN}/jobs/plan_move"
 OPTIONS: Final = f"{DOMAIN}/printer/options"
 ACTION: Final = f"{DOMAIN}/action"
 SCANS: Final = f"{DOMAIN}/scans/subscribe"
@@ -58,6 +60,7 @@ def async_setup(hass: HomeAssistant) -> None:
     """Register the commands."""
     async_register_command(hass, _ws_subscribe)
     async_register_command(hass, _ws_confirm)
+    async_register_command(hass, _ws_plan_move)
     async_register_command(hass, _ws_options)
     async_register_command(hass, _ws_action)
     async_register_command(hass, _ws_forget)
@@ -129,6 +132,26 @@ async def _ws_confirm(hass: HomeAssistant, connection: ActiveConnection, msg: Me
     if job.printer_key != target.printer_key:
         raise InputError("job_not_found", job_id=msg["job_id"][:64])
     connection.send_result(msg["id"], job_dict(await queue.async_confirm(job.job_id)))
+
+
+@websocket_command(
+    {
+        vol.Required("type"): MOVE,
+        vol.Required("device_id"): str,
+        vol.Required("job_id"): str,
+        vol.Required("to_device_id"): str,
+    }
+)
+@async_response
+@_answers_mistakes
+async def _ws_plan_move(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
+    """Send what would be different if a job were moved to another printer, and what has to be chosen first."""
+    target = await _async_controlled(hass, connection, msg)
+    other = await _async_controlled(hass, connection, {**msg, "device_id": msg["to_device_id"]})
+    job = target.data.queue.get(msg["job_id"])
+    if job.printer_key != target.printer_key:
+        raise InputError("job_not_found", job_id=msg["job_id"][:64])
+    connection.send_result(msg["id"], await async_plan_move(target, job, other))
 
 
 @websocket_command(

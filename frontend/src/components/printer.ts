@@ -87,7 +87,7 @@ export class LiankePrinter extends Part {
   protected override render() {
     const { context, device, printer } = this;
     const { compact } = context;
-    const batch = this.batch?.items.length ? this.batch : undefined;
+    const batch = this.batch?.items.length || this.batch?.browsing ? this.batch : undefined;
     if (!printer) {
       return html`<section>
         ${this._header(this.t.text(this.isKnown ? "gone" : "not_found"))}${this._tray(batch)}

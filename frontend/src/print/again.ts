@@ -15,6 +15,8 @@ import type { Job } from "../types";
 import { Batch } from "./batch";
 import { DialogPart, dialogs } from "./dialogs";
 import { fields } from "./fields";
+import type { LiankeMoving, MovePlan } from "./moving";
+import "./moving";
 import "./options-form";
 
 const texts = partTexts(en, zh);
@@ -25,6 +27,8 @@ export class LiankeAgain extends DialogPart {
   @property({ attribute: false }) job!: Job;
   @state() private _device = "";
   @state() private _sheetError = "";
+  /* What moving the job to the chosen printer changes, once that is known. */
+  @state() private _plan: MovePlan | null = null;
   /* Holds the options; made anew for another printer. */
   batch: Batch | undefined;
 
@@ -52,10 +56,34 @@ export class LiankeAgain extends DialogPart {
   protected override willUpdate(): void {
     const { job } = this;
     if (!this._device) this._device = this._moves ? (this._printers[0]?.id ?? "") : job.device_id;
+    if (this._moves && this._planned !== this._device) void this._learn().catch(() => undefined);
     if (this._moves || job.by_hand || this.batch?.device === this._device) return;
     const title = this.context.titleOf(job);
     this.batch = new Batch(this.context, this._device, job);
     this.batch.addMedia({ media_content_id: "", media_content_type: "", title });
+  }
+
+  private _planned = "";
+
+  /* Learn what the other printer does in another way. */
+  private async _learn(): Promise<void> {
+    const to_device_id = (this._planned = this._device);
+    this._plan = null;
+    const { device_id, job_id } = this.job;
+    const message = { type: "lianke/jobs/plan_move", device_id, job_id, to_device_id };
+    const plan = await this.context.hass.callWS<MovePlan>(message);
+    if (to_device_id === this._device) this._plan = plan;
+  }
+
+  /* Return what a job is moved with; null while there is something to be chosen. */
+  private async _moving(): Promise<object | null> {
+    const wasShown = this._plan !== null;
+    if (!wasShown) await this._learn();
+    await this.updateComplete;
+    // What has come up only now is answered by another press.
+    if (!this._plan || (!wasShown && this._plan.open.length)) return null;
+    const chosen = this.renderRoot.querySelector<LiankeMoving>("lianke-moving")?.data() ?? null;
+    return chosen && { ...chosen, to_device_id: this._device };
   }
 
   private get _printers() {
@@ -75,6 +103,7 @@ export class LiankeAgain extends DialogPart {
       <div class="content">
         ${this._moves ? html`<p class="soft">${this._text("move_about")}</p>` : nothing}
         ${job.by_hand ? this._manualDuplex() : this._printer()}
+        ${this._plan ? html`<lianke-moving .context=${this.context} .plan=${this._plan}></lianke-moving>` : nothing}
         ${batch ? html`<lianke-options-form .context=${this.context} .batch=${batch}></lianke-options-form>` : nothing}
         ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
         <div class="actions">
@@ -129,15 +158,19 @@ export class LiankeAgain extends DialogPart {
 
   private _submit(): void {
     const { batch, job } = this;
-    const data = this._moves ? { to_device_id: this._device } : job.by_hand ? this._sheets() : this._options();
-    if (!data) return;
+    const known = this._moves ? {} : job.by_hand ? this._sheets() : this._options();
+    if (!known) return;
     if (batch) batch.problem = null;
     void this._tasks.run("again", async () => {
+      const data = this._moves ? await this._moving() : known;
+      if (!data) return;
       try {
         const ids = { device_id: job.device_id, job_id: job.job_id };
         await this.context.call(this._moves ? "move_job" : "retry_job", { ...ids, ...data });
       } catch (error) {
         if (await this.batch?.explainField(error as CommandError)) return this.batch?.changed();
+        // The other printer may have changed since: what it can do now is asked for beside what was refused.
+        if (this._moves && !isLost(error as CommandError)) await this._learn().catch(() => undefined);
         if (!this._moves && isLost(error as CommandError)) throw new UserError(this._text("again_lost"));
         throw error;
       }

@@ -57,6 +57,8 @@ export class Batch extends EventTarget {
   /* How all documents are printed together, if they are. */
   joint: Joint | null = null;
   readonly sending = new Sending(this);
+  /* Whether something is being chosen in the media library: what was pressed before may be submitted meanwhile. */
+  browsing = false;
   /* Until what the printer offers is known. */
   loading: Promise<void> | null = null;
 

@@ -109,7 +109,7 @@ export class LiankeMediaBrowser extends DialogPart {
     const isInside = this._path.length > 1;
     const title = (isInside && folder?.title) || printText(t, "media");
     const up = this.round("back", printText(t, "back"), mdiArrowLeft, this._up);
-    return html`<dialog aria-label=${printText(t, "media")}>
+    return html`<dialog aria-label=${printText(t, "media")} @close=${() => this.fire("media-closed")}>
       ${this.head(title, printText(t, "close"), isInside ? up : nothing)}
       ${this._error ? html`<p class="plain error" role="alert">${this._error}</p>` : nothing}
       ${

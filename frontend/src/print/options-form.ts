@@ -149,8 +149,9 @@ export class LiankeOptionsForm extends SteadyPart {
     const layout = batch.joint?.layout;
     if (layout && isSettledBy(layout, name)) return nothing;
     const isBooklet = layout === "layout_booklet" && name === "duplex";
-    // A booklet is printed on both sides in any case.
-    const all = offers ? offered(t, offers, name).filter(({ id }) => !isBooklet || id !== "off") : [];
+    // A booklet is printed on both sides in any case; of what is kept, nothing was made to be turned by hand.
+    const never = isBooklet ? /^off$/ : batch.again ? /^manual_/ : /^$/;
+    const all = offers ? offered(t, offers, name).filter(({ id }) => !never.test(String(id))) : [];
     if (!all.length) return nothing;
     const isDecided = !!layout && decidedBy(layout).includes(name);
     const standing = offers?.defaults?.[name];

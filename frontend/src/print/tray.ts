@@ -154,7 +154,11 @@ export class LiankeTray extends SteadyPart {
           </button>
         </div>
       </div>
-      <lianke-media-browser .context=${this.context} @media-chosen=${this._mediaChosen}></lianke-media-browser>`;
+      <lianke-media-browser
+        .context=${this.context}
+        @media-chosen=${this._mediaChosen}
+        @media-closed=${this._mediaClosed}
+      ></lianke-media-browser>`;
   }
 
   /* What was refused, right above what was pressed. */
@@ -289,7 +293,15 @@ export class LiankeTray extends SteadyPart {
     this.batch.move(index, index + by);
   }
 
-  private readonly _openMedia = () => this.renderRoot.querySelector<LiankeMediaBrowser>("lianke-media-browser")?.open();
+  private readonly _openMedia = () => {
+    this.batch.browsing = true;
+    void this.renderRoot.querySelector<LiankeMediaBrowser>("lianke-media-browser")?.open();
+  };
+
+  private readonly _mediaClosed = () => {
+    this.batch.browsing = false;
+    this.batch.changed();
+  };
 
   private readonly _mediaChosen = (event: CustomEvent<MediaChoice>) => this.batch.addMedia(event.detail);
 

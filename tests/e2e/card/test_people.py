@@ -145,6 +145,35 @@ async def test_both_sides_by_hand(stage: Stage, people: dict[str, str], tmp_path
     assert len(await stage.printed()) == before + 2
 
 
+async def test_what_the_other_printer_cannot_do_is_chosen_when_a_job_is_moved(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """W4: 此打印机不支持双面模式 long_edge. On one side there, once, without a key to be read anywhere."""
+    title = "two sides"
+    before = len(await stage.printed())
+    await submit(stage, title, release_code="4711", duplex="long_edge")
+    async with stage.screen(language=CHINESE, width=390, height=844) as screen:
+        await screen.row(title).get_by_role("button", name="移到其他打印机").click()
+        dialog = screen.card.get_by_role("dialog")
+        await dialog.get_by_label("打印机").select_option(label=SMALL_LASER)
+        await expect(dialog).to_contain_text("那台打印机做不到“长边翻转”。")
+        sides = dialog.get_by_label("双面打印")
+        await expect(sides.locator("option:checked")).to_have_text("由那台打印机决定（关）")
+        await sides.select_option(label="关")
+        assert "long_edge" not in await dialog.inner_text()
+        assert await screen.axe() == []
+        await screen.page.screenshot(path=tmp_path / "moving.png")
+        await dialog.get_by_role("button", name="移动", exact=True).click()
+        await expect(dialog).to_have_count(0)
+    async with stage.screen(stage.full(SMALL_LASER), language=CHINESE) as screen:
+        row = screen.row(title)
+        await row.get_by_label("取件密码").fill("4711")
+        await row.get_by_role("button", name="确认打印").click()
+        await expect(row).to_contain_text("已完成")
+    [paper] = (await stage.printed())[before:]
+    assert (paper["port"], paper["options"]["dmDuplex"]) == (4, "1")
+
+
 async def test_job_is_moved_and_printed_again_with_other_options(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -157,6 +186,7 @@ async def test_job_is_moved_and_printed_again_with_other_options(
         await row.get_by_role("button", name=re.compile("to another printer")).click()
         dialog = screen.card.get_by_role("dialog")
         await dialog.get_by_label("Printer").select_option(label=INKJET)
+        await expect(dialog).to_contain_text("Color: Color there, Black and white here.")
         assert await screen.axe() == []
         await dialog.get_by_role("button", name="Move", exact=True).click()
         await expect(dialog).to_have_count(0)

@@ -1,0 +1,84 @@
+/* What is different at the printer that a job is moved to, and what has to be chosen for it. Loaded with the dialog. */
+import { html, nothing } from "lit";
+import { property, state } from "lit/decorators.js";
+import { Part } from "../components/part";
+import { define } from "../define";
+import { partTexts } from "../localize";
+import { base } from "../styles";
+import en from "../translations/again.en.json";
+import zh from "../translations/again.zh-Hans.json";
+import { fields } from "./fields";
+import { optionName } from "./options";
+
+const texts = partTexts(en, zh);
+
+type Value = string | number;
+
+/* What `lianke/jobs/plan_move` answers. */
+export interface MovePlan {
+  /* What the other printer cannot do as it was asked for, what it can, and what it does if nothing is chosen. */
+  open: { option: string; before: Value; allowed: string[]; instead: Value | null; must_choose: boolean }[];
+  different: { option: string; before: Value; after: Value }[];
+}
+
+@define("lianke-moving")
+export class LiankeMoving extends Part {
+  @property({ attribute: false }) plan!: MovePlan;
+  @state() private _missing = "";
+
+  static override styles = [base, fields];
+
+  /* Return what is sent with the move, null while something has to be chosen. */
+  data(): object | null {
+    const chosen: Record<string, Value> = {};
+    const without: string[] = [];
+    this._missing = "";
+    for (const { option, must_choose } of this.plan.open) {
+      const field = this.renderRoot.querySelector<HTMLSelectElement | HTMLInputElement>(`#${option}`);
+      if (field?.value) chosen[option] = option === "copies" ? Number(field.value) : field.value;
+      else if (must_choose) this._missing ||= option;
+      else without.push(option);
+    }
+    if (!this._missing) return { ...chosen, ...(without.length ? { without } : {}) };
+    this.renderRoot.querySelector<HTMLElement>(`#${this._missing}`)?.focus();
+    return null;
+  }
+
+  private _text(key: keyof typeof en, values?: Record<string, unknown>): string {
+    return texts.text(this.t, key, values);
+  }
+
+  /* Return what the house calls a value; names of a driver stay as they are. */
+  private _word(option: string, value: Value): string {
+    return this.t.backend(`selector.${option}.options.${value}`) || String(value);
+  }
+
+  protected override render() {
+    const { open, different } = this.plan;
+    return html`${open.map((one) => this._choice(one))}
+    ${different.map(({ option, before, after }) => {
+      const values = { before: this._word(option, before), after: this._word(option, after) };
+      return html`<p class="soft">${this._text("different", { option: optionName(this.t, option), ...values })}</p>`;
+    })}`;
+  }
+
+  private _choice({ option, before, allowed, instead, must_choose }: MovePlan["open"][number]) {
+    const cannot = this._text("cannot", { before: this._word(option, before) });
+    const preset =
+      instead == null ? this._text("by_default") : this._text("default_is", { value: this._word(option, instead) });
+    const isWrong = this._missing === option;
+    const range = /(\d+)$/.exec(allowed[0] ?? "")?.[1];
+    const control =
+      option === "copies"
+        ? html`<input id="copies" type="number" min="1" max=${range ?? nothing} inputmode="numeric" placeholder="1" />`
+        : html`<select id=${option} data-key=${option} aria-invalid=${isWrong ? "true" : nothing}>
+            <option value="">${must_choose ? this._text("choose") : preset}</option>
+            ${allowed.map((one) => html`<option value=${one}>${this._word(option, one)}</option>`)}
+          </select>`;
+    return html`<p>${cannot}</p>
+      <div class="field">
+        <label class="soft" for=${option}>${optionName(this.t, option)}</label>
+        ${control} ${isWrong ? html`<p class="error" role="alert">${this._text("must_choose")}</p>` : nothing}
+      </div>`;
+  }
+}
