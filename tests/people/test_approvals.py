@@ -8,11 +8,15 @@ from typing import Any
 
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.auth.models import User
+from homeassistant.components import persistent_notification
+from homeassistant.components.lovelace.const import LOVELACE_DATA
+from homeassistant.components.lovelace.dashboard import LovelaceStorage
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, CoreState, ServiceCall, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -117,6 +121,9 @@ async def test_an_approver_approves(house: Family) -> None:
         "clear_notification",
         {"tag": reported["data"]["tag"]},
     )
+    # Words cannot be taken back: whoever reads them is told that nothing is left to be done.
+    [_, over] = await house.reported(TABLET, 2)
+    assert over["message"] == "“Homework” is settled: it waits for nobody's approval any more."
     # Once more changes nothing; the phone says so.
     await house.press(approve, house.boss)
     [refused] = await house.reported("notify.boss")
@@ -167,6 +174,37 @@ async def test_others_press_the_button(house: Family, caplog: pytest.LogCaptureF
     assert not house.sent
 
 
+async def test_a_question_in_the_sidebar_leads_to_the_card_and_goes_with_the_answer(
+    house: Family,
+) -> None:
+    hass = house.hass
+    for component in ("persistent_notification", "lovelace"):
+        assert await async_setup_component(hass, component, {})
+    card = {"type": "custom:lianke-card", "devices": [house.device()]}
+    other = {"type": "custom:lianke-card", "devices": [house.device(OTHER_LASER)]}
+    views = [{"cards": [other]}, {"path": "paper", "sections": [{"cards": [card]}]}]
+    board = LovelaceStorage(hass, {"id": "home", "url_path": "home-board"})
+    await board.async_save({"views": views})
+    hass.data[LOVELACE_DATA].dashboards["home-board"] = board
+    await hass.config.async_update(external_url="https://home.example")
+    sidebar = "notify.persistent_notification"
+    house.set_options(
+        {"approval_users": [house.anna.id], "approval_notify": [PHONE, sidebar, TABLET]}
+    )
+    await house.print_as_anna(title="Home*work*")
+    _, reject = await buttons(house)
+    await house.reported(TABLET)
+    [shown] = persistent_notification._async_get_or_create_notifications(hass).values()
+    where = "Approve or reject it on the card of the printer."
+    assert shown["message"].endswith(f"[{where}](https://home.example/home-board/paper)")
+    [phone] = await house.reported("mobile_app_boss")
+    assert (phone["data"]["url"], phone["data"]["clickAction"]) == ("/home-board/paper",) * 2
+    [tablet] = await house.reported(TABLET)
+    assert tablet["message"].endswith(f"{where} https://home.example/home-board/paper")
+    await house.press(reject, house.boss)
+    await until(lambda: not persistent_notification._async_get_or_create_notifications(hass))
+
+
 @pytest.mark.parametrize("starting", [False, True])
 async def test_nobody_answers(house: Family, starting: bool) -> None:
     """Also where it is learned of before the phones' notify actions are there."""
@@ -200,7 +238,8 @@ async def test_buttons_hold_over_a_restart(house: Family) -> None:
     await house.press(approve, house.boss)
     await house.came_out()
     # Nobody was asked twice.
-    assert len([data for to, data in house.messages if to == TABLET]) == 1
+    [question, over] = await house.reported(TABLET, 2)
+    assert ("title" in question, "title" in over) == (True, False)
 
 
 async def test_the_box_is_removed_while_somebody_waits(house: Family) -> None:
@@ -294,7 +333,10 @@ async def test_titles_are_shown_as_they_are(house: Family) -> None:
     assert phone["message"].startswith("“‹b›Bill‹/b› ![x](https://127.0.0.1/x.png)”")
     [sidebar] = await house.reported("persistent_notification")
     assert "\\!\\[x\\]\\(" in sidebar["message"]
-    assert not active(sidebar["message"])
+    # The last line is ours: it leads to the card.
+    words, _, ours = sidebar["message"].rpartition("\n")
+    assert ours.startswith("[Approve or reject it on the card of the printer.](http")
+    assert not active(words)
 
 
 async def test_a_phone_that_hangs(house: Family, monkeypatch: pytest.MonkeyPatch) -> None:

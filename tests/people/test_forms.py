@@ -59,6 +59,20 @@ async def test_approval(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     assert setup.options == {}
 
 
+async def test_an_empty_list_of_whom_to_notify_says_how_somebody_comes_into_it(
+    hass: HomeAssistant, setup: MockConfigEntry
+) -> None:
+    result = await go(hass, setup, "approval")
+    assert choices(result, "approval_notify") == []
+    assert "install the Home Assistant app" in str(result["description_placeholders"])
+    result = await answer(hass, result, {"approval_pages": 5})
+    assert result["step_id"] == "approval_notify"
+    assert "install the Home Assistant app" in str(result["description_placeholders"])
+    hass.states.async_set("notify.anna_s_phone", "unknown")
+    result = await go(hass, setup, "approval")
+    assert result["description_placeholders"] == {"nobody": ""}
+
+
 async def test_approvers_phones_are_suggested(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     """At first, so that nobody forgets them; what was chosen stays as it is."""
 

@@ -29,6 +29,7 @@ from ..const import DOMAIN
 
 FRONTEND = Path(__file__).parent
 CARD_FILE = "lianke-card.js"
+CARD_TYPE = "custom:lianke-card"
 CARD_URL = f"/{DOMAIN}/{CARD_FILE}"
 
 _LOGGER = logging.getLogger(__name__)
@@ -63,6 +64,31 @@ async def async_remove(hass: HomeAssistant) -> None:
     """Remove the resource with the last entry, where the integration was not set up: nobody serves the card."""
     if DOMAIN not in hass.config.components:
         await _Resource(hass, "").async_sync()
+
+
+async def async_card_path(hass: HomeAssistant, device_id: str) -> str | None:
+    """Return the path of the first view of a dashboard that has a printer's card, None without one."""
+    if (data := hass.data.get(LOVELACE_DATA)) is None:
+        return None
+    for url_path, one in data.dashboards.items():
+        try:
+            views = (await one.async_load(False)).get("views")
+        except HomeAssistantError:
+            # One that was never changed has no views of its own.
+            continue
+        for number, view in enumerate(views if isinstance(views, list) else ()):
+            if isinstance(view, dict) and _has_card(view, device_id):
+                return f"/{url_path or 'lovelace'}/{view.get('path') or number}"
+    return None
+
+
+def _has_card(part: object, device_id: str) -> bool:
+    """Return whether a part of a dashboard has the card of a printer; one that names none shows all."""
+    if isinstance(part, dict):
+        if part.get("type") == CARD_TYPE:
+            return device_id in (part.get("devices") or [device_id])
+        part = [*part.values()]
+    return isinstance(part, list) and any(_has_card(one, device_id) for one in part)
 
 
 def _read_files() -> tuple[list[Path], list[Path], str]:

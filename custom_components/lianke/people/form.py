@@ -79,7 +79,11 @@ class PeopleSteps(BoxOptionsFlow):
             **_several(options, const.CONF_APPROVERS, users),
             **_whom_to_notify(self.hass, told),
         }
-        return self.async_show_form(step_id="approval", data_schema=vol.Schema(schema))
+        return self.async_show_form(
+            step_id="approval",
+            data_schema=vol.Schema(schema),
+            description_placeholders=await _async_nobody_to_notify(self.hass),
+        )
 
     async def _async_save(self, changes: dict[str, Any]) -> ConfigFlowResult:
         """Save options; ask before whom to notify, if from now on jobs wait and nobody hears of it."""
@@ -97,7 +101,11 @@ class PeopleSteps(BoxOptionsFlow):
         options = {**self.config_entry.options, **self._changes}
         told = await _async_phones_of_approvers(self.hass, options)
         schema = vol.Schema(_whom_to_notify(self.hass, told))
-        return self.async_show_form(step_id="approval_notify", data_schema=schema)
+        return self.async_show_form(
+            step_id="approval_notify",
+            data_schema=schema,
+            description_placeholders=await _async_nobody_to_notify(self.hass),
+        )
 
     @needs_box
     async def async_step_release(self, user_input: UserInput = None) -> ConfigFlowResult:
@@ -225,6 +233,12 @@ def _whom_to_notify(hass: HomeAssistant, told: list[str]) -> dict[vol.Marker, ob
     """Return the field for whom to notify of jobs that wait for approval; those in `told` are ticked."""
     field = choice(_ways_to_notify(hass), many=True, custom=True, listed=False)
     return {vol.Optional(const.CONF_APPROVAL_NOTIFY, default=told): field}
+
+
+async def _async_nobody_to_notify(hass: HomeAssistant) -> dict[str, str]:
+    """Return what a form says where its list of whom to notify is empty: how somebody comes into it."""
+    nobody = "" if _ways_to_notify(hass) else await async_error_text(hass, "approval_nobody")
+    return {"nobody": f"\n\n{nobody}".rstrip()}
 
 
 def _ways_to_notify(hass: HomeAssistant) -> list[SelectOptionDict]:

@@ -18,6 +18,7 @@ from homeassistant.components.notify.const import (
     DOMAIN as NOTIFY_DOMAIN,
     SERVICE_SEND_MESSAGE,
 )
+from homeassistant.components.persistent_notification import async_dismiss
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import Context, CoreState, Event, HomeAssistant, callback
@@ -26,11 +27,13 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util import slugify
+from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
 
 from ..const import CONF_APPROVAL_NOTIFY, DOMAIN
-from ..devices import async_check_target, async_target_of_job
+from ..devices import async_check_target, async_printer_device, async_target_of_job
 from ..errors import InputError
+from ..frontend import async_card_path
 from ..jobs.job import REJECTED, Job, JobState, PersonReason
 from ..pages.clean import escape_markdown
 from ..runtime import LiankeConfigEntry, async_error_text, translating
@@ -50,6 +53,10 @@ _PROOF_LENGTH: Final = 32
 _BUTTON: Final = re.compile(
     rf"LIANKE_(APPROVE|REJECT)_([0-9A-Z]{{26}})_[0-9a-f]{{{_PROOF_LENGTH}}}"
 )
+
+
+# Whom the question about a job has reached; of those from before Home Assistant started, everybody.
+DATA_REACHED: HassKey[dict[str, set[str]]] = HassKey(f"{DOMAIN}_asked_approvers")
 
 
 class Answer(StrEnum):
@@ -119,15 +126,21 @@ async def async_send(
     *,
     title: str | None = None,
     data: dict[str, Any] | None = None,
+    link: tuple[str, str] | None = None,
 ) -> None:
     """Send a message to a notify action or entity; one that fails is logged.
 
-    `data` is for phones alone.
+    `data` is for phones, but for its tag, by which the sidebar takes a message back; `link`, a text and where it leads,
+    for all others.
     """
     name = target.removeprefix(f"{NOTIFY_DOMAIN}.")
     # Titles and names may come from a device of the home network.
     shown = escape_markdown if name == IN_SIDEBAR else _without_tags
     content: dict[str, Any] = {ATTR_MESSAGE: shown(message)}
+    if link is not None and not _is_phone(target):
+        text, address = link
+        words = f"[{text}]({address})" if name == IN_SIDEBAR and address else f"{text} {address}"
+        content[ATTR_MESSAGE] += f"\n{words.rstrip()}"
     if title is not None:
         content[ATTR_TITLE] = shown(title)
     if not hass.services.has_service(NOTIFY_DOMAIN, name):
@@ -135,6 +148,8 @@ async def async_send(
         name = SERVICE_SEND_MESSAGE
     elif data is not None and _is_phone(target):
         content[ATTR_DATA] = data
+    elif data is not None and name == IN_SIDEBAR:
+        content[ATTR_DATA] = {"notification_id": data["tag"]}
     try:
         async with asyncio.timeout(SEND_SECONDS):
             await hass.services.async_call(NOTIFY_DOMAIN, name, content, blocking=True)
@@ -244,13 +259,20 @@ async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) ->
     """
     title = await async_error_text(hass, "approval_wanted")
     message = " · ".join(await _async_facts(hass, job))
+    device = async_printer_device(hass, entry, job.printer_key)
+    path = device and await async_card_path(hass, device.id)
     where = await async_error_text(hass, "approval_where")
+    link = where, f"{_home(hass)}{path or ''}"
     data = await _async_phone_data(hass, job)
+    if path:
+        # Where a tap on the notification itself leads, on iOS and Android.
+        data |= {"url": path, "clickAction": path}
+    reached = hass.data.setdefault(DATA_REACHED, {})[job.job_id] = set()
     for target in _targets(entry):
         if _is_over(hass, entry, job):
             break
-        words = message if _is_phone(target) else f"{message}\n{where} {_home(hass)}".rstrip()
-        await async_send(hass, target, words, title=title, data=data)
+        reached.add(target)
+        await async_send(hass, target, message, title=title, data=data, link=link)
         if _is_over(hass, entry, job):
             # The question may have come after what took it back.
             await _async_clear(hass, target, job)
@@ -288,14 +310,20 @@ async def _async_phone_data(hass: HomeAssistant, job: Job) -> dict[str, Any]:
 
 
 async def _async_tell_answer(
-    hass: HomeAssistant, entry: LiankeConfigEntry, job: Job, *, key: str | None = None
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    job: Job,
+    *,
+    key: str | None = None,
 ) -> None:
     """Take the question off the phones of the approvers, and tell the asker of the answer.
 
     `key` is that of the text for the asker, where there is no answer.
     """
+    reached = hass.data.get(DATA_REACHED, {}).pop(job.job_id, None)
     for target in _targets(entry):
-        await _async_clear(hass, target, job)
+        if reached is None or target in reached:
+            await _async_clear(hass, target, job)
     if job.user_id is None or (key := key or _answer_key(job)) is None:
         return
     message = await async_error_text(hass, key, {"detail": job.present.detail})
@@ -303,8 +331,14 @@ async def _async_tell_answer(
 
 
 async def _async_clear(hass: HomeAssistant, target: str, job: Job) -> None:
+    """Take a question back; where that cannot be, say that it is settled."""
     if _is_phone(target):
         await async_send(hass, target, CLEAR, data={"tag": _tag(job)})
+    elif target.removeprefix(f"{NOTIFY_DOMAIN}.") == IN_SIDEBAR:
+        async_dismiss(hass, _tag(job))
+    else:
+        over = await async_error_text(hass, "approval_over", {"title": job.title})
+        await async_send(hass, target, over)
 
 
 def _answer_key(job: Job) -> str | None:
