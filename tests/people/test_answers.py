@@ -21,9 +21,10 @@ from custom_components.lianke.jobs.job import Delivery, JobSpec, JobState, Origi
 from custom_components.lianke.people.approval import PrintPolicy
 from custom_components.lianke.people.notifications import Answer, button_of
 from tests.clock import until
-from tests.household import LASER, OTHER_LASER, House, follow, refusal
+from tests.documents.samples import zipped
+from tests.household import LASER, OTHER_LASER, House, follow, make_media, refusal
 from tests.people.conftest import print_as
-from tests.simulator import Outcome
+from tests.simulator import Fault, Outcome
 
 
 def acting(user: User) -> Context:
@@ -288,3 +289,24 @@ async def test_what_was_approved_and_is_moved(anna: User, boss: User, house: Hou
     ]
     assert [job["hold_reason"] for job in moved] == [None, "approval"]
     await house.came_out()
+
+
+async def test_who_lets_print_what_nobody_can_count(
+    house: House, anna: User, boss: User, tmp_path: Path
+) -> None:
+    """Whoever asked did, past the limits on pages; an approver does, or anybody where no person asked."""
+    make_media(house.hass, tmp_path / "media")
+    house.cloud.fail("POST /print/page_count", Fault(kind="http", status=503), times=9)
+    (house.media / "Plan.docx").write_bytes(zipped("[Content_Types].xml", "word/document.xml"))
+    call = {"device_id": house.device(), "file": house.path("Plan.docx")}
+    askers = ((anna, "approval"), (boss, "release"), (None, "release"))
+    for count, (asker, reason) in enumerate(askers, 1):
+        context = Context() if asker is None else acting(asker)
+        [job] = (await house.ask("print", context, **call))["jobs"]
+        assert (job["state"], job["waits_for"]) == ("held", [reason])
+        if asker is anna:
+            own = house.ask("continue_job", acting(anna), job_id=job["job_id"])
+            assert await refusal(own) == "not_an_approver"
+            assert not house.sent
+        await house.ask("continue_job", acting(boss), job_id=job["job_id"])
+        await until(lambda: house.sent >= count)  # noqa: B023 - it is awaited here

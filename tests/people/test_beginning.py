@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from homeassistant.auth.const import GROUP_ID_ADMIN
+from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_READ_ONLY
 from homeassistant.auth.models import User
 from homeassistant.components import conversation
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.const import EVENT_CALL_SERVICE
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+from homeassistant.util.ulid import ulid_at_time
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -373,18 +375,67 @@ async def test_assistants_without_a_conversation(
 
 
 async def test_few_contexts_are_kept(
-    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, anna: User
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, anna: User, boss: User
 ) -> None:
-    """Those of people alone, and the last ones of them."""
+    """The last ones of each person, and it is known that there were others."""
     monkeypatch.setattr(beginning, "MAX_CONTEXTS", 3)
     beginning.async_get_trail(hass)
     hass.services.async_register("test", "act", lambda call: None)
-    contexts = [Context(user_id=anna.id) for _ in range(5)]
-    for context in (Context(), *contexts, Context(), Context(parent_id="x")):
+
+    def at(second: int, user: User | None) -> Context:
+        # Ids of one millisecond would not tell which came first.
+        soon = dt_util.utcnow().timestamp() + second
+        return Context(id=ulid_at_time(soon), user_id=None if user is None else user.id)
+
+    first = at(1, boss)
+    contexts = [at(second, anna) for second in range(2, 7)]
+    nobodys = [at(second, None) for second in range(7, 17)]
+    for context in (first, *contexts, *nobodys):
         await hass.services.async_call("test", "act", blocking=True, context=context)
-    assert list(async_get_trail(hass)._known) == [context.id for context in contexts[2:]]
-    known = [
-        (await async_find_beginning(hass, Context(parent_id=context.id))).user_id
-        for context in contexts
+    kept = async_get_trail(hass)._known
+    assert list(kept) == [one.id for one in (first, *contexts[2:], *nobodys[-3:])]
+    found = [
+        await async_find_beginning(hass, Context(parent_id=context.id))
+        for context in (first, *contexts, *nobodys)
     ]
-    assert known == [None, None, anna.id, anna.id, anna.id]
+    assert [one.user_id for one in found[:6]] == [boss.id, None, None, *[anna.id] * 3]
+    assert [one.forgotten for one in found] == [False, True, True, *[False] * 13]
+    # Nobody's may answer, as an administrator wanted it; what is forgotten may not.
+    assert [one.independent for one in found] == [False] * 6 + [True] * 10
+
+
+async def test_few_runs_are_kept(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of automations that run no more, the oldest go first, then the oldest of all."""
+    monkeypatch.setattr(beginning, "MAX_RUNS", 2)
+    trail = async_get_trail(hass)
+    hass.states.async_set("automation.long", "on", {"current": 1})
+    hass.states.async_set("automation.short", "on", {"current": 0})
+
+    def fire(name: str, run: str) -> None:
+        data = {"entity_id": f"automation.{name}"}
+        hass.bus.async_fire("automation_triggered", data, context=Context(id=run))
+
+    for run, name in enumerate(("long", "short", "long", "long")):
+        fire(name, str(run))
+    assert [run for run in trail._known if run.isdigit()] == ["2", "3"]
+    fire("short", "4")
+    fire("long", "5")
+    assert [run for run in trail._known if run.isdigit()] == ["3", "5"]
+
+
+async def test_few_people_are_kept(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beginning, "MAX_PEOPLE", 2)
+    trail = async_get_trail(hass)
+    for user in ("a", "b", "a", "c"):
+        hass.bus.async_fire("acted", context=Context(user_id=user))
+    assert [begun.user_id for begun in trail._known.values()] == ["a", "a", "c"]
+
+
+async def test_what_somebody_shares_who_may_not_print(house: House, anna: User) -> None:
+    """A phone's event asks for no rights, and what an automation makes of it had all."""
+    guest = await house.hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_READ_ONLY])
+    await event("own")(house.hass, Context(user_id=guest.id))
+    await house.hass.async_block_till_done()
+    assert not house.queue.jobs()
+    await event("own")(house.hass, Context(user_id=anna.id))
+    await house.came_out()

@@ -111,7 +111,8 @@ class JobSpec(Record):
     same was approved; `release_code`, which releases it at the printer, is hashed, and with `foreign_code` not known to
     who asks: somebody else's job had it, whose document this one prints again. `retry_of` and `moved_from` are the
     jobs whose document it prints again, or whose place it takes. Who asks is found out from the asker's context when a
-    job is submitted, unless it is moved (see `Beginning`): then `origin` and `automated` are known, too.
+    job is submitted, unless it is moved (see `Beginning`): then `origin`, `automated` and `forgotten`, which says that
+    it may have been anybody, are known, too.
     """
 
     printer_key: str
@@ -127,6 +128,7 @@ class JobSpec(Record):
     asker: Asker = field(default_factory=Asker)
     origin: Origin | None = field(default=None, metadata={READ: _read_origin})
     automated: bool = False
+    forgotten: bool = False
     sender: str | None = None
     sender_address: str | None = None
     foreign_title: bool = False

@@ -35,6 +35,7 @@ class PrintPolicy(People):
             asker=replace(spec.asker, user_id=beginning.user_id),
             origin=spec.origin or (Origin.LAN_PRINTER if spec.sender_address else beginning.origin),
             automated=beginning.automated,
+            forgotten=beginning.forgotten,
         )
 
     @override
@@ -49,19 +50,23 @@ class PrintPolicy(People):
         spec = replace(spec, approved=spec.approved and goes_on)
         # What people are to be asked about a job is asked wherever it is moved to.
         reasons = [*(spec.waits_for or ())]
+        # Of a job that is moved here, somebody may have let them go on already.
+        uncounted = spec.moved_from is None and first.is_uncounted
+        # Who asks does not let go himself what no limit on pages can be held against.
+        by_person = spec.asker.user_id is not None or spec.forgotten
         if (
-            self._is_to_be_approved(spec, first, jobs)
+            (self._is_to_be_approved(spec, first, jobs) or (uncounted and by_person))
             and not spec.approved
             and not await async_may_approve(self._hass, options, spec.asker.user_id)
         ):
             reasons.append(PersonReason.APPROVAL)
+            uncounted = False
         codes: Mapping[str, str] = options.get(const.CONF_RELEASE_CODES, {})
         if (
             spec.release_code is not None
             or spec.printer_key in options.get(const.CONF_RELEASE_PRINTERS, [])
-            or spec.asker.user_id in options.get(const.CONF_RELEASE_USERS, [])
-            # Of a job that is moved here, somebody may have let them go on already.
-            or (spec.moved_from is None and first.is_uncounted)
+            or _may_be_of(spec, options.get(const.CONF_RELEASE_USERS, []))
+            or uncounted
         ):
             reasons.append(PersonReason.RELEASE)
         return replace(
@@ -83,18 +88,28 @@ class PrintPolicy(People):
                 spent = limit - left
                 raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
             return True
+        if spec.forgotten and options.get(const.CONF_MONTHLY_PAGES):
+            # Nobody's pages are those of a user whose month is used up.
+            return True
         sources: set[str] = {spec.source}
-        if spec.source is not Origin.LAN_PRINTER:
+        if spec.forgotten:
+            sources |= {Origin.AUTOMATION, Origin.ASSISTANT, NOBODY}
+        elif spec.source is not Origin.LAN_PRINTER:
             # What a sentence has set off is an automation's as well.
             sources |= {Origin.AUTOMATION} if spec.automated else set()
             sources |= {NOBODY} if user_id is None else set()
         most_free = options.get(const.CONF_APPROVAL_PAGES, 0)
         return (
             spec.printer_key in options.get(const.CONF_APPROVAL_PRINTERS, [])
-            or user_id in options.get(const.CONF_APPROVAL_USERS, [])
+            or _may_be_of(spec, options.get(const.CONF_APPROVAL_USERS, []))
             or not sources.isdisjoint(options.get(const.CONF_APPROVAL_SOURCES, []))
             or bool(most_free and (most is None or most * first.job_copies > most_free))
         )
+
+
+def _may_be_of(spec: JobSpec, users: Collection[str]) -> bool:
+    """Return whether one of these users asks for a job, as far as that is not forgotten."""
+    return bool(users) if spec.forgotten else spec.asker.user_id in users
 
 
 def pages_left(
@@ -150,7 +165,7 @@ async def async_answer(
     """Answer for a job that waits for a person; return it as it is then.
 
     `reason` is the one that is answered, None for whichever it is; `message` says why not. Raises
-    InputError: job_not_waiting, not_an_approver, assistant_may_not_approve, and what is
+    InputError: job_not_waiting, not_an_approver, assistant_may_not_approve, beginning_forgotten, and what is
     wrong with the code; HomeAssistantError if the disk refuses.
     """
     queue = target.data.queue
@@ -159,6 +174,8 @@ async def async_answer(
     # What is checked here takes a moment; an answer counts only for the reason it was checked for.
     reason = job.waits_for[0]
     who = await async_find_beginning(hass, context)
+    if who.forgotten and reason != PersonReason.TURN_PAPER:
+        raise InputError("beginning_forgotten", title=job.title)
     # Automations were made by an administrator, unless somebody makes one run past its triggers.
     if job.waits_for_approval and not who.independent:
         # Assistants read titles that strangers may have written, and do not know voices.

@@ -1,8 +1,10 @@
 """Who began what led to a call: the person at its first context, as far as that is known.
 
 Automations run in contexts of their own that only name their parent's id, and Home Assistant keeps no
-index of contexts. So the contexts of people, and those that these led to, are kept in mind here. Nearly all
-events have neither a user nor a parent, and cost one look at each.
+index of contexts. So the contexts of people, and those that these led to, are remembered here, each person's apart:
+who is busy makes nobody else forgotten. An id has its time in it, so that what is not remembered is either newer than
+all that was forgotten, and then nobody's (a time, a sensor), or forgotten, which the rules are strict with. Nearly all
+events have neither a user nor a parent, and cost one look each.
 """
 
 import asyncio
@@ -19,12 +21,13 @@ from homeassistant.const import (
     EVENT_CALL_SERVICE,
     MATCH_ALL,
 )
-from homeassistant.core import Context, Event, HomeAssistant, callback
+from homeassistant.core import Context, Event, HomeAssistant, State, callback
 from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.http import current_request
+from homeassistant.helpers.script import ATTR_CUR
 from homeassistant.helpers.singleton import singleton
 from homeassistant.helpers.trace import variables_cv
-from homeassistant.util.limited_size_dict import LimitedSizeDict
+from homeassistant.util.ulid import ulid_now, ulid_to_bytes_or_none
 
 from ..const import DOMAIN
 from ..jobs.job import Origin
@@ -32,8 +35,12 @@ from ..jobs.job import Origin
 AUTOMATION: Final = "automation"
 SERVICE_TRIGGER: Final = "trigger"
 EVENT_AUTOMATION_TRIGGERED: Final = "automation_triggered"
-# Contexts that began with a person or an assistant; in a household, those of days.
+# Contexts that began with one person, or with nobody; in a household, those of days.
 MAX_CONTEXTS: Final = 1_000
+# Runs of automations besides, of which those go first whose automation does not run any more.
+MAX_RUNS: Final = 200
+# People whose contexts are remembered.
+MAX_PEOPLE: Final = 100
 # Where assistants ask without a conversation: over MCP, and Google's and Amazon's without Home Assistant's cloud.
 ASSISTANT_PATHS: Final = ("/api/mcp", "/mcp_server/", "/api/google_assistant", "/api/alexa")
 # The id of the context in which an assistant's tool asks. Whatever follows from it inherits this, but has contexts of
@@ -46,7 +53,7 @@ class _Begun(NamedTuple):
 
     `runs_automations` says that the action `automation.trigger` was called in it, `independent` that it is an
     automation's run that was neither called so nor set off by a sentence, `first` the id of the context in which
-    it all began.
+    it all began. `never` says that no person began it, `forgotten` that nobody can say any more who did.
     """
 
     user_id: str | None
@@ -54,6 +61,17 @@ class _Begun(NamedTuple):
     runs_automations: bool = False
     independent: bool = False
     first: str | None = None
+    never: bool = False
+    forgotten: bool = False
+
+    @property
+    def share(self) -> str:
+        """Return whose memory it takes: a person's, or that of all whom nobody can name."""
+        return self.user_id or ("never" if self.never else "forgotten" if self.forgotten else "")
+
+
+_NEVER: Final = _Begun(None, independent=True, never=True)
+_FORGOTTEN: Final = _Begun(None, forgotten=True)
 
 
 class Beginning(NamedTuple):
@@ -61,7 +79,8 @@ class Beginning(NamedTuple):
 
     `automated` says that the call itself is not that person's, but an automation's or a device's;
     `independent` that nobody told this automation to run, but its own trigger, as an administrator wanted it.
-    `first_context` is the id of the context of what that person did, None where it is not known.
+    `first_context` is the id of the context of what that person did, None where it is not known. `forgotten` says that
+    it may have been anybody.
     """
 
     user_id: str | None
@@ -69,17 +88,34 @@ class Beginning(NamedTuple):
     automated: bool
     independent: bool
     first_context: str | None = None
+    forgotten: bool = False
+
+
+class _Share:
+    """What is remembered of one person, the oldest first."""
+
+    def __init__(self) -> None:
+        self.contexts: dict[str, None] = {}
+        # Of automations, by the ids of their contexts.
+        self.runs: dict[str, str] = {}
 
 
 class _Trail:
-    """Keeps in mind which contexts began with whom."""
+    """Remembers which contexts began with whom."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        self._known = LimitedSizeDict[str, _Begun](size_limit=MAX_CONTEXTS)
+        self._hass = hass
+        self._known: dict[str, _Begun] = {}
+        # Who did something last is the last.
+        self._shares: dict[str, _Share] = {}
+        # The time of the newest id that was forgotten: nothing from before the first look is known either.
+        self._forgotten_until = _time_of(ulid_now()) or 0
+        # And of those in which somebody spoke: a sentence sets an automation off without a parent.
+        self._spoken_until = 0
         hass.bus.async_listen(MATCH_ALL, self._on_event)
 
-    def find(self, context: Context) -> _Begun | None:
-        """Return what is known of a context, None where it began with nobody."""
+    def find(self, context: Context) -> _Begun:
+        """Return what is known of a context."""
         # In a conversation, but not in what an automation does because of it.
         spoken = current_session.get() is not None
         if context.user_id is not None and (request := current_request.get()) is not None:
@@ -90,9 +126,23 @@ class _Trail:
         begun = self._known.get(context.id) or self._known.get(context.parent_id or "")
         if begun is not None:
             return begun._replace(spoken=True) if spoken and context.user_id is not None else begun
+        # Whoever makes ids of another kind is no sentence.
+        at = _time_of(context.id)
+        said = at is not None and at <= self._spoken_until
         if context.user_id is not None:
-            return _Begun(context.user_id, spoken, first=context.id)
-        return _Begun(None, spoken) if spoken and context.parent_id is None else None
+            # What else was known of it may be forgotten.
+            ran = self._is_old(context.id)
+            return _Begun(context.user_id, spoken or said, ran, first=context.id)
+        if context.parent_id is not None:
+            return _FORGOTTEN if self._is_old(context.parent_id) else _NEVER
+        if spoken:
+            return _Begun(None, spoken=True)
+        return _FORGOTTEN if said else _NEVER
+
+    def _is_old(self, context_id: str) -> bool:
+        """Return whether an id may be one that was forgotten, as any may that does not tell its time."""
+        at = _time_of(context_id)
+        return at is None or at <= self._forgotten_until
 
     @callback
     def _on_event(self, event: Event[Any]) -> None:
@@ -101,29 +151,31 @@ class _Trail:
             self._on_automation(event)
         elif kind == EVENT_CALL_SERVICE:
             self._on_call(event)
-        elif (
-            (context.user_id or context.parent_id)
-            and context.id not in self._known
-            and (begun := self.find(context)) is not None
+        elif context.id not in self._known and (
+            context.user_id
+            or context.parent_id
+            # By its id alone it would be taken for forgotten by what it leads to.
+            or self._is_old(context.id)
         ):
-            self.note(context, begun)
+            self.note(context, self.find(context))
 
     def _on_call(self, event: Event[Any]) -> None:
-        if (begun := self.find(event.context)) is None:
-            return
+        begun = self.find(event.context)
         if (event.data[ATTR_DOMAIN], event.data[ATTR_SERVICE]) == (AUTOMATION, SERVICE_TRIGGER):
             begun = begun._replace(runs_automations=True)
         self.note(event.context, begun)
 
     def _on_automation(self, event: Event[Any]) -> None:
-        run = event.context
+        run, entity_id = event.context, event.data.get(ATTR_ENTITY_ID)
         if run.parent_id is None:
-            begun = self._find_speaker(event.data.get(ATTR_ENTITY_ID))
+            begun = self._find_speaker(entity_id) or _NEVER
         else:
-            begun = self._known.get(run.parent_id)
-        if begun is not None:
+            begun = self._known.get(run.parent_id) or self.find(_cause_of(run) or run)
+        if not (begun.never or begun.forgotten):
             told = begun.runs_automations or run.parent_id is None
-            self.note(run, begun._replace(runs_automations=False, independent=not told))
+            begun = begun._replace(independent=not told)
+        # What it calls itself is another matter.
+        self.note(run, begun._replace(runs_automations=False), entity_id)
 
     def _find_speaker(self, entity_id: str | None) -> _Begun | None:
         """Return who has said the sentence that set an automation off, None where none has.
@@ -143,12 +195,68 @@ class _Trail:
             return None
         names = ("user_id", "parent_id", "id")
         begun = self.find(Context(**{name: context.get(name) for name in names}))
-        return _Begun(None if begun is None else begun.user_id, spoken=True)
+        return _Begun(begun.user_id, spoken=True, forgotten=begun.forgotten)
 
-    def note(self, context: Context, begun: _Begun) -> None:
-        """Keep in mind how a context began."""
+    def note(self, context: Context, begun: _Begun, automation: str | None = None) -> None:
+        """Remember how a context began; `automation` is the one whose run it is."""
+        if (before := self._known.get(context.id)) is not None and (
+            old := self._shares.get(before.share)
+        ):
+            old.contexts.pop(context.id, None)
+            automation = old.runs.pop(context.id, automation)
         self._known[context.id] = begun
-        self._known.move_to_end(context.id)
+        share = self._shares.pop(begun.share, None) or _Share()
+        self._shares[begun.share] = share
+        if automation is None:
+            share.contexts[context.id] = None
+            if len(share.contexts) > MAX_CONTEXTS:
+                self._forget(share.contexts)
+        else:
+            share.runs[context.id] = automation
+            if len(share.runs) > MAX_RUNS:
+                over = (one for one, of in share.runs.items() if not self._is_running(of))
+                self._forget(share.runs, next(over, None))
+        if len(self._shares) > MAX_PEOPLE:
+            oldest = self._shares.pop(next(iter(self._shares)))
+            for remembered in (oldest.contexts, oldest.runs):
+                while remembered:
+                    self._forget(remembered)
+
+    def _is_running(self, automation: str) -> bool:
+        state = self._hass.states.get(automation)
+        return state is not None and bool(state.attributes.get(ATTR_CUR))
+
+    def _forget(self, remembered: dict[str, Any], context_id: str | None = None) -> None:
+        """Forget a context, by default the oldest one."""
+        context_id = context_id or next(iter(remembered))
+        del remembered[context_id]
+        begun = self._known.pop(context_id)
+        if begun.never:
+            # As which it is taken by its time as well.
+            return
+        at = _time_of(context_id) or 0
+        self._forgotten_until = max(self._forgotten_until, at)
+        if begun.spoken:
+            self._spoken_until = max(self._spoken_until, at)
+
+
+def _time_of(context_id: str) -> int | None:
+    """Return the milliseconds that an id tells, None for one that tells no time."""
+    raw = ulid_to_bytes_or_none(context_id)
+    return None if raw is None else int.from_bytes(raw[:6])
+
+
+def _cause_of(run: Context) -> Context | None:
+    """Return the context of what has set an automation's run off, which may be older than the memory.
+
+    As a state that lasted for an hour. The run's variables have it, and what somebody writes into them has no contexts.
+    """
+    variables = variables_cv.get()
+    trigger = variables.get("trigger") if isinstance(variables, Mapping) else None
+    cause = trigger.get("to_state") if isinstance(trigger, Mapping) else None
+    if isinstance(cause, State) and cause.context.id == run.parent_id:
+        return cause.context
+    return None
 
 
 @singleton(f"{DOMAIN}_trail")
@@ -160,9 +268,10 @@ def async_get_trail(hass: HomeAssistant) -> _Trail:
 async def async_find_beginning(hass: HomeAssistant, context: Context) -> Beginning:
     """Return who began what led to a call with this context."""
     trail = async_get_trail(hass)
-    # What is fired while another event is dispatched comes after it, and what it led to may be here first.
+    # This may be called while an event is dispatched that the trail has not seen yet. A dispatch does not let go of the
+    # event loop, so that whoever comes back from it is behind all of those.
     await asyncio.sleep(0)
-    begun = trail.find(context) or _Begun(None, independent=True)
+    begun = trail.find(context)
     if context.user_id is not None:
         # What the card asks for passes the bus by.
         trail.note(context, begun)
@@ -178,6 +287,7 @@ async def async_find_beginning(hass: HomeAssistant, context: Context) -> Beginni
         automated=not in_person and not by_tool,
         independent=begun.independent and not in_person and not by_tool,
         first_context=begun.first,
+        forgotten=begun.forgotten,
     )
 
 

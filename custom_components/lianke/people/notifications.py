@@ -285,6 +285,8 @@ async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
         facts.append(
             await async_error_text(hass, "approval_pages", {"count": str(job.pages * job.copies)})
         )
+    elif job.present.is_uncounted:
+        facts.append(await async_error_text(hass, "approval_uncounted"))
     facts.append(job.printer_name)
     user_id = job.user_id
     user = await hass.auth.async_get_user(user_id) if user_id else None

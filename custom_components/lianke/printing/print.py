@@ -33,7 +33,7 @@ from ..api.options import (
     resolve_options,
 )
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
-from ..devices import Target, async_resolve_target
+from ..devices import Target, async_check_target, async_resolve_target
 from ..documents.conversion import clean_title
 from ..documents.document import Document, SourceKind
 from ..documents.sheets import (
@@ -105,6 +105,9 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
     data, context = call.data, call.context
     target = await async_resolve_target(hass, data, context, POLICY_CONTROL)
     asker = (await async_find_beginning(hass, context)).user_id
+    if asker != context.user_id:
+        # What a person sets off prints where that person may: a phone's event asks for no rights.
+        await async_check_target(hass, target, Context(user_id=asker), POLICY_CONTROL)
     request_id = data.get("request_id")
     if request_id is None and data.get("replace_key") is None:
         # A new job in any case, which can be refused before its documents are prepared.

@@ -1,0 +1,274 @@
+"""Who began it is not lost by being busy: memory is shared out by person, and what is forgotten is known to be."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from homeassistant.auth.models import User
+from homeassistant.components import conversation
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+from homeassistant.util.ulid import ulid_at_time
+import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
+
+from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.people import beginning
+from custom_components.lianke.people.beginning import async_get_trail
+from tests.clock import until
+from tests.household import House
+
+# As many calls as a page of JavaScript makes in two seconds, and more than are remembered of anybody.
+MANY = 1_100
+
+
+def automation(name: str, triggers: Any, *actions: Any) -> dict[str, Any]:
+    """Return an automation's configuration."""
+    return {"alias": name, "triggers": triggers, "actions": list(actions), "mode": "parallel"}
+
+
+def turned_on(sensor: str) -> dict[str, Any]:
+    """Return a trigger that fires when a sensor says on."""
+    return {"trigger": "state", "entity_id": f"sensor.{sensor}", "to": "on"}
+
+
+def when(entity: str) -> dict[str, Any]:
+    """Return a trigger that fires when a helper is switched."""
+    return {"trigger": "state", "entity_id": f"input_boolean.{entity}"}
+
+
+@pytest.fixture
+async def house(house: House) -> AsyncGenerator[House]:
+    """Set up automations that pause before they print or answer."""
+    hass = house.hass
+
+    def printing(title: str) -> dict[str, Any]:
+        data = {"device_id": house.device(), "text": "Hello", "title": title}
+        return {"action": "lianke.print", "data": data}
+
+    pause = {"wait_for_trigger": [{"trigger": "event", "event_type": "go"}]}
+    job = {"action": "lianke.print", "data": {"device_id": house.device(), "text": "Hello"}}
+    answer = {
+        "action": "lianke.continue_job",
+        "continue_on_error": True,
+        "data": {"job_id": "{{ states('input_text.job') }}"},
+    }
+    toggle = {"action": "input_boolean.toggle", "target": {"entity_id": "input_boolean.second"}}
+    config: dict[str, Any] = {
+        "homeassistant": {},
+        "conversation": {},
+        "input_boolean": dict.fromkeys(("first", "second", "other", "answer")),
+        "input_text": {"job": {"max": 64}},
+        "script": {"print_list": {"alias": "Print list", "mode": "parallel", "sequence": [job]}},
+        "automation": [
+            automation("pauses", when("first"), pause, job),
+            automation("pauses on a sentence", _sentence("print it soon"), pause, job),
+            automation("leads on", when("other"), pause, toggle),
+            automation("prints", when("second"), {"action": "script.print_list"}),
+            automation("answers", when("answer"), pause, answer),
+            automation("by time", {"trigger": "time", "at": "06:30:00"}, printing("By time")),
+            automation("by sensor", turned_on("button"), printing("By sensor")),
+            automation("by device", turned_on("plug"), printing("By device")),
+            automation("lasts", {**turned_on("long"), "for": "01:00:00"}, printing("Lasts")),
+            automation("rests", turned_on("early"), pause, printing("Rests")),
+            automation("is run", {"trigger": "event", "event_type": "never"}, pause, answer),
+        ],
+    }
+    for component, settings in config.items():
+        assert await async_setup_component(hass, component, {component: settings})
+    await hass.async_block_till_done()
+    yield house
+    await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
+
+
+def _sentence(words: str) -> dict[str, Any]:
+    return {"trigger": "conversation", "command": words}
+
+
+async def act(hass: HomeAssistant, user: User | None, count: int = MANY) -> None:
+    """Let somebody do a lot that changes nothing."""
+    for _ in range(count):
+        context = Context(user_id=None if user is None else user.id)
+        data = {"entity_id": "input_boolean.second"}
+        await hass.services.async_call(
+            "homeassistant", "update_entity", data, blocking=True, context=context
+        )
+
+
+def toggle(entity: str) -> Callable[[HomeAssistant, Context], Awaitable[Any]]:
+    """Return a way that begins with a switch."""
+
+    async def call(hass: HomeAssistant, context: Context) -> None:
+        data = {"entity_id": f"input_boolean.{entity}"}
+        await hass.services.async_call(
+            "input_boolean", "toggle", data, blocking=True, context=context
+        )
+
+    return call
+
+
+async def run(hass: HomeAssistant, context: Context) -> None:
+    """Run the automation that pauses by hand."""
+    data = {"entity_id": "automation.pauses"}
+    await hass.services.async_call("automation", "trigger", data, context=context)
+
+
+async def say(hass: HomeAssistant, context: Context) -> None:
+    """Say the sentence that sets off the automation that pauses, whose answer is waited for."""
+    hass.async_create_task(conversation.async_converse(hass, "print it soon", None, context))
+
+
+WAYS = {
+    "switch": (toggle("first"), "pauses"),
+    "two automations": (toggle("other"), "leads_on"),
+    "by hand": (run, "pauses"),
+    "sentence": (say, "pauses_on_a_sentence"),
+}
+
+
+def runs(house: House, name: str) -> int:
+    """Return how many runs of an automation are under way."""
+    state = house.hass.states.get(f"automation.{name}")
+    assert state is not None
+    return int(state.attributes["current"])
+
+
+async def paused(house: House, name: str = "pauses", count: int = 1) -> None:
+    """Wait until so many runs of an automation pause."""
+    await until(lambda: runs(house, name) == count)
+
+
+async def job_of(house: House, count: int = 1) -> Job:
+    """End all pauses, wait for so many jobs, and return the newest."""
+
+    def is_there() -> bool:
+        house.hass.bus.async_fire("go")
+        return len(house.queue.jobs()) >= count
+
+    await until(is_there)
+    return house.queue.jobs()[0]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_busy_child_prints_no_more_than_before(house: House, anna: User, way: str) -> None:
+    """A thousand small calls while an automation pauses made nobody of the child."""
+    house.set_options({"approval_users": [anna.id]})
+    begin, name = WAYS[way]
+    await begin(house.hass, Context(user_id=anna.id))
+    await paused(house, name)
+    await act(house.hass, anna)
+    job = await job_of(house)
+    assert (job.user_id, job.hold_reason) == (anna.id, "approval")
+    assert not house.sent
+
+
+async def held_job(house: House, user: User, **data: Any) -> Job:
+    """Let a user print something that waits, and name it to the automations that answer."""
+    context = Context(user_id=user.id)
+    answer = await house.ask("print", context, device_id=house.device(), text="Hello", **data)
+    job_id = str(answer["jobs"][0]["job_id"])
+    house.hass.states.async_set("input_text.job", job_id)
+    return house.queue.get(job_id)
+
+
+async def answered(house: House, name: str) -> None:
+    """End the pause of an automation that answers, and wait for its end."""
+
+    def is_over() -> bool:
+        house.hass.bus.async_fire("go")
+        return not runs(house, name)
+
+    await until(is_over)
+
+
+@pytest.mark.parametrize("code", [None, "4711"])
+async def test_a_busy_child_answers_for_nothing(
+    house: House, anna: User, boss: User, code: str | None
+) -> None:
+    """Neither for an own job that waits for approval, nor for an administrator's that has a code."""
+    house.set_options({"approval_users": [anna.id]})
+    job = await (
+        held_job(house, anna) if code is None else held_job(house, boss, release_code=code)
+    )
+    data = {"entity_id": "automation.is_run"}
+    context = Context(user_id=anna.id)
+    await house.hass.services.async_call("automation", "trigger", data, context=context)
+    await paused(house, "is_run")
+    await act(house.hass, anna)
+    await answered(house, "is_run")
+    assert house.queue.get(job.job_id).state is JobState.HELD
+    assert not house.sent
+
+
+async def test_nobody_pushes_out_what_another_began(house: House, anna: User, boss: User) -> None:
+    """An approver's automation that pauses prints as the approver's, whatever either does meanwhile."""
+    house.set_options({"approval_printers": list(house.data.storage.printers)})
+    await toggle("first")(house.hass, Context(user_id=boss.id))
+    await paused(house)
+    for user in (anna, boss):
+        await act(house.hass, user)
+    assert (await job_of(house)).user_id == boss.id
+    await house.came_out()
+
+
+RULES: dict[str, dict[str, Any]] = {
+    "users": {"approval_users": ["somebody"]},
+    "codes": {"release_users": ["somebody"]},
+    "a source": {"approval_sources": ["assistant"]},
+    "a limit": {"monthly_pages": 100, "monthly_users": ["somebody"]},
+    "refused beyond": {"monthly_pages": 100, "monthly_beyond": "refused"},
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.usefixtures("hass")
+async def test_what_is_forgotten_is_under_every_rule(house: House, rule: str) -> None:
+    """From before the first look, or named as nobody names contexts any more: it may have been anybody."""
+    house.set_options(RULES[rule])
+    for count, parent in enumerate((ulid_at_time(1_700_000_000), "0123456789abcdef"), 1):
+        context = Context(parent_id=parent)
+        await house.ask("print", context, device_id=house.device(), text="Hello")
+        job = await job_of(house, count)
+        assert (job.user_id, job.state, job.can_continue) == (None, JobState.HELD, True)
+        with pytest.raises(ServiceValidationError, match="does not remember any more"):
+            await house.ask("continue_job", Context(parent_id=parent), job_id=job.job_id)
+    assert not house.sent
+
+
+@pytest.mark.usefixtures("hass")
+async def test_without_rules_what_is_forgotten_is_printed(house: House) -> None:
+    context = Context(parent_id=ulid_at_time(1_700_000_000))
+    await house.ask("print", context, device_id=house.device(), text="Hello")
+    await house.came_out()
+
+
+@pytest.mark.parametrize("night", ["quiet", "busy", "restarted"])
+async def test_the_morning_briefing(
+    house: House, anna: User, monkeypatch: pytest.MonkeyPatch, night: str
+) -> None:
+    """Nobody has to approve it, after however busy a night, and after a restart."""
+    hass = house.hass
+    monkeypatch.setattr(beginning, "MAX_CONTEXTS", 100)
+    house.set_options({"approval_users": [anna.id], "monthly_pages": 1, "monthly_users": [anna.id]})
+    hass.states.async_set("sensor.early", "on")
+    hass.states.async_set("sensor.long", "on")
+    await paused(house, "rests")
+    if night == "restarted":
+        hass.data.pop("lianke_trail")
+        async_get_trail(hass)
+    elif night == "busy":
+        for user in (anna, None):
+            await act(hass, user, 1_000)
+        await toggle("first")(hass, Context(user_id=anna.id))
+    hass.states.async_set("sensor.button", "on")
+    hass.states.async_set("sensor.plug", "on", context=Context(id="0123456789abcdef"))
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(days=1))
+    expected = {"By time", "By sensor", "By device", "Lasts"}
+    if night != "restarted":
+        expected.add("Rests")
+    await until(lambda: len(house.queue.jobs()) >= len(expected) - ("Rests" in expected))
+    if "Rests" in expected:
+        await job_of(house, len(expected))
+    assert {job.title: job.waits_for for job in house.queue.jobs()} == dict.fromkeys(expected, ())
