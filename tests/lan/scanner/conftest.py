@@ -75,6 +75,7 @@ class LanScanner:
             body = await answer.read()
             if answer.status == 200:
                 assert len(body) == int(answer.headers["Content-Length"])
+                assert answer.headers["Cache-Control"] == "no-store"
             return answer.status, body
 
     async def delete(self, place: str) -> int:

@@ -210,7 +210,9 @@ async def _async_send(
         with suppress(OSError, AttributeError):
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_SECONDS * 1000)
     with await hass.async_add_executor_job(path.open, "rb") as file:
-        response = web.Response(body=file, content_type=kind)
+        # A page of somebody's, which nothing on the way keeps.
+        kept_by_nobody = {hdrs.CACHE_CONTROL: "no-store"}
+        response = web.Response(body=file, content_type=kind, headers=kept_by_nobody)
         try:
             async with asyncio.timeout(DELIVERY_SECONDS):
                 # A slow line gets the end of a page long after it was written.
