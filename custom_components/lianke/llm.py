@@ -30,7 +30,7 @@ from .const import DOMAIN
 from .devices import Target, async_target
 from .documents.document import SourceKind
 from .documents.entities import AGENDAS, SNAPSHOT_DOMAINS
-from .documents.media import URI_SCHEME
+from .documents.media import SCANS, URI_SCHEME
 from .documents.sources import entity_of
 from .errors import InputError
 from .jobs.job import FINAL, JobState, PersonReason
@@ -41,6 +41,8 @@ from .printing.handlers import async_run_action
 from .printing.schemas import MAX_KEY, MAX_MESSAGE, MAX_NAME
 from .runtime import translated, translating
 from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN, exposed_scanners
+from .scanner.hub import scanner_device
+from .scanner.view import visible_scans
 
 MAX_LISTED: Final = 20
 # What an assistant may know of a job.
@@ -131,6 +133,20 @@ class _Call(NamedTuple):
         return list((await self.act("list_jobs", limit=MAX_LISTED, **data))["jobs"])
 
 
+def _is_scan_exposed(call: _Call, address: str) -> bool:
+    """Return whether a media item is of a scanner that is exposed to the assistant, or no kept scan of a known one."""
+    kept = f"{URI_SCHEME}{DOMAIN}/{SCANS}"
+    if not address.lower().startswith(kept):
+        return True
+    exposed = exposed_scanners(call.hass, call.llm_context).values()
+    scan_id = address[len(kept) :].split("/")[1:2]
+    for entry, job in visible_scans(call.hass, None):
+        if [job.job_id] == scan_id:
+            device = scanner_device(call.hass, entry, job.scanner_id)
+            return device is not None and device.id in exposed
+    return True
+
+
 class _DeviceTool(Tool):
     """A tool that acts on one of the exposed devices of a kind."""
 
@@ -211,6 +227,8 @@ class _PrintTool(_PrinterTool):
             call.hass.states.get(entity_id) and is_exposed(call.hass, call.llm_context, entity_id)
         ):
             raise InputError("entity_not_exposed", entity=entity_id)
+        if kind is SourceKind.MEDIA and not _is_scan_exposed(call, value):
+            raise InputError("scan_not_exposed")
         context_id = call.llm_context.context.id if call.llm_context.context else ""
         data = {
             kind.value: value,

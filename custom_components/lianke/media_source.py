@@ -61,7 +61,7 @@ class PrintableSource(MediaSource):
         """Return where a file lies. Its address works for what Home Assistant itself shows."""
         identifier = item.identifier or ""
         if identifier.startswith(SCANS):
-            scan = find_file(self._hass, identifier.removeprefix(SCANS), asking_user())
+            scan = find_file(self._hass, identifier.removeprefix(SCANS), asking_user(self._hass))
             if scan is None:
                 raise Unresolvable(translation_domain=DOMAIN, translation_key="media_not_found")
             file, address = scan
@@ -108,7 +108,7 @@ class PrintableSource(MediaSource):
         folder = _item(SCANS_FOLDER, self._scans_name)
         folder.children = [
             _item(f"{SCANS}{entry.entry_id}/{job.job_id}/{name}", name, type_of_scan(name))
-            for entry, job in visible_scans(self._hass, asking_user())
+            for entry, job in visible_scans(self._hass, asking_user(self._hass))
             for name in job.files
         ][:MAX_FILES]
         return folder

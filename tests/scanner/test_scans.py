@@ -47,7 +47,9 @@ from custom_components.lianke.scanner.jobs import (
     async_get_jobs,
     scans_path,
 )
+from custom_components.lianke.scanner.view import file_path, picture_paths
 from tests.clock import Clock, until
+from tests.companion import phone_of
 from tests.household import LASER, House, key_of, refusal
 from tests.scanned import ALIKE, difference
 from tests.scanner.test_results import is_like
@@ -487,6 +489,38 @@ async def test_scans_are_private(
     assert len(await house.came_out()) == 1
 
 
+async def test_a_player_that_signs_shows_no_scan(
+    hass: HomeAssistant, house: House, laser: Printer, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    """A guest's phone told one to play a kept scan: the link was signed for the system's own user, who saw all."""
+    await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    guest = await hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_READ_ONLY])
+    answer = await do(house, laser, size="A4")
+    media = answer["files"][0]["media_content_id"]
+    [job] = records(house)
+    phone = await phone_of(hass, guest, hass_client_no_auth)
+    for path in (*picture_paths(house.entry, job), file_path(house.entry, job, 0)):
+        assert await phone.play(path) == HTTPStatus.NOT_FOUND
+    # Nor does it learn where the file lies.
+    assert await phone.play(media) == 0
+    # An automation finds what it is made to find, also where that phone sets it off.
+    play = {
+        "action": "media_player.play_media",
+        "data": {"media_content_id": media, "media_content_type": "application/pdf"},
+        "target": {"entity_id": "media_player.tv"},
+    }
+    made = {
+        "alias": "Show",
+        "triggers": {"trigger": "event", "event_type": "show"},
+        "actions": play,
+    }
+    assert await async_setup_component(hass, "automation", {"automation": [made]})
+    phone.played.clear()
+    await phone.fire("show")
+    await until(lambda: phone.played)
+    assert phone.played != [None]
+
+
 async def test_a_card_follows_the_scanners(
     hass: HomeAssistant,
     house: House,
@@ -603,6 +637,26 @@ async def test_an_assistant_scans(hass: HomeAssistant, house: House, laser: Prin
         await tool.async_call(hass, llm.ToolInput(tool_name=tool.name, tool_args={}), CONTEXT)
     assert laser.scanned == [laser.glass]
     assert hidden.keys() <= (await tools()).keys()
+    # Nor does an assistant print what was scanned there, as long as it is not exposed.
+    [job] = records(house)
+    address = jobs.media_id(house.entry.entry_id, job, job.files[0])
+    printers = er.async_entries_for_device(er.async_get(house.hass), printer(house))
+    [printer_status] = [one.entity_id for one in printers if one.unique_id.endswith("_status")]
+    async_expose_entity(house.hass, "conversation", printer_status, True)
+    for exposed in (False, True):
+        async_expose_entity(house.hass, "conversation", status, exposed)
+        tool = (await tools())["lianke__print_document"]
+        asks = tool.async_call(
+            house.hass,
+            llm.ToolInput(tool_name=tool.name, tool_args={"printer": LASER, "address": address}),
+            CONTEXT,
+        )
+        if exposed:
+            await asks
+        else:
+            assert await refusal(asks) == "scan_not_exposed"
+            assert not house.queue.jobs()
+    await house.came_out()
 
 
 async def test_two_scans_of_one_name_into_a_folder(

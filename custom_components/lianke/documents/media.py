@@ -54,10 +54,9 @@ _NOT_ALLOWED: Final = frozenset({"401", "403"})
 _ADDRESSES: Final = (CONF_HOST, CONF_URL, CONF_IP_ADDRESS, "base_url", "server")
 # What yarl leaves out of an address before it reads it.
 _UNREAD: Final = str.maketrans("", "", "\t\r\n")
-# The user of the call for which a media item is resolved: Home Assistant does not tell the source.
-resolved_for: Final[ContextVar[User | None]] = ContextVar(
-    f"{DOMAIN}_media_resolved_for", default=None
-)
+# The user of the call for which a media item is resolved, None for Home Assistant itself, as in an automation:
+# Home Assistant does not tell the source.
+resolved_for: Final[ContextVar[User | None]] = ContextVar(f"{DOMAIN}_media_resolved_for")
 
 
 class MediaAddress(NamedTuple):

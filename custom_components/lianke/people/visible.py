@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
+import hashlib
+import hmac
 from pathlib import Path
+import secrets
+from time import time
 from typing import Any, Final
 
 from aiohttp import hdrs, web
@@ -13,6 +18,7 @@ from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
+from homeassistant.helpers.singleton import singleton
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
@@ -28,6 +34,39 @@ from .approval import is_approver
 from .beginning import async_find_beginning
 
 PICTURE_URL: Final = f"/api/{DOMAIN}/job_picture"
+# The part of an address that proves what it was made for.
+PROOF: Final = "proof"
+# Addresses may hold what is no text.
+_ANY: Final = ("utf-8", "surrogatepass")
+
+
+@singleton(f"{DOMAIN}_page_key")
+@callback
+def _key(hass: HomeAssistant) -> bytes:
+    # Home Assistant's own signatures do not outlive it either.
+    return secrets.token_bytes()
+
+
+def _proof(hass: HomeAssistant, path: str, until: str) -> str:
+    return hmac.new(_key(hass), f"{until} {path}".encode(*_ANY), hashlib.sha256).hexdigest()
+
+
+@callback
+def async_proven_path(hass: HomeAssistant, path: str, lasts: timedelta) -> str:
+    """Return a picture's address for those to whom it is sent, signed, and with a proof that it was sent.
+
+    The signature alone proves nothing: whoever has a media player play an address gets one of the same user.
+    """
+    until = str(int(time() + lasts.total_seconds()))
+    proven = f"{path}?{PROOF}={until}-{_proof(hass, path, until)}"
+    return async_sign_path(hass, proven, lasts, use_content_user=True)
+
+
+def is_proven(request: web.Request) -> bool:
+    """Return whether a request is one for an address that `async_proven_path` made for it, as long as that lasts."""
+    until, _, proof = request.query.get(PROOF, "").partition("-")
+    expected = _proof(request.app[KEY_HASS], request.path, until)
+    return hmac.compare_digest(proof.encode(*_ANY), expected.encode()) and time() < int(until)
 
 
 def may_answer(options: Mapping[str, Any], user: User, job: Job, *, may_control: bool) -> bool:
@@ -38,15 +77,20 @@ def may_answer(options: Mapping[str, Any], user: User, job: Job, *, may_control:
 
 
 def may_see_document(
-    options: Mapping[str, Any], user: User, job: Job, *, may_control: bool
+    options: Mapping[str, Any],
+    user: User,
+    job: Job,
+    *,
+    may_control: bool,
+    proven: bool = False,
 ) -> bool:
     """Return whether a user may see a job's document: who asked, and who is to answer for it.
 
     What is released with a code is for the eyes of who asked alone, and of nobody where somebody else's job
-    had the code. A system's user is an address that was signed for approvers.
+    had the code. `proven` says that the address was sent to approvers: a system's user has no other right.
     """
     if user.system_generated:
-        return job.waits_for_approval
+        return proven and job.waits_for_approval
     if job.user_id == user.id:
         return not (job.spec.foreign_code and PersonReason.RELEASE in job.waits_for)
     return not job.needs_code and may_answer(options, user, job, may_control=may_control)
@@ -102,7 +146,11 @@ class JobPictureView(HomeAssistantView):
             document = _document(job, target.data.queue.document_path(job))
             may_control = async_may(hass, user, target.entry, target.printer_key, POLICY_CONTROL)
             if document is None or not may_see_document(
-                target.entry.options, user, job, may_control=may_control
+                target.entry.options,
+                user,
+                job,
+                may_control=may_control,
+                proven=is_proven(request),
             ):
                 raise web.HTTPNotFound
             drawing = plan_drawing(hass, document, job.present.options, user.id)
@@ -134,8 +182,8 @@ def picture_url(job: Job) -> str | None:
 
 @callback
 def async_picture_path(hass: HomeAssistant, job: Job) -> str | None:
-    """Return the signed address of a job's picture for as long as it waits, None without one."""
+    """Return the address of a job's picture for its approvers, for as long as it waits; None without one."""
     if (url := picture_url(job)) is None:
         return None
     left = job.expires_at - dt_util.utcnow()
-    return async_sign_path(hass, url, left, use_content_user=True)
+    return async_proven_path(hass, url, left)

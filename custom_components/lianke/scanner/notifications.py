@@ -4,13 +4,13 @@ from datetime import timedelta
 import re
 from typing import Any, Final
 
-from homeassistant.components.http.auth import async_sign_path
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
 from ..const import DOMAIN
 from ..people.notifications import CLEAR, EVENT_ACTION, async_send, async_tell_user, phones_of
+from ..people.visible import async_proven_path
 from ..runtime import async_error_text, translating
 from .actions import async_check_scanner, async_find_scan
 from .jobs import SIGNAL_SCAN, WAIT_SECONDS, ScanAnswer, ScanState, ScanUpdate, async_get_jobs
@@ -71,6 +71,6 @@ async def _async_tell(hass: HomeAssistant, update: ScanUpdate) -> None:
             for answer in _ANSWERS
         ]
         path, lasts = picture_paths(entry, job)[-1], timedelta(seconds=WAIT_SECONDS)
-        data["image"] = async_sign_path(hass, path, lasts, use_content_user=True)
+        data["image"] = async_proven_path(hass, path, lasts)
     for phone in phones_of(hass, {job.asker.user_id}):
         await async_send(hass, phone, message, title=title, data=data)

@@ -1,5 +1,6 @@
 """Who may see kept scans, and the view that serves them."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -8,17 +9,20 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.auth.permissions.models import PermissionLookup
 from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.components.websocket_api.connection import current_connection
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView, current_request
+from homeassistant.helpers.trace import variables_cv
 
 from ..const import DOMAIN
 from ..documents.kinds import CONTENT_TYPES, FileType
 from ..documents.media import resolved_for
 from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
+from ..people.visible import is_proven
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from .hub import is_enabled, scanner_identifier
 from .jobs import ScanJob, async_draw_page, async_get_jobs, content_type
@@ -44,17 +48,29 @@ def may_use(hass: HomeAssistant, user: User, entry: LiankeConfigEntry, scanner_i
     return user.permissions.check_entity(entity_id, POLICY_CONTROL)
 
 
-def asking_user() -> User | None:
-    """Return who asks just now, by a call, a connection or a request; None for Home Assistant itself."""
-    # A companion app's call comes by a webhook, whose request has no user.
-    if (caller := resolved_for.get()) is not None:
+def asking_user(hass: HomeAssistant) -> User | None:
+    """Return who asks just now, by a call, a connection or a request; None for Home Assistant itself.
+
+    A companion app's call comes by a webhook, whose request has no user: it is a stranger's, unless an automation asks.
+    """
+    own = object()
+    if isinstance(caller := resolved_for.get(own), User):
         return caller
     if (connection := current_connection.get()) is not None:
         return connection.user
-    if (request := current_request.get()) is not None:
-        user: User | None = request.get(KEY_HASS_USER)
+    if (request := current_request.get()) is None:
+        return None
+    user: User | None = request.get(KEY_HASS_USER)
+    if user is not None or caller is None or _is_automation():
         return user
-    return None
+    return User(None, PermissionLookup(er.async_get(hass), dr.async_get(hass)))
+
+
+def _is_automation() -> bool:
+    """Return whether an automation's run asks, which an administrator made; a script's has the context of its user."""
+    variables = variables_cv.get()
+    context = variables.get("context") if isinstance(variables, Mapping) else None
+    return isinstance(context, Context) and context.user_id is None
 
 
 @callback
@@ -135,8 +151,9 @@ class ScanPictureView(HomeAssistantView):
     ) -> web.StreamResponse:
         """Return a JPEG of the page; 404 where there is none, or none for this user."""
         hass, user = request.app[KEY_HASS], request[KEY_HASS_USER]
-        # A system's user is an address that was signed for who may.
-        for entry, job in visible_scans(hass, None if user.system_generated else user):
+        # An address that was sent to who scans has the user of a system.
+        was_sent = user.system_generated and is_proven(request)
+        for entry, job in visible_scans(hass, None if was_sent else user):
             if (entry.entry_id, job.job_id) != (entry_id, job_id):
                 continue
             if request.path in picture_paths(entry, job):
