@@ -261,7 +261,6 @@ async def test_the_morning_briefing(
     elif night == "busy":
         for user in (anna, None):
             await act(hass, user, 1_000)
-        await toggle("first")(hass, Context(user_id=anna.id))
     hass.states.async_set("sensor.button", "on")
     hass.states.async_set("sensor.plug", "on", context=Context(id="0123456789abcdef"))
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(days=1))
