@@ -21,9 +21,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import MAX_NAMES, async_resolve_target
+from custom_components.lianke.printing.own_pages import async_print_test_page
 from custom_components.lianke.runtime import translating
 from tests.conftest import make_entry, set_up
-from tests.household import INKJET, LABELS, LASER, House, ask, box_of, data_of, device_of
+from tests.household import INKJET, LABELS, LASER, House, ask, box_of, data_of, device_of, key_of
 from tests.simulator import Box
 
 
@@ -251,3 +252,28 @@ async def test_a_job_is_not_canceled_by_who_may_not_use_its_printer(
         with pytest.raises(Unauthorized):
             await house.ask(action, Context(user_id=user.id), job_id=job["job_id"])
     assert house.queue.get(job["job_id"]).state == "held"
+
+
+async def test_a_printer_that_is_disabled_prints_nothing(house: House) -> None:
+    """By an action, a page of our own or a job that is moved there: the one place where jobs are accepted."""
+    laser = house.device(LASER)
+    await house.switch_off()
+    (job,) = (await house.ask("print", device_id=house.device(INKJET), text="x"))["jobs"]
+    registry = dr.async_get(house.hass)
+    registry.async_update_device(laser, disabled_by=dr.DeviceEntryDisabler.USER)
+    house.box.online = True
+    await house.poll()
+    key = key_of(house.entry, LASER)
+    for attempt in (
+        lambda: house.ask("print", device_id=laser, text="y"),
+        lambda: house.ask("move_job", job_id=job["job_id"], to_device_id=laser),
+        lambda: async_print_test_page(house.hass, house.entry, key, Context()),
+    ):
+        with (
+            pytest.raises(ServiceValidationError, match="disabled in Home Assistant"),
+            translating(),
+        ):
+            await attempt()
+    assert not [one for one in house.printed if one.port == 1]
+    registry.async_update_device(laser, disabled_by=None)
+    assert (await house.ask("print", device_id=laser, text="again"))["jobs"]

@@ -15,6 +15,7 @@ from homeassistant.config_entries import (
     ConfigEntryChange,
     ConfigEntryState,
 )
+from homeassistant.const import CONF_DEVICE_ID
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.debounce import Debouncer
@@ -60,6 +61,11 @@ KEY_RETRY = 3600
 # The interval grows by up to this part of itself, so that boxes do not ask in step.
 JITTER = 0.1
 _POLL_OPTIONS = (CONF_PRINTER_KIND, POLL_INTERVAL.key)
+
+
+def printer_identifier(entry: ConfigEntry, key: str) -> tuple[str, str]:
+    """Return the identifier of the printer with this key in the device registry."""
+    return DOMAIN, f"{entry.data[CONF_DEVICE_ID]}_{key}"
 
 
 def call_after_updates(hass: HomeAssistant, action: CALLBACK_TYPE) -> None:

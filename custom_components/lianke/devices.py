@@ -28,6 +28,7 @@ from homeassistant.helpers.target import TargetSelection, async_extract_referenc
 from .api.models import Box
 from .box.printer_status import PrinterSnapshot
 from .const import CONSOLE_URL, DOMAIN, MANUFACTURER
+from .coordinator import printer_identifier
 from .documents.local_files import async_check_entity
 from .errors import InputError
 from .jobs.job import Job
@@ -37,11 +38,6 @@ from .runtime import LiankeConfigEntry, LiankeData, async_loaded_entries
 def box_identifier(entry: LiankeConfigEntry) -> tuple[str, str]:
     """Return the identifier of the box in the device registry."""
     return DOMAIN, entry.data[CONF_DEVICE_ID]
-
-
-def printer_identifier(entry: LiankeConfigEntry, key: str) -> tuple[str, str]:
-    """Return the identifier of the printer with this key in the device registry."""
-    return DOMAIN, f"{entry.data[CONF_DEVICE_ID]}_{key}"
 
 
 def printer_key_of(entry: LiankeConfigEntry, device: DeviceEntry) -> str | None:

@@ -15,8 +15,8 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from .api.models import Species
 from .box.printer_status import PrinterSnapshot
 from .const import DOMAIN
-from .coordinator import LiankeCoordinator
-from .devices import box_identifier, printer_identifier
+from .coordinator import LiankeCoordinator, printer_identifier
+from .devices import box_identifier
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry, LiankeData
 from .scanner.hub import SIGNAL_SCANNERS, ScannerHub, async_get_hub, scanner_identifier

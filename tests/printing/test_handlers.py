@@ -423,6 +423,14 @@ async def test_what_a_driver_does_not_say_is_unknown(house: House) -> None:
     assert house.printed[0].options["dmPaperSize"] == "11"
 
 
+async def test_capabilities_that_cannot_be_asked_for_are_no_nulls(house: House) -> None:
+    """As if the driver did not say: an automation would take it for that."""
+    for endpoint in ("GET /print/printer_params", "GET /print/paper_dimension_list"):
+        house.cloud.fail(endpoint, Fault(kind="code", code=5002), times=None)
+    with pytest.raises(ServiceValidationError, match="did not say what Kyocera MA2000w GX can do"):
+        await house.ask("get_capabilities", device_id=house.device())
+
+
 async def test_papers_without_a_block_are_named_by_the_list(house: House) -> None:
     house.cloud.variants.missing_blocks = ["Papers"]
     answer = await house.ask("get_capabilities", device_id=house.device())

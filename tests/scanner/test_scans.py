@@ -418,9 +418,13 @@ async def test_what_cannot_be_scanned_is_refused(
 
 
 async def test_a_folder_gets_the_file(house: House, laser: Printer, tmp_path: Path) -> None:
+    """One directly in the media folder is made; the blueprint names it, and nobody had made it."""
     folder = tmp_path / "media" / "scans"
-    folder.mkdir(parents=True)
-    house.hass.config.media_dirs = {"local": str(folder.parent)}
+    folder.parent.mkdir()
+    house.hass.config.media_dirs = {"local": str(folder.parent), "nas": str(folder.parent)}
+    for missing in ("nas/scans", "local/scans/of/today"):
+        assert await refusal(do(house, laser, folder=missing)) == "scan_folder"
+    assert not folder.exists()
     for name in ("a.pdf", "a (2).pdf"):
         answer = await do(house, laser, filename="a", folder="local/scans")
         assert answer["copied_to"] == [str(folder / name)]

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from homeassistant.core import CALLBACK_TYPE, Context, HassJob, callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
 
 from ..api.models import DriverState
 from ..box.printer_status import PrinterSnapshot
 from ..const import HOLD_HOURS, MAX_JOBS_PER_HOUR, MAX_PAGES
-from ..coordinator import LiankeCoordinator
+from ..coordinator import LiankeCoordinator, printer_identifier
 from ..documents.document import file_digest
 from ..documents.spool import disk_full, unlink_all
 from ..errors import InputError
@@ -230,6 +231,11 @@ class PrintQueue(JobWorker):
         view = self._coordinator.data.printers.get(spec.printer_key)
         if view is None:
             raise InputError("printer_gone")
+        device = dr.async_get(self._hass).async_get_device_by_identifier(
+            printer_identifier(self._entry, view.key), self._entry.entry_id
+        )
+        if device is not None and device.disabled:
+            raise InputError("printer_disabled", printer=view.name)
         if view.printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED):
             raise InputError(f"driver_{view.printer.driver}", printer=view.name)
         if self._stopped:

@@ -18,12 +18,13 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from ..api.capabilities import Capabilities, Paper
 from ..api.client import LiankeClient
 from ..api.errors import LiankeError
-from ..api.models import Species
+from ..api.models import DriverState, Species
 from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names, name_of
 from ..api.tasks import DayTask
 from ..const import DOMAIN
 from ..devices import Target, loaded_data
 from ..documents.local_files import async_check_entity
+from ..errors import InputError
 from ..runtime import LiankeConfigEntry
 
 CLOUD_SECONDS = 60
@@ -69,11 +70,15 @@ async def async_describe_capabilities(target: Target, context: Context) -> JsonO
     """Return what a printer can do, with the names an action takes; lengths in mm.
 
     A value of None means that the driver does not say, which forbids nothing. Both requests count as one lookup of
-    the user. Raises LiankeError, TooManyRequestsError among them; InputError: printer_gone.
+    the user. Raises LiankeError, TooManyRequestsError among them; InputError: printer_gone, capabilities_unknown.
     """
     view, coordinator = target.view, target.data.coordinator
     get_client = cache(partial(target.data.client_for, context))
     able, papers = await coordinator.capabilities.get(target.printer_key, get_client)
+    driverless = view.printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED)
+    if able is None and not papers and not driverless:
+        # Nothing but nulls would look as if the driver had answered.
+        raise InputError("capabilities_unknown", printer=view.name)
     able = able or Capabilities()
     return {
         "printer": view.name,

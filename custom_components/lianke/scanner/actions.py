@@ -158,16 +158,19 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
 def _folder(hass: HomeAssistant, text: str) -> str:
     """Return the folder that a text names: one below a media folder by its name, or an allowed path; blocks.
 
-    Raises InputError: scan_folder.
+    One directly in the media folder of this machine is made where there is none yet; not on a share, which may be gone
+    and would get it on the disk below. Raises InputError: scan_folder.
     """
     first, _, rest = text.partition("/")
     base = hass.config.media_dirs.get(first)
     path = Path(hass.config.path(text)) if base is None else Path(base) / rest
     try:
         _, real = allowed_path(path, media_roots(hass), hass.config.config_dir)
+        if first == "local" and base is not None and real.parent == Path(base).resolve():
+            real.mkdir(exist_ok=True)
         if not real.is_dir():
             raise InputError("scan_folder", folder=text)
-    except InputError, ValueError:
+    except InputError, ValueError, OSError:
         raise InputError("scan_folder", folder=text) from None
     return str(real)
 
