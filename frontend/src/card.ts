@@ -29,7 +29,7 @@ interface AddFiles {
  * gone is kept for the next one of the same configuration.
  */
 const orphans = new Map<string, Map<string, Batch>>();
-const shown = new Set<LiankeCard>();
+export const shown = new Set<LiankeCard>();
 
 /* The dashboard card: what Home Assistant asks of one, and what the printers' parts share. */
 @define(CARD)
@@ -57,12 +57,12 @@ export class LiankeCard extends LitElement {
         box-sizing: border-box;
         overflow: hidden;
         font-size: var(--ha-font-size-m, 14px);
-        line-height: 20px;
+        line-height: calc(20 / 14);
       }
       h2 {
         padding: 16px 16px 0;
         font-size: var(--ha-font-size-xl, 20px);
-        line-height: 28px;
+        line-height: 1.4;
       }
       .plain {
         padding: 14px 16px 16px;

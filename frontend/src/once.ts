@@ -1,4 +1,5 @@
 /* Request ids of buttons: a press whose answer was lost repeats the same request, so that it prints once. */
+import "./guard";
 import { isLost, randomId, UserError, type CardContext, type CommandError } from "./context";
 import { partTexts } from "./localize";
 import en from "./translations/once.en.json";

@@ -1,6 +1,7 @@
 /* What a printer's part of the card does with files that are chosen, dragged or pasted, and with a focus that was lost. */
 import "../card"; // bundled in one piece
 import { FocusKeeper } from "../focus-keeper";
+import "../guard";
 import { summarize } from "../summary";
 import type { Part } from "./part";
 import type { LiankePrinter } from "./printer";

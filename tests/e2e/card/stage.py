@@ -146,6 +146,13 @@ class Screen:
             ],
         )
 
+    async def away(self) -> None:
+        """Take the hand away: until then, and for a second, nothing new answers where it pressed last.
+
+        Whoever reads what has come there takes longer than that; a test does not, and has a hand on the keyboard.
+        """
+        await self.page.keyboard.press("Shift")
+
     def row(self, title: str) -> Locator:
         """Return the row of a job with this title."""
         return self.card.locator("li.row").filter(has_text=title)

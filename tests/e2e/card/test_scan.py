@@ -62,6 +62,8 @@ class Finger:
     async def tap(self, what: Locator) -> None:
         """Tap on something once it can be."""
         await expect(what).not_to_have_attribute("aria-disabled", "true")
+        # Whoever waits for a page has the hand away.
+        await what.page.keyboard.press("Shift")
         await what.tap()
         self.taps += 1
 
@@ -196,6 +198,7 @@ async def test_pages_are_changed_and_handed_on(stage: Stage) -> None:
             """Press a button whose action is refused, see why, and that it can be pressed again."""
             refuse = partial(stage.home.command, "lianke_refusals/refuse", action=action)
             await refuse(key=reason)
+            await screen.away()
             what = screen.card.locator(f"lianke-scan [data-key={key}]")
             await what.click()
             await expect(alert).to_contain_text(words)

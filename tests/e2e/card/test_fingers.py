@@ -1,0 +1,80 @@
+"""A double tap on Print in a real dashboard: what comes under the finger as the form collapses prints nothing."""
+
+import asyncio
+
+from playwright.async_api import expect
+import pytest
+
+from tests.simulator import make_pdf
+
+from .marks import on_stage
+from .stage import LASER, Screen, Stage
+
+pytestmark = [*on_stage("card at work"), pytest.mark.timeout(600)]
+
+# Seconds between both taps: a fast one, two that were seen to print the shopping list as well, and a hesitating one.
+GAPS = (0.1, 0.35, 0.7, 1.2)
+WORDS = {"en": "Print", "zh-Hans": "打印"}
+# As many as it takes that one is under the finger wherever Print was.
+QUICK = [{"name": f"Note {n}", "data": {"text": f"Note {n}"}} for n in range(1, 40)]
+
+
+async def press_twice(screen: Screen, x: float, y: float, gap: float, *, touch: bool) -> None:
+    """Press twice at one spot of the page, whatever is there by then."""
+    for wait in (gap, 0):
+        if touch:
+            await screen.page.touchscreen.tap(x, y)
+        else:
+            await screen.page.mouse.click(x, y)
+        await asyncio.sleep(wait)
+
+
+@pytest.mark.parametrize(
+    ("language", "width", "height", "touch"),
+    [("en", 1280, 900, False), ("zh-Hans", 390, 844, True)],
+    ids=["mouse", "finger"],
+)
+async def test_double_tap_on_print_prints_once(
+    stage: Stage, language: str, width: int, height: int, touch: bool
+) -> None:
+    card = stage.full(LASER, buttons=QUICK, show=["print"])
+    async with stage.screen(
+        card, language=language, width=width, height=height, touch=touch
+    ) as screen:
+        for gap in GAPS:
+            before = len(await stage.printed())
+            name = f"double {language} {gap}"
+            await screen.away()
+            await screen.drop((f"{name}.pdf", "application/pdf", make_pdf(1)))
+            button = screen.card.get_by_role("button", name=WORDS[language], exact=True)
+            await expect(screen.card.locator(".previews img")).to_have_count(1)
+            await button.scroll_into_view_if_needed()
+            box = await button.bounding_box()
+            assert box is not None
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            await press_twice(screen, x, y, gap, touch=touch)
+            await expect(button).to_have_count(0)
+            # A quick button is where the form was, and answers once the finger has been away.
+            await stage.until(stage.printed, lambda found, had=before: len(found) > had)
+            await stage.come_to_rest()
+            titles = [job["title"] for job in (await stage.view())["jobs"]]
+            assert titles.count(name) + titles.count(f"{name}.pdf") == 1
+            assert len(await stage.printed()) == before + 1, (gap, titles)
+        pressed = await screen.card.evaluate(
+            """(card, { x, y }) => {
+              let root = document, hit;
+              while (root?.elementFromPoint(x, y) && hit !== root.elementFromPoint(x, y)) {
+                hit = root.elementFromPoint(x, y);
+                root = hit.shadowRoot;
+              }
+              return hit.closest("button")?.textContent.trim() ?? "";
+            }""",
+            {"x": x, "y": y},
+        )
+        assert pressed.startswith("Note"), "the test presses nothing the second time"
+        await screen.away()
+        if touch:
+            await screen.page.touchscreen.tap(x, y)
+        else:
+            await screen.page.mouse.click(x, y)
+        await stage.until(stage.printed, lambda found: len(found) == before + 2)
