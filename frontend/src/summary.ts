@@ -42,6 +42,13 @@ const WAYS: Record<string, Way> = {
 
 const toneOf = (state: string | null): Tone => (state === null ? "off" : (TONES[state] ?? "warn"));
 
+/* States of a job that the service has already taken. */
+export const TAKEN = ["queued", "processing", "sending"];
+
+/* Return the job that a printer which prints is printing: the first of those that it was sent; the others wait for that. */
+export const printedNow = (state: string | null, open: Job[]): Job | undefined =>
+  state === "printing" ? open.find((job) => TAKEN.includes(job.state)) : undefined;
+
 /* Return what is to be shown of a printer with these open jobs. */
 export const summarize = (printer: Printer, open: Job[], keyRejected: boolean): Summary => {
   // A job on its way is news that the next poll of the printer will only confirm.

@@ -109,6 +109,25 @@ test("a printer tells its jobs what holds it up, and a refused key outweighs tha
   expect(find(jobs, "li").textContent).not.toContain("out of paper");
 });
 
+test("of two jobs at a printer that prints, one prints and one waits, in the rows as in the header", async () => {
+  const queued = ["first", "second"].map((job_id) => makeJob({ job_id, title: job_id, state: "queued" }));
+  const waiting = async (open: Job[]) => {
+    const properties = {
+      context: makeContext(),
+      device: "device",
+      printer: makePrinter({ status: "printing", waiting: 2 }),
+    };
+    const printer = await show<Part>("lianke-printer", { ...properties, open });
+    const rows = (await partOf(printer, "lianke-jobs")).shadowRoot?.querySelectorAll("li") ?? [];
+    const printing = [...rows].filter((row) => row.textContent?.includes("Sent; the printer is printing"));
+    const header = (await partOf(printer, "lianke-header")).shadowRoot?.textContent ?? "";
+    return [printing.map((row) => row.dataset["key"]), /\d+ waiting/.exec(header)?.[0]];
+  };
+  expect(await waiting(queued)).toEqual([["first"], "1 waiting"]);
+  // Another one is on its way already.
+  expect(await waiting([makeJob({ job_id: "own", state: "sending" }), ...queued])).toEqual([[], "2 waiting"]);
+});
+
 test.each(["held", "uploading", "canceling", "completed"])("a job that is %s is not at the printer", async (state) => {
   expect(await job({ state }, "out_of_paper")).not.toContain("at the printer");
 });

@@ -1,6 +1,6 @@
 /* What is said about a job. */
 import { lenient, type Key, type Localizer } from "../localize";
-import { OPEN } from "../summary";
+import { OPEN, TAKEN } from "../summary";
 import type { Job } from "../types";
 
 /* Return how much of a document has been uploaded, from 0 to 1; null when that is not what happens now. */
@@ -9,7 +9,6 @@ export const uploadedPart = ({ state, phase, size, sent_bytes: sent }: Job): num
 
 /* States of a printer that hold up a job which the service has already taken. */
 const AT_PRINTER = ["out_of_paper", "cover_open", "paper_jam", "out_of_ribbon", "out_of_ink", "paused", "stopped"];
-const TAKEN = ["queued", "processing", "sending"];
 /* What somebody did to a job that the service or its entity only calls canceled. */
 const ENDS: Record<string, Key> = {
   moved: "state_moved",

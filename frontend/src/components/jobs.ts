@@ -6,7 +6,7 @@ import { define } from "../define";
 import { keepFocus, loadPart } from "../load-part";
 import { printerIds } from "../places";
 import { bars, base, buttons, tones } from "../styles";
-import { OPEN, type Tone } from "../summary";
+import { OPEN, printedNow, type Tone } from "../summary";
 import { TaskController } from "../tasks";
 import type { Job } from "../types";
 import { jobFacts, jobReason, partlyPrinted, tellsPaper, uploadedPart } from "./job-texts";
@@ -135,7 +135,8 @@ export class LiankeJobs extends Part {
     const source = this.context.sourceOf(job);
     const told = this._told(job);
     const isShort = told.length && this._folds(job) && !this._unfolded.get(id);
-    let facts = jobFacts(this.t, job, this.status);
+    const now = printedNow(this.status, this.open);
+    let facts = jobFacts(this.t, job, now && job !== now ? null : this.status);
     if (isShort) facts = [...facts.slice(0, 1), ...told];
     const error = this._tasks.errorOf(id);
     return html`<li class="row" data-key=${id}>

@@ -7,7 +7,7 @@ import { loadPart } from "../load-part";
 import { pageStrings } from "../localize";
 import type { Batch } from "../print/batch";
 import { base } from "../styles";
-import { summarize, type Summary } from "../summary";
+import { printedNow, summarize, type Summary } from "../summary";
 import { TaskController } from "../tasks";
 import type { Job, Printer } from "../types";
 import { Part } from "./part";
@@ -156,7 +156,8 @@ export class LiankePrinter extends Part {
     const { t } = this;
     const facts = [this._stateText(current, tone === "off", held)];
     const { compact } = this.context;
-    if (printer.waiting && (compact || tone !== "off")) facts.push(t.text("waiting", { n: t.number(printer.waiting) }));
+    const waiting = printer.waiting - Number(printedNow(current, this.open)?.state === "queued");
+    if (waiting > 0 && (compact || tone !== "off")) facts.push(t.text("waiting", { n: t.number(waiting) }));
     if (!compact && this.context.shows("pages") && printer.pages_printed)
       facts.push(t.count("total", printer.pages_printed));
     if (!compact && printer.pages_left != null) facts.push(t.count("pages_left", printer.pages_left));
