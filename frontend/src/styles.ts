@@ -31,7 +31,7 @@ export const base = css`
   .soft {
     color: var(--secondary-text-color);
     font-size: var(--ha-font-size-s, 12px);
-    line-height: 16px;
+    line-height: calc(4 / 3);
   }
   .grow {
     flex: 1;
@@ -95,11 +95,12 @@ export const buttons = css`
     justify-content: center;
     gap: 6px;
     min-height: 40px;
-    padding: 0 min(14px, 7vw - 12px);
+    padding: 4px min(14px, 7vw - 12px);
     border-radius: var(--ha-border-radius-pill, 20px);
     cursor: pointer;
     font-weight: var(--ha-font-weight-medium, 500);
-    white-space: nowrap;
+    max-width: 100%;
+    text-align: center;
     background: var(--tint);
     color: var(--primary-text-color);
   }

@@ -62,7 +62,7 @@ export class LiankeHeader extends Part {
       }
       .name {
         font-size: var(--ha-font-size-m, 14px);
-        line-height: 20px;
+        line-height: calc(20 / 14);
         font-weight: var(--ha-font-weight-medium, 500);
         overflow: hidden;
         text-overflow: ellipsis;

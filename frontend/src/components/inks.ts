@@ -37,13 +37,13 @@ export class LiankeInks extends Part {
       .inks {
         display: grid;
         gap: 8px 14px;
-        grid-template-columns: repeat(auto-fit, minmax(74px, 1fr));
+        grid-template-columns: repeat(auto-fit, minmax(min(100%, 5.3em), 1fr));
       }
       .ink .soft {
         display: flex;
         justify-content: space-between;
-        gap: 4px;
-        white-space: nowrap;
+        flex-wrap: wrap;
+        gap: 0 4px;
       }
       .low {
         display: inline-flex;

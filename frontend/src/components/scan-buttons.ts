@@ -36,7 +36,7 @@ export class LiankeScanButtons extends Part {
     buttons,
     css`
       button:not(.round) {
-        flex: 1;
+        flex: 1 0 auto;
         min-height: 40px;
       }
       .slim {

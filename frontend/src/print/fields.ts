@@ -18,7 +18,7 @@ export const fields = css`
     color: inherit;
     width: 100%;
     box-sizing: border-box;
-    height: 56px;
+    height: 4em;
     margin: 0;
     padding: 0 16px;
     text-overflow: ellipsis;
@@ -55,7 +55,7 @@ export const fields = css`
   .field > label,
   .skeleton > span {
     position: absolute;
-    inset: 9px 16px auto;
+    inset: 0.857em 16px auto;
     font-size: calc(var(--ha-font-size-m, 14px) * 0.75);
     color: color-mix(in srgb, var(--primary-text-color) 80%, transparent);
     pointer-events: none;
@@ -64,7 +64,7 @@ export const fields = css`
     text-overflow: ellipsis;
   }
   .field > label + :is(select, input) {
-    padding-top: 20px;
+    padding-top: 1.43em;
     padding-bottom: 2px;
   }
   .check {
@@ -82,6 +82,6 @@ export const fields = css`
   }
   .error {
     font-size: var(--ha-font-size-s, 12px);
-    line-height: 16px;
+    line-height: calc(4 / 3);
   }
 `;

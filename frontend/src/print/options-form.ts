@@ -38,7 +38,7 @@ export class LiankeOptionsForm extends SteadyPart {
     css`
       .form {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(128px, 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(min(100%, 9.1em), 1fr));
         gap: 10px 12px;
         align-items: start;
       }

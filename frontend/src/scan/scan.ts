@@ -111,7 +111,7 @@ export class LiankeScan extends DialogPart {
       }
       .form {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(112px, 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(min(100%, 8em), 1fr));
         gap: 10px 12px;
         align-items: start;
       }

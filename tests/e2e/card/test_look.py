@@ -20,6 +20,30 @@ from .test_states import send
 
 pytestmark = on_stage()
 
+# Lines of text that lie on each other; the glyphs' own box is higher than the line that they take.
+_ON_EACH_OTHER = """(card) => {
+  const all = (root) => [...root.querySelectorAll("*")].flatMap((one) =>
+    one.shadowRoot && one.localName.startsWith("lianke-") ? [one, ...all(one.shadowRoot)] : [one]);
+  const lines = all(card.shadowRoot)
+    .filter((one) => !one.closest(".hidden, style, option, dialog") && one.checkVisibility())
+    .flatMap((one) => [...one.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()))
+    .flatMap((text) => {
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      // What a title has no room for is not seen.
+      const clip = text.parentElement.closest(".title, .name")?.getBoundingClientRect();
+      return [...range.getClientRects()]
+        .filter((box) => !clip || box.top < clip.bottom - box.height / 2)
+        .map((box) => ({ text: text.data.trim(), box }));
+    })
+    .filter(({ box }) => box.width > 1 && box.height > 1);
+  const overlap = (one, other) => Math.min(
+    Math.min(one.right, other.right) - Math.max(one.left, other.left),
+    Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top));
+  return lines.flatMap((one, at) => lines.slice(at + 1)
+    .filter((other) => overlap(one.box, other.box) > 0.3 * Math.min(one.box.height, other.box.height))
+    .map((other) => `${one.text} on ${other.text}`));
+}"""
 TITLES = {
     "en": ("Maths exercises.pdf", "Invoice November.pdf", "Recipe: dumplings"),
     "zh-Hans": ("数学练习.pdf", "十一月发票.pdf", "菜谱：饺子"),
@@ -202,6 +226,33 @@ async def test_every_part_is_free_of_faults(stage: Stage) -> None:
             screen.card.get_by_role("dialog").get_by_role("listitem").first
         ).to_be_visible()
         assert await screen.axe_in_every_look() == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+async def test_text_twice_as_large_on_a_narrow_phone(
+    stage: Stage, language: str, tmp_path: Path
+) -> None:
+    """As Home Assistant's themes scale it: no line lies on another, and nothing reaches over the card's edge."""
+    title = f"A title of some length in {language} that goes on.pdf"
+    await send(stage, title)
+    card = stage.full(history=2, buttons=[{"name": "Note", "data": {"text": "Hello"}}])
+    async with stage.screen(card, language=language, width=320, height=800, touch=True) as screen:
+        await expect(screen.row(title)).to_be_visible()
+        await screen.page.evaluate(
+            "document.documentElement.style.setProperty('--ha-font-size-scale', 2)"
+        )
+        await screen.page.evaluate("() => new Promise(requestAnimationFrame)")
+        name = screen.card.locator(".name").first
+        assert await name.evaluate("(name) => getComputedStyle(name).fontSize") == "28px"
+        await no_overflow(screen)
+        assert await screen.card.evaluate(_ON_EACH_OTHER) == []
+        await screen.page.screenshot(path=tmp_path / f"large-{language}.png", full_page=True)
+        await screen.drop(("one.pdf", "application/pdf", make_pdf(2)))
+        await expect(screen.card.locator("lianke-options-form select").first).to_be_visible()
+        await expect(screen.card.locator(".previews img")).to_have_count(1)
+        await no_overflow(screen)
+        assert await screen.card.evaluate(_ON_EACH_OTHER) == []
+        await screen.page.screenshot(path=tmp_path / f"large-form-{language}.png", full_page=True)
 
 
 @pytest.mark.parametrize("kind", ["masonry", "sections"])

@@ -1,0 +1,135 @@
+/* Large text, as Home Assistant's themes and phones make it, on a narrow screen: nothing is cut, and nothing lies on something else. */
+import { afterEach, beforeAll, expect, test, vi } from "vitest";
+import { page } from "vitest/browser";
+import { SCENES, all, set, settle, type Scene } from "./scenes";
+
+vi.mock("../src/print/upload", () => ({ upload: async () => "file" }));
+
+/* Home Assistant's sizes, which its themes scale. */
+const SIZES = { s: 12, m: 14, l: 16, xl: 20 };
+const scaleText = (scale: number) => {
+  for (const [name, size] of Object.entries(SIZES))
+    document.documentElement.style.setProperty(`--ha-font-size-${name}`, `${size * scale}px`);
+};
+
+interface Drawn {
+  element: HTMLElement;
+  words: string;
+  box: DOMRect;
+}
+
+/* What is in front: an open dialog, else the card. */
+const inFront = () => {
+  const dialog = all("dialog[open]").at(-1);
+  const within = (one: Node | null): boolean =>
+    one === dialog || (one !== null && within(one.parentNode ?? (one as ShadowRoot).host ?? null));
+  return all("*").filter((one) => !dialog || within(one));
+};
+
+/* Return the lines of text that are to be read, each with its place. */
+const lines = (): Drawn[] =>
+  inFront().flatMap((element) => {
+    const texts = [...element.childNodes].filter((one) => one instanceof Text && one.data.trim());
+    if (!texts.length || element.closest(".hidden, style, option") || !element.checkVisibility()) return [];
+    return texts.flatMap((text) => {
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      // What a title has no room for is not seen.
+      const clip = element.closest(".title, .name")?.getBoundingClientRect().bottom ?? Infinity;
+      return [...range.getClientRects()]
+        .filter(({ width, height, top }) => width > 1 && height > 1 && top < clip - height / 2)
+        .map((box) => ({ element, words: (text as Text).data.trim(), box }));
+    });
+  });
+
+/* By how much two boxes lie on each other. */
+const overlap = (one: DOMRect, other: DOMRect) =>
+  Math.min(
+    Math.min(one.right, other.right) - Math.max(one.left, other.left),
+    Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top),
+  );
+
+const pairs = <T>(list: T[]) => list.flatMap((one, at) => list.slice(at + 1).map((other) => [one, other] as const));
+
+/* Lines that lie on each other. */
+const onEachOther = () =>
+  pairs(lines())
+    // The glyphs' own box is higher than the line that they take.
+    .filter(([one, other]) => overlap(one.box, other.box) > 0.3 * Math.min(one.box.height, other.box.height))
+    .map(([one, other]) => `"${one.words}" on "${other.words}"`);
+
+/* Text that is cut off without a sign that there is more. */
+const cut = () =>
+  inFront()
+    .filter((one) => one.matches("button, label, p, span, h2, h3, li, select, .title, .soft, .name"))
+    .filter((one) => one.checkVisibility() && !one.closest(".hidden"))
+    .flatMap((one) => {
+      const style = getComputedStyle(one);
+      const hides =
+        style.overflow !== "visible" && style.webkitLineClamp === "none" && style.textOverflow !== "ellipsis";
+      const isWide = one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0 && hides;
+      const room = one.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+      const isLow =
+        (one.localName === "select" || (hides && one.clientHeight > 0)) && room < 0.95 * parseFloat(style.fontSize);
+      return isWide || isLow ? [`${one.localName}.${one.className}: ${one.textContent?.trim().slice(0, 40)}`] : [];
+    });
+
+/* What reaches over the edge of the card or the dialog. */
+const wide = () => {
+  const edge = (all("dialog[open]").at(-1) ?? all("ha-card")[0])?.getBoundingClientRect() as DOMRect;
+  return lines()
+    .filter(({ box, element }) => box.right > edge.right + 1 && getComputedStyle(element).textOverflow !== "ellipsis")
+    .map(({ words }) => words);
+};
+
+/* Buttons that touch. */
+const touching = () =>
+  pairs(
+    inFront().filter(
+      (one) => one.matches("button:not(.round, [aria-pressed], li *), .button:not(.round)") && one.checkVisibility(),
+    ),
+  )
+    // What shows the details of a printer lies below its whole head.
+    .filter((pair) => pair.every((one) => one.textContent?.trim()))
+    .filter(([one, other]) => overlap(one.getBoundingClientRect(), other.getBoundingClientRect()) > -4)
+    .map((pair) => pair.map((one) => one.textContent?.trim()).join(" touches "));
+
+beforeAll(async () => {
+  await page.viewport(320, 900);
+  // As large as Home Assistant's.
+  const style = document.createElement("style");
+  style.textContent = `body { margin: 8px; font-family: Roboto, sans-serif; }
+    ha-card { display: block; border: 1px solid #ccc; border-radius: 12px; }`;
+  document.head.append(style);
+  customElements.define(
+    "ha-svg-icon",
+    class extends HTMLElement {
+      connectedCallback() {
+        const size = "var(--mdc-icon-size, 24px)";
+        this.style.cssText = `display: inline-flex; width: ${size}; height: ${size}; background: #8888;`;
+      }
+    },
+  );
+});
+afterEach(() => document.body.replaceChildren());
+
+const cases = ["en", "zh-Hans"].flatMap((language) =>
+  [1, 2].flatMap((scale) => Object.keys(SCENES).map((scene) => [scene, language, scale] as const)),
+);
+
+test.each(cases)("a card %s in %s is whole at 320 px with text %d times as large", async (name, language, scale) => {
+  scaleText(scale);
+  await set({ ...(SCENES[name] as Scene), printer: { ink: INKS, ...SCENES[name]?.printer } }, language);
+  await settle(500);
+  if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name.replaceAll(" ", "-")}-${language}-${scale}.png` });
+  expect({ onEachOther: onEachOther(), cut: cut(), wide: wide(), touching: touching() }).toEqual({
+    onEachOther: [],
+    cut: [],
+    wide: [],
+    touching: [],
+  });
+});
+
+const INKS = ["Black", "Cyan", "Magenta", "Yellow"].map((ink) => ({ name: ink, level: 8, color: "" }));
+/* A folder for pictures to look at. */
+const PICTURES = (import.meta as unknown as { env: Record<string, string> }).env["VITE_PICTURES"];
