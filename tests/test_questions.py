@@ -27,7 +27,7 @@ MUTE: Final = re.compile(
 
 # The questions of the card: where each is asked, and what its answers are called.
 ON_THE_CARD: Final[dict[tuple[str, str], dict[str, tuple[str, str]]]] = {
-    ("answer", "reject"): {"en": ("Reject", "Don't reject"), "zh-Hans": ("拒绝", "不拒绝")},
+    ("answer", "reject"): {"en": ("Reject", "Let it wait"), "zh-Hans": ("拒绝", "继续等待")},
     ("again", "again"): {"en": ("Print", "Don't print"), "zh-Hans": ("打印", "不打印")},
     ("again", "move"): {"en": ("Move", "Leave it there"), "zh-Hans": ("移动", "留在原处")},
     ("job-actions", "again"): {

@@ -4,7 +4,7 @@ import { Batch } from "../src/print/batch";
 import { dragged, isPage, turned, type LiankeCorners } from "../src/print/corners";
 import { frameOf, middleOf, moved, quarter, resized, type LiankeCrop } from "../src/print/crop";
 import { PrintItem } from "../src/print/item";
-import { layoutOf, layoutsFor, type Corners, type LayoutName, type Shape } from "../src/print/layouts";
+import { layoutOf, layoutsFor, type Corners, type Cut, type LayoutName, type Shape } from "../src/print/layouts";
 import { presetOf } from "../src/print/options";
 import "../src/print/tray";
 import { announced, asked, find, makeContext, makeHass, makeJob, show, stopTime } from "./stand-in";
@@ -667,6 +667,21 @@ test("a watermark for an ID card is suggested, with what it is for to be filled 
     expect(input.value.slice(input.selectionStart ?? 0, input.selectionEnd ?? 0)).toBe("办理××业务"),
   );
   expect(batch.joint?.watermark).toBe("仅供办理××业务使用");
+});
+
+test("a card that is to have its true size is asked to be cropped, until each picture is", async () => {
+  const batch = await laid(makeBatch(), "layout_id_card");
+  const sheets = await show("lianke-sheets", { context: batch.context, batch });
+  const says = () => sheets.shadowRoot?.textContent?.includes("Crop it to the edges of the card.");
+  const cut = { left: 0.1, top: 0.1, right: 0.9, bottom: 0.9, turn: 0 } as unknown as Cut;
+  const [front, back] = batch.items as [PrintItem, PrintItem];
+  expect(says()).toBe(true);
+  batch.setCut(front, cut);
+  await sheets.updateComplete;
+  expect(says()).toBe(true);
+  batch.setCut(back, cut);
+  await sheets.updateComplete;
+  expect(says()).toBe(false);
 });
 
 describe("photographed pages", () => {

@@ -81,6 +81,10 @@ class ScannedFile:
     size: int
 
 
+# What the service calls a scanner in use, as one that prints is; nobody knows its code.
+_BUSY: Final = "忙"
+
+
 class ScanError(LiankeError):
     """A scan that did not end well: `reason` is the translation's key, `detail` what the service said."""
 
@@ -122,7 +126,7 @@ async def async_scan_page(
     the service has taken the scan; without `on_started` they are forgotten unless it has pages that are missing here.
     With a `task_id` of such a scan, nothing is scanned. What `on_started` raises cancels the scan, and so does whoever
     cancels this call. Raises InputError for what the scanner cannot do, and while it is in use (scanner_busy);
-    ScanError once the service was asked, also where a scan may have happened (scan_in_doubt);
+    ScanError once the service was asked, also where a scan may have happened (scan_in_doubt, scan_busy_in_doubt);
     LiankeError where it surely has not; HomeAssistantError: disk_full.
     """
     hub, spool = async_get_hub(hass, entry), await async_get_spool(hass)
@@ -137,6 +141,9 @@ async def async_scan_page(
                     task_id = await scanners.start(hub.get(scanner_id).scanner_id, fields)
                 except LiankeError as err:
                     if _may_have_started(err):
+                        if _BUSY in err.detail:
+                            # The words of the service are Chinese, whatever the user reads.
+                            raise ScanError("scan_busy_in_doubt") from None
                         raise ScanError("scan_in_doubt", err.detail) from None
                     raise
             try:

@@ -91,6 +91,9 @@ export class LiankeSheets extends SteadyPart {
     const facts = [
       about ? printText(t, about) : joint.isPhoto ? this._onPaper(joint) : "",
       joint.cleans ? printText(t, "clean_about") : "",
+      joint.isCard && !joint.cleans && joint.items.some((item) => !joint.cuts.has(item))
+        ? printText(t, "card_uncropped")
+        : "",
     ].filter(Boolean);
     return html`${facts.map((fact) => html`<p class="soft more">${fact}</p>`)}
     ${

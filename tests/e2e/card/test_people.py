@@ -97,6 +97,10 @@ async def test_approval(stage: Stage, people: dict[str, str], tmp_path: Path) ->
             await row_of_boss.locator("[data-key=do-reject]").click()
             await expect(row_of_boss).to_contain_text("已拒绝")
         await expect(row).to_contain_text("Read it here")
+        async with stage.screen(card, language=CHINESE, tokens=people["reader"]) as reader:
+            # W11: why is for who asked and for approvers.
+            await expect(reader.row(title).first).to_contain_text("已拒绝")
+            assert "Read it here" not in await reader.card.inner_text()
     assert len(await stage.printed()) == before + 1
 
 
