@@ -3,6 +3,7 @@
 from functools import partial
 
 from homeassistant.core import HomeAssistant, callback
+import voluptuous as vol
 
 from .const import DOMAIN
 from .printing.handlers import ACTIONS
@@ -18,7 +19,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
             DOMAIN,
             action.name,
             partial(action.run, hass),
-            schema=action.schema,
+            schema=vol.All(action.check),
             supports_response=action.supports_response,
         )
     hass.http.register_view(PreviewView)

@@ -14,7 +14,6 @@ from homeassistant.helpers.recorder import DATA_INSTANCE
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser
-import voluptuous as vol
 
 from custom_components.lianke.box.page_counts import month_of
 from custom_components.lianke.people import page_counts
@@ -77,7 +76,7 @@ async def test_pages_are_exported(anna: MockUser, hass_admin_user: User, house: 
     one = {"config_entry": house.entry.entry_id, "from_month": month, "to_month": month}
     assert (await house.ask("export_pages", admin, **one))["total"] == 9
     for wrong in ("2026", "2026-13", "26-01", "now"):
-        with pytest.raises(vol.Invalid):
+        with pytest.raises(ServiceValidationError):
             await house.ask("export_pages", admin, from_month=wrong)
     with pytest.raises(Unauthorized):
         await house.ask("export_pages", Context(user_id=anna.id))

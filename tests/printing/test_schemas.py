@@ -18,7 +18,6 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.util.ulid import ulid_now
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
-import voluptuous as vol
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import async_target
@@ -173,8 +172,8 @@ SCHEMA_CASES: list[dict[str, Any]] = [
 async def test_refused_by_the_schema(house: House) -> None:
     for data in SCHEMA_CASES:
         data.setdefault("device_id", house.device())
-        with pytest.raises(vol.Invalid):
-            await house.ask("print", **data)
+        error = await refused(house, **data)
+        assert (error.translation_key or "").startswith("field_"), data
 
 
 async def test_half_a_character_is_no_reason_to_fail(house: House) -> None:
@@ -336,17 +335,55 @@ async def test_a_pdf_at_the_limit_of_pages_passes_the_count_only(house: House) -
 async def test_what_a_refusal_by_the_schema_says(house: House) -> None:
     """No name of a class, no time span as the library writes it."""
     for service, data, words in (
-        ("list_jobs", {"state": "gone"}, ["'canceled'", "'held'"]),
+        ("list_jobs", {"state": "gone"}, ["canceled", "held", "state cannot be gone"]),
         ("print", {"text": "x", "expires_in": {"days": 8}}, ["from 10 seconds to 7 days"]),
         ("print", {"text": "x", "wait_timeout": {"hours": 2}}, ["at most 30 minutes"]),
     ):
-        with pytest.raises(vol.Invalid) as caught:
+        with pytest.raises(ServiceValidationError) as caught:
             await house.hass.services.async_call(
                 DOMAIN, service, {"device_id": "x", **data}, blocking=True, return_response=True
             )
         text = str(caught.value)
         assert all(word in text for word in words), text
         assert not any(raw in text for raw in ("JobState", "0:00:00")), text
+
+
+@pytest.mark.parametrize(
+    ("action", "data", "words"),
+    [
+        ("print", {"text": "x", "paper": None}, "paper is empty"),
+        ("print", {"text": "x", "papper": "A4"}, "no field papper"),
+        ("print", {"text": "x", "sheet": "5_up"}, "2_up, 4_up, 6_up, 9_up, booklet"),
+        ("print", {"text": "x", "copies": 1.5}, "copies takes a whole number"),
+        ("print", {"text": "x", "tray": True}, "not yes or no"),
+        ("print", {"text": "x", "title": "x", "password": "x" * 300}, "255 characters at most"),
+        ("print", {"text": "x", "sheet": "poster", "poster_rows": 9}, "too large: 6 at most"),
+        ("print", {"text": "x", "watermark_opacity": 0}, "too small: 1 at least"),
+        ("print", {"file": ["/x"] * 21}, "too many items: 20 at most"),
+        ("print", {"file": []}, "file is empty"),
+        ("print", {"text": "x", "watermark": " "}, "watermark is too short"),
+        (
+            "print",
+            {"file": "/x", "clean": True, "clean_corners": [[[0, 0]] * 3]},
+            "The four corners",
+        ),
+        ("retry_job", {}, "job_id is missing"),
+        ("move_job", {"job_id": "x", "to_device_id": ["x", "y"]}, "exactly one printer"),
+        ("scan", {"source": "tray"}, "Choose one of: glass, feeder"),
+        ("scan", {"color": "red"}, "Choose one of: "),
+    ],
+)
+async def test_a_field_that_is_refused_says_what_to_do(
+    action: str, data: dict[str, Any], words: str, house: House
+) -> None:
+    """In the user's language; nothing of the library, and no value that may be secret."""
+    with pytest.raises(ServiceValidationError) as caught:
+        await house.ask(action, device_id=house.device(), **data)
+    text = str(caught.value)
+    assert words in text
+    assert caught.value.translation_domain == DOMAIN
+    for raw in ("ScanSource", "expected", "value must", "data[", "xxxx"):
+        assert raw not in text
 
 
 async def test_a_devices_file_goes_where_its_options_are_refused(house: House) -> None:

@@ -525,7 +525,7 @@ async def test_an_action_answers_as_when_called_elsewhere(
     refused = await call(paper="A3")
     assert refused["code"] == "service_validation_error"
     assert refused["translation_key"] == "paper_not_available"
-    assert (await call(copies="many"))["code"] == "invalid_format"
+    assert (await call(copies="many"))["translation_key"] == "field_wrong"
     assert (await call("hand_over"))["translation_key"] == "service_not_found"
     assert not house.printed
     result = await call()

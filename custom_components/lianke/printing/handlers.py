@@ -35,8 +35,10 @@ from ..people.approval import async_answer, async_may_approve
 from ..people.beginning import async_find_beginning
 from ..people.page_counts import async_export_pages
 from ..people.visible import async_as_seen, visible
+from ..runtime import translating
 from . import schemas
 from .again import async_changes, async_move
+from .field_errors import checked_by
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
 from .preview import async_count_pages, async_preview
 from .print import async_describe, async_print
@@ -51,6 +53,11 @@ class Action(NamedTuple):
     schema: vol.Schema
     supports_response: SupportsResponse = SupportsResponse.OPTIONAL
 
+    def check(self, data: Any) -> dict[str, Any]:
+        """Return the fields of a call as the schema takes them; raises HomeAssistantError."""
+        with translating():
+            return checked_by(self.schema)(data)
+
     async def run(self, hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
         """Run the handler; raises HomeAssistantError."""
         async with telling_refusals(hass, call.context):
@@ -62,12 +69,9 @@ class Action(NamedTuple):
         """Run the handler as a call of the action would, and return its response.
 
         The call has the schema, the rights and the context of any other, but is no event: the recorder
-        would keep codes and passwords in its database. Raises vol.Invalid for data that the schema
-        refuses, and what the action raises.
+        would keep codes and passwords in its database. Raises what the schema refuses, and what the action raises.
         """
-        call = ServiceCall(
-            hass, DOMAIN, self.name, self.schema(data), context, return_response=True
-        )
+        call = ServiceCall(hass, DOMAIN, self.name, self.check(data), context, return_response=True)
         return await self.run(hass, call)
 
 

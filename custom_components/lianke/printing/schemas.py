@@ -31,6 +31,7 @@ from ..errors import whole_text
 from ..jobs.job import JobState, PersonReason
 from ..pdf.process import MAX_SOURCE_PAGES
 from ..people.release_code import MAX_CODE, MIN_CODE
+from .field_errors import FieldError, OneOf
 
 BY_HERE: Final = "here"
 BY_HERE_ONLY: Final = "here_only"
@@ -74,7 +75,7 @@ def _one_device(value: object) -> str:
     """Take one device id, or a list with one."""
     devices = vol.All(cv.ensure_list, [_NAME])(value)
     if len(devices) != 1:
-        raise vol.Invalid("exactly one printer is needed")
+        raise FieldError("field_one_printer")
     return str(devices[0])
 
 
@@ -111,22 +112,34 @@ def _finite[T](check: Callable[[object], T]) -> Callable[[object], T]:
         try:
             return check(value)
         except OverflowError:
-            raise vol.Invalid("the number is too large") from None
+            raise FieldError("field_number_too_large") from None
 
     return checked
+
+
+def _within(most: timedelta, least: timedelta | None = None) -> Callable[[timedelta], timedelta]:
+    """Take a time up to another, and from another on if there is one."""
+
+    def check(value: timedelta) -> timedelta:
+        if value > most or (least is not None and value < least):
+            reason = "field_wait_time" if least is None else "field_expiry_time"
+            raise FieldError(reason)
+        return value
+
+    return check
 
 
 def _no_boolean(value: object) -> object:
     """Refuse YAML's yes and no, which Python takes for 1 and 0."""
     if isinstance(value, bool):
-        raise vol.Invalid("a number or a name is needed, not yes or no")
+        raise FieldError("field_yes_or_no")
     return value
 
 
 def _whole(value: Any) -> int:
     """Take a whole number, or a text that is one. What it is cut off from would be printed without a word."""
     if isinstance(value, float) and not value.is_integer():
-        raise vol.Invalid("expected a whole number")
+        raise FieldError("field_not_whole")
     number: int = vol.Coerce(int)(_no_boolean(value))
     return number
 
@@ -141,7 +154,7 @@ def _some_of_it(cut: dict[str, float]) -> dict[str, float]:
     across = cut.get("right", 1.0) - cut.get("left", 0.0)
     down = cut.get("bottom", 1.0) - cut.get("top", 0.0)
     if min(across, down) < MIN_CUT:
-        raise vol.Invalid("right and bottom must be larger than left and top, by 0.05 or more")
+        raise FieldError("field_part_too_small")
     return cut
 
 
@@ -159,10 +172,15 @@ CUT: Final = vol.All(
 )
 # Points of a picture; whether they are a page's corners is said in the user's language.
 _COORDINATE = vol.All(_no_boolean, vol.Coerce(float), vol.Range(min=-9, max=9))
-CORNERS: Final = vol.All(
-    [vol.All([_COORDINATE], vol.Length(min=2, max=2))],
-    vol.Any(vol.Length(max=0), vol.Length(min=4, max=4)),
-)
+
+
+def _four_or_none(corners: list[list[float]]) -> list[list[float]]:
+    if len(corners) not in (0, 4) or any(len(point) != 2 for point in corners):
+        raise FieldError("clean_corners_wrong")
+    return corners
+
+
+CORNERS: Final = vol.All([[_COORDINATE]], _four_or_none)
 _CUTS = vol.All(cv.ensure_list, [CUT], vol.Length(max=MAX_SOURCES))
 _NAME_OR_ID = vol.All(_no_boolean, vol.Any(vol.All(int, vol.Range(min=0, max=MAX_NUMBER)), _NAME))
 _COPIES = vol.All(_whole, vol.Range(min=-MAX_NUMBER, max=MAX_NUMBER))
@@ -190,8 +208,8 @@ SOURCES: Final = {
 
 PAGES: Final = {
     vol.Optional("header"): cv.boolean,
-    vol.Optional("columns"): vol.All(_whole, vol.In((1, 2))),
-    vol.Optional("agenda"): vol.In(AGENDAS),
+    vol.Optional("columns"): vol.All(_whole, OneOf((1, 2))),
+    vol.Optional("agenda"): OneOf(AGENDAS),
     vol.Optional("completed"): cv.boolean,
     vol.Optional("print_empty"): cv.boolean,
 }
@@ -209,44 +227,40 @@ OPTIONS: Final = {
 }
 
 SHEET_FIELDS: Final = {
-    vol.Optional("sheet"): vol.In(SHEETS),
-    vol.Optional("sheet_order"): vol.In(SHEET_ORDERS),
+    vol.Optional("sheet"): OneOf(SHEETS),
+    vol.Optional("sheet_order"): OneOf(SHEET_ORDERS),
     vol.Optional("sheet_frame"): cv.boolean,
     vol.Optional("poster_columns"): _count(MAX_TILES),
     vol.Optional("poster_rows"): _count(MAX_TILES),
-    vol.Optional("booklet_side"): vol.In(BOOKLET_SIDES),
+    vol.Optional("booklet_side"): OneOf(BOOKLET_SIDES),
     vol.Optional("clean"): cv.boolean,
     vol.Optional("clean_corners"): vol.All([CORNERS], vol.Length(max=MAX_SOURCES)),
     vol.Optional("id_card_crop"): _CUTS,
-    vol.Optional("photo_size"): vol.In(PHOTO_SIZES),
-    vol.Optional("photo_fit"): vol.In(PHOTO_FITS),
+    vol.Optional("photo_size"): OneOf(PHOTO_SIZES),
+    vol.Optional("photo_fit"): OneOf(PHOTO_FITS),
     vol.Optional("photo_count"): _count(MAX_PHOTO_COUNT, least=0),
     vol.Optional("photo_crop"): _CUTS,
     vol.Optional("merge"): cv.boolean,
     vol.Optional("merge_new_sheet"): cv.boolean,
-    vol.Optional("watermark"): vol.All(
-        _line(MAX_WATERMARK), clean_title, vol.Length(min=1, msg="the watermark is empty")
-    ),
+    vol.Optional("watermark"): vol.All(_line(MAX_WATERMARK), clean_title, vol.Length(min=1)),
     vol.Optional("watermark_opacity"): _count(100),
-    vol.Optional("stamp"): vol.All(cv.ensure_list, [vol.In(STAMPS)]),
+    vol.Optional("stamp"): vol.All(cv.ensure_list, [OneOf(STAMPS)]),
 }
 
 RAW: Final = {
     vol.Optional("raw", default=False): cv.boolean,
-    vol.Optional("raw_encoding", default="utf-8"): vol.In(RAW_ENCODINGS),
+    vol.Optional("raw_encoding", default="utf-8"): OneOf(RAW_ENCODINGS),
 }
 
 JOB: Final = {
     vol.Optional("wait", default=False): cv.boolean,
-    vol.Optional("wait_timeout", default=DEFAULT_WAIT): vol.All(
-        _PERIOD, vol.Range(max=MAX_WAIT, msg="it has to be at most 30 minutes")
-    ),
+    vol.Optional("wait_timeout", default=DEFAULT_WAIT): vol.All(_PERIOD, _within(MAX_WAIT)),
     vol.Optional("request_id"): _KEY,
     vol.Optional("replace_key"): _KEY,
-    vol.Optional("if_not_ready", default=HOLD): vol.In((HOLD, FAIL)),
+    vol.Optional("if_not_ready", default=HOLD): OneOf((HOLD, FAIL)),
     vol.Optional("expires_in"): vol.All(
         _PERIOD,
-        vol.Range(min=MIN_EXPIRY, max=MAX_EXPIRY, msg="it has to be from 10 seconds to 7 days"),
+        _within(MAX_EXPIRY, MIN_EXPIRY),
     ),
     vol.Optional("ignore_quiet_hours", default=False): cv.boolean,
     vol.Optional("release_code"): vol.All(_line(MAX_CODE), str.strip, vol.Length(min=MIN_CODE)),
@@ -256,7 +270,7 @@ _DOCUMENT: Final[dict[Any, Any]] = {**TARGET, **SOURCES, **PAGES, **SHEET_FIELDS
 PRINT_SCHEMA: Final = vol.Schema({**_DOCUMENT, **OPTIONS, **RAW, **JOB})
 _PREVIEW_BY: Final = vol.Optional("preview_by", default=BY_HERE)
 PREVIEW_SCHEMA: Final = vol.Schema(
-    {**_DOCUMENT, **OPTIONS, _PREVIEW_BY: vol.In((BY_HERE, BY_HERE_ONLY, BY_CLOUD))}
+    {**_DOCUMENT, **OPTIONS, _PREVIEW_BY: OneOf((BY_HERE, BY_HERE_ONLY, BY_CLOUD))}
 )
 # Of the print options, those that the number of sheets depends on.
 _COUNTED_OPTIONS: Final = ("paper", "paper_width", "paper_height", "pages", "duplex", "orientation")
@@ -268,7 +282,7 @@ CANCEL_SCHEMA: Final = vol.Schema(_ONE_JOB)
 CONTINUE_SCHEMA: Final = vol.Schema(
     {
         **_ONE_JOB,
-        vol.Optional("reason"): vol.In([reason.value for reason in PersonReason]),
+        vol.Optional("reason"): OneOf([reason.value for reason in PersonReason]),
         vol.Optional("code"): _line(MAX_CODE),
     }
 )
@@ -311,7 +325,7 @@ LIST_SCHEMA: Final = vol.Schema(
     {
         **TARGET,
         vol.Optional("state"): vol.All(
-            cv.ensure_list, [vol.In([state.value for state in JobState])]
+            cv.ensure_list, [OneOf([state.value for state in JobState])]
         ),
         vol.Optional("limit", default=50): vol.All(_whole, vol.Range(min=1, max=200)),
         vol.Optional("include_cloud", default=False): cv.boolean,

@@ -29,6 +29,7 @@ from ..documents.local_files import allowed_path, async_check_entity, media_root
 from ..documents.sheets import WHOLE
 from ..errors import InputError
 from ..printing.exposed import Names, exposed_devices
+from ..printing.field_errors import OneOf
 from ..printing.handlers import Action
 from ..printing.schemas import CUT, JOB, MAX_ADDRESS, MAX_NAME, OPTIONS, TARGET
 from ..runtime import LiankeConfigEntry, async_error_text, async_loaded_entries
@@ -55,8 +56,8 @@ _COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_typ
 
 _SCANNED: Final = {
     **TARGET,
-    vol.Optional("source", default=ScanSource.GLASS.value): vol.In([*ScanSource]),
-    vol.Optional("color", default=ScanColor.COLOR.value): vol.In([*ScanColor]),
+    vol.Optional("source", default=ScanSource.GLASS.value): OneOf([*ScanSource]),
+    vol.Optional("color", default=ScanColor.COLOR.value): OneOf([*ScanColor]),
     vol.Optional("size"): vol.All(cv.string, vol.Length(max=MAX_NAME)),
     vol.Optional("scan_duplex", default=False): cv.boolean,
     vol.Optional("several_pages", default=False): cv.boolean,
@@ -67,7 +68,7 @@ _SCANNED: Final = {
 SCAN_SCHEMA: Final = vol.Schema(
     {
         **_SCANNED,
-        vol.Optional("format", default=ScanFormat.PDF.value): vol.In([*ScanFormat]),
+        vol.Optional("format", default=ScanFormat.PDF.value): OneOf([*ScanFormat]),
         vol.Optional("filename"): vol.All(cv.string, vol.Length(max=MAX_NAME)),
         vol.Optional("folder"): vol.All(cv.string, vol.Length(max=MAX_ADDRESS)),
     }
@@ -76,7 +77,7 @@ COPY_SCHEMA: Final = vol.Schema(
     {
         **_SCANNED,
         vol.Optional("printer"): vol.All(cv.string, vol.Length(max=MAX_NAME)),
-        vol.Optional("sheet"): vol.In([ID_CARD]),
+        vol.Optional("sheet"): OneOf([ID_CARD]),
         **{key: check for key, check in OPTIONS.items() if key in _COPY_OPTIONS},
     }
 )
@@ -84,7 +85,7 @@ CONTINUE_SCHEMA: Final = vol.Schema(
     {
         **TARGET,
         vol.Optional("scan_id"): vol.All(cv.string, vol.Length(max=MAX_NAME)),
-        vol.Required("answer"): vol.In([*ScanAnswer]),
+        vol.Required("answer"): OneOf([*ScanAnswer]),
         vol.Optional("page"): vol.All(cv.positive_int, vol.Range(min=1, max=2 * MAX_PAGES)),
         vol.Optional("crop"): CUT,
         vol.Optional("straighten", default=False): cv.boolean,
