@@ -260,8 +260,21 @@ async def test_two_hundred_connections(
     assert (await lan.ask(Operation.GET_JOBS)).status == Status.OK
 
 
-async def test_few_documents_are_received_at_a_time(lan: LanPrinter, device: Device) -> None:
+async def test_twenty_jobs_at_once(lan: LanPrinter) -> None:
+    """A selection of twenty files comes out whole: what has no place waits for one."""
+    documents = [make_pdf(1, f"document {number}") for number in range(20)]
+    replies = await asyncio.gather(
+        *(lan.ask(Operation.PRINT_JOB, document=document) for document in documents)
+    )
+    assert {reply.status for reply in replies} == {Status.OK}
+    await came_out(lan.simulator, 20)
+
+
+async def test_few_documents_are_received_at_a_time(
+    lan: LanPrinter, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of one device still fewer: meanwhile another one prints."""
+    monkeypatch.setattr(server, "PLACE_SECONDS", 0.1)
     gate = asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:

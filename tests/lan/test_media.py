@@ -7,6 +7,7 @@ from custom_components.lianke.lan.printer import profile
 from custom_components.lianke.lan.printer.profile import (
     find_media,
     media_type_keywords,
+    named_media,
     offered_media,
     pwg_name,
     tray_keywords,
@@ -63,6 +64,35 @@ def test_the_nearest_paper_is_found() -> None:
     assert found is not None
     assert found.paper_id == 10
     assert find_media(offered, 21000, 29801) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "paper_id"),
+    [
+        ("iso_a4_210x297mm", 9),
+        ("om_my-own_210x297mm", 9),
+        ("custom_max_8.27x11.69in", 9),
+        ("na_index-4x6_4x6in", 70),
+        ("om_small-photo_100x150mm", 70),
+        ("iso_a5_148x210mm", None),
+        ("iso_a4_297x210mm", None),
+        ("a4", None),
+        ("x_99999x99999in", None),
+        ("", None),
+        ("_" + "9" * 300 + "x1mm", None),
+    ],
+)
+def test_a_size_in_a_name(name: str, paper_id: int | None) -> None:
+    papers = (paper(2100, 2970, 42, paper_id=9), paper(1016, 1524, 42, paper_id=70))
+    found = named_media(offered_media(Capabilities(), papers, None), name)
+    assert (found and found.paper_id) == paper_id
+
+
+def test_both_sizes_of_a_sheet_are_told_apart_where_both_are_there() -> None:
+    papers = (paper(1016, 1524, 42, paper_id=70), paper(1000, 1500, 42, paper_id=71))
+    offered = offered_media(Capabilities(), papers, None)
+    found = [find_media(offered, *size) for size in ((10000, 15000), (10160, 15240))]
+    assert [one and one.paper_id for one in found] == [71, 70]
 
 
 @pytest.mark.parametrize(

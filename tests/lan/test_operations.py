@@ -433,6 +433,33 @@ async def test_a_label_printer_offers_its_labels(offer: Offer, simulator: Simula
     assert printed.options["dmPaperSize"] == "302"
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"media": values.keyword("om_small-photo_100x150mm")},
+        {"media": values.keyword("om_100x150mm_100x150mm")},
+        {"media": values.keyword("na_index-4x6_4x6in")},
+        media_col(10000, 15000),
+        media_col(10160, 15240),
+    ],
+)
+async def test_a_photo_lies_on_the_paper_for_photos(
+    offer: Offer, simulator: Simulator, asked: Attributes
+) -> None:
+    """Paper of 10 by 15 cm is sold as paper of 4 by 6 inches as well: it is not printed on A4."""
+    lan = await offer(INKJET)
+    reply = await lan.ask(Operation.PRINT_JOB, asked, make_pdf(1))
+    assert reply.status == Status.OK
+    (printed,) = await came_out(simulator)
+    papers = simulator.box.network_printer().papers
+    (name,) = [
+        name
+        for name, one in papers.items()
+        if one["paper_id"] == int(printed.options["dmPaperSize"])
+    ]
+    assert papers[name]["physical_width"] == 1016
+
+
 async def test_a_colour_printer_says_so(offer: Offer) -> None:
     lan = await offer(INKJET)
     reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)

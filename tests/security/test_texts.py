@@ -10,6 +10,7 @@ from typing import Any
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 import pytest
+from yarl import URL
 
 from custom_components.lianke.api.models import DriverState, Printer
 from custom_components.lianke.const import DOMAIN
@@ -40,10 +41,11 @@ def rendered_texts(part: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...
     }
 
 
-def test_addresses_in_the_home_network_show_names_as_they_are(hass: HomeAssistant) -> None:
+def test_addresses_in_the_home_network_show_names_as_they_are() -> None:
+    base = URL("http://192.168.1.2:8123")
     for payload in PAYLOADS.values():
         markdown = lan_addresses(
-            hass, {"lan_printers": {"key": payload}}, {"lan_printers": {"key": "token"}}
+            base, {"lan_printers": {"key": payload}}, {"lan_printers": {"key": "token"}}
         )  # the address is code
         assert active(markdown) == {"code_inline"}, markdown
         assert as_shown(payload) in shown(markdown)

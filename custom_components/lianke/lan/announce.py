@@ -116,6 +116,16 @@ class Place(NamedTuple):
         )
 
 
+async def async_place(hass: HomeAssistant) -> Place | None:
+    """Return where devices of the home network find the web server, None where they do not."""
+    if (server := hass.config.api) is None:
+        return None
+    addresses = _home_addresses(
+        await network.async_get_announce_addresses(hass), hass.http.server_host or ()
+    )
+    return Place(server.port, addresses, server.use_ssl) if addresses else None
+
+
 class Announcer:
     """Keeps the announcements of one box in step with its options and printers."""
 
@@ -193,15 +203,9 @@ class Announcer:
     async def _async_wanted(self) -> dict[str, Record]:
         hass, entry = self._hass, self._entry
         coordinator = entry.runtime_data.coordinator
-        server = hass.config.api
-        if server is None:
+        if (place := await async_place(hass)) is None:
             return {}
-        addresses = _home_addresses(
-            await network.async_get_announce_addresses(hass), hass.http.server_host or ()
-        )
-        if not addresses:
-            return {}
-        place, hub = Place(server.port, addresses, server.use_ssl), async_get_hub(hass, entry)
+        hub = async_get_hub(hass, entry)
         # What is announced of a scanner is what it can do.
         offered_now = offered_scanners(hass, entry) if hub.is_listed else ()
         scanners = {one: hub.scanners[one.scanner_id].name for one in offered_now}

@@ -1,9 +1,11 @@
 """The options about the home network: which printers and scanners its devices see, and the addresses of these."""
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 import secrets
 from typing import Any, Final
 
+from homeassistant.components import network
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.network import NoURLAvailableError, get_url
@@ -15,6 +17,7 @@ from ..const import CONF_LAN_PRINTERS, CONF_LAN_SCANNERS, LAN_PRINTER_PATH, LAN_
 from ..options_frame import BoxOptionsFlow, UserInput, choice, needs_box
 from ..pages.clean import escape_markdown
 from ..scanner.hub import async_get_hub
+from .announce import async_place
 
 TOKEN_BYTES: Final = 18
 """of the last part of a printer's address, which nobody can guess."""
@@ -79,21 +82,49 @@ class LanPrinterSteps(BoxOptionsFlow):
         }
         return self.async_show_form(
             step_id="lan_addresses",
-            description_placeholders={"addresses": lan_addresses(self.hass, names, self._offered)},
+            description_placeholders={
+                "addresses": lan_addresses(await _async_base(self.hass), names, self._offered)
+            },
             last_step=True,
         )
 
 
-def lan_addresses(
-    hass: HomeAssistant,
-    names: Mapping[str, Mapping[str, str]],
-    offered: Mapping[str, Mapping[str, str]],
-) -> str:
-    """Return a list in Markdown of the addresses of printers and scanners; names and tokens by option, then by key."""
+async def _async_base(hass: HomeAssistant) -> URL:
+    """Return where devices find Home Assistant's own web server, as it is called here if that leads there.
+
+    What is set as its address may lead to a proxy, from which no prints are taken; one that is not set may be one on
+    which the server does not listen.
+    """
     try:
         base = URL(get_url(hass, allow_external=False, allow_cloud=False))
     except NoURLAvailableError:
         base = URL(_USUAL_URL)
+    if (place := await async_place(hass)) is None:
+        return base
+    scheme = "https" if place.secure else "http"
+    if (base.scheme, base.port) == (scheme, place.port):
+        own = await network.async_get_announce_addresses(hass)
+        is_set = hass.config.internal_url is not None
+        # Somebody else's address, such as that of a container's host, or a name, is known best by who has set it.
+        if base.host in place.addresses or (is_set and base.host not in own) or not _is_ip(base):
+            return base
+    return URL.build(scheme=scheme, host=place.addresses[0], port=place.port)
+
+
+def _is_ip(url: URL) -> bool:
+    try:
+        ip_address(url.host or "")
+    except ValueError:
+        return False
+    return True
+
+
+def lan_addresses(
+    base: URL,
+    names: Mapping[str, Mapping[str, str]],
+    offered: Mapping[str, Mapping[str, str]],
+) -> str:
+    """Return a list in Markdown of the addresses of printers and scanners; names and tokens by option, then by key."""
     ipp = "ipps" if base.scheme == "https" else "ipp"
     # An address of IPv6 has brackets here.
     place = f"{base.host_subcomponent}:{base.port}"

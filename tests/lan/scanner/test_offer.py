@@ -35,6 +35,7 @@ async def test_lan_scanners(lan: LanScanner) -> None:
     """They are listed beside the printers once scanning is on, and keep what they are not asked about."""
     hass, entry = lan.hass, lan.entry
     await hass.config.async_update(internal_url="https://ha.local:8123")
+    hass.config.api = Mock(port=8123, use_ssl=True)
     result = await go(hass, entry, "lan_printers")
     assert shown(result) == {"lan_printers": [], "lan_scanners": [lan.scanner_id]}
     inkjet = next(key for key, one in lan.hub.scanners.items() if one.name != LASER)

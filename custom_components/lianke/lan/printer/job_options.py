@@ -8,7 +8,7 @@ from typing import Any, Final
 from ...api.capabilities import CUSTOM_ID
 from ...ipp.model import UNSUPPORTED, Attributes, Collection, Content, Range, Value, collection
 from .printer_attributes import FIXED, JOB_TEMPLATE
-from .profile import IPP_QUALITIES, Media, Profile, find_media, tray_of
+from .profile import IPP_QUALITIES, Media, Profile, find_media, named_media, tray_of
 
 MAX_RANGES: Final = 50
 """pieces of a page selection."""
@@ -121,7 +121,7 @@ def _source(content: Content, profile: Profile) -> Found:
 
 
 def _media(content: Content, profile: Profile) -> Found:
-    found = next((item for item in profile.media if item.name == content), None)
+    found = named_media(profile.media, _word(content))
     return None if found is None else _paper(found)
 
 

@@ -256,7 +256,7 @@ async def _async_document(request: Request, title: str, options: JobOptions) -> 
         sender_address=sender.address,
         refused=refusals.count(request.offered.token, sender.address),
     )
-    if request.server.documents.is_full(sender.address):
+    if not await request.server.documents.async_free(sender.address):
         raise IppError(Status.BUSY, "too many documents are being received")
     with request.server.documents.one(sender.address), _counting_refusal(request):
         name, limit_bytes = _document_name(request, title), max_document_bytes(target.entry.options)

@@ -48,6 +48,11 @@ _PWG_NAMES: Final[Mapping[str, tuple[int, int]]] = json.loads(
     Path(__file__).with_name("pwg_names.json").read_text("utf-8")
 )
 PHOTO_SIZES: Final = ("na_index-4x6_4x6in", "na_5x7_5x7in")
+# A sheet that is sold as one and has two sizes, in 0.01 mm: a photo of 10 by 15 cm, or of 4 by 6 inches.
+_SAME_SHEETS: Final = ((10000, 15000), (10160, 15240))
+_SIZE_IN_NAME: Final = re.compile(
+    r"_(\d{1,5}(?:\.\d{1,4})?)x(\d{1,5}(?:\.\d{1,4})?)(mm|in)\Z", re.ASCII
+)
 # What Bonjour calls the largest paper of a printer, by the shorter and the longer side that it still has
 # room for, in 0.01 mm.
 _LARGEST: Final[Mapping[str, tuple[int, int]]] = {
@@ -147,13 +152,36 @@ def largest_paper(media: Iterable[Media]) -> str:
 
 def find_media(media: Iterable[Media], width: int, height: int) -> Media | None:
     """Return the paper of a size in 0.01 mm, None without one that is near enough."""
-    near = [
-        (abs(item.width - width) + abs(item.height - height), number, item)
-        for number, item in enumerate(media)
-        if abs(item.width - width) <= TOLERANCE * HUNDREDTHS
-        and abs(item.height - height) <= TOLERANCE * HUNDREDTHS
-    ]
-    return min(near)[2] if near else None
+    offered = tuple(media)
+    sizes = [(width, height)]
+    for one, other in (_SAME_SHEETS, _SAME_SHEETS[::-1]):
+        if _is_near(one, width, height):
+            sizes.append(other)
+    for size in sizes:
+        near = [
+            (abs(item.width - size[0]) + abs(item.height - size[1]), number, item)
+            for number, item in enumerate(offered)
+            if _is_near((item.width, item.height), *size)
+        ]
+        if near:
+            return min(near)[2]
+    return None
+
+
+def _is_near(size: tuple[int, int], width: int, height: int) -> bool:
+    most = TOLERANCE * HUNDREDTHS
+    return abs(size[0] - width) <= most and abs(size[1] - height) <= most
+
+
+def named_media(media: Iterable[Media], name: str) -> Media | None:
+    """Return the paper of a PWG name, or of the size that is in it; None without one."""
+    offered = tuple(media)
+    if found := next((item for item in offered if item.name == name), None):
+        return found
+    if (said := _SIZE_IN_NAME.search(name)) is None:
+        return None
+    unit = 100 if said[3] == "mm" else 2540
+    return find_media(offered, round(float(said[1]) * unit), round(float(said[2]) * unit))
 
 
 def tray_keywords(trays: Mapping[str, int] | None) -> dict[str, int | None]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 import hmac
 import time
@@ -45,6 +45,8 @@ MAX_RECEIVING: Final = 8
 """documents that are received at a time."""
 MAX_RECEIVING_A_DEVICE: Final = 3
 """those from one address."""
+PLACE_SECONDS: Final = 20.0
+"""for which a document waits until others have been received: most take a moment."""
 MAX_DEVICES: Final = 200
 """addresses and printers whose refused documents are kept in mind."""
 
@@ -70,10 +72,19 @@ class Places:
         self._most_a_device = most_a_device
         self.taken: Counter[str] = Counter()
         """how many each address has."""
+        self._freed = asyncio.Event()
 
     def is_full(self, address: str) -> bool:
         """Return whether an address gets no place."""
         return self.taken.total() >= self._most or self.taken.get(address, 0) >= self._most_a_device
+
+    async def async_free(self, address: str) -> bool:
+        """Wait a while until an address gets a place; return whether it does, which holds until the next await."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PLACE_SECONDS):
+                while self.is_full(address):
+                    await self._freed.wait()
+        return not self.is_full(address)
 
     @contextmanager
     def one(self, address: str) -> Iterator[None]:
@@ -85,6 +96,8 @@ class Places:
             self.taken[address] -= 1
             # Without those that are zero.
             self.taken = +self.taken
+            freed, self._freed = self._freed, asyncio.Event()
+            freed.set()
 
 
 class Refusals:
