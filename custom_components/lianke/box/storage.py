@@ -221,6 +221,8 @@ MAX_COUNTED_JOBS = 2000
 MAX_PRINTERS = 64
 # Printers that it had before it, or they, were removed.
 MAX_FORMER_PRINTERS = 128
+# Scanners that it has or had, whose names are known.
+MAX_KNOWN_SCANNERS = 128
 # Entries that it was set up by before.
 MAX_FORMER_ENTRIES = 10
 
@@ -249,6 +251,8 @@ class BoxStorage:
         self._options: Mapping[str, Any] = {}
         # Entries that the box was set up by before: others' options may name them.
         self.former_entries: list[str] = []
+        # The names of the scanners that it has or had, by what they were first known by; the last ones last.
+        self.scanners: dict[str, str] = {}
         self._warned_too_many = False
         self.box: Box | None = None
         self.printers: dict[str, StoredPrinter] = {}
@@ -283,6 +287,7 @@ class BoxStorage:
         self._former = _read_printers(stored.get("former_printers"))
         self._options = to_mapping(stored.get("options"))
         self.former_entries = list(map(str, to_list(stored.get("former_entries"))))
+        self.scanners = {key: str(name) for key, name in to_mapping(stored.get("scanners")).items()}
         self._counted.update(dict.fromkeys(map(str, to_list(stored.get("counted_jobs")))))
         self.pages.load(stored.get("page_counts"))
         self.foreign_seen_at = read_time(stored.get("foreign_seen_at"))
@@ -340,7 +345,7 @@ class BoxStorage:
             await self.async_load()
             self._options = dict(options)
             self._forget_moment()
-            if self.printers or self._former or self._options:
+            if self.printers or self._former or self.scanners or self._options:
                 await self._store.async_save(self._as_stored())
                 await async_delete_all_kept(self._hass, beyond=MAX_KEPT_BOXES)
             else:
@@ -361,6 +366,14 @@ class BoxStorage:
             # The very first answer decides how the next start goes.
             self._save(SAVE_LATER if self.box else SAVE_SOON)
             self.box = kept
+
+    def save_scanners(self, names: Mapping[str, str]) -> None:
+        """Store the scanners of a list, by what they were first known by."""
+        if names.items() <= self.scanners.items():
+            return
+        others = {key: name for key, name in self.scanners.items() if key not in names}
+        self.scanners = dict([*others.items(), *names.items()][-MAX_KNOWN_SCANNERS:])
+        self._save(SAVE_SOON)
 
     @callback
     def match(self, rows: Iterable[Printer]) -> dict[str, Printer]:
@@ -540,6 +553,7 @@ class BoxStorage:
             "device_id": self._device_id,
             "options": dict(self._options),
             "former_entries": self.former_entries,
+            "scanners": self.scanners,
             "former_printers": {key: one.as_dict() for key, one in self._former.items()},
             "box": self.box.as_dict() if self.box else None,
             "printers": {key: known.lasting.as_dict() for key, known in self.printers.items()},

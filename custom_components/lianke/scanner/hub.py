@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 import logging
@@ -18,6 +18,7 @@ from homeassistant.util.signal_type import SignalType
 
 from ..account.request_limits import MINUTE
 from ..api.errors import LiankeError
+from ..api.scanning import Scanner
 from ..const import DOMAIN
 from ..errors import InputError
 from ..runtime import LiankeConfigEntry
@@ -71,9 +72,13 @@ def is_enabled(hass: HomeAssistant) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownScanner:
-    """A scanner as the service named it. `present`: it was on the last list."""
+    """A scanner as the service named it. `present`: it was on the last list.
+
+    `scanner_id` is what it was first known by, for ever; `service_id` what the service calls it now.
+    """
 
     scanner_id: str
+    service_id: str
     name: str
     present: bool = True
     abilities: Abilities | None = None
@@ -87,7 +92,9 @@ class ScannerHub:
         self._hass = hass
         self._entry = entry
         self.scanners = {
-            scanner_id: KnownScanner(scanner_id=scanner_id, name=device.name or scanner_id)
+            scanner_id: KnownScanner(
+                scanner_id=scanner_id, service_id=scanner_id, name=device.name or scanner_id
+            )
             for scanner_id, device in (scanner_devices(hass, entry) if is_enabled(hass) else ())
         }
         self._in_use: set[str] = set()
@@ -136,30 +143,60 @@ class ScannerHub:
 
     async def _async_list(self) -> None:
         client = self._entry.runtime_data.client
-        listed = {one.scanner_id: one for one in await client.scanners.all()}
+        listed = self._match(await client.scanners.all())
         if not is_enabled(self._hass):
             return
         known = {key: replace(one, present=key in listed) for key, one in self.scanners.items()}
         for key, one in listed.items():
             known[key] = KnownScanner(
                 scanner_id=key,
+                service_id=one.scanner_id,
                 name=one.name,
                 abilities=known[key].abilities if key in known else None,
             )
+        self._entry.runtime_data.storage.save_scanners(
+            {key: one.name for key, one in listed.items()}
+        )
         before, self.scanners = self.scanners, known
         if known != before:
             self.notify()
         for key in listed:
-            if known[key].abilities is None:
+            if known[key].abilities is None and key in self.scanners:
                 await self._async_learn(key)
+
+    def _match(self, rows: Sequence[Scanner]) -> dict[str, Scanner]:
+        """Return the scanners of a list by what each was first known by.
+
+        One that the service calls otherwise now, as after the box was bound anew, is known by its name, if it is the
+        only one that is called so.
+        """
+        names = self._entry.runtime_data.storage.scanners | {
+            key: one.name for key, one in self.scanners.items()
+        }
+        service_ids = {key: key for key in names} | {
+            key: one.service_id for key, one in self.scanners.items()
+        }
+        keys = {service_id: key for key, service_id in service_ids.items()}
+        found = {keys[row.scanner_id]: row for row in rows if row.scanner_id in keys}
+        left = [row for row in rows if row.scanner_id not in keys]
+        lost = [key for key in names if key not in found]
+        for row in left:
+            alike = [key for key in lost if names[key] == row.name]
+            is_alone = sum(one.name == row.name for one in left) == 1
+            key = alike[0] if is_alone and len(alike) == 1 else row.scanner_id
+            while key in found:
+                key += "+"
+            found[key] = row
+        return found
 
     async def _async_learn(self, scanner_id: str) -> None:
         """Ask what a scanner can do; what the service does not say stays unknown."""
         scanners = self._entry.runtime_data.client.scanners
+        service_id = self.scanners[scanner_id].service_id
         try:
             # What it says of its condition is not known; how that looks goes to the report of unknown parts.
-            await scanners.status(scanner_id)
-            abilities = Abilities.from_params(await scanners.params(scanner_id))
+            await scanners.status(service_id)
+            abilities = Abilities.from_params(await scanners.params(service_id))
         except LiankeError as err:
             _LOGGER.debug("A scanner does not say what it can do: %s", err)
             return

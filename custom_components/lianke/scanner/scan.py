@@ -138,7 +138,7 @@ async def async_scan_page(
                 scanners = entry.runtime_data.client.scanners
                 fields = hub.abilities(scanner_id).fields(request)
                 try:
-                    task_id = await scanners.start(hub.get(scanner_id).scanner_id, fields)
+                    task_id = await scanners.start(hub.get(scanner_id).service_id, fields)
                 except LiankeError as err:
                     if _may_have_started(err):
                         if _BUSY in err.detail:

@@ -1,0 +1,108 @@
+"""A scanner is the same for ever, whatever the service calls it."""
+
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+import pytest
+
+from custom_components.lianke.box.storage import MAX_KNOWN_SCANNERS
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub, scanner_devices
+from tests.clock import rest
+from tests.conftest import make_entry, set_up, tear_down
+from tests.household import House
+
+
+@pytest.fixture
+def hass_storage() -> dict[str, Any]:
+    """Let Home Assistant write to the test's own folder, where what is kept of a removed box is found."""
+    return {}
+
+
+def identities(hass: HomeAssistant) -> dict[str, tuple[str, set[str]]]:
+    """Return the scanners' devices and entities by what each scanner is known by."""
+    (entry,) = hass.config_entries.async_loaded_entries(DOMAIN)
+    registry = er.async_get(hass)
+    return {
+        key: (
+            device.id,
+            {one.unique_id for one in er.async_entries_for_device(registry, device.id)},
+        )
+        for key, device in scanner_devices(hass, entry)
+    }
+
+
+def call_otherwise(house: House) -> None:
+    """Let the service call all printers and scanners of the box by other numbers, as if it were bound anew."""
+    for printer in house.box.printers:
+        printer.id += 5000
+
+
+async def listed(house: House) -> ScannerHub:
+    """Ask the service for the scanners of the box."""
+    (entry,) = house.hass.config_entries.async_loaded_entries(DOMAIN)
+    hub = async_get_hub(house.hass, entry)
+    await hub.async_refresh()
+    await rest(house.hass)
+    return hub
+
+
+@pytest.mark.parametrize("how", ["while it runs", "reloaded", "removed and added"])
+async def test_a_scanner_that_the_service_calls_otherwise_is_the_same(
+    house: House, how: str
+) -> None:
+    await listed(house)
+    before = identities(house.hass)
+    assert before
+    if how == "removed and added":
+        await house.hass.config_entries.async_remove(house.entry.entry_id)
+        await house.hass.async_block_till_done()
+        assert not dr.async_entries_for_config_entry(dr.async_get(house.hass), house.entry.entry_id)
+        call_otherwise(house)
+        assert await set_up(house.hass, make_entry(house.simulator, house.box))
+    elif how == "reloaded":
+        call_otherwise(house)
+        await house.hass.config_entries.async_reload(house.entry.entry_id)
+    else:
+        call_otherwise(house)
+    hub = await listed(house)
+    assert identities(house.hass) == before
+    assert {one.service_id for one in hub.scanners.values()} == {
+        str(printer.id) for printer in house.box.printers if printer.scanner
+    }
+    # And it scans: the service is asked by its own name for it.
+    scanner = next(
+        one.entity_id
+        for one in er.async_get(house.hass).entities.values()
+        if one.platform == DOMAIN and one.domain == "event" and "/scanner/" in one.unique_id
+    )
+    answer = await house.hass.services.async_call(
+        DOMAIN, "scan", {"entity_id": scanner}, blocking=True, return_response=True
+    )
+    assert answer
+    assert answer["state"] == "completed"
+    await tear_down(house.hass)
+
+
+async def test_scanners_of_one_name_are_told_by_number_alone(house: House) -> None:
+    scanners = [printer for printer in house.box.printers if printer.scanner]
+    for printer in house.box.printers:
+        printer.scanner = True
+        printer.driver_name = scanners[0].driver_name
+    await listed(house)
+    before = identities(house.hass)
+    assert len(before) == len(house.box.printers)
+    call_otherwise(house)
+    hub = await listed(house)
+    present = {key for key, one in hub.scanners.items() if one.present}
+    assert present.isdisjoint(before)
+    assert len(present) == len(before)
+    await tear_down(house.hass)
+
+
+async def test_few_scanners_are_kept(house: House) -> None:
+    for number in range(2 * MAX_KNOWN_SCANNERS):
+        house.data.storage.save_scanners({f"{number}": "x"})
+    assert len(house.data.storage.scanners) == MAX_KNOWN_SCANNERS
+    assert f"{2 * MAX_KNOWN_SCANNERS - 1}" in house.data.storage.scanners
