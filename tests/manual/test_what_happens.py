@@ -101,16 +101,13 @@ SHOWN_OF_SCANNING = {
         "tests/scanner/test_scans.py::test_a_scan_that_a_crash_cut_off_is_not_made_again",
         "tests/scanner/test_scans.py::test_a_copy_is_scanned_once_and_printed_once",
     ],
-    "Home Assistant has just started": [
-        "tests/scanner/test_scans.py::test_a_scan_right_after_a_start",
-        "tests/scanner/test_bounds.py::test_a_list_that_does_not_come",
-    ],
     "a stack has more than 200 pages": [
         "tests/scanner/test_bounds.py::test_a_stack_of_more_pages_than_are_looked_at"
     ],
     "the feeder jams": [
         "tests/scanner/test_scans.py::test_a_feeder_becomes_one_file_and_a_jam_loses_no_page"
     ],
+    "a page arrives cut off": ["tests/scanner/test_whole_pages.py::test_the_other_pages_of_a_stack_are_kept"],
     "the answer holds no page that we recognize": ["tests/scanner/test_results.py::test_every_result"],
     "the printer is busy printing": ["tests/scanner/test_results.py::test_a_printer_that_prints_cannot_scan"],
 }  # fmt: skip

@@ -2,9 +2,11 @@
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from io import BytesIO
 import json
+import os
 from pathlib import Path
 import shutil
 import threading
@@ -32,8 +34,9 @@ from custom_components.lianke.api.scanning import Scanners
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import async_printer_device
 from custom_components.lianke.people.notifications import EVENT_ACTION
-from custom_components.lianke.scanner import jobs
+from custom_components.lianke.scanner import folder as folder_module, jobs
 from custom_components.lianke.scanner.actions import describe_scanners
+from custom_components.lianke.scanner.folder import copy_all
 from custom_components.lianke.scanner.hub import (
     FEATURE,
     ScannerHub,
@@ -667,21 +670,68 @@ async def test_two_scans_of_one_name_into_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two scanners at a time: neither takes the other's place."""
-    copy, both = shutil.copyfile, threading.Barrier(2)
+    copy, both = shutil.copyfileobj, threading.Barrier(2)
 
-    def slow(source: Path, target: Path) -> None:
+    def slow(source: Any, target: Any) -> None:
         copy(source, target)
         with suppress(threading.BrokenBarrierError):
             both.wait(0.3)
 
-    monkeypatch.setattr(shutil, "copyfile", slow)
+    monkeypatch.setattr(shutil, "copyfileobj", slow)
     (folder := tmp_path / "folder").mkdir()
     files = [tmp_path / scanner / "a.pdf" for scanner in ("one", "two")]
     for file in files:
         file.parent.mkdir()
         file.write_text(file.parent.name)
-    await asyncio.gather(*(asyncio.to_thread(jobs._copy_all, [one], folder) for one in files))
+    opened = partial(os.open, folder, os.O_RDONLY)
+    await asyncio.gather(*(asyncio.to_thread(copy_all, [one], opened) for one in files))
     assert sorted(path.read_text() for path in folder.iterdir()) == ["one", "two"]
+
+
+async def test_a_folder_that_became_a_link_gets_nothing(
+    house: House, laser: Printer, tmp_path: Path
+) -> None:
+    """The scan was written to where the link leads, outside of all that is allowed."""
+    folder, outside = tmp_path / "media" / "scans", tmp_path / "outside"
+    folder.mkdir(parents=True)
+    outside.mkdir()
+    house.hass.config.media_dirs = {"local": str(folder.parent)}
+    await do(house, laser, several_pages=True, folder="local/scans")
+    folder.rmdir()
+    folder.symlink_to(outside)
+    answer = await do(house, laser, "continue_scan", answer="finish")
+    assert (answer["state"], answer["reason"]) == ("failed", "scan_not_copied")
+    assert (answer["copied_to"], [*outside.iterdir()]) == ([], [])
+    # It is kept all the same.
+    assert answer["files"][0]["bytes"] > 0
+
+
+@pytest.mark.parametrize("way", ["named", "media folder", "link", "root", "link later"])
+async def test_no_scan_is_handed_out_to_everybody(
+    house: House, laser: Printer, tmp_path: Path, way: str
+) -> None:
+    """Home Assistant serves `www` without login."""
+    config = house.hass.config
+    public = Path(config.path("www"))
+    (public / "scans").mkdir(parents=True)
+    link = tmp_path / "link"
+    link.symlink_to(public / "scans")
+    config.media_dirs = {"local": str(public), "home": config.config_dir}
+    config.allowlist_external_dirs = {str(tmp_path), str(public)}
+    folder = {
+        "named": "www",
+        "media folder": "local/scans",
+        "link": str(link),
+        "root": "home/www/scans",
+        "link later": "home/www",
+    }[way]
+    if way == "link later":
+        # All of it may lie on another disk.
+        shutil.rmtree(public)
+        (tmp_path / "disk").mkdir()
+        await asyncio.to_thread(public.symlink_to, tmp_path / "disk")
+    assert await refusal(do(house, laser, folder=folder)) == "scan_folder_public"
+    assert laser.scanned == []
 
 
 @pytest.mark.parametrize("asked", ["all", "params"])
@@ -827,14 +877,14 @@ async def test_a_scan_that_is_discarded_while_it_is_copied(
     folder = tmp_path / "media"
     folder.mkdir()
     house.hass.config.media_dirs = {"local": str(folder)}
-    copy, copying, discarding = jobs._copy_all, threading.Event(), threading.Event()
+    copy, copying, discarding = folder_module.copy_all, threading.Event(), threading.Event()
 
-    def slow(*where: Any) -> list[Path]:
+    def slow(*where: Any) -> list[str]:
         copying.set()
         discarding.wait(5)
         return copy(*where)
 
-    monkeypatch.setattr(jobs, "_copy_all", slow)
+    monkeypatch.setattr(folder_module, "copy_all", slow)
     await do(house, laser, folder="local", filename="a", wait=False)
     await until(copying.is_set)
     discard = house.hass.async_create_task(do(house, laser, "continue_scan", answer="discard"))

@@ -14,6 +14,8 @@ from ..errors import InputError
 
 # Never printed, whatever is allowed: names anywhere, folders below the configuration.
 NEVER_NAMES: Final = frozenset({"secrets.yaml"})
+PUBLIC_FOLDER: Final = "www"
+"""below the configuration: Home Assistant serves it as `/local`."""
 NEVER_FOLDERS: Final = frozenset({".storage", ".cloud"})
 
 
@@ -79,6 +81,26 @@ def open_allowed(path: Path, roots: Iterable[Path], config_dir: str) -> BinaryIO
     return os.fdopen(descriptor, "rb")
 
 
+def check_not_public(folder: Path, config_dir: str) -> None:
+    """Raise InputError for a real folder whose files Home Assistant hands out to everybody, without login."""
+    public = Path(config_dir, PUBLIC_FOLDER).resolve()
+    if folder.is_relative_to(public):
+        raise InputError("scan_folder_public", folder=PUBLIC_FOLDER)
+
+
+def open_folder(folder: Path, roots: Iterable[Path], config_dir: str) -> int:
+    """Return the descriptor of a folder below one of the roots, to put files into.
+
+    `folder` is where it really lay when it was chosen; it is opened part by part, as a file is, and none may be a link
+    by now. Raises InputError: file_not_allowed, scan_folder_public; OSError where it is away.
+    """
+    root, real = allowed_path(folder, roots, config_dir)
+    if real != folder:
+        raise InputError("file_not_allowed", name=folder.name)
+    check_not_public(real, config_dir)
+    return _open_below(root, real.relative_to(root).parts, os.O_DIRECTORY)
+
+
 def _roots(folders: Iterable[str]) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(Path(folder).resolve() for folder in folders))
 
@@ -93,13 +115,13 @@ def _is_secret(real: Path, config_dir: Path) -> bool:
     return not NEVER_FOLDERS.isdisjoint(below.parts)
 
 
-def _open_below(root: Path, parts: tuple[str, ...]) -> int:
-    """Return the descriptor of a file, opened part by part from the root on."""
+def _open_below(root: Path, parts: tuple[str, ...], last: int = 0) -> int:
+    """Return the descriptor of a file, or with O_DIRECTORY a folder, opened part by part from the root on."""
     # Do not wait for the writer of a pipe.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(root, flags | os.O_DIRECTORY)
     for number, part in enumerate(parts, start=1):
-        kind = 0 if number == len(parts) else os.O_DIRECTORY
+        kind = last if number == len(parts) else os.O_DIRECTORY
         try:
             inner = os.open(part, flags | kind | os.O_NOFOLLOW, dir_fd=descriptor)
         finally:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Final
 
 from homeassistant.auth.models import User
@@ -25,7 +24,7 @@ from ..devices import (
     async_target,
     async_targeted_devices,
 )
-from ..documents.local_files import allowed_path, async_check_entity, media_roots
+from ..documents.local_files import async_check_entity
 from ..documents.sheets import WHOLE
 from ..errors import InputError
 from ..printing.exposed import Names, exposed_devices
@@ -34,6 +33,7 @@ from ..printing.handlers import Action
 from ..printing.schemas import CUT, JOB, MAX_ADDRESS, MAX_NAME, OPTIONS, TARGET
 from ..runtime import LiankeConfigEntry, async_error_text, async_loaded_entries
 from .abilities import Abilities, ScanFormat, ScanRequest
+from .folder import find_folder
 from .hub import async_get_hub, is_enabled, scanner_device
 from .jobs import (
     ID_CARD,
@@ -143,7 +143,7 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
     await async_check_scanner(hass, entry, scanner_id, call.context)
     folder = None
     if "folder" in call.data:
-        folder = await hass.async_add_executor_job(_folder, hass, call.data["folder"])
+        folder = await hass.async_add_executor_job(find_folder, hass, call.data["folder"])
     job = await async_get_jobs(hass, entry).async_start(
         scanner_id,
         _request(call.data, ScanFormat(call.data["format"])),
@@ -154,26 +154,6 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
         folder=folder,
     )
     return await _async_outcome(hass, entry, job, call)
-
-
-def _folder(hass: HomeAssistant, text: str) -> str:
-    """Return the folder that a text names: one below a media folder by its name, or an allowed path; blocks.
-
-    One directly in the media folder of this machine is made where there is none yet; not on a share, which may be gone
-    and would get it on the disk below. Raises InputError: scan_folder.
-    """
-    first, _, rest = text.partition("/")
-    base = hass.config.media_dirs.get(first)
-    path = Path(hass.config.path(text)) if base is None else Path(base) / rest
-    try:
-        _, real = allowed_path(path, media_roots(hass), hass.config.config_dir)
-        if first == "local" and base is not None and real.parent == Path(base).resolve():
-            real.mkdir(exist_ok=True)
-        if not real.is_dir():
-            raise InputError("scan_folder", folder=text)
-    except InputError, ValueError, OSError:
-        raise InputError("scan_folder", folder=text) from None
-    return str(real)
 
 
 async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:

@@ -15,7 +15,6 @@ import json
 import logging
 from pathlib import Path
 import shutil
-import threading
 from typing import Any, Final, NamedTuple
 
 from homeassistant.config_entries import ConfigEntryState
@@ -45,6 +44,7 @@ from ..printing.handlers import async_run_action
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_error_text
 from .abilities import ScanFormat, ScanRequest
+from .folder import async_copy
 from .hub import HUBS, ScannerHub
 from .scan import MAX_SCAN_BYTES, ScanError, ScannedFile, async_scan_page
 
@@ -537,14 +537,11 @@ class ScanJobs:
         paths = [self.path(job, name) for name in job.files]
         changes: dict[str, Any] = {}
         if job.folder and not job.copied_to and job.reason is None:
-            copying = self._hass.async_add_executor_job(_copy_all, paths, Path(job.folder))
             try:
-                copied = await asyncio.shield(copying)
-            except asyncio.CancelledError:
-                # That goes on in its thread, and nobody wants it any more.
-                await self._hass.async_add_executor_job(unlink_all, await copying)
-                raise
-            changes["copied_to"] = tuple(map(str, copied))
+                changes["copied_to"] = await async_copy(self._hass, paths, Path(job.folder))
+            except InputError:
+                # It has become a link to elsewhere, or may not be used any more.
+                changes["reason"] = "scan_not_copied"
         if job.printing and dt_util.utcnow() - job.created_at > REQUEST_ID_LIFE:
             # Its print may have been made before a long stop, which nobody remembers any more.
             changes["reason"] = job.reason or "copy_in_doubt"
@@ -733,29 +730,6 @@ def _sizes(root: Path) -> dict[str, int]:
                 with suppress(FileNotFoundError):
                     sizes[folder.name] += path.stat().st_size
     return sizes
-
-
-_COPYING: Final = threading.Lock()
-
-
-def _copy_all(paths: list[Path], folder: Path) -> list[Path]:
-    """Copy files into somebody's folder under names that are free there; return where they lie."""
-    copied: list[Path] = []
-    for path in paths:
-        # A name is free for one at a time.
-        with _COPYING:
-            target = folder / path.name
-            number = 1
-            while target.exists():
-                number += 1
-                target = folder / f"{path.stem} ({number}){path.suffix}"
-            # Whoever watches the folder must not meet half a file.
-            part = folder / f".{target.name}.part"
-            with translate_disk_errors():
-                shutil.copyfile(path, part)
-                part.rename(target)
-        copied.append(target)
-    return copied
 
 
 JOBS: HassKey[dict[str, ScanJobs]] = HassKey(f"{DOMAIN}_scan_jobs")
