@@ -15,7 +15,7 @@ from ..errors import InputError, whole_text
 from ..pages.compose import csv_page, markdown_page, text_page
 from ..pages.page import MAX_MADE_BYTES, MAX_TEXT_BYTES, PageStyle, is_visible, page_too_large
 from ..pages.page_estimate import pages_at_most
-from ..pdf.pictures import DECODER_ERRORS, flatten
+from ..pdf.pictures import DECODER_ERRORS, flatten, srgb
 from .document import Document
 from .encoding import decode_text
 from .kinds import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, FileType, sniff
@@ -41,12 +41,13 @@ _CONVERTING = threading.Lock()
 def convert_image(source: Path, target: Path, name: str) -> FileType:
     """Write the picture at source to the new file target as PNG or JPEG; return which.
 
-    Transparent parts become white, a moving picture its first frame.
+    Transparent parts become white, a moving picture its first frame, and colours those of sRGB: a phone's reds would be
+    paler without the profile that comes with them.
     Raises InputError: image_unreadable, image_too_large; HomeAssistantError: disk_full.
     """
     with _CONVERTING:
         try:
-            picture = flatten(_decode(source, name))
+            picture = flatten(srgb(_decode(source, name)))
         except Image.DecompressionBombError:
             raise InputError("image_too_large", name=name) from None
         except UNREADABLE:

@@ -201,7 +201,7 @@ def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Im
             picture.thumbnail((most, most))
         picture = _square(picture, across / down)
         ImageOps.exif_transpose(picture, in_place=True)
-        picture = flatten(_srgb(picture))
+        picture = flatten(srgb(picture))
     size = Size(full[0] * 72 / across, full[1] * 72 / down)
     return picture, size.turned if turned else size
 
@@ -275,21 +275,49 @@ def _plain(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def _srgb(picture: Image.Image) -> Image.Image:
-    """Return the picture with its colours as sRGB, by the profile it carries."""
+_PROFILE_ERRORS: Final = (ImageCms.PyCMSError, OSError, ValueError, TypeError, ImportError)
+
+
+def srgb(picture: Image.Image) -> Image.Image:
+    """Return the picture with its colours as sRGB, by the profile it carries; it may be the same, changed."""
     profile = picture.info.get("icc_profile")
-    if not profile or picture.mode not in ("RGB", "RGBA", "CMYK", "L"):
+    if not profile:
+        return picture
+    if picture.mode in ("P", "PA"):
+        picture = _plain(picture)
+    if picture.mode not in ("RGB", "RGBA", "CMYK", "L"):
         return picture
     mode = "RGBA" if picture.mode == "RGBA" else "RGB"
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         converted = ImageCms.profileToProfile(
-            picture, source, ImageCms.createProfile("sRGB"), outputMode=mode
+            picture,
+            source,
+            ImageCms.createProfile("sRGB"),
+            outputMode=mode,
+            # A large one is not in memory twice.
+            inPlace=mode == picture.mode,
         )
-    except ImageCms.PyCMSError, OSError, ValueError, TypeError, ImportError:
+    except _PROFILE_ERRORS:
         # A profile that fits nothing, or Pillow without LittleCMS: the colours are taken as they are.
         return picture
-    return converted or picture
+    return _without_profile(converted or picture)
+
+
+def has_other_colors(picture: Image.Image) -> bool:
+    """Return whether a picture carries a profile of colours that look different as sRGB."""
+    if not (profile := picture.info.get("icc_profile")):
+        return False
+    try:
+        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile)))
+    except _PROFILE_ERRORS:
+        return False
+    return "srgb" not in name.casefold()
+
+
+def _without_profile(picture: Image.Image) -> Image.Image:
+    picture.info.pop("icc_profile", None)
+    return picture
 
 
 def flatten(picture: Image.Image) -> Image.Image:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from PIL import Image
 
 from .files import new_file, opened, opened_page, render
-from .pictures import Cut, as_jpeg, read_picture, reading, reduction
+from .pictures import MAX_PIXELS, Cut, as_jpeg, has_other_colors, read_picture, reading, reduction
 from .plan import Size
 from .process import MAX_SCAN_PIXELS, TaskError
 from .writer import PdfWriter, Picture, packed
@@ -105,9 +105,17 @@ def _read_pdf(path: str, number: int, dpi: int, mode: str) -> tuple[Image.Image,
 
 
 def _is_plain(found: Image.Image) -> bool:
-    """Return whether a picture is an upright JPEG in grey or colour."""
+    """Return whether a picture is an upright JPEG in grey or the usual colours.
+
+    One that is too large to have its colours changed is taken as it is.
+    """
     plain = found.format == "JPEG" and found.mode in ("L", "RGB")
-    return plain and found.getexif().get(_ORIENTATION, 1) == 1
+    is_large = found.width * found.height > MAX_PIXELS
+    return (
+        plain
+        and found.getexif().get(_ORIENTATION, 1) == 1
+        and (is_large or not has_other_colors(found))
+    )
 
 
 def _resolution(found: Image.Image, pixels: int, width_mm: float) -> float:
