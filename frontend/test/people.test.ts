@@ -70,6 +70,20 @@ test.each([
   );
 });
 
+test("what cannot be looked at says so before it is approved, and on a card without titles nothing", async () => {
+  const said = async (picture: string | null, hide_titles = false) => {
+    const hass = makeHass({ "auth/sign_path": new Error("gone") });
+    const context = makeContext(hass, { hide_titles });
+    const element = await show<Part>("lianke-answer", { context, job: waiting("approval", { picture }) });
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+    await element.updateComplete;
+    return element.renderRoot.querySelector("p[role=status]")?.textContent ?? "";
+  };
+  expect(await said(null)).toContain("cannot be shown here");
+  expect(await said("/api/lianke/job_picture/job")).toContain("cannot be shown here");
+  expect(await said(null, true)).toBe("");
+});
+
 test("the picture stays where it is while a rejection is written", async () => {
   // Shown once more, it would be fetched once more, by an address that has expired: a failed login.
   const hass = makeHass({ "auth/sign_path": { path: "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAAC" } });

@@ -27,6 +27,8 @@ export class LiankeAnswer extends DialogPart {
 
   /* The signed address of a picture of its first page, and that for which it was signed. */
   @state() private _picture = "";
+  /* Whether it did not come. */
+  @state() private _failed = false;
   private _signed: string | null | undefined;
 
   protected readonly _focus = new FocusKeeper(this);
@@ -84,16 +86,27 @@ export class LiankeAnswer extends DialogPart {
     if (picture === this._signed) return;
     this._signed = picture;
     this._picture = "";
+    this._failed = false;
     if (picture && isOwnPicture(picture)) void this._sign(picture);
   }
 
   private async _sign(picture: string): Promise<void> {
     const message = { type: "auth/sign_path", path: picture };
     const { path } = await this.context.hass.callWS<{ path: string }>(message).catch(() => ({ path: "" }));
-    if (this._signed === picture) this._picture = path;
+    if (this._signed !== picture) return;
+    this._picture = path;
+    this._failed = !path;
   }
 
-  private readonly _noPicture = () => (this._picture = "");
+  private readonly _noPicture = () => {
+    this._picture = "";
+    this._failed = true;
+  };
+
+  /* Nobody is to approve what cannot be looked at without knowing it. */
+  private get _isUnseen(): boolean {
+    return !this.context.config.hide_titles && (this._failed || this.job.picture === null);
+  }
 
   protected override render() {
     const error = this._tasks.errorOf("answer");
@@ -140,7 +153,9 @@ export class LiankeAnswer extends DialogPart {
     return html`${name ? html`<p class="soft wraps">${this._text("asks", { name })}</p>` : nothing}${
       this._picture
         ? html`<img src=${this._picture} alt=${this._text("picture")} @error=${this._noPicture} />`
-        : nothing
+        : this._isUnseen
+          ? html`<p class="soft" role="status">${this._text("no_picture")}</p>`
+          : nothing
     }
     ${this._rejecting ? this._rejection() : this._decision()}`;
   }
