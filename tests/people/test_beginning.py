@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_at_time
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.people import beginning
@@ -439,3 +439,22 @@ async def test_what_somebody_shares_who_may_not_print(house: House, anna: User) 
     assert not house.queue.jobs()
     await event("own")(house.hass, Context(user_id=anna.id))
     await house.came_out()
+
+
+async def test_a_sentence_that_names_a_time(
+    house: House, anna: User, hass_ws_client: WebSocketGenerator
+) -> None:
+    """Home Assistant says it again itself when the time has come, and does not tell for whom."""
+    hass = house.hass
+    for component in ("intent", "websocket_api"):
+        assert await async_setup_component(hass, component, {})
+    house.set_options({"approval_users": [anna.id]})
+    token = await hass.auth.async_create_refresh_token(anna, client_id="https://example.com")
+    client = await hass_ws_client(hass, hass.auth.async_create_access_token(token))
+    await client.send_json_auto_id(
+        {"type": "conversation/process", "text": "run print list in 1 second"}
+    )
+    assert (await client.receive_json())["success"]
+    job = await job_of(house, 1)
+    assert (job.spec.source, job.hold_reason) == ("assistant", "approval")
+    assert not house.sent

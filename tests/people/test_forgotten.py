@@ -271,3 +271,18 @@ async def test_the_morning_briefing(
     if "Rests" in expected:
         await job_of(house, len(expected))
     assert {job.title: job.waits_for for job in house.queue.jobs()} == dict.fromkeys(expected, ())
+
+
+async def test_a_sentence_that_is_forgotten(
+    house: House, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it sets off has no parent, and is not taken for what a time has set off."""
+    monkeypatch.setattr(beginning, "MAX_RUNS", 1)
+    house.set_options({"approval_users": [anna.id]})
+    for count in (1, 2):
+        await say(house.hass, Context(user_id=anna.id))
+        await paused(house, "pauses_on_a_sentence", count)
+    await job_of(house, 2)
+    jobs = house.queue.jobs()
+    assert {job.user_id for job in jobs} == {anna.id, None}
+    assert [job.hold_reason for job in jobs] == ["approval"] * 2

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from homeassistant.auth.models import User
 from homeassistant.components.http.const import KEY_HASS_USER
+from homeassistant.components.websocket_api.connection import current_connection
 from homeassistant.const import (
     ATTR_DOMAIN,
     ATTR_ENTITY_ID,
@@ -43,6 +44,8 @@ MAX_RUNS: Final = 200
 MAX_PEOPLE: Final = 100
 # Where assistants ask without a conversation: over MCP, and Google's and Amazon's without Home Assistant's cloud.
 ASSISTANT_PATHS: Final = ("/api/mcp", "/mcp_server/", "/api/google_assistant", "/api/alexa")
+# Where integrations are set up, whose tasks all inherit the request.
+SETTINGS_PATH: Final = "/api/config/"
 # The id of the context in which an assistant's tool asks. Whatever follows from it inherits this, but has contexts of
 # its own.
 asked_by_tool: ContextVar[str | None] = ContextVar("asked_by_tool", default=None)
@@ -136,7 +139,7 @@ class _Trail:
         if context.parent_id is not None:
             return _FORGOTTEN if self._is_old(context.parent_id) else _NEVER
         if spoken:
-            return _Begun(None, spoken=True)
+            return _Begun(None, spoken=True, forgotten=said or _is_for_somebody())
         return _FORGOTTEN if said else _NEVER
 
     def _is_old(self, context_id: str) -> bool:
@@ -238,6 +241,17 @@ class _Trail:
         self._forgotten_until = max(self._forgotten_until, at)
         if begun.spoken:
             self._spoken_until = max(self._spoken_until, at)
+
+
+def _is_for_somebody() -> bool:
+    """Return whether a person is behind a sentence that names no user.
+
+    What is to be done "in five minutes" is said again by Home Assistant, where it was said: at a connection, or by a
+    request. Those to which a loudspeaker owes that it was set up are none.
+    """
+    request = current_request.get()
+    asked = request is not None and not request.path.startswith(SETTINGS_PATH)
+    return asked or current_connection.get() is not None
 
 
 def _time_of(context_id: str) -> int | None:
