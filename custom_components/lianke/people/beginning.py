@@ -28,7 +28,7 @@ from homeassistant.helpers.http import current_request
 from homeassistant.helpers.script import ATTR_CUR
 from homeassistant.helpers.singleton import singleton
 from homeassistant.helpers.trace import variables_cv
-from homeassistant.util.ulid import ulid_now, ulid_to_bytes_or_none
+from homeassistant.util.ulid import ulid_now
 
 from ..const import DOMAIN
 from ..jobs.job import Origin
@@ -42,6 +42,9 @@ MAX_CONTEXTS: Final = 1_000
 MAX_RUNS: Final = 200
 # People whose contexts are remembered.
 MAX_PEOPLE: Final = 100
+# Characters of the ids that Home Assistant makes, and of their times, in milliseconds.
+ULID_LENGTH: Final = 26
+TIME_LENGTH: Final = 10
 # Where assistants ask without a conversation: over MCP, and Google's and Amazon's without Home Assistant's cloud.
 ASSISTANT_PATHS: Final = ("/api/mcp", "/mcp_server/", "/api/google_assistant", "/api/alexa")
 # Where integrations are set up, whose tasks all inherit the request.
@@ -112,9 +115,9 @@ class _Trail:
         # Who did something last is the last.
         self._shares: dict[str, _Share] = {}
         # The time of the newest id that was forgotten: nothing from before the first look is known either.
-        self._forgotten_until = _time_of(ulid_now()) or 0
+        self._forgotten_until = _time_of(ulid_now()) or ""
         # And of those in which somebody spoke: a sentence sets an automation off without a parent.
-        self._spoken_until = 0
+        self._spoken_until = ""
         hass.bus.async_listen(MATCH_ALL, self._on_event)
 
     def find(self, context: Context) -> _Begun:
@@ -237,7 +240,7 @@ class _Trail:
         if begun.never:
             # As which it is taken by its time as well.
             return
-        at = _time_of(context_id) or 0
+        at = _time_of(context_id) or ""
         self._forgotten_until = max(self._forgotten_until, at)
         if begun.spoken:
             self._spoken_until = max(self._spoken_until, at)
@@ -254,10 +257,10 @@ def _is_for_somebody() -> bool:
     return asked or current_connection.get() is not None
 
 
-def _time_of(context_id: str) -> int | None:
-    """Return the milliseconds that an id tells, None for one that tells no time."""
-    raw = ulid_to_bytes_or_none(context_id)
-    return None if raw is None else int.from_bytes(raw[:6])
+def _time_of(context_id: str) -> str | None:
+    """Return what an id tells of its time, which sorts as the times do; None for one that tells none."""
+    is_ulid = len(context_id) == ULID_LENGTH and context_id.isalnum()
+    return context_id[:TIME_LENGTH] if is_ulid and context_id == context_id.upper() else None
 
 
 def _cause_of(run: Context) -> Context | None:
