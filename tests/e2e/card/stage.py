@@ -45,16 +45,22 @@ PATIENCE = 30.0  # seconds; a loaded machine is slow
 NOT_OURS = ("ResizeObserver loop", "Lit is in dev mode", "/favicon.ico")
 
 _DROP = """
-(zone, files) => {
+async (zone, files) => {
   const transfer = new DataTransfer();
   for (const { name, type, data } of files) {
     const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
     transfer.items.add(new File([bytes], name, { type }));
   }
-  for (const kind of ["dragenter", "dragover", "drop"]) {
-    const options = { dataTransfer: transfer, bubbles: true, cancelable: true, composed: true };
-    zone.dispatchEvent(new DragEvent(kind, options));
+  // A browser lets go only where that is taken, and tells what is below a drag again and again.
+  const options = { dataTransfer: transfer, bubbles: true, cancelable: true, composed: true };
+  const tell = (kind) => !zone.dispatchEvent(new DragEvent(kind, options));
+  const end = performance.now() + 20_000;
+  tell("dragenter");
+  while (!tell("dragover")) {
+    if (performance.now() > end) throw new Error("nothing is taken here");
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
+  tell("drop");
 }
 """
 # Whether the frontend has a look, and nothing is on its way to another place or color.

@@ -229,6 +229,7 @@ async def test_upload_that_breaks_is_told_and_tried_again(stage: Stage, tmp_path
         await screen.card.locator("input[type=file]").first.set_input_files(path)
         await screen.shows("notes.txt")
         os.utime(path, (0, 0))
+        await screen.away()
         await button.click()
         await expect(screen.card.get_by_role("alert")).to_contain_text("was changed or moved")
     assert len(await stage.printed()) == before + 1
