@@ -50,6 +50,10 @@ NAMES = {
 }
 SYSTEMS = {"AirPrint", "AirScan", "Docker", "Linux", "Windows", "eSCL", "macOS"}
 TYPES = {
+    "Acrobat",
+    "Adobe",
+    "Reader",
+    "XFA",
     "AVIF",
     "CSV",
     "GB",

@@ -16,6 +16,7 @@ from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.const import CONF_DEFAULT_OPTIONS
 from custom_components.lianke.documents import pdf_client, sheets as sheets_module
 from custom_components.lianke.documents.sheets import SheetOptions
+from custom_components.lianke.pdf.process import MAX_SOURCE_PAGES, TASK_SECONDS
 from tests.household import LABELS, OTHER_LASER, House, make_media, refusal
 from tests.simulator import make_pdf
 
@@ -452,3 +453,9 @@ def test_only_what_the_printer_calls_borderless_is_printed_to_the_edges(
     assert sheets_module._margin(paper, pages) == pytest.approx(
         tuple(margin or 5 for margin in margins)
     )
+
+
+def test_a_large_layout_has_more_time_than_a_small_one() -> None:
+    """2,000 pages took 40 seconds on a busy machine. The process ends itself a little after the last of them."""
+    assert sheets_module.layout_seconds(1) == sheets_module.LAYOUT_SECONDS
+    assert 50 <= sheets_module.layout_seconds(MAX_SOURCE_PAGES) < TASK_SECONDS

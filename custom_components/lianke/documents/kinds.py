@@ -134,6 +134,7 @@ _MAIL = re.compile(
     rb"|message-id|date|from|to|subject|reply-to):)",
     re.IGNORECASE,
 )
+_PRIVATE_KEY = re.compile(rb"^-----BEGIN [A-Z0-9 ]{0,20}PRIVATE KEY( BLOCK)?-----", re.MULTILINE)
 _MIME = re.compile(rb"^mime-version:", re.IGNORECASE | re.MULTILINE)
 
 
@@ -178,7 +179,7 @@ def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
     The name only helps where the content says nothing: text and old Office files. Printer
     commands are told by nothing but a name that ends in .prn, and that only with may_be_raw: where
     the name is of a file on this system. Raises InputError: file_empty, file_damaged,
-    content_not_as_named, mail_not_supported, office_protected, ofd_not_supported, raw_not_asked_for,
+    content_not_as_named, mail_not_supported, office_protected, ofd_not_supported, private_key, raw_not_asked_for,
     text_unreadable, type_not_supported; OSError when the file cannot be read.
     """
     with path.open("rb") as file:
@@ -284,6 +285,8 @@ def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
         return FileType.HTML
     if b"<html" in head[:2048].lower() and start.startswith((b"<?xml", b"<!--")):
         return FileType.HTML
+    if suffix not in TEXT_SUFFIXES and _PRIVATE_KEY.search(head):
+        raise InputError("private_key", name=name)
     bare = _COMMENTS.sub(b"", head.removeprefix(b"\xef\xbb\xbf").lstrip())[:200].lower()
     if bare.startswith(FOREIGN_TEXT) or _POSTSCRIPT.match(start):
         return None

@@ -295,6 +295,7 @@ def _find_font() -> str | None:
 
 # For a layout, and for a photo of a page, starting the process included.
 LAYOUT_SECONDS: Final = 30
+PAGES_A_SECOND: Final = 80
 PHOTO_SECONDS: Final = 30
 # mm that printers leave free at the edges, where nothing is known of it.
 USUAL_MARGIN: Final = 5.0
@@ -414,7 +415,10 @@ async def _async_run(
 ) -> dict[str, Any]:
     """Return the worker's answer, after having a font installed if one was missing."""
     run = partial(
-        async_get_pdf_worker(hass).async_run, "lay_out", user=user, seconds=LAYOUT_SECONDS
+        async_get_pdf_worker(hass).async_run,
+        "lay_out",
+        user=user,
+        seconds=layout_seconds(sum(len(file["pages"]) for file in request["files"])),
     )
     fonts = font_folders(hass)
     try:
@@ -426,6 +430,11 @@ async def _async_run(
         if (more := font_folders(hass)) == fonts:
             raise
     return await run(request | {"fonts": more})
+
+
+def layout_seconds(pages: int) -> int:
+    """Return how long a layout of so many pages may take: where the machine is busy, a large one needs more."""
+    return LAYOUT_SECONDS + pages // PAGES_A_SECOND
 
 
 def _file(document: Document, options: ResolvedOptions) -> dict[str, Any]:

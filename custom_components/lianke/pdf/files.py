@@ -14,16 +14,22 @@ import pypdfium2
 from .process import TaskError
 
 LONGEST_NAME: Final = 32
+_REASONS: Final = {
+    pypdfium2.raw.FPDF_ERR_PASSWORD: "password",
+    pypdfium2.raw.FPDF_ERR_SECURITY: "certificate",
+}
 
 
 @contextmanager
 def opened(file: str | bytes, password: str | None = None) -> Iterator[Any]:
-    """Open a PDF file by its path or what is in it, a `pypdfium2.PdfDocument`. Reasons: password, damaged."""
+    """Open a PDF file by its path or what is in it, a `pypdfium2.PdfDocument`.
+
+    Reasons: password, certificate, damaged.
+    """
     try:
         document = pypdfium2.PdfDocument(file, password=password)
     except pypdfium2.PdfiumError as err:
-        protected = err.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD
-        raise TaskError("password" if protected else "damaged") from None
+        raise TaskError(_REASONS.get(err.err_code, "damaged")) from None
     with document:
         yield document
 
@@ -117,6 +123,7 @@ def uncompressed(document: Any, path: str, most: int) -> bytearray | None:
 
 
 MAX_CHECKED: Final = 64 * 1024 * 1024
+COLLECTION: Final = re.compile(rb"/Collection\s*(<<|\d+ \d+ R)")
 COUNT: Final = re.compile(rb"/Count ?([+-]?\d+)")
 
 
@@ -163,11 +170,16 @@ def count_pages(document: Any, path: str) -> int:
     PDFium believes the page tree's /Count; other programs print the pages that are there. In a
     copy, in which no object is compressed, every /Count is overwritten, so that PDFium has to
     count the pages. That is left out for a file too large to be held in memory.
-    Raises TaskError: damaged.
+    Of a form that is drawn by a program inside it (XFA), and of a collection of files, the pages say no more than
+    that. Raises TaskError: damaged, dynamic_form, collection.
     """
+    if document.get_formtype() == pypdfium2.raw.FORMTYPE_XFA_FULL:
+        raise TaskError("dynamic_form")
     claimed = len(document)
     if (copy := uncompressed(document, path, MAX_CHECKED)) is None:
         return claimed
+    if document.count_attachments() and COLLECTION.search(copy):
+        raise TaskError("collection")
     for match in COUNT.finditer(copy):
         copy[match.start(1) : match.end(1)] = b"0" * len(match[1])
     with opened(bytes(copy)) as counted:

@@ -52,8 +52,8 @@ def clean_page(request: dict[str, Any]) -> None:
     image_too_large, too_large, disk.
     """
     picture, _ = read_picture(request["path"], request["page"], SIDE)
-    corners = request["corners"] or find(picture) or WHOLE
-    made, dpi = flat(picture, corners)
+    corners = request["corners"] or find(picture)
+    made, dpi = flat(picture, corners or WHOLE, is_page=corners is not None)
     del picture
     data = as_jpeg(whitened(made), QUALITY, dpi)
     with new_file(request["target"], request["limit"]) as file:
@@ -307,10 +307,15 @@ _FOCAL_LENGTHS: Final = (0.5, 2.5)
 _USUAL_FOCAL_LENGTH: Final = 0.73
 
 
-def flat(picture: Image.Image, corners: Corners) -> tuple[Image.Image, int]:
-    """Return the page between corners, without perspective, and its dots per inch."""
+def flat(
+    picture: Image.Image, corners: Corners, *, is_page: bool = True
+) -> tuple[Image.Image, int]:
+    """Return the page between corners, without perspective, and its dots per inch.
+
+    Where it `is_page`, it is as large as paper that it is like; a photo of none keeps its proportions.
+    """
     points = [(x * picture.width, y * picture.height) for x, y in corners]
-    width_mm, height_mm = _page_size(points, picture.size)
+    width_mm, height_mm = _page_size(points, picture.size, is_page=is_page)
     sides = [math.dist(one, other) for one, other in pairwise([*points, points[0]])]
     inches = width_mm / _MM_PER_INCH, height_mm / _MM_PER_INCH
     # No side loses pixels, unless there are more than can be seen.
@@ -327,14 +332,14 @@ def flat(picture: Image.Image, corners: Corners) -> tuple[Image.Image, int]:
     return made, made_dpi
 
 
-def _page_size(points: Corners, size: tuple[int, int]) -> tuple[float, float]:
+def _page_size(points: Corners, size: tuple[int, int], *, is_page: bool) -> tuple[float, float]:
     """Return width and height of a page in mm: A4 or Letter if it is near, else as large as fits on A4."""
     ratio = _ratio(points, size)
     upright = max(ratio, 1 / ratio)
     short, long = A4[0], A4[0] * upright
-    if _A4_RATIOS[0] <= upright <= _A4_RATIOS[1]:
+    if is_page and _A4_RATIOS[0] <= upright <= _A4_RATIOS[1]:
         short, long = A4
-    elif _LETTER_RATIOS[0] <= upright < _LETTER_RATIOS[1]:
+    elif is_page and _LETTER_RATIOS[0] <= upright < _LETTER_RATIOS[1]:
         short, long = LETTER
     elif long > A4[1]:
         short, long = A4[1] / upright, A4[1]

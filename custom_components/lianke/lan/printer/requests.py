@@ -251,7 +251,10 @@ _STATUSES: Final[dict[str, Status]] = {
         (Status.PASSWORD_ERROR, ("pdf_password_needed",)),
         (Status.NOT_FOUND, ("printer_gone",)),
         (Status.SERVICE_UNAVAILABLE, ("service_config_entry_not_loaded",)),
-        (Status.FORMAT_NOT_SUPPORTED, ("type_not_supported",)),
+        (
+            Status.FORMAT_NOT_SUPPORTED,
+            ("pdf_certificate", "pdf_collection", "pdf_dynamic_form", "type_not_supported"),
+        ),
     )
     for key in keys
 }
