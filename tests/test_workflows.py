@@ -155,10 +155,11 @@ def test_what_others_make_is_kept_fresh() -> None:
         ("npm", "/frontend"),
         ("pip", "/"),
         ("pip", "/docs"),
+        ("pip", "/scripts"),
     }
     # Wherever a list of packages lies.
     assert {path.name for path in ROOT.glob("requirements*.txt")} == {"requirements_test.txt"}
-    assert {path.parent.name for path in ROOT.glob("*/requirements*.txt")} == {"docs"}
+    assert {path.parent.name for path in ROOT.glob("*/requirements*.txt")} == {"docs", "scripts"}
     assert {one["schedule"]["interval"] for one in updates} == {"weekly"}
 
 
