@@ -176,7 +176,7 @@ def test_options_to_choose_from_are_translated() -> None:
             if (key := chooser.get("translation_key")) is None:
                 continue
             options = {o["value"] if isinstance(o, dict) else str(o) for o in chooser["options"]}
-            if (name, field) == ("retry_job", "duplex"):
+            if (name, field) in (("retry_job", "duplex"), ("move_job", "duplex")):
                 # By hand is refused there.
                 assert not options & {*MANUAL_DUPLEX}
                 options |= {*MANUAL_DUPLEX}

@@ -43,7 +43,6 @@ class PreviewImage(JobEntity, ImageEntity):
     """The first page of the last preview, for ten minutes or until something is printed."""
 
     _picture: bytes | None = None
-    _reason: str | None = None
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str) -> None:
         JobEntity.__init__(self, entry, printer_key, PREVIEW)
@@ -55,22 +54,12 @@ class PreviewImage(JobEntity, ImageEntity):
     def _async_subscribe(self) -> None:
         super()._async_subscribe()
         signal = preview_signal(self.entry, self.printer_key)
-        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._show))
+        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._set_picture))
         self.async_on_remove(lambda: self._cancel_expiry())  # noqa: PLW0108  # the present one
 
     @override
     async def async_image(self) -> bytes | None:
         return self._picture
-
-    @property
-    @override
-    def extra_state_attributes(self) -> dict[str, str | None]:
-        return {"reason": self._reason}
-
-    @callback
-    def _show(self, shown: bytes | str) -> None:
-        """Show a new preview, or why it has no picture: that of another document would be taken for it."""
-        self._set_picture(*((shown, None) if isinstance(shown, bytes) else (None, shown)))
 
     @callback
     @override
@@ -89,17 +78,16 @@ class PreviewImage(JobEntity, ImageEntity):
             super().async_update_token()
 
     @callback
-    def _set_picture(self, picture: bytes | None, reason: str | None = None) -> None:
-        """Show a picture until it expires, or with None no picture, for as long with the reason."""
+    def _set_picture(self, picture: bytes | None) -> None:
+        """Show a picture until it expires; None: none, since that of another document would be taken for it."""
         self._cancel_expiry()
-        if (picture, reason) == (None, None) == (self._picture, self._reason):
+        if picture is None and self._picture is None:
             return
-        self._picture, self._reason = picture, reason
+        self._picture = picture
         self._attr_image_last_updated = None
         if picture is not None:
             self._attr_content_type = picture_type(picture)
             self._attr_image_last_updated = dt_util.utcnow()
-        if picture is not None or reason is not None:
             self._cancel_expiry = async_call_later(self.hass, PREVIEW_TIME, self._expire)
         # Both when one comes and when it goes: no address outlives its picture.
         super().async_update_token()

@@ -67,8 +67,8 @@ class LiankeData(NamedTuple):
         return self.client.with_throttle(self.account.user_throttle(user))
 
 
-def preview_signal(entry: LiankeConfigEntry, printer_key: str) -> SignalType[bytes | str]:
-    """Return the dispatcher signal for a new preview of a printer: its picture, or the key of why there is none."""
+def preview_signal(entry: LiankeConfigEntry, printer_key: str) -> SignalType[bytes | None]:
+    """Return the dispatcher signal for a new preview of a printer: its first picture, if it has one."""
     return SignalType(f"{DOMAIN}_preview_{entry.entry_id}_{printer_key}")
 
 

@@ -123,7 +123,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             message = await async_error_text(hass, reason, placeholders)
         if preview_by != BY_HERE_ONLY:
             signal = preview_signal(target.entry, target.printer_key)
-            async_dispatcher_send(hass, signal, reason or pictures[0])
+            async_dispatcher_send(hass, signal, None if reason else pictures[0])
         version = spool.version(handles[0])
         query = f"?{VERSION}={version}" if version else ""
         paths = [f"{PREVIEW_URL}/{handles[0]}/{number}{query}" for number in range(1, count + 1)]
