@@ -248,6 +248,18 @@ async def test_unknown_parts_are_few(caplog: pytest.LogCaptureFixture, house: Ho
     assert len(log.as_stored()) == unknown.MAX_OF_A_KIND
 
 
+async def test_answers_about_scanners_are_no_warning(
+    caplog: pytest.LogCaptureFixture, house: House
+) -> None:
+    """Nobody knows how they look, so all who switched scanning on were warned of something they could not change."""
+    log = house.data.storage.unknown
+    log.observe(Unknown(kind=UnknownKind.ANSWER, where="GET /scanning/job", name="shape"))
+    log.observe(unknown_state("odd"))
+    levels = [one.levelname for one in caplog.records if "something unknown" in one.getMessage()]
+    assert levels == ["INFO", "WARNING"]
+    assert len(log.as_stored()) == 2
+
+
 async def test_unknown_code_of_an_upload(house: House) -> None:
     """An upload is an answer like any other."""
     fault = Fault(kind="code", code=10021, msg="打印次数已用完")

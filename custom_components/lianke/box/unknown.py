@@ -19,6 +19,7 @@ MAX_OF_A_KIND = 20
 # Characters of one shape, and of a name.
 MAX_SHAPE = 4000
 MAX_NAME = 200
+_SCANNING = "/scanning/"
 
 
 type _Key = tuple[str, str, str, str]
@@ -50,6 +51,9 @@ class UnknownLog:
         if unknown.kind is UnknownKind.MESSAGE:
             # Anyone who knows the address can send these, and must not reach the log.
             level = logging.DEBUG
+        elif _SCANNING in unknown.where:
+            # Nobody knows yet how answers about scanners look: that is no news to whoever has switched scanning on.
+            level = logging.INFO
         else:
             # One warning tells the user; more would only fill the log.
             level = logging.INFO if self._warned else logging.WARNING
@@ -78,7 +82,10 @@ class UnknownLog:
             )
             self._remember(unknown, first_seen)
         # What was stored has been told.
-        self._warned = any(seen["kind"] != UnknownKind.MESSAGE for seen in self._seen.values())
+        self._warned = any(
+            seen["kind"] != UnknownKind.MESSAGE and _SCANNING not in seen["where"]
+            for seen in self._seen.values()
+        )
 
     def _remember(self, unknown: Unknown, first_seen: datetime) -> None:
         self._seen[_key(unknown)] = {
