@@ -122,10 +122,10 @@ class RecordingTransport(Transport):
 
     @override
     async def _interpret(
-        self, where: str, status: int, raw: bytes, error_codes: ErrorCodes | None
+        self, where: str, status: int, raw: bytearray, error_codes: ErrorCodes | None
     ) -> object:
         taken = round(time.monotonic() - self._since, 2)
-        self._book.write({**self._asked, "status": status, "seconds": taken}, raw)
+        self._book.write({**self._asked, "status": status, "seconds": taken}, bytes(raw))
         return await super()._interpret(where, status, raw, error_codes)
 
 

@@ -1,6 +1,8 @@
 """A double tap on Print in a real dashboard: what comes under the finger as the form collapses prints nothing."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 from playwright.async_api import expect
 import pytest
@@ -17,6 +19,11 @@ GAPS = (0.1, 0.35, 0.7, 1.2)
 WORDS = {"en": "Print", "zh-Hans": "打印"}
 # As many as it takes that one is under the finger wherever Print was.
 QUICK = [{"name": f"Note {n}", "data": {"text": f"Note {n}"}} for n in range(1, 40)]
+
+
+def more_than(before: int) -> Callable[[list[dict[str, Any]]], bool]:
+    """Return what says whether more pages lie in the out tray than before."""
+    return lambda found: len(found) > before
 
 
 async def press_twice(screen: Screen, x: float, y: float, gap: float, *, touch: bool) -> None:
@@ -55,7 +62,7 @@ async def test_double_tap_on_print_prints_once(
             await press_twice(screen, x, y, gap, touch=touch)
             await expect(button).to_have_count(0)
             # A quick button is where the form was, and answers once the finger has been away.
-            await stage.until(stage.printed, lambda found, had=before: len(found) > had)
+            await stage.until(stage.printed, more_than(before))
             await stage.come_to_rest()
             titles = [job["title"] for job in (await stage.view())["jobs"]]
             assert titles.count(name) + titles.count(f"{name}.pdf") == 1
