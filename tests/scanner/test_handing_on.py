@@ -106,12 +106,13 @@ async def test_into_a_folder(
     kept = async_get_jobs(house.hass, house.entry).path(job, job.files[0])
     assert file.read_bytes() == kept.read_bytes()
     assert notices(house.hass) == []
-    # What goes wrong is told: there is nothing to scan, then no folder.
+    # What goes wrong is told: there is nothing to scan, then a file in the folder's place.
     laser.feeder = []
     await press(house.hass)
     await until(lambda: len(notices(house.hass)) == 1)
     await ended(house, "scan_to_folder")
     shutil.rmtree(folder)
+    folder.touch()
     laser.feeder = ["three"]
     await press(house.hass)
     await until(lambda: len(notices(house.hass)) == 2)
@@ -119,6 +120,7 @@ async def test_into_a_folder(
     assert laser.scanned == ["one", "two"]
     assert other_laser.scanned == []
     # What somebody calls off at the card did not go wrong.
+    folder.unlink()
     folder.mkdir()
     house.simulator.cloud.variants.update(scan_problem="hangs")
     run = house.hass.async_create_task(trigger(house.hass, "automation.scan_to_folder"))
