@@ -33,9 +33,13 @@ SCREENS: dict[str, ViewportSize] = {
 }
 # What somebody looks for, and the pages that have it.
 SEARCHES = {
-    "en": {"AirPrint": {"lan-printer", "index"}, "ID card": {"sheets"}, "booklet": {"sheets"}},
+    "en": {
+        "AirPrint": {"lan-printer", "index"},
+        "ID card": {"photos", "sheets"},
+        "booklet": {"sheets"},
+    },
     "zh-Hans": {
-        "身份证": {"sheets", "card"},
+        "身份证": {"photos", "card"},
         "AirPrint": {"lan-printer"},
         "缺纸": {"entities", "what-happens"},
     },
