@@ -130,17 +130,19 @@ async def async_send(
 ) -> None:
     """Send a message to a notify action or entity; one that fails is logged.
 
-    `data` is for phones, but for its tag, by which the sidebar takes a message back; `link`, a text and where it leads,
-    for all others.
+    `data` is for phones, but for its tag, by which the sidebar takes a message back; `link`, a text and the path it
+    leads to, for all others.
     """
     name = target.removeprefix(f"{NOTIFY_DOMAIN}.")
     # Titles and names may come from a device of the home network.
     shown = escape_markdown if name == IN_SIDEBAR else _without_tags
     content: dict[str, Any] = {ATTR_MESSAGE: shown(message)}
     if link is not None and not _is_phone(target):
-        text, address = link
-        words = f"[{text}]({address})" if name == IN_SIDEBAR and address else f"{text} {address}"
-        content[ATTR_MESSAGE] += f"\n{words.rstrip()}"
+        text, path = link
+        # The sidebar is read at whatever address somebody has come in by.
+        in_sidebar = f"[{text}]({path})" if path else text
+        words = in_sidebar if name == IN_SIDEBAR else f"{text} {_home(hass)}{path}".rstrip()
+        content[ATTR_MESSAGE] += f"\n{words}"
     if title is not None:
         content[ATTR_TITLE] = shown(title)
     if not hass.services.has_service(NOTIFY_DOMAIN, name):
@@ -262,7 +264,7 @@ async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) ->
     device = async_printer_device(hass, entry, job.printer_key)
     path = device and await async_card_path(hass, device.id)
     where = await async_error_text(hass, "approval_where")
-    link = where, f"{_home(hass)}{path or ''}"
+    link = where, path or ""
     data = await _async_phone_data(hass, job)
     if path:
         # Where a tap on the notification itself leads, on iOS and Android.
