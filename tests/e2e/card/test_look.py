@@ -33,6 +33,8 @@ _ON_EACH_OTHER = """(card) => {
       // What a title has no room for is not seen.
       const clip = text.parentElement.closest(".title, .name")?.getBoundingClientRect();
       return [...range.getClientRects()]
+        // A line that is shortened has two boxes: as long as it is, and as long as it would be.
+        .filter((box, at, boxes) => boxes.findIndex(({ top }) => top === box.top) === at)
         .filter((box) => !clip || box.top < clip.bottom - box.height / 2)
         .map((box) => ({ text: text.data.trim(), box }));
     })
