@@ -3,7 +3,7 @@ import { playwright } from "@vitest/browser-playwright";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { chromium } from "playwright";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
 const FOLDERS = (process.env.PATH ?? "").split(delimiter);
 const CHROMIUM = ["chromium", "chromium-browser", "google-chrome"]
@@ -17,6 +17,9 @@ if (!CHROMIUM) {
   process.exit(1);
 }
 
+const LAUNCH = { executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] };
+const ON_PHONE = "test/text.test.ts";
+
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
@@ -26,10 +29,17 @@ export default defineConfig({
       enabled: true,
       headless: true,
       screenshotFailures: false,
-      provider: playwright({
-        launchOptions: { executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] },
-      }),
-      instances: [{ browser: "chromium" }],
+      provider: playwright({ launchOptions: LAUNCH }),
+      instances: [
+        { browser: "chromium", exclude: [...configDefaults.exclude, ON_PHONE] },
+        // A desktop's Chromium knows no text size of the phone.
+        {
+          browser: "chromium",
+          name: "phone",
+          include: [ON_PHONE],
+          provider: playwright({ launchOptions: LAUNCH, contextOptions: { isMobile: true, hasTouch: true } }),
+        },
+      ],
     },
   },
 });

@@ -2,6 +2,7 @@
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import { page } from "vitest/browser";
 import { SCENES, all, set, settle, type Scene } from "./scenes";
+import { makeJob } from "./stand-in";
 
 vi.mock("../src/print/upload", () => ({ upload: async () => "file" }));
 
@@ -36,9 +37,13 @@ const lines = (): Drawn[] =>
       range.selectNodeContents(text);
       // What a title has no room for is not seen.
       const clip = element.closest(".title, .name")?.getBoundingClientRect().bottom ?? Infinity;
-      return [...range.getClientRects()]
-        .filter(({ width, height, top }) => width > 1 && height > 1 && top < clip - height / 2)
-        .map((box) => ({ element, words: (text as Text).data.trim(), box }));
+      return (
+        [...range.getClientRects()]
+          // A line that is shortened has two boxes: as long as it is, and as long as it would be.
+          .filter((box, at, boxes) => boxes.findIndex(({ top }) => top === box.top) === at)
+          .filter(({ width, height, top }) => width > 1 && height > 1 && top < clip - height / 2)
+          .map((box) => ({ element, words: (text as Text).data.trim(), box }))
+      );
     });
   });
 
@@ -57,6 +62,21 @@ const onEachOther = () =>
     // The glyphs' own box is higher than the line that they take.
     .filter(([one, other]) => overlap(one.box, other.box) > 0.3 * Math.min(one.box.height, other.box.height))
     .map(([one, other]) => `"${one.words}" on "${other.words}"`);
+
+/* Names of fields that lie on what is chosen there, a line of which is as high as its font. */
+const onValues = () =>
+  inFront()
+    .filter((one) => one.matches(".field > label + :is(select, input)") && one.checkVisibility())
+    .flatMap((control) => {
+      const style = getComputedStyle(control);
+      const line = parseFloat(style.fontSize);
+      const box = control.getBoundingClientRect();
+      const top = box.top + parseFloat(style.paddingTop);
+      const room = box.bottom - parseFloat(style.paddingBottom) - parseFloat(style.borderBottomWidth) - top;
+      const label = control.previousElementSibling as HTMLElement;
+      const isOn = label.getBoundingClientRect().bottom > top + (room - line) / 2 + 0.1 * line;
+      return isOn || room < line ? [label.textContent ?? ""] : [];
+    });
 
 /* Text that is cut off without a sign that there is more. */
 const cut = () =>
@@ -113,22 +133,74 @@ beforeAll(async () => {
 });
 afterEach(() => document.body.replaceChildren());
 
+/* What is not pressed by anybody, but read. */
+const READ: Record<string, Scene> = {
+  "with jobs that are short rows": {
+    pressed: [],
+    jobs: ["c", "b", "a"].map((id) =>
+      makeJob({ job_id: id, title: id, state: "canceled", partly_printed: true, can_print_again: true }),
+    ),
+  },
+  "with a job to approve or to move": {
+    pressed: [],
+    jobs: [
+      makeJob({
+        job_id: "one",
+        title: "One",
+        state: "held",
+        hold_reason: "approval",
+        waits_for: ["approval"],
+        picture: null,
+        asked_by: "Anna",
+        can_continue: true,
+        may_answer: true,
+        can_move: true,
+        can_cancel: true,
+      }),
+    ],
+  },
+};
+const ALL = { ...SCENES, ...READ };
+
+/* Text as large as phones make it: what is measured in em stays as it is. */
+const scalePhone = (percent: number) => document.documentElement.style.setProperty("text-size-adjust", `${percent}%`);
+
 const cases = ["en", "zh-Hans"].flatMap((language) =>
-  [1, 2].flatMap((scale) => Object.keys(SCENES).map((scene) => [scene, language, scale] as const)),
+  [1, 2].flatMap((scale) => Object.keys(ALL).map((scene) => [scene, language, scale] as const)),
 );
 
 test.each(cases)("a card %s in %s is whole at 320 px with text %d times as large", async (name, language, scale) => {
   scaleText(scale);
-  await set({ ...(SCENES[name] as Scene), printer: { ink: INKS, ...SCENES[name]?.printer } }, language);
+  scalePhone(100);
+  await whole(`${name}-${language}-${scale}`, name, language);
+});
+
+const widths = ["en", "zh-Hans"].flatMap((language) =>
+  [320, 390].flatMap((width) => Object.keys(ALL).map((scene) => [scene, language, width] as const)),
+);
+
+test.each(widths)(
+  "a card %s in %s is whole at %d px with a phone's text twice as large",
+  async (name, language, width) => {
+    await page.viewport(width, 900);
+    scaleText(1);
+    scalePhone(200);
+    await whole(`${name}-${language}-phone-${width}`, name, language);
+  },
+);
+
+const whole = async (picture: string, name: string, language: string) => {
+  await set({ ...(ALL[name] as Scene), printer: { ink: INKS, ...ALL[name]?.printer } }, language);
   await settle(500);
-  if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name.replaceAll(" ", "-")}-${language}-${scale}.png` });
-  expect({ onEachOther: onEachOther(), cut: cut(), wide: wide(), touching: touching() }).toEqual({
+  if (PICTURES) await page.screenshot({ path: `${PICTURES}/${picture.replaceAll(" ", "-")}.png` });
+  expect({ onEachOther: onEachOther(), onValues: onValues(), cut: cut(), wide: wide(), touching: touching() }).toEqual({
     onEachOther: [],
+    onValues: [],
     cut: [],
     wide: [],
     touching: [],
   });
-});
+};
 
 const INKS = ["Black", "Cyan", "Magenta", "Yellow"].map((ink) => ({ name: ink, level: 8, color: "" }));
 /* A folder for pictures to look at. */

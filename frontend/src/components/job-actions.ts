@@ -35,6 +35,10 @@ export class LiankeJobActions extends Part {
     base,
     buttons,
     css`
+      /* Below the buttons that answer. */
+      :host(:not(:first-child)) {
+        margin-top: var(--gap);
+      }
       .column {
         gap: 6px;
       }

@@ -1,4 +1,6 @@
-/* Styles of fields, which only parts that print have: the browser's own, in the measures of Home Assistant's. */
+/* Styles of fields, which only parts that print have: the browser's own, in the measures of Home Assistant's.
+
+Heights are in lines, lh: a phone's text size makes those larger, while em stays as it is, which older browsers get. */
 import { css } from "lit";
 
 export const fields = css`
@@ -18,7 +20,9 @@ export const fields = css`
     color: inherit;
     width: 100%;
     box-sizing: border-box;
-    height: 4em;
+    line-height: 1.25;
+    min-height: 4em;
+    min-height: 3.2lh;
     margin: 0;
     padding: 0 16px;
     text-overflow: ellipsis;
@@ -56,6 +60,8 @@ export const fields = css`
   .skeleton > span {
     position: absolute;
     inset: 0.857em 16px auto;
+    top: 0.643lh;
+    line-height: calc(4 / 3);
     font-size: calc(var(--ha-font-size-m, 14px) * 0.75);
     color: color-mix(in srgb, var(--primary-text-color) 80%, transparent);
     pointer-events: none;
@@ -65,7 +71,9 @@ export const fields = css`
   }
   .field > label + :is(select, input) {
     padding-top: 1.43em;
+    padding-top: 1.314lh;
     padding-bottom: 2px;
+    padding-bottom: 0.286lh;
   }
   .check {
     display: flex;

@@ -38,12 +38,17 @@ export class LiankeOptionsForm extends SteadyPart {
     css`
       .form {
         display: grid;
+        line-height: 1.25;
         grid-template-columns: repeat(auto-fill, minmax(min(100%, 9.1em), 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(min(100%, 7.28lh), 1fr));
         gap: 10px 12px;
         align-items: start;
       }
       :disabled {
         opacity: 0.6;
+      }
+      select.long {
+        white-space: normal;
       }
       input::placeholder {
         color: var(--secondary-text-color);
@@ -172,6 +177,7 @@ export class LiankeOptionsForm extends SteadyPart {
     return this._field(
       name,
       html`<select
+        class=${isDecided ? "long" : ""}
         id=${name}
         data-key=${name}
         ?disabled=${batch.printing}

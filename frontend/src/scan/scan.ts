@@ -111,7 +111,9 @@ export class LiankeScan extends DialogPart {
       }
       .form {
         display: grid;
+        line-height: 1.25;
         grid-template-columns: repeat(auto-fill, minmax(min(100%, 8em), 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(min(100%, 6.4lh), 1fr));
         gap: 10px 12px;
         align-items: start;
       }

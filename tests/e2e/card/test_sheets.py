@@ -232,6 +232,21 @@ async def test_a_photographed_page_is_straightened_and_printed(stage: Stage) -> 
     assert min(left, top) > 20
 
 
+# Whether a list has no room for all of what is chosen, by the same text in a box of that width.
+_IS_CUT = """(list) => {
+  const style = getComputedStyle(list);
+  const inside = (...sides) => sides.reduce((sum, side) => sum - parseFloat(style[`padding${side}`]), 0);
+  const box = document.createElement("div");
+  box.style.cssText = `position: absolute; font: ${style.font}; white-space: ${style.whiteSpace}`;
+  box.style.width = `${list.clientWidth + inside("Left", "Right")}px`;
+  box.textContent = list.selectedOptions[0].textContent;
+  list.parentElement.append(box);
+  const { scrollWidth, clientWidth, scrollHeight } = box;
+  box.remove();
+  return scrollWidth > clientWidth || scrollHeight > list.clientHeight + inside("Top", "Bottom") + 1;
+}"""
+
+
 async def test_a_booklet_after_a_print_on_both_sides(stage: Stage) -> None:
     """Flipped at the long edge as last time, the backs of a booklet came out upside down."""
     before = len(await stage.printed())
@@ -246,6 +261,9 @@ async def test_a_booklet_after_a_print_on_both_sides(stage: Stage) -> None:
         await screen.card.get_by_role("button", name="小册子").click()
         await previews(screen, 4)
         await expect(sides.locator("option:checked")).to_have_text("由版式决定（短边翻转）")
+        for width in (320, 390, 400):
+            await screen.page.set_viewport_size({"width": width, "height": 844})
+            assert not await sides.evaluate(_IS_CUT)
         await picture(screen, "booklet")
         await screen.card.get_by_role("button", name="打印", exact=True).click()
         await expect(screen.row("故事.pdf")).to_contain_text("已完成")
