@@ -30,6 +30,8 @@ interface AddFiles {
  */
 const orphans = new Map<string, Map<string, Batch>>();
 export const shown = new Set<LiankeCard>();
+/* What guard.ts knows of fingers: a press of a button that is under way; and it wants to see a card before it is drawn anew. */
+export const hand: { press?: Promise<unknown>; watch?: () => void } = {};
 
 /* The dashboard card: what Home Assistant asks of one, and what the printers' parts share. */
 @define(CARD)
@@ -170,6 +172,12 @@ export class LiankeCard extends LitElement {
         );
     }
     this._states = new Map(data.jobs.map((job) => [job.job_id, job.state]));
+  }
+
+  protected override async scheduleUpdate(): Promise<void> {
+    await hand.press;
+    hand.watch?.();
+    super.scheduleUpdate();
   }
 
   protected override shouldUpdate(changed: PropertyValues): boolean {

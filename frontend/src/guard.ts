@@ -1,13 +1,15 @@
 /*
- * Keeps a finger that presses twice from pressing something else: where a print collapses its form, a list moves up or a
- * dialog closes, another control comes under the finger, and the other half of a double tap would print, approve or cancel.
+ * Keeps a finger from pressing what has just come under it: where a print collapses its form, a list moves up or a dialog
+ * closes, the other half of a double tap would print, approve or cancel something else. So would the first tap where somebody
+ * else, or the printer, has just ended a job above.
  *
  * Of every press it keeps what could be pressed around that place. Another press there counts only for what answered there
- * already, until the finger has been away, and for a second after anything moved there. Everything else answers at once, as
- * does the keyboard, and what presses for people who do not see the screen. A press that does not count has no effect at
+ * already, until the finger has been away, and for a second after anything moved there. Where a card was drawn anew, what was
+ * at a place before is what is meant there for as long. Everything else answers at once, as does the keyboard, and what
+ * presses for people who do not see the screen. A press that does not count has no effect at
  * all: it moves no focus, opens nothing, and the rest of the page does not hear of it.
  */
-import { shown } from "./card";
+import { hand, shown } from "./card";
 
 /* ms: slow double taps take 0.7 s, and nobody who has seen what is new there needs less to read and to press it. */
 const REST = 1000;
@@ -18,6 +20,10 @@ const FINGER = 48;
 const LOOK = 200; // ms
 /* ms: large uploads take that long until their form collapses. */
 const WATCHED = 5 * 60_000;
+/* A touch makes its click a moment after it has ended, within so many frames. */
+const UNTIL_CLICK = 3;
+/* ms: whoever holds a button down for longer means something else. */
+const LONGEST_PRESS = 3000;
 const CONTROLS = "button, a[href], input, select, textarea, summary, label, [tabindex]";
 
 interface Control {
@@ -39,6 +45,8 @@ interface Press {
 }
 
 let last: Press | null = null;
+/* What answered where, before cards were drawn anew in the last second. */
+let earlier: { time: number; near: Press["near"] }[] = [];
 /* What the press under way is for, until its click; undefined without one, as for clicks of what reads the screen out. */
 let held: Control | null | undefined;
 let isIgnored = false;
@@ -81,6 +89,17 @@ const controlsIn = (root: ParentNode): Element[] =>
 
 const within = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
 
+/* Return all controls of all cards. */
+const everywhere = (): Press["near"] =>
+  new Map(
+    [...shown]
+      .flatMap((card) => (card.shadowRoot ? controlsIn(card.shadowRoot) : []))
+      .map((one) => {
+        const { element, key } = asControl(one);
+        return [element, { key, box: one.getBoundingClientRect() }];
+      }),
+  );
+
 /* Return the controls of all cards around a place that answer there, and are not below something else. */
 const nearTo = (x: number, y: number): Press["near"] => {
   const near: Press["near"] = new Map();
@@ -98,7 +117,7 @@ const contains = (box: DOMRect, x: number, y: number) =>
   x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
 
 /* Return what answered at a place then: of one control upon another, the smaller is above. */
-const answeredAt = ({ near }: Press, x: number, y: number): Control | null => {
+const answeredAt = (near: Press["near"], x: number, y: number): Control | null => {
   const there = [...near].filter(([, { box }]) => contains(box, x, y));
   const area = ({ width, height }: DOMRect) => width * height;
   const [found] = there.sort(([, one], [, other]) => area(one.box) - area(other.box));
@@ -115,6 +134,12 @@ const look = (press: Press, before: Press["near"]): Press["near"] => {
   });
   if (!stayed || now.size !== before.size) press.changed = performance.now();
   return now;
+};
+
+/* The page is scrolled, or somebody has both hands on the keyboard: what is under the finger then is meant. */
+const letGo = () => {
+  earlier = [];
+  forget();
 };
 
 const forget = () => {
@@ -158,7 +183,20 @@ const isMistaken = (event: PointerEvent): boolean => {
   // Another card of Home Assistant, or a dialog, where one of ours was.
   if (!cardOf(path)) return last.ours !== null && contains(last.ours, x, y);
   const pressed = controlOf(path[0] as Node);
-  return pressed !== null && !same(pressed, last.pressed) && !same(pressed, answeredAt(last, x, y));
+  return pressed !== null && !same(pressed, last.pressed) && !same(pressed, answeredAt(last.near, x, y));
+};
+
+/* Whether another control was at a place until a moment ago. */
+const isNew = ({ clientX: x, clientY: y }: PointerEvent, pressed: Control | null): boolean => {
+  recent();
+  return earlier.some(({ near }) => {
+    const before = pressed && answeredAt(near, x, y);
+    return before !== null && !same(before, pressed);
+  });
+};
+
+const recent = () => {
+  earlier = earlier.filter(({ time }) => performance.now() - time < REST);
 };
 
 const ignore = (event: Event) => {
@@ -167,12 +205,27 @@ const ignore = (event: Event) => {
   if (event.cancelable && event.type !== "touchstart" && event.type !== "pointerdown") event.preventDefault();
 };
 
+/* Have nothing of ours drawn anew until the press that begins is over: the browser takes no button for pressed that has moved
+ * away from under the finger meanwhile, as when a preview comes or a job ends. */
+const keepStill = () => {
+  hand.press = new Promise((resolve) => {
+    const signal = AbortSignal.timeout(LONGEST_PRESS);
+    signal.addEventListener("abort", resolve);
+    const wait = (frames: number) => (frames ? requestAnimationFrame(() => wait(frames - 1)) : resolve(undefined));
+    const ended = () => wait(UNTIL_CLICK);
+    for (const type of ["pointerup", "pointercancel"])
+      window.addEventListener(type, ended, { capture: true, once: true, signal });
+  });
+};
+
 const down = (event: PointerEvent) => {
   if (!event.isPrimary) return;
-  isIgnored = isMistaken(event);
-  held = isIgnored ? null : controlOf(event.composedPath()[0] as Node);
+  const pressed = controlOf(event.composedPath()[0] as Node);
+  isIgnored = isMistaken(event) || isNew(event, pressed);
+  held = isIgnored ? null : pressed;
+  if (held) keepStill();
   if (!isIgnored) return remember(event);
-  (last as Press).time = performance.now();
+  if (last) last.time = performance.now();
   ignore(event);
 };
 
@@ -207,5 +260,8 @@ hear(["pointerup"], up);
 hear(["mousedown", "mouseup", "touchend"], follow);
 hear(["touchstart"], follow, true);
 hear(["click"], click);
-// The page is scrolled, or somebody has both hands on the keyboard: what is under the finger then is meant.
-hear(["pointercancel", "wheel", "keydown"], forget, true);
+hear(["pointercancel", "wheel", "keydown"], letGo, true);
+hand.watch = () => {
+  recent();
+  earlier.push({ time: performance.now(), near: everywhere() });
+};

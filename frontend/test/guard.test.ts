@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { cdp } from "vitest/browser";
+import type { LiankeCard } from "../src/card";
 import { SCENES, all, elsewhere, pace, set, settle, type Scene } from "./scenes";
 import { asked } from "./stand-in";
 
@@ -214,3 +215,40 @@ test("the keyboard, and what presses for who does not see the screen, are answer
   control("cancel-c").dispatchEvent(new MouseEvent("click", { detail: 1, bubbles: true, composed: true }));
   expect(jobs()).toEqual(["a", "b", "c"]);
 });
+
+/* Have somebody else, or the printer, do something with a job. */
+const elsewhereDone = async (service: string, job_id: string) => {
+  const { hass } = document.querySelector("lianke-card") as LiankeCard;
+  await hass.callWS({ type: "lianke/action", service, service_data: { job_id } });
+  await settle(100);
+  asked.length = 0;
+};
+
+test("a button is pressed though a job comes and moves it while it is held down", async () => {
+  const spot = await spotIn("with jobs that wait", "button-1");
+  const at = { ...onScreen(spot), button: "left", clickCount: 1 };
+  await session().send("Input.dispatchMouseEvent", { ...at, type: "mousePressed" });
+  await elsewhereDone("retry_job", "one");
+  expect(isAt(control("button-1"), spot)).toBe(true);
+  await session().send("Input.dispatchMouseEvent", { ...at, type: "mouseReleased" });
+  await settle(100);
+  await vi.waitFor(() => expect(services()).toEqual(["print"]));
+  // Then it is drawn, and is elsewhere.
+  await vi.waitFor(() => expect(isAt(control("button-1"), spot)).toBe(false));
+});
+
+test.each(Object.entries(DEVICES))(
+  "a %s that comes just after somebody else has moved the list presses nothing else",
+  async (_, press) => {
+    const spot = await spotIn("with jobs that ask", "cancel-a");
+    await elsewhereDone("cancel_job", "a");
+    expect(isAt(control("cancel-b"), spot)).toBe(true);
+    await press(spot);
+    await settle(700);
+    await press(spot);
+    expect(jobs()).toEqual([]);
+    await settle(1600);
+    await press(spot);
+    expect(jobs()).toEqual(["b"]);
+  },
+);
