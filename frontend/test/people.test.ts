@@ -79,7 +79,7 @@ test("what cannot be looked at says so before it is approved, and on a card with
     await element.updateComplete;
     return element.renderRoot.querySelector("p[role=status]")?.textContent ?? "";
   };
-  expect(await said(null)).toContain("cannot be shown here");
+  expect(await said(null)).toContain("cannot be shown here. Before you approve it, ask whoever sent it what it is.");
   expect(await said("/api/lianke/job_picture/job")).toContain("cannot be shown here");
   expect(await said(null, true)).toBe("");
 });
