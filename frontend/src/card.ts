@@ -30,7 +30,7 @@ interface AddFiles {
  */
 const orphans = new Map<string, Map<string, Batch>>();
 export const shown = new Set<LiankeCard>();
-/* What guard.ts knows of fingers: a press of a button that is under way; and it wants to see a card before it is drawn anew. */
+/* What guard.ts knows of fingers: a press of a button that is under way; and it wants to see a card before news is drawn. */
 export const hand: { press?: Promise<unknown>; watch?: () => void } = {};
 
 /* The dashboard card: what Home Assistant asks of one, and what the printers' parts share. */
@@ -45,6 +45,8 @@ export class LiankeCard extends LitElement {
   private _hass: HomeAssistant | undefined;
   private _batches = new Map<string, Batch>();
   private _states = new Map<string, string>();
+  /* Whether what is drawn next moves by itself, and not since somebody did something here. */
+  private _isToldNews = false;
   private readonly _feed = new FeedController(
     this,
     (data) => this._received(data),
@@ -162,6 +164,7 @@ export class LiankeCard extends LitElement {
   }
 
   private _received(data: Feed): void {
+    this._isToldNews = true;
     const context = this._context;
     for (const batch of this._batches.values()) batch.notice(data.jobs);
     for (const job of data.jobs) {
@@ -176,7 +179,8 @@ export class LiankeCard extends LitElement {
 
   protected override async scheduleUpdate(): Promise<void> {
     await hand.press;
-    hand.watch?.();
+    if (this._isToldNews) hand.watch?.();
+    this._isToldNews = false;
     super.scheduleUpdate();
   }
 

@@ -4,8 +4,8 @@
  * else, or the printer, has just ended a job above.
  *
  * Of every press it keeps what could be pressed around that place. Another press there counts only for what answered there
- * already, until the finger has been away, and for a second after anything moved there. Where a card was drawn anew, what was
- * at a place before is what is meant there for as long. Everything else answers at once, as does the keyboard, and what
+ * already, until the finger has been away, and for a second after anything moved there. Where news of jobs and printers moved
+ * something, what was at a place before is what is meant there for as long. Everything else answers at once, as does the keyboard, and what
  * presses for people who do not see the screen. A press that does not count has no effect at
  * all: it moves no focus, opens nothing, and the rest of the page does not hear of it.
  */

@@ -86,6 +86,8 @@ async def test_approval(stage: Stage, people: dict[str, str], tmp_path: Path) ->
         await expect(row).to_contain_text("已完成")
         assert len(await stage.printed()) == before + 1
 
+        # Her row has just become shorter, and moved the button.
+        await anna.away()
         await anna.card.get_by_role("button", name="Note", exact=True).click()
         await expect(row).to_contain_text("需要批准人同意后才会打印。")
         async with stage.screen(card, language=CHINESE) as boss:
