@@ -263,6 +263,7 @@ async def test_what_was_chosen_and_typed_outlives_a_reload_of_the_integration(st
         await expect(screen.card.get_by_label("Copies")).to_have_value("2")
         await make_anew(screen)
         await expect(screen.card.get_by_label("Copies")).to_have_value("2")
+        await screen.away()
         await screen.card.get_by_role("button", name="Print", exact=True).click()
         await expect(screen.row("kept.pdf")).to_contain_text("Completed")
     sent = await options(stage)

@@ -199,6 +199,7 @@ async def test_job_is_moved_and_printed_again_with_other_options(
         await expect(dialog).to_have_count(0)
         moved = part.nth(1).locator("li.row").filter(has_text=title)
         await expect(moved).to_contain_text("Release it when you are at the printer.")
+        await screen.away()
         await moved.get_by_role("button", name=re.compile("Cancel|取消")).click()
         await expect(moved.first).to_contain_text("Canceled")
 
