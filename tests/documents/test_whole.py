@@ -1,10 +1,12 @@
 """A document is whole or it is refused: of every type, wherever it was cut off."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from io import BytesIO
 from pathlib import Path
 import random
 import struct
+import time
 from typing import Any
 import zlib
 
@@ -12,10 +14,10 @@ from homeassistant.core import HomeAssistant
 from PIL import Image, ImageDraw
 import pytest
 
-from custom_components.lianke.documents import whole as documents_whole
+from custom_components.lianke.documents import pdf_client, whole as documents_whole
 from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.kinds import FileType
-from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
+from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.documents.whole import async_check
 from custom_components.lianke.errors import InputError
@@ -216,6 +218,51 @@ def png_by_hand(*, interlaced: bool) -> bytes:
     )
 
 
+def progressive_and_white(size: tuple[int, int]) -> bytes:
+    """Return a picture whose last scan, of no details, may be there again."""
+    out = BytesIO()
+    Image.new("L", size, "white").save(out, "JPEG", progressive=True)
+    return out.getvalue()
+
+
+def with_last_scan_again(data: bytes, times: int) -> bytes:
+    """Return a progressive JPEG that says its last scan so many times more."""
+    start, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
+    return data[:end] + data[start:end] * times + data[end:]
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
+@pytest.mark.parametrize("name", ["jpeg.jpg", "gray.jpg", "cmyk.jpg", "progressive.jpg"])
+def test_what_is_missing_of_a_jpeg_may_be_as_an_empty_flash_reads(
+    tmp_path: Path, name: str, end: bytes
+) -> None:
+    """The search for a marker went over the same FF again and again, until a third of a picture was printed."""
+    data = SAMPLES[name]
+    (tmp_path / "x").write_bytes(data[: len(data) // 3] + b"\xff" * 300_000 + end)
+    began = time.process_time()
+    with pytest.raises(TaskError, match=r"incomplete|image_damaged"):
+        whole.check({"path": str(tmp_path / "x"), "type": ".jpg"})
+    assert time.process_time() - began < 1
+
+
+def test_a_marker_may_have_many_ff_before_it(tmp_path: Path) -> None:
+    data = SAMPLES["jpeg.jpg"]
+    (tmp_path / "x").write_bytes(data[:-2] + b"\xff" * 300_000 + data[-2:])
+    assert whole.check({"path": str(tmp_path / "x"), "type": ".jpg"})["sure"]
+
+
+def test_a_progressive_jpeg_with_too_many_scans_is_not_decoded(tmp_path: Path) -> None:
+    """Each costs as much as a picture, and takes a few bytes."""
+    request = {"path": str(tmp_path / "x"), "type": ".jpg"}
+    data = progressive_and_white((80, 80))
+    few = whole._jpeg_end(data)[2]
+    (tmp_path / "x").write_bytes(with_last_scan_again(data, 3))
+    assert whole.check(request)["sure"]
+    (tmp_path / "x").write_bytes(with_last_scan_again(data, whole.MAX_SCANS + 1 - few))
+    with pytest.raises(TaskError, match="image_damaged"):
+        whole.check(request)
+
+
 def pdf_with_half_a_jpeg() -> bytes:
     """Return a PDF that is whole but for the picture in it."""
     data = saved("PDF")
@@ -264,7 +311,43 @@ async def test_a_check_that_takes_too_long(
 ) -> None:
     (tmp_path / "x").write_bytes(SAMPLES["png.png"])
     monkeypatch.setattr(documents_whole, "CHECK_SECONDS", 0)
-    assert not await async_check(hass, tmp_path / "x", FileType.PNG, user=None)
+    with pytest.raises(PdfError) as refused:
+        await async_check(hass, tmp_path / "x", FileType.PNG, user=None)
+    assert refused.value.reason == "time"
+
+
+async def test_a_picture_whose_check_takes_too_long_is_refused(
+    hass: HomeAssistant, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether more than its first third would come out."""
+    monkeypatch.setattr(documents_whole, "CHECK_SECONDS", 0)
+    with pytest.raises(InputError, match="pdf_takes_long"):
+        await fetch("x.png", SAMPLES["png.png"])
+    assert spooled(hass) == []
+
+
+async def test_slow_pictures_of_one_user_hold_another_s_pdf_up_by_one_turn(
+    hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = with_last_scan_again(progressive_and_white((3900, 3900)), whole.MAX_SCANS - 20)
+    (tmp_path / "x.jpg").write_bytes(data)
+    (tmp_path / "x.pdf").write_bytes(make_pdf(4))
+    assert documents_whole.CHECK_SECONDS < pdf_client.WAIT_SECONDS / 2
+    monkeypatch.setattr(documents_whole, "CHECK_SECONDS", 1)
+    worker = async_get_pdf_worker(hass)
+    ended: list[str] = []
+
+    async def slow() -> None:
+        try:
+            await async_check(hass, tmp_path / "x.jpg", FileType.JPEG, user="a")
+        except PdfError as err:
+            ended.append(err.reason)
+
+    tasks = [asyncio.create_task(slow()) for _ in range(3)]
+    await asyncio.sleep(0)
+    ended.append(f"{await worker.async_count(tmp_path / 'x.pdf', user='b')} pages")
+    await asyncio.wait(tasks)
+    assert ended == ["time", "4 pages", "time", "time"]
 
 
 async def test_pictures_that_are_too_large_to_be_decoded_are_sent_as_they_are(

@@ -6,6 +6,7 @@ from PIL import Image
 import pytest
 
 from custom_components.lianke.const import ScanSource
+from custom_components.lianke.documents import whole
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.abilities import ScanRequest
@@ -100,15 +101,44 @@ async def test_a_page_is_not_fetched_forever(house: House, laser: Printer) -> No
     assert at_service.cut == scan.FETCHES
 
 
+@pytest.mark.parametrize("way", ["addresses", "base64"])
 async def test_a_page_that_could_not_be_decoded_in_time_stays_at_the_service(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    house.cloud.variants.update(scan_result=way)
+    monkeypatch.setattr(whole, "CHECK_SECONDS", 0)
+    pages, failure, at_service = await came(house, GLASS, laser)
+    assert failure is not None
+    assert (pages, failure.reason, failure.detail) == ([], "scan_incomplete", "1")
+    assert (at_service.deleted, len(at_service.files)) == (False, 1)
+
+
+async def test_a_page_that_was_decoded_in_time_the_second_time_is_one(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def slow(*_: Any, **__: Any) -> dict[str, Any]:
-        raise PdfError("time")
+    """As where others had the turn for long."""
+    worker = async_get_pdf_worker(house.hass)
+    run, late = worker.async_run, ["busy", "time"]
 
-    monkeypatch.setattr(async_get_pdf_worker(house.hass), "async_run", slow)
+    async def slow(*task: Any, **how: Any) -> dict[str, Any]:
+        if late:
+            raise PdfError(late.pop())
+        return await run(*task, **how)
+
+    monkeypatch.setattr(worker, "async_run", slow)
     pages, failure, at_service = await came(house, GLASS, laser)
-    assert (len(pages), failure, at_service.deleted) == (1, None, False)
+    assert (len(pages), failure, at_service.deleted) == (1, None, True)
+
+
+@pytest.mark.usefixtures("house")
+async def test_a_page_that_could_not_be_decoded_in_time_is_not_copied(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole, "CHECK_SECONDS", 0)
+    answer = await do(house, laser, "copy", printer=device_of(house.hass, LASER))
+    assert (answer["state"], answer["reason"]) == ("failed", "scan_incomplete")
+    assert answer["files"] == answer["print_jobs"] == []
+    assert house.cloud.out_tray == []
 
 
 @pytest.mark.usefixtures("house")

@@ -24,7 +24,10 @@ from ..const import DOMAIN
 
 
 class FairLock:
-    """Hands out one turn at a time: among those who wait, each user in turn, each in order."""
+    """Hands out one turn at a time: among those who wait, each user in turn, each in order.
+
+    Whoever has just had it goes last, or one user's slow tasks would have two turns before another's.
+    """
 
     def __init__(self) -> None:
         self._taken = False
@@ -43,7 +46,7 @@ class FairLock:
         try:
             yield
         finally:
-            self._pass_on()
+            self._pass_on(user)
 
     async def _take(self, user: str | None) -> None:
         if not self._taken:
@@ -59,11 +62,13 @@ class FairLock:
                 queue.remove(mine)
             elif not mine.cancelled():
                 # It came at the moment when nobody wanted it any more.
-                self._pass_on()
+                self._pass_on(user)
             raise
 
-    def _pass_on(self) -> None:
-        """Give the turn to the next user who waits."""
+    def _pass_on(self, last: str | None) -> None:
+        """Give the turn to the next user who waits, to the `last` one only if nobody else does."""
+        if (theirs := self._waiting.pop(last, None)) is not None:
+            self._waiting[last] = theirs
         while self._waiting:
             user = next(iter(self._waiting))
             queue = self._waiting.pop(user)

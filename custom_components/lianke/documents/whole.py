@@ -11,12 +11,13 @@ from .kinds import CONVERTED_IMAGES, IMAGES, FileType, sniff
 from .pdf_client import PdfError, async_get_pdf_worker
 from .spool import async_get_spool, write_bytes
 
-CHECK_SECONDS: Final = 50.0
-"""for a file to be decoded."""
-NOT_WHOLE: Final = frozenset({"incomplete", "image_damaged", "damaged"})
+CHECK_SECONDS: Final = 20.0
+"""for a file to be decoded: others wait for their turn, and are refused after `pdf_client.WAIT_SECONDS`."""
+_NOT_WHOLE: Final = frozenset({"incomplete", "image_damaged", "damaged"})
 """Reasons of a PdfError for a file of which something is missing."""
-# Nobody knows more of a file that takes more than there is for it, or where the process does not run.
-_UNKNOWN: Final = frozenset({"memory", "time", "unavailable", "password"})
+# Nobody knows more of a file that takes more memory than there is for it, or where the process does not run. One that
+# takes too long is not among them: how long it takes is up to whoever made it.
+_UNKNOWN: Final = frozenset({"memory", "unavailable", "password"})
 
 
 async def async_check(
@@ -24,7 +25,7 @@ async def async_check(
 ) -> bool:
     """Return whether a picture or PDF was decoded to its end; False where nobody knows.
 
-    Raises PdfError: one of NOT_WHOLE, busy, missing.
+    Raises PdfError: incomplete, image_damaged, damaged, time, busy, missing.
     """
     request = {"path": str(path), "type": str(kind), "is_scan": is_scan}
     worker = async_get_pdf_worker(hass)
@@ -51,5 +52,5 @@ async def async_is_whole(hass: HomeAssistant, picture: bytes) -> bool:
         except InputError:
             return False
         except PdfError as err:
-            return err.reason not in NOT_WHOLE
+            return err.reason not in _NOT_WHOLE
     return True

@@ -26,6 +26,8 @@ MAX_UNPACKED: Final = 1024**3
 _BLOCK: Final = 4 * 1024 * 1024
 PAGE_SECONDS: Final = 5.0
 MAX_FRAMES: Final = 2000
+# Of a progressive JPEG: programs make some ten, but each may cost as much as a picture and take a few bytes.
+MAX_SCANS: Final = 500
 MAX_STRIPS: Final = 1_000_000
 MAX_EMBEDDED: Final = 64 * 1024 * 1024
 
@@ -35,8 +37,9 @@ _SCAN: Final = 0xDA
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _PLAIN: Final = frozenset({0xC0, 0xC1})
 _PROGRESSIVE: Final = 0xC2
-# Within what is coded, FF stands before 0, or counts restarts.
-_MARKER: Final = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
+# Within what is coded, FF stands before 0, or counts restarts. Any number of FF may stand before one that counts; a
+# pattern with all of them would look at each as often as there are.
+_MARKER: Final = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 # Takes the place of what may be missing: bits that make other pixels than none do.
 _FILLER: Final = bytes.fromhex("a955f3cc3ce7b19d6a4ef0d72b95c3f8") * 16
 
@@ -122,8 +125,10 @@ def _is_jpeg_sure(data: mmap.mmap | bytes) -> bool:
     is_plain = frame in _PLAIN
     if frame is None or not scans or not (has_end or (is_plain and scans == 1)):
         raise TaskError("incomplete")
-    if not has_end:
-        end = _written_end(data, end)
+    if scans > MAX_SCANS:
+        raise TaskError("image_damaged")
+    # An FF that is left there would make a marker of what is put behind it.
+    end = _written_end(data, end, b"\xff" if has_end else b"\0\xff")
     first = _opened_jpeg(data, end, _END)
     if not is_plain and first.width * first.height > MAX_PROGRESSIVE:
         return False
@@ -160,9 +165,9 @@ def _jpeg_end(data: mmap.mmap | bytes) -> tuple[int, int | None, int]:
         scans += marker == _SCAN
 
 
-def _written_end(data: mmap.mmap | bytes, end: int) -> int:
-    """Return where the zeros begin that stand for what was to be written, and half a marker."""
-    while end and not (block := data[max(0, end - _BLOCK) : end].rstrip(b"\0\xff")):
+def _written_end(data: mmap.mmap | bytes, end: int, unwritten: bytes) -> int:
+    """Return where the bytes begin that stand for what was to be written, and half a marker."""
+    while end and not (block := data[max(0, end - _BLOCK) : end].rstrip(unwritten)):
         end = max(0, end - _BLOCK)
     return max(0, end - _BLOCK) + len(block) if end else 0
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 import hashlib
 import logging
 from pathlib import Path
@@ -32,7 +33,7 @@ from ..documents.download import async_download
 from ..documents.kinds import FileType, sniff
 from ..documents.pdf_client import PdfError
 from ..documents.spool import Spool, async_get_spool, write_bytes
-from ..documents.whole import NOT_WHOLE, async_check
+from ..documents.whole import async_check
 from ..errors import InputError
 from ..runtime import LiankeConfigEntry
 from .abilities import ScanRequest
@@ -97,7 +98,7 @@ class ScanError(LiankeError):
 
 
 class _IncompleteError(InputError):
-    """A page is not whole, however often it was fetched."""
+    """A page is not whole, or nobody could say in time whether it is, however often it was fetched."""
 
     reason = _INCOMPLETE
 
@@ -410,9 +411,8 @@ async def _async_look(hass: HomeAssistant, path: Path) -> _Page:
     try:
         is_sure = await async_check(hass, path, kind, user="scans", is_scan=True)
     except PdfError as err:
-        if err.reason not in NOT_WHOLE:
-            return page
-        await hass.async_add_executor_job(path.unlink)
+        _LOGGER.debug("A page of a scan is not kept: %s", err.reason)
+        await hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
         raise _IncompleteError from None
     return page._replace(is_sure=is_sure)
 
