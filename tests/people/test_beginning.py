@@ -9,7 +9,7 @@ from homeassistant.auth.models import User
 from homeassistant.components import conversation
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.const import EVENT_CALL_SERVICE
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, EventOrigin, HomeAssistant
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_at_time
@@ -78,6 +78,15 @@ async def house(house: House) -> House:
                 via_script,
             ),
             automation("own", {"trigger": "event", "event_type": "own"}, via_script),
+            automation(
+                "watches",
+                {
+                    "trigger": "event",
+                    "event_type": ["automation_triggered", "call_service"],
+                    "event_data": {"entity_id": "automation.report"},
+                },
+                via_script,
+            ),
             automation(
                 "sentence", {"trigger": "conversation", "command": "print the list"}, via_script
             ),
@@ -215,6 +224,20 @@ async def test_the_rules_about_sources(house: House, anna: User, source: str) ->
         await WAYS[way][0](house.hass, Context(user_id=anna.id))
         job = await job_of(house, count)
         assert (way, job.hold_reason == "approval") == (way, expected)
+
+
+@pytest.mark.parametrize("origin", EventOrigin)
+@pytest.mark.parametrize("kind", ["automation_triggered", "call_service"])
+async def test_an_event_that_is_called_like_home_assistants_own(
+    house: House, anna: User, kind: str, origin: EventOrigin
+) -> None:
+    """From a phone or over the API, it is what its user did, like any other event."""
+    house.set_options({"approval_users": [anna.id]})
+    data, context = {"entity_id": "automation.report"}, Context(user_id=anna.id)
+    house.hass.bus.async_fire(kind, data, origin, context)
+    job = await job_of(house, 1)
+    assert (job.spec.asker.user_id, job.hold_reason) == (anna.id, "approval")
+    assert not house.sent
 
 
 async def test_a_monthly_limit_and_a_code(house: House, anna: User) -> None:
@@ -388,6 +411,9 @@ async def test_few_contexts_are_kept(
         return Context(id=ulid_at_time(soon), user_id=None if user is None else user.id)
 
     first = at(1, boss)
+    # A minute later, since a time to come is none that an id was made at.
+    later = ulid_at_time(dt_util.utcnow().timestamp() + 60)
+    monkeypatch.setattr(beginning, "ulid_now", lambda: later)
     contexts = [at(second, anna) for second in range(2, 7)]
     nobodys = [at(second, None) for second in range(7, 17)]
     for context in (first, *contexts, *nobodys):
@@ -404,10 +430,17 @@ async def test_few_contexts_are_kept(
     assert [one.independent for one in found] == [False] * 6 + [True] * 10
 
 
-async def test_few_runs_are_kept(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_few_runs_are_kept(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Of automations that run no more, the oldest go first, then the oldest of all."""
     monkeypatch.setattr(beginning, "MAX_RUNS", 2)
     trail = async_get_trail(hass)
+    # What is named like a run, and names no automation.
+    for data in ({"entity_id": [1]}, {"entity_id": {"a": 1}}, {}, ["no", "data"]):
+        for origin in EventOrigin:
+            hass.bus.async_fire("automation_triggered", data, origin)
+            hass.bus.async_fire("call_service", data, origin)
     hass.states.async_set("automation.long", "on", {"current": 1})
     hass.states.async_set("automation.short", "on", {"current": 0})
 
@@ -421,6 +454,7 @@ async def test_few_runs_are_kept(hass: HomeAssistant, monkeypatch: pytest.Monkey
     fire("short", "4")
     fire("long", "5")
     assert [run for run in trail._known if run.isdigit()] == ["3", "5"]
+    assert "Error running job" not in caplog.text
 
 
 async def test_few_people_are_kept(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+from homeassistant.auth.const import GROUP_ID_READ_ONLY
 from homeassistant.auth.models import User
 from homeassistant.components import conversation
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, EventOrigin, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -56,12 +57,16 @@ async def house(house: House) -> AsyncGenerator[House]:
         "data": {"job_id": "{{ states('input_text.job') }}"},
     }
     toggle = {"action": "input_boolean.toggle", "target": {"entity_id": "input_boolean.second"}}
+    later = {"action": "script.turn_on", "target": {"entity_id": "script.print_later"}}
     config: dict[str, Any] = {
         "homeassistant": {},
         "conversation": {},
         "input_boolean": dict.fromkeys(("first", "second", "other", "answer")),
         "input_text": {"job": {"max": 64}},
-        "script": {"print_list": {"alias": "Print list", "mode": "parallel", "sequence": [job]}},
+        "script": {
+            "print_list": {"alias": "Print list", "mode": "parallel", "sequence": [job]},
+            "print_later": {"alias": "Print later", "sequence": [pause, job]},
+        },
         "automation": [
             automation("pauses", when("first"), pause, job),
             automation("pauses on a sentence", _sentence("print it soon"), pause, job),
@@ -73,6 +78,8 @@ async def house(house: House) -> AsyncGenerator[House]:
             automation("by device", turned_on("plug"), printing("By device")),
             automation("lasts", {**turned_on("long"), "for": "01:00:00"}, printing("Lasts")),
             automation("rests", turned_on("early"), pause, printing("Rests")),
+            automation("is shared", {"trigger": "event", "event_type": "shared"}, later),
+            automation("is busy", {"trigger": "event", "event_type": "busy"}),
             automation("is run", {"trigger": "event", "event_type": "never"}, pause, answer),
         ],
     }
@@ -210,6 +217,65 @@ async def test_nobody_pushes_out_what_another_began(house: House, anna: User, bo
     for user in (anna, boss):
         await act(house.hass, user)
     assert (await job_of(house)).user_id == boss.id
+    await house.came_out()
+
+
+async def test_nobody_pushes_out_what_a_sensor_began(house: House, anna: User) -> None:
+    """By events that are called like runs of its automation, which begin nothing."""
+    hass = house.hass
+    house.set_options({"approval_users": [anna.id]})
+    hass.states.async_set("sensor.early", "on")
+    await paused(house, "rests")
+    for _ in range(260):
+        data, context = {"entity_id": "automation.rests"}, Context(user_id=anna.id)
+        hass.bus.async_fire("automation_triggered", data, EventOrigin.remote, context)
+    await act(hass, anna)
+    assert (await job_of(house)).waits_for == ()
+    await house.came_out()
+
+
+@pytest.mark.parametrize(
+    "future", ["7ZZZZZZZZZZZZZZZZZZZZZZZZZ", "０１２３４５６７８９ABCDEFGHIJKLMNOP"]
+)
+async def test_ids_that_tell_no_time_forget_nothing_else(
+    house: House, anna: User, monkeypatch: pytest.MonkeyPatch, future: str
+) -> None:
+    """Neither a time to come, nor digits of another script, makes all forgotten that is new."""
+    monkeypatch.setattr(beginning, "MAX_CONTEXTS", 1)
+    house.set_options({"approval_users": [anna.id]})
+    for context_id in (future, None):
+        house.hass.bus.async_fire("acted", context=Context(id=context_id, user_id=anna.id))
+    # What a sensor or a device has just reported, and nobody has noted.
+    context = Context(parent_id=Context().id)
+    await house.ask("print", context, device_id=house.device(), text="Hello")
+    assert (await job_of(house)).waits_for == ()
+    await house.came_out()
+
+
+@pytest.mark.parametrize("who", ["guest", "gone", "system", "anna"])
+async def test_who_may_not_print_is_not_let_by_being_busy(
+    house: House, anna: User, boss: User, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    """Where somebody may not use the printer, what is forgotten may have been theirs: it waits."""
+    hass, user = house.hass, anna
+    monkeypatch.setattr(beginning, "MAX_CONTEXTS", 20)
+    monkeypatch.setattr(beginning, "MAX_RUNS", 5)
+    if who == "system":
+        await hass.auth.async_create_system_user("Content", group_ids=[GROUP_ID_READ_ONLY])
+    elif who != "anna":
+        user = await hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_READ_ONLY])
+    hass.bus.async_fire("shared", context=Context(user_id=user.id))
+    await until(lambda: hass.states.is_state("script.print_later", "on"))
+    for _ in range(30):
+        hass.bus.async_fire("busy", context=Context(user_id=user.id))
+    if who == "gone":
+        await hass.auth.async_deactivate_user(user)
+    job = await job_of(house)
+    assert (job.user_id, job.spec.forgotten) == (None, True)
+    if who == "guest":
+        assert (job.waits_for, job.state) == (("approval",), JobState.HELD)
+        assert not house.sent
+        await house.ask("continue_job", Context(user_id=boss.id), job_id=job.job_id)
     await house.came_out()
 
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any, override
 
 from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.util import dt as dt_util
 
 from .. import const
 from ..box.page_counts import PageCounts, month_of
-from ..devices import Target
+from ..devices import Target, async_may
 from ..errors import InputError
 from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job_error
 from ..jobs.queue import People
@@ -55,7 +56,11 @@ class PrintPolicy(People):
         # Who asks does not let go himself what no limit on pages can be held against.
         by_person = spec.asker.user_id is not None or spec.forgotten
         if (
-            (self._is_to_be_approved(spec, first, jobs) or (uncounted and by_person))
+            (
+                self._is_to_be_approved(spec, first, jobs)
+                or (uncounted and by_person)
+                or (spec.forgotten and await self._async_is_not_for_all(spec.printer_key))
+            )
             and not spec.approved
             and not await async_may_approve(self._hass, options, spec.asker.user_id)
         ):
@@ -73,6 +78,15 @@ class PrintPolicy(People):
             spec,
             waits_for=tuple(dict.fromkeys(reasons)),
             release_code=spec.release_code or codes.get(spec.asker.user_id or ""),
+        )
+
+    async def _async_is_not_for_all(self, printer_key: str) -> bool:
+        """Return whether somebody lives here who may not use a printer, and may have asked for what is forgotten."""
+        return any(
+            user.is_active
+            and not user.system_generated
+            and not async_may(self._hass, user, self._entry, printer_key, POLICY_CONTROL)
+            for user in await self._hass.auth.async_get_users()
         )
 
     def _is_to_be_approved(self, spec: JobSpec, first: Delivery, jobs: Collection[Job]) -> bool:

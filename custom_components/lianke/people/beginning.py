@@ -22,7 +22,7 @@ from homeassistant.const import (
     EVENT_CALL_SERVICE,
     MATCH_ALL,
 )
-from homeassistant.core import Context, Event, HomeAssistant, State, callback
+from homeassistant.core import Context, Event, EventOrigin, HomeAssistant, State, callback
 from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.http import current_request
 from homeassistant.helpers.script import ATTR_CUR
@@ -153,9 +153,11 @@ class _Trail:
     @callback
     def _on_event(self, event: Event[Any]) -> None:
         context, kind = event.context, event.event_type
-        if kind == EVENT_AUTOMATION_TRIGGERED:
+        # Phones and the API fire events of any type: Home Assistant's own are made here, and a run's has no user.
+        is_local = event.origin is EventOrigin.local and isinstance(event.data, Mapping)
+        if kind == EVENT_AUTOMATION_TRIGGERED and is_local and context.user_id is None:
             self._on_automation(event)
-        elif kind == EVENT_CALL_SERVICE:
+        elif kind == EVENT_CALL_SERVICE and is_local:
             self._on_call(event)
         elif context.id not in self._known and (
             context.user_id
@@ -167,12 +169,15 @@ class _Trail:
 
     def _on_call(self, event: Event[Any]) -> None:
         begun = self.find(event.context)
-        if (event.data[ATTR_DOMAIN], event.data[ATTR_SERVICE]) == (AUTOMATION, SERVICE_TRIGGER):
+        called = event.data.get(ATTR_DOMAIN), event.data.get(ATTR_SERVICE)
+        if called == (AUTOMATION, SERVICE_TRIGGER):
             begun = begun._replace(runs_automations=True)
         self.note(event.context, begun)
 
     def _on_automation(self, event: Event[Any]) -> None:
-        run, entity_id = event.context, event.data.get(ATTR_ENTITY_ID)
+        run, named = event.context, event.data.get(ATTR_ENTITY_ID)
+        # An action that fires an event may write anything into it.
+        entity_id = named if isinstance(named, str) else None
         if run.parent_id is None:
             begun = self._find_speaker(entity_id) or _NEVER
         else:
@@ -258,9 +263,15 @@ def _is_for_somebody() -> bool:
 
 
 def _time_of(context_id: str) -> str | None:
-    """Return what an id tells of its time, which sorts as the times do; None for one that tells none."""
-    is_ulid = len(context_id) == ULID_LENGTH and context_id.isalnum()
-    return context_id[:TIME_LENGTH] if is_ulid and context_id == context_id.upper() else None
+    """Return what an id tells of its time, which sorts as the times do; None for one that tells none.
+
+    A time to come is not the one at which an id was made.
+    """
+    is_ulid = len(context_id) == ULID_LENGTH and context_id.isascii() and context_id.isalnum()
+    if not is_ulid or context_id != context_id.upper():
+        return None
+    at = context_id[:TIME_LENGTH]
+    return at if at <= ulid_now()[:TIME_LENGTH] else None
 
 
 def _cause_of(run: Context) -> Context | None:
