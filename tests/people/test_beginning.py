@@ -437,7 +437,8 @@ async def test_few_runs_are_kept(
     monkeypatch.setattr(beginning, "MAX_RUNS", 2)
     trail = async_get_trail(hass)
     # What is named like a run, and names no automation.
-    for data in ({"entity_id": [1]}, {"entity_id": {"a": 1}}, {}, ["no", "data"]):
+    strange: list[Any] = [{"entity_id": [1]}, {"entity_id": {"a": 1}}, {}, ["no", "data"]]
+    for data in strange:
         for origin in EventOrigin:
             hass.bus.async_fire("automation_triggered", data, origin)
             hass.bus.async_fire("call_service", data, origin)
