@@ -136,7 +136,7 @@ const look = (press: Press, before: Press["near"]): Press["near"] => {
   return now;
 };
 
-/* The page is scrolled, or somebody has both hands on the keyboard: what is under the finger then is meant. */
+/* The page is scrolled, a file was brought, or somebody has both hands on the keyboard: what is under the finger then is meant. */
 const letGo = () => {
   earlier = [];
   forget();
@@ -260,7 +260,7 @@ hear(["pointerup"], up);
 hear(["mousedown", "mouseup", "touchend"], follow);
 hear(["touchstart"], follow, true);
 hear(["click"], click);
-hear(["pointercancel", "wheel", "keydown"], letGo, true);
+hear(["pointercancel", "wheel", "keydown", "drop"], letGo, true);
 hand.watch = () => {
   recent();
   earlier.push({ time: performance.now(), near: everywhere() });
