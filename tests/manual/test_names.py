@@ -16,6 +16,7 @@ CARD = ROOT / "frontend" / "src"
 OTHERS = {
     "AI task", "Body text", "Folder Watcher", "HTTP", "IMAP", "Internet Printing Protocol (IPP)",  # integrations
     "Model Context Protocol Server", "Telegram bot", "Zeroconf",
+    "Device control", "Expose all AI tools", "Require an administrator account",  # of that server
     "Bonjour gateway", "Default Print Service", "Microsoft IPP Class Driver", "Mopria Print Service",  # devices
     "Kyocera MA2000w GX", "Lianke", "Lianke Cloud Print", "Watermark and stamp",
     "Tell me",  # a blueprint of the first version

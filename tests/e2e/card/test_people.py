@@ -210,6 +210,7 @@ async def test_job_is_moved_and_printed_again_with_other_options(
     async with stage.screen(stage.full(), width=560) as screen:
         await submit(stage, title)
         row = screen.row(title).filter(has_text="Failed")
+        await screen.away()
         await row.get_by_role("button", name=re.compile("Other options")).click()
         dialog = screen.card.get_by_role("dialog")
         await dialog.get_by_label("Copies").fill("3")
