@@ -139,7 +139,7 @@ async def test_what_takes_too_long(house: House, monkeypatch: pytest.MonkeyPatch
 async def test_files_that_are_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = (house.media / "one.jpg").read_bytes()
     (house.media / "torn.jpg").write_bytes(whole[: len(whole) // 2])
-    assert await reason(house, "torn.jpg") == "image_unreadable"
+    assert await reason(house, "torn.jpg") == "file_damaged"
     monkeypatch.setattr(pdf_client, "find_spec", lambda _: None)
     await pdf_client.async_close_pdf_worker(house.hass)
     assert await reason(house, "one.jpg") == "sheet_not_available"
