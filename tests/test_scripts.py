@@ -214,7 +214,8 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
     need_environment tests
     """
     process = subprocess.Popen(
-        ["bash", "-c", script],
+        # A shell in the background ignores Ctrl+C, and so would what it starts.
+        ["env", "--default-signal=INT", "bash", "-c", script],
         env=os.environ | {"TMPDIR": str(tmp_path / "temporary")},
         stdout=subprocess.PIPE,
         text=True,

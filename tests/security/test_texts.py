@@ -24,7 +24,7 @@ from tests.security.rendering import PAYLOADS, active, as_shown, blocks, shown
 from tests.simulator import Simulator
 
 # Where a placeholder of a rendered text comes from: ours, or from outside and escaped there.
-OURS = {"console_url", "count", "date", "limit", "address", "copied", "kept"}
+OURS = {"console_url", "count", "date", "limit", "address", "copied", "kept", "nobody"}
 OURS |= {"out", "sides", "arrows"}
 ESCAPED = {"addresses", "box", "device_id", "name", "printer", "printers", "test_printer", "users"}
 
