@@ -199,6 +199,14 @@ def test_what_the_scripts_bring_has_a_version() -> None:
         assert not re.search(rf"\s{name}\b(?!\))", installs), name
 
 
+# A shell in the background ignores Ctrl+C, and so would what it starts.
+HEARS_CTRL_C = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp("bash", ["bash", "-c", sys.argv[1]])
+"""
+
+
 def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
     """Ctrl+C while an environment was made left a folder there."""
     (tmp_path / "temporary").mkdir()
@@ -214,8 +222,7 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
     need_environment tests
     """
     process = subprocess.Popen(
-        # A shell in the background ignores Ctrl+C, and so would what it starts.
-        ["env", "--default-signal=INT", "bash", "-c", script],
+        [sys.executable, "-c", HEARS_CTRL_C, script],
         env=os.environ | {"TMPDIR": str(tmp_path / "temporary")},
         stdout=subprocess.PIPE,
         text=True,
