@@ -79,6 +79,8 @@ async def page_comes(screen: Screen, text: str) -> None:
     async with asyncio.timeout(30):
         while not await picture.evaluate("(one) => one.complete && one.naturalWidth > 400"):
             await asyncio.sleep(0.05)
+    # News of the scan has moved the buttons.
+    await screen.away()
 
 
 async def lay(stage: Stage, text: str) -> None:
@@ -208,6 +210,7 @@ async def test_pages_are_changed_and_handed_on(stage: Stage) -> None:
             await stage.until(lambda: picture.get_attribute("src"), lambda src: src not in seen)
             seen.append(await picture.get_attribute("src"))
             await expect(picture).to_have_js_property("complete", True)
+            await screen.away()
             return float(await picture.evaluate("(one) => one.naturalHeight / one.naturalWidth"))
 
         seen: list[str | None] = []
