@@ -311,12 +311,26 @@ test("what the other printer cannot do is chosen before the job is moved, in the
   expect(said).toContain("由那台打印机决定（关）");
   expect(said).toContain("颜色：在那台打印机上是“彩色”，原来是“黑白”。");
   expect(said).not.toMatch(/long_edge|off|mono/);
-  const duplex = find<HTMLSelectElement>(moving, "#duplex");
-  duplex.value = "off";
+  find<HTMLSelectElement>(moving, "#tray").value = "Auto";
   find(dialog, "[data-key=do]").click();
   await vi.waitFor(() => expect(moved()).toHaveLength(1));
   const ids = { device_id: "device", job_id: "job", to_device_id: "other" };
-  expect(moved()[0]).toEqual({ ...ids, duplex: "off", without: ["tray"] });
+  expect(moved()[0]).toEqual({ ...ids, tray: "Auto", without: ["duplex"] });
+});
+
+test("what the other printer does by itself is offered once", async () => {
+  const allowed = ["off", "long_edge"];
+  const open = [
+    { option: "duplex", before: "short_edge", allowed, instead: "off", must_choose: false },
+    { option: "tray", before: "Tray 1", allowed: ["Auto"], instead: "Auto", must_choose: true },
+  ];
+  const dialog = await moves({ "lianke/jobs/plan_move": { open, different: [] } });
+  await vi.waitFor(() => expect(find(dialog, "lianke-moving")).not.toBeNull());
+  const moving = find<Part>(dialog, "lianke-moving");
+  await moving.updateComplete;
+  const offered = (id: string) => [...find<HTMLSelectElement>(moving, id).options].map((one) => one.text);
+  expect(offered("#duplex")).toEqual(["由那台打印机决定（关）", "长边翻转"]);
+  expect(offered("#tray")).toEqual(["请选择", "Auto"]);
 });
 
 test("a job is not moved by a press that came before the question", async () => {

@@ -66,6 +66,8 @@ export class LiankeMoving extends Part {
     const cannot = this._text("cannot", { before: this._word(option, before) });
     const preset =
       instead == null ? this._text("by_default") : this._text("default_is", { value: this._word(option, instead) });
+    // What that printer does by itself is the first choice already, and is named there.
+    const others = must_choose ? allowed : allowed.filter((one) => one !== instead);
     const isWrong = this._missing === option;
     const range = /(\d+)$/.exec(allowed[0] ?? "")?.[1];
     const control =
@@ -73,7 +75,7 @@ export class LiankeMoving extends Part {
         ? html`<input id="copies" type="number" min="1" max=${range ?? nothing} inputmode="numeric" placeholder="1" />`
         : html`<select id=${option} data-key=${option} aria-invalid=${isWrong ? "true" : nothing}>
             <option value="">${must_choose ? this._text("choose") : preset}</option>
-            ${allowed.map((one) => html`<option value=${one}>${this._word(option, one)}</option>`)}
+            ${others.map((one) => html`<option value=${one}>${this._word(option, one)}</option>`)}
           </select>`;
     return html`<p>${cannot}</p>
       <div class="field">
