@@ -12,18 +12,63 @@ from .test_shape import newest_home_assistant
 
 INTEGRATION = ROOT / "custom_components" / "lianke"
 CARD = ROOT / "frontend" / "src"
-# In italics, but not ours and not on the screens of Home Assistant's frontend.
-OTHERS = {
-    "AI task", "Body text", "Folder Watcher", "HTTP", "IMAP", "Internet Printing Protocol (IPP)",  # integrations
-    "Model Context Protocol Server", "Telegram bot", "Zeroconf",
-    "Device control", "Expose all AI tools", "Require an administrator account",  # of that server
-    "Bonjour gateway", "Default Print Service", "Microsoft IPP Class Driver", "Mopria Print Service",  # devices
-    "Kyocera MA2000w GX", "Lianke", "Lianke Cloud Print", "Watermark and stamp",
-    "Tell me",  # a blueprint of the first version
-    "Sticker",  # of the simulated cloud
-    "My Profile",  # of Paperless-ngx
-    "It works, or not",  # a form of this project
+# What Home Assistant's own screens are called: each pair is the text of one key of its frontend.
+HOME_ASSISTANT = {
+    ("Actions", "动作"), ("Activity", "活动"), ("Add card", "添加卡片"), ("Add dashboard", "添加仪表盘"),
+    ("Add from link", "从链接添加"), ("Add integration", "添加集成"), ("Add to…", "添加至…"),
+    ("Automations & scenes", "自动化与场景"), ("Blueprints", "蓝图"), ("By card", "按卡片"), ("By entity", "按实体"),
+    ("Configure", "配置"), ("Create as a new condition", "创建为新条件"), ("Create as a new trigger", "创建新触发器"),
+    ("Dashboards", "仪表盘"), ("Delete", "删除"), ("Devices & services", "设备与服务"), ("Discover", "自动发现"),
+    ("Download diagnostics", "下载诊断信息"), ("Edit in YAML", "YAML 编辑"), ("Enable debug logging", "启用调试日志"),
+    ("Enabled", "已启用"), ("Entities", "实体"), ("Expose", "公开"), ("Image", "图像"), ("Install", "安装"),
+    ("Labs", "实验室"), ("Local network", "本地网络"), ("Logs", "日志"), ("Long-lived access tokens", "长期访问令牌"),
+    ("Marketplace", "市场"), ("Network", "网络"), ("Next", "下一步"), ("Overview", "概览"), ("People", "人员"),
+    ("Perform action", "执行动作"), ("Reconfigure", "重新配置"), ("Repairs", "修复"), ("Security", "安全"),
+    ("Sentence", "语句"), ("Set conversation response", "设置对话响应"), ("Set up", "设置"), ("Settings", "设置"),
+    ("Statistics graph", "统计图"), ("Storage", "存储"), ("System", "系统"), ("System information", "系统信息"),
+    ("Tools", "工具"), ("Users", "用户"), ("Voice assistants", "语音助手"), ("YAML mode", "YAML 模式"),
 }  # fmt: skip
+# Neither ours nor of Home Assistant's frontend.
+OTHERS = {
+    "en": {
+        "AI task", "Assist", "Body text", "Folder Watcher", "HTTP", "IMAP", "Internet Printing Protocol (IPP)",
+        "Model Context Protocol Server", "Telegram bot", "Zeroconf",  # integrations
+        "Device control", "Expose all AI tools", "Require an administrator account",  # of that server
+        "Add Printer", "Add device", "Add manually", "Bluetooth & devices", "Bonjour gateway", "Default Print Service",
+        "Microsoft IPP Class Driver", "Mopria Print Service", "Printers & Scanners", "Printers & scanners",
+        "Print", "Select a shared printer by name", "Share", "System Settings",  # devices
+        "Kyocera MA2000w GX", "Lianke", "Watermark and stamp",
+        "Tell me",  # a blueprint of the first version
+        "Sticker",  # of the simulated cloud
+        "My Profile",  # of Paperless-ngx
+        "It works, or not",  # a form of this project
+    },
+    "zh-Hans": {
+        "正文", "Internet Printing Protocol (IPP)",  # integrations
+        "AP 隔离", "Windows 扫描", "共享", "打印", "图像捕捉", "打印机与扫描仪", "打印机和扫描仪",
+        "按名称选择共享打印机", "手动添加", "文档扫描仪", "添加打印机", "添加设备", "系统设置",
+        "蓝牙和其他设备", "默认打印服务",  # devices
+        "Lianke Cloud Print 链科云打印", "链科", "iPhone von Anna · 192.168.1.23", "水印与标注",
+        "提醒我",  # a blueprint of the first version
+        "标签",  # of the simulated cloud
+        "能用或不能用",  # a form of this project
+    },
+}  # fmt: skip
+# In quotation marks since somebody says or reads it.
+SAID = {
+    "取消等待中的任务。", "好的，清单已交给打印机。", "打印一份去海边三天的行李清单。", "打印机 (厨房)",
+    "打印机为什么不打印", "打印机为什么不打印？", "打印机在干什么", "打印机怎么了", "打印机状态：空闲。",
+    "打印购物清单", "清单没能打印。", "清单还没有打印。", "购物清单在等待：缺纸。",
+    "门口是谁？把画面打印出来。", "五分钟后打印清单", "打印 https://www.example.com/menu.pdf，两份。",
+    "打印 media-source://media_source/local/menu.pdf，打印到纸上后告诉我。",
+    "The service said something unknown", "Requirements for lianke not found", "一切正常", "2 / 12", "很可能",
+    "未确认", "已打印", "打印", "成功", "该查一查了", "打印机已停止", "正在打印",
+}  # fmt: skip
+# In a way through the menus, but no label.
+ON_THE_WAY = {
+    "en": {"⋮", "⋮ of the box", "⚙", "⚙ of the box", "profile", "the entity", "the printer"},
+    "zh-Hans": {"⋮", "云盒的 ⋮", "⚙", "云盒的 ⚙", "个人资料", "点开该实体", "选择打印机"},
+}
 
 
 def leaves(tree: Mapping[str, Any]) -> Iterator[str]:
@@ -52,14 +97,14 @@ def texts(language: str) -> list[str]:
     ]
 
 
-def on_screens(language: str) -> set[str]:
-    """Return the texts of Home Assistant's frontend, none if there is no frontend."""
+def on_screens(language: str) -> dict[str, str]:
+    """Return the texts of Home Assistant's frontend by their keys, none if there is no frontend."""
     folder = newest_home_assistant() / "hass_frontend" / "static" / "translations"
     return {
-        str(text)
+        key: str(text)
         for path in folder.rglob(f"{language}-*.json")
         if not path.name.startswith("en-GB")
-        for text in json.loads(path.read_text("utf-8")).values()
+        for key, text in json.loads(path.read_text("utf-8")).items()
     }
 
 
@@ -74,33 +119,76 @@ def test_messages_of_the_troubleshooting_are_shown(language: str) -> None:
             assert any(all(piece in text for piece in pieces) for text in shown), quoted
 
 
-def test_names_in_italics_are_on_the_screens() -> None:
-    """Options, buttons, entities, menus: a name in italics, which begins with a capital, is a label somewhere."""
-    screens = on_screens("en")
-    if not screens:
+def of_home_assistant(language: str) -> set[str]:
+    return {names[LANGUAGES.index(language)] for names in HOME_ASSISTANT}
+
+
+def prose(language: str, document: str) -> str:
+    """Return a document without its examples, and without what its links lead to."""
+    text = re.sub(r"```.*?```", "", text_of(language, document), flags=re.DOTALL)
+    return re.sub(r"\]\([^)]*\)", "]", text)
+
+
+def test_home_assistant_names_its_screens_like_that() -> None:
+    """In both languages, by one and the same key."""
+    shown = {language: on_screens(language) for language in LANGUAGES}
+    if not shown["en"]:
         pytest.skip("this Home Assistant has no frontend")
-    known = {re.sub(r":?\s*\{\w+\}", "", text) for text in texts("en")} | screens | OTHERS
+    both = {(text, shown["zh-Hans"].get(key)) for key, text in shown["en"].items()}
+    assert both >= HOME_ASSISTANT, HOME_ASSISTANT - both
+    for language in LANGUAGES:
+        text = " ".join(" ".join(prose(language, one) for one in DOCUMENTS).split())
+        for name in of_home_assistant(language):
+            assert name in text, name
+
+
+def test_names_in_italics_are_those_of_the_screens() -> None:
+    """Options, buttons, entities, menus: a name in italics, which begins with a capital, is a label somewhere."""
+    known = {*texts("en"), *of_home_assistant("en"), *OTHERS["en"]}
     for document in DOCUMENTS:
-        prose = re.sub(r"```.*?```", "", text_of("en", document), flags=re.DOTALL)
+        found = re.findall(r"(?<![*\w])\*([A-Z][^*]*)\*(?![*\w])", prose("en", document))
         names = {
-            " ".join(name.split())
-            for name in re.findall(r"(?<![*\w])\*([A-Z][^*]*)\*(?![*\w])", prose)
-            if not re.search(r"[→·]", name)
+            " ".join(piece.split())
+            for name in found
+            if "·" not in name
+            for piece in name.split("→")
         }
         assert names - known == set(), document
 
 
-# The names that most pages speak of, in the words of the integration.
-NAMED = [
-    "取消等待中的任务", "复制蓝图", "可打印的文档", "等待原因", "已打印出来", "保留未打印的文档",
-    "重新打印", "打印任务", "重置错误次数上限", "使用与此云盒相同的账号", "搜索网络打印机", "服务器",
-    "设置消息推送", "等待期限", "链科打印机",
-]  # fmt: skip
+def test_chinese_names_in_quotation_marks_are_those_of_the_screens() -> None:
+    known = {*texts("zh-Hans"), *of_home_assistant("zh-Hans"), *OTHERS["zh-Hans"], *SAID}
+    for document in DOCUMENTS:
+        text = prose("zh-Hans", document)
+        if document == "troubleshooting":  # The first column quotes parts of messages, see above.
+            text = re.sub(r"^\| [^|]*\|", "", text, flags=re.MULTILINE)
+        names = {
+            piece.strip() for name in re.findall(r"“([^”]+)”", text) for piece in name.split("→")
+        }
+        assert names - known == set(), document
+        # Italics are for names in Latin letters: nobody can read slanted Chinese.
+        slanted = re.findall(r"\*([^*\n]+)\*", text.replace("**", ""))
+        assert [name for name in slanted if re.search("[一-龥]", name)] == [], document
 
 
-def test_chinese_names_are_on_the_screens() -> None:
-    shown = set(texts("zh-Hans"))
-    text = "\n".join(text_of("zh-Hans", document) for document in DOCUMENTS)
-    for name in NAMED:
-        assert f"“{name}”" in text, name
-        assert name in shown, name
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_ways_through_the_menus_are_those_of_the_screens(language: str) -> None:
+    """Each step between two arrows is a label; text before the first and after the last one begins or ends with one."""
+    file = INTEGRATION / "translations" / f"{language}.json"
+    ours = json.loads(file.read_text("utf-8"))
+    steps = ours["options"]["step"].values()
+    known = {
+        ours["title"],
+        *(name for step in steps for name in step.get("menu_options", {}).values()),
+        *of_home_assistant(language), *OTHERS[language], *ON_THE_WAY[language],
+    } - {"Lianke", "链科"}  # fmt: skip
+    for document in DOCUMENTS:
+        for paragraph in re.split(r"\n\s*\n|\n(?=[-|#>]|\d\.)", prose(language, document)):
+            if language == "en" and re.search("[一-龥]", paragraph):
+                continue  # The English README says in Chinese where the Chinese one is.
+            pieces = " ".join(re.sub(r"[*“”`]", "", paragraph).split()).split("→")
+            for place, piece in enumerate(pieces):
+                name = piece.strip()
+                begins = place == 0 or any(name.startswith(one) for one in known)
+                ends = place == len(pieces) - 1 or any(name.endswith(one) for one in known)
+                assert name in known or (begins and ends), (document, name)

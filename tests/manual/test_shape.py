@@ -42,16 +42,6 @@ HOSTS = {
     "www.home-assistant.io",
 }
 IN_EACH_LANGUAGE = {"en": "../zh-Hans/", "zh-Hans": "../en/"}
-# Names that the READMEs quote from Home Assistant's own screens, by the key of their text.
-SCREENS = {
-    "ui.panel.config.dashboard.marketplace.main": ("Marketplace", "市场"),
-    "ui.panel.marketplace.tabs.add_from_link": ("Add from link", "从链接添加"),
-    "ui.panel.marketplace.common.install": ("Install", "安装"),
-    "ui.panel.marketplace.repository.next_step.set_up": ("Set up", "设置"),
-    "ui.panel.config.integrations.add_integration": ("Add integration", "添加集成"),
-    "ui.panel.config.tools.tabs.actions.yaml_mode": ("YAML mode", "YAML 模式"),
-    "ui.panel.config.tools.tabs.actions.call_service": ("Perform action", "执行动作"),
-}
 
 
 def test_both_languages_have_the_same_pages() -> None:
@@ -320,20 +310,6 @@ def test_hacs_is_named_only_where_it_still_exists() -> None:
             for paragraph in re.split(r"\n\s*\n", text_of(language, document)):
                 if re.search(r"\bHACS\b", paragraph):
                     assert "2026.10" in paragraph, paragraph
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_screens_are_named_as_home_assistant_names_them(language: str) -> None:
-    """Menus and buttons of Home Assistant itself, in the words of the newest one."""
-    folder = newest_home_assistant() / "hass_frontend" / "static" / "translations"
-    if not folder.exists():
-        pytest.skip("this Home Assistant has no frontend")
-    shown = "\n".join(path.read_text("utf-8") for path in folder.rglob(f"{language}-*.json"))
-    text = text_of(language, README)
-    for key, names in SCREENS.items():
-        name = names[LANGUAGES.index(language)]
-        assert name in text, name
-        assert f'"{key}":"{name}"' in shown, key
 
 
 # Other documents
