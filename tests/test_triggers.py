@@ -13,8 +13,12 @@ from homeassistant.helpers import (
     area_registry as ar,
     config_validation as cv,
     device_registry as dr,
+    entity_registry as er,
 )
-from homeassistant.helpers.trigger import async_validate_trigger_config
+from homeassistant.helpers.trigger import (
+    async_get_all_descriptions,
+    async_validate_trigger_config,
+)
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
@@ -486,6 +490,24 @@ async def test_ink_becomes_low(reachable: str, automate: Automate, house: House)
 
 
 # Editor
+
+
+async def test_ink_is_offered_where_a_level_is_measured(house: House) -> None:
+    """The picker of targets leaves out what has another unit: boxes, and printers that report no levels."""
+    descriptions = await async_get_all_descriptions(house.hass)
+    described = descriptions[f"{DOMAIN}.ink_low"]
+    assert described is not None
+    (wanted,) = described["target"]["entity"]
+    registry = er.async_get(house.hass)
+    offered = {
+        (entity.device_id, entity.translation_key)
+        for entity in er.async_entries_for_config_entry(registry, house.entry.entry_id)
+        if entity.domain in wanted["domain"]
+        and (state := house.hass.states.get(entity.entity_id)) is not None
+        and state.attributes.get("unit_of_measurement") in wanted["unit_of_measurement"]
+    }
+    assert wanted["integration"] == DOMAIN
+    assert offered == {(house.device(INKJET), "ink")}
 
 
 async def test_a_printer_s_device_offers_all(house: House) -> None:
