@@ -6,6 +6,7 @@ import { CardContext, UserError } from "./context";
 import { outcome } from "./components/job-texts";
 import { define } from "./define";
 import { FeedController } from "./feed";
+import { hand } from "./hand";
 import { loadPart } from "./load-part";
 import { Localizer, languageOf, loadTexts, pageStrings } from "./localize";
 import { placeOf } from "./places";
@@ -30,8 +31,6 @@ interface AddFiles {
  */
 const orphans = new Map<string, Map<string, Batch>>();
 export const shown = new Set<LiankeCard>();
-/* What guard.ts knows of fingers: a press of a button that is under way; and it wants to see a card before news is drawn. */
-export const hand: { press?: Promise<unknown>; watch?: () => void } = {};
 
 /* The dashboard card: what Home Assistant asks of one, and what the printers' parts share. */
 @define(CARD)
@@ -45,8 +44,6 @@ export class LiankeCard extends LitElement {
   private _hass: HomeAssistant | undefined;
   private _batches = new Map<string, Batch>();
   private _states = new Map<string, string>();
-  /* Whether what is drawn next moves by itself, and not since somebody did something here. */
-  private _isToldNews = false;
   private readonly _feed = new FeedController(
     this,
     (data) => this._received(data),
@@ -164,7 +161,6 @@ export class LiankeCard extends LitElement {
   }
 
   private _received(data: Feed): void {
-    this._isToldNews = true;
     const context = this._context;
     for (const batch of this._batches.values()) batch.notice(data.jobs);
     for (const job of data.jobs) {
@@ -179,8 +175,6 @@ export class LiankeCard extends LitElement {
 
   protected override async scheduleUpdate(): Promise<void> {
     await hand.press;
-    if (this._isToldNews) hand.watch?.();
-    this._isToldNews = false;
     super.scheduleUpdate();
   }
 

@@ -2,6 +2,7 @@
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { Connection } from "home-assistant-js-websocket";
 import type { CommandError } from "./context";
+import { hand } from "./hand";
 import type { Feed } from "./types";
 
 const RETRY_AFTER = 10_000; // ms
@@ -14,6 +15,8 @@ export class FeedController<T = Feed> implements ReactiveController {
   /* Why it refuses, if it says so. */
   problem = "";
 
+  /* Whether what is drawn next moves by itself, and not since somebody did something here. */
+  private _isNews = false;
   private _connection: Connection | null = null;
   private _devices: string[] = [];
   /* Of the present subscription; null without one. */
@@ -46,6 +49,11 @@ export class FeedController<T = Feed> implements ReactiveController {
     void this._subscribe();
   }
 
+  hostUpdate(): void {
+    if (this._isNews) hand.watch?.(true);
+    this._isNews = false;
+  }
+
   hostDisconnected(): void {
     this._connection?.removeEventListener("ready", this._ready);
     this._unsubscribe();
@@ -73,7 +81,7 @@ export class FeedController<T = Feed> implements ReactiveController {
     } catch (error) {
       const problem = (error as CommandError)?.translation_key ? await this._explain(error) : "";
       if (turn !== this._turn) return;
-      this.absent = true;
+      this.absent = this._isNews = true;
       this.problem = problem;
       this._retry = setTimeout(() => void this._subscribe(), RETRY_AFTER);
       this._host.requestUpdate();
@@ -89,6 +97,7 @@ export class FeedController<T = Feed> implements ReactiveController {
 
   private _receive(data: T): void {
     this.absent = false;
+    this._isNews = true;
     this.data = data;
     this._received(data);
     this._host.requestUpdate();

@@ -5,8 +5,8 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { cdp } from "vitest/browser";
 import type { LiankeCard } from "../src/card";
-import { SCENES, all, elsewhere, pace, set, settle, type Scene } from "./scenes";
-import { asked } from "./stand-in";
+import { SCENES, all, elsewhere, news, pace, set, settle, type Scene } from "./scenes";
+import { asked, makeJob } from "./stand-in";
 
 vi.mock("../src/print/upload", () => ({ upload: async () => "file" }));
 
@@ -252,3 +252,229 @@ test.each(Object.entries(DEVICES))(
     expect(jobs()).toEqual(["b"]);
   },
 );
+
+/* Return whether the page hears of a click at a place. */
+const isHeard = async (press: (spot: Spot) => Promise<void>, spot: Spot) => {
+  let heard = false;
+  const stop = new AbortController();
+  document.addEventListener("click", () => (heard = true), { capture: true, once: true, signal: stop.signal });
+  await press(spot);
+  await settle(50);
+  stop.abort();
+  return heard;
+};
+
+test.each(cases)(
+  "a card %s answers a %s at once wherever news has moved nothing",
+  { timeout: 240_000 },
+  async (name, device) => {
+    await set(SCENES[name] as Scene);
+    const count = all(CONTROLS).length;
+    const swallowed: string[] = [];
+    let pressed = 0;
+    for (let at = 0; at < count; at++) {
+      await set(SCENES[name] as Scene);
+      const spot = spotOf(all(CONTROLS)[at] as HTMLElement);
+      if (!spot) continue;
+      await settle(100);
+      news.again();
+      await settle(100);
+      pressed++;
+      if (!(await isHeard(DEVICES[device] as (spot: Spot) => Promise<void>, spot))) swallowed.push(spot.name);
+    }
+    expect(swallowed).toEqual([]);
+    expect(pressed).toBeGreaterThan(3);
+  },
+);
+
+/* Five short rows. */
+const ROWS: Scene = { ...(SCENES["at rest"] as Scene), config: { history: 5 }, then: async () => {} };
+
+describe.each(Object.entries(DEVICES))("just after news, a %s", (_, press) => {
+  test("may press what somebody has opened meanwhile", async () => {
+    await set(ROWS);
+    news.again();
+    await settle(50);
+    const before = all("button").map((one) => ({ one, box: one.getBoundingClientRect() }));
+    await press(spotOf(control("more-one")) as Spot);
+    await settle(300);
+    const has = (box: DOMRect, { x, y }: Spot) => x > box.left && x < box.right && y > box.top && y < box.bottom;
+    // What has come where another one was, out of reach of the finger that has opened it.
+    const unfolded = control("more-one").getBoundingClientRect();
+    const [spot] = all("button")
+      .map((one) => ({ one, spot: spotOf(one) }))
+      .filter(({ one, spot }) => spot && before.some((then) => then.one !== one && has(then.box, spot)))
+      .map(({ spot }) => spot as Spot)
+      .filter(({ x, y }) => Math.hypot(x - unfolded.x - 20, y - unfolded.y - 20) > 60);
+    expect(await isHeard(press, spot as Spot)).toBe(true);
+  });
+
+  test("may press what is above the card, such as a dialog of Home Assistant", async () => {
+    await set(ROWS);
+    const spot = spotOf(control("more-one")) as Spot;
+    const above = document.createElement("dialog");
+    above.innerHTML = `<button style="position: fixed; inset: 0">Close</button>`;
+    document.body.append(above);
+    above.showModal();
+    news.again();
+    await settle(50);
+    expect(await isHeard(press, spot)).toBe(true);
+  });
+
+  test("may press what has been scrolled to", async () => {
+    await set(ROWS);
+    const [one, other] = [control("more-one"), control("more-five")].map((one) => one.getBoundingClientRect().top);
+    news.again();
+    await settle(50);
+    window.scrollBy(0, (other as number) - (one as number));
+    await settle(50);
+    expect(await isHeard(press, spotOf(control("more-five")) as Spot)).toBe(true);
+    window.scrollTo(0, 0);
+  });
+
+  test("of a scan presses nothing that has come with it", async () => {
+    await set(SCENES["with the scanner"] as Scene);
+    const scan = {
+      scan_id: "scan",
+      state: "scanning",
+      pages: 0,
+      pictures: [],
+      files: [],
+      downloads: [],
+      source: "glass",
+    };
+    news.scan({ ...scan, is_copy: true } as never);
+    await settle(3000);
+    const spot = spotOf(control("ask")) as Spot;
+    news.scan({ ...scan, is_copy: true, state: "waiting", pages: 1, pictures: ["/page"] } as never);
+    await settle(50);
+    const there = all("button[data-key]")
+      .filter((one) => isAt(one, spot))
+      .map(nameOf);
+    expect(there).toEqual([expect.not.stringMatching("ask")]);
+    await press(spot);
+    await settle(100);
+    expect(asked.filter(({ type }) => String(type) !== "lianke/printer/options")).toEqual([]);
+  });
+
+  test("presses nothing that a preview has pushed there", async () => {
+    let spot: Spot | undefined;
+    for (let rows = 1; !spot && rows < 9; rows++) {
+      const jobs = [...Array(rows).keys()].map((id) => makeJob({ job_id: `${id}`, can_print_again: true }));
+      await set({ ...(SCENES["with a single file"] as Scene), jobs, config: { history: rows } });
+      const before = all("[data-key^=button-]").map((one) => one.getBoundingClientRect());
+      // A while after anything that was done here.
+      await settle(500);
+      control("preview").click();
+      await settle(100);
+      const { left, top } = control("print").getBoundingClientRect();
+      const isIn = (box: DOMRect) =>
+        [5, 35].find((y) => top + y > box.top && top + y < box.bottom && left + 5 > box.left);
+      const [over] = before.flatMap((box) => isIn(box) ?? []);
+      if (over) spot = { name: "Print, where a button was", x: left + 5, y: top + over };
+    }
+    asked.length = 0;
+    await press(spot as Spot);
+    await settle(1600);
+    expect(services()).toEqual([]);
+    await press(spot as Spot);
+    await vi.waitFor(() => expect(services()).toEqual(["print"]));
+  });
+});
+
+describe.each(Object.entries(DEVICES))("on a dashboard, a %s", (_, press) => {
+  /* Put something above the card, which grows or goes. */
+  const above = async (height: number) => {
+    // As in browsers that do not keep in view what is pushed.
+    document.documentElement.style.overflowAnchor = "none";
+    const other = document.createElement("button");
+    Object.assign(other.style, { display: "block", width: "100%", height: `${height}px` });
+    other.addEventListener("click", () => elsewhere.push("above"));
+    document.body.prepend(other);
+    news.again();
+    await settle(2000);
+    return other;
+  };
+  const rowHeight = () =>
+    control("cancel-b").getBoundingClientRect().top - control("cancel-a").getBoundingClientRect().top;
+
+  test("presses no other row where a card above has gone", async () => {
+    await set(SCENES["with jobs that ask"] as Scene);
+    const other = await above(Math.abs(rowHeight()));
+    const spot = spotOf(control("cancel-b")) as Spot;
+    other.remove();
+    await settle(50);
+    expect(isAt(control("cancel-b"), spot)).toBe(false);
+    await press(spot);
+    await settle(100);
+    expect(jobs()).toEqual([]);
+    await settle(1600);
+    await press(spot);
+    await settle(100);
+    expect(jobs()).toHaveLength(1);
+  });
+
+  test("presses nothing of the card where a button of another card was", async () => {
+    await set(SCENES["with jobs that ask"] as Scene);
+    const cancel = control("cancel-b").getBoundingClientRect();
+    const other = await above(cancel.bottom + 8);
+    const spot = { name: "above", x: cancel.left + 20, y: cancel.top + 20 };
+    other.style.height = "0";
+    await settle(50);
+    expect(isAt(control("cancel-b"), spot)).toBe(true);
+    await press(spot);
+    await settle(100);
+    expect(jobs()).toEqual([]);
+  });
+
+  test("presses what the browser has kept in view", async () => {
+    await set(SCENES["with jobs that ask"] as Scene);
+    const other = await above(300);
+    document.documentElement.style.overflowAnchor = "auto";
+    window.scrollTo(0, 310);
+    await settle(2000);
+    const spot = spotOf(control("cancel-b")) as Spot;
+    const before = scrollY;
+    other.style.height = "380px";
+    await settle(50);
+    expect([scrollY - before, isAt(control("cancel-b"), spot)]).toEqual([80, true]);
+    await press(spot);
+    await settle(100);
+    expect(jobs()).toEqual(["b"]);
+    window.scrollTo(0, 0);
+  });
+});
+
+test("a press that does not count shows what has come there", async () => {
+  const spot = await spotIn("with jobs that ask", "cancel-a");
+  await elsewhereDone("cancel_job", "a");
+  await DEVICES["finger"]?.(spot);
+  expect(control("cancel-b").getAnimations()).toHaveLength(1);
+});
+
+test("a second finger that comes and goes lets nothing move under the first", async () => {
+  const spot = await spotIn("with jobs that wait", "button-1");
+  const touch = (type: string, ...touchPoints: object[]) =>
+    session().send("Input.dispatchTouchEvent", { type, touchPoints });
+  await touch("touchStart", onScreen(spot));
+  for (const type of ["pointerdown", "pointerup"])
+    control("button-3").dispatchEvent(new PointerEvent(type, { bubbles: true, composed: true, isPrimary: false }));
+  await elsewhereDone("retry_job", "one");
+  await settle(200);
+  expect(isAt(control("button-1"), spot)).toBe(true);
+  await touch("touchEnd");
+});
+
+test("what reads the screen out presses after a finger has scrolled from a button", async () => {
+  const spot = await spotIn("with jobs that ask", "cancel-a");
+  const at = onScreen(spot);
+  const touch = (type: string, y?: number) =>
+    session().send("Input.dispatchTouchEvent", { type, touchPoints: y === undefined ? [] : [{ x: at.x, y }] });
+  await touch("touchStart", at.y);
+  for (let n = 1; n < 6; n++) await touch("touchMove", at.y - 10 * n);
+  await touch("touchEnd");
+  await settle(100);
+  control("cancel-c").dispatchEvent(new MouseEvent("click", { detail: 1, bubbles: true, composed: true }));
+  expect(jobs()).toEqual(["c"]);
+  window.scrollTo(0, 0);
+});

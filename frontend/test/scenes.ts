@@ -14,6 +14,7 @@ import "../src/print/print";
 import "../src/refusals";
 import "../src/scan/scan";
 import type { LiankeCard } from "../src/card";
+import type { Scan } from "../src/scan/types";
 import type { Feed, HomeAssistant, Job } from "../src/types";
 import { asked, makeHass, makeJob, makePrinter } from "./stand-in";
 
@@ -21,6 +22,8 @@ import { asked, makeHass, makeJob, makePrinter } from "./stand-in";
 export const elsewhere: string[] = [];
 /* ms until Home Assistant answers a command. */
 export const pace = { answer: 0 };
+/* What Home Assistant tells by itself: jobs and printers once more, or how a scan goes. */
+export const news: { again: () => void; scan: (scan: Partial<Scan>) => void } = { again: () => {}, scan: () => {} };
 
 /* Home Assistant, as far as the card sees: its jobs change as they do there, a moment after what was asked. */
 const makeHome = (jobs: Job[], printer: Partial<Feed["printers"][string]>, language: string) => {
@@ -46,6 +49,9 @@ const makeHome = (jobs: Job[], printer: Partial<Feed["printers"][string]>, langu
     continue_job: (id) => change(id, { ...over, state: "queued", hold_reason: null }),
   };
   const base = makeHass({}, language);
+  let tellScan: (scanners: object) => void = () => undefined;
+  news.again = () => tell(feed());
+  news.scan = (scan) => tellScan({ scanners: [{ ...SCANNER, scan }] });
   const hass = {
     ...base,
     devices: { device: { id: "device", name: "Laser" }, other: { id: "other", name: "Inkjet" } },
@@ -101,7 +107,10 @@ const makeHome = (jobs: Job[], printer: Partial<Feed["printers"][string]>, langu
         if (type === "lianke/jobs/subscribe") {
           tell = receive;
           receive(feed());
-        } else receive({ scanners: [SCANNER] });
+        } else {
+          tellScan = receive;
+          receive({ scanners: [SCANNER] });
+        }
         return async () => undefined;
       },
     },

@@ -23,6 +23,7 @@ import {
 import "../components/ask";
 import { define } from "../define";
 import { FeedController } from "../feed";
+import { released } from "../hand";
 import { FocusKeeper } from "../focus-keeper";
 import { partTexts } from "../localize";
 import { once, tapped } from "../once";
@@ -215,6 +216,12 @@ export class LiankeScan extends DialogPart {
       }
     `,
   ];
+
+  /* Pages and their pictures come by themselves. */
+  protected override async scheduleUpdate(): Promise<void> {
+    await released();
+    super.scheduleUpdate();
+  }
 
   protected override firstUpdated(): void {
     this._feed.follow(this.context.hass.connection, []);

@@ -1,0 +1,72 @@
+/* Which controls of the cards answer to a finger, and where: buttons, fields and links, each with what it does. */
+import { shown } from "./card";
+
+/* px: as wide as a finger, which never comes down twice on one spot. */
+export const FINGER = 48;
+const CONTROLS = 'button, a[href], input, select, textarea, summary, label, [tabindex="0"]';
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export interface Control {
+  element: Element;
+  /* What it does: Lit draws another button of a list with the same element. */
+  key: string;
+}
+
+export interface Place extends Control {
+  box: DOMRect;
+}
+
+const asControl = (element: Element): Control => {
+  const control = (element as HTMLLabelElement).control ?? element;
+  const { dataset, ariaLabel, textContent } = control as HTMLElement;
+  return { element: control, key: dataset["key"] ?? ariaLabel ?? textContent };
+};
+
+export const parentOf = (node: Node | null): Node | null =>
+  node && (node.parentNode ?? (node as ShadowRoot).host ?? null);
+
+/* Return the control that a node belongs to. */
+export const controlOf = (node: Node | null): Control | null => {
+  for (let one = node; one; one = parentOf(one))
+    if (one instanceof Element && one.matches(CONTROLS)) return asControl(one);
+  return null;
+};
+
+export const same = (one: Control | null, other: Control | null) =>
+  one?.element === other?.element && one?.key === other?.key;
+
+const controlsIn = (root: ParentNode): Element[] =>
+  [...root.querySelectorAll("*")].flatMap((one) => [
+    ...(one.matches(CONTROLS) ? [one] : []),
+    ...(one.localName.startsWith("lianke-") && one.shadowRoot ? controlsIn(one.shadowRoot) : []),
+  ]);
+
+const within = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
+const isShown = ({ x, y }: Point) => x >= 0 && x < innerWidth && y >= 0 && y < innerHeight;
+export const contains = (box: DOMRect, { x, y }: Point) =>
+  x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
+
+/* Return where the controls of cards answer, of all or of those around a place; not those below something else, as a dialog. */
+export const answering = (cards: Iterable<HTMLElement> = shown, around?: Point): Place[] =>
+  [...cards]
+    .flatMap((card) => (card.shadowRoot ? controlsIn(card.shadowRoot) : []))
+    .flatMap((one) => {
+      const box = one.getBoundingClientRect();
+      const { x, y } = around ?? { x: box.left + box.width / 2, y: box.top + box.height / 2 };
+      const close = { x: within(x, box.left + 1, box.right - 1), y: within(y, box.top + 1, box.bottom - 1) };
+      if (!box.width || Math.hypot(x - close.x, y - close.y) > FINGER) return [];
+      const control = asControl(one);
+      // What is outside of the window may be scrolled to.
+      const hit = isShown(close) && (one.getRootNode() as ShadowRoot).elementFromPoint(close.x, close.y);
+      return hit === false || controlOf(hit)?.element === control.element ? [{ ...control, box }] : [];
+    });
+
+/* Return what answered at a place then: of one control upon another, the smaller is above. */
+export const answeredAt = (places: Place[], at: Point): Control | null => {
+  const area = ({ box }: Place) => box.width * box.height;
+  return places.filter(({ box }) => contains(box, at)).sort((one, other) => area(one) - area(other))[0] ?? null;
+};
