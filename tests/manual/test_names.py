@@ -26,6 +26,7 @@ HOME_ASSISTANT = {
     ("Perform action", "执行动作"), ("Reconfigure", "重新配置"), ("Repairs", "修复"), ("Security", "安全"),
     ("Sentence", "语句"), ("Set conversation response", "设置对话响应"), ("Set up", "设置"), ("Settings", "设置"),
     ("Statistics graph", "统计图"), ("Storage", "存储"), ("System", "系统"), ("System information", "系统信息"),
+    ("Tags", "联动标签"),
     ("Tools", "工具"), ("Users", "用户"), ("Voice assistants", "语音助手"), ("YAML mode", "YAML 模式"),
 }  # fmt: skip
 # Neither ours nor of Home Assistant's frontend.
@@ -67,7 +68,7 @@ SAID = {
 # In a way through the menus, but no label.
 ON_THE_WAY = {
     "en": {"⋮", "⋮ of the box", "⚙", "⚙ of the box", "profile", "the entity", "the printer"},
-    "zh-Hans": {"⋮", "云盒的 ⋮", "⚙", "云盒的 ⚙", "个人资料", "点开该实体", "选择打印机"},
+    "zh-Hans": {"⋮", "云盒的 ⋮", "⚙", "云盒的 ⚙", "用户资料", "点开该实体", "选择打印机"},
 }
 
 
@@ -171,24 +172,45 @@ def test_chinese_names_in_quotation_marks_are_those_of_the_screens() -> None:
         assert [name for name in slanted if re.search("[一-龥]", name)] == [], document
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_ways_through_the_menus_are_those_of_the_screens(language: str) -> None:
-    """Each step between two arrows is a label; text before the first and after the last one begins or ends with one."""
-    file = INTEGRATION / "translations" / f"{language}.json"
-    ours = json.loads(file.read_text("utf-8"))
-    steps = ours["options"]["step"].values()
-    known = {
+def steps(language: str) -> set[str]:
+    """Return what may stand between two arrows of a way through the menus."""
+    ours = json.loads((INTEGRATION / "translations" / f"{language}.json").read_text("utf-8"))
+    menus = (step.get("menu_options", {}) for step in ours["options"]["step"].values())
+    return {
         ours["title"],
-        *(name for step in steps for name in step.get("menu_options", {}).values()),
+        *(name for menu in menus for name in menu.values()),
         *of_home_assistant(language), *OTHERS[language], *ON_THE_WAY[language],
     } - {"Lianke", "链科"}  # fmt: skip
+
+
+def astray(text: str, known: set[str]) -> list[str]:
+    """Return what is no such step: text before the first arrow ends with one, text after the last begins with one."""
+    pieces = [piece.strip() for piece in " ".join(re.sub(r"[*“”`]", "", text).split()).split("→")]
+
+    def is_known(place: int, piece: str) -> bool:
+        begins = place == 0 or any(piece.startswith(one) for one in known)
+        ends = place == len(pieces) - 1 or any(piece.endswith(one) for one in known)
+        return piece in known or (begins and ends)
+
+    return [piece for place, piece in enumerate(pieces) if not is_known(place, piece)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_ways_through_the_menus_are_those_of_the_screens(language: str) -> None:
+    known = steps(language)
     for document in DOCUMENTS:
         for paragraph in re.split(r"\n\s*\n|\n(?=[-|#>]|\d\.)", prose(language, document)):
             if language == "en" and re.search("[一-龥]", paragraph):
                 continue  # The English README says in Chinese where the Chinese one is.
-            pieces = " ".join(re.sub(r"[*“”`]", "", paragraph).split()).split("→")
-            for place, piece in enumerate(pieces):
-                name = piece.strip()
-                begins = place == 0 or any(name.startswith(one) for one in known)
-                ends = place == len(pieces) - 1 or any(name.endswith(one) for one in known)
-                assert name in known or (begins and ends), (document, name)
+            assert astray(paragraph, known) == [], document
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_ways_that_texts_tell_are_those_of_the_screens(language: str) -> None:
+    known = steps(language)
+    blueprints = (INTEGRATION / "blueprints").glob(f"*/{language}/*.yaml")
+    lines = [line for path in blueprints for line in path.read_text("utf-8").splitlines()]
+    told = [text for text in (*texts(language), *lines) if "→" in text]
+    assert told
+    for text in told:
+        assert astray(text, known) == [], text
