@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from homeassistant.core import Context, HomeAssistant
+from PIL import Image
 import pytest
 
 from custom_components.lianke.documents.document import Document, SourceKind
@@ -55,4 +56,13 @@ def media(hass: HomeAssistant, tmp_path: Path) -> Path:
     folder.mkdir()
     hass.config.media_dirs = {"local": str(folder)}
     hass.config.allowlist_external_dirs = {str(folder)}
+    return folder
+
+
+def site_without_pdfium(folder: Path) -> Path:
+    """Return a new folder with Pillow for the PDF process, in which PDFium does not run."""
+    (folder / "pypdfium2").mkdir(parents=True)
+    (folder / "pypdfium2" / "__init__.py").write_text("raise OSError('no libpdfium.so')")
+    for name in ("PIL", "pillow.libs"):
+        (folder / name).symlink_to(Path(Image.__file__).parents[1] / name)
     return folder

@@ -5,8 +5,11 @@ from collections.abc import Awaitable, Callable
 from io import BytesIO
 from pathlib import Path
 import random
+import re
 import struct
+import sys
 import time
+from types import ModuleType
 from typing import Any
 import zlib
 
@@ -21,9 +24,9 @@ from custom_components.lianke.documents.pdf_client import PdfError, async_get_pd
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.documents.whole import async_check
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.pdf import whole
+from custom_components.lianke.pdf import whole, whole_pdf
 from custom_components.lianke.pdf.process import TaskError
-from tests.documents.conftest import fetched, spooled
+from tests.documents.conftest import fetched, site_without_pdfium, spooled
 from tests.documents.samples import pdf_with_streams
 from tests.simulator import make_pdf
 
@@ -255,7 +258,7 @@ def test_a_progressive_jpeg_with_too_many_scans_is_not_decoded(tmp_path: Path) -
     """Each costs as much as a picture, and takes a few bytes."""
     request = {"path": str(tmp_path / "x"), "type": ".jpg"}
     data = progressive_and_white((80, 80))
-    few = whole._jpeg_end(data)[2]
+    few = len(whole._markers(data).scans)
     (tmp_path / "x").write_bytes(with_last_scan_again(data, 3))
     assert whole.check(request)["sure"]
     (tmp_path / "x").write_bytes(with_last_scan_again(data, whole.MAX_SCANS + 1 - few))
@@ -272,14 +275,14 @@ def pdf_with_half_a_jpeg() -> bytes:
     return data[:middle] + b"\xff\xd9" + bytes(end - middle - 2) + data[end:]
 
 
-BOUNDS: dict[str, tuple[str, bytes]] = {
-    "MAX_DECODED": (".gif", SAMPLES["gif.gif"]),
-    "MAX_PROGRESSIVE": (".jpg", SAMPLES["progressive.jpg"]),
-    "MAX_UNPACKED": (".png", SAMPLES["png.png"]),
-    "MAX_FRAMES": (".tiff", SAMPLES["pages.tif"]),
-    "MAX_STRIPS": (".tiff", SAMPLES["plain.tif"][:-5000]),
-    "MAX_EMBEDDED": (".pdf", SAMPLES["pillow.pdf"]),
-    "PAGE_SECONDS": (".pdf", SAMPLES["simulator.pdf"]),
+BOUNDS: dict[str, tuple[ModuleType, str, bytes]] = {
+    "MAX_DECODED": (whole, ".gif", SAMPLES["gif.gif"]),
+    "MAX_DECODING": (whole, ".jpg", SAMPLES["progressive.jpg"]),
+    "MAX_DECODING of a TIFF": (whole, ".tiff", SAMPLES["pages.tif"]),
+    "MAX_UNPACKED": (whole, ".png", SAMPLES["png.png"]),
+    "MAX_FRAMES": (whole, ".tiff", SAMPLES["pages.tif"]),
+    "MAX_STRIPS": (whole, ".tiff", SAMPLES["plain.tif"][:-5000]),
+    "MAX_EMBEDDED": (whole_pdf, ".pdf", SAMPLES["pillow.pdf"]),
 }
 
 
@@ -287,23 +290,49 @@ BOUNDS: dict[str, tuple[str, bytes]] = {
 def test_what_is_beyond_a_bound_is_not_called_whole(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kind, data = BOUNDS[name]
+    module, kind, data = BOUNDS[name]
     (tmp_path / "x").write_bytes(data)
-    request = {"path": str(tmp_path / "x"), "type": kind, "is_scan": True}
+    request = {"path": str(tmp_path / "x"), "type": kind, "start": 0}
     if name != "MAX_STRIPS":
-        assert whole.check(request)["sure"]
+        assert module.check(request)["sure"]
     else:
         with pytest.raises(TaskError, match="incomplete"):
-            whole.check(request)
-    monkeypatch.setattr(whole, name, 0)
-    assert not whole.check(request)["sure"]
+            module.check(request)
+    monkeypatch.setattr(module, name.split(maxsplit=1)[0], 0)
+    assert not module.check(request)["sure"]
+
+
+def test_many_pages_are_looked_at_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After five seconds the rest of a stack counted as whole."""
+    monkeypatch.setattr(whole_pdf, "TURN_SECONDS", 0)
+    data = by_pillow(3)
+    (tmp_path / "x").write_bytes(data)
+    request = {"path": str(tmp_path / "x"), "start": 0}
+    assert whole_pdf.check(request) == {"sure": True, "next": 1}
+    assert whole_pdf.check(request | {"start": 2}) == {"sure": True, "next": None}
+    start = data.rindex(b"\xff\xd8\xff")
+    end = data.index(b"endstream", start)
+    middle = (start + end) // 2
+    (tmp_path / "x").write_bytes(data[:middle] + b"\xff\xd9" + bytes(end - middle - 2) + data[end:])
+    assert whole_pdf.check(request) == {"sure": True, "next": 1}
+    with pytest.raises(TaskError, match="incomplete"):
+        whole_pdf.check(request | {"start": 2})
+
+
+async def test_a_stack_of_more_turns_than_there_are_is_not_called_whole(
+    hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x").write_bytes(make_pdf(2))
+    await async_check(hass, tmp_path / "x", FileType.PDF, user=None)
+    monkeypatch.setattr(documents_whole, "MAX_TURNS", 0)
+    with pytest.raises(PdfError, match="time"):
+        await async_check(hass, tmp_path / "x", FileType.PDF, user=None)
 
 
 def test_half_a_picture_in_a_whole_pdf(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(pdf_with_half_a_jpeg())
-    request = {"path": str(tmp_path / "x"), "type": ".pdf", "is_scan": True}
     with pytest.raises(TaskError, match="incomplete"):
-        whole.check(request)
+        whole_pdf.check({"path": str(tmp_path / "x"), "start": 0})
 
 
 async def test_a_check_that_takes_too_long(
@@ -350,13 +379,104 @@ async def test_slow_pictures_of_one_user_hold_another_s_pdf_up_by_one_turn(
     assert ended == ["time", "4 pages", "time", "time"]
 
 
-async def test_pictures_that_are_too_large_to_be_decoded_are_sent_as_they_are(
+def large(size: tuple[int, int], **how: Any) -> bytes:
+    """Return a JPEG of writing on noise with many pixels."""
+    out = BytesIO()
+    small = drawn(size=(size[0] // 8, size[1] // 8))
+    small.resize(size, Image.Resampling.NEAREST).save(out, "JPEG", **how)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("how", [{"progressive": True}, {"progressive": True, "subsampling": 0}])
+async def test_a_progressive_jpeg_of_forty_megapixels_is_decoded_to_its_end(
+    fetch: Fetch, how: dict[str, Any]
+) -> None:
+    """It was printed as it was, cut off or not: the decoder keeps all of it in memory."""
+    data = large((5000, 8000), **how)
+    assert (await fetch("large.jpg", data)).pages == 1
+    third = len(data) // 3
+    for shortened in (data[:third], data[:third] + b"\xff\xd9", data[:-5000] + b"\xff\xd9"):
+        with pytest.raises(InputError, match="file_damaged"):
+            await fetch("large.jpg", shortened)
+
+
+@pytest.mark.parametrize("color", [1, 2])
+async def test_colours_that_are_missing_of_a_jpeg_with_a_scan_for_each(
+    fetch: Fetch, color: int
+) -> None:
+    """What is grey of it is all there."""
+    data = one_scan_each(SAMPLES["jpeg.jpg"])
+    assert (await fetch("x.jpg", data)).pages == 1
+    scans = [found.start() for found in re.finditer(rb"\xff\xda", data)]
+    with pytest.raises(InputError, match="file_damaged"):
+        await fetch("x.jpg", data[: scans[color] + 40] + b"\xff\xd9")
+
+
+def one_scan_each(data: bytes) -> bytes:
+    """Return a JPEG with a scan for each colour: of the first as it is in grey, and of two more of the same."""
+    gray = SAMPLES["gray.jpg"]
+    start = gray.index(b"\xff\xc0")
+    length = int.from_bytes(gray[start + 2 : start + 4])
+    head = gray[start + 4 : start + 9]
+    frame = b"\xff\xc0" + (17).to_bytes(2) + head + b"\3\1\x11\0\2\x11\0\3\x11\0"
+    scan = gray.index(b"\xff\xda")
+    coded = gray[scan + 10 : -2]
+    scans = (b"\xff\xda\0\x08\1" + bytes([color]) + b"\0\0\x3f\0" + coded for color in (1, 2, 3))
+    return gray[:start] + frame + gray[start + 2 + length : scan] + b"".join(scans) + b"\xff\xd9"
+
+
+async def test_pictures_that_cannot_be_decoded_are_refused(
     hass: HomeAssistant, fetch: Fetch
 ) -> None:
-    """Nobody knows more of them, and the service may."""
-    size = (40_000, 30_000)
-    out = BytesIO()
-    Image.new("1", size).save(out, "TIFF", compression="group4")
-    document = await fetch("plan.tif", out.getvalue())
-    assert document.extension == ".tiff"
+    """They were sent as they are, and nobody knew whether half of one would come out."""
+    plan = BytesIO()
+    Image.new("1", (40_000, 30_000)).save(plan, "TIFF", compression="group4")
+    poster = BytesIO()
+    Image.new("RGB", (7000, 7500)).save(poster, "JPEG", progressive=True, subsampling=0)
+    of_no_kind = SAMPLES["lzw.tif"].replace(
+        struct.pack("<HHII", 259, 3, 1, 5), struct.pack("<HHII", 259, 3, 1, 32_909)
+    )
+    for name, data in (
+        ("a.tif", plan.getvalue()),
+        ("b.jpg", poster.getvalue()),
+        ("c.tif", of_no_kind),
+    ):
+        with pytest.raises(InputError) as refused:
+            await fetch(name, data)
+        assert refused.value.reason == "picture_unchecked", name
+    assert spooled(hass) == []
     assert not async_get_pdf_worker(hass).is_busy
+
+
+async def test_many_pages_of_a_fax_are_decoded_each(fetch: Fetch) -> None:
+    """Together they have more pixels than a picture may have."""
+    out = BytesIO()
+    page = Image.effect_noise((310, 438), 50).resize((2480, 3508)).convert("1")
+    page.save(out, "TIFF", compression="group4", save_all=True, append_images=[page] * 5)
+    assert (await fetch("fax.tif", out.getvalue())).pages == 6
+
+
+async def test_a_picture_is_refused_where_no_process_decodes_it(
+    hass: HomeAssistant, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    for data in (SAMPLES["jpeg.jpg"], SAMPLES["jpeg.jpg"][:9000] + b"\xff\xd9"):
+        with pytest.raises(InputError, match="picture_check_unavailable"):
+            await fetch("x.jpg", data)
+    # A PDF is counted by the service, but not one whose end is missing.
+    assert (await fetch("x.pdf", make_pdf(3))).pages is None
+    with pytest.raises(InputError, match="file_damaged"):
+        await fetch("x.pdf", make_pdf(3)[:-400])
+    assert len(spooled(hass)) == 1
+
+
+async def test_a_picture_is_decoded_where_pdfium_does_not_run(
+    fetch: Fetch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It needs Pillow alone."""
+    site = site_without_pdfium(tmp_path / "site")
+    monkeypatch.setattr(pdf_client, "package_folder", lambda name: site / name)
+    assert (await fetch("x.jpg", SAMPLES["jpeg.jpg"])).pages == 1
+    with pytest.raises(InputError, match="file_damaged"):
+        await fetch("x.jpg", SAMPLES["jpeg.jpg"][:9000] + b"\xff\xd9")
+    assert (await fetch("x.pdf", make_pdf(3))).pages is None

@@ -107,9 +107,10 @@ SHOWN_OF_SCANNING = {
     "the feeder jams": [
         "tests/scanner/test_scans.py::test_a_feeder_becomes_one_file_and_a_jam_loses_no_page"
     ],
-    "a page is cut off, or slow to check": [
+    "a page is cut off, or cannot be checked": [
         "tests/scanner/test_whole_pages.py::test_the_other_pages_of_a_stack_are_kept",
         "tests/scanner/test_whole_pages.py::test_a_page_that_could_not_be_decoded_in_time_is_not_copied",
+        "tests/scanner/test_whole_pages.py::test_a_page_that_cannot_be_decoded_is_none_and_stays_at_the_service",
     ],
     "the answer holds no page that we recognize": ["tests/scanner/test_results.py::test_every_result"],
     "the printer is busy printing": ["tests/scanner/test_results.py::test_a_printer_that_prints_cannot_scan"],

@@ -3,6 +3,7 @@
 import asyncio
 from http import HTTPStatus
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -15,6 +16,7 @@ from custom_components.lianke.documents import pdf_client, spool as spool_module
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.printing import print as printing
+from tests.documents.conftest import site_without_pdfium
 from tests.household import LASER, House, refusal
 from tests.simulator import make_pdf
 
@@ -164,7 +166,28 @@ async def test_a_picture_of_the_cloud_that_is_cut_off_is_not_shown(house: House)
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(house: House) -> None:
+@pytest.mark.parametrize("reason", ["memory", "unavailable", "time", "busy", "unchecked"])
+async def test_a_picture_of_the_cloud_that_could_not_be_decoded_is_not_shown(
+    house: House, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    worker = async_get_pdf_worker(house.hass)
+    run = worker.async_run
+
+    async def fail(task: str, *how: Any, **more: Any) -> dict[str, Any]:
+        if task == "check":
+            raise PdfError(reason)
+        return await run(task, *how, **more)
+
+    monkeypatch.setattr(worker, "async_run", fail)
+    with pytest.raises(HomeAssistantError) as caught:
+        await house.ask("preview", device_id=house.device(), file=house.menu, preview_by="cloud")
+    assert caught.value.translation_key == "preview_unchecked"
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(
+    house: House, tmp_path: Path
+) -> None:
     device = house.device()
     path = house.menu
     preview = await house.ask("preview", device_id=device, file=path, preview_by="cloud")
@@ -175,7 +198,8 @@ async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(house: Hous
     assert [task.copies for task in house.cloud.tasks.values()] == [1, 1]
     await async_get_pdf_worker(house.hass).async_close()
     Image.new("RGB", (300, 200), "red").save(house.media / "x.jpg")
-    with patch.object(pdf_client, "find_spec", return_value=None):
+    site = site_without_pdfium(tmp_path / "site")
+    with patch.object(pdf_client, "package_folder", lambda name: site / name):
         preview = await house.ask("preview", device_id=device, file=house.path("x.jpg"))
     assert (preview["drawn_by"], house.sent) == ("cloud", 3)
 

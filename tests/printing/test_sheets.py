@@ -296,8 +296,9 @@ async def test_a_book_is_too_much(house: House) -> None:
 
 async def test_where_pdfium_cannot_run(monkeypatch: pytest.MonkeyPatch, house: House) -> None:
     monkeypatch.setattr(pdf_client, "find_spec", lambda _: None)
-    for name in ("ten.pdf", "front.jpg"):
-        assert await reason(house, file=house.path(name), sheet="2_up") == "sheet_not_available"
+    assert await reason(house, file=house.path("ten.pdf"), sheet="2_up") == "sheet_not_available"
+    picture = house.path("front.jpg")
+    assert await reason(house, file=picture, sheet="2_up") == "picture_check_unavailable"
     assert house.spooled() == []
 
 

@@ -1,5 +1,6 @@
 """A page is whole or it is not a page: nothing that was cut off is kept, printed, or deleted at the service."""
 
+from io import BytesIO
 from typing import Any
 
 from PIL import Image
@@ -13,6 +14,7 @@ from custom_components.lianke.scanner.abilities import ScanRequest
 from custom_components.lianke.scanner.scan import ScanError, async_scan_page
 from tests.household import LASER, House, device_of
 from tests.simulator import Fault
+from tests.simulator.endpoints import scanning as simulated
 from tests.simulator.endpoints.scanning import Scan
 from tests.simulator.models import Printer
 
@@ -149,6 +151,76 @@ async def test_half_a_page_is_not_copied(house: House, laser: Printer) -> None:
     assert answer["files"] == answer["print_jobs"] == []
     assert house.cloud.out_tray == []
     assert "1" in answer["message"]
+
+
+# Pages that are hard to decode
+
+
+def jpeg(size: tuple[int, int], **how: Any) -> bytes:
+    """Return a page of noise as a progressive JPEG."""
+    page = Image.effect_noise((size[0] // 8, size[1] // 8), 50).resize(size).convert("RGB")
+    out = BytesIO()
+    page.save(out, "JPEG", progressive=True, **how)
+    return out.getvalue()
+
+
+def hand_out(monkeypatch: pytest.MonkeyPatch, *pages: bytes) -> None:
+    """Have the service find these on its scanner."""
+    monkeypatch.setattr(simulated, "encode", lambda *_: [*pages])
+
+
+@pytest.mark.parametrize("way", ["address", "base64"])
+async def test_a_third_of_a_page_of_forty_megapixels_is_none(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    house.cloud.variants.update(scan_result=way)
+    data = jpeg((5000, 8000))
+    hand_out(monkeypatch, data[: len(data) // 3] + b"\xff\xd9")
+    pages, failure, at_service = await came(house, GLASS, laser)
+    assert failure is not None
+    assert (pages, failure.reason, failure.detail) == ([], "scan_incomplete", "1")
+    assert (at_service.deleted, len(at_service.files)) == (False, 1)
+
+
+async def test_a_whole_one_of_forty_megapixels_is_kept(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_out(monkeypatch, jpeg((5000, 8000)))
+    pages, failure, at_service = await came(house, GLASS, laser)
+    assert ([page.size for page in pages], failure) == ([(5000, 8000)], None)
+    assert at_service.deleted
+
+
+@pytest.mark.parametrize("way", ["addresses", "base64"])
+async def test_a_page_that_cannot_be_decoded_is_none_and_stays_at_the_service(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    house.cloud.variants.update(scan_result=way)
+    laser.feeder = ["one", "two"]
+    hand_out(monkeypatch, jpeg((7000, 7504), subsampling=0, quality=10), jpeg((800, 1200)))
+    pages, failure, at_service = await came(house, FED, laser)
+    assert failure is not None
+    assert [page.size for page in pages] == [(800, 1200)]
+    assert (failure.reason, failure.detail) == ("scan_unchecked", "1")
+    assert (at_service.deleted, len(at_service.files)) == (False, 2)
+
+
+@pytest.mark.usefixtures("house")
+@pytest.mark.parametrize("reason", ["memory", "unavailable"])
+async def test_a_page_is_not_copied_where_the_process_says_nothing_of_it(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    async def fail(*_task: Any, **_how: Any) -> dict[str, Any]:
+        raise PdfError(reason)
+
+    monkeypatch.setattr(async_get_pdf_worker(house.hass), "async_run", fail)
+    answer = await do(house, laser, "copy", printer=device_of(house.hass, LASER))
+    assert (answer["state"], answer["reason"]) == ("failed", "scan_unchecked")
+    assert answer["files"] == answer["print_jobs"] == []
+    assert house.cloud.out_tray == []
+    assert "1" in answer["message"]
+    [at_service] = house.cloud.scans.values()
+    assert not at_service.deleted
 
 
 # The end of a scan

@@ -271,7 +271,7 @@ async def test_a_pdf_process_whose_client_is_gone(socket_enabled: None) -> None:
         stdout=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(20):
-        assert await pdf_client._async_read(process) == {"ready": True}
+        assert await pdf_client._async_read(process) == {"ready": True, "pdfium": True}
         assert process.stdin is not None
         process.stdin.write(pdf_process.LENGTH.pack(2) + b"{}")
         assert await process.wait() == -signal.SIGALRM

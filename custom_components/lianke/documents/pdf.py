@@ -28,6 +28,7 @@ _KEYS: Final = {
     "collection": "pdf_collection",
     "image_damaged": "image_unreadable",
     "image_too_large": "image_too_large",
+    "unchecked": "picture_unchecked",
     "paper_too_small": "sheet_paper_too_small",
     "no_font": "watermark_needs_font",
     "no_letters": "watermark_letters",

@@ -228,7 +228,9 @@ class PdfWorker:
                 await self.async_close()
             else:
                 self._stop_idle = async_call_later(self._hass, IDLE_SECONDS, self._async_on_idle)
-        if error := answer.get("error"):
+        if (error := answer.get("error")) == "unavailable":
+            raise PdfUnavailableError
+        if error:
             raise PdfError(str(error))
         return answer
 
@@ -256,13 +258,15 @@ class PdfWorker:
             raise PdfUnavailableError from None
         self._process = process
         try:
-            # Its first words say that it has loaded PDFium.
-            await _async_read(process)
+            # Its first words say whether it has loaded PDFium.
+            ready = await _async_read(process)
         except asyncio.IncompleteReadError, ConnectionError, ValueError:
             # Otherwise it was ended, as when Home Assistant stops.
             if self._process is process:
                 _LOGGER.warning("PDF files cannot be counted on this system: PDFium does not start")
             raise PdfUnavailableError from None
+        if not ready.get("pdfium"):
+            _LOGGER.warning("PDF files cannot be counted on this system: PDFium does not run")
         return process
 
     async def _async_on_idle(self, _now: datetime) -> None:

@@ -15,6 +15,8 @@ from homeassistant.helpers import config_validation as cv
 
 from ..api.capabilities import Paper
 from ..errors import InputError
+from ..pdf.ending import check_end
+from ..pdf.process import TaskError
 from ..pdf.raster import PWG_SYNC, URF_SYNC
 from .conversion import clean_title, make_document, make_text_document
 from .document import Document, SourceKind, digest_of, file_digest, too_large
@@ -233,13 +235,16 @@ async def async_open_document(
     """Return a PDF document with its page count, as a copy without password where it needs one; pictures are decoded.
 
     Other documents come back as they are, and so does a PDF where PDFium cannot run. `user` is who asks.
-    Raises InputError: file_damaged, image_unreadable, pdf_password_needed, pdf_password_wrong, pdf_damaged,
-    pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large; HomeAssistantError: disk_full.
+    Raises InputError: file_damaged, image_unreadable, picture_unchecked, picture_check_unavailable,
+    pdf_password_needed, pdf_password_wrong, pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large;
+    HomeAssistantError: disk_full.
     """
     if document.extension in IMAGES:
         try:
             await async_check(hass, document.path, FileType(document.extension), user=user)
         except PdfError as err:
+            if err.reason == "unavailable":
+                raise InputError("picture_check_unavailable", name=document.name) from None
             raise pdf_error(err, document.name) from None
     if document.extension != FileType.PDF or document.pages is not None:
         return document
@@ -255,6 +260,10 @@ async def async_open_document(
             document.path, password, user=user, copy=(path, limit_bytes)
         )
     except PdfUnavailableError:
+        try:
+            await hass.async_add_executor_job(check_end, str(document.path))
+        except TaskError:
+            raise InputError("file_damaged", name=document.name) from None
         return document
     except PdfError as err:
         raise pdf_error(err, document.name, password=password, limit_bytes=limit_bytes) from None

@@ -2,55 +2,49 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
 
-from ..errors import InputError
 from .kinds import CONVERTED_IMAGES, IMAGES, FileType, sniff
 from .pdf_client import PdfError, async_get_pdf_worker
 from .spool import async_get_spool, write_bytes
 
 CHECK_SECONDS: Final = 20.0
 """for a file to be decoded: others wait for their turn, and are refused after `pdf_client.WAIT_SECONDS`."""
-_NOT_WHOLE: Final = frozenset({"incomplete", "image_damaged", "damaged"})
+MAX_TURNS: Final = 30
+"""of the pages of a scan's PDF, so many seconds each as `pdf.whole_pdf.TURN_SECONDS` says."""
+NOT_WHOLE: Final = frozenset({"incomplete", "image_damaged", "damaged"})
 """Reasons of a PdfError for a file of which something is missing."""
-# Nobody knows more of a file that takes more memory than there is for it, or where the process does not run. One that
-# takes too long is not among them: how long it takes is up to whoever made it.
-_UNKNOWN: Final = frozenset({"memory", "unavailable", "password"})
+UNCHECKED: Final = frozenset({"unchecked", "memory", "unavailable", "password"})
+"""Reasons where nobody can say whether something is missing, now or later: such a file counts as whole nowhere."""
 
 
-async def async_check(
-    hass: HomeAssistant, path: Path, kind: FileType, *, user: str | None, is_scan: bool = False
-) -> bool:
-    """Return whether a picture or PDF was decoded to its end; False where nobody knows.
+async def async_check(hass: HomeAssistant, path: Path, kind: FileType, *, user: str | None) -> None:
+    """Have a picture, or all pages of a scan's PDF, decoded to its end.
 
-    Raises PdfError: incomplete, image_damaged, damaged, time, busy, missing.
+    Raises PdfError: incomplete, image_damaged, damaged, time, busy, missing; unchecked, memory, unavailable, password.
     """
-    request = {"path": str(path), "type": str(kind), "is_scan": is_scan}
+    task = "check_pdf" if kind is FileType.PDF else "check"
     worker = async_get_pdf_worker(hass)
-    try:
-        answer = await worker.async_run("check", request, user=user, seconds=CHECK_SECONDS)
-    except PdfError as err:
-        if err.reason in _UNKNOWN:
-            return False
-        raise
-    return bool(answer["sure"])
+    start: int | None = 0
+    for _ in range(MAX_TURNS):
+        request: dict[str, Any] = {"path": str(path), "type": str(kind), "start": start}
+        answer = await worker.async_run(task, request, user=user, seconds=CHECK_SECONDS)
+        if not answer["sure"]:
+            raise PdfError("unchecked")
+        if (start := answer.get("next")) is None:
+            return
+    raise PdfError("time")
 
 
-async def async_is_whole(hass: HomeAssistant, picture: bytes) -> bool:
-    """Return whether data is a picture of which nothing is missing, as far as is known."""
+async def async_check_picture(hass: HomeAssistant, picture: bytes) -> None:
+    """Have data decoded to its end as a picture. Raises PdfError as `async_check`; InputError: what it is instead."""
     spool = await async_get_spool(hass)
     async with spool.scope():
         path = await spool.async_new_path(".picture")
         await hass.async_add_executor_job(write_bytes, path, picture)
-        try:
-            kind = await hass.async_add_executor_job(partial(sniff, path, path.name))
-            if kind not in IMAGES | CONVERTED_IMAGES:
-                return False
-            await async_check(hass, path, kind, user=None)
-        except InputError:
-            return False
-        except PdfError as err:
-            return err.reason not in _NOT_WHOLE
-    return True
+        kind = await hass.async_add_executor_job(partial(sniff, path, path.name))
+        if kind not in IMAGES | CONVERTED_IMAGES:
+            raise PdfError("damaged")
+        await async_check(hass, path, kind, user=None)

@@ -25,7 +25,8 @@ from ..api.options import ResolvedOptions
 from ..api.tasks import TaskResult, TaskState
 from ..const import DOMAIN
 from ..documents.document import Document
-from ..documents.whole import async_is_whole
+from ..documents.pdf_client import PdfError
+from ..documents.whole import NOT_WHOLE, async_check_picture
 from ..errors import InputError
 from .job import Delivery, JobState, type_and_place
 from .registry import JobWorker, QueueBox
@@ -114,11 +115,18 @@ class Previewer(JobWorker):
             self._tracker.previews.pop(delivery.token, None)
 
     async def _async_image(self, client: LiankeClient, url: str, limit: int) -> bytes:
-        """Return the picture of a page, which is fetched once more if it is not whole. Raises LiankeError."""
+        """Return the picture of a page, fetched once more if it is not whole. Raises LiankeError, InputError."""
         for _ in range(IMAGE_FETCHES):
             image = await client.download(url, limit)
-            if await async_is_whole(self._hass, image):
-                return image
+            try:
+                await async_check_picture(self._hass, image)
+            except InputError:
+                continue
+            except PdfError as err:
+                if err.reason in NOT_WHOLE:
+                    continue
+                raise InputError("preview_unchecked") from None
+            return image
         raise LiankeResponseError("a picture that is cut off")
 
     async def _async_submit(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 import ctypes
-import mmap
 import os
 import re
 from typing import Any, BinaryIO, Final
@@ -11,6 +10,7 @@ from typing import Any, BinaryIO, Final
 from PIL import Image
 import pypdfium2
 
+from .ending import check_end
 from .process import TaskError
 
 LONGEST_NAME: Final = 32
@@ -125,28 +125,6 @@ def uncompressed(document: Any, path: str, most: int) -> bytearray | None:
 MAX_CHECKED: Final = 64 * 1024 * 1024
 COLLECTION: Final = re.compile(rb"/Collection\s*(<<|\d+ \d+ R)")
 COUNT: Final = re.compile(rb"/Count ?([+-]?\d+)")
-
-
-# What the last part of a file begins with; nothing but that part follows.
-_LAST: Final = (b"startxref", b"trailer", b"%%EOF")
-_OBJECT: Final = re.compile(rb"\d\s+\d+\s+obj\b")
-_LINEARIZED: Final = re.compile(rb"<<[^>]*/Linearized\b[^>]*>>")
-_WHOLE_LENGTH: Final = re.compile(rb"/L\s+(\d{1,12})\b")
-_HEAD_BYTES: Final = 2048
-
-
-def check_end(path: str) -> None:
-    """Raise TaskError: incomplete, for a file whose end is missing.
-
-    PDFium opens such a file all the same, with the pages that it finds.
-    """
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:  # noqa: PTH123  # a process that starts fast
-        last = max(data.rfind(word) for word in _LAST)
-        head = _LINEARIZED.search(data[:_HEAD_BYTES])
-        # The first page of a file that is made for slow lines has an end of its own.
-        length = head and _WHOLE_LENGTH.search(head[0])
-        if _OBJECT.search(data, max(0, last)) or (length and int(length[1]) > len(data)):
-            raise TaskError("incomplete")
 
 
 def count(request: dict[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ type Task = Callable[[dict[str, Any]], dict[str, Any] | None]
 # From the fields of a request to an answer, if there is something to say: modules beside this one, and their functions.
 TASKS: Final = {
     "check": ("whole", "check"),
+    "check_pdf": ("whole_pdf", "check"),
     "clean_page": ("photographed", "clean_page"),
     "count": ("files", "count"),
     "draw": ("draw", "draw"),
@@ -61,12 +62,11 @@ def main(site: str) -> None:
     """Answer requests until stdin ends; `site` is the folder that PDFium's package lies in."""
     _limit()
     sys.path.append(site)
-    # Where PDFium does not run, the process is not ready.
-    _task("count")
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # What a library prints must not get between the answers.
     os.dup2(2, 1)
-    _write(answers, {"ready": True})
+    # Where PDFium does not run, pictures are looked at all the same.
+    _write(answers, {"ready": True, "pdfium": _runs("count")})
     while (request := _read(requests)) is not None:
         signal.alarm(TASK_SECONDS)
         answer = _answer(request)
@@ -107,8 +107,18 @@ def _task(name: str) -> Task:
     return task
 
 
+def _runs(name: str) -> bool:
+    try:
+        _task(name)
+    except ImportError, OSError:
+        return False
+    return True
+
+
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
+        if not _runs(request["task"]):
+            return {"error": "unavailable"}
         return _task(request["task"])(request) or {}
     except TaskError as err:
         return {"error": err.reason}

@@ -1,39 +1,41 @@
-"""Whether a file is there to its end: pictures are decoded, and a PDF has its last part and all its pages."""
+"""Whether a picture is there to its end: it is decoded."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+import hashlib
 from io import BufferedIOBase
 import mmap
 from pathlib import Path
 import re
 import struct
-import time
 from typing import IO, Any, BinaryIO, Final, cast, override
 
-from PIL import Image, ImageChops, JpegImagePlugin, TiffImagePlugin
-import pypdfium2
+from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
-from .files import count, opened
 from .pictures import DECODER_ERRORS, SAMPLES, Unpacked, png_head
 from .process import TaskError
 
 # What is left to decode of a JPEG is as large as this at most, in pixels: twice, to be compared.
 _SMALL: Final = 4_000_000
 _WEAKEST: Final = 8
-# Others are decoded as they are; of a progressive JPEG, six bytes a pixel are in memory besides.
+# Bytes that a JPEG or a page of a TIFF takes while it is decoded. A progressive JPEG is kept in blocks of 8 x 8 numbers
+# of two bytes until its last scan has come: 40 million pixels take 240 MB so, in full colours, besides what is seen.
+MAX_DECODING: Final = 300 * 1024 * 1024
+_BLOCK_BYTES: Final = 128
+# Rows that are compared at once.
+_BAND: Final = 64
+# Others are decoded as they are.
 MAX_DECODED: Final = 30_000_000
-MAX_PROGRESSIVE: Final = 16_000_000
 MAX_UNPACKED: Final = 1024**3
 _BLOCK: Final = 4 * 1024 * 1024
-PAGE_SECONDS: Final = 5.0
 MAX_FRAMES: Final = 2000
 # Of a progressive JPEG: programs make some ten, but each may cost as much as a picture and take a few bytes.
 MAX_SCANS: Final = 500
 MAX_STRIPS: Final = 1_000_000
-MAX_EMBEDDED: Final = 64 * 1024 * 1024
 
 _END: Final = b"\xff\xd9"
 _SCAN: Final = 0xDA
-# Headers of pictures by the kind of their coding. What is coded arithmetically has no zeros at its end.
+# Headers of pictures by the kind of their coding.
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _PLAIN: Final = frozenset({0xC0, 0xC1})
 _PROGRESSIVE: Final = 0xC2
@@ -45,15 +47,12 @@ _FILLER: Final = bytes.fromhex("a955f3cc3ce7b19d6a4ef0d72b95c3f8") * 16
 
 
 def check(request: dict[str, Any]) -> dict[str, Any]:
-    """Look whether the picture or PDF `path` of the `type` (its extension) is whole.
+    """Look whether the picture `path` of the `type` (its extension) is whole.
 
-    With `is_scan`, what a PDF's pages hold is looked at, too. The answer has `pages` of a PDF, and says whether it is
-    `sure`: what is too large to be decoded here is not. Reasons: incomplete, image_damaged, password, damaged.
+    The answer says whether that is `sure`: of what cannot be decoded here it is not.
+    Reasons: incomplete, image_damaged.
     """
     path, kind = request["path"], request["type"]
-    if kind == ".pdf":
-        pages = count(request)["pages"]
-        return {"pages": pages, "sure": not request.get("is_scan") or _check_pages(path)}
     checks: dict[str, Callable[[str], bool]] = {
         ".jpg": _check_jpeg,
         ".png": _check_png,
@@ -110,59 +109,110 @@ def _check_jpeg(path: str) -> bool:
         Path(path).open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
-        return _is_jpeg_sure(data)
+        return is_jpeg_sure(data, MAX_DECODING)
 
 
-def _is_jpeg_sure(data: mmap.mmap | bytes) -> bool:
+@dataclass(slots=True)
+class _Jpeg:
+    """The first picture in a JPEG file, by its markers.
+
+    It ends where its last part is cut off if there is no marker of its end. `frame` is the marker of its header,
+    `parts` has how many times as many blocks each of its colours has across and down, by their numbers, and `scans`
+    the colours that each scan has.
+    """
+
+    end: int = 0
+    frame: int | None = None
+    size: tuple[int, int] = (0, 0)
+    parts: dict[int, tuple[int, int]] = field(default_factory=dict)
+    scans: list[bytes] = field(default_factory=list)
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether each block is coded in one place, from its coarse details to its fine ones."""
+        return self.frame in _PLAIN
+
+    @property
+    def is_kept(self) -> bool:
+        """Return whether the decoder keeps all of it in memory, as the colours of a pixel lie in several scans."""
+        return not self.is_plain or len(self.scans[0]) < len(self.parts)
+
+    @property
+    def kept(self) -> int:
+        """Return how many bytes the decoder needs for that."""
+        across = max(part[0] for part in self.parts.values())
+        down = max(part[1] for part in self.parts.values())
+        units = -(-self.size[0] // (8 * across)) * -(-self.size[1] // (8 * down))
+        return units * sum(part[0] * part[1] for part in self.parts.values()) * _BLOCK_BYTES
+
+    def in_gray(self, picture: Image.Image) -> bool:
+        """Return whether a picture in grey shows what is missing of the last scan."""
+        return (
+            picture.mode == "RGB"
+            and len(self.parts) == 3
+            and min(self.scans[-1]) == min(self.parts)
+            # Red, green and blue are no lightness and two colours.
+            and picture.info.get("adobe_transform") != 0
+            and bytes(self.parts) != b"RGB"
+        )
+
+
+def is_jpeg_sure(data: mmap.mmap | bytes, room: int) -> bool:
     """Look at the first picture in a JPEG file; what follows it does not count.
 
     Its end may be missing if its rows are there, and rows may be missing though it has an end: the decoder takes both,
     and fills what is missing with grey. So it decodes once more with other bytes before the end: they are read only
-    where rows are missing.
+    where rows are missing. `room` is how many bytes of memory there are for it.
     """
-    end, frame, scans = _jpeg_end(data)
-    has_end = data[end : end + 2] == _END
-    is_plain = frame in _PLAIN
-    if frame is None or not scans or not (has_end or (is_plain and scans == 1)):
+    jpeg = _markers(data)
+    has_end = data[jpeg.end : jpeg.end + 2] == _END
+    if (
+        jpeg.frame is None
+        or not jpeg.scans
+        or not (has_end or (jpeg.is_plain and len(jpeg.scans) == 1))
+    ):
         raise TaskError("incomplete")
-    if scans > MAX_SCANS:
+    if len(jpeg.scans) > MAX_SCANS or not all(jpeg.scans) or not jpeg.parts:
         raise TaskError("image_damaged")
     # An FF that is left there would make a marker of what is put behind it.
-    end = _written_end(data, end, b"\xff" if has_end else b"\0\xff")
-    first = _opened_jpeg(data, end, _END)
-    if not is_plain and first.width * first.height > MAX_PROGRESSIVE:
+    end = _written_end(data, jpeg.end, b"\xff" if has_end else b"\0\xff")
+    first = _shown(jpeg, _opened_jpeg(data, end, _END), room)
+    # What is coded arithmetically has no zeros at its end, so that others say nothing.
+    if first is None or not (jpeg.is_plain or jpeg.frame == _PROGRESSIVE):
         return False
-    _decode(first, is_plain=is_plain)
-    if is_plain or frame == _PROGRESSIVE:
-        second = _opened_jpeg(data, end, _FILLER + _END)
-        _decode(second, is_plain=is_plain)
-        if ImageChops.difference(first, second).getbbox() is not None:
-            raise TaskError("incomplete")
+    if first != _shown(jpeg, _opened_jpeg(data, end, _FILLER + _END), room):
+        raise TaskError("incomplete")
     return True
 
 
-def _jpeg_end(data: mmap.mmap | bytes) -> tuple[int, int | None, int]:
-    """Return where a JPEG picture ends, the marker of its header, and how many scans it has.
-
-    It ends where its last part is cut off if there is no marker of its end.
-    """
-    at, frame, scans = 2, None, 0
+def _markers(data: mmap.mmap | bytes) -> _Jpeg:
+    """Return what the markers of a JPEG picture say."""
+    at, jpeg = 2, _Jpeg()
     while True:
         found = _MARKER.search(data, at)
         if found is None:
-            return len(data), frame, scans
+            jpeg.end = len(data)
+            return jpeg
         marker, at = found[1][0], found.end()
+        jpeg.end = found.start()
         if marker == _END[1] or marker == 0xD8 or at + 2 > len(data):
-            return found.start(), frame, scans
+            return jpeg
         if marker == 0x01:
             continue
         length = int.from_bytes(data[at : at + 2])
         if length < 2 or at + length > len(data):
-            return found.start(), frame, scans
+            return jpeg
+        head = data[at + 2 : at + length]
         at += length
-        if marker in _FRAMES:
-            frame = marker
-        scans += marker == _SCAN
+        if marker in _FRAMES and len(head) >= 6:
+            jpeg.frame = marker
+            jpeg.size = (int.from_bytes(head[3:5]), int.from_bytes(head[1:3]))
+            jpeg.parts = {
+                head[place]: (max(1, head[place + 1] >> 4), max(1, head[place + 1] & 15))
+                for place in range(6, len(head) - 2, 3)
+            }
+        if marker == _SCAN:
+            jpeg.scans.append(head[1 : 1 + 2 * head[0] : 2] if head else b"")
 
 
 def _written_end(data: mmap.mmap | bytes, end: int, unwritten: bytes) -> int:
@@ -177,15 +227,27 @@ def _opened_jpeg(data: mmap.mmap | bytes, end: int, tail: bytes) -> Image.Image:
     return JpegImagePlugin.JpegImageFile(cast(IO[bytes], _Part(data, end, tail)))
 
 
-def _decode(picture: Image.Image, *, is_plain: bool) -> None:
-    """Decode a JPEG, as small as makes do: the last scan of a progressive one may hold the finest details alone."""
-    if is_plain:
-        factor = 1
+def _shown(jpeg: _Jpeg, picture: Image.Image, room: int) -> bytes | None:
+    """Return a digest of a JPEG picture as it is decoded, None where there is not the memory to decode it.
+
+    It is made as small as makes do: the last scan of a progressive one may hold the finest details alone.
+    """
+    factor = 1
+    if jpeg.is_plain:
         while factor < _WEAKEST and picture.width * picture.height > _SMALL * factor**2:
             factor *= 2
-        size = max(1, picture.width // factor), max(1, picture.height // factor)
-        picture.draft("L" if picture.mode == "RGB" else None, size)
+    size = max(1, picture.width // factor), max(1, picture.height // factor)
+    picture.draft("L" if jpeg.in_gray(picture) else None, size)
+    needed = picture.width * picture.height * (1 if picture.mode == "L" else 4)
+    # The decoder tells of no lack of memory.
+    if needed + (jpeg.kept if jpeg.is_kept else 0) > room:
+        return None
     picture.load()
+    seen = hashlib.sha256()
+    for top in range(0, picture.height, _BAND):
+        band = (0, top, picture.width, min(top + _BAND, picture.height))
+        seen.update(picture.crop(band).tobytes())
+    return seen.digest()
 
 
 def _is_moderate(size: tuple[int, int]) -> bool:
@@ -257,26 +319,44 @@ def _check_tiff(path: str) -> bool:
             size = file.seek(0, 2)
             if any(start + length > size for start, length in strips):
                 raise TaskError("incomplete")
-    left = MAX_DECODED
     try:
-        picture = Image.open(path, formats=("TIFF",))
+        pages = Image.open(path, formats=("TIFF",))
     except DECODER_ERRORS:
         # Of a kind that only others know.
         return False
-    with picture:
+    with pages:
         for number in range(MAX_FRAMES):
             try:
-                picture.seek(number)
+                pages.seek(number)
             except EOFError:
                 return True
-            left -= picture.width * picture.height
-            if left < 0:
-                return False
-            try:
-                picture.load()
-            except DECODER_ERRORS:
+            if not _can_decode(pages, number, path):
                 return False
     return False
+
+
+# Bytes that a pixel of a TIFF takes, decoded by Pillow, and once more for all of it in one strip.
+_PIXEL_BYTES: Final = {"1": 1.2, "L": 2.0, "P": 2.0, "LA": 6.0, "I;16": 4.0, "I;16B": 4.0}
+_USUAL_BYTES: Final = 8.0
+# Of a page that stays in memory beside the next one.
+_FEW_BYTES: Final = 32 * 1024 * 1024
+
+
+def _can_decode(pages: Image.Image, number: int, path: str) -> bool:
+    """Decode a page of a TIFF that is there already; return whether that went well."""
+    needed = pages.width * pages.height * _PIXEL_BYTES.get(pages.mode, _USUAL_BYTES)
+    if needed > MAX_DECODING:
+        return False
+    try:
+        if needed <= _FEW_BYTES:
+            pages.load()
+        else:
+            with Image.open(path, formats=("TIFF",)) as page:
+                page.seek(number)
+                page.load()
+    except DECODER_ERRORS:
+        return False
+    return True
 
 
 _STARTS: Final = frozenset({TiffImagePlugin.STRIPOFFSETS, TiffImagePlugin.TILEOFFSETS})
@@ -328,32 +408,3 @@ def _check_decoded(path: str) -> bool:
         except OSError, EOFError, IndexError, struct.error:
             raise TaskError("incomplete") from None
     return True
-
-
-def _check_pages(path: str) -> bool:
-    """Open every page of a scan, and look at the JPEG pictures on it; return whether all was."""
-    until, is_sure = time.monotonic() + PAGE_SECONDS, True
-    with opened(path) as document:
-        for number in range(len(document)):
-            if time.monotonic() > until:
-                return False
-            try:
-                page = document[number]
-            except pypdfium2.PdfiumError:
-                raise TaskError("incomplete") from None
-            for data in _embedded(page):
-                try:
-                    is_sure &= data is not None and _is_jpeg_sure(data)
-                except DECODER_ERRORS:
-                    raise TaskError("incomplete") from None
-            page.close()
-    return is_sure
-
-
-def _embedded(page: Any) -> Iterator[bytes | None]:
-    """Yield the JPEG pictures on a page, None for one that is too large."""
-    raw = pypdfium2.raw
-    for found in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3):
-        if found.get_filters() == ["DCTDecode"]:
-            size = raw.FPDFImageObj_GetImageDataRaw(found, None, 0)
-            yield bytes(found.get_data()) if size <= MAX_EMBEDDED else None

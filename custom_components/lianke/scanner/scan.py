@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 import hashlib
@@ -33,7 +33,7 @@ from ..documents.download import async_download
 from ..documents.kinds import FileType, sniff
 from ..documents.pdf_client import PdfError
 from ..documents.spool import Spool, async_get_spool, write_bytes
-from ..documents.whole import async_check
+from ..documents.whole import UNCHECKED, async_check
 from ..errors import InputError
 from ..runtime import LiankeConfigEntry
 from .abilities import ScanRequest
@@ -101,6 +101,12 @@ class _IncompleteError(InputError):
     """A page is not whole, or nobody could say in time whether it is, however often it was fetched."""
 
     reason = _INCOMPLETE
+
+
+class _UncheckedError(InputError):
+    """Nobody can say here whether a page is whole, so it is none."""
+
+    reason = "scan_unchecked"
 
 
 class Scanned(NamedTuple):
@@ -286,26 +292,26 @@ def _may_have_ended(task: ScanTask, request: ScanRequest) -> bool:
 
 
 class _Page(NamedTuple):
-    """What a part of a result is: None as its file stands for something else than a page.
-
-    `is_sure` says whether it was decoded to its end, which takes more than there is for a huge one.
-    """
+    """What a part of a result is: None as its file stands for something else than a page."""
 
     file: ScannedFile | None
     digest: str
-    is_sure: bool
 
 
 async def _async_fetch(
     hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, task: ScanTask
 ) -> tuple[Scanned, bool]:
-    """Return the whole pages that parts of a result are, and whether all are whole; what is no page is left out.
+    """Return the pages that parts of a result are, decoded to their end, and whether that is all of them.
+
+    What is no page is left out.
 
     Raises HomeAssistantError: disk_full.
     """
     parts = task.parts
     pages: dict[int, _Page] = {}
     waiting = [*range(len(parts))]
+    # What was said last of a page that is none.
+    reasons: dict[int, str] = {}
     failure: ScanError | None = None
     pause = RETRY_PAUSE
     for fetch in range(FETCHES):
@@ -319,42 +325,48 @@ async def _async_fetch(
             parts = again if len(again) == len(parts) else parts
         try:
             for number in waiting:
-                with suppress(_IncompleteError):
+                try:
                     pages[number] = await _async_get(hass, entry, spool, parts[number])
+                except (_IncompleteError, _UncheckedError) as err:
+                    reasons[number] = err.reason
                 if sum(one.file.size for one in pages.values() if one.file) > MAX_SCAN_BYTES:
                     raise too_large("", MAX_SCAN_BYTES)
         except InputError as err:
             reason = "scan_too_large" if err.reason == "file_too_large" else "scan_fetch_failed"
             failure = ScanError(reason)
             break
-        # Of an address it was tried as often there.
+        # Of an address it was tried as often there, and what is too much to be decoded stays so.
         waiting = [
-            number for number in waiting if number not in pages and isinstance(parts[number], bytes)
+            number
+            for number in waiting
+            if number not in pages
+            and isinstance(parts[number], bytes)
+            and reasons[number] == _INCOMPLETE
         ]
         if not waiting:
             break
     last = len(parts) if failure is None else max(pages, default=-1) + 1
     files: list[ScannedFile] = []
-    missing: list[str] = []
+    missing: dict[str, str] = {}
     seen: dict[str, type] = {}
     for number in range(last):
         if (page := pages.get(number)) is None:
-            missing.append(str(len(files) + len(missing) + 1))
+            missing[str(len(files) + len(missing) + 1)] = reasons.get(number, _INCOMPLETE)
             continue
         # The same page may be there as an address and by itself.
         is_double = seen.setdefault(page.digest, type(parts[number])) is not type(parts[number])
         if page.file is not None and not is_double:
             files.append(page.file)
     if failure is None and missing:
-        failure = ScanError(_INCOMPLETE, ", ".join(missing))
-    is_sure = failure is None and all(page.is_sure for page in pages.values())
-    return Scanned(tuple(files), failure), is_sure
+        # A page that can be scanned again as it is comes first.
+        failure = ScanError(min(missing.values()), ", ".join(missing))
+    return Scanned(tuple(files), failure), failure is None
 
 
 async def _async_get(
     hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, part: Part
 ) -> _Page:
-    """Return the new file that a part is. Raises _IncompleteError, InputError, HomeAssistantError."""
+    """Return the new file that a part is. Raises _IncompleteError, _UncheckedError, InputError, HomeAssistantError."""
     if isinstance(part, bytes):
         path = await spool.async_new_path(".page")
         await hass.async_add_executor_job(write_bytes, path, part)
@@ -384,7 +396,7 @@ async def _async_get(
             )
             return await _async_look(hass, path)
         except InputError as err:
-            if not addresses or err.reason == "file_too_large":
+            if not addresses or err.reason in ("file_too_large", _UncheckedError.reason):
                 raise
             await asyncio.sleep(pause)
             pause *= 2
@@ -403,18 +415,21 @@ def _addresses(address: URL, server: URL) -> list[URL]:
 
 
 async def _async_look(hass: HomeAssistant, path: Path) -> _Page:
-    """Return what a file is, decoded to its end; one that is no page is deleted. Raises _IncompleteError."""
+    """Return what a file is, decoded to its end; one that is no page is deleted.
+
+    Raises _IncompleteError, _UncheckedError.
+    """
     page = await hass.async_add_executor_job(_look, path)
     if page.file is None:
         return page
     kind = FileType(page.file.extension)
     try:
-        is_sure = await async_check(hass, path, kind, user="scans", is_scan=True)
+        await async_check(hass, path, kind, user="scans")
     except PdfError as err:
         _LOGGER.debug("A page of a scan is not kept: %s", err.reason)
         await hass.async_add_executor_job(partial(path.unlink, missing_ok=True))
-        raise _IncompleteError from None
-    return page._replace(is_sure=is_sure)
+        raise (_UncheckedError if err.reason in UNCHECKED else _IncompleteError) from None
+    return page
 
 
 def _look(path: Path) -> _Page:
@@ -431,5 +446,5 @@ def _look(path: Path) -> _Page:
             raise _IncompleteError from None
     if extension not in _PAGES:
         path.unlink()
-        return _Page(None, digest, is_sure=True)
-    return _Page(ScannedFile(path=path, extension=extension, size=size), digest, is_sure=False)
+        return _Page(None, digest)
+    return _Page(ScannedFile(path=path, extension=extension, size=size), digest)
