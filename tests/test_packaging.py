@@ -167,6 +167,32 @@ def test_every_action_on_a_printer_has_a_target() -> None:
         assert service.get("target") == (None if about_a_box else target), name
 
 
+# What an action needs beside the field that an example is for.
+NEEDED = {
+    "move_job": {"job_id": "x", "to_device_id": "x"},
+    "search_models": {"config_entry": "x"},
+    "continue_scan": {"answer": "next"},
+}
+
+
+def test_every_example_of_a_field_is_taken() -> None:
+    """As *Fill example data* reads it, which takes a text for YAML: with "# Menu" it fills in nothing."""
+    actions = {action.name: action for action in (*ACTIONS, *SCAN_ACTIONS.values())}
+    tried = 0
+    for name, service in load_services().items():
+        schema = actions[name].schema.schema
+        needed = NEEDED.get(name) or ({"job_id": "x"} if "job_id" in schema else {})
+        target = {"device_id": "x"} if "device_id" in schema else {}
+        for field, description in fields_of(service).items():
+            if (example := description.get("example")) is None:
+                continue
+            value = yaml.safe_load(example) if isinstance(example, str) else example
+            assert value not in (None, ""), (name, field)
+            assert field in actions[name].check(target | needed | {field: value}), (name, field)
+            tried += 1
+    assert tried
+
+
 def test_options_to_choose_from_are_translated() -> None:
     """A selector with a translation key finds each of its options in both languages."""
     offered: dict[str, set[str]] = {}
