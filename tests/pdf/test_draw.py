@@ -10,6 +10,7 @@ import pytest
 from custom_components.lianke.pdf import pictures
 from custom_components.lianke.pdf.draw import SIDE, draw
 from custom_components.lianke.pdf.process import TaskError
+from tests.documents.pdf_samples import A4 as A4_BOX, one_page
 from tests.pdf.sheets import A4, picture
 from tests.simulator import make_pdf
 
@@ -91,6 +92,13 @@ def test_a_page_lies_on_the_paper_as_the_options_say(tmp_path: Path) -> None:
     large = drawn(tmp_path, make_pdf(1))
     assert ink(small)[0] == pytest.approx(1240 / 2 + ink(large)[0] / 2, abs=4)
     assert ink(small)[1] == pytest.approx(SIDE / 2 + ink(large)[1] / 2, abs=4)
+
+
+def test_a_page_in_larger_units(tmp_path: Path) -> None:
+    """In true size it was drawn half as large as it prints."""
+    samples = [one_page(entries=f"{A4_BOX} /UserUnit {unit}")() for unit in (0.5, 1)]
+    small, usual = (ink(drawn(tmp_path, data, scale="none", align=1)) for data in samples)
+    assert [2 * edge for edge in small] == pytest.approx(list(usual), abs=6)
 
 
 def test_grey(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from custom_components.lianke.pdf import layout, plan
 from custom_components.lianke.pdf.process import TaskError
+from tests.documents.pdf_samples import LETTER, Pdf
 from tests.pdf.sheets import A4, POINT, laid_out, make_pages, make_picture
 
 A5 = (148.0, 210.0)
@@ -195,6 +196,34 @@ def test_joined(tmp_path: Path) -> None:
     assert sheets.sizes == [(210, 297), (148, 210), (254, 127), (148, 210)]
     assert [sheets.text(number).strip() for number in range(4)] == ["A", "B", "", "A"]
     assert [name for name, _ in sheets.colours(2)] == ["red", "blue"]
+
+
+def in_units(path: Path, *units: float) -> dict[str, Any]:
+    """Write a PDF whose pages are A4 in units of so many points each."""
+    made = Pdf()
+    for unit in units:
+        made.page(LETTER, f"/MediaBox [0 0 595.276 841.89] /UserUnit {unit}")
+    path.write_bytes(made.data())
+    return {"path": str(path), "is_pdf": True, "pages": [*range(len(units))]}
+
+
+def test_pages_in_larger_units(tmp_path: Path) -> None:
+    """Plans that are larger than PDF's own units have room for were joined at half of their size."""
+    plans = in_units(tmp_path / "plan.pdf", 2, 1, 0.5)
+    sheets = laid_out(tmp_path, plans, make_pages(tmp_path / "1.pdf", A4))
+    assert sheets.sizes == [(420, 594), (210, 297), (105, 149), (210, 297)]
+    double, usual, half, _ = (sheets.letters(number) for number in range(4))
+    for letter, mark in usual.items():
+        for other, factor in ((double, 2), (half, 0.5)):
+            assert other[letter].height == pytest.approx(mark.height * factor, rel=0.02)
+            assert other[letter].left == pytest.approx(mark.left * factor, abs=0.3)
+            assert other[letter].top == pytest.approx(mark.top * factor, abs=0.3)
+
+
+def test_a_unit_of_a_page_has_bounds(tmp_path: Path) -> None:
+    """No page can be larger than 200 inches."""
+    sheets = laid_out(tmp_path, in_units(tmp_path / "plan.pdf", 90_000, 0))
+    assert sheets.sizes == [(3592, 5080), (210, 297)]
 
 
 def test_pages_are_chosen(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from PIL import Image
 
 from .annotations import Layers, needs_form, with_form
-from .files import new_file, opened, opened_page, render
+from .files import new_file, opened, opened_page, render, unit_of
 from .pictures import as_jpeg, read_picture
 from .plan import Rect, Size, aligned, mm, scaled
 from .process import TaskError
@@ -62,6 +62,10 @@ def _drawn(document: Any, page: Any, request: dict[str, Any]) -> Image.Image:
     size = Size(*page.get_size())
     if min(size) <= 0:
         raise TaskError("damaged")
+    if request["scale"] == "none" or request["scale"].endswith("%"):
+        # Otherwise it is as large as it fits.
+        unit = unit_of(document, request["page"])
+        size = Size(size.width * unit, size.height * unit)
     canvas, place = _canvas(size, request)
     pixels = round(canvas.width), round(canvas.height)
     return render(document, page, pixels, _pixels(place, canvas))

@@ -122,6 +122,26 @@ def uncompressed(document: Any, path: str, most: int) -> bytearray | None:
     return copy
 
 
+def import_pages(target: Any, source: Any, pages: list[int]) -> None:
+    """Append pages of a document, by their numbers from 0, to another. Raises TaskError: damaged."""
+    numbers = (ctypes.c_int * len(pages))(*pages)
+    if not pypdfium2.raw.FPDF_ImportPagesByIndex(target, source, numbers, len(pages), len(target)):
+        raise TaskError("damaged")
+
+
+_UNIT: Final = re.compile(rb"/UserUnit (\d*\.?\d+)(?!\d|\.| \d+ R)")
+
+
+def unit_of(document: Any, number: int) -> float:
+    """Return how many points the unit of a page is, of whose size PDFium knows nothing; 1 where it makes no sense."""
+    with pypdfium2.PdfDocument.new() as alone:
+        import_pages(alone, document, [number])
+        found = names(alone, _UNIT)
+    # The end of a block may cut it.
+    unit = float(max(found, key=len, default=b"1"))
+    return unit if unit > 0 else 1.0
+
+
 MAX_CHECKED: Final = 64 * 1024 * 1024
 COLLECTION: Final = re.compile(rb"/Collection\s*(<<|\d+ \d+ R)")
 COUNT: Final = re.compile(rb"/Count ?([+-]?\d+)")

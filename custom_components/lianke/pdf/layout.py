@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import closing, nullcontext
-import ctypes
 from dataclasses import dataclass, field
 import hashlib
 from io import BytesIO
@@ -14,7 +13,7 @@ import pypdfium2
 
 from . import plan
 from .annotations import LAYER_NAMES, Layers, flatten, may_hide, with_form
-from .files import names, opened, opened_page, render, save_new
+from .files import import_pages, names, opened, opened_page, render, save_new, unit_of
 from .marks import STAMP_ROOM, Stamps, draw_lines, draw_watermark, lettering
 from .pictures import Crop, Cut, as_jpeg, cropped, read_picture
 from .plan import CARD, Grid, Item, Paper, Rect, Sheet, Size, mm
@@ -27,7 +26,8 @@ QUALITY: Final = 92
 # Of a page's longer side, enough to see that a layer is hidden.
 FEW_PIXELS: Final = 600
 FREE_TEXT: Final = b"/FreeText"
-NAMES: Final = re.compile(rb"%b|%b\b" % (LAYER_NAMES, FREE_TEXT))
+USER_UNIT: Final = b"/UserUnit"
+NAMES: Final = re.compile(rb"%b|%b\b|%b\b" % (LAYER_NAMES, FREE_TEXT, USER_UNIT))
 # Points; a PDF page cannot be larger.
 LARGEST: Final = 14_400
 
@@ -60,13 +60,6 @@ def gather(files: list[dict[str, Any]], crop: Crop | None = None) -> Gathered:
     return gathered
 
 
-def import_pages(target: Any, source: Any, pages: list[int]) -> None:
-    """Append pages of a document, by their numbers from 0, to another. Raises TaskError: damaged."""
-    numbers = (ctypes.c_int * len(pages))(*pages)
-    if not pypdfium2.raw.FPDF_ImportPagesByIndex(target, source, numbers, len(pages), len(target)):
-        raise TaskError("damaged")
-
-
 def _add_pages(gathered: Gathered, file: dict[str, Any]) -> None:
     """Append pages of a PDF file; seals, notes and fields of forms become part of them."""
     with opened(file["path"]) as source:
@@ -77,11 +70,18 @@ def _add_pages(gathered: Gathered, file: dict[str, Any]) -> None:
         with with_form(source, file["path"]) if text else nullcontext(source) as document:
             hidden = closing(Layers(document, file["path"])) if may_hide(found) else nullcontext()
             with hidden as layers:
-                _add_from(gathered, document, file["pages"], layers)
+                _add_from(gathered, document, file["pages"], layers, has_units=USER_UNIT in found)
 
 
-def _add_from(gathered: Gathered, document: Any, numbers: list[int], layers: Layers | None) -> None:
-    """Append pages of an open document; layers if some may be hidden."""
+def _add_from(
+    gathered: Gathered,
+    document: Any,
+    numbers: list[int],
+    layers: Layers | None,
+    *,
+    has_units: bool,
+) -> None:
+    """Append pages of an open document; layers if some may be hidden, `has_units` if some are larger than they say."""
     document.init_forms()
     # Copies lose which layers are hidden.
     seen: list[bytes | None] = []
@@ -100,6 +100,9 @@ def _add_from(gathered: Gathered, document: Any, numbers: list[int], layers: Lay
             size = Size(*page.get_size())
             if min(size) <= 0:
                 raise TaskError("damaged")
+            if has_units:
+                unit = min(unit_of(document, number), LARGEST / max(size))
+                size = Size(size.width * unit, size.height * unit)
             gathered.sizes.append(size)
             hides = layers is not None and _seen(gathered.document, page) != drawn
             if not hides:
