@@ -15,6 +15,7 @@ import pytest
 from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.const import CONF_DEFAULT_OPTIONS
 from custom_components.lianke.documents import pdf_client, sheets as sheets_module
+from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.sheets import SheetOptions
 from custom_components.lianke.pdf.process import MAX_SOURCE_PAGES, TASK_SECONDS
 from tests.household import LABELS, OTHER_LASER, House, make_media, refusal
@@ -306,6 +307,25 @@ async def test_a_layout_that_takes_too_long(monkeypatch: pytest.MonkeyPatch, hou
     monkeypatch.setattr(sheets_module, "LAYOUT_SECONDS", 0)
     path = house.path("ten.pdf")
     assert await reason(house, file=path, sheet="2_up") == "pdf_takes_long"
+    assert (house.sent, house.spooled()) == (0, [])
+
+
+async def test_a_pdf_that_is_too_large_to_be_laid_out(
+    monkeypatch: pytest.MonkeyPatch, house: House
+) -> None:
+    """It was called too complex, whatever size it had."""
+    worker = async_get_pdf_worker(house.hass)
+    run = worker.async_run
+
+    async def fail(task: str, *how: Any, **more: Any) -> dict[str, Any]:
+        if task in ("lay_out", "split"):
+            raise PdfError("memory")
+        return await run(task, *how, **more)
+
+    monkeypatch.setattr(worker, "async_run", fail)
+    path = house.path("ten.pdf")
+    for how in ({"sheet": "2_up"}, {"duplex": "manual_long_edge"}):
+        assert await reason(house, file=path, **how) == "sheet_needs_memory"
     assert (house.sent, house.spooled()) == (0, [])
 
 

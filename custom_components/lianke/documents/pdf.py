@@ -55,6 +55,18 @@ def pdf_error(
     return InputError(_KEYS.get(err.reason, "pdf_damaged"), name=name)
 
 
+# MB of a PDF for which the process has the memory, as pages are copied twice on their way to a sheet: measured with
+# pictures that no coding makes smaller.
+LAID_OUT_MB: Final = 100
+
+
+def sheet_error(err: PdfError, name: str, *, limit_bytes: int) -> InputError | HomeAssistantError:
+    """Return the error for documents that cannot be laid out on sheets, or split over them."""
+    if err.reason == "memory":
+        return InputError("sheet_needs_memory", name=name, limit=str(LAID_OUT_MB))
+    return pdf_error(err, name, limit_bytes=limit_bytes)
+
+
 # Pages of a document in a preview; each is drawn when its picture is requested.
 MAX_DRAWN: Final = 200
 DEFAULT_ALIGN: Final = 5

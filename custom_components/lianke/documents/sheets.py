@@ -32,7 +32,7 @@ from ..pdf.process import FONT_SUFFIXES, MAX_SOURCE_PAGES
 from .conversion import make_document
 from .document import Document, digest_of, file_digest
 from .kinds import IMAGES, FileType
-from .pdf import pdf_error
+from .pdf import pdf_error, sheet_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker, package_folder
 from .spool import Spool
 
@@ -318,9 +318,9 @@ async def async_lay_out(
 ) -> tuple[Document, ResolvedOptions]:
     """Return the document that some become on sheets; they stay as they are.
 
-    Raises InputError: sheet_type_not_supported, sheet_not_available,
-    sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, clean_needs_picture, watermark_needs_font,
-    watermark_letters, and what is wrong with a file; HomeAssistantError: disk_full.
+    Raises InputError: sheet_type_not_supported, sheet_not_available, sheet_needs_memory, sheet_needs_paper,
+    sheet_paper_too_small, sheet_too_many_pages, clean_needs_picture, watermark_needs_font, watermark_letters,
+    and what is wrong with a file; HomeAssistantError: disk_full.
     """
     wanted = sum(count_selected(options.page_range, one.pages) or 0 for one in documents)
     if wanted > MAX_SOURCE_PAGES:
@@ -351,7 +351,7 @@ async def async_lay_out(
     except PdfUnavailableError:
         raise InputError("sheet_not_available") from None
     except PdfError as err:
-        raise pdf_error(err, title, limit_bytes=limit_bytes) from None
+        raise sheet_error(err, title, limit_bytes=limit_bytes) from None
     digest = digest_of("sheets", digests, asdict(sheets), options.page_range)
     snapshot = any(document.snapshot for document in documents)
     return (

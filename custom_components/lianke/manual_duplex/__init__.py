@@ -19,7 +19,7 @@ from ..devices import Target
 from ..documents.conversion import make_document
 from ..documents.document import Document, digest_of, file_digest
 from ..documents.kinds import IMAGES, FileType
-from ..documents.pdf import pdf_error
+from ..documents.pdf import sheet_error
 from ..documents.pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from ..documents.spool import async_get_spool
 from ..errors import InputError
@@ -293,7 +293,7 @@ async def async_split(
     except PdfUnavailableError:
         raise InputError("manual_duplex_not_available") from None
     except PdfError as err:
-        raise pdf_error(err, document.name, limit_bytes=limit_bytes) from None
+        raise sheet_error(err, document.name, limit_bytes=limit_bytes) from None
     plan = replace(plan, lies=bool(answer["lies"]))
     # What is known of the paper may grow until the same is asked for again.
     asked = (options.form_fields(), options.by_hand, setup.as_dict())

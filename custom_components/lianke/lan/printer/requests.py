@@ -237,11 +237,17 @@ def build_message(
 _STATUSES: Final[dict[str, Status]] = {
     key: status
     for status, keys in (
-        (Status.TEMPORARY_ERROR, ("disk_full", "document_unreadable")),
+        (
+            Status.TEMPORARY_ERROR,
+            ("disk_full", "document_unreadable", "picture_check_unavailable"),
+        ),
         (Status.NOT_ACCEPTING_JOBS, ("driver_awaiting", "driver_unsupported")),
         (
             Status.FORMAT_ERROR,
-            ("file_damaged", "file_empty", "image_unreadable", "pdf_damaged", "pdf_takes_long"),
+            (
+                *("file_damaged", "file_empty", "image_unreadable", "picture_unchecked"),
+                *("pdf_damaged", "pdf_takes_long"),
+            ),
         ),
         (Status.ENTITY_TOO_LARGE, ("file_too_large", "pdf_needs_memory", "raster_too_large")),
         (
