@@ -1,6 +1,6 @@
 """Names and messages that the READMEs and the manual quote are those that people see."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 import json
 import re
 from typing import Any
@@ -22,7 +22,8 @@ HOME_ASSISTANT = {
     ("Download diagnostics", "下载诊断信息"), ("Edit in YAML", "YAML 编辑"), ("Enable debug logging", "启用调试日志"),
     ("Enabled", "已启用"), ("Entities", "实体"), ("Expose", "公开"), ("Image", "图像"), ("Install", "安装"),
     ("Labs", "实验室"), ("Local network", "本地网络"), ("Logs", "日志"), ("Long-lived access tokens", "长期访问令牌"),
-    ("Marketplace", "市场"), ("Network", "网络"), ("Next", "下一步"), ("Overview", "概览"), ("People", "人员"),
+    ("Marketplace", "市场"), ("Media", "媒体"), ("Network", "网络"), ("Next", "下一步"), ("Overview", "概览"),
+    ("People", "人员"),
     ("Perform action", "执行动作"), ("Reconfigure", "重新配置"), ("Repairs", "修复"), ("Security", "安全"),
     ("Sentence", "语句"), ("Set conversation response", "设置对话响应"), ("Set up", "设置"), ("Settings", "设置"),
     ("Statistics graph", "统计图"), ("Storage", "存储"), ("System", "系统"), ("System information", "系统信息"),
@@ -72,22 +73,29 @@ ON_THE_WAY = {
 }
 
 
-def leaves(tree: Mapping[str, Any]) -> Iterator[str]:
-    """Give every text in a tree."""
-    for value in tree.values():
-        if isinstance(value, Mapping):
-            yield from leaves(value)
-        else:
-            yield str(value)
+def by_key(language: str) -> dict[str, str]:
+    """Return the texts of the integration and of its card by file and key."""
+    found: dict[str, str] = {}
 
+    def gather(tree: Mapping[str, Any], path: str) -> None:
+        for key, value in tree.items():
+            if isinstance(value, Mapping):
+                gather(value, f"{path}.{key}")
+            else:
+                found[f"{path}.{key}"] = str(value)
 
-def texts(language: str) -> list[str]:
-    """Return the texts of the integration, of its blueprints and of its card."""
     files = [
         INTEGRATION / "translations" / f"{language}.json",
         *sorted((CARD / "translations").glob(f"*{language}.json")),
     ]
-    told = [text for path in files for text in leaves(json.loads(path.read_text("utf-8")))]
+    for path in files:
+        gather(json.loads(path.read_text("utf-8")), path.name.removesuffix(f"{language}.json"))
+    return found
+
+
+def texts(language: str) -> list[str]:
+    """Return the texts of the integration, of its blueprints and of its card."""
+    told = [*by_key(language).values()]
     # A blueprint is called what stands before the colon.
     told += [re.split("[:：]", text)[0] for text in told]
     blueprints = (INTEGRATION / "blueprints").glob(f"*/{language}/*.yaml")
@@ -170,6 +178,22 @@ def test_chinese_names_in_quotation_marks_are_those_of_the_screens() -> None:
         # Italics are for names in Latin letters: nobody can read slanted Chinese.
         slanted = re.findall(r"\*([^*\n]+)\*", text.replace("**", ""))
         assert [name for name in slanted if re.search("[一-龥]", name)] == [], document
+
+
+def test_a_name_on_a_page_is_on_its_chinese_twin() -> None:
+    """In the words of the same button, option, entity or menu."""
+    chinese = by_key("zh-Hans")
+    twins = {name: {twin} for name, twin in HOME_ASSISTANT}
+    for key, text in by_key("en").items():
+        twins.setdefault(text.split(":")[0], set()).add(re.split("[:：]", chinese[key])[0])
+    compared = 0
+    for document in DOCUMENTS:
+        twin = prose("zh-Hans", document)
+        for name in re.findall(r"(?<![*\w])\*([A-Z][^*→·]*)\*(?![*\w])", prose("en", document)):
+            expected = twins.get(" ".join(name.split()))
+            assert expected is None or any(one in twin for one in expected), (document, name)
+            compared += expected is not None
+    assert compared
 
 
 def steps(language: str) -> set[str]:
