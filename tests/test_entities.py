@@ -130,10 +130,12 @@ async def test_what_is_disabled_at_first(entity_registry: er.EntityRegistry, hou
         f"image.{LASER}_preview",
         "sensor.office_box_lan_address",
         "sensor.office_box_wi_fi_address",
+        "sensor.office_box_last_push_received",
+        f"sensor.{LASER}_hold_reason",
         f"sensor.{LASER}_last_job",
         f"sensor.{LASER}_last_job_title",
     }
-    assert len(disabled) == 3 + 4 * 6
+    assert len(disabled) == 4 + 5 * 6
     assert len({entity.unique_id for entity in entities}) == len(entities)
     box_id = house.entry.data["device_id"]
     assert all(entity.unique_id.startswith(f"{box_id}_") for entity in entities)

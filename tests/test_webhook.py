@@ -243,7 +243,9 @@ PUSHES = ["flat", "camel", "lower", "sn", "nested", "list"]
 @pytest.mark.parametrize(
     ("shape", "encoding"), [*((shape, "json") for shape in PUSHES), ("flat", "form")]
 )
-async def test_a_push_makes_us_look(shape: str, encoding: str, house: House) -> None:
+async def test_a_push_makes_us_look(
+    all_entities: None, shape: str, encoding: str, house: House
+) -> None:
     account = house.box.account
     assert account
     account.push_url = house.data.account.address

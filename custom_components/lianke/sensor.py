@@ -80,6 +80,8 @@ LAST_PUSH = SensorEntityDescription(
     key="last_push",
     device_class=SensorDeviceClass.TIMESTAMP,
     entity_category=EntityCategory.DIAGNOSTIC,
+    # The activity log would have a line for each message, some of each print.
+    entity_registry_enabled_default=False,
 )
 
 STATUS = SensorEntityDescription(
@@ -109,6 +111,8 @@ JOB_SENSORS = (
     JobSensorDescription(
         key="hold_reason",
         device_class=SensorDeviceClass.ENUM,
+        # As with the last job: the event entity says it too.
+        entity_registry_enabled_default=False,
         options=list(HOLD_REASONS),
         value_fn=lambda data, key: data.queue.hold_reason(key) or NOT_HELD,
     ),

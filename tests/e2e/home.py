@@ -324,5 +324,5 @@ async def _add_dashboard(
 
 async def _entities(hass: RealHomeAssistant, printer: dict[str, Any]) -> list[str]:
     """Return the entities that say most of the printer."""
-    reported = ("status", "hold_reason", "jobs_waiting", "pages_printed")
+    reported = ("status", "jobs_waiting", "pages_printed")
     return [await entity_of(hass, printer, "sensor", key) for key in reported]

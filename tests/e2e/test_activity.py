@@ -1,10 +1,13 @@
 """The page Activity, as it looks: what a print and a scan leave on it."""
 
 import asyncio
+from collections.abc import Iterable
 import json
 from pathlib import Path
+import re
 from typing import Any
 
+from aiohttp import ClientSession
 from playwright.async_api import Locator, Page, expect
 import pytest
 
@@ -14,27 +17,27 @@ from .binding import DOMAIN, bind_first, printer_device
 from .card.stage import change_options, user_tokens
 from .cloud import SimulatorProcess
 from .hass import RealHomeAssistant
-from .home import CONFIGURATION, PRINTER
+from .home import CONFIGURATION, INKJET, PRINTER
+from .lan import offer, send
 from .test_set_up import PATIENCE, browsing
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(150)]
 
 BY = "By Demo"
 JOB = f"Print job→{{}} {PRINTER}"
-# What the printer itself and its queue say, which Home Assistant shows as well.
-WAITS = f"Hold reason→{{}} {PRINTER}"
 
 
 class Activity:
-    """The page, and the lines on it that are about the printer and its scanner, the oldest first."""
+    """The page, and the lines on it that are about devices of these names, the oldest first."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, names: Iterable[str]) -> None:
         self._page = page
+        self._names = re.compile("|".join(map(re.escape, names)))
         self._seen = 0
 
     async def new(self, awaited: str) -> list[str]:
         """Return the lines that have come since the last call, once one of them says what is awaited."""
-        lines = self._page.locator("ha-logbook-entry .content", has_text=PRINTER)
+        lines = self._page.locator("ha-logbook-entry .content", has_text=self._names)
         async with asyncio.timeout(PATIENCE / 1000):
             while not any(awaited in text for text in await self._unseen(lines)):
                 await asyncio.sleep(0.1)
@@ -49,12 +52,17 @@ class Activity:
         return texts[::-1][self._seen :]
 
 
+def is_ours(device: dict[str, Any]) -> bool:
+    """Return whether a device is of the integration: the box, or a printer or scanner of it."""
+    return any(domain == DOMAIN for domain, _ in device["identifiers"])
+
+
 async def test_what_prints_and_scans_leave_on_the_page_activity(
     tmp_path: Path, chromium: str, socket_enabled: None
 ) -> None:
-    """Two lines a print: begun by whom, and how it ended. They were six.
+    """Two lines a print: begun by whom, and how it ended; they were six. One more for each wait.
 
-    Home Assistant adds why one waits, and that the scanner is busy: states of sensors that it cannot leave out.
+    Home Assistant adds that the scanner is busy: the main entity's states, which it cannot leave out.
     """
     expect.set_options(timeout=PATIENCE)
     async with (
@@ -70,8 +78,20 @@ async def test_what_prints_and_scans_leave_on_the_page_activity(
         # Lines beyond the window are not drawn.
         await page.set_viewport_size({"width": 1280, "height": 4000})
         await page.goto(f"{home.url}/logbook")
-        seen = Activity(page)
+        names = {device["name"] for device in await home.devices() if is_ours(device)}
+        assert len(names) > 3
+        seen = Activity(page, names)
         await seen.new(PRINTER)
+
+        two = home.documents / "two.pdf"
+        two.write_bytes(make_pdf(2))
+
+        async def waits(**data: Any) -> dict[str, Any]:
+            """Print and return what names the job that waits."""
+            answer = await home.call(DOMAIN, "print", asked | data, response=True)
+            (job,) = answer["jobs"]
+            assert job["state"] == "held", job
+            return {"job_id": job["job_id"]}
 
         async def finished(end: str) -> list[str]:
             """Print, and return the lines once one of them says so."""
@@ -85,7 +105,14 @@ async def test_what_prints_and_scans_leave_on_the_page_activity(
         await cloud.post(f"boxes/{cloud.device_id}/printers/1/outcomes", failing)
         assert await finished("Failed") == [f"{queued} {BY}", f"{JOB.format('Failed')} {BY}"]
 
-        # Of one that waits for somebody, and why. The page, loaded before, does not know Anna's name.
+        # By a phone: nobody is known.
+        async with ClientSession() as session:
+            await send(
+                session, await offer(home, entry["entry_id"]), [make_pdf(1)], "homework", "iPhone"
+            )
+        assert await seen.new("Completed") == [queued, completed]
+
+        # Of one that waits for somebody. The page, loaded before, does not know Anna's name.
         anna = json.loads(await user_tokens(home, "anna", "system-users"))["access_token"]
         await change_options(home, entry["entry_id"], "approval", approval_printers=[PRINTER])
 
@@ -98,11 +125,25 @@ async def test_what_prints_and_scans_leave_on_the_page_activity(
             await home.call(DOMAIN, action, chosen | answer)
             return await seen.new(end)
 
-        why, no_more = WAITS.format("Waiting for approval"), WAITS.format("None")
         lines = await answered("continue_job", "Completed", reason="approval")
-        assert sorted(lines) == sorted([waiting, why, no_more, queued, completed])
+        assert lines == [waiting, queued, completed]
         lines = await answered("cancel_job", "Canceled")
-        assert sorted(lines) == sorted([waiting, why, no_more, JOB.format("Canceled")])
+        assert lines == [waiting, JOB.format("Canceled")]
+        job = await waits(release_code="4711")
+        await home.call(DOMAIN, "continue_job", job | {"reason": "release", "code": "4711"})
+        by_demo = [f"{line} {BY}" for line in (waiting, queued, completed)]
+        assert await seen.new("Completed") == by_demo
+        # Each half of a print on both sides by hand is sent.
+        job = await waits(file=str(two), duplex="manual_long_edge", wait=True)
+        await home.call(DOMAIN, "continue_job", job | {"reason": "turn_paper"})
+        assert await seen.new("Completed") == [by_demo[1], *by_demo]
+        # At each printer of one that is moved.
+        job = await waits(release_code="4711")
+        inkjet = await printer_device(home, cloud.device_id, INKJET)
+        await home.call(DOMAIN, "move_job", job | {"to_device_id": inkjet["id"]})
+        lines = await seen.new("Waiting")
+        moved = [line.replace(PRINTER, INKJET) for line in by_demo]
+        assert sorted(lines) == sorted([by_demo[0], f"{JOB.format('Canceled')} {BY}", moved[0]])
 
         await home.command("labs/update", enabled=True, domain=DOMAIN, preview_feature="scanning")
 

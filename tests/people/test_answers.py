@@ -134,7 +134,9 @@ async def test_what_is_to_be_approved(house: House) -> None:
         assert asked_for.waits_for == (("approval",) if expected else ()), case
 
 
-async def test_it_is_told_for_whom_a_job_waits(anna: User, boss: User, house: House) -> None:
+async def test_it_is_told_for_whom_a_job_waits(
+    all_entities: None, anna: User, boss: User, house: House
+) -> None:
     """The event fires once for each person and once for the printer, the sensor has the present reason."""
     house.set_options({"approval_users": [anna.id]})
     sensor, event_id = (

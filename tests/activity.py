@@ -1,0 +1,61 @@
+"""The lines that Home Assistant's page *Activity* gets, by its own rules for what it leaves out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from homeassistant.components.logbook.helpers import async_subscribe_events
+from homeassistant.const import EVENT_LOGBOOK_ENTRY
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+
+from custom_components.lianke.const import DOMAIN
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a line says, of which of our entities, and who is named as its cause."""
+
+    entity: str
+    says: str
+    user_id: str | None
+
+
+class Activity:
+    """The lines of all our devices since they were last taken; a print or scan begun earlier counts in full."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Look from now on, at entities as a new box has them."""
+        self._registry = er.async_get(hass)
+        self._lines: list[Line] = []
+        subscriptions: list[CALLBACK_TYPE] = []
+        async_subscribe_events(
+            hass, subscriptions, self._note, {EVENT_LOGBOOK_ENTRY}, None, None, None
+        )
+
+    @callback
+    def _note(self, event: Event[Any]) -> None:
+        state = event.data.get("new_state")
+        entity = self._registry.async_get(event.data["entity_id"])
+        if state is None or entity is None or entity.platform != DOMAIN:
+            assert state is not None, "a line of ours beside those of the entities"
+            return
+        says = state.attributes.get("event_type", state.state)
+        key = f"{entity.domain}.{entity.translation_key}"
+        self._lines.append(Line(key, says, event.context.user_id))
+
+    def take(self) -> list[Line]:
+        """Return the lines since the last time, the oldest first."""
+        lines, self._lines = self._lines, []
+        return lines
+
+    def said(self, entity: str) -> list[str]:
+        """Take the lines, which are all of this entity and the printer's status; return what those of the entity say.
+
+        A printer that is seen at work is *printing* and *idle* again: Home Assistant always writes that.
+        """
+        lines = self.take()
+        status = [line for line in lines if line.entity == "sensor.status"]
+        assert [line.says for line in status] in ([], ["printing", "idle"]), lines
+        others = [line for line in lines if line not in status]
+        assert {line.entity for line in others} <= {entity}, lines
+        return [line.says for line in others]
