@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageStat
 import pytest
 
 from custom_components.lianke.pdf.photographed import clean_page, find_corners, flat
@@ -171,6 +171,27 @@ def test_ink_in_the_shade(tmp_path: Path) -> None:
         ink = made.convert("L").getpixel((int(x * at), int(800 * at)))
         assert isinstance(ink, int)
         assert ink < 190
+
+
+@pytest.mark.parametrize("light", [230, 170, 110])
+@pytest.mark.parametrize("beside", ["ink", "nothing"])
+def test_pencil_is_not_paler_than_in_the_photo(tmp_path: Path, light: int, beside: str) -> None:
+    """Soft and hard strokes, alone and on a page with black print, in light and in shade."""
+    parts = (0.45, 0.55, 0.65, 0.7, 0.75, 0.8, 0.84)
+    page = Image.new("L", (1240, 1754), light)
+    pen = ImageDraw.Draw(page)
+    for number, part in enumerate(parts):
+        pen.line((150, 150 + number * 150, 1090, 150 + number * 150), round(light * part), 9)
+    if beside == "ink":
+        pen.rectangle((150, 1400, 1090, 1600), light // 10)
+    made = cleaned(tmp_path, png(page), [[0, 0], [1, 0], [1, 1], [0, 1]]).convert("L")
+    at = made.width / 1240
+    for number, part in enumerate(parts):
+        y = 150 + number * 150
+        stroke = made.crop((int(300 * at), int((y - 1) * at), int(900 * at), int((y + 2) * at)))
+        assert ImageStat.Stat(stroke).mean[0] / 255 <= part + 0.02, part
+        paper = made.crop((int(300 * at), int((y + 60) * at), int(900 * at), int((y + 90) * at)))
+        assert paper.getextrema() == (255, 255)
 
 
 @chromium

@@ -413,8 +413,11 @@ _BAND: Final = 256
 # Of the paper's brightness: what is white, and what may be taken for black.
 _WHITE: Final = 0.88
 _BLACKEST: Final = 0.3
-# Above 1 makes pencil darker.
+# Above 1 makes ink darker.
 _GAMMA: Final = 1.3
+# Parts of the paper's brightness: pencil up to the first is made no paler, and from the second on all is white. Between
+# them lies the grain of paper in the shade.
+_PENCIL: Final = (0.84, 0.9)
 
 
 def whitened(page: Image.Image) -> Image.Image:
@@ -432,11 +435,16 @@ def whitened(page: Image.Image) -> Image.Image:
         part = page.crop((0, top, page.width, top + rows))
         made.paste(_divided(part, light), (0, top))
     black = min(_BLACKEST, _darkest(made))
-    levels = [
-        round(255 * min(1.0, max(0.0, (value / 255 - black) / (_WHITE - black))) ** _GAMMA)
-        for value in range(256)
-    ]
+    levels = [round(255 * _inked(value / 255, black)) for value in range(256)]
     return made.point(levels * len(made.getbands()))
+
+
+def _inked(bright: float, black: float) -> float:
+    """Return how bright something becomes that is so bright beside the paper, if the darkest ink is `black`."""
+    spread: float = min(1.0, max(0.0, (bright - black) / (_WHITE - black))) ** _GAMMA
+    pencil, white = _PENCIL
+    rise = max(0.0, bright - pencil) * (1 - pencil) / (white - pencil)
+    return min(spread, 1.0, min(bright, pencil) + rise)
 
 
 def _divided(part: Image.Image, light: Image.Image) -> Image.Image:
