@@ -138,7 +138,7 @@ async def test_two_lines_at_each_printer_of_a_job_that_is_moved(
     activity: Activity, house: House
 ) -> None:
     job = await waiting(activity, house)
-    to = {"to_device_id": house.device(INKJET)}
+    to: dict[str, Any] = {"to_device_id": house.device(INKJET)}
     moved = (await house.ask("move_job", job_id=job["job_id"], **to))["job"]
     await ended(house, moved["job_id"])
     assert sorted(activity.said(EVENT)) == sorted(["held", "canceled", "queued", "completed"])
