@@ -27,6 +27,7 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.pdf import whole, whole_pdf
 from custom_components.lianke.pdf.process import TaskError
 from tests.documents.conftest import fetched, site_without_pdfium, spooled
+from tests.documents.pdf_samples import Pdf
 from tests.documents.samples import pdf_with_streams
 from tests.simulator import make_pdf
 
@@ -275,6 +276,30 @@ def pdf_with_half_a_jpeg() -> bytes:
     return data[:middle] + b"\xff\xd9" + bytes(end - middle - 2) + data[end:]
 
 
+def pdf_with_packed_picture(part: float, filters: str = "/FlateDecode") -> bytes:
+    """Return a PDF that is whole, with a picture of 300 by 400 points of which a part is there."""
+    packed = zlib.compress(random.Random(1).randbytes(300 * 400 * 3))
+    coded = packed[: int(len(packed) * part)]
+    if "Hex" in filters:
+        coded = coded.hex().encode() + b">"
+    made = Pdf()
+    head = "/Type /XObject /Subtype /Image /Width 300 /Height 400 /ColorSpace /DeviceRGB"
+    picture = made.add(f"{head} /BitsPerComponent 8 /Filter [{filters}]", coded)
+    made.page("q 595 0 0 842 0 0 cm /X Do Q", resources=f"/XObject << /X {picture} 0 R >>")
+    return made.data()
+
+
+@pytest.mark.parametrize("filters", ["/FlateDecode", "/ASCIIHexDecode /FlateDecode"])
+def test_half_a_packed_picture_in_a_whole_pdf(tmp_path: Path, filters: str) -> None:
+    """Only those that are JPEG were looked at."""
+    request = {"path": str(tmp_path / "x"), "start": 0}
+    (tmp_path / "x").write_bytes(pdf_with_packed_picture(1, filters))
+    assert whole_pdf.check(request)["sure"]
+    (tmp_path / "x").write_bytes(pdf_with_packed_picture(0.5, filters))
+    with pytest.raises(TaskError, match="incomplete"):
+        whole_pdf.check(request)
+
+
 BOUNDS: dict[str, tuple[ModuleType, str, bytes]] = {
     "MAX_DECODED": (whole, ".gif", SAMPLES["gif.gif"]),
     "MAX_DECODING": (whole, ".jpg", SAMPLES["progressive.jpg"]),
@@ -283,6 +308,7 @@ BOUNDS: dict[str, tuple[ModuleType, str, bytes]] = {
     "MAX_FRAMES": (whole, ".tiff", SAMPLES["pages.tif"]),
     "MAX_STRIPS": (whole, ".tiff", SAMPLES["plain.tif"][:-5000]),
     "MAX_EMBEDDED": (whole_pdf, ".pdf", SAMPLES["pillow.pdf"]),
+    "MAX_UNPACKED of a PDF": (whole_pdf, ".pdf", pdf_with_packed_picture(1)),
 }
 
 

@@ -1,6 +1,5 @@
-"""Whether a PDF of a scan is there to its end: its last part, its pages, and the JPEG pictures on them."""
+"""Whether a PDF of a scan is there to its end: its last part, its pages, and the pictures on them."""
 
-from collections.abc import Iterator
 import time
 from typing import Any, Final
 
@@ -14,6 +13,11 @@ from .whole import MAX_DECODING, is_jpeg_sure
 # Of one turn; a page that was begun is looked at to its end.
 TURN_SECONDS: Final = 5.0
 MAX_EMBEDDED: Final = 64 * 1024 * 1024
+# Of a picture that is packed without being coded as one.
+MAX_UNPACKED: Final = 128 * 1024 * 1024
+_PACKED: Final = frozenset(
+    {"FlateDecode", "LZWDecode", "RunLengthDecode", "ASCII85Decode", "ASCIIHexDecode"}
+)
 
 
 def check(request: dict[str, Any]) -> dict[str, Any]:
@@ -34,9 +38,9 @@ def check(request: dict[str, Any]) -> dict[str, Any]:
                 page = document[number]
             except pypdfium2.PdfiumError:
                 raise TaskError("incomplete") from None
-            for data in _embedded(page):
+            for found in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=3):
                 try:
-                    is_sure &= data is not None and is_jpeg_sure(data, MAX_DECODING - 2 * len(data))
+                    is_sure &= _is_sure(found)
                 except DECODER_ERRORS:
                     raise TaskError("incomplete") from None
             page.close()
@@ -45,17 +49,25 @@ def check(request: dict[str, Any]) -> dict[str, Any]:
     return {"sure": is_sure, "next": None}
 
 
-def _embedded(page: Any) -> Iterator[bytes | None]:
-    """Yield the JPEG pictures on a page, None for one that is too large."""
+def _is_sure(picture: Any) -> bool:
+    """Look at a picture on a page, in coding that can be looked at. Raises TaskError: incomplete."""
     raw = pypdfium2.raw
-    for found in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3):
-        filters = found.get_filters()
-        if filters[-1:] == ["DCTDecode"]:
-            is_wrapped = len(filters) > 1
-            size_of = (
-                raw.FPDFImageObj_GetImageDataDecoded
-                if is_wrapped
-                else raw.FPDFImageObj_GetImageDataRaw
-            )
-            is_small = size_of(found, None, 0) <= MAX_EMBEDDED
-            yield bytes(found.get_data(decode_simple=is_wrapped)) if is_small else None
+    filters = picture.get_filters()
+    if filters[-1:] == ["DCTDecode"]:
+        is_wrapped = len(filters) > 1
+        size_of = (
+            raw.FPDFImageObj_GetImageDataDecoded if is_wrapped else raw.FPDFImageObj_GetImageDataRaw
+        )
+        if size_of(picture, None, 0) > MAX_EMBEDDED:
+            return False
+        data = bytes(picture.get_data(decode_simple=is_wrapped))
+        return is_jpeg_sure(data, MAX_DECODING - 2 * len(data))
+    if _PACKED.issuperset(filters):
+        head = picture.get_metadata()
+        row = (head.width * head.bits_per_pixel + 7) // 8
+        if row * head.height > MAX_UNPACKED:
+            return False
+        # Some writers count a row more than there is.
+        if raw.FPDFImageObj_GetImageDataDecoded(picture, None, 0) < row * (head.height - 1):
+            raise TaskError("incomplete")
+    return True
