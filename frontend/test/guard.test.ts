@@ -5,6 +5,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { cdp } from "vitest/browser";
 import type { LiankeCard } from "../src/card";
+import type { Job } from "../src/types";
 import { SCENES, all, elsewhere, news, pace, set, settle, type Scene } from "./scenes";
 import { asked, makeJob } from "./stand-in";
 
@@ -450,6 +451,21 @@ test("a press that does not count shows what has come there", async () => {
   await elsewhereDone("cancel_job", "a");
   await DEVICES["finger"]?.(spot);
   expect(control("cancel-b").getAnimations()).toHaveLength(1);
+});
+
+test("the picture of a job that asks moves nothing when it comes", async () => {
+  const [first, ...others] = (SCENES["with jobs that ask"] as Scene).jobs as Job[];
+  const picture = Object.assign(document.createElement("canvas"), { width: 210, height: 297 }).toDataURL();
+  const jobs = [{ ...(first as Job), picture }, ...others];
+  await set({ ...(SCENES["with jobs that ask"] as Scene), jobs });
+  const [img] = all("img") as [HTMLImageElement];
+  img.removeAttribute("src");
+  await settle(50);
+  const before = control("button-0").getBoundingClientRect().top;
+  img.src = picture;
+  await img.decode();
+  expect(img.getBoundingClientRect().height).toBe(200);
+  expect(control("button-0").getBoundingClientRect().top).toBe(before);
 });
 
 test("a second finger that comes and goes lets nothing move under the first", async () => {

@@ -96,6 +96,7 @@ const makeHome = (jobs: Job[], printer: Partial<Feed["printers"][string]>, langu
           ],
           duplex: ["off", "long_edge"],
         };
+      if (type === "auth/sign_path") return { path: message["path"] };
       if (type === "lianke/jobs/plan_move") return { open: [], different: [] };
       if (type === "media_source/browse_media") return FOLDERS[String(message["media_content_id"] ?? "")];
       return { path: "", ...(type === "call_service" ? { context: { id: "press" } } : {}) };

@@ -55,7 +55,9 @@ export class LiankeAnswer extends DialogPart {
       img {
         align-self: start;
         max-width: 100%;
-        max-height: 200px;
+        /* Before it has come, too: it moves no button then. */
+        height: 200px;
+        object-fit: contain;
         background: #fff;
         border-radius: 4px;
         box-shadow: 0 1px 4px rgb(0 0 0 / 30%);
