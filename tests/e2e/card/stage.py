@@ -41,6 +41,8 @@ BROWSER_OPTIONS = [
 ]
 UNDER_WAY = ("uploading", "queued", "processing", "sending", "canceling")
 PATIENCE = 30.0  # seconds; a loaded machine is slow
+# Seconds until everything answers (AWAY and REST of guard.ts).
+STILL = 1.6
 # What Home Assistant's own pages log whatever is on them.
 NOT_OURS = ("ResizeObserver loop", "Lit is in dev mode", "/favicon.ico")
 
@@ -61,6 +63,18 @@ async (zone, files) => {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   tell("drop");
+}
+"""
+# Watches something until it has been at one place for some ms; false where it was drawn anew meanwhile.
+_STANDS_STILL = """
+async (one, ms) => {
+  const place = () => { const { x, y } = one.getBoundingClientRect(); return `${x} ${y} ${one.dataset.key}`; };
+  let [seen, since] = [place(), performance.now()];
+  while (one.isConnected && performance.now() - since < ms) {
+    await new Promise(requestAnimationFrame);
+    if (place() !== seen) [seen, since] = [place(), performance.now()];
+  }
+  return one.isConnected;
 }
 """
 # Whether the frontend has a look, and nothing is on its way to another place or color.
@@ -152,12 +166,23 @@ class Screen:
             ],
         )
 
-    async def away(self) -> None:
-        """Take the hand away: until then, and for a second, nothing new answers where it pressed last.
+    async def still(self, what: Locator) -> None:
+        """Wait until something has stood still for as long as who has pressed there, or sees it move, takes to read it.
 
-        Whoever reads what has come there takes longer than that; a test does not, and has a hand on the keyboard.
+        What has just come under a finger does not answer, and a test is faster than anybody.
         """
-        await self.page.keyboard.press("Shift")
+        async with asyncio.timeout(PATIENCE):
+            while not await what.evaluate(_STANDS_STILL, STILL * 1000):
+                await what.wait_for()
+
+    async def press(self, control: Locator) -> None:
+        """Press something that has been read, with a finger on a phone."""
+        await control.scroll_into_view_if_needed()
+        await self.still(control)
+        if await self.page.evaluate("navigator.maxTouchPoints"):
+            await control.tap()
+        else:
+            await control.click()
 
     def row(self, title: str) -> Locator:
         """Return the row of a job with this title."""

@@ -37,18 +37,14 @@ async def test_document_is_chosen_from_the_media_library(stage: Stage) -> None:
         await screen.shows("Drop a file here")
         await screen.card.get_by_role("button", name="Media library: print on").click()
         library = screen.card.get_by_role("dialog", name="Media library")
-        await screen.away()
-        await library.get_by_role("button", name="Documents to print").click()
+        await screen.press(library.get_by_role("button", name="Documents to print"))
         await expect(library.get_by_role("button", name="Back")).to_be_visible()
-        await screen.away()
         folder = library.get_by_role("button", name=re.compile("media|documents", re.IGNORECASE))
         if await folder.count():
-            await folder.first.click()
-            await screen.away()
-        await library.get_by_role("button", name="library.pdf").click()
+            await screen.press(folder.first)
+        await screen.press(library.get_by_role("button", name="library.pdf"))
         await expect(library).to_be_hidden()
-        await screen.away()
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await screen.press(screen.card.get_by_role("button", name="Print", exact=True))
         await expect(screen.row("library.pdf")).to_contain_text("Completed · 2 pages")
     (printed,) = (await stage.printed())[before:]
     assert Path(printed["path"]).read_bytes() == content

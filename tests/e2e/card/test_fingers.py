@@ -51,11 +51,12 @@ async def test_double_tap_on_print_prints_once(
         for gap in GAPS:
             before = len(await stage.printed())
             name = f"double {language} {gap}"
-            await screen.away()
             await screen.drop((f"{name}.pdf", "application/pdf", make_pdf(1)))
             button = screen.card.get_by_role("button", name=WORDS[language], exact=True)
             await expect(screen.card.locator(".previews img")).to_have_count(1)
             await button.scroll_into_view_if_needed()
+            # The preview has just pushed it there.
+            await screen.still(button)
             box = await button.bounding_box()
             assert box is not None
             x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -79,7 +80,7 @@ async def test_double_tap_on_print_prints_once(
             {"x": x, "y": y},
         )
         assert pressed.startswith("Note"), "the test presses nothing the second time"
-        await screen.away()
+        await screen.still(screen.card.get_by_role("button", name=pressed, exact=True))
         if touch:
             await screen.page.touchscreen.tap(x, y)
         else:

@@ -87,16 +87,14 @@ async def test_approval(stage: Stage, people: dict[str, str], tmp_path: Path) ->
         assert len(await stage.printed()) == before + 1
 
         # Her row has just become shorter, and moved the button.
-        await anna.away()
-        await anna.card.get_by_role("button", name="Note", exact=True).click()
+        await anna.press(anna.card.get_by_role("button", name="Note", exact=True))
         await expect(row).to_contain_text("需要批准人同意后才会打印。")
         async with stage.screen(card, language=CHINESE) as boss:
             row_of_boss = boss.row(title).first
             await row_of_boss.get_by_role("button", name="拒绝").click()
             await row_of_boss.get_by_label("原因（可不填）").fill("Read it here")
             await boss.picture(tmp_path / "reject.png")
-            await boss.away()
-            await row_of_boss.locator("[data-key=do-reject]").click()
+            await boss.press(row_of_boss.locator("[data-key=do-reject]"))
             await expect(row_of_boss).to_contain_text("已拒绝")
         await expect(row).to_contain_text("Read it here")
         async with stage.screen(card, language=CHINESE, tokens=people["reader"]) as reader:
@@ -199,8 +197,7 @@ async def test_job_is_moved_and_printed_again_with_other_options(
         await expect(dialog).to_have_count(0)
         moved = part.nth(1).locator("li.row").filter(has_text=title)
         await expect(moved).to_contain_text("Release it when you are at the printer.")
-        await screen.away()
-        await moved.get_by_role("button", name=re.compile("Cancel|取消")).click()
+        await screen.press(moved.get_by_role("button", name=re.compile("Cancel|取消")))
         await expect(moved.first).to_contain_text("Canceled")
 
     planned = {"outcomes": [{"code": 502, "state": "SUCCESS", "prints": "none"}]}
@@ -210,8 +207,7 @@ async def test_job_is_moved_and_printed_again_with_other_options(
     async with stage.screen(stage.full(), width=560) as screen:
         await submit(stage, title)
         row = screen.row(title).filter(has_text="Failed")
-        await screen.away()
-        await row.get_by_role("button", name=re.compile("Other options")).click()
+        await screen.press(row.get_by_role("button", name=re.compile("Other options")))
         dialog = screen.card.get_by_role("dialog")
         await dialog.get_by_label("Copies").fill("3")
         assert await screen.axe() == []

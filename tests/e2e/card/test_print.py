@@ -229,8 +229,7 @@ async def test_upload_that_breaks_is_told_and_tried_again(stage: Stage, tmp_path
         await screen.card.locator("input[type=file]").first.set_input_files(path)
         await screen.shows("notes.txt")
         os.utime(path, (0, 0))
-        await screen.away()
-        await button.click()
+        await screen.press(button)
         await expect(screen.card.get_by_role("alert")).to_contain_text("was changed or moved")
     assert len(await stage.printed()) == before + 1
 
@@ -254,7 +253,7 @@ async def test_connection_lost_while_handing_over_prints_once(stage: Stage) -> N
               };
             }"""
         )
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await screen.press(screen.card.get_by_role("button", name="Print", exact=True))
         await expect(screen.row("lost.pdf")).to_contain_text("Completed")
         # The job itself told that it was taken; nothing is left to print again.
         await screen.shows("Drop a file here")

@@ -192,11 +192,9 @@ async def test_whatever_is_refused_is_told(stage: Stage) -> None:
         # Let go, the jobs are canceled.
         await screen.card.locator(f"{answer} [data-key=do-reject]").click()
         await expect(screen.row(asks).locator("lianke-answer")).to_have_count(0)
-        await screen.away()
-        await screen.card.locator(f"{row(turns)} [data-key^=cancel]").click()
+        await screen.press(screen.card.locator(f"{row(turns)} [data-key^=cancel]"))
         await expect(screen.row(turns).locator("lianke-answer")).to_have_count(0)
-        await screen.away()
-        await screen.card.locator(f"{row(waits)} [data-key^=cancel]").click()
+        await screen.press(screen.card.locator(f"{row(waits)} [data-key^=cancel]"))
         await expect(screen.row(waits).locator("lianke-answer")).to_have_count(0)
     assert len(await stage.printed()) == printed
 

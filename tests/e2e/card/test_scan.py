@@ -80,7 +80,7 @@ async def page_comes(screen: Screen, text: str) -> None:
         while not await picture.evaluate("(one) => one.complete && one.naturalWidth > 400"):
             await asyncio.sleep(0.05)
     # News of the scan has moved the buttons.
-    await screen.away()
+    await screen.still(screen.card.locator("lianke-scan .actions"))
 
 
 async def lay(stage: Stage, text: str) -> None:
@@ -198,9 +198,8 @@ async def test_pages_are_changed_and_handed_on(stage: Stage) -> None:
             """Press a button whose action is refused, see why, and that it can be pressed again."""
             refuse = partial(stage.home.command, "lianke_refusals/refuse", action=action)
             await refuse(key=reason)
-            await screen.away()
             what = screen.card.locator(f"lianke-scan [data-key={key}]")
-            await what.click()
+            await screen.press(what)
             await expect(alert).to_contain_text(words)
             await expect(what).not_to_have_attribute("aria-disabled", "true")
             await refuse(key=None)
@@ -210,7 +209,7 @@ async def test_pages_are_changed_and_handed_on(stage: Stage) -> None:
             await stage.until(lambda: picture.get_attribute("src"), lambda src: src not in seen)
             seen.append(await picture.get_attribute("src"))
             await expect(picture).to_have_js_property("complete", True)
-            await screen.away()
+            await screen.still(screen.card.locator("lianke-scan .actions"))
             return float(await picture.evaluate("(one) => one.naturalHeight / one.naturalWidth"))
 
         seen: list[str | None] = []

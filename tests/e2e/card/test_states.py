@@ -45,22 +45,17 @@ async def test_printer_unplugged_is_grey_and_jobs_wait(stage: Stage) -> None:
         )
         await expect(screen.row("wait 1")).to_contain_text("Waiting: Not connected")
 
-        await screen.away()
-        await screen.card.get_by_role("button", name="Cancel wait 2").click()
+        await screen.press(screen.card.get_by_role("button", name="Cancel wait 2"))
         await expect(screen.row("wait 2")).to_contain_text("Canceled")
         await screen.shows("2 jobs print when the printer is on")
-        await screen.away()
-        await screen.card.get_by_role("button", name="Discard all").click()
+        await screen.press(screen.card.get_by_role("button", name="Discard all"))
         await screen.shows("Discard all?")
-        await screen.away()
-        await screen.card.get_by_role("button", name="Keep", exact=True).click()
+        await screen.press(screen.card.get_by_role("button", name="Keep", exact=True))
         await expect(screen.row("wait 1")).to_contain_text("Waiting")
-        await screen.away()
-        await screen.card.get_by_role("button", name="Discard all").click()
+        await screen.press(screen.card.get_by_role("button", name="Discard all"))
         question = screen.card.get_by_role("group", name="Discard all?")
         await expect(question).to_be_visible()
-        await screen.away()
-        await question.get_by_role("button", name="Discard all").click()
+        await screen.press(question.get_by_role("button", name="Discard all"))
         for name in ("wait 1", "wait 3"):
             await expect(screen.row(name)).to_contain_text("Canceled")
         await stage.cloud.change_printer(stage.cloud.device_id, 2, plugged=True)
@@ -81,8 +76,7 @@ async def test_out_of_paper_says_what_to_do(stage: Stage) -> None:
         await send(stage, "no paper", printer=LABEL)
         await expect(screen.row("no paper")).to_contain_text("Waiting: Out of paper")
         await screen.shows("Add paper. What is waiting then goes on by itself.")
-        await screen.away()
-        await screen.card.get_by_role("button", name="Cancel no paper").click()
+        await screen.press(screen.card.get_by_role("button", name="Cancel no paper"))
         await expect(screen.row("no paper")).to_contain_text("Canceled")
         await stage.cloud.change_printer(stage.cloud.device_id, 2, paper=None)
         await stage.cloud.post("push", {"device_id": stage.cloud.device_id})
@@ -154,8 +148,7 @@ async def test_failure_is_explained_and_printed_again(stage: Stage) -> None:
         row = screen.row("fails first")
         await expect(row).to_contain_text("Failed")
         await expect(row).to_contain_text("文件损坏")
-        await screen.away()
-        await row.get_by_role("button", name="Print fails first again").click()
+        await screen.press(row.get_by_role("button", name="Print fails first again"))
         await expect(screen.row("fails first").filter(has_text="Completed")).to_have_count(1)
     assert len(await stage.printed()) == before + 1
 
@@ -257,8 +250,7 @@ async def test_more_of_the_history(stage: Stage) -> None:
         await expect(screen.row("history 2")).to_contain_text("Completed")
         rows = screen.card.get_by_role("list", name="Recent").get_by_role("listitem")
         await expect(rows).to_have_count(1)
-        await screen.away()
-        await screen.card.get_by_role("button", name="Show more").click()
+        await screen.press(screen.card.get_by_role("button", name="Show more"))
         await expect(screen.row("history 0")).to_contain_text("Completed")
         assert await rows.count() >= 3
         await screen.card.get_by_role("button", name="Show less").click()
@@ -314,10 +306,8 @@ async def test_print_again_is_switched_on_where_it_is_missed(stage: Stage) -> No
             await send(stage, "thrown away")
             row = screen.row("thrown away")
             await expect(row).to_contain_text("Completed")
-            # News goes on coming for a moment; whoever opens a row has read it first.
-            await screen.page.wait_for_timeout(1500)
-            await screen.away()
-            await row.get_by_role("button", name="Details of thrown away").tap()
+            # It has come where Cancel was.
+            await screen.press(row.get_by_role("button", name="Details of thrown away"))
             await expect(row).to_contain_text("Printed documents are not kept")
             assert await screen.axe() == []
             await row.get_by_role("button", name="Keep them for a week").tap()
@@ -326,10 +316,7 @@ async def test_print_again_is_switched_on_where_it_is_missed(stage: Stage) -> No
             row = screen.row("kept from now on")
             await expect(row).to_contain_text("Completed")
             assert await row.get_by_role("button", name="Print kept from now on again").count() == 0
-            # News goes on coming for a moment; whoever opens a row has read it first.
-            await screen.page.wait_for_timeout(1500)
-            await screen.away()
-            await row.get_by_role("button", name="Details of kept from now on").tap()
+            await screen.press(row.get_by_role("button", name="Details of kept from now on"))
             await row.get_by_role("button", name="Print kept from now on again").tap()
             await expect(row.filter(has_text="Completed")).to_have_count(2)
     finally:
