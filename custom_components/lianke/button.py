@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, override
 
+from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
 from homeassistant.components.button.const import ButtonDeviceClass
 from homeassistant.const import EntityCategory
@@ -25,6 +26,8 @@ from .entity import (
 )
 from .errors import InputError
 from .jobs.job import WAITING, PersonReason, job_error
+from .people.beginning import async_find_beginning
+from .people.rights import async_check_caller, async_check_change
 from .printing.own_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData, translating
 from .scanner.abilities import ScanFormat, ScanRequest
@@ -49,17 +52,17 @@ async def _async_each(steps: Iterator[Coroutine[Any, Any, object]]) -> None:
         raise refusals[0]
 
 
-async def _async_restart(data: LiankeData, context: Context | None) -> None:
+async def _async_restart(data: LiankeData, context: Context) -> None:
     await data.client_for(context).restart_box()
     data.coordinator.async_refresh_soon("the box was restarted")
 
 
-async def _async_search(data: LiankeData, context: Context | None) -> None:
+async def _async_search(data: LiankeData, context: Context) -> None:
     await data.client_for(context).find_network_printers()
     data.coordinator.async_refresh_soon("network printers were searched for")
 
 
-async def _async_clear_queue(data: LiankeData, context: Context | None) -> None:
+async def _async_clear_queue(data: LiankeData, context: Context) -> None:
     """Delete all tasks waiting in the cloud for the box's printers, whoever sent them.
 
     It is for those that are off, too, that tasks wait.
@@ -82,15 +85,17 @@ async def _async_clear_queue(data: LiankeData, context: Context | None) -> None:
         raise InputError("queue_not_cleared", printers=", ".join(not_found))
 
 
-async def _async_cancel_waiting(data: LiankeData, key: str, _context: Context | None) -> None:
+async def _async_cancel_waiting(data: LiankeData, key: str, _context: Context) -> None:
     waiting = [job for job in data.queue.jobs(key) if job.state in WAITING and job.can_cancel]
     await _async_each(data.queue.async_cancel(job.job_id) for job in waiting)
 
 
-async def _async_release(data: LiankeData, key: str, _context: Context | None) -> None:
+async def _async_release(data: LiankeData, key: str, context: Context) -> None:
     """Release the jobs that wait for somebody at the printer, but for those that need a code."""
     asked = [job for job in data.queue.jobs(key) if job.can_continue]
     waiting = [job for job in asked if job.asks_for == PersonReason.RELEASE]
+    if waiting and (await async_find_beginning(data.coordinator.hass, context)).forgotten:
+        raise job_error("beginning_forgotten", waiting[0])
     await _async_each(
         data.queue.async_continue(job.job_id, reason=PersonReason.RELEASE)
         for job in reversed(waiting)
@@ -100,7 +105,7 @@ async def _async_release(data: LiankeData, key: str, _context: Context | None) -
         raise job_error("code_missing", waiting[0])
 
 
-async def _async_reset_error_limit(data: LiankeData, key: str, context: Context | None) -> None:
+async def _async_reset_error_limit(data: LiankeData, key: str, context: Context) -> None:
     if (view := data.coordinator.data.printers.get(key)) is None:
         raise InputError("printer_gone")
     await data.client_for(context).reset_error_limit(view.printer.address)
@@ -111,14 +116,14 @@ async def _async_reset_error_limit(data: LiankeData, key: str, context: Context 
 class BoxButtonDescription(ButtonEntityDescription):
     """A button that does something to the box."""
 
-    press_fn: Callable[[LiankeData, Context | None], Awaitable[None]]
+    press_fn: Callable[[LiankeData, Context], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrinterButtonDescription(ButtonEntityDescription):
     """A button that does something to the printer with this key."""
 
-    press_fn: Callable[[LiankeData, str, Context | None], Awaitable[None]]
+    press_fn: Callable[[LiankeData, str, Context], Awaitable[None]]
 
 
 BOX_BUTTONS = (
@@ -181,7 +186,18 @@ async def async_setup_entry(
     async_add_scanners(entry, async_add_entities, lambda key: [ScanButton(entry, key, SCAN)])
 
 
-class BoxButton(BoxEntity, ButtonEntity):
+class _Button(ButtonEntity):
+    """A button whose presses are checked where Home Assistant asks for no rights: where an automation presses."""
+
+    async def _async_check(self) -> Context:
+        """Return the context of a press. Raises as `async_check_change`."""
+        context = self._context or Context()
+        title = self.name if isinstance(self.name, str) else self.entity_id
+        await async_check_change(self.hass, context, self.entity_id, title)
+        return context
+
+
+class BoxButton(BoxEntity, _Button):
     """Does something to the box."""
 
     entity_description: BoxButtonDescription
@@ -189,10 +205,11 @@ class BoxButton(BoxEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         with translating():
-            await self.entity_description.press_fn(self.lianke, self._context)
+            context = await self._async_check()
+            await self.entity_description.press_fn(self.lianke, context)
 
 
-class PrinterButton(PrinterEntity, ButtonEntity):
+class PrinterButton(PrinterEntity, _Button):
     """Does something to a printer that is connected."""
 
     entity_description: PrinterButtonDescription
@@ -200,7 +217,8 @@ class PrinterButton(PrinterEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         with translating():
-            await self.entity_description.press_fn(self.lianke, self.printer_key, self._context)
+            context = await self._async_check()
+            await self.entity_description.press_fn(self.lianke, self.printer_key, context)
 
 
 class QueueButton(QueueEntity, PrinterButton):
@@ -212,18 +230,20 @@ class TestPageButton(QueueEntity, ButtonEntity):
 
     @override
     async def async_press(self) -> None:
-        await async_print_test_page(
-            self.hass, self.entry, self.printer_key, self._context or Context()
-        )
+        context = self._context or Context()
+        # What is forgotten waits for somebody, as every print.
+        await async_check_caller(self.hass, context, self.entity_id, POLICY_CONTROL)
+        await async_print_test_page(self.hass, self.entry, self.printer_key, context)
 
 
-class ScanButton(ScannerEntity, ButtonEntity):
+class ScanButton(ScannerEntity, _Button):
     """Scans what lies on the glass to a kept PDF."""
 
     @override
     async def async_press(self) -> None:
         with translating():
-            request, context = ScanRequest(format=ScanFormat.PDF), self._context or Context()
+            context = await self._async_check()
+            request = ScanRequest(format=ScanFormat.PDF)
             await async_get_jobs(self.hass, self.entry).async_start(
                 self.scanner_id, request, context
             )

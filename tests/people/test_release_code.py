@@ -178,13 +178,13 @@ async def test_the_button(house: House) -> None:
     data = house.data
     key = next(key for key, one in data.storage.printers.items() if "Kyocera" in one.name)
     press = RELEASE_JOBS.press_fn
-    await press(data, key, None)
+    await press(data, key, Context())
     house.set_options({"release_printers": [key]})
     for _ in range(2):
         await house.print_one(text="x", wait=False)
     coded = await house.print_one(text="x", wait=False, release_code=CODE)
-    await press(data, key, None)
+    await press(data, key, Context())
     await house.came_out(2)
     with pytest.raises(InputError, match="code_missing"):
-        await press(data, key, None)
+        await press(data, key, Context())
     assert data.queue.get(coded["job_id"]).hold_reason == "release"

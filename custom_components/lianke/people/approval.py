@@ -5,19 +5,19 @@ from dataclasses import replace
 from typing import Any, override
 
 from homeassistant.auth.models import User
-from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.util import dt as dt_util
 
 from .. import const
 from ..box.page_counts import PageCounts, month_of
-from ..devices import Target, async_may
+from ..devices import Target, status_entity
 from ..errors import InputError
 from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job_error
 from ..jobs.queue import People
 from .beginning import async_find_beginning
 from .release_code import async_get_code_checker
+from .rights import async_is_not_for_all
 
 
 class PrintPolicy(People):
@@ -59,7 +59,13 @@ class PrintPolicy(People):
             (
                 self._is_to_be_approved(spec, first, jobs)
                 or (uncounted and by_person)
-                or (spec.forgotten and await self._async_is_not_for_all(spec.printer_key))
+                or (
+                    # Somebody who may not use the printer may have asked for it.
+                    spec.forgotten
+                    and await async_is_not_for_all(
+                        self._hass, status_entity(self._hass, self._entry, spec.printer_key)
+                    )
+                )
             )
             and not spec.approved
             and not await async_may_approve(self._hass, options, spec.asker.user_id)
@@ -78,15 +84,6 @@ class PrintPolicy(People):
             spec,
             waits_for=tuple(dict.fromkeys(reasons)),
             release_code=spec.release_code or codes.get(spec.asker.user_id or ""),
-        )
-
-    async def _async_is_not_for_all(self, printer_key: str) -> bool:
-        """Return whether somebody lives here who may not use a printer, and may have asked for what is forgotten."""
-        return any(
-            user.is_active
-            and not user.system_generated
-            and not async_may(self._hass, user, self._entry, printer_key, POLICY_CONTROL)
-            for user in await self._hass.auth.async_get_users()
         )
 
     def _is_to_be_approved(self, spec: JobSpec, first: Delivery, jobs: Collection[Job]) -> bool:

@@ -16,9 +16,9 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
 from .. import const
-from ..documents.local_files import async_check_entity
 from ..jobs.job import Origin
 from ..runtime import LiankeConfigEntry, async_loaded_entries
+from .rights import async_check_caller
 
 COLUMNS: Final = ("month", "box", "printer", "user", "source", "pages")
 # A spreadsheet would take a text that begins like this for a formula.
@@ -30,7 +30,7 @@ async def async_export_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObje
 
     Raises Unauthorized for a user who is no administrator; automations may.
     """
-    await async_check_entity(hass, call.context, None, POLICY_READ)
+    await async_check_caller(hass, call.context, None, POLICY_READ)
     first, last = call.data.get("from_month", ""), call.data.get("to_month", "9999-99")
     entries = async_loaded_entries(hass)
     if (entry_id := call.data.get("config_entry")) is not None:

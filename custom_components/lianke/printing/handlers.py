@@ -21,19 +21,17 @@ from ..box.kept import async_delete_all_kept
 from ..const import DOMAIN
 from ..devices import (
     Target,
-    async_check_target,
     async_may,
     async_resolve_target,
     async_target,
     async_target_of_job,
 )
-from ..documents.local_files import async_check_entity
 from ..errors import InputError
 from ..jobs.job import Job
 from ..manual_duplex import rest_of
 from ..people.approval import async_answer, async_may_approve
-from ..people.beginning import async_find_beginning
 from ..people.page_counts import async_export_pages
+from ..people.rights import async_check_caller, async_check_job, async_check_printer
 from ..people.visible import async_as_seen, visible
 from ..runtime import translating
 from . import schemas
@@ -76,7 +74,7 @@ class Action(NamedTuple):
 
 
 async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple[Target, Job]:
-    """Return the job of a call and its printer, which the caller may control.
+    """Return the job of a call and its printer, which the caller may control, and whoever set the call off.
 
     A target is not needed; where there is one, the job must be its printer's. Raises
     InputError: job_not_found, and as `async_resolve_target`.
@@ -84,9 +82,10 @@ async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple
     job_id = call.data["job_id"]
     if not TargetSelection(call.data).has_any_target:
         target, job = async_target_of_job(hass, job_id)
-        await async_check_target(hass, target, call.context, POLICY_CONTROL)
+        await async_check_printer(hass, target, call.context)
         return target, job
     target = await async_resolve_target(hass, call.data, call.context, POLICY_CONTROL)
+    await async_check_printer(hass, target, call.context)
     job = target.data.queue.get(job_id)
     if job.printer_key != target.printer_key:
         raise InputError("job_not_found", job_id=job.job_id)
@@ -95,6 +94,7 @@ async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple
 
 async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     target, job = await _async_target_and_job(hass, call)
+    await async_check_job(hass, target, job, call.context)
     job = await target.data.queue.async_cancel(job.job_id)
     return {"job": await async_describe(hass, target, job, call.context)}
 
@@ -119,8 +119,8 @@ async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
     """Move a job that waits, as it is or with other options; the caller needs control of both printers."""
     target, job = await _async_target_and_job(hass, call)
     other = async_target(hass, call.data["to_device_id"])
-    await async_check_target(hass, other, call.context, POLICY_CONTROL)
-    who = await async_find_beginning(hass, call.context)
+    for one in (target, other):
+        who = await async_check_job(hass, one, job, call.context)
     moved = await async_move(
         target,
         job,
@@ -143,7 +143,10 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     other, changes, anew = target, None, None
     if to_device_id is not None:
         other = async_target(hass, to_device_id)
-        await async_check_target(hass, other, call.context, POLICY_CONTROL)
+        await async_check_printer(hass, other, call.context)
+        if other.printer_key != target.printer_key or other.entry is not target.entry:
+            # There, nobody would be asked because of who may not use this one.
+            await async_check_job(hass, target, job, call.context)
     if to_device_id is not None or chosen:
         there, here = (other.entry, other.printer_key), (target.entry, job.printer_key)
         changes = await async_changes(other, job, chosen, None if there == here else target)
@@ -159,6 +162,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
 async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """List the jobs of a printer, and on request the day's tasks of its box."""
     target = await async_resolve_target(hass, call.data, call.context, POLICY_READ)
+    who = await async_check_printer(hass, target, call.context, POLICY_READ)
     states = call.data.get("state")
     jobs = [
         job
@@ -166,7 +170,8 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         if states is None or job.state in states
     ][: call.data["limit"]]
     described = [await async_describe(hass, target, job, call.context) for job in jobs]
-    user_id = call.context.user_id
+    # By its own trigger, an automation sees all, as an administrator wanted it.
+    user_id = call.context.user_id or (None if who.independent else who.user_id)
     user = None if user_id is None else await hass.auth.async_get_user(user_id)
     if user is not None:
         options = target.entry.options
@@ -190,12 +195,13 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
 
 async def _async_get_capabilities(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     target = await async_resolve_target(hass, call.data, call.context, POLICY_READ)
+    await async_check_printer(hass, target, call.context, POLICY_READ)
     return await async_describe_capabilities(target, call.context)
 
 
 async def _async_forget_removed_boxes(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Delete what is kept of removed boxes. Raises Unauthorized for a user who is no administrator."""
-    await async_check_entity(hass, call.context, None, POLICY_READ)
+    await async_check_caller(hass, call.context, None, POLICY_READ)
     try:
         return {"boxes": await async_delete_all_kept(hass)}
     except OSError:

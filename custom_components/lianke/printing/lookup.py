@@ -23,8 +23,8 @@ from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names,
 from ..api.tasks import DayTask
 from ..const import DOMAIN
 from ..devices import Target, loaded_data
-from ..documents.local_files import async_check_entity
 from ..errors import InputError
+from ..people.rights import async_check_caller
 from ..runtime import LiankeConfigEntry
 
 CLOUD_SECONDS = 60
@@ -105,7 +105,7 @@ async def async_search_models(hass: HomeAssistant, call: ServiceCall) -> JsonObj
     # Where permissions are asked for, this one stands for the box.
     connectivity = f"{entry.unique_id}_connectivity"
     entity_id = er.async_get(hass).async_get_entity_id("binary_sensor", DOMAIN, connectivity)
-    await async_check_entity(hass, call.context, entity_id, POLICY_READ)
+    await async_check_caller(hass, call.context, entity_id, POLICY_READ)
     data = loaded_data(entry)
     account = data.account.webhook_id
     cached = hass.data.setdefault(DATA_MODELS, _Cache(MODELS_SECONDS))

@@ -24,6 +24,7 @@ from ..documents.sheets import SheetOptions
 from ..documents.sources import source_of
 from ..documents.spool import KEEP, async_get_spool
 from ..errors import InputError
+from ..people.rights import async_check_printer
 from ..runtime import async_error_text, preview_signal
 from .print import async_prepare, limit_calls, ticket_scope
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
@@ -73,9 +74,11 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
     """
     data, context = call.data, call.context
     target = await async_resolve_target(hass, data, context, POLICY_CONTROL)
+    # Whose share of the requests it takes.
+    asker = await _async_asker(hass, target, context)
     spool = await async_get_spool(hass)
     preview_by = data["preview_by"]
-    async with limit_calls(hass, (target.entry.entry_id, context.user_id)), spool.scope():
+    async with limit_calls(hass, (target.entry.entry_id, asker.user_id)), spool.scope():
         documents, shown, options = await _async_prepare(hass, target, data, context)
         drawing: PageDrawing | None = None
         pictures: Sequence[bytes] = ()
@@ -88,7 +91,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             raise InputError("not_drawn_here", name=shown.name)
         else:
             preview = await target.data.queue.previewer.async_preview(
-                target.printer_key, shown, options, target.data.client_for(context)
+                target.printer_key, shown, options, target.data.client_for(asker)
             )
             pictures, pages, count = preview.images, preview.pages, len(preview.images)
             if shown is documents[0]:
@@ -139,6 +142,12 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
         }
 
 
+async def _async_asker(hass: HomeAssistant, target: Target, context: Context) -> Context:
+    """Return the context of whoever's share of the requests a call takes. Raises as `async_check_printer`."""
+    who = await async_check_printer(hass, target, context)
+    return Context(user_id=who.user_id or context.user_id)
+
+
 def _reason_of(document: Document, pages: int | None) -> str:
     """Return the key of the text that says why the cloud has sent no pictures, and what to do."""
     if can_draw(document):
@@ -171,8 +180,10 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
     """
     data, context = call.data, call.context
     target = await async_resolve_target(hass, data, context, POLICY_CONTROL)
+    # Whose share of the requests it takes.
+    asker = await _async_asker(hass, target, context)
     spool = await async_get_spool(hass)
-    async with limit_calls(hass, (target.entry.entry_id, context.user_id)), spool.scope():
+    async with limit_calls(hass, (target.entry.entry_id, asker.user_id)), spool.scope():
         documents, shown, options = await _async_prepare(hass, target, data, context)
         pages = shown.pages
         if shown is documents[0]:
@@ -181,7 +192,7 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
                     target.printer_key,
                     shown,
                     options.paper_id,
-                    client=target.data.client_for(context),
+                    client=target.data.client_for(asker),
                 )
                 scope = ticket_scope(target.printer_key, options)
                 documents = [replace(shown, pages=pages, counted_for=scope)]

@@ -33,7 +33,7 @@ from ..api.options import (
     resolve_options,
 )
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
-from ..devices import Target, async_check_target, async_resolve_target
+from ..devices import Target, async_resolve_target
 from ..documents.conversion import clean_title
 from ..documents.document import Document, SourceKind
 from ..documents.sheets import (
@@ -55,8 +55,8 @@ from ..errors import InputError
 from ..jobs.job import REJECTED, Asker, Delivery, Job, JobSpec, JobState, PersonReason
 from ..jobs.limits import REQUEST_ID_LIFE, frees_request_id, max_document_bytes, waits_uncounted
 from ..jobs.queue import PrintQueue
-from ..people.beginning import async_find_beginning
 from ..people.release_code import async_hash_code
+from ..people.rights import async_check_printer
 from ..people.visible import async_as_seen
 from ..runtime import async_error_text, translated
 from .schemas import HOLD, MAX_SOURCES
@@ -104,10 +104,8 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
     """
     data, context = call.data, call.context
     target = await async_resolve_target(hass, data, context, POLICY_CONTROL)
-    asker = (await async_find_beginning(hass, context)).user_id
-    if asker != context.user_id:
-        # What a person sets off prints where that person may: a phone's event asks for no rights.
-        await async_check_target(hass, target, Context(user_id=asker), POLICY_CONTROL)
+    # What a person sets off prints where that person may: a phone's event asks for no rights.
+    asker = (await async_check_printer(hass, target, context)).user_id
     request_id = data.get("request_id")
     if request_id is None and data.get("replace_key") is None:
         # A new job in any case, which can be refused before its documents are prepared.
@@ -466,6 +464,7 @@ def job_dict(job: Job) -> dict[str, JsonValueType]:
         "moved_to": job.moved_to,
         "can_retry": job.can_retry,
         "can_print_again": job.can_print_again,
+        "laid_out": spec.laid_out,
         "by_hand": manual_duplex.public_dict(job) if len(job.deliveries) > 1 else None,
     }
 

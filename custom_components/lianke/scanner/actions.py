@@ -19,14 +19,13 @@ from ..api.errors import MAX_DETAIL
 from ..box.printer_status import PrinterSnapshot
 from ..const import CONF_SCAN_SCRIPT, DOMAIN, ScanColor, ScanSource
 from ..devices import (
-    async_check_target,
     async_printer_device,
     async_target,
     async_targeted_devices,
 )
-from ..documents.local_files import async_check_entity
 from ..documents.sheets import WHOLE
 from ..errors import InputError
+from ..people.rights import async_check_caller, async_check_printer
 from ..printing.exposed import Names, exposed_devices
 from ..printing.field_errors import OneOf
 from ..printing.handlers import Action
@@ -122,9 +121,9 @@ def async_resolve_scanner(
 async def async_check_scanner(
     hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str, context: Context
 ) -> None:
-    """Raise Unauthorized unless the caller may control a scanner."""
+    """Raise Unauthorized unless the caller, and whoever set the call off, may control a scanner."""
     entity_id = status_entity(hass, entry, scanner_id)
-    await async_check_entity(hass, context, entity_id, POLICY_CONTROL)
+    await async_check_caller(hass, context, entity_id, POLICY_CONTROL)
 
 
 def _request(data: dict[str, Any], form: ScanFormat) -> ScanRequest:
@@ -164,7 +163,7 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
     if (printer := call.data.get("printer") or _own_printer(hass, entry, name)) is None:
         raise InputError("copy_printer_missing")
     target = async_target(hass, printer)
-    await async_check_target(hass, target, call.context, POLICY_CONTROL)
+    await async_check_printer(hass, target, call.context)
     printing = {key: call.data[key] for key in _COPY_OPTIONS if key in call.data}
     data: dict[str, Any] = dict(call.data)
     most = MAX_PAGES if data["several_pages"] else None
