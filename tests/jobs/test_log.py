@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from custom_components.lianke.jobs.job import JobState
-from tests.jobs.conftest import SUBMIT, Shop
+from tests.jobs.conftest import SUBMIT, OpenShop, Shop
 from tests.simulator import Fault, Outcome
 
 TITLE = "Letter to the bank"
@@ -66,3 +66,17 @@ async def test_a_job_in_doubt(shop: Shop, way: Any) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
     said = await way(JobState.UNCONFIRMED)
     assert said[-1].startswith("is unconfirmed because of")
+
+
+async def test_jobs_that_are_read_from_disk_are_not_accepted_again(
+    open_shop: OpenShop, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "custom_components.lianke")
+    async with open_shop() as shop:
+        over = await shop.until(await shop.submit(), JobState.COMPLETED)
+        await shop.switch(online=False)
+        waiting = await shop.submit()
+    caplog.clear()
+    async with open_shop(entry=shop.entry):
+        assert steps(caplog, waiting.job_id)[0] == "is taken up again"
+        assert steps(caplog, over.job_id) == []

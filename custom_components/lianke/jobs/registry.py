@@ -96,10 +96,13 @@ class JobRegistry:
         self._watchers: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
         # Printers whose watchers are to be called.
         self._stale: set[str] = set()
+        # Jobs that were read from disk, until they are published.
+        self._read: set[str] = set()
 
     async def async_load(self) -> None:
         """Read the store. Raises JobStoreError."""
         for job in await self.store.async_load():
+            self._read.add(job.job_id)
             self.put(job)
 
     async def async_hold_copied(self) -> None:
@@ -372,7 +375,8 @@ class JobRegistry:
                 self.published_open.pop(job_id, None)
             else:
                 self.published_open[job_id] = job
-            _log_step(job, old)
+            _log_step(job, old, is_read=job_id in self._read)
+            self._read.discard(job_id)
             for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
                 listener(job, old.state if old else None)
             self._schedule_watchers(job.printer_key)
@@ -408,14 +412,20 @@ class JobRegistry:
                 calls.callback(watcher)
 
 
-def _log_step(job: Job, old: Job | None) -> None:
-    """Log a job's step by its ids and keys alone: a title, a name or an address is nobody's business."""
+def _log_step(job: Job, old: Job | None, *, is_read: bool) -> None:
+    """Log a job's step by its ids and keys alone: a title, a name or an address is nobody's business.
+
+    Of those that were read from disk after a restart or a reload, the ones that are over need no word.
+    """
     now = job.present
     step = (now.token, job.state, job.hold_reason, now.task_id)
     if not _LOGGER.isEnabledFor(logging.DEBUG):
         return
+    if is_read and job.is_final:
+        return
     if old is None:
-        _LOGGER.debug("Print job %s is accepted", job.job_id)
+        step_name = "is taken up again" if is_read else "is accepted"
+        _LOGGER.debug("Print job %s %s", job.job_id, step_name)
     elif step == (old.present.token, old.state, old.hold_reason, old.present.task_id):
         return
     if job.state is JobState.HELD and job.hold_reason is None:
