@@ -113,6 +113,8 @@ export interface Job {
   by_hand?: ManualDuplex | null;
   can_move?: boolean;
   can_print_again?: boolean;
+  /* Its document is of sheets, on which all lies as they were made. */
+  laid_out?: boolean;
 }
 
 /* What `lianke/jobs/subscribe` sends. */

@@ -249,6 +249,19 @@ test("a job is printed again with what was changed, and nothing else", async () 
   expect(localStorage.getItem("lianke-card:device")).toContain("11");
 });
 
+test.each([
+  [true, ["paper", "quality"]],
+  [false, ["paper", "orientation", "quality", "scale", "align"]],
+])("sheets that were laid out (%s) are printed again as their pages lie", async (laid_out, offered) => {
+  const job = makeJob({ state: "failed", can_retry: true, laid_out });
+  const options = { ...OPTIONS, orientation: ["portrait", "landscape"] };
+  const dialog = await again(job, house({ "lianke/printer/options": options }));
+  const form = find<Part>(dialog, "lianke-options-form");
+  await vi.waitFor(() => expect(find(form, "#quality")).not.toBeNull());
+  const names = ["paper", "orientation", "quality", "scale", "align"];
+  expect(names.filter((name) => find(form, `#${name}`))).toEqual(offered);
+});
+
 test("a refused option is said at its field", async () => {
   const refused = {
     code: "service_validation_error",

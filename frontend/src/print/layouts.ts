@@ -89,6 +89,9 @@ export const decidedBy = (name: LayoutName): string[] => {
 export const isSettledBy = (name: LayoutName, option: string): boolean =>
   isOnSheets(name) && (PLACES.includes(option) || (option === "orientation" && !mayLie(name)));
 
+/* Whether an option has no effect on sheets that are printed again as they were made. */
+export const isFixedOnSheets = (option: string): boolean => [...PLACES, "orientation"].includes(option);
+
 const PDF_NAME = /\.pdf$/i;
 const VOUCHER = /invoice|receipt|voucher|fapiao|dzfp|发票|發票|票据|收据|行程单|报销|电子票/i;
 

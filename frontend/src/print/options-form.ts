@@ -8,7 +8,7 @@ import { FocusKeeper } from "../focus-keeper";
 import { base, buttons } from "../styles";
 import type { Batch } from "./batch";
 import { fields } from "./fields";
-import { decidedBy, isCut, isSettledBy } from "./layouts";
+import { decidedBy, isCut, isFixedOnSheets, isSettledBy } from "./layouts";
 import {
   FIRST,
   MORE,
@@ -153,6 +153,7 @@ export class LiankeOptionsForm extends SteadyPart {
     const { offers } = batch;
     const layout = batch.joint?.layout;
     if (layout && isSettledBy(layout, name)) return nothing;
+    if (batch.again?.laid_out && isFixedOnSheets(name)) return nothing;
     const isBooklet = layout === "layout_booklet" && name === "duplex";
     // A booklet is printed on both sides in any case; of what is kept, nothing was made to be turned by hand.
     const never = isBooklet ? /^off$/ : batch.again ? /^manual_/ : /^$/;
