@@ -75,7 +75,7 @@ async def test_a_job_comes_out_of_the_printer_that_it_is_moved_to(house: House) 
 
 async def test_what_the_other_printer_does_not_have_stays(house: House) -> None:
     job_id = await held(house, tray="纸盒 1")
-    assert await refusal(move(house, job_id, INKJET)) == "tray_not_available"
+    assert await refusal(move(house, job_id, INKJET)) == "move_option_missing"
     assert await refusal(move(house, job_id, LASER)) == "move_to_itself"
     # The card gives the driver's number, which is another thing elsewhere.
     labels = await held(house, media_type=258)
@@ -86,6 +86,25 @@ async def test_what_the_other_printer_does_not_have_stays(house: House) -> None:
     queue = house.queue
     assert {queue.get(one).state for one in (job_id, labels, plain)} == {"held"}
     assert house.sent == 0
+
+
+async def test_a_refused_move_names_the_other_printer_and_the_way_on(house: House) -> None:
+    """An outsider read "This printer has no tray", and that of the printer that has it."""
+    job_id = await held(house, tray="纸盒 1")
+    with pytest.raises(ServiceValidationError) as refused:
+        await move(house, job_id, INKJET)
+    said = str(refused.value)
+    assert INKJET in said
+    assert "without: [tray]" in said
+    await move(house, job_id, INKJET, without="tray")
+    await house.came_out()
+
+
+async def test_an_option_is_not_given_and_left_to_the_printer_at_once(house: House) -> None:
+    job_id = await held(house, tray="纸盒 1")
+    twice = move(house, job_id, INKJET, without=["tray", "color"], color="mono")
+    assert await refusal(twice) == "move_option_twice"
+    assert house.queue.get(job_id).state is JobState.HELD
 
 
 async def test_a_size_of_ones_own_is_no_paper_of_an_office_printer(house: House) -> None:
@@ -180,8 +199,8 @@ async def test_a_job_is_moved_with_the_options_that_the_other_printer_has(
         ],
         "different": [],
     }
-    assert await refusal(move(house, job_id, OTHER_LASER)) == "duplex_not_available"
-    assert await refusal(move(house, job_id, OTHER_LASER, duplex="off")) == "tray_not_available"
+    assert await refusal(move(house, job_id, OTHER_LASER)) == "move_option_missing"
+    assert await refusal(move(house, job_id, OTHER_LASER, duplex="off")) == "move_option_missing"
     assert house.sent == 0
     job = await move(house, job_id, OTHER_LASER, duplex="off", without="tray", copies=3)
     [document] = await house.came_out()
@@ -303,9 +322,18 @@ async def test_a_code_is_asked_for_wherever_a_job_is_moved(house: House) -> None
     [
         (
             "en",
-            "This printer has no duplex mode Long edge (long_edge). Allowed: off",
+            (
+                "HP LaserJet 1020 cannot do Long edge (long_edge) for Two-sided (duplex), so “菜单.pdf” was not moved. "
+                "Give it another Two-sided (duplex), or leave it to HP LaserJet 1020: `without: [duplex]`. Allowed: off"
+            ),
         ),
-        ("zh-Hans", "此打印机不支持双面模式“长边翻转（long_edge）”。可用的有：关（off）"),
+        (
+            "zh-Hans",
+            (
+                "HP LaserJet 1020 不支持双面打印（duplex）“长边翻转（long_edge）”，因此“菜单.pdf”没有移动。"
+                "请另选双面打印（duplex），或交给 HP LaserJet 1020 决定：`without: [duplex]`。可选：关（off）"
+            ),
+        ),
     ],
 )
 async def test_what_is_refused_is_said_in_the_words_of_the_house(

@@ -20,6 +20,7 @@ from .errors import (
     BadPhoneError,
     DocumentTooLargeError,
     LiankeResponseError,
+    TaskUnknownError,
     without_frames,
 )
 from .models import (
@@ -50,6 +51,8 @@ MAX_COUNTED_BYTES = 20 * 1024 * 1024
 
 _BUSY: ErrorCodes = {401: AlreadyRunningError}
 _PHONE: ErrorCodes = {403: BadPhoneError}
+# Whether the box is known is found out by every poll.
+_TASK: ErrorCodes = {404: TaskUnknownError}
 
 
 @without_frames
@@ -230,7 +233,9 @@ class LiankeClient:
     async def task(self, address: PrinterAddress | None, task_id: str) -> Task:
         """Return a task's state (`GET /print/job`); `address` is None for a printer that was removed."""
         query = self._auth | _task(address, task_id)
-        data = await self._transport.call("GET", "/print/job", query=query, purpose=Purpose.TRACK)
+        data = await self._transport.call(
+            "GET", "/print/job", query=query, purpose=Purpose.TRACK, error_codes=_TASK
+        )
         task = Task.from_json(task_id, data)
         return replace(task, result=self.clean(task.result))
 
@@ -247,6 +252,7 @@ class LiankeClient:
             "/print/job",
             query=self._auth | _task(address, task_id),
             purpose=Purpose.TRACK,
+            error_codes=_TASK,
         )
 
     async def day_tasks(self) -> tuple[DayTask, ...]:

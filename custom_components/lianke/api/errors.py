@@ -127,6 +127,12 @@ class BoxNotFoundError(LiankeRefusedError):
     reason = "box_not_found"
 
 
+class TaskUnknownError(LiankeRefusedError):
+    """The service does not know this task, any more or at all (404 where a task is asked for)."""
+
+    reason = "task_unknown"
+
+
 class BoxNotBoundError(LiankeRefusedError):
     """The box is not bound to the account of this ApiKey (11013)."""
 
@@ -268,12 +274,20 @@ class OptionError(InputError):
     """A print option that is invalid or that this printer lacks."""
 
     def __init__(
-        self, reason: str, *, option: str, value: object = "", allowed: Iterable[object] = ()
+        self,
+        reason: str,
+        *,
+        option: str,
+        value: object = "",
+        allowed: Iterable[object] = (),
+        **more: str,
     ) -> None:
+        """Take what else the text of this reason mentions as `more`."""
         self.option = option
         self.value = str(value)[:MAX_DETAIL]
         self.allowed = tuple(str(item) for item in allowed)
-        super().__init__(reason, option=option, value=self.value, allowed=", ".join(self.allowed))
+        named = ", ".join(self.allowed)
+        super().__init__(reason, option=option, value=self.value, allowed=named, **more)
 
 
 CODES: Mapping[int, type[LiankeRefusedError]] = {

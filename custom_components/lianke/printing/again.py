@@ -121,10 +121,26 @@ async def async_move(
 
     Who `approves` may approve jobs: what was approved before stays so, whatever is changed.
 
-    Raises InputError: move_to_itself, paper_not_mapped, what is wrong with an option, and
-    like `PrintQueue.async_move`. The job stays where it is then.
+    Raises InputError: move_to_itself, paper_not_mapped, move_option_missing, move_option_twice, what else is wrong
+    with an option, and like `PrintQueue.async_move`. The job stays where it is then.
     """
-    changes = await _async_moved(target, job, other, chosen, without)
+    if twice := sorted(set(without) & chosen.keys()):
+        raise InputError("move_option_twice", option=twice[0])
+    try:
+        changes = await _async_moved(target, job, other, chosen, without)
+    except OptionError as err:
+        if not err.reason.endswith("_not_available"):
+            raise
+        # "This printer" may be taken for the one that the job waits for.
+        raise OptionError(
+            "move_option_missing",
+            option=err.option,
+            value=err.value,
+            allowed=err.allowed,
+            printer=other.view.name,
+            title=job.title,
+            name=err.option,
+        ) from None
     # Nobody has agreed to what is changed: to fifty copies, for instance.
     changes = replace(changes, keeps_approval=approves or not (chosen or without))
     return await target.data.queue.async_move(job.job_id, changes, other.entry.entry_id)
