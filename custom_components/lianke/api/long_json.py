@@ -7,6 +7,7 @@ So long texts are cut out first, stay as they came, and are read a piece at a ti
 from collections.abc import Iterator
 from itertools import count
 import json
+import re
 from typing import Any
 
 from .coerce import MAX_VALUES, JsonValue, has_few_values, to_json
@@ -20,6 +21,7 @@ LONG = 4096
 PIECE = 1024 * 1024
 _MARK = "\0long "
 _BACKSLASH = ord("\\")
+_FIRST_HALF = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}")
 
 
 class LongText:
@@ -45,12 +47,16 @@ class LongText:
         """Return a place near `end` that is neither in a character nor in an escape."""
         if end >= len(self._raw):
             return len(self._raw)
-        while self._raw[end] & 0xC0 == 0x80:
-            end -= 1
+        # Four bytes are the longest character; a longer run is no UTF-8, which is told when it is read.
+        for _ in range(3):
+            if self._raw[end] & 0xC0 == 0x80:
+                end -= 1
         # The longest escape has twelve bytes: two halves of a character.
         found = bytes(self._raw[end - 12 : end]).find(b"\\")
         if found >= 0:
             end += found - 12
+        if _FIRST_HALF.fullmatch(bytes(self._raw[end - 6 : end])):
+            end -= 6
         return end - _backslashes(self._raw, 0, end) % 2
 
 

@@ -1,0 +1,51 @@
+"""Long texts within JSON, read a piece at a time."""
+
+import json
+
+import pytest
+
+from custom_components.lianke.api import long_json
+from custom_components.lianke.api.long_json import LongText, parse_long
+
+# Each is longer than a piece, and begins at every place of it.
+TEXTS = ("ascii", "链科", "é\\u00e9", "\\\\", '\\n\\\\\\"', "\\ud83d\\ude00", "😀x")
+BROKEN = {
+    "no character ends": b"\x80" * 200,
+    "no character ends after the first piece": b"a" * 60 + b"\x80" * 200,
+    "half a character at a piece's end": b"a" * 62 + b"\xe9\x93" + b"a" * 200,
+    "a control character": b"a" * 100 + b"\x01" * 100,
+    "no escape": b"a" * 100 + b"\\x" * 100,
+}
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_json, "LONG", 128)
+    monkeypatch.setattr(long_json, "PIECE", 64)
+
+
+def long_text(body: bytes) -> LongText:
+    """Return a text that was cut out of an answer."""
+    found = parse_long(b'{"data": "' + body + b'"}')
+    assert isinstance(found, dict)
+    text = found["data"]
+    assert isinstance(text, LongText)
+    return text
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("shift", range(12))
+def test_pieces_are_the_whole(text: str, shift: int) -> None:
+    body = ("a" * shift + text * 80).encode()
+    whole = json.loads(b'"' + body + b'"')
+    read = long_text(body)
+    assert "".join(read.pieces()) == whole
+    assert whole.startswith(read.start())
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("body", BROKEN.values(), ids=list(BROKEN))
+def test_what_is_no_text_is_one_error(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # as for anything that is no JSON
+        for _ in long_text(body).pieces():
+            pass
