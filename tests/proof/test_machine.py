@@ -89,6 +89,7 @@ class World:
     random: Random = field(default_factory=lambda: Random(7))
     shop: Shop = field(init=False)
     stories: int = 0
+    restarts: int = 0
     # The second sides' digests by those of the first sides, which are their jobs'.
     backs: dict[str, str] = field(default_factory=dict)
     # The jobs whose paper somebody may have turned over, and has been told so.
@@ -154,7 +155,9 @@ class World:
     async def restart(self, *, crash: bool) -> None:
         """Stop and start again; a crash leaves on disk what is there at this moment."""
         root = jobs_path(self.hass, self.shop.entry.entry_id)
-        kept = self.tmp_path / "kept"
+        # One of its own each time: what is left of one that broke would be told as the cause in its place.
+        self.restarts += 1
+        kept = self.tmp_path / f"kept{self.restarts}"
         if crash:
             for upload in self.shop.queue._uploader._uploads.values():
                 upload.cancel()
