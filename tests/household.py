@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components import lianke
 from custom_components.lianke.account import request_limits as account
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
@@ -235,6 +237,15 @@ async def refusal(
     with pytest.raises(kind) as refused:
         await work
     return refused.value.translation_key
+
+
+def as_read(err: HomeAssistantError, language: str) -> str:
+    """Return what Home Assistant shows of an error to somebody who reads it in a language."""
+    if err.translation_domain != DOMAIN or not err.translation_key:
+        return str(err)
+    path = Path(lianke.__file__).parent / "translations" / f"{language}.json"
+    told = json.loads(path.read_text("utf-8"))["exceptions"][err.translation_key]["message"]
+    return str(told.format(**(err.translation_placeholders or {})))
 
 
 async def uploader(hass_client: ClientSessionGenerator) -> Upload:

@@ -130,10 +130,8 @@ def translated(err: InputError | LiankeError) -> HomeAssistantError:
     if (hass := async_get_hass_or_none()) is not None:
         placeholders |= _in_words(hass, err)
         # By itself, Home Assistant says it in English: to logs, traces, phones and assistants.
-        if hass.config.language != "en":
-            texts = async_get_cached_translations(hass, hass.config.language, "exceptions", DOMAIN)
-            text = texts.get(f"component.{DOMAIN}.exceptions.{err.reason}.message")
-            said = () if text is None else (text.format_map(defaultdict(str, placeholders)),)
+        if hass.config.language != "en" and (text := error_text(hass, err.reason, placeholders)):
+            said = (text,)
     return kind(
         *said,
         translation_domain=DOMAIN,
@@ -194,6 +192,37 @@ async def async_error_text(
 
     Placeholders that a stored job does not know are empty.
     """
-    texts = await async_get_translations(hass, hass.config.language, "exceptions", [DOMAIN])
-    text = texts.get(f"component.{DOMAIN}.exceptions.{key}.message", "")
+    return await _async_text(hass, DOMAIN, key, placeholders)
+
+
+async def _async_text(
+    hass: HomeAssistant, domain: str, key: str, placeholders: Mapping[str, str] | None
+) -> str:
+    texts = await async_get_translations(hass, hass.config.language, "exceptions", [domain])
+    text = texts.get(f"component.{domain}.exceptions.{key}.message", "")
     return text.format_map(defaultdict(str, placeholders or {}))
+
+
+@callback
+def error_text(hass: HomeAssistant, key: str, placeholders: Mapping[str, str]) -> str:
+    """Return the same at once, empty also while Home Assistant has not loaded the texts of its language."""
+    texts = async_get_cached_translations(hass, hass.config.language, "exceptions", DOMAIN)
+    text = texts.get(f"component.{DOMAIN}.exceptions.{key}.message", "")
+    return text.format_map(defaultdict(str, placeholders))
+
+
+async def async_said(hass: HomeAssistant, err: HomeAssistantError) -> str:
+    """Return what an error says in Home Assistant's language; by itself it says most in English."""
+    domain, key = err.translation_domain, err.translation_key
+    known = domain and key and await _async_text(hass, domain, key, err.translation_placeholders)
+    return known or str(err)
+
+
+async def async_whole_error(
+    hass: HomeAssistant, key: str, placeholders: Mapping[str, str]
+) -> HomeAssistantError:
+    """Return an error for a text of ours with another in it that is known in Home Assistant's language alone.
+
+    It has no key: by that, people would read the text in their own language, and the one inside in this one.
+    """
+    return HomeAssistantError(await async_error_text(hass, key, placeholders))

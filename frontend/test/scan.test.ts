@@ -353,6 +353,14 @@ describe("a scan", () => {
     expect(keys(dialog)).toContain("save");
   });
 
+  test("what is known in the language of the house alone is said in that as a whole", async () => {
+    const { dialog, tell } = await open();
+    await press(dialog, "begin");
+    const whole = "页面已扫描并保存，但复印件未能打印：缺纸";
+    await tell({ scan: { ...DONE, state: "failed", reason: "scan_not_printed", detail: "缺纸", message: whole } });
+    await vi.waitFor(() => expect(find(dialog, "[role=alert]")?.textContent).toBe(whole));
+  });
+
   test("a finished one is handed on where there is something to hand it on to", async () => {
     let answer: (jobs: object) => void = () => undefined;
     const { dialog, tell } = await open("scan", { print: new Promise((resolve) => (answer = resolve)) });

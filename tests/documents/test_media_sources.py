@@ -124,7 +124,7 @@ async def test_immich(
         # An id that is none, a picture that is gone, and an id that leads elsewhere.
         key, words = await refused(house, "media-source://immich/anna|albums")
         assert key == "media_refused"
-        assert words.startswith("Immich did not hand out this media item: ")
+        assert words.startswith("Immich did not hand out this media item. It says: “")
         assert "anna|albums" in words
         gone = found["IMG_1.jpg"].replace("|IMG_1|", "|IMG_2|")
         key, words = await refused(house, gone)
@@ -378,7 +378,7 @@ async def test_whatever_a_source_answers(
     def at(address: str, mime_type: Any = "image/jpeg") -> Callable[[], PlayMedia]:
         return partial(PlayMedia, address, mime_type)
 
-    refused_by_source = "The shelf did not hand out this media item: {}"
+    refused_by_source = "The shelf did not hand out this media item. It says: “{}”"
     failed = "The shelf could not hand out this media item ({})."
     cases: dict[str, tuple[Callable[[], PlayMedia], str, str]] = {
         "unresolvable": (
@@ -411,7 +411,7 @@ async def test_whatever_a_source_answers(
         "broken": (at("/api/shelf/broken"), "media_failed", failed.format("HTTP 500")),
         "endless": (at("/api/shelf/endless"), "file_too_large", "1 MB"),
         "page.jpg": (at("/api/shelf/page"), "content_not_as_named", "page.jpg"),
-        "no type": (at("/api/shelf/page", None), "media_failed", failed.format("no type")),
+        "no type": (at("/api/shelf/page", None), "media_failed", failed.format("mime_type")),
         "film": (at("/api/shelf/photo", "video/mp4"), "type_not_supported", ""),
         "song": (at("/api/shelf/photo", "audio/mpeg"), "type_not_supported", ""),
         "stream": (at("/x.m3u8", "application/vnd.apple.mpegurl"), "type_not_supported", ""),

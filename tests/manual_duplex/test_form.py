@@ -10,6 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.manual_duplex import CONF_MANUAL_DUPLEX
+from tests.conftest import LANGUAGES, texts
 from tests.flows.test_options_flow import answer, choices, go, shown, target
 from tests.household import LABELS, LASER, OTHER_LASER, came_out, key_of, show_state
 from tests.manual_duplex.laser import LASERS, Image, Laser, Sheet
@@ -96,19 +97,22 @@ async def test_answers_are_shown_changed_and_forgotten(
     assert setup.options == {}
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_sheet_that_is_refused(
-    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator, language: str
 ) -> None:
+    """Said in the language of the house as a whole: a key would be read in another one than the reason in it."""
+    hass.config.language = language
     result = await at_printer(hass, setup, LASER, "manual_duplex_test")
     show_state(simulator.box.printer(1), "outOfPaper")
     await setup.runtime_data.coordinator.async_refresh()
     result = await answer(hass, result, {})
-    assert (result["step_id"], result["errors"]) == (
-        "manual_duplex_test",
-        {"base": "manual_duplex_refused"},
-    )
-    placeholders: Any = result["description_placeholders"]
-    assert "paper" in placeholders["reason"]
+    told = texts(language)["exceptions"]
+    reason = told["not_ready_out_of_paper"]["message"].format(printer=LASER)
+    whole = told["manual_duplex_refused"]["message"].format(reason=reason)
+    assert (result["step_id"], result["errors"]) == ("manual_duplex_test", {"base": whole})
+    # Home Assistant shows what is no key as it is.
+    assert whole not in texts(language)["options"]["error"]
     assert not simulator.printed
     assert setup.options == {}
 

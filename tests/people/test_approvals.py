@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.auth.models import User
@@ -23,8 +24,10 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.job_signals import SIGNAL_JOB_UPDATED, JobUpdate
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.store import JobStoreError
 from custom_components.lianke.people import notifications
 from tests.clock import until
+from tests.conftest import texts
 from tests.household import OTHER_LASER, House, uploader
 from tests.security.rendering import active
 from tests.simulator import make_pdf
@@ -130,6 +133,22 @@ async def test_an_approver_approves(house: Family) -> None:
     assert "does not wait for this answer" in refused["message"]
     assert house.sent == 1
     assert house.state(job_id) is not JobState.HELD
+
+
+async def test_a_phone_is_told_why_nothing_was_done_in_the_language_of_the_house(
+    house: Family,
+) -> None:
+    """What was said in Chinese before ended in English."""
+    job_id = await house.print_as_anna(title="Homework")
+    approve, _ = await buttons(house)
+    house.hass.config.language = "zh-Hans"
+    with patch.object(house.queue._store, "async_persist", side_effect=JobStoreError):
+        await house.press(approve, house.boss)
+    [refused] = await house.reported("notify.boss")
+    told = texts("zh-Hans")["exceptions"]["change_not_saved"]["message"]
+    assert refused["message"] == told.format(title="Homework")
+    assert house.state(job_id) is JobState.HELD
+    assert not house.sent
 
 
 async def test_an_approver_rejects(house: Family) -> None:

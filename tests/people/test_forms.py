@@ -8,6 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.lianke.people.release_code import is_code
+from tests.conftest import texts
 from tests.flows.test_options_flow import answer, choices, go, shown
 from tests.household import LASER, key_of
 
@@ -62,15 +63,17 @@ async def test_approval(hass: HomeAssistant, setup: MockConfigEntry) -> None:
 async def test_an_empty_list_of_whom_to_notify_says_how_somebody_comes_into_it(
     hass: HomeAssistant, setup: MockConfigEntry
 ) -> None:
+    """Beside the list, in the language of whoever reads the form, not in that of the house."""
     result = await go(hass, setup, "approval")
     assert choices(result, "approval_notify") == []
-    assert "install the Home Assistant app" in str(result["description_placeholders"])
-    result = await answer(hass, result, {"approval_pages": 5})
-    assert result["step_id"] == "approval_notify"
-    assert "install the Home Assistant app" in str(result["description_placeholders"])
-    hass.states.async_set("notify.anna_s_phone", "unknown")
-    result = await go(hass, setup, "approval")
-    assert result["description_placeholders"] == {"nobody": ""}
+    following = await answer(hass, result, {"approval_pages": 5})
+    assert following["step_id"] == "approval_notify"
+    for step in (result, following):
+        assert not step["description_placeholders"]
+        for language, words in (("en", "install the Home Assistant app"), ("zh-Hans", "安装 Home")):
+            form = texts(language)["options"]["step"][step["step_id"]]
+            assert words in form["data_description"]["approval_notify"]
+            assert "{" not in form["description"]
 
 
 async def test_approvers_phones_are_suggested(hass: HomeAssistant, setup: MockConfigEntry) -> None:
@@ -163,7 +166,7 @@ async def test_release(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     result = await go(hass, setup, "release")
     nothing: dict[str, list[str]] = {"release_printers": [], "release_users": []}
     assert shown(result) == nothing
-    assert result["description_placeholders"] == {"users": "none yet"}
+    assert result["description_placeholders"] == {"users": "–"}
     chosen = {"release_printers": [key_of(setup, LASER)], "release_users": [anna.id]}
     for wrong, errors in (
         ({"code": "1234"}, {"code_user": "code_needs_user"}),

@@ -8,6 +8,7 @@ import os
 from homeassistant.auth.const import GROUP_ID_ADMIN
 from homeassistant.components import labs
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
@@ -17,10 +18,12 @@ from custom_components.lianke.api import scanning
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.printing.schemas import MAX_SOURCES
 from custom_components.lianke.scanner import actions, hub as scanner_hub, jobs, view
+from custom_components.lianke.scanner.actions import describe_scanners
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub
 from tests.clock import Clock, until
-from tests.household import LABELS, LASER, OTHER_LASER, House, device_of
-from tests.scanner.test_scans import do, records
+from tests.conftest import LANGUAGES, texts
+from tests.household import LABELS, LASER, OTHER_LASER, House, as_read, device_of
+from tests.scanner.test_scans import device, do, records
 from tests.simulator import Fault
 from tests.simulator.models import Printer
 
@@ -199,6 +202,32 @@ async def test_pages_that_cannot_be_joined(
         laser.feeder = ["one", "two"]
         answer = await do(house, laser, source="feeder", filename="x")
         assert [file["name"] for file in answer["files"]] == names
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_why_a_copy_was_not_printed_is_said_in_one_language(
+    hass: HomeAssistant, house: House, laser: Printer, language: str
+) -> None:
+    """In that of the house, to who reads another, too: in the response, in an error, and on the card."""
+    hass.config.language = language
+    house.set_options({"max_document_mb": 1})
+    house.simulator.cloud.variants.update(scan_dpi=300)
+    laser.feeder = [str(number) for number in range(6)]
+    what = {"device_id": device(house, laser), "source": "feeder", "size": "A4"}
+    with pytest.raises(HomeAssistantError) as raised:
+        await hass.services.async_call(DOMAIN, "copy", what, blocking=True)
+    told = texts(language)["exceptions"]
+    outer, inner = told["scan_not_printed"]["message"], told["file_too_large"]["message"]
+    user = await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    [shown] = [
+        scan
+        for one in describe_scanners(hass, user)
+        if isinstance(scan := one["scan"], dict) and scan["reason"] == "scan_not_printed"
+    ]
+    whole = outer.format(detail=shown["detail"])
+    assert inner.partition("{limit}")[2] in whole
+    assert shown["message"] == whole
+    assert [as_read(raised.value, reads) for reads in LANGUAGES] == [whole, whole]
 
 
 async def test_a_stack_that_is_larger_than_a_document_may_be(house: House, laser: Printer) -> None:

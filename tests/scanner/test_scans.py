@@ -53,7 +53,7 @@ from custom_components.lianke.scanner.jobs import (
 from custom_components.lianke.scanner.view import file_path, picture_paths
 from tests.clock import Clock, until
 from tests.companion import phone_of
-from tests.household import LASER, House, key_of, refusal
+from tests.household import LASER, House, as_read, key_of, refusal
 from tests.scanned import ALIKE, difference
 from tests.scanner.test_results import is_like
 from tests.simulator import Fault
@@ -943,6 +943,9 @@ async def test_a_finished_scan_is_handed_on(
         await do(house, laser, "continue_scan", answer="hand_on", scan_id=answer["scan_id"])
     assert caught.value.translation_key == "scan_not_handed_on"
     assert caught.value.translation_placeholders == {"detail": "no room"}
+    # A script speaks as it likes, so its words are quoted.
+    for language, quoted in (("en", "says: “no room”"), ("zh-Hans", "说明为：“no room”")):
+        assert quoted in as_read(caught.value, language)
 
 
 async def test_a_phone_asks_what_comes_next(

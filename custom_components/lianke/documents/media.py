@@ -121,7 +121,7 @@ async def async_find_media(
         name = None if media.path.suffix else _source_name(hass, domain)
         return LocalFile(media.path, lambda _: (folder.resolve(),), name)
     if not media.mime_type:
-        raise _failed(hass, domain, "no type")
+        raise _failed(hass, domain, "mime_type")
     name = _name(identifier, media.mime_type) or _source_name(hass, domain)
     if _PLAYS.match(media.mime_type):
         raise InputError("type_not_supported", name=name)

@@ -18,7 +18,7 @@ from ..documents.page_documents import WritePage, async_page_text, async_write_p
 from ..documents.spool import Spool
 from ..options_frame import CONF_TARGET, BoxOptionsFlow, UserInput, choice, fitting, needs_box
 from ..pages.testpage import turn_page
-from ..runtime import async_error_text
+from ..runtime import async_error_text, async_said
 from . import CONF_MANUAL_DUPLEX, FACE_DOWN, FACE_UP, FACES, Setup
 
 COMES_OUT: Final = "comes_out"
@@ -135,7 +135,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
         raise NotImplementedError
 
     async def _async_refusal(self, side: int) -> str | None:
-        """Print a side of the test sheet; return why that was refused, None if it was not."""
+        """Print a side of the test sheet; return what is said if that was refused, None if it was not."""
 
         async def write(spool: Spool, paper: Paper | None) -> Document:
             title = f"{await async_page_text(self.hass, 'page_turn')} {side}"
@@ -146,10 +146,8 @@ class ManualDuplexSteps(BoxOptionsFlow):
         try:
             await self.async_print_page(write)
         except HomeAssistantError as err:
-            text = await async_error_text(
-                self.hass, err.translation_key or "", err.translation_placeholders or {}
-            )
-            return text or str(err)
+            reason = {"reason": await async_said(self.hass, err)}
+            return await async_error_text(self.hass, "manual_duplex_refused", reason)
         return None
 
     def _ask(
@@ -169,10 +167,10 @@ class ManualDuplexSteps(BoxOptionsFlow):
         return self.async_show_form(
             step_id=step,
             data_schema=vol.Schema(fields),
-            errors={} if refused is None else {"base": "manual_duplex_refused"},
+            # What is no key is shown as it is.
+            errors={} if refused is None else {"base": refused},
             description_placeholders={
                 "name": self._target_name(),
-                "reason": refused or "",
                 **{name: f"![](/{DOMAIN}/manual-duplex-{name}.svg)" for name in PICTURES},
             },
             last_step=step in ("manual_duplex_second", "manual_duplex_answers"),

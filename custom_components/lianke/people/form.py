@@ -21,7 +21,6 @@ from .. import const
 from ..jobs.job import NOBODY, Origin
 from ..options_frame import BoxOptionsFlow, UserInput, choice, needs_box, number_field
 from ..pages.clean import escape_markdown
-from ..runtime import async_error_text
 from .approval import is_approver
 from .notifications import IN_SIDEBAR, phones_of
 from .release_code import MAX_CODE, MIN_CODE, async_hash_code
@@ -79,11 +78,7 @@ class PeopleSteps(BoxOptionsFlow):
             **_several(options, const.CONF_APPROVERS, users),
             **_whom_to_notify(self.hass, told),
         }
-        return self.async_show_form(
-            step_id="approval",
-            data_schema=vol.Schema(schema),
-            description_placeholders=await _async_nobody_to_notify(self.hass),
-        )
+        return self.async_show_form(step_id="approval", data_schema=vol.Schema(schema))
 
     async def _async_save(self, changes: dict[str, Any]) -> ConfigFlowResult:
         """Save options; ask before whom to notify, if from now on jobs wait and nobody hears of it."""
@@ -101,11 +96,7 @@ class PeopleSteps(BoxOptionsFlow):
         options = {**self.config_entry.options, **self._changes}
         told = await _async_phones_of_approvers(self.hass, options)
         schema = vol.Schema(_whom_to_notify(self.hass, told))
-        return self.async_show_form(
-            step_id="approval_notify",
-            data_schema=schema,
-            description_placeholders=await _async_nobody_to_notify(self.hass),
-        )
+        return self.async_show_form(step_id="approval_notify", data_schema=schema)
 
     @needs_box
     async def async_step_release(self, user_input: UserInput = None) -> ConfigFlowResult:
@@ -138,11 +129,10 @@ class PeopleSteps(BoxOptionsFlow):
             vol.Optional(CODE): TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD)),
         }
         with_code = [escape_markdown(one["label"]) for one in users if one["value"] in codes]
-        none = await async_error_text(self.hass, "release_codes_none")
         return self.async_show_form(
             step_id="release",
             data_schema=vol.Schema(schema),
-            description_placeholders={"users": ", ".join(with_code) or none},
+            description_placeholders={"users": ", ".join(with_code) or "–"},
             errors=errors,
         )
 
@@ -233,12 +223,6 @@ def _whom_to_notify(hass: HomeAssistant, told: list[str]) -> dict[vol.Marker, ob
     """Return the field for whom to notify of jobs that wait for approval; those in `told` are ticked."""
     field = choice(_ways_to_notify(hass), many=True, custom=True, listed=False)
     return {vol.Optional(const.CONF_APPROVAL_NOTIFY, default=told): field}
-
-
-async def _async_nobody_to_notify(hass: HomeAssistant) -> dict[str, str]:
-    """Return what a form says where its list of whom to notify is empty: how somebody comes into it."""
-    nobody = "" if _ways_to_notify(hass) else await async_error_text(hass, "approval_nobody")
-    return {"nobody": f"\n\n{nobody}".rstrip()}
 
 
 def _ways_to_notify(hass: HomeAssistant) -> list[SelectOptionDict]:

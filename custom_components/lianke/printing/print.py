@@ -58,7 +58,7 @@ from ..jobs.queue import PrintQueue
 from ..people.release_code import async_hash_code
 from ..people.rights import async_check_printer
 from ..people.visible import async_as_seen
-from ..runtime import async_error_text, translated
+from ..runtime import async_error_text, async_said, async_whole_error, translated
 from .schemas import HOLD, MAX_SOURCES
 
 # Seconds between two checks whether a box that reloads is back.
@@ -334,17 +334,9 @@ async def _async_partly(
     hass: HomeAssistant, err: HomeAssistantError, done: int, wanted: int
 ) -> HomeAssistantError:
     """Return the error for a call of which only the first jobs were submitted."""
-    reason = await async_error_text(
-        hass, err.translation_key or "", err.translation_placeholders or {}
-    )
-    return HomeAssistantError(
-        translation_domain=DOMAIN,
-        translation_key="submitted_partly",
-        translation_placeholders={
-            "done": str(done),
-            "wanted": str(wanted),
-            "reason": reason or str(err),
-        },
+    counts = {"done": str(done), "wanted": str(wanted)}
+    return await async_whole_error(
+        hass, "submitted_partly", {**counts, "reason": await async_said(hass, err)}
     )
 
 
@@ -506,15 +498,9 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
 
 async def _async_failure(hass: HomeAssistant, job: Job) -> HomeAssistantError:
     """Return the error for a job that did not come out."""
-    return HomeAssistantError(
-        translation_domain=DOMAIN,
-        translation_key=f"job_{job.state.value}",
-        translation_placeholders={
-            "title": job.title,
-            "printer": job.printer_name,
-            "reason": await async_reason(hass, job) or "",
-        },
-    )
+    reason = await async_reason(hass, job) or ""
+    placeholders = {"title": job.title, "printer": job.printer_name, "reason": reason}
+    return await async_whole_error(hass, f"job_{job.state}", placeholders)
 
 
 async def async_print_received(

@@ -30,13 +30,20 @@ from ..printing.exposed import Names, exposed_devices
 from ..printing.field_errors import OneOf
 from ..printing.handlers import Action
 from ..printing.schemas import CUT, JOB, MAX_ADDRESS, MAX_NAME, OPTIONS, TARGET
-from ..runtime import LiankeConfigEntry, async_error_text, async_loaded_entries
+from ..runtime import (
+    LiankeConfigEntry,
+    async_error_text,
+    async_loaded_entries,
+    async_whole_error,
+    error_text,
+)
 from .abilities import Abilities, ScanFormat, ScanRequest
 from .folder import find_folder
 from .hub import async_get_hub, is_enabled, scanner_device
 from .jobs import (
     ID_CARD,
     MAX_PAGES,
+    NOT_PRINTED,
     ScanAnswer,
     ScanJob,
     ScanState,
@@ -292,6 +299,8 @@ async def _async_outcome(
     if call.data["wait"]:
         job = await jobs.async_wait(job.job_id, call.data["wait_timeout"].total_seconds())
     if job.state is ScanState.FAILED and not call.return_response:
+        if job.reason == NOT_PRINTED:
+            raise await async_whole_error(hass, NOT_PRINTED, {"detail": job.detail})
         raise HomeAssistantError(
             translation_domain=DOMAIN,
             translation_key=job.reason,
@@ -358,7 +367,7 @@ def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
                     "duplex": abilities.duplex,
                     "printer": _own_printer(hass, entry, scanner.name),
                     "hand_on": _script_name(hass, entry),
-                    "scan": None if job is None else _brief(entry, job),
+                    "scan": None if job is None else _brief(hass, entry, job),
                 }
             )
     return found
@@ -375,13 +384,16 @@ def _sorted(names: Iterable[str] | None) -> list[JsonValueType] | None:
     return None if names is None else [str(name) for name in sorted(names)]
 
 
-def _brief(entry: LiankeConfigEntry, job: ScanJob) -> JsonObjectType:
+def _brief(hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob) -> JsonObjectType:
+    # With its key the card would say half of it in another language than the other half.
+    whole = job.reason == NOT_PRINTED and error_text(hass, job.reason, {"detail": job.detail})
     return {
         "scan_id": job.job_id,
         "state": job.state.value,
         "pages": len(job.pages),
         "reason": job.reason,
         "detail": job.detail,
+        "message": whole or None,
         "source": job.request.source.value,
         "is_copy": bool(job.printing),
         "sheet": job.printing.get("sheet"),

@@ -42,7 +42,7 @@ from ..jobs.job import Asker
 from ..jobs.limits import REQUEST_ID_LIFE, max_document_bytes
 from ..printing.handlers import async_run_action
 from ..printing.schemas import MAX_SOURCES
-from ..runtime import LiankeConfigEntry, async_error_text
+from ..runtime import LiankeConfigEntry, async_said
 from .abilities import ScanFormat, ScanRequest
 from .folder import async_copy
 from .hub import HUBS, ScannerHub
@@ -60,6 +60,8 @@ WAIT_SECONDS: Final = 3600.0
 """for a person at the glass; then the pages that came are the scan."""
 JOIN_SECONDS: Final = 60.0
 """for a PDF of all pages, or for a page, in the PDF process."""
+# The reason of a scan of which no copy could be printed: its `detail` says why in Home Assistant's language.
+NOT_PRINTED: Final = "scan_not_printed"
 ID_CARD: Final = "id_card"
 """The value of `sheet` for both sides of a card."""
 BOX_SECONDS: Final = 20
@@ -551,10 +553,8 @@ class ScanJobs:
                 self._printing.add(job.job_id)
                 changes["print_jobs"] = await self._async_print(job)
             except HomeAssistantError as err:
-                text = await async_error_text(
-                    self._hass, err.translation_key or "", err.translation_placeholders
-                )
-                changes |= {"reason": "scan_not_printed", "detail": (text or str(err))[:MAX_DETAIL]}
+                detail = (await async_said(self._hass, err))[:MAX_DETAIL]
+                changes |= {"reason": NOT_PRINTED, "detail": detail}
                 changes["print_jobs"] = await self._async_printed(job)
         failed = job.reason or changes.get("reason")
         state = ScanState.FAILED if failed else ScanState.COMPLETED

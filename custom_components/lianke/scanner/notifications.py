@@ -11,7 +11,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from ..const import DOMAIN
 from ..people.notifications import CLEAR, EVENT_ACTION, async_send, async_tell_user, phones_of
 from ..people.visible import async_proven_path
-from ..runtime import async_error_text, translating
+from ..runtime import async_error_text, async_said, translating
 from .actions import async_check_scanner, async_find_scan
 from .jobs import SIGNAL_SCAN, WAIT_SECONDS, ScanAnswer, ScanState, ScanUpdate, async_get_jobs
 from .view import picture_paths
@@ -49,7 +49,7 @@ def async_setup(hass: HomeAssistant) -> None:
                 await jobs.async_answer(job.job_id, ScanAnswer(found[1].lower()))
         except HomeAssistantError as err:
             title = await async_error_text(hass, "scan_waits_title")
-            await async_tell_user(hass, user_id, title, str(err))
+            await async_tell_user(hass, user_id, title, await async_said(hass, err))
 
     hass.bus.async_listen(EVENT_ACTION, on_action)
 

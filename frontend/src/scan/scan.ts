@@ -21,6 +21,7 @@ import {
   mdiShareVariant,
 } from "@mdi/js";
 import "../components/ask";
+import { UserError } from "../context";
 import { define } from "../define";
 import { FeedController } from "../feed";
 import { released } from "../hand";
@@ -278,11 +279,12 @@ export class LiankeScan extends DialogPart {
     if (reason === this._reason) return;
     this._reason = reason;
     if (!scan?.reason) return;
-    void this._tasks.fail("reason", {
+    const error = {
       translation_domain: "lianke",
       translation_key: scan.reason,
       translation_placeholders: { detail: scan.detail },
-    });
+    };
+    void this._tasks.fail("reason", scan.message ? new UserError(scan.message) : error);
   }
 
   protected override render() {

@@ -13,6 +13,8 @@ export interface Scan {
   pages: number;
   reason: string | null;
   detail: string;
+  /* What went wrong in Home Assistant's language, where parts of it are known in no other; else null. */
+  message?: string | null;
   is_copy: boolean;
   /* Layout of a copy. */
   sheet?: string | null;
