@@ -258,6 +258,17 @@ async def test_a_failure_is_told_in_the_language_of_the_house(house: House) -> N
         assert said == f"“菜单.pdf”未能在 {LASER} 上打印。{job['message']}"
 
 
+async def test_fields_that_have_nothing_to_do_say_so_and_print_all_the_same(house: House) -> None:
+    """One automation prints whatever lands in a folder, and may have its `wait` from a template."""
+    await house.print_one(file=house.menu, excel_fit="columns", wait=False, wait_timeout=60)
+    await house.came_out()
+    for language, words in (("en", ("no effect",)), ("zh-Hans", ("没有作用", "不起作用"))):
+        for action in texts(language)["services"].values():
+            for name in {"excel_fit", "wait_timeout"} & {*action.get("fields", ())}:
+                description = action["fields"][name]["description"]
+                assert any(one in description for one in words), (language, name)
+
+
 async def test_a_job_for_a_printer_without_paper_waits(house: House) -> None:
     house.box.printer(1).paper = 0
     await house.data.coordinator.async_refresh()
