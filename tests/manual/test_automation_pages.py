@@ -127,7 +127,8 @@ async def test_the_examples_are_valid(
     await async_copy(hass, BLUEPRINTS)
     for component in ("homeassistant", "conversation"):
         assert await async_setup_component(hass, component, {})
-    others = [one for page in ("assistants", "blueprints") for one in examples(language, page)]
+    pages = ("assistants", "blueprints", "mail")
+    others = [one for page in pages for one in examples(language, page)]
     assert len(others) == 4
     shown = [*others, *(one for page in PAGES for one in examples(language, page))]
     assert await async_setup_component(hass, "automation", {"automation": shown})

@@ -26,7 +26,7 @@ from .conftest import LASER, LETTER, MENU, House
 
 RUN: set[tuple[str, int]] = set()
 # Pages whose examples are run by test_automation_pages.py and scanner/test_handing_on.py.
-OTHERS = {"assistants", "blueprints", "conditions", "scanning", "triggers"}
+OTHERS = {"assistants", "blueprints", "conditions", "mail", "paperless", "triggers"}
 CORE_CARDS = {"button", "entities", "picture-entity", "tile", "vertical-stack"}
 
 

@@ -144,7 +144,7 @@ def write_token(hass: HomeAssistant, token: str) -> None:
 
 def shell_command(hass: HomeAssistant, language: str, address: str) -> dict[str, Any]:
     """Return the manual's configuration, with what is the reader's own: the folder and the address."""
-    [config] = [one for one in examples(language, "scanning") if "shell_command" in one]
+    [config] = [one for one in examples(language, "paperless") if "shell_command" in one]
     command = config["shell_command"]["scan_to_paperless"]
     command = command.replace("/config", hass.config.config_dir)
     return {
@@ -200,7 +200,7 @@ async def test_to_paperless_by_a_button_of_the_card(
     server, address = paperless
     config = shell_command(house.hass, language, address)
     assert await async_setup_component(house.hass, "shell_command", config)
-    [script] = [one for one in examples(language, "scanning") if "script" in one]
+    [script] = [one for one in examples(language, "paperless") if "script" in one]
     assert await async_setup_component(house.hass, "script", script)
     house.set_options({"scan_script": "script.to_paperless"})
     write_token(house.hass, TOKEN)
