@@ -1011,6 +1011,6 @@ async def test_a_phone_asks_what_comes_next(
     await until(lambda: len(told) == 4)
     assert told[3].data["message"] == "clear_notification"
     await press(buttons[0], anna)
-    assert refused[-1].data["message"] == "No scan waits for an answer at this scanner"
+    assert refused[-1].data["message"] == "No scan waits for an answer at this scanner."
     for phone in phones:
         phone.mock_state(hass, ConfigEntryState.NOT_LOADED)
