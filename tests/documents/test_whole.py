@@ -185,14 +185,76 @@ async def test_all_passes_of_a_png_count(fetch: Fetch, interlaced: bool) -> None
         await fetch("passes.png", data[: len(data) * 9 // 10])
 
 
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def with_hole(data: bytes, start: float, length: float, filler: bytes) -> bytes:
+    """Return data of which a part is missing, or reads as zeros."""
+    first, last = int(len(data) * start), int(len(data) * (start + length))
+    return data[:first] + filler * (last - first) + data[last:]
+
+
+@pytest.mark.parametrize("name", ["png.png", "palette.png", "bits.png"])
+@pytest.mark.parametrize("start", [0.2, 0.35, 0.5, 0.65])
+@pytest.mark.parametrize("length", [0.02, 0.2, 1])
+def test_zeros_in_the_middle_or_at_the_end_of_a_png(
+    tmp_path: Path, name: str, start: float, length: float
+) -> None:
+    """Zeros unpack to rows, too; only the sum at the end of them tells."""
+    (tmp_path / "x").write_bytes(with_hole(SAMPLES[name], start, min(length, 1 - start), b"\0"))
+    with pytest.raises(TaskError, match=r"incomplete|image_damaged"):
+        whole.check({"path": str(tmp_path / "x"), "type": ".png"})
+
+
+@pytest.mark.parametrize("part", [b"IHDR", b"PLTE", b"tRNS"])
+def test_a_png_whose_head_differs_from_its_sum(tmp_path: Path, part: bytes) -> None:
+    request = {"path": str(tmp_path / "x"), "type": ".png"}
+    data = bytearray(saved("PNG", "P", transparency=3))
+    (tmp_path / "x").write_bytes(data)
+    assert whole.check(request)["sure"]
+    # The sum itself, so that nothing else is amiss.
+    at = data.index(part)
+    data[at + 4 + int.from_bytes(data[at - 4 : at])] ^= 1
+    (tmp_path / "x").write_bytes(data)
+    with pytest.raises(TaskError, match="image_damaged"):
+        whole.check(request)
+
+
+def test_a_png_may_have_a_note_whose_sum_is_wrong(tmp_path: Path) -> None:
+    data = SAMPLES["png.png"]
+    note = bytearray(chunk(b"tEXt", b"Title\0Rechnung"))
+    note[-1] ^= 1
+    (tmp_path / "x").write_bytes(data[:33] + note + data[33:])
+    assert whole.check({"path": str(tmp_path / "x"), "type": ".png"})["sure"]
+
+
+def test_what_follows_too_few_rows_of_a_png_is_not_read(tmp_path: Path) -> None:
+    """It was kept, copied whole for each block that came."""
+    rows = zlib.compress(bytes(1000))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 100, 100, 8, 0, 0, 0, 0))
+    data = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", rows + bytes(80_000_000))
+    (tmp_path / "x").write_bytes(data)
+    began = time.process_time()
+    with pytest.raises(TaskError, match="incomplete"):
+        whole.check({"path": str(tmp_path / "x"), "type": ".png"})
+    assert time.process_time() - began < 1
+
+
+def test_more_rows_than_a_png_says_are_read_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 100, 100, 8, 0, 0, 0, 0))
+    rows = chunk(b"IDAT", zlib.compress(bytes(101 * 100 + 30_000_000)))
+    (tmp_path / "x").write_bytes(b"\x89PNG\r\n\x1a\n" + head + rows)
+    request = {"path": str(tmp_path / "x"), "type": ".png"}
+    assert whole.check(request)["sure"]
+    monkeypatch.setattr(whole, "MAX_UNPACKED", 20_000_000)
+    assert not whole.check(request)["sure"]
+
+
 def png_by_hand(*, interlaced: bool) -> bytes:
     """Return a PNG of 33 by 21 pixels, in passes or row by row; Pillow writes none in passes."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        )
-
     width, height = 33, 21
     passes = [
         (0, 0, 8, 8),

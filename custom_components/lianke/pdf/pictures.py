@@ -57,7 +57,10 @@ def strips(path: str, factor: int) -> Iterator[Image.Image]:
 
 
 def png_head(file: BinaryIO) -> tuple[bytes, bytes]:
-    """Read up to the length of the first chunk of pixels; return the header, and the chunks on colours."""
+    """Read up to the length of the first chunk of pixels; return the header, and the chunks on colours.
+
+    Raises zlib.error where one of these differs from its sum; others, such as notes, may.
+    """
     if file.read(len(SIGNATURE)) != SIGNATURE:
         raise OSError("no PNG")
     header, tables = b"", b""
@@ -67,8 +70,11 @@ def png_head(file: BinaryIO) -> tuple[bytes, bytes]:
             file.seek(-8, 1)
             return header, tables
         data = file.read(length) if name in (b"IHDR", b"PLTE", b"tRNS") and length <= 1024 else b""
-        # The check sum as well.
-        file.seek(length - len(data) + 4, 1)
+        if data and file.read(4) != struct.pack(">I", zlib.crc32(name + data)):
+            raise zlib.error("a chunk differs from its sum")
+        if not data:
+            # The check sum as well.
+            file.seek(length + 4, 1)
         if name == b"IHDR":
             header = data
         elif data:
@@ -87,11 +93,23 @@ class Unpacked:
         """Return so many bytes. Raises OSError when the file has fewer, zlib.error when it is damaged."""
         found = bytearray()
         while len(found) < count:
-            packed = self._inflater.unconsumed_tail or next(self._parts, b"")
-            if not packed:
+            # What is behind the end would be gathered there.
+            if self._inflater.eof:
                 raise OSError("the picture is cut off")
-            found += self._inflater.decompress(packed, count - len(found))
+            found += self._next(count - len(found))
         return bytes(found)
+
+    def has_end(self, most: int) -> bool:
+        """Return whether the data ends, as the sum says, after at most so many bytes. Raises as `read`."""
+        while not self._inflater.eof and most > 0:
+            most -= len(self._next(min(most, STRIP_BYTES)))
+        return self._inflater.eof
+
+    def _next(self, most: int) -> bytes:
+        packed = self._inflater.unconsumed_tail or next(self._parts, b"")
+        if not packed:
+            raise OSError("the picture is cut off")
+        return self._inflater.decompress(packed, most)
 
     @staticmethod
     def _compressed(file: BinaryIO) -> Iterator[bytes]:

@@ -255,7 +255,7 @@ def _is_moderate(size: tuple[int, int]) -> bool:
 
 
 def _check_png(path: str) -> bool:
-    """Unpack all rows: what is behind them does not count."""
+    """Unpack all rows and the sum behind them, which tells of zeros within; what follows does not count."""
     with Path(path).open("rb") as file:
         try:
             header, _ = png_head(file)
@@ -269,15 +269,17 @@ def _check_png(path: str) -> bool:
         )
         if left > MAX_UNPACKED:
             return False
+        # Some have more rows than they say.
+        more = MAX_UNPACKED - left
         unpacked = Unpacked(file)
-        while left:
-            part = min(left, _BLOCK)
-            try:
+        try:
+            while left:
+                part = min(left, _BLOCK)
                 unpacked.read(part)
-            except OSError:
-                raise TaskError("incomplete") from None
-            left -= part
-    return True
+                left -= part
+            return unpacked.has_end(more)
+        except OSError:
+            raise TaskError("incomplete") from None
 
 
 def _passes(width: int, height: int) -> Iterator[tuple[int, int]]:
