@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, override
 
-from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
 from homeassistant.components.button.const import ButtonDeviceClass
 from homeassistant.const import EntityCategory
@@ -27,7 +26,7 @@ from .entity import (
 from .errors import InputError
 from .jobs.job import WAITING, PersonReason, job_error
 from .people.beginning import async_find_beginning
-from .people.rights import async_check_caller, async_check_change
+from .people.rights import async_check_change
 from .printing.own_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData, translating
 from .scanner.abilities import ScanFormat, ScanRequest
@@ -231,9 +230,9 @@ class TestPageButton(QueueEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         context = self._context or Context()
-        # What is forgotten waits for somebody, as every print.
-        await async_check_caller(self.hass, context, self.entity_id, POLICY_CONTROL)
-        await async_print_test_page(self.hass, self.entry, self.printer_key, context)
+        await async_print_test_page(
+            self.hass, self.entry, self.printer_key, context, entity_id=self.entity_id
+        )
 
 
 class ScanButton(ScannerEntity, _Button):

@@ -38,8 +38,10 @@ class PrinterNotify(QueueEntity, NotifyEntity):
     async def async_send_message(self, message: str, title: str | None = None) -> None:
         """Print a message; it waits for an hour at most until the printer is ready.
 
-        Raises HomeAssistantError when it is refused.
+        Raises HomeAssistantError when it is refused, Unauthorized.
         """
         page = partial(async_notification, self.hass, message=message, title=title)
         context = self._context or Context()
-        await async_print_page(self.hass, self.entry, self.printer_key, page, context)
+        await async_print_page(
+            self.hass, self.entry, self.printer_key, page, context, entity_id=self.entity_id
+        )

@@ -167,6 +167,15 @@ def button(house: House, key: str) -> str:
     return entity_id
 
 
+def messages(house: House) -> str:
+    """Return the notify entity of the laser."""
+    printer = next(key for key, one in house.data.storage.printers.items() if one.name == LASER)
+    unique_id = f"{house.entry.unique_id}_{printer}_notify"
+    entity_id = er.async_get(house.hass).async_get_entity_id("notify", DOMAIN, unique_id)
+    assert entity_id is not None
+    return entity_id
+
+
 async def with_release_button(house: House) -> str:
     """Switch the button that releases jobs on, as a user does."""
     entity_id = button(house, "release_jobs")
@@ -203,6 +212,31 @@ async def test_a_test_page_and_the_box_are_for_who_may_press_the_button(
     assert not house.cloud.count("POST /box/restart")
     await set_off(house, anna, "button.press", entity_id=test_page)
     await house.came_out()
+
+
+async def test_messages_are_printed_for_whoever_may_print_them(
+    house: House, guest: User, anna: User
+) -> None:
+    """A guest's phone fires any event: no paper comes of it by the notify entity either, and a sensor's does."""
+    message = {"message": "Hello", "entity_id": messages(house)}
+    await set_off(house, guest, "notify.send_message", **message)
+    assert not house.queue.jobs()
+    for count, user in enumerate((anna, None), 1):
+        await set_off(house, user, "notify.send_message", **message)
+        await house.came_out(count)
+        assert house.queue.jobs()[0].user_id == (user and user.id)
+
+
+async def test_what_is_forgotten_prints_no_message_where_somebody_may_not(
+    house: House, guest: User
+) -> None:
+    """It waits for an approver, as every print does."""
+    data = {"message": "Hello", "entity_id": messages(house)}
+    forgotten = Context(parent_id=LONG_AGO)
+    await house.hass.services.async_call(
+        "notify", "send_message", data, blocking=True, context=forgotten
+    )
+    assert [job.spec.waits_for for job in house.queue.jobs()] == [("approval",)]
 
 
 async def test_what_is_forgotten_releases_nothing_by_the_button(

@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 
+from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.core import Context, HomeAssistant
 
 from ..api.capabilities import Paper
-from ..devices import Target
+from ..devices import Target, status_entity
 from ..documents.document import Document
 from ..documents.page_documents import WritePage, async_test_page
 from ..documents.spool import Spool, async_get_spool
 from ..jobs.job import Asker, Delivery, Job, JobSpec
+from ..people.rights import async_check_caller
 from ..runtime import LiankeConfigEntry
 from .print import async_resolve
 from .refused import telling_refusals
@@ -19,12 +21,17 @@ EXPIRES_IN = timedelta(hours=1)
 
 
 async def async_print_test_page(
-    hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str, context: Context
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    printer_key: str,
+    context: Context,
+    *,
+    entity_id: str | None = None,
 ) -> Job:
     """Print a page that shows what a printer is and can do.
 
     Raises ServiceValidationError when the printer is gone or takes no job, HomeAssistantError
-    when the job cannot be kept.
+    when the job cannot be kept, Unauthorized.
     """
 
     async def write(spool: Spool, paper: Paper | None) -> Document:
@@ -35,7 +42,7 @@ async def async_print_test_page(
             hass, spool, view.name, view.printer.model, capabilities=capabilities, paper=paper
         )
 
-    return await async_print_page(hass, entry, printer_key, write, context)
+    return await async_print_page(hass, entry, printer_key, write, context, entity_id=entity_id)
 
 
 async def async_print_page(
@@ -45,12 +52,16 @@ async def async_print_page(
     write: WritePage,
     context: Context,
     *,
+    entity_id: str | None = None,
     hold: bool = True,
 ) -> Job:
     """Print the document that `write` makes for a paper; without `hold` now or not at all.
 
-    Raises as `async_print_test_page`.
+    Whoever began it needs control of the entity, by default of the printer. Raises as `async_print_test_page`.
     """
+    # Home Assistant asks an automation for no rights. What is forgotten waits for somebody, as every print.
+    asked = entity_id or status_entity(hass, entry, printer_key)
+    await async_check_caller(hass, context, asked, POLICY_CONTROL)
     spool = await async_get_spool(hass)
     async with telling_refusals(hass, context), spool.scope():
         target = Target(device_id="", entry=entry, printer_key=printer_key)
