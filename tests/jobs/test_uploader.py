@@ -89,6 +89,18 @@ async def test_an_unexpected_error_after_the_end_leaves_doubt(shop: Shop) -> Non
     assert len(shop.sim.cloud.printed) == 1
 
 
+async def test_an_unexpected_error_after_the_end_is_looked_up_as_a_broken_line(shop: Shop) -> None:
+    """The answer will not come any more, and a task that is made later is none of its."""
+    with answered(RuntimeError("Connection closed.")):
+        job = await shop.submit()
+        await in_doubt(shop, job.job_id)
+        await shop.settle()
+    assert shop.queue.get(job.job_id).present.given_up_at is not None
+    shop.sim.box.tasks.clear()
+    done = await shop.until(job, JobState.UNCONFIRMED)
+    assert done.reason == "no_answer"
+
+
 async def test_an_acceptance_without_a_task_leaves_doubt(shop: Shop) -> None:
     with patch.object(
         LiankeClient, "submit", side_effect=LiankeResponseError("job without task_id")

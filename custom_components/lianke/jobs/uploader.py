@@ -259,9 +259,11 @@ class Uploader(JobWorker):
             self._note_error(job, delivery, err)
         else:
             _LOGGER.error("Print job %s met an unexpected %s", job.job_id, type_and_place(err))
-            # Else it may have arrived.
             if delivery.handed_over_at is None:
                 self._fail(job, delivery, "internal_error")
+            else:
+                # It may have arrived, as where the line broke.
+                self._registry.change(job, delivery, given_up_at=dt_util.utcnow())
 
     def _hold(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
         changes |= {"state": JobState.HELD, "hold_reason": reason, "sent_bytes": None}
