@@ -459,8 +459,14 @@ async def test_an_abandoned_form_never_sends_its_end(small: UploadFile) -> None:
 
     sink = create_autospec(AbstractStreamWriter, instance=True)
     form = JobForm(small, FIELDS, before_end=before_end)
+    writing = asyncio.create_task(form.write(sink))
+    async with asyncio.timeout(30):
+        while not form.abandoned:
+            await asyncio.sleep(0)
+    assert await asyncio.wait([writing], timeout=0.2) == (set(), {writing})
+    writing.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await form.write(sink)
+        await writing
     assert not form.handed_over
     sent = b"".join(bytes(call.args[0]) for call in sink.write.await_args_list)
     assert small.path.read_bytes() in sent

@@ -9,8 +9,8 @@ handed over, and only as the service's own JSON with a code; what a firewall or 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import IntEnum
@@ -19,9 +19,11 @@ import re
 from ssl import SSLContext
 from time import monotonic, time
 from typing import Literal, NamedTuple, NoReturn, Protocol
+import zlib
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from . import errors
@@ -144,6 +146,8 @@ def raise_clean(err: aiohttp.ClientError | OSError, *, may_have_arrived: bool) -
 
 MAX_ANSWER = 8 * 1024 * 1024
 """bytes; the longest real answers, paper lists, stay far below."""
+BREATH_BYTES = 1024 * 1024
+"""After so many bytes of an answer the event loop turns, also where the next ones are there already."""
 BIG_ANSWER = 256 * 1024
 """bytes; from here on JSON is parsed outside the event loop, and long texts in it are cut out first."""
 QUICK_SECONDS = 10.0
@@ -226,15 +230,17 @@ class Transport:
             try:
                 async with (
                     self._connections(own=not kept_connection) as session,
-                    session.request(
-                        method,
-                        self._base + path,
-                        params=query,
-                        json=body,
-                        headers=self._headers(),
-                        allow_redirects=False,
-                        timeout=aiohttp.ClientTimeout(total=timeout or QUICK_SECONDS),
-                        middlewares=None if kept_connection else (_send_once,),
+                    _asked(
+                        session.request(
+                            method,
+                            self._base + path,
+                            params=query,
+                            json=body,
+                            headers=self._headers(),
+                            allow_redirects=False,
+                            timeout=aiohttp.ClientTimeout(total=timeout or QUICK_SECONDS),
+                            middlewares=None if kept_connection else (_send_once,),
+                        )
                     ) as response,
                 ):
                     answered, date = Moment.now(), response.headers.get("Date")
@@ -278,13 +284,14 @@ class Transport:
                                 )
 
                         form.on_step = on_step
-                        response = await session.post(
-                            self._base + path,
-                            data=form,
-                            headers=self._headers(),
-                            allow_redirects=False,
-                            timeout=aiohttp.ClientTimeout(total=total_seconds),
-                        )
+                        with _broken_peer():
+                            response = await session.post(
+                                self._base + path,
+                                data=form,
+                                headers=self._headers(),
+                                allow_redirects=False,
+                                timeout=aiohttp.ClientTimeout(total=total_seconds),
+                            )
                         answered_after_end = form.handed_over
                         # An answer before the end of the form stops the upload: its end is never sent.
                         form.abandoned = not answered_after_end
@@ -341,8 +348,12 @@ class Transport:
                     self._connections(
                         own=is_foreign, resolver=PublicResolver(made_up_allowed=True)
                     ) as session,
-                    session.get(
-                        target, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=timeout)
+                    _asked(
+                        session.get(
+                            target,
+                            allow_redirects=False,
+                            timeout=aiohttp.ClientTimeout(total=timeout),
+                        )
                     ) as response,
                 ):
                     if response.status != HTTPStatus.OK:
@@ -502,12 +513,46 @@ async def _send_once(
         raise aiohttp.ClientConnectionError from None
 
 
+@contextmanager
+def _broken_peer() -> Iterator[None]:
+    """Raise as ClientPayloadError what aiohttp lets through of a broken peer as something else.
+
+    A RuntimeError where the connection is gone while chunks of the answer still wait, a UnicodeError for a name that
+    no resolver takes, and its parsers' own. Only around calls of aiohttp, so that a mistake of ours stays one.
+    """
+    try:
+        yield
+    except aiohttp.ClientError, OSError, asyncio.CancelledError:
+        raise
+    except HttpProcessingError, RuntimeError, ValueError, EOFError, zlib.error:
+        raise aiohttp.ClientPayloadError from None
+
+
+@asynccontextmanager
+async def _asked(
+    request: Awaitable[aiohttp.ClientResponse],
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Send a request, and yield its answer, which is given back afterwards."""
+    with _broken_peer():
+        response = await request
+    async with response:
+        yield response
+
+
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytearray:
     """Return the body of an answer; raises LiankeResponseError when it is longer than `limit` bytes."""
     body = bytearray()
-    async for chunk in response.content.iter_any():
+    breathed = 0
+    while True:
+        with _broken_peer():
+            chunk = await response.content.readany()
+        if not chunk:
+            return body
         body += chunk
         if len(body) > limit:
             response.close()
             raise errors.LiankeResponseError("too long", code=response.status)
-    return body
+        if len(body) - breathed >= BREATH_BYTES:
+            # What is packed small comes out without a pause.
+            await asyncio.sleep(0)
+            breathed = len(body)

@@ -157,6 +157,7 @@ class JobForm(Payload):
             await writer.write(_AFTER_FILE)
         await writer.drain()
         self.on_step()
+        await self._stay_if_abandoned()
         if self.before_end is not None:
             self.waiting = True
             self.on_step()
@@ -175,11 +176,19 @@ class JobForm(Payload):
         # Whoever answers before the end is noticed before the end goes: three turns of the loop from its bytes to here.
         for _ in range(3):
             await asyncio.sleep(0)
-        if self.abandoned:
-            raise asyncio.CancelledError
+        await self._stay_if_abandoned()
         self.handed_over = True
         self.on_step()
         await writer.write(self._end)
+
+    async def _stay_if_abandoned(self) -> None:
+        """Send nothing more of an abandoned form, and keep the connection until its answer is read.
+
+        aiohttp closes it with the form's end or error, and the rest of an answer that comes in pieces would be lost.
+        Whoever reads the answer, in the upload's time, cancels the form then.
+        """
+        if self.abandoned:
+            await asyncio.get_running_loop().create_future()
 
     @override
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:

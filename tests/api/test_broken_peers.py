@@ -1,0 +1,105 @@
+"""A peer that answers in pieces and breaks off: one of our errors, whatever aiohttp makes of it."""
+
+import asyncio
+import gzip
+from pathlib import Path
+
+from aiohttp import ClientSession, TCPConnector, ThreadedResolver
+import pytest
+
+from custom_components.lianke.api.errors import (
+    BoxNotFoundError,
+    LiankeConnectionError,
+)
+from custom_components.lianke.api.upload import UploadFile
+from tests.loop_hold import measured_hold
+from tests.security.test_bad_cloud import MAX_HOLD
+
+from .conftest import upload_file
+from .raw_server import answer, raw_server, saying
+from .test_faults import CALLS, outcome
+from .test_upload import client_of, length_of
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+MANY = b"1\r\n \r\n" * 40_000
+
+
+@pytest.mark.parametrize("patience", [0, 0.02])
+async def test_an_early_answer_in_pieces_that_breaks_off(
+    session: ClientSession, tmp_path: Path, patience: float
+) -> None:
+    """The form reaches its end, and gives up, while the answer still comes."""
+    document = upload_file(tmp_path / "x", size=3_000_000)
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = await length_of(server)
+        writer.write(CHUNKED + MANY)
+        await reader.readexactly(length - 100)
+        await asyncio.sleep(patience)
+        writer.transport.abort()
+
+    async with raw_server(script) as server:
+        for _ in range(5):
+            async with asyncio.timeout(30):
+                error = await outcome(
+                    CALLS["POST /print/job"], client_of(server, session), document
+                )
+            assert isinstance(error, LiankeConnectionError)
+            assert error.may_have_arrived is False
+
+
+async def test_an_early_refusal_in_pieces_is_told(session: ClientSession, tmp_path: Path) -> None:
+    """The form gives up at its end; what it was refused with still comes."""
+    body = '{"code":11404,"msg":"设备不存在"}'.encode()
+    document = upload_file(tmp_path / "x", size=3_000_000)
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length, whole = await length_of(server), answer(body)
+        writer.write(whole[:-10])
+        await reader.readexactly(length - 100)
+        await asyncio.sleep(0.3)
+        writer.write(whole[-10:])
+
+    async with raw_server(script) as server, asyncio.timeout(20):
+        error = await outcome(CALLS["POST /print/job"], client_of(server, session), document)
+    assert type(error) is BoxNotFoundError
+    assert (error.code, error.detail) == (11404, "设备不存在")
+
+
+async def test_a_name_that_no_resolver_takes(
+    session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a picture in an answer: no label of a name is empty, or has more than 63 characters."""
+
+    async def resolve(_: ThreadedResolver, host: str, *_more: object) -> list[object]:
+        # As the system's own, which the tests may not ask, does before it asks anybody.
+        host.encode("idna")
+        raise OSError
+
+    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    async with raw_server(saying(answer(b"page"))) as server:
+        for host in ("a" * 70 + ".com", "a..com"):
+            with pytest.raises(LiankeConnectionError):
+                await client_of(server, session).download(f"https://{host}/1.png", 100)
+        assert server.heads == []
+
+
+async def test_a_picture_with_a_closed_session(socket_enabled: None) -> None:
+    """Home Assistant is shutting down, or the box is unloaded."""
+    async with raw_server(saying(answer(b"page"))) as server:
+        async with ClientSession(connector=TCPConnector(resolver=ThreadedResolver())) as closed:
+            api = client_of(server, closed)
+        with pytest.raises(LiankeConnectionError):
+            await api.download(f"{server.url}/1.png", 100)
+
+
+@pytest.mark.parametrize("endpoint", sorted(CALLS))
+@pytest.mark.parametrize("size", [7_900_000, 60_000_000])
+async def test_a_packed_answer_does_not_hold_the_loop(
+    session: ClientSession, small: UploadFile, endpoint: str, size: int
+) -> None:
+    body = gzip.compress(b'{"code":200,"data":"' + b"x" * size + b'"}')
+    async with raw_server(saying(answer(body, "200 OK", "Content-Encoding: gzip"))) as server:
+        with measured_hold() as hold:
+            await outcome(CALLS[endpoint], client_of(server, session), small)
+    assert hold.longest < MAX_HOLD, hold
