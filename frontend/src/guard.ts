@@ -20,6 +20,8 @@ import { hand } from "./hand";
 const REST = 1000;
 /* ms: a finger that presses nothing for so long has been away. */
 const AWAY = 1500;
+/* ms: nobody has read anything between two presses so soon after each other. */
+const AT_ONCE = 900;
 /* ms: what moves the page so soon after a press is what that press has brought about. */
 const BROUGHT_ABOUT = 300;
 const LOOK = 200; // ms
@@ -31,6 +33,8 @@ const UNTIL_CLICK = 3;
 const LONGEST_PRESS = 3000;
 interface Press extends Point {
   time: number;
+  /* When it was pressed again there, without effect. */
+  again: number;
   /* When something near had last moved, come or gone. */
   changed: number;
   pressed: Control | null;
@@ -104,7 +108,7 @@ const remember = (event: PointerEvent, pressed: Control | null) => {
       : card.getBoundingClientRect()
     : null;
   const at = pointOf(event);
-  const press = { ...at, time: pressedAt, changed: 0, ours, near: answering(shown, at), pressed };
+  const press = { ...at, time: pressedAt, again: pressedAt, changed: 0, ours, near: answering(shown, at), pressed };
   last = press;
   let seen = press.near;
   timer = setInterval(() => {
@@ -123,8 +127,11 @@ const isMistaken = (event: PointerEvent, pressed: Control | null): boolean => {
     ? pressed !== null && !same(pressed, last.pressed) && !same(pressed, answeredAt(last.near, at))
     : // Another card of Home Assistant, or a dialog, where one of ours was.
       last.ours !== null && contains(last.ours, at);
-  // It has not been away.
-  if (isOther) last.time = now;
+  if (isOther) {
+    // A hand that trembles or hammers has not been away. One that tries again each second has seen what is there.
+    if (now - last.again < AT_ONCE) last.time = now;
+    last.again = now;
+  }
   return isOther;
 };
 
@@ -208,7 +215,13 @@ const ignore = (event: Event) => {
 
 /* Show where a press was that does not count. */
 const flash = (element: Element) =>
-  element.animate({ outline: ["3px solid var(--primary-color)", "3px solid transparent"] }, { duration: 600 });
+  element.animate(
+    [
+      { outline: "3px solid var(--primary-color)", background: "var(--primary-color)", offset: 0 },
+      { outline: "3px solid transparent" },
+    ],
+    { duration: 800 },
+  );
 
 /* Have nothing of ours drawn anew until the press that begins is over: the browser takes no button for pressed that has moved
  * away from under the finger meanwhile, as when a preview comes or a job ends. */

@@ -184,6 +184,17 @@ describe.each(Object.entries(DEVICES))("a %s", (_, press) => {
     expect(jobs()).toEqual(["a", "b"]);
   });
 
+  test("that tries again each second cancels one job after the other", async () => {
+    const spot = await spotIn("with jobs that ask", "cancel-a");
+    const canceled = [];
+    for (let second = 0; second < 3; second++) {
+      await press(spot);
+      canceled.push(jobs());
+      for (let n = 0; n < 10; n++) await settle(100);
+    }
+    expect(canceled).toEqual([["a"], ["a"], ["a", "b"]]);
+  });
+
   test("that presses something else, which has not moved, is answered at once, however near that is", async () => {
     await set(SCENES["with jobs that wait"] as Scene);
     const [note, hello] = ["button-1", "button-2"].map((key) => control(key).getBoundingClientRect());
