@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.common import MockUser
 from custom_components.lianke.box.page_counts import month_of
 from custom_components.lianke.people import page_counts
 from custom_components.lianke.people.page_counts import as_csv
+from tests.clock import until
 from tests.conftest import set_up
 from tests.household import LASER, House, show_state
 from tests.simulator import Outcome
@@ -123,6 +124,52 @@ async def test_beyond_a_months_pages_jobs_are_refused(anna: MockUser, house: Hou
         job = await print_menu(house, anna, replace_key="list")
         assert (job["state"], job["waits_for"]) == ("held", [])
     assert house.sent == 0
+
+
+async def test_printer_commands_do_not_go_round_a_months_pages(
+    anna: MockUser, hass_admin_user: User, house: House
+) -> None:
+    """Fifty form feeds are fifty pages, and nobody can say so: an approver has to."""
+    feeds = {"device_id": house.device(), "text": "page\f" * 50, "raw": True}
+    options = {"monthly_pages": 3, "monthly_beyond": "refused"}
+    house.set_options(options | {"monthly_users": [hass_admin_user.id]})
+    # Nothing is to be counted for her.
+    answer = await house.ask("print", Context(user_id=anna.id), **feeds)
+    await house.came_out()
+    assert answer["jobs"][0]["waits_for"] == []
+    house.set_options(options)
+    for context in (Context(user_id=hass_admin_user.id), Context()):
+        # Nor for an approver, who would only ask himself, and for nobody.
+        await house.ask("print", context, **feeds)
+    await house.came_out(3)
+    [job] = (await house.ask("print", Context(user_id=anna.id), **feeds))["jobs"]
+    assert (job["state"], job["waits_for"]) == ("held", ["approval"])
+    own = house.ask("continue_job", Context(user_id=anna.id), job_id=job["job_id"])
+    with pytest.raises(ServiceValidationError, match="approve"):
+        await own
+    await house.ask("continue_job", Context(user_id=hass_admin_user.id), job_id=job["job_id"])
+    await house.came_out(4)
+    await until(lambda: all(one.is_final for one in house.queue.jobs()))
+    # Once they are used up they are refused like anything else.
+    await print_menu(house, anna)
+    with pytest.raises(ServiceValidationError) as refused:
+        await house.ask("print", Context(user_id=anna.id), **feeds)
+    assert refused.value.translation_key == "too_many_pages_this_month"
+
+
+async def test_a_text_counts_where_the_cloud_names_no_number(anna: MockUser, house: House) -> None:
+    """Four pages came out of a month of three, and three were still left."""
+    house.set_options({"monthly_pages": 3, "monthly_beyond": "refused"})
+    text = {"device_id": house.device(), "wait": True}
+    for number in range(3):
+        context = Context(user_id=anna.id)
+        [job] = (await house.ask("print", context, text=f"Page {number}", **text))["jobs"]
+        # Of which nobody claims that it is known.
+        assert (job["state"], job["pages_printed"]) == ("completed", None)
+    with pytest.raises(ServiceValidationError) as refused:
+        await house.ask("print", Context(user_id=anna.id), text="Page 4", **text)
+    assert refused.value.translation_key == "too_many_pages_this_month"
+    assert len(house.printed) == 3
 
 
 async def test_the_next_month_begins_anew(anna: MockUser, house: House) -> None:

@@ -408,6 +408,24 @@ class Job(Record):
         return (self.is_at_second and now.is_final) or now.partly_printed
 
     @property
+    def most_pages(self) -> int | None:
+        """Return the most pages that one copy can have, None if nobody knows."""
+        return self.deliveries[0].most_pages if self.pages is None else self.pages
+
+    @property
+    def pages_to_count(self) -> int | None:
+        """Return the pages that it counts as once it is printed, None if nobody can say.
+
+        Where nobody counted them before, the cloud may name none, and not for all copies: it counts as the most then.
+        """
+        told, most = self.pages_printed, self.most_pages
+        if self.pages is not None:
+            return told
+        if not told:
+            return told if most is None else most * self.copies
+        return max(told, (told if most is None else min(told, most)) * self.copies)
+
+    @property
     def hold_reason(self) -> str | None:
         """Return why the job waits, or waited last."""
         return self.present.hold_reason

@@ -17,6 +17,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
 
 from ..api.models import DriverState
+from ..box.page_counts import month_of
 from ..box.printer_status import PrinterSnapshot
 from ..const import HOLD_HOURS, MAX_JOBS_PER_HOUR, MAX_PAGES
 from ..coordinator import LiankeCoordinator, printer_identifier
@@ -112,8 +113,11 @@ class PrintQueue(JobWorker):
             await self._storage.async_flush()
             await self._store.other_tasks.async_note([])
         # Before the sensors start: a power cut may have left pages uncounted.
+        month = month_of(dt_util.now())
         for job in self._registry.jobs.values():
-            self._scheduler.count_pages(job)
+            # Earlier versions did not count those of which the cloud had named none.
+            if job.pages_printed is not None or month_of(dt_util.as_local(job.ended_at)) == month:
+                self._scheduler.count_pages(job)
 
     @callback
     def start(self) -> None:
@@ -253,7 +257,9 @@ class PrintQueue(JobWorker):
         if reason is not None and (reason in PERMANENT or not spec.hold):
             raise InputError(f"not_ready_{reason}", printer=view.name)
         if spec.waits_for is None or moved is not None:
-            others = [job for job in self._registry.jobs.values() if job not in replaced]
+            # What has ended counts as waiting until its end is published, and its pages with it.
+            published = self._registry.published
+            others = [published.get(job.job_id, job) for job in jobs if job not in replaced]
             spec = await self._people.async_with_reasons(spec, deliveries[0], others)
         job = self._new_job(spec, deliveries, job_id, view, reason, moved, now)
         self._registry.reserved |= {old.job_id for old in replaced}

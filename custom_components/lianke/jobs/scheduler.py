@@ -111,11 +111,11 @@ class JobScheduler(JobWorker):
 
     def count_pages(self, job: Job) -> None:
         """Count the pages of a job that was surely printed; a second call changes nothing."""
-        if job.state is JobState.COMPLETED and job.pages_printed is not None:
+        if job.state is JobState.COMPLETED and (pages := job.pages_to_count) is not None:
             self._storage.count_pages(
                 job.printer_key,
                 job.job_id,
-                job.pages_printed,
+                pages,
                 user_id=job.user_id,
                 source=job.spec.source,
                 name=job.printer_name,

@@ -99,6 +99,9 @@ class PrintPolicy(People):
                 spent = limit - left
                 raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
             return True
+        if left is not None and most is None:
+            # Printer commands, too, which no limit on pages can be held against.
+            return True
         if spec.forgotten and options.get(const.CONF_MONTHLY_PAGES):
             # Nobody's pages are those of a user whose month is used up.
             return True
@@ -133,14 +136,15 @@ def pages_left(
 ) -> int | None:
     """Return how many pages a user has left this month, below 0 beyond the limit; None without one.
 
-    `jobs` are those of the box: what waits counts as well, unknown pages as one, but not the job that is moved.
+    `jobs` are those of the box: what waits counts as well, as the most that it can have, unknown pages as one, but not
+    the job that is moved.
     """
     limit = int(options.get(const.CONF_MONTHLY_PAGES, 0))
     users = options.get(const.CONF_MONTHLY_USERS, [])
     if not limit or user_id is None or (users and user_id not in users):
         return None
     waiting = sum(
-        (1 if job.pages is None else job.pages) * job.copies
+        (1 if (most := job.most_pages) is None else most) * job.copies
         for job in jobs
         if job.user_id == user_id and not job.is_final and job.job_id != moved_from
     )
