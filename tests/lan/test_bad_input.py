@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 import gzip
 import os
 from pathlib import Path
@@ -270,6 +271,59 @@ async def test_twenty_jobs_at_once(lan: LanPrinter) -> None:
     await came_out(lan.simulator, 20)
 
 
+async def test_twenty_jobs_made_first_at_once(lan: LanPrinter) -> None:
+    """As phones do it: a job that has no place among those that wait for documents waits for one."""
+
+    async def print_one(number: int) -> int:
+        made = await lan.create(job_name=values.name(f"photo {number}"))
+        return (await lan.send(made, make_pdf(1, f"document {number}"))).status
+
+    statuses = await asyncio.gather(*(print_one(number) for number in range(20)))
+    assert set(statuses) == {Status.OK}
+    await came_out(lan.simulator, 20)
+
+
+async def test_jobs_that_wait_leave_room_for_the_documents_of_others(lan: LanPrinter) -> None:
+    """Of more jobs than requests of one device are answered, those that were made come out."""
+    made = [await lan.create() for _ in range(lan_jobs.MAX_PENDING_A_DEVICE)]
+    waiting = async_get_server(lan.hass).waiting
+    late = [
+        asyncio.create_task(lan.ask(Operation.CREATE_JOB))
+        for _ in range(2 * server.MAX_REQUESTS_A_DEVICE - server.MAX_WAITING_A_DEVICE)
+    ]
+    await until(lambda: waiting.taken.total() == server.MAX_WAITING_A_DEVICE)
+    for number in made:
+        assert (await lan.send(number, make_pdf(1, str(number)))).status == Status.OK
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+    await came_out(lan.simulator, len(made))
+
+
+async def test_few_jobs_of_all_devices_wait_for_a_place(lan: LanPrinter) -> None:
+    for _ in range(lan_jobs.MAX_PENDING_A_DEVICE):
+        await lan.create()
+    waiting = async_get_server(lan.hass).waiting
+    with ExitStack() as others:
+        for number in range(server.MAX_WAITING):
+            others.enter_context(waiting.one(f"192.168.1.{number % 10}"))
+        assert (await lan.ask(Operation.CREATE_JOB)).status == Status.BUSY
+
+
+async def test_who_has_gone_takes_no_place(lan: LanPrinter) -> None:
+    """A device that gave up while it waited sends no document: its job would keep others away."""
+    made = [await lan.create() for _ in range(lan_jobs.MAX_PENDING_A_DEVICE)]
+    waiting = async_get_server(lan.hass).waiting
+    writer = await lan.begin(lan.message(Operation.CREATE_JOB))
+    await until(lambda: waiting.taken.total() == 1)
+    writer.transport.abort()
+    await asyncio.sleep(0.1)
+    await lan.ask(Operation.CANCEL_JOB, job_id=values.integer(made[0]))
+    await until(lambda: not waiting.taken)
+    pending = async_get_server(lan.hass).pending[lan.token].pending
+    assert {job.number for job in pending} == set(made[1:])
+
+
 async def test_few_documents_are_received_at_a_time(
     lan: LanPrinter, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,7 +361,10 @@ async def test_few_documents_are_received_at_a_time(
     await came_out(lan.simulator, server.MAX_RECEIVING + 1)
 
 
-async def test_few_jobs_wait_for_their_documents(lan: LanPrinter, device: Device) -> None:
+async def test_few_jobs_wait_for_their_documents(
+    lan: LanPrinter, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "PLACE_SECONDS", 0.05)
     devices = [
         device(f"127.0.0.{number}")
         for number in range(2, 2 + lan_jobs.MAX_PENDING // lan_jobs.MAX_PENDING_A_DEVICE)
@@ -320,9 +377,10 @@ async def test_few_jobs_wait_for_their_documents(lan: LanPrinter, device: Device
 
 
 async def test_jobs_with_a_code_wait_for_their_documents_as_few(
-    lan: LanPrinter, device: Device
+    lan: LanPrinter, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many come while a code is hashed."""
+    monkeypatch.setattr(server, "PLACE_SECONDS", 0.05)
     code: dict[str, Any] = {"job_password": values.octets(b"4711")}
     devices = [device(f"127.0.0.{number}") for number in range(2, 7)]
     replies = await asyncio.gather(

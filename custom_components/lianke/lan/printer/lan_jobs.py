@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 import fcntl
@@ -71,11 +72,32 @@ def job_number(job_id: str) -> int:
     return int.from_bytes(digest[:4]) % MAX_INTEGER + 1
 
 
+class Vacancy:
+    """Lets those wait who find no place until others give theirs back."""
+
+    def __init__(self) -> None:
+        self._freed = asyncio.Event()
+
+    def note(self) -> None:
+        """Wake those that wait: there may be a place."""
+        freed, self._freed = self._freed, asyncio.Event()
+        freed.set()
+
+    async def async_wait(self, is_full: Callable[[], bool], seconds: float) -> bool:
+        """Wait so long for a place; return whether there is one, which holds until the next await."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while is_full():
+                    await self._freed.wait()
+        return not is_full()
+
+
 class PendingJobs:
     """The jobs of one printer that wait for their document, and those that got none."""
 
     def __init__(self) -> None:
         self._jobs: dict[int, PendingJob] = {}
+        self.vacancy = Vacancy()
 
     def new_id(self, taken: Callable[[int], bool]) -> str:
         """Return the id of a new job whose number no other one has."""
@@ -116,6 +138,8 @@ class PendingJobs:
         own = [kept for kept in ended if kept.sender.address == job.sender.address]
         for kept in own[:-MAX_ENDED_A_DEVICE] or ended[:-MAX_ENDED]:
             del self._jobs[kept.number]
+        if job.ended is not None:
+            self.vacancy.note()
 
     def end(self, job: PendingJob, reason: str) -> None:
         """Keep that a job will get no document, with a job-state-reason."""
@@ -133,6 +157,7 @@ class PendingJobs:
     def drop(self, job: PendingJob) -> None:
         """Forget a job that the queue has now."""
         self._jobs.pop(job.number, None)
+        self.vacancy.note()
 
     def _expire(self) -> None:
         """End the jobs whose document does not come."""

@@ -59,10 +59,10 @@ async def async_print_job(request: Request) -> Answer:
 async def async_create_job(request: Request) -> Answer:
     """Make a job whose document comes with Send-Document."""
     options = _checked(request)
-    _check_place(request)
+    await _async_place(request)
     code = await _async_release_code(request)
     # Others may have come while the code was hashed.
-    _check_place(request)
+    await _async_place(request)
     job = PendingJob(
         job_id=_new_id(request),
         sender=request.sender,
@@ -145,9 +145,9 @@ async def async_close_job(request: Request) -> Answer:
     return Answer()
 
 
-def _check_place(request: Request) -> None:
-    """Refuse a job that would wait for its document beside too many others. Raises IppError."""
-    if request.pending.is_full(request.address):
+async def _async_place(request: Request) -> None:
+    """Wait for a place of a job among those that wait for their documents. Raises IppError without one."""
+    if not await request.server.async_pending_place(request.pending, request.address):
         raise IppError(Status.BUSY, "too many jobs wait for their documents")
 
 

@@ -3,8 +3,9 @@
 import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 import hmac
 import time
 from typing import Any, Final, NamedTuple
@@ -17,7 +18,7 @@ from homeassistant.util.limited_size_dict import LimitedSizeDict
 from ...const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
 from ...jobs.limits import RATE_PERIOD
 from ...runtime import LiankeConfigEntry
-from .lan_jobs import PendingJobs, Repeats
+from .lan_jobs import PendingJobs, Repeats, Vacancy
 
 
 class Changes:
@@ -45,8 +46,12 @@ MAX_RECEIVING: Final = 8
 """documents that are received at a time."""
 MAX_RECEIVING_A_DEVICE: Final = 3
 """those from one address."""
+MAX_WAITING: Final = 60
+"""jobs that wait for a place among those that wait for their documents."""
+MAX_WAITING_A_DEVICE: Final = 15
+"""those of one address: with the jobs that have a place, whose documents must come, as many as its requests."""
 PLACE_SECONDS: Final = 20.0
-"""for which a document waits until others have been received: most take a moment."""
+"""for which a document waits until others have been received, and a job for its place: most take a moment."""
 MAX_DEVICES: Final = 200
 """addresses and printers whose refused documents are kept in mind."""
 
@@ -72,7 +77,7 @@ class Places:
         self._most_a_device = most_a_device
         self.taken: Counter[str] = Counter()
         """how many each address has."""
-        self._freed = asyncio.Event()
+        self._vacancy = Vacancy()
 
     def is_full(self, address: str) -> bool:
         """Return whether an address gets no place."""
@@ -80,11 +85,7 @@ class Places:
 
     async def async_free(self, address: str) -> bool:
         """Wait a while until an address gets a place; return whether it does, which holds until the next await."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PLACE_SECONDS):
-                while self.is_full(address):
-                    await self._freed.wait()
-        return not self.is_full(address)
+        return await self._vacancy.async_wait(partial(self.is_full, address), PLACE_SECONDS)
 
     @contextmanager
     def one(self, address: str) -> Iterator[None]:
@@ -96,8 +97,7 @@ class Places:
             self.taken[address] -= 1
             # Without those that are zero.
             self.taken = +self.taken
-            freed, self._freed = self._freed, asyncio.Event()
-            freed.set()
+            self._vacancy.note()
 
 
 class Refusals:
@@ -127,12 +127,26 @@ class LanServer:
         self.started_at = datetime.now(UTC)
         self.changes = Changes(self.started_at)
         self.pending: defaultdict[str, PendingJobs] = defaultdict(PendingJobs)
+        self.waiting = Places(MAX_WAITING, MAX_WAITING_A_DEVICE)
         self.requests = Places(MAX_REQUESTS, MAX_REQUESTS_A_DEVICE)
         self.documents = Places(MAX_RECEIVING, MAX_RECEIVING_A_DEVICE)
         self.refusals = Refusals()
         self.repeats = Repeats()
         self.naming = asyncio.Lock()
         """held while a free name is looked for in the home network."""
+
+    async def async_pending_place(self, pending: PendingJobs, address: str) -> bool:
+        """Wait a while until one more job of an address may wait for its document; return whether it may.
+
+        It holds until the next await.
+        """
+        is_full = partial(pending.is_full, address)
+        if not is_full():
+            return True
+        if self.waiting.is_full(address):
+            return False
+        with self.waiting.one(address):
+            return await pending.vacancy.async_wait(is_full, PLACE_SECONDS)
 
 
 @singleton(f"{DOMAIN}_lan_server")
