@@ -62,7 +62,7 @@ def test_the_nearest_paper_is_found() -> None:
     )
     found = find_media(offered, 21060, 29700)
     assert found is not None
-    assert found.paper_id == 10
+    assert (found.paper.paper_id, found.is_turned) == (10, False)
     assert find_media(offered, 21000, 29801) is None
 
 
@@ -75,7 +75,8 @@ def test_the_nearest_paper_is_found() -> None:
         ("na_index-4x6_4x6in", 70),
         ("om_small-photo_100x150mm", 70),
         ("iso_a5_148x210mm", None),
-        ("iso_a4_297x210mm", None),
+        ("iso_a4_297x210mm", 9),
+        ("om_small-photo_150x100mm", 70),
         ("a4", None),
         ("x_99999x99999in", None),
         ("", None),
@@ -85,14 +86,29 @@ def test_the_nearest_paper_is_found() -> None:
 def test_a_size_in_a_name(name: str, paper_id: int | None) -> None:
     papers = (paper(2100, 2970, 42, paper_id=9), paper(1016, 1524, 42, paper_id=70))
     found = named_media(offered_media(Capabilities(), papers, None), name)
-    assert (found and found.paper_id) == paper_id
+    assert (found and found.paper.paper_id) == paper_id
 
 
 def test_both_sizes_of_a_sheet_are_told_apart_where_both_are_there() -> None:
     papers = (paper(1016, 1524, 42, paper_id=70), paper(1000, 1500, 42, paper_id=71))
     offered = offered_media(Capabilities(), papers, None)
     found = [find_media(offered, *size) for size in ((10000, 15000), (10160, 15240))]
-    assert [one and one.paper_id for one in found] == [71, 70]
+    assert [one and one.paper.paper_id for one in found] == [71, 70]
+
+
+def test_a_paper_as_it_lies_goes_before_one_that_is_turned() -> None:
+    """Labels are wider than high, and there may be both."""
+    label, turned, photo = (
+        paper(*size, 42, paper_id=number)
+        for number, size in enumerate([(600, 400), (400, 600), (1016, 1524)], 1)
+    )
+    found = find_media(offered_media(Capabilities(), (label, turned), None), 4000, 6000)
+    assert found is not None
+    assert (found.paper.paper_id, found.is_turned) == (2, False)
+    for papers, width, height in (((label,), 4000, 6000), ((photo,), 15000, 10000)):
+        found = find_media(offered_media(Capabilities(), papers, None), width, height)
+        assert found is not None
+        assert found.is_turned
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 import gzip
 import hashlib
 import zlib
@@ -273,6 +274,45 @@ async def test_an_unknown_member_costs_none_of_the_others(
     photo = next(paper for paper in known.papers if paper.width == 1016)
     assert printed.options["dmPaperSize"] == str(photo.paper_id)
     assert printed.options["dmMediaType"] == "260"
+
+
+@pytest.mark.parametrize("by", ["size", "name"])
+@pytest.mark.parametrize("asked", [{}, {"orientation-requested": values.enum(3)}])
+async def test_a_lying_size_is_a_paper_that_is_turned(
+    offer: Offer, simulator: Simulator, by: str, asked: Attributes
+) -> None:
+    """A lying photo of 15 by 10 cm comes out on 4 by 6 inches, and fills it."""
+    lan = await offer(INKJET)
+    size: Attributes = (
+        media_col(15000, 10000)
+        if by == "size"
+        else {"media": values.keyword("om_small-photo_150x100mm")}
+    )
+    fidelity = values.boolean(True)
+    reply = await lan.ask(
+        Operation.PRINT_JOB, {**size, **asked}, PDF, ipp_attribute_fidelity=fidelity
+    )
+    assert reply.status == Status.OK
+    # Pages that a device has drawn lying lie, too.
+    rows = pack_rows(page_rows(1772, 1181, RGB), RGB)
+    page = pwg_header(1772, 1181, RGB, 300) + rows
+    await lan.print(pwg(page), size, document_format=values.mime_type("image/pwg-raster"))
+    for printed in await came_out(simulator, 2):
+        assert printed.options["dmPaperSize"] == "257"
+        assert printed.options["dmOrientation"] == "2"
+
+
+async def test_a_lying_size_of_a_printer_that_turns_nothing(lan: LanPrinter) -> None:
+    """The paper is right; the orientation, which its driver does not know, is the printer's own."""
+    storage = lan.data.storage
+    known = storage.printers[lan.key]
+    assert known.capabilities is not None
+    upright = replace(known.capabilities, orientations=frozenset({1}))
+    storage.printers[lan.key] = replace(known, capabilities=upright)
+    await lan.print(job=media_col(21000, 14800))
+    (printed,) = await came_out(lan.simulator)
+    assert printed.options["dmPaperSize"] == "11"
+    assert printed.options["dmOrientation"] == "1"
 
 
 async def test_every_paper_is_ready(offer: Offer, simulator: Simulator) -> None:

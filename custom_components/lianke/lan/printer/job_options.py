@@ -8,7 +8,7 @@ from typing import Any, Final
 from ...api.capabilities import CUSTOM_ID
 from ...ipp.model import UNSUPPORTED, Attributes, Collection, Content, Range, Value, collection
 from .printer_attributes import FIXED, JOB_TEMPLATE
-from .profile import IPP_QUALITIES, Media, Profile, find_media, named_media, tray_of
+from .profile import IPP_QUALITIES, FoundMedia, Profile, find_media, named_media, tray_of
 
 MAX_RANGES: Final = 50
 """pieces of a page selection."""
@@ -16,6 +16,7 @@ _LAST_PAGE: Final = 99_999
 """what a selection without an end ends with."""
 # Upright and lying, and the reverse of these.
 _ORIENTATIONS: Final = {3: "portrait", 4: "landscape", 5: "landscape", 6: "portrait"}
+_PAPERS: Final = ("media", "media-col")
 # These have one value here, which needs no option.
 _FIXED: Final = ("finishings", "job-hold-until", "job-sheets", "number-up", "output-bin")
 # Clients that leave it to the printer get what its options say.
@@ -42,9 +43,13 @@ type _Reader = Callable[[Content, Profile], Found]
 
 @dataclass(kw_only=True, slots=True)
 class JobOptions:
-    """What a job asks for: options by name, and attributes that cannot be done as asked."""
+    """What a job asks for: options by name, and attributes that cannot be done as asked.
+
+    `is_lying`: its paper is meant as it lies on its side, and so are its pages, whatever else it asks for.
+    """
 
     options: dict[str, Any] = field(default_factory=dict)
+    is_lying: bool = False
     unsupported: dict[str, tuple[Value, ...]] = field(default_factory=dict)
 
 
@@ -68,6 +73,10 @@ def read_job_options(attributes: Attributes, profile: Profile) -> JobOptions:
             job.unsupported[name] = values if name in JOB_TEMPLATE else UNSUPPORTED
             continue
         job.options |= {option: value for option, value in found.items() if value is not None}
+        if name in _PAPERS and "orientation" in found:
+            job.is_lying = True
+    if job.is_lying:
+        job.options["orientation"] = "landscape"
     return job
 
 
@@ -155,10 +164,12 @@ def _size(content: Content, profile: Profile) -> Found:
     return None if found is None else _paper(found)
 
 
-def _paper(media: Media) -> Mapping[str, Any]:
+def _paper(found: FoundMedia) -> Mapping[str, Any]:
+    media = found.paper
+    lying = {"orientation": "landscape"} if found.is_turned else {}
     if media.paper_id == CUSTOM_ID:
-        return {"paper_width": media.width / 100, "paper_height": media.height / 100}
-    return {"paper": media.paper_id}
+        return {"paper_width": media.width / 100, "paper_height": media.height / 100, **lying}
+    return {"paper": media.paper_id, **lying}
 
 
 def _pages(values: tuple[Value, ...]) -> Found:

@@ -159,7 +159,19 @@ def _checked(request: Request) -> JobOptions:
     if options.unsupported and request.flag("ipp-attribute-fidelity"):
         names = ", ".join(options.unsupported)
         raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, names, options.unsupported)
+    if options.is_lying:
+        _lay(request, options, "landscape")
     return options
+
+
+def _lay(request: Request, options: JobOptions, orientation: str) -> None:
+    """Set how the pages of a job lie on its paper, unless the driver knows no such way."""
+    target = querying.target_of(request)
+    known = target.data.storage.printers.get(target.printer_key)
+    able = known.capabilities and known.capabilities.orientations if known else None
+    options.options["orientation"] = orientation
+    if able and ORIENTATIONS[orientation] not in able:
+        del options.options["orientation"]
 
 
 def _check_code(request: Request) -> bytes | None:
@@ -244,11 +256,7 @@ async def _async_document(request: Request, title: str, options: JobOptions) -> 
     target, sender = querying.target_of(request), request.sender
     if request.text("document-format") in (APPLE_RASTER, PWG_RASTER):
         # Pages that a device drew lie as it wants them, whatever the printer's defaults say.
-        options.options["orientation"] = "portrait"
-        known = target.data.storage.printers.get(target.printer_key)
-        able = known.capabilities and known.capabilities.orientations if known else None
-        if able and ORIENTATIONS["portrait"] not in able:
-            del options.options["orientation"]
+        _lay(request, options, "landscape" if options.is_lying else "portrait")
     refusals = request.server.refusals
     target.data.queue.check_rate(
         target.printer_key,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import json
 from pathlib import Path
 import re
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID, uuid5
 
 from homeassistant.core import HomeAssistant
@@ -150,21 +150,32 @@ def largest_paper(media: Iterable[Media]) -> str:
     return ">isoC-A2"
 
 
-def find_media(media: Iterable[Media], width: int, height: int) -> Media | None:
-    """Return the paper of a size in 0.01 mm, None without one that is near enough."""
+class FoundMedia(NamedTuple):
+    """A paper for a size, and whether it has the size on its side."""
+
+    paper: Media
+    is_turned: bool
+
+
+def find_media(media: Iterable[Media], width: int, height: int) -> FoundMedia | None:
+    """Return the paper of a size in 0.01 mm, None without one that is near enough.
+
+    One that has the size only when it is turned comes last: devices name a lying photo's size as it lies.
+    """
     offered = tuple(media)
-    sizes = [(width, height)]
-    for one, other in (_SAME_SHEETS, _SAME_SHEETS[::-1]):
-        if _is_near(one, width, height):
-            sizes.append(other)
-    for size in sizes:
-        near = [
-            (abs(item.width - size[0]) + abs(item.height - size[1]), number, item)
-            for number, item in enumerate(offered)
-            if _is_near((item.width, item.height), *size)
-        ]
-        if near:
-            return min(near)[2]
+    for is_turned, asked in ((False, (width, height)), (True, (height, width))):
+        sizes = [asked]
+        for one, other in (_SAME_SHEETS, _SAME_SHEETS[::-1]):
+            if _is_near(one, *asked):
+                sizes.append(other)
+        for size in sizes:
+            near = [
+                (abs(item.width - size[0]) + abs(item.height - size[1]), number, item)
+                for number, item in enumerate(offered)
+                if _is_near((item.width, item.height), *size)
+            ]
+            if near:
+                return FoundMedia(min(near)[2], is_turned)
     return None
 
 
@@ -173,11 +184,11 @@ def _is_near(size: tuple[int, int], width: int, height: int) -> bool:
     return abs(size[0] - width) <= most and abs(size[1] - height) <= most
 
 
-def named_media(media: Iterable[Media], name: str) -> Media | None:
+def named_media(media: Iterable[Media], name: str) -> FoundMedia | None:
     """Return the paper of a PWG name, or of the size that is in it; None without one."""
     offered = tuple(media)
     if found := next((item for item in offered if item.name == name), None):
-        return found
+        return FoundMedia(found, is_turned=False)
     if (said := _SIZE_IN_NAME.search(name)) is None:
         return None
     unit = 100 if said[3] == "mm" else 2540
