@@ -13,6 +13,16 @@ WORDS: Final = {
         r"\[(.+)\]\n([^\[]+)", Path(__file__).with_name("words.txt").read_text("utf-8")
     )
 }
+# What stands in the notes. Only the first half of each was looked at while the encodings were weighed; the second
+# half judges them.
+_NOTES: Final = {
+    kind: [item.replace("_", " ") for item in items.split()]
+    for kind, items in re.findall(
+        r"\[(.+)\]\n([^\[]+)", Path(__file__).with_name("households.txt").read_text("utf-8")
+    )
+}
+_KEYS: Final = ("things", "family", "given", "names", "places")
+NOTES: Final = ("lists", "prices", "names", "addresses")
 ENCODINGS: Final[dict[str, list[str]]] = {
     "zh-Hans": ["gbk"],
     "zh-Hant": ["big5"],
@@ -59,3 +69,44 @@ def lists(language: str, count: int, seed: int) -> Iterator[str]:
         if not text.isascii():
             count -= 1
             yield text
+
+
+def notes(language: str, kind: str, count: int, half: int) -> Iterator[str]:
+    """Yield so many notes of one kind from one half of the words, each with at least one letter beyond ASCII."""
+    choice = random.Random(f"{language} {kind} {half}")
+    words = {
+        key: _NOTES[f"{language} {key}"][half::2] for key in _KEYS if f"{language} {key}" in _NOTES
+    }
+    prices = _NOTES[f"{language} prices"]
+    eastern = language in ("zh-Hans", "zh-Hant", "ja")
+    while count:
+        between = choice.choice(("\n", "\r\n", "、" if eastern else ", ", " "))
+        if kind == "lists":
+            parts = choice.sample(words["things"], choice.choice((1, 1, 2, 3, 4, 6, 8)))
+        elif kind == "prices":
+            parts = [
+                thing
+                + choice.choice((" ", "\t", ": ", ""))
+                + choice.choice(prices).format(choice.randrange(1, 300))
+                for thing in choice.sample(words["things"], choice.choice((1, 2, 3, 5)))
+            ]
+            between = choice.choice(("\n", "\r\n"))
+        elif kind == "names":
+            parts = [_name(words, choice) for _ in range(choice.choice((1, 1, 2, 3, 4)))]
+        else:
+            number = f"{choice.randrange(1, 30)}-{choice.randrange(1, 20)}"
+            parts = [f"{choice.choice(words['places'])}{' ' if language == 'ko' else ''}{number}"]
+            if choice.random() < 0.5:
+                parts.insert(0, _name(words, choice))
+            between = "\n"
+        text = between.join(parts)
+        if not text.isascii():
+            count -= 1
+            yield text
+
+
+def _name(words: dict[str, list[str]], choice: random.Random) -> str:
+    if "family" not in words:
+        return choice.choice(words["names"])
+    whole = choice.choice(words["family"]), choice.choice(words["given"])
+    return choice.choice(("".join(whole), " ".join(whole), whole[1]))

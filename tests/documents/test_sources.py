@@ -169,6 +169,10 @@ async def test_text_files_become_a_page(
         ("zh-Hans", "gbk", "豆腐\n虾\n葱"),
         ("ko", "euc_kr", "우유\n빵"),
         ("de", "cp1252", "Äpfel\nÖl"),
+        ("de", "cp1252", "5 €"),
+        ("ja", "euc_jp", "チーズ\nﾚﾀｽ"),
+        # Half of its characters are rare, which is no text where nobody speaks Chinese.
+        ("zh-Hant", "big5", "蛤蜊 擦玻璃 紹興酒 蒟蒻"),
     ],
 )
 async def test_short_texts_are_read_in_the_language_of_the_house(
@@ -178,6 +182,16 @@ async def test_short_texts_are_read_in_the_language_of_the_house(
     (media / "a.txt").write_text(text, encoding=encoding)
     document = await fetched(hass, spool, SourceKind.FILE, str(media / "a.txt"))
     assert f'<div class="plain">{text}</div>' in document.path.read_text("utf-8")
+
+
+async def test_a_text_that_fits_two_encodings_is_refused(
+    hass: HomeAssistant, spool: Spool, media: Path
+) -> None:
+    """A name in GBK was printed as two syllables of Korean."""
+    hass.config.language = "en"
+    (media / "a.txt").write_text("林萍", encoding="gbk")
+    with pytest.raises(InputError, match="text_unreadable"):
+        await fetched(hass, spool, SourceKind.FILE, str(media / "a.txt"))
 
 
 @pytest.mark.parametrize(

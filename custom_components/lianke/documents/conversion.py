@@ -17,7 +17,7 @@ from ..pages.page import MAX_MADE_BYTES, MAX_TEXT_BYTES, PageStyle, is_visible, 
 from ..pages.page_estimate import pages_at_most
 from ..pdf.pictures import DECODER_ERRORS, flatten, srgb
 from .document import Document
-from .encoding import decode_text
+from .encoding import read_text
 from .kinds import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, FileType, sniff
 from .spool import open_private, translate_disk_errors, write_bytes
 
@@ -189,8 +189,9 @@ def make_text_document(document: Document, style: PageStyle) -> Document:
     """Return the document for the page that a file of text, a table or Markdown becomes; it takes the file's place."""
     if document.size > MAX_TEXT_BYTES:
         raise InputError("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
-    # DOS marks the end.
-    text = decode_text(document.path.read_bytes(), style.language).rstrip("\x1a")
+    if (text := read_text(document.path.read_bytes(), style.language)) is None:
+        raise InputError("text_unreadable", name=document.name)
+    text = text.rstrip("\x1a")  # DOS marks the end
     document.path.unlink()
     if not is_visible(text):
         raise InputError("file_empty", name=document.name)

@@ -2,13 +2,13 @@
 
 The bytes of a short list in GBK are a list of rarer words in Big5, EUC-JP and EUC-KR as well. So each encoding says how
 likely the bytes are in it, by groups of characters and how often each group is used, and the language of the house
-decides where that leaves a doubt. Libraries were tried: chardet 7.7 reads 46 % of the lists in GBK as something else.
+decides where that leaves a doubt; what stays in doubt is refused. Libraries were tried: chardet 7.7 reads 46 % of the
+lists in GBK as something else.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from math import log
+from functools import lru_cache
+from math import inf, log
 import re
 from typing import Final
 import unicodedata
@@ -39,8 +39,10 @@ ONE_BYTE: Final = (
 )
 SAMPLE_BYTES: Final = 64 * 1024
 # Share of the characters beyond ASCII that must be in use in an encoding. A short list may have several that are rarer
-# (crab and lemon are, in Chinese): they count in so few characters, and in more of the language of the house.
+# (crab and lemon are, in Chinese): they count in so few characters, and in more of the language of the house, where
+# half may be rarer still, as characters of names are.
 ENOUGH: Final = 0.85
+ENOUGH_AT_HOME: Final = 0.5
 SHORT: Final = 24
 SHORT_AT_HOME: Final = 60
 LONG_BYTES: Final = 40
@@ -57,9 +59,12 @@ _ISO_2022: Final = b"\x1b$"
 # How likely a character is of an encoding's second level, which all programs know and few people write; one that is in
 # neither level; a byte that is no character; and a character of ASCII, in any language.
 _SECOND: Final = 5e-6
-_RARE: Final = 1e-7
-_STRAY: Final = 1e-8
+_RARE: Final = 1e-8
+_STRAY: Final = 1e-9
 _ASCII: Final = 0.01
+# Katakana of half width, which stands in whole words: the first one of a word, and one after another.
+_HALF: Final = 1e-4
+_HALF_AGAIN: Final = 0.8 / 63
 # How likely a letter of cp1252 is beyond ASCII, and how much rarer two of them in a row are, or one that stands alone.
 _ACCENT: Final = 0.005
 _ODD_ACCENT: Final = 0.02
@@ -67,9 +72,11 @@ _ODD_ACCENT: Final = 0.02
 _OUT_OF_A_WORD: Final = 0.001
 # How much likelier than others the language of the house is, Chinese where that is none of these, and UTF-16 that has
 # no mark.
-_AT_HOME: Final = 2000.0
+_AT_HOME: Final = 1e6
 _IN_CHINA: Final = 20.0
-_UNMARKED: Final = 0.03
+_UNMARKED: Final = 0.001
+# How much likelier one encoding must be than the next: below that nobody can tell, and nothing is printed.
+_CLEAR: Final = 100.0
 
 # The characters that Chinese texts, notes and shopping lists use most.
 _OFTEN_HANS: Final = (
@@ -88,96 +95,127 @@ _OFTEN_KO: Final = (
     "이다는을가의에고하로한지기도사자리나아인대서시어해정는들그수전을일라스부보구상장원과만으제여주있게니면했동공성용명조비중경신오방관문선연유요회당국세실생차화계무내"
     "미모우안드트위발개거물소러우무마바치카파추커피김치밀쌀빵물고기간식초콩두배달걀설탕소금마늘양감포수박딸레몬과자녹맥주스휴지세제비누약"
 )
+_OFTEN_JA: Final = (
+    "日一国人年大十二本中長出三時行見月分後前生五間上東四今金九入学高円子外八六下来気小七山話女北午百書先名川千水半男西電校語土木聞食車何南万毎白天母火右読友左休父雨"
+    "会同事自社発者地業方新場員立開手力問代明動京目通言理体田主題意不作用度強公持野以思家世多正安院心界教文元重近考画海売知道集別物使品計死特私始朝運終台広住無真有"
+    "口少町料工建空急止送切転研足究楽起着店病質待試族銀早映親験英医仕去味写字答夜音注帰古歌買悪図週室歩風紙黒花春赤青館屋色走秋夏習駅洋旅服夕借曜飲肉貸堂鳥飯勉冬"
+    "昼茶弟牛魚兄犬妹姉漢県府区市村郡丁番号様個枚箱袋缶瓶杯匹束卵乳豆米麦油塩酢糖醤酒菜根葉芋実果桃梨柿葡萄苺栗柚鶏豚鮭鮪鯖鰻蛸蟹海老貝飴菓餅麺粉薬洗剤歯磨池封筒"
+    "佐藤鈴木渡辺伊山加吉井斎松清林森橋阿部石前岡谷村近遠坂青福太西三浦原竹和上野宮崎内横工酒柴丸河菅久杉千葉桜菊地平沢島永浜塚関荒岩尾谷神奈埼玉阪兵庫愛静岐阜重滋賀"
+    "郎美恵結衣陽翔健直智洋裕幸由真樹彩香奈菜介輔拓哉誠浩勝茂隆修優希莉翼蓮湊葵凛楓梓薫萌瑞穂遥"
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Encoding:
     """A double-byte encoding, and how likely its characters are."""
 
     name: str
     language: str
     characters: re.Pattern[bytes]
-    # How likely a character is, by its bytes.
-    likelihood: Callable[[bytes], float]
-
-
-def _between(pair: bytes, first: int, last: int) -> bool:
-    return len(pair) == 2 and first <= pair[0] <= last and pair[1] >= 0xA1
-
-
-@cache
-def _often(text: str, encoding: str) -> dict[bytes, float]:
-    """Return how likely each of the most used characters is: together they make two fifths of a text."""
-    letters = frozenset(text)
-    return {letter.encode(encoding): 0.4 / len(letters) for letter in letters}
-
-
-def _gb(pair: bytes) -> float:
-    if often := _often(_OFTEN_HANS, "gb18030").get(pair):
-        return often
-    if _between(pair, 0xB0, 0xD7):  # the first level of GB 2312
-        return 0.5 / 3500
-    if _between(pair, 0xA1, 0xA3):
-        return 0.08 / 282
-    return _SECOND if _between(pair, 0xD8, 0xF7) else _RARE
-
-
-def _big5(pair: bytes) -> float:
-    if often := _often(_OFTEN_HANT, "big5hkscs").get(pair):
-        return often
-    if 0xA4 <= pair[0] <= 0xC6:  # the first level of Big5
-        return 0.5 / 5100
-    if 0xA1 <= pair[0] <= 0xA3 and pair[1] < 0xC0:
-        return 0.08 / 408
-    return _SECOND if 0xC9 <= pair[0] <= 0xF9 else _RARE
-
-
-def _sjis(pair: bytes) -> float:
-    if len(pair) == 1:  # half-width katakana
-        return _SECOND
-    if pair[0] in (0x82, 0x83):
-        return 0.5 / 170
-    if 0x88 <= pair[0] <= 0x97:
-        return 0.35 / 2965
-    if pair[0] == 0x81:
-        return 0.08 / 147
-    return _SECOND if 0x98 <= pair[0] <= 0xEA else _RARE
-
-
-def _euc_jp(pair: bytes) -> float:
-    if _between(pair, 0xA4, 0xA5):
-        return 0.5 / 170
-    if _between(pair, 0xB0, 0xCF):
-        return 0.35 / 2965
-    if _between(pair, 0xA1, 0xA3):
-        return 0.08 / 282
-    return _SECOND if _between(pair, 0xD0, 0xF4) else _RARE
-
-
-def _hangul(pair: bytes) -> float:
-    if often := _often(_OFTEN_KO, "cp949").get(pair):
-        return often
-    if _between(pair, 0xB0, 0xC8):
-        return 0.5 / 2200
-    if _between(pair, 0xA1, 0xA3):
-        return 0.02 / 282
-    return _RARE
+    # The characters used most, the share of a text that they make together, and the other levels of the encoding: its
+    # first and last row, and how likely each character there is.
+    often: str
+    share: float
+    levels: tuple[tuple[int, int, float], ...]
+    # A katakana of half width.
+    half: re.Pattern[bytes] | None = None
 
 
 _PAIR_GB = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
 _PAIR_BIG5 = re.compile(rb"[\x81-\xfe][\x40-\x7e\xa1-\xfe]")
 _PAIR_SJIS = re.compile(rb"[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]|[\xa1-\xdf]")
+_PAIR_EUC = re.compile(rb"[\x8e\xa1-\xfe][\xa1-\xfe]")
+_KANA: Final = 0.5 / 170
+_KANJI: Final = 0.1 / 2500
+_SIGN: Final = 0.08 / 282
 _EASTERN: Final = (
-    _Encoding("gb18030", "zh-hans", _PAIR_GB, _gb),
-    _Encoding("big5hkscs", "zh-hant", _PAIR_BIG5, _big5),
-    _Encoding("cp932", "ja", _PAIR_SJIS, _sjis),
-    _Encoding("euc_jp", "ja", _PAIR_GB, _euc_jp),
-    _Encoding("cp949", "ko", _PAIR_GB, _hangul),
+    _Encoding(
+        "gb18030",
+        "zh-hans",
+        _PAIR_GB,
+        _OFTEN_HANS,
+        0.4,
+        ((0xB0, 0xD7, 0.5 / 3500), (0xA1, 0xA3, _SIGN), (0xD8, 0xF7, _SECOND)),
+    ),
+    _Encoding(
+        "big5hkscs",
+        "zh-hant",
+        _PAIR_BIG5,
+        _OFTEN_HANT,
+        0.4,
+        ((0xA4, 0xC6, 0.5 / 5100), (0xA1, 0xA3, _SIGN), (0xC9, 0xF9, _SECOND)),
+    ),
+    _Encoding(
+        "cp932",
+        "ja",
+        _PAIR_SJIS,
+        _OFTEN_JA,
+        0.3,
+        ((0x82, 0x83, _KANA), (0x88, 0x97, _KANJI), (0x81, 0x81, _SIGN), (0x98, 0xEA, _SECOND)),
+        re.compile(rb"[\xa1-\xdf]"),
+    ),
+    _Encoding(
+        "euc_jp",
+        "ja",
+        _PAIR_EUC,
+        _OFTEN_JA,
+        0.3,
+        ((0xA4, 0xA5, _KANA), (0xB0, 0xCF, _KANJI), (0xA1, 0xA3, _SIGN), (0xD0, 0xF4, _SECOND)),
+        re.compile(rb"\x8e[\xa1-\xdf]"),
+    ),
+    _Encoding(
+        "cp949",
+        "ko",
+        _PAIR_GB,
+        _OFTEN_KO,
+        0.65,
+        ((0xB0, 0xC8, 0.3 / 900), (0xA1, 0xA3, 0.02 / 282)),
+    ),
 )
+
+
+@lru_cache(30_000)
+def _likelihood(pair: bytes, encoding: _Encoding) -> float:
+    """Return how likely a character is in an encoding."""
+    if len(pair) != 2 or (encoding.half and encoding.half.fullmatch(pair)):
+        return _RARE
+    try:
+        letter = pair.decode(encoding.name)
+    except UnicodeDecodeError:
+        return _STRAY
+    # Big5 of Hong Kong has characters that are two in Unicode.
+    if unicodedata.category(letter[0]) == "Co":
+        return _STRAY
+    if letter in encoding.often:
+        return encoding.share / len(set(encoding.often))
+    # Where the second byte of a row is lower, the character is of an extension.
+    whole = pair[1] >= 0xA1 or encoding.characters in (_PAIR_BIG5, _PAIR_SJIS)
+    for first, last, likelihood in encoding.levels:
+        if whole and first <= pair[0] <= last:
+            return likelihood * _ODD_HANGUL if _is_odd_hangul(letter) else likelihood
+    return _RARE
+
+
+def _is_odd_hangul(letter: str) -> bool:
+    """Return whether a syllable has a vowel or an end that few have: half of all syllables are in few texts."""
+    rest, final = divmod(ord(letter[0]) - 0xAC00, 28)
+    if not 0 <= rest < 19 * 21:
+        return False
+    return rest % 21 not in _VOWELS or final not in _ENDS
+
+
+# The vowels and ends of hangul that most syllables have, by their numbers in Unicode, and how much rarer others are.
+_VOWELS: Final = frozenset((0, 1, 2, 4, 5, 6, 8, 9, 12, 13, 17, 18, 20))
+_ENDS: Final = frozenset((0, 1, 4, 8, 16, 17, 19, 21))
+_ODD_HANGUL: Final = 0.06
 # Letters and marks that German, French, Spanish, Italian, Dutch and the north of Europe write in cp1252.
 _WESTERN: Final = frozenset(
-    "àâäáåãæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÅÃÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ¿¡«»„“”‘’‚–—…€£§°·²³\xa0½¼´"
+    "àâäáåãæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÅÃÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ¿¡«»„“”‘’‚–—…€£§¥°·²³\xa0½¼¾´±×÷®©™•µ"
 )
+# Those that stand in no word: the encodings of central Europe have letters there.
+_SIGNS: Final = frozenset("¿¡€£¥§°²³½¼¾±×÷®©™•µ")
+_WORDS: Final = re.compile(r"[^\W\d_]+")
+_HIGH: Final = re.compile(r"[^\x00-\x7f]+")
 # Languages whose single-byte encoding the library decides, not cp1252.
 _NOT_WESTERN: Final = re.compile(
     r"ar|be|bg|bs|cs|el|fa|he|hr|hu|is|kk|lt|lv|mk|pl|ro|ru|sk|sl|sr|th|tr|uk|ur|vi"
@@ -185,29 +223,58 @@ _NOT_WESTERN: Final = re.compile(
 
 
 def decode_text(data: bytes, language: str = "") -> str:
-    """Return the text in data; a byte that fits nowhere becomes a replacement character.
+    """Return the text in data as far as it can be told; a byte that fits nowhere becomes a replacement character.
 
     `language` is the one of the house, as Home Assistant writes it: between encodings that fit alike it decides.
     """
-    encoding = guess_encoding(data, language) or guess_despite_controls(data, language) or "gb18030"
-    return data.decode(encoding, errors="replace")
+    encoding, _ = _weigh_despite_controls(data, language)
+    return data.decode(encoding or "gb18030", errors="replace")
+
+
+def read_text(data: bytes, language: str) -> str | None:
+    """Return the text in data; None where another encoding fits as well, so that it might be noise on paper."""
+    encoding, is_clear = _weigh_despite_controls(data, language)
+    return data.decode(encoding, errors="replace") if encoding and is_clear else None
+
+
+def can_be_text(data: bytes) -> bool:
+    """Return whether data may be text in the language of some house."""
+    for form in (data, _without_controls(data)):
+        if guess_encoding(form):
+            return True
+        sample = form[:SAMPLE_BYTES]
+        if not _CONTROLS.search(form) and any(
+            _eastern(sample, one, SHORT_AT_HOME)[1] for one in _EASTERN
+        ):
+            return True
+    return False
 
 
 def guess_encoding(data: bytes, language: str = "") -> str | None:
-    """Return the encoding of text, even with some damaged bytes; None when it is no text."""
+    """Return the likeliest encoding of text, even with some damaged bytes; None when it is no text."""
+    return _weigh(data, language)[0]
+
+
+def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
+    """Return the likeliest encoding, and whether it is clearly likelier than the next."""
     for mark, encoding in MARKS.items():
         if data.startswith(mark):
-            return encoding if _is_readable(data.decode(encoding, errors="replace")) else None
+            readable = _is_readable(data.decode(encoding, errors="replace"))
+            return (encoding, True) if readable else (None, False)
     sample = data[:SAMPLE_BYTES]
-    likely = dict(_utf_16(sample))
+    likely, doubts = dict(_utf_16(sample)), dict[str, float]()
     if _CONTROLS.search(data):
         # UTF-16 has zeros in its line ends and Latin letters; in other encodings of text there are none.
-        return max(likely, key=likely.__getitem__) if likely else None
+        return _likeliest(likely, doubts)
     home = language.lower()
     eastern = any(_is_spoken(one.language, home) for one in _EASTERN)
     western = not eastern and not _NOT_WESTERN.fullmatch(home.partition("-")[0])
     if _is_utf8(data, likely=not (eastern or western)):
-        return "utf-8"
+        text = data.decode("utf-8", errors="replace")
+        if not eastern or len(data) > LONG_BYTES or len(_HIGH.sub("", text)) < len(text) - 1:
+            return "utf-8", True
+        # 莉子 in Shift-JIS is one letter of UTF-8, and a q.
+        likely["utf-8"] = sum(log(_usual(letter)) for letter in text) + log(_AT_HOME)
     for one in _EASTERN:
         # Whoever reads none of these languages has this box from China.
         if _is_spoken(one.language, home):
@@ -216,12 +283,15 @@ def guess_encoding(data: bytes, language: str = "") -> str | None:
             before, rarer = _IN_CHINA, SHORT
         else:
             before, rarer = 1.0, 0
-        if (value := _eastern(sample, one, rarer)) is not None:
+        value, fits = _eastern(sample, one, rarer)
+        if fits:
             likely[one.name] = value + log(before)
-    if (western or eastern) and (value := _western(sample)) is not None:
-        likely["cp1252"] = value + (log(_AT_HOME) if western else 0.0)
+        else:
+            doubts[one.name] = value
+    if (western or eastern) and (western_value := _western(sample)) is not None:
+        likely["cp1252"] = western_value + (log(_AT_HOME) if western else 0.0)
     if likely:
-        return max(likely, key=likely.__getitem__)
+        return _likeliest(likely, doubts)
     # Among equal guesses the more common encoding.
     guesses = from_bytes(sample, cp_isolation=list(ONE_BYTE))
     best = min(
@@ -233,16 +303,34 @@ def guess_encoding(data: bytes, language: str = "") -> str | None:
         ),
         default=None,
     )
-    return None if best is None else best.encoding
+    if best is None:
+        return None, False
+    # A few letters prove nothing where the language of the house has others, nor do some more that are all in pairs.
+    beyond = sum(byte > 0x7F for byte in sample)
+    least = LONG_BYTES if _PAIR_GB.sub(b"", sample).isascii() else FEW_LETTERS
+    return best.encoding, beyond >= least or not (eastern or western)
 
 
-def guess_despite_controls(data: bytes, language: str = "") -> str | None:
-    """Return the encoding of text with a few control characters in it, such as the Ctrl-Z that DOS puts at the end."""
-    if _ISO_2022 in data:
-        # Its letters are ASCII between switches, which would be printed.
-        return None
+def _likeliest(likely: dict[str, float], doubts: dict[str, float]) -> tuple[str | None, bool]:
+    """Return the likeliest encoding, and whether it is clearly likelier than the others, however little they fit."""
+    best = max(likely, key=likely.__getitem__, default=None)
+    if best is None:
+        return None, False
+    others = [value for name, value in (likely | doubts).items() if name != best]
+    return best, likely[best] - max(others, default=-inf) >= log(_CLEAR)
+
+
+def _weigh_despite_controls(data: bytes, language: str) -> tuple[str | None, bool]:
+    """Weigh text that may have a few control characters in it, such as the Ctrl-Z that DOS puts at the end."""
+    encoding, is_clear = _weigh(data, language)
+    return (encoding, is_clear) if encoding else _weigh(_without_controls(data), language)
+
+
+def _without_controls(data: bytes) -> bytes:
+    """Return data with spaces for a few control characters; as they are where that is no text."""
+    # The letters of ISO-2022 are ASCII between switches, which would be printed.
     shown, count = _CONTROLS.subn(b" ", data)
-    return guess_encoding(shown, language) if count <= 1 + len(data) * FEW_CONTROLS else None
+    return shown if _ISO_2022 not in data and count <= 1 + len(data) * FEW_CONTROLS else data
 
 
 def _is_spoken(language: str, home: str) -> bool:
@@ -285,8 +373,8 @@ def _is_readable(text: str) -> bool:
     return odd <= len(text) // 20
 
 
-def _eastern(data: bytes, encoding: _Encoding, rarer: int) -> float | None:
-    """Return the logarithm of how likely data are in a double-byte encoding; None where they are no text in it.
+def _eastern(data: bytes, encoding: _Encoding, rarer: int) -> tuple[float, bool]:
+    """Return the logarithm of how likely data are in a double-byte encoding, and whether they may be text in it.
 
     Among at most `rarer` characters those of the second level count as used.
     """
@@ -297,15 +385,25 @@ def _eastern(data: bytes, encoding: _Encoding, rarer: int) -> float | None:
     total = stray * log(_STRAY) + (len(rest) - stray) * log(_ASCII)
     found = list(encoding.characters.finditer(data))
     least = _SECOND if len(found) <= rarer else 2 * _SECOND
-    used = 0
+    used, half_until = 0, -1
     for match in found:
         pair = match[0]
-        likelihood = encoding.likelihood(pair)
-        used += likelihood >= least
+        likelihood = _likelihood(pair, encoding)
+        if encoding.half and encoding.half.fullmatch(pair):
+            # Outside Japan nobody writes it: lower-case Russian in KOI8 is all of it.
+            if rarer and half_until == match.start():
+                likelihood = _HALF_AGAIN
+            elif rarer and encoding.half.match(data, match.end()):
+                likelihood = _HALF
+            used += likelihood > _RARE
+            half_until = match.end()
+        else:
+            used += likelihood >= least
         total += log(likelihood)
         if len(pair) == 2 and pair[1] < 0x80 and _is_in_a_word(data, match.start(), match.end()):
             total += log(_OUT_OF_A_WORD)
-    return total if found and used / (len(found) + stray) >= ENOUGH else None
+    enough = ENOUGH_AT_HOME if len(found) <= rarer == SHORT_AT_HOME else ENOUGH
+    return total, bool(found) and used / (len(found) + stray) >= enough
 
 
 def _is_in_a_word(data: bytes, start: int, end: int) -> bool:
@@ -315,20 +413,25 @@ def _is_in_a_word(data: bytes, start: int, end: int) -> bool:
 def _western(data: bytes) -> float | None:
     """Return the logarithm of how likely data are in cp1252; None where they are no text of western Europe."""
     text = data.decode("cp1252", errors="replace")
-    accents = [place for place, letter in enumerate(text) if letter > "\x7f"]
-    letters = sum(letter.isalpha() for letter in text)
-    if (
-        not accents
-        or len(accents) > 0.5 * letters
-        or any(text[place] not in _WESTERN for place in accents)
-    ):
+    runs = list(_HIGH.finditer(text))
+    if not runs or any(letter > "\x7f" and letter not in _WESTERN for letter in text):
         return None
-    total = (len(text) - len(accents)) * log(_ASCII) + len(accents) * log(_ACCENT)
-    for place in accents:
-        before, after = text[place - 1 : place], text[place + 1 : place + 2]
-        if before > "\x7f" or (text[place].isalpha() and not (before + after).isalpha()):
+    for word in _WORDS.findall(text):
+        # The à of French stands alone; of the letters of süß and été two thirds have marks.
+        accents = sum(letter > "\x7f" for letter in word)
+        if len(word) > 1 and accents > 2 * (len(word) - accents):
+            return None
+    total = 0.0
+    for run in runs:
+        around = text[: run.start()][-1:] + text[run.end() :][:1]
+        if around.isalpha() and len(around) == 2 and any(letter in _SIGNS for letter in run[0]):
+            return None
+        if len(run[0]) > 1 and not any(letter.isalnum() for letter in around):
+            return None
+        total += len(run[0]) * log(_ACCENT) + (len(run[0]) - 1) * log(_ODD_ACCENT)
+        if run[0].isalpha() and not any(letter.isalpha() for letter in around):
             total += log(_ODD_ACCENT)
-    return total
+    return total + sum(letter <= "\x7f" for letter in text) * log(_ASCII)
 
 
 def _utf_16(data: bytes) -> dict[str, float]:
@@ -353,12 +456,6 @@ def _usual(letter: str) -> float:
         return _ASCII if letter.isprintable() or letter in _ALLOWED_CONTROLS else _RARE
     if letter in _WESTERN:
         return _ACCENT
-    return max(_likelihood(letter, one) for one in _EASTERN)
-
-
-def _likelihood(letter: str, encoding: _Encoding) -> float:
-    try:
-        pair = letter.encode(encoding.name)
-    except UnicodeEncodeError:
-        return _RARE
-    return encoding.likelihood(pair) if len(pair) == 2 else _RARE
+    if "\uff61" <= letter <= "\uff9f":
+        return _HALF_AGAIN
+    return max(_likelihood(letter.encode(one.name, "ignore"), one) for one in _EASTERN)

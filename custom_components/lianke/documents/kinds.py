@@ -9,7 +9,7 @@ from typing import Final, override
 import zipfile
 
 from ..errors import InputError
-from .encoding import SURE_ENCODINGS, UTF_16, guess_despite_controls, guess_encoding
+from .encoding import SURE_ENCODINGS, UTF_16, can_be_text, guess_encoding
 
 MAGIC: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 # 4096 entries of 128 bytes: far more than any document has.
@@ -271,8 +271,6 @@ def _zip_kind(path: Path, name: str) -> str | None:
 
 def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
     encoding = guess_encoding(head)
-    if encoding is None and suffix in TEXT_SUFFIXES and b"\0" not in head:
-        encoding = guess_despite_controls(head)
     # In UTF-16 a page is a page, too.
     head = head.decode(encoding, "ignore").encode() if encoding in UTF_16 else head
     # Drivers of Windows begin PostScript with a Ctrl-D.
@@ -290,10 +288,10 @@ def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
     bare = _COMMENTS.sub(b"", head.removeprefix(b"\xef\xbb\xbf").lstrip())[:200].lower()
     if bare.startswith(FOREIGN_TEXT) or _POSTSCRIPT.match(start):
         return None
-    if encoding is None and suffix in TEXT_SUFFIXES:
+    if encoding is None and suffix in TEXT_SUFFIXES and (b"\0" in head or not can_be_text(head)):
         raise InputError("text_unreadable", name=name)
     # Without a name that says text, only what is certain.
-    if encoding is None or (suffix not in TEXT_SUFFIXES and encoding not in SURE_ENCODINGS):
+    if suffix not in TEXT_SUFFIXES and encoding not in SURE_ENCODINGS:
         return None
     if suffix in (".csv", ".tsv"):
         return FileType.CSV
