@@ -1,7 +1,9 @@
 """A document is whole or it is refused: of every type, wherever it was cut off."""
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
 import random
@@ -24,7 +26,7 @@ from custom_components.lianke.documents.pdf_client import PdfError, async_get_pd
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.documents.whole import async_check
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.pdf import whole, whole_pdf
+from custom_components.lianke.pdf import streams, whole, whole_pdf
 from custom_components.lianke.pdf.process import TaskError
 from tests.documents.conftest import fetched, site_without_pdfium, spooled
 from tests.documents.pdf_samples import Pdf
@@ -362,6 +364,125 @@ def test_half_a_packed_picture_in_a_whole_pdf(tmp_path: Path, filters: str) -> N
         whole_pdf.check(request)
 
 
+def pdf_with_picture(coded: bytes, entries: str, mode: str = "L") -> bytes:
+    """Return a PDF with a page of 620 by 877 dots, coded as `entries` say."""
+    made = Pdf()
+    head = "/Type /XObject /Subtype /Image /Width 620 /Height 877"
+    color = {"L": "/DeviceGray", "1": "/DeviceGray", "RGB": "/DeviceRGB"}[mode]
+    bits = 1 if mode == "1" else 8
+    head += f" /ColorSpace {color} /BitsPerComponent {bits} {entries}"
+    picture = made.add(head, coded)
+    made.page("q 595 0 0 842 0 0 cm /X Do Q", resources=f"/XObject << /X {picture} 0 R >>")
+    return made.data()
+
+
+def fax(compression: str, options: int = 0) -> bytes:
+    """Return a page as faxes code it, as libtiff does."""
+    page = drawn("1")
+    out = BytesIO()
+    page.save(out, "TIFF", compression=compression, tiffinfo={278: page.height, 292: options})
+    with Image.open(out) as made:
+        tags: Any = made
+        start, length = tags.tag_v2[273][0], tags.tag_v2[279][0]
+    return out.getvalue()[start : start + length]
+
+
+def jbig2() -> bytes:
+    """Return a page as JBIG2: the head of the page, and a region of it that is coded as faxes are."""
+
+    def segment(number: int, kind: int, data: bytes) -> bytes:
+        return struct.pack(">IBBBI", number, kind, 0, 1, len(data)) + data
+
+    page = struct.pack(">IIIIBH", 620, 877, 0, 0, 0, 0)
+    region = struct.pack(">IIIIBB", 620, 877, 0, 0, 0, 1) + fax("group4")
+    return segment(0, 48, page) + segment(1, 38, region)
+
+
+FAX = "/Filter /CCITTFaxDecode /DecodeParms << /K %d /Columns 620 /Rows 877 %s >>"
+PICTURES: dict[str, tuple[bytes, str, str]] = {
+    "group 4": (fax("group4"), FAX % (-1, ""), "1"),
+    "group 3": (fax("group3"), FAX % (0, ""), "1"),
+    "group 3 in two dimensions": (fax("group3", 1), FAX % (4, ""), "1"),
+    "aligned rows": (fax("tiff_ccitt"), FAX % (0, "/EncodedByteAlign true"), "1"),
+    "packed colors": (zlib.compress(drawn().tobytes()), "/Filter /FlateDecode", "RGB"),
+    "packed gray": (zlib.compress(drawn("L").tobytes()), "/Filter /FlateDecode", "L"),
+    "packed bits": (zlib.compress(drawn("1").tobytes()), "/Filter [/FlateDecode]", "1"),
+    "letters": (drawn("L").tobytes().hex().encode(), "/Filter /ASCIIHexDecode", "L"),
+    "packed letters": (
+        base64.a85encode(zlib.compress(drawn("L").tobytes())) + b"~>",
+        "/Filter [/ASCII85Decode /FlateDecode]",
+        "L",
+    ),
+    "a packed JPEG": (zlib.compress(saved("JPEG", "L")), "/Filter [/FlateDecode /DCTDecode]", "L"),
+    "JPEG 2000": (saved("JPEG2000"), "/Filter /JPXDecode", "RGB"),
+    "JBIG2": (jbig2(), "/Filter /JBIG2Decode", "1"),
+    "plain": (drawn("L").tobytes(), "", "L"),
+}
+# Other colours, or codes, that nothing tells from true ones.
+UNTOLD = {"JPEG 2000", "JBIG2", "letters", "plain"}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_hole_in_a_picture_of_a_scan_s_pdf(tmp_path: Path, name: str) -> None:
+    """The PDF has its end, and PDFium shows what there is of the picture."""
+    coded, entries, mode = PICTURES[name]
+    request = {"path": str(tmp_path / "x"), "start": 0}
+    (tmp_path / "x").write_bytes(pdf_with_picture(coded, entries, mode))
+    assert whole_pdf.check(request) == {"sure": True, "next": None}
+    for filler in (b"",) if name in UNTOLD else (b"", b"\0"):
+        for place in (0.2, 0.5, 0.8):
+            for length in (64 / len(coded), 0.02, 1 / 5, 1 / 3):
+                data = with_hole(coded, place, min(length, 0.99 - place), filler)
+                (tmp_path / "x").write_bytes(pdf_with_picture(data, entries, mode))
+                with pytest.raises(TaskError, match="incomplete"):
+                    assert whole_pdf.check(request) == (filler, place, length)
+
+
+def test_a_hole_that_takes_parts_of_a_scan_s_pdf_along(tmp_path: Path) -> None:
+    """As a file lacks it whose middle never came: lengths and places in it are wrong as well."""
+    coded, entries, mode = PICTURES["group 4"]
+    data = pdf_with_picture(coded, entries, mode)
+    for place in (0.2, 0.5, 0.8):
+        (tmp_path / "x").write_bytes(with_hole(data, place, 0.1, b""))
+        with pytest.raises(TaskError, match=r"incomplete|damaged"):
+            whole_pdf.check({"path": str(tmp_path / "x"), "start": 0})
+
+
+@pytest.mark.parametrize("filler", [b"", b"\0"])
+def test_a_hole_in_what_a_page_of_a_scan_s_pdf_draws(tmp_path: Path, filler: bytes) -> None:
+    """Its picture may be whole, and drawn nowhere."""
+    made = Pdf()
+    lines = "\n".join(f"{n % 500} {n * 7 % 800} {n % 90} {n % 11} re f" for n in range(3000))
+    packed = zlib.compress(lines.encode())
+    request = {"path": str(tmp_path / "x"), "start": 0}
+    for content in (packed, with_hole(packed, 0.3, 0.2, filler)):
+        made = Pdf()
+        number = made.add("/Filter /FlateDecode", content)
+        made.bare_page(f"/MediaBox [0 0 595 842] /Contents {number} 0 R")
+        (tmp_path / "x").write_bytes(made.data())
+        if content is packed:
+            assert whole_pdf.check(request)["sure"]
+    with pytest.raises(TaskError, match="incomplete"):
+        whole_pdf.check(request)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        "/Filter /CCITTFaxDecode /DecodeParms 1 0 R",
+        "/Filter [/ASCIIHexDecode /CCITTFaxDecode]",
+        "/Filter /CryptDecode",
+        "/Filter 1 0 R",
+    ],
+)
+def test_what_nobody_here_can_decode_is_not_called_whole(tmp_path: Path, entries: str) -> None:
+    (tmp_path / "x").write_bytes(pdf_with_picture(fax("group4"), entries, "1"))
+    assert whole_pdf.check({"path": str(tmp_path / "x"), "start": 0}) == {
+        "sure": False,
+        "next": None,
+    }
+
+
 BOUNDS: dict[str, tuple[ModuleType, str, bytes]] = {
     "MAX_DECODED": (whole, ".gif", SAMPLES["gif.gif"]),
     "MAX_DECODING": (whole, ".jpg", SAMPLES["progressive.jpg"]),
@@ -370,7 +491,9 @@ BOUNDS: dict[str, tuple[ModuleType, str, bytes]] = {
     "MAX_FRAMES": (whole, ".tiff", SAMPLES["pages.tif"]),
     "MAX_STRIPS": (whole, ".tiff", SAMPLES["plain.tif"][:-5000]),
     "MAX_EMBEDDED": (whole_pdf, ".pdf", SAMPLES["pillow.pdf"]),
-    "MAX_UNPACKED of a PDF": (whole_pdf, ".pdf", pdf_with_packed_picture(1)),
+    "MAX_UNPACKED of a PDF": (streams, ".pdf", pdf_with_packed_picture(1)),
+    "MAX_STREAMS": (streams, ".pdf", pdf_with_packed_picture(1)),
+    "MAX_FAX": (streams, ".pdf", pdf_with_picture(*PICTURES["group 4"])),
 }
 
 
@@ -381,13 +504,14 @@ def test_what_is_beyond_a_bound_is_not_called_whole(
     module, kind, data = BOUNDS[name]
     (tmp_path / "x").write_bytes(data)
     request = {"path": str(tmp_path / "x"), "type": kind, "start": 0}
+    check = (whole_pdf if kind == ".pdf" else whole).check
     if name != "MAX_STRIPS":
-        assert module.check(request)["sure"]
+        assert check(request)["sure"]
     else:
         with pytest.raises(TaskError, match="incomplete"):
-            module.check(request)
+            check(request)
     monkeypatch.setattr(module, name.split(maxsplit=1)[0], 0)
-    assert not module.check(request)["sure"]
+    assert not check(request)["sure"]
 
 
 def test_many_pages_are_looked_at_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,6 +529,30 @@ def test_many_pages_are_looked_at_in_turns(tmp_path: Path, monkeypatch: pytest.M
     assert whole_pdf.check(request) == {"sure": True, "next": 1}
     with pytest.raises(TaskError, match="incomplete"):
         whole_pdf.check(request | {"start": 2})
+
+
+def test_streams_are_looked_at_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack of faxes takes a second a page, and more on a small computer."""
+    monkeypatch.setattr(whole_pdf, "TURN_SECONDS", 0)
+    coded, entries, _ = PICTURES["group 4"]
+    head = f"/Type /XObject /Subtype /Image /Width 620 /Height 877 {entries}"
+    head += " /ColorSpace /DeviceGray /BitsPerComponent 1"
+    for last, is_whole in ((coded, True), (with_hole(coded, 0.4, 0.2, b""), False)):
+        made = Pdf()
+        for data in (coded, coded, last):
+            number = made.add(head, data)
+            made.page("q 595 0 0 842 0 0 cm /X Do Q", resources=f"/XObject << /X {number} 0 R >>")
+        (tmp_path / "x").write_bytes(made.data())
+        places: list[Any] = [0]
+        with nullcontext() if is_whole else pytest.raises(TaskError, match="incomplete"):
+            while places[-1] is not None:
+                answer = whole_pdf.check({"path": str(tmp_path / "x"), "start": places[-1]})
+                assert answer["sure"]
+                places.append(answer["next"])
+        if is_whole:
+            assert [place > 0 for place in places[1:-1]] == [False] * 3 + [True] * 2
+        else:
+            assert len(places) == 3
 
 
 async def test_a_stack_of_more_turns_than_there_are_is_not_called_whole(

@@ -1,10 +1,13 @@
 """Whether a PDF of a scan is there to its end: its last part, its pages, and the pictures on them."""
 
+from io import BytesIO
 import time
 from typing import Any, Final
 
+from PIL import Image, features
 import pypdfium2
 
+from . import streams
 from .files import count, opened
 from .pictures import DECODER_ERRORS
 from .process import TaskError
@@ -12,25 +15,34 @@ from .whole import MAX_DECODING, is_jpeg_sure
 
 # Of one turn; a page that was begun is looked at to its end.
 TURN_SECONDS: Final = 5.0
+# Of a picture that is coded as one.
 MAX_EMBEDDED: Final = 64 * 1024 * 1024
-# Of a picture that is packed without being coded as one.
-MAX_UNPACKED: Final = 128 * 1024 * 1024
-_PACKED: Final = frozenset(
-    {"FlateDecode", "LZWDecode", "RunLengthDecode", "ASCII85Decode", "ASCIIHexDecode"}
-)
+_JPX_SAMPLE_BYTES: Final = 8
+_CODINGS: Final = frozenset({"DCTDecode", "JPXDecode", "JBIG2Decode"})
+_ASCII: Final = frozenset({"ASCII85Decode", "ASCIIHexDecode"})
+_PACKED: Final = _ASCII | {"FlateDecode", "LZWDecode", "RunLengthDecode"}
 
 
 def check(request: dict[str, Any]) -> dict[str, Any]:
-    """Look at the pages of the PDF `path` from number `start`, from 0, for as long as a turn lasts.
+    """Look at the streams and pages of the PDF `path` from `start`, at first 0, for as long as a turn lasts.
 
-    The answer has `next`, the page to go on with, None after the last one, and says whether all were `sure`: what is
-    too large to be decoded here is not. Reasons: incomplete, password, damaged.
+    The answer has `next`, where to go on: a page from 1 on, or a place among the streams below 0; None after the last
+    one. It says whether all were `sure`: what is too large to be decoded here, or in a coding that nobody here can, is
+    not. Reasons: incomplete, password, damaged.
     """
     path, start = request["path"], request["start"]
     if not start:
         count(request)
     until, is_sure = time.monotonic() + TURN_SECONDS, True
     with opened(path) as document:
+        # What is locked can be unlocked by PDFium alone, which tells of nothing that is missing.
+        if pypdfium2.raw.FPDF_GetSecurityHandlerRevision(document) >= 0:
+            return {"sure": False, "next": None}
+        if start <= 0:
+            is_sure, place = streams.check_streams(path, -start, until)
+            if not is_sure or place:
+                return {"sure": is_sure, "next": -place if place else None}
+            start = 0
         for number in range(start, len(document)):
             if number > start and time.monotonic() > until:
                 return {"sure": True, "next": number}
@@ -50,24 +62,72 @@ def check(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_sure(picture: Any) -> bool:
-    """Look at a picture on a page, in coding that can be looked at. Raises TaskError: incomplete."""
-    raw = pypdfium2.raw
+    """Look at a picture on a page, in coding that can be looked at. Raises TaskError: incomplete, and others."""
     filters = picture.get_filters()
-    if filters[-1:] == ["DCTDecode"]:
-        is_wrapped = len(filters) > 1
-        size_of = (
-            raw.FPDFImageObj_GetImageDataDecoded if is_wrapped else raw.FPDFImageObj_GetImageDataRaw
-        )
-        if size_of(picture, None, 0) > MAX_EMBEDDED:
+    if filters == ["CCITTFaxDecode"]:
+        # It was looked at with all streams.
+        return True
+    coding = filters.pop() if filters and filters[-1] in _CODINGS else None
+    if not _PACKED.issuperset(filters):
+        return False
+    if coding is None:
+        return _is_packed_whole(picture, filters)
+    raw = pypdfium2.raw
+    if raw.FPDFImageObj_GetImageDataRaw(picture, None, 0) > MAX_EMBEDDED:
+        return False
+    data = streams.unpacked(bytes(picture.get_data()), filters)
+    if data is None or len(data) > MAX_EMBEDDED:
+        return False
+    match coding:
+        case "DCTDecode":
+            return is_jpeg_sure(data, MAX_DECODING - 2 * len(data))
+        case "JPXDecode":
+            return _is_jpx_sure(data)
+        case _:
+            return _is_jbig2_sure(picture, data)
+
+
+def _is_packed_whole(picture: Any, filters: list[str]) -> bool:
+    """Look whether all rows of a picture are there. Raises TaskError: incomplete."""
+    head = picture.get_metadata()
+    row = (head.width * head.bits_per_pixel + 7) // 8
+    if row * head.height > streams.MAX_UNPACKED:
+        return False
+    # Some writers count a row more than there is; without a sum, nothing tells that from one that is missing.
+    rows = head.height - ("FlateDecode" in filters)
+    if pypdfium2.raw.FPDFImageObj_GetImageDataDecoded(picture, None, 0) < row * rows:
+        raise TaskError("incomplete")
+    # The sum was looked at with all streams, unless it is in letters.
+    return (
+        _ASCII.isdisjoint(filters)
+        or not (_ASCII | {"FlateDecode"}).issuperset(filters)
+        or streams.unpacked(bytes(picture.get_data()), filters) is not None
+    )
+
+
+def _is_jpx_sure(data: bytes) -> bool:
+    if not features.check("jpg_2000"):
+        return False
+    try:
+        picture = Image.open(BytesIO(data), formats=("JPEG2000",))
+    except DECODER_ERRORS:
+        # Of a kind that only others know.
+        return False
+    with picture:
+        samples = picture.width * picture.height * len(picture.getbands())
+        if samples * _JPX_SAMPLE_BYTES > MAX_DECODING:
             return False
-        data = bytes(picture.get_data(decode_simple=is_wrapped))
-        return is_jpeg_sure(data, MAX_DECODING - 2 * len(data))
-    if _PACKED.issuperset(filters):
-        head = picture.get_metadata()
-        row = (head.width * head.bits_per_pixel + 7) // 8
-        if row * head.height > MAX_UNPACKED:
-            return False
-        # Some writers count a row more than there is.
-        if raw.FPDFImageObj_GetImageDataDecoded(picture, None, 0) < row * (head.height - 1):
-            raise TaskError("incomplete")
+        picture.load()
     return True
+
+
+def _is_jbig2_sure(picture: Any, data: bytes) -> bool:
+    head = picture.get_metadata()
+    if head.width * head.height > streams.MAX_UNPACKED:
+        return False
+    has_segments = streams.has_segments(data)
+    if has_segments is False:
+        raise TaskError("incomplete")
+    # PDFium has no picture of what ends too early.
+    picture.get_bitmap().close()
+    return has_segments is not None

@@ -1,0 +1,203 @@
+"""Whether what is coded as faxes are (CCITT Group 3 and 4) has all its rows: decoders pass over what is missing."""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+from typing import Final, NamedTuple
+
+# Codes of runs, from 0 to 63, then in steps of 64 up to 1728.
+_WHITE: Final = """00110101 000111 0111 1000 1011 1100 1110 1111 10011 10100 00111 01000 001000 000011 110100 110101
+101010 101011 0100111 0001100 0001000 0010111 0000011 0000100 0101000 0101011 0010011 0100100 0011000 00000010 00000011
+00011010 00011011 00010010 00010011 00010100 00010101 00010110 00010111 00101000 00101001 00101010 00101011 00101100
+00101101 00000100 00000101 00001010 00001011 01010010 01010011 01010100 01010101 00100100 00100101 01011000 01011001
+01011010 01011011 01001010 01001011 00110010 00110011 00110100 11011 10010 010111 0110111 00110110 00110111 01100100
+01100101 01101000 01100111 011001100 011001101 011010010 011010011 011010100 011010101 011010110 011010111 011011000
+011011001 011011010 011011011 010011000 010011001 010011010 011000 010011011"""
+_BLACK: Final = """0000110111 010 11 10 011 0011 0010 00011 000101 000100 0000100 0000101 0000111 00000100 00000111
+000011000 0000010111 0000011000 0000001000 00001100111 00001101000 00001101100 00000110111 00000101000 00000010111
+00000011000 000011001010 000011001011 000011001100 000011001101 000001101000 000001101001 000001101010 000001101011
+000011010010 000011010011 000011010100 000011010101 000011010110 000011010111 000001101100 000001101101 000011011010
+000011011011 000001010100 000001010101 000001010110 000001010111 000001100100 000001100101 000001010010 000001010011
+000000100100 000000110111 000000111000 000000100111 000000101000 000001011000 000001011001 000000101011 000000101100
+000001011010 000001100110 000001100111 0000001111 000011001000 000011001001 000001011011 000000110011 000000110100
+000000110101 0000001101100 0000001101101 0000001001010 0000001001011 0000001001100 0000001001101 0000001110010
+0000001110011 0000001110100 0000001110101 0000001110110 0000001110111 0000001010010 0000001010011 0000001010100
+0000001010101 0000001011010 0000001011011 0000001100100 0000001100101"""
+# Of both, from 1792 on.
+_LONG: Final = """00000001000 00000001100 00000001101 000000010010 000000010011 000000010100 000000010101 000000010110
+000000010111 000000011100 000000011101 000000011110 000000011111"""
+_LONGEST: Final = 13
+# How far a change lies from the one above it.
+_PASS, _RUNS = 8, 9
+_ABOVE: Final = {
+    "1": 0,
+    "011": 1,
+    "000011": 2,
+    "0000011": 3,
+    "010": -1,
+    "000010": -2,
+    "0000010": -3,
+    "0001": _PASS,
+    "001": _RUNS,
+}
+_LONGEST_ABOVE: Final = 7
+_END_BITS: Final = 12
+# What may follow the last row without being an end.
+_PADDING_BITS: Final = 64
+
+
+class Coding(NamedTuple):
+    """How a picture is coded: `k` is below 0 for Group 4, 0 for rows by themselves, above for some that are not."""
+
+    columns: int
+    rows: int
+    k: int
+    is_aligned: bool = False
+
+
+class _DamagedError(Exception):
+    """There is no such code, or a row is longer than it may be."""
+
+
+def is_whole(data: bytes, coding: Coding) -> bool:
+    """Return whether all rows are there, each as long as it should be, and nothing more; one may be missing."""
+    rows = _Rows(data, coding)
+    try:
+        count = sum(1 for _ in islice(rows, coding.rows))
+    except _DamagedError:
+        return False
+    # Some writers count a row more than there is.
+    return count >= coding.rows - 1 and rows.is_at_end()
+
+
+@cache
+def _table(codes: tuple[tuple[str, int], ...], longest: int) -> list[tuple[int, int]]:
+    """Return what each number of so many bits begins with, and how many of them that takes; 0 for nothing."""
+    table = [(0, 0)] * (1 << longest)
+    for code, value in codes:
+        left = longest - len(code)
+        first = int(code, 2) << left
+        table[first : first + (1 << left)] = [(value, len(code))] * (1 << left)
+    return table
+
+
+@cache
+def _runs(codes: str) -> list[tuple[int, int]]:
+    lengths = [*range(64), *range(64, 1729, 64)]
+    pairs = zip(codes.split(), lengths, strict=True)
+    long = zip(_LONG.split(), range(1792, 2561, 64), strict=True)
+    return _table((*pairs, *long), _LONGEST)
+
+
+class _Rows:
+    """The rows of a picture, each as the places where its colour changes, from white on."""
+
+    def __init__(self, data: bytes, coding: Coding) -> None:
+        self._data = data + bytes(4)
+        self._bits = len(data) * 8
+        self._coding = coding
+        self._at = 0
+        # Of a row that has no mark before it.
+        self._is_single = True
+        self._above = _table(tuple(_ABOVE.items()), _LONGEST_ABOVE)
+        self._colors = (_runs(_WHITE), _runs(_BLACK))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        row: list[int] = []
+        while self._at < self._bits:
+            if self._coding.is_aligned:
+                self._at += -self._at % 8
+            ends = self._skip_ends()
+            # One may stand before each row, except in Group 4.
+            if ends > (self._coding.k >= 0) or self._at >= self._bits:
+                return
+            if self._coding.k < 0 or (self._coding.k > 0 and not self._is_single):
+                row = self._built_on(row)
+            else:
+                row = self._by_itself()
+            yield row
+
+    def is_at_end(self) -> bool:
+        """Return whether nothing but the mark of the end follows, or bits that fill up."""
+        return (
+            self._bits - self._at <= _PADDING_BITS
+            or self._skip_ends() > (self._coding.k >= 0)
+            or not self._data[self._at // 8 + 1 :].strip(b"\0")
+        )
+
+    def _peek(self, count: int) -> int:
+        start = self._at >> 3
+        window = int.from_bytes(self._data[start : start + 4])
+        return window >> (32 - (self._at & 7) - count) & ((1 << count) - 1)
+
+    def _skip_ends(self) -> int:
+        """Go past marks of an end, and zeros before them; return how many there were."""
+        count = 0
+        while self._at < self._bits and not self._peek(_END_BITS - 1):
+            while self._at < self._bits and not self._peek(8):
+                self._at += 8
+            while self._at < self._bits and not self._peek(1):
+                self._at += 1
+            if self._at >= self._bits:
+                return count
+            self._at += 1
+            count += 1
+            if self._coding.k > 0:
+                self._is_single = bool(self._peek(1))
+                self._at += 1
+        return count
+
+    def _run(self, color: int) -> int:
+        table, length = self._colors[color], 0
+        while True:
+            part, used = table[self._peek(_LONGEST)]
+            if not used or self._at >= self._bits:
+                raise _DamagedError
+            self._at += used
+            length += part
+            if part < 64:
+                return length
+
+    def _by_itself(self) -> list[int]:
+        row: list[int] = []
+        at = color = 0
+        while at < self._coding.columns:
+            at += self._run(color)
+            row.append(at)
+            color ^= 1
+        if at > self._coding.columns:
+            raise _DamagedError
+        return row
+
+    def _built_on(self, above: list[int]) -> list[int]:
+        """Read a row that says how it differs from the one above."""
+        columns = self._coding.columns
+        row: list[int] = []
+        last = len(above)
+        at, color, place = -1, 0, 0
+        while at < columns:
+            # The first change above that lies further on, and is one to the other colour.
+            while place < last and above[place] <= at:
+                place += 2
+            value, used = self._above[self._peek(_LONGEST_ABOVE)]
+            if not used or self._at >= self._bits:
+                raise _DamagedError
+            self._at += used
+            if value == _PASS:
+                at = above[place + 1] if place + 1 < last else columns
+                continue
+            if value == _RUNS:
+                for shade in (color, color ^ 1):
+                    at = max(0, at) + self._run(shade)
+                    row.append(at)
+            else:
+                change = (above[place] if place < last else columns) + value
+                if change < max(0, at):
+                    raise _DamagedError
+                at = change
+                row.append(at)
+                color ^= 1
+                place = place + 1 if place < 1 else place - 1
+            if at > columns:
+                raise _DamagedError
+        return row

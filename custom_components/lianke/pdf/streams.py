@@ -1,0 +1,165 @@
+"""Whether the streams in a PDF file are there to their ends, wherever PDFium passes over what is missing."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+import mmap
+from pathlib import Path
+import re
+import struct
+import time
+from typing import Final
+import zlib
+
+from .fax import Coding, is_whole
+from .process import TaskError
+
+# Of all streams in a turn, and of a picture, unpacked.
+MAX_UNPACKED: Final = 128 * 1024 * 1024
+# Of a turn.
+MAX_STREAMS: Final = 100_000
+# Of a picture that is coded as faxes are: each of its codes is looked at.
+MAX_FAX: Final = 4 * 1024 * 1024
+_BLOCK: Final = 1024 * 1024
+_HEAD_BYTES: Final = 4096
+
+# Others are gone past.
+_LONG: Final = frozenset({b"FlateDecode", b"CCITTFaxDecode"})
+_STREAM: Final = re.compile(rb"(?<!end)stream(?:\r\n|\n)")
+_FILTER: Final = re.compile(rb"/Filter\s*(?:\[\s*)?/(\w+)")
+_NUMBER: Final = rb"/%s\s+(-?\d{1,9})(?!\s+\d+\s+R)"
+_ELSEWHERE: Final = re.compile(
+    rb"/(?:DecodeParms|K|Columns|Rows|Height|EncodedByteAlign)\s*\[?\s*\d+\s+\d+\s+R"
+)
+_FILTER_ELSEWHERE: Final = re.compile(rb"/Filter\s*\[?\s*\d")
+
+
+def check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
+    """Look at the streams of the PDF file at `path` that are packed, or coded as faxes are, from a place in it on.
+
+    Return whether all could be looked at, and where to go on if it is `until` that (time.monotonic) before the last
+    one, else None. Raises TaskError: incomplete.
+    """
+    with (
+        Path(path).open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        left = MAX_UNPACKED
+        for _ in range(MAX_STREAMS):
+            if (found := _STREAM.search(data, at)) is None:
+                return True, None
+            at = found.end()
+            before = data[max(0, found.start() - _HEAD_BYTES) : found.start()]
+            head = before[before.rfind(b"obj") :]
+            if not head.startswith(b"obj"):
+                continue
+            if _FILTER_ELSEWHERE.search(head):
+                return False, None
+            first = _FILTER.search(head)
+            name = first[1] if first else b""
+            if name == b"FlateDecode":
+                at, left = _flate_end(data, at, left)
+                if left < 0:
+                    return False, None
+            end = data.find(b"endstream", at)
+            if end < 0:
+                raise TaskError("incomplete")
+            if name == b"CCITTFaxDecode":
+                coding = _fax(head)
+                if coding is None or end - at > MAX_FAX:
+                    return False, None
+                if not is_whole(data[at:end], coding):
+                    raise TaskError("incomplete")
+            at = end
+            if name in _LONG and time.monotonic() > until:
+                return True, at
+    return False, None
+
+
+def _flate_end(data: mmap.mmap, at: int, left: int) -> tuple[int, int]:
+    """Return where a packed stream ends, as its sum says, and how much of `left` it leaves. Raises TaskError."""
+    inflater = zlib.decompressobj()
+    packed = b""
+    while not inflater.eof and left >= 0:
+        if not packed:
+            packed = data[at : at + _BLOCK]
+            at += len(packed)
+        if not packed:
+            raise TaskError("incomplete")
+        try:
+            left -= len(inflater.decompress(packed, _BLOCK))
+        except zlib.error:
+            raise TaskError("incomplete") from None
+        packed = inflater.unconsumed_tail
+    return at - len(inflater.unused_data), left
+
+
+def _fax(head: bytes) -> Coding | None:
+    """Return how a picture is coded by its dictionary, None where that is said somewhere else."""
+    found = {
+        name: re.search(_NUMBER % name, head) for name in (b"K", b"Columns", b"Rows", b"Height")
+    }
+    rows = found[b"Height"] or found[b"Rows"]
+    if rows is None or _ELSEWHERE.search(head):
+        return None
+    return Coding(
+        int(found[b"Columns"][1]) if found[b"Columns"] else 1728,
+        int(rows[1]),
+        int(found[b"K"][1]) if found[b"K"] else 0,
+        re.search(rb"/EncodedByteAlign\s+true", head) is not None,
+    )
+
+
+def unpacked(data: bytes, filters: Sequence[str]) -> bytes | None:
+    """Return what is in a stream with such filters, None for more than there is room for.
+
+    Raises TaskError: incomplete; LookupError for another filter.
+    """
+    for name in filters:
+        try:
+            match name:
+                case "FlateDecode":
+                    inflater = zlib.decompressobj()
+                    data = inflater.decompress(data, MAX_UNPACKED)
+                    if not inflater.eof:
+                        if len(data) == MAX_UNPACKED:
+                            return None
+                        raise TaskError("incomplete")
+                # Some lack the mark of their end.
+                case "ASCII85Decode":
+                    data = base64.a85decode(data.partition(b"~")[0].strip().removeprefix(b"<~"))
+                case "ASCIIHexDecode":
+                    digits = data.partition(b">")[0].translate(None, b" \t\r\n\f\0")
+                    data = binascii.unhexlify(digits + b"0" * (len(digits) % 2))
+                case _:
+                    raise LookupError(name)
+        except zlib.error, ValueError:
+            raise TaskError("incomplete") from None
+    return data
+
+
+_UNKNOWN: Final = 0xFFFFFFFF
+# In bytes, of a part of a picture in JBIG2.
+_SHORTEST_SEGMENT: Final = 11
+
+
+def has_segments(data: bytes) -> bool | None:
+    """Return whether all parts of a picture in JBIG2 are as long as their heads say, None where one does not say it."""
+    at = 0
+    # A break of a line may follow the last one.
+    while len(data) - at >= _SHORTEST_SEGMENT:
+        number, flags, count = struct.unpack_from(">IBB", data, at)
+        at += 5
+        if count >> 5 == 7:
+            count = int.from_bytes(data[at : at + 4]) & 0x1FFFFFFF
+            at += 4 + (count + 8) // 8
+        else:
+            count >>= 5
+            at += 1
+        at += count * (1 if number <= 256 else 2 if number <= 65536 else 4)
+        at += 4 if flags & 0x40 else 1
+        length = int.from_bytes(data[at : at + 4])
+        if length == _UNKNOWN:
+            return None
+        at += 4 + length
+    return at <= len(data)

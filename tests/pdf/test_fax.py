@@ -1,0 +1,45 @@
+"""What is coded as faxes are is read code by code."""
+
+from io import BytesIO
+import time
+from typing import Any
+
+from PIL import Image
+import pytest
+
+from custom_components.lianke.pdf.fax import Coding, is_whole
+
+
+def coded(page: Image.Image, compression: str, options: int) -> bytes:
+    """Return a page as libtiff codes it."""
+    out = BytesIO()
+    page.save(out, "TIFF", compression=compression, tiffinfo={278: page.height, 292: options})
+    with Image.open(out) as made:
+        tags: Any = made
+        start, length = tags.tag_v2[273][0], tags.tag_v2[279][0]
+    return out.getvalue()[start : start + length]
+
+
+@pytest.mark.parametrize(
+    ("compression", "options", "k"),
+    [("group4", 0, -1), ("group3", 0, 0), ("group3", 1, 1), ("tiff_ccitt", 0, 0)],
+)
+def test_runs_of_every_length_in_both_colors(compression: str, options: int, k: int) -> None:
+    """Each has a code of its own, or two; so has each way to build on the row above."""
+    page = Image.new("1", (5300, 2650), 1)
+    for row in range(1, 2650):
+        page.paste(0, (row, row, row * 2, row + 1))
+    data = coded(page, compression, options)
+    coding = Coding(page.width, page.height, k, is_aligned=compression == "tiff_ccitt")
+    assert is_whole(data, coding)
+    assert not is_whole(data[: len(data) // 2], coding)
+    assert not is_whole(data, coding._replace(rows=page.height + 2))
+    assert not is_whole(data, coding._replace(rows=page.height - 60))
+    assert not is_whole(data, coding._replace(columns=page.width + 1))
+
+
+def test_zeros_are_gone_past_at_once() -> None:
+    began = time.process_time()
+    assert not is_whole(bytes(4_000_000), Coding(1728, 1000, 0))
+    assert not is_whole(b"\xff" * 4_000_000, Coding(1728, 4_000_000, -1))
+    assert time.process_time() - began < 60
