@@ -290,7 +290,7 @@ def test_a_few_letters_of_utf_8(home: str, text: str) -> None:
 
 
 def test_words_in_gbk_that_are_valid_utf_8() -> None:
-    for text in ("虾皮", "[ ] 虾\n"):
+    for text in ("虾皮", "[ ] 虾\n", "梅", "楼"):
         assert text.encode("gbk").decode() != text
         assert decode_text(text.encode("gbk"), "zh-Hans") == text
 

@@ -210,10 +210,12 @@ _ENDS: Final = frozenset((0, 1, 4, 8, 16, 17, 19, 21))
 _ODD_HANGUL: Final = 0.06
 # Letters and marks that German, French, Spanish, Italian, Dutch and the north of Europe write in cp1252.
 _WESTERN: Final = frozenset(
-    "àâäáåãæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÅÃÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ¿¡«»„“”‘’‚–—…€£§¥°·²³\xa0½¼¾´±×÷®©™•µ"
+    "àâäáåãæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÅÃÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ¿¡«»„“”‘’‚–—…€£§°·²³\xa0½¼´"
 )
-# Those that stand in no word: the encodings of central Europe have letters there.
+# Signs that stand in no word: the encodings of central Europe have letters there. Some are only here: × and ÷ in UTF-8
+# are common characters of GBK.
 _SIGNS: Final = frozenset("¿¡€£¥§°²³½¼¾±×÷®©™•µ")
+_CP1252: Final = _WESTERN | _SIGNS
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _HIGH: Final = re.compile(r"[^\x00-\x7f]+")
 # Languages whose single-byte encoding the library decides, not cp1252.
@@ -414,7 +416,7 @@ def _western(data: bytes) -> float | None:
     """Return the logarithm of how likely data are in cp1252; None where they are no text of western Europe."""
     text = data.decode("cp1252", errors="replace")
     runs = list(_HIGH.finditer(text))
-    if not runs or any(letter > "\x7f" and letter not in _WESTERN for letter in text):
+    if not runs or any(letter > "\x7f" and letter not in _CP1252 for letter in text):
         return None
     for word in _WORDS.findall(text):
         # The à of French stands alone; of the letters of süß and été two thirds have marks.
