@@ -64,16 +64,39 @@ class Variants:
         "base64_lines",
         "data_url",
         "both",
+        "numbered",
+        "sides",
+        "linked",
         "bare",
         "never",
         "not_understood",
     ] = "address"
     scan_type: Literal["as_asked", "png", "pdf"] = "as_asked"
     scan_late: float = 0.0
+    scan_late_each: float = 0.0
     scan_cut: float = 0.0
     scan_cut_page: int = 0
     scan_cut_times: int = -1
-    scan_problem: Literal["none", "feeder_empty", "jam", "lid", "unknown_code", "hangs"] = "none"
+    scan_spoiled: Literal[
+        "none",
+        "head_lost",
+        "zeros_at_head",
+        "line_before",
+        "byte_lost",
+        "zeros",
+        "text",
+        "json",
+        "html",
+        "tiff",
+        "bmp",
+        "webp",
+        "gif",
+        "missing",
+    ] = "none"
+    scan_problem: Literal[
+        "none", "feeder_empty", "jam", "jam_at_end", "lid", "unknown_code", "hangs"
+    ] = "none"
+    scan_problem_state: Literal["FAILURE", "SUCCESS"] = "FAILURE"
     scan_dpi: int = 150
 
     # The day's task list

@@ -323,6 +323,6 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:
     app.on_response_prepare.append(set_date)
     app.router.add_route("*", "/api/{tail:.*}", handle_api)
     app.router.add_route("*", "/{tail:.*}", handle_nowhere)
-    app.router.add_get("/scan/{task_id:help}", handle_scan)
+    app.router.add_get("/scan/{task_id:help|logo}", handle_scan)
     app.router.add_get(r"/scan/{task_id}/{number:\d+}", handle_scan)
     app.router.add_get(r"/preview/{task_id}/{number:\d+}.png", handle_preview)

@@ -22,6 +22,7 @@ GLASS: Final = (216, 297)
 PROBLEMS: Final = {
     "feeder_empty": (500, "自动进稿器中没有原稿"),
     "jam": (500, "自动进稿器卡纸"),
+    "jam_at_end": (500, "自动进稿器卡纸"),
     "lid": (500, "上盖未关闭"),
     "unknown_code": (12345, "未知错误"),
 }
@@ -36,8 +37,8 @@ class Scan:
     state: str = "READY"
     problem: tuple[int, str] | None = None
     files: list[bytes] = field(default_factory=list)
-    # The moment from which on the files are told of.
-    shown_at: float = 0.0
+    # How many of the files are told of once it is over.
+    shown: int = 0
     deleted: bool = False
     # How often something was handed out cut off.
     cut: int = 0
@@ -211,8 +212,17 @@ async def _run(cloud: Cloud, scan: Scan) -> None:
     if drawn and variants.scan_shows == "at_end":
         scan.files = await asyncio.to_thread(encode, drawn, kind, variants.scan_dpi)
     scan.problem = problem
-    scan.shown_at = cloud.now() + (variants.scan_late / cloud.speed)
-    scan.state = "FAILURE" if problem else "SUCCESS"
+    # All at once, as a rule.
+    if not variants.scan_late:
+        scan.shown = 1 if variants.scan_late_each else len(scan.files)
+    scan.state = variants.scan_problem_state if problem else "SUCCESS"
+    if variants.scan_late:
+        await cloud.sleep(variants.scan_late)
+    while variants.scan_late_each and scan.shown < len(scan.files):
+        scan.shown = max(1, scan.shown)
+        await cloud.sleep(variants.scan_late_each)
+        scan.shown += 1
+    scan.shown = len(scan.files)
 
 
 def _scan(call: Call) -> Scan:
@@ -245,38 +255,79 @@ async def get_scan(call: Call) -> Any:
         data["task_result"] = {"code": code, "msg": message}
     elif scan.state == "SUCCESS":
         data["task_result"] = {"code": 200, "msg": "success"}
-    if not scan.files or cloud.now() < scan.shown_at or variants.scan_result == "never":
+    count = scan.shown if scan.state in FINAL_STATES else len(scan.files)
+    if not count or variants.scan_result == "never":
         return data
-    shown = _shown(call, scan)
+    shown = _shown(call, scan, count)
     if isinstance(shown, str | list) and variants.scan_result == "bare":
         return shown
     data.setdefault("task_result", {})["data"] = shown
     return data
 
 
-def _cut(cloud: Cloud, scan: Scan, number: int, data: bytes) -> bytes:
-    """Return as much of a file, or of its text, as the variants let through."""
+def _is_hit(cloud: Cloud, scan: Scan, number: int) -> bool:
+    """Return whether this time a file does not come as it is."""
     variants = cloud.variants
-    is_whole = not variants.scan_cut or variants.scan_cut_page not in (0, number + 1)
-    if is_whole or scan.cut == variants.scan_cut_times:
-        return data
+    is_meant = variants.scan_cut or variants.scan_spoiled != "none"
+    if not is_meant or variants.scan_cut_page not in (0, number + 1):
+        return False
+    if scan.cut == variants.scan_cut_times:
+        return False
     scan.cut += 1
-    return data[: int(len(data) * variants.scan_cut)]
+    return True
 
 
-def _shown(call: Call, scan: Scan) -> Any:
-    """Return the files of a scan in the form that the variant wants."""
+def _cut(cloud: Cloud, data: bytes) -> bytes:
+    """Return as much of a file, or of its text, as the variants let through."""
+    share = cloud.variants.scan_cut
+    return data[: int(len(data) * share)] if share else data
+
+
+def spoil(how: str, data: bytes) -> bytes | None:
+    """Return what comes instead of a file; None for nothing."""
+    if how in ("tiff", "bmp", "webp", "gif"):
+        to = BytesIO()
+        Image.open(BytesIO(data)).save(to, how.upper())
+        return to.getvalue()
+    return {
+        "none": data,
+        "head_lost": data[200:],
+        "zeros_at_head": bytes(512) + data[512:],
+        "line_before": b"\r\n" + data,
+        "byte_lost": data[1:],
+        "zeros": bytes(4000),
+        "text": b"This file is not there any more.",
+        "json": json.dumps({"code": 404, "msg": "文件不存在"}, ensure_ascii=False).encode(),
+        "html": b"<html><body>502 Bad Gateway</body></html>",
+        "missing": None,
+    }[how]
+
+
+def _text(cloud: Cloud, scan: Scan, number: int) -> str | None:
+    """Return a file as base64."""
+    data: bytes | None = scan.files[number]
+    assert data is not None
+    if not _is_hit(cloud, scan, number):
+        return base64.b64encode(data).decode()
+    data = spoil(cloud.variants.scan_spoiled, data)
+    return None if data is None else _cut(cloud, base64.b64encode(data)).decode()
+
+
+def _shown(call: Call, scan: Scan, count: int) -> Any:
+    """Return the first files of a scan in the form that the variant wants."""
     task_id = next(key for key, one in call.cloud.scans.items() if one is scan)
     base = call.cloud.base_url.removesuffix("/api")
-    urls = [f"{base}/scan/{task_id}/{number + 1}" for number in range(len(scan.files))]
-    texts = [
-        _cut(call.cloud, scan, n, base64.b64encode(one)).decode()
-        for n, one in enumerate(scan.files)
-    ]
-    one_or_all: Any = texts[0] if len(texts) == 1 else texts
+    urls = [f"{base}/scan/{task_id}/{number + 1}" for number in range(count)]
+
+    def texts() -> list[str | None]:
+        return [_text(call.cloud, scan, number) for number in range(count)]
+
+    def one_or_all(found: list[Any]) -> Any:
+        return found[0] if len(found) == 1 else found
+
     match call.cloud.variants.scan_result:
         case "address":
-            return {"file": urls[0]} if len(urls) == 1 else {"file": urls}
+            return {"file": one_or_all(urls)}
         case "addresses":
             return {"file_list": urls}
         case "objects":
@@ -286,15 +337,22 @@ def _shown(call: Call, scan: Scan) -> Any:
         case "json_text":
             return json.dumps({"list": urls})
         case "base64":
-            return {"img": one_or_all}
+            return {"img": one_or_all(texts())}
         case "base64_lines":
-            return {"img": [re.sub(r"(.{76})", r"\1\r\n", text) for text in texts]}
+            return {"img": [text and re.sub(r"(.{76})", r"\1\r\n", text) for text in texts()]}
         case "data_url":
-            return {"img": [f"data:image/jpeg;base64,{text}" for text in texts]}
+            return {"img": [text and f"data:image/jpeg;base64,{text}" for text in texts()]}
         case "both":
-            return {"img": texts, "url": urls, "help": f"{base}/scan/help"}
+            return {"img": texts(), "url": urls, "help": f"{base}/scan/help"}
+        case "numbered":
+            return {f"page{n + 1}": url for n, url in enumerate(urls)}
+        case "sides":
+            return dict(zip(("front", "back"), urls, strict=False))
+        case "linked":
+            pages = [{"path": url, "view": f"{base}/scan/help?{n}"} for n, url in enumerate(urls)]
+            return {"files": pages, "help": f"{base}/scan/help", "brand": f"{base}/scan/logo"}
         case "bare":
-            return one_or_all
+            return one_or_all(texts())
         case "not_understood":
             return {"fileId": 4711}
     raise AssertionError
@@ -318,9 +376,18 @@ async def give_scan(request: web.Request, cloud: Cloud) -> web.StreamResponse:
     """Give a scanned file; no key is asked for, as for any link one is handed."""
     if request.match_info["task_id"] == "help":
         return web.Response(text="<html><body>帮助</body></html>", content_type="text/html")
+    if request.match_info["task_id"] == "logo":
+        logo = BytesIO()
+        Image.new("RGB", (32, 32), "red").save(logo, "WEBP")
+        return web.Response(body=logo.getvalue(), content_type="image/webp")
     scan = cloud.scans.get(request.match_info["task_id"])
     number = int(request.match_info["number"])
     if scan is None or not 1 <= number <= len(scan.files):
         return web.Response(status=404)
-    data = _cut(cloud, scan, number - 1, scan.files[number - 1])
+    data: bytes | None = scan.files[number - 1]
+    if data is not None and _is_hit(cloud, scan, number - 1):
+        data = spoil(cloud.variants.scan_spoiled, data)
+        data = None if data is None else _cut(cloud, data)
+    if data is None:
+        return web.Response(status=404)
     return web.Response(body=data, content_type="application/octet-stream")
