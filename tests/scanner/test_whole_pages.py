@@ -6,6 +6,7 @@ from typing import Any
 from PIL import Image
 import pytest
 
+from custom_components.lianke.api import scanning as api_scanning
 from custom_components.lianke.const import ScanSource
 from custom_components.lianke.documents import whole
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
@@ -277,3 +278,211 @@ async def test_errors_that_pass_are_no_end(house: House, laser: Printer, code: i
     house.cloud.fail("GET /scanning/job", Fault(kind="code", code=code, msg="稍后"), times=times)
     pages, failure, at_service = await came(house, GLASS, laser)
     assert (len(pages), failure, at_service.deleted) == (1, None, True)
+
+
+# Pages that come one by one after the end
+
+
+@pytest.mark.parametrize("way", ["addresses", "base64", "both"])
+@pytest.mark.parametrize("state", ["SUCCESS", "FAILURE"])
+async def test_pages_that_come_after_the_end_are_waited_for(
+    house: House, laser: Printer, way: str, state: str
+) -> None:
+    house.cloud.variants.update(scan_result=way, scan_dpi=50)
+    # A page comes between two polls.
+    house.cloud.variants.update(scan_late=2.0, scan_late_each=4.0 * house.cloud.speed)
+    if state == "FAILURE":
+        house.cloud.variants.update(scan_problem="jam_at_end")
+    laser.feeder = ["one", "two", "three"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert len(pages) == 3
+    assert (failure is None) == at_service.deleted == (state == "SUCCESS")
+
+
+async def test_what_comes_after_a_page_on_the_glass_is_not_deleted(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page is there at once; the service is asked to delete it only where nothing came after it."""
+    data = jpeg((800, 1200))
+    hand_out(monkeypatch, data, data)
+    house.cloud.variants.update(scan_result="addresses", scan_late_each=4.0 * house.cloud.speed)
+    pages, failure, at_service = await came(house, GLASS, laser)
+    assert (len(pages), failure) == (1, None)
+    assert (at_service.deleted, len(at_service.files)) == (False, 2)
+
+
+async def test_a_page_on_the_glass_waits_for_no_second_look(house: House, laser: Printer) -> None:
+    ended: list[float] = []
+
+    async def note(_task_id: str) -> None:
+        pass
+
+    async with async_scan_page(
+        house.hass, house.entry, str(laser.id), GLASS, on_started=note
+    ) as scanned:
+        ended.append(house.simulator.cloud.counts["GET /scanning/job"])
+        assert len(scanned.files) == 1
+    await house.hass.async_block_till_done(wait_background_tasks=True)
+    assert house.simulator.cloud.counts["GET /scanning/job"] == ended[0] + 1
+
+
+async def test_an_error_at_the_end_is_no_success(house: House, laser: Printer) -> None:
+    house.cloud.variants.update(
+        scan_result="addresses", scan_problem="jam", scan_problem_state="SUCCESS"
+    )
+    laser.feeder = ["one", "two", "three"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert failure is not None
+    assert (len(pages), failure.reason) == (1, "scan_failed")
+    assert "卡纸" in failure.detail
+    assert (at_service.deleted, len(at_service.files)) == (False, 1)
+
+
+@pytest.mark.usefixtures("house")
+async def test_an_error_at_the_end_is_not_copied(house: House, laser: Printer) -> None:
+    house.cloud.variants.update(
+        scan_result="addresses", scan_problem="jam", scan_problem_state="SUCCESS"
+    )
+    laser.feeder = ["one", "two", "three"]
+    answer = await do(house, laser, "copy", source="feeder", printer=device_of(house.hass, LASER))
+    assert (answer["state"], answer["reason"], answer["pages"]) == ("failed", "scan_failed", 1)
+    assert "卡纸" in answer["message"]
+    assert house.cloud.out_tray == []
+
+
+# What comes instead of a page
+
+SPOILED = (
+    "head_lost",
+    "zeros_at_head",
+    "line_before",
+    "byte_lost",
+    "zeros",
+    "text",
+    "json",
+    "html",
+    "tiff",
+    "bmp",
+    "webp",
+    "gif",
+    "missing",
+)
+PICTURES = ("tiff", "bmp", "webp", "gif")
+
+
+@pytest.mark.parametrize(
+    ("way", "how"),
+    [
+        *((way, how) for way in ("addresses", "base64") for how in SPOILED),
+        *((way, how) for way in ("objects", "numbered", "data_url") for how in ("html", "missing")),
+    ],
+)
+async def test_what_is_no_page_in_a_stack_is_told_and_stays_at_the_service(
+    house: House, laser: Printer, way: str, how: str
+) -> None:
+    house.cloud.variants.update(scan_result=way, scan_spoiled=how, scan_cut_page=2)
+    laser.feeder = ["one", "two", "three"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert failure is not None
+    assert len(pages) == (2 if how != "missing" or way in ("base64", "data_url") else 1)
+    if how == "missing" and len(pages) == 1:
+        assert failure.reason == "scan_fetch_failed"
+    else:
+        reason = "scan_unchecked" if how in PICTURES else "scan_incomplete"
+        assert (failure.reason, failure.detail) == (reason, "2")
+    for page, text in zip(pages, ("one", "three"), strict=False):
+        assert is_like(page, text, size="A4")
+    assert (at_service.deleted, len(at_service.files)) == (False, 3)
+
+
+@pytest.mark.parametrize("how", ["html", "json", "missing", "head_lost"])
+@pytest.mark.parametrize("way", ["addresses", "base64"])
+async def test_what_was_no_page_at_first_is_fetched_again(
+    house: House, laser: Printer, way: str, how: str
+) -> None:
+    house.cloud.variants.update(
+        scan_result=way, scan_spoiled=how, scan_cut_page=2, scan_cut_times=3
+    )
+    laser.feeder = ["one", "two", "three"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert failure is None
+    for page, text in zip(pages, ("one", "two", "three"), strict=True):
+        assert is_like(page, text, size="A4")
+    assert at_service.deleted
+
+
+@pytest.mark.parametrize("how", ["html", "zeros", "json", "tiff"])
+async def test_the_other_side_of_a_sheet_is_a_page(house: House, laser: Printer, how: str) -> None:
+    """Though nothing else in the answer has its name."""
+    house.cloud.variants.update(scan_result="sides", scan_spoiled=how, scan_cut_page=2, scan_dpi=50)
+    laser.feeder = ["one"]
+    request = ScanRequest(source=ScanSource.FEEDER, duplex=True, size="A4")
+    pages, failure, at_service = await came(house, request, laser)
+    assert failure is not None
+    assert (len(pages), failure.detail) == (1, "2")
+    assert (at_service.deleted, len(at_service.files)) == (False, 2)
+
+
+@pytest.mark.parametrize("sheets", [0, 1, 3])
+@pytest.mark.parametrize("way", ["linked", "both"])
+async def test_links_and_pictures_beside_the_pages_are_none(
+    house: House, laser: Printer, way: str, sheets: int
+) -> None:
+    house.cloud.variants.update(scan_result=way, scan_dpi=50)
+    laser.feeder = ["one", "two", "three"][:sheets]
+    began = house.hass.loop.time()
+    pages, failure, at_service = await came(house, FED if sheets else GLASS, laser)
+    assert failure is None
+    assert len(pages) == (sheets or 1)
+    assert at_service.deleted
+    # None of them is fetched again and again.
+    assert house.hass.loop.time() - began < 60
+
+
+@pytest.mark.parametrize("way", ["addresses", "base64"])
+async def test_two_pages_that_are_alike_are_two(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """As two empty ones may be."""
+    house.cloud.variants.update(scan_result=way)
+    data = jpeg((800, 1200))
+    hand_out(monkeypatch, data, data)
+    laser.feeder = ["one", "two"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert (len(pages), failure, at_service.deleted) == (2, None, True)
+
+
+async def test_pages_behind_what_is_looked_at_are_told(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.cloud.variants.update(scan_result="objects", scan_dpi=50)
+    monkeypatch.setattr(api_scanning, "MAX_VALUES", 16)
+    laser.feeder = ["one", "two", "three"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert failure is not None
+    assert (len(pages), failure.reason) == (2, "scan_too_many_pages")
+    assert (at_service.deleted, len(at_service.files)) == (False, 3)
+
+
+@pytest.mark.parametrize("how", ["html", "tiff", "zeros"])
+async def test_an_answer_without_any_page_is_to_be_reported(
+    house: House, laser: Printer, how: str
+) -> None:
+    house.cloud.variants.update(scan_result="addresses", scan_spoiled=how, scan_dpi=50)
+    laser.feeder = ["one", "two", "three"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert failure is not None
+    assert (pages, failure.reason) == ([], "scan_not_understood")
+    assert (at_service.deleted, len(at_service.files)) == (False, 3)
+
+
+@pytest.mark.usefixtures("house")
+async def test_a_stack_with_a_damaged_page_is_not_copied(house: House, laser: Printer) -> None:
+    house.cloud.variants.update(
+        scan_result="addresses", scan_spoiled="json", scan_cut_page=2, scan_dpi=50
+    )
+    laser.feeder = ["one", "two", "three"]
+    answer = await do(house, laser, "copy", source="feeder", printer=device_of(house.hass, LASER))
+    assert (answer["state"], answer["reason"], answer["pages"]) == ("failed", "scan_incomplete", 2)
+    assert "2" in answer["message"]
+    assert house.cloud.out_tray == []

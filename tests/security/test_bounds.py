@@ -158,11 +158,9 @@ API: dict[str, Case] = {
     ),
     "api.scanning.MAX_FILES": (
         lambda: [
-            (len(parts), has_more)
+            (len(found.parts), found.has_more)
             for n in (200, 300)
-            for parts, has_more in [
-                scanning.find_parts([f"https://a.example/{m}" for m in range(n)])
-            ]
+            for found in [scanning.find_parts([f"https://a.example/{m}" for m in range(n)])]
         ],
         [(200, False), (200, True)],
     ),

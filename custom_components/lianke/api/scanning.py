@@ -2,13 +2,14 @@
 
 import asyncio
 import base64
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 import logging
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from .coerce import (
     JsonValue,
@@ -21,7 +22,7 @@ from .coerce import (
     to_text,
 )
 from .errors import LiankeResponseError, without_frames
-from .long_json import LongText, parse_long
+from .long_json import LONG, LongText, parse_long
 from .tasks import TaskState, to_task_state
 from .transport import Purpose, Transport
 
@@ -47,6 +48,10 @@ _WORDS: Final = {
     **dict.fromkeys(("FAILED",), TaskState.FAILURE),
     **dict.fromkeys(("CANCELED", "CANCELLED"), TaskState.REVOKED),
 }
+# Characters of a name in an answer by which places are told apart.
+_NAME: Final = 40
+_DIGITS: Final = re.compile(r"\d+")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_\r\n-]++=*+\s*+")
 _NO_BASE64: Final = re.compile(r"[^A-Za-z0-9+/]")
 _TO_STANDARD: Final = str.maketrans("-_", "+/", " \t\r\n")
 
@@ -60,15 +65,15 @@ class Scanner:
 
 
 type Part = str | bytes
-"""One file of a result: the address where it is, or its content."""
+"""One file of a result: the address where it is, or its content, which is empty where one is missing among others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanTask:
     """A scan under way or at its end. `code` and `message` are the service's, as far as it says something.
 
-    `is_stated` says whether it names a state, which may be one that nobody knows; `has_more` that its answer holds more
-    than is looked at.
+    `places` are the names below which the parts are, those of one list alike. `is_stated` says whether it names a
+    state, which may be one that nobody knows; `has_more` that its answer holds more than is looked at.
     """
 
     task_id: str
@@ -76,6 +81,7 @@ class ScanTask:
     code: int | None = None
     message: str = ""
     parts: tuple[Part, ...] = field(default=(), repr=False)
+    places: tuple[str, ...] = field(default=(), repr=False)
     is_stated: bool = True
     has_more: bool = False
 
@@ -142,7 +148,7 @@ class Scanners:
         result = to_mapping(fields.get("task_result"))
         message = to_message(result.get("msg") or fields.get("msg"))
         # Decoding a page takes longer than the event loop can wait.
-        parts, has_more = await asyncio.to_thread(find_parts, answer)
+        parts, places, has_more = await asyncio.to_thread(find_parts, answer)
         return ScanTask(
             task_id=task_id,
             state=_to_state(fields.get("task_state")),
@@ -151,6 +157,7 @@ class Scanners:
             code=to_int(result.get("code")) if isinstance(data, dict) or not parts else 200,
             message=self._transport.clean(message),
             parts=parts,
+            places=places,
             has_more=has_more,
         )
 
@@ -174,42 +181,99 @@ def _to_state(value: object) -> TaskState:
     return _WORDS.get(to_text(value).upper()) or to_task_state(value)
 
 
-def find_parts(answer: object) -> tuple[tuple[Part, ...], bool]:
-    """Return every web address and every JPEG, PNG or PDF in an answer, in their order, and whether there are more.
+class Found(NamedTuple):
+    """The files of an answer, as ScanTask has them."""
 
-    Each is there once. They are told by what they are, since nobody knows the names of their fields. Whether an address
-    leads to a page is seen once it is fetched. Blocks while it decodes.
+    parts: tuple[Part, ...]
+    places: tuple[str, ...]
+    has_more: bool
+
+
+def find_parts(answer: object) -> Found:
+    """Return every web address and every file in base64 in an answer, in their order.
+
+    They are told by what they are, since nobody knows the names of their fields; whether one is a page is seen once it
+    is looked at. What has nothing in a list whose other items have a file is one that is missing. Each address is there
+    once, and each content but where the same list has it twice, as of two empty pages. Blocks while it decodes.
     """
-    parts: dict[Part, None] = {}
-    for text in _texts(answer):
-        for part in _parts_of(text):
-            if len(parts) == MAX_FILES and part not in parts:
-                return tuple(parts), True
-            parts[part] = None
-    return tuple(parts), False
+    search = _Search()
+    search.look(answer)
+    if search.is_cut:
+        _LOGGER.debug("Of an answer about a scan only %d values are looked at", MAX_VALUES)
+    has_more = search.has_more or (search.is_cut and bool(search.parts))
+    # Those that are missing are found last.
+    return Found(
+        tuple(search.parts[:MAX_FILES]),
+        tuple(search.places[:MAX_FILES]),
+        has_more or len(search.parts) > MAX_FILES,
+    )
 
 
-def _texts(answer: object) -> Iterator[str | LongText]:
-    """Yield the texts in a JSON value, those in JSON that is written as a text too."""
-    left = MAX_VALUES
-    ahead: list[tuple[object, int]] = [(answer, 0)]
-    while ahead and left > 0:
-        left -= 1
-        value, depth = ahead.pop()
+class _Search:
+    """Goes through a JSON value, and JSON that is written as a text in it."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self.places: list[str] = []
+        self.has_more = False
+        self.is_cut = False
+        self._left = MAX_VALUES
+        self._known: dict[Part, str] = {}
+
+    def look(self, value: object, place: str = "", depth: int = 0) -> bool:
+        """Note the files in a value; return whether there are any."""
+        if self.has_more or not self._left:
+            self.is_cut = not self.has_more
+            return False
+        self._left -= 1
         if isinstance(value, str | LongText):
             inner: object = None
             with suppress(ValueError):
                 inner = _inner(value)
-            if isinstance(inner, dict | list):
-                value = inner
-            else:
-                yield value
+            if not isinstance(inner, dict | list):
+                return self._take([*islice(_parts_of(value), MAX_FILES + 1)], place)
+            value = inner
+        if depth == MAX_DEPTH or not isinstance(value, dict | list):
+            return False
+        having: set[str] = set()
+        missing: list[tuple[int, str]] = []
+        for name, one in _inside(value):
+            below, at = place + name, len(self.parts)
+            if self.look(one, below, depth + 1):
+                having.add(below)
+            elif not isinstance(one, int | float):
+                missing.append((at, below))
+        if not self.has_more and not self.is_cut:
+            for at, below in reversed(missing):
+                if below in having:
+                    self.parts.insert(at, b"")
+                    self.places.insert(at, below)
+        return bool(having)
+
+    def _take(self, parts: list[Part], place: str) -> bool:
+        place += "[]" if len(parts) > 1 else ""
+        for part in parts:
+            is_known = part in self._known
+            if is_known and (isinstance(part, str) or self._known[part] != place):
                 continue
-        if depth < MAX_DEPTH and isinstance(value, dict | list):
-            inside = list(value.values()) if isinstance(value, dict) else value
-            ahead += [(one, depth + 1) for one in reversed(inside[:MAX_VALUES])]
-    if ahead:
-        _LOGGER.debug("Of an answer about a scan only %d values are looked at", MAX_VALUES)
+            if len(self.parts) == MAX_FILES:
+                self.has_more = True
+                break
+            self._known[part] = place
+            self.parts.append(part)
+            self.places.append(place)
+        return bool(parts)
+
+
+def _inside(value: dict[str, object] | list[object]) -> Iterator[tuple[str, object]]:
+    """Yield what is in a value with its name; a list has one, and so have names that differ in their digits alone."""
+    if isinstance(value, list):
+        yield from (("[]", one) for one in islice(value, MAX_VALUES))
+        return
+    names = [_DIGITS.sub("#", str(name)[:_NAME]) for name in islice(value, MAX_VALUES)]
+    counts = Counter(names)
+    for name, one in zip(names, value.values(), strict=False):
+        yield f".{name}" + ("[]" if counts[name] > 1 else ""), one
 
 
 def _inner(text: str | LongText) -> object:
@@ -234,15 +298,18 @@ def _parts_of(text: str | LongText) -> Iterator[Part]:
                 if len(word) <= MAX_URL and _WEB.fullmatch(word):
                     yield word
             return
+        is_file = isinstance(text, LongText) or len(text) >= LONG
         if found := _DATA_URL.match(first[:200]):
             first = first[found.end() :]
-        # Only what may be a page is decoded.
-        if not first[:20].translate(_TO_STANDARD).startswith(_ENCODED):
+            is_file = True
+        # Only what may be a page is decoded: one that has lost its beginning may be anything.
+        is_known = first[:20].translate(_TO_STANDARD).startswith(_ENCODED)
+        if not is_known and not (is_file and _BASE64.fullmatch(first)):
             return
         content = _decoded(chain((first,), pieces))
     except ValueError:
         return
-    if content.startswith(_STARTS):
+    if content.startswith(_STARTS) or (is_file and content):
         yield content
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 import hashlib
@@ -30,7 +30,7 @@ from ..api.tasks import TaskState
 from ..const import CONF_SERVER, MAX_DOCUMENT_MB, ScanSource
 from ..documents.document import too_large
 from ..documents.download import async_download
-from ..documents.kinds import FileType, sniff
+from ..documents.kinds import CONVERTED_IMAGES, IMAGES, FileType, sniff
 from ..documents.pdf_client import PdfError
 from ..documents.spool import Spool, async_get_spool, write_bytes
 from ..documents.whole import UNCHECKED, async_check
@@ -67,6 +67,8 @@ _PASSING: Final = (
 )
 """Errors of polls that say nothing of the scan."""
 _PASSING_CODES: Final = frozenset({5002, 10009})
+_FINE: Final = frozenset({None, 0, 200})
+"""Codes of a result that say of no error."""
 _LEAST_PAGE: Final = 16
 """bytes; what is shorter cannot be told to be a page or none."""
 _INCOMPLETE: Final = "scan_incomplete"
@@ -98,15 +100,32 @@ class ScanError(LiankeError):
 
 
 class _IncompleteError(InputError):
-    """A page is not whole, or nobody could say in time whether it is, however often it was fetched."""
+    """A page is not whole, or is not there, or nobody could say in time whether it is, however often it was fetched."""
 
     reason = _INCOMPLETE
+
+
+class _NoPageError(_IncompleteError):
+    """What came is no file that we know: a page without its beginning, as a rule."""
+
+
+class _OtherError(_NoPageError):
+    """What came is a whole file of a kind that no page has: an error instead of a page, or something beside pages."""
 
 
 class _UncheckedError(InputError):
     """Nobody can say here whether a page is whole, so it is none."""
 
     reason = "scan_unchecked"
+
+
+class _Shape(NamedTuple):
+    """What changes as more of a scan comes. Addresses may differ each time, as they may be signed."""
+
+    state: TaskState
+    code: int | None
+    sizes: tuple[int | None, ...]
+    has_more: bool
 
 
 class Scanned(NamedTuple):
@@ -129,12 +148,12 @@ async def async_scan_page(
     """Scan what lies on the glass, or all that is in the feeder; yield one file at least.
 
     Files that are still there at the end of the block are deleted. If all came whole, and it surely ended well, the
-    service is asked to forget them; until then they are to be had again by the task's id, which `on_started` gets once
-    the service has taken the scan; without `on_started` they are forgotten unless it has pages that are missing here.
-    With a `task_id` of such a scan, nothing is scanned. What `on_started` raises cancels the scan, and so does whoever
-    cancels this call. Raises InputError for what the scanner cannot do, and while it is in use (scanner_busy);
-    ScanError once the service was asked, also where a scan may have happened (scan_in_doubt, scan_busy_in_doubt);
-    LiankeError where it surely has not; HomeAssistantError: disk_full.
+    service is asked to forget them, once it has told that nothing came after them; until then they are to be had again
+    by the task's id, which `on_started` gets once the service has taken the scan. With a `task_id` of such a scan,
+    nothing is scanned. What `on_started` raises cancels the scan, and so does whoever cancels this call. Raises
+    InputError for what the scanner cannot do, and while it is in use (scanner_busy); ScanError once the service was
+    asked, also where a scan may have happened (scan_in_doubt, scan_busy_in_doubt); LiankeError where it surely has not;
+    HomeAssistantError: disk_full.
     """
     hub, spool = async_get_hub(hass, entry), await async_get_spool(hass)
     async with spool.scope():
@@ -157,35 +176,46 @@ async def async_scan_page(
                 if not is_noted and on_started is not None:
                     await on_started(task_id)
                     is_noted = True
-                scanned, is_sure = await _async_follow(hass, entry, spool, task_id, request)
+                scanned, shape = await _async_follow(hass, entry, spool, task_id, request)
             except (asyncio.CancelledError, HomeAssistantError) as err:
                 # Pages for which there is no room are fetched later.
                 if isinstance(err, asyncio.CancelledError) or not is_noted:
                     _drop(hass, entry, task_id)
                 raise
-        failure = scanned.failure
+        is_all = scanned.failure is None and shape.state in _ENDS
         # Nobody takes up what nobody has noted.
-        is_wanted = is_noted or not is_sure
+        is_done = is_all and not is_noted
         try:
             yield scanned
-            is_wanted = not is_sure or (is_noted and failure is not None)
+            is_done = is_all
         finally:
-            if not is_wanted:
-                _drop(hass, entry, task_id)
+            if is_done:
+                _drop(hass, entry, task_id, shape)
 
 
 @callback
-def _drop(hass: HomeAssistant, entry: LiankeConfigEntry, task_id: str) -> None:
+def _drop(
+    hass: HomeAssistant, entry: LiankeConfigEntry, task_id: str, ended: _Shape | None = None
+) -> None:
     """Cancel a scan, or have the service forget what came of it; whether it does is not known.
 
-    A box that is unloaded takes its scans up again.
+    Of one that has `ended` so, nothing is forgotten if there is more of it by now. A box that is unloaded takes its
+    scans up again.
     """
     if entry.state is not ConfigEntryState.LOADED or hass.is_stopping:
         return
 
     async def drop() -> None:
+        scanners = entry.runtime_data.client.scanners
         try:
-            await entry.runtime_data.client.scanners.cancel(task_id)
+            if ended is not None:
+                await asyncio.sleep(FIRST_PAUSE)
+                if _shape(await scanners.task(task_id)) != ended:
+                    _LOGGER.warning(
+                        "Something came after the end of a scan: it stays at the service"
+                    )
+                    return
+            await scanners.cancel(task_id)
         except LiankeError as err:
             _LOGGER.debug("A scan stays at the service: %s", err)
 
@@ -205,23 +235,22 @@ async def _async_follow(
     spool: Spool,
     task_id: str,
     request: ScanRequest,
-) -> tuple[Scanned, bool]:
-    """Wait for a scan's end and fetch its pages; return also whether the service surely has nothing more of it.
+) -> tuple[Scanned, _Shape]:
+    """Wait for a scan's end and fetch its pages; return also what the service said last of it.
 
     Raises ScanError where there are none; HomeAssistantError: disk_full.
     """
     task, is_end = await _async_end(hass, entry, task_id, request)
     if task is None:
         raise ScanError("scan_timed_out")
-    scanned, is_sure = await _async_fetch(hass, entry, spool, task)
-    files, failure = scanned
+    (files, failure), task = await _async_fetch(hass, entry, spool, task, request)
     if failure is None and task.has_more:
         failure = ScanError("scan_too_many_pages", str(len(files)))
     if failure is None and (reason := _failure(task, is_end=is_end)) is not None:
         failure = ScanError(reason, task.message)
     if not files:
         raise failure or ScanError("scan_not_understood", task.message)
-    return Scanned(files, failure), is_sure and task.state in _ENDS
+    return Scanned(files, failure), _shape(task)
 
 
 def _failure(task: ScanTask, *, is_end: bool) -> str | None:
@@ -232,7 +261,12 @@ def _failure(task: ScanTask, *, is_end: bool) -> str | None:
         return "scan_failed"
     if not is_end:
         return "scan_timed_out"
-    return None if task.parts or task.code in (None, 0, 200) else "scan_failed"
+    return None if task.code in _FINE else "scan_failed"
+
+
+def _shape(task: ScanTask) -> _Shape:
+    sizes = tuple(len(part) if isinstance(part, bytes) else None for part in task.parts)
+    return _Shape(task.state, task.code, sizes, task.has_more)
 
 
 async def _async_end(
@@ -248,11 +282,11 @@ async def _async_end(
     # Since when the service has told nothing new: of an end, or of pages where it names no end that is known.
     still_since: float | None = None
     task: ScanTask | None = None
+    shape: _Shape | None = None
     pause, failed = FIRST_PAUSE, 0
     while clock() < until:
         await asyncio.sleep(pause)
         pause = min(pause * 1.2, LONGEST_PAUSE)
-        before = task
         try:
             task = await scanners.task(task_id)
         except LiankeError as err:
@@ -262,18 +296,24 @@ async def _async_end(
                 continue
             raise ScanError("scan_lost", err.detail) from None
         failed = 0
-        if task.state in (TaskState.FAILURE, TaskState.REVOKED):
+        if task.state is TaskState.REVOKED:
             return task, True
-        if task.state is TaskState.SUCCESS:
-            if task.parts or task.code not in (None, 0, 200):
-                return task, True
-        elif not _may_have_ended(task, request):
-            still_since = None
+        is_over = task.state in _ENDS
+        if not is_over and not _may_have_ended(task, request):
+            still_since = shape = None
             continue
-        elif before is None or len(before.parts) != len(task.parts):
-            still_since = None
-        still_since = still_since or clock()
-        if clock() - still_since > RESULT_SECONDS:
+        if not task.parts and (
+            task.state is TaskState.FAILURE or (is_over and task.code not in _FINE)
+        ):
+            return task, True
+        before, shape = shape, _shape(task)
+        if shape != before:
+            still_since = clock()
+        # The pages of a stack may come one by one, after its end too. On the glass is one, for which somebody waits:
+        # whether anything comes after it is asked before it is deleted.
+        if is_over and task.parts and (shape == before or request.source is ScanSource.GLASS):
+            return task, True
+        if still_since is not None and clock() - still_since > RESULT_SECONDS:
             return task, True
     return task, False
 
@@ -286,32 +326,38 @@ def _may_have_ended(task: ScanTask, request: ScanRequest) -> bool:
     """
     if task.state is not TaskState.UNKNOWN:
         return False
+    is_failed = task.code not in _FINE | _PASSING_CODES
     if not task.parts:
-        return not task.is_stated and task.code not in (None, 0, 200, *_PASSING_CODES)
-    return request.source is ScanSource.GLASS or (not task.is_stated and task.code == 200)
+        return not task.is_stated and is_failed
+    if request.source is ScanSource.GLASS:
+        return True
+    return not task.is_stated and (is_failed or task.code == 200)
 
 
 class _Page(NamedTuple):
-    """What a part of a result is: None as its file stands for something else than a page."""
+    """A page, whole."""
 
-    file: ScannedFile | None
+    file: ScannedFile
     digest: str
 
 
 async def _async_fetch(
-    hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, task: ScanTask
-) -> tuple[Scanned, bool]:
-    """Return the pages that parts of a result are, decoded to their end, and whether that is all of them.
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    spool: Spool,
+    task: ScanTask,
+    request: ScanRequest,
+) -> tuple[Scanned, ScanTask]:
+    """Return the pages that parts of a result are, decoded to their end, why these are not all, and the last result.
 
-    What is no page is left out.
+    What is surely something beside the pages is left out.
 
     Raises HomeAssistantError: disk_full.
     """
-    parts = task.parts
     pages: dict[int, _Page] = {}
-    waiting = [*range(len(parts))]
-    # What was said last of a page that is none.
-    reasons: dict[int, str] = {}
+    waiting = [*range(len(task.parts))]
+    # What was said last of a part that is no page.
+    errors: dict[int, InputError] = {}
     failure: ScanError | None = None
     pause = RETRY_PAUSE
     for fetch in range(FETCHES):
@@ -319,48 +365,97 @@ async def _async_fetch(
             await asyncio.sleep(pause)
             pause *= 2
             try:
-                again = (await entry.runtime_data.client.scanners.task(task.task_id)).parts
+                again = await entry.runtime_data.client.scanners.task(task.task_id)
             except LiankeError:
                 continue
-            parts = again if len(again) == len(parts) else parts
+            if len(again.parts) > len(task.parts):
+                # Those that came meanwhile may be anywhere among the others.
+                waiting = [*range(len(again.parts))]
+                pages.clear()
+                errors.clear()
+            task = again if len(again.parts) >= len(task.parts) else task
         try:
             for number in waiting:
                 try:
-                    pages[number] = await _async_get(hass, entry, spool, parts[number])
+                    pages[number] = await _async_get(hass, entry, spool, task.parts[number])
                 except (_IncompleteError, _UncheckedError) as err:
-                    reasons[number] = err.reason
-                if sum(one.file.size for one in pages.values() if one.file) > MAX_SCAN_BYTES:
+                    errors[number] = err
+                if sum(one.file.size for one in pages.values()) > MAX_SCAN_BYTES:
                     raise too_large("", MAX_SCAN_BYTES)
         except InputError as err:
             reason = "scan_too_large" if err.reason == "file_too_large" else "scan_fetch_failed"
             failure = ScanError(reason)
             break
-        # Of an address it was tried as often there, and what is too much to be decoded stays so.
         waiting = [
             number
             for number in waiting
             if number not in pages
-            and isinstance(parts[number], bytes)
-            and reasons[number] == _INCOMPLETE
+            and _may_pass(task.parts[number], errors[number])
+            and not _is_beside(task, number, errors[number], pages, request)
         ]
         if not waiting:
             break
+    parts = task.parts
     last = len(parts) if failure is None else max(pages, default=-1) + 1
     files: list[ScannedFile] = []
     missing: dict[str, str] = {}
     seen: dict[str, type] = {}
     for number in range(last):
         if (page := pages.get(number)) is None:
-            missing[str(len(files) + len(missing) + 1)] = reasons.get(number, _INCOMPLETE)
+            error = errors.get(number) or _IncompleteError()
+            if not _is_beside(task, number, error, pages, request):
+                missing[str(len(files) + len(missing) + 1)] = error.reason
             continue
         # The same page may be there as an address and by itself.
-        is_double = seen.setdefault(page.digest, type(parts[number])) is not type(parts[number])
-        if page.file is not None and not is_double:
+        if seen.setdefault(page.digest, type(parts[number])) is type(parts[number]):
             files.append(page.file)
+    if failure is None and not files and all(isinstance(e, _NoPageError) for e in errors.values()):
+        # Nobody has seen what pages look like here.
+        missing.clear()
     if failure is None and missing:
         # A page that can be scanned again as it is comes first.
         failure = ScanError(min(missing.values()), ", ".join(missing))
-    return Scanned(tuple(files), failure), failure is None
+    return Scanned(tuple(files), failure), task
+
+
+def _may_pass(part: Part, err: InputError) -> bool:
+    """Return whether what is no page may be one if it is fetched again.
+
+    Of an address it was tried as often there, unless something else was there; what is too much to be decoded, or is
+    another picture, stays so.
+    """
+    return err.reason == _INCOMPLETE and (isinstance(part, bytes) or isinstance(err, _OtherError))
+
+
+def _is_beside(
+    task: ScanTask, number: int, err: InputError, pages: dict[int, _Page], request: ScanRequest
+) -> bool:
+    """Return whether a part that is no page surely stands for none.
+
+    Such as a link to a help page, a logo, or the picture of each page in a kind for the web: a whole file, at a place
+    of the answer where no page is. An error that came instead of a page is where the pages are.
+    """
+    if not pages:
+        return False
+    if request.source is ScanSource.GLASS and task.parts[number] == b"":
+        return True
+    place = task.places[number]
+    page_places = {task.places[one] for one in pages}
+    if not isinstance(err, _OtherError) or place in page_places:
+        return False
+    alike = task.places.count(place)
+    if alike > len(pages):
+        return False
+    # The other side of a sheet may have a name of its own, unless the pages are a list.
+    return (
+        not request.duplex or alike > 1 or any(_is_list_beside(one, place) for one in page_places)
+    )
+
+
+def _is_list_beside(pages: str, place: str) -> bool:
+    """Return whether pages are in a list that a place is not in."""
+    lists = pages.split("[]")[:-1]
+    return lists != place.split("[]")[: len(lists)]
 
 
 async def _async_get(
@@ -396,6 +491,9 @@ async def _async_get(
             )
             return await _async_look(hass, path)
         except InputError as err:
+            if isinstance(err, _OtherError):
+                # At once only where there is another address.
+                addresses = [one for one in addresses if one != address]
             if not addresses or err.reason in ("file_too_large", _UncheckedError.reason):
                 raise
             await asyncio.sleep(pause)
@@ -420,8 +518,6 @@ async def _async_look(hass: HomeAssistant, path: Path) -> _Page:
     Raises _IncompleteError, _UncheckedError.
     """
     page = await hass.async_add_executor_job(_look, path)
-    if page.file is None:
-        return page
     kind = FileType(page.file.extension)
     try:
         await async_check(hass, path, kind, user="scans")
@@ -433,18 +529,21 @@ async def _async_look(hass: HomeAssistant, path: Path) -> _Page:
 
 
 def _look(path: Path) -> _Page:
-    """Return a file as what its content says it is; one that is no page is deleted. Blocks."""
+    """Return a file as what its content says it is; one that is no page is deleted. Blocks.
+
+    Raises _IncompleteError.
+    """
     size = path.stat().st_size
     with path.open("rb") as reader:
         digest = hashlib.file_digest(reader, "sha256").hexdigest()
-    extension = ""
-    try:
-        extension = str(sniff(path, path.name, may_be_raw=False))
-    except InputError:
-        if size < _LEAST_PAGE:
-            path.unlink()
-            raise _IncompleteError from None
-    if extension not in _PAGES:
-        path.unlink()
-        return _Page(None, digest)
-    return _Page(ScannedFile(path=path, extension=extension, size=size), digest)
+    kind: FileType | None = None
+    with suppress(InputError):
+        kind = sniff(path, path.name, may_be_raw=False)
+    if kind in _PAGES:
+        return _Page(ScannedFile(path=path, extension=str(kind), size=size), digest)
+    path.unlink()
+    if size < _LEAST_PAGE:
+        raise _IncompleteError
+    if kind is None:
+        raise _NoPageError
+    raise _OtherError(_UncheckedError.reason if kind in IMAGES | CONVERTED_IMAGES else None)
