@@ -162,6 +162,24 @@ async def test_a_progressive_jpeg_that_ends_in_the_middle_of_a_scan(fetch: Fetch
         await fetch("x.jpg", data[: len(data) * 2 // 3] + b"\xff\xd9")
 
 
+@pytest.mark.parametrize("name", ["restarts.jpg"])
+@pytest.mark.parametrize("place", [0.2, 0.35, 0.5, 0.65, 0.8])
+def test_a_hole_in_a_jpeg_of_several_parts(tmp_path: Path, name: str, place: float) -> None:
+    """Decoders take up their work again with the next part."""
+    request = {"path": str(tmp_path / "x"), "type": ".jpg"}
+    (tmp_path / "x").write_bytes(SAMPLES[name])
+    assert whole.check(request)["sure"]
+    for length in (0.005, 0.02, 0.1):
+        (tmp_path / "x").write_bytes(with_hole(SAMPLES[name], place, length, b""))
+        with pytest.raises(TaskError, match=r"incomplete|image_damaged"):
+            assert whole.check(request) == length
+    data = SAMPLES[name]
+    cut = int(len(data) * place)
+    (tmp_path / "x").write_bytes(data[:cut] + bytes(len(data) - cut - 2) + data[-2:])
+    with pytest.raises(TaskError, match=r"incomplete|image_damaged"):
+        whole.check(request)
+
+
 async def test_a_second_picture_in_the_file_does_not_count(fetch: Fetch) -> None:
     """As phones put it behind a photo."""
     data = SAMPLES["jpeg.jpg"]
@@ -486,6 +504,7 @@ def test_what_nobody_here_can_decode_is_not_called_whole(tmp_path: Path, entries
 BOUNDS: dict[str, tuple[ModuleType, str, bytes]] = {
     "MAX_DECODED": (whole, ".gif", SAMPLES["gif.gif"]),
     "MAX_DECODING": (whole, ".jpg", SAMPLES["progressive.jpg"]),
+    "MAX_FILLED": (whole, ".jpg", SAMPLES["restarts.jpg"]),
     "MAX_DECODING of a TIFF": (whole, ".tiff", SAMPLES["pages.tif"]),
     "MAX_UNPACKED": (whole, ".png", SAMPLES["png.png"]),
     "MAX_FRAMES": (whole, ".tiff", SAMPLES["pages.tif"]),

@@ -32,9 +32,12 @@ MAX_FRAMES: Final = 2000
 # Of a progressive JPEG: programs make some ten, but each may cost as much as a picture and take a few bytes.
 MAX_SCANS: Final = 500
 MAX_STRIPS: Final = 1_000_000
+# A JPEG with restarts or several scans, which is copied to be decoded once more.
+MAX_FILLED: Final = 64 * 1024 * 1024
 
 _END: Final = b"\xff\xd9"
 _SCAN: Final = 0xDA
+_INTERVAL: Final = 0xDD
 # Headers of pictures by the kind of their coding.
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _PLAIN: Final = frozenset({0xC0, 0xC1})
@@ -42,8 +45,10 @@ _PROGRESSIVE: Final = 0xC2
 # Within what is coded, FF stands before 0, or counts restarts. Any number of FF may stand before one that counts; a
 # pattern with all of them would look at each as often as there are.
 _MARKER: Final = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
+_RESTART: Final = re.compile(rb"\xff[\xd0-\xd7]")
 # Takes the place of what may be missing: bits that make other pixels than none do.
-_FILLER: Final = bytes.fromhex("a955f3cc3ce7b19d6a4ef0d72b95c3f8") * 16
+_SHORT_FILLER: Final = bytes.fromhex("a955f3cc3ce7b19d6a4ef0d72b95c3f8") * 2
+_FILLER: Final = _SHORT_FILLER * 8
 
 
 def check(request: dict[str, Any]) -> dict[str, Any]:
@@ -117,8 +122,9 @@ class _Jpeg:
     """The first picture in a JPEG file, by its markers.
 
     It ends where its last part is cut off if there is no marker of its end. `frame` is the marker of its header,
-    `parts` has how many times as many blocks each of its colours has across and down, by their numbers, and `scans`
-    the colours that each scan has.
+    `parts` has how many times as many blocks each of its colours has across and down, by their numbers, `interval` how
+    many of such units lie between restarts, and `scans` the colours that each scan has; what is coded of it lies
+    between its place in `starts` and that in `ends`.
     """
 
     end: int = 0
@@ -126,6 +132,9 @@ class _Jpeg:
     size: tuple[int, int] = (0, 0)
     parts: dict[int, tuple[int, int]] = field(default_factory=dict)
     scans: list[bytes] = field(default_factory=list)
+    interval: int = 0
+    starts: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
 
     @property
     def is_plain(self) -> bool:
@@ -140,10 +149,21 @@ class _Jpeg:
     @property
     def kept(self) -> int:
         """Return how many bytes the decoder needs for that."""
+        return self._units * sum(part[0] * part[1] for part in self.parts.values()) * _BLOCK_BYTES
+
+    @property
+    def _units(self) -> int:
         across = max(part[0] for part in self.parts.values())
         down = max(part[1] for part in self.parts.values())
-        units = -(-self.size[0] // (8 * across)) * -(-self.size[1] // (8 * down))
-        return units * sum(part[0] * part[1] for part in self.parts.values()) * _BLOCK_BYTES
+        return -(-self.size[0] // (8 * across)) * -(-self.size[1] // (8 * down))
+
+    @property
+    def restarts(self) -> int:
+        """Return how many restarts there are at least where there is one scan."""
+        if not self.interval or len(self.scans) > 1:
+            return 0
+        # A colour by itself is coded block by block, which are no fewer.
+        return -(-self._units // self.interval) - 1
 
     def in_gray(self, picture: Image.Image) -> bool:
         """Return whether a picture in grey shows what is missing of the last scan."""
@@ -182,7 +202,38 @@ def is_jpeg_sure(data: mmap.mmap | bytes, room: int) -> bool:
         return False
     if first != _shown(jpeg, _opened_jpeg(data, end, _FILLER + _END), room):
         raise TaskError("incomplete")
+    if len(jpeg.scans) == 1 and not jpeg.interval:
+        return True
+    if len(data) > MAX_FILLED:
+        return False
+    filled = _filled(jpeg, data, end)
+    again = _opened_jpeg(filled, len(filled), _FILLER + _END)
+    if (shown := _shown(jpeg, again, room - len(filled))) is None:
+        return False
+    if first != shown:
+        raise TaskError("incomplete")
     return True
+
+
+def _filled(jpeg: _Jpeg, data: mmap.mmap | bytes, end: int) -> bytes:
+    """Return a JPEG with other bytes before each count of a restart, and at the end of each scan but the last.
+
+    Decoders go on there as if nothing were missing. Raises TaskError: incomplete, for a count that is left out.
+    """
+    parts, at = [], 0
+    for start, last in zip(jpeg.starts, [*jpeg.ends, end], strict=False):
+        parts.append(data[at:start])
+        coded = data[start : min(last, end)]
+        counts = _RESTART.findall(coded)
+        if len(counts) < jpeg.restarts or any(
+            count[1] & 7 != number & 7 for number, count in enumerate(counts)
+        ):
+            raise TaskError("incomplete")
+        parts.append(_RESTART.sub(_SHORT_FILLER + rb"\g<0>", coded))
+        if last < end:
+            parts.append(_SHORT_FILLER)
+        at = min(last, end)
+    return b"".join((*parts, data[at:end]))
 
 
 def _markers(data: mmap.mmap | bytes) -> _Jpeg:
@@ -195,6 +246,8 @@ def _markers(data: mmap.mmap | bytes) -> _Jpeg:
             return jpeg
         marker, at = found[1][0], found.end()
         jpeg.end = found.start()
+        if len(jpeg.ends) < len(jpeg.starts):
+            jpeg.ends.append(jpeg.end)
         if marker == _END[1] or marker == 0xD8 or at + 2 > len(data):
             return jpeg
         if marker == 0x01:
@@ -211,8 +264,11 @@ def _markers(data: mmap.mmap | bytes) -> _Jpeg:
                 head[place]: (max(1, head[place + 1] >> 4), max(1, head[place + 1] & 15))
                 for place in range(6, len(head) - 2, 3)
             }
+        if marker == _INTERVAL and len(head) >= 2:
+            jpeg.interval = int.from_bytes(head[:2])
         if marker == _SCAN:
             jpeg.scans.append(head[1 : 1 + 2 * head[0] : 2] if head else b"")
+            jpeg.starts.append(at)
 
 
 def _written_end(data: mmap.mmap | bytes, end: int, unwritten: bytes) -> int:
