@@ -20,6 +20,7 @@ from homeassistant.const import (
     ATTR_ENTITY_ID,
     ATTR_SERVICE,
     EVENT_CALL_SERVICE,
+    EVENT_STATE_CHANGED,
     MATCH_ALL,
 )
 from homeassistant.core import Context, Event, EventOrigin, HomeAssistant, State, callback
@@ -42,6 +43,12 @@ MAX_CONTEXTS: Final = 1_000
 MAX_RUNS: Final = 200
 # People whose contexts are remembered.
 MAX_PEOPLE: Final = 100
+# Timers of which is remembered who set them going.
+MAX_TIMERS: Final = 100
+TIMER: Final = "timer."
+TIMER_ACTIVE: Final = "active"
+# Its trigger hands no context on, and writing a note needs no right.
+NOTE_TRIGGER: Final = "persistent_notification"
 # Characters of the ids that Home Assistant makes, and of their times, in milliseconds.
 ULID_LENGTH: Final = 26
 TIME_LENGTH: Final = 10
@@ -118,6 +125,8 @@ class _Trail:
         self._forgotten_until = _time_of(ulid_now()) or ""
         # And of those in which somebody spoke: a sentence sets an automation off without a parent.
         self._spoken_until = ""
+        # How timers began: they end without a context, or with one of nobody.
+        self._timers: dict[str, _Begun] = {}
         hass.bus.async_listen(MATCH_ALL, self._on_event)
 
     def find(self, context: Context) -> _Begun:
@@ -130,6 +139,8 @@ class _Trail:
             is_own = user is not None and user.id == context.user_id
             spoken = spoken or (is_own and request.path.startswith(ASSISTANT_PATHS))
         begun = self._known.get(context.id) or self._known.get(context.parent_id or "")
+        if begun is None:
+            begun = self._find_timer(context)
         if begun is not None:
             return begun._replace(spoken=True) if spoken and context.user_id is not None else begun
         # Whoever makes ids of another kind is no sentence.
@@ -159,6 +170,8 @@ class _Trail:
             self._on_automation(event)
         elif kind == EVENT_CALL_SERVICE and is_local:
             self._on_call(event)
+        elif kind == EVENT_STATE_CHANGED and event.data[ATTR_ENTITY_ID].startswith(TIMER):
+            self._on_timer(event)
         elif context.id not in self._known and (
             context.user_id
             or context.parent_id
@@ -166,6 +179,36 @@ class _Trail:
             or self._is_old(context.id)
         ):
             self.note(context, self.find(context))
+
+    def _on_timer(self, event: Event[Any]) -> None:
+        """Remember who set a timer going last: its end is of nobody, after a few seconds."""
+        context, timer = event.context, event.data[ATTR_ENTITY_ID]
+        old, new = event.data.get("old_state"), event.data.get("new_state")
+        if context.user_id or context.parent_id or context.id in self._known:
+            begun = self.find(context)
+            if context.id not in self._known:
+                self.note(context, begun)
+        elif old is not None and new is not None and TIMER_ACTIVE == new.state != old.state:
+            begun = _NEVER
+        else:
+            self.note(context, self._timers.get(timer, _FORGOTTEN))
+            return
+        self._timers.pop(timer, None)
+        self._timers[timer] = begun
+        if len(self._timers) > MAX_TIMERS:
+            del self._timers[next(iter(self._timers))]
+
+    def _find_timer(self, context: Context) -> _Begun | None:
+        """Return how the timer began that this context, or its parent, was made for; None for another context.
+
+        The timer has its new state before anybody is told of it, some of them before this trail.
+        """
+        ids = (context.id, context.parent_id)
+        for state in self._hass.states.async_all(TIMER.rstrip(".")):
+            of = state.context
+            if of.id in ids and of.user_id is None and of.parent_id is None:
+                return self._timers.get(state.entity_id, _FORGOTTEN)
+        return None
 
     def _on_call(self, event: Event[Any]) -> None:
         begun = self.find(event.context)
@@ -179,9 +222,13 @@ class _Trail:
         # An action that fires an event may write anything into it.
         entity_id = named if isinstance(named, str) else None
         if run.parent_id is None:
-            begun = self._find_speaker(entity_id) or _NEVER
+            begun = self._find_speaker(entity_id) or self._find_detour(run, entity_id) or _NEVER
         else:
-            begun = self._known.get(run.parent_id) or self.find(_cause_of(run) or run)
+            begun = (
+                self._known.get(run.parent_id)
+                or self._find_detour(run, entity_id)
+                or self.find(_cause_of(run) or run)
+            )
         if not (begun.never or begun.forgotten):
             told = begun.runs_automations or run.parent_id is None
             begun = begun._replace(independent=not told)
@@ -207,6 +254,30 @@ class _Trail:
         names = ("user_id", "parent_id", "id")
         begun = self.find(Context(**{name: context.get(name) for name in names}))
         return _Begun(begun.user_id, spoken=True, forgotten=begun.forgotten)
+
+    def _find_detour(self, run: Context, entity_id: str | None) -> _Begun | None:
+        """Return who began a run by a note in the sidebar, or by the end of a timer; None where it was neither.
+
+        Neither hands a context of its writer or starter on. Anybody may write a note.
+        """
+        variables = variables_cv.get()
+        if not isinstance(variables, Mapping):
+            return None
+        this, trigger = variables.get("this"), variables.get("trigger")
+        is_own = isinstance(this, Mapping) and this.get(ATTR_ENTITY_ID) == entity_id
+        if not is_own or not isinstance(trigger, Mapping):
+            return None
+        event, state, timer = trigger.get("event"), trigger.get("to_state"), ""
+        if run.parent_id is None:
+            if trigger.get("platform") == NOTE_TRIGGER:
+                return _FORGOTTEN
+            # So much before its end, by an automation that was loaded since it was set going.
+            timer = state.entity_id if isinstance(state, State) else ""
+        elif isinstance(event, Event) and str(event.event_type).startswith(TIMER):
+            of = event.context
+            if of.id == run.parent_id and of.user_id is None and of.parent_id is None:
+                timer = str(event.data.get(ATTR_ENTITY_ID))
+        return self._timers.get(timer, _FORGOTTEN) if timer.startswith(TIMER) else None
 
     def note(self, context: Context, begun: _Begun, automation: str | None = None) -> None:
         """Remember how a context began; `automation` is the one whose run it is."""
