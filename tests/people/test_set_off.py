@@ -6,6 +6,8 @@ from typing import Any
 from homeassistant.auth.const import GROUP_ID_READ_ONLY
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import CAT_ENTITIES
+from homeassistant.components.todo.const import TodoItemStatus
+from homeassistant.components.todo.entity import TodoItem
 from homeassistant.core import Context
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
@@ -16,6 +18,7 @@ from pytest_homeassistant_custom_component.common import MockUser
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.clock import until
+from tests.documents.test_entities import Shopping, add
 from tests.household import LASER, OTHER_LASER, House, refusal
 
 # Of a context from before all that is remembered.
@@ -40,6 +43,14 @@ async def house(house: House) -> AsyncGenerator[House]:
                 "mode": "parallel",
                 "triggers": {"trigger": "event", "event_type": "act"},
                 "actions": [act],
+            },
+            {
+                "alias": "prints a list",
+                "triggers": {"trigger": "event", "event_type": "print_list"},
+                "actions": {
+                    "action": "lianke.print",
+                    "data": {"device_id": house.device(), "source_entity": "todo.shopping"},
+                },
             },
             {
                 "alias": "lists",
@@ -319,3 +330,29 @@ async def test_lists_show_to_who_runs_an_automation_what_that_person_may_see(
     hass.bus.async_fire("list", context=Context(user_id=anna.id))
     await hass.async_block_till_done()
     assert found == [[boss.id]]
+
+
+async def test_who_runs_an_automation_by_hand_reads_what_that_person_may(house: House) -> None:
+    """By its own trigger it prints what an administrator wanted, whoever set it off."""
+    hass, run = house.hass, "automation.prints_a_list"
+    item = TodoItem(summary="Present for Anna", status=TodoItemStatus.NEEDS_ACTION)
+    await add(hass, "todo", [Shopping([item])])
+    rights = {LASER_STATUS: CONTROL, run: CONTROL}
+    user = MockUser(groups=[]).add_to_hass(hass)
+    user.mock_policy({CAT_ENTITIES: {"entity_ids": rights}})
+
+    async def by_hand() -> None:
+        context = Context(user_id=user.id)
+        data = {"entity_id": run}
+        await hass.services.async_call(
+            "automation", "trigger", data, blocking=True, context=context
+        )
+        await hass.async_block_till_done()
+
+    await by_hand()
+    assert not house.queue.jobs()
+    hass.bus.async_fire("print_list", context=Context(user_id=user.id))
+    await house.came_out()
+    user.mock_policy({CAT_ENTITIES: {"entity_ids": rights | {"todo.shopping": CONTROL}}})
+    await by_hand()
+    await house.came_out(2)

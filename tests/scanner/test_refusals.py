@@ -20,6 +20,7 @@ from homeassistant.helpers import (
     llm,
 )
 from homeassistant.setup import async_setup_component
+from homeassistant.util.ulid import ulid_at_time
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
@@ -36,6 +37,31 @@ from tests.simulator.models import Printer
 from tests.test_llm import CONTEXT
 
 pytestmark = pytest.mark.usefixtures("hurried")
+
+
+@pytest.mark.usefixtures("hub")
+async def test_what_is_forgotten_scans_nothing_where_somebody_may_not(
+    hass: HomeAssistant, house: House, laser: Printer
+) -> None:
+    """What lies on the glass is shown to whoever may have asked; where everybody may scan, it goes on."""
+    forgotten = Context(parent_id=ulid_at_time(1_700_000_000))
+    await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    guest = await hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_READ_ONLY])
+    scanner = device(house, laser)
+    for action in ("scan", "copy"):
+        asked = house.ask(action, forgotten, device_id=scanner)
+        assert await refusal(asked) == "beginning_forgotten_here"
+    # A time or a sensor is nobody's.
+    job = await house.ask("scan", device_id=scanner, several_pages=True, wait=False)
+    await until(lambda: len(laser.scanned) == 1)
+    answers = {"scan_id": job["scan_id"], "answer": "discard"}
+    assert await refusal(house.ask("continue_scan", forgotten, **answers)) == (
+        "beginning_forgotten_here"
+    )
+    await hass.auth.async_remove_user(guest)
+    await house.ask("continue_scan", forgotten, **answers)
+    await house.ask("scan", forgotten, device_id=scanner)
+    assert len(laser.scanned) == 2
 
 
 async def test_two_scanners_of_one_name(

@@ -35,6 +35,18 @@ async def async_check_printer(
     return await async_check_caller(hass, context, entity_id, policy)
 
 
+async def async_reading(hass: HomeAssistant, context: Context) -> Context:
+    """Return the context in which the documents of a call are read.
+
+    Who makes an automation run past its triggers reads by it what that person may, and by its own trigger it reads
+    whatever an administrator wanted it to.
+    """
+    who = await async_find_beginning(hass, context)
+    if who.user_id in (None, context.user_id) or who.independent:
+        return context
+    return Context(user_id=who.user_id, parent_id=context.id)
+
+
 async def async_check_change(
     hass: HomeAssistant, context: Context, entity_id: str | None, title: str
 ) -> Beginning:

@@ -56,7 +56,7 @@ from ..jobs.job import REJECTED, Asker, Delivery, Job, JobSpec, JobState, Person
 from ..jobs.limits import REQUEST_ID_LIFE, frees_request_id, max_document_bytes, waits_uncounted
 from ..jobs.queue import PrintQueue
 from ..people.release_code import async_hash_code
-from ..people.rights import async_check_printer
+from ..people.rights import async_check_printer, async_reading
 from ..people.visible import async_as_seen
 from ..runtime import async_error_text, async_said, async_whole_error, translated
 from .schemas import HOLD, MAX_SOURCES
@@ -212,6 +212,7 @@ async def async_prepare(
     sheets.check_count(len(values))
     _check_page_fields(kind, values, data)
     options = await async_resolve(target, data, sheets=sheets)
+    reading = await async_reading(hass, context)
     spool = await async_get_spool(hass)
     limit_bytes = max_document_bytes(target.entry.options)
     documents: list[Document] = []
@@ -223,7 +224,7 @@ async def async_prepare(
             value,
             data,
             limit_bytes=limit_bytes,
-            context=context,
+            context=reading,
             paper=options.paper,
             landscape=options.orientation == ORIENTATIONS["landscape"],
         )

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from homeassistant.auth.models import User
-from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, entity_registry as er
@@ -25,7 +24,7 @@ from ..devices import (
 )
 from ..documents.sheets import WHOLE
 from ..errors import InputError
-from ..people.rights import async_check_caller, async_check_printer
+from ..people.rights import async_check_change, async_check_printer
 from ..printing.exposed import Names, exposed_devices
 from ..printing.field_errors import OneOf
 from ..printing.handlers import Action
@@ -126,11 +125,18 @@ def async_resolve_scanner(
 
 
 async def async_check_scanner(
-    hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str, context: Context
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    scanner_id: str,
+    context: Context,
+    job: ScanJob | None = None,
 ) -> None:
-    """Raise Unauthorized unless the caller, and whoever set the call off, may control a scanner."""
-    entity_id = status_entity(hass, entry, scanner_id)
-    await async_check_caller(hass, context, entity_id, POLICY_CONTROL)
+    """Check that who calls, and who set the call off, may control a scanner, such as for a scan that waits there.
+
+    Raises as `async_check_change`.
+    """
+    title = async_get_hub(hass, entry).scanners[scanner_id].name if job is None else job.title
+    await async_check_change(hass, context, status_entity(hass, entry, scanner_id), title)
 
 
 def _request(data: dict[str, Any], form: ScanFormat) -> ScanRequest:
@@ -234,7 +240,7 @@ async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
         if found is None:
             raise InputError("scan_not_waiting")
         job = found
-    await async_check_scanner(hass, entry, job.scanner_id, call.context)
+    await async_check_scanner(hass, entry, job.scanner_id, call.context, job)
     answer = ScanAnswer(call.data["answer"])
     if answer is ScanAnswer.HAND_ON:
         await _async_hand_on(hass, entry, job, call.context)

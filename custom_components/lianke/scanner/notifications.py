@@ -44,7 +44,7 @@ def async_setup(hass: HomeAssistant) -> None:
         try:
             with translating():
                 entry, job = await async_find_scan(hass, found[2])
-                await async_check_scanner(hass, entry, job.scanner_id, event.context)
+                await async_check_scanner(hass, entry, job.scanner_id, event.context, job)
                 jobs = async_get_jobs(hass, entry)
                 await jobs.async_answer(job.job_id, ScanAnswer(found[1].lower()))
         except HomeAssistantError as err:
