@@ -16,6 +16,7 @@ from custom_components.lianke.documents import pdf_client, spool as spool_module
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.printing import print as printing
+from tests.clock import until
 from tests.documents.conftest import site_without_pdfium
 from tests.household import LASER, House, refusal
 from tests.simulator import make_pdf
@@ -162,7 +163,23 @@ async def test_a_picture_of_the_cloud_that_is_cut_off_is_not_shown(house: House)
     house.cloud.variants.update(preview_cut=99)
     with pytest.raises(HomeAssistantError) as caught:
         await house.ask("preview", **fields)
-    assert caught.value.translation_key == "unexpected_answer"
+    assert caught.value.translation_key == "preview_cut_off"
+
+
+async def test_a_preview_whose_box_is_unloaded_says_so(house: House) -> None:
+    """It was told as an answer of the service that cannot be understood, to those that wait for their turn too."""
+    fields: dict[str, Any] = {
+        "device_id": house.device(),
+        "file": house.menu,
+        "preview_by": "cloud",
+    }
+    asked = [house.hass.async_create_task(house.ask("preview", **fields)) for _ in range(3)]
+    previews = house.queue.tracker.previews
+    await until(lambda: len(previews) == 3 and len(house.cloud.tasks) == 2)
+    assert await house.hass.config_entries.async_unload(house.entry.entry_id)
+    ends = await asyncio.gather(*asked, return_exceptions=True)
+    assert [getattr(end, "translation_key", end) for end in ends] == ["preview_unloaded"] * 3
+    assert len(house.cloud.tasks) == 2
 
 
 @pytest.mark.usefixtures("hurried")

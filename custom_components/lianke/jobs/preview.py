@@ -80,8 +80,8 @@ class Previewer(JobWorker):
         """Return the preview of a document on a printer. The document stays the caller's.
 
         `client` is the one to ask with, None for that of the jobs. Raises LiankeError for a refusal,
-        a failed conversion or no answer within PREVIEW_TIME seconds, HomeAssistantError for an
-        unexpected error.
+        a failed conversion or no answer within PREVIEW_TIME seconds, InputError: preview_cut_off,
+        preview_unchecked, preview_unloaded, HomeAssistantError for an unexpected error.
         """
         if (view := self._coordinator.data.printers.get(printer_key)) is None:
             raise PrinterNotFoundError
@@ -93,6 +93,8 @@ class Previewer(JobWorker):
         client = client or self._client
         try:
             async with asyncio.timeout(PREVIEW_TIME), self._slots:
+                if self._stopped:
+                    raise InputError("preview_unloaded")
                 task_id = await self._async_submit(client, address, delivery)
                 result = await self._async_result(address, task_id, reported)
                 images: list[bytes] = []
@@ -127,7 +129,7 @@ class Previewer(JobWorker):
                     continue
                 raise InputError("preview_unchecked") from None
             return image
-        raise LiankeResponseError("a picture that is cut off")
+        raise InputError("preview_cut_off")
 
     async def _async_submit(
         self, client: LiankeClient, address: PrinterAddress, delivery: Delivery
@@ -183,7 +185,7 @@ class Previewer(JobWorker):
     async def _async_result(
         self, address: PrinterAddress, task_id: str, reported: asyncio.Event
     ) -> TaskResult:
-        """Poll the task until it has a result; a callback causes a poll at once."""
+        """Poll the task until it has a result; a callback causes a poll at once. Raises LiankeError, InputError."""
         pause = FIRST_POLL.total_seconds()
         while not self._stopped:
             with suppress(TimeoutError):
@@ -202,4 +204,4 @@ class Previewer(JobWorker):
             if task.state is TaskState.FAILURE:
                 raise LiankeResponseError("the preview failed without a reason")
             pause = self._tracker.until_slot()
-        raise LiankeResponseError("the integration is being unloaded")
+        raise InputError("preview_unloaded")
