@@ -34,7 +34,14 @@ ON_THE_CARD: Final[dict[tuple[str, str], dict[str, tuple[str, str]]]] = {
         "en": ("Print anyway", "Don't print"),
         "zh-Hans": ("仍要打印", "不打印"),
     },
-    ("notes", "discard"): {"en": ("Discard all", "Keep"), "zh-Hans": ("全部丢弃", "保留")},
+    ("notes", "discard"): {
+        "en": ("Discard {n} jobs", "Keep"),
+        "zh-Hans": ("丢弃 {n} 个任务", "保留"),
+    },
+    ("notes", "discard_one"): {
+        "en": ("Discard 1 job", "Keep"),
+        "zh-Hans": ("丢弃 1 个任务", "保留"),
+    },
     ("scan", "cancel"): {"en": ("Discard", "Keep"), "zh-Hans": ("丢弃", "保留")},
     ("scan", "discard"): {"en": ("Delete", "Keep"), "zh-Hans": ("删除", "保留")},
 }

@@ -193,7 +193,27 @@ test("a printer whose state nobody knows is not said to be off", async () => {
   expect(notes.shadowRoot?.textContent).not.toMatch(/jobs? prints?/);
   Object.assign(notes, { summary: summarize(makePrinter({ status: null }), [held, held], false) });
   await notes.updateComplete;
-  expect(notes.shadowRoot?.textContent).toMatch(/2 jobs are waiting/);
+  expect(notes.shadowRoot?.textContent).toMatch(/2 jobs wait for the printer/);
+});
+
+test.each([
+  [1, "en", "Discard 1 job", "Discard the job that waits for the printer?"],
+  [2, "en", "Discard 2 jobs", "Discard the 2 jobs that wait for the printer?"],
+  [2, "zh-Hans", "丢弃 2 个任务", "丢弃 2 个等待打印机的任务？"],
+])("%i waiting (%s): the button and its question say which jobs are discarded", async (count, language, label, ask) => {
+  const held = Array.from({ length: count }, () => makeJob({ state: "held", hold_reason: "disconnected" }));
+  const asks = makeJob({ state: "held", hold_reason: "approval", waits_for: ["approval"] });
+  const notes = await show("lianke-notes", {
+    context: makeContext({ ...makeHass(), language, locale: { ...makeHass().locale, language } }),
+    summary: summarize(makePrinter({ status: "disconnected" }), [...held, asks, makeJob({ state: "queued" })], false),
+    mayControl: true,
+  });
+  const button = find<Part>(notes, "lianke-ask");
+  expect(button.shadowRoot?.textContent?.trim()).toBe(label);
+  find(button, "button").click();
+  await button.updateComplete;
+  expect(find(button, "[role=group] span").textContent).toBe(ask);
+  expect(find(button, "[data-key=yes]").textContent?.trim()).toBe(label);
 });
 
 test("the pages of a job with copies are those of one copy, waiting and done", () => {

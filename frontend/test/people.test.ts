@@ -201,12 +201,17 @@ test("a job ended when it ended, whatever is done with it later", () => {
 
 test("who rejected a job, and why, is said", () => {
   const localize = (key: string, values: Record<string, unknown> = {}) =>
-    key === "component.lianke.exceptions.rejected_by.message" ? `Rejected. ${String(values["detail"])}` : "";
+    /exceptions.rejected(_by)?.message/.test(key) ? `Rejected. ${String(values["detail"])}` : "";
   const t = new Localizer({ ...makeHass(), localize });
   const job = makeJob({ state: "canceled", reason: "rejected", reason_key: "rejected_by", detail: "Anna: too many" });
   expect(jobReason(t, job)).toBe("Rejected. Anna: too many");
   expect(outcome(t, job)).toBe("Rejected. Anna: too many");
-  expect(outcome(t, makeJob({ state: "canceled", reason: "replaced" }))).toBe("canceled");
+  // Others are told that it was, and only once.
+  const seen = makeJob({ state: "canceled", reason: "rejected", reason_key: "rejected" });
+  expect(jobReason(t, seen)).toBe("");
+  expect(jobFacts(t, seen)[0]).toBe("Rejected");
+  expect(outcome(t, seen)).toBe("Rejected");
+  expect(outcome(t, makeJob({ state: "canceled", reason: "replaced" }))).toBe(t.text("state_replaced"));
 });
 
 const house = (answers: Record<string, unknown>, count = 2): HomeAssistant => {

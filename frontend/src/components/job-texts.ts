@@ -52,11 +52,11 @@ export const jobFacts = (t: Localizer, job: Job, printer?: string | null): strin
 };
 
 /* What somebody other than the user did to a job, or its halves. */
-const TOLD = ["rejected", "moved", "first_sides_only", "first_sides_rejected", "not_turned_in_time"];
+const TOLD = ["rejected_by", "moved", "first_sides_only", "first_sides_rejected", "not_turned_in_time"];
 
 /* Return why a job failed: in the user's language, with the service's own words where they say more. */
 export const jobReason = (t: Localizer, { state, reason, reason_key: key = reason, detail, code }: Job): string => {
-  const told = TOLD.includes(reason ?? "");
+  const told = TOLD.includes(key ?? "");
   if (state !== "failed" && state !== "unconfirmed" && !told) return "";
   const text = key ? t.backend(`exceptions.${key}.message`, lenient({ detail, code })) : "";
   if (!text) return detail;
@@ -73,7 +73,7 @@ export const tellsPaper = ({ reason, pages_printed: printed }: Job): boolean =>
 
 /* Return a job's state as it is announced; of a canceled one, what somebody else did to it. */
 export const outcome = (t: Localizer, job: Job): string =>
-  (job.state === "canceled" && jobReason(t, job)) || t.state("last_job", job.state);
+  (job.state === "canceled" && jobReason(t, job)) || stateOf(t, job, null);
 
 /* Return that pages of a failed job may have come out, empty when none did. */
 export const partlyPrinted = (t: Localizer, { partly_printed: partly, pages_printed: printed }: Job): string => {

@@ -3,12 +3,13 @@ import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
-import { partTexts } from "../localize";
+import { fill, partTexts } from "../localize";
 import { base, buttons } from "../styles";
 import type { Summary, Way } from "../summary";
 import en from "../translations/notes.en.json";
 import zh from "../translations/notes.zh-Hans.json";
 import { Part } from "./part";
+import type { Question } from "./ask";
 import "./ask";
 
 const texts = partTexts(en, zh);
@@ -107,14 +108,22 @@ export class LiankeNotes extends Part {
         this.mayControl
           ? html`<lianke-ask
               .context=${this.context}
-              .label=${texts.text(this.t, "discard_all")}
-              .question=${texts.of(this.t).questions.discard}
+              .label=${texts.count(this.t, "discard", held.length)}
+              .question=${this._question(held.length)}
               .resting=${this.working}
               @confirmed=${this._discard}
             ></lianke-ask>`
           : nothing
       }
     </div>`;
+  }
+
+  /* Those that wait for somebody's answer, and those that the service has, stay. */
+  private _question(count: number): Question {
+    const known = texts.of(this.t);
+    const { ask, yes, no } = count === 1 ? known.questions.discard_one : known.questions.discard;
+    const n = this.t.number(count);
+    return { ask: fill(ask, { n }), yes: fill(yes, { n }), no };
   }
 
   private readonly _discard = () => this.fire("discard-held");
