@@ -228,6 +228,7 @@ REFUSED: list[tuple[dict[str, Any], str | None]] = [
         {"file": "front.jpg", "sheet": "id_card", "id_card_crop": [{}] * 3},
         "sheet_more_than_documents",
     ),
+    ({"text": "Hello", "raw_encoding": "gb18030"}, "sheet_field_idle"),
     ({"file": "ten.pdf", "agenda": "today"}, "sheet_field_idle"),
     ({"source_entity": "todo.shopping", "agenda": "today"}, "sheet_field_idle"),
     ({"source_entity": "calendar.home", "columns": 2}, "sheet_field_idle"),
@@ -280,7 +281,8 @@ async def test_what_asks_for_nothing_is_no_mistake(house: House) -> None:
     off = {"sheet_frame": False, "completed": False, "print_empty": False, "id_card_crop": []}
     joined = {"merge": False, "merge_new_sheet": False}
     await house.print_one(file=house.menu, **off, **joined)
-    assert len(house.printed) == 1
+    await house.print_one(text="Hello", raw=False, raw_encoding="gb18030")
+    assert len(house.printed) == 2
 
 
 async def test_a_book_is_too_much(house: House) -> None:

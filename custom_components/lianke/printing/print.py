@@ -248,7 +248,10 @@ async def async_prepare(
 
 
 def _check_page_fields(kind: SourceKind, values: Sequence[Any], data: Mapping[str, Any]) -> None:
-    """Raise InputError: sheet_field_idle for a field of lists or calendars where none of them is printed."""
+    """Raise InputError: sheet_field_idle for a field of lists, calendars or commands where none of them is printed."""
+    # Whoever says that it is not raw, as a template may, knows what goes with that.
+    if "raw_encoding" in data and "raw" not in data:
+        raise InputError("sheet_field_idle", field="raw_encoding", needed="raw")
     if kind is SourceKind.DOCUMENT:
         # It was made with them, by the call that kept it.
         return

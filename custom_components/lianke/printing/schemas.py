@@ -248,8 +248,8 @@ SHEET_FIELDS: Final = {
 }
 
 RAW: Final = {
-    vol.Optional("raw", default=False): cv.boolean,
-    vol.Optional("raw_encoding", default="utf-8"): OneOf(RAW_ENCODINGS),
+    vol.Optional("raw"): cv.boolean,
+    vol.Optional("raw_encoding"): OneOf(RAW_ENCODINGS),
 }
 
 JOB: Final = {
