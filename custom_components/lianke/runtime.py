@@ -169,7 +169,10 @@ def _in_words(hass: HomeAssistant, err: InputError | LiankeError) -> dict[str, s
         words = [texts.get(f"component.{DOMAIN}.{path.format(name)}") for name in names]
         if any(words):
             worded[placeholder] = comma.join(
-                both.format(word, name) if word and word.casefold() != name else name
+                both.format(word, name)
+                if word and word.casefold() != name
+                # The name of a field differs from its word by the capital only, which a sentence keeps.
+                else ((kind == "services" and word) or name)
                 for name, word in zip(names, words, strict=True)
             )
             worded[f"{placeholder}_key"] = ", ".join(names)

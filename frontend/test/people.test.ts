@@ -351,6 +351,72 @@ test("what the other printer does by itself is offered once", async () => {
   expect(offered("#tray")).toEqual(["请选择", "Auto"]);
 });
 
+test("a dialog that asks where to stays while the job is marked as moving, and says what was refused", async () => {
+  const refused = { code: "service_validation_error", message: "Too many pages there" };
+  let refuse: (error: unknown) => void = () => undefined;
+  const answers = {
+    "lianke/jobs/plan_move": { open: [], different: [] },
+    move_job: new Promise((_, reject) => (refuse = reject)),
+  };
+  const job = waiting("release", { can_move: true });
+  const jobs = await show<Part>("lianke-jobs", { context: makeContext(house(answers)), open: [job], mayControl: true });
+  const actions = await vi.waitFor(() => find<Part>(jobs, "lianke-job-actions"));
+  await actions.updateComplete;
+  find(actions, "[data-key^=move_job]").click();
+  await vi.waitFor(() => expect(find(actions, "lianke-again")).not.toBeNull());
+  const dialog = find<Part>(actions, "lianke-again");
+  await vi.waitFor(() => expect(find(dialog, "lianke-moving")).not.toBeNull());
+  find(dialog, "[data-key=do]").click();
+  await vi.waitFor(() => expect(moved()).toHaveLength(1));
+  Object.assign(jobs, { open: [{ ...job, can_move: false, can_continue: false }] });
+  await jobs.updateComplete;
+  await dialog.updateComplete;
+  expect(find<HTMLDialogElement>(dialog, "dialog").getAttribute("aria-label")).toContain("Move to another printer");
+  expect(find(dialog, "lianke-options-form")).toBeNull();
+  refuse(refused);
+  Object.assign(jobs, { open: [job] });
+  await vi.waitFor(() => expect(find(dialog, "[role=alert]")?.textContent).toContain("Too many pages there"));
+  expect(dialog.isConnected).toBe(true);
+  find(dialog, "[data-key=no]").click();
+  await vi.waitFor(() => expect(find(actions, "lianke-again")).toBeNull());
+  expect(find(actions, "[data-key^=move_job]")).not.toBeNull();
+});
+
+test("why a printer takes nothing is said as soon as it is chosen, and one that has no driver is not to be chosen", async () => {
+  const refused = { code: "service_validation_error", message: "No such paper" };
+  const hass = house({ "lianke/jobs/plan_move": Promise.reject(refused) }, 2);
+  const status = { entity_id: "sensor.new", platform: "lianke", device_id: "new", translation_key: "status" };
+  const notify = { entity_id: "notify.new", platform: "lianke", device_id: "new" };
+  const dialog = await again(waiting("release", { can_move: true }), {
+    ...hass,
+    entities: { ...hass.entities, status, notify },
+    devices: { ...hass.devices, new: { id: "new", name: "A new one" } },
+    states: { "sensor.new": { state: "awaiting_driver" } },
+  } as unknown as HomeAssistant);
+  const select = find<HTMLSelectElement>(dialog, "#printer");
+  expect([...select.options].map((one) => [one.text, one.disabled])).toEqual([
+    ["A new one (awaiting driver)", true],
+    ["Inkjet", false],
+  ]);
+  expect(select.value).toBe("other");
+  await vi.waitFor(() => expect(find(dialog, "[role=alert]")?.textContent).toContain("No such paper"));
+  find(dialog, "[data-key=do]").click();
+  await vi.waitFor(() => expect(asked).toHaveLength(2));
+  await vi.waitFor(() => expect(find(dialog, "[role=alert]")?.textContent).toContain("No such paper"));
+  expect(find<HTMLDialogElement>(dialog, "dialog").open).toBe(true);
+  expect(moved()).toEqual([]);
+});
+
+test("where the other printer has one way only, nothing is to be chosen", async () => {
+  const dialog = await moves({ "lianke/jobs/plan_move": PLAN });
+  await vi.waitFor(() => expect(find(dialog, "lianke-moving")).not.toBeNull());
+  const moving = find<Part>(dialog, "lianke-moving");
+  await moving.updateComplete;
+  expect(find(moving, "#duplex")).toBeNull();
+  expect(find(moving, "#tray")).not.toBeNull();
+  expect(moving.shadowRoot?.textContent?.replace(/\s+/g, " ")).toContain("双面打印：由那台打印机决定（关）。");
+});
+
 test("a job is not moved by a press that came before the question", async () => {
   let answer: (plan: unknown) => void = () => undefined;
   const dialog = await moves({ "lianke/jobs/plan_move": new Promise((resolve) => (answer = resolve)) });

@@ -6,7 +6,9 @@ from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.auth.permissions.const import CAT_ENTITIES
 from homeassistant.core import Context
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.translation import async_load_integrations
+from PIL import Image
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
@@ -18,6 +20,7 @@ from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.printing.again import find_paper
 from tests.conftest import make_entry, set_up
 from tests.household import (
+    AWAITING,
     INKJET,
     LABELS,
     LASER,
@@ -28,6 +31,7 @@ from tests.household import (
     show_state,
     twin_of,
 )
+from tests.simulator import Outcome
 
 # Callbacks arrive, so that waiting is short.
 pytestmark = pytest.mark.usefixtures("reachable")
@@ -95,6 +99,7 @@ async def test_a_refused_move_names_the_other_printer_and_the_way_on(house: Hous
         await move(house, job_id, INKJET)
     said = str(refused.value)
     assert INKJET in said
+    assert "for Tray, so" in said
     assert "without: [tray]" in said
     await move(house, job_id, INKJET, without="tray")
     await house.came_out()
@@ -351,3 +356,147 @@ async def test_what_is_refused_is_said_in_the_words_of_the_house(
     assert placeholders is not None
     assert placeholders["allowed_key"] == "off"
     assert (placeholders["value_key"], placeholders["option_key"]) == ("long_edge", "duplex")
+
+
+# What a printer surely does not take
+
+
+async def refused_plan(
+    house: House, client: MockHAClientWebSocket, job_id: str, to: str
+) -> str | None:
+    """Return why a plan is refused, None for one that is made."""
+    asked = {"device_id": house.device(), "job_id": job_id, "to_device_id": house.device(to)}
+    await client.send_json_auto_id({"type": "lianke/jobs/plan_move", **asked})
+    answer = await client.receive_json()
+    return None if answer["success"] else str(answer["error"]["translation_key"])
+
+
+async def test_a_printer_that_takes_nothing_is_told_in_the_plan(
+    house: House, hass_ws_client: WebSocketGenerator
+) -> None:
+    """And the job is as it was all the time: once it is marked as moving, a card offers nothing of it."""
+    job_id = await held(house)
+    client = await hass_ws_client(house.hass)
+    before = house.queue.get(job_id)
+    assert await refused_plan(house, client, job_id, AWAITING) == "driver_awaiting"
+    assert await refusal(move(house, job_id, AWAITING)) == "driver_awaiting"
+    registry = dr.async_get(house.hass)
+    by_user = dr.DeviceEntryDisabler.USER
+    registry.async_update_device(house.device(OTHER_LASER), disabled_by=by_user)
+    assert await refusal(move(house, job_id, OTHER_LASER)) == "printer_disabled"
+    # Jobs are replaced, never changed.
+    assert house.queue.get(job_id) is before
+    await move(house, job_id, INKJET)
+    assert house.queue.get(job_id) is not before
+    await house.came_out()
+
+
+async def test_commands_for_one_kind_of_printer_are_not_sent_to_another(
+    house: House, hass_ws_client: WebSocketGenerator
+) -> None:
+    """A laser prints those of a label printer as characters, on many sheets."""
+    show_state(house.box.printer(1), "outOfPaper")
+    await look(house.entry)
+    job_id = str((await house.print_one(text="^XA^XZ", raw=True))["job_id"])
+    client = await hass_ws_client(house.hass)
+    assert await refused_plan(house, client, job_id, LABELS) == "raw_other_model"
+    assert await refusal(move(house, job_id, LABELS)) == "raw_other_model"
+    await house.ask("cancel_job", job_id=job_id)
+    assert house.sent == 0
+
+
+# Pages that were laid out
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"sheet": "id_card"},
+        {"photo_size": "4r"},
+        {"sheet": "booklet", "booklet_side": "front"},
+        {"sheet": "4_up"},
+        {"sheet": "poster"},
+        {"sheet": "invoices"},
+    ],
+    ids=lambda layout: next(iter(layout.values())),
+)
+async def test_what_was_laid_out_is_not_cut_by_smaller_paper(
+    house: House, hass_ws_client: WebSocketGenerator, layout: dict[str, Any]
+) -> None:
+    """Of an ID card on A4, the gap between its two sides came out of the label printer."""
+    Image.new("RGB", (600, 800), "red").save(house.media / "front.jpg")
+    picture = layout.get("sheet") == "id_card" or "photo_size" in layout
+    show_state(house.box.printer(1), "outOfPaper")
+    await look(house.entry)
+    job = await house.print_one(file=house.path("front.jpg") if picture else house.menu, **layout)
+    job_id = str(job["job_id"])
+    client = await hass_ws_client(house.hass)
+    assert await refused_plan(house, client, job_id, LABELS) == "sheets_need_paper"
+    small: tuple[dict[str, Any], ...] = (
+        {},
+        {"paper": "60 x 40 mm"},
+        {"without": ["paper"]},
+        {"paper": "100 x 150 mm"},
+    )
+    for options in small:
+        key = "sheets_need_paper" if options else "paper_not_mapped"
+        assert await refusal(move(house, job_id, LABELS, **options)) == key
+    # Nor on smaller paper of its own, once it may be printed again.
+    assert await refusal(move(house, job_id, INKJET, paper="A5")) == "sheets_need_paper"
+    assert house.sent == 0
+    await move(house, job_id, INKJET)
+    await house.came_out()
+
+
+async def test_what_was_laid_out_is_not_cut_when_it_is_printed_again(house: House) -> None:
+    """Nor on paper that only the first printer has as its own default."""
+    Image.new("RGB", (600, 800), "red").save(house.media / "front.jpg")
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
+    job = await house.print_one(file=house.path("front.jpg"), sheet="id_card")
+    assert job["state"] == "failed"
+    before, labels = house.sent, {"to_device_id": house.device(LABELS)}
+    for options, key in (
+        (labels, "paper_not_mapped"),
+        (labels | {"paper": "60 x 40 mm"}, "sheets_need_paper"),
+        ({"paper": "A5"}, "sheets_need_paper"),
+        ({"paper_width": 60, "paper_height": 40}, "sheets_need_paper"),
+    ):
+        again = house.ask("retry_job", job_id=job["job_id"], **options)
+        assert await refusal(again) == key
+    assert house.sent == before
+    await house.ask("retry_job", job_id=job["job_id"])
+    await house.came_out()
+
+
+async def test_what_was_laid_out_for_a_label_goes_to_a_larger_one(
+    house: House, hass_ws_client: WebSocketGenerator
+) -> None:
+    """Only papers that take it are offered, and one that has no word for two sides is told nothing of them."""
+    Image.new("RGB", (600, 800), "red").save(house.media / "front.jpg")
+    show_state(house.box.printer(1), "outOfPaper")
+    await look(house.entry)
+    job = await house.print_one(
+        file=house.path("front.jpg"), photo_size="1_inch", paper_width=90, paper_height=90
+    )
+    job_id = str(job["job_id"])
+    client = await hass_ws_client(house.hass)
+    printer = house.box.printer(1)
+    assert printer is not None
+    able = await house.ask("get_capabilities", device_id=house.device(LABELS))
+    assert not able.get("duplex")
+    assert await refused_plan(house, client, job_id, INKJET) is None
+    [one] = (await plan(house, client, job_id, INKJET))["open"]
+    assert one["option"] == "paper"
+    assert one["must_choose"]
+    assert "A4" in one["allowed"]
+    large = await house.print_one(
+        file=house.path("front.jpg"), photo_size="1_inch", paper_width=120, paper_height=170
+    )
+    [two] = (await plan(house, client, str(large["job_id"]), INKJET))["open"]
+    assert "A4" in two["allowed"]
+    assert len(two["allowed"]) < len(one["allowed"])
+    await house.ask("cancel_job", job_id=large["job_id"])
+    await move(house, job_id, LABELS, paper="100 x 150 mm")
+    [document] = await house.came_out()
+    assert document.options["dmPaperSize"] == "302"
+    assert "dmDuplex" not in document.options

@@ -219,6 +219,22 @@ class PrintQueue(JobWorker):
         self._registry.publish(job.job_id)
         return job
 
+    def check_printer(self, printer_key: str) -> PrinterSnapshot:
+        """Return a printer that may be given jobs. Raises InputError for one that surely takes none."""
+        view = self._coordinator.data.printers.get(printer_key)
+        if view is None:
+            raise InputError("printer_gone")
+        device = dr.async_get(self._hass).async_get_device_by_identifier(
+            printer_identifier(self._entry, view.key), self._entry.entry_id
+        )
+        if device is not None and device.disabled:
+            raise InputError("printer_disabled", printer=view.name)
+        if view.printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED):
+            raise InputError(f"driver_{view.printer.driver}", printer=view.name)
+        if self._stopped:
+            raise InputError("not_ready_getting_ready", printer=view.name)
+        return view
+
     async def _async_accept(
         self, spec: JobSpec, deliveries: Sequence[Delivery], job_id: str, moved: Job | None
     ) -> Job:
@@ -232,18 +248,7 @@ class PrintQueue(JobWorker):
             earlier = find_duplicate(jobs, spec, deliveries[0], now)
             if earlier is not None:
                 return earlier
-        view = self._coordinator.data.printers.get(spec.printer_key)
-        if view is None:
-            raise InputError("printer_gone")
-        device = dr.async_get(self._hass).async_get_device_by_identifier(
-            printer_identifier(self._entry, view.key), self._entry.entry_id
-        )
-        if device is not None and device.disabled:
-            raise InputError("printer_disabled", printer=view.name)
-        if view.printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED):
-            raise InputError(f"driver_{view.printer.driver}", printer=view.name)
-        if self._stopped:
-            raise InputError("not_ready_getting_ready", printer=view.name)
+        view = self.check_printer(spec.printer_key)
         replaced = self._replaced_by(spec, moved) if spec.replace_key else []
         with self._reporting_refusal(view.key):
             check_pages(deliveries[0], limit=MAX_PAGES.of(self._entry.options), printer=view.name)

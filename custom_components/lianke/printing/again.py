@@ -50,8 +50,8 @@ async def async_changes(
     Options that the job was asked for and that are not changed are checked anew, too, but for those it is printed
     `without`: they are left to the printer. Those that were chosen for another printer, `source`, are taken as that
     one calls them, and its paper by size. Raises InputError:
-    manual_duplex_unchanged, manual_duplex_not_again, sheets_are_laid_out, printer_gone, paper_not_mapped, and what is
-    wrong with an option.
+    manual_duplex_unchanged, manual_duplex_not_again, sheets_are_laid_out, sheets_need_paper, raw_other_model,
+    printer_gone, paper_not_mapped, and what is wrong with an option.
     """
     if len(job.deliveries) > 1:
         # They were made for one printer and its options.
@@ -63,8 +63,16 @@ async def async_changes(
     asked = _left(job.spec.requested, without)
     requested = options_in(chosen, asked)
     if source is not None:
-        was_named = "paper" in requested and job.deliveries[0].options.paper_id != CUSTOM_ID
-        if was_named and not any(name in chosen for name in PAPER_OPTIONS):
+        if is_raw(job):
+            _check_model(source, target, job)
+        # What was laid out for a default of one printer does not fit that of any other.
+        was_named = "paper" in requested or job.spec.laid_out
+        was_named = was_named and job.deliveries[0].options.paper_id != CUSTOM_ID
+        if (
+            was_named
+            and _PAPER.isdisjoint(without)
+            and not any(name in chosen for name in PAPER_OPTIONS)
+        ):
             chosen = options_in(await _async_paper(target, job), chosen)
         requested = options_in(chosen, _left(_as_named(source, job), without))
     data = {**requested, "raw": is_raw(job)}
@@ -76,9 +84,33 @@ async def async_changes(
         # Nobody can turn the paper of what was not made for it.
         allowed = [name for name in err.allowed if name not in MANUAL_DUPLEX]
         raise OptionError(err.reason, option=err.option, value=err.value, allowed=allowed) from None
+    sheet = job.deliveries[0].options.paper
+    if job.spec.laid_out and sheet is not None and not _holds(options.paper, sheet):
+        raise _too_small(target, job, sheet)
     # A default option for both sides by hand is for documents that are printed anew.
     options = replace(options, by_hand=None)
     return Changes(printer_key=target.printer_key, options=options, requested=requested)
+
+
+def _check_model(source: Target, target: Target, job: Job) -> None:
+    """Refuse commands for one kind of printer to another kind, which would print them as characters."""
+    known = source.data.storage.printers.get(job.printer_key)
+    if known is not None and known.printer.model != target.view.printer.model:
+        raise InputError("raw_other_model", title=job.title, printer=target.view.name)
+
+
+def _holds(paper: Paper | None, sheet: Paper) -> bool:
+    """Return whether nothing of a sheet is cut on a paper; nobody knows of one that has no size."""
+    return (
+        paper is not None
+        and paper.width >= sheet.width - SAME_SIZE
+        and paper.height >= sheet.height - SAME_SIZE
+    )
+
+
+def _too_small(target: Target, job: Job, sheet: Paper) -> InputError:
+    size = _size_of(sheet)
+    return InputError("sheets_need_paper", title=job.title, printer=target.view.name, size=size)
 
 
 def _left(options: PrintOptions | Mapping[str, Any], without: Collection[str]) -> PrintOptions:
@@ -152,6 +184,8 @@ async def _async_moved(
     """Return how a job is printed at another printer. Raises as `async_move`."""
     if (target.entry.entry_id, job.printer_key) == (other.entry.entry_id, other.printer_key):
         raise InputError("move_to_itself", title=job.title)
+    # Before anything is looked up there, and before the job is marked as moving.
+    other.data.queue.check_printer(other.printer_key)
     if _PAPER.isdisjoint((*chosen, *without)):
         chosen = options_in(await _async_paper(other, job), chosen)
     return await async_changes(other, job, chosen, target, without=without)
@@ -167,16 +201,20 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
     found: dict[str, tuple[str, list[str]]] = {}
     without: set[str] = set()
     changes: Changes | None = None
-    stuck = ""
+    chosen, stuck = NOTHING_CHOSEN, ""
     while changes is None and not stuck:
         try:
-            changes = await _async_moved(target, job, other, NOTHING_CHOSEN, without)
+            changes = await _async_moved(target, job, other, chosen, without)
         except OptionError as err:
             option, value, allowed = err.option, err.value, [*err.allowed]
         except InputError as err:
             if err.reason != "paper_not_mapped":
                 raise
             option, value, allowed = "paper", *await _async_papers(job, other)
+            if job.spec.laid_out:
+                # That printer's own paper may be too small; what else is different does not depend on which is chosen.
+                found["paper"], chosen = (value, allowed), {"paper": allowed[0]}
+                continue
         if changes is None:
             # What is refused although it is left to the printer is a default of the box.
             stuck = option if option in without else ""
@@ -193,7 +231,7 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
                 "option": option,
                 "before": value,
                 "allowed": [*allowed],
-                "instead": there.get(option),
+                "instead": None if option in chosen else there.get(option),
                 # Paper of another size is nobody's to guess.
                 "must_choose": option in ("paper", stuck),
             }
@@ -202,16 +240,23 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
         "different": [
             {"option": option, "before": name, "after": there[option]}
             for option, name in _names(before).items()
-            if option in there and option not in without and there[option] != name
+            if option in there and option not in {*without, *found} and there[option] != name
         ],
     }
 
 
 async def _async_papers(job: Job, other: Target) -> tuple[str, list[str]]:
-    """Return what a job's paper is called, and the names of another printer's papers."""
+    """Return what a job's paper is called, and the names of another printer's papers that can take its place.
+
+    Raises InputError: sheets_need_paper where none takes pages that were laid out.
+    """
     paper = job.deliveries[0].options.paper
     able, papers = await other.data.coordinator.capabilities.get(other.printer_key)
-    names = dict.fromkeys(one.name for one in known_papers(able, papers))
+    sheet = paper if job.spec.laid_out else None
+    known = [one for one in known_papers(able, papers) if sheet is None or _holds(one, sheet)]
+    if sheet is not None and not known:
+        raise _too_small(other, job, sheet)
+    names = dict.fromkeys(one.name for one in known)
     return "" if paper is None else paper.name, [*names][:MAX_ALLOWED]
 
 

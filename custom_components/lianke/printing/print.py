@@ -22,6 +22,7 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from .. import manual_duplex
+from ..api.capabilities import Capabilities
 from ..api.options import (
     ALIGNMENTS,
     DUPLEX,
@@ -297,13 +298,20 @@ async def async_resolve(
         options.pop("duplex", None)
     resolved = resolve_options(options, capabilities, papers, species, raw=raw)
     if one_sided:
-        modes = None if capabilities is None else capabilities.duplex
-        off = DUPLEX["off"]
-        resolved = replace(resolved, duplex=off if modes is None or off in modes else None)
+        resolved = replace(resolved, duplex=_one_side(capabilities))
     if "orientation" in decided and "orientation" not in options:
         # The driver's own default is for pages that nobody has laid out.
         resolved = replace(resolved, orientation=None)
     return resolved
+
+
+def _one_side(capabilities: Capabilities | None) -> int | None:
+    """Return what a driver calls one side, None where it has no word for it, or the printer no other."""
+    off = DUPLEX["off"]
+    if capabilities is None or capabilities.papers is None:
+        # Nothing is known of it.
+        return off
+    return off if off in (capabilities.duplex or ()) else None
 
 
 def _requested_anew(

@@ -30,7 +30,7 @@ from ..options_frame import (
     offers,
 )
 from ..runtime import LiankeConfigEntry, async_loaded_entries
-from .again import async_move, is_raw
+from .again import async_move
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -116,11 +116,9 @@ class StandInWatch:
             if self._retry_at.get(job.job_id, 0) > time.monotonic():
                 continue
             try:
-                # Printer commands are for one kind of printer.
-                if not is_raw(job) or target.view.printer.model == other.view.printer.model:
-                    asker = job.spec.asker.context
-                    await async_check_target(self._hass, other, asker, POLICY_CONTROL)
-                    await async_move(target, job, other)
+                asker = job.spec.asker.context
+                await async_check_target(self._hass, other, asker, POLICY_CONTROL)
+                await async_move(target, job, other)
             except (InputError, HomeAssistantError) as err:
                 self._retry_at[job.job_id] = time.monotonic() + TRY_AGAIN_AFTER
                 _LOGGER.debug("The stand-in cannot take print job %s: %s", job.job_id, err)

@@ -56,11 +56,13 @@ export class LiankeJobActions extends Part {
     const { job } = this;
     const unconfirmed = job.state === "unconfirmed";
     const again = job.can_retry || job.can_print_again;
+    // The dialog stays while the job is being moved: that may be refused.
+    const moves = job.can_move || (this._opened && !again);
     const doubt = unconfirmed ? this._text("maybe_ask") : this.partly;
     const resting = this._tasks.isWorking("job");
     const error = this._tasks.errorOf("job");
     return html`<div class="column">
-      ${again || unconfirmed || job.can_move ? nothing : this._notKept()}
+      ${again || unconfirmed || moves ? nothing : this._notKept()}
       <div class="actions">
         ${unconfirmed ? this._button("out", mdiCheck, "came_out", this._confirm) : nothing}
         ${
@@ -79,7 +81,7 @@ export class LiankeJobActions extends Part {
         ${
           again
             ? this._button("other_options", mdiTuneVariant, "other_options", this._open)
-            : job.can_move
+            : moves
               ? this._button("move_job", mdiSwapHorizontal, "move", this._open)
               : nothing
         }
@@ -90,7 +92,7 @@ export class LiankeJobActions extends Part {
           ? html`<lianke-again
               .context=${this.context}
               .job=${job}
-              @again-closed=${() => (this._opened = false)}
+              @again-closed=${() => this._show(false)}
             ></lianke-again>`
           : nothing
       }
@@ -166,6 +168,12 @@ export class LiankeJobActions extends Part {
       await import("../print/again").catch(() => {
         throw new UserError(pageStrings().reload);
       });
-      this._opened = true;
+      this._show(true);
     });
+
+  private _show(isOpened: boolean): void {
+    // Of what is moved nothing is left out of the row meanwhile.
+    if (this.job.state === "held") this.fire("asking", isOpened);
+    this._opened = isOpened;
+  }
 }

@@ -213,7 +213,10 @@ export class LiankeJobs extends Part {
   private _offers(job: Job): boolean {
     if (!this.mayControl) return false;
     // Of a single printer nothing can be moved to another.
-    const moves = job.can_move && printerIds(this.context.hass).size > 1;
+    // Also while a dialog asks where to: a move that is refused in the end has marked the job as moving for a moment.
+    const moves =
+      (job.can_move || (job.state === "held" && this._asking.get(job.job_id))) &&
+      printerIds(this.context.hass).size > 1;
     if (job.can_retry || job.can_print_again || job.state === "unconfirmed" || moves) return true;
     // Of what is not kept it says so, and how that is changed.
     const couldBeKept = this.keeps === false || this._unfolded.has(job.job_id);

@@ -21,6 +21,8 @@ import "./options-form";
 
 const texts = partTexts(en, zh);
 
+const TAKES_NOTHING = ["awaiting_driver", "unsupported"];
+
 /* A dialog that prints a job's document again, with other options or on another printer, or moves a job that waits. */
 @define("lianke-again")
 export class LiankeAgain extends DialogPart {
@@ -29,6 +31,8 @@ export class LiankeAgain extends DialogPart {
   @state() private _sheetError = "";
   /* What moving the job to the chosen printer changes, once that is known. */
   @state() private _plan: MovePlan | null = null;
+  /* Why it cannot be moved there. */
+  @state() private _refused = "";
   /* Holds the options; made anew for another printer. */
   batch: Batch | undefined;
 
@@ -45,9 +49,8 @@ export class LiankeAgain extends DialogPart {
     return texts.text(this.t, key, values);
   }
 
-  private get _moves(): boolean {
-    return Boolean(this.job.can_move);
-  }
+  /* Whether it was opened to move the job, which cannot be moved once more while it is being moved. */
+  private _moves = false;
 
   private get _asked() {
     return this._moves ? "move" : "again";
@@ -55,7 +58,12 @@ export class LiankeAgain extends DialogPart {
 
   protected override willUpdate(): void {
     const { job } = this;
-    if (!this._device) this._device = this._moves ? (this._printers[0]?.id ?? "") : job.device_id;
+    if (!this.hasUpdated) this._moves = Boolean(job.can_move);
+    if (!this._device) {
+      const printers = this._printers;
+      const first = printers.find(({ why }) => !why) ?? printers[0];
+      this._device = this._moves ? (first?.id ?? "") : job.device_id;
+    }
     if (this._moves && this._planned !== this._device) void this._learn().catch(() => undefined);
     if (this._moves || job.by_hand || this.batch?.device === this._device) return;
     const title = this.context.titleOf(job);
@@ -64,15 +72,24 @@ export class LiankeAgain extends DialogPart {
   }
 
   private _planned = "";
+  /* The printer that was chosen when the button was pressed. */
+  private _tried = "";
 
-  /* Learn what the other printer does in another way. */
+  /* Learn what the other printer does in another way; why it takes nothing is said at once. */
   private async _learn(): Promise<void> {
     const to_device_id = (this._planned = this._device);
     this._plan = null;
+    this._refused = "";
     const { device_id, job_id } = this.job;
     const message = { type: "lianke/jobs/plan_move", device_id, job_id, to_device_id };
-    const plan = await this.context.hass.callWS<MovePlan>(message);
-    if (to_device_id === this._device) this._plan = plan;
+    try {
+      const plan = await this.context.hass.callWS<MovePlan>(message);
+      if (to_device_id === this._device) this._plan = plan;
+    } catch (error) {
+      const refused = await this.context.explain(error);
+      if (to_device_id === this._device) this._refused = refused;
+      throw error;
+    }
   }
 
   /* Return what a job is moved with; null while there is something to be chosen. */
@@ -87,15 +104,27 @@ export class LiankeAgain extends DialogPart {
   }
 
   private get _printers() {
-    const all = allPrinters(this.context.hass);
+    const all = allPrinters(this.context.hass).map((one) => ({ ...one, why: this._whyNot(one.id) }));
     return this._moves ? all.filter(({ id }) => id !== this.job.device_id) : all;
+  }
+
+  /* Return the state of a printer that takes no job, whatever is chosen, empty for any other. */
+  private _whyNot(device: string): string {
+    const { entities, states } = this.context.hass;
+    const status = Object.values(entities).find(
+      (one) => one.platform === "lianke" && one.translation_key === "status" && one.device_id === device,
+    );
+    const state = states[status?.entity_id ?? ""]?.state ?? "";
+    return TAKES_NOTHING.includes(state) ? this.t.state("status", state) : "";
   }
 
   protected override render() {
     const { batch, job } = this;
     const title = this.context.titleOf(job);
     const heading = this._text(this._asked, { title });
-    const error = this._tasks.errorOf("again") ?? batch?.problem;
+    // What another printer refused says nothing of the one that is chosen now.
+    const refused = this._tried === this._device ? this._tasks.errorOf("again") : undefined;
+    const error = refused ?? (this._refused || batch?.problem);
     const resting = this._tasks.isWorking("again");
     const { yes, no } = texts.of(this.t).questions[this._asked];
     return html`<dialog aria-label=${heading} @close=${() => this.fire("again-closed")}>
@@ -126,10 +155,12 @@ export class LiankeAgain extends DialogPart {
     if (printers.length < 2 && !this._moves) return nothing;
     return html`<div class="field">
       <label class="soft" for="printer">${this._text("printer")}</label>
-      <select id="printer" @change=${this._chosen}>
+      <select id="printer" ?disabled=${this._tasks.isWorking("again")} @change=${this._chosen}>
         ${printers.map(
-          ({ id, name, place }) =>
-            html`<option value=${id} ?selected=${id === this._device}>${this.t.named(name, place)}</option>`,
+          ({ id, name, place, why }) =>
+            html`<option value=${id} ?selected=${id === this._device} ?disabled=${why && id !== this._device}>
+              ${this.t.named(this.t.named(name, place), why)}
+            </option>`,
         )}
       </select>
     </div>`;
@@ -161,6 +192,7 @@ export class LiankeAgain extends DialogPart {
     const known = this._moves ? {} : job.by_hand ? this._sheets() : this._options();
     if (!known) return;
     if (batch) batch.problem = null;
+    this._tried = this._device;
     void this._tasks.run("again", async () => {
       const data = this._moves ? await this._moving() : known;
       if (!data) return;

@@ -77,6 +77,10 @@ export class LiankeMoving extends Part {
             <option value="">${must_choose ? this._text("choose") : preset}</option>
             ${others.map((one) => html`<option value=${one}>${this._word(option, one)}</option>`)}
           </select>`;
+    // Where that printer has one way only, there is nothing to be chosen.
+    if (option !== "copies" && !must_choose && !others.length)
+      return html`<p>${cannot}</p>
+        <p class="soft">${this._text("only", { option: optionName(this.t, option), preset })}</p>`;
     return html`<p>${cannot}</p>
       <div class="field">
         <label class="soft" for=${option}>${optionName(this.t, option)}</label>
