@@ -171,8 +171,8 @@ def _in_words(hass: HomeAssistant, err: InputError | LiankeError) -> dict[str, s
             worded[placeholder] = comma.join(
                 both.format(word, name)
                 if word and word.casefold() != name
-                # The name of a field differs from its word by the capital only, which a sentence keeps.
-                else ((kind == "services" and word) or name)
+                # Where people read it, and automations find the name beside it.
+                else ((err.reason == "move_option_missing" and of == "field" and word) or name)
                 for name, word in zip(names, words, strict=True)
             )
             worded[f"{placeholder}_key"] = ", ".join(names)
