@@ -22,6 +22,7 @@ from custom_components.lianke.api.errors import (
     LiankeError,
     LiankeResponseError,
     LiankeTimeoutError,
+    TaskUnknownError,
     TooFrequentError,
     UnknownCodeError,
 )
@@ -83,14 +84,15 @@ SPECIAL: dict[tuple[str, int], type[LiankeError]] = {
     ("POST /device/async_device_reboot", 401): AlreadyRunningError,
     ("GET /printer/refresh_network_printer", 401): AlreadyRunningError,
     ("POST /driver/uninstall_driver_event", 403): BadPhoneError,
+    ("GET /print/job", 404): TaskUnknownError,
+    ("DELETE /print/job", 404): TaskUnknownError,
 }
 
 
 def meant_by(endpoint: str, code: int) -> type[LiankeError]:
     """Return what a code means at an endpoint."""
-    if code in (401, 403):
-        return SPECIAL.get((endpoint, code), AuthenticationError)
-    return CODES.get(code, UnknownCodeError)
+    usual = AuthenticationError if code in (401, 403) else CODES.get(code, UnknownCodeError)
+    return SPECIAL.get((endpoint, code), usual)
 
 
 def test_the_table_knows_every_endpoint() -> None:

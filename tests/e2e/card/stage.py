@@ -138,6 +138,26 @@ async def user_tokens(home: RealHomeAssistant, name: str, group: str) -> str:
     )
 
 
+async def still(what: Locator) -> None:
+    """Wait until something has stood still for as long as who has pressed there, or sees it move, takes to read it.
+
+    What has just come under a finger does not answer, and a test is faster than anybody.
+    """
+    async with asyncio.timeout(PATIENCE):
+        while not await what.evaluate(_STANDS_STILL, STILL * 1000):
+            await what.wait_for()
+
+
+async def press(control: Locator) -> None:
+    """Press something that has been read, with a finger on a phone."""
+    await control.scroll_into_view_if_needed()
+    await still(control)
+    if await control.page.evaluate("navigator.maxTouchPoints"):
+        await control.tap()
+    else:
+        await control.click()
+
+
 @dataclass
 class Screen:
     """One page with cards on it."""
@@ -167,22 +187,12 @@ class Screen:
         )
 
     async def still(self, what: Locator) -> None:
-        """Wait until something has stood still for as long as who has pressed there, or sees it move, takes to read it.
-
-        What has just come under a finger does not answer, and a test is faster than anybody.
-        """
-        async with asyncio.timeout(PATIENCE):
-            while not await what.evaluate(_STANDS_STILL, STILL * 1000):
-                await what.wait_for()
+        """Wait as `still`."""
+        await still(what)
 
     async def press(self, control: Locator) -> None:
-        """Press something that has been read, with a finger on a phone."""
-        await control.scroll_into_view_if_needed()
-        await self.still(control)
-        if await self.page.evaluate("navigator.maxTouchPoints"):
-            await control.tap()
-        else:
-            await control.click()
+        """Press as `press`."""
+        await press(control)
 
     def row(self, title: str) -> Locator:
         """Return the row of a job with this title."""

@@ -239,12 +239,12 @@ async def test_a_monthly_limit_is_told_where_it_was_pressed(stage: Stage) -> Non
             other = screen.page.locator("lianke-card").nth(1)
             await other.get_by_role("button", name="Say hello", exact=True).click()
             # Home Assistant itself answers that all went well.
-            await screen.card.get_by_role("button", name="Five pages", exact=True).click()
+            await screen.press(screen.card.get_by_role("button", name="Five pages", exact=True))
             part = screen.card.locator("lianke-quick-buttons").get_by_role("alert")
             await expect(part).to_contain_text("of 3 pages this month")
             await screen.drop(("month.pdf", PDF, make_pdf(5)))
             await expect(screen.card.locator(".previews img")).to_have_count(1)
-            await screen.card.get_by_role("button", name="Print", exact=True).click()
+            await screen.press(screen.card.get_by_role("button", name="Print", exact=True))
             part = screen.card.locator("lianke-tray").get_by_role("alert")
             await expect(part).to_contain_text("of 3 pages this month")
             assert await screen.card.get_by_role("alert").count() == 2
