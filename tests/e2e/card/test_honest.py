@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from .marks import on_stage
-from .stage import INKJET, LASER, STILL, Screen, Stage
+from .stage import INKJET, LASER, STILL, Screen, Stage, change_options
 from .test_states import send
 
 pytestmark = [*on_stage("card at work"), pytest.mark.timeout(600), pytest.mark.long]
@@ -106,20 +106,24 @@ async def test_honest_presses_are_answered(stage: Stage, touch: bool) -> None:
             await send(stage, f"busy {number}", chance.choice((1, 3, 12)), printer)
             await asyncio.sleep(chance.uniform(2, 6))
 
-    async with stage.screen(
-        *cards, touch=touch, width=390 if touch else 1280, alone=True
-    ) as screen:
-        await screen.shows("Idle")
-        await screen.page.evaluate(_WATCH)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(print_on_and_on())
-            for _ in range(PRESSES):
-                await asyncio.sleep(chance.choice((0.15, 0.4, 0.7, 1.0, 1.5, 2.5)))
-                await press_about(screen, chance, touch=touch)
-            over.set()
-        presses: list[dict[str, Any]] = await screen.page.evaluate("watched.presses")
-        news = await screen.page.evaluate("watched.news")
-    await stage.come_to_rest()
+    try:
+        async with stage.screen(
+            *cards, touch=touch, width=390 if touch else 1280, alone=True
+        ) as screen:
+            await screen.shows("Idle")
+            await screen.page.evaluate(_WATCH)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(print_on_and_on())
+                for _ in range(PRESSES):
+                    await asyncio.sleep(chance.choice((0.15, 0.4, 0.7, 1.0, 1.5, 2.5)))
+                    await press_about(screen, chance, touch=touch)
+                over.set()
+            presses: list[dict[str, Any]] = await screen.page.evaluate("watched.presses")
+            news = await screen.page.evaluate("watched.news")
+        await stage.come_to_rest()
+    finally:
+        # One of the buttons has what is printed kept.
+        await change_options(stage.home, stage.entry_id, "settings", keep_printed_hours=0)
     honest = [one for one in presses if one["still"] > STILL * 1000]
     assert news > PRESSES / 2
     assert len(honest) > PRESSES / 6
