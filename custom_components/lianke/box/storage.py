@@ -472,11 +472,15 @@ class BoxStorage:
         job_id: str,
         pages: int,
         *,
+        counts_as: int | None = None,
         user_id: str | None = None,
         source: str = "",
         name: str = "",
     ) -> None:
-        """Count the pages of a job that is proven to be printed; a job counts once, also where its printer is gone."""
+        """Count the pages of a job that is proven to be printed; a job counts once, also where its printer is gone.
+
+        A month's pages are those that it `counts_as`, where more may have come out than anybody can prove.
+        """
         if job_id in self._counted:
             return
         self._counted[job_id] = None
@@ -488,9 +492,9 @@ class BoxStorage:
                 last_print_at=dt_util.utcnow(),
             )
         self._save(SAVE_SOON)
-        if pages > 0:
+        if (used := pages if counts_as is None else counts_as) > 0:
             month = month_of(dt_util.now())
-            self.pages.add(month, key, name, user_id=user_id, source=source, pages=pages)
+            self.pages.add(month, key, name, user_id=user_id, source=source, pages=used)
 
     def record_foreign_task(self) -> None:
         """Record that somebody else's task was seen on this box."""

@@ -115,7 +115,8 @@ class JobScheduler(JobWorker):
             self._storage.count_pages(
                 job.printer_key,
                 job.job_id,
-                pages,
+                job.pages_printed or 0,
+                counts_as=pages,
                 user_id=job.user_id,
                 source=job.spec.source,
                 name=job.printer_name,

@@ -28,6 +28,11 @@ _LONG: Final = frozenset({b"FlateDecode", b"CCITTFaxDecode"})
 _STREAM: Final = re.compile(rb"(?<!end)stream(?:\r\n|\n)")
 _FILTER: Final = re.compile(rb"/Filter\s*(?:\[\s*)?/(\w+)")
 _NUMBER: Final = rb"/%s\s+(-?\d{1,9})(?!\s+\d+\s+R)"
+_K: Final = re.compile(_NUMBER % b"K")
+_COLUMNS: Final = re.compile(_NUMBER % b"Columns")
+_ROWS: Final = re.compile(_NUMBER % b"Rows")
+_HEIGHT: Final = re.compile(_NUMBER % b"Height")
+_ALIGNED: Final = re.compile(rb"/EncodedByteAlign\s+true")
 _ELSEWHERE: Final = re.compile(
     rb"/(?:DecodeParms|K|Columns|Rows|Height|EncodedByteAlign)\s*\[?\s*\d+\s+\d+\s+R"
 )
@@ -96,17 +101,15 @@ def _flate_end(data: mmap.mmap, at: int, left: int) -> tuple[int, int]:
 
 def _fax(head: bytes) -> Coding | None:
     """Return how a picture is coded by its dictionary, None where that is said somewhere else."""
-    found = {
-        name: re.search(_NUMBER % name, head) for name in (b"K", b"Columns", b"Rows", b"Height")
-    }
-    rows = found[b"Height"] or found[b"Rows"]
+    k, columns = _K.search(head), _COLUMNS.search(head)
+    rows = _HEIGHT.search(head) or _ROWS.search(head)
     if rows is None or _ELSEWHERE.search(head):
         return None
     return Coding(
-        int(found[b"Columns"][1]) if found[b"Columns"] else 1728,
+        int(columns[1]) if columns else 1728,
         int(rows[1]),
-        int(found[b"K"][1]) if found[b"K"] else 0,
-        re.search(rb"/EncodedByteAlign\s+true", head) is not None,
+        int(k[1]) if k else 0,
+        _ALIGNED.search(head) is not None,
     )
 
 
