@@ -64,7 +64,7 @@ HOSTILE = tuple(
     (piece * LENGTH)[: LENGTH - len(end)] + end for piece in _PIECES for end in ("", "!", "\x00")
 ) + tuple(
     start + " " * (LENGTH - len(start) - 1) + end
-    for start in ("a", "0", "a:", "token", "api", "startxref", "1 ", "2024")
+    for start in ("a", "0", "a:", "token", "api", "startxref", "1 ", "2024", "/Filter", "/K")
     for end in ("", "!", ":", "=")
 )
 

@@ -1,6 +1,7 @@
 """Long texts within JSON, read a piece at a time."""
 
 import json
+import time
 
 import pytest
 
@@ -41,6 +42,14 @@ def test_pieces_are_the_whole(text: str, shift: int) -> None:
     read = long_text(body)
     assert "".join(read.pieces()) == whole
     assert whole.startswith(read.start())
+
+
+def test_many_quotes_within_a_long_text_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_json, "PIECE", 1024 * 1024)
+    body = b"a" * 1_100_000 + b'\\"' * 60_000
+    started = time.process_time()
+    assert long_text(body).start().startswith("aaa")
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.timeout(10)

@@ -456,6 +456,36 @@ def test_a_hole_in_a_picture_of_a_scan_s_pdf(tmp_path: Path, name: str) -> None:
                     assert whole_pdf.check(request) == (filler, place, length)
 
 
+@pytest.mark.parametrize("bits", [2, 4, 16])
+def test_a_picture_of_few_or_many_bits_is_whole(tmp_path: Path, bits: int) -> None:
+    """PDFium shows it with eight, and has more or fewer bytes of it then."""
+    rows = bytes((620 * bits + 7) // 8) * 877
+    data = pdf_with_picture(zlib.compress(rows), "/Filter /FlateDecode")
+    (tmp_path / "x").write_bytes(
+        data.replace(b"/BitsPerComponent 8", b"/BitsPerComponent %d" % bits)
+    )
+    request = {"path": str(tmp_path / "x"), "start": 0}
+    assert whole_pdf.check(request) == {"sure": True, "next": None}
+
+
+def test_many_packed_pictures_are_looked_at_in_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Together they unpack to more than there is room for at once."""
+    monkeypatch.setattr(streams, "MAX_UNPACKED", 1_000_000)
+    made = Pdf()
+    for _ in range(3):
+        made.add("/Filter /FlateDecode", zlib.compress(bytes(600_000)))
+    made.page("")
+    (tmp_path / "x").write_bytes(made.data())
+    looks: list[bool] = []
+    at: int | None = 0
+    while at is not None:
+        sure, at = streams.check_streams(str(tmp_path / "x"), at, time.monotonic() + 60)
+        looks.append(sure)
+    assert looks == [True] * 3
+
+
 def test_a_hole_that_takes_parts_of_a_scan_s_pdf_along(tmp_path: Path) -> None:
     """As a file lacks it whose middle never came: lengths and places in it are wrong as well."""
     coded, entries, mode = PICTURES["group 4"]

@@ -109,9 +109,12 @@ def _text_end(raw: bytes | bytearray, start: int) -> int:
 def _backslashes(raw: bytes | bytearray | memoryview, start: int, end: int) -> int:
     """Return how many backslashes are before `end`, in a text that begins at `start`."""
     at = end
+    # Nearly always one or two: a text may have hundreds of thousands of quotes with some before them.
+    size = 16
     while at > start and raw[at - 1] == _BACKSLASH:
-        piece = bytes(raw[max(start, at - PIECE) : at])
+        piece = bytes(raw[max(start, at - size) : at])
         at -= len(piece) - len(piece.rstrip(b"\\"))
+        size = PIECE
     return end - at
 
 

@@ -34,9 +34,9 @@ _ROWS: Final = re.compile(_NUMBER % b"Rows")
 _HEIGHT: Final = re.compile(_NUMBER % b"Height")
 _ALIGNED: Final = re.compile(rb"/EncodedByteAlign\s+true")
 _ELSEWHERE: Final = re.compile(
-    rb"/(?:DecodeParms|K|Columns|Rows|Height|EncodedByteAlign)\s*\[?\s*\d+\s+\d+\s+R"
+    rb"/(?:DecodeParms|K|Columns|Rows|Height|EncodedByteAlign)\s*(?:\[\s*)?\d+\s+\d+\s+R"
 )
-_FILTER_ELSEWHERE: Final = re.compile(rb"/Filter\s*\[?\s*\d")
+_FILTER_ELSEWHERE: Final = re.compile(rb"/Filter\s*(?:\[\s*)?\d")
 
 
 def check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
@@ -63,9 +63,11 @@ def check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
             first = _FILTER.search(head)
             name = first[1] if first else b""
             if name == b"FlateDecode":
-                at, left = _flate_end(data, at, left)
+                room = left
+                at, left = _flate_end(data, at, room)
                 if left < 0:
-                    return False, None
+                    # There is room for the next turn, unless this one alone is too large.
+                    return (False, None) if room == MAX_UNPACKED else (True, found.start())
             end = data.find(b"endstream", at)
             if end < 0:
                 raise TaskError("incomplete")

@@ -93,9 +93,10 @@ def _is_packed_whole(picture: Any, filters: list[str]) -> bool:
     row = (head.width * head.bits_per_pixel + 7) // 8
     if row * head.height > streams.MAX_UNPACKED:
         return False
-    # Some writers count a row more than there is; without a sum, nothing tells that from one that is missing.
-    rows = head.height - ("FlateDecode" in filters)
-    if pypdfium2.raw.FPDFImageObj_GetImageDataDecoded(picture, None, 0) < row * rows:
+    # PDFium tells how it shows a pixel: one of 2 or 4 bits as one of 8. So where there is a sum, that has to do.
+    if "FlateDecode" not in filters and (
+        pypdfium2.raw.FPDFImageObj_GetImageDataDecoded(picture, None, 0) < row * head.height
+    ):
         raise TaskError("incomplete")
     # The sum was looked at with all streams, unless it is in letters.
     return (
