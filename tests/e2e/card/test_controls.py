@@ -10,7 +10,7 @@ from tests.e2e.binding import entity_of
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import LASER, PATIENCE, Screen, Stage
+from .stage import LASER, PATIENCE, Screen, Stage, press
 from .test_print import PNG
 
 pytestmark = on_stage()
@@ -35,7 +35,7 @@ async def test_document_is_chosen_from_the_media_library(stage: Stage) -> None:
     (stage.home.documents / "library.pdf").write_bytes(content)
     async with stage.screen() as screen:
         await screen.shows("Drop a file here")
-        await screen.card.get_by_role("button", name="Media library: print on").click()
+        await press(screen.card.get_by_role("button", name="Media library: print on"))
         library = screen.card.get_by_role("dialog", name="Media library")
         await screen.press(library.get_by_role("button", name="Documents to print"))
         await expect(library.get_by_role("button", name="Back")).to_be_visible()
@@ -87,7 +87,7 @@ async def test_files_are_sorted_by_keyboard_and_by_dragging(stage: Stage) -> Non
                 await mouse.move(x, goal["y"] + 4)
         await mouse.up()
         assert await names(screen) == ["c.pdf", "b.pdf", "a.pdf"]
-        await screen.card.get_by_role("button", name="Print 3 files").click()
+        await press(screen.card.get_by_role("button", name="Print 3 files"))
         await expect(screen.row("a.pdf")).to_contain_text("Completed")
     assert [one["name"] for one in (await stage.printed())[before:]] == ["c.pdf", "b.pdf", "a.pdf"]
 
@@ -95,8 +95,8 @@ async def test_files_are_sorted_by_keyboard_and_by_dragging(stage: Stage) -> Non
 async def test_preview_fills_the_screen_and_follows_the_options(stage: Stage) -> None:
     async with stage.screen() as screen:
         await screen.drop(("large.pdf", PDF, make_pdf(3)))
-        await screen.card.get_by_role("button", name="Preview", exact=True).click()
-        await screen.card.get_by_role("button", name="Enlarge page 2 of large.pdf").click()
+        await press(screen.card.get_by_role("button", name="Preview", exact=True))
+        await press(screen.card.get_by_role("button", name="Enlarge page 2 of large.pdf"))
         full = screen.card.get_by_role("dialog", name="Preview of large.pdf")
         await expect(full).to_contain_text("2 of 3")
         box = await full.bounding_box()

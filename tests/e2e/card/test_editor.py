@@ -3,7 +3,7 @@
 from playwright.async_api import Locator, expect
 
 from .marks import on_stage
-from .stage import DASHBOARD, LASER, Screen, Stage
+from .stage import DASHBOARD, LASER, Screen, Stage, press
 
 pytestmark = on_stage()
 
@@ -46,7 +46,7 @@ async def test_card_is_added_and_set_up_in_the_editor(stage: Stage) -> None:
         await expect(preview.get_by_role("heading", name="Study")).to_be_visible()
         await dialog.get_by_text("Printing files").click()
         await expect(preview.get_by_text("Drop a file here")).to_have_count(0)
-        await dialog.get_by_role("button", name="Save").click()
+        await press(dialog.get_by_role("button", name="Save"))
         await expect(dialog.get_by_role("button", name="Save")).to_have_count(0)
 
         async def stored() -> dict[str, object] | None:
@@ -94,7 +94,7 @@ async def test_quick_button_of_old_is_edited_as_an_action(stage: Stage) -> None:
         await form.get_by_role("textbox", name="Name").first.fill("Memo")
         await form.get_by_role("button", name="Save").click()
         await expect(form.locator("ha-service-control")).to_have_count(0)
-        await dialog.get_by_role("button", name="Save").click()
+        await press(dialog.get_by_role("button", name="Save"))
         await expect(dialog.get_by_role("button", name="Save")).to_have_count(0)
         changed = stage.full(buttons=[{**buttons[0], "name": "Memo"}])
 
@@ -104,7 +104,7 @@ async def test_quick_button_of_old_is_edited_as_an_action(stage: Stage) -> None:
         await stage.until(stored, lambda found: found == changed)
     before = len(await stage.printed())
     async with stage.screen(changed) as screen:
-        await screen.card.get_by_role("button", name="Memo", exact=True).click()
+        await press(screen.card.get_by_role("button", name="Memo", exact=True))
         (printed,) = (await stage.until(stage.printed, lambda found: len(found) > before))[before:]
         assert printed["copies"] == 2, printed
 

@@ -63,7 +63,8 @@ async def test_from_drop_to_paper(
         await expect(screen.card.locator(".previews img")).to_have_count(1)
         await screen.card.locator(".previews img").evaluate("(img) => img.decode()")
         await shoot(2000)
-        await screen.card.get_by_role("button", name=print_it, exact=True).click()
+        # The preview has moved it.
+        await screen.press(screen.card.get_by_role("button", name=print_it, exact=True))
         row = screen.row(TITLE).first
         await expect(row).not_to_contain_text(completed)
         await shoot(900)

@@ -9,7 +9,7 @@ from playwright.async_api import Route, expect
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import LASER, Screen, Stage
+from .stage import LASER, Screen, Stage, press
 
 pytestmark = on_stage()
 
@@ -96,14 +96,14 @@ async def test_print_is_pressed_though_the_preview_follows_what_is_typed(
 ) -> None:
     async with stage.screen() as screen:
         await screen.drop(("previewed.pdf", PDF, make_pdf(3)))
-        await screen.card.get_by_role("button", name="Preview", exact=True).click()
+        await press(screen.card.get_by_role("button", name="Preview", exact=True))
         await expect(screen.card.locator(".previews img")).to_have_count(3)
         was_stale = await screen.was_stale()
         await screen.card.get_by_label("Pages").press_sequentially("2")
         # What it shows is not what would be printed now: until it is drawn anew, it is dimmed.
         while not await was_stale():
             await asyncio.sleep(0.05)
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await press(screen.card.get_by_role("button", name="Print", exact=True))
         await expect(screen.row("previewed.pdf")).to_contain_text("Completed")
     assert (await options(stage))["jpPageRange"] == "2"
 
@@ -111,7 +111,7 @@ async def test_print_is_pressed_though_the_preview_follows_what_is_typed(
 async def press_while_a_preview_comes(screen: Screen, title: str) -> None:
     """Press Print, not let go yet, with three pages shown and the preview of one on its way; then let that come."""
     await screen.drop((title, PDF, make_pdf(3)))
-    await screen.card.get_by_role("button", name="Preview", exact=True).click()
+    await press(screen.card.get_by_role("button", name="Preview", exact=True))
     await expect(screen.card.locator(".previews img")).to_have_count(3)
     await screen.page.evaluate(_KEEP_PREVIEW)
     await screen.card.get_by_label("Pages").press_sequentially("2")
@@ -193,7 +193,7 @@ async def test_remembered_options_that_the_printer_lacks_are_not_sent(stage: Sta
         await remember(stage, screen, STALE)
         await screen.page.evaluate(_SPOIL, {"late": True})
         await screen.drop((title, PDF, make_pdf(2)))
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await press(screen.card.get_by_role("button", name="Print", exact=True))
         await expect(screen.card.get_by_role("button", name="Sending")).to_be_disabled()
         await screen.page.evaluate("window.answerNow()")
         await expect(screen.row(title)).to_contain_text("Completed")
@@ -207,7 +207,7 @@ async def test_nonsense_that_is_remembered_does_no_harm(stage: Stage) -> None:
             await remember(stage, screen, what)
             await screen.drop((f"nonsense {number}.pdf", PDF, make_pdf(1)))
             await expect(screen.card.get_by_label("Paper")).to_have_value("")
-            await screen.card.get_by_role("button", name="Discard").click()
+            await press(screen.card.get_by_role("button", name="Discard"))
 
 
 async def test_defaults_are_used_when_the_options_could_not_be_loaded(stage: Stage) -> None:
@@ -218,7 +218,7 @@ async def test_defaults_are_used_when_the_options_could_not_be_loaded(stage: Sta
         await screen.drop(("default.pdf", PDF, make_pdf(2)))
         await screen.shows("Its defaults are used.")
         await expect(screen.card.locator("select")).to_have_count(0)
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await press(screen.card.get_by_role("button", name="Print", exact=True))
         await expect(screen.row("default.pdf")).to_contain_text("Completed")
         assert (await options(stage)).get("dmDuplex") in {None, "1"}
         # With the next file they are asked for again, and the last choice holds again.
@@ -272,13 +272,13 @@ async def test_what_was_chosen_and_typed_outlives_a_reload_of_the_integration(st
 async def test_a_preview_without_a_picture_says_why_and_what_to_do(stage: Stage) -> None:
     """Of a Word file: two seconds, then there was no picture and no word. Both languages, on a phone and a desktop."""
     word = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
-    for language, press, said, width in (
+    for language, preview, said, width in (
         ("zh-Hans", "预览", "链科服务没有为“信.doc”生成预览图片", 390),
         ("en", "Preview", "The Lianke service drew no picture of “信.doc”", 1000),
     ):
         async with stage.screen(language=language, width=width) as screen:
             await screen.drop(("信.doc", "application/msword", word))
-            await screen.card.get_by_role("button", name=press, exact=True).click()
+            await press(screen.card.get_by_role("button", name=preview, exact=True))
             note = screen.card.get_by_role("status").filter(has_text=said)
             await expect(note).to_be_visible()
             await expect(note).to_contain_text("PDF")

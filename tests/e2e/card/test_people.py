@@ -14,7 +14,7 @@ import pytest_socket
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import INKJET, LASER, SMALL_LASER, Screen, Stage, change_options
+from .stage import INKJET, LASER, SMALL_LASER, Screen, Stage, change_options, press
 
 pytestmark = on_stage("card at work")
 
@@ -69,7 +69,7 @@ async def test_approval(stage: Stage, people: dict[str, str], tmp_path: Path) ->
         stage.screen(card, language=CHINESE, tokens=people["anna"]) as anna,
     ):
         row = anna.row(title).first
-        await anna.card.get_by_role("button", name="Note", exact=True).click()
+        await press(anna.card.get_by_role("button", name="Note", exact=True))
         await expect(row).to_contain_text("等待批准")
         await expect(row).to_contain_text("需要批准人同意后才会打印。")
         await expect(row.get_by_role("button", name="批准")).to_have_count(0)
@@ -81,7 +81,7 @@ async def test_approval(stage: Stage, people: dict[str, str], tmp_path: Path) ->
             assert await boss.axe() == []
             await expect(boss.row(title).first).to_contain_text("anna 请求打印。")
             await boss.picture(tmp_path / "approve.png")
-            await boss.row(title).get_by_role("button", name="批准").click()
+            await press(boss.row(title).get_by_role("button", name="批准"))
             await expect(boss.row(title).first).to_contain_text("已完成")
         await expect(row).to_contain_text("已完成")
         assert len(await stage.printed()) == before + 1
@@ -116,7 +116,7 @@ async def test_release_with_a_code(stage: Stage, people: dict[str, str]) -> None
         await expect(row).to_contain_text("Release it when you are at the printer.")
         assert await anna.axe() == []
         await row.get_by_label("Code").fill("1234")
-        await row.get_by_role("button", name="Release").click()
+        await press(row.get_by_role("button", name="Release"))
         await expect(row.get_by_role("alert")).to_contain_text("This is not the code")
         assert len(await stage.printed()) == before
         await row.get_by_label("Code").fill("4711")
@@ -146,7 +146,7 @@ async def test_both_sides_by_hand(stage: Stage, people: dict[str, str], tmp_path
         assert await screen.axe() == []
         await screen.page.screenshot(path=tmp_path / "turn.png")
         assert len(await stage.printed()) == before + 1
-        await dialog.get_by_role("button", name="打印第二面").click()
+        await press(dialog.get_by_role("button", name="打印第二面"))
         await expect(row).to_contain_text("已完成")
     assert len(await stage.printed()) == before + 2
 
@@ -159,7 +159,7 @@ async def test_what_the_other_printer_cannot_do_is_chosen_when_a_job_is_moved(
     before = len(await stage.printed())
     await submit(stage, title, release_code="4711", duplex="long_edge")
     async with stage.screen(language=CHINESE, width=390, height=844) as screen:
-        await screen.row(title).get_by_role("button", name="移到其他打印机").click()
+        await press(screen.row(title).get_by_role("button", name="移到其他打印机"))
         dialog = screen.card.get_by_role("dialog")
         await dialog.get_by_label("打印机").select_option(label=SMALL_LASER)
         await expect(dialog).to_contain_text("那台打印机做不到“长边翻转”。")
@@ -168,12 +168,12 @@ async def test_what_the_other_printer_cannot_do_is_chosen_when_a_job_is_moved(
         await expect(dialog.get_by_text("long_edge")).to_have_count(0)
         assert await screen.axe() == []
         await screen.page.screenshot(path=tmp_path / "moving.png")
-        await dialog.get_by_role("button", name="移动", exact=True).click()
+        await press(dialog.get_by_role("button", name="移动", exact=True))
         await expect(dialog).to_have_count(0)
     async with stage.screen(stage.full(SMALL_LASER), language=CHINESE) as screen:
         row = screen.row(title)
         await row.get_by_label("取件密码").fill("4711")
-        await row.get_by_role("button", name="确认打印").click()
+        await press(row.get_by_role("button", name="确认打印"))
         await expect(row).to_contain_text("已完成")
     [paper] = (await stage.printed())[before:]
     assert (paper["port"], paper["options"]["dmDuplex"]) == (4, "1")
@@ -188,12 +188,12 @@ async def test_job_is_moved_and_printed_again_with_other_options(
     async with stage.screen(card, width=560) as screen:
         part = screen.card.locator("lianke-printer")
         row = screen.row(title).filter(has_text="Release it when you are at the printer.")
-        await row.get_by_role("button", name=re.compile("to another printer")).click()
+        await press(row.get_by_role("button", name=re.compile("to another printer")))
         dialog = screen.card.get_by_role("dialog")
         await dialog.get_by_label("Printer").select_option(label=INKJET)
         await expect(dialog).to_contain_text("Color: Color there, Black and white here.")
         assert await screen.axe() == []
-        await dialog.get_by_role("button", name="Move", exact=True).click()
+        await press(dialog.get_by_role("button", name="Move", exact=True))
         await expect(dialog).to_have_count(0)
         moved = part.nth(1).locator("li.row").filter(has_text=title)
         await expect(moved).to_contain_text("Release it when you are at the printer.")
@@ -212,7 +212,7 @@ async def test_job_is_moved_and_printed_again_with_other_options(
         await dialog.get_by_label("Copies").fill("3")
         assert await screen.axe() == []
         await screen.page.screenshot(path=tmp_path / "again.png")
-        await dialog.get_by_role("button", name="Print", exact=True).click()
+        await press(dialog.get_by_role("button", name="Print", exact=True))
         await expect(dialog).to_have_count(0)
         await expect(screen.row(title).filter(has_text="Completed")).to_have_count(1)
     (printed,) = (await stage.printed())[before:]

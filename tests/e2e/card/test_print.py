@@ -10,7 +10,7 @@ import pytest
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import INKJET, LASER, Screen, Stage
+from .stage import INKJET, LASER, Screen, Stage, press
 
 pytestmark = on_stage("card at work")
 
@@ -30,7 +30,7 @@ async def test_drop_preview_and_print_once(stage: Stage) -> None:
         await screen.drop(("作业 homework.pdf", PDF, content))
         await screen.shows("作业 homework.pdf")
         await screen.card.get_by_label("Two-sided").select_option(label="Long edge")
-        await screen.card.get_by_role("button", name="Preview").click()
+        await press(screen.card.get_by_role("button", name="Preview"))
         await expect(screen.card.locator(".previews img")).to_have_count(6)
         picture = screen.card.locator(".previews img").first
         assert await picture.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 100
@@ -59,7 +59,7 @@ async def test_phone_shows_what_becomes_of_a_print(stage: Stage) -> None:
             "(card) => { card.style.display = 'block'; card.style.marginBottom = '1500px'; }"
         )
         await screen.drop(("in the hall.pdf", PDF, make_pdf(2)))
-        await screen.card.get_by_role("button", name="Preview").tap()
+        await press(screen.card.get_by_role("button", name="Preview"))
         await expect(screen.card.locator(".previews img")).to_have_count(2)
         button = screen.card.get_by_role("button", name="Print", exact=True)
         await button.evaluate("(button) => button.scrollIntoView({ block: 'start' })")
@@ -141,13 +141,13 @@ async def test_dropping_shows_the_first_page_and_sends_the_cloud_nothing(stage: 
         # Others are not uploaded unasked.
         await screen.drop(("letter.txt", "text/plain", b"Dear"), ("empty.pdf", PDF, b""))
         await screen.shows("The file is empty.")
-        await screen.card.get_by_role("button", name="Remove cold.pdf").click()
-        await screen.card.get_by_role("button", name="Remove letter.txt").click()
+        await press(screen.card.get_by_role("button", name="Remove cold.pdf"))
+        await press(screen.card.get_by_role("button", name="Remove letter.txt"))
         await expect(previews).to_have_count(1)
         assert len(posts) == 2
         assert await documents_sent(stage) == sent
         assert len(await stage.printed()) == before
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await press(screen.card.get_by_role("button", name="Print", exact=True))
         await expect(screen.row("warm.pdf")).to_contain_text("Completed · 20 pages")
         assert len(posts) == 2
     (printed,) = (await stage.printed())[before:]
@@ -285,7 +285,7 @@ async def test_files_that_come_while_others_are_sent_wait_for_the_next_print(sta
             {"name": "unwanted.pdf", "mimeType": PDF, "buffer": make_pdf(1)}
         )
         await screen.shows("unwanted.pdf")
-        await screen.card.get_by_role("button", name="Remove unwanted.pdf").click()
+        await press(screen.card.get_by_role("button", name="Remove unwanted.pdf"))
         await expect(screen.card.get_by_text("unwanted.pdf")).to_have_count(0)
         go_on.set()
         await expect(screen.row("first one.pdf")).to_contain_text("Completed")
@@ -316,9 +316,9 @@ async def test_file_that_is_removed_before_its_upload_begins_does_not_print(stag
               };
             }"""
         )
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await press(screen.card.get_by_role("button", name="Print", exact=True))
         await screen.shows("Uploading")
-        await screen.card.get_by_role("button", name="Remove regretted.txt").click()
+        await press(screen.card.get_by_role("button", name="Remove regretted.txt"))
         await screen.page.evaluate("window.goOn()")
         await screen.shows("Drop a file here")
         await asyncio.sleep(2)
@@ -355,7 +355,7 @@ async def test_progress_of_the_upload_is_real(stage: Stage) -> None:
               look();
             }"""
         )
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await press(screen.card.get_by_role("button", name="Print", exact=True))
         await expect(screen.row("slow.pdf")).to_contain_text("Completed")
         seen = await screen.page.evaluate("window.seen")
         assert len(set(seen)) > 3

@@ -15,7 +15,7 @@ from custom_components import lianke
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import LASER, SMALL_LASER, Stage, change_options
+from .stage import LASER, SMALL_LASER, Stage, change_options, press
 from .test_people import approval, submit
 from .test_source import LIST, fill_list
 
@@ -206,12 +206,12 @@ async def test_too_many_pages_are_told_at_print(stage: Stage) -> None:
         await screen.drop(("long.pdf", PDF, make_pdf(5)))
         await expect(screen.card.locator(".previews img")).to_have_count(1)
         await screen.card.get_by_label("Copies", exact=True).fill("30")
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await press(screen.card.get_by_role("button", name="Print", exact=True))
         await expect(screen.card.get_by_role("alert")).to_contain_text(words)
         # How to go on: with fewer copies it prints.
         await screen.card.get_by_label("Copies", exact=True).fill("1")
         await expect(screen.card.get_by_role("alert")).to_have_count(0)
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await press(screen.card.get_by_role("button", name="Print", exact=True))
         await stage.until(stage.printed, lambda found: len(found) == before + 1)
 
 
@@ -237,7 +237,7 @@ async def test_a_monthly_limit_is_told_where_it_was_pressed(stage: Stage) -> Non
         async with stage.screen(*cards, tokens=ben) as screen:
             await screen.zone.wait_for()
             other = screen.page.locator("lianke-card").nth(1)
-            await other.get_by_role("button", name="Say hello", exact=True).click()
+            await press(other.get_by_role("button", name="Say hello", exact=True))
             # Home Assistant itself answers that all went well.
             await screen.press(screen.card.get_by_role("button", name="Five pages", exact=True))
             part = screen.card.locator("lianke-quick-buttons").get_by_role("alert")

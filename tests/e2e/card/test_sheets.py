@@ -14,7 +14,7 @@ import pytest
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import INKJET, Screen, Stage
+from .stage import INKJET, Screen, Stage, press
 
 pytestmark = on_stage("card at work")
 
@@ -57,7 +57,7 @@ async def test_two_photos_become_an_id_card(stage: Stage) -> None:
         await previews(screen, 1)
         assert len(await stage.printed()) == before
         for name in ("front.png", "back.png"):
-            await screen.card.get_by_role("button", name=f"Crop {name}").click()
+            await press(screen.card.get_by_role("button", name=f"Crop {name}"))
             dialog = screen.card.get_by_role("dialog", name=f"Crop {name}")
             await expect(dialog.locator("canvas")).to_be_visible()
             for edge, key in (
@@ -72,13 +72,13 @@ async def test_two_photos_become_an_id_card(stage: Stage) -> None:
             if name == "front.png":
                 await picture(screen, "crop")
                 assert await screen.axe(dialog) == []
-            await dialog.get_by_role("button", name="Done").click()
+            await press(dialog.get_by_role("button", name="Done"))
             await expect(dialog).to_have_count(0)
         await screen.card.get_by_label("Watermark").fill("COPY")
         await previews(screen, 1)
         await picture(screen, "id-card")
         assert await screen.axe() == []
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await press(screen.card.get_by_role("button", name="Print", exact=True))
         await expect(screen.row("front.png + 1")).to_contain_text("Completed · 1 page")
     (printed,) = (await stage.printed())[before:]
     assert printed["options"]["jpScale"] == "none"
@@ -99,19 +99,19 @@ async def test_vouchers_and_pages_of_a_document(stage: Stage) -> None:
         await screen.drop(
             *((f"发票 {number}.pdf", PDF, make_pdf(1, f"Voucher {number}")) for number in (1, 2, 3))
         )
-        await screen.card.get_by_role("button", name="发票，每页两张").click()
+        await press(screen.card.get_by_role("button", name="发票，每页两张"))
         await previews(screen, 2)
         await picture(screen, "invoices")
         # The preview follows what is removed.
-        await screen.card.get_by_role("button", name="移除 发票 3.pdf").click()
+        await press(screen.card.get_by_role("button", name="移除 发票 3.pdf"))
         await previews(screen, 1)
-        await screen.card.get_by_role("button", name="打印", exact=True).click()
+        await press(screen.card.get_by_role("button", name="打印", exact=True))
         await expect(screen.row("发票 1.pdf + 1")).to_contain_text("已完成")
         await screen.drop(("书.pdf", PDF, make_pdf(6, "Book")))
-        await screen.card.get_by_role("button", name="一张两页").click()
+        await press(screen.card.get_by_role("button", name="一张两页"))
         await previews(screen, 3)
         assert await screen.axe() == []
-        await screen.card.get_by_role("button", name="打印", exact=True).click()
+        await press(screen.card.get_by_role("button", name="打印", exact=True))
         await expect(screen.row("书.pdf")).to_contain_text("已完成")
     sheets = (await stage.printed())[before:]
     assert [one["pages"] for one in sheets] == [1, 3]
@@ -132,21 +132,21 @@ async def test_photos_on_photo_paper_and_to_be_cut_out(stage: Stage) -> None:
         stage.full(INKJET), language="zh-Hans", width=390, height=844, touch=True
     ) as screen:
         await screen.drop(("海边.png", "image/png", photo("red")))
-        await screen.card.get_by_role("button", name="6 寸", exact=True).tap()
+        await press(screen.card.get_by_role("button", name="6 寸", exact=True))
         await previews(screen, 1)
         paper = screen.card.get_by_label("纸张")
         await expect(paper.locator("option:checked")).to_have_text("4 x 6 英寸")
         assert await screen.axe() == []
         await picture(screen, "photo")
-        await screen.card.get_by_role("button", name="打印", exact=True).tap()
+        await press(screen.card.get_by_role("button", name="打印", exact=True))
         await expect(screen.row("海边.png")).to_contain_text("已完成")
 
         await screen.drop(("头像.png", "image/png", photo("blue")))
         # The paper of the photo before is not this one's.
         await expect(paper.locator("option:checked")).not_to_have_text("4 x 6 英寸")
-        await screen.card.get_by_role("button", name="1 寸证件照").tap()
+        await press(screen.card.get_by_role("button", name="1 寸证件照"))
         await previews(screen, 1)
-        await screen.card.get_by_role("button", name="裁切 头像.png").tap()
+        await press(screen.card.get_by_role("button", name="裁切 头像.png"))
         dialog = screen.card.get_by_role("dialog", name="裁切 头像.png")
         await expect(dialog.locator("canvas")).to_be_visible()
         edge = dialog.get_by_role("slider", name="上边缘")
@@ -154,13 +154,13 @@ async def test_photos_on_photo_paper_and_to_be_cut_out(stage: Stage) -> None:
             await edge.press("Shift+ArrowDown")
         assert await screen.axe(dialog) == []
         await picture(screen, "photo-crop")
-        await dialog.get_by_role("button", name="完成").tap()
+        await press(dialog.get_by_role("button", name="完成"))
         await paper.select_option(label="4 x 6 英寸")
         kind = screen.card.get_by_label("介质类型").locator("option:checked")
         await expect(kind).to_have_text("相片纸")
         await previews(screen, 1)
         await picture(screen, "id-photos")
-        await screen.card.get_by_role("button", name="打印", exact=True).tap()
+        await press(screen.card.get_by_role("button", name="打印", exact=True))
         await expect(screen.row("头像.png")).to_contain_text("已完成")
     printed = (await stage.printed())[before:]
     first, second = (pypdfium2.PdfDocument(one["path"]) for one in printed)
@@ -209,20 +209,20 @@ async def test_a_photographed_page_is_straightened_and_printed(stage: Stage) -> 
     before = len(await stage.printed())
     async with stage.screen(language="zh-Hans", width=390, height=844, touch=True) as screen:
         await screen.drop(("作业.jpg", "image/jpeg", photographed()))
-        await screen.card.get_by_role("button", name="拍照成扫描件").tap()
+        await press(screen.card.get_by_role("button", name="拍照成扫描件"))
         await previews(screen, 1)
         assert await screen.axe() == []
         await picture(screen, "clean")
-        await screen.card.get_by_role("button", name="调整 作业.jpg 的四角").tap()
+        await press(screen.card.get_by_role("button", name="调整 作业.jpg 的四角"))
         dialog = screen.card.get_by_role("dialog", name="作业.jpg 中的页面")
         corner = dialog.get_by_role("slider", name="左上角")
         await expect(corner).to_have_attribute("aria-valuetext", re.compile("距左边 1[3-7]%"))
         await picture(screen, "corners")
         assert await screen.axe(dialog) == []
         await corner.press("ArrowRight")
-        await dialog.get_by_role("button", name="完成").tap()
+        await press(dialog.get_by_role("button", name="完成"))
         await previews(screen, 1)
-        await screen.card.get_by_role("button", name="打印", exact=True).tap()
+        await press(screen.card.get_by_role("button", name="打印", exact=True))
         await expect(screen.row("作业.jpg")).to_contain_text("已完成")
     (printed,) = (await stage.printed())[before:]
     drawn = pypdfium2.PdfDocument(printed["path"])[0].render(scale=1).to_pil().convert("L")
@@ -254,23 +254,23 @@ async def test_a_booklet_after_a_print_on_both_sides(stage: Stage) -> None:
         sides = screen.card.get_by_label("双面打印")
         await screen.drop(("先印.pdf", PDF, make_pdf(4, "First")))
         await sides.select_option(label="长边翻转")
-        await screen.card.get_by_role("button", name="打印", exact=True).click()
+        await press(screen.card.get_by_role("button", name="打印", exact=True))
         await expect(screen.row("先印.pdf")).to_contain_text("已完成")
         await screen.drop(("故事.pdf", PDF, make_pdf(8, "Book")))
         await expect(sides.locator("option:checked")).to_have_text("长边翻转")
-        await screen.card.get_by_role("button", name="小册子").click()
+        await press(screen.card.get_by_role("button", name="小册子"))
         await previews(screen, 4)
         await expect(sides.locator("option:checked")).to_have_text("由版式决定（短边翻转）")
         for width in (320, 390, 400):
             await screen.page.set_viewport_size({"width": width, "height": 844})
             assert not await sides.evaluate(_IS_CUT)
         await picture(screen, "booklet")
-        await screen.card.get_by_role("button", name="打印", exact=True).click()
+        await press(screen.card.get_by_role("button", name="打印", exact=True))
         await expect(screen.row("故事.pdf")).to_contain_text("已完成")
         # What was chosen for documents is still that.
         await screen.drop(("后印.pdf", PDF, make_pdf(2, "Last")))
         await expect(sides.locator("option:checked")).to_have_text("长边翻转")
-        await screen.card.get_by_role("button", name="打印", exact=True).click()
+        await press(screen.card.get_by_role("button", name="打印", exact=True))
         await expect(screen.row("后印.pdf")).to_contain_text("已完成")
     printed = (await stage.printed())[before:]
     assert [one["options"]["dmDuplex"] for one in printed] == ["2", "3", "2"]

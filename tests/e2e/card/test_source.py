@@ -5,7 +5,7 @@ from pathlib import Path
 from playwright.async_api import expect
 
 from .marks import on_stage
-from .stage import LASER, Stage
+from .stage import LASER, Stage, press
 
 pytestmark = on_stage("card at work")
 
@@ -34,15 +34,15 @@ async def test_list_is_printed_at_once_or_after_a_look_at_it(stage: Stage) -> No
         assert await screen.axe() == []
         await stage.home.call("shopping_list", "add_item", {"name": "Tofu"})
         await screen.shows("3 open items")
-        await screen.card.get_by_role("button", name="Print this list").click()
+        await press(screen.card.get_by_role("button", name="Print this list"))
         printed = await stage.until(stage.printed, lambda found: len(found) == before + 1)
         assert "Tofu" in Path(printed[-1]["path"]).read_text("utf-8")
 
-        await screen.card.get_by_role("button", name="Preview and options").click()
+        await press(screen.card.get_by_role("button", name="Preview and options"))
         await screen.card.get_by_label("Copies").fill("2")
-        await screen.card.get_by_role("button", name="Preview", exact=True).click()
+        await press(screen.card.get_by_role("button", name="Preview", exact=True))
         await expect(screen.card.locator(".previews img")).to_have_count(1)
         assert await screen.axe() == []
-        await screen.card.get_by_role("button", name="Print", exact=True).click()
+        await press(screen.card.get_by_role("button", name="Print", exact=True))
         printed = await stage.until(stage.printed, lambda found: len(found) == before + 2)
         assert "牛奶" in Path(printed[-1]["path"]).read_text("utf-8")

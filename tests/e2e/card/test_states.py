@@ -13,7 +13,7 @@ from tests.e2e.lan import offer, send as send_over_lan
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import LABEL, LASER, SMALL_LASER, Stage, change_options
+from .stage import LABEL, LASER, SMALL_LASER, Stage, change_options, press
 
 pytestmark = on_stage("card at work")
 
@@ -114,7 +114,7 @@ async def test_cancel_while_it_prints(stage: Stage) -> None:
         await send(stage, "a long one", pages=60)
         row = screen.row("a long one")
         await expect(row).to_contain_text("Sending to the printer")
-        await screen.card.get_by_role("button", name="Cancel a long one").click()
+        await press(screen.card.get_by_role("button", name="Cancel a long one"))
         await expect(row).to_contain_text("Canceled")
 
 
@@ -190,12 +190,12 @@ async def test_unconfirmed_job_came_out(stage: Stage) -> None:
     async with stage.screen() as screen:
         row = screen.row("in doubt")
         await expect(row).to_contain_text("Unconfirmed")
-        await row.get_by_role("button", name="Print in doubt again").click()
+        await press(row.get_by_role("button", name="Print in doubt again"))
         question = row.get_by_role("group")
         await expect(question).to_contain_text("could print it twice")
         await expect(question.get_by_role("button", name="Don't print")).to_be_focused()
         await screen.page.keyboard.press("Enter")
-        await row.get_by_role("button", name="in doubt came out").click()
+        await press(row.get_by_role("button", name="in doubt came out"))
         await expect(row).to_contain_text("Completed · 2 pages")
     assert len(await stage.printed()) == before
 
@@ -253,7 +253,7 @@ async def test_more_of_the_history(stage: Stage) -> None:
         await screen.press(screen.card.get_by_role("button", name="Show more"))
         await expect(screen.row("history 0")).to_contain_text("Completed")
         assert await rows.count() >= 3
-        await screen.card.get_by_role("button", name="Show less").click()
+        await press(screen.card.get_by_role("button", name="Show less"))
         await expect(rows).to_have_count(1)
 
 
@@ -310,14 +310,14 @@ async def test_print_again_is_switched_on_where_it_is_missed(stage: Stage) -> No
             await screen.press(row.get_by_role("button", name="Details of thrown away"))
             await expect(row).to_contain_text("Printed documents are not kept")
             assert await screen.axe() == []
-            await row.get_by_role("button", name="Keep them for a week").tap()
+            await press(row.get_by_role("button", name="Keep them for a week"))
             await expect(row).to_contain_text("from now on can be printed again")
             await send(stage, "kept from now on")
             row = screen.row("kept from now on")
             await expect(row).to_contain_text("Completed")
             assert await row.get_by_role("button", name="Print kept from now on again").count() == 0
             await screen.press(row.get_by_role("button", name="Details of kept from now on"))
-            await row.get_by_role("button", name="Print kept from now on again").tap()
+            await press(row.get_by_role("button", name="Print kept from now on again"))
             await expect(row.filter(has_text="Completed")).to_have_count(2)
     finally:
         await change_options(stage.home, stage.entry_id, "settings", keep_printed_hours=0)
