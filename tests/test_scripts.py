@@ -218,7 +218,8 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
     set -euo pipefail
     . {copy}/environment.sh
     is_ready() {{ return 1; }}
-    find_python() {{ echo begun; sleep 60; }}
+    # Said by what is ended: between two commands, bash takes Ctrl+C for the one that has not begun.
+    find_python() {{ sh -c "echo begun; exec sleep 60"; }}
     need_environment tests
     """
     process = subprocess.Popen(
