@@ -31,6 +31,7 @@ from custom_components.lianke.pdf.process import TaskError
 from tests.documents.conftest import fetched, site_without_pdfium, spooled
 from tests.documents.pdf_samples import Pdf
 from tests.documents.samples import pdf_with_streams
+from tests.pdf.test_fax import coded as fax
 from tests.simulator import make_pdf
 
 type Fetch = Callable[[str, bytes], Awaitable[Document]]
@@ -394,17 +395,6 @@ def pdf_with_picture(coded: bytes, entries: str, mode: str = "L") -> bytes:
     return made.data()
 
 
-def fax(compression: str, options: int = 0) -> bytes:
-    """Return a page as faxes code it, as libtiff does."""
-    page = drawn("1")
-    out = BytesIO()
-    page.save(out, "TIFF", compression=compression, tiffinfo={278: page.height, 292: options})
-    with Image.open(out) as made:
-        tags: Any = made
-        start, length = tags.tag_v2[273][0], tags.tag_v2[279][0]
-    return out.getvalue()[start : start + length]
-
-
 def jbig2() -> bytes:
     """Return a page as JBIG2: the head of the page, and a region of it that is coded as faxes are."""
 
@@ -412,16 +402,16 @@ def jbig2() -> bytes:
         return struct.pack(">IBBBI", number, kind, 0, 1, len(data)) + data
 
     page = struct.pack(">IIIIBH", 620, 877, 0, 0, 0, 0)
-    region = struct.pack(">IIIIBB", 620, 877, 0, 0, 0, 1) + fax("group4")
+    region = struct.pack(">IIIIBB", 620, 877, 0, 0, 0, 1) + fax(drawn("1"), "group4")
     return segment(0, 48, page) + segment(1, 38, region)
 
 
 FAX = "/Filter /CCITTFaxDecode /DecodeParms << /K %d /Columns 620 /Rows 877 %s >>"
 PICTURES: dict[str, tuple[bytes, str, str]] = {
-    "group 4": (fax("group4"), FAX % (-1, ""), "1"),
-    "group 3": (fax("group3"), FAX % (0, ""), "1"),
-    "group 3 in two dimensions": (fax("group3", 1), FAX % (4, ""), "1"),
-    "aligned rows": (fax("tiff_ccitt"), FAX % (0, "/EncodedByteAlign true"), "1"),
+    "group 4": (fax(drawn("1"), "group4"), FAX % (-1, ""), "1"),
+    "group 3": (fax(drawn("1"), "group3"), FAX % (0, ""), "1"),
+    "group 3 in two dimensions": (fax(drawn("1"), "group3", 1), FAX % (4, ""), "1"),
+    "aligned rows": (fax(drawn("1"), "tiff_ccitt"), FAX % (0, "/EncodedByteAlign true"), "1"),
     "packed colors": (zlib.compress(drawn().tobytes()), "/Filter /FlateDecode", "RGB"),
     "packed gray": (zlib.compress(drawn("L").tobytes()), "/Filter /FlateDecode", "L"),
     "packed bits": (zlib.compress(drawn("1").tobytes()), "/Filter [/FlateDecode]", "1"),
@@ -524,7 +514,7 @@ def test_a_hole_in_what_a_page_of_a_scan_s_pdf_draws(tmp_path: Path, filler: byt
     ],
 )
 def test_what_nobody_here_can_decode_is_not_called_whole(tmp_path: Path, entries: str) -> None:
-    (tmp_path / "x").write_bytes(pdf_with_picture(fax("group4"), entries, "1"))
+    (tmp_path / "x").write_bytes(pdf_with_picture(fax(drawn("1"), "group4"), entries, "1"))
     assert whole_pdf.check({"path": str(tmp_path / "x"), "start": 0}) == {
         "sure": False,
         "next": None,

@@ -10,7 +10,7 @@ import pytest
 from custom_components.lianke.pdf.fax import Coding, is_whole
 
 
-def coded(page: Image.Image, compression: str, options: int) -> bytes:
+def coded(page: Image.Image, compression: str, options: int = 0) -> bytes:
     """Return a page as libtiff codes it."""
     out = BytesIO()
     page.save(out, "TIFF", compression=compression, tiffinfo={278: page.height, 292: options})
