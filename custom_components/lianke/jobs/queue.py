@@ -68,11 +68,12 @@ class People(Protocol):
         """Return what is asked for with who asks, and by what."""
 
     async def async_with_reasons(
-        self, spec: JobSpec, first: Delivery, jobs: Collection[Job]
+        self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, as_it_was: bool = False
     ) -> JobSpec:
         """Return what is asked for with the reasons for which it waits for people, in their order.
 
-        `first` is the first of its deliveries, `jobs` are those of the box. Raises InputError.
+        `first` is the first of its deliveries, `jobs` are those of the box; `as_it_was` says that it is only moved.
+        Raises InputError.
         """
 
 
@@ -158,18 +159,21 @@ class PrintQueue(JobWorker):
         *,
         job_id: str | None = None,
         moved: Job | None = None,
+        as_it_was: bool = False,
     ) -> Job:
         """Accept a job and print it as soon as its printer is ready.
 
         Returns it, or the one that was asked for before: one with the same request id, whose deliveries are others.
-        `job_id` None means a new one; `moved` is a job whose place the new one takes. On return the job is on
-        disk; nothing was sent before that. The documents of the deliveries belong to the queue from the call on.
+        `job_id` None means a new one; `moved` is a job whose place the new one takes, with `as_it_was` unchanged. On
+        return the job is on disk; nothing was sent before that. The documents of the deliveries belong to the queue
+        from the call on.
         Raises InputError when the job is refused (print limits, conflicting request id, printer not
         ready and `hold` false) and HomeAssistantError when it cannot be written to disk. A cancelled caller does
         not stop it: a job that was half accepted would be found after a restart.
         """
         job = await self._async_to_its_end(
-            self._async_submit(spec, deliveries, job_id or ulid_now(), moved), "submit print job"
+            self._async_submit(spec, deliveries, job_id or ulid_now(), moved, as_it_was=as_it_was),
+            "submit print job",
         )
         return self._registry.published[job.job_id]
 
@@ -182,7 +186,13 @@ class PrintQueue(JobWorker):
         return task.result()
 
     async def _async_submit(
-        self, spec: JobSpec, deliveries: Sequence[Delivery], job_id: str, moved: Job | None
+        self,
+        spec: JobSpec,
+        deliveries: Sequence[Delivery],
+        job_id: str,
+        moved: Job | None,
+        *,
+        as_it_was: bool,
     ) -> Job:
         """Accept or refuse a job; one at a time is written."""
         accepted = False
@@ -200,7 +210,7 @@ class PrintQueue(JobWorker):
                 first = replace(first, document=replace(first.document, digest=digest))
             deliveries = (first, *deliveries[1:])
             async with self._lock:
-                job = await self._async_accept(spec, deliveries, job_id, moved)
+                job = await self._async_accept(spec, deliveries, job_id, moved, as_it_was=as_it_was)
                 accepted = job.job_id == job_id
         finally:
             # Its upload may begin, but does not end before the document is on disk. If the job was
@@ -236,7 +246,13 @@ class PrintQueue(JobWorker):
         return view
 
     async def _async_accept(
-        self, spec: JobSpec, deliveries: Sequence[Delivery], job_id: str, moved: Job | None
+        self,
+        spec: JobSpec,
+        deliveries: Sequence[Delivery],
+        job_id: str,
+        moved: Job | None,
+        *,
+        as_it_was: bool,
     ) -> Job:
         """Return a new job once it is on disk, but for its documents; or the one that was asked for before."""
         now, jobs = dt_util.utcnow(), list(self._registry.jobs.values())
@@ -265,7 +281,9 @@ class PrintQueue(JobWorker):
             # What has ended counts as waiting until its end is published, and its pages with it.
             published = self._registry.published
             others = [published.get(job.job_id, job) for job in jobs if job not in replaced]
-            spec = await self._people.async_with_reasons(spec, deliveries[0], others)
+            spec = await self._people.async_with_reasons(
+                spec, deliveries[0], others, as_it_was=as_it_was
+            )
         job = self._new_job(spec, deliveries, job_id, view, reason, moved, now)
         self._registry.reserved |= {old.job_id for old in replaced}
         try:
@@ -508,7 +526,8 @@ class PrintQueue(JobWorker):
     async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
         """Move a held job to a printer of the box with this config entry; return the job there.
 
-        The new job has everything of the old one but its options; the old one ends as canceled. A
+        The new job has everything of the old one but its options, unless more pages may come of it by those: then it
+        is the mover's, as a new print. The old one ends as canceled. A
         cancelled caller does not stop it. Raises like `async_submit`, job_not_movable and job_is_moving;
         then the job stays as it was.
         """

@@ -35,6 +35,7 @@ from .job import (
     Job,
     JobSpec,
     JobState,
+    Origin,
     already_retried,
     change_not_saved,
     job_error,
@@ -46,16 +47,27 @@ from .store import JobStoreError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Mover:
+    """Who moves a job, as a job says who asks for it."""
+
+    asker: Asker
+    origin: Origin
+    automated: bool
+    forgotten: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Changes:
     """What is different when a document is printed again: the printer, the options, or both.
 
-    `options` were checked against the printer; `requested` is what they were resolved from. `keeps_approval` says
-    that what was approved of a job that is moved stays so.
+    `options` were checked against the printer; `requested` is what they were resolved from. `mover` has chosen other
+    options for a job that is moved, None where nobody has; `keeps_approval` says that what was approved of it stays so.
     """
 
     printer_key: str
     options: ResolvedOptions
     requested: Mapping[str, Any]
+    mover: Mover | None = None
     keeps_approval: bool = True
 
 
@@ -226,8 +238,13 @@ class JobMover(JobWorker):
                 approved=job.spec.approved and changes.keeps_approval,
                 hold=True,
             )
+            if changes.mover is not None and _asks_for_more(job, deliveries[0]):
+                spec = _of_mover(spec, changes.mover)
+            as_it_was = changes.mover is None
             try:
-                new = await to.submit(spec, deliveries, job_id=new_id, moved=job)
+                new = await to.submit(
+                    spec, deliveries, job_id=new_id, moved=job, as_it_was=as_it_was
+                )
             except BaseException:
                 if to.find(new_id) is None:
                     self._stay(job)
@@ -311,6 +328,34 @@ class JobMover(JobWorker):
         _LOGGER.warning("What became of a print job that was moved is not known: %s", job.job_id)
         self._registry.change(job, state=JobState.UNCONFIRMED, reason="move_unclear")
         return None
+
+
+def _asks_for_more(job: Job, new: Delivery) -> bool:
+    """Return whether more pages may come of a job, over all copies, by what it becomes."""
+    old = job.present
+    before, after = old.most_pages, new.most_pages
+    if before is not None and after is not None:
+        return after * new.job_copies > before * old.job_copies
+    return (before is not None and after is None) or new.job_copies > old.job_copies
+
+
+def _of_mover(spec: JobSpec, mover: Mover) -> JobSpec:
+    """Return what is asked for as the print of who makes more of it, and not of whoever asked for less.
+
+    As where a document is printed again, which the same people may do. What others are asked about is asked still.
+    """
+    is_other = spec.asker.user_id is None or spec.asker.user_id != mover.asker.user_id
+    return replace(
+        spec,
+        asker=mover.asker,
+        origin=mover.origin,
+        automated=mover.automated,
+        forgotten=mover.forgotten,
+        sender=None,
+        sender_address=None,
+        approved=False,
+        foreign_code=spec.release_code is not None and (spec.foreign_code or is_other),
+    )
 
 
 def _spec(job: Job, context: Context, changes: Changes | None) -> JobSpec:

@@ -41,7 +41,7 @@ class PrintPolicy(People):
 
     @override
     async def async_with_reasons(
-        self, spec: JobSpec, first: Delivery, jobs: Collection[Job]
+        self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, as_it_was: bool = False
     ) -> JobSpec:
         options = self._entry.options
         # What was approved for a job of this box and user, by somebody who may approve for this box, needs no second
@@ -51,8 +51,8 @@ class PrintPolicy(People):
         spec = replace(spec, approved=spec.approved and goes_on)
         # What people are to be asked about a job is asked wherever it is moved to.
         reasons = [*(spec.waits_for or ())]
-        # Of a job that is moved here, somebody may have let them go on already.
-        uncounted = spec.moved_from is None and first.is_uncounted
+        # Of a job that is moved here as it was, somebody may have let them go on already.
+        uncounted = first.is_uncounted and not as_it_was and not spec.approved
         # Who asks does not let go himself what no limit on pages can be held against.
         by_person = spec.asker.user_id is not None or spec.forgotten
         if (

@@ -28,7 +28,7 @@ from ..documents.kinds import FileType
 from ..documents.sheets import BORDERLESS, LAID_OUT_BY
 from ..errors import InputError
 from ..jobs.job import Job
-from ..jobs.retry import Changes
+from ..jobs.retry import Changes, Mover
 from .print import async_resolve
 
 NOTHING_CHOSEN: Final[PrintOptions] = {}
@@ -147,11 +147,14 @@ async def async_move(
     chosen: PrintOptions = NOTHING_CHOSEN,
     *,
     without: Collection[str] = (),
+    mover: Mover | None = None,
     approves: bool = False,
 ) -> Job:
     """Move a job to another printer, with these options changed, and return the new one.
 
-    Who `approves` may approve jobs: what was approved before stays so, whatever is changed.
+    The `mover` is who changes them. If more pages may come of the job by that, over all copies, it is the mover's print
+    from then on, asked about and counted as a new one. If not, it stays whose it was, but is judged by what it becomes:
+    what was approved is approved anew, unless the mover `approves`, as who may approve jobs does.
 
     Raises InputError: move_to_itself, paper_not_mapped, move_option_missing, move_option_twice, what else is wrong
     with an option, and like `PrintQueue.async_move`. The job stays where it is then.
@@ -173,8 +176,9 @@ async def async_move(
             title=job.title,
             name=err.option,
         ) from None
-    # Nobody has agreed to what is changed: to fifty copies, for instance.
-    changes = replace(changes, keeps_approval=approves or not (chosen or without))
+    if chosen or without:
+        # Nobody has agreed to what is changed: to both sides on one, for instance.
+        changes = replace(changes, mover=mover, keeps_approval=approves)
     return await target.data.queue.async_move(job.job_id, changes, other.entry.entry_id)
 
 

@@ -1,6 +1,7 @@
 """Handlers and schemas of the actions."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
@@ -27,7 +28,8 @@ from ..devices import (
     async_target_of_job,
 )
 from ..errors import InputError
-from ..jobs.job import Job
+from ..jobs.job import Asker, Job
+from ..jobs.retry import Mover
 from ..manual_duplex import rest_of
 from ..people.approval import async_answer, async_may_approve
 from ..people.page_counts import async_export_pages
@@ -127,6 +129,12 @@ async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
         other,
         options_in(call.data),
         without=call.data.get("without", ()),
+        mover=Mover(
+            asker=replace(Asker.of(call.context), user_id=who.user_id),
+            origin=who.origin,
+            automated=who.automated,
+            forgotten=who.forgotten,
+        ),
         approves=who.independent
         or await async_may_approve(hass, target.entry.options, who.user_id),
     )
