@@ -13,6 +13,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.json import json_bytes
 from homeassistant.setup import async_setup_component
 import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke import media_source
 from custom_components.lianke.const import DOMAIN
@@ -84,6 +85,24 @@ async def test_the_only_folder_is_the_root(hass: HomeAssistant, media: Path) -> 
     ]
     assert folder.title == "文档"
     assert all(child.can_play for child in folder.children)
+
+
+async def test_a_document_is_no_globe(
+    hass: HomeAssistant, media: Path, hass_client: ClientSessionGenerator
+) -> None:
+    """Home Assistant has no class of documents; a picture has its own icon."""
+    root = await async_browse_media(hass, ROOT)
+    assert root.children is not None
+    shown = {child.title: child.thumbnail for child in root.children}
+    assert shown["photo.jpg"] is None
+    assert shown["文档"] is None
+    client = await hass_client()
+    for title in ("a.txt", "b.pdf", "sheet.xlsx"):
+        address = shown[title]
+        assert address is not None
+        response = await client.get(address)
+        assert response.content_type == "image/svg+xml"
+        assert "<path" in await response.text()
 
 
 async def test_several_folders_are_listed(hass: HomeAssistant, media: Path) -> None:

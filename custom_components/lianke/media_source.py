@@ -1,5 +1,6 @@
 """Media source of the files that can be printed; the built-in one shows no documents."""
 
+from itertools import chain, repeat
 import mimetypes
 from pathlib import Path
 from typing import Final, override
@@ -21,9 +22,10 @@ from .documents.local_files import allowed_path, media_roots
 from .documents.media import SCANS, local_media_path
 from .documents.page_documents import async_page_text
 from .errors import InputError, whole_text
+from .frontend import DOCUMENT_URL
 from .scanner.hub import is_enabled
-from .scanner.jobs import content_type as type_of_scan
-from .scanner.view import asking_user, find_file, visible_scans
+from .scanner.jobs import content_type as type_of_scan, dated_name
+from .scanner.view import asking_user, find_file, picture_paths, visible_scans
 
 SCANS_FOLDER: Final = SCANS.rstrip("/")
 # Files of one folder.
@@ -107,17 +109,30 @@ class PrintableSource(MediaSource):
     def _scans(self) -> BrowseMediaSource:
         folder = _item(SCANS_FOLDER, self._scans_name)
         folder.children = [
-            _item(f"{SCANS}{entry.entry_id}/{job.job_id}/{name}", name, type_of_scan(name))
+            _item(
+                f"{SCANS}{entry.entry_id}/{job.job_id}/{name}",
+                dated_name(job, name),
+                type_of_scan(name),
+                picture,
+            )
             for entry, job in visible_scans(self._hass, asking_user(self._hass))
-            for name in job.files
+            # Of a file with several pages the first.
+            for name, picture in zip(
+                job.files, chain(picture_paths(entry, job), repeat(None)), strict=False
+            )
         ][:MAX_FILES]
         return folder
 
 
-def _item(identifier: str, title: str, content_type: str = "") -> BrowseMediaSource:
+def _item(
+    identifier: str, title: str, content_type: str = "", picture: str | None = None
+) -> BrowseMediaSource:
     """Return a file of a type, or without one a folder."""
     folder = MediaClass.DIRECTORY
     kind = MediaClass.IMAGE if content_type.startswith("image/") else MediaClass.URL
+    if content_type and kind is not MediaClass.IMAGE:
+        # There is no class of documents: without a picture they would be a globe.
+        picture = picture or DOCUMENT_URL
     return BrowseMediaSource(
         domain=DOMAIN,
         identifier=identifier,
@@ -127,6 +142,7 @@ def _item(identifier: str, title: str, content_type: str = "") -> BrowseMediaSou
         can_play=bool(content_type),
         can_expand=not content_type,
         children_media_class=None if content_type else folder,
+        thumbnail=picture,
     )
 
 

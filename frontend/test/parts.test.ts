@@ -661,12 +661,13 @@ test("photos are offered by sources that do not play them, films are not", async
     can_play,
     can_expand: false,
     media_content_id: `media-source://immich/${title}`,
-    thumbnail: title === "a.pdf" ? "https://example.com/a.png" : `/immich/${title}`,
+    thumbnail: { "a.pdf": "https://example.com/a.png", "b.pdf": "/lianke/document.svg" }[title] ?? `/immich/${title}`,
   });
   const children = [
     item("IMG_1.jpg", "image", "image/jpeg"),
     item("film.mp4", "video", "video/mp4", true),
     item("a.pdf", "url", "application/pdf", true),
+    item("b.pdf", "url", "application/pdf", true),
     item("page", "app", ""),
     { ...item("2029", "directory", "album"), can_expand: true },
   ];
@@ -676,14 +677,14 @@ test("photos are offered by sources that do not play them, films are not", async
   await browser.open();
   await browser.updateComplete;
   const rows = [...(browser.shadowRoot?.querySelectorAll<HTMLElement>("li button") ?? [])];
-  expect(rows.map((row) => row.textContent?.trim())).toEqual(["IMG_1.jpg", "a.pdf", "2029"]);
-  // Small pictures are shown of what Home Assistant itself serves.
+  expect(rows.map((row) => row.textContent?.trim())).toEqual(["IMG_1.jpg", "a.pdf", "b.pdf", "2029"]);
+  // Small pictures are shown of what Home Assistant itself serves, but no drawing that stands for any document.
   await vi.waitFor(() => expect(find(browser, "img")).not.toBeNull());
   expect(asked.filter(({ type }) => type === "auth/sign_path")).toEqual([
     { type: "auth/sign_path", path: "/immich/IMG_1.jpg" },
   ]);
   // The address is good for half a minute; Home Assistant counts what comes later as a failed login.
-  rows[2]?.click();
+  rows[3]?.click();
   await vi.waitFor(() => expect(asked.filter(({ type }) => type === "auth/sign_path")).toHaveLength(2));
   const chosen = vi.fn();
   browser.addEventListener("media-chosen", (event) => chosen((event as CustomEvent).detail), { once: true });

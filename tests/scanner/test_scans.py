@@ -24,6 +24,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er, llm
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 from PIL import Image, ImageFilter
 import pypdfium2
 import pytest
@@ -440,6 +441,32 @@ async def test_a_folder_gets_the_file(house: House, laser: Printer, tmp_path: Pa
         assert (answer["state"], len({*answer["copied_to"]})) == ("completed", count)
         for file, text in zip(answer["files"], laser.scanned[-count:], strict=True):
             assert is_like(Image.open(file["path"]).resize((1240, 1754)), text, size="A4")
+
+
+async def test_kept_scans_are_told_apart_in_the_media_browser(
+    hass: HomeAssistant, house: House, laser: Printer, hass_client: ClientSessionGenerator
+) -> None:
+    """Their time comes before the name of their scanner, which all have, and a picture shows what they are."""
+    assert await async_setup_component(hass, "websocket_api", {})
+    await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    client = await hass_client()
+    for glass in ("one", "two"):
+        laser.glass = glass
+        await do(house, laser, size="A4")
+    await do(house, laser, size="A4", format="jpeg", filename="回执")
+    folder = await media_source.async_browse_media(hass, "media-source://lianke/kept-scans")
+    assert folder.children is not None
+    titles = [child.title for child in folder.children]
+    times = [f"{dt_util.as_local(job.created_at):%Y-%m-%d %H:%M:%S}" for job in records(house)]
+    assert titles == [
+        f"{times[0]} 回执.jpg",
+        *(f"{time} {hub_of(house).get(str(laser.id)).name}.pdf" for time in times[1:]),
+    ]
+    for child, glass in zip(folder.children, ("two", "two", "one"), strict=True):
+        assert child.thumbnail is not None
+        response = await client.get(child.thumbnail)
+        page = Image.open(BytesIO(await response.read()))
+        assert is_like(page.resize((1240, 1754)), glass, size="A4")
 
 
 async def test_scans_are_private(

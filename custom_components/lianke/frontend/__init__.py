@@ -31,6 +31,8 @@ FRONTEND = Path(__file__).parent
 CARD_FILE = "lianke-card.js"
 CARD_TYPE = "custom:lianke-card"
 CARD_URL = f"/{DOMAIN}/{CARD_FILE}"
+DOCUMENT_URL = f"/{DOMAIN}/document.svg"
+"""A picture of a document."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -92,12 +94,12 @@ def _has_card(part: object, device_id: str) -> bool:
 
 
 def _read_files() -> tuple[list[Path], list[Path], str]:
-    """Return the card's files, the pictures that forms show, and a short digest of the files; blocking."""
+    """Return the card's files, the pictures that others show, and a short digest of the files; blocking."""
     files = sorted(FRONTEND.glob("lianke-card*.js"))
     digest = sha256()
     for path in files:
         digest.update(path.read_bytes())
-    return files, sorted(FRONTEND.glob("manual-duplex-*.svg")), digest.hexdigest()[:8]
+    return files, sorted(FRONTEND.glob("*.svg")), digest.hexdigest()[:8]
 
 
 class _Resource:

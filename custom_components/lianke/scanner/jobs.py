@@ -610,7 +610,7 @@ class ScanJobs:
 
     async def _async_make(self, job: ScanJob) -> tuple[str, ...]:
         """Return the names of the files that pages become: one PDF where that can be made, else as they came."""
-        stem = job.filename or f"{job.title} {dt_util.as_local(job.created_at):%Y-%m-%d %H.%M.%S}"
+        stem = job.filename or f"{job.title} {_local_time(job, '%Y-%m-%d %H.%M.%S')}"
         pages = [self.path(job, name) for name in job.pages]
         wants_pdf = job.request.format is ScanFormat.PDF and not job.is_card
         if wants_pdf and all(page.suffix != FileType.PDF for page in pages):
@@ -691,6 +691,16 @@ async def async_draw_page(
     request = {"path": str(path), "target": str(target), "is_pdf": is_pdf, "color": "color", **how}
     worker = async_get_pdf_worker(hass)
     await worker.async_run("scan_page", request, user=user, seconds=JOIN_SECONDS)
+
+
+def dated_name(job: ScanJob, name: str) -> str:
+    """Return the name of a kept file with its time first: where a list cuts it off, it is told from the others."""
+    plain = name.replace(f" {_local_time(job, '%Y-%m-%d %H.%M.%S')}", "", 1)
+    return f"{_local_time(job, '%Y-%m-%d %H:%M:%S')} {plain}"
+
+
+def _local_time(job: ScanJob, form: str) -> str:
+    return dt_util.as_local(job.created_at).strftime(form)
 
 
 def content_type(name: str) -> str:

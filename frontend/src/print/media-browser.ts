@@ -141,8 +141,8 @@ export class LiankeMediaBrowser extends DialogPart {
 
   private _picture({ can_expand, thumbnail }: MediaItem) {
     if (can_expand) return html`<ha-svg-icon .path=${mdiFolder}></ha-svg-icon>`;
-    // Only of what Home Assistant itself serves.
-    const own = thumbnail && /^\/(?!\/)/.test(thumbnail) ? thumbnail : undefined;
+    // Only of what Home Assistant itself serves; a drawing of a document is no better than the icon.
+    const own = thumbnail && /^\/(?!\/)/.test(thumbnail) && !thumbnail.endsWith(".svg") ? thumbnail : undefined;
     const address = own && this._pictures.get(own);
     return address
       ? html`<img src=${address} alt="" @error=${() => this._keep(own, "")} />`

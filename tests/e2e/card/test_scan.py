@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+import re
 from typing import Any
 
 from playwright.async_api import Download, Locator, expect
@@ -13,6 +14,7 @@ import pytest_asyncio
 import pytest_socket
 
 from tests.e2e.hass import HassError
+from tests.simulator import make_pdf
 
 from .marks import on_stage
 from .stage import LASER, Screen, Stage, change_options
@@ -290,3 +292,35 @@ async def test_keeping_what_was_scanned_keeps_it_and_discarding_discards_it_in_c
         await dialog.get_by_role("button", name="取消扫描").tap()
         await question.get_by_role("button", name="丢弃").tap()
         await expect(button(screen, "begin")).to_be_visible()
+
+
+async def test_kept_scans_are_told_apart_in_home_assistants_own_media_browser(
+    stage: Stage,
+) -> None:
+    """Each begins with its time, and shows its page; the other documents show that they are some."""
+    found = await stage.home.devices()
+    (scanner,) = (
+        device["id"]
+        for device in found
+        if device["name"] == LASER and device["id"] != stage.devices[LASER]
+    )
+    for text in ("one", "two"):
+        await lay(stage, text)
+        await stage.home.call("lianke", "scan", {"device_id": scanner}, response=True)
+    (stage.home.documents / "report.pdf").write_bytes(make_pdf(1))
+    # Home Assistant's page asks for icons of its own integrations that it has not.
+    async with stage.screen(alone=True, tolerated=("/api/brands/integration/",)) as screen:
+        page = screen.page
+        await page.goto(f"{stage.home.url}/media-browser/browser")
+        for folder in ("Documents to print", "Scans"):
+            await page.locator(".title", has_text=folder).click()
+        tiles = page.locator("ha-card .title")
+        await expect(tiles).to_have_text([re.compile(rf"^\s*20\d\d-\d\d-\d\d \S+ {LASER}")] * 2)
+        pictures = page.locator("ha-card .thumbnail [style*='data:image/jpeg']")
+        await expect(pictures).to_have_count(2)
+        first, second = await pictures.evaluate_all("(all) => all.map((one) => one.style.cssText)")
+        assert first != second
+        await page.go_back()
+        await page.locator(".title", has_text="local").click()
+        document = page.locator("ha-card", has_text="report.pdf")
+        await expect(document.locator("[style*='data:image/svg']")).to_have_count(1)
