@@ -413,10 +413,7 @@ async def test_commands_for_one_kind_of_printer_are_not_sent_to_another(
     [
         {"sheet": "id_card"},
         {"photo_size": "4r"},
-        {"sheet": "booklet", "booklet_side": "front"},
-        {"sheet": "4_up"},
         {"sheet": "poster"},
-        {"sheet": "invoices"},
     ],
     ids=lambda layout: next(iter(layout.values())),
 )
@@ -446,6 +443,36 @@ async def test_what_was_laid_out_is_not_cut_by_smaller_paper(
     assert house.sent == 0
     await move(house, job_id, INKJET)
     await house.came_out()
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [{"sheet": "booklet", "booklet_side": "front"}, {"sheet": "4_up"}, {"sheet": "invoices"}],
+    ids=lambda layout: str(layout["sheet"]),
+)
+async def test_what_fits_itself_to_its_paper_goes_to_any_that_is_chosen(
+    house: House, hass_ws_client: WebSocketGenerator, layout: dict[str, Any]
+) -> None:
+    """A sheet of A4 was refused on Letter, on which it only becomes a little smaller. True sizes still are."""
+    show_state(house.box.printer(1), "outOfPaper")
+    await look(house.entry)
+    job = await house.print_one(file=house.menu, **layout)
+    job_id = str(job["job_id"])
+    client = await hass_ws_client(house.hass)
+    # That printer has none of its size, and which is taken instead is nobody's to guess.
+    [paper] = [
+        one
+        for one in (await plan(house, client, job_id, LABELS))["open"]
+        if one["option"] == "paper"
+    ]
+    assert paper["must_choose"]
+    assert "100 x 150 mm" in paper["allowed"]
+    assert await refusal(move(house, job_id, LABELS)) == "paper_not_mapped"
+    await move(house, job_id, INKJET, paper="Letter")
+    [document] = await house.came_out()
+    assert document.options["dmPaperSize"] == "1"
+    assert document.options["jpScale"] == "fit"
+    assert document.pages == job["pages"]
 
 
 async def test_what_was_laid_out_is_not_cut_when_it_is_printed_again(house: House) -> None:

@@ -68,6 +68,8 @@ _LOGGER = logging.getLogger(__name__)
 
 # Layouts that the service must not scale.
 TRUE_SIZE: Final = ("photos", "id_card", "poster")
+# How all other layouts are scaled: to whatever paper they come out on.
+FIT: Final = "fit"
 # Their sheets are cut or put together: on one side, unless the call itself says otherwise.
 ONE_SIDED: Final = (*TRUE_SIZE, "invoices")
 # How pages lie on a sheet is decided by any layout.
@@ -519,7 +521,7 @@ def _printed(options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool)
     return replace(
         options,
         orientation=LANDSCAPE if turned else ORIENTATIONS["portrait"],
-        scale="none" if sheets.layout in TRUE_SIZE else "fit",
+        scale="none" if sheets.layout in TRUE_SIZE else FIT,
         align=CENTER,
         auto_rotate=None,
     )

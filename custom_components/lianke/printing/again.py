@@ -25,7 +25,7 @@ from ..api.options import (
 )
 from ..devices import Target
 from ..documents.kinds import FileType
-from ..documents.sheets import BORDERLESS, LAID_OUT_BY
+from ..documents.sheets import BORDERLESS, FIT, LAID_OUT_BY
 from ..errors import InputError
 from ..jobs.job import Job
 from ..jobs.retry import Changes, Mover
@@ -84,8 +84,8 @@ async def async_changes(
         # Nobody can turn the paper of what was not made for it.
         allowed = [name for name in err.allowed if name not in MANUAL_DUPLEX]
         raise OptionError(err.reason, option=err.option, value=err.value, allowed=allowed) from None
-    sheet = job.deliveries[0].options.paper
-    if job.spec.laid_out and sheet is not None and not _holds(options.paper, sheet):
+    sheet = _needed(job)
+    if sheet is not None and not _holds(options.paper, sheet):
         raise _too_small(target, job, sheet)
     # A default option for both sides by hand is for documents that are printed anew.
     options = replace(options, by_hand=None)
@@ -97,6 +97,12 @@ def _check_model(source: Target, target: Target, job: Job) -> None:
     known = source.data.storage.printers.get(job.printer_key)
     if known is not None and known.printer.model != target.view.printer.model:
         raise InputError("raw_other_model", title=job.title, printer=target.view.name)
+
+
+def _needed(job: Job) -> Paper | None:
+    """Return the sheet that pages in true size were laid out on, None for what fits itself to any paper."""
+    options = job.deliveries[0].options
+    return options.paper if job.spec.laid_out and options.scale != FIT else None
 
 
 def _holds(paper: Paper | None, sheet: Paper) -> bool:
@@ -215,7 +221,7 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
             if err.reason != "paper_not_mapped":
                 raise
             option, value, allowed = "paper", *await _async_papers(job, other)
-            if job.spec.laid_out:
+            if _needed(job) is not None:
                 # That printer's own paper may be too small; what else is different does not depend on which is chosen.
                 found["paper"], chosen = (value, allowed), {"paper": allowed[0]}
                 continue
@@ -252,11 +258,11 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
 async def _async_papers(job: Job, other: Target) -> tuple[str, list[str]]:
     """Return what a job's paper is called, and the names of another printer's papers that can take its place.
 
-    Raises InputError: sheets_need_paper where none takes pages that were laid out.
+    Raises InputError: sheets_need_paper where none takes pages that were laid out in true size.
     """
     paper = job.deliveries[0].options.paper
     able, papers = await other.data.coordinator.capabilities.get(other.printer_key)
-    sheet = paper if job.spec.laid_out else None
+    sheet = _needed(job)
     known = [one for one in known_papers(able, papers) if sheet is None or _holds(one, sheet)]
     if sheet is not None and not known:
         raise _too_small(other, job, sheet)
