@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from homeassistant.auth.models import User
+from homeassistant.components import persistent_notification
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import entity
 from homeassistant.setup import async_setup_component
@@ -97,14 +98,14 @@ async def test_few_timers_are_kept(
 
 
 async def test_a_note_in_the_sidebar_may_be_anybodys(house: House, anna: User, boss: User) -> None:
-    """Writing one needs no right, and its trigger does not say who did."""
+    """Home Assistant writes one of a failed login, which a stranger needs no right for."""
     await detour(house, {"trigger": "persistent_notification", "update_type": "added"})
     house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
-    await call(house.hass, anna, "persistent_notification.create", message="Print it")
+    persistent_notification.async_create(house.hass, "Login attempt failed")
     await house.hass.async_block_till_done()
     [job] = house.queue.jobs()
     assert (job.spec.forgotten, job.waits_for) == (True, ("approval",))
     # Without rules it is printed.
     house.set_options({})
-    await call(house.hass, anna, "persistent_notification.create", message="Print it")
+    persistent_notification.async_create(house.hass, "Login attempt failed")
     await house.came_out()

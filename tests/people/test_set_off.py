@@ -353,6 +353,7 @@ async def test_who_runs_an_automation_by_hand_reads_what_that_person_may(house: 
     assert not house.queue.jobs()
     hass.bus.async_fire("print_list", context=Context(user_id=user.id))
     await house.came_out()
-    user.mock_policy({CAT_ENTITIES: {"entity_ids": rights | {"todo.shopping": CONTROL}}})
+    # To look at a list is to read it.
+    user.mock_policy({CAT_ENTITIES: {"entity_ids": rights | {"todo.shopping": {"read": True}}}})
     await by_hand()
     await house.came_out(2)

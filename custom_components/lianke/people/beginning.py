@@ -4,12 +4,17 @@ Automations run in contexts of their own that only name their parent's id, and H
 index of contexts. So the contexts of people, and those that these led to, are remembered here, each person's apart:
 who is busy makes nobody else forgotten. An id has its time in it, so that what is not remembered is either newer than
 all that was forgotten, and then nobody's (a time, a sensor), or forgotten, which the rules are strict with. Nearly all
-events have neither a user nor a parent, and cost one look each.
+events have neither a user nor a parent, and cost two looks each.
+
+Where Home Assistant hands no context on (a note, a helper's sensor, an old notify group), what happens within a call
+before the event loop turns is of whoever called: Python's own context tells it from what happens beside it. An event
+that is fired while another one is dispatched waits until all have heard of that one: this trail hears of causes first.
 """
 
 import asyncio
 from collections.abc import Mapping
 from contextvars import ContextVar
+from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from homeassistant.auth.models import User
@@ -25,6 +30,7 @@ from homeassistant.const import (
 )
 from homeassistant.core import Context, Event, EventOrigin, HomeAssistant, State, callback
 from homeassistant.helpers.chat_session import current_session
+from homeassistant.helpers.entity import entity_sources
 from homeassistant.helpers.http import current_request
 from homeassistant.helpers.script import ATTR_CUR
 from homeassistant.helpers.singleton import singleton
@@ -47,6 +53,14 @@ MAX_PEOPLE: Final = 100
 MAX_TIMERS: Final = 100
 TIMER: Final = "timer."
 TIMER_ACTIVE: Final = "active"
+TIMER_RESTS: Final = ("idle", "paused")
+# Its entities may wait before they tell what they have seen, and then nothing says of whom that was.
+TEMPLATE: Final = "template"
+# Seconds within which that counts as of whoever called last. Whatever was scheduled within a call inherits its Python
+# context, and so does all that this schedules again: a poll, a look at the clock each minute.
+LATEST: Final = 3600
+# And for calls: as long as Home Assistant itself takes what an entity says for what came of a call.
+SOON: Final = 5
 # Its trigger hands no context on, and writing a note needs no right.
 NOTE_TRIGGER: Final = "persistent_notification"
 # Characters of the ids that Home Assistant makes, and of their times, in milliseconds.
@@ -85,6 +99,31 @@ class _Begun(NamedTuple):
 
 _NEVER: Final = _Begun(None, independent=True, never=True)
 _FORGOTTEN: Final = _Begun(None, forgotten=True)
+
+
+class _Call:
+    """An action that is called, and who began that; over once the event loop turns.
+
+    It `lasts` for what is told late of it, as long as nothing else is heard of that was scheduled within it.
+    """
+
+    def __init__(self, begun: _Begun) -> None:
+        self.begun = begun
+        self.task = id(asyncio.current_task())
+        self.at = monotonic()
+        self.is_over = False
+        self.lasts = True
+
+    def is_told_within(self, seconds: float) -> bool:
+        """Return whether what is told now, and was scheduled within this call, may be of it."""
+        return self.lasts and self.at > monotonic() - seconds
+
+    def end(self) -> None:
+        self.is_over = True
+
+
+# What is called, or was called last, where whatever runs now was scheduled.
+_calling: ContextVar[_Call | None] = ContextVar("calling", default=None)
 
 
 class Beginning(NamedTuple):
@@ -139,8 +178,6 @@ class _Trail:
             is_own = user is not None and user.id == context.user_id
             spoken = spoken or (is_own and request.path.startswith(ASSISTANT_PATHS))
         begun = self._known.get(context.id) or self._known.get(context.parent_id or "")
-        if begun is None:
-            begun = self._find_timer(context)
         if begun is not None:
             return begun._replace(spoken=True) if spoken and context.user_id is not None else begun
         # Whoever makes ids of another kind is no sentence.
@@ -150,11 +187,13 @@ class _Trail:
             # What else was known of it may be forgotten.
             ran = self._is_old(context.id)
             return _Begun(context.user_id, spoken or said, ran, first=context.id)
-        if context.parent_id is not None:
-            return _FORGOTTEN if self._is_old(context.parent_id) else _NEVER
-        if spoken:
+        if context.parent_id is not None and self._is_old(context.parent_id):
+            return _FORGOTTEN
+        if spoken and context.parent_id is None:
             return _Begun(None, spoken=True, forgotten=said or _is_for_somebody())
-        return _FORGOTTEN if said else _NEVER
+        if (begun := self._find_caller()) is not None:
+            return begun
+        return _FORGOTTEN if said and context.parent_id is None else _NEVER
 
     def _is_old(self, context_id: str) -> bool:
         """Return whether an id may be one that was forgotten, as any may that does not tell its time."""
@@ -166,29 +205,47 @@ class _Trail:
         context, kind = event.context, event.event_type
         # Phones and the API fire events of any type: Home Assistant's own are made here, and a run's has no user.
         is_local = event.origin is EventOrigin.local and isinstance(event.data, Mapping)
+        entity_id = str(event.data.get(ATTR_ENTITY_ID)) if is_local else ""
         if kind == EVENT_AUTOMATION_TRIGGERED and is_local and context.user_id is None:
             self._on_automation(event)
         elif kind == EVENT_CALL_SERVICE and is_local:
             self._on_call(event)
-        elif kind == EVENT_STATE_CHANGED and event.data[ATTR_ENTITY_ID].startswith(TIMER):
+        elif kind == EVENT_STATE_CHANGED and entity_id.startswith(TIMER):
             self._on_timer(event)
-        elif context.id not in self._known and (
+        elif context.id in self._known:
+            pass
+        elif (
             context.user_id
             or context.parent_id
             # By its id alone it would be taken for forgotten by what it leads to.
             or self._is_old(context.id)
         ):
             self.note(context, self.find(context))
+        elif is_local and str(kind).startswith(TIMER):
+            self.note(context, self._timers.get(entity_id, _FORGOTTEN))
+        elif (called := _calling.get()) is not None:
+            source = entity_sources(self._hass).get(entity_id)
+            is_template = source is not None and source["domain"] == TEMPLATE
+            if not called.is_over or (is_template and called.is_told_within(LATEST)):
+                self.note(context, called.begun)
+            else:
+                # A poll that the action asked for, as are all that this schedules: they find what is of nobody.
+                called.lasts = False
 
     def _on_timer(self, event: Event[Any]) -> None:
         """Remember who set a timer going last: its end is of nobody, after a few seconds."""
-        context, timer = event.context, event.data[ATTR_ENTITY_ID]
+        context, timer = event.context, str(event.data.get(ATTR_ENTITY_ID))
         old, new = event.data.get("old_state"), event.data.get("new_state")
         if context.user_id or context.parent_id or context.id in self._known:
             begun = self.find(context)
             if context.id not in self._known:
                 self.note(context, begun)
-        elif old is not None and new is not None and TIMER_ACTIVE == new.state != old.state:
+        elif (
+            isinstance(old, State)
+            and isinstance(new, State)
+            and old.state in TIMER_RESTS
+            and new.state == TIMER_ACTIVE
+        ):
             begun = _NEVER
         else:
             self.note(context, self._timers.get(timer, _FORGOTTEN))
@@ -198,37 +255,44 @@ class _Trail:
         if len(self._timers) > MAX_TIMERS:
             del self._timers[next(iter(self._timers))]
 
-    def _find_timer(self, context: Context) -> _Begun | None:
-        """Return how the timer began that this context, or its parent, was made for; None for another context.
-
-        The timer has its new state before anybody is told of it, some of them before this trail.
-        """
-        ids = (context.id, context.parent_id)
-        for state in self._hass.states.async_all(TIMER.rstrip(".")):
-            of = state.context
-            if of.id in ids and of.user_id is None and of.parent_id is None:
-                return self._timers.get(state.entity_id, _FORGOTTEN)
-        return None
-
     def _on_call(self, event: Event[Any]) -> None:
-        begun = self.find(event.context)
+        context = event.context
+        begun = self.find(context)
+        if begun.never and context.parent_id is None and context.id not in self._known:
+            begun = self._find_late_caller() or begun
         called = event.data.get(ATTR_DOMAIN), event.data.get(ATTR_SERVICE)
         if called == (AUTOMATION, SERVICE_TRIGGER):
             begun = begun._replace(runs_automations=True)
         self.note(event.context, begun)
+        if self._find_caller() is None:
+            _calling.set(call := _Call(begun._replace(runs_automations=False)))
+            self._hass.loop.call_soon(call.end)
+
+    def _find_caller(self) -> _Begun | None:
+        """Return who began the call within which this runs, None outside of one."""
+        called = _calling.get()
+        return None if called is None or called.is_over else called.begun
+
+    def _find_late_caller(self) -> _Begun | None:
+        """Return who began the call within which another task was made, as an old notify group makes one a member."""
+        called = _calling.get()
+        if called is None or called.task == id(asyncio.current_task()):
+            return None
+        return called.begun if called.is_told_within(SOON) else None
 
     def _on_automation(self, event: Event[Any]) -> None:
         run, named = event.context, event.data.get(ATTR_ENTITY_ID)
         # An action that fires an event may write anything into it.
         entity_id = named if isinstance(named, str) else None
         if run.parent_id is None:
-            begun = self._find_speaker(entity_id) or self._find_detour(run, entity_id) or _NEVER
-        else:
             begun = (
-                self._known.get(run.parent_id)
-                or self._find_detour(run, entity_id)
-                or self.find(_cause_of(run) or run)
+                self._find_speaker(entity_id)
+                or self._find_caller()
+                or self._find_detour(entity_id)
+                or _NEVER
             )
+        else:
+            begun = self._known.get(run.parent_id) or self.find(_cause_of(run) or run)
         if not (begun.never or begun.forgotten):
             told = begun.runs_automations or run.parent_id is None
             begun = begun._replace(independent=not told)
@@ -255,10 +319,10 @@ class _Trail:
         begun = self.find(Context(**{name: context.get(name) for name in names}))
         return _Begun(begun.user_id, spoken=True, forgotten=begun.forgotten)
 
-    def _find_detour(self, run: Context, entity_id: str | None) -> _Begun | None:
-        """Return who began a run by a note in the sidebar, or by the end of a timer; None where it was neither.
+    def _find_detour(self, entity_id: str | None) -> _Begun | None:
+        """Return who began a run by a note in the sidebar, or by a timer before its end; None where it was neither.
 
-        Neither hands a context of its writer or starter on. Anybody may write a note.
+        Neither hands a context on. Home Assistant itself writes notes, too, such as of a failed login: of anybody.
         """
         variables = variables_cv.get()
         if not isinstance(variables, Mapping):
@@ -267,16 +331,11 @@ class _Trail:
         is_own = isinstance(this, Mapping) and this.get(ATTR_ENTITY_ID) == entity_id
         if not is_own or not isinstance(trigger, Mapping):
             return None
-        event, state, timer = trigger.get("event"), trigger.get("to_state"), ""
-        if run.parent_id is None:
-            if trigger.get("platform") == NOTE_TRIGGER:
-                return _FORGOTTEN
-            # So much before its end, by an automation that was loaded since it was set going.
-            timer = state.entity_id if isinstance(state, State) else ""
-        elif isinstance(event, Event) and str(event.event_type).startswith(TIMER):
-            of = event.context
-            if of.id == run.parent_id and of.user_id is None and of.parent_id is None:
-                timer = str(event.data.get(ATTR_ENTITY_ID))
+        if trigger.get("platform") == NOTE_TRIGGER:
+            return _FORGOTTEN
+        # So much before its end, by an automation that was loaded since it was set going.
+        state = trigger.get("to_state")
+        timer = state.entity_id if isinstance(state, State) else ""
         return self._timers.get(timer, _FORGOTTEN) if timer.startswith(TIMER) else None
 
     def note(self, context: Context, begun: _Begun, automation: str | None = None) -> None:
