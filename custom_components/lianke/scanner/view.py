@@ -53,15 +53,17 @@ def asking_user(hass: HomeAssistant) -> User | None:
 
     A companion app's call comes by a webhook, whose request has no user: it is a stranger's, unless an automation asks.
     """
-    own = object()
-    if isinstance(caller := resolved_for.get(own), User):
+    unknown = object()
+    caller = resolved_for.get(unknown)
+    if caller is None or isinstance(caller, User):
+        # An automation that somebody set off over a connection inherits that, and asks for itself.
         return caller
     if (connection := current_connection.get()) is not None:
         return connection.user
     if (request := current_request.get()) is None:
         return None
     user: User | None = request.get(KEY_HASS_USER)
-    if user is not None or caller is None or _is_automation():
+    if user is not None or _is_automation():
         return user
     return User(None, PermissionLookup(er.async_get(hass), dr.async_get(hass)))
 
