@@ -507,6 +507,100 @@ async def test_a_voice_is_told_what_becomes_of_the_list(
     assert house.printed == []
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence", "answer"),
+    [
+        ("zh-Hans", "把购物清单打印出来", "sent"),
+        ("zh-Hans", "请打印购物清单。", "sent"),
+        ("zh-Hans", "请帮我把购物清单打出来", "sent"),
+        ("zh-Hans", "帮我打印一下购物清单", "sent"),
+        ("zh-Hans", "打印机有没有纸？", "idle"),
+        ("zh-Hans", "打印机还有纸吗？", "idle"),
+        ("en", "Please print out my shopping list", "sent"),
+        ("en", "Does the printer have any paper?", "idle"),
+        ("en", "Is there still paper in the printer?", "idle"),
+        ("en", "Is the printer out of paper?", "idle"),
+    ],
+)
+async def test_a_voice_is_understood_as_people_speak(
+    house: House, language: str, sentence: str, answer: str
+) -> None:
+    await house.hass.config.async_update(language=language)
+    await async_load_integrations(house.hass, {DOMAIN, "sensor"})
+    await print_by(house, "voice", list="todo.shopping")
+    answers: dict[str, Any] = VOICE[language]["answers"]  # type: ignore[assignment] # by language
+    assert await say(house.hass, sentence, language) == answers[answer]
+    if answer == "sent":
+        await house.came_out()
+
+
+@pytest.mark.parametrize("blueprint", ["voice", "shopping_list"])
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("zh-Hans", "请把购物清单打印出来"),
+        ("zh-Hans", "请打印购物清单"),
+        ("en", "Please print my shopping list"),
+    ],
+)
+async def test_a_list_is_asked_for_politely(
+    house: House, blueprint: str, language: str, sentence: str
+) -> None:
+    await house.hass.config.async_update(language=language)
+    await use(house.hass, blueprint, printer=house.device(), list="todo.shopping")
+    await say(house.hass, sentence, language)
+    await house.came_out()
+    assert "牛奶" in page_of(house.simulator)
+
+
+CANCELED = {
+    "en": (
+        "Letter is canceled.",
+        "Menu is canceled.",
+        "Nothing can be canceled.",
+        "Notes could not be canceled.",
+        "Notes is being canceled. Part of it may have been printed.",
+    ),
+    "zh-Hans": (
+        "已取消Letter。",
+        "已取消Menu。",
+        "没有可以取消的任务。",
+        "Notes没能取消。",
+        "正在取消Notes，可能已经打印了一部分。",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"), [("en", "Cancel the print"), ("zh-Hans", "取消打印")]
+)
+async def test_a_voice_cancels_the_newest_job(
+    clock: Clock, house: House, language: str, sentence: str
+) -> None:
+    await house.hass.config.async_update(language=language)
+    letter, menu, nothing, refused, coming = CANCELED[language]
+    await print_by(house, "voice", list="todo.shopping")
+    house.box.printer(1).paper = 0
+    await look(house.hass, clock, house.entry)
+    await hold(house.hass, title="Menu")
+    await hold(house.hass, "y", title="Letter")
+    for answer in (letter, menu, nothing):
+        assert await say(house.hass, sentence, language) == answer
+    assert [job.state for job in house.queue.jobs()] == ["canceled", "canceled"]
+    house.box.printer(1).paper = 500
+    await look(house.hass, clock, house.entry)
+    # The paper runs out once it is sent.
+    await hold(house.hass, "z", title="Notes")
+    house.box.printer(1).paper = 0
+    await elapse_until(house.hass, clock, lambda: house.queue.jobs()[0].state == "sending")
+    house.cloud.fail("DELETE /print/job", Fault(kind="code", code=5002, msg="设备不在线"))
+    assert await say(house.hass, sentence, language) == refused
+    assert await say(house.hass, sentence, language) == coming
+    assert house.queue.jobs()[0].state == "canceling"
+    assert await say(house.hass, sentence, language) == nothing
+    assert house.printed == []
+
+
 async def test_voice_about_a_failure_and_a_refusal(clock: Clock, house: House) -> None:
     await print_by(house, "voice", list="todo.gone")
     assert await say(house.hass, "print my shopping list", "en") == "The list could not be printed."
