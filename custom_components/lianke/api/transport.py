@@ -160,7 +160,9 @@ ANSWER_SECONDS = 30.0
 ANSWER_BYTES_A_SECOND = 1024 * 1024
 """How fast the service is expected to store an upload before it answers."""
 SLOWEST_BYTES_A_SECOND = 32 * 1024
-"""The slowest uplink worth waiting for."""
+"""The slowest line worth waiting for."""
+LONG_ANSWER = aiohttp.ClientTimeout(total=None, sock_read=IDLE_SECONDS)
+"""of an answer whose whole time depends on its size."""
 BUFFERED_BYTES = 4 * 1024 * 1024
 """Bytes that the system may still have in its buffers once everything is written."""
 
@@ -217,10 +219,12 @@ class Transport:
         error_codes: ErrorCodes | None = None,
         kept_connection: bool = False,
         limit_bytes: int = MAX_ANSWER,
+        is_long: bool = False,
     ) -> object:
         """Send a request and return the `data` of its answer.
 
-        `query` goes into the address, `body` as JSON; `timeout` (s, None: QUICK_SECONDS) bounds the whole exchange;
+        `query` goes into the address, `body` as JSON; `timeout` (s, None: QUICK_SECONDS) bounds the whole exchange, but
+        where an answer `is_long`: then what has come of it gives more, as long as it comes at SLOWEST_BYTES_A_SECOND;
         `error_codes` are codes with a meaning of their own at this endpoint. `kept_connection`: other requests may
         share the connection, for polls, which are soon repeated. An answer beyond `limit_bytes` is not read. Raises
         LiankeError.
@@ -229,6 +233,7 @@ class Transport:
             sent = Moment.now()
             try:
                 async with (
+                    asyncio.timeout(QUICK_SECONDS if is_long else None) as patience,
                     self._connections(own=not kept_connection) as session,
                     _asked(
                         session.request(
@@ -238,13 +243,15 @@ class Transport:
                             json=body,
                             headers=self._headers(),
                             allow_redirects=False,
-                            timeout=aiohttp.ClientTimeout(total=timeout or QUICK_SECONDS),
+                            timeout=LONG_ANSWER
+                            if is_long
+                            else aiohttp.ClientTimeout(total=timeout or QUICK_SECONDS),
                             middlewares=None if kept_connection else (_send_once,),
                         )
                     ) as response,
                 ):
                     answered, date = Moment.now(), response.headers.get("Date")
-                    raw = await _read(response, limit_bytes)
+                    raw = await _read(response, limit_bytes, patience if is_long else None)
                     status = response.status
             except (aiohttp.ClientError, OSError) as err:
                 raise_clean(err, may_have_arrived=True)
@@ -539,8 +546,13 @@ async def _asked(
         yield response
 
 
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytearray:
-    """Return the body of an answer; raises LiankeResponseError when it is longer than `limit` bytes."""
+async def _read(
+    response: aiohttp.ClientResponse, limit: int, patience: asyncio.Timeout | None = None
+) -> bytearray:
+    """Return the body of an answer; raises LiankeResponseError when it is longer than `limit` bytes.
+
+    What comes makes `patience` longer.
+    """
     body = bytearray()
     breathed = 0
     while True:
@@ -549,6 +561,8 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytearray:
         if not chunk:
             return body
         body += chunk
+        if patience is not None and (until := patience.when()) is not None:
+            patience.reschedule(until + len(chunk) / SLOWEST_BYTES_A_SECOND)
         if len(body) > limit:
             response.close()
             raise errors.LiankeResponseError("too long", code=response.status)
