@@ -164,9 +164,21 @@ API: dict[str, Case] = {
         ],
         [(200, False), (200, True)],
     ),
-    "api.scanning.MAX_URL": (
-        lambda: scanning.find_parts("https://a.example/" + "x" * 4096)[0],
-        (),
+    "api.scanning.MAX_INNER": (
+        lambda: [
+            (len(found.parts), found.has_more)
+            for n in (48 * 1024**2, 48 * 1024**2 + 1)
+            for found in [
+                scanning.find_parts(["https://a.example/1", '["https://a.example/2"]'.ljust(n)])
+            ]
+        ],
+        [(2, False), (1, True)],
+    ),
+    "api.scan_texts.MAX_URL": (
+        lambda: [
+            scanning.find_parts("https://a.example/" + "x" * n)[0] == (b"",) for n in (4078, 4079)
+        ],
+        [False, True],
     ),
     "api.tasks.MAX_IDS": (
         lambda: len(tasks.parse_push([{"sn": f"box-{n}"} for n in range(200)])),

@@ -31,6 +31,10 @@ class LongText:
         """Take the text as it stands between its quotes."""
         self._raw = raw
 
+    def __len__(self) -> int:
+        """Return how many bytes it has as it stands."""
+        return len(self._raw)
+
     def pieces(self) -> Iterator[str]:
         """Yield the text, a megabyte at a time; raises ValueError where it is none."""
         start = 0

@@ -1,12 +1,10 @@
 """Scanning, known from the vendor's own clients only: requests are as theirs, answers are read by what is in them."""
 
 import asyncio
-import base64
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import count, islice
 import logging
 import re
 from typing import Final, NamedTuple
@@ -22,7 +20,8 @@ from .coerce import (
     to_text,
 )
 from .errors import LiankeResponseError, without_frames
-from .long_json import LONG, LongText, parse_long
+from .long_json import LongText, parse_long
+from .scan_texts import GOOD_ENDS, Part, read_text
 from .tasks import TaskState, to_task_state
 from .transport import Purpose, Transport
 
@@ -34,15 +33,9 @@ MAX_RESULT = 48 * 1024 * 1024
 MAX_DEPTH = 8
 MAX_VALUES = 5000
 MAX_FILES = 200
-MAX_URL = 4096
+MAX_INNER = MAX_RESULT
+"""bytes of JSON in texts that are read as the answer is, and of JSON in texts of that: each level is in memory."""
 
-_WEB: Final = re.compile(r"(?i)https?://[^\s\"'<>]+")
-# What separates addresses in one text; a comma may be part of one.
-_BETWEEN: Final = re.compile(r"\s+|[,;|](?=\s*https?://)")
-_DATA_URL: Final = re.compile(r"data:[\w.+/-]*(;[\w.=+-]+)*,", re.IGNORECASE)
-# How JPEG, PNG and PDF begin in base64, and as bytes.
-_ENCODED: Final = ("/9j/", "iVBORw0KGgo", "JVBERi0")
-_STARTS: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"%PDF-")
 _WORDS: Final = {
     **dict.fromkeys(("FINISHED", "COMPLETED", "COMPLETE", "DONE"), TaskState.SUCCESS),
     **dict.fromkeys(("FAILED",), TaskState.FAILURE),
@@ -51,9 +44,9 @@ _WORDS: Final = {
 # Characters of a name in an answer by which places are told apart.
 _NAME: Final = 40
 _DIGITS: Final = re.compile(r"\d+")
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/_\r\n-]++=*+\s*+")
-_NO_BASE64: Final = re.compile(r"[^A-Za-z0-9+/]")
-_TO_STANDARD: Final = str.maketrans("-_", "+/", " \t\r\n")
+# How JSON in a text begins, and by what it may hold a page.
+_JSON: Final = ("{", "[", '"')
+_HINT: Final = re.compile(r"(?i)https?:\\?/|;base64,|/9j|iVBORw0KGgo|JVBERi0")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,16 +57,13 @@ class Scanner:
     name: str
 
 
-type Part = str | bytes
-"""One file of a result: the address where it is, or its content, which is empty where one is missing among others."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanTask:
     """A scan under way or at its end. `code` and `message` are the service's, as far as it says something.
 
-    `places` are the names below which the parts are, those of one list alike. `is_stated` says whether it names a
-    state, which may be one that nobody knows; `has_more` that its answer holds more than is looked at.
+    `places` are the names below which the parts are, those of one list alike, and `items` the items of these lists, by
+    numbers that are theirs alone. `is_stated` says whether it names a state, which may be one that nobody knows;
+    `has_more` that its answer holds more than is looked at.
     """
 
     task_id: str
@@ -82,6 +72,7 @@ class ScanTask:
     message: str = ""
     parts: tuple[Part, ...] = field(default=(), repr=False)
     places: tuple[str, ...] = field(default=(), repr=False)
+    items: tuple[tuple[int, ...], ...] = field(default=(), repr=False)
     is_stated: bool = True
     has_more: bool = False
 
@@ -142,13 +133,14 @@ class Scanners:
             query={**self._auth, "task_id": task_id},
             purpose=Purpose.SCAN,
             limit_bytes=MAX_RESULT,
+            is_long=True,
         )
         answer = data if isinstance(data, dict | list | str | LongText) else {}
         fields = to_mapping(answer)
         result = to_mapping(fields.get("task_result"))
         message = to_message(result.get("msg") or fields.get("msg"))
         # Decoding a page takes longer than the event loop can wait.
-        parts, places, has_more = await asyncio.to_thread(find_parts, answer)
+        parts, places, items, has_more = await asyncio.to_thread(find_parts, answer)
         return ScanTask(
             task_id=task_id,
             state=_to_state(fields.get("task_state")),
@@ -158,6 +150,7 @@ class Scanners:
             message=self._transport.clean(message),
             parts=parts,
             places=places,
+            items=items,
             has_more=has_more,
         )
 
@@ -186,6 +179,7 @@ class Found(NamedTuple):
 
     parts: tuple[Part, ...]
     places: tuple[str, ...]
+    items: tuple[tuple[int, ...], ...]
     has_more: bool
 
 
@@ -193,142 +187,150 @@ def find_parts(answer: object) -> Found:
     """Return every web address and every file in base64 in an answer, in their order.
 
     They are told by what they are, since nobody knows the names of their fields; whether one is a page is seen once it
-    is looked at. What has nothing in a list whose other items have a file is one that is missing. Each address is there
-    once, and each content but where the same list has it twice, as of two empty pages. Blocks while it decodes.
+    is looked at. What has none at a place of a list where others have one is missing, whatever it is: null, false, a
+    number, a word, an empty list; but a word for a good end at the list's own end is none. Each address is there once,
+    and each content but where the same list has it twice, as of two empty pages. Blocks while it decodes.
     """
     search = _Search()
     search.look(answer)
     if search.is_cut:
         _LOGGER.debug("Of an answer about a scan only %d values are looked at", MAX_VALUES)
-    has_more = search.has_more or (search.is_cut and bool(search.parts))
-    # Those that are missing are found last.
+    found = search.with_missing()
     return Found(
-        tuple(search.parts[:MAX_FILES]),
-        tuple(search.places[:MAX_FILES]),
-        has_more or len(search.parts) > MAX_FILES,
+        tuple(one.part for one in found[:MAX_FILES]),
+        tuple(one.place for one in found[:MAX_FILES]),
+        tuple(one.items for one in found[:MAX_FILES]),
+        search.has_more or (search.is_cut and bool(search.found)) or len(found) > MAX_FILES,
     )
+
+
+class _One(NamedTuple):
+    """A file, and where it is."""
+
+    part: Part
+    place: str
+    items: tuple[int, ...]
 
 
 class _Search:
     """Goes through a JSON value, and JSON that is written as a text in it."""
 
     def __init__(self) -> None:
-        self.parts: list[Part] = []
-        self.places: list[str] = []
+        self.found: list[_One] = []
         self.has_more = False
         self.is_cut = False
         self._left = MAX_VALUES
+        self._inner_left = MAX_INNER
+        self._numbers = count()
         self._known: dict[Part, str] = {}
+        # Places that have a file, or something that has; and what has none, with how many were found before it.
+        self._having: set[str] = set()
+        self._empty: list[tuple[int, _One]] = []
 
-    def look(self, value: object, place: str = "", depth: int = 0) -> bool:
+    def look(
+        self, value: object, place: str = "", items: tuple[int, ...] = (), depth: int = 0
+    ) -> bool:
         """Note the files in a value; return whether there are any."""
         if self.has_more or not self._left:
             self.is_cut = not self.has_more
             return False
         self._left -= 1
         if isinstance(value, str | LongText):
-            inner: object = None
-            with suppress(ValueError):
-                inner = _inner(value)
-            if not isinstance(inner, dict | list):
-                return self._take([*islice(_parts_of(value), MAX_FILES + 1)], place)
+            inner = self._inner(value)
+            if not isinstance(inner, dict | list | str | LongText):
+                return self._take([*islice(read_text(value), MAX_FILES + 1)], place, items)
+            if isinstance(inner, str | LongText):
+                # Each text in a text is half as long at most.
+                return self.look(inner, place, items, depth)
             value = inner
-        if depth == MAX_DEPTH or not isinstance(value, dict | list):
+        if not isinstance(value, dict | list):
             return False
-        having: set[str] = set()
-        missing: list[tuple[int, str]] = []
+        if depth == MAX_DEPTH:
+            self.is_cut = self.is_cut or bool(value)
+            return False
+        has_any = False
+        noted = len(self._empty)
         for name, one in _inside(value):
-            below, at = place + name, len(self.parts)
-            if self.look(one, below, depth + 1):
-                having.add(below)
-            elif not isinstance(one, int | float):
-                missing.append((at, below))
-        if not self.has_more and not self.is_cut:
-            for at, below in reversed(missing):
-                if below in having:
-                    self.parts.insert(at, b"")
-                    self.places.insert(at, below)
-        return bool(having)
+            below, at, inside = place + name, len(self.found), len(self._empty)
+            below_items = (*items, next(self._numbers)) if name.endswith("[]") else items
+            if self.look(one, below, below_items, depth + 1):
+                has_any = True
+            else:
+                # What is empty is so as a whole.
+                del self._empty[inside:]
+                self._empty.append((at, _One(b"", below, below_items)))
+        if has_any:
+            self._having.add(place)
+            if isinstance(value, list) and len(self._empty) > noted and _is_good_end(value[-1]):
+                self._empty.pop()
+        return has_any
 
-    def _take(self, parts: list[Part], place: str) -> bool:
-        place += "[]" if len(parts) > 1 else ""
+    def with_missing(self) -> list[_One]:
+        """Return what was found, with what is missing among it."""
+        found = [*self.found]
+        if not self.has_more and not self.is_cut:
+            for at, one in reversed(self._empty):
+                if one.place in self._having:
+                    found.insert(at, one)
+        return found
+
+    def _take(self, parts: list[Part], place: str, items: tuple[int, ...]) -> bool:
+        if parts:
+            self._having.add(place)
+        is_list = len(parts) > 1
+        place += "[]" if is_list else ""
         for part in parts:
-            is_known = part in self._known
+            is_known = part in self._known and part != b""
             if is_known and (isinstance(part, str) or self._known[part] != place):
                 continue
-            if len(self.parts) == MAX_FILES:
+            if len(self.found) == MAX_FILES:
                 self.has_more = True
                 break
             self._known[part] = place
-            self.parts.append(part)
-            self.places.append(place)
+            self.found.append(
+                _One(part, place, (*items, next(self._numbers)) if is_list else items)
+            )
         return bool(parts)
+
+    def _inner(self, text: str | LongText) -> object:
+        """Return the JSON in a text, None for one that is none.
+
+        What looks as if it held a page, and cannot be read or is too much, was not looked at.
+        """
+        is_long = isinstance(text, LongText)
+        try:
+            start = text.start() if isinstance(text, LongText) else text
+            if not start.lstrip("\ufeff \t\r\n").startswith(_JSON):
+                return None
+            if len(text) > self._inner_left:
+                raise ValueError("too much")
+            self._inner_left -= len(text)
+            if isinstance(text, str):
+                return to_json(text.lstrip("\ufeff"))
+            inner = bytearray()
+            for piece in text.pieces():
+                inner += piece.encode("utf-8", "surrogatepass")
+            return parse_long(inner.removeprefix(b"\xef\xbb\xbf"))
+        except ValueError:
+            self.is_cut = self.is_cut or is_long or bool(_HINT.search(str(text)))
+            return None
+
+
+def _is_good_end(value: object) -> bool:
+    return isinstance(value, str) and value.strip().lower() in GOOD_ENDS
 
 
 def _inside(value: dict[str, object] | list[object]) -> Iterator[tuple[str, object]]:
-    """Yield what is in a value with its name; a list has one, and so have names that differ in their digits alone."""
+    """Yield what is in a value with its name; a list has one, and so have names that differ in their digits alone.
+
+    A number without digits in its name, as `page` beside `page1`, is something about the others.
+    """
     if isinstance(value, list):
         yield from (("[]", one) for one in islice(value, MAX_VALUES))
         return
-    names = [_DIGITS.sub("#", str(name)[:_NAME]) for name in islice(value, MAX_VALUES)]
-    counts = Counter(names)
-    for name, one in zip(names, value.values(), strict=False):
-        yield f".{name}" + ("[]" if counts[name] > 1 else ""), one
-
-
-def _inner(text: str | LongText) -> object:
-    """Return the JSON in a text, None for a text that does not look like it; raises ValueError for broken JSON."""
-    if (text.start() if isinstance(text, LongText) else text)[:1] not in ("{", "["):
-        return None
-    if isinstance(text, str):
-        return to_json(text)
-    inner = bytearray()
-    for piece in text.pieces():
-        inner += piece.encode("utf-8", "surrogatepass")
-    return parse_long(inner)
-
-
-def _parts_of(text: str | LongText) -> Iterator[Part]:
-    """Yield what a text holds: addresses, or one file in base64."""
-    pieces = text.pieces() if isinstance(text, LongText) else iter((text,))
-    try:
-        first = next(pieces, "").lstrip()
-        if first[:4].lower() == "http":
-            for word in _BETWEEN.split(first[: MAX_URL * MAX_FILES].rstrip()):
-                if len(word) <= MAX_URL and _WEB.fullmatch(word):
-                    yield word
-            return
-        is_file = isinstance(text, LongText) or len(text) >= LONG
-        if found := _DATA_URL.match(first[:200]):
-            first = first[found.end() :]
-            is_file = True
-        # Only what may be a page is decoded: one that has lost its beginning may be anything.
-        is_known = first[:20].translate(_TO_STANDARD).startswith(_ENCODED)
-        if not is_known and not (is_file and _BASE64.fullmatch(first)):
-            return
-        content = _decoded(chain((first,), pieces))
-    except ValueError:
-        return
-    if content.startswith(_STARTS) or (is_file and content):
-        yield content
-
-
-def _decoded(pieces: Iterable[str]) -> bytes:
-    """Return what base64 stands for, a piece at a time, up to its end.
-
-    What was cut off is a page all the same, of which is told that it is not whole.
-    """
-    content = bytearray()
-    rest = ""
-    for piece in pieces:
-        plain = rest + piece.translate(_TO_STANDARD)
-        end = _NO_BASE64.search(plain)
-        text = plain[: end.start()] if end else plain
-        whole = len(text) - len(text) % 4
-        content += base64.b64decode(text[:whole])
-        rest = text[whole:]
-        if end:
-            break
-    if len(rest) > 1:
-        content += base64.b64decode(rest + "=" * (-len(rest) % 4))
-    return bytes(content)
+    names = [str(name)[:_NAME] for name in islice(value, MAX_VALUES)]
+    plain = [_DIGITS.sub("", name) for name in names]
+    counts = Counter(plain)
+    for name, short, one in zip(names, plain, value.values(), strict=False):
+        is_about = name == short and isinstance(one, int | float)
+        yield (f".{short}[]" if counts[short] > 1 and not is_about else f".{name}"), one

@@ -8,6 +8,7 @@ from functools import partial
 import hashlib
 import logging
 from pathlib import Path
+import re
 from typing import Final, NamedTuple
 
 from homeassistant.config_entries import ConfigEntryState
@@ -24,11 +25,11 @@ from ..api.errors import (
     LiankeResponseError,
     TooFrequentError,
 )
-from ..api.scanning import Part, ScanTask
+from ..api.scan_texts import Part
+from ..api.scanning import ScanTask
 from ..api.server import is_vendors
 from ..api.tasks import TaskState
 from ..const import CONF_SERVER, MAX_DOCUMENT_MB, ScanSource
-from ..documents.document import too_large
 from ..documents.download import async_download
 from ..documents.kinds import CONVERTED_IMAGES, IMAGES, FileType, sniff
 from ..documents.pdf_client import PdfError
@@ -56,7 +57,9 @@ MAX_FAILED_POLLS: Final = 5
 MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
 """of all files of one scan."""
 FETCHES: Final = 6
-"""of a page that does not come, or not whole, in half a minute."""
+"""of a page that does not come, or not whole, in half a minute and the time that they take."""
+FETCH_SECONDS: Final = 1800.0
+"""for all pages of a scan: 500 MB come in this time over a slow line."""
 
 _ENDS: Final = frozenset({TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED})
 _PASSING: Final = (
@@ -72,6 +75,17 @@ _FINE: Final = frozenset({None, 0, 200})
 _LEAST_PAGE: Final = 16
 """bytes; what is shorter cannot be told to be a page or none."""
 _INCOMPLETE: Final = "scan_incomplete"
+# Reasons why a part is no page, and what is told of it; of others that it could not be fetched.
+_REASONS: Final = {
+    _INCOMPLETE: _INCOMPLETE,
+    "scan_unchecked": "scan_unchecked",
+    "file_too_large": "scan_too_large",
+}
+_LASTING: Final = frozenset({"scan_unchecked", "file_too_large", "url_invalid"})
+# Names of what is no page, or a small picture of one.
+_BESIDE: Final = re.compile(
+    r"(?i)help|faq|logo|icon|brand|banner|avatar|qr_?code|thumb|preview|small"
+)
 _PAGES: Final = frozenset({FileType.JPEG, FileType.PNG, FileType.PDF})
 
 
@@ -287,6 +301,7 @@ async def _async_end(
     while clock() < until:
         await asyncio.sleep(pause)
         pause = min(pause * 1.2, LONGEST_PAUSE)
+        asked = clock()
         try:
             task = await scanners.task(task_id)
         except LiankeError as err:
@@ -296,6 +311,11 @@ async def _async_end(
                 continue
             raise ScanError("scan_lost", err.detail) from None
         failed = 0
+        # An answer with pages in it may take minutes, in which the scan neither hangs nor is still.
+        took = clock() - asked
+        until += took
+        if still_since is not None:
+            still_since += took
         if task.state is TaskState.REVOKED:
             return task, True
         is_over = task.state in _ENDS
@@ -354,77 +374,99 @@ async def _async_fetch(
 
     Raises HomeAssistantError: disk_full.
     """
+    deadline = hass.loop.time() + FETCH_SECONDS
     pages: dict[int, _Page] = {}
     waiting = [*range(len(task.parts))]
     # What was said last of a part that is no page.
     errors: dict[int, InputError] = {}
-    failure: ScanError | None = None
+    is_too_large = False
     pause = RETRY_PAUSE
     for fetch in range(FETCHES):
-        if fetch:
-            await asyncio.sleep(pause)
-            pause *= 2
-            try:
-                again = await entry.runtime_data.client.scanners.task(task.task_id)
-            except LiankeError:
-                continue
-            if len(again.parts) > len(task.parts):
-                # Those that came meanwhile may be anywhere among the others.
-                waiting = [*range(len(again.parts))]
-                pages.clear()
-                errors.clear()
-            task = again if len(again.parts) >= len(task.parts) else task
         try:
+            if fetch:
+                await asyncio.sleep(pause)
+                pause *= 2
+                async with asyncio.timeout_at(deadline):
+                    again = await _async_again(entry, task)
+                if len(again.parts) > len(task.parts):
+                    # Those that came meanwhile may be anywhere among the others.
+                    waiting = [*range(len(again.parts))]
+                    pages.clear()
+                    errors.clear()
+                task = again
             for number in waiting:
                 try:
-                    pages[number] = await _async_get(hass, entry, spool, task.parts[number])
-                except (_IncompleteError, _UncheckedError) as err:
+                    async with asyncio.timeout_at(deadline):
+                        pages[number] = await _async_get(
+                            hass, entry, spool, task.parts[number], fetch
+                        )
+                except InputError as err:
                     errors[number] = err
                 if sum(one.file.size for one in pages.values()) > MAX_SCAN_BYTES:
-                    raise too_large("", MAX_SCAN_BYTES)
-        except InputError as err:
-            reason = "scan_too_large" if err.reason == "file_too_large" else "scan_fetch_failed"
-            failure = ScanError(reason)
+                    is_too_large = True
+                    break
+        except TimeoutError:
+            # What has not come is missing.
+            break
+        if is_too_large:
             break
         waiting = [
             number
             for number in waiting
             if number not in pages
-            and _may_pass(task.parts[number], errors[number])
+            and errors[number].reason not in _LASTING
             and not _is_beside(task, number, errors[number], pages, request)
         ]
         if not waiting:
             break
-    parts = task.parts
-    last = len(parts) if failure is None else max(pages, default=-1) + 1
+    return _sorted_out(task, request, pages, errors, is_too_large=is_too_large), task
+
+
+async def _async_again(entry: LiankeConfigEntry, task: ScanTask) -> ScanTask:
+    """Return what is said of a task by now, or what was said if it is less, or nothing is said."""
+    try:
+        again = await entry.runtime_data.client.scanners.task(task.task_id)
+    except LiankeError:
+        return task
+    return again if len(again.parts) >= len(task.parts) else task
+
+
+def _sorted_out(
+    task: ScanTask,
+    request: ScanRequest,
+    pages: dict[int, _Page],
+    errors: dict[int, InputError],
+    *,
+    is_too_large: bool,
+) -> Scanned:
+    """Return the pages in their order, and why these are not all."""
     files: list[ScannedFile] = []
-    missing: dict[str, str] = {}
+    missing: dict[str, InputError] = {}
     seen: dict[str, type] = {}
-    for number in range(last):
+    for number in range(max(pages) + 1 if is_too_large else len(task.parts)):
         if (page := pages.get(number)) is None:
             error = errors.get(number) or _IncompleteError()
             if not _is_beside(task, number, error, pages, request):
-                missing[str(len(files) + len(missing) + 1)] = error.reason
+                missing[str(len(files) + len(missing) + 1)] = error
             continue
         # The same page may be there as an address and by itself.
-        if seen.setdefault(page.digest, type(parts[number])) is type(parts[number]):
+        kind = type(task.parts[number])
+        if seen.setdefault(page.digest, kind) is kind:
             files.append(page.file)
-    if failure is None and not files and all(isinstance(e, _NoPageError) for e in errors.values()):
+    if is_too_large:
+        return Scanned(tuple(files), ScanError("scan_too_large"))
+    if not files and all(isinstance(e, _NoPageError) for e in errors.values()):
         # Nobody has seen what pages look like here.
         missing.clear()
-    if failure is None and missing:
-        # A page that can be scanned again as it is comes first.
-        failure = ScanError(min(missing.values()), ", ".join(missing))
-    return Scanned(tuple(files), failure), task
-
-
-def _may_pass(part: Part, err: InputError) -> bool:
-    """Return whether what is no page may be one if it is fetched again.
-
-    Of an address it was tried as often there, unless something else was there; what is too much to be decoded, or is
-    another picture, stays so.
-    """
-    return err.reason == _INCOMPLETE and (isinstance(part, bytes) or isinstance(err, _OtherError))
+    if not missing:
+        return Scanned(tuple(files), None)
+    reasons = {_REASONS.get(one.reason, "scan_fetch_failed") for one in missing.values()}
+    if files and "scan_fetch_failed" in reasons:
+        # Which these are is known then.
+        reasons.add(_INCOMPLETE)
+        reasons.discard("scan_fetch_failed")
+    # A page that can be scanned again as it is comes first.
+    return Scanned(tuple(files), ScanError(min(reasons), ", ".join(missing)))
 
 
 def _is_beside(
@@ -432,24 +474,50 @@ def _is_beside(
 ) -> bool:
     """Return whether a part that is no page surely stands for none.
 
-    Such as a link to a help page, a logo, or the picture of each page in a kind for the web: a whole file, at a place
-    of the answer where no page is. An error that came instead of a page is where the pages are.
+    Such as a link to a help page, a logo, or the picture of each page in a kind for the web. Of most it is told by
+    where they are and what came: a whole file, where no page is; an error that came instead of a page is where the
+    pages are, or in an item of their list that has no other. One that is gone may have been anything, so there its
+    name has to say that it is no page.
     """
-    if not pages:
+    # A small picture of a page is none that the others are beside of.
+    page_numbers = [one for one in pages if not _is_named_beside(task.places[one])]
+    if not page_numbers:
         return False
-    if request.source is ScanSource.GLASS and task.parts[number] == b"":
-        return True
     place = task.places[number]
-    page_places = {task.places[one] for one in pages}
-    if not isinstance(err, _OtherError) or place in page_places:
+    page_places = {task.places[one] for one in page_numbers}
+    if task.parts[number] == b"":
+        return request.source is ScanSource.GLASS or not any(
+            one == place or one.startswith((f"{place}.", f"{place}[")) for one in page_places
+        )
+    if place in page_places or _is_item_without(task, number, page_numbers):
         return False
+    if _is_named_beside(place):
+        return True
     alike = task.places.count(place)
-    if alike > len(pages):
+    if not isinstance(err, _OtherError) or alike > len(page_numbers):
         return False
-    # The other side of a sheet may have a name of its own, unless the pages are a list.
+    # The other side of a sheet may have a name of its own, unless each has both, or the pages are a list.
     return (
-        not request.duplex or alike > 1 or any(_is_list_beside(one, place) for one in page_places)
+        not request.duplex
+        or alike > 1
+        or len(page_numbers) % 2 == 0
+        or any(_is_list_beside(one, place) for one in page_places)
     )
+
+
+def _is_named_beside(place: str) -> bool:
+    """Return whether the name of a place says that no page is there, or a small picture of one."""
+    return _BESIDE.search(place.rpartition(".")[2]) is not None
+
+
+def _is_item_without(task: ScanTask, number: int, page_numbers: list[int]) -> bool:
+    """Return whether a part is in an item of a list, of which others have a page and this one has none."""
+    items = task.items[number]
+    if not items:
+        return False
+    list_place = task.places[number].rpartition("[]")[0] + "[]"
+    in_list = [one for one in page_numbers if task.places[one].startswith(list_place)]
+    return bool(in_list) and all(task.items[one][: len(items)] != items for one in in_list)
 
 
 def _is_list_beside(pages: str, place: str) -> bool:
@@ -459,9 +527,12 @@ def _is_list_beside(pages: str, place: str) -> bool:
 
 
 async def _async_get(
-    hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, part: Part
+    hass: HomeAssistant, entry: LiankeConfigEntry, spool: Spool, part: Part, fetch: int
 ) -> _Page:
-    """Return the new file that a part is. Raises _IncompleteError, _UncheckedError, InputError, HomeAssistantError."""
+    """Return the new file that a part is, which is fetched for the `fetch`th time, from 0.
+
+    Raises _IncompleteError, _UncheckedError, InputError, HomeAssistantError.
+    """
     if isinstance(part, bytes):
         path = await spool.async_new_path(".page")
         await hass.async_add_executor_job(write_bytes, path, part)
@@ -472,11 +543,11 @@ async def _async_get(
         addresses = _addresses(URL(part), server)
     except ValueError:
         raise InputError("url_invalid") from None
-    pause = RETRY_PAUSE
+    # At once only where another address may have the page.
+    addresses = [*dict.fromkeys(addresses[fetch:])]
     while True:
         address = addresses.pop(0)
         is_secure = address.scheme == "https"
-        plain = None if is_secure else address.origin()
         path = await spool.async_new_path(".page")
         try:
             await async_download(
@@ -485,23 +556,18 @@ async def _async_get(
                 path,
                 limit,
                 trusted=server,
-                unencrypted=plain,
+                unencrypted=None if is_secure else address.origin(),
                 # What answers there has to show the certificate of the name.
                 made_up=is_secure,
             )
             return await _async_look(hass, path)
-        except InputError as err:
-            if isinstance(err, _OtherError):
-                # At once only where there is another address.
-                addresses = [one for one in addresses if one != address]
-            if not addresses or err.reason in ("file_too_large", _UncheckedError.reason):
+        except _OtherError:
+            if not addresses:
                 raise
-            await asyncio.sleep(pause)
-            pause *= 2
 
 
 def _addresses(address: URL, server: URL) -> list[URL]:
-    """Return where to look for a page, one after the other.
+    """Return where to look for a page, one each time that it is fetched.
 
     Pages travel over the internet in a way that nobody else can read; only the vendor's own hosts are believed to have
     no other.

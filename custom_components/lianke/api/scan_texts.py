@@ -1,0 +1,292 @@
+r"""What a text in an answer about a scan holds. Nobody has seen one, so this is the grammar by which it is read.
+
+    text      = addresses / files / words           (JSON in a text is read before, as the answer itself is)
+    addresses = [missing] address *(between (address / missing)) [end]
+    files     = [missing] file *(between (file / missing)) [end]
+    address   = "http" ["s"] "://" what has no blank, quote or angle in it, of at most MAX_URL characters
+    file      = ["data:" [kind] *(";" word) ","] base64, in one run or in lines of one length, the last may be shorter
+    between   = one of "," ";" "|" with blanks and one line break around it / a line break / a blank
+    missing   = nothing, or anything else, in the place of an address or a file
+    end       = [between] [a word for a good end, as "done"]
+
+The text is one of addresses or files if its first item is one that is not missing, and words if no item is.
+
+*What stands in the place of a page and cannot be read is a missing page*, b"" here: an empty place between two
+separators (a blank line, too), before the first one or a line break, "null", a relative address, one that is too long,
+what follows a page without a separator. A separator at the end stands before nothing, and blanks before all of it say
+nothing. Where a sign may belong to an address as well as stand between two (signed ones have commas), it belongs to it
+if every address has as many; if not, the address is left as it is, and something is missing.
+
+A file in base64 ends with its "=", at a separator, or before a line that begins as a file does, or that no line of it
+can be: one after a shorter line, or after the end of its picture, or longer than the first. A file that is not wrapped
+has one line. Of two files joined by nothing, the first without "=", the second is told by the end of a picture in the
+middle; a JPEG that has one there for another reason is kept, and something is said to be missing beside it.
+"""
+
+import base64
+from collections.abc import Generator, Iterator
+from itertools import chain, repeat
+import re
+from typing import Final
+
+from .long_json import LONG, PIECE, LongText
+
+MAX_URL: Final = 4096
+_WIDTHS: Final = range(32, 257)
+"""characters of a line of base64 that has others after it; MIME has 76."""
+
+type Part = str | bytes
+"""One file of a result: the address where it is, or its content, which is empty where one is missing among others."""
+
+GOOD_ENDS: Final = frozenset(
+    ("done", "ok", "end", "eof", "success", "finished", "complete", "completed")
+) | {"完成", "成功", "已完成", "结束", "扫描完成"}
+
+_WEB: Final = re.compile(r"(?i)https?://[^\s\"'<>]+")
+_BREAK: Final = r"(?:\r\n|[\r\n])"
+# More would be looked at as often as there are.
+_BLANKS: Final = r"[ \t]{0,40}"
+_BETWEEN: Final = re.compile(
+    rf"(?i){_BLANKS}([,;|]){_BLANKS}{_BREAK}?{_BLANKS}(?=https?://)|{_BLANKS}{_BREAK}{_BLANKS}|\s"
+)
+_SIGNS: Final = ",;|"
+_NOTHING: Final = r"(?:null|none|nil|undefined|false|error|failed)"
+_NOTHING_NEXT: Final = re.compile(rf"(?i){_NOTHING}(?![A-Za-z0-9+/_=-])")
+_RELATIVE: Final = r"\.{0,2}/[^\s,;|]{0,300}"
+_UNREADABLE: Final = re.compile(rf"(?i){_NOTHING}|{_RELATIVE}|data:.*|")
+# What is missing before the first address or file.
+_LEAD: Final = re.compile(
+    rf"(?i)(?:{_NOTHING}|\d{{1,5}}|{_RELATIVE}|)(?:[ \t]*[,;|]\s*|(?<=[^\s,;|])[ \t]*{_BREAK}\s*)"
+)
+_DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+-]{1,80}){0,4},")
+# How JPEG, PNG and PDF begin in base64: in the middle of a text as the first marker of a JPEG may be.
+_START: Final = r"[/_]9j[/_]|iVBORw0KGgo|JVBERi0"
+_FILE: Final = re.compile(rf"(?i:data:)|{_START}")
+_NEXT_FILE: Final = re.compile(
+    rf"(?i:data:)|{_START.replace('[/_]|', '[/_][wx2-7/_]|', 1)}|(?i:https?://)"
+)
+_FILE_LATER: Final = re.compile(
+    rf"[\s,;|]((?i:data:[\w.+/-]{{0,100}};base64,)|(?:{_START})[A-Za-z0-9+/_-]{{40}})"
+)
+# What is longer may be a file of which the beginning is lost.
+_LONG_RUN: Final = re.compile(r"[A-Za-z0-9+/_\r\n-]{1024}")
+_GAP: Final = re.compile(r"[\s,;|]+")
+_NO_GAP: Final = re.compile(r"[^\s,;|]+")
+_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]+")
+_PADDING: Final = re.compile(r"=+")
+_BREAKS: Final = re.compile(_BREAK)
+_TO_STANDARD: Final = str.maketrans("-_", "+/")
+# How many characters have to be there for it to be seen what comes.
+_AHEAD: Final = 600
+_FEW: Final = 12
+# By how a file begins. Nothing within the picture of a JPEG looks like its end.
+_ENDINGS: Final = {
+    b"\xff\xd8": (b"\xff\xd9",),
+    b"\x89P": (b"IEND\xaeB`\x82",),
+    b"%P": (b"%%EOF", b"%%EOF\n", b"%%EOF\r\n"),
+}
+_TWO_FILES: Final = re.compile(
+    rb"\xff\xd9\s{0,4}\xff\xd8\xff|IEND\xaeB`\x82\s{0,4}\x89PNG|%%EOF\s{0,4}%PDF-"
+)
+
+
+def read_text(text: str | LongText) -> Iterator[Part]:
+    """Yield what a text holds, a piece at a time: addresses, files, b"" for what is missing; nothing of words."""
+    pieces = text.pieces() if isinstance(text, LongText) else iter((text,))
+    try:
+        whole = next(pieces, "")
+        first = whole.lstrip()
+        missing = int(_BREAKS.search(whole[: -len(first) or None]) is not None)
+        at = 0
+        while not _FILE.match(first, at) and (lead := _LEAD.match(first, at)):
+            missing += 1
+            at = lead.end()
+        first = first[at:]
+        is_long = isinstance(text, LongText) or len(text) >= LONG
+        if first[:8].lower().startswith(("http://", "https://")):
+            yield from repeat(b"", missing)
+            yield from _addresses(first, is_all=next(pieces, None) is None)
+        elif _FILE.match(first) or (is_long and _LONG_RUN.match(first)):
+            yield from repeat(b"", missing)
+            yield from _files(chain((first,), pieces))
+        elif later := _FILE_LATER.search(first):
+            yield from repeat(b"", missing + 1)
+            yield from _files(chain((first[later.start(1) :],), pieces))
+    except ValueError:
+        # It is no text from here on.
+        yield b""
+
+
+def _addresses(text: str, *, is_all: bool) -> Iterator[Part]:
+    items: list[str] = []
+    signs: set[str] = set()
+    at = 0
+    text = text.rstrip()
+    if text[-1] in _SIGNS:
+        text = text[:-1].rstrip()
+    for gap in _BETWEEN.finditer(text):
+        item = text[at : gap.start()]
+        if gap[1]:
+            signs.add(gap[1])
+        elif item.endswith((*_SIGNS,)):
+            # One with a blank behind it, where what follows is no address.
+            signs.add(item[-1])
+            item = item[:-1]
+        items.append(item)
+        at = gap.end()
+    items.append(text[at:])
+    if not is_all:
+        items[-1] = ""
+    elif len(items) > 1 and items[-1].lower() in GOOD_ENDS:
+        items.pop()
+    counts = {sum(map(item.count, signs)) for item in items if _WEB.match(item)}
+    for item in items:
+        yield from _address(item, "".join(signs), is_clear=len(counts) == 1)
+
+
+def _address(item: str, signs: str, *, is_clear: bool) -> Iterator[Part]:
+    """Yield the address that stands at a place, and what else may stand there."""
+    words = re.split(rf"[{_SIGNS}]", item)
+    ends = [
+        number
+        for number, word in enumerate(words)
+        if number
+        and _UNREADABLE.fullmatch(word)
+        and (signs or (word and not word.startswith((".", "/"))))
+    ]
+    end = ends[0] if ends else len(words)
+    address = item[: sum(map(len, words[:end])) + end - 1]
+    yield address if len(address) <= MAX_URL and _WEB.fullmatch(address) else b""
+    yield from repeat(b"", len(words) - end)
+    if not ends and not is_clear and any(sign in item for sign in signs):
+        yield b""
+
+
+def _files(pieces: Iterator[str]) -> Iterator[bytes]:
+    reader = _Files()
+    text = ""
+    for piece in pieces:
+        text += piece
+        at = yield from reader.read(text, is_last=False)
+        text = text[at:]
+    yield from reader.read(text, is_last=True)
+    yield from reader.close()
+
+
+def _has_two(content: bytes) -> bool:
+    # A piece at a time: no other thread runs during one.
+    return any(
+        _TWO_FILES.search(content, start, start + PIECE + 20)
+        for start in range(0, len(content), PIECE)
+    )
+
+
+class _Files:
+    """Reads files in base64 one after the other, of which one is in memory."""
+
+    def __init__(self) -> None:
+        self._content: bytearray | None = None
+        self._any = False
+        self._new()
+
+    def _new(self) -> None:
+        self._rest = ""
+        self._is_padded = self._is_broken = False
+        # Characters of its first line, once there is another, and of this one.
+        self._first = self._line = 0
+
+    def read(self, text: str, *, is_last: bool) -> Generator[bytes, None, int]:
+        """Yield the files that end in a text; return up to where it was read."""
+        at = 0
+        while at < len(text):
+            is_near_end = not is_last and len(text) - at < _AHEAD
+            if gap := _GAP.match(text, at):
+                is_cut = not is_last and len(text) - gap.end() < _AHEAD
+                if is_cut and len(gap[0]) < _AHEAD:
+                    return at
+                yield from self._between(gap[0], text[gap.end() : gap.end() + _AHEAD])
+                at = gap.end()
+            elif self._content is None:
+                if is_near_end:
+                    return at
+                if self._any and is_last and text[at:].rstrip(" \t\r\n,;|").lower() in GOOD_ENDS:
+                    return len(text)
+                self._content = bytearray()
+                self._any = True
+                if found := _DATA_URL.match(text, at):
+                    at = found.end()
+            elif self._is_broken:
+                found = _NO_GAP.match(text, at)
+                at = found.end() if found else at
+            elif run := _RUN.match(text, at):
+                if self._is_padded:
+                    yield from self.close()
+                    continue
+                self._add(run[0])
+                at = run.end()
+            elif padding := _PADDING.match(text, at):
+                self._is_padded = True
+                at = padding.end()
+            else:
+                self._is_broken = True
+        return at
+
+    def close(self) -> Iterator[bytes]:
+        """Yield the file that was read, if any, and what is missing beside it."""
+        if self._content is None:
+            return
+        # What was cut off is a page all the same, of which is told that it is not whole.
+        if len(self._rest) > 1:
+            self._content += base64.b64decode(self._rest + "=" * (-len(self._rest) % 4))
+        content, is_broken = bytes(self._content), self._is_broken
+        self._content = None
+        self._new()
+        yield content
+        if content and (is_broken or _has_two(content)):
+            yield b""
+
+    def _add(self, run: str) -> None:
+        assert self._content is not None
+        self._line += len(run)
+        plain = self._rest + run.translate(_TO_STANDARD)
+        end = len(plain) - len(plain) % 4
+        self._content += base64.b64decode(plain[:end])
+        self._rest = plain[end:]
+
+    def _between(self, gap: str, ahead: str) -> Iterator[bytes]:
+        """Take what is between two runs: it ends a file, unless both are lines of one."""
+        signs, breaks = sum(map(gap.count, _SIGNS)), len(_BREAKS.findall(gap))
+        if ahead and not signs and self._content is not None and self._goes_on(breaks, ahead):
+            self._first = self._first or self._line
+            self._line = 0
+            return
+        yield from self.close()
+        if signs or not ahead:
+            yield from repeat(b"", signs - 1)
+        else:
+            yield from repeat(b"", breaks - 1 if breaks else len(gap) - 1)
+
+    def _goes_on(self, breaks: int, ahead: str) -> bool:
+        """Return whether a line of base64 has another line of the same file after it."""
+        assert self._content is not None
+        if self._is_broken or breaks > 1:
+            return False
+        if ahead[0] == "=":
+            return True
+        run = _RUN.match(ahead)
+        width = self._first or self._line
+        return (
+            run is not None
+            and not self._is_padded
+            and self._line == width in _WIDTHS
+            and len(run[0]) <= width
+            and not _NEXT_FILE.match(ahead)
+            and not _NOTHING_NEXT.match(ahead)
+            # Few bytes may stand behind the end of a picture.
+            and (len(run[0]) < _FEW or not self._has_ended())
+        )
+
+    def _has_ended(self) -> bool:
+        assert self._content is not None
+        endings = _ENDINGS.get(bytes(self._content[:2]), ())
+        return not self._rest and self._content.endswith(endings)

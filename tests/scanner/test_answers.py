@@ -1,0 +1,179 @@
+"""What comes of a scan for each shape of an answer: what is kept, what is deleted at the service, what is told."""
+
+import asyncio
+import base64
+from collections.abc import Callable
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+import pytest
+
+from custom_components.lianke.const import ScanSource
+from custom_components.lianke.documents.download import async_download
+from custom_components.lianke.errors import InputError
+from custom_components.lianke.scanner import scan
+from custom_components.lianke.scanner.abilities import ScanRequest
+from tests.household import House
+from tests.simulator.endpoints import scanning as simulated
+from tests.simulator.models import Printer
+
+from .test_whole_pages import FED, GLASS, came
+
+pytestmark = pytest.mark.usefixtures("hurried", "hub")
+BOTH_SIDES = ScanRequest(source=ScanSource.FEEDER, duplex=True, size="A4")
+DATA = "data:image/jpeg;base64,"
+WHOLE = None
+SECOND = ("scan_incomplete", "2")
+
+type Build = Callable[[list[str], list[str], str], Any]
+"""Makes an answer of addresses, of files in base64, and of the address of the service."""
+
+# Request, pages in the feeder, answer; how many pages are kept, and what is told. Only what is whole is deleted.
+SHAPES: dict[str, tuple[ScanRequest, int, Build, int, tuple[str, str] | None]] = {
+    "lines": (FED, 3, lambda u, t, b: "\n".join(u), 3, WHOLE),
+    "lines, one empty": (FED, 3, lambda u, t, b: "\n".join([u[0], "", u[2]]), 2, SECOND),
+    "lines, one relative": (FED, 3, lambda u, t, b: "\n".join([u[0], "/scan/2", u[2]]), 2, SECOND),
+    "lines, one too long": (
+        FED,
+        3,
+        lambda u, t, b: "\n".join([u[0], f"{u[1]}?s={'x' * 4200}", u[2]]),
+        2,
+        SECOND,
+    ),
+    "commas, one null": (FED, 3, lambda u, t, b: ",".join([u[0], "null", u[2]]), 2, SECOND),
+    "a comma at the end": (FED, 3, lambda u, t, b: ",".join(u) + ",", 3, WHOLE),
+    "base64, commas": (FED, 3, lambda u, t, b: ",".join(t), 3, WHOLE),
+    "base64, lines": (FED, 3, lambda u, t, b: "\n".join(t), 3, WHOLE),
+    "base64, a blank": (FED, 3, lambda u, t, b: " ".join(t), 3, WHOLE),
+    "base64, an empty place": (FED, 3, lambda u, t, b: ",".join([t[0], "", t[2]]), 2, SECOND),
+    "base64, one without its beginning": (
+        FED,
+        3,
+        lambda u, t, b: "\n".join([t[0], t[1][400:], t[2]]),
+        2,
+        SECOND,
+    ),
+    "base64 and a sentence": (FED, 1, lambda u, t, b: f"{t[0]}\n第2页未完成", 1, SECOND),
+    "data URLs, commas": (FED, 3, lambda u, t, b: ",".join(DATA + x for x in t), 3, WHOLE),
+    "data URLs, lines": (FED, 3, lambda u, t, b: "\n".join(DATA + x for x in t), 3, WHOLE),
+    "false in a list": (FED, 3, lambda u, t, b: [u[0], False, u[2]], 2, SECOND),
+    "null in a list": (FED, 3, lambda u, t, b: [u[0], None, u[2]], 2, SECOND),
+    "a number among objects": (
+        FED,
+        3,
+        lambda u, t, b: [{"url": u[0]}, 404, {"url": u[2]}],
+        2,
+        SECOND,
+    ),
+    "an object without a page": (
+        FED,
+        3,
+        lambda u, t, b: [{"url": u[0]}, {"help": f"{b}/scan/help"}, {"url": u[2]}],
+        2,
+        SECOND,
+    ),
+    "a word at the end": (FED, 2, lambda u, t, b: [*u, "done"], 2, WHOLE),
+    "a number beside": (FED, 2, lambda u, t, b: {"url1": u[0], "url2": u[1], "url": 2}, 2, WHOLE),
+    "a page that is gone": (
+        FED,
+        3,
+        lambda u, t, b: [u[0], f"{b}/scan/none/9", u[2]],
+        2,
+        SECOND,
+    ),
+    "a field that is gone": (
+        FED,
+        1,
+        lambda u, t, b: {"url": u[0], "more": f"{b}/scan/none/9"},
+        1,
+        SECOND,
+    ),
+    "a thumb that is gone": (
+        GLASS,
+        1,
+        lambda u, t, b: {"url": u[0], "thumb": f"{b}/scan/none/9"},
+        1,
+        WHOLE,
+    ),
+    "a thumb of a page that is gone": (
+        GLASS,
+        1,
+        lambda u, t, b: {"url": f"{b}/scan/none/9", "thumb": u[0]},
+        1,
+        ("scan_incomplete", "1"),
+    ),
+    "help that is gone, first": (
+        GLASS,
+        1,
+        lambda u, t, b: {"help": f"{b}/scan/none/9", "url": u[0]},
+        1,
+        WHOLE,
+    ),
+    "both sides and help": (
+        BOTH_SIDES,
+        1,
+        lambda u, t, b: {"front": u[0], "back": u[1], "manual": f"{b}/scan/help"},
+        2,
+        WHOLE,
+    ),
+    "places for more pages": (
+        FED,
+        1,
+        lambda u, t, b: {"page1": u[0], "page2": ""},
+        1,
+        SECOND,
+    ),
+    "places for more pages, on the glass": (
+        GLASS,
+        1,
+        lambda u, t, b: {"page1": u[0], "page2": ""},
+        1,
+        WHOLE,
+    ),
+}
+
+
+@pytest.mark.parametrize("how", SHAPES)
+async def test_shapes(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    request, sheets, build, kept, told = SHAPES[how]
+
+    def shown(call: Any, scan_: simulated.Scan, count: int) -> Any:
+        task_id = next(key for key, one in call.cloud.scans.items() if one is scan_)
+        base = call.cloud.base_url.removesuffix("/api")
+        urls = [f"{base}/scan/{task_id}/{number + 1}" for number in range(count)]
+        texts = [base64.b64encode(file).decode() for file in scan_.files[:count]]
+        return {"data": build(urls, texts, base)}
+
+    monkeypatch.setattr(simulated, "_shown", shown)
+    house.cloud.variants.update(scan_dpi=50)
+    if request is not GLASS:
+        laser.feeder = ["one", "two", "three"][:sheets]
+    pages, failure, at_service = await came(house, request, laser)
+    assert (failure and (failure.reason, failure.detail)) == told
+    assert (len(pages), at_service.deleted) == (kept, told is WHOLE)
+
+
+async def test_pages_that_come_too_slowly(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Are missing in the end, however many there are; those that came are kept."""
+    asked: list[str] = []
+
+    async def slow(hass: HomeAssistant, address: str, *args: Any, **more: Any) -> str:
+        asked.append(address)
+        if address.endswith("/1"):
+            return await async_download(hass, address, *args, **more)
+        await asyncio.sleep(120)
+        raise InputError("url_unreachable", host="")
+
+    monkeypatch.setattr(scan, "async_download", slow)
+    monkeypatch.setattr(scan, "FETCH_SECONDS", 300)
+    house.cloud.variants.update(scan_result="addresses", scan_dpi=50)
+    laser.feeder = ["one", "two", "three"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert failure is not None
+    assert (len(pages), failure.reason, failure.detail) == (1, "scan_incomplete", "2, 3")
+    assert len(asked) == 4
+    assert not at_service.deleted
