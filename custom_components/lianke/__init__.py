@@ -63,7 +63,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up the actions, the card and its data, whether or not a box is set up."""
-    people.async_setup(hass)
+    await people.async_setup(hass)
     services.async_setup_services(hass)
     websocket_api.async_setup(hass)
     scanner.async_setup(hass)
@@ -192,6 +192,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
     if not hass.config_entries.async_entries(DOMAIN):
         await (await async_get_spool(hass)).async_clear()
         await frontend.async_remove(hass)
+        await people.async_remove(hass)
 
 
 async def _async_cancel_in_cloud(

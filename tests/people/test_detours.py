@@ -7,12 +7,14 @@ from homeassistant.auth.models import User
 from homeassistant.components import persistent_notification
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import entity
+from homeassistant.helpers.entity_component import DATA_INSTANCES
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.lianke.people import beginning
+from custom_components.lianke.people import timers
+from custom_components.lianke.people.beginning import async_get_trail
 from tests.household import House
 
 TRIGGERS: dict[str, dict[str, Any]] = {
@@ -22,18 +24,20 @@ TRIGGERS: dict[str, dict[str, Any]] = {
 }
 
 
-async def detour(house: House, trigger: Any) -> None:
-    """Set up timers, and an automation that prints on a trigger; Anna's jobs have to be approved."""
+START: dict[str, Any] = {"action": "timer.start", "target": {"entity_id": "timer.tea"}}
+
+
+async def detour(house: House, trigger: Any, *more: Any) -> None:
+    """Set up timers, and an automation that prints on a trigger and does more; Anna's jobs have to be approved."""
     job = {"action": "lianke.print", "data": {"device_id": house.device(), "text": "Hello"}}
-    start = {"action": "timer.start", "target": {"entity_id": "timer.tea"}}
     bell = {"trigger": "event", "event_type": "bell"}
     config: dict[str, Any] = {
         "homeassistant": {},
         "persistent_notification": {},
         "timer": {"tea": {"duration": 60}, "other": {"duration": 60}},
         "automation": [
-            {"alias": "prints", "triggers": [trigger], "actions": [job]},
-            {"alias": "starts", "triggers": [bell], "actions": [start]},
+            {"alias": "prints", "triggers": [trigger], "actions": [job, *more]},
+            {"alias": "starts", "triggers": [bell], "actions": [START]},
         ],
     }
     for component, settings in config.items():
@@ -46,6 +50,16 @@ async def call(hass: HomeAssistant, user: User, action: str, **data: Any) -> Non
     domain, name = action.split(".")
     context = Context(user_id=user.id)
     await hass.services.async_call(domain, name, data, blocking=True, context=context)
+
+
+async def pass_time(hass: HomeAssistant, seconds: int, *entities: str) -> None:
+    """Let time pass, so long that these entities have dropped the context of the call."""
+    for entity_id in entities:
+        entity = hass.data[DATA_INSTANCES][entity_id.partition(".")[0]].get_entity(entity_id)
+        assert entity is not None
+        entity._context = entity._context_set = None
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+    await hass.async_block_till_done()
 
 
 async def runs_out(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +101,7 @@ async def test_few_timers_are_kept(
 ) -> None:
     """Who set one going that is not remembered is forgotten, and nobody's is not meant by that."""
     hass = house.hass
-    monkeypatch.setattr(beginning, "MAX_TIMERS", 1)
+    monkeypatch.setattr(timers, "MAX_TIMERS", 1)
     await detour(house, TRIGGERS["event"] | {"event_data": {"entity_id": "timer.tea"}})
     house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     await call(hass, anna, "timer.start", entity_id="timer.tea")
@@ -109,3 +123,92 @@ async def test_a_note_in_the_sidebar_may_be_anybodys(house: House, anna: User, b
     house.set_options({})
     persistent_notification.async_create(house.hass, "Login attempt failed")
     await house.came_out()
+
+
+def forget(hass: HomeAssistant) -> None:
+    """Forget what is remembered."""
+    del hass.data["lianke_trail"]
+    # Home Assistant remembers the answer besides.
+    async_get_trail.cache_clear()  # type: ignore[attr-defined]
+    async_get_trail(hass)
+
+
+async def restarts(house: House) -> None:
+    """Let Home Assistant restart, as far as this is concerned: what is remembered is on disk or forgotten."""
+    hass = house.hass
+    await pass_time(hass, 2)
+    forget(hass)
+    await async_get_trail(hass).timers.async_load()
+
+
+async def test_a_timer_that_goes_on_over_a_restart(house: House, anna: User, boss: User) -> None:
+    """It is whose it was; one that the doorbell has begun prints unasked, however often it sets itself going again."""
+    hass = house.hass
+    await detour(house, TRIGGERS["event"], START)
+    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
+    await call(hass, anna, "timer.start", entity_id="timer.tea")
+    await restarts(house)
+    for count in (1, 2):
+        await pass_time(hass, 61, "timer.tea")
+        assert [(job.user_id, job.waits_for) for job in house.queue.jobs()] == [
+            (anna.id, ("approval",))
+        ] * count
+    hass.bus.async_fire("bell")
+    await hass.async_block_till_done()
+    await restarts(house)
+    for count in (3, 4, 5):
+        await pass_time(hass, 61, "timer.tea")
+        newest = house.queue.jobs()[0]
+        assert (newest.user_id, newest.spec.forgotten, newest.waits_for) == (None, False, ())
+        assert len(house.queue.jobs()) == count
+    await call(hass, boss, "timer.cancel", entity_id="timer.tea")
+
+
+async def test_what_nobody_can_read_of_a_timer_is_forgotten(
+    house: House, anna: User, boss: User, hass_storage: dict[str, Any]
+) -> None:
+    """It may have been Anna's."""
+    hass = house.hass
+    await detour(house, TRIGGERS["event"])
+    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
+    await call(hass, anna, "timer.start", entity_id="timer.tea")
+    await pass_time(hass, 2)
+    assert hass_storage["lianke_timers"]["data"]["timer.tea"]["user_id"] == anna.id
+    hass_storage["lianke_timers"]["data"]["timer.tea"] = [4711]
+    await restarts(house)
+    await pass_time(hass, 61, "timer.tea")
+    [job] = house.queue.jobs()
+    assert (job.user_id, job.spec.forgotten, job.waits_for) == (None, True, ("approval",))
+
+
+async def test_a_timer_that_is_there_again_is_whose_it_was(
+    house: House, anna: User, boss: User
+) -> None:
+    """Home Assistant writes that it is unavailable, and that it runs, for nobody."""
+    hass = house.hass
+    await detour(house, TRIGGERS["event"])
+    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
+    await call(hass, anna, "timer.start", entity_id="timer.tea")
+    timer = hass.data[DATA_INSTANCES]["timer"].get_entity("timer.tea")
+    assert timer is not None
+    timer._context = None
+    hass.states.async_set("timer.tea", "unavailable", {"restored": True})
+    timer.async_write_ha_state()
+    await hass.async_block_till_done()
+    await pass_time(hass, 61, "timer.tea")
+    assert [(job.user_id, job.waits_for) for job in house.queue.jobs()] == [
+        (anna.id, ("approval",))
+    ]
+
+
+async def test_who_set_timers_going_goes_with_the_last_box(
+    house: House, anna: User, hass_storage: dict[str, Any]
+) -> None:
+    await detour(house, TRIGGERS["event"])
+    await call(house.hass, anna, "timer.start", entity_id="timer.tea")
+    await pass_time(house.hass, 2)
+    assert "lianke_timers" in hass_storage
+    await call(house.hass, anna, "timer.cancel", entity_id="timer.tea")
+    await house.hass.config_entries.async_remove(house.entry.entry_id)
+    await pass_time(house.hass, 2)
+    assert "lianke_timers" not in hass_storage

@@ -17,9 +17,9 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.people import beginning
-from custom_components.lianke.people.beginning import async_get_trail
 from tests.clock import until
 from tests.household import House
+from tests.people.test_detours import forget
 
 # As many calls as a page of JavaScript makes in two seconds, and more than are remembered of anybody.
 MANY = 1_100
@@ -322,8 +322,7 @@ async def test_the_morning_briefing(
     hass.states.async_set("sensor.long", "on")
     await paused(house, "rests")
     if night == "restarted":
-        hass.data.pop("lianke_trail")
-        async_get_trail(hass)
+        forget(hass)
     elif night == "busy":
         for user in (anna, None):
             await act(hass, user, 1_000)

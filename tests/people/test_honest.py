@@ -18,9 +18,9 @@ import pytest
 from tests.clock import Clock, elapse, rest
 from tests.documents.test_entities import Family, add
 from tests.household import House
-from tests.people.test_detours import call
+from tests.people.test_detours import START, call
 from tests.people.test_forgotten import automation
-from tests.people.test_indirect import ENDED, NOTE, START, WRITTEN, printed, set_up, state_of
+from tests.people.test_indirect import ENDED, NOTE, WRITTEN, printed, set_up, state_of
 
 type Happen = Callable[[House, Clock], Awaitable[None]]
 

@@ -2,23 +2,19 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from homeassistant.auth.models import User
 from homeassistant.components.group.notify import GroupNotifyPlatform
-from homeassistant.core import Context, EventOrigin, HomeAssistant
-from homeassistant.helpers.entity_component import DATA_INSTANCES
+from homeassistant.core import Context, EventOrigin
 from homeassistant.setup import async_setup_component
-from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
-    async_fire_time_changed,
 )
 
 from tests.household import House
-from tests.people.test_detours import call
+from tests.people.test_detours import START, call, pass_time
 from tests.people.test_forgotten import automation
 from tests.people.test_set_off import messages
 
@@ -29,7 +25,6 @@ NOTE: dict[str, Any] = {
 }
 WRITTEN = {"trigger": "persistent_notification"}
 ENDED = {"trigger": "event", "event_type": "timer.finished"}
-START = {"action": "timer.start", "target": {"entity_id": "timer.tea"}}
 SWITCHED = {"trigger": "state", "entity_id": "input_boolean.switch"}
 PRESSED = {"trigger": "event", "event_type": "pressed"}
 NOW = {"name": "seen", "state": "{{ now() }}"}
@@ -50,16 +45,6 @@ async def set_up(house: House, **config: Any) -> None:
     for component, settings in {"homeassistant": {}, **config}.items():
         assert await async_setup_component(house.hass, component, {component: settings})
     await house.hass.async_block_till_done()
-
-
-async def pass_time(hass: HomeAssistant, seconds: int, *entities: str) -> None:
-    """Let time pass, so long that these entities have dropped the context of the call."""
-    for entity_id in entities:
-        entity = hass.data[DATA_INSTANCES][entity_id.partition(".")[0]].get_entity(entity_id)
-        assert entity is not None
-        entity._context = entity._context_set = None
-    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
-    await hass.async_block_till_done()
 
 
 async def switch(house: House, user: User) -> None:

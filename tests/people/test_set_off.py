@@ -1,5 +1,6 @@
 """What a person sets off does to jobs what that person may do: automations are asked whose finger it was."""
 
+import base64
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -19,7 +20,8 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.clock import until
 from tests.documents.test_entities import Shopping, add
-from tests.household import LASER, OTHER_LASER, House, refusal
+from tests.household import LASER, OTHER_LASER, House, key_of, refusal
+from tests.simulator import make_pdf
 
 # Of a context from before all that is remembered.
 LONG_AGO = ulid_at_time(1_700_000_000)
@@ -294,6 +296,31 @@ async def test_what_is_forgotten_may_have_been_a_guests(
     await house.hass.auth.async_remove_user(guest)
     await forgotten()
     assert house.queue.get(job.job_id).state is JobState.CANCELED
+
+
+@pytest.mark.parametrize("action", ["reject_job", "continue_job"])
+async def test_what_is_forgotten_turns_no_paper_of_a_printer_that_is_not_for_all(
+    house: House, boss: User, action: str
+) -> None:
+    """A guest may have begun it: neither is the rest of the job given up, nor printed on paper that nobody turned."""
+    guest = await house.hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_READ_ONLY])
+    house.set_options({"by_hand": {key_of(house.entry, LASER): {}}})
+    content = base64.b64encode(make_pdf(4)).decode()
+    data = {"content": content, "filename": "a.pdf", "duplex": "manual_long_edge"}
+    mine = Context(user_id=boss.id)
+    answer = await house.ask("print", mine, device_id=house.device(), **data)
+    job_id = str(answer["jobs"][0]["job_id"])
+    await until(lambda: house.queue.get(job_id).asks_for == "turn_paper")
+
+    def forgotten() -> Any:
+        return house.ask(action, Context(parent_id=LONG_AGO), job_id=job_id)
+
+    assert await refusal(forgotten()) == "beginning_forgotten_here"
+    assert house.queue.get(job_id).asks_for == "turn_paper"
+    # Where everybody may use the printer, it goes on.
+    await house.hass.auth.async_remove_user(guest)
+    await forgotten()
+    assert house.queue.get(job_id).asks_for is None
 
 
 async def test_what_is_forgotten_prints_no_document_of_a_printer_that_is_not_for_all(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from homeassistant.auth import EVENT_USER_REMOVED, EVENT_USER_UPDATED
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.core import Event, HomeAssistant
 
 from ..const import CONF_APPROVERS, CONF_MONTHLY_PAGES, CONF_MONTHLY_USERS, DOMAIN
 from . import notifications
@@ -11,10 +11,9 @@ from .beginning import async_get_trail
 from .visible import JobPictureView
 
 
-@callback
-def async_setup(hass: HomeAssistant) -> None:
+async def async_setup(hass: HomeAssistant) -> None:
     """Follow who begins what, and listen to the buttons of notifications, once for all boxes."""
-    async_get_trail(hass)
+    await async_get_trail(hass).timers.async_load()
     notifications.async_setup(hass)
     hass.http.register_view(JobPictureView)
 
@@ -35,3 +34,8 @@ def async_setup(hass: HomeAssistant) -> None:
 
     hass.bus.async_listen(EVENT_USER_REMOVED, on_user)
     hass.bus.async_listen(EVENT_USER_UPDATED, on_user)
+
+
+async def async_remove(hass: HomeAssistant) -> None:
+    """Delete what is kept for all boxes, once the last one is removed."""
+    await async_get_trail(hass).timers.async_remove()

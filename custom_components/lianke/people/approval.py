@@ -17,7 +17,7 @@ from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job
 from ..jobs.queue import People
 from .beginning import async_find_beginning
 from .release_code import async_get_code_checker
-from .rights import async_is_not_for_all
+from .rights import async_check_job, async_is_not_for_all
 
 
 class PrintPolicy(People):
@@ -180,8 +180,8 @@ async def async_answer(
     """Answer for a job that waits for a person; return it as it is then.
 
     `reason` is the one that is answered, None for whichever it is; `message` says why not. Raises
-    InputError: job_not_waiting, not_an_approver, assistant_may_not_approve, beginning_forgotten, and what is
-    wrong with the code; HomeAssistantError if the disk refuses.
+    InputError: job_not_waiting, not_an_approver, assistant_may_not_approve, beginning_forgotten,
+    beginning_forgotten_here, and what is wrong with the code; HomeAssistantError if the disk refuses.
     """
     queue = target.data.queue
     if not job.can_continue or reason not in (None, job.waits_for[0]):
@@ -189,8 +189,10 @@ async def async_answer(
     # What is checked here takes a moment; an answer counts only for the reason it was checked for.
     reason = job.waits_for[0]
     who = await async_find_beginning(hass, context)
-    if who.forgotten and reason != PersonReason.TURN_PAPER:
-        raise InputError("beginning_forgotten", title=job.title)
+    if who.forgotten:
+        if reason != PersonReason.TURN_PAPER:
+            raise InputError("beginning_forgotten", title=job.title)
+        await async_check_job(hass, target, job, context)
     # Automations were made by an administrator, unless somebody makes one run past its triggers.
     if job.waits_for_approval and not who.independent:
         # Assistants read titles that strangers may have written, and do not know voices.

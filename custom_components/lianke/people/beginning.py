@@ -39,6 +39,7 @@ from homeassistant.util.ulid import ulid_now
 
 from ..const import DOMAIN
 from ..jobs.job import Origin
+from .timers import Timers
 
 AUTOMATION: Final = "automation"
 SERVICE_TRIGGER: Final = "trigger"
@@ -49,8 +50,6 @@ MAX_CONTEXTS: Final = 1_000
 MAX_RUNS: Final = 200
 # People whose contexts are remembered.
 MAX_PEOPLE: Final = 100
-# Timers of which is remembered who set them going.
-MAX_TIMERS: Final = 100
 TIMER: Final = "timer."
 TIMER_ACTIVE: Final = "active"
 TIMER_RESTS: Final = ("idle", "paused")
@@ -95,6 +94,21 @@ class _Begun(NamedTuple):
     def share(self) -> str:
         """Return whose memory it takes: a person's, or that of all whom nobody can name."""
         return self.user_id or ("never" if self.never else "forgotten" if self.forgotten else "")
+
+    @property
+    def as_kept(self) -> dict[str, Any]:
+        """Return what is kept of how a timer began, over a restart as well."""
+        names = ("user_id", "spoken", "never", "forgotten")
+        return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def of_kept(cls, kept: Mapping[str, Any]) -> _Begun:
+        """Return it as it was kept; what cannot be read is forgotten."""
+        if kept.get("never") is True:
+            return _NEVER
+        user_id = kept.get("user_id")
+        spoken, is_known = kept.get("spoken") is True, kept.get("forgotten") is False
+        return cls(user_id if isinstance(user_id, str) else None, spoken, forgotten=not is_known)
 
 
 _NEVER: Final = _Begun(None, independent=True, never=True)
@@ -165,7 +179,7 @@ class _Trail:
         # And of those in which somebody spoke: a sentence sets an automation off without a parent.
         self._spoken_until = ""
         # How timers began: they end without a context, or with one of nobody.
-        self._timers: dict[str, _Begun] = {}
+        self.timers = Timers(hass)
         hass.bus.async_listen(MATCH_ALL, self._on_event)
 
     def find(self, context: Context) -> _Begun:
@@ -222,7 +236,7 @@ class _Trail:
         ):
             self.note(context, self.find(context))
         elif is_local and str(kind).startswith(TIMER):
-            self.note(context, self._timers.get(entity_id, _FORGOTTEN))
+            self.note(context, self._timer(entity_id))
         elif (called := _calling.get()) is not None:
             source = entity_sources(self._hass).get(entity_id)
             is_template = source is not None and source["domain"] == TEMPLATE
@@ -248,12 +262,16 @@ class _Trail:
         ):
             begun = _NEVER
         else:
-            self.note(context, self._timers.get(timer, _FORGOTTEN))
+            self.note(context, self._timer(timer))
             return
-        self._timers.pop(timer, None)
-        self._timers[timer] = begun
-        if len(self._timers) > MAX_TIMERS:
-            del self._timers[next(iter(self._timers))]
+        self.timers.set(timer, begun.as_kept)
+
+    def _timer(self, timer: str) -> _Begun:
+        """Return how a timer began, which may have been set going before the restart."""
+        kept = self.timers.find(timer)
+        if kept is None:
+            return _NEVER if self.timers.is_new else _FORGOTTEN
+        return _Begun.of_kept(kept)
 
     def _on_call(self, event: Event[Any]) -> None:
         context = event.context
@@ -336,7 +354,7 @@ class _Trail:
         # So much before its end, by an automation that was loaded since it was set going.
         state = trigger.get("to_state")
         timer = state.entity_id if isinstance(state, State) else ""
-        return self._timers.get(timer, _FORGOTTEN) if timer.startswith(TIMER) else None
+        return self._timer(timer) if timer.startswith(TIMER) else None
 
     def note(self, context: Context, begun: _Begun, automation: str | None = None) -> None:
         """Remember how a context began; `automation` is the one whose run it is."""
