@@ -1,15 +1,18 @@
 """A peer that answers in pieces and breaks off: one of our errors, whatever aiohttp makes of it."""
 
 import asyncio
+import base64
 import gzip
 from pathlib import Path
 
-from aiohttp import ClientSession, TCPConnector, ThreadedResolver
+from aiohttp import ClientSession, ClientTimeout, TCPConnector, ThreadedResolver
 import pytest
 
+from custom_components.lianke.api import transport
 from custom_components.lianke.api.errors import (
     BoxNotFoundError,
     LiankeConnectionError,
+    LiankeTimeoutError,
 )
 from custom_components.lianke.api.upload import UploadFile
 from tests.loop_hold import measured_hold
@@ -103,3 +106,36 @@ async def test_a_packed_answer_does_not_hold_the_loop(
         with measured_hold() as hold:
             await outcome(CALLS[endpoint], client_of(server, session), small)
     assert hold.longest < MAX_HOLD, hold
+
+
+@pytest.mark.parametrize(
+    ("piece", "silence", "is_read"), [(100_000, 0.0, True), (10, 0.0, False), (100_000, 5.0, False)]
+)
+async def test_the_pages_of_a_scan_over_a_slow_line(
+    session: ClientSession,
+    monkeypatch: pytest.MonkeyPatch,
+    piece: int,
+    silence: float,
+    is_read: bool,
+) -> None:
+    """Have the time that they take, but neither bytes one by one have, nor silence."""
+    monkeypatch.setattr(transport, "QUICK_SECONDS", 0.4)
+    monkeypatch.setattr(transport, "LONG_ANSWER", ClientTimeout(total=None, sock_read=0.4))
+    page = base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(1_500_000)).decode()
+    body = f'{{"code":200,"data":{{"task_state":"SUCCESS","img":"{page}"}}}}'.encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(head.encode())
+        for start in range(0, len(body), piece):
+            writer.write(body[start : start + piece])
+            await writer.drain()
+            await asyncio.sleep(silence if start == piece else 0.05)
+
+    async with raw_server(script) as server, asyncio.timeout(4):
+        client = client_of(server, session)
+        if is_read:
+            assert [len(part) for part in (await client.scanners.task("t")).parts] == [1_500_004]
+            return
+        with pytest.raises(LiankeTimeoutError):
+            await client.scanners.task("t")
