@@ -8,6 +8,7 @@ from typing import Any
 from homeassistant.core import HomeAssistant
 import pytest
 
+from custom_components.lianke.api.scanning import Scanners, ScanTask
 from custom_components.lianke.const import ScanSource
 from custom_components.lianke.documents.download import async_download
 from custom_components.lianke.errors import InputError
@@ -177,3 +178,51 @@ async def test_pages_that_come_too_slowly(
     assert (len(pages), failure.reason, failure.detail) == (1, "scan_incomplete", "2, 3")
     assert len(asked) == 4
     assert not at_service.deleted
+
+
+async def test_answers_that_take_longer_than_a_scan_may(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with pages in them over a slow line: the time that they take is none of the scan's."""
+    ask = Scanners.task
+
+    async def slow(scanners: Scanners, task_id: str) -> ScanTask:
+        await asyncio.sleep(1000)
+        return await ask(scanners, task_id)
+
+    monkeypatch.setattr(Scanners, "task", slow)
+    house.cloud.variants.update(scan_result="base64", scan_dpi=50)
+    laser.feeder = ["one", "two"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert (len(pages), failure, at_service.deleted) == (2, None, True)
+
+
+@pytest.mark.parametrize("nothing", ["", None, False, {}, "null"])
+async def test_the_other_side_of_a_sheet_that_is_not_there(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, nothing: Any
+) -> None:
+    """Is missing, though nothing else in the answer has its name."""
+    show = simulated._shown
+
+    def shown(*args: Any) -> Any:
+        return show(*args) | {"back": nothing, "msg": ""}
+
+    monkeypatch.setattr(simulated, "_shown", shown)
+    house.cloud.variants.update(scan_result="sides", scan_dpi=50)
+    laser.feeder = ["one"]
+    pages, failure, at_service = await came(house, BOTH_SIDES, laser)
+    assert (len(pages), at_service.deleted) == (1, False)
+    assert failure is not None
+    assert (failure.reason, failure.detail) == SECOND
+
+
+async def test_a_page_that_is_gone_for_a_while_is_fetched_again(
+    house: House, laser: Printer
+) -> None:
+    """Though others are there."""
+    house.cloud.variants.update(
+        scan_result="addresses", scan_spoiled="missing", scan_cut_page=2, scan_cut_times=4
+    )
+    laser.feeder = ["one", "two", "three"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert (len(pages), failure, at_service.deleted) == (3, None, True)

@@ -90,6 +90,11 @@ _TWO_FILES: Final = re.compile(
 )
 
 
+def is_nothing(text: str) -> bool:
+    """Return whether a text is empty, or a word for it."""
+    return re.fullmatch(rf"(?i)\s*{_NOTHING}?\s*", text[:MAX_URL]) is not None
+
+
 def read_text(text: str | LongText) -> Iterator[Part]:
     """Yield what a text holds, a piece at a time: addresses, files, b"" for what is missing; nothing of words."""
     pieces = text.pieces() if isinstance(text, LongText) else iter((text,))

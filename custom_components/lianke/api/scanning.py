@@ -21,7 +21,7 @@ from .coerce import (
 )
 from .errors import LiankeResponseError, without_frames
 from .long_json import LongText, parse_long
-from .scan_texts import GOOD_ENDS, Part, read_text
+from .scan_texts import GOOD_ENDS, Part, is_nothing, read_text
 from .tasks import TaskState, to_task_state
 from .transport import Purpose, Transport
 
@@ -63,7 +63,8 @@ class ScanTask:
 
     `places` are the names below which the parts are, those of one list alike, and `items` the items of these lists, by
     numbers that are theirs alone. `is_stated` says whether it names a state, which may be one that nobody knows;
-    `has_more` that its answer holds more than is looked at.
+    `has_more` that its answer holds more than is looked at; `has_half` that a name has nothing beside one that has a
+    file, as the other side of a sheet may.
     """
 
     task_id: str
@@ -75,6 +76,7 @@ class ScanTask:
     items: tuple[tuple[int, ...], ...] = field(default=(), repr=False)
     is_stated: bool = True
     has_more: bool = False
+    has_half: bool = False
 
 
 @without_frames
@@ -140,7 +142,7 @@ class Scanners:
         result = to_mapping(fields.get("task_result"))
         message = to_message(result.get("msg") or fields.get("msg"))
         # Decoding a page takes longer than the event loop can wait.
-        parts, places, items, has_more = await asyncio.to_thread(find_parts, answer)
+        parts, places, items, has_more, has_half = await asyncio.to_thread(find_parts, answer)
         return ScanTask(
             task_id=task_id,
             state=_to_state(fields.get("task_state")),
@@ -152,6 +154,7 @@ class Scanners:
             places=places,
             items=items,
             has_more=has_more,
+            has_half=has_half,
         )
 
     async def cancel(self, task_id: str) -> None:
@@ -181,6 +184,7 @@ class Found(NamedTuple):
     places: tuple[str, ...]
     items: tuple[tuple[int, ...], ...]
     has_more: bool
+    has_half: bool
 
 
 def find_parts(answer: object) -> Found:
@@ -201,6 +205,7 @@ def find_parts(answer: object) -> Found:
         tuple(one.place for one in found[:MAX_FILES]),
         tuple(one.items for one in found[:MAX_FILES]),
         search.has_more or (search.is_cut and bool(search.found)) or len(found) > MAX_FILES,
+        search.has_half,
     )
 
 
@@ -217,7 +222,7 @@ class _Search:
 
     def __init__(self) -> None:
         self.found: list[_One] = []
-        self.has_more = False
+        self.has_more = self.has_half = False
         self.is_cut = False
         self._left = MAX_VALUES
         self._inner_left = MAX_INNER
@@ -248,19 +253,22 @@ class _Search:
         if depth == MAX_DEPTH:
             self.is_cut = self.is_cut or bool(value)
             return False
-        has_any = False
+        has_any = has_file = has_nothing = False
         noted = len(self._empty)
         for name, one in _inside(value):
             below, at, inside = place + name, len(self.found), len(self._empty)
             below_items = (*items, next(self._numbers)) if name.endswith("[]") else items
             if self.look(one, below, below_items, depth + 1):
                 has_any = True
+                has_file = has_file or isinstance(one, str | LongText)
             else:
+                has_nothing = has_nothing or _is_nothing(one)
                 # What is empty is so as a whole.
                 del self._empty[inside:]
                 self._empty.append((at, _One(b"", below, below_items)))
         if has_any:
             self._having.add(place)
+            self.has_half = self.has_half or (has_file and has_nothing and isinstance(value, dict))
             if isinstance(value, list) and len(self._empty) > noted and _is_good_end(value[-1]):
                 self._empty.pop()
         return has_any
@@ -314,6 +322,12 @@ class _Search:
         except ValueError:
             self.is_cut = self.is_cut or is_long or bool(_HINT.search(str(text)))
             return None
+
+
+def _is_nothing(value: object) -> bool:
+    if isinstance(value, str):
+        return is_nothing(value)
+    return value is False or value in (None, {}, [])
 
 
 def _is_good_end(value: object) -> bool:

@@ -458,6 +458,10 @@ def _sorted_out(
     if not files and all(isinstance(e, _NoPageError) for e in errors.values()):
         # Nobody has seen what pages look like here.
         missing.clear()
+    is_odd = len(files) % 2 == 1 and all(one.extension != FileType.PDF for one in files)
+    if request.duplex and task.has_half and is_odd:
+        # Each sheet has two sides, an empty one, too.
+        missing[str(len(files) + len(missing) + 1)] = _IncompleteError()
     if not missing:
         return Scanned(tuple(files), None)
     reasons = {_REASONS.get(one.reason, "scan_fetch_failed") for one in missing.values()}
