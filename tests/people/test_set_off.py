@@ -323,6 +323,26 @@ async def test_what_is_forgotten_turns_no_paper_of_a_printer_that_is_not_for_all
     assert house.queue.get(job_id).asks_for is None
 
 
+async def test_what_is_forgotten_replaces_no_job_of_a_printer_that_is_not_for_all(
+    house: House, boss: User
+) -> None:
+    """It waits for an approver, and what it was to replace was canceled all the same."""
+    guest = await house.hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_READ_ONLY])
+    job = await held(house, replace_key="list")
+
+    async def forgotten() -> Job:
+        data = {"device_id": house.device(), "text": "Milk", "replace_key": "list"}
+        answer = await house.ask("print", Context(parent_id=LONG_AGO), **data)
+        return house.queue.get(str(answer["jobs"][0]["job_id"]))
+
+    assert (await forgotten()).waits_for == ("approval",)
+    assert house.queue.get(job.job_id).state is JobState.HELD
+    # Where everybody may use the printer, it goes on.
+    await house.hass.auth.async_remove_user(guest)
+    assert (await forgotten()).waits_for == ()
+    assert house.queue.get(job.job_id).reason == "replaced"
+
+
 async def test_what_is_forgotten_prints_no_document_of_a_printer_that_is_not_for_all(
     house: House, boss: User
 ) -> None:

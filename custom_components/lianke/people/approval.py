@@ -31,6 +31,9 @@ class PrintPolicy(People):
     @override
     async def async_with_asker(self, spec: JobSpec) -> JobSpec:
         beginning = await async_find_beginning(self._hass, spec.asker.context)
+        if beginning.forgotten and await self._async_is_not_for_all(spec):
+            # It would cancel others' jobs, and waits itself.
+            spec = replace(spec, replace_key=None)
         return replace(
             spec,
             asker=replace(spec.asker, user_id=beginning.user_id),
@@ -61,10 +64,7 @@ class PrintPolicy(People):
                 or (uncounted and by_person)
                 or (
                     # Somebody who may not use the printer may have asked for it.
-                    spec.forgotten
-                    and await async_is_not_for_all(
-                        self._hass, status_entity(self._hass, self._entry, spec.printer_key)
-                    )
+                    spec.forgotten and await self._async_is_not_for_all(spec)
                 )
             )
             and not spec.approved
@@ -85,6 +85,10 @@ class PrintPolicy(People):
             waits_for=tuple(dict.fromkeys(reasons)),
             release_code=spec.release_code or codes.get(spec.asker.user_id or ""),
         )
+
+    async def _async_is_not_for_all(self, spec: JobSpec) -> bool:
+        status = status_entity(self._hass, self._entry, spec.printer_key)
+        return await async_is_not_for_all(self._hass, status)
 
     def _is_to_be_approved(self, spec: JobSpec, first: Delivery, jobs: Collection[Job]) -> bool:
         """Return whether the options ask for an approval, whoever prints, or the pages of a month are used up.
