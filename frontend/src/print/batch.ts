@@ -59,6 +59,8 @@ export class Batch extends EventTarget {
   readonly sending = new Sending(this);
   /* Whether something is being chosen in the media library: what was pressed before may be submitted meanwhile. */
   browsing = false;
+  /* The job that was handed over last, until something else is to be printed. */
+  job: string | undefined;
   /* Until what the printer offers is known. */
   loading: Promise<void> | null = null;
 
@@ -143,6 +145,7 @@ export class Batch extends EventTarget {
 
   private _take(items: PrintItem[]): void {
     const room = MAX_FILES - this.items.length;
+    this.job = undefined;
     this.problem = items.length > room ? printText(this._t, "too_many", { n: MAX_FILES }) : null;
     for (const item of items.splice(room)) item.discard();
     for (const item of items) {
@@ -168,6 +171,7 @@ export class Batch extends EventTarget {
     if (this.offers?.lost) this._learn();
     const known = new Set(jobs.map((job) => job.request_id));
     const gone = this.items.filter((one) => one.lost && known.has(one.request));
+    if (gone.length) this.job = jobs.find(({ request_id: request }) => request === gone.at(-1)?.request)?.job_id;
     for (const item of gone) this.remove(item);
     if (gone.length && !this.printing && !this.items.some((one) => one.lost || one.error)) this._forget();
     const { joint } = this;
@@ -471,6 +475,7 @@ export class Batch extends EventTarget {
       this.changed();
     });
     const duplicate = answer.jobs?.[0]?.duplicate;
+    this.job = answer.jobs?.at(-1)?.job_id;
     this.context.announceSubmitted(item.name, duplicate ? printText(this._t, "duplicate") : undefined);
     this.remove(item);
   }

@@ -100,6 +100,7 @@ export class Joint {
       });
       const duplicate = answer.jobs?.[0]?.duplicate;
       context.announceSubmitted(titleOf(items), duplicate ? printText(context.localizer, "duplicate") : undefined);
+      batch.job = answer.jobs?.at(-1)?.job_id;
       batch.done(items);
     } catch (error) {
       // What refuses a repetition says nothing of the print whose answer was lost.

@@ -7,7 +7,7 @@ import { printText } from "./texts";
 import { upload } from "./upload";
 
 export interface PrintAnswer {
-  jobs: { duplicate?: boolean }[];
+  jobs: { job_id: string; duplicate?: boolean }[];
 }
 export interface PreviewAnswer {
   document: string;

@@ -9,6 +9,7 @@ import { FocusKeeper } from "../focus-keeper";
 import { bars, base, buttons } from "../styles";
 import type { Batch } from "./batch";
 import { pastedFiles } from "./clipboard";
+import { bringIntoView } from "./in-view";
 import type { MediaChoice, PrintItem } from "./item";
 import { titleOf, type Joint } from "./joint";
 import type { LiankeMediaBrowser } from "./media-browser";
@@ -78,13 +79,11 @@ export class LiankeTray extends SteadyPart {
     this._home = (this.getRootNode() as Partial<ShadowRoot>).host ?? null;
   }
 
-  /* The printer gets much shorter with this gone; on a phone it would be off the screen with what comes of the print. */
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     const { _home: home, batch } = this;
     requestAnimationFrame(() => {
-      if (batch.items.length || !home?.isConnected) return;
-      if (home.getBoundingClientRect().top < 0) home.scrollIntoView({ block: "start" });
+      if (!batch.items.length && home?.isConnected) bringIntoView(home, batch.job);
     });
   }
 

@@ -1,6 +1,7 @@
 """Printing from the card: drop, preview, print once, options, failures in plain words."""
 
 import asyncio
+from functools import partial
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import INKJET, LASER, Screen, Stage, press
+from .stage import INKJET, LASER, Screen, Stage, change_options, press
 
 pytestmark = on_stage("card at work")
 
@@ -68,6 +69,30 @@ async def test_phone_shows_what_becomes_of_a_print(stage: Stage) -> None:
         await expect(screen.row("in the hall.pdf")).to_contain_text("Completed")
         await expect(screen.row("in the hall.pdf")).to_be_in_viewport(ratio=1)
         await expect(screen.card.get_by_text(LASER).first).to_be_in_viewport(ratio=1)
+
+
+async def test_phone_shows_a_print_that_lies_below_others_that_wait(stage: Stage) -> None:
+    """With the printer's head at the upper edge, it was below the lower one."""
+    choose = partial(change_options, stage.home, stage.entry_id, "approval")
+    await choose(approval_printers=[LASER])
+    device = {"device_id": stage.devices[LASER]}
+    tokens = await stage.home_user_tokens("bela", "system-users")
+    try:
+        for number in range(7):
+            data = {**device, "text": "x", "title": f"waits {number}", "release_code": "2468"}
+            await stage.home.call("lianke", "print", data)
+        async with stage.screen(width=390, height=600, touch=True, tokens=tokens) as screen:
+            await screen.drop(("last of all.pdf", PDF, make_pdf(2)))
+            await press(screen.card.get_by_role("button", name="Print", exact=True))
+            row = screen.row("last of all.pdf")
+            await expect(row).to_contain_text("Waiting for approval")
+            await expect(screen.row("waits")).to_have_count(7)
+            await expect(row).to_be_in_viewport(ratio=1)
+    finally:
+        await choose(approval_printers=[])
+        for job in (await stage.view())["jobs"]:
+            if job["state"] == "held":
+                await stage.home.call("lianke", "cancel_job", {**device, "job_id": job["job_id"]})
 
 
 async def test_file_that_is_dragged_over_the_card_is_told_where_to_go(
