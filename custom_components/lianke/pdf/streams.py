@@ -32,6 +32,8 @@ _K: Final = re.compile(_NUMBER % b"K")
 _COLUMNS: Final = re.compile(_NUMBER % b"Columns")
 _ROWS: Final = re.compile(_NUMBER % b"Rows")
 _HEIGHT: Final = re.compile(_NUMBER % b"Height")
+_NO_BYTES: Final = re.compile(rb"/Length\s+0(?!\d|\s+\d+\s+R)")
+_NOTHING: Final = re.compile(rb"\s{0,4}endstream")
 _ALIGNED: Final = re.compile(rb"/EncodedByteAlign\s+true")
 _ELSEWHERE: Final = re.compile(
     rb"/(?:DecodeParms|K|Columns|Rows|Height|EncodedByteAlign)\s*(?:\[\s*)?\d+\s+\d+\s+R"
@@ -62,7 +64,7 @@ def check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
                 return False, None
             first = _FILTER.search(head)
             name = first[1] if first else b""
-            if name == b"FlateDecode":
+            if name == b"FlateDecode" and not (_NO_BYTES.search(head) and _NOTHING.match(data, at)):
                 room = left
                 at, left = _flate_end(data, at, room)
                 if left < 0:
@@ -102,14 +104,17 @@ def _flate_end(data: mmap.mmap, at: int, left: int) -> tuple[int, int]:
 
 
 def _fax(head: bytes) -> Coding | None:
-    """Return how a picture is coded by its dictionary, None where that is said somewhere else."""
+    """Return how a picture is coded by its dictionary, None where that is said somewhere else, or not at all."""
     k, columns = _K.search(head), _COLUMNS.search(head)
     rows = _HEIGHT.search(head) or _ROWS.search(head)
     if rows is None or _ELSEWHERE.search(head):
         return None
+    width, height = int(columns[1]) if columns else 1728, int(rows[1])
+    if width <= 0 or height <= 0:
+        return None
     return Coding(
-        int(columns[1]) if columns else 1728,
-        int(rows[1]),
+        width,
+        height,
         int(k[1]) if k else 0,
         _ALIGNED.search(head) is not None,
     )
