@@ -7,26 +7,41 @@ WebSocket interface: one line a step, and the exit code is not 0 if any step fai
 
 import argparse
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+import fcntl
 import os
 from pathlib import Path
+import re
 import shutil
 import signal
 import socket
 import sys
 from time import monotonic
-from typing import NoReturn
+from typing import IO, NoReturn
 import zipfile
 
 from scripts.release import pack
 from tests.e2e.binding import DOMAIN, announce_changes, bind_first
 from tests.e2e.cloud import CloudError, SimulatorProcess
 from tests.e2e.hass import ROOT, HassError, RealHomeAssistant
-from tests.e2e.home import CONFIGURATION, DASHBOARD, TEXTS, cloud_page, furnish, print_samples
+from tests.e2e.home import (
+    CONFIGURATION,
+    DASHBOARD,
+    TEXTS,
+    cloud_page,
+    furnish,
+    point_to_cloud,
+    print_samples,
+)
 from tests.e2e.walk import Walk, WalkError
 
 STATE = ROOT / ".demo"
 PORT = 8123
+# Home Assistant's own lock, in its folder: it outlives a demo that was killed.
+HASS_LOCK = ".ha_run.lock"
+LOCK = ".lock"
+LAST_PORT = 65_534
 # What Home Assistant ends with when it is to be started again.
 RESTART = 100
 CHECK_SPEED = 4.0  # times faster than life: a page takes 0.75 s
@@ -39,6 +54,9 @@ WORDS: dict[str, dict[str, str]] = {
         "unpacked": "The zip of the release is unpacked ({count} files)",
         "passed": "All steps passed in {seconds:.0f} s.",
         "taken": "Port {port} is taken. Choose another one with --port.",
+        "runs": "A demo runs in this folder already, and was left alone. Press Ctrl+C in its terminal, or end process "
+        "{pid}, before you start another one here.",
+        "key": "  ApiKey             {api_key}   (of {boxes})",
         "ended": "Home Assistant ended with {code}; see {console}",
         "restarting": "Home Assistant restarts …",
         "running": "It is up again.",
@@ -51,8 +69,9 @@ WORDS: dict[str, dict[str, str]] = {
   Simulated cloud    {cloud}
   Printed documents  {printed}
 
-  To bind a box yourself, once the first one is removed or for the other ones: the QR codes are on the cloud's page.
-  ApiKey             {api_key}
+  To bind a box yourself, once the first one is removed or for the other ones: the QR codes are on the cloud's page;
+  each ApiKey is good for the boxes of its account.
+{keys}
   Server             {server}   (under “Server” below the ApiKey)
 
   Try first: log in, press “{button}” on the printer's card, and watch the sheets come out on the cloud's page.
@@ -64,6 +83,8 @@ WORDS: dict[str, dict[str, str]] = {
         "unpacked": "已解压发布包（{count} 个文件）",
         "passed": "全部步骤通过，用时 {seconds:.0f} 秒。",
         "taken": "端口 {port} 已被占用，请用 --port 选择其他端口。",
+        "runs": "本文件夹中已有演示在运行，未作改动。要再启动一个，请先在它的终端按 Ctrl+C，或结束进程 {pid}。",
+        "key": "  ApiKey          {api_key}（用于 {boxes}）",
         "ended": "Home Assistant 已退出（代码 {code}），详见 {console}",
         "restarting": "Home Assistant 正在重启…",
         "running": "已重新启动。",
@@ -76,8 +97,8 @@ WORDS: dict[str, dict[str, str]] = {
   模拟云端        {cloud}
   打印出的文档    {printed}
 
-  亲手绑定云盒时（其他云盒，或先移除已绑定的一台）：二维码在模拟云端的页面上。
-  ApiKey          {api_key}
+  亲手绑定云盒时（其他云盒，或先移除已绑定的一台）：二维码在模拟云端的页面上，每个 ApiKey 只用于其账号的云盒。
+{keys}
   服务地址        {server}（在 ApiKey 下方的“服务器”中填写）
 
   先试试：登录后，在打印机的卡片上按“{button}”，然后在模拟云端的页面上看纸张打印出来。
@@ -93,17 +114,34 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--check", action="store_true", help="prove that it works, then end")
     parser.add_argument(
-        "--zip", type=Path, help="the release to check; default: one packed from this folder"
+        "--zip", type=_release, help="the release to check; default: one packed from this folder"
     )
     parser.add_argument("--reset", action="store_true", help="forget what earlier runs kept")
     parser.add_argument(
-        "--port", type=int, default=PORT, help="of Home Assistant; the simulator takes the next one"
+        "--port",
+        type=_port,
+        default=PORT,
+        help="of Home Assistant; the simulator takes the next one",
     )
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 shows it to the network, too")
     parser.add_argument(
         "--language", choices=sorted(TEXTS), default=_language(), help="default: by LANG"
     )
     return parser.parse_args()
+
+
+def _port(text: str) -> int:
+    """Return a port that has a next one, for the simulator."""
+    if not text.isdecimal() or not 1 <= int(text) <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is no port; take one from 1 to {LAST_PORT}")
+    return int(text)
+
+
+def _release(text: str) -> Path:
+    """Return the path of a zip that is there."""
+    if not zipfile.is_zipfile(text):
+        raise argparse.ArgumentTypeError(f"there is no zip {text}")
+    return Path(text)
 
 
 def _language() -> str:
@@ -117,6 +155,43 @@ def _language() -> str:
 def say(line: str) -> None:
     """Print a line at once."""
     print(line, flush=True)
+
+
+def hold(lock: IO[str], words: dict[str, str]) -> None:
+    """Hold a lock until it is closed; HassError if another process does."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        found = re.search(r'"pid": (\d+)', lock.read())
+        raise HassError(words["runs"].format(pid=found[1] if found else "?")) from None
+
+
+@contextmanager
+def alone(name: str, home: Path, words: dict[str, str]) -> Iterator[None]:
+    """Be the only one that runs a Home Assistant in a folder; HassError, before anything is touched, if another does.
+
+    The demo has a lock of its own, for the times when no Home Assistant runs: before the start, and between two.
+    """
+    STATE.mkdir(exist_ok=True)
+    with (STATE / f"{name}{LOCK}").open("a+", encoding="utf-8") as mine:
+        hold(mine, words)
+        mine.truncate(0)
+        mine.write(f'{{"pid": {os.getpid()}}}')
+        mine.flush()
+        if (theirs := home / HASS_LOCK).exists():
+            with theirs.open("a+", encoding="utf-8") as lock:
+                hold(lock, words)
+        yield
+
+
+def reset() -> None:
+    """Delete all that is kept, but for the locks that are held."""
+    for kept in STATE.iterdir():
+        if kept.is_dir() and not kept.is_symlink():
+            shutil.rmtree(kept, ignore_errors=True)
+        elif kept.suffix != LOCK:
+            kept.unlink()
 
 
 def ensure_free(port: int, words: dict[str, str]) -> None:
@@ -164,15 +239,25 @@ async def check(language: str, release: Path | None) -> None:
     say(words["passed"].format(seconds=monotonic() - began))
 
 
-def told(hass: RealHomeAssistant, cloud: SimulatorProcess, printed: Path) -> str:
+async def told(hass: RealHomeAssistant, cloud: SimulatorProcess, printed: Path) -> str:
     """Return what somebody needs to look around: addresses, how to log in, what to try first."""
-    return WORDS[hass.language]["shown"].format(
+    words = WORDS[hass.language]
+    world = await cloud.get("")
+    boxes = {
+        account["api_key"]: [
+            box["device_id"] for box in world["boxes"] if box["account"] == account["name"]
+        ]
+        for account in world["accounts"]
+    }
+    return words["shown"].format(
         url=f"{hass.url}/{DASHBOARD}",
         user=hass.user,
         password=hass.password,
         printed=printed,
         cloud=cloud_page(hass, cloud),
-        api_key=cloud.api_key,
+        keys="\n".join(
+            words["key"].format(api_key=key, boxes=", ".join(ids)) for key, ids in boxes.items()
+        ),
         server=cloud.url,
         button=TEXTS[hass.language]["button"],
     )
@@ -200,9 +285,10 @@ async def show(port: int, host: str, language: str) -> None:
             await bind_first(hass, cloud)
             await furnish(hass, cloud)
             await print_samples(hass, cloud)
+        await point_to_cloud(hass, cloud)
         (entry, *_) = await hass.entries(DOMAIN)
         await announce_changes(hass, cloud, entry["entry_id"])
-        say(told(hass, cloud, printed))
+        say(await told(hass, cloud, printed))
         going = asyncio.ensure_future(keep_going(hass, words))
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait({going, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -225,13 +311,17 @@ async def keep_going(hass: RealHomeAssistant, words: dict[str, str]) -> NoReturn
 def main() -> int:
     """Do what the command line says and return the exit code."""
     chosen = arguments()
+    homes = {"check": STATE / "check" / "home", "demo": STATE / "home"}
     try:
-        if chosen.reset:
-            shutil.rmtree(STATE, ignore_errors=True)
-        if chosen.check:
-            asyncio.run(check(chosen.language, chosen.zip))
-        else:
-            asyncio.run(show(chosen.port, chosen.host, chosen.language))
+        with ExitStack() as stack:
+            for name in homes if chosen.reset else ["check" if chosen.check else "demo"]:
+                stack.enter_context(alone(name, homes[name], WORDS[chosen.language]))
+            if chosen.reset:
+                reset()
+            if chosen.check:
+                asyncio.run(check(chosen.language, chosen.zip))
+            else:
+                asyncio.run(show(chosen.port, chosen.host, chosen.language))
     except (WalkError, HassError, CloudError) as err:
         print(f"✗ {err}", file=sys.stderr)
         return 1

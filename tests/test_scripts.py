@@ -1,5 +1,6 @@
 """The scripts that everybody calls: what CI calls, and what the end of a run of the tests says."""
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 import yaml
 
 from benchmarks import __main__ as bench, set_up
+from scripts import demo
 from scripts.demo import PORT
+from tests.e2e.hass import HassError
 from tests.simulator.admin import Admin
 
 ROOT = Path(__file__).parents[1]
@@ -236,3 +239,48 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
     process.wait(20)
     process.stdout.close()
     assert not list((tmp_path / "temporary").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--port", "99999"], "99999 is no port; take one from 1 to 65534"),
+        (["--port", "65535"], "65535 is no port; take one from 1 to 65534"),
+        (["--check", "--zip", "none.zip"], "there is no zip none.zip"),
+    ],
+)
+def test_the_demo_refuses_what_it_cannot_do_in_one_sentence(
+    options: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Before anything is started or written."""
+    monkeypatch.setattr(sys, "argv", ["scripts/demo", *options])
+    with pytest.raises(SystemExit):
+        demo.main()
+    assert said in capsys.readouterr().err
+
+
+def test_a_demo_is_left_alone_by_a_second_one_while_its_home_assistant_starts_or_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Home Assistant's own lock is not there yet; that of a killed demo's Home Assistant is all there is."""
+    monkeypatch.setattr(demo, "STATE", tmp_path)
+    words, home = demo.WORDS["en"], tmp_path / "home"
+    with (
+        demo.alone("demo", home, words),
+        pytest.raises(HassError, match=f"process {os.getpid()},"),
+        demo.alone("demo", home, words),
+    ):
+        pytest.fail("It runs twice")
+    home.mkdir()
+    with (home / ".ha_run.lock").open("a+", encoding="utf-8") as lock:
+        lock.write('{"pid": 4711, "version": 1}')
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(HassError, match="process 4711,"), demo.alone("demo", home, words):
+            pytest.fail("It runs twice")
+    with demo.alone("demo", home, words):
+        demo.reset()
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.lock"]

@@ -5,7 +5,9 @@ It holds everything that the manual's examples name, so that they can be pasted 
 
 import asyncio
 from datetime import datetime
+import json
 from pathlib import Path
+import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +17,7 @@ from tests.simulator import make_pdf
 
 from .binding import DOMAIN, entity_of, printer_device
 from .cloud import SimulatorProcess
-from .hass import RealHomeAssistant
+from .hass import HassError, RealHomeAssistant
 
 PRINTER = "Kyocera MA2000w GX"  # the simulated laser printer in the box's first USB port
 INKJET = "EPSON L3250 Series (网络)"  # has ink that runs low
@@ -128,6 +130,18 @@ async def furnish(hass: RealHomeAssistant, cloud: SimulatorProcess) -> None:
 def cloud_page(hass: RealHomeAssistant, cloud: SimulatorProcess) -> str:
     """Return the address of the simulated cloud's page in the language of the house."""
     return f"{cloud.admin_url}?language={hass.language}"
+
+
+async def point_to_cloud(hass: RealHomeAssistant, cloud: SimulatorProcess) -> None:
+    """Have the dashboard link to where the simulated cloud is now; all else stays as its user has it."""
+    try:
+        text = json.dumps(await hass.command("lovelace/config", url_path=DASHBOARD))
+    except HassError:
+        # Somebody has deleted it.
+        return
+    now = re.sub(r"\(https?://[^()\s]+/_sim/[^()\s]*\)", f"({cloud_page(hass, cloud)})", text)
+    if now != text:
+        await hass.command("lovelace/config/save", url_path=DASHBOARD, config=json.loads(now))
 
 
 async def print_samples(hass: RealHomeAssistant, cloud: SimulatorProcess) -> None:

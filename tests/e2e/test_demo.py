@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+import json
 import os
 from pathlib import Path
 import re
@@ -51,7 +52,7 @@ async def test_the_demo_in_chinese(tmp_path: Path, chromium: str, socket_enabled
         await announce_changes(home, cloud, entry["entry_id"])
         await page.set_viewport_size({"width": 1280, "height": 1100})
         await page.goto(f"{home.url}/{DASHBOARD}")
-        words = told(home, cloud, tmp_path / "printed")
+        words = await told(home, cloud, tmp_path / "printed")
         for needed in (
             f"{home.url}/{DASHBOARD}",
             home.password,
@@ -113,15 +114,41 @@ async def test_the_demo_in_chinese(tmp_path: Path, chromium: str, socket_enabled
         assert not home.problems("lianke")
 
 
+def command(state: Path) -> list[str]:
+    """Return what runs the demo with all its state in a folder."""
+    script = (
+        "import pathlib, sys; from scripts import demo; "
+        f"demo.STATE = pathlib.Path({str(state)!r}); sys.exit(demo.main())"
+    )
+    return [os.environ["LIANKE_HASS"], "-c", script, "--language", "en"]
+
+
+async def run_to_end(state: Path, *options: str) -> tuple[int | None, str]:
+    """Run a demo that ends by itself, and return its exit code and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        *command(state),
+        *options,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 120)
+    return process.returncode, said.decode()
+
+
+def kept(state: Path) -> dict[str, bytes]:
+    """Return what a demo has written that tells where it and its cloud are."""
+    storage = state / "home" / ".storage"
+    return {name: (storage / name).read_bytes() for name in ("core.config_entries", "http")}
+
+
 class Terminal:
     """A terminal in which the demo runs."""
 
     def __init__(self, state: Path, port: int) -> None:
         """Keep all state in a folder."""
-        self._command = (
-            "import pathlib, sys; from scripts import demo; "
-            f"demo.STATE = pathlib.Path({str(state)!r}); sys.exit(demo.main())"
-        )
+        self._command = command(state)
         self._port = port
         self._process: asyncio.subprocess.Process | None = None
         self.text = ""
@@ -131,8 +158,8 @@ class Terminal:
         """Start it, and wait until it has said where to look."""
         screen, keyboard = os.openpty()
         self._process = await asyncio.create_subprocess_exec(
-            *(os.environ["LIANKE_HASS"], "-c", self._command),
-            *("--port", str(self._port), "--language", "en"),
+            *self._command,
+            *("--port", str(self._port)),
             stdin=keyboard,
             stdout=keyboard,
             stderr=keyboard,
@@ -162,6 +189,12 @@ class Terminal:
                 self.text += part.decode(errors="replace")
         os.close(screen)
 
+    @property
+    def pid(self) -> int:
+        """Return the id of its process."""
+        assert self._process is not None
+        return self._process.pid
+
     async def says(self, words: str) -> None:
         """Wait until it has said so."""
         async with asyncio.timeout(120):
@@ -185,6 +218,16 @@ async def test_the_demo_in_a_terminal(tmp_path: Path, socket_enabled: None) -> N
     first, second = free_port(), free_port()
     async with Terminal(tmp_path, first) as terminal:
         assert terminal.told("Home Assistant").startswith(f"http://127.0.0.1:{first}/")
+        # A second one finds out before it touches anything.
+        before = kept(tmp_path)
+        for more in ([], ["--reset"]):
+            code, said = await run_to_end(tmp_path, "--port", str(second), *more)
+            assert code == 1, said
+            assert said == (
+                "✗ A demo runs in this folder already, and was left alone. Press Ctrl+C in its terminal, "
+                f"or end process {terminal.pid}, before you start another one here.\n"
+            )
+        assert kept(tmp_path) == before
     async with Terminal(tmp_path, second) as terminal:
         assert terminal.told("Home Assistant").startswith(f"http://127.0.0.1:{second}/")
         assert "turbojpeg" not in terminal.text.lower()
@@ -200,16 +243,25 @@ async def test_the_demo_in_a_terminal(tmp_path: Path, socket_enabled: None) -> N
             # The box of the first run finds the cloud, which has moved along.
             states = await home.states()
             assert states["sensor.kyocera_ma2000w_gx"]["state"] != "box_offline"
-            page = terminal.told("Simulated cloud").partition("?")[0]
-            async with aiohttp.ClientSession() as session, session.get(page) as answer:
-                bound, *others = (await answer.json())["boxes"]
-            other = next(box for box in others if box["account"] == bound["account"])
-            await bind(
-                home,
-                server=terminal.told("Server"),
-                api_key=terminal.told("ApiKey"),
-                qr_text=other["qr_link"],
-            )
+            page = terminal.told("Simulated cloud")
+            dashboard = await home.command("lovelace/config", url_path=DASHBOARD)
+            assert f"({page})" in json.dumps(dashboard)
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(page.partition("?")[0]) as answer,
+            ):
+                _bound, *others = (await answer.json())["boxes"]
+            assert len({box["account"] for box in others}) == 2
+            for box in others:
+                line = rf"^ +ApiKey +(\S+) .*\b{box['device_id']}\b"
+                key = re.search(line, terminal.text, re.MULTILINE)
+                assert key, terminal.text
+                await bind(
+                    home,
+                    server=terminal.told("Server"),
+                    api_key=key[1],
+                    qr_text=box["qr_link"],
+                )
         finally:
             await home.close()
 
