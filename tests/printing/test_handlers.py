@@ -20,7 +20,7 @@ from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.pages.page import PageStyle
 from tests.clock import until
 from tests.conftest import LANGUAGES, make_entry, set_up, texts
-from tests.documents.samples import picture
+from tests.documents.samples import picture, zipped
 from tests.documents.test_entities import Door, add
 from tests.household import (
     INKJET,
@@ -216,6 +216,40 @@ async def test_a_double_tap_on_an_upload_prints_once(upload: Upload, house: Hous
     assert await refusal(house.print_one(upload=file_id, request_id="drop-2")) == "upload_gone"
     with pytest.raises(ServiceValidationError):
         await house.print_one(upload=file_id)
+
+
+@pytest.mark.parametrize("source", ["text", "markdown", "html"])
+@pytest.mark.parametrize("action", ["print", "preview", "count_pages"])
+async def test_a_page_that_text_does_not_make_is_refused_before_anything_is_sent(
+    house: House, source: str, action: str
+) -> None:
+    """It was sent, failed, and pictures and styles were blamed."""
+    what = {"device_id": house.device(), source: "Milk", "pages": "2"}
+    assert await refusal(house.ask(action, **what)) == "pages_beyond_document"
+    assert not [one for one in house.cloud.requests if one.method == "POST"]
+    assert not house.printed
+    # A page that it may make is no reason: nobody but the service knows.
+    long = {**what, source: "Milk " * 3000}
+    await house.ask(action, **long)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("own.html", b"<style>p { margin: 9cm }</style><p>Milk"),
+        ("letter.docx", zipped("[Content_Types].xml", "word/document.xml")),
+    ],
+)
+async def test_pages_that_only_the_service_can_miss_are_named_in_the_failure(
+    house: House, name: str, content: bytes
+) -> None:
+    """It may say the same of pages that are not there as of a document that it cannot open."""
+    (house.media / name).write_bytes(content)
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="文件转换失败：没有可打印的页面"))
+    job = await house.print_one(file=str(house.media / name), pages="2")
+    assert (job["state"], job["reason"]) == ("failed", "conversion_failed")
+    assert job["message"].startswith("The Lianke service could not print the chosen pages of")
+    assert "没有可打印的页面" in job["message"]
 
 
 async def test_a_double_tap_on_uploads_is_told_of_all(upload: Upload, house: House) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 from homeassistant.util import dt as dt_util
 
+from ..api.options import count_selected
 from ..const import CONF_QUIET_FROM, CONF_QUIET_TO, MAX_DOCUMENT_MB
+from ..documents.document import Document
 from ..documents.kinds import FileType
 from ..errors import InputError
 from .job import (
@@ -83,8 +85,7 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
     document = first.document
     if document.extension == FileType.RAW:
         return
-    if first.job_pages == 0:
-        raise InputError("pages_not_in_document", count=str(document.pages))
+    check_range(document, first.options.page_range)
     if first.most_pages is None:
         if first.is_uncounted and first.job_copies == 1:
             return
@@ -92,6 +93,17 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
     if first.most_pages * first.job_copies > limit:
         text = "too_many_pages" if document.pages is not None else "maybe_too_many_pages"
         raise LimitError("too_many_pages", limit=limit, printer=printer, text=text)
+
+
+def check_range(document: Document, page_range: str) -> None:
+    """Check that a page range takes a page of a document, by its count or the most pages that it can have.
+
+    Raises InputError.
+    """
+    if count_selected(page_range, document.pages) == 0:
+        raise InputError("pages_not_in_document", count=str(document.pages))
+    if document.pages is None and count_selected(page_range, document.pages_at_most) == 0:
+        raise InputError("pages_beyond_document", count=str(document.pages_at_most))
 
 
 def waits_uncounted(job: Job) -> bool:

@@ -24,6 +24,7 @@ from ..documents.sheets import SheetOptions
 from ..documents.sources import source_of
 from ..documents.spool import KEEP, async_get_spool
 from ..errors import InputError
+from ..jobs.limits import check_range
 from ..people.rights import async_check_printer
 from ..runtime import async_error_text, preview_signal
 from .print import async_prepare, limit_calls, ticket_scope
@@ -162,8 +163,6 @@ async def _async_draw(
     """Return how a document is drawn here, with its first picture; without them where that cannot be done."""
     spool = await async_get_spool(hass)
     drawing = plan_drawing(hass, document, options, user)
-    if not drawing.pages:
-        raise InputError("pages_not_in_document", count=str(document.pages))
     try:
         return drawing, [await spool.async_draw(drawing, 1)]
     except PdfUnavailableError:
@@ -213,11 +212,12 @@ async def _async_prepare(
 ) -> tuple[list[Document], Document, ResolvedOptions]:
     """Return the documents of a call as they are, and the one that is printed of them, with its options.
 
-    Raises InputError: one_document_only, and as `async_prepare`.
+    Raises InputError: one_document_only, and as `async_prepare` and `check_range`.
     """
     if len(source_of(data)[1]) != 1 and not SheetOptions.of(data).joins:
         raise InputError("one_document_only")
     documents, [(shown, options)] = await async_prepare(hass, target, data, context)
+    check_range(shown, options.page_range)
     return documents, shown, options
 
 

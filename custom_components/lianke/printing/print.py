@@ -476,7 +476,11 @@ def job_dict(job: Job) -> dict[str, JsonValueType]:
 def reason_key(job: Job) -> str | None:
     """Return the key of the text that says why a job failed; None without a reason."""
     if job.reason == CONVERSION_FAILED:
-        return f"{job.reason}{ADVICE.get(Path(job.present.document.name).suffix, '')}"
+        document = job.present.document
+        if job.present.options.page_range and document.pages is None:
+            # Only the service knows its pages, and says the same of one that it has none of.
+            return f"{job.reason}_pages"
+        return f"{job.reason}{ADVICE.get(Path(document.name).suffix, '')}"
     if job.reason == REJECTED and (job.partly_printed or job.present.detail):
         return FIRST_SIDES_REJECTED if job.partly_printed else f"{job.reason}_by"
     return job.reason
