@@ -117,6 +117,13 @@ SHAPES: dict[str, tuple[ScanRequest, int, Build, int, tuple[str, str] | None]] =
         2,
         WHOLE,
     ),
+    "both sides, which are alike": (
+        BOTH_SIDES,
+        1,
+        lambda u, t, b: {"front": t[0], "back": t[0]},
+        1,
+        SECOND,
+    ),
     "places for more pages": (
         FED,
         1,

@@ -64,7 +64,7 @@ class ScanTask:
     `places` are the names below which the parts are, those of one list alike, and `items` the items of these lists, by
     numbers that are theirs alone. `is_stated` says whether it names a state, which may be one that nobody knows;
     `has_more` that its answer holds more than is looked at; `has_half` that a name has nothing beside one that has a
-    file, as the other side of a sheet may.
+    file, or the same, as the other side of a sheet may.
     """
 
     task_id: str
@@ -290,6 +290,8 @@ class _Search:
         for part in parts:
             is_known = part in self._known and part != b""
             if is_known and (isinstance(part, str) or self._known[part] != place):
+                # Or the other side of a sheet, as empty as the one.
+                self.has_half = self.has_half or isinstance(part, bytes)
                 continue
             if len(self.found) == MAX_FILES:
                 self.has_more = True
