@@ -1,5 +1,6 @@
 """How many records of jobs there can be, whatever is asked for."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from homeassistant.core import Context
@@ -10,14 +11,16 @@ from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS, LimitError, check_rate
 from custom_components.lianke.jobs.retention import (
     MAX_FINISHED,
+    MAX_KEPT_BYTES,
     MAX_RECORDS,
     MAX_WITHDRAWN,
+    documents_to_keep,
     to_forget,
 )
 from custom_components.lianke.printing.print import job_dict
 from tests.clock import until
 from tests.jobs.conftest import OpenShop
-from tests.jobs.make import make_job
+from tests.jobs.make import altered, make_job
 from tests.simulator.faults import Fault
 
 
@@ -130,3 +133,24 @@ def test_finished_jobs_are_capped_but_for_what_may_be_a_task() -> None:
     gone = to_forget([waiting, lost, *printed], now)
     assert len(gone) == 51
     assert list(gone) == [job.job_id for job in printed[:51]]
+
+
+def test_what_ended_first_is_forgotten_first_however_long_others_had_waited() -> None:
+    now = dt_util.utcnow()
+    gone = {"has_document": False}
+    printed = [ended(n, 200, state=JobState.COMPLETED, **gone) for n in range(MAX_RECORDS)]
+    unsent = [ended(n, 200, state=JobState.CANCELED, **gone) for n in range(MAX_WITHDRAWN)]
+    waited = ended(9_999, 300, state=JobState.CANCELED, ended_at=now, **gone)
+    assert list(to_forget([waited, *printed], now)) == [printed[0].job_id]
+    assert list(to_forget([waited, *unsent], now)) == [unsent[0].job_id]
+
+
+def test_a_document_that_waited_for_long_is_not_the_first_to_go() -> None:
+    now = dt_util.utcnow()
+    half = {"state": JobState.COMPLETED, "size": MAX_KEPT_BYTES // 2}
+    printed = [ended(number, 1 + number, **half) for number in range(2)]
+    waited = replace(printed[0], job_id="waited", created_at=now - timedelta(hours=48))
+    waited = altered(waited, ended_at=now)
+    week = timedelta(days=7)
+    kept = documents_to_keep([waited, *reversed(printed)], now, failed=week, wanted=week)
+    assert kept == {"waited", printed[0].job_id}

@@ -20,6 +20,7 @@ from custom_components.lianke.jobs.job import Asker, Job, JobState
 from custom_components.lianke.websocket_api import job_feed
 from custom_components.lianke.websocket_api.job_feed import (
     MAX_FINISHED,
+    MAX_FINISHED_OF_EACH,
     MAX_OPEN,
     MAX_OPEN_OF_PRINTER,
     MAX_SUBSCRIPTIONS,
@@ -235,6 +236,36 @@ async def test_a_message_holds_a_bounded_number_of_jobs(
     assert [job["job_id"] for job in ours] == sorted((job["job_id"] for job in ours), reverse=True)
     assert {printer["waiting"] for printer in view["printers"].values()} <= {200, 199}
     forget(house.entry, jobs)
+
+
+async def test_what_ended_last_is_first_however_long_it_had_waited(
+    hass_ws_client: WebSocketGenerator, house: House
+) -> None:
+    """A job that was confirmed after later ones had printed ended, failed, in no row of the card."""
+    await house.switch_off()
+    keys = list(house.data.storage.printers)
+    registry = house.queue._registry
+    now = dt_util.utcnow()
+    later = [
+        record(number, key, state=JobState.COMPLETED)
+        for key in keys[:2]
+        for number in range(100, 100 + 2 * MAX_FINISHED)
+    ]
+    waited = [
+        record(place, key, state=JobState.FAILED, title="waited", ended_at=now)
+        for place, key in enumerate(keys[:2])
+    ]
+    for job in sorted([*waited, *later], key=lambda job: job.job_id):
+        keep(registry, job)
+    jobs = (await first_view(await hass_ws_client()))["jobs"]
+    assert [job["title"] for job in jobs[:2]] == ["waited"] * 2
+    for key in keys[:2]:
+        (first, *others) = (job for job in jobs if job["printer_key"] == key)
+        assert first["title"] == "waited"
+        assert len(others) >= MAX_FINISHED_OF_EACH - 1
+    ends = [job["finished_at"] for job in jobs[:MAX_FINISHED]]
+    assert ends == sorted(ends, reverse=True)
+    forget(house.entry, [*waited, *later])
 
 
 async def test_a_connection_has_a_bounded_number_of_subscriptions(

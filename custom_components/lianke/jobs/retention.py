@@ -1,7 +1,8 @@
 """How long finished jobs and their documents are kept."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from .job import (
     HANDED_ON,
@@ -25,18 +26,20 @@ MOVE_MEMORY = timedelta(days=9)
 # Documents of a box that are kept after an end that was wanted: beyond it, the oldest are deleted.
 MAX_KEPT_BYTES = 1024 * 1024 * 1024
 
+_ended_at = attrgetter("ended_at")
+
 
 def documents_to_keep(
-    jobs: Sequence[Job], now: datetime, *, failed: timedelta, wanted: timedelta
+    jobs: Iterable[Job], now: datetime, *, failed: timedelta, wanted: timedelta
 ) -> frozenset[str]:
     """Return the ids of the finished jobs whose documents are kept.
 
     `failed` is how long those are kept that may be retried, `wanted` those of the jobs that were
-    printed or canceled. `jobs` are oldest first.
+    printed or canceled.
     """
     kept = set()
     left = MAX_KEPT_BYTES
-    for job in reversed(jobs):
+    for job in sorted(jobs, key=_ended_at, reverse=True):
         if job.state in RETRYABLE:
             if now - job.ended_at < failed:
                 kept.add(job.job_id)
@@ -48,8 +51,9 @@ def documents_to_keep(
 
 
 def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
-    """Return the ids of the finished jobs beyond the limits, oldest first."""
-    finished = [job for job in jobs if job.is_final]
+    """Return the ids of the finished jobs beyond the limits, those first that ended first."""
+    # One that had waited for days has ended just now, and people have yet to see how.
+    finished = sorted((job for job in jobs if job.is_final), key=_ended_at)
     free = [job for job in finished if not _is_needed(job, now)]
     surplus = max(0, len(jobs) - MAX_RECORDS)
     gone = dict.fromkeys(

@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+import heapq
 import logging
+from operator import attrgetter
 from typing import Final
 
 from homeassistant.auth.models import User
@@ -281,7 +283,7 @@ def _view(
         }
         open_jobs += [(job, one, may_control) for job in one.open_jobs]
         finished += [(job, one, may_control) for job in one.finished]
-    finished.sort(key=lambda item: item[0].created_at, reverse=True)
+    finished.sort(key=lambda item: item[0].ended_at, reverse=True)
     # What one printer has ended since does not hide the last ones of another.
     last = {job.job_id for one in shown for job in one.finished[:MAX_FINISHED_OF_EACH]}
     others = [item for item in finished[MAX_FINISHED:] if item[0].job_id in last]
@@ -359,10 +361,10 @@ def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Printer
     finished: defaultdict[str, list[Job]] = defaultdict(list)
     for job in data.queue.jobs():
         if job.is_final:
-            kind, most = finished, MAX_FINISHED
-        else:
-            kind, most = held if job.state is JobState.HELD else moving, MAX_OPEN_OF_PRINTER
-        if len(jobs := kind[job.printer_key]) < most:
+            finished[job.printer_key].append(job)
+            continue
+        jobs = (held if job.state is JobState.HELD else moving)[job.printer_key]
+        if len(jobs) < MAX_OPEN_OF_PRINTER:
             jobs.append(job)
     scanners = scanners_by_printer(hass, entry)
     for key, printer in data.coordinator.data.printers.items():
@@ -382,7 +384,8 @@ def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Printer
                 "name": device.name_by_user or device.name or printer.name,
             },
             open_jobs=tuple(open_jobs),
-            finished=tuple(finished[key]),
+            # One that had waited for long has ended just now.
+            finished=tuple(heapq.nlargest(MAX_FINISHED, finished[key], attrgetter("ended_at"))),
         )
 
 

@@ -124,6 +124,32 @@ async def test_release_with_a_code(stage: Stage, people: dict[str, str]) -> None
         await stage.until(stage.printed, lambda found: len(found) == before + 1)
 
 
+async def test_a_job_that_waited_for_long_is_seen_to_have_ended(stage: Stage) -> None:
+    """Later ones had printed meanwhile: released, it failed, and was in no row while the card said Idle."""
+    title = "waited for long"
+    await submit(stage, title, release_code="4711")
+    later = [f"later {number}" for number in range(4)]
+    for name in later:
+        await submit(stage, name, wait=True)
+    planned = {"outcomes": [{"code": 502, "state": "SUCCESS", "prints": "none"}]}
+    async with stage.screen(language=CHINESE, width=390, height=844, touch=True) as screen:
+        row = screen.row(title)
+        await expect(screen.row(later[-1])).to_contain_text("已完成")
+        await row.get_by_label("取件密码").fill("4711")
+        await stage.cloud.post(f"boxes/{stage.cloud.device_id}/printers/1/outcomes", planned)
+        await press(row.get_by_role("button", name="确认打印"))
+        await expect(row).to_contain_text("失败")
+        await expect(screen.card.locator("li.row").first).to_contain_text(title)
+        before = len(await stage.printed())
+        await press(row.get_by_role("button", name=f"重新打印 {title}"))
+        # The code is asked for again.
+        again = row.filter(has=screen.page.get_by_label("取件密码"))
+        await again.get_by_label("取件密码").fill("4711")
+        await press(again.get_by_role("button", name="确认打印"))
+        await expect(row.filter(has_text="已完成")).to_have_count(1)
+    assert len(await stage.printed()) == before + 1
+
+
 async def test_both_sides_by_hand(stage: Stage, people: dict[str, str], tmp_path: Path) -> None:
     """From choosing the file to the last page, without knowing more than the card says."""
     title = "turn.pdf"
