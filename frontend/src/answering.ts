@@ -12,7 +12,7 @@ export interface Point {
 
 export interface Control {
   element: Element;
-  /* What it does: Lit draws another button of a list with the same element. */
+  /* What it does, and to what: Lit draws another button of a list with the same element. */
   key: string;
 }
 
@@ -23,7 +23,9 @@ export interface Place extends Control {
 const asControl = (element: Element): Control => {
   const control = (element as HTMLLabelElement).control ?? element;
   const { dataset, ariaLabel, textContent } = control as HTMLElement;
-  return { element: control, key: dataset["key"] ?? ariaLabel ?? textContent };
+  // What a button that stays where it is acts on may be another by now, such as a page.
+  const of = control.closest<HTMLElement>("[data-of]")?.dataset["of"] ?? "";
+  return { element: control, key: (dataset["key"] ?? ariaLabel ?? textContent) + of };
 };
 
 export const parentOf = (node: Node | null): Node | null =>

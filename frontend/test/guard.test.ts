@@ -369,6 +369,37 @@ describe.each(Object.entries(DEVICES))("just after news, a %s", (_, press) => {
     expect(asked.filter(({ type }) => String(type) !== "lianke/printer/options")).toEqual([]);
   });
 
+  test.each([350, 700, 1200])("removes one page of a scan, pressed again after %i ms", async (gap) => {
+    const pictures = ["/1", "/2", "/3", "/4"];
+    const waits = { scan_id: "scan", state: "waiting", files: [], downloads: [], source: "glass", is_copy: false };
+    const tell = (pages: number) => news.scan({ ...waits, pages, pictures: pictures.slice(0, pages) } as never);
+    const removed = () => asked.filter(({ service_data: data }) => (data as { answer?: string })?.answer === "remove");
+    await set(SCENES["with the scanner"] as Scene);
+    tell(4);
+    await settle(2500);
+    // Who looks through the pages means each press.
+    const back = spotOf(control("page_before")) as Spot;
+    await press(back);
+    await settle(gap);
+    await press(back);
+    await vi.waitFor(() => expect(all("span.soft").map((one) => one.textContent)).toContain("2 of 4"));
+    await settle(1600);
+    const spot = spotOf(control("remove")) as Spot;
+    await press(spot);
+    await settle(100);
+    expect(removed().length).toBe(1);
+    tell(3);
+    await settle(gap - 100);
+    await vi.waitFor(() => expect(control("remove").ariaDisabled).toBeNull());
+    expect(isAt(control("remove"), spot)).toBe(true);
+    await press(spot);
+    await settle(300);
+    expect(removed().length).toBe(1);
+    await settle(1600);
+    await press(spot);
+    await vi.waitFor(() => expect(removed().length).toBe(2));
+  });
+
   test("presses nothing that a preview has pushed there", async () => {
     let spot: Spot | undefined;
     for (let rows = 1; !spot && rows < 9; rows++) {

@@ -43,7 +43,12 @@ export class LiankeAsk extends Part {
       const { ask, yes, no } = this.question;
       return html`<div class="actions" role="group" aria-label=${ask}>
         <span class="soft">${ask}</span>
-        <button data-key="yes" aria-disabled=${this.resting ? "true" : nothing} @click=${this._confirm}>
+        <button
+          data-key="yes"
+          data-of=${ask + yes}
+          aria-disabled=${this.resting ? "true" : nothing}
+          @click=${this._confirm}
+        >
           ${icon}${yes}
         </button>
         <button data-key="no" @click=${this._refuse}>${no}</button>

@@ -498,7 +498,7 @@ export class LiankeScan extends DialogPart {
         }
         ${
           changeable && total && !isCard
-            ? html`<div>
+            ? html`<div data-of=${total}>
                 ${this._round("turn_left", mdiRotateLeft, turned(270), isBusy)}
                 ${this._round("turn_right", mdiRotateRight, turned(90), isBusy)}
                 ${this._round("crop", mdiCrop, () => this._crop(), isBusy)}
