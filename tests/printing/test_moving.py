@@ -428,7 +428,7 @@ async def test_what_was_laid_out_is_not_cut_by_smaller_paper(
     job = await house.print_one(file=house.path("front.jpg") if picture else house.menu, **layout)
     job_id = str(job["job_id"])
     client = await hass_ws_client(house.hass)
-    assert await refused_plan(house, client, job_id, LABELS) == "sheets_need_paper"
+    assert await refused_plan(house, client, job_id, LABELS) == "sheets_no_paper"
     small: tuple[dict[str, Any], ...] = (
         {},
         {"paper": "60 x 40 mm"},

@@ -86,7 +86,7 @@ async def async_changes(
         raise OptionError(err.reason, option=err.option, value=err.value, allowed=allowed) from None
     sheet = _needed(job)
     if sheet is not None and not _holds(options.paper, sheet):
-        raise _too_small(target, job, sheet)
+        raise _too_small("sheets_need_paper", target, job, sheet)
     # A default option for both sides by hand is for documents that are printed anew.
     options = replace(options, by_hand=None)
     return Changes(printer_key=target.printer_key, options=options, requested=requested)
@@ -114,9 +114,9 @@ def _holds(paper: Paper | None, sheet: Paper) -> bool:
     )
 
 
-def _too_small(target: Target, job: Job, sheet: Paper) -> InputError:
+def _too_small(reason: str, target: Target, job: Job, sheet: Paper) -> InputError:
     size = _size_of(sheet)
-    return InputError("sheets_need_paper", title=job.title, printer=target.view.name, size=size)
+    return InputError(reason, title=job.title, printer=target.view.name, size=size)
 
 
 def _left(options: PrintOptions | Mapping[str, Any], without: Collection[str]) -> PrintOptions:
@@ -258,14 +258,14 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
 async def _async_papers(job: Job, other: Target) -> tuple[str, list[str]]:
     """Return what a job's paper is called, and the names of another printer's papers that can take its place.
 
-    Raises InputError: sheets_need_paper where none takes pages that were laid out in true size.
+    Raises InputError: sheets_no_paper where none takes pages that were laid out in true size.
     """
     paper = job.deliveries[0].options.paper
     able, papers = await other.data.coordinator.capabilities.get(other.printer_key)
     sheet = _needed(job)
     known = [one for one in known_papers(able, papers) if sheet is None or _holds(one, sheet)]
     if sheet is not None and not known:
-        raise _too_small(other, job, sheet)
+        raise _too_small("sheets_no_paper", other, job, sheet)
     names = dict.fromkeys(one.name for one in known)
     return "" if paper is None else paper.name, [*names][:MAX_ALLOWED]
 

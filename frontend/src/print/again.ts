@@ -21,6 +21,8 @@ import "./options-form";
 
 const texts = partTexts(en, zh);
 
+/* No paper of that printer is large enough. */
+const NO_PAPER = "sheets_no_paper";
 const TAKES_NOTHING = ["awaiting_driver", "unsupported"];
 
 /* A dialog that prints a job's document again, with other options or on another printer, or moves a job that waits. */
@@ -33,6 +35,8 @@ export class LiankeAgain extends DialogPart {
   @state() private _plan: MovePlan | null = null;
   /* Why it cannot be moved there. */
   @state() private _refused = "";
+  /* Whether no choice there would mend that. */
+  private _isRefused = false;
   /* Holds the options; made anew for another printer. */
   batch: Batch | undefined;
 
@@ -80,6 +84,7 @@ export class LiankeAgain extends DialogPart {
     const to_device_id = (this._planned = this._device);
     this._plan = null;
     this._refused = "";
+    this._isRefused = false;
     const { device_id, job_id } = this.job;
     const message = { type: "lianke/jobs/plan_move", device_id, job_id, to_device_id };
     try {
@@ -87,7 +92,10 @@ export class LiankeAgain extends DialogPart {
       if (to_device_id === this._device) this._plan = plan;
     } catch (error) {
       const refused = await this.context.explain(error);
-      if (to_device_id === this._device) this._refused = refused;
+      if (to_device_id === this._device) {
+        this._refused = refused;
+        this._isRefused = (error as CommandError).translation_key === NO_PAPER;
+      }
       throw error;
     }
   }
@@ -125,7 +133,7 @@ export class LiankeAgain extends DialogPart {
     // What another printer refused says nothing of the one that is chosen now.
     const refused = this._tried === this._device ? this._tasks.errorOf("again") : undefined;
     const error = refused ?? (this._refused || batch?.problem);
-    const resting = this._tasks.isWorking("again");
+    const resting = this._isRefused || this._tasks.isWorking("again");
     const { yes, no } = texts.of(this.t).questions[this._asked];
     return html`<dialog aria-label=${heading} @close=${() => this.fire("again-closed")}>
       ${this.head(heading, this._text("close"))}

@@ -73,7 +73,12 @@ export class LiankeMoving extends Part {
     const control =
       option === "copies"
         ? html`<input id="copies" type="number" min="1" max=${range ?? nothing} inputmode="numeric" placeholder="1" />`
-        : html`<select id=${option} data-key=${option} aria-invalid=${isWrong ? "true" : nothing}>
+        : html`<select
+            id=${option}
+            data-key=${option}
+            aria-invalid=${isWrong ? "true" : nothing}
+            @change=${() => (this._missing = "")}
+          >
             <option value="">${must_choose ? this._text("choose") : preset}</option>
             ${others.map((one) => html`<option value=${one}>${this._word(option, one)}</option>`)}
           </select>`;

@@ -2,8 +2,10 @@
 
 from playwright.async_api import expect
 
+from tests.simulator import make_pdf
+
 from .marks import on_stage
-from .stage import Stage
+from .stage import INKJET, LABEL, LASER, Stage
 from .test_people import submit
 
 pytestmark = on_stage("card at work")
@@ -62,3 +64,35 @@ async def test_a_job_is_moved_to_each_printer_or_the_dialog_says_why_not(stage: 
     assert [*refused] == [f"{AWAITING}（等待驱动支持）"]
     assert "等待" in refused[f"{AWAITING}（等待驱动支持）"]
     assert len(await stage.printed()) == before
+
+
+async def test_what_is_chosen_or_cannot_be_is_said_as_it_is(stage: Stage) -> None:
+    """The red sentence stayed after the choice; of a printer without any such paper it asked to choose one."""
+    await submit(stage, "plain", release_code="4711")
+    path = stage.home.documents / "card.pdf"
+    path.write_bytes(make_pdf(2, "card"))
+    laid = {"file": str(path), "sheet": "poster", "title": "laid out", "release_code": "4711"}
+    await stage.home.call("lianke", "print", {"device_id": stage.devices[LASER], **laid})
+    async with stage.screen(stage.full(history=0), language=CHINESE) as screen:
+        dialog = screen.card.locator("lianke-again dialog")
+        await screen.press(screen.row("plain").locator("[data-key^=move_job]"))
+        await dialog.locator("#printer").select_option(label=LABEL)
+        paper = dialog.locator("lianke-moving #paper")
+        await expect(paper).to_be_visible()
+        await screen.press(dialog.locator("[data-key=do]"))
+        await expect(dialog.get_by_text("请先选择，再移动任务。")).to_be_visible()
+        await paper.select_option(index=1)
+        await expect(dialog.get_by_role("alert")).to_have_count(0)
+        await screen.press(dialog.locator("[data-key=no]"))
+
+        await screen.press(screen.row("laid out").locator("[data-key^=move_job]"))
+        await dialog.locator("#printer").select_option(label=LABEL)
+        await expect(dialog.get_by_role("alert")).to_contain_text("没有这么大的纸张")
+        await expect(dialog.locator("[data-key=do]")).to_have_attribute("aria-disabled", "true")
+        await dialog.locator("#printer").select_option(label=INKJET)
+        await expect(dialog.get_by_role("alert")).to_have_count(0)
+        await expect(dialog.locator("[data-key=do]")).not_to_have_attribute("aria-disabled", "true")
+        await screen.press(dialog.locator("[data-key=no]"))
+        for title in ("plain", "laid out"):
+            await screen.press(screen.row(title).locator("[data-key^=cancel]"))
+            await expect(screen.row(title)).to_have_count(0)
