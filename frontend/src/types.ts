@@ -62,6 +62,8 @@ export interface Printer {
   pages_left?: number | null;
   /* The device of the scanner beside it, for who may use that. */
   scanner?: string | null;
+  /* How many pages wait there for a person. */
+  scanned?: number;
 }
 
 /* Both sides by hand: which half it is, and how the sheets are put back for the second. */

@@ -17,6 +17,8 @@ const makeScan = (changes: Partial<Scan> = {}): Scan => ({
   state: "scanning",
   source: "glass",
   pages: 0,
+  newest: 1,
+  replaces: 0,
   reason: null,
   detail: "",
   is_copy: false,
@@ -218,6 +220,26 @@ describe("a scan", () => {
     const [link] = clicked.mock.contexts as HTMLAnchorElement[];
     expect([link?.getAttribute("href"), link?.download]).toEqual(["/signed", "two pages.pdf"]);
     expect(asked.at(-1)).toEqual({ type: "auth/sign_path", path: "/api/lianke/scans/a/one/two%20pages.pdf" });
+  });
+
+  test.each([
+    [{ newest: 1, pages: 1 }, "Scan again", "Scanning page 1 …"],
+    [{ newest: 1, pages: 2 }, "Scan page 2 again", "Scanning page 2 …"],
+    [{ newest: 2, pages: 5 }, "Scan the last 2 pages again", "Scanning page 4 …"],
+    [{ newest: 5, pages: 5 }, "Scan again", "Scanning page 1 …"],
+  ])("which pages are scanned again is said before and while they are: %o", async (of, label, during) => {
+    const { dialog, tell } = await open();
+    const pictures = [...Array(of.pages).keys()].map((n) => `/none/${n}`);
+    await tell({ scan: makeScan({ state: "waiting", pictures, ...of }) });
+    expect(find(dialog, "[data-key=again]").textContent?.trim()).toBe(label);
+    await tell({ scan: makeScan({ pictures, ...of, replaces: of.newest }) });
+    expect(said(dialog)).toContain(during);
+  });
+
+  test("what came last was removed: nothing is there to be scanned again", async () => {
+    const { dialog, tell } = await open();
+    await tell({ scan: makeScan({ state: "waiting", pages: 1, newest: 0, pictures: ["/none/1"] }) });
+    expect(keys(dialog)).toEqual(["next", "finish", "cancel"]);
   });
 
   test("a page is enlarged to be read, by one press, and the next one as well", async () => {

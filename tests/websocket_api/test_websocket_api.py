@@ -261,6 +261,7 @@ async def test_first_message_shows_printers(
         "pages_printed": 0,
         "keeps_printed": False,
         "scanner": None,
+        "scanned": 0,
         "ink": [],
         "problems": [],
     }

@@ -397,6 +397,8 @@ def _brief(hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob) -> JsonO
         "scan_id": job.job_id,
         "state": job.state.value,
         "pages": len(job.pages),
+        "newest": job.newest,
+        "replaces": len(job.replaces),
         "reason": job.reason,
         "detail": job.detail,
         "message": whole or None,

@@ -49,6 +49,7 @@ from ..printing.refused import SIGNAL_REFUSED, Refusal
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from ..scanner.actions import scanners_by_printer
 from ..scanner.hub import SIGNAL_SCANNERS
+from ..scanner.jobs import async_get_jobs
 from ..scanner.view import may_use
 
 # Seconds between two messages of a subscription; the first change is sent at once.
@@ -279,7 +280,7 @@ def _view(
             **one.description,
             "may_control": may_control,
             "pages_left": left[one.entry.entry_id],
-            "scanner": _scanner(hass, user, one),
+            **_scanner(hass, user, one),
         }
         open_jobs += [(job, one, may_control) for job in one.open_jobs]
         finished += [(job, one, may_control) for job in one.finished]
@@ -304,12 +305,15 @@ def _pages_left(entry: LiankeConfigEntry, user: User) -> int | None:
     return None if left is None else max(left, 0)
 
 
-def _scanner(hass: HomeAssistant, user: User, one: _PrinterJobs) -> str | None:
-    """Return the device of the scanner beside a printer, None without one that this user may control."""
-    if one.scanner is None:
-        return None
-    scanner_id, device_id = one.scanner
-    return device_id if may_use(hass, user, one.entry, scanner_id) else None
+def _scanner(hass: HomeAssistant, user: User, one: _PrinterJobs) -> JsonObjectType:
+    """Return the scanner beside a printer that this user may control, and how many pages wait there for a person."""
+    scanner_id, device_id = one.scanner or ("", None)
+    if device_id is None or not may_use(hass, user, one.entry, scanner_id):
+        return {"scanner": None, "scanned": 0}
+    scans = async_get_jobs(hass, one.entry).all
+    newest = next((scan for scan in scans if scan.scanner_id == scanner_id), None)
+    waiting = newest.pages if newest is not None and newest.is_waiting else ()
+    return {"scanner": device_id, "scanned": len(waiting)}
 
 
 def _describe_refusal(user: User, refusal: Refusal) -> JsonObjectType:

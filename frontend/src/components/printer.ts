@@ -190,13 +190,14 @@ export class LiankePrinter extends Part {
     ></lianke-file-chooser>`;
   }
 
-  private _scan({ scanner, may_control }: Printer, name: string) {
+  private _scan({ scanner, scanned, may_control }: Printer, name: string) {
     if (!this.context.shows("print") || !(scanner || may_control)) return nothing;
     loadPart(import("./scan-buttons"));
     return html`<lianke-scan-buttons
       .context=${this.context}
       .device=${this.device}
       .scanner=${scanner}
+      .scanned=${scanned}
       .name=${name}
       .mayPrint=${may_control}
       .slim=${this.slim}

@@ -22,6 +22,8 @@ export class LiankeScanButtons extends Part {
   /* The devices of the printer and of its scanner. */
   @property({ attribute: false }) device = "";
   @property({ attribute: false }) scanner: string | null = null;
+  /* How many scanned pages wait for a person. */
+  @property({ attribute: false }) scanned: number | undefined;
   /* Name of the printer. */
   @property({ attribute: false }) name = "";
   @property({ attribute: false }) mayPrint = false;
@@ -48,7 +50,7 @@ export class LiankeScanButtons extends Part {
           display: none;
         }
       }
-      .error {
+      p {
         margin-top: 8px;
       }
     `,
@@ -57,11 +59,13 @@ export class LiankeScanButtons extends Part {
   protected override render() {
     const error = this._tasks.errorOf("open");
     const { mayPrint, scanner, slim } = this;
+    const waits = this._waits;
     return html`<div class=${slim ? "slim" : "actions"}>
         ${mayPrint ? this._button("media", "media", mdiFolderOpenOutline) : nothing}
         ${scanner ? this._button(slim ? "both" : "scan", "scan", mdiScanner) : nothing}
         ${scanner && mayPrint && !slim ? this._button("copy", "copy", mdiContentCopy) : nothing}
       </div>
+      ${waits && !slim ? html`<p class="soft" role="status">${waits}</p>` : nothing}
       <lianke-media-browser .context=${this.context} @media-chosen=${this._mediaChosen}></lianke-media-browser>
       ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
       ${
@@ -78,16 +82,22 @@ export class LiankeScanButtons extends Part {
       }`;
   }
 
+  /* What is said of a scan whose dialog was closed with pages in it. */
+  private get _waits(): string {
+    return this.scanner && this.scanned ? texts.count(this.t, "waits", this.scanned) : "";
+  }
+
   private _button(key: "both" | "media" | Mode, mode: "media" | Mode, icon: string) {
     const action = texts.text(this.t, key === "both" && !this.mayPrint ? "scan" : key);
     const { name } = this;
+    const waits = mode === "scan" && this._waits ? ` (${this._waits})` : "";
     const label =
-      mode === "media" ? texts.text(this.t, "media_on", { name }) : texts.text(this.t, "on", { action, name });
+      mode === "media" ? texts.text(this.t, "media_on", { name }) : texts.text(this.t, "on", { action, name }) + waits;
     return html`<button
       class=${this.slim ? "round" : ""}
       data-key=${mode}
       aria-label=${label}
-      title=${this.slim ? action : nothing}
+      title=${this.slim ? action + waits : nothing}
       @click=${() => (mode === "media" ? this._browse() : this._open(mode))}
     >
       <ha-svg-icon .path=${icon}></ha-svg-icon>${this.slim ? nothing : action}

@@ -520,7 +520,7 @@ export class LiankeScan extends DialogPart {
           ? "scanning_fed"
           : "scanning";
     return html`${this._stage(scan, false)}
-      <p class="soft pulse" role="status">${this._text(key, { n: scan.pages + 1 })}</p>
+      <p class="soft pulse" role="status">${this._text(key, { n: scan.pages - scan.replaces + 1 })}</p>
       ${this._problem(scan)}
       <div class="actions">${this._discard(scan, "cancel")}</div>`;
   }
@@ -541,8 +541,14 @@ export class LiankeScan extends DialogPart {
       <div class="actions">
         ${isFull ? nothing : this._button("next", next, isCard ? mdiScanner : mdiPlus, answer("next"), isCard)}
         ${isCard && !isFull ? nothing : this._button("finish", finish, scan.is_copy ? mdiPrinter : mdiCheck, answer("finish"), true)}
-        ${this._button("again", this._text("again"), mdiRefresh, answer("again"))}${this._discard(scan, "cancel")}
+        ${scan.newest ? this._button("again", this._again(scan), mdiRefresh, answer("again")) : nothing}${this._discard(scan, "cancel")}
       </div>`;
+  }
+
+  /* Return which pages are scanned again, whichever of them is shown. */
+  private _again({ newest, pages }: Scan): string {
+    if (newest === pages) return this._text("again");
+    return newest === 1 ? this._text("again_page", { n: pages }) : this._text("again_last", { n: newest });
   }
 
   /* What came of a scan, and what can be done with it. */

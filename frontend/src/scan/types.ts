@@ -11,6 +11,9 @@ export interface Scan {
   state: "scanning" | "waiting" | "finishing" | "completed" | "failed" | "canceled";
   source: "glass" | "feeder";
   pages: number;
+  /* How many of them came last, which are what is scanned again, and how many are replaced by those that come now. */
+  newest: number;
+  replaces: number;
   reason: string | null;
   detail: string;
   /* What went wrong in Home Assistant's language, where parts of it are known in no other; else null. */

@@ -328,3 +328,40 @@ async def test_kept_scans_are_told_apart_in_home_assistants_own_media_browser(
         await page.locator(".title", has_text="local").click()
         document = page.locator("ha-card", has_text="report.pdf")
         await expect(document.locator("[style*='data:image/svg']")).to_have_count(1)
+
+
+async def test_pages_that_wait_are_told_scanned_again_by_number_and_removed_one_by_one(
+    stage: Stage,
+) -> None:
+    """Two taps removed two pages, page 3 was scanned in place of page 2, and a closed dialog left no sign."""
+    async with stage.screen(width=320, height=700, touch=True) as screen:
+        dialog = screen.card.locator("lianke-scan")
+        await button(screen, "scan").tap()
+        await button(screen, "begin").tap()
+        for number in (1, 2, 3):
+            await page_comes(screen, f"{number} page{'s' if number > 1 else ''} so far")
+            if number < 3:
+                await button(screen, "next").tap()
+        await screen.press(dialog.get_by_role("button", name="Scan page 3 again"))
+        await expect(dialog.get_by_text("Scanning page 3 …")).to_be_visible()
+        await page_comes(screen, "3 pages so far")
+        remove = dialog.locator("[data-key=remove]")
+        await screen.press(remove)
+        await expect(dialog.get_by_text("2 pages so far")).to_be_visible()
+        await expect(remove).not_to_have_attribute("aria-disabled", "true")
+        await remove.tap()
+        await screen.still(remove)
+        await expect(dialog.get_by_text("2 pages so far")).to_be_visible()
+        # What came last is gone: there is no telling which page would be scanned again.
+        await expect(dialog.locator("[data-key=again]")).to_have_count(0)
+        await screen.page.keyboard.press("Escape")
+        await expect(
+            screen.card.get_by_text("2 scanned pages wait to be finished.")
+        ).to_be_visible()
+        assert await screen.axe() == []
+        await screen.press(button(screen, "scan"))
+        await page_comes(screen, "2 pages so far")
+        await screen.press(button(screen, "finish"))
+        await page_comes(screen, "2 pages, kept")
+        await screen.page.keyboard.press("Escape")
+        await expect(screen.card.get_by_text("scanned pages wait")).to_have_count(0)
