@@ -100,6 +100,7 @@ class RecordingTransport(Transport):
         error_codes: ErrorCodes | None = None,
         kept_connection: bool = False,
         limit_bytes: int = MAX_ANSWER,
+        is_long: bool = False,
     ) -> object:
         self._asked = {
             "method": method,
@@ -118,6 +119,7 @@ class RecordingTransport(Transport):
             error_codes=error_codes,
             kept_connection=kept_connection,
             limit_bytes=limit_bytes,
+            is_long=is_long,
         )
 
     @override

@@ -224,7 +224,7 @@ async def test_a_page_that_text_does_not_make_is_refused_before_anything_is_sent
     house: House, source: str, action: str
 ) -> None:
     """It was sent, failed, and pictures and styles were blamed."""
-    what = {"device_id": house.device(), source: "Milk", "pages": "2"}
+    what: dict[str, Any] = {"device_id": house.device(), source: "Milk", "pages": "2"}
     assert await refusal(house.ask(action, **what)) == "pages_beyond_document"
     assert not [one for one in house.cloud.requests if one.method == "POST"]
     assert not house.printed
