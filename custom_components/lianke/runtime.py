@@ -172,7 +172,7 @@ def _in_words(hass: HomeAssistant, err: InputError | LiankeError) -> dict[str, s
                 both.format(word, name)
                 if word and word.casefold() != name
                 # Where people read it, and automations find the name beside it.
-                else ((err.reason == "move_option_missing" and of == "field" and word) or name)
+                else ((err.reason == "option_missing_there" and of == "field" and word) or name)
                 for name, word in zip(names, words, strict=True)
             )
             worded[f"{placeholder}_key"] = ", ".join(names)

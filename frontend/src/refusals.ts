@@ -31,7 +31,7 @@ export const refusal = async ({ hass, localizer }: CardContext, error: CommandEr
   if (code === "unauthorized") return own(localizer.isChinese, "unauthorized");
   if (!domain || !key) return "";
   const said = domain === "lianke" && own(localizer.isChinese, key);
-  if (said) return fill(said, values);
+  if (said) return fill(said, inWords(localizer, key, values));
   // Without a connection, what is loaded already has to do.
   const localize = await hass.loadBackendTranslation("exceptions", domain).catch(() => hass.localize);
   return localize(`component.${domain}.exceptions.${key}.message`, lenient(inWords(localizer, key, values)));

@@ -267,6 +267,30 @@ test.each([
   expect(names.filter((name) => find(form, `#${name}`))).toEqual(offered);
 });
 
+test("another printer is told what is chosen for it, and nothing is called as before that is not", async () => {
+  const plan = {
+    open: [{ option: "duplex", before: "long_edge", allowed: ["off"], instead: "off", must_choose: false }],
+    different: [{ option: "color", before: "mono", after: "color" }],
+    same: ["paper"],
+  };
+  const options = { ...OPTIONS, color: ["mono", "color"], duplex: ["off", "long_edge"] };
+  const answers = { "lianke/printer/options": options, "lianke/jobs/plan_move": plan, retry_job: {} };
+  const dialog = await again(makeJob({ state: "failed", can_retry: true }), house(answers));
+  const printer = find<HTMLSelectElement>(dialog, "#printer");
+  printer.value = "other";
+  printer.dispatchEvent(new Event("change"));
+  await vi.waitFor(() => expect(find(dialog, "lianke-moving")).not.toBeNull());
+  const form = find<Part>(dialog, "lianke-options-form");
+  await vi.waitFor(() => expect(find(form, "#color")).not.toBeNull());
+  const first = (name: string) => find(form, `#${name} option`).textContent;
+  expect([first("paper"), first("color"), first("quality")]).toEqual(["As before", "Default (color)", "Default"]);
+  expect(find(form, "#duplex")).toBeNull();
+  find(dialog, "[data-key=do]").click();
+  await vi.waitFor(() => expect(asked.some((one) => one["service"] === "retry_job")).toBe(true));
+  const { service_data } = asked.find((one) => one["service"] === "retry_job") ?? {};
+  expect(service_data).toEqual({ device_id: "device", job_id: "job", without: ["duplex"], to_device_id: "other" });
+});
+
 test("a refused option is said at its field", async () => {
   const refused = {
     code: "service_validation_error",

@@ -7,11 +7,24 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.const import CONF_DEFAULT_OPTIONS
-from tests.household import INKJET, LASER, OTHER_LASER, House, key_of, refusal
+from tests.household import (
+    INKJET,
+    LABELS,
+    LASER,
+    OTHER_LASER,
+    House,
+    as_read,
+    key_of,
+    refusal,
+)
 from tests.simulator import Outcome
 
 # Callbacks arrive, so that waiting is short.
 pytestmark = pytest.mark.usefixtures("reachable")
+
+
+# How the small laser calls its own choice of a tray.
+OWN_TRAY = "7"
 
 
 async def failed(house: House, **data: Any) -> str:
@@ -61,7 +74,7 @@ async def test_options_that_the_printer_does_not_have_print_nothing(house: House
 async def test_options_are_changed_for_another_printer(house: House) -> None:
     job_id = await failed(house, paper="A5", tray="纸盒 1")
     before, other = house.sent, house.device(INKJET)
-    assert await refusal(retry(house, job_id, to_device_id=other)) == "tray_not_available"
+    assert await refusal(retry(house, job_id, to_device_id=other)) == "option_missing_there"
     assert house.sent == before
     job = await retry(house, job_id, to_device_id=other, tray="后进纸器", copies=2)
     assert (job["printer"], job["device_id"]) == (INKJET, other)
@@ -121,3 +134,76 @@ async def test_raw_data_has_no_options_to_change(house: House) -> None:
     house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
     job = await house.print_one(text="x", raw=True)
     assert await refusal(retry(house, job["job_id"], copies=2)) == "raw_refuses_options"
+
+
+async def test_paper_that_nobody_asked_for_is_the_originals_wherever_it_is_printed(
+    house: House,
+) -> None:
+    """A page of A4, printed so by default, came out on labels of 60 x 40 mm."""
+    job_id = await failed(house)
+    before, labels = house.sent, house.device(LABELS)
+    for chosen in ({}, {"copies": 2}, {"duplex": "off"}):
+        again = retry(house, job_id, to_device_id=labels, **chosen)
+        assert await refusal(again) == "paper_not_mapped"
+    assert house.sent == before
+    # Nobody guesses, but whoever sees what there is may choose.
+    await retry(house, job_id, to_device_id=labels, paper="100 x 150 mm")
+    [document] = await house.came_out()
+    assert (document.port, document.options["dmPaperSize"]) == (2, "302")
+
+
+async def test_a_size_of_ones_own_is_not_printed_again_on_an_office_printer(house: House) -> None:
+    """A label of 64 x 44 mm went to an ink-jet that cannot take it; to move it there was refused."""
+    job_id = await failed(house, paper_width=64, paper_height=44)
+    again = retry(house, job_id, to_device_id=house.device(INKJET))
+    assert await refusal(again) == "paper_not_mapped"
+    await retry(house, job_id, to_device_id=house.device(LABELS))
+    [document] = await house.came_out()
+    assert document.options["dmPaperWidth"] == "640"
+
+
+async def test_what_another_printer_cannot_do_is_left_to_it_on_request(house: House) -> None:
+    job_id = await failed(house, duplex="long_edge", tray="纸盒 1")
+    before, small = house.sent, house.device(OTHER_LASER)
+    for without in ([], ["duplex"], ["tray"]):
+        again = retry(house, job_id, to_device_id=small, without=without)
+        assert await refusal(again) == "option_missing_there"
+    twice = retry(house, job_id, to_device_id=small, without=["tray", "duplex"], duplex="off")
+    assert await refusal(twice) == "option_twice"
+    assert house.sent == before
+    await retry(house, job_id, to_device_id=small, without=["tray", "duplex"])
+    [document] = await house.came_out()
+    assert (document.port, document.options["dmDuplex"]) == (4, "1")
+    assert document.options["dmDefaultSource"] == OWN_TRAY
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+async def test_a_job_refused_elsewhere_is_not_said_to_have_been_moved(
+    house: House, language: str
+) -> None:
+    job_id = await failed(house, duplex="long_edge", paper="A4")
+    for name in (LABELS, OTHER_LASER):
+        with pytest.raises(ServiceValidationError) as refused:
+            await retry(house, job_id, to_device_id=house.device(name))
+        said = as_read(refused.value, language)
+        assert name in said
+        assert "moved" not in said
+        assert "移动" not in said
+
+
+async def test_what_is_not_changed_stays_as_it_was_though_the_defaults_are_others_now(
+    house: House,
+) -> None:
+    """As before was what the box's options said when somebody pressed, not what had been printed."""
+    job_id = await failed(house)
+    house.set_options({CONF_DEFAULT_OPTIONS: {"paper": "A5", "duplex": "long_edge", "copies": 5}})
+    await retry(house, job_id, pages="2")
+    [document] = await house.came_out()
+    assert document.options["jpPageRange"] == "2"
+    assert (document.options["dmPaperSize"], document.options["dmDuplex"]) == ("9", "1")
+    assert document.copies == 1
+    # What is left to the printer is what it does by now.
+    other = await failed(house, paper="A4", duplex="off")
+    await retry(house, other, without=["paper", "duplex"])
+    document = (await house.came_out(2))[-1]
+    assert (document.options["dmPaperSize"], document.options["dmDuplex"]) == ("11", "2")

@@ -15,6 +15,7 @@ from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, 
 
 from custom_components.lianke.api.capabilities import STANDARD, Capabilities, Paper
 from custom_components.lianke.api.options import known_papers
+from custom_components.lianke.const import CONF_PRINTER_OPTIONS
 from custom_components.lianke.devices import async_printer_device
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.printing.again import find_paper
@@ -27,6 +28,7 @@ from tests.household import (
     OTHER_LASER,
     House,
     data_of,
+    key_of,
     refusal,
     show_state,
     twin_of,
@@ -79,7 +81,7 @@ async def test_a_job_comes_out_of_the_printer_that_it_is_moved_to(house: House) 
 
 async def test_what_the_other_printer_does_not_have_stays(house: House) -> None:
     job_id = await held(house, tray="纸盒 1")
-    assert await refusal(move(house, job_id, INKJET)) == "move_option_missing"
+    assert await refusal(move(house, job_id, INKJET)) == "option_missing_there"
     assert await refusal(move(house, job_id, LASER)) == "move_to_itself"
     # The card gives the driver's number, which is another thing elsewhere.
     labels = await held(house, media_type=258)
@@ -108,7 +110,7 @@ async def test_a_refused_move_names_the_other_printer_and_the_way_on(house: Hous
 async def test_an_option_is_not_given_and_left_to_the_printer_at_once(house: House) -> None:
     job_id = await held(house, tray="纸盒 1")
     twice = move(house, job_id, INKJET, without=["tray", "color"], color="mono")
-    assert await refusal(twice) == "move_option_twice"
+    assert await refusal(twice) == "option_twice"
     assert house.queue.get(job_id).state is JobState.HELD
 
 
@@ -203,9 +205,10 @@ async def test_a_job_is_moved_with_the_options_that_the_other_printer_has(
             },
         ],
         "different": [],
+        "same": ["color", "copies", "orientation", "paper"],
     }
-    assert await refusal(move(house, job_id, OTHER_LASER)) == "move_option_missing"
-    assert await refusal(move(house, job_id, OTHER_LASER, duplex="off")) == "move_option_missing"
+    assert await refusal(move(house, job_id, OTHER_LASER)) == "option_missing_there"
+    assert await refusal(move(house, job_id, OTHER_LASER, duplex="off")) == "option_missing_there"
     assert house.sent == 0
     job = await move(house, job_id, OTHER_LASER, duplex="off", without="tray", copies=3)
     [document] = await house.came_out()
@@ -230,8 +233,51 @@ async def test_what_the_other_printer_does_by_itself_is_told(
     assert await plan(house, client, job_id, INKJET) == {
         "open": [],
         "different": [{"option": "color", "before": "mono", "after": "color"}],
+        "same": ["copies", "duplex", "orientation", "paper"],
     }
-    assert await plan(house, client, job_id, OTHER_LASER) == {"open": [], "different": []}
+    assert await plan(house, client, job_id, OTHER_LASER) == {
+        "open": [],
+        "different": [],
+        "same": ["color", "copies", "duplex", "orientation", "paper"],
+    }
+
+
+async def test_what_nobody_knows_of_the_other_printer_is_told_and_may_be_chosen(
+    house: House, hass_ws_client: WebSocketGenerator
+) -> None:
+    """Both sides, to a printer whose driver does not say whether it has two: it went there without a word."""
+    job_id = await held(house, duplex="long_edge")
+    client = await hass_ws_client(house.hass)
+    silent = {"option": "duplex", "before": "long_edge", "unknown": True, "must_choose": False}
+    found = (await plan(house, client, job_id, LABELS))["open"]
+    assert found[0]["option"] == "paper"
+    assert found[1:] == [{**silent, "allowed": ["off", "short_edge"], "instead": None}]
+    # Unknown is not forbidden: nothing chosen means as before.
+    await move(house, job_id, LABELS, paper="100 x 150 mm")
+    [document] = await house.came_out()
+    assert (document.port, document.options["dmDuplex"]) == (2, "2")
+    # As a default of the first printer's box, nobody asks the other one for it.
+    key = key_of(house.entry, LASER)
+    house.set_options({CONF_PRINTER_OPTIONS: {key: {"duplex": "long_edge"}}})
+    job_id = await held(house)
+    told = await plan(house, client, job_id, LABELS)
+    assert {"option": "duplex", "before": "long_edge", "after": None} in told["different"]
+    await move(house, job_id, LABELS, paper="100 x 150 mm", duplex="off")
+    document = (await house.came_out(2))[-1]
+    assert document.options["dmDuplex"] == "1"
+
+
+async def test_a_card_is_told_the_same_of_a_job_that_is_printed_again_elsewhere(
+    house: House, hass_ws_client: WebSocketGenerator
+) -> None:
+    house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
+    job = await house.print_one(file=house.menu, duplex="long_edge")
+    assert job["state"] == "failed"
+    client = await hass_ws_client(house.hass)
+    found = (await plan(house, client, str(job["job_id"]), LABELS))["open"]
+    assert [one["option"] for one in found] == ["paper", "duplex"]
+    [one] = (await plan(house, client, str(job["job_id"]), OTHER_LASER))["open"]
+    assert (one["option"], one["instead"]) == ("duplex", "off")
 
 
 async def test_paper_of_another_size_is_chosen_by_somebody(
@@ -328,14 +374,15 @@ async def test_a_code_is_asked_for_wherever_a_job_is_moved(house: House) -> None
         (
             "en",
             (
-                "HP LaserJet 1020 cannot do Long edge (long_edge) for Two-sided (duplex), so “菜单.pdf” was not moved. "
-                "Give it another Two-sided (duplex), or leave it to HP LaserJet 1020: `without: [duplex]`. Allowed: off"
+                "HP LaserJet 1020 cannot do Long edge (long_edge) for Two-sided (duplex), so “菜单.pdf” does not go "
+                "there. Give it another Two-sided (duplex), or leave it to HP LaserJet 1020: `without: [duplex]`. "
+                "Allowed: off"
             ),
         ),
         (
             "zh-Hans",
             (
-                "HP LaserJet 1020 不支持双面打印（duplex）“长边翻转（long_edge）”，因此“菜单.pdf”没有移动。"
+                "HP LaserJet 1020 不支持双面打印（duplex）“长边翻转（long_edge）”，因此“菜单.pdf”没有发到那里。"
                 "请另选双面打印（duplex），或交给 HP LaserJet 1020 决定：`without: [duplex]`。可选：关（off）"
             ),
         ),

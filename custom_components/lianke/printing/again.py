@@ -45,14 +45,42 @@ async def async_changes(
     *,
     without: Collection[str] = (),
 ) -> Changes:
-    """Return how a job's document is printed on a printer with these options changed.
+    """Return how a job's document is printed on a printer with these options changed: the one place that compares both.
 
-    Options that the job was asked for and that are not changed are checked anew, too, but for those it is printed
-    `without`: they are left to the printer. Those that were chosen for another printer, `source`, are taken as that
-    one calls them, and its paper by size. Raises InputError:
-    manual_duplex_unchanged, manual_duplex_not_again, sheets_are_laid_out, sheets_need_paper, raw_other_model,
-    printer_gone, paper_not_mapped, and what is wrong with an option.
+    At its own printer, all others stay as they were resolved. At another one, `source` being its own, they are checked
+    anew but for those it is printed `without`, which are left to that printer: what was asked for, as its own printer
+    calls it, and the paper that it was resolved to, by size, whether anybody had asked for that or not.
+    Raises InputError: option_twice, manual_duplex_unchanged, manual_duplex_not_again, sheets_are_laid_out,
+    sheets_need_paper, raw_other_model, printer_gone, paper_not_mapped, option_missing_there, and what else is wrong
+    with an option.
     """
+    if twice := sorted(set(without) & chosen.keys()):
+        raise InputError("option_twice", option=twice[0])
+    try:
+        return await _async_compared(target, job, chosen, source, without)
+    except OptionError as err:
+        if source is None or not err.reason.endswith("_not_available"):
+            raise
+        # "This printer" may be taken for the one that the job was for.
+        raise OptionError(
+            "option_missing_there",
+            option=err.option,
+            value=err.value,
+            allowed=err.allowed,
+            printer=target.view.name,
+            title=job.title,
+            name=err.option,
+        ) from None
+
+
+async def _async_compared(
+    target: Target,
+    job: Job,
+    chosen: PrintOptions,
+    source: Target | None,
+    without: Collection[str],
+) -> Changes:
+    """Return how a job is printed on a printer. Raises as `async_changes`."""
     if len(job.deliveries) > 1:
         # They were made for one printer and its options.
         raise InputError("manual_duplex_unchanged", title=job.title)
@@ -60,21 +88,16 @@ async def async_changes(
         raise InputError("manual_duplex_not_again", title=job.title)
     if job.spec.laid_out and (fixed := sorted(LAID_OUT_BY & chosen.keys())):
         raise InputError("sheets_are_laid_out", title=job.title, option=fixed[0])
-    asked = _left(job.spec.requested, without)
-    requested = options_in(chosen, asked)
-    if source is not None:
+    changed = _fields({*chosen, *without})
+    if source is None:
+        asked = job.spec.requested
+    else:
         if is_raw(job):
             _check_model(source, target, job)
-        # What was laid out for a default of one printer does not fit that of any other.
-        was_named = "paper" in requested or job.spec.laid_out
-        was_named = was_named and job.deliveries[0].options.paper_id != CUSTOM_ID
-        if (
-            was_named
-            and _PAPER.isdisjoint(without)
-            and not any(name in chosen for name in PAPER_OPTIONS)
-        ):
+        if _PAPER.isdisjoint((*chosen, *without)):
             chosen = options_in(await _async_paper(target, job), chosen)
-        requested = options_in(chosen, _left(_as_named(source, job), without))
+        asked = _as_named(source, job)
+    requested = options_in(chosen, _left(asked, without))
     data = {**requested, "raw": is_raw(job)}
     # Sheets that are to be cut need no printer with a word for that.
     one_sided = job.spec.laid_out and "duplex" not in chosen and requested.get("duplex") == "off"
@@ -84,12 +107,27 @@ async def async_changes(
         # Nobody can turn the paper of what was not made for it.
         allowed = [name for name in err.allowed if name not in MANUAL_DUPLEX]
         raise OptionError(err.reason, option=err.option, value=err.value, allowed=allowed) from None
+    if source is None:
+        # Defaults may be others by now than those that it was printed with.
+        anew = {field: getattr(options, field) for field in changed}
+        options = replace(job.deliveries[0].options, **anew)
     sheet = _needed(job)
     if sheet is not None and not _holds(options.paper, sheet):
         raise _too_small("sheets_need_paper", target, job, sheet)
     # A default option for both sides by hand is for documents that are printed anew.
     options = replace(options, by_hand=None)
     return Changes(printer_key=target.printer_key, options=options, requested=requested)
+
+
+def _fields(names: Collection[str]) -> set[str]:
+    """Return the fields of resolved options that some options by name decide."""
+    fields: set[str] = set()
+    for name in names:
+        if name in _PAPER:
+            fields |= {"paper", "paper_id", "paper_width", "paper_length"}
+        else:
+            fields.add("page_range" if name == "pages" else name)
+    return fields
 
 
 def _check_model(source: Target, target: Target, job: Job) -> None:
@@ -162,51 +200,35 @@ async def async_move(
     from then on, asked about and counted as a new one. If not, it stays whose it was, but is judged by what it becomes:
     what was approved is approved anew, unless the mover `approves`, as who may approve jobs does.
 
-    Raises InputError: move_to_itself, paper_not_mapped, move_option_missing, move_option_twice, what else is wrong
-    with an option, and like `PrintQueue.async_move`. The job stays where it is then.
+    Raises InputError: move_to_itself, as `async_changes`, and like `PrintQueue.async_move`. The job stays where it
+    is then.
     """
-    if twice := sorted(set(without) & chosen.keys()):
-        raise InputError("move_option_twice", option=twice[0])
-    try:
-        changes = await _async_moved(target, job, other, chosen, without)
-    except OptionError as err:
-        if not err.reason.endswith("_not_available"):
-            raise
-        # "This printer" may be taken for the one that the job waits for.
-        raise OptionError(
-            "move_option_missing",
-            option=err.option,
-            value=err.value,
-            allowed=err.allowed,
-            printer=other.view.name,
-            title=job.title,
-            name=err.option,
-        ) from None
+    changes = await _async_there(target, job, other, chosen, without)
     if chosen or without:
         # Nobody has agreed to what is changed: to both sides on one, for instance.
         changes = replace(changes, mover=mover, keeps_approval=approves)
     return await target.data.queue.async_move(job.job_id, changes, other.entry.entry_id)
 
 
-async def _async_moved(
+async def _async_there(
     target: Target, job: Job, other: Target, chosen: PrintOptions, without: Collection[str]
 ) -> Changes:
-    """Return how a job is printed at another printer. Raises as `async_move`."""
+    """Return how a job is printed at another printer that takes jobs. Raises as `async_move`."""
     if (target.entry.entry_id, job.printer_key) == (other.entry.entry_id, other.printer_key):
         raise InputError("move_to_itself", title=job.title)
     # Before anything is looked up there, and before the job is marked as moving.
     other.data.queue.check_printer(other.printer_key)
-    if _PAPER.isdisjoint((*chosen, *without)):
-        chosen = options_in(await _async_paper(other, job), chosen)
     return await async_changes(other, job, chosen, target, without=without)
 
 
-async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObjectType:
-    """Return what would be different at another printer, and what has to be chosen for it first.
+async def async_plan(target: Target, job: Job, other: Target) -> JsonObjectType:
+    """Return what would be different if a job was printed at another printer, and what has to be chosen for it first.
 
     `open` are the options that it cannot do as they are, each with what it can (`allowed`), and what it does if none
-    is chosen (`instead`): None where that is unknown or impossible (`must_choose`). `different` are those that it
-    does in another way by itself. Raises InputError for what no choice mends.
+    is chosen (`instead`): None where that is unknown or impossible (`must_choose`). What nobody knows of that printer
+    (`unknown`) it is asked for as before if nothing is chosen: unknown is not forbidden. `different` are those that it
+    does in another way by itself (`after`, None where nobody knows how), `same` those that it is asked for as before.
+    Raises InputError for what no choice mends.
     """
     found: dict[str, tuple[str, list[str]]] = {}
     without: set[str] = set()
@@ -214,7 +236,7 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
     chosen, stuck = NOTHING_CHOSEN, ""
     while changes is None and not stuck:
         try:
-            changes = await _async_moved(target, job, other, chosen, without)
+            changes = await _async_there(target, job, other, chosen, without)
         except OptionError as err:
             option, value, allowed = err.option, err.value, [*err.allowed]
         except InputError as err:
@@ -230,28 +252,67 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
             stuck = option if option in without else ""
             found.setdefault(option, (value, allowed))
             without.add(option)
-    before, after = job.deliveries[0].options, None if changes is None else changes.options
-    there = {} if after is None else _names(after)
-    if after and after.paper and before.paper:
+    options, asked = (None, {}) if changes is None else (changes.options, changes.requested)
+    before, there = job.deliveries[0].options, {} if options is None else _names(options)
+    if options and options.paper and before.paper and _is_same(before.paper, options.paper):
         # Whatever each driver calls it, and however it rounds.
-        without |= {"paper"} if _difference(before.paper, after.paper) <= SAME_SIZE else set()
+        there["paper"] = _size_of(before.paper)
+    unknown = await _async_unknown(other, asked)
+    known = {
+        name: value for name, value in _names(before).items() if name not in {*found, *unknown}
+    }
+    different = [
+        name
+        for name, value in known.items()
+        # What costs paper or ink is told as well where nobody knows what that printer does.
+        if (name in there and there[name] != value)
+        or (options and name not in there and value in COSTLY)
+    ]
+    kept = {"paper" if name in _PAPER else name for name in asked} | {
+        name for name, value in known.items() if there.get(name) == value
+    }
+    shown: list[JsonValueType] = [
+        {
+            "option": option,
+            "before": value,
+            "allowed": [*allowed],
+            "instead": None if option in chosen else there.get(option),
+            # Paper of another size is nobody's to guess.
+            "must_choose": option in ("paper", stuck),
+        }
+        for option, (value, allowed) in found.items()
+    ]
+    shown += [
+        {
+            "option": option,
+            "before": there[option],
+            "allowed": [name for name in words if name != there[option]],
+            "instead": None,
+            "must_choose": False,
+            "unknown": True,
+        }
+        for option, words in unknown.items()
+    ]
     return {
-        "open": [
-            {
-                "option": option,
-                "before": value,
-                "allowed": [*allowed],
-                "instead": None if option in chosen else there.get(option),
-                # Paper of another size is nobody's to guess.
-                "must_choose": option in ("paper", stuck),
-            }
-            for option, (value, allowed) in found.items()
-        ],
+        "open": shown,
         "different": [
-            {"option": option, "before": name, "after": there[option]}
-            for option, name in _names(before).items()
-            if option in there and option not in {*without, *found} and there[option] != name
+            {"option": name, "before": known[name], "after": there.get(name)} for name in different
         ],
+        "same": [*sorted(kept - {*found, *unknown, *different})],
+    }
+
+
+COSTLY: Final = frozenset({"long_edge", "short_edge", "color"})
+
+
+async def _async_unknown(other: Target, requested: Mapping[str, Any]) -> dict[str, Collection[str]]:
+    """Return what a printer is asked for although nobody knows whether it can, each with all there is of it."""
+    able, _ = await other.data.coordinator.capabilities.get(other.printer_key)
+    able = able or Capabilities()
+    return {
+        name: words
+        for name, words, block in (("duplex", DUPLEX, able.duplex), ("color", COLORS, able.colors))
+        if block is None and requested.get(name) in COSTLY
     }
 
 
@@ -312,8 +373,12 @@ def find_paper(wanted: Paper, papers: list[Paper]) -> Paper | None:
             _difference(wanted, paper),
         )
 
-    fitting = [paper for paper in papers if _difference(wanted, paper) <= SAME_SIZE]
+    fitting = [paper for paper in papers if _is_same(wanted, paper)]
     return min(fitting, key=unlike, default=None)
+
+
+def _is_same(one: Paper, other: Paper) -> bool:
+    return _difference(one, other) <= SAME_SIZE
 
 
 def _difference(one: Paper, other: Paper) -> int:

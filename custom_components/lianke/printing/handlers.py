@@ -146,7 +146,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     target, job = await _async_target_and_job(hass, call)
     if await async_as_seen(hass, target.entry.options, job, call.context) is not job:
         raise InputError("rejected_for_others", title=job.title)
-    chosen = options_in(call.data)
+    chosen, without = options_in(call.data), call.data.get("without", ())
     to_device_id = call.data.get("to_device_id")
     other, changes, anew = target, None, None
     if to_device_id is not None:
@@ -155,9 +155,11 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         if other.printer_key != target.printer_key or other.entry is not target.entry:
             # There, nobody would be asked because of who may not use this one.
             await async_check_job(hass, target, job, call.context)
-    if to_device_id is not None or chosen:
-        there, here = (other.entry, other.printer_key), (target.entry, job.printer_key)
-        changes = await async_changes(other, job, chosen, None if there == here else target)
+    there, here = (other.entry, other.printer_key), (target.entry, job.printer_key)
+    if there != here:
+        changes = await async_changes(other, job, chosen, target, without=without)
+    elif chosen or without:
+        changes = await async_changes(other, job, chosen, without=without)
     if len(job.deliveries) > 1 or not {"from_sheet", "backs_only"}.isdisjoint(call.data):
         from_sheet = call.data.get("from_sheet", 1)
         anew = rest_of(job, from_sheet=from_sheet, backs_only=call.data.get("backs_only", False))

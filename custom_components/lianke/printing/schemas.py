@@ -292,9 +292,11 @@ REJECT_SCHEMA: Final = vol.Schema(
         vol.Optional("message", default=""): vol.All(_line(MAX_MESSAGE), clean_title),
     }
 )
+_WITHOUT: Final = {vol.Optional("without"): vol.All(cv.ensure_list, [vol.In(OPTION_NAMES)])}
 RETRY_SCHEMA: Final = vol.Schema(
     {
         **_ONE_JOB,
+        **_WITHOUT,
         vol.Optional("to_device_id"): _one_device,
         vol.Optional("from_sheet"): _count(MAX_SOURCE_PAGES // 2),
         vol.Optional("backs_only"): cv.boolean,
@@ -304,8 +306,8 @@ RETRY_SCHEMA: Final = vol.Schema(
 MOVE_SCHEMA: Final = vol.Schema(
     {
         **_ONE_JOB,
+        **_WITHOUT,
         vol.Required("to_device_id"): _one_device,
-        vol.Optional("without"): vol.All(cv.ensure_list, [vol.In(OPTION_NAMES)]),
         **OPTIONS,
     }
 )

@@ -31,7 +31,7 @@ from ..documents.sheets import async_find_corners
 from ..documents.spool import async_get_spool
 from ..errors import InputError
 from ..jobs.limits import max_document_bytes
-from ..printing.again import async_plan_move
+from ..printing.again import async_plan
 from ..printing.handlers import async_run_action
 from ..printing.lookup import async_describe_capabilities
 from ..printing.print import job_dict
@@ -151,7 +151,7 @@ async def _ws_plan_move(hass: HomeAssistant, connection: ActiveConnection, msg: 
     job = target.data.queue.get(msg["job_id"])
     if job.printer_key != target.printer_key:
         raise InputError("job_not_found", job_id=msg["job_id"][:64])
-    connection.send_result(msg["id"], await async_plan_move(target, job, other))
+    connection.send_result(msg["id"], await async_plan(target, job, other))
 
 
 @websocket_command(

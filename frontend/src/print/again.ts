@@ -31,9 +31,9 @@ export class LiankeAgain extends DialogPart {
   @property({ attribute: false }) job!: Job;
   @state() private _device = "";
   @state() private _sheetError = "";
-  /* What moving the job to the chosen printer changes, once that is known. */
+  /* What is different at the chosen printer, if it is another one, once that is known. */
   @state() private _plan: MovePlan | null = null;
-  /* Why it cannot be moved there. */
+  /* Why it cannot be printed there. */
   @state() private _refused = "";
   /* Whether no choice there would mend that. */
   private _isRefused = false;
@@ -60,6 +60,10 @@ export class LiankeAgain extends DialogPart {
     return this._moves ? "move" : "again";
   }
 
+  private get _elsewhere() {
+    return this._moves || this._device !== this.job.device_id;
+  }
+
   protected override willUpdate(): void {
     const { job } = this;
     if (!this.hasUpdated) this._moves = Boolean(job.can_move);
@@ -68,7 +72,7 @@ export class LiankeAgain extends DialogPart {
       const first = printers.find(({ why }) => !why) ?? printers[0];
       this._device = this._moves ? (first?.id ?? "") : job.device_id;
     }
-    if (this._moves && this._planned !== this._device) void this._learn().catch(() => undefined);
+    if (this._planned !== this._device) void this._learn().catch(() => undefined);
     if (this._moves || job.by_hand || this.batch?.device === this._device) return;
     const title = this.context.titleOf(job);
     this.batch = new Batch(this.context, this._device, job);
@@ -85,6 +89,7 @@ export class LiankeAgain extends DialogPart {
     this._plan = null;
     this._refused = "";
     this._isRefused = false;
+    if (!this._elsewhere) return;
     const { device_id, job_id } = this.job;
     const message = { type: "lianke/jobs/plan_move", device_id, job_id, to_device_id };
     try {
@@ -100,8 +105,8 @@ export class LiankeAgain extends DialogPart {
     }
   }
 
-  /* Return what a job is moved with; null while there is something to be chosen. */
-  private async _moving(): Promise<object | null> {
+  /* Return what a job is printed with elsewhere; null while there is something to be chosen. */
+  private async _there(): Promise<object | null> {
     const wasShown = this._plan !== null;
     if (!wasShown) await this._learn();
     await this.updateComplete;
@@ -133,6 +138,12 @@ export class LiankeAgain extends DialogPart {
     // What another printer refused says nothing of the one that is chosen now.
     const refused = this._tried === this._device ? this._tasks.errorOf("again") : undefined;
     const error = refused ?? (this._refused || batch?.problem);
+    const plan = this._plan;
+    if (batch) batch.plan = plan;
+    // What is chosen in the form is not that printer's own way.
+    const chosen = batch?.options() ?? {};
+    const told = plan && { ...plan, different: plan.different.filter(({ option }) => !(option in chosen)) };
+    const form = batch && (plan || !this._elsewhere);
     const resting = this._isRefused || this._tasks.isWorking("again");
     const { yes, no } = texts.of(this.t).questions[this._asked];
     return html`<dialog aria-label=${heading} @close=${() => this.fire("again-closed")}>
@@ -140,8 +151,8 @@ export class LiankeAgain extends DialogPart {
       <div class="content">
         ${this._moves ? html`<p class="soft">${this._text("move_about")}</p>` : nothing}
         ${job.by_hand ? this._manualDuplex() : this._printer()}
-        ${this._plan ? html`<lianke-moving .context=${this.context} .plan=${this._plan}></lianke-moving>` : nothing}
-        ${batch ? html`<lianke-options-form .context=${this.context} .batch=${batch}></lianke-options-form>` : nothing}
+        ${told ? html`<lianke-moving .context=${this.context} .plan=${told}></lianke-moving>` : nothing}
+        ${form ? html`<lianke-options-form .context=${this.context} .batch=${batch}></lianke-options-form>` : nothing}
         ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
         <div class="actions">
           <button
@@ -202,15 +213,16 @@ export class LiankeAgain extends DialogPart {
     if (batch) batch.problem = null;
     this._tried = this._device;
     void this._tasks.run("again", async () => {
-      const data = this._moves ? await this._moving() : known;
-      if (!data) return;
+      const there = this._elsewhere ? await this._there() : {};
+      if (!there) return;
+      const data = { ...known, ...there };
       try {
         const ids = { device_id: job.device_id, job_id: job.job_id };
         await this.context.call(this._moves ? "move_job" : "retry_job", { ...ids, ...data });
       } catch (error) {
         if (await this.batch?.explainField(error as CommandError)) return this.batch?.changed();
         // The other printer may have changed since: what it can do now is asked for beside what was refused.
-        if (this._moves && !isLost(error as CommandError)) await this._learn().catch(() => undefined);
+        if (this._elsewhere && !isLost(error as CommandError)) await this._learn().catch(() => undefined);
         if (!this._moves && isLost(error as CommandError)) throw new UserError(this._text("again_lost"));
         throw error;
       }
@@ -220,9 +232,10 @@ export class LiankeAgain extends DialogPart {
   }
 
   private _options(): object | null {
-    const { batch, job } = this;
+    const { batch } = this;
     if (!batch?.tidy()) return null;
-    return { ...batch.options(), ...(batch.device === job.device_id ? {} : { to_device_id: batch.device }) };
+    // What has become open since it was chosen is chosen anew.
+    return Object.fromEntries(Object.entries(batch.options()).filter(([name]) => !batch.isOpen(name)));
   }
 
   private _sheets(): object | null {

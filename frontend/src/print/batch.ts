@@ -29,6 +29,7 @@ import {
   type Typed,
 } from "./options";
 import { fetched, isOwnPicture } from "./own-picture";
+import type { MovePlan } from "./moving";
 import { Sending, TakenOver, type PreviewAnswer, type PrintAnswer } from "./sending";
 import { printText } from "./texts";
 import { slowly, whyUnseen } from "./unseen";
@@ -56,6 +57,8 @@ export class Batch extends EventTarget {
   problem: string | null = null;
   /* How all documents are printed together, if they are. */
   joint: Joint | null = null;
+  /* What is different here from the printer of the job that is printed again, null if this is it. */
+  plan: MovePlan | null = null;
   readonly sending = new Sending(this);
   /* Whether something is being chosen in the media library: what was pressed before may be submitted meanwhile. */
   browsing = false;
@@ -112,6 +115,11 @@ export class Batch extends EventTarget {
     if (this._meant.length && this._meant.every((item) => item.isRaw)) return false;
     if (name === "pages") return !this._meant.every((item) => item.isPicture || item.isRaw);
     return name === "copies" || (!!this.offers && offered(this._t, this.offers, name).length > 0);
+  }
+
+  /* Whether an option is chosen apart from the form, as this printer may not do it as that of the job. */
+  isOpen(name: string): boolean {
+    return !!this.plan?.open.some(({ option }) => option === name);
   }
 
   /* The layouts that make sense for them. */
@@ -493,7 +501,7 @@ export class Batch extends EventTarget {
   /* Show an error at the field that it is about; returns whether there is one. */
   async explainField(error: CommandError): Promise<boolean> {
     const field = fieldOf(error?.translation_key, error?.translation_placeholders);
-    if (!field || !this.hasField(field)) return false;
+    if (!field || this.isOpen(field) || !this.hasField(field)) return false;
     const said = await this.context.explain(error);
     this.errors = { ...this.errors, [field]: said };
     return true;

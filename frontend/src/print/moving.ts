@@ -1,4 +1,4 @@
-/* What is different at the printer that a job is moved to, and what has to be chosen for it. Loaded with the dialog. */
+/* What is different at another printer that a job goes to, and what has to be chosen for it. Loaded with the dialog. */
 import { html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { Part } from "../components/part";
@@ -16,9 +16,22 @@ type Value = string | number;
 
 /* What `lianke/jobs/plan_move` answers. */
 export interface MovePlan {
-  /* What the other printer cannot do as it was asked for, what it can, and what it does if nothing is chosen. */
-  open: { option: string; before: Value; allowed: string[]; instead: Value | null; must_choose: boolean }[];
-  different: { option: string; before: Value; after: Value }[];
+  /*
+   * What the other printer cannot do as it was asked for, what it can, and what it does if nothing is chosen; or what
+   * nobody knows whether it can, and then is tried as before.
+   */
+  open: {
+    option: string;
+    before: Value;
+    allowed: string[];
+    instead: Value | null;
+    must_choose: boolean;
+    unknown?: boolean;
+  }[];
+  /* What it does otherwise by itself; null where nobody knows how. */
+  different: { option: string; before: Value; after: Value | null }[];
+  /* What it does as before. */
+  same: string[];
 }
 
 @define("lianke-moving")
@@ -28,16 +41,16 @@ export class LiankeMoving extends Part {
 
   static override styles = [base, fields];
 
-  /* Return what is sent with the move, null while something has to be chosen. */
+  /* Return what is sent with it, null while something has to be chosen. */
   data(): object | null {
     const chosen: Record<string, Value> = {};
     const without: string[] = [];
     this._missing = "";
-    for (const { option, must_choose } of this.plan.open) {
+    for (const { option, must_choose, unknown } of this.plan.open) {
       const field = this.renderRoot.querySelector<HTMLSelectElement | HTMLInputElement>(`#${option}`);
       if (field?.value) chosen[option] = option === "copies" ? Number(field.value) : field.value;
       else if (must_choose) this._missing ||= option;
-      else without.push(option);
+      else if (!unknown) without.push(option);
     }
     if (!this._missing) return { ...chosen, ...(without.length ? { without } : {}) };
     this.renderRoot.querySelector<HTMLElement>(`#${this._missing}`)?.focus();
@@ -57,15 +70,22 @@ export class LiankeMoving extends Part {
     const { open, different } = this.plan;
     return html`${open.map((one) => this._choice(one))}
     ${different.map(({ option, before, after }) => {
-      const values = { before: this._word(option, before), after: this._word(option, after) };
+      const values = {
+        before: this._word(option, before),
+        after: after === null ? this._text("not_known") : this._word(option, after),
+      };
       return html`<p class="soft">${this._text("different", { option: optionName(this.t, option), ...values })}</p>`;
     })}`;
   }
 
-  private _choice({ option, before, allowed, instead, must_choose }: MovePlan["open"][number]) {
-    const cannot = this._text("cannot", { before: this._word(option, before) });
-    const preset =
-      instead == null ? this._text("by_default") : this._text("default_is", { value: this._word(option, instead) });
+  private _choice({ option, before, allowed, instead, must_choose, unknown }: MovePlan["open"][number]) {
+    const asked = { before: this._word(option, before) };
+    const cannot = this._text(unknown ? "unknown" : "cannot", asked);
+    const preset = unknown
+      ? this._text("as_asked", asked)
+      : instead == null
+        ? this._text("by_default")
+        : this._text("default_is", { value: this._word(option, instead) });
     // What that printer does by itself is the first choice already, and is named there.
     const others = must_choose ? allowed : allowed.filter((one) => one !== instead);
     const isWrong = this._missing === option;

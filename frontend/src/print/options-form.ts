@@ -153,14 +153,16 @@ export class LiankeOptionsForm extends SteadyPart {
     const { offers } = batch;
     const layout = batch.joint?.layout;
     if (layout && isSettledBy(layout, name)) return nothing;
-    if (batch.again?.laid_out && isFixedOnSheets(name)) return nothing;
+    if ((batch.again?.laid_out && isFixedOnSheets(name)) || batch.isOpen(name)) return nothing;
     const isBooklet = layout === "layout_booklet" && name === "duplex";
     // A booklet is printed on both sides in any case; of what is kept, nothing was made to be turned by hand.
     const never = isBooklet ? /^off$/ : batch.again ? /^manual_/ : /^$/;
     const all = offers ? offered(t, offers, name).filter(({ id }) => !never.test(String(id))) : [];
     if (!all.length) return nothing;
     const isDecided = !!layout && decidedBy(layout).includes(name);
-    const standing = offers?.defaults?.[name];
+    const { plan } = batch;
+    const other = plan?.different.find(({ option }) => option === name);
+    const standing = other ? other.after : offers?.defaults?.[name];
     const preset = isBooklet
       ? `${/^manual_/.exec(String(standing)) ?? ""}short_edge`
       : !isDecided
@@ -168,11 +170,12 @@ export class LiankeOptionsForm extends SteadyPart {
         : name === "duplex" && isCut(layout) && all.find(({ id }) => id === "off")?.id;
     const chosen = all.findIndex(({ id }) => id === batch.chosen[name]);
     const value = preset ? choiceName(t, name, String(preset)) : "";
-    const standard = batch.again
-      ? printText(t, "as_before")
-      : isDecided
-        ? printText(t, value ? "layout_is" : "by_layout", { value })
-        : printText(t, value ? "default_is" : "default", { value });
+    const standard =
+      batch.again && (!plan || plan.same.includes(name))
+        ? printText(t, "as_before")
+        : isDecided
+          ? printText(t, value ? "layout_is" : "by_layout", { value })
+          : printText(t, value ? "default_is" : "default", { value });
     const choose = (event: Event) =>
       batch.choose(name, all[Number((event.target as HTMLSelectElement).value || -1)]?.id);
     return this._field(
@@ -193,7 +196,9 @@ export class LiankeOptionsForm extends SteadyPart {
   }
 
   private _copies() {
-    const { offers } = this.batch;
+    const { again, offers, plan } = this.batch;
+    if (this.batch.isOpen("copies")) return nothing;
+    const other = plan?.different.find(({ option }) => option === "copies")?.after;
     return this._field(
       "copies",
       html`<input
@@ -203,7 +208,7 @@ export class LiankeOptionsForm extends SteadyPart {
         min="1"
         max=${maxCopies(offers)}
         inputmode="numeric"
-        placeholder=${this.batch.again?.copies ?? offers?.defaults?.["copies"] ?? 1}
+        placeholder=${other ?? again?.copies ?? offers?.defaults?.["copies"] ?? 1}
         ?disabled=${this.batch.printing}
         aria-invalid=${this.batch.errors["copies"] ? "true" : nothing}
         .value=${live(this.batch.typed.copies)}

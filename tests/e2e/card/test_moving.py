@@ -5,7 +5,7 @@ from playwright.async_api import expect
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import INKJET, LABEL, LASER, Stage
+from .stage import INKJET, LABEL, LASER, SMALL_LASER, Stage
 from .test_people import submit
 
 pytestmark = on_stage("card at work")
@@ -80,7 +80,7 @@ async def test_what_is_chosen_or_cannot_be_is_said_as_it_is(stage: Stage) -> Non
         paper = dialog.locator("lianke-moving #paper")
         await expect(paper).to_be_visible()
         await screen.press(dialog.locator("[data-key=do]"))
-        await expect(dialog.get_by_text("请先选择，再移动任务。")).to_be_visible()
+        await expect(dialog.get_by_text("请先选择。")).to_be_visible()
         await paper.select_option(index=1)
         await expect(dialog.get_by_role("alert")).to_have_count(0)
         await screen.press(dialog.locator("[data-key=no]"))
@@ -96,3 +96,70 @@ async def test_what_is_chosen_or_cannot_be_is_said_as_it_is(stage: Stage) -> Non
         for title in ("plain", "laid out"):
             await screen.press(screen.row(title).locator("[data-key^=cancel]"))
             await expect(screen.row(title)).to_have_count(0)
+
+
+async def test_what_another_printer_does_otherwise_is_said_before_a_job_is_printed_again_there(
+    stage: Stage,
+) -> None:
+    """As before stood at the paper, and a page of A4 came out on a label of 60 x 40 mm, on unknown sides."""
+    title = "printed elsewhere"
+    planned = {"outcomes": [{"code": 502, "state": "SUCCESS", "prints": "none"}]}
+    await stage.cloud.post(f"boxes/{stage.cloud.device_id}/printers/1/outcomes", planned)
+    before = len(await stage.printed())
+    async with stage.screen(stage.full(), language=CHINESE) as screen:
+        await submit(stage, title, duplex="long_edge")
+        row = screen.row(title).filter(has_text="失败")
+        await screen.press(row.locator("[data-key^=other_options]"))
+        dialog = screen.card.locator("lianke-again dialog")
+        printer, form = dialog.locator("#printer"), dialog.locator("lianke-options-form")
+        there, go = dialog.locator("lianke-moving"), dialog.locator("[data-key=do]")
+        # Here, everything is as it was.
+        await expect(form.locator("#paper option").first).to_have_text("与原任务相同")
+        await expect(there).to_have_count(0)
+        # What is not there at all is said at once, with what happens instead.
+        await printer.select_option(label=SMALL_LASER)
+        await expect(there).to_contain_text("那台打印机做不到“长边翻转”")
+        await expect(form.locator("#copies")).to_be_visible()
+        await expect(form.locator("#duplex")).to_have_count(0)
+        # Paper is chosen, and so is what nobody knows of.
+        await printer.select_option(label=LABEL)
+        await expect(there).to_contain_text("那台打印机做不到“A4”")
+        await expect(there).to_contain_text("不知道那台打印机是否支持“长边翻转”")
+        await expect(form.locator("#paper, #duplex")).to_have_count(0)
+        assert await screen.axe() == []
+        await screen.press(go)
+        await expect(there.get_by_role("alert")).to_have_text("请先选择。")
+        assert len(await stage.printed()) == before
+        await there.locator("#paper").select_option(label="100 x 150 mm")
+        await there.locator("#duplex").select_option(value="off")
+        await screen.press(go)
+        await expect(dialog).to_have_count(0)
+    [paper] = (await stage.until(stage.printed, lambda printed: len(printed) > before))[before:]
+    asked = paper["options"]
+    assert (paper["port"], asked["dmPaperSize"], asked["dmDuplex"]) == (2, "302", "1")
+
+
+async def test_paper_that_another_printer_lacks_is_refused_in_the_words_of_the_card(
+    stage: Stage,
+) -> None:
+    """What it can do has changed since the dialog was opened."""
+    title = "refused elsewhere"
+    planned = {"outcomes": [{"code": 502, "state": "SUCCESS", "prints": "none"}]}
+    await stage.cloud.post(f"boxes/{stage.cloud.device_id}/printers/1/outcomes", planned)
+    before = len(await stage.printed())
+    async with stage.screen(stage.full()) as screen:
+        await submit(stage, title)
+        row = screen.row(title).filter(has_text="Failed")
+        await screen.press(row.locator("[data-key^=other_options]"))
+        dialog = screen.card.locator("lianke-again dialog")
+        await dialog.locator("#printer").select_option(label=LABEL)
+        there = dialog.locator("lianke-moving")
+        await expect(there.locator("#paper")).to_be_visible()
+        # As if that printer had had A4 when it was asked.
+        await there.evaluate("(one) => { one.data = () => ({}); }")
+        await screen.press(dialog.locator("[data-key=do]"))
+        said = dialog.get_by_role("alert")
+        await expect(said).to_have_text(
+            f"{LABEL} has no paper of 210 × 297 mm. Choose one of its papers, or another printer."
+        )
+    assert len(await stage.printed()) == before
