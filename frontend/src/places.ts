@@ -31,11 +31,14 @@ export const placeOf = (hass: HomeAssistant, id: string): string => {
   return place?.(own) ?? "";
 };
 
-/* Return every printer of Home Assistant with its name and its place, by name. */
-export const allPrinters = (hass: HomeAssistant): { id: string; name: string; place: string }[] => {
+/* Return every printer of Home Assistant, by name. Its place is first: a list that is closed shows no more on a phone. */
+export const allPrinters = (hass: HomeAssistant): { id: string; name: string }[] => {
   const ids = printerIds(hass);
   return Object.values(hass.devices ?? {})
     .filter((device) => ids.has(device.id))
-    .map((device) => ({ id: device.id, name: nameOf(device), place: placeOf(hass, device.id) }))
-    .sort((one, other) => one.name.localeCompare(other.name));
+    .sort((one, other) => nameOf(one).localeCompare(nameOf(other)))
+    .map((device) => ({
+      id: device.id,
+      name: [placeOf(hass, device.id), nameOf(device)].filter(Boolean).join(" · "),
+    }));
 };

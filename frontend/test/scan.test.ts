@@ -407,6 +407,28 @@ describe("a scan", () => {
     expect(keys(dialog)).toContain("hand_on");
   });
 
+  test("printers of one model are told apart where a phone's list is closed", async () => {
+    const { dialog, tell } = await open();
+    await press(dialog, "begin");
+    await tell({ scan: DONE });
+    const { hass } = dialog.context;
+    const name = "HP LaserJet Pro MFP M428fdw (network)";
+    const devices = { device: { id: "device", name, area_id: "a" }, inkjet: { id: "inkjet", name, area_id: "b" } };
+    Object.assign(hass, { devices, areas: { a: { name: "Study" }, b: { name: "Hall" } } });
+    dialog.style.width = "320px";
+    await press(dialog, "print");
+    const select = find<HTMLSelectElement>(dialog, "#printer");
+    const pen = document.createElement("canvas").getContext("2d") as CanvasRenderingContext2D;
+    pen.font = getComputedStyle(select).font;
+    const seen = [...select.options].map(({ text }) => {
+      let shown = text.trim();
+      // Two thirds of a phone's width, beside the arrow.
+      while (pen.measureText(shown).width > 213) shown = shown.slice(0, -1);
+      return shown;
+    });
+    expect(new Set(seen).size).toBe(2);
+  });
+
   test("a finished one is printed, once, on any printer", async () => {
     const options = { duplex: ["off", "long_edge"] };
     const { dialog, tell } = await open("scan", { print: { jobs: [] }, "lianke/printer/options": options });

@@ -176,9 +176,9 @@ export class LiankeAgain extends DialogPart {
       <label class="soft" for="printer">${this._text("printer")}</label>
       <select id="printer" ?disabled=${this._tasks.isWorking("again")} @change=${this._chosen}>
         ${printers.map(
-          ({ id, name, place, why }) =>
+          ({ id, name, why }) =>
             html`<option value=${id} ?selected=${id === this._device} ?disabled=${why && id !== this._device}>
-              ${this.t.named(this.t.named(name, place), why)}
+              ${this.t.named(name, why)}
             </option>`,
         )}
       </select>

@@ -413,7 +413,7 @@ export class LiankeScan extends DialogPart {
   private _printFields(choices: Choices, twoSided: boolean) {
     const { t } = this;
     const { printer } = choices;
-    const printers = allPrinters(this.context.hass).map(({ id, name, place }) => ({ id, name: t.named(name, place) }));
+    const printers = allPrinters(this.context.hass);
     const options = this._options[printer] ?? null;
     const sides = options ? offered(t, options, "duplex") : [];
     const standard = { id: "", name: printText(t, "default") };
