@@ -400,6 +400,40 @@ describe.each(Object.entries(DEVICES))("just after news, a %s", (_, press) => {
     await vi.waitFor(() => expect(removed().length).toBe(2));
   });
 
+  test.each([700, 1200])("moves no job by what nobody has read, pressed again after %i ms", async (gap) => {
+    const waits = makeJob({ job_id: "one", state: "held", can_move: true, can_cancel: true });
+    await set({ pressed: [], jobs: [waits] });
+    const { hass } = document.querySelector("lianke-card") as LiankeCard;
+    const { callWS } = hass;
+    let changed = false;
+    /* The other printer has no color any more, which is found out as the job is moved. */
+    hass.callWS = async (message) => {
+      if (message.type === "lianke/jobs/plan_move")
+        return { open: [], different: changed ? [{ option: "color", before: "color", after: "mono" }] : [] } as never;
+      if (message["service"] !== "move_job" || changed) return callWS(message);
+      changed = true;
+      asked.push(message);
+      throw { code: "home_assistant_error", message: "No color there." };
+    };
+    await vi.waitFor(() => expect(all("[data-key^=move_job]")).toHaveLength(1));
+    (all("[data-key^=move_job]")[0] as HTMLElement).click();
+    await vi.waitFor(() => expect(all("[data-key=do]")).toHaveLength(1));
+    await settle(2500);
+    const first = spotOf(control("do")) as Spot;
+    await press(first);
+    await settle(gap);
+    expect(services()).toEqual(["move_job"]);
+    const second = spotOf(control("do")) as Spot;
+    expect(Math.abs(second.y - first.y)).toBeLessThan(48);
+    await press(second);
+    await settle(300);
+    expect(services()).toEqual(["move_job"]);
+    await settle(1600);
+    await press(spotOf(control("do")) as Spot);
+    await settle(300);
+    expect(services()).toEqual(["move_job", "move_job"]);
+  });
+
   test("presses nothing that a preview has pushed there", async () => {
     let spot: Spot | undefined;
     for (let rows = 1; !spot && rows < 9; rows++) {

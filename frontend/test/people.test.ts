@@ -441,11 +441,14 @@ test("where the other printer has one way only, nothing is to be chosen", async 
   expect(moving.shadowRoot?.textContent?.replace(/\s+/g, " ")).toContain("双面打印：由那台打印机决定（关）。");
 });
 
-test("a job is not moved by a press that came before the question", async () => {
+test.each([
+  ["the question", PLAN],
+  ["what is different there", { ...PLAN, open: [] }],
+])("a job is not moved by a press that came before %s", async (_, plan) => {
   let answer: (plan: unknown) => void = () => undefined;
   const dialog = await moves({ "lianke/jobs/plan_move": new Promise((resolve) => (answer = resolve)) });
   find(dialog, "[data-key=do]").click();
-  answer(PLAN);
+  answer(plan);
   await vi.waitFor(() => expect(find(dialog, "lianke-moving")).not.toBeNull());
   await vi.waitFor(() => expect(find(dialog, "[data-key=do]").ariaDisabled).not.toBe("true"));
   expect(moved()).toEqual([]);

@@ -111,7 +111,7 @@ export class LiankeAgain extends DialogPart {
     if (!wasShown) await this._learn();
     await this.updateComplete;
     // What has come up only now is answered by another press.
-    if (!this._plan || (!wasShown && this._plan.open.length)) return null;
+    if (!this._plan || (!wasShown && (this._plan.open.length || this._plan.different.length))) return null;
     const chosen = this.renderRoot.querySelector<LiankeMoving>("lianke-moving")?.data() ?? null;
     return chosen && { ...chosen, to_device_id: this._device };
   }
@@ -158,6 +158,7 @@ export class LiankeAgain extends DialogPart {
           <button
             class="main"
             data-key="do"
+            data-of=${JSON.stringify(this._plan)}
             aria-disabled=${resting ? "true" : nothing}
             @click=${() => !resting && this._submit()}
           >
