@@ -29,6 +29,20 @@ beforeEach(() => {
   announced.length = 0;
 });
 
+test.each([
+  [true, "preview_not_drawn preview_uncounted"],
+  [false, "preview_not_drawn"],
+])("a document without a preview whose pages nobody knows (%s) is said to wait", async (uncounted, said) => {
+  const preview = { document: "kept", pages: null, images: [], reason: "preview_not_drawn", uncounted };
+  const hass = makeHass({ "lianke/printer/options": OPTIONS, preview });
+  const texts = (key: string) => key.split(".")[3] ?? "";
+  const context = makeContext({ ...hass, loadBackendTranslation: async () => texts });
+  const batch = new Batch(context, "device");
+  batch.addMedia({ ...DOCUMENT, title: "letter.doc" });
+  await batch.preview();
+  expect(first(batch).unseen).toBe(said);
+});
+
 test("choosing what others have to draw sends nothing but the question for the options", async () => {
   const batch = makeBatch();
   batch.add([new File(["x"], "a.docx"), new File([], "empty.pdf"), new File(["x".repeat(2000)], "large.pdf")]);

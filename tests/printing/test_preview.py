@@ -295,6 +295,31 @@ async def test_a_picture_that_cannot_be_drawn_is_missing(
 
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(
+    ("language", "says"), [("en", "waits until that is confirmed"), ("zh-Hans", "等待确认后再打印")]
+)
+async def test_a_preview_says_where_the_job_is_to_be_confirmed(
+    language: str, says: str, house: House
+) -> None:
+    """It said that the document "can be printed all the same", and the job waited for somebody."""
+    await house.hass.config.async_update(language=language)
+    (house.media / "letter.doc").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    letter: dict[str, Any] = {"device_id": house.device(), "file": house.path("letter.doc")}
+    house.cloud.variants.preview_pictures = "none"
+    preview = await house.ask("preview", **letter)
+    assert preview["uncounted"]
+    assert says in preview["message"]
+    job = await house.print_one(document=preview["document"])
+    assert (job["state"], job["hold_reason"]) == ("held", "release")
+    # Some pages of it are no more than these, and nobody is asked.
+    some = await house.ask("preview", **letter, pages="1-2")
+    assert not some["uncounted"]
+    assert says not in some["message"]
+    job = await house.print_one(document=some["document"], pages="1-2")
+    assert job["hold_reason"] != "release"
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize(
     ("source", "reason", "advice"),
     [
         ({"file": "letter.doc"}, "preview_not_drawn", "save it as PDF"),

@@ -24,6 +24,7 @@ from ..documents.sheets import SheetOptions
 from ..documents.sources import source_of
 from ..documents.spool import KEEP, async_get_spool
 from ..errors import InputError
+from ..jobs.job import Delivery
 from ..jobs.limits import check_range
 from ..people.rights import async_check_printer
 from ..runtime import async_error_text, preview_signal
@@ -31,6 +32,8 @@ from .print import async_prepare, limit_calls, ticket_scope
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
+# The text that says what that means for printing it.
+UNCOUNTED: Final = "preview_uncounted"
 # Distinguishes the pictures of a document that is previewed again with other options.
 VERSION: Final = "v"
 
@@ -121,10 +124,14 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             )
             handles.append(handle)
         reason = None if count else _reason_of(shown, pages)
+        uncounted = Delivery(document=shown, options=options).is_uncounted
         message = None
         if reason is not None:
             placeholders = {"name": shown.title, "pages": str(pages)}
             message = await async_error_text(hass, reason, placeholders)
+            if uncounted:
+                blank = "" if hass.config.language.startswith("zh") else " "
+                message += blank + await async_error_text(hass, UNCOUNTED)
         if preview_by != BY_HERE_ONLY:
             signal = preview_signal(target.entry, target.printer_key)
             async_dispatcher_send(hass, signal, None if reason else pictures[0])
@@ -140,6 +147,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             "drawn_by": BY_CLOUD if drawing is None else BY_HERE,
             "reason": reason,
             "message": message,
+            "uncounted": uncounted,
         }
 
 

@@ -17,6 +17,8 @@ export interface PreviewAnswer {
   /* Why there are no pictures: the key of a text of the integration. */
   reason?: string | null;
   message?: string | null;
+  /* Nobody can say how many pages it has: a job of it waits until somebody confirms that. */
+  uncounted?: boolean;
 }
 
 /* Somebody else goes on with the upload. */

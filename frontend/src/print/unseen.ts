@@ -9,16 +9,19 @@ const SLOW_AFTER = 10_000;
 export const whyUnseen = async (
   context: CardContext,
   images: string[],
-  { reason, message, pages }: Partial<PreviewAnswer>,
+  { reason, message, pages, uncounted }: Partial<PreviewAnswer>,
   name: string,
 ): Promise<string | null> => {
   if (images.length) return null;
-  return context.explain({
-    message: message ?? "",
-    translation_domain: "lianke",
-    translation_key: reason ?? "preview_not_drawn",
-    translation_placeholders: { name, pages: String(pages ?? "") },
-  });
+  const explain = (translation_key: string, message = "") =>
+    context.explain({
+      message,
+      translation_domain: "lianke",
+      translation_key,
+      translation_placeholders: { name, pages: String(pages ?? "") },
+    });
+  const why = await explain(reason ?? "preview_not_drawn", message ?? "");
+  return uncounted ? `${why}${context.localizer.isChinese ? "" : " "}${await explain("preview_uncounted")}` : why;
 };
 
 /* Note when a preview takes long; returns what ends that. */
