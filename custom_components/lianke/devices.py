@@ -190,14 +190,16 @@ def async_target(hass: HomeAssistant, device_id: str) -> Target:
     """Return the printer that a device stands for.
 
     Raises InputError for an unknown device, one of another integration or of an entry
-    that is not loaded, and for a box (not_a_printer).
+    that is not loaded, for a scanner (scanner_not_printer) and for a box (not_a_printer).
     """
     device, entry = service.async_get_device_and_config_entry(
         hass, DOMAIN, device_id, include_child_devices=False
     )
     if (printer_key := _printer_key(entry, device)) is not None:
         return Target(device_id=device.id, entry=entry, printer_key=printer_key)
-    raise InputError("not_a_printer", device=device.name_by_user or device.name or device_id)
+    is_box = box_identifier(entry) in device.identifiers
+    reason = "not_a_printer" if is_box else "scanner_not_printer"
+    raise InputError(reason, device=device.name_by_user or device.name or device_id)
 
 
 async def async_resolve_target(

@@ -3,7 +3,9 @@
 from typing import Any
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.translation import async_load_integrations
 import pytest
 
 from custom_components.lianke.box.storage import MAX_KNOWN_SCANNERS
@@ -11,7 +13,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub, scanner_devices
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
-from tests.household import House
+from tests.household import LASER, House, as_read
 
 
 @pytest.fixture
@@ -106,3 +108,54 @@ async def test_few_scanners_are_kept(house: House) -> None:
         house.data.storage.save_scanners({f"{number}": "x"})
     assert len(house.data.storage.scanners) == MAX_KNOWN_SCANNERS
     assert f"{2 * MAX_KNOWN_SCANNERS - 1}" in house.data.storage.scanners
+
+
+async def test_nothing_is_printed_on_a_scanner_which_is_called_one(house: House) -> None:
+    """A scanner that is called as its printer was said to be a box."""
+    await listed(house)
+    (entry,) = house.hass.config_entries.async_loaded_entries(DOMAIN)
+    _, scanner = scanner_devices(house.hass, entry)[0]
+    for language, word in (
+        ("en", "is a scanner, not a printer"),
+        ("zh-Hans", "是扫描仪，不是打印机"),
+    ):
+        with pytest.raises(ServiceValidationError) as refused:
+            await house.ask("print", device_id=scanner.id, text="Hello")
+        said = as_read(refused.value, language)
+        assert word in said
+        assert str(scanner.name) in said
+    assert house.sent == 0
+    await tear_down(house.hass)
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "scanner"), ("zh-Hans", "扫描仪")])
+async def test_a_scanner_is_told_from_the_printer_that_it_is_called_as(
+    house: House, language: str, word: str
+) -> None:
+    """Two devices of one name, of which one prints; what has its name already keeps it."""
+    await house.hass.config.async_update(language=language)
+    await async_load_integrations(house.hass, {DOMAIN})
+    registry = dr.async_get(house.hass)
+    (entry,) = house.hass.config_entries.async_loaded_entries(DOMAIN)
+    for _, device in scanner_devices(house.hass, entry):
+        registry.async_remove_device(device.id)
+    async_get_hub(house.hass, entry).clear()
+    await listed(house)
+    found = [device for _, device in scanner_devices(house.hass, entry)]
+    assert {f"{LASER} {word}"} <= {device.name for device in found}
+    [new] = [device for device in found if device.name == f"{LASER} {word}"]
+    printer = registry.async_get(house.device())
+    assert isinstance(printer, dr.DeviceEntry)
+    assert printer.name == LASER
+    assert (new.manufacturer, new.model) == (printer.manufacturer, printer.model)
+    # What the service calls it is known by that name after a restart.
+    await house.hass.config_entries.async_reload(entry.entry_id)
+    assert LASER in {one.name for one in async_get_hub(house.hass, entry).scanners.values()}
+    # One of an earlier version.
+    registry.async_update_device(new.id, name=LASER)
+    await house.hass.config_entries.async_reload(entry.entry_id)
+    await listed(house)
+    kept = registry.async_get(new.id)
+    assert kept is not None
+    assert kept.name == LASER
+    await tear_down(house.hass)

@@ -91,9 +91,13 @@ class ScannerHub:
         """Start with those that were there before a restart; the list tells what has become of them."""
         self._hass = hass
         self._entry = entry
+        # As the service called them, which the name of the device may say more than.
+        names = entry.runtime_data.storage.scanners
         self.scanners = {
             scanner_id: KnownScanner(
-                scanner_id=scanner_id, service_id=scanner_id, name=device.name or scanner_id
+                scanner_id=scanner_id,
+                service_id=scanner_id,
+                name=names.get(scanner_id) or device.name or scanner_id,
             )
             for scanner_id, device in (scanner_devices(hass, entry) if is_enabled(hass) else ())
         }
