@@ -108,17 +108,20 @@ def _register_devices(hass: HomeAssistant, entry: LiankeConfigEntry, hub: Scanne
     printers = entry.runtime_data.coordinator.data.printers.values()
     for scanner in present:
         identifier = scanner_identifier(entry, scanner.scanner_id)
-        info = DeviceInfo(identifiers={identifier}, name=scanner.name)
         same = next((one for one in printers if one.name == scanner.name), None)
         known = registry.async_get_device_by_identifier(identifier, entry.entry_id)
         if known is not None and known.name and known.name.startswith(scanner.name):
             # Named when it was new; its entities were named after that.
-            info["name"] = known.name
-        elif same is not None:
+            info = DeviceInfo(identifiers={identifier}, name=known.name)
+        elif same is None:
+            info = DeviceInfo(identifiers={identifier}, name=scanner.name)
+        else:
             # Mostly the scanner of that very printer, and nobody could tell one device from the other.
-            del info["name"]
-            info["translation_key"] = "scanner"
-            info["translation_placeholders"] = {"name": scanner.name}
+            info = DeviceInfo(
+                identifiers={identifier},
+                translation_key="scanner",
+                translation_placeholders={"name": scanner.name},
+            )
         if same is not None:
             info["manufacturer"] = same.printer.vendor
             info["model"] = same.printer.model or same.printer.product

@@ -302,7 +302,7 @@ async def test_kept_scans_are_told_apart_in_home_assistants_own_media_browser(
     (scanner,) = (
         device["id"]
         for device in found
-        if device["name"] == LASER and device["id"] != stage.devices[LASER]
+        if device["name"] == f"{LASER} scanner" and device["id"] != stage.devices[LASER]
     )
     for text in ("one", "two"):
         await lay(stage, text)
