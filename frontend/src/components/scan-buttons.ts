@@ -84,7 +84,8 @@ export class LiankeScanButtons extends Part {
 
   /* What is said of a scan whose dialog was closed with pages in it. */
   private get _waits(): string {
-    return this.scanner && this.scanned ? texts.count(this.t, "waits", this.scanned) : "";
+    // The dialog says it itself.
+    return this.scanner && this.scanned && !this._mode ? texts.count(this.t, "waits", this.scanned) : "";
   }
 
   private _button(key: "both" | "media" | Mode, mode: "media" | Mode, icon: string) {
