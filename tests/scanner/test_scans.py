@@ -661,7 +661,7 @@ async def test_an_assistant_scans(hass: HomeAssistant, house: House, laser: Prin
     tool = (await tools())["lianke__scan"]
     assert tool.integration == DOMAIN
     result = await tool.async_call(
-        hass, llm.ToolInput(tool_name=tool.name, tool_args={"scanner": LASER}), CONTEXT
+        hass, llm.ToolInput(tool_name=tool.name, tool_args={"scanner": f"{LASER} scanner"}), CONTEXT
     )
     assert isinstance(result, llm.ToolResult)
     assert (result.data["state"], result.data["pages"]) == ("completed", 1)
