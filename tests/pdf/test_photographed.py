@@ -4,6 +4,7 @@ from io import BytesIO
 import math
 import os
 from pathlib import Path
+import random
 from typing import Any
 
 from PIL import Image, ImageChops, ImageDraw, ImageStat
@@ -107,6 +108,87 @@ def test_no_part_of_a_page_is_taken_for_one(tmp_path: Path) -> None:
         )
     # A picture as narrow as can be.
     assert not found(tmp_path, png(Image.new("L", (4000, 1), 200)))["found"]
+
+
+def drawing(kind: str) -> Image.Image:
+    """Return a picture that has no page in it."""
+    made = Image.new("RGB", (1200, 800), "#3d6b8e")
+    pen = ImageDraw.Draw(made)
+    if kind == "side of a card":
+        # As the demo's front.jpg.
+        pen.rounded_rectangle((84, 88, 450, 600), 30, fill="#f4efe6")
+        for line in range(4):
+            pen.rectangle((530, 130 + 130 * line, 1110, 190 + 130 * line), "#f4efe6")
+    elif kind == "card that fills the picture":
+        pen.rectangle((0, 0, 1200, 800), "#dfe9f0")
+        pen.rectangle((0, 0, 1200, 110), "#b8cfe0")
+        pen.rectangle((760, 190, 1100, 660), "#9aa7b0")
+        for line in range(6):
+            pen.rectangle((70, 190 + 88 * line, 660 - 45 * (line % 3), 225 + 88 * line), "#333333")
+    elif kind in ("frame", "poster"):
+        inset = 15 if kind == "frame" else 60
+        pen.rectangle((0, 0, 1200, 800), "#e8f0ff" if kind == "frame" else "#b03030")
+        pen.rectangle((inset, inset, 1200 - inset, 800 - inset), "#f6e7c1", "#224488", inset // 3)
+        pen.ellipse((300, 150, 700, 550), "#cc4444")
+    elif kind == "screenshot":
+        pen.rectangle((0, 0, 1200, 60), "#1976d2")
+        pen.rectangle((100, 100, 1130, 720), "#f5f5f5")
+        for line in range(20):
+            pen.rectangle(
+                (140, 150 + 26 * line, 1000 - 60 * (line % 5), 160 + 26 * line), "#333333"
+            )
+    elif kind == "scan":
+        pen.rectangle((0, 0, 1200, 800), "#f8f8f8")
+        pen.rectangle((60, 50, 1140, 750), "#e1e1e1")
+        for line in range(15):
+            pen.rectangle(
+                (130, 110 + 40 * line, 1080 - 90 * (line % 4), 120 + 40 * line), "#202020"
+            )
+    else:
+        # Hills, of which the farther are the paler, below a sky, with the grain of a camera.
+        chance = random.Random(kind)
+        pen.rectangle((0, 0, 1200, 800), "#8fb4dc")
+        for layer, colour in enumerate(("#8aa1b5", "#5f7a6c", "#3c5a3a")):
+            tops = [(x, 380 + 120 * layer + chance.randint(-80, 80)) for x in range(0, 1201, 60)]
+            pen.polygon([(0, 800), *tops, (1200, 800)], colour)
+        grain = Image.effect_noise(made.size, 24).convert("RGB")
+        made = Image.blend(made, grain, 0.1)
+        if kind == "landscape between bars":
+            pen = ImageDraw.Draw(made)
+            pen.rectangle((0, 0, 1200, 90), "black")
+            pen.rectangle((0, 710, 1200, 800), "black")
+        elif kind == "landscape with a white border":
+            ImageDraw.Draw(made).rectangle((0, 0, 1199, 799), None, "white", 40)
+    return made
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "side of a card",
+        "card that fills the picture",
+        "frame",
+        "poster",
+        "screenshot",
+        "scan",
+        "landscape",
+        "landscape in spring",
+        "landscape between bars",
+        "landscape with a white border",
+    ],
+)
+@pytest.mark.parametrize("size", [(1200, 800), (856, 540)])
+def test_of_a_picture_that_has_no_page_all_is_kept(
+    tmp_path: Path, kind: str, size: tuple[int, int]
+) -> None:
+    """The left and top of an ID card's picture were cut off: the lines on it made a page."""
+    shown = drawing(kind).resize(size)
+    out = BytesIO()
+    shown.save(out, "JPEG")
+    answer = found(tmp_path, out.getvalue())
+    assert (answer["found"], answer["corners"]) == (False, [[0, 0], [1, 0], [1, 1], [0, 1]])
+    made = cleaned(tmp_path, out.getvalue())
+    assert made.width / made.height == pytest.approx(size[0] / size[1], rel=0.01)
 
 
 @pytest.mark.parametrize(

@@ -88,9 +88,15 @@ _SQUARE: Final = math.sin(math.radians(50))
 # Parts of the picture: the least that a page may be, and how far beyond it a corner may lie.
 _LEAST_AREA: Final = 0.12
 _BEYOND: Final = 0.06
-# Parts of a side that have to be seen: of all on average, and of each; hands may cover the rest.
-_SEEN: Final = 0.6
-_SEEN_LEAST: Final = 0.3
+# Parts of a side that have to be seen: of all on average, and of each; hands may cover the rest. What is no page has
+# lines that meet by chance, of which less is seen.
+_SEEN: Final = 0.78
+_SEEN_LEAST: Final = 0.45
+# Nobody holds a camera so straight that two opposite sides lie as the picture's own do: they are drawn.
+_DRAWN: Final = math.sin(math.radians(0.3))
+# By how much a page in colour may be darker than what it lies on, of 255; and how far from its sides that is looked at.
+_DARKER: Final = 40
+_RIM: Final = 0.1
 # What counts for a side that the picture's own edge cuts off.
 _CUT_OFF: Final = 0.35
 # Of the page, so that no brim of the table is left.
@@ -160,7 +166,12 @@ def find(picture: Image.Image) -> Corners | None:
         for sign in (-1, 1)
     ]
     _, corners = max(_quads(lines + frame, size), key=lambda found: found[0], default=(0, None))
-    if corners is None or _is_part(white, paper, corners):
+    if (
+        corners is None
+        or _is_part(white, paper, corners)
+        or _is_drawn(corners, size)
+        or _is_dark(picture, corners, size)
+    ):
         return None
     center = [sum(corner[axis] for corner in corners) / 4 for axis in (0, 1)]
     return [
@@ -190,6 +201,48 @@ def _is_part(white: Image.Image, paper: Image.Image, corners: list[_Corner]) -> 
         around > ImageStat.Stat(paper, ImageChops.invert(outside)).mean[0]
         and ImageStat.Stat(ink, outside).mean[0] > 255 * _INKED
     )
+
+
+def _is_drawn(corners: list[_Corner], size: tuple[int, int]) -> bool:
+    """Return whether two opposite sides lie as the picture's own: a frame, a window, or what a drawing shows."""
+    sides = [*pairwise([*corners, corners[0]])]
+    for along, extent in enumerate(size[::-1]):
+        across = 1 - along
+        pair = sides[along::2]
+        if all(
+            abs(end[across] - begin[across]) < _DRAWN * math.dist(begin, end)
+            # Where the picture's edge cuts a page off, that is a side of it.
+            and max(abs(end[across]), abs(begin[across])) < extent / 2 - 1
+            for begin, end in pair
+        ):
+            return True
+    return False
+
+
+def _is_dark(picture: Image.Image, corners: list[_Corner], size: tuple[int, int]) -> bool:
+    """Return whether corners enclose what is much darker than around it, which is no paper on a table."""
+    gray = picture.convert("L").resize(size, Image.Resampling.BOX)
+    middle = [sum(corner[axis] for corner in corners) / 4 for axis in (0, 1)]
+
+    def rim(inner: float, outer: float) -> float | None:
+        mask = Image.new("L", size)
+        pen = ImageDraw.Draw(mask)
+        for factor, fill in ((outer, 255), (inner, 0)):
+            pen.polygon(
+                [
+                    tuple(
+                        center + (at - center) * factor + extent / 2
+                        for at, center, extent in zip(corner, middle, size, strict=True)
+                    )
+                    for corner in corners
+                ],
+                fill,
+            )
+        seen = ImageStat.Stat(gray, mask)
+        return seen.median[0] if seen.count[0] else None
+
+    inside, around = rim(1 - _RIM, 1 - _RIM / 4), rim(1 + _RIM / 4, 1 + _RIM)
+    return inside is not None and around is not None and around - inside > _DARKER
 
 
 def _edges(paper: Image.Image, size: tuple[int, int]) -> list[_Edge]:
