@@ -88,7 +88,7 @@ async def test_a_job_is_rejected(anna: User, boss: User, house: House) -> None:
         await house.ask("reject_job", acting(anna), job_id=job["job_id"], message="Read it here\n")
     )["job"]
     assert (reported["state"], reported["reason"]) == ("canceled", "rejected")
-    assert reported["message"] == "任务已被拒绝。Anna：Read it here"
+    assert reported["message"] == "任务已被拒绝（Anna：Read it here）。"
     assert not house.sent
 
 

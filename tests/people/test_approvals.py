@@ -156,7 +156,7 @@ async def test_an_approver_rejects(house: Family) -> None:
     _, reject = await buttons(house)
     await house.press(reject, house.boss)
     [answer] = await house.reported("notify.anna")
-    assert answer["message"] == "The job was rejected. Boss"
+    assert answer["message"] == "The job was rejected (Boss)."
     assert house.state(job_id) is JobState.CANCELED
     assert not house.sent
 

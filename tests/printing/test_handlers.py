@@ -228,7 +228,7 @@ async def test_a_page_that_text_does_not_make_is_refused_before_anything_is_sent
     assert await refusal(house.ask(action, **what)) == "pages_beyond_document"
     assert not [one for one in house.cloud.requests if one.method == "POST"]
     assert not house.printed
-    # A page that it may make is no reason: nobody but the service knows.
+    # Nor is it refused where it may make one: then only the service knows.
     long = {**what, source: "Milk " * 3000}
     await house.ask(action, **long)
 

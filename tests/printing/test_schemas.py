@@ -30,7 +30,7 @@ from custom_components.lianke.printing import print as printing
 from custom_components.lianke.printing.own_pages import async_print_page
 from custom_components.lianke.printing.print import async_print_received
 from tests.documents.samples import zipped
-from tests.household import LABELS, LASER, House, data_of, sent
+from tests.household import LABELS, LASER, House, as_read, data_of, sent
 from tests.simulator import Simulator, make_pdf
 
 
@@ -101,6 +101,45 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"markdown": "x", "raw": True}, "raw_needs_file_or_text"),
     ({"file": "{media}/菜单.pdf", "copies": 40}, "too_many_pages"),
 ]
+
+
+EMPTY: list[tuple[str, dict[str, Any], str]] = [
+    ("print", {"file": ""}, "file is empty. Give it a value, or leave it out."),
+    ("print", {"file": [" "]}, "file is empty. Give it a value, or leave it out."),
+    ("print", {"upload": ""}, "Uploaded file (upload) is empty. Give it a value, or leave it out."),
+    ("print", {"media": ""}, "Media item (media) is empty. Give it a value, or leave it out."),
+    (
+        "print",
+        {"source_entity": ""},
+        "Entity (source_entity) is empty. Give it a value, or leave it out.",
+    ),
+    (
+        "print",
+        {"text": "x", "paper": ""},
+        "paper is empty. Give it a value, or leave it out.",
+    ),
+    (
+        "print",
+        {"text": "x", "sheet": ""},
+        "Layout (sheet) is empty. Give it a value, or leave it out.",
+    ),
+    (
+        "print",
+        {"text": "x", "replace_key": ""},
+        "Replace key (replace_key) is empty. Give it a value, or leave it out.",
+    ),
+    ("cancel_job", {"job_id": ""}, "job_id is missing. Add it."),
+]
+
+
+@pytest.mark.parametrize(("action", "data", "said"), EMPTY)
+async def test_a_field_with_nothing_in_it_is_said_to_be_empty(
+    house: House, action: str, data: dict[str, Any], said: str
+) -> None:
+    """As a template may yield it; "may not read home from there", it read, and "1 characters at least"."""
+    with pytest.raises(ServiceValidationError) as raised:
+        await house.ask(action, **{"device_id": house.device(), **data})
+    assert as_read(raised.value, "en") == said
 
 
 async def test_refused(house: House) -> None:
@@ -361,7 +400,11 @@ async def test_what_a_refusal_by_the_schema_says(house: House) -> None:
         ("print", {"text": "x", "watermark_opacity": 0}, "too small: 1 at least"),
         ("print", {"file": ["/x"] * 21}, "too many items: 20 at most"),
         ("print", {"file": []}, "file is empty"),
-        ("print", {"text": "x", "watermark": " "}, "watermark is too short"),
+        (
+            "print",
+            {"text": "x", "watermark": " "},
+            "watermark is empty. Give it a value, or leave it out",
+        ),
         (
             "print",
             {"file": "/x", "clean": True, "clean_corners": [[[0, 0]] * 3]},

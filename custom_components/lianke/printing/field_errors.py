@@ -47,37 +47,41 @@ class OneOf(vol.In):
 def checked_by(schema: vol.Schema) -> Callable[[Any], dict[str, Any]]:
     """Return a check of a call's fields by a schema. Raises InputError: field_unknown, field_missing and the like."""
     known = {str(marker) for marker in schema.schema}
+    required = {str(marker) for marker in schema.schema if isinstance(marker, vol.Required)}
 
     def check(data: Any) -> dict[str, Any]:
         try:
             fields: dict[str, Any] = schema(data)
         except vol.Invalid as err:
-            raise _refusal(err, data, known) from None
+            raise _refusal(err, data, known, required) from None
         return fields
 
     return check
 
 
-def _refusal(err: vol.Invalid, data: Any, known: set[str]) -> InputError:
+def _refusal(err: vol.Invalid, data: Any, known: set[str], required: set[str]) -> InputError:
     """Return what is wrong with the first field. Only where there are few choices is its value quoted."""
     first = err.errors[0] if isinstance(err, vol.MultipleInvalid) else err
     field = str(first.path[0]) if first.path else ""
     value = data
     for step in first.path:
+        if isinstance(value, str):
+            # One in the place of a list of them.
+            break
         try:
             value = value[step]
         except KeyError, IndexError, TypeError:
             value = ...
             break
-    if isinstance(first, FieldError):
-        reason, placeholders = first.refusal
-        return InputError(reason, **{"field": field, **placeholders})
     if first.error_message.startswith(_UNKNOWN) or (field and field not in known):
         return InputError("field_unknown", field=".".join(map(str, first.path)))
     if isinstance(first, vol.RequiredFieldInvalid):
         return InputError("field_missing", field=field)
-    if value is None:
-        return InputError("field_empty", field=field)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return InputError("field_missing" if field in required else "field_empty", field=field)
+    if isinstance(first, FieldError):
+        reason, placeholders = first.refusal
+        return InputError(reason, **{"field": field, **placeholders})
     if (beyond := _BEYOND.match(first.error_message)) is not None:
         key = _BOUNDS[beyond[1] is not None, beyond[2]]
         if beyond[1] is not None and not isinstance(value, str):

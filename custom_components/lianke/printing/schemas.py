@@ -62,6 +62,13 @@ _NAME = _line(MAX_NAME)
 _ADDRESS = _line(MAX_ADDRESS)
 
 
+def _given[T](value: T) -> T:
+    """Take anything but a text of nothing, as a template may yield."""
+    if isinstance(value, str) and not value.strip():
+        raise FieldError("field_empty")
+    return value
+
+
 def _file_name(value: object) -> str:
     """Take the name of a file, also as mails write one with other than plain letters: `=?UTF-8?B?…?=`."""
     name = cv.string(value)
@@ -92,7 +99,7 @@ def _media_id(value: object) -> str:
     """Take what the media selector gives, or the bare id in it."""
     if isinstance(value, Mapping):
         value = value.get("media_content_id")
-    return str(_ADDRESS(value))
+    return str(_given(_ADDRESS(value)))
 
 
 def _duplex(value: object) -> str:
@@ -197,7 +204,7 @@ TARGET: Final[VolDictType] = {
 _BY_ADDRESS: Final = (SourceKind.UPLOAD, SourceKind.FILE, SourceKind.URL, SourceKind.DOCUMENT)
 _WRITTEN: Final = (SourceKind.TEXT, SourceKind.MARKDOWN, SourceKind.HTML, SourceKind.CONTENT)
 SOURCES: Final = {
-    **{vol.Optional(kind.value): _several(_ADDRESS) for kind in _BY_ADDRESS},
+    **{vol.Optional(kind.value): _several(vol.All(_ADDRESS, _given)) for kind in _BY_ADDRESS},
     vol.Optional(SourceKind.MEDIA.value): _several(_media_id),
     vol.Optional(SourceKind.ENTITY.value): _several(cv.entity_id),
     **{vol.Optional(kind.value): cv.string for kind in _WRITTEN},
@@ -215,7 +222,8 @@ PAGES: Final = {
 }
 
 OPTIONS: Final = {
-    **dict.fromkeys(map(vol.Optional, ("paper", "tray", "media_type")), _NAME_OR_ID),
+    vol.Optional("paper"): vol.All(_given, _NAME_OR_ID),
+    **dict.fromkeys(map(vol.Optional, ("tray", "media_type")), _NAME_OR_ID),
     **dict.fromkeys(map(vol.Optional, ("paper_width", "paper_height")), _SIDE),
     vol.Optional("copies"): _COPIES,
     vol.Optional("duplex"): _duplex,
@@ -277,7 +285,7 @@ _COUNTED_OPTIONS: Final = ("paper", "paper_width", "paper_height", "pages", "dup
 COUNT_SCHEMA: Final = vol.Schema(
     _DOCUMENT | {name: one for name, one in OPTIONS.items() if name in _COUNTED_OPTIONS}
 )
-_ONE_JOB: Final = {**TARGET, vol.Required("job_id"): _NAME}
+_ONE_JOB: Final = {**TARGET, vol.Required("job_id"): vol.All(_NAME, _given)}
 CANCEL_SCHEMA: Final = vol.Schema(_ONE_JOB)
 CONTINUE_SCHEMA: Final = vol.Schema(
     {
