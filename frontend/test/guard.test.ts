@@ -383,6 +383,8 @@ describe.each(Object.entries(DEVICES))("just after news, a %s", (_, press) => {
     await settle(gap);
     await press(back);
     await vi.waitFor(() => expect(all("span.soft").map((one) => one.textContent)).toContain("2 of 4"));
+    // As long as the page before is shown, nothing is removed.
+    await vi.waitFor(() => expect(control("remove").ariaDisabled).toBeNull());
     await settle(1600);
     const spot = spotOf(control("remove")) as Spot;
     await press(spot);

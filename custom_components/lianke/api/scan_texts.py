@@ -50,13 +50,15 @@ _BETWEEN: Final = re.compile(
     rf"(?i){_BLANKS}([,;|]){_BLANKS}{_BREAK}?{_BLANKS}(?=https?://)|{_BLANKS}{_BREAK}{_BLANKS}|\s"
 )
 _SIGNS: Final = ",;|"
+_SIGN: Final = re.compile(rf"[{_SIGNS}]")
 _NOTHING: Final = r"(?:null|none|nil|undefined|false|error|failed)"
+_NOTHING_ALONE: Final = re.compile(rf"(?i){_NOTHING}?")
 _NOTHING_NEXT: Final = re.compile(rf"(?i){_NOTHING}(?![A-Za-z0-9+/_=-])")
 _RELATIVE: Final = r"\.{0,2}/[^\s,;|]{0,300}"
 _UNREADABLE: Final = re.compile(rf"(?i){_NOTHING}|{_RELATIVE}|data:.*|")
 # What is missing before the first address or file.
 _LEAD: Final = re.compile(
-    rf"(?i)(?:{_NOTHING}|\d{{1,5}}|{_RELATIVE}|)(?:[ \t]*[,;|]\s*|(?<=[^\s,;|])[ \t]*{_BREAK}\s*)"
+    rf"(?i)(?:{_NOTHING}|\d{{1,5}}|{_RELATIVE}|)(?:{_BLANKS}[,;|]\s*|(?<=[^\s,;|]){_BLANKS}{_BREAK}\s*)"
 )
 _DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+-]{1,80}){0,4},")
 # How JPEG, PNG and PDF begin in base64: in the middle of a text as the first marker of a JPEG may be.
@@ -92,7 +94,7 @@ _TWO_FILES: Final = re.compile(
 
 def is_nothing(text: str) -> bool:
     """Return whether a text is empty, or a word for it."""
-    return re.fullmatch(rf"(?i)\s*{_NOTHING}?\s*", text[:MAX_URL]) is not None
+    return _NOTHING_ALONE.fullmatch(text[:MAX_URL].strip()) is not None
 
 
 def read_text(text: str | LongText) -> Iterator[Part]:
@@ -151,7 +153,7 @@ def _addresses(text: str, *, is_all: bool) -> Iterator[Part]:
 
 def _address(item: str, signs: str, *, is_clear: bool) -> Iterator[Part]:
     """Yield the address that stands at a place, and what else may stand there."""
-    words = re.split(rf"[{_SIGNS}]", item)
+    words = _SIGN.split(item)
     ends = [
         number
         for number, word in enumerate(words)
