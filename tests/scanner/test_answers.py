@@ -3,9 +3,11 @@
 import asyncio
 import base64
 from collections.abc import Callable
+import io
 from typing import Any
 
 from homeassistant.core import HomeAssistant
+from PIL import Image
 import pytest
 
 from custom_components.lianke.api.scanning import Scanners, ScanTask
@@ -24,10 +26,23 @@ pytestmark = pytest.mark.usefixtures("hurried", "hub")
 BOTH_SIDES = ScanRequest(source=ScanSource.FEEDER, duplex=True, size="A4")
 DATA = "data:image/jpeg;base64,"
 WHOLE = None
+# Nothing is told, but what the answer leaves open stays at the service.
+STAYS = ("", "")
 SECOND = ("scan_incomplete", "2")
+OTHERS = ("scan_incomplete", "2, 3")
+NOTHING = ("scan_not_understood", "success")
 
 type Build = Callable[[list[str], list[str], str], Any]
 """Makes an answer of addresses, of files in base64, and of the address of the service."""
+
+
+def small(text: str) -> str:
+    """Return the small picture of a page in base64."""
+    picture = Image.open(io.BytesIO(base64.b64decode(text)))
+    picture.thumbnail((100, 140))
+    picture.save(file := io.BytesIO(), "JPEG")
+    return DATA + base64.b64encode(file.getvalue()).decode()
+
 
 # Request, pages in the feeder, answer; how many pages are kept, and what is told. Only what is whole is deleted.
 SHAPES: dict[str, tuple[ScanRequest, int, Build, int, tuple[str, str] | None]] = {
@@ -94,7 +109,7 @@ SHAPES: dict[str, tuple[ScanRequest, int, Build, int, tuple[str, str] | None]] =
         1,
         lambda u, t, b: {"url": u[0], "thumb": f"{b}/scan/none/9"},
         1,
-        WHOLE,
+        STAYS,
     ),
     "a thumb of a page that is gone": (
         GLASS,
@@ -108,21 +123,21 @@ SHAPES: dict[str, tuple[ScanRequest, int, Build, int, tuple[str, str] | None]] =
         1,
         lambda u, t, b: {"help": f"{b}/scan/none/9", "url": u[0]},
         1,
-        WHOLE,
+        STAYS,
     ),
     "both sides and help": (
         BOTH_SIDES,
         1,
         lambda u, t, b: {"front": u[0], "back": u[1], "manual": f"{b}/scan/help"},
         2,
-        WHOLE,
+        STAYS,
     ),
     "both sides, which are alike": (
         BOTH_SIDES,
         1,
         lambda u, t, b: {"front": t[0], "back": t[0]},
-        1,
-        SECOND,
+        2,
+        STAYS,
     ),
     "places for more pages": (
         FED,
@@ -135,6 +150,115 @@ SHAPES: dict[str, tuple[ScanRequest, int, Build, int, tuple[str, str] | None]] =
         GLASS,
         1,
         lambda u, t, b: {"page1": u[0], "page2": ""},
+        1,
+        STAYS,
+    ),
+    "joined by #": (FED, 3, lambda u, t, b: "#".join(u), 1, OTHERS),
+    "joined by a Chinese comma": (
+        FED,
+        3,
+        lambda u, t, b: "，".join(f"{x}?t=1" for x in u),
+        1,
+        OTHERS,
+    ),
+    "joined by a written line break": (
+        FED,
+        3,
+        lambda u, t, b: "\\n".join(f"{x}?t=1" for x in u),
+        1,
+        OTHERS,
+    ),
+    "joined by nothing": (FED, 3, lambda u, t, b: "".join(f"{x}?t=1" for x in u), 1, OTHERS),
+    "a thumb, its page null": (
+        GLASS,
+        1,
+        lambda u, t, b: {"thumb": small(t[0]), "url": None},
+        0,
+        NOTHING,
+    ),
+    "a thumb alone": (GLASS, 1, lambda u, t, b: {"thumb": small(t[0])}, 1, STAYS),
+    "thumbs, their pages null": (
+        FED,
+        2,
+        lambda u, t, b: [{"url": None, "thumb": small(one)} for one in t],
+        0,
+        NOTHING,
+    ),
+    "a thumb without its page among others": (
+        FED,
+        2,
+        lambda u, t, b: [{"url": u[0], "thumb": small(t[0])}, {"thumb": small(t[1])}],
+        1,
+        SECOND,
+    ),
+    "thumbs beside their pages": (
+        FED,
+        2,
+        lambda u, t, b: [{"url": u[n], "thumb": small(t[n])} for n in (0, 1)],
+        2,
+        STAYS,
+    ),
+    "two sheets without backs": (
+        BOTH_SIDES,
+        2,
+        lambda u, t, b: [{"front": u[n], "back": None} for n in (0, 2)],
+        2,
+        ("scan_incomplete", "3"),
+    ),
+    "sides in objects, one empty": (
+        BOTH_SIDES,
+        1,
+        lambda u, t, b: {"front": {"url": u[0]}, "back": {"url": ""}},
+        1,
+        SECOND,
+    ),
+    "sides in lists, one empty": (
+        BOTH_SIDES,
+        1,
+        lambda u, t, b: {"front": [u[0]], "back": [None]},
+        1,
+        SECOND,
+    ),
+    "each page by two addresses": (
+        FED,
+        2,
+        lambda u, t, b: [{"url": one, "download_url": f"{one}?download=1"} for one in u],
+        2,
+        STAYS,
+    ),
+    "a count as text": (
+        FED,
+        3,
+        lambda u, t, b: {"page": "3", **{f"page{n + 1}": one for n, one in enumerate(u)}},
+        3,
+        WHOLE,
+    ),
+    "an empty address beside numbered ones": (
+        FED,
+        2,
+        lambda u, t, b: {"url": "", "url1": u[0], "url2": u[1]},
+        2,
+        STAYS,
+    ),
+    "sheets by letters, one null": (
+        FED,
+        3,
+        lambda u, t, b: {"sheet_a": u[0], "sheet_b": None, "sheet_c": u[2]},
+        2,
+        STAYS,
+    ),
+    "a total that is not there": (FED, 2, lambda u, t, b: {"total": 3, "list": u}, 2, STAYS),
+    "a message that is empty": (
+        FED,
+        2,
+        lambda u, t, b: {"msg": "", "error": None, "list": u},
+        2,
+        WHOLE,
+    ),
+    "a blank in a data URL": (
+        FED,
+        1,
+        lambda u, t, b: f"data:image/jpeg;name=a%201.jpg;base64, {t[0]}",
         1,
         WHOLE,
     ),
@@ -159,7 +283,7 @@ async def test_shapes(
     if request is not GLASS:
         laser.feeder = ["one", "two", "three"][:sheets]
     pages, failure, at_service = await came(house, request, laser)
-    assert (failure and (failure.reason, failure.detail)) == told
+    assert (failure and (failure.reason, failure.detail)) == (None if told == STAYS else told)
     assert (len(pages), at_service.deleted) == (kept, told is WHOLE)
 
 
@@ -230,6 +354,51 @@ async def test_a_page_that_is_gone_for_a_while_is_fetched_again(
     house.cloud.variants.update(
         scan_result="addresses", scan_spoiled="missing", scan_cut_page=2, scan_cut_times=4
     )
+    laser.feeder = ["one", "two", "three"]
+    pages, failure, at_service = await came(house, FED, laser)
+    assert (len(pages), failure, at_service.deleted) == (3, None, True)
+
+
+async def test_an_order_that_changes_while_a_page_is_fetched_again(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first page was kept twice, and the last one deleted at the service."""
+    asked: list[int] = []
+
+    def shown(call: Any, scan_: simulated.Scan, count: int) -> Any:
+        asked.append(count)
+        task_id = next(key for key, one in call.cloud.scans.items() if one is scan_)
+        base = call.cloud.base_url.removesuffix("/api")
+        urls = [f"{base}/scan/{task_id}/{number + 1}" for number in range(count)]
+        return {"data": [*urls[1:], urls[0]] if len(asked) >= 3 else urls}
+
+    monkeypatch.setattr(simulated, "_shown", shown)
+    house.cloud.variants.update(
+        scan_dpi=50, scan_spoiled="missing", scan_cut_page=1, scan_cut_times=1
+    )
+    laser.feeder = ["one", "two", "three"]
+    pages, failure, _ = await came(house, FED, laser)
+    assert failure is None
+    assert len({page.tobytes() for page in pages}) == len(pages) == 3
+
+
+async def test_pages_that_are_said_to_come_are_waited_for(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They came every twenty seconds after the end, and all but the first were deleted."""
+    began: list[float] = []
+
+    def shown(call: Any, scan_: simulated.Scan, count: int) -> Any:
+        now = house.hass.loop.time()
+        began[:] = began or [now]
+        task_id = next(key for key, one in call.cloud.scans.items() if one is scan_)
+        base = call.cloud.base_url.removesuffix("/api")
+        there = min(count, 1 + int((now - began[0]) // 20))
+        urls = [f"{base}/scan/{task_id}/{number + 1}" for number in range(there)]
+        return {"data": {"total": count, "list": urls}}
+
+    monkeypatch.setattr(simulated, "_shown", shown)
+    house.cloud.variants.update(scan_dpi=50)
     laser.feeder = ["one", "two", "three"]
     pages, failure, at_service = await came(house, FED, laser)
     assert (len(pages), failure, at_service.deleted) == (3, None, True)

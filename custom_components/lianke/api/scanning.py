@@ -37,12 +37,21 @@ MAX_INNER = MAX_RESULT
 """bytes of JSON in texts that are read as the answer is, and of JSON in texts of that: each level is in memory."""
 
 _WORDS: Final = {
-    **dict.fromkeys(("FINISHED", "COMPLETED", "COMPLETE", "DONE"), TaskState.SUCCESS),
+    **{word.upper(): TaskState.SUCCESS for word in GOOD_ENDS},
     **dict.fromkeys(("FAILED",), TaskState.FAILURE),
     **dict.fromkeys(("CANCELED", "CANCELLED"), TaskState.REVOKED),
 }
-# Characters of a name in an answer by which places are told apart.
+# Characters of a name in an answer by which places are told apart, and of a word that is no file.
 _NAME: Final = 40
+_WORD: Final = 40
+# Names of the two sides of a sheet, of what says something about a scan, and of how many pages it has.
+_SIDE: Final = re.compile(r"(?i)front|back|side|verso|recto|reverse|odd|even|[正反背]面")
+_ABOUT: Final = re.compile(
+    r"(?i)msg|message|err|code|info|reason|remark|desc|note|time|state|status"
+)
+_COUNT: Final = re.compile(
+    r"(?i)\.(?:total|count|pages|(?:page|img|image|file)s?_?(?:count|num|total)|total_?(?:pages?|count|num))"
+)
 _DIGITS: Final = re.compile(r"\d+")
 # How JSON in a text begins, and by what it may hold a page.
 _JSON: Final = ("{", "[", '"')
@@ -64,7 +73,10 @@ class ScanTask:
     `places` are the names below which the parts are, those of one list alike, and `items` the items of these lists, by
     numbers that are theirs alone. `is_stated` says whether it names a state, which may be one that nobody knows;
     `has_more` that its answer holds more than is looked at; `has_half` that a name has nothing beside one that has a
-    file, or the same, as the other side of a sheet may.
+    file, or the same, as the other side of a sheet may, and `lacks_side` that such names are those of sides. `expected`
+    is the largest number of pages that it speaks of, 0 without any. `is_open` says that something beside its parts is
+    empty that may have been a page, and `is_plain` that it leaves no question which of its parts are pages: all are in
+    one place, and nothing else may have been one.
     """
 
     task_id: str
@@ -77,6 +89,10 @@ class ScanTask:
     is_stated: bool = True
     has_more: bool = False
     has_half: bool = False
+    lacks_side: bool = False
+    expected: int = 0
+    is_open: bool = False
+    is_plain: bool = False
 
 
 @without_frames
@@ -142,19 +158,15 @@ class Scanners:
         result = to_mapping(fields.get("task_result"))
         message = to_message(result.get("msg") or fields.get("msg"))
         # Decoding a page takes longer than the event loop can wait.
-        parts, places, items, has_more, has_half = await asyncio.to_thread(find_parts, answer)
+        found = await asyncio.to_thread(find_parts, answer)
         return ScanTask(
             task_id=task_id,
             state=_to_state(fields.get("task_state")),
-            is_stated="task_state" in fields,
+            is_stated=bool(to_text(fields.get("task_state"))),
             # An answer that is nothing but pages says that they are there.
-            code=to_int(result.get("code")) if isinstance(data, dict) or not parts else 200,
+            code=to_int(result.get("code")) if isinstance(data, dict) or not found.parts else 200,
             message=self._transport.clean(message),
-            parts=parts,
-            places=places,
-            items=items,
-            has_more=has_more,
-            has_half=has_half,
+            **found._asdict(),
         )
 
     async def cancel(self, task_id: str) -> None:
@@ -185,6 +197,10 @@ class Found(NamedTuple):
     items: tuple[tuple[int, ...], ...]
     has_more: bool
     has_half: bool
+    lacks_side: bool
+    expected: int
+    is_open: bool
+    is_plain: bool
 
 
 def find_parts(answer: object) -> Found:
@@ -200,12 +216,20 @@ def find_parts(answer: object) -> Found:
     if search.is_cut:
         _LOGGER.debug("Of an answer about a scan only %d values are looked at", MAX_VALUES)
     found = search.with_missing()
+    has_more = search.has_more or (search.is_cut and bool(search.found)) or len(found) > MAX_FILES
     return Found(
         tuple(one.part for one in found[:MAX_FILES]),
         tuple(one.place for one in found[:MAX_FILES]),
         tuple(one.items for one in found[:MAX_FILES]),
-        search.has_more or (search.is_cut and bool(search.found)) or len(found) > MAX_FILES,
+        has_more,
         search.has_half,
+        search.lacks_side,
+        search.expected,
+        search.is_open,
+        is_plain=not (has_more or search.has_half or search.lacks_side or search.is_open)
+        and len({one.place for one in found}) == 1
+        and all(one.part for one in found)
+        and search.expected <= len(found),
     )
 
 
@@ -222,7 +246,8 @@ class _Search:
 
     def __init__(self) -> None:
         self.found: list[_One] = []
-        self.has_more = self.has_half = False
+        self.has_more = self.has_half = self.lacks_side = self.is_open = False
+        self.expected = 0
         self.is_cut = False
         self._left = MAX_VALUES
         self._inner_left = MAX_INNER
@@ -253,22 +278,34 @@ class _Search:
         if depth == MAX_DEPTH:
             self.is_cut = self.is_cut or bool(value)
             return False
-        has_any = has_file = has_nothing = False
+        has_any = has_file = has_nothing = is_open = has_side = lacks_side = False
         noted = len(self._empty)
         for name, one in _inside(value):
             below, at, inside = place + name, len(self.found), len(self._empty)
             below_items = (*items, next(self._numbers)) if name.endswith("[]") else items
+            is_side = is_side_of_sheet(name)
             if self.look(one, below, below_items, depth + 1):
                 has_any = True
                 has_file = has_file or isinstance(one, str | LongText)
+                has_side = has_side or is_side
             else:
                 has_nothing = has_nothing or _is_nothing(one)
+                lacks_side = lacks_side or is_side
+                # What else a list stands for, or what is empty, may have been pages.
+                is_open = is_open or (
+                    (isinstance(one, list) or _is_empty(one)) and not _ABOUT.search(name)
+                )
+                if _COUNT.fullmatch(name) and (number := to_int(one)) is not None:
+                    self.expected = max(self.expected, number)
                 # What is empty is so as a whole.
                 del self._empty[inside:]
                 self._empty.append((at, _One(b"", below, below_items)))
         if has_any:
             self._having.add(place)
-            self.has_half = self.has_half or (has_file and has_nothing and isinstance(value, dict))
+            if isinstance(value, dict):
+                self.has_half = self.has_half or (has_file and has_nothing)
+                self.lacks_side = self.lacks_side or (has_side and lacks_side)
+                self.is_open = self.is_open or is_open
             if isinstance(value, list) and len(self._empty) > noted and _is_good_end(value[-1]):
                 self._empty.pop()
         return has_any
@@ -288,7 +325,8 @@ class _Search:
         is_list = len(parts) > 1
         place += "[]" if is_list else ""
         for part in parts:
-            is_known = part in self._known and part != b""
+            # Two sides of a sheet may be alike, as empty ones are.
+            is_known = part in self._known and part != b"" and not is_side_of_sheet(place)
             if is_known and (isinstance(part, str) or self._known[part] != place):
                 # Or the other side of a sheet, as empty as the one.
                 self.has_half = self.has_half or isinstance(part, bytes)
@@ -326,6 +364,19 @@ class _Search:
             return None
 
 
+def is_side_of_sheet(place: str) -> bool:
+    """Return whether a place is called as one side of a sheet of paper is."""
+    return _SIDE.search(place.rpartition(".")[2]) is not None
+
+
+def _is_empty(value: object, depth: int = 3) -> bool:
+    """Return whether nothing is in a value, a little way down."""
+    if isinstance(value, dict | list) and depth:
+        inside = value.values() if isinstance(value, dict) else value
+        return all(_is_empty(one, depth - 1) for one in inside)
+    return _is_nothing(value)
+
+
 def _is_nothing(value: object) -> bool:
     if isinstance(value, str):
         return is_nothing(value)
@@ -339,7 +390,7 @@ def _is_good_end(value: object) -> bool:
 def _inside(value: dict[str, object] | list[object]) -> Iterator[tuple[str, object]]:
     """Yield what is in a value with its name; a list has one, and so have names that differ in their digits alone.
 
-    A number without digits in its name, as `page` beside `page1`, is something about the others.
+    What has no digits in its name and is no file, as the number `page` beside `page1`, is something about the others.
     """
     if isinstance(value, list):
         yield from (("[]", one) for one in islice(value, MAX_VALUES))
@@ -348,5 +399,11 @@ def _inside(value: dict[str, object] | list[object]) -> Iterator[tuple[str, obje
     plain = [_DIGITS.sub("", name) for name in names]
     counts = Counter(plain)
     for name, short, one in zip(names, plain, value.values(), strict=False):
-        is_about = name == short and isinstance(one, int | float)
+        is_about = name == short and not _may_be_file(one)
         yield (f".{short}[]" if counts[short] > 1 and not is_about else f".{name}"), one
+
+
+def _may_be_file(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) > _WORD or _HINT.search(value) is not None
+    return isinstance(value, dict | list | LongText)

@@ -26,7 +26,7 @@ from ..api.errors import (
     TooFrequentError,
 )
 from ..api.scan_texts import Part
-from ..api.scanning import ScanTask
+from ..api.scanning import ScanTask, is_side_of_sheet
 from ..api.server import is_vendors
 from ..api.tasks import TaskState
 from ..const import CONF_SERVER, MAX_DOCUMENT_MB, ScanSource
@@ -52,6 +52,8 @@ LONGEST_PAUSE: Final = 10.0
 """seconds between two polls; the service asks for no more than one in ten seconds where somebody waits for long."""
 RETRY_PAUSE: Final = 1.0
 """seconds until a page is fetched again; the next one is twice as long."""
+FORGET_PAUSE: Final = 120.0
+"""seconds from the end of a stack until the service is asked to forget it: more of it may come after its end."""
 MAX_FAILED_POLLS: Final = 5
 """after each other, of those that reach the service; others are made for as long as a scan may take."""
 MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
@@ -161,13 +163,13 @@ async def async_scan_page(
 ) -> AsyncIterator[Scanned]:
     """Scan what lies on the glass, or all that is in the feeder; yield one file at least.
 
-    Files that are still there at the end of the block are deleted. If all came whole, and it surely ended well, the
-    service is asked to forget them, once it has told that nothing came after them; until then they are to be had again
-    by the task's id, which `on_started` gets once the service has taken the scan. With a `task_id` of such a scan,
-    nothing is scanned. What `on_started` raises cancels the scan, and so does whoever cancels this call. Raises
-    InputError for what the scanner cannot do, and while it is in use (scanner_busy); ScanError once the service was
-    asked, also where a scan may have happened (scan_in_doubt, scan_busy_in_doubt); LiankeError where it surely has not;
-    HomeAssistantError: disk_full.
+    Files that are still there at the end of the block are deleted. If all came whole, it surely ended well, and its
+    answer leaves no question what its pages are, the service is asked to forget them, once it has told that nothing
+    came after them; until then they are to be had again by the task's id, which `on_started` gets once the service has
+    taken the scan. With a `task_id` of such a scan, nothing is scanned. What `on_started` raises cancels the scan, and
+    so does whoever cancels this call. Raises InputError for what the scanner cannot do, and while it is in use
+    (scanner_busy); ScanError once the service was asked, also where a scan may have happened (scan_in_doubt,
+    scan_busy_in_doubt); LiankeError where it surely has not; HomeAssistantError: disk_full.
     """
     hub, spool = async_get_hub(hass, entry), await async_get_spool(hass)
     async with spool.scope():
@@ -196,7 +198,7 @@ async def async_scan_page(
                 if isinstance(err, asyncio.CancelledError) or not is_noted:
                     _drop(hass, entry, task_id)
                 raise
-        is_all = scanned.failure is None and shape.state in _ENDS
+        is_all = shape is not None
         # Nobody takes up what nobody has noted.
         is_done = is_all and not is_noted
         try:
@@ -204,17 +206,22 @@ async def async_scan_page(
             is_done = is_all
         finally:
             if is_done:
-                _drop(hass, entry, task_id, shape)
+                is_stack = request.source is not ScanSource.GLASS
+                _drop(hass, entry, task_id, shape, FORGET_PAUSE if is_stack else FIRST_PAUSE)
 
 
 @callback
 def _drop(
-    hass: HomeAssistant, entry: LiankeConfigEntry, task_id: str, ended: _Shape | None = None
+    hass: HomeAssistant,
+    entry: LiankeConfigEntry,
+    task_id: str,
+    ended: _Shape | None = None,
+    pause: float = 0,
 ) -> None:
     """Cancel a scan, or have the service forget what came of it; whether it does is not known.
 
-    Of one that has `ended` so, nothing is forgotten if there is more of it by now. A box that is unloaded takes its
-    scans up again.
+    Of one that has `ended` so, nothing is forgotten if there is more of it after `pause` seconds. A box that is
+    unloaded takes its scans up again.
     """
     if entry.state is not ConfigEntryState.LOADED or hass.is_stopping:
         return
@@ -223,7 +230,7 @@ def _drop(
         scanners = entry.runtime_data.client.scanners
         try:
             if ended is not None:
-                await asyncio.sleep(FIRST_PAUSE)
+                await asyncio.sleep(pause)
                 if _shape(await scanners.task(task_id)) != ended:
                     _LOGGER.warning(
                         "Something came after the end of a scan: it stays at the service"
@@ -249,22 +256,29 @@ async def _async_follow(
     spool: Spool,
     task_id: str,
     request: ScanRequest,
-) -> tuple[Scanned, _Shape]:
-    """Wait for a scan's end and fetch its pages; return also what the service said last of it.
+) -> tuple[Scanned, _Shape | None]:
+    """Wait for a scan's end and fetch its pages; return also what is to be forgotten of it, None for nothing.
 
     Raises ScanError where there are none; HomeAssistantError: disk_full.
     """
     task, is_end = await _async_end(hass, entry, task_id, request)
     if task is None:
         raise ScanError("scan_timed_out")
-    (files, failure), task = await _async_fetch(hass, entry, spool, task, request)
+    (files, failure), task, is_one_answer = await _async_fetch(hass, entry, spool, task, request)
     if failure is None and task.has_more:
         failure = ScanError("scan_too_many_pages", str(len(files)))
     if failure is None and (reason := _failure(task, is_end=is_end)) is not None:
         failure = ScanError(reason, task.message)
     if not files:
         raise failure or ScanError("scan_not_understood", task.message)
-    return Scanned(files, failure), _shape(task)
+    is_sure = (
+        task.is_plain
+        and is_one_answer
+        and len(files) == len(task.parts)
+        and not any(map(_is_named_beside, task.places))
+    )
+    is_over = failure is None and task.state in _ENDS
+    return Scanned(files, failure), _shape(task) if is_over and is_sure else None
 
 
 def _failure(task: ScanTask, *, is_end: bool) -> str | None:
@@ -331,7 +345,10 @@ async def _async_end(
             still_since = clock()
         # The pages of a stack may come one by one, after its end too. On the glass is one, for which somebody waits:
         # whether anything comes after it is asked before it is deleted.
-        if is_over and task.parts and (shape == before or request.source is ScanSource.GLASS):
+        is_page_there = len(task.parts) >= task.expected and not all(
+            map(_is_named_beside, task.places)
+        )
+        if is_over and is_page_there and (shape == before or request.source is ScanSource.GLASS):
             return task, True
         if still_since is not None and clock() - still_since > RESULT_SECONDS:
             return task, True
@@ -367,10 +384,11 @@ async def _async_fetch(
     spool: Spool,
     task: ScanTask,
     request: ScanRequest,
-) -> tuple[Scanned, ScanTask]:
-    """Return the pages that parts of a result are, decoded to their end, why these are not all, and the last result.
+) -> tuple[Scanned, ScanTask, bool]:
+    """Return the pages that parts of a result are, decoded to their end, and why these are not all.
 
-    What is surely something beside the pages is left out.
+    Return also the last result, and whether all pages are of one. What is surely something beside the pages is left
+    out.
 
     Raises HomeAssistantError: disk_full.
     """
@@ -380,6 +398,7 @@ async def _async_fetch(
     # What was said last of a part that is no page.
     errors: dict[int, InputError] = {}
     is_too_large = False
+    is_one_answer = True
     pause = RETRY_PAUSE
     for fetch in range(FETCHES):
         try:
@@ -388,11 +407,15 @@ async def _async_fetch(
                 pause *= 2
                 async with asyncio.timeout_at(deadline):
                     again = await _async_again(entry, task)
-                if len(again.parts) > len(task.parts):
-                    # Those that came meanwhile may be anywhere among the others.
+                if len(again.parts) > len(task.parts) or _paths(again) != _paths(task):
+                    # Those that came meanwhile may be anywhere among the others, and the order is another.
                     waiting = [*range(len(again.parts))]
                     pages.clear()
                     errors.clear()
+                    is_one_answer = True
+                elif again.parts != task.parts:
+                    # Signed addresses: by these nobody can tell whether the order is another.
+                    is_one_answer = False
                 task = again
             for number in waiting:
                 try:
@@ -419,7 +442,15 @@ async def _async_fetch(
         ]
         if not waiting:
             break
-    return _sorted_out(task, request, pages, errors, is_too_large=is_too_large), task
+    sorted_out = _sorted_out(
+        task, request, pages, errors, is_too_large=is_too_large, is_one_answer=is_one_answer
+    )
+    return sorted_out, task, is_one_answer
+
+
+def _paths(task: ScanTask) -> list[object]:
+    """Return what tells the parts of a result apart, but for signatures."""
+    return [len(one) if isinstance(one, bytes) else one.partition("?")[0] for one in task.parts]
 
 
 async def _async_again(entry: LiankeConfigEntry, task: ScanTask) -> ScanTask:
@@ -438,20 +469,31 @@ def _sorted_out(
     errors: dict[int, InputError],
     *,
     is_too_large: bool,
+    is_one_answer: bool,
 ) -> Scanned:
     """Return the pages in their order, and why these are not all."""
     files: list[ScannedFile] = []
     missing: dict[str, InputError] = {}
-    seen: dict[str, type] = {}
+    seen: dict[str, int] = {}
+    page_numbers = [one for one in pages if not _is_named_beside(task.places[one])]
     for number in range(max(pages) + 1 if is_too_large else len(task.parts)):
         if (page := pages.get(number)) is None:
             error = errors.get(number) or _IncompleteError()
             if not _is_beside(task, number, error, pages, request):
                 missing[str(len(files) + len(missing) + 1)] = error
             continue
-        # The same page may be there as an address and by itself.
-        kind = type(task.parts[number])
-        if seen.setdefault(page.digest, kind) is kind:
+        place = task.places[number]
+        if _is_named_beside(place) and (page_numbers or task.is_open):
+            # A small picture, of a page that is there as well, or not.
+            if not page_numbers or _is_item_without(task, number, page_numbers):
+                missing[str(len(files) + len(missing) + 1)] = _IncompleteError()
+            continue
+        first = seen.setdefault(page.digest, number)
+        if first == number or not _is_same_page(task, first, number):
+            if not is_one_answer and first != number:
+                # Another answer may have another order: what came twice may stand for what did not.
+                missing[str(len(files) + len(missing) + 1)] = _IncompleteError()
+                continue
             files.append(page.file)
     if is_too_large:
         return Scanned(tuple(files), ScanError("scan_too_large"))
@@ -459,7 +501,7 @@ def _sorted_out(
         # Nobody has seen what pages look like here.
         missing.clear()
     is_odd = len(files) % 2 == 1 and all(one.extension != FileType.PDF for one in files)
-    if request.duplex and task.has_half and is_odd:
+    if request.duplex and not missing and (task.lacks_side or (task.has_half and is_odd)):
         # Each sheet has two sides, an empty one, too.
         missing[str(len(files) + len(missing) + 1)] = _IncompleteError()
     if not missing:
@@ -495,6 +537,8 @@ def _is_beside(
         )
     if place in page_places or _is_item_without(task, number, page_numbers):
         return False
+    if request.duplex and is_side_of_sheet(place):
+        return False
     if _is_named_beside(place):
         return True
     alike = task.places.count(place)
@@ -506,6 +550,18 @@ def _is_beside(
         or alike > 1
         or len(page_numbers) % 2 == 0
         or any(_is_list_beside(one, place) for one in page_places)
+    )
+
+
+def _is_same_page(task: ScanTask, one: int, other: int) -> bool:
+    """Return whether two parts with the same content are one page: as an address and by itself, or by two addresses."""
+    if type(task.parts[one]) is not type(task.parts[other]):
+        return True
+    place = task.places[other]
+    return (
+        task.items[one] == task.items[other]
+        and task.places[one] != place
+        and not is_side_of_sheet(place)
     )
 
 
