@@ -164,6 +164,27 @@ async def test_a_timer_that_goes_on_over_a_restart(house: House, anna: User, bos
     await call(hass, boss, "timer.cancel", entity_id="timer.tea")
 
 
+async def test_a_timer_from_before_anything_was_kept_is_nobodys(
+    house: House, anna: User, boss: User, hass_storage: dict[str, Any]
+) -> None:
+    """Also after one more restart, before which another timer was kept: it was forgotten then, for ever."""
+    hass = house.hass
+    await detour(house, TRIGGERS["event"], START)
+    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
+    hass.bus.async_fire("bell")
+    await pass_time(hass, 2)
+    hass_storage.pop("lianke_timers", None)
+    forget(hass)
+    await async_get_trail(hass).async_load()
+    async_get_trail(hass).timers.set("timer.other", {"user_id": anna.id, "forgotten": False})
+    await restarts(house)
+    for _ in range(2):
+        await pass_time(hass, 61, "timer.tea")
+        newest = house.queue.jobs()[0]
+        assert (newest.user_id, newest.spec.forgotten, newest.waits_for) == (None, False, ())
+    await call(hass, boss, "timer.cancel", entity_id="timer.tea")
+
+
 async def test_what_nobody_can_read_of_a_timer_is_forgotten(
     house: House, anna: User, boss: User, hass_storage: dict[str, Any]
 ) -> None:

@@ -108,21 +108,6 @@ WAYS: dict[str, Way] = {
     "a timer's new trigger": Way(
         let_it_end, {"trigger": "timer.finished", "target": {"entity_id": "timer.tea"}}
     ),
-    "a sensor that is late": Way(
-        switch_and_wait,
-        state_of("binary_sensor.late", "on"),
-        [
-            {
-                "binary_sensor": [
-                    {
-                        "name": "late",
-                        "state": "{{ is_state('input_boolean.switch', 'on') }}",
-                        "delay_on": "00:00:30",
-                    }
-                ]
-            }
-        ],
-    ),
     "a state that lasts": Way(
         switch_and_wait, state_of("input_boolean.switch", "on", **{"for": "00:00:30"})
     ),

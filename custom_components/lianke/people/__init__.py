@@ -13,7 +13,7 @@ from .visible import JobPictureView
 
 async def async_setup(hass: HomeAssistant) -> None:
     """Follow who begins what, and listen to the buttons of notifications, once for all boxes."""
-    await async_get_trail(hass).timers.async_load()
+    await async_get_trail(hass).async_load()
     notifications.async_setup(hass)
     hass.http.register_view(JobPictureView)
 

@@ -14,10 +14,12 @@ that is fired while another one is dispatched waits until all have heard of that
 import asyncio
 from collections.abc import Mapping
 from contextvars import ContextVar
+from datetime import timedelta
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from homeassistant.auth.models import User
+from homeassistant.components.binary_sensor import DATA_COMPONENT
 from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.components.websocket_api.connection import current_connection
 from homeassistant.const import (
@@ -34,6 +36,7 @@ from homeassistant.helpers.entity import entity_sources
 from homeassistant.helpers.http import current_request
 from homeassistant.helpers.script import ATTR_CUR
 from homeassistant.helpers.singleton import singleton
+from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.trace import variables_cv
 from homeassistant.util.ulid import ulid_now
 
@@ -50,16 +53,17 @@ MAX_CONTEXTS: Final = 1_000
 MAX_RUNS: Final = 200
 # People whose contexts are remembered.
 MAX_PEOPLE: Final = 100
-TIMER: Final = "timer."
+TIMER_DOMAIN: Final = "timer"
+TIMER: Final = f"{TIMER_DOMAIN}."
 TIMER_ACTIVE: Final = "active"
 TIMER_RESTS: Final = ("idle", "paused")
 # Its entities may wait before they tell what they have seen, and then nothing says of whom that was.
 TEMPLATE: Final = "template"
-# Seconds within which that counts as of whoever called last. Whatever was scheduled within a call inherits its Python
-# context, and so does all that this schedules again: a poll, a look at the clock each minute.
-LATEST: Final = 3600
-# And for calls: as long as Home Assistant itself takes what an entity says for what came of a call.
-SOON: Final = 5
+# Where its binary sensors keep their delays.
+DELAYS: Final = ("_delay_on", "_delay_off")
+# Seconds until what a call changed has told so, as Home Assistant itself takes it; timers may be a little early.
+SLOW: Final = 6
+TOO_EARLY: Final = 1
 # Its trigger hands no context on, and writing a note needs no right.
 NOTE_TRIGGER: Final = "persistent_notification"
 # Characters of the ids that Home Assistant makes, and of their times, in milliseconds.
@@ -116,21 +120,17 @@ _FORGOTTEN: Final = _Begun(None, forgotten=True)
 
 
 class _Call:
-    """An action that is called, and who began that; over once the event loop turns.
-
-    It `lasts` for what is told late of it, as long as nothing else is heard of that was scheduled within it.
-    """
+    """An action that is called, and who began that; over once the event loop turns."""
 
     def __init__(self, begun: _Begun) -> None:
         self.begun = begun
         self.task = id(asyncio.current_task())
         self.at = monotonic()
         self.is_over = False
-        self.lasts = True
 
-    def is_told_within(self, seconds: float) -> bool:
-        """Return whether what is told now, and was scheduled within this call, may be of it."""
-        return self.lasts and self.at > monotonic() - seconds
+    def began_before(self, seconds: float) -> bool:
+        """Return whether it began so many seconds ago, or a little longer, as what it changed may take its time."""
+        return 0 <= monotonic() - self.at - seconds + TOO_EARLY < SLOW
 
     def end(self) -> None:
         self.is_over = True
@@ -181,6 +181,19 @@ class _Trail:
         # How timers began: they end without a context, or with one of nobody.
         self.timers = Timers(hass)
         hass.bus.async_listen(MATCH_ALL, self._on_event)
+
+    async def async_load(self) -> None:
+        """Read who set timers going before the restart."""
+        await self.timers.async_load()
+        if self.timers.is_new:
+            async_at_started(self._hass, self._on_first_start)
+
+    @callback
+    def _on_first_start(self, _hass: HomeAssistant) -> None:
+        """Remember that those which go on since before anything was kept are nobody's, after the next restart too."""
+        for state in self._hass.states.async_all(TIMER_DOMAIN):
+            if state.state != TIMER_RESTS[0] and self.timers.find(state.entity_id) is None:
+                self.timers.set(state.entity_id, _NEVER.as_kept)
 
     def find(self, context: Context) -> _Begun:
         """Return what is known of a context."""
@@ -238,13 +251,27 @@ class _Trail:
         elif is_local and str(kind).startswith(TIMER):
             self.note(context, self._timer(entity_id))
         elif (called := _calling.get()) is not None:
-            source = entity_sources(self._hass).get(entity_id)
-            is_template = source is not None and source["domain"] == TEMPLATE
-            if not called.is_over or (is_template and called.is_told_within(LATEST)):
+            if not called.is_over or self._is_late(entity_id, called):
                 self.note(context, called.begun)
             else:
-                # A poll that the action asked for, as are all that this schedules: they find what is of nobody.
-                called.lasts = False
+                # A poll that the action asked for, and what comes of it: they find what is of nobody. What else was
+                # scheduled within the call has a context of its own, and goes on.
+                _calling.set(None)
+
+    def _is_late(self, entity_id: str, called: _Call) -> bool:
+        """Return whether a template tells late of what a call has changed, by a delay of its own that began with it.
+
+        What the clock or a poll changes afterwards is not of that call, though it was scheduled within it.
+        """
+        source = entity_sources(self._hass).get(entity_id)
+        if source is None or source["domain"] != TEMPLATE or DATA_COMPONENT not in self._hass.data:
+            return False
+        entity = self._hass.data[DATA_COMPONENT].get_entity(entity_id)
+        delays = [getattr(entity, name, None) for name in DELAYS]
+        return any(
+            isinstance(delay, timedelta) and called.began_before(delay.total_seconds())
+            for delay in delays
+        )
 
     def _on_timer(self, event: Event[Any]) -> None:
         """Remember who set a timer going last: its end is of nobody, after a few seconds."""
@@ -296,7 +323,7 @@ class _Trail:
         called = _calling.get()
         if called is None or called.task == id(asyncio.current_task()):
             return None
-        return called.begun if called.is_told_within(SOON) else None
+        return called.begun if called.began_before(0) else None
 
     def _on_automation(self, event: Event[Any]) -> None:
         run, named = event.context, event.data.get(ATTR_ENTITY_ID)

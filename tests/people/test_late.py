@@ -1,0 +1,127 @@
+"""What tells late of what a person has changed is that person's, and what the clock or a poll changes is nobody's."""
+
+from datetime import timedelta
+from itertools import count
+import logging
+from typing import Any, override
+
+from homeassistant.auth.models import User
+from homeassistant.components.switch import SwitchEntity
+from homeassistant.helpers.update_coordinator import CoordinatorEntity, DataUpdateCoordinator
+from homeassistant.util import dt as dt_util
+import pytest
+
+from tests.clock import Clock, elapse, rest
+from tests.documents.test_entities import add
+from tests.household import House
+from tests.people.test_detours import call
+from tests.people.test_forgotten import automation
+from tests.people.test_indirect import printed, set_up, state_of
+
+SWITCH = "input_boolean.switch"
+
+
+class Plug(CoordinatorEntity[DataUpdateCoordinator[dict[str, Any]]], SwitchEntity):
+    """A plug that is asked each minute, and once it was switched."""
+
+    _attr_should_poll = False
+    entity_id = "switch.plug"
+
+    def __init__(self, coordinator: DataUpdateCoordinator[dict[str, Any]]) -> None:
+        super().__init__(coordinator)
+        self.turned_on = False
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        return bool(self.coordinator.data["on"])
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        return {"power": self.coordinator.data["power"]}
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        self.turned_on = True
+        await self.coordinator.async_request_refresh()
+
+
+async def watched(house: House, sensor: dict[str, Any], anna: User, boss: User) -> None:
+    """Print as soon as a template sensor says so."""
+    await set_up(
+        house,
+        input_boolean={"switch": {}},
+        template=[{"binary_sensor": [{"name": "late", **sensor}]}],
+        automation=[automation("prints", state_of("binary_sensor.late", "on"), printed(house))],
+    )
+    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
+
+
+def beginnings(house: House) -> list[tuple[str | None, bool, tuple[str, ...]]]:
+    """Return who is said to have begun the jobs, whether that was forgotten, and whom they wait for."""
+    return [(job.user_id, job.spec.forgotten, job.waits_for) for job in house.queue.jobs()]
+
+
+@pytest.mark.parametrize("delay", [30, 90, 300])
+async def test_a_switch_of_which_something_tells_late(
+    clock: Clock, house: House, anna: User, boss: User, delay: int
+) -> None:
+    sensor = {"state": f"{{{{ is_state('{SWITCH}', 'on') }}}}", "delay_on": {"seconds": delay}}
+    await rest(house.hass)
+    await watched(house, sensor, anna, boss)
+    await house.hass.async_create_task(
+        call(house.hass, anna, "input_boolean.turn_on", entity_id=SWITCH)
+    )
+    await elapse(house.hass, clock, delay + 20, 5)
+    assert beginnings(house) == [(anna.id, False, ("approval",))]
+
+
+@pytest.mark.parametrize("delay", [30, 90, 300])
+async def test_a_polled_plug_of_which_something_tells_late(
+    clock: Clock, house: House, anna: User, boss: User, delay: int
+) -> None:
+    """The poll was scheduled in her call as well, and made nobody's what came after it."""
+    hass = house.hass
+    await rest(hass)
+    plugs: list[Plug] = []
+
+    power = count()
+
+    async def ask() -> dict[str, Any]:
+        return {"on": bool(plugs and plugs[0].turned_on), "power": next(power)}
+
+    coordinator = DataUpdateCoordinator[dict[str, Any]](
+        hass,
+        logging.getLogger(__name__),
+        config_entry=None,
+        name="plug",
+        update_method=ask,
+        update_interval=timedelta(minutes=1),
+    )
+    await coordinator.async_refresh()
+    plugs.append(Plug(coordinator))
+    await add(hass, "switch", plugs)
+    sensor = {"state": "{{ is_state('switch.plug', 'on') }}", "delay_on": {"seconds": delay}}
+    await watched(house, sensor, anna, boss)
+    await hass.async_create_task(call(hass, anna, "switch.turn_on", entity_id="switch.plug"))
+    await elapse(hass, clock, delay + 60, 5)
+    await coordinator.async_shutdown()
+    assert beginnings(house) == [(anna.id, False, ("approval",))]
+
+
+# Its look at the clock goes on when the test is over.
+@pytest.mark.parametrize("expected_lingering_timers", [True])
+@pytest.mark.parametrize("delay", [{}, {"delay_on": {"seconds": 30}}])
+async def test_a_template_by_the_clock_is_nobodys(
+    clock: Clock, house: House, anna: User, boss: User, delay: dict[str, Any]
+) -> None:
+    """Though she had switched something that it looks at first half an hour before."""
+    hass = house.hass
+    await rest(hass)
+    at = f"{dt_util.now() + timedelta(minutes=30):%H:%M}"
+    state = f"{{{{ is_state('{SWITCH}', 'on') and now() >= today_at('{at}') }}}}"
+    await watched(house, {"state": state, **delay}, anna, boss)
+    await hass.async_create_task(call(hass, anna, "input_boolean.turn_on", entity_id=SWITCH))
+    await elapse(hass, clock, 34 * 60, 30)
+    assert beginnings(house) == [(None, False, ())]
