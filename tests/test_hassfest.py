@@ -159,6 +159,7 @@ TRANSLATIONS = block(
     common=texts_below,
     conditions=each(NAMED_PART),
     config=FLOW,
+    device=each(block(name=None)),
     entity=each(each(ENTITY)),
     exceptions=each(with_name(block(message=None), "message")),
     issues=each(issue),

@@ -220,7 +220,7 @@ async def test_an_assistant_answers_for_whoever_talks(talk: Talk) -> None:
     [allowed, rejected] = await talk.say(yes, no, user=boss)
     assert "may reject" in str(allowed.data)
     assert view(rejected)["state"] == "canceled"
-    assert view(rejected)["message"].endswith("Boss: No paper left")
+    assert view(rejected)["message"].endswith("(Boss: No paper left).")
     assert talk.sent == 1
     await talk.ask("continue_job", Context(user_id=boss.id), job_id=jobs[0])
     await talk.came_out(2)
@@ -249,7 +249,7 @@ async def test_an_assistant_tells_who_asked_alone_why_a_job_was_rejected(
     [told] = view(result)["jobs"]
     assert told["state"] == "canceled"
     said = "The job was rejected."
-    assert told["message"] == (f"{said} Boss: Homework first" if who == "Anna" else said)
+    assert told["message"] == (f"{said[:-1]} (Boss: Homework first)." if who == "Anna" else said)
 
 
 async def test_an_automation_approves_what_an_assistant_prints(talk: Talk) -> None:

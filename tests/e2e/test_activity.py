@@ -24,6 +24,7 @@ from .test_set_up import PATIENCE, browsing
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(150)]
 
 BY = "By Demo"
+SCANNER = f"{PRINTER} scanner"
 JOB = f"Print job→{{}} {PRINTER}"
 
 
@@ -150,14 +151,13 @@ async def test_what_prints_and_scans_leave_on_the_page_activity(
         async def scanners() -> list[str]:
             """Return the devices of the printer's scanner."""
             devices = await home.command("config/device_registry/list")
-            named = {one["id"] for one in devices if one["name"] == PRINTER}
-            return [*(named - {printer["id"]})]
+            return [one["id"] for one in devices if one["name"] == SCANNER]
 
         (scanner,) = await home.poll(scanners, bool, timeout=PATIENCE / 1000) or []
         await home.call(DOMAIN, "scan", {"device_id": scanner}, response=True)
         lines = await seen.new("Scan result")
         assert sorted(lines) == [
-            f"{PRINTER}→Idle",
-            f"{PRINTER}→Scanning",
-            f"Scan result→Completed {PRINTER} {BY}",
+            f"{SCANNER}→Idle",
+            f"{SCANNER}→Scanning",
+            f"Scan result→Completed {SCANNER} {BY}",
         ]

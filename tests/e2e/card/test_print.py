@@ -91,7 +91,8 @@ async def test_phone_shows_a_print_that_lies_below_others_that_wait(stage: Stage
     finally:
         await choose(approval_printers=[])
         for job in (await stage.view())["jobs"]:
-            if job["state"] == "held":
+            # Others may have left some at another printer.
+            if job["title"].startswith(("waits", "last of all")):
                 await stage.home.call("lianke", "cancel_job", {**device, "job_id": job["job_id"]})
 
 

@@ -141,7 +141,7 @@ async def test_airscan_discover_lists_it(network: Network, lan: LanScanner, tmp_
     async with running("dbus-daemon", f"--config-file={bus}", "--nofork"):
         await until((tmp_path / "bus").exists)
         async with running("/usr/sbin/avahi-daemon", *avahi, **environ) as daemon:
-            wanted = f"{LASER} = {lan.url}/, eSCL"
+            wanted = f"{LASER} scanner = {lan.url}/, eSCL"
             said = ""
             while wanted not in said:
                 assert daemon.returncode is None
