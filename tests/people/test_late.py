@@ -125,3 +125,62 @@ async def test_a_template_by_the_clock_is_nobodys(
     await hass.async_create_task(call(hass, anna, "input_boolean.turn_on", entity_id=SWITCH))
     await elapse(hass, clock, 34 * 60, 30)
     assert beginnings(house) == [(None, False, ())]
+
+
+SWITCHED_ON = f"{{{{ is_state('{SWITCH}', 'on') }}}}"
+TEMPLATES: dict[str, list[dict[str, Any]]] = {
+    "one after the other": [
+        {
+            "binary_sensor": [
+                {"name": "first", "state": SWITCHED_ON, "delay_on": "00:00:30"},
+                {
+                    "name": "late",
+                    "state": "{{ is_state('binary_sensor.first', 'on') }}",
+                    "delay_on": "00:01:00",
+                },
+            ]
+        }
+    ],
+    "by a trigger, its delay a template": [
+        {
+            "triggers": [{"trigger": "state", "entity_id": SWITCH}],
+            "binary_sensor": [{"name": "late", "state": SWITCHED_ON, "delay_on": "{{ 30 }}"}],
+        }
+    ],
+    "of a timer that she starts": [
+        {
+            "binary_sensor": [
+                {
+                    "name": "late",
+                    "state": "{{ is_state('timer.tea', 'idle') }}",
+                    "delay_on": "00:00:30",
+                }
+            ]
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", TEMPLATES)
+async def test_sensors_that_are_late_of_each_other(
+    clock: Clock, house: House, anna: User, boss: User, kind: str
+) -> None:
+    hass = house.hass
+    await rest(hass)
+    turns_on = state_of("binary_sensor.late", "on")
+    if "timer" in kind:
+        # It is on from the start, where the timer is idle.
+        turns_on["from"] = "off"
+    await set_up(
+        house,
+        input_boolean={"switch": {}},
+        timer={"tea": {"duration": 60}},
+        template=TEMPLATES[kind],
+        automation=[automation("prints", turns_on, printed(house))],
+    )
+    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
+    await elapse(hass, clock, 40, 5)
+    what = ("timer.start", "timer.tea") if "timer" in kind else ("input_boolean.turn_on", SWITCH)
+    await hass.async_create_task(call(hass, anna, what[0], entity_id=what[1]))
+    await elapse(hass, clock, 120, 5)
+    assert beginnings(house) == [(anna.id, False, ("approval",))]

@@ -43,7 +43,8 @@ GOOD_ENDS: Final = frozenset(
 ) | {"完成", "成功", "已完成", "结束", "扫描完成"}
 
 _WEB: Final = re.compile(r"(?i)https?://[^\s\"'<>]+")
-_WEB_AGAIN: Final = re.compile(r"(?i)(?<!^)https?://")
+# Not as a part of one, as of a proxy's.
+_WEB_AGAIN: Final = re.compile(r"(?i)(?<=[^=/])https?://")
 _BREAK: Final = r"(?:\r\n|[\r\n])"
 # More would be looked at as often as there are.
 _BLANKS: Final = r"[ \t]{0,40}"
@@ -61,7 +62,7 @@ _UNREADABLE: Final = re.compile(rf"(?i){_NOTHING}|{_RELATIVE}|data:.*|")
 _LEAD: Final = re.compile(
     rf"(?i)(?:{_NOTHING}|\d{{1,5}}|{_RELATIVE}|)(?:{_BLANKS}[,;|]\s*|(?<=[^\s,;|]){_BLANKS}{_BREAK}\s*)"
 )
-_DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},\s{0,4}")
+_DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},[ \t]{0,4}")
 # How JPEG, PNG and PDF begin in base64: in the middle of a text as the first marker of a JPEG may be.
 _START: Final = r"[/_]9j[/_]|iVBORw0KGgo|JVBERi0"
 _FILE: Final = re.compile(rf"(?i:data:)|{_START}")

@@ -44,14 +44,47 @@ _WORDS: Final = {
 # Characters of a name in an answer by which places are told apart, and of a word that is no file.
 _NAME: Final = 40
 _WORD: Final = 40
-# Names of the two sides of a sheet, of what says something about a scan, and of how many pages it has.
-_SIDE: Final = re.compile(r"(?i)front|back|side|verso|recto|reverse|odd|even|[正反背]面")
+# Words of names: of the sides of a sheet, beside which only those of pages stand in such a name, and of numbers.
+_NAME_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[正反背]面")
+_SIDES: Final = frozenset(
+    (
+        "front",
+        "back",
+        "rear",
+        "verso",
+        "recto",
+        "obverse",
+        "reverse",
+        "odd",
+        "even",
+        "正面",
+        "反面",
+        "背面",
+    )
+)
+_PAGE_WORDS: Final = frozenset(
+    (
+        "page",
+        "pages",
+        "side",
+        "img",
+        "image",
+        "images",
+        "url",
+        "urls",
+        "file",
+        "files",
+        "pic",
+        "picture",
+        "data",
+    )
+)
+_COUNT_WORDS: Final = frozenset(("total", "count", "cnt", "num", "number", "pages", "sheets"))
+# Names of what says something about a scan, and of what says that something went wrong, or is still to come.
 _ABOUT: Final = re.compile(
     r"(?i)msg|message|err|code|info|reason|remark|desc|note|time|state|status"
 )
-_COUNT: Final = re.compile(
-    r"(?i)\.(?:total|count|pages|(?:page|img|image|file)s?_?(?:count|num|total)|total_?(?:pages?|count|num))"
-)
+_WRONG: Final = re.compile(r"(?i)err|fail|more|next")
 _DIGITS: Final = re.compile(r"\d+")
 # How JSON in a text begins, and by what it may hold a page.
 _JSON: Final = ("{", "[", '"')
@@ -283,20 +316,20 @@ class _Search:
         for name, one in _inside(value):
             below, at, inside = place + name, len(self.found), len(self._empty)
             below_items = (*items, next(self._numbers)) if name.endswith("[]") else items
-            is_side = is_side_of_sheet(name)
+            is_side = side_of_sheet(name) is not None
             if self.look(one, below, below_items, depth + 1):
                 has_any = True
                 has_file = has_file or isinstance(one, str | LongText)
                 has_side = has_side or is_side
             else:
-                has_nothing = has_nothing or _is_nothing(one)
+                # A boolean is never a page that is not there, but where a page would be.
+                is_empty = one is not False and _is_empty(one) and not _ABOUT.search(name)
+                has_nothing = has_nothing or (is_empty and _is_nothing(one))
                 lacks_side = lacks_side or is_side
-                # What else a list stands for, or what is empty, may have been pages.
-                is_open = is_open or (
-                    (isinstance(one, list) or _is_empty(one)) and not _ABOUT.search(name)
-                )
-                if _COUNT.fullmatch(name) and (number := to_int(one)) is not None:
-                    self.expected = max(self.expected, number)
+                # What else a list stands for, or what is empty or went wrong, may have been pages.
+                is_open = is_open or is_empty or isinstance(one, list) or _is_wrong(name, one)
+                if _COUNT_WORDS & {*_words(name)} and (number := to_int(one)) is not None:
+                    self.expected = max(self.expected, number if number <= MAX_FILES else 0)
                 # What is empty is so as a whole.
                 del self._empty[inside:]
                 self._empty.append((at, _One(b"", below, below_items)))
@@ -305,7 +338,7 @@ class _Search:
             if isinstance(value, dict):
                 self.has_half = self.has_half or (has_file and has_nothing)
                 self.lacks_side = self.lacks_side or (has_side and lacks_side)
-                self.is_open = self.is_open or is_open
+                self.is_open = self.is_open or is_open or _has_gap(value)
             if isinstance(value, list) and len(self._empty) > noted and _is_good_end(value[-1]):
                 self._empty.pop()
         return has_any
@@ -326,7 +359,7 @@ class _Search:
         place += "[]" if is_list else ""
         for part in parts:
             # Two sides of a sheet may be alike, as empty ones are.
-            is_known = part in self._known and part != b"" and not is_side_of_sheet(place)
+            is_known = part in self._known and part != b"" and side_of_sheet(place) is None
             if is_known and (isinstance(part, str) or self._known[part] != place):
                 # Or the other side of a sheet, as empty as the one.
                 self.has_half = self.has_half or isinstance(part, bytes)
@@ -364,9 +397,31 @@ class _Search:
             return None
 
 
-def is_side_of_sheet(place: str) -> bool:
-    """Return whether a place is called as one side of a sheet of paper is."""
-    return _SIDE.search(place.rpartition(".")[2]) is not None
+def side_of_sheet(place: str) -> str | None:
+    """Return by which side of a sheet of paper a place is called, None by none."""
+    words = _words(place.rpartition(".")[2])
+    sides = [one for one in words if one in _SIDES]
+    return sides[0] if len(sides) == 1 and _PAGE_WORDS.issuperset({*words} - {*sides}) else None
+
+
+def _words(name: str) -> list[str]:
+    return [one.lower() for one in _NAME_WORDS.findall(name)]
+
+
+def _is_wrong(name: str, value: object) -> bool:
+    """Return whether something says that a page is not there, or not yet."""
+    return _WRONG.search(name) is not None and value not in (0, "0", "", None, False, [], {})
+
+
+def _has_gap(value: dict[str, object]) -> bool:
+    """Return whether numbers are left out in the names of what is alike."""
+    numbers: dict[str, list[int]] = {}
+    for name in islice(value, MAX_VALUES):
+        if len(digits := _DIGITS.findall(text := str(name)[:_NAME])) == 1 and len(digits[0]) < 4:
+            numbers.setdefault(_DIGITS.sub("", text), []).append(int(digits[0]))
+    return any(
+        len(found) > 1 and max(found) - min(found) >= len(found) for found in numbers.values()
+    )
 
 
 def _is_empty(value: object, depth: int = 3) -> bool:

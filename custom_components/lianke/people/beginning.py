@@ -12,6 +12,7 @@ that is fired while another one is dispatched waits until all have heard of that
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import timedelta
@@ -60,9 +61,11 @@ TIMER_RESTS: Final = ("idle", "paused")
 # Its entities may wait before they tell what they have seen, and then nothing says of whom that was.
 TEMPLATE: Final = "template"
 # Where its binary sensors keep their delays.
-DELAYS: Final = ("_delay_on", "_delay_off")
+DELAYS: Final = ("delay_on", "delay_off")
 # Seconds until what a call changed has told so, as Home Assistant itself takes it; timers may be a little early.
 SLOW: Final = 6
+# Delays after each other, and timers, that are known of one call.
+MAX_TIMES: Final = 20
 TOO_EARLY: Final = 1
 # Its trigger hands no context on, and writing a note needs no right.
 NOTE_TRIGGER: Final = "persistent_notification"
@@ -125,12 +128,18 @@ class _Call:
     def __init__(self, begun: _Begun) -> None:
         self.begun = begun
         self.task = id(asyncio.current_task())
-        self.at = monotonic()
+        # When it began, and when what it had set going told of it, from which the next delay is reckoned.
+        self.times = deque((monotonic(),), maxlen=MAX_TIMES)
         self.is_over = False
 
+    def goes_on(self) -> None:
+        """Note that what it has set going tells of it now."""
+        self.times.append(monotonic())
+
     def began_before(self, seconds: float) -> bool:
-        """Return whether it began so many seconds ago, or a little longer, as what it changed may take its time."""
-        return 0 <= monotonic() - self.at - seconds + TOO_EARLY < SLOW
+        """Return whether that was so many seconds ago, or a little longer, as what it changed may take its time."""
+        now = monotonic()
+        return any(0 <= now - time - seconds + TOO_EARLY < SLOW for time in self.times)
 
     def end(self) -> None:
         self.is_over = True
@@ -138,6 +147,8 @@ class _Call:
 
 # What is called, or was called last, where whatever runs now was scheduled.
 _calling: ContextVar[_Call | None] = ContextVar("calling", default=None)
+# The same, where something was heard that it had not changed.
+_polled: ContextVar[_Call | None] = ContextVar("polled", default=None)
 
 
 class Beginning(NamedTuple):
@@ -251,12 +262,15 @@ class _Trail:
         elif is_local and str(kind).startswith(TIMER):
             self.note(context, self._timer(entity_id))
         elif (called := _calling.get()) is not None:
-            if not called.is_over or self._is_late(entity_id, called):
+            if not called.is_over:
+                self.note(context, called.begun)
+            elif self._is_late(entity_id, called):
+                called.goes_on()
                 self.note(context, called.begun)
             else:
-                # A poll that the action asked for, and what comes of it: they find what is of nobody. What else was
-                # scheduled within the call has a context of its own, and goes on.
-                _calling.set(None)
+                # A poll that the action asked for: what it leads to is of nobody. What else was scheduled within the
+                # call has a context of its own, and goes on.
+                _polled.set(called)
 
     def _is_late(self, entity_id: str, called: _Call) -> bool:
         """Return whether a template tells late of what a call has changed, by a delay of its own that began with it.
@@ -267,11 +281,10 @@ class _Trail:
         if source is None or source["domain"] != TEMPLATE or DATA_COMPONENT not in self._hass.data:
             return False
         entity = self._hass.data[DATA_COMPONENT].get_entity(entity_id)
-        delays = [getattr(entity, name, None) for name in DELAYS]
-        return any(
-            isinstance(delay, timedelta) and called.began_before(delay.total_seconds())
-            for delay in delays
-        )
+        rendered = getattr(entity, "_rendered", {})
+        delays = [getattr(entity, f"_{name}", None) or rendered.get(name) for name in DELAYS]
+        seconds = [one.total_seconds() if isinstance(one, timedelta) else one for one in delays]
+        return any(isinstance(one, int | float) and called.began_before(one) for one in seconds)
 
     def _on_timer(self, event: Event[Any]) -> None:
         """Remember who set a timer going last: its end is of nobody, after a few seconds."""
@@ -290,6 +303,8 @@ class _Trail:
             begun = _NEVER
         else:
             self.note(context, self._timer(timer))
+            if (called := _calling.get()) is not None:
+                called.goes_on()
             return
         self.timers.set(timer, begun.as_kept)
 
@@ -321,7 +336,7 @@ class _Trail:
     def _find_late_caller(self) -> _Begun | None:
         """Return who began the call within which another task was made, as an old notify group makes one a member."""
         called = _calling.get()
-        if called is None or called.task == id(asyncio.current_task()):
+        if called is None or called is _polled.get() or called.task == id(asyncio.current_task()):
             return None
         return called.begun if called.began_before(0) else None
 

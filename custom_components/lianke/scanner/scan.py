@@ -1,7 +1,8 @@
 """One scan, from the service's task to files in the spool. Everything that scans comes in here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +27,7 @@ from ..api.errors import (
     TooFrequentError,
 )
 from ..api.scan_texts import Part
-from ..api.scanning import ScanTask, is_side_of_sheet
+from ..api.scanning import ScanTask, side_of_sheet
 from ..api.server import is_vendors
 from ..api.tasks import TaskState
 from ..const import CONF_SERVER, MAX_DOCUMENT_MB, ScanSource
@@ -276,6 +277,7 @@ async def _async_follow(
         and is_one_answer
         and len(files) == len(task.parts)
         and not any(map(_is_named_beside, task.places))
+        and not (request.duplex and _is_odd(files))
     )
     is_over = failure is None and task.state in _ENDS
     return Scanned(files, failure), _shape(task) if is_over and is_sure else None
@@ -399,6 +401,8 @@ async def _async_fetch(
     errors: dict[int, InputError] = {}
     is_too_large = False
     is_one_answer = True
+    # Of an earlier answer, where another one had a page less.
+    best = (pages, errors, task, is_one_answer)
     pause = RETRY_PAUSE
     for fetch in range(FETCHES):
         try:
@@ -410,10 +414,9 @@ async def _async_fetch(
                 if len(again.parts) > len(task.parts) or _paths(again) != _paths(task):
                     # Those that came meanwhile may be anywhere among the others, and the order is another.
                     waiting = [*range(len(again.parts))]
-                    pages.clear()
-                    errors.clear()
-                    is_one_answer = True
-                elif again.parts != task.parts:
+                    best = max(best, (pages, errors, task, is_one_answer), key=_pages_in)
+                    pages, errors, is_one_answer = {}, {}, True
+                elif again.parts != task.parts and pages:
                     # Signed addresses: by these nobody can tell whether the order is another.
                     is_one_answer = False
                 task = again
@@ -442,10 +445,22 @@ async def _async_fetch(
         ]
         if not waiting:
             break
+    pages, errors, task, is_one_answer = max(
+        (pages, errors, task, is_one_answer), best, key=_pages_in
+    )
     sorted_out = _sorted_out(
         task, request, pages, errors, is_too_large=is_too_large, is_one_answer=is_one_answer
     )
     return sorted_out, task, is_one_answer
+
+
+def _pages_in(tried: tuple[dict[int, _Page], dict[int, InputError], ScanTask, bool]) -> int:
+    return len(tried[0])
+
+
+def _is_odd(files: Sequence[ScannedFile]) -> bool:
+    """Return whether a sheet has one side only: a PDF may hold both."""
+    return len(files) % 2 == 1 and all(one.extension != FileType.PDF for one in files)
 
 
 def _paths(task: ScanTask) -> list[object]:
@@ -500,8 +515,14 @@ def _sorted_out(
     if not files and all(isinstance(e, _NoPageError) for e in errors.values()):
         # Nobody has seen what pages look like here.
         missing.clear()
-    is_odd = len(files) % 2 == 1 and all(one.extension != FileType.PDF for one in files)
-    if request.duplex and not missing and (task.lacks_side or (task.has_half and is_odd)):
+    sides = Counter(side_of_sheet(task.places[one]) for one in pages)
+    lacks_side = (
+        task.lacks_side
+        or (task.has_half and _is_odd(files))
+        # What has no other side may be left out as well.
+        or (None not in sides and len({*sides.values()}) + (len(sides) == 1) > 1)
+    )
+    if request.duplex and not missing and lacks_side:
         # Each sheet has two sides, an empty one, too.
         missing[str(len(files) + len(missing) + 1)] = _IncompleteError()
     if not missing:
@@ -537,7 +558,7 @@ def _is_beside(
         )
     if place in page_places or _is_item_without(task, number, page_numbers):
         return False
-    if request.duplex and is_side_of_sheet(place):
+    if request.duplex and side_of_sheet(place):
         return False
     if _is_named_beside(place):
         return True
@@ -558,10 +579,13 @@ def _is_same_page(task: ScanTask, one: int, other: int) -> bool:
     if type(task.parts[one]) is not type(task.parts[other]):
         return True
     place = task.places[other]
+    # Also the first of a list, which is there beside it.
+    items = task.items[one], task.items[other]
+    least = min(map(len, items))
     return (
-        task.items[one] == task.items[other]
+        items[0][:least] == items[1][:least]
         and task.places[one] != place
-        and not is_side_of_sheet(place)
+        and side_of_sheet(place) is None
     )
 
 
