@@ -65,7 +65,7 @@ DELAYS: Final = ("delay_on", "delay_off")
 # Seconds until what a call changed has told so, as Home Assistant itself takes it; timers may be a little early.
 SLOW: Final = 6
 # Delays after each other, and timers, that are known of one call.
-MAX_TIMES: Final = 20
+DELAYS_OF_A_CALL: Final = 20
 TOO_EARLY: Final = 1
 # Its trigger hands no context on, and writing a note needs no right.
 NOTE_TRIGGER: Final = "persistent_notification"
@@ -129,7 +129,7 @@ class _Call:
         self.begun = begun
         self.task = id(asyncio.current_task())
         # When it began, and when what it had set going told of it, from which the next delay is reckoned.
-        self.times = deque((monotonic(),), maxlen=MAX_TIMES)
+        self.times = deque((monotonic(),), maxlen=DELAYS_OF_A_CALL)
         self.is_over = False
 
     def goes_on(self) -> None:
