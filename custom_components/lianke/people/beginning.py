@@ -252,15 +252,13 @@ class _Trail:
             self._on_timer(event)
         elif context.id in self._known:
             pass
-        elif (
-            context.user_id
-            or context.parent_id
-            # By its id alone it would be taken for forgotten by what it leads to.
-            or self._is_old(context.id)
-        ):
+        elif context.user_id or context.parent_id:
             self.note(context, self.find(context))
         elif is_local and str(kind).startswith(TIMER):
             self.note(context, self._timer(entity_id))
+        elif self._is_old(context.id):
+            # By its id alone it would be taken for forgotten by what it leads to.
+            self.note(context, self.find(context))
         elif (called := _calling.get()) is not None:
             if not called.is_over:
                 self.note(context, called.begun)
