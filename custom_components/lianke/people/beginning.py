@@ -128,16 +128,16 @@ class _Call:
     def __init__(self, begun: _Begun) -> None:
         self.begun = begun
         self.task = id(asyncio.current_task())
-        # When it began, and when what it had set going told of it, from which the next delay is reckoned.
+        # When it began, and when a delayed sensor or a timer of it changed: from these the next delay counts.
         self.times = deque((monotonic(),), maxlen=DELAYS_OF_A_CALL)
         self.is_over = False
 
     def goes_on(self) -> None:
-        """Note that what it has set going tells of it now."""
+        """Note that a delayed sensor or a timer which it has set going changes now."""
         self.times.append(monotonic())
 
     def began_before(self, seconds: float) -> bool:
-        """Return whether that was so many seconds ago, or a little longer, as what it changed may take its time."""
+        """Return whether a delay of so many seconds that it started would end about now."""
         now = monotonic()
         return any(0 <= now - time - seconds + TOO_EARLY < SLOW for time in self.times)
 
@@ -147,7 +147,7 @@ class _Call:
 
 # What is called, or was called last, where whatever runs now was scheduled.
 _calling: ContextVar[_Call | None] = ContextVar("calling", default=None)
-# The same, where something was heard that it had not changed.
+# The same call, once a poll that was scheduled within it has reported something else.
 _polled: ContextVar[_Call | None] = ContextVar("polled", default=None)
 
 
