@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from custom_components.lianke.jobs.job import Asker, Job, JobState, Origin
 from custom_components.lianke.jobs.retention import to_forget
 from custom_components.lianke.jobs.retry import Changes
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop, refusal
+from tests.power_cut import copy_moment
 from tests.simulator.faults import Fault
 
 # The small laser of the first box, and the printer of the second one.
@@ -277,12 +278,6 @@ async def test_a_job_that_was_replaced_during_its_move_ends(open_shop: OpenShop)
 # Cut off
 
 
-def _copy_what_is_there(source: str, target: str) -> None:
-    """Copy a file, unless it was deleted since its folder was read: a power cut may come after that as well."""
-    with suppress(FileNotFoundError):
-        shutil.copy2(source, target)
-
-
 class Snapshots:
     """The folders of both boxes as they are right before each write to the disk."""
 
@@ -298,12 +293,7 @@ class Snapshots:
         """Take one."""
         with self._lock:
             for root in self._roots:
-                shutil.copytree(
-                    root,
-                    self._folder / str(self.count) / root.name,
-                    ignore=shutil.ignore_patterns("tmp*"),
-                    copy_function=_copy_what_is_there,
-                )
+                copy_moment(root, self._folder / str(self.count) / root.name)
             self.count += 1
 
     def before(self, work: Callable[..., Any]) -> Callable[..., Any]:

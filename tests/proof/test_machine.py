@@ -36,6 +36,7 @@ from custom_components.lianke.manual_duplex import public_dict
 from tests.clock import Clock
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.manual_duplex.test_jobs import request as request_by_hand
+from tests.power_cut import copy_moment
 from tests.proof.papers import unlike_any
 from tests.simulator import Fault, Outcome, PrintedJob, Simulator
 from tests.simulator.cast import office_printers
@@ -163,7 +164,7 @@ class World:
                 upload.cancel()
             self.shop.queue._uploader._closing = True
             # In this very turn of the event loop: nothing can be sent any more.
-            shutil.copytree(root, kept, ignore=shutil.ignore_patterns("tmp*"))
+            copy_moment(root, kept)
         await self.close()
         if crash:
             shutil.rmtree(root)

@@ -12,6 +12,7 @@ from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.manual_duplex.test_jobs import submit
+from tests.power_cut import copy_moment
 from tests.proof.test_machine import OUTCOMES, SUBMIT
 from tests.simulator import Fault, Outcome
 
@@ -89,7 +90,7 @@ def keep(shop: Shop) -> None:
         upload.cancel()
     shop.queue._uploader._closing = True
     root = jobs_path(shop.hass, shop.entry.entry_id)
-    shutil.copytree(root, shop.tmp_path / "kept", ignore=shutil.ignore_patterns("tmp*"))
+    copy_moment(root, shop.tmp_path / "kept")
 
 
 async def story(
