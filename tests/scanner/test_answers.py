@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import Callable
 import io
+import textwrap
 from typing import Any
 
 from homeassistant.core import HomeAssistant
@@ -295,6 +296,40 @@ SHAPES: dict[str, tuple[ScanRequest, int, Build, int, tuple[str, str] | None]] =
         STAYS,
     ),
     "booleans": (FED, 2, lambda u, t, b: {"duplex": False, "more": False, "list": u}, 2, WHOLE),
+    "a line break in a data URL": (FED, 1, lambda u, t, b: f"{DATA}\n{t[0]}", 1, WHOLE),
+    "data URLs of lines": (
+        FED,
+        2,
+        lambda u, t, b: [f"{DATA}\r\n{textwrap.fill(x, 76)}" for x in t],
+        2,
+        WHOLE,
+    ),
+    "names of files beside the sides": (
+        BOTH_SIDES,
+        1,
+        lambda u, t, b: {
+            "front_url": u[0],
+            "front_file": "1.jpg",
+            "back_url": u[1],
+            "back_file": "2.jpg",
+        },
+        2,
+        STAYS,
+    ),
+    "counts of the sides": (
+        BOTH_SIDES,
+        1,
+        lambda u, t, b: {"front": [u[0]], "back": [u[1]], "front_pages": 1, "back_pages": 1},
+        2,
+        STAYS,
+    ),
+    "backs left out of paths": (
+        BOTH_SIDES,
+        2,
+        lambda u, t, b: [{"front_path": u[0]}, {"front_path": u[2]}],
+        2,
+        ("scan_incomplete", "3"),
+    ),
     "a blank in a data URL": (
         FED,
         1,

@@ -62,7 +62,11 @@ _UNREADABLE: Final = re.compile(rf"(?i){_NOTHING}|{_RELATIVE}|data:.*|")
 _LEAD: Final = re.compile(
     rf"(?i)(?:{_NOTHING}|\d{{1,5}}|{_RELATIVE}|)(?:{_BLANKS}[,;|]\s*|(?<=[^\s,;|]){_BLANKS}{_BREAK}\s*)"
 )
-_DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},[ \t]{0,4}")
+# Its text may begin on a line of its own; what begins there with `data:` is the next one.
+_DATA_URL: Final = re.compile(
+    r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},"
+    r"[ \t]{0,4}(?:(?:\r\n|[\r\n])(?=[A-Za-z0-9+/_-]{32}))?"
+)
 # How JPEG, PNG and PDF begin in base64: in the middle of a text as the first marker of a JPEG may be.
 _START: Final = r"[/_]9j[/_]|iVBORw0KGgo|JVBERi0"
 _FILE: Final = re.compile(rf"(?i:data:)|{_START}")

@@ -76,7 +76,14 @@ _PAGE_WORDS: Final = frozenset(
         "files",
         "pic",
         "picture",
+        "photo",
+        "scan",
+        "content",
         "data",
+        "path",
+        "src",
+        "link",
+        "base",
     )
 )
 _COUNT_WORDS: Final = frozenset(("total", "count", "cnt", "num", "number", "pages", "sheets"))
@@ -311,21 +318,23 @@ class _Search:
         if depth == MAX_DEPTH:
             self.is_cut = self.is_cut or bool(value)
             return False
-        has_any = has_file = has_nothing = is_open = has_side = lacks_side = False
+        has_any = has_file = has_nothing = is_open = False
+        there: set[str | None] = set()
+        lacking: set[str | None] = set()
         noted = len(self._empty)
         for name, one in _inside(value):
             below, at, inside = place + name, len(self.found), len(self._empty)
             below_items = (*items, next(self._numbers)) if name.endswith("[]") else items
-            is_side = side_of_sheet(name) is not None
+            side = side_of_sheet(name)
             if self.look(one, below, below_items, depth + 1):
                 has_any = True
                 has_file = has_file or isinstance(one, str | LongText)
-                has_side = has_side or is_side
+                there.add(side)
             else:
                 # A boolean is never a page that is not there, but where a page would be.
                 is_empty = one is not False and _is_empty(one) and not _ABOUT.search(name)
                 has_nothing = has_nothing or (is_empty and _is_nothing(one))
-                lacks_side = lacks_side or is_side
+                lacking.add(side)
                 # What else a list stands for, or what is empty or went wrong, may have been pages.
                 is_open = is_open or is_empty or isinstance(one, list) or _is_wrong(name, one)
                 if _COUNT_WORDS & {*_words(name)} and (number := to_int(one)) is not None:
@@ -337,7 +346,9 @@ class _Search:
             self._having.add(place)
             if isinstance(value, dict):
                 self.has_half = self.has_half or (has_file and has_nothing)
-                self.lacks_side = self.lacks_side or (has_side and lacks_side)
+                # A file's name or a number of pages may lie beside its side.
+                missing = lacking - there - {None}
+                self.lacks_side = self.lacks_side or bool(there - {None} and missing)
                 self.is_open = self.is_open or is_open or _has_gap(value)
             if isinstance(value, list) and len(self._empty) > noted and _is_good_end(value[-1]):
                 self._empty.pop()
