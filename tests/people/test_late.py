@@ -147,6 +147,45 @@ TEMPLATES: dict[str, list[dict[str, Any]]] = {
             "binary_sensor": [{"name": "late", "state": SWITCHED_ON, "delay_on": "{{ 30 }}"}],
         }
     ],
+    "by a trigger, its delay a text": [
+        {
+            "triggers": [{"trigger": "state", "entity_id": SWITCH}],
+            "binary_sensor": [
+                {"name": "late", "state": SWITCHED_ON, "delay_on": "{{ '00:00:30' }}"}
+            ],
+        }
+    ],
+    "by a trigger, its delay a mapping": [
+        {
+            "triggers": [{"trigger": "state", "entity_id": SWITCH}],
+            "binary_sensor": [
+                {"name": "late", "state": SWITCHED_ON, "delay_on": "{{ {'seconds': 30} }}"}
+            ],
+        }
+    ],
+    "off by itself": [
+        {
+            "triggers": [{"trigger": "state", "entity_id": SWITCH, "to": "on"}],
+            "binary_sensor": [{"name": "late", "state": "{{ true }}", "auto_off": "00:00:30"}],
+        }
+    ],
+    "off by itself, after what a template says": [
+        {
+            "triggers": [{"trigger": "state", "entity_id": SWITCH, "to": "on"}],
+            "binary_sensor": [{"name": "late", "state": "{{ true }}", "auto_off": "{{ 30 }}"}],
+        }
+    ],
+    "after many others": [
+        {
+            "binary_sensor": [
+                *(
+                    {"name": f"other {number}", "state": SWITCHED_ON, "delay_on": "00:00:10"}
+                    for number in range(25)
+                ),
+                {"name": "late", "state": SWITCHED_ON, "delay_on": "00:01:00"},
+            ]
+        }
+    ],
     "of a timer that she starts": [
         {
             "binary_sensor": [
@@ -167,7 +206,7 @@ async def test_sensors_that_are_late_of_each_other(
 ) -> None:
     hass = house.hass
     await rest(hass)
-    turns_on = state_of("binary_sensor.late", "on")
+    turns_on = state_of("binary_sensor.late", "off" if "off" in kind else "on")
     if "timer" in kind:
         # It is on from the start, where the timer is idle.
         turns_on["from"] = "off"

@@ -14,8 +14,8 @@ that is fired while another one is dispatched waits until all have heard of that
 import asyncio
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import ContextVar
-from datetime import timedelta
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
@@ -32,6 +32,7 @@ from homeassistant.const import (
     MATCH_ALL,
 )
 from homeassistant.core import Context, Event, EventOrigin, HomeAssistant, State, callback
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity import entity_sources
 from homeassistant.helpers.http import current_request
@@ -40,6 +41,7 @@ from homeassistant.helpers.singleton import singleton
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.trace import variables_cv
 from homeassistant.util.ulid import ulid_now
+import voluptuous as vol
 
 from ..const import DOMAIN
 from ..jobs.job import Origin
@@ -60,8 +62,8 @@ TIMER_ACTIVE: Final = "active"
 TIMER_RESTS: Final = ("idle", "paused")
 # Its entities may wait before they tell what they have seen, and then nothing says of whom that was.
 TEMPLATE: Final = "template"
-# Where its binary sensors keep their delays.
-DELAYS: Final = ("delay_on", "delay_off")
+# The delays of its binary sensors.
+DELAYS: Final = ("delay_on", "delay_off", "auto_off")
 # Seconds until what a call changed has told so, as Home Assistant itself takes it; timers may be a little early.
 SLOW: Final = 6
 # Delays after each other, and timers, that are known of one call.
@@ -129,7 +131,8 @@ class _Call:
         self.begun = begun
         self.task = id(asyncio.current_task())
         # When it began, and when a delayed sensor or a timer of it changed: from these the next delay counts.
-        self.times = deque((monotonic(),), maxlen=DELAYS_OF_A_CALL)
+        self.began = monotonic()
+        self.times: deque[float] = deque(maxlen=DELAYS_OF_A_CALL)
         self.is_over = False
 
     def goes_on(self) -> None:
@@ -139,7 +142,8 @@ class _Call:
     def began_before(self, seconds: float) -> bool:
         """Return whether a delay of so many seconds that it started would end about now."""
         now = monotonic()
-        return any(0 <= now - time - seconds + TOO_EARLY < SLOW for time in self.times)
+        times = (self.began, *self.times)
+        return any(0 <= now - time - seconds + TOO_EARLY < SLOW for time in times)
 
     def end(self) -> None:
         self.is_over = True
@@ -279,10 +283,14 @@ class _Trail:
         if source is None or source["domain"] != TEMPLATE or DATA_COMPONENT not in self._hass.data:
             return False
         entity = self._hass.data[DATA_COMPONENT].get_entity(entity_id)
-        rendered = getattr(entity, "_rendered", {})
-        delays = [getattr(entity, f"_{name}", None) or rendered.get(name) for name in DELAYS]
-        seconds = [one.total_seconds() if isinstance(one, timedelta) else one for one in delays]
-        return any(isinstance(one, int | float) and called.began_before(one) for one in seconds)
+        rendered, config = getattr(entity, "_rendered", {}), getattr(entity, "_config", {})
+        for name in DELAYS:
+            found = getattr(entity, f"_{name}", None) or rendered.get(name) or config.get(name)
+            # A template may say a number, a text or a mapping; without a delay there is none of these.
+            with suppress(vol.Invalid):
+                if called.began_before(cv.positive_time_period(found).total_seconds()):
+                    return True
+        return False
 
     def _on_timer(self, event: Event[Any]) -> None:
         """Remember who set a timer going last: its end is of nobody, after a few seconds."""
@@ -346,6 +354,8 @@ class _Trail:
             begun = (
                 self._find_speaker(entity_id)
                 or self._find_caller()
+                # Lists are saved before their triggers hear of an entry, and hand no context on.
+                or self._find_late_caller()
                 or self._find_detour(entity_id)
                 or _NEVER
             )
