@@ -62,11 +62,8 @@ _UNREADABLE: Final = re.compile(rf"(?i){_NOTHING}|{_RELATIVE}|data:.*|")
 _LEAD: Final = re.compile(
     rf"(?i)(?:{_NOTHING}|\d{{1,5}}|{_RELATIVE}|)(?:{_BLANKS}[,;|]\s*|(?<=[^\s,;|]){_BLANKS}{_BREAK}\s*)"
 )
-# Its text may begin on a line of its own; what begins there with `data:` is the next one.
-_DATA_URL: Final = re.compile(
-    r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},"
-    r"[ \t]{0,4}(?:(?:\r\n|[\r\n])(?=[A-Za-z0-9+/_-]{32}))?"
-)
+# What begins on a line of its own may be the next page, and this one empty.
+_DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},[ \t]{0,4}")
 # How JPEG, PNG and PDF begin in base64: in the middle of a text as the first marker of a JPEG may be.
 _START: Final = r"[/_]9j[/_]|iVBORw0KGgo|JVBERi0"
 _FILE: Final = re.compile(rf"(?i:data:)|{_START}")
@@ -202,6 +199,8 @@ class _Files:
     def __init__(self) -> None:
         self._content: bytearray | None = None
         self._any = False
+        # Whether a blank stands in a data URL, and whether a file is in none.
+        self._has_blank = self._has_bare = False
         self._new()
 
     def _new(self) -> None:
@@ -229,7 +228,14 @@ class _Files:
                 self._content = bytearray()
                 self._any = True
                 if found := _DATA_URL.match(text, at):
+                    self._has_blank = self._has_blank or found[0][-1] != ","
                     at = found.end()
+                else:
+                    self._has_bare = True
+                if self._has_blank and self._has_bare:
+                    # That one was empty, and what came after the blank was the next page.
+                    self._has_blank = False
+                    yield b""
             elif self._is_broken:
                 found = _NO_GAP.match(text, at)
                 at = found.end() if found else at
