@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
 import sys
+from threading import Lock
 from typing import Any
 from unittest.mock import patch
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from freezegun import api as freezegun_api, freeze_time
 from freezegun.api import FrozenDateTimeFactory, StepTickTimeFactory, TickingDateTimeFactory
@@ -109,6 +110,22 @@ def threads_work(*pools: ThreadPoolExecutor) -> bool:
     return any(_works(pool) for pool in (*pools, *([own] if own else [])))
 
 
+def _submit[**P, R](
+    self: ThreadPoolExecutor, work: Callable[P, R], /, *args: P.args, **more: P.kwargs
+) -> Future[R]:
+    """Know what a pool was given to do: a thread may have taken it, and be kept by a busy machine from beginning."""
+    future = _real_submit(self, work, *args, **more)
+    with _submitting:
+        _submitted.setdefault(self, WeakSet()).add(future)
+    return future
+
+
+_real_submit = ThreadPoolExecutor.submit
+_submitted: WeakKeyDictionary[ThreadPoolExecutor, WeakSet[Future[Any]]] = WeakKeyDictionary()
+_submitting = Lock()
+ThreadPoolExecutor.submit = _submit  # type: ignore[assignment, method-assign]
+
+
 def _works(pool: ThreadPoolExecutor) -> bool:
     """Return whether a pool has something to do.
 
@@ -118,6 +135,10 @@ def _works(pool: ThreadPoolExecutor) -> bool:
     if pool._shutdown:
         # A simulated cloud that went away in the midst of a test; what tells its threads to end stays in the queue.
         return False
+    with _submitting:
+        given = [*_submitted.get(pool, ())]
+    if not all(future.done() for future in given):
+        return True
     is_idle = pool._idle_semaphore._value >= len(pool._threads)
     if is_idle or pool._work_queue.qsize() or not _all_wait(pool):
         _waiting_since.pop(pool, None)
