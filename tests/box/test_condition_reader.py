@@ -2,6 +2,7 @@
 
 import pytest
 
+from custom_components.lianke.box import condition_reader
 from tests.clock import Clock, elapse, rest
 from tests.household import House
 from tests.polling import STATUS, key_of, requests
@@ -58,13 +59,17 @@ async def test_a_request_without_an_answer_may_still_occupy_the_box(
     assert house.cloud.count(STATUS) > before + 1
 
 
-async def test_nobody_asks_the_printers_of_a_box_that_is_off(settled: None, house: House) -> None:
+async def test_nobody_asks_the_printers_of_a_box_that_is_off(
+    clock: Clock, settled: None, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two refreshes take longer than the real one on a busy machine.
+    monkeypatch.setattr(condition_reader, "PAUSE", 60.0)
     before = house.cloud.count(STATUS)
     house.coordinator.async_refresh_soon("something happened")
     await house.coordinator.async_refresh()
     house.box.online = False
     await house.coordinator.async_refresh()
-    await rest(house.hass)
+    await elapse(house.hass, clock, 120, 20)
     assert house.cloud.count(STATUS) == before
 
 
