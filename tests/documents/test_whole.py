@@ -377,10 +377,10 @@ def test_half_a_packed_picture_in_a_whole_pdf(tmp_path: Path, filters: str) -> N
     """Only those that are JPEG were looked at."""
     request = {"path": str(tmp_path / "x"), "start": 0}
     (tmp_path / "x").write_bytes(pdf_with_packed_picture(1, filters))
-    assert whole_pdf.check(request)["sure"]
+    assert check_to_end(request)["sure"]
     (tmp_path / "x").write_bytes(pdf_with_packed_picture(0.5, filters))
     with pytest.raises(TaskError, match="incomplete"):
-        whole_pdf.check(request)
+        check_to_end(request)
 
 
 def pdf_with_picture(coded: bytes, entries: str, mode: str = "L") -> bytes:
@@ -393,6 +393,14 @@ def pdf_with_picture(coded: bytes, entries: str, mode: str = "L") -> bytes:
     picture = made.add(head, coded)
     made.page("q 595 0 0 842 0 0 cm /X Do Q", resources=f"/XObject << /X {picture} 0 R >>")
     return made.data()
+
+
+def check_to_end(request: dict[str, Any]) -> dict[str, Any]:
+    """Have a PDF looked at in as many turns as it takes on a busy machine; return the last answer."""
+    answer = whole_pdf.check(request)
+    while answer["sure"] and answer["next"]:
+        answer = whole_pdf.check(request | {"start": answer["next"]})
+    return answer
 
 
 def jbig2() -> bytes:
@@ -436,14 +444,14 @@ def test_a_hole_in_a_picture_of_a_scan_s_pdf(tmp_path: Path, name: str) -> None:
     coded, entries, mode = PICTURES[name]
     request = {"path": str(tmp_path / "x"), "start": 0}
     (tmp_path / "x").write_bytes(pdf_with_picture(coded, entries, mode))
-    assert whole_pdf.check(request) == {"sure": True, "next": None}
+    assert check_to_end(request) == {"sure": True, "next": None}
     for filler in (b"",) if name in UNTOLD else (b"", b"\0"):
         for place in (0.2, 0.5, 0.8):
             for length in (64 / len(coded), 0.02, 1 / 5, 1 / 3):
                 data = with_hole(coded, place, min(length, 0.99 - place), filler)
                 (tmp_path / "x").write_bytes(pdf_with_picture(data, entries, mode))
                 with pytest.raises(TaskError, match="incomplete"):
-                    assert whole_pdf.check(request) == (filler, place, length)
+                    assert check_to_end(request) == (filler, place, length)
 
 
 @pytest.mark.parametrize("bits", [2, 4, 16])
@@ -455,7 +463,7 @@ def test_a_picture_of_few_or_many_bits_is_whole(tmp_path: Path, bits: int) -> No
         data.replace(b"/BitsPerComponent 8", b"/BitsPerComponent %d" % bits)
     )
     request = {"path": str(tmp_path / "x"), "start": 0}
-    assert whole_pdf.check(request) == {"sure": True, "next": None}
+    assert check_to_end(request) == {"sure": True, "next": None}
 
 
 def test_many_packed_pictures_are_looked_at_in_turns(
@@ -483,7 +491,7 @@ def test_a_hole_that_takes_parts_of_a_scan_s_pdf_along(tmp_path: Path) -> None:
     for place in (0.2, 0.5, 0.8):
         (tmp_path / "x").write_bytes(with_hole(data, place, 0.1, b""))
         with pytest.raises(TaskError, match=r"incomplete|damaged"):
-            whole_pdf.check({"path": str(tmp_path / "x"), "start": 0})
+            check_to_end({"path": str(tmp_path / "x"), "start": 0})
 
 
 @pytest.mark.parametrize("filler", [b"", b"\0"])
@@ -499,9 +507,9 @@ def test_a_hole_in_what_a_page_of_a_scan_s_pdf_draws(tmp_path: Path, filler: byt
         made.bare_page(f"/MediaBox [0 0 595 842] /Contents {number} 0 R")
         (tmp_path / "x").write_bytes(made.data())
         if content is packed:
-            assert whole_pdf.check(request)["sure"]
+            assert check_to_end(request)["sure"]
     with pytest.raises(TaskError, match="incomplete"):
-        whole_pdf.check(request)
+        check_to_end(request)
 
 
 @pytest.mark.parametrize(
@@ -515,7 +523,7 @@ def test_a_hole_in_what_a_page_of_a_scan_s_pdf_draws(tmp_path: Path, filler: byt
 )
 def test_what_nobody_here_can_decode_is_not_called_whole(tmp_path: Path, entries: str) -> None:
     (tmp_path / "x").write_bytes(pdf_with_picture(fax(drawn("1"), "group4"), entries, "1"))
-    assert whole_pdf.check({"path": str(tmp_path / "x"), "start": 0}) == {
+    assert check_to_end({"path": str(tmp_path / "x"), "start": 0}) == {
         "sure": False,
         "next": None,
     }
@@ -607,7 +615,7 @@ async def test_a_stack_of_more_turns_than_there_are_is_not_called_whole(
 def test_half_a_picture_in_a_whole_pdf(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(pdf_with_half_a_jpeg())
     with pytest.raises(TaskError, match="incomplete"):
-        whole_pdf.check({"path": str(tmp_path / "x"), "start": 0})
+        check_to_end({"path": str(tmp_path / "x"), "start": 0})
 
 
 async def test_a_check_that_takes_too_long(
