@@ -1,0 +1,393 @@
+"""What must survive a power cut, of all boxes: one stored version of each record, and one queue of changes.
+
+`committed` is what is on disk: tell others of that alone. `latest` is what it becomes by the changes that are not on
+disk yet: decide by that. A change is a function of a View that sees all records; what it depends on and what it changes
+are in one function, so nothing can come between the two. Changes are made in the order in which they are asked for;
+those that come while the disk is at work are its next transaction.
+
+A *decision* that the disk refuses is left out, and those that came after it are made again without it. A *report*
+cannot be refused, since what it reports has happened: it waits for the disk. Whoever asked hears of the refusal in
+either case.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+import logging
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util import dt as dt_util
+
+from .ledger_file import Kind, LedgerClosedError, LedgerFile, LedgerRefusedError, Row, RowKey
+
+_LOGGER = logging.getLogger(__name__)
+
+# s until what the disk refused is tried again, and the longest that this becomes.
+RETRY_AFTER: Final = 1.0
+RETRY_AT_MOST: Final = 30.0
+# s without a change until the log of changes is moved into the database.
+IDLE: Final = 5.0
+# s that closing waits for a disk that hangs.
+CLOSE_TIME: Final = 10.0
+
+
+class Table[T](NamedTuple):
+    """The records of one kind that belong to one box."""
+
+    kind: Kind[T]
+    box: str
+
+    def key(self, record_id: str) -> RowKey:
+        """Return what a row of it is found by."""
+        return RowKey(self.kind.name, self.box, record_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Step[T]:
+    """What one change made of one record; None where there is none."""
+
+    old: T | None
+    new: T | None
+
+
+type Records = dict[tuple[str, str], dict[str, Any]]
+"""By kind and box, then by id, oldest first."""
+
+
+class View:
+    """All records as they are for one change, which may write here."""
+
+    def __init__(self, records: Records, staged: AbstractSet[RowKey], now: datetime) -> None:
+        self._records = records
+        self._written: dict[RowKey, Any] = {}
+        self.staged = set(staged)
+        # When the change was asked for, however often it is made.
+        self.now = now
+
+    def get[T](self, table: Table[T], record_id: str) -> T | None:
+        """Return a record, None without one."""
+        key = table.key(record_id)
+        if key in self._written:
+            found: T | None = self._written[key]
+            return found
+        return self._records.get(key[:2], {}).get(record_id)
+
+    def all[T](self, table: Table[T]) -> Iterator[T]:
+        """Yield the records of a table, oldest first."""
+        known = self._records.get(table.key("")[:2], {})
+        written = {
+            key.record_id: value
+            for key, value in self._written.items()
+            if key[:2] == (table.kind.name, table.box)
+        }
+        for record_id, value in known.items():
+            if (now := written.pop(record_id, value)) is not None:
+                yield now
+        yield from (value for value in written.values() if value is not None)
+
+    def put[T](
+        self, table: Table[T], record_id: str, value: T, *, staged: bool | None = None
+    ) -> None:
+        """Write a record. Nobody is told of a staged one, and a start forgets it; None leaves that as it was."""
+        key = table.key(record_id)
+        self._written[key] = value
+        if staged is not None:
+            (self.staged.add if staged else self.staged.discard)(key)
+
+    def delete(self, table: Table[Any], record_id: str) -> None:
+        """Delete a record, if there is one."""
+        self._written[table.key(record_id)] = None
+
+    def changes(self) -> dict[RowKey, Step[Any]]:
+        """Return what has become of each record that was written."""
+        return {
+            key: Step(self._records.get(key[:2], {}).get(key.record_id), value)
+            for key, value in self._written.items()
+        }
+
+
+type Change[R] = Callable[[View], R]
+type Listener[T] = Callable[[Step[T]], None]
+
+
+@dataclass(eq=False, slots=True)
+class _Asked:
+    """A change that is not on disk yet."""
+
+    change: Change[Any]
+    is_report: bool
+    now: datetime
+    done: asyncio.Future[Any]
+    result: Any = None
+    steps: dict[RowKey, Step[Any]] = field(default_factory=dict)
+    rows: dict[RowKey, Row | None] = field(default_factory=dict)
+
+
+class Ledger:
+    """The queue of changes, in the event loop; `LedgerFile` does what blocks."""
+
+    def __init__(self, hass: HomeAssistant, root: Path, kinds: Iterable[Kind[Any]]) -> None:
+        self._hass = hass
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._file = LedgerFile(root, self._kinds)
+        self._committed: Records = {}
+        self._latest: Records = {}
+        # On disk, but nobody is told of them; and which those of the latest records are.
+        self._staged: dict[RowKey, Any] = {}
+        self._latest_staged: set[RowKey] = set()
+        self._queue: list[_Asked] = []
+        self._in_hand: list[_Asked] = []
+        self._listeners: dict[tuple[str, str], list[Listener[Any]]] = {}
+        # Until a transaction succeeds, one that was refused may come true at the next start.
+        self._is_tainted = False
+        self._pause = RETRY_AFTER
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._work: asyncio.Future[None] | None = None
+        self._is_closed = False
+
+    async def async_open(self) -> None:
+        """Read what is on disk. Raises LedgerBusyError, OSError."""
+        for key, value in await self._hass.async_add_executor_job(self._file.open):
+            self._committed.setdefault(key[:2], {})[key.record_id] = value
+        self._latest = _copy(self._committed)
+
+    def committed[T](self, table: Table[T]) -> Mapping[str, T]:
+        """Return the records of a table as they are on disk, oldest first."""
+        return self._committed.setdefault(table.key("")[:2], {})
+
+    def latest[T](self, table: Table[T]) -> Mapping[str, T]:
+        """Return the records of a table as they will be, oldest first."""
+        return self._latest.setdefault(table.key("")[:2], {})
+
+    @property
+    def aside(self) -> Path | None:
+        """Where a damaged ledger was set aside at this start, with all that lay beside it; None without damage."""
+        return self._file.aside
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether all that was asked for is on disk or was refused for good."""
+        return self._settled.is_set()
+
+    @callback
+    def listen[T](self, table: Table[T], listener: Listener[T]) -> Callable[[], None]:
+        """Call `listener` with each step of a record of a table once it is on disk. Returns what unsubscribes."""
+        listeners = self._listeners.setdefault(table.key("")[:2], [])
+        listeners.append(listener)
+        return lambda: listeners.remove(listener)
+
+    @callback
+    def commit[R](
+        self, change: Change[R], *, report: bool = False, within: float = 0
+    ) -> asyncio.Future[R]:
+        """Make a change; return a future of what it returns, which is done once that is on disk.
+
+        `latest` has it at once. With `within` it may wait so many seconds for others to share a transaction. What the
+        change itself raises is raised at once, and nothing is changed then. The future raises LedgerRefusedError where
+        the disk refuses; nobody need wait for it, and canceling it cancels nothing else.
+        """
+        if self._is_closed:
+            raise LedgerClosedError("the ledger is closed")
+        asked = _Asked(change, report, dt_util.utcnow(), self._hass.loop.create_future())
+        # One that nobody waits for is no unhandled error.
+        asked.done.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._make(asked)
+        self._queue.append(asked)
+        self._settled.clear()
+        self._write_within(within)
+        return asked.done
+
+    def _make(self, asked: _Asked) -> None:
+        """Make a change of what is latest."""
+        view = View(self._latest, self._latest_staged, asked.now)
+        asked.result = asked.change(view)
+        asked.steps = {
+            key: step
+            for key, step in view.changes().items()
+            # One that is staged no more is told of, although it stays as it was.
+            if step.old != step.new or (key in self._latest_staged and key not in view.staged)
+        }
+        asked.rows = {
+            key: None
+            if step.new is None
+            else Row.of(self._kinds[key.kind], key, step.new, staged=key in view.staged)
+            for key, step in asked.steps.items()
+        }
+        _apply(self._latest, asked.steps)
+        gone = {key for key, step in asked.steps.items() if step.new is None}
+        self._latest_staged = view.staged - gone
+
+    def _write_within(self, seconds: float) -> None:
+        if self._work is not None:
+            return
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        due = self._hass.loop.time() + seconds
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = self._hass.loop.call_at(due, self._write)
+
+    def _write(self) -> None:
+        self._timer = None
+        self._in_hand, self._queue = self._queue, []
+        rows: dict[RowKey, Row | None] = {}
+        for asked in self._in_hand:
+            rows |= asked.rows
+        if rows or self._is_tainted:
+            self._run(self._file.write, rows)
+        else:
+            # Repeats of what is on disk.
+            self._written()
+
+    def _run(self, work: Callable[..., None], *args: Any) -> None:
+        """Have the file do something, one thing at a time."""
+        # Home Assistant's executor goes on until it has closed, unlike its tasks.
+        self._work = self._hass.async_add_executor_job(work, *args)
+        self._work.add_done_callback(self._on_done)
+
+    def _on_done(self, work: asyncio.Future[None]) -> None:
+        self._work = None
+        if work.cancelled():
+            self._refused(LedgerRefusedError("canceled"))
+        elif (error := work.exception()) is not None:
+            self._refused(error)
+        else:
+            self._written()
+
+    def _written(self) -> None:
+        done, self._in_hand = self._in_hand, []
+        self._is_tainted = False
+        self._pause = RETRY_AFTER
+        for asked in done:
+            self._tell(asked)
+        for asked in done:
+            if not asked.done.done():
+                asked.done.set_result(asked.result)
+        if self._queue:
+            self._write_within(0)
+            return
+        self._settled.set()
+        if done and not self._is_closed:
+            self._idle_timer = self._hass.loop.call_later(IDLE, self._tidy_up)
+
+    def _tell(self, asked: _Asked) -> None:
+        steps = {}
+        for key, step in asked.steps.items():
+            row = asked.rows[key]
+            if row is not None and row.is_staged:
+                self._staged[key] = step.new
+                continue
+            was_staged = self._staged.pop(key, None) is not None
+            steps[key] = Step(None, step.new) if was_staged else step
+        _apply(self._committed, steps)
+        for key, step in steps.items():
+            if step.old is None and step.new is None:
+                continue
+            for listener in [*self._listeners.get(key[:2], ())]:
+                try:
+                    listener(step)
+                except Exception:
+                    _LOGGER.exception("A listener to the ledger failed")
+
+    def _refused(self, error: BaseException) -> None:
+        refused, self._in_hand = self._in_hand, []
+        later, self._queue = self._queue, []
+        if not self._is_tainted:
+            _LOGGER.warning("The disk refuses what is to be kept of jobs and scans: %s", error)
+        self._is_tainted = True
+        self._settled.clear()
+        self._latest, self._latest_staged = _copy(self._committed), {*self._staged}
+        for key, value in self._staged.items():
+            self._latest.setdefault(key[:2], {})[key.record_id] = value
+        for asked in [one for one in refused if one.is_report] + later:
+            try:
+                self._make(asked)
+            except Exception as err:  # noqa: BLE001  # what it depended on was left out
+                if not asked.done.done():
+                    asked.done.set_exception(err)
+            else:
+                self._queue.append(asked)
+        for asked in refused:
+            if not asked.done.done():
+                asked.done.set_exception(LedgerRefusedError(str(error)))
+        if any(not asked.is_report for asked in self._queue):
+            # Somebody waits for an answer.
+            self._write_within(0)
+            return
+        self._write_within(self._pause)
+        self._pause = min(self._pause * 2, RETRY_AT_MOST)
+
+    def _tidy_up(self) -> None:
+        self._idle_timer = None
+        self._run(self._file.checkpoint)
+
+    async def async_close(self) -> None:
+        """Write what can be written within CLOSE_TIME, and close the file: nothing changes after that."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if not self._settled.is_set():
+            self._write_within(0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIME):
+                await self._settled.wait()
+        for timer in (self._timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
+        for asked in (*self._in_hand, *self._queue):
+            if not asked.done.done():
+                asked.done.set_exception(LedgerClosedError("the ledger is closed"))
+        if self._work is not None:
+            # It hangs, and the file with it.
+            return
+        await asyncio.wait([self._hass.async_add_executor_job(self._file.close)])
+
+
+class Lease:
+    """A box's part in the ledger until it is unloaded: what an old instance still wants to change is refused."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._is_over = False
+
+    @callback
+    def end(self) -> None:
+        """Let nothing change by it any more."""
+        self._is_over = True
+
+    @callback
+    def commit[R](
+        self, change: Change[R], *, report: bool = False, within: float = 0
+    ) -> asyncio.Future[R]:
+        """Make a change as `Ledger.commit` does. Raises LedgerClosedError once the lease is over."""
+
+        def of_lease(view: View) -> R:
+            # It may be made again after a refusal.
+            if self._is_over:
+                raise LedgerClosedError("the box was unloaded")
+            return change(view)
+
+        return self._ledger.commit(of_lease, report=report, within=within)
+
+
+def _copy(records: Records) -> Records:
+    return {key: dict(known) for key, known in records.items()}
+
+
+def _apply(records: Records, steps: Mapping[RowKey, Step[Any]]) -> None:
+    for key, step in steps.items():
+        known = records.setdefault(key[:2], {})
+        if step.new is None:
+            known.pop(key.record_id, None)
+        else:
+            known[key.record_id] = step.new

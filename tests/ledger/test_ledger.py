@@ -1,0 +1,634 @@
+"""One stored version, one queue of changes: what is told is on disk, what the disk refuses is left out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, replace
+import json
+import logging
+from pathlib import Path
+import sqlite3
+import stat
+import subprocess
+import sys
+
+from homeassistant.core import HomeAssistant
+import pytest
+
+from custom_components.lianke import ledger as module
+from custom_components.lianke.ledger import Lease, Ledger, Step, Table, View
+from custom_components.lianke.ledger_file import (
+    ASIDE,
+    COUNTER_NAME,
+    DATABASE_NAME,
+    Kind,
+    LedgerBusyError,
+    LedgerClosedError,
+    LedgerRefusedError,
+)
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A record of the tests."""
+
+    name: str
+    state: str = "held"
+    pad: str = ""
+
+
+def _read(text: str) -> Thing:
+    return Thing(**json.loads(text))
+
+
+def _salvage(thing: Thing) -> Thing | None:
+    return replace(thing, state="asks first") if thing.state == "held" else thing
+
+
+THING = Kind[Thing]("thing", lambda thing: json.dumps(vars(thing)), _read, _salvage)
+HERE = Table(THING, "here")
+THERE = Table(THING, "there")
+
+
+def put(table: Table[Thing], name: str, state: str, *, pad: str = "") -> Callable[[View], Thing]:
+    """Return a change that writes a thing."""
+
+    def change(view: View) -> Thing:
+        thing = Thing(name, state, pad)
+        view.put(table, name, thing)
+        return thing
+
+    return change
+
+
+def to(name: str, state: str, *, only: str) -> Callable[[View], Thing]:
+    """Return a change of a thing that has to be in one state."""
+
+    def change(view: View) -> Thing:
+        thing = view.get(HERE, name)
+        if thing is None or thing.state != only:
+            raise ValueError(f"{name} is not {only}")
+        view.put(HERE, name, replace(thing, state=state))
+        return replace(thing, state=state)
+
+    return change
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return where the ledger is to lie."""
+    return tmp_path / "cache" / "jobs"
+
+
+@asynccontextmanager
+async def opened(hass: HomeAssistant, root: Path) -> AsyncIterator[Ledger]:
+    """Open a ledger, and close it."""
+    ledger = Ledger(hass, root, [THING])
+    await ledger.async_open()
+    try:
+        yield ledger
+    finally:
+        await ledger.async_close()
+
+
+@contextmanager
+def full_disk(ledger: Ledger) -> Iterator[None]:
+    """Let SQLite have no more room than it has."""
+    db = ledger._file._db
+    assert db is not None
+    db.execute("PRAGMA max_page_count=1")
+    try:
+        yield
+    finally:
+        with suppress(sqlite3.ProgrammingError):
+            # It was closed meanwhile.
+            db.execute("PRAGMA max_page_count=1000000")
+
+
+BIG = "x" * 60_000
+
+
+def states(ledger: Ledger, table: Table[Thing] = HERE) -> dict[str, str]:
+    """Return the states on disk."""
+    return {name: thing.state for name, thing in ledger.committed(table).items()}
+
+
+async def test_what_is_committed_is_read_again(hass: HomeAssistant, root: Path) -> None:
+    async with opened(hass, root) as ledger:
+        assert await ledger.commit(put(HERE, "a", "held")) == Thing("a")
+        await ledger.commit(put(THERE, "b", "sent"))
+        await ledger.commit(lambda view: view.delete(THERE, "b"))
+        await ledger.commit(put(HERE, "b", "held"))
+        await ledger.commit(put(HERE, "a", "done"))
+    async with opened(hass, root) as again:
+        assert [*states(again).items()] == [("a", "done"), ("b", "held")]
+        assert not again.committed(THERE)
+        assert again.latest(HERE) == again.committed(HERE)
+
+
+async def test_latest_at_once_committed_once_on_disk(hass: HomeAssistant, root: Path) -> None:
+    async with opened(hass, root) as ledger:
+        told: list[Step[Thing]] = []
+        ledger.listen(HERE, told.append)
+        done = ledger.commit(put(HERE, "a", "held"))
+        assert "a" in ledger.latest(HERE)
+        assert "a" not in ledger.committed(HERE)
+        assert not told
+        await done
+        assert ledger.committed(HERE)["a"] == Thing("a")
+        assert told == [Step(None, Thing("a"))]
+
+
+async def test_each_change_of_one_moment_is_told_and_one_transaction_writes_them(
+    hass: HomeAssistant, root: Path
+) -> None:
+    async with opened(hass, root) as ledger:
+        told: list[tuple[str | None, str | None]] = []
+        ledger.listen(
+            HERE,
+            lambda step: told.append((step.old and step.old.state, step.new and step.new.state)),
+        )
+        before = ledger._file._count
+        await asyncio.gather(
+            ledger.commit(put(HERE, "a", "held")),
+            ledger.commit(to("a", "uploading", only="held")),
+            ledger.commit(to("a", "queued", only="uploading")),
+        )
+        assert told == [(None, "held"), ("held", "uploading"), ("uploading", "queued")]
+        assert ledger._file._count == before + 1
+
+
+async def test_who_comes_first_decides(hass: HomeAssistant, root: Path) -> None:
+    async with opened(hass, root) as ledger:
+        await ledger.commit(put(HERE, "a", "held"))
+        sent = ledger.commit(to("a", "sent", only="held"))
+        with pytest.raises(ValueError, match="not held"):
+            ledger.commit(to("a", "canceled", only="held"))
+        assert (await sent).state == "sent"
+        assert states(ledger) == {"a": "sent"}
+
+
+async def test_two_records_of_one_change_are_there_together(
+    hass: HomeAssistant, root: Path
+) -> None:
+    async with opened(hass, root) as ledger:
+        await ledger.commit(put(HERE, "a", "held"))
+        seen: list[tuple[dict[str, str], dict[str, str]]] = []
+        for table in (HERE, THERE):
+            ledger.listen(table, lambda _: seen.append((states(ledger), states(ledger, THERE))))
+
+        def move(view: View) -> None:
+            thing = view.get(HERE, "a")
+            assert thing is not None
+            view.put(HERE, "a", replace(thing, state="moved"))
+            view.put(THERE, "a2", thing)
+            assert [one.state for one in view.all(HERE)] == ["moved"]
+
+        await ledger.commit(move)
+        assert seen == [({"a": "moved"}, {"a2": "held"})] * 2
+
+
+async def test_what_a_change_raises_changes_nothing(hass: HomeAssistant, root: Path) -> None:
+    async with opened(hass, root) as ledger:
+
+        def half(view: View) -> None:
+            view.put(HERE, "a", Thing("a"))
+            raise ValueError("no")
+
+        with pytest.raises(ValueError, match="no"):
+            ledger.commit(half)
+        assert not ledger.latest(HERE)
+        assert ledger.is_settled
+
+
+async def test_a_decision_that_the_disk_refuses_is_left_out(
+    hass: HomeAssistant, root: Path
+) -> None:
+    async with opened(hass, root) as ledger:
+        told: list[Step[Thing]] = []
+        ledger.listen(HERE, told.append)
+        with full_disk(ledger):
+            first = ledger.commit(put(HERE, "a", "held", pad=BIG))
+            with pytest.raises(LedgerRefusedError):
+                await first
+            assert "a" not in ledger.latest(HERE)
+        assert not told
+        await ledger.commit(put(HERE, "b", "held"))
+        assert [*states(ledger)] == ["b"]
+    async with opened(hass, root) as again:
+        assert [*states(again)] == ["b"]
+
+
+async def test_what_depended_on_a_refused_decision_is_made_again_without_it(
+    hass: HomeAssistant, root: Path
+) -> None:
+    async with opened(hass, root) as ledger:
+        await ledger.commit(put(HERE, "a", "held"))
+        with full_disk(ledger):
+            refused = ledger.commit(put(HERE, "b", "held", pad=BIG))
+            # The transaction is under way by now.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            depends = ledger.commit(to("b", "sent", only="held"))
+            count = ledger.commit(lambda view: len([*view.all(HERE)]), report=True)
+            results = await asyncio.gather(refused, depends, count, return_exceptions=True)
+        assert isinstance(results[0], LedgerRefusedError)
+        assert isinstance(results[1], ValueError)
+        # What it read is on disk.
+        assert results[2] == 1
+        assert [*states(ledger)] == ["a"]
+
+
+async def test_a_report_waits_for_the_disk_and_says_so(
+    hass: HomeAssistant, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_AFTER", 0.02)
+    monkeypatch.setattr(module, "RETRY_AT_MOST", 0.05)
+    async with opened(hass, root) as ledger:
+        ledger._pause = 0.02
+        told: list[Step[Thing]] = []
+        ledger.listen(HERE, told.append)
+        report = put(HERE, "a", "queued", pad=BIG)
+        with full_disk(ledger):
+            with pytest.raises(LedgerRefusedError):
+                await ledger.commit(report, report=True)
+            assert ledger.latest(HERE)["a"].state == "queued"
+            assert not ledger.committed(HERE)
+            # A repeat changes nothing, and is not on disk either.
+            with pytest.raises(LedgerRefusedError):
+                await ledger.commit(report, report=True)
+            # A decision meanwhile gets its answer at once, and takes nothing along.
+            with pytest.raises(LedgerRefusedError):
+                await ledger.commit(put(HERE, "b", "held", pad=BIG))
+            assert not told
+        async with asyncio.timeout(5):
+            while not ledger.is_settled:
+                await asyncio.sleep(0.01)
+        assert [*states(ledger)] == ["a"]
+        assert [step.new and step.new.state for step in told] == ["queued"]
+
+
+async def test_after_a_refusal_something_is_written_over_what_may_come_true(
+    hass: HomeAssistant, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_AFTER", 0.01)
+    async with opened(hass, root) as ledger:
+        ledger._pause = 0.01
+        before = ledger._file._count
+        with full_disk(ledger), pytest.raises(LedgerRefusedError):
+            await ledger.commit(put(HERE, "a", "held", pad=BIG))
+        async with asyncio.timeout(5):
+            while not ledger.is_settled:
+                await asyncio.sleep(0.01)
+        assert ledger._file._count > before
+
+
+async def test_a_cancelled_caller_cancels_nothing(hass: HomeAssistant, root: Path) -> None:
+    async with opened(hass, root) as ledger:
+
+        async def ask() -> None:
+            await ledger.commit(put(HERE, "a", "held"))
+
+        task = hass.async_create_task(ask())
+        await asyncio.sleep(0)
+        task.cancel()
+        await ledger.commit(put(HERE, "b", "held"))
+        assert [*states(ledger)] == ["a", "b"]
+
+
+async def test_one_may_wait_for_others(hass: HomeAssistant, root: Path) -> None:
+    async with opened(hass, root) as ledger:
+        before = ledger._file._count
+        slow = ledger.commit(put(HERE, "a", "held"), within=30)
+        await asyncio.sleep(0.02)
+        assert not slow.done()
+        await ledger.commit(put(HERE, "b", "held"))
+        assert slow.done()
+        assert ledger._file._count == before + 1
+        alone = ledger.commit(put(HERE, "c", "held"), within=0.02)
+        await alone
+
+
+async def test_a_listener_that_fails_keeps_nobody_from_hearing(
+    hass: HomeAssistant, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(hass, root) as ledger:
+        told: list[Step[Thing]] = []
+
+        def fail(_: Step[Thing]) -> None:
+            raise RuntimeError("no")
+
+        ledger.listen(HERE, fail)
+        stop = ledger.listen(HERE, told.append)
+        await ledger.commit(put(HERE, "a", "held"))
+        assert len(told) == 1
+        stop()
+        await ledger.commit(put(HERE, "a", "sent"))
+        assert len(told) == 1
+    assert "A listener to the ledger failed" in caplog.text
+    caplog.clear()
+
+
+async def test_a_staged_record_is_latest_but_nobody_is_told(
+    hass: HomeAssistant, root: Path
+) -> None:
+    def stage(view: View) -> None:
+        view.put(HERE, "a", Thing("a"), staged=True)
+
+    def tell(view: View) -> None:
+        thing = view.get(HERE, "a")
+        assert thing is not None
+        view.put(HERE, "a", thing, staged=False)
+
+    async with opened(hass, root) as ledger:
+        told: list[Step[Thing]] = []
+        ledger.listen(HERE, told.append)
+        await ledger.commit(stage)
+        await ledger.commit(to("a", "uploading", only="held"))
+        assert ledger.latest(HERE)["a"].state == "uploading"
+        assert not ledger.committed(HERE)
+        assert not told
+    async with opened(hass, root) as ledger:
+        assert not ledger.latest(HERE)
+        ledger.listen(HERE, told.append)
+        # Also where both are one transaction.
+        first, second = ledger.commit(stage), ledger.commit(tell)
+        await asyncio.gather(first, second)
+        assert told == [Step(None, Thing("a"))]
+        await ledger.commit(stage_of("b"))
+        await ledger.commit(lambda view: view.delete(HERE, "b"))
+        assert len(told) == 1
+    async with opened(hass, root) as ledger:
+        assert states(ledger) == {"a": "held"}
+
+
+def stage_of(name: str) -> Callable[[View], None]:
+    """Return a change that stages a thing."""
+    return lambda view: view.put(HERE, name, Thing(name), staged=True)
+
+
+async def test_a_staged_record_survives_a_refusal(hass: HomeAssistant, root: Path) -> None:
+    async with opened(hass, root) as ledger:
+        await ledger.commit(stage_of("a"))
+        with full_disk(ledger), pytest.raises(LedgerRefusedError):
+            await ledger.commit(put(HERE, "b", "held", pad=BIG))
+        assert [*ledger.latest(HERE)] == ["a"]
+        assert not ledger.committed(HERE)
+
+
+async def test_a_lease_that_is_over_changes_nothing(hass: HomeAssistant, root: Path) -> None:
+    async with opened(hass, root) as ledger:
+        old, new = Lease(ledger), Lease(ledger)
+        await old.commit(put(HERE, "a", "held"))
+        queued = old.commit(put(HERE, "a", "sent"))
+        old.end()
+        await queued
+        with pytest.raises(LedgerClosedError):
+            old.commit(put(HERE, "a", "lost"))
+        await new.commit(put(HERE, "b", "held"))
+        assert states(ledger) == {"a": "sent", "b": "held"}
+
+
+async def test_what_an_old_instance_asked_for_is_not_made_again(
+    hass: HomeAssistant, root: Path
+) -> None:
+    """Its change waits behind one that the disk refuses, and the box is unloaded meanwhile."""
+    async with opened(hass, root) as ledger:
+        lease = Lease(ledger)
+        with full_disk(ledger):
+            refused = ledger.commit(put(HERE, "a", "held", pad=BIG))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            late = lease.commit(put(HERE, "b", "held"))
+            lease.end()
+            results = await asyncio.gather(refused, late, return_exceptions=True)
+        assert [type(result) for result in results] == [LedgerRefusedError, LedgerClosedError]
+        assert not ledger.latest(HERE)
+
+
+async def test_closing_writes_what_waits_and_takes_nothing_more(
+    hass: HomeAssistant, root: Path
+) -> None:
+    ledger = Ledger(hass, root, [THING])
+    await ledger.async_open()
+    waiting = ledger.commit(put(HERE, "a", "held"), within=60)
+    await ledger.async_close()
+    assert (await waiting).name == "a"
+    with pytest.raises(LedgerClosedError):
+        ledger.commit(put(HERE, "b", "held"))
+    await ledger.async_close()
+    async with opened(hass, root) as again:
+        assert [*states(again)] == ["a"]
+
+
+async def test_closing_waits_for_a_disk_that_refuses_only_so_long(
+    hass: HomeAssistant, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CLOSE_TIME", 0.1)
+    ledger = Ledger(hass, root, [THING])
+    await ledger.async_open()
+    with full_disk(ledger):
+        report = ledger.commit(put(HERE, "a", "held", pad=BIG), report=True)
+        async with asyncio.timeout(5):
+            await ledger.async_close()
+            with pytest.raises(LedgerRefusedError):
+                await report
+
+
+async def test_a_record_that_is_too_large_is_refused_alone(hass: HomeAssistant, root: Path) -> None:
+    async with opened(hass, root) as ledger:
+        small = ledger.commit(put(HERE, "a", "held"))
+        with pytest.raises(LedgerRefusedError, match="too large"):
+            ledger.commit(put(HERE, "b", "held", pad="x" * 300_000))
+        await small
+        assert [*states(ledger)] == ["a"]
+        assert "b" not in ledger.latest(HERE)
+
+
+def modes(root: Path) -> dict[str, int]:
+    """Return who may do what with a folder and what is in it."""
+    found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in root.iterdir()}
+    return found | {"": stat.S_IMODE(root.stat().st_mode)}
+
+
+async def test_nobody_else_may_read_or_open_it(hass: HomeAssistant, root: Path) -> None:
+    async with opened(hass, root) as ledger:
+        await ledger.commit(put(HERE, "a", "held"))
+        assert modes(root) == {
+            "": 0o700,
+            DATABASE_NAME: 0o600,
+            f"{DATABASE_NAME}-wal": 0o600,
+            COUNTER_NAME: 0o600,
+        }
+        script = (
+            "import sqlite3, sys\n"
+            "db = sqlite3.connect(sys.argv[1], timeout=0)\n"
+            "try: db.execute('SELECT * FROM record').fetchall()\n"
+            "except sqlite3.OperationalError as err: print(err)\n"
+        )
+        path = root / DATABASE_NAME
+        said = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-c", script, path], capture_output=True, check=True
+        )
+        assert said.stdout == b"database is locked\n"
+
+
+async def test_another_process_has_it_open(hass: HomeAssistant, root: Path) -> None:
+    async with opened(hass, root) as ledger:
+        await ledger.commit(put(HERE, "a", "held"))
+    script = (
+        "import sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)\n"
+        "db.execute('PRAGMA locking_mode=EXCLUSIVE').fetchall()\n"
+        "db.execute('BEGIN EXCLUSIVE')\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, str(root / DATABASE_NAME), stdin=-1, stdout=-1
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"open\n"
+    try:
+        with pytest.raises(LedgerBusyError):
+            await Ledger(hass, root, [THING]).async_open()
+    finally:
+        process.kill()
+        await process.wait()
+    async with opened(hass, root) as ledger:
+        assert [*states(ledger)] == ["a"]
+
+
+async def test_what_sqlite_is_told_holds(hass: HomeAssistant, root: Path) -> None:
+    async with opened(hass, root) as ledger:
+        db = ledger._file._db
+        assert db is not None
+        found = {
+            name: db.execute(f"PRAGMA {name}").fetchall()[0][0]
+            for name in ("locking_mode", "journal_mode", "synchronous", "wal_autocheckpoint")
+        }
+        assert found == {
+            "locking_mode": "exclusive",
+            "journal_mode": "wal",
+            "synchronous": 2,
+            "wal_autocheckpoint": 64,
+        }
+        assert db.execute("PRAGMA secure_delete").fetchall() == [(1,)]
+
+
+# Damage
+
+
+async def made(hass: HomeAssistant, root: Path) -> None:
+    """Make a ledger with two records of one box, with a document beside them."""
+    async with opened(hass, root) as ledger:
+        await ledger.commit(put(HERE, "a", "held"))
+        await ledger.commit(put(HERE, "b", "sent"))
+
+
+def change(root: Path, sql: str) -> None:
+    """Change the file from outside."""
+    db = sqlite3.connect(root / DATABASE_NAME, isolation_level=None)
+    db.execute(sql)
+    db.close()
+
+
+def damage_row(root: Path) -> None:
+    change(root, "UPDATE record SET record = replace(record, 'held', 'sent') WHERE id = 'a'")
+
+
+def damage_page(root: Path) -> None:
+    path = root / DATABASE_NAME
+    data = bytearray(path.read_bytes())
+    data[4096 * 1 : 4096 * 2] = bytes(4096)
+    path.write_bytes(data)
+
+
+def go_back(root: Path) -> None:
+    change(root, "UPDATE count SET value = 2")
+
+
+def lose_tables(root: Path) -> None:
+    (root / DATABASE_NAME).write_bytes(b"")
+
+
+def lose_file(root: Path) -> None:
+    (root / DATABASE_NAME).unlink()
+
+
+def be_no_database(root: Path) -> None:
+    (root / DATABASE_NAME).write_bytes(b"no database" * 1000)
+
+
+def have_other_tables(root: Path) -> None:
+    change(root, "DROP TABLE count")
+
+
+@pytest.mark.parametrize(
+    ("damage", "left"),
+    [
+        (damage_row, {"b": "sent"}),
+        (damage_page, None),
+        (go_back, {"a": "asks first", "b": "sent"}),
+        (lose_tables, {}),
+        (lose_file, {}),
+        (be_no_database, {}),
+        (have_other_tables, {"a": "asks first", "b": "sent"}),
+    ],
+)
+async def test_a_damaged_ledger_is_set_aside_and_what_can_be_read_asks_first(
+    hass: HomeAssistant,
+    root: Path,
+    damage: Callable[[Path], None],
+    left: dict[str, str] | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await made(hass, root)
+    (root / "document").write_text("of a job")
+    damage(root)
+    async with opened(hass, root) as ledger:
+        if left is not None:
+            assert states(ledger) == left
+        (aside,) = root.parent.glob(f"{ASIDE}*")
+        assert ledger.aside == aside
+        assert (aside / "document").read_text() == "of a job"
+        assert "is damaged" in caplog.text
+        await ledger.commit(put(HERE, "c", "held"))
+        kept = states(ledger)
+    caplog.clear()
+    async with opened(hass, root) as again:
+        assert states(again) == kept
+        assert again.aside is None
+    assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
+
+
+async def test_a_count_that_is_behind_is_no_damage(hass: HomeAssistant, root: Path) -> None:
+    """It is not flushed: a power cut may leave an older one, or none."""
+    await made(hass, root)
+    for text in ("1", "", "nonsense"):
+        (root / COUNTER_NAME).write_text(text)
+        async with opened(hass, root) as ledger:
+            assert [*states(ledger)] == ["a", "b"]
+            assert ledger.aside is None
+    (root / COUNTER_NAME).unlink()
+    async with opened(hass, root) as ledger:
+        assert [*states(ledger)] == ["a", "b"]
+
+
+async def test_a_record_of_a_later_version_stays(
+    hass: HomeAssistant, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await made(hass, root)
+
+    def read(text: str) -> Thing:
+        if "sent" in text:
+            raise ValueError("of a later version")
+        return _read(text)
+
+    older = Ledger(hass, root, [Kind[Thing]("thing", THING.write, read)])
+    await older.async_open()
+    assert [*states(older)] == ["a"]
+    await older.async_close()
+    assert "of a later version" in caplog.text
+    async with opened(hass, root) as ledger:
+        assert [*states(ledger)] == ["a", "b"]
