@@ -11,6 +11,7 @@ either case.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -74,11 +75,11 @@ class View:
         if key in self._written:
             found: T | None = self._written[key]
             return found
-        return self._records.get(key[:2], {}).get(record_id)
+        return self._records[key[:2]].get(record_id)
 
     def all[T](self, table: Table[T]) -> Iterator[T]:
         """Yield the records of a table, oldest first."""
-        known = self._records.get(table.key("")[:2], {})
+        known = self._records[table.key("")[:2]]
         written = {
             key.record_id: value
             for key, value in self._written.items()
@@ -105,7 +106,7 @@ class View:
     def changes(self) -> dict[RowKey, Step[Any]]:
         """Return what has become of each record that was written."""
         return {
-            key: Step(self._records.get(key[:2], {}).get(key.record_id), value)
+            key: Step(self._records[key[:2]].get(key.record_id), value)
             for key, value in self._written.items()
         }
 
@@ -130,10 +131,12 @@ class _Asked:
 class Ledger:
     """The queue of changes, in the event loop; `LedgerFile` does what blocks."""
 
-    def __init__(self, hass: HomeAssistant, root: Path, kinds: Iterable[Kind[Any]]) -> None:
+    def __init__(self, hass: HomeAssistant, root: Path) -> None:
         self._hass = hass
-        self._kinds = {kind.name: kind for kind in kinds}
-        self._file = LedgerFile(root, self._kinds)
+        self._file = LedgerFile(root)
+        # Rows of tables that were not loaded yet.
+        self._rows: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+        self._kinds: dict[str, Kind[Any]] = {}
         self._committed: Records = {}
         self._latest: Records = {}
         # On disk, but nobody is told of them; and which those of the latest records are.
@@ -154,17 +157,38 @@ class Ledger:
 
     async def async_open(self) -> None:
         """Read what is on disk. Raises LedgerBusyError, OSError."""
-        for key, value in await self._hass.async_add_executor_job(self._file.open):
-            self._committed.setdefault(key[:2], {})[key.record_id] = value
-        self._latest = _copy(self._committed)
+        for key, text in await self._hass.async_add_executor_job(self._file.open):
+            self._rows[key[:2]].append((key.record_id, text))
+
+    async def async_load[T](self, table: Table[T]) -> None:
+        """Read the records of a table; before that none is changed. After damage they are what can be made of them."""
+        name = table.key("")[:2]
+        if name in self._latest:
+            return
+        rows = self._rows.pop(name, [])
+        found = await self._hass.async_add_executor_job(_read_all, table.kind, rows)
+        self._kinds[table.kind.name] = table.kind
+        self._committed[name], self._latest[name] = found, dict(found)
+        if self.aside is None:
+            return
+        salvaged = {key: table.kind.salvage(value) for key, value in found.items()}
+
+        def salvage(view: View) -> None:
+            for key, value in salvaged.items():
+                if value is None:
+                    view.delete(table, key)
+                else:
+                    view.put(table, key, value)
+
+        await self.commit(salvage)
 
     def committed[T](self, table: Table[T]) -> Mapping[str, T]:
         """Return the records of a table as they are on disk, oldest first."""
-        return self._committed.setdefault(table.key("")[:2], {})
+        return self._committed[table.key("")[:2]]
 
     def latest[T](self, table: Table[T]) -> Mapping[str, T]:
         """Return the records of a table as they will be, oldest first."""
-        return self._latest.setdefault(table.key("")[:2], {})
+        return self._latest[table.key("")[:2]]
 
     @property
     def aside(self) -> Path | None:
@@ -308,7 +332,7 @@ class Ledger:
         self._settled.clear()
         self._latest, self._latest_staged = _copy(self._committed), {*self._staged}
         for key, value in self._staged.items():
-            self._latest.setdefault(key[:2], {})[key.record_id] = value
+            self._latest[key[:2]][key.record_id] = value
         for asked in [one for one in refused if one.is_report] + later:
             try:
                 self._make(asked)
@@ -386,8 +410,19 @@ def _copy(records: Records) -> Records:
 
 def _apply(records: Records, steps: Mapping[RowKey, Step[Any]]) -> None:
     for key, step in steps.items():
-        known = records.setdefault(key[:2], {})
+        known = records[key[:2]]
         if step.new is None:
             known.pop(key.record_id, None)
         else:
             known[key.record_id] = step.new
+
+
+def _read_all[T](kind: Kind[T], rows: Iterable[tuple[str, str]]) -> dict[str, T]:
+    """Read rows; what this version cannot read stays where it is, for a later one."""
+    found = {}
+    for record_id, text in rows:
+        try:
+            found[record_id] = kind.read(text)
+        except ValueError as err:
+            _LOGGER.warning("The %s %s cannot be read: %s", kind.name, record_id, err)
+    return found

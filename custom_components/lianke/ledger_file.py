@@ -16,6 +16,7 @@ import hashlib
 import logging
 import os
 from pathlib import Path
+import shutil
 import sqlite3
 from typing import Any, Final, NamedTuple, Self
 
@@ -112,17 +113,16 @@ class Row:
 class LedgerFile:
     """The database and the count beside it."""
 
-    def __init__(self, root: Path, kinds: Mapping[str, Kind[Any]]) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
-        self._kinds = kinds
         self._db: sqlite3.Connection | None = None
         self._count = 0
         self._counter: int | None = None
         # Set aside at this start: nothing below the root counts as left behind then.
         self.aside: Path | None = None
 
-    def open(self) -> list[tuple[RowKey, Any]]:
-        """Open the file, or make it, and return its records, oldest first.
+    def open(self) -> list[tuple[RowKey, str]]:
+        """Open the file, or make it, and return its rows, oldest first.
 
         One that is damaged is set aside with its whole folder, and what can be read of it is kept. Raises
         LedgerBusyError, OSError.
@@ -136,7 +136,7 @@ class LedgerFile:
         self._counter = os.open(counter, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         return found
 
-    def _open(self) -> list[tuple[RowKey, Any]]:
+    def _open(self) -> list[tuple[RowKey, str]]:
         path, marked = self.root / DATABASE_NAME, self._marked()
         if not path.exists():
             if marked:
@@ -149,7 +149,7 @@ class LedgerFile:
             self._count = _count_of(db, marked)
             if marked > self._count:
                 raise _DamagedError("it is older than it was")
-            found = self._read(db)
+            found = _read(db)
         except sqlite3.OperationalError as err:
             db.close()
             if err.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -164,26 +164,8 @@ class LedgerFile:
         self._db = db
         return found
 
-    def _read(self, db: sqlite3.Connection) -> list[tuple[RowKey, Any]]:
-        found = []
-        with suppress(sqlite3.OperationalError):
-            # What a full disk keeps of them is not read either.
-            db.execute("DELETE FROM record WHERE staged = 1")
-        for *names, staged, text, digest in db.execute(f"{_READ} ORDER BY seq"):
-            key = RowKey(*names)
-            if digest != _digest(key, text):
-                raise _DamagedError("a row was changed from outside")
-            if staged or (kind := self._kinds.get(key.kind)) is None:
-                continue
-            try:
-                found.append((key, kind.read(text)))
-            except ValueError as err:
-                # Of a later version, as a rule, which can read it again: it stays.
-                _LOGGER.warning("The %s %s cannot be read: %s", key.kind, key.record_id, err)
-        return found
-
-    def _salvage(self, damage: _DamagedError) -> list[tuple[RowKey, Any]]:
-        """Set the folder aside, and begin a new one with the records of the old one that can be read."""
+    def _salvage(self, damage: _DamagedError) -> list[tuple[RowKey, str]]:
+        """Set the folder aside, and begin a new one with the rows of the old one that can be read."""
         self.aside = self.root.with_name(f"{ASIDE}{ulid_now()}")
         _LOGGER.error(
             "The ledger of print jobs and scans is damaged: %s. It is set aside as %s; what can be read of it is kept",
@@ -193,15 +175,10 @@ class LedgerFile:
         self.root.rename(self.aside)
         make_folder(self.root)
         self._open()
-        rows: dict[RowKey, Row | None] = {}
-        found = []
-        for key, text in _readable(self.aside / DATABASE_NAME):
-            kind = self._kinds.get(key.kind)
-            with suppress(ValueError):
-                if kind is not None and (value := kind.salvage(kind.read(text))) is not None:
-                    rows[key] = Row.of(kind, key, value, staged=False)
-                    found.append((key, value))
-        self.write(rows)
+        found = _readable(self.aside / DATABASE_NAME)
+        self.write({key: Row(text, is_staged=False) for key, text in found})
+        for old in sorted(self.root.parent.glob(f"{ASIDE}*"))[:-MAX_ASIDE]:
+            shutil.rmtree(old, ignore_errors=True)
         return found
 
     def write(self, rows: Mapping[RowKey, Row | None]) -> None:
@@ -283,6 +260,21 @@ def _count_of(db: sqlite3.Connection, marked: int) -> int:
         raise _DamagedError("it does not count")
     count: int = rows[0][0]
     return count
+
+
+def _read(db: sqlite3.Connection) -> list[tuple[RowKey, str]]:
+    """Return the rows, without those that were staged. Raises _DamagedError."""
+    found = []
+    with suppress(sqlite3.OperationalError):
+        # What a full disk keeps of them is not read either.
+        db.execute("DELETE FROM record WHERE staged = 1")
+    for *names, staged, text, digest in db.execute(f"{_READ} ORDER BY seq"):
+        key = RowKey(*names)
+        if digest != _digest(key, text):
+            raise _DamagedError("a row was changed from outside")
+        if not staged:
+            found.append((key, text))
+    return found
 
 
 def _readable(path: Path) -> list[tuple[RowKey, str]]:

@@ -9,7 +9,6 @@ import logging
 from pathlib import Path
 import sqlite3
 import stat
-import subprocess
 import sys
 
 from homeassistant.core import HomeAssistant
@@ -80,11 +79,19 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "cache" / "jobs"
 
 
+async def made_of(hass: HomeAssistant, root: Path, kind: Kind[Thing] = THING) -> Ledger:
+    """Open a ledger and load its tables."""
+    ledger = Ledger(hass, root)
+    await ledger.async_open()
+    for box in ("here", "there"):
+        await ledger.async_load(Table(kind, box))
+    return ledger
+
+
 @asynccontextmanager
 async def opened(hass: HomeAssistant, root: Path) -> AsyncIterator[Ledger]:
     """Open a ledger, and close it."""
-    ledger = Ledger(hass, root, [THING])
-    await ledger.async_open()
+    ledger = await made_of(hass, root)
     try:
         yield ledger
     finally:
@@ -144,10 +151,12 @@ async def test_each_change_of_one_moment_is_told_and_one_transaction_writes_them
 ) -> None:
     async with opened(hass, root) as ledger:
         told: list[tuple[str | None, str | None]] = []
-        ledger.listen(
-            HERE,
-            lambda step: told.append((step.old and step.old.state, step.new and step.new.state)),
-        )
+
+        def on_step(step: Step[Thing]) -> None:
+            old, new = step.old, step.new
+            told.append((None if old is None else old.state, None if new is None else new.state))
+
+        ledger.listen(HERE, on_step)
         before = ledger._file._count
         await asyncio.gather(
             ledger.commit(put(HERE, "a", "held")),
@@ -409,8 +418,7 @@ async def test_what_an_old_instance_asked_for_is_not_made_again(
 async def test_closing_writes_what_waits_and_takes_nothing_more(
     hass: HomeAssistant, root: Path
 ) -> None:
-    ledger = Ledger(hass, root, [THING])
-    await ledger.async_open()
+    ledger = await made_of(hass, root)
     waiting = ledger.commit(put(HERE, "a", "held"), within=60)
     await ledger.async_close()
     assert (await waiting).name == "a"
@@ -425,8 +433,7 @@ async def test_closing_waits_for_a_disk_that_refuses_only_so_long(
     hass: HomeAssistant, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CLOSE_TIME", 0.1)
-    ledger = Ledger(hass, root, [THING])
-    await ledger.async_open()
+    ledger = await made_of(hass, root)
     with full_disk(ledger):
         report = ledger.commit(put(HERE, "a", "held", pad=BIG), report=True)
         async with asyncio.timeout(5):
@@ -467,10 +474,11 @@ async def test_nobody_else_may_read_or_open_it(hass: HomeAssistant, root: Path) 
             "except sqlite3.OperationalError as err: print(err)\n"
         )
         path = root / DATABASE_NAME
-        said = await asyncio.to_thread(
-            subprocess.run, [sys.executable, "-c", script, path], capture_output=True, check=True
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script, str(path), stdout=-1
         )
-        assert said.stdout == b"database is locked\n"
+        said, _ = await process.communicate()
+        assert said == b"database is locked\n"
 
 
 async def test_another_process_has_it_open(hass: HomeAssistant, root: Path) -> None:
@@ -491,7 +499,7 @@ async def test_another_process_has_it_open(hass: HomeAssistant, root: Path) -> N
     assert await process.stdout.readline() == b"open\n"
     try:
         with pytest.raises(LedgerBusyError):
-            await Ledger(hass, root, [THING]).async_open()
+            await Ledger(hass, root).async_open()
     finally:
         process.kill()
         await process.wait()
@@ -625,8 +633,7 @@ async def test_a_record_of_a_later_version_stays(
             raise ValueError("of a later version")
         return _read(text)
 
-    older = Ledger(hass, root, [Kind[Thing]("thing", THING.write, read)])
-    await older.async_open()
+    older = await made_of(hass, root, Kind[Thing]("thing", THING.write, read))
     assert [*states(older)] == ["a"]
     await older.async_close()
     assert "of a later version" in caplog.text
