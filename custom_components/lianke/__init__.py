@@ -30,8 +30,8 @@ from .documents.spool import async_get_spool
 from .errors import InputError
 from .jobs.job import Job
 from .jobs.limits import REMOVAL_SECONDS
+from .jobs.opening import async_get_ledger, async_remove_jobs
 from .jobs.queue import PrintQueue
-from .jobs.store import async_remove_jobs
 from .people import notifications, page_counts
 from .people.approval import PrintPolicy
 from .printing import nozzle_care, stand_in
@@ -111,6 +111,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     # Empties the spool of documents that the last run left behind.
     with _retried("job_folder_unreadable"):
         await async_get_spool(hass)
+        ledger = await async_get_ledger(hass)
     webhook_id = entry.data[CONF_WEBHOOK_ID]
     account = async_account(hass, webhook_id)
     entry.async_on_unload(account.join())
@@ -125,7 +126,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     coordinator = LiankeCoordinator(hass, entry, client=client, storage=storage, account=account)
     if is_new:
         await coordinator.async_config_entry_first_refresh()
-    queue = PrintQueue(coordinator, PrintPolicy(hass, entry, storage.pages))
+    queue = PrintQueue(coordinator, PrintPolicy(hass, entry, storage.pages), ledger)
     entry.runtime_data = LiankeData(
         client=client,
         storage=storage,

@@ -389,6 +389,11 @@ class Lease:
         """Let nothing change by it any more."""
         self._is_over = True
 
+    def check(self) -> None:
+        """Raise LedgerClosedError once it is over: within the change of another box."""
+        if self._is_over:
+            raise LedgerClosedError("the box was unloaded")
+
     @callback
     def commit[R](
         self, change: Change[R], *, report: bool = False, within: float = 0
@@ -397,8 +402,7 @@ class Lease:
 
         def of_lease(view: View) -> R:
             # It may be made again after a refusal.
-            if self._is_over:
-                raise LedgerClosedError("the box was unloaded")
+            self.check()
             return change(view)
 
         return self._ledger.commit(of_lease, report=report, within=within)

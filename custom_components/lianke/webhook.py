@@ -28,7 +28,7 @@ from .api.server import is_loopback
 from .api.tasks import parse_callback, parse_push
 from .api.unknown import CALLBACK, Unknown, UnknownKind, shape_of, unknown_parts
 from .const import CONF_SERVER, DOMAIN
-from .jobs.store import JobStoreError
+from .ledger_file import LedgerRefusedError
 from .runtime import (
     LiankeConfigEntry,
     async_account,
@@ -124,7 +124,7 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
                     data.storage.save_callback_address(data.account.fingerprint)
                     for part in unknown_parts(CALLBACK, message):
                         data.storage.unknown.observe(part)
-            except JobStoreError:
+            except LedgerRefusedError:
                 # What is not on disk would be lost in a power cut: the cloud is to repeat it.
                 status = HTTPStatus.SERVICE_UNAVAILABLE
         else:

@@ -32,7 +32,10 @@ from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
-from custom_components.lianke.jobs.store import jobs_path
+from custom_components.lianke.jobs.box_jobs import JOBS
+from custom_components.lianke.jobs.files import jobs_path
+from custom_components.lianke.jobs.opening import DATA_LEDGER, async_close_ledger, async_get_ledger
+from custom_components.lianke.ledger import Table
 from custom_components.lianke.people.approval import PrintPolicy
 from tests.clock import Clock, moved_by_hand, pauses, threads_work, until
 from tests.records import flat
@@ -365,6 +368,7 @@ async def receiver(socket_enabled: None) -> AsyncIterator[Receiver]:
 def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock) -> OpenShop:
     """Return what opens a shop on the first box, or another; in the same folder again by `entry`."""
     hass.config.config_dir = str(tmp_path / "config")
+    open_shops: list[str] = []
 
     @asynccontextmanager
     async def opener(
@@ -397,7 +401,8 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
         coordinator = LiankeCoordinator(
             hass, entry, client=client, storage=storage, account=cast("Account", receiver)
         )
-        queue = PrintQueue(coordinator, PrintPolicy(hass, entry, storage.pages))
+        ledger = await async_get_ledger(hass)
+        queue = PrintQueue(coordinator, PrintPolicy(hass, entry, storage.pages), ledger)
         receiver.queue = queue
         await coordinator.async_refresh()
         for key in storage.printers:
@@ -416,6 +421,7 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
         queue.listen(lambda job, old: shop.history.append((job.job_id, old, job.state)))
         await queue.async_load()
         queue.start()
+        open_shops.append(entry.entry_id)
         try:
             yield shop
         finally:
@@ -423,6 +429,10 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
             await coordinator.async_shutdown()
             await storage.async_flush()
             await hass.async_block_till_done(wait_background_tasks=True)
+            open_shops.remove(entry.entry_id)
+            if not open_shops:
+                # As when Home Assistant stops.
+                await async_close_ledger(hass)
 
     return opener
 

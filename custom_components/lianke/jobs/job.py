@@ -247,6 +247,8 @@ class Delivery(Record):
     clock_least: int | None = None
     clock_most: int | None = None
     sent_bytes: int | None = None
+    # When a report proved that it was printed, whose end waits for its pages.
+    proven_at: datetime | None = None
     # The cloud is asked to cancel it since its time is over.
     expiring: bool = False
     # Its outcome.
@@ -306,24 +308,11 @@ class Delivery(Record):
         known = self.document.pages_at_most if self.document.pages is None else self.document.pages
         return most_selected(self.options.page_range, known)
 
-    @property
-    def facts(self) -> tuple[object, ...]:
-        """What must be on disk before it is published, since it could not be found out again."""
-        ended = (self.state, self.reason, self.code, self.detail, self.partly_printed)
-        return (
-            ended if self.is_final else None,
-            self.after,
-            self.task_id,
-            self.task_from_list,
-            self.handed_over_at,
-            self.expiring,
-        )
-
 
 DELIVERY_FIELDS: Final = frozenset(item.name for item in fields(Delivery))
 
 
-RECORD_VERSION: Final = 2
+RECORD_VERSION: Final = 3
 # The reason of a canceled job that another printer has got.
 MOVED: Final = "moved"
 # Reasons of canceled jobs whose document another job has.
@@ -357,19 +346,12 @@ class Job(Record):
     has_document: bool = True
     # The documents stay after an end that was wanted.
     document_kept: bool = False
-    # Grows with every change: an older version never overwrites a newer one on disk.
-    generation: int = 0
     # Waits because the job folder was copied from another installation.
     copied: bool = False
     # The job that prints this one's document again.
     retried_as: str | None = None
-    # The same, "<config entry>/<job>", until that job is known to be on disk.
-    retrying_to: str | None = None
-    # The job at another printer that takes its place, "<config entry>/<job>": it cannot print any more
-    # unless there turns out to be no such job.
-    moving_to: str | None = None
-    # The job whose place it took is not known to be over.
-    move_open: bool = False
+    # The job at another printer that took its place.
+    moved_to: str | None = None
 
     @property
     def present(self) -> Delivery:
@@ -509,24 +491,15 @@ class Job(Record):
     @property
     def can_cancel(self) -> bool:
         """Return whether the job can be canceled."""
-        return not (self.is_final or self.state is JobState.CANCELING or self.is_moving)
-
-    @property
-    def is_moving(self) -> bool:
-        """Return whether the job is being moved to another printer."""
-        return self.state is JobState.HELD and self.moving_to is not None
-
-    @property
-    def moved_to(self) -> str | None:
-        """Return the id of the job that took this one's place at another printer."""
-        return self.moving_to.partition("/")[2] if self.moving_to and self.reason == MOVED else None
+        ends = self.present.proven_at is not None or self.state is JobState.CANCELING
+        return not (self.is_final or ends)
 
     @property
     def can_reroute(self) -> bool:
         """Return whether the job can be moved to another printer: nothing of it was printed or sent."""
         return (
             self.state is JobState.HELD
-            and not (self.copied or self.is_moving or self.partly_printed)
+            and not (self.copied or self.partly_printed)
             and self.present.handed_over_at is None
             # Several were made for one printer.
             and len(self.deliveries) == 1
@@ -535,11 +508,11 @@ class Job(Record):
     @property
     def can_continue(self) -> bool:
         """Return whether a person's answer that the job waits for can be given now."""
-        return self.asks_for is not None and not self.is_moving
+        return self.asks_for is not None
 
     @property
     def asks_for(self) -> str | None:
-        """Return the reason for which the job waits for a person's answer, also while it is moved; None without one."""
+        """Return the reason for which the job waits for a person's answer, None without one."""
         is_asked = self.state is JobState.HELD and bool(self.waits_for) and not self.copied
         return self.waits_for[0] if is_asked else None
 
@@ -586,12 +559,14 @@ class Job(Record):
         """Return whether the cloud is known to have made a task of it."""
         return any(one.task_id for one in self.deliveries)
 
-    def changed(self, delivery: Delivery | None = None, **changes: Any) -> Self:
-        """Return the job with these fields changed, stamped with the present time.
+    def changed(
+        self, delivery: Delivery | None = None, *, now: datetime | None = None, **changes: Any
+    ) -> Self:
+        """Return the job with these fields changed, stamped with a time, the present one by default.
 
         Those of a delivery are changed in this one, without any in the present one.
         """
-        now = dt_util.utcnow()
+        now = now or dt_util.utcnow()
         theirs = {name: changes.pop(name) for name in changes.keys() & DELIVERY_FIELDS}
         if theirs:
             token = (delivery or self.present).token
@@ -603,23 +578,7 @@ class Job(Record):
                 theirs = {"code": None, "detail": "", **theirs}
             new = replace(old, **theirs)
             changes["deliveries"] = tuple(new if one is old else one for one in self.deliveries)
-        return replace(self, changed_at=now, generation=self.generation + 1, **changes)
-
-    @property
-    def facts(self) -> tuple[object, ...]:
-        """What must be on disk before it is published, since it could not be found out again.
-
-        The states of a task in the cloud and the progress of an upload are not part of it.
-        """
-        return (
-            self.pages_printed if self.is_final else None,
-            tuple(one.facts for one in self.deliveries),
-            self.spec.waits_for,
-            self.cancel_requested,
-            self.retried_as,
-            self.copied,
-            self.moving_to,
-        )
+        return replace(self, changed_at=now, **changes)
 
     def as_json(self) -> str:
         """Return the job as it is stored, secrets included."""

@@ -12,7 +12,6 @@ from ..documents.document import Document
 from ..documents.kinds import FileType
 from ..errors import InputError
 from .job import (
-    BEFORE_PAPER,
     HANDED_ON,
     MOVED,
     Delivery,
@@ -138,8 +137,7 @@ def frees_request_id(job: Job) -> bool:
         return False
     if not job.has_task:
         return True
-    # Records of 0.1.0, which have no generation, rule paper out after more failures than today.
-    return job.state is JobState.FAILED and (job.generation > 0 or job.present.code in BEFORE_PAPER)
+    return job.state is JobState.FAILED
 
 
 def max_document_bytes(options: Mapping[str, Any]) -> int:

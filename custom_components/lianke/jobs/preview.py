@@ -28,8 +28,8 @@ from ..documents.document import Document
 from ..documents.pdf_client import PdfError
 from ..documents.whole import NOT_WHOLE, async_check_picture
 from ..errors import InputError
+from .box_jobs import JobWorker, QueueBox
 from .job import Delivery, JobState, type_and_place
-from .registry import JobWorker, QueueBox
 from .tracker import PRINTED_CODE, TaskTracker
 from .uploader import may_have_arrived
 
@@ -65,7 +65,7 @@ class Previewer(JobWorker):
     def __init__(self, box: QueueBox, tracker: TaskTracker) -> None:
         """Previews share the tracker's request budget."""
         super().__init__(box)
-        self._others = self._store.other_tasks
+        self._others = self._jobs.tasks
         self._tracker = tracker
         self._slots = asyncio.Semaphore(MAX_PREVIEWS)
         self._stopped = False
@@ -163,7 +163,7 @@ class Previewer(JobWorker):
                 preview=True,
                 before_end=before_end,
             )
-            if not self._registry.is_free(answer):
+            if not self._jobs.is_free(answer):
                 raise LiankeResponseError("another job's task")
             task_id, is_lost = answer, False
         except LiankeError as err:

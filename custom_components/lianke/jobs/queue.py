@@ -1,13 +1,14 @@
 """The print queue of one box: the interface that actions, entities and the card use.
 
-What it returns and what its listeners receive is on disk (see `JobRegistry`).
+What it returns and what its listeners receive is on disk (see `BoxJobs`).
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +25,10 @@ from ..coordinator import LiankeCoordinator, printer_identifier
 from ..documents.document import file_digest
 from ..documents.spool import disk_full, unlink_all
 from ..errors import InputError
+from ..ledger import Change, Ledger, View
+from ..ledger_file import LedgerRefusedError
+from .box_jobs import BoxJobs, JobWorker, QueueBox, replaceable
+from .files import SECOND_NAME, DocumentsError, file_name
 from .job import (
     REJECTED,
     WAITING,
@@ -46,10 +51,8 @@ from .limits import (
 from .page_count import PageCounter
 from .preview import Previewer
 from .readiness import PERMANENT, QueueReason, Readiness, check_tray, stacks_in_trays
-from .registry import JobRegistry, JobWorker, QueueBox
 from .retry import Changes, JobMover
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, heard, recover
-from .store import SECOND_NAME, JobStore, JobStoreError, file_name
 from .tracker import TaskTracker
 from .uploader import Uploader
 
@@ -80,21 +83,21 @@ class People(Protocol):
 class PrintQueue(JobWorker):
     """Submits, holds, tracks and settles the jobs of one box.
 
-    It owns the job store and every task and timer of the jobs.
+    It owns every task and timer of the jobs.
     """
 
-    def __init__(self, coordinator: LiankeCoordinator, people: People) -> None:
+    def __init__(self, coordinator: LiankeCoordinator, people: People, ledger: Ledger) -> None:
         hass, entry = coordinator.hass, coordinator.config_entry
-        registry = JobRegistry(hass, entry, JobStore(hass, entry.entry_id))
-        box = QueueBox(coordinator, Readiness(entry, coordinator), registry)
+        jobs = BoxJobs(hass, entry, ledger)
+        box = QueueBox(coordinator, Readiness(entry, coordinator), jobs)
         super().__init__(box)
-        self.listen, self.watch = registry.listen, registry.watch
+        self.listen, self.watch = jobs.listen, jobs.watch
         self._people = people
         self.page_counter = PageCounter(coordinator)
         self._uploader = Uploader(box)
         self.tracker = TaskTracker(box, is_uploading=self._uploader.is_uploading)
         self.mover = JobMover(box, self.async_submit)
-        self._scheduler = JobScheduler(box, self.tracker, self._uploader, self.mover)
+        self._scheduler = JobScheduler(box, self.tracker, self._uploader)
         self.previewer = Previewer(box, self.tracker)
         self._unsubscribe: list[CALLBACK_TYPE] = []
         # Only one job is accepted at a time.
@@ -105,17 +108,16 @@ class PrintQueue(JobWorker):
         self._stopped = False
 
     async def async_load(self) -> None:
-        """Load the jobs; nothing happens to them before `start`. Raises JobStoreError."""
-        await self._registry.async_load()
-        await self._registry.async_hold_copied()
-        if self._store.other_tasks.was_cut_off:
+        """Load the jobs; nothing happens to them before `start`. Raises OSError."""
+        await self._jobs.async_load()
+        if self._jobs.tasks.was_cut_off:
             # A preview's task may show up, and cannot be told from another sender's.
             self._storage.record_foreign_task()
             await self._storage.async_flush()
-            await self._store.other_tasks.async_note([])
+            await self._jobs.tasks.async_forget_cut_off()
         # Before the sensors start: a power cut may have left pages uncounted.
         month = month_of(dt_util.now())
-        for job in self._registry.jobs.values():
+        for job in self._jobs.latest.values():
             # Earlier versions did not count those of which the cloud had named none.
             if job.pages_printed is not None or month_of(dt_util.as_local(job.ended_at)) == month:
                 self._scheduler.count_pages(job)
@@ -123,16 +125,16 @@ class PrintQueue(JobWorker):
     @callback
     def start(self) -> None:
         """Resume the open jobs. Listeners for what becomes of them are subscribed by now."""
-        recover(self._registry)
+        recover(self._jobs)
         self._unsubscribe = [
             self._coordinator.async_add_listener(self._scheduler.review_soon),
-            self._registry.listen(self._scheduler.on_change),
+            self._jobs.listen(self._scheduler.on_change),
             # Before Home Assistant cancels background tasks, and uploads with them.
             self._hass.async_add_shutdown_job(
                 HassJob(self.async_drain, "drain print queue"), SHUTDOWN_DRAIN_TIME
             ),
         ]
-        self._registry.on_change = self._scheduler.review_soon
+        self._jobs.on_change = self._scheduler.review_soon
         self.mover.open()
         self._scheduler.review()
 
@@ -160,22 +162,31 @@ class PrintQueue(JobWorker):
         job_id: str | None = None,
         moved: Job | None = None,
         as_it_was: bool = False,
+        together: Change[None] | None = None,
     ) -> Job:
         """Accept a job and print it as soon as its printer is ready.
 
         Returns it, or the one that was asked for before: one with the same request id, whose deliveries are others.
-        `job_id` None means a new one; `moved` is a job whose place the new one takes, with `as_it_was` unchanged. On
-        return the job is on disk; nothing was sent before that. The documents of the deliveries belong to the queue
+        `job_id` None means a new one; `moved` is a job whose place the new one takes, with `as_it_was` unchanged.
+        `together` is done in the same transaction, and the job is refused for what it raises. On return the job is on
+        disk; nothing was sent before that. The documents of the deliveries belong to the queue
         from the call on.
         Raises InputError when the job is refused (print limits, conflicting request id, printer not
         ready and `hold` false) and HomeAssistantError when it cannot be written to disk. A cancelled caller does
         not stop it: a job that was half accepted would be found after a restart.
         """
         job = await self._async_to_its_end(
-            self._async_submit(spec, deliveries, job_id or ulid_now(), moved, as_it_was=as_it_was),
+            self._async_submit(
+                spec,
+                deliveries,
+                job_id or ulid_now(),
+                moved,
+                as_it_was=as_it_was,
+                together=together,
+            ),
             "submit print job",
         )
-        return self._registry.published[job.job_id]
+        return self._jobs.committed[job.job_id]
 
     async def _async_to_its_end(self, work: Coroutine[Any, Any, Job], name: str) -> Job:
         """Return what becomes of something that a cancelled caller does not stop, but is waited for by the drain."""
@@ -193,6 +204,7 @@ class PrintQueue(JobWorker):
         moved: Job | None,
         *,
         as_it_was: bool,
+        together: Change[None] | None,
     ) -> Job:
         """Accept or refuse a job; one at a time is written."""
         accepted = False
@@ -210,7 +222,9 @@ class PrintQueue(JobWorker):
                 first = replace(first, document=replace(first.document, digest=digest))
             deliveries = (first, *deliveries[1:])
             async with self._lock:
-                job = await self._async_accept(spec, deliveries, job_id, moved, as_it_was=as_it_was)
+                job = await self._async_accept(
+                    spec, deliveries, job_id, moved, as_it_was=as_it_was, together=together
+                )
                 accepted = job.job_id == job_id
         finally:
             # Its upload may begin, but does not end before the document is on disk. If the job was
@@ -219,15 +233,34 @@ class PrintQueue(JobWorker):
             if not accepted:
                 paths = [one.document.path for one in deliveries]
                 await self._hass.async_add_executor_job(unlink_all, paths)
-        try:
-            await self._store.async_flushed(job.job_id)
-        except JobStoreError as err:
-            if (current := self._registry.jobs.get(job.job_id)) is not None:
-                self._uploader.abort(current)
-            await self._registry.async_discard(job.job_id)
-            raise disk_full(err) from None
-        self._registry.publish(job.job_id)
+        if job.job_id not in self._jobs.committed:
+            await self._async_tell(job)
         return job
+
+    async def _async_tell(self, job: Job) -> None:
+        """Tell of a job whose documents are still being flushed, once they are on disk; its upload may have begun."""
+
+        def tell(view: View) -> None:
+            if (current := view.get(self._jobs.table, job.job_id)) is not None:
+                view.put(self._jobs.table, job.job_id, current, staged=False)
+
+        try:
+            await self._files.async_flushed(job.job_id)
+            await asyncio.shield(self._jobs.lease.commit(tell))
+        except (DocumentsError, LedgerRefusedError) as err:
+            self._uploader.abort(self._jobs.latest.get(job.job_id, job))
+            await self._async_discard(job)
+            raise disk_full(err) from None
+
+    async def _async_discard(self, job: Job) -> None:
+        """Delete a new job of which nobody was told."""
+        with suppress(LedgerRefusedError):
+            await asyncio.shield(
+                self._jobs.lease.commit(
+                    lambda view: view.delete(self._jobs.table, job.job_id), report=True
+                )
+            )
+        await self._files.async_delete([job.job_id])
 
     def check_printer(self, printer_key: str) -> PrinterSnapshot:
         """Return a printer that may be given jobs. Raises InputError for one that surely takes none."""
@@ -253,19 +286,17 @@ class PrintQueue(JobWorker):
         moved: Job | None,
         *,
         as_it_was: bool,
+        together: Change[None] | None,
     ) -> Job:
-        """Return a new job once it is on disk, but for its documents; or the one that was asked for before."""
-        now, jobs = dt_util.utcnow(), list(self._registry.jobs.values())
-        if spec.retry_of:
-            for job in jobs:
-                if job.spec.retry_of == spec.retry_of and not job.was_never_sent:
-                    raise already_retried(job)
+        """Return a new job once it is on disk, but for large documents; or the one that was asked for before."""
+        now, jobs = dt_util.utcnow(), list(self._jobs.latest.values())
         if spec.request_id and moved is None:
             earlier = find_duplicate(jobs, spec, deliveries[0], now)
             if earlier is not None:
+                await self._jobs.async_written()
                 return earlier
         view = self.check_printer(spec.printer_key)
-        replaced = self._replaced_by(spec, moved) if spec.replace_key else []
+        replaced = self._replaced_by(jobs, spec, moved) if spec.replace_key else []
         with self._reporting_refusal(view.key):
             check_pages(deliveries[0], limit=MAX_PAGES.of(self._entry.options), printer=view.name)
         self.check_rate(
@@ -278,45 +309,73 @@ class PrintQueue(JobWorker):
         if reason is not None and (reason in PERMANENT or not spec.hold):
             raise InputError(f"not_ready_{reason}", printer=view.name)
         if spec.waits_for is None or moved is not None:
-            # What has ended counts as waiting until its end is published, and its pages with it.
-            published = self._registry.published
-            others = [published.get(job.job_id, job) for job in jobs if job not in replaced]
+            # What has ended counts as waiting until its end is told, and its pages with it.
+            told = self._jobs.committed
+            others = [told.get(job.job_id, job) for job in jobs if job not in replaced]
             spec = await self._people.async_with_reasons(
                 spec, deliveries[0], others, as_it_was=as_it_was
             )
         job = self._new_job(spec, deliveries, job_id, view, reason, moved, now)
-        self._registry.reserved |= {old.job_id for old in replaced}
+        # The old jobs stay until the one that replaces them is safe, and are not sent meanwhile.
+        self._jobs.reserved |= {old.job_id for old in replaced}
         try:
-            await self._store.async_create(job, [one.document.path for one in deliveries])
-            if replaced:
-                # The old jobs stay until the one that replaces them is safe.
-                await self._store.async_flushed(job.job_id)
-            # Only now, since a stack may have been put back meanwhile.
-            jobs = list(self._registry.jobs.values())
-            if job.has_stack:
-                check_tray(job, jobs, dt_util.utcnow())
-            if job.state is JobState.UPLOADING and job.printer_key in stacks_in_trays(jobs):
-                if not spec.hold:
-                    raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=view.name)
-                job = job.changed(state=JobState.HELD, hold_reason=QueueReason.PAPER_TURNED)
-        except (JobStoreError, InputError) as err:
-            await self._store.async_delete([job.job_id])
-            raise disk_full(err) if isinstance(err, JobStoreError) else err from None
+            is_flushed = await self._files.async_take(
+                job, [one.document.path for one in deliveries]
+            )
+            if replaced and not is_flushed:
+                await self._files.async_flushed(job_id)
+                is_flushed = True
+            accept = partial(
+                self._accept, job=job, moved=moved, together=together, staged=not is_flushed
+            )
+            done = self._jobs.decide(accept, job_id)
+            self._jobs.note_new(job)
+            return await asyncio.shield(done)
+        except (DocumentsError, LedgerRefusedError, InputError) as err:
+            await self._files.async_delete([job_id])
+            raise err if isinstance(err, InputError) else disk_full(err) from None
         finally:
-            self._registry.reserved.clear()
-        self._registry.put(job)
-        if spec.replace_key:
-            # Those whose upload was refused meanwhile, too.
-            await self.async_replace(job, spec.replace_key)
+            self._jobs.reserved.clear()
+
+    def _accept(
+        self,
+        view: View,
+        *,
+        job: Job,
+        moved: Job | None,
+        together: Change[None] | None,
+        staged: bool,
+    ) -> Job:
+        """Write a new job, and end those that it replaces."""
+        table, spec = self._jobs.table, job.spec
+        if together is not None:
+            together(view)
+        jobs = [*view.all(table)]
+        for other in jobs:
+            if spec.retry_of and other.spec.retry_of == spec.retry_of and not other.was_never_sent:
+                raise already_retried(other)
+        # A stack may have been put back since the job was asked for.
+        if job.has_stack:
+            check_tray(job, jobs, view.now)
+        if job.state is JobState.UPLOADING and job.printer_key in stacks_in_trays(jobs):
+            if not spec.hold:
+                raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
+            job = job.changed(
+                now=view.now, state=JobState.HELD, hold_reason=QueueReason.PAPER_TURNED
+            )
+        view.put(table, job.job_id, job, staged=staged or None)
+        # Those whose upload was refused meanwhile, too.
+        for old in self._replaced_by(jobs, spec, moved) if spec.replace_key else ():
+            if old.created_at <= job.created_at:
+                ended = old.changed(now=view.now, state=JobState.CANCELED, reason="replaced")
+                view.put(table, old.job_id, ended)
         return job
 
     async def async_replace(self, job: Job, *keys: str | None) -> None:
         """Cancel what waits at the same printer with one of these replace keys, and is older than the job."""
-        for old in self._registry.replace(job, *keys):
-            # If this is not written: of jobs that replace each other only the newest survives
-            # a restart.
-            with suppress(JobStoreError):
-                await self._store.async_persist(old.job_id)
+        self._jobs.replace(job, *keys)
+        with suppress(LedgerRefusedError):
+            await self._jobs.async_written()
 
     def _new_job(
         self,
@@ -350,7 +409,6 @@ class PrintQueue(JobWorker):
             expires_at=moved.expires_at if moved else expires_at,
             pages=counted.job_pages,
             copies=counted.job_copies,
-            move_open=moved is not None,
         )
         return job.changed(
             state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
@@ -359,12 +417,13 @@ class PrintQueue(JobWorker):
             after=PersonReason.TURN_PAPER if job.is_at_second and waits_for else job.present.after,
         )
 
-    def _replaced_by(self, spec: JobSpec, moved: Job | None) -> list[Job]:
-        """Return the held jobs that a new one replaces.
+    def _replaced_by(self, jobs: Iterable[Job], spec: JobSpec, moved: Job | None) -> list[Job]:
+        """Return the held ones of some jobs that a new one replaces.
 
         Raises InputError when it is a moved job itself that a newer one has replaced.
         """
-        waiting = self._registry.replaceable(spec.printer_key, spec.replace_key)
+        others = (job for job in jobs if moved is None or job.job_id != moved.job_id)
+        waiting = replaceable(others, spec.printer_key, spec.replace_key)
         if moved is not None and any(job.created_at > moved.created_at for job in waiting):
             raise InputError("newer_job_waits", title=moved.title)
         return waiting
@@ -389,7 +448,7 @@ class PrintQueue(JobWorker):
         limit, now = MAX_JOBS_PER_HOUR.of(self._entry.options), dt_util.utcnow()
         jobs = [
             job
-            for job in self._registry.jobs.values()
+            for job in self._jobs.latest.values()
             if job.printer_key == printer_key and job not in replaced
         ]
         asker = (user_id, sender_address)
@@ -423,7 +482,7 @@ class PrintQueue(JobWorker):
             if job.job_id == job_id and job.is_settled:
                 settled.set()
 
-        unsubscribe = self._registry.listen(on_change)
+        unsubscribe = self._jobs.listen(on_change)
         try:
             if not self._stopped and not self.get(job_id).is_settled:
                 async with asyncio.timeout(timeout):
@@ -443,8 +502,6 @@ class PrintQueue(JobWorker):
         cloud refuses.
         """
         job = self.find(job_id) or self.get(job_id)
-        if job.is_moving:
-            raise job_error("job_is_moving", job)
         if not job.can_cancel:
             raise job_error("job_not_cancelable", job)
         if job.state is JobState.HELD:
@@ -471,7 +528,7 @@ class PrintQueue(JobWorker):
         # Other jobs heed it from the change in memory on, before it is written.
         answered = _after_answer(job)
         if (turned := job.changed(**answered)).has_stack:
-            check_tray(turned, self._registry.jobs.values(), dt_util.utcnow())
+            check_tray(turned, self._jobs.latest.values(), dt_util.utcnow())
         return await self._async_decide(job, **answered)
 
     async def async_reject(
@@ -494,8 +551,8 @@ class PrintQueue(JobWorker):
         Raises HomeAssistantError, with no change, if the disk refuses.
         """
         try:
-            await self._registry.async_change(job, **changes)
-        except JobStoreError:
+            await self._jobs.async_change(job, **changes)
+        except LedgerRefusedError:
             raise change_not_saved(job) from None
         finally:
             self._scheduler.review()
@@ -527,9 +584,8 @@ class PrintQueue(JobWorker):
         """Move a held job to a printer of the box with this config entry; return the job there.
 
         The new job has everything of the old one but its options, unless more pages may come of it by those: then it
-        is the mover's, as a new print. The old one ends as canceled. A
-        cancelled caller does not stop it. Raises like `async_submit`, job_not_movable and job_is_moving;
-        then the job stays as it was.
+        is the mover's, as a new print. The old one ends as canceled in the same transaction. A cancelled caller does
+        not stop it. Raises like `async_submit`, and job_not_movable; then the job stays as it was.
         """
         job = self.find(job_id) or self.get(job_id)
         if self._stopped:
@@ -555,34 +611,34 @@ class PrintQueue(JobWorker):
         )
 
     def find(self, job_id: str) -> Job | None:
-        """Return a job as it is, published or not; None for an unknown one."""
-        return self._registry.jobs.get(job_id)
+        """Return a job as it will be, None for an unknown one."""
+        return self._jobs.latest.get(job_id)
 
     def jobs(self, printer_key: str | None = None) -> list[Job]:
         """Return the jobs of one printer, or of all, as they are published, newest first."""
-        jobs = reversed(self._registry.published.values())
+        jobs = reversed([*self._jobs.committed.values()])
         return [job for job in jobs if printer_key in (None, job.printer_key)]
 
     def document_path(self, job: Job) -> Path:
         """Return the path of the document of a job's present delivery."""
-        return self._store.path_of(job.job_id, job.present.document.path)
+        return self._files.path_of(job.job_id, job.present.document.path)
 
     def get(self, job_id: str) -> Job:
         """Return a job as it is published. Raises InputError for an unknown one."""
-        if (job := self._registry.published.get(job_id)) is None:
+        if (job := self._jobs.committed.get(job_id)) is None:
             raise InputError("job_not_found", job_id=job_id[:64])
         return job
 
     def newest(self, printer_key: str) -> Job | None:
         """Return the newest job of a printer, None without one."""
-        jobs = reversed(self._registry.published.values())
+        jobs = reversed([*self._jobs.committed.values()])
         return next((job for job in jobs if job.printer_key == printer_key), None)
 
     def waiting(self, printer_key: str) -> int:
         """Return how many jobs are held here or queued in the cloud."""
         return sum(
             job.state in WAITING and job.printer_key == printer_key
-            for job in self._registry.published_open.values()
+            for job in self._jobs.committed_open.values()
         )
 
     def hold_reason(self, printer_key: str) -> str | None:
@@ -590,7 +646,7 @@ class PrintQueue(JobWorker):
         return next(
             (
                 job.hold_reason
-                for job in self._registry.published_open.values()
+                for job in self._jobs.committed_open.values()
                 if job.state is JobState.HELD and job.printer_key == printer_key
             ),
             None,
@@ -599,23 +655,18 @@ class PrintQueue(JobWorker):
     @property
     def own_task_ids(self) -> frozenset[str]:
         """The ids of the cloud's tasks that are known to be ours."""
-        return self._registry.own_task_ids
+        return self._jobs.own_task_ids
 
     async def async_fail_waiting(self, printer_key: str) -> None:
         """End the jobs that wait for a printer that is about to be forgotten; on return this is told.
 
         Where the disk refuses, it is told later.
         """
-        waiting = [
-            job
-            for job in self._registry.unsettled.values()
-            if job.printer_key == printer_key and job.state is JobState.HELD and not job.is_moving
-        ]
-        for job in waiting:
-            self._registry.change(job, state=JobState.FAILED, reason="printer_gone")
-        for job in waiting:
-            with suppress(JobStoreError):
-                await self._store.async_persist(job.job_id)
+        for job in self._jobs.unsettled:
+            if job.printer_key == printer_key and job.state is JobState.HELD:
+                self._jobs.change(job, state=JobState.FAILED, reason="printer_gone")
+        with suppress(LedgerRefusedError):
+            await self._jobs.async_written()
 
     def clear_backoff(self, printer_key: str) -> None:
         """Try held jobs again at once: somebody says that the printer is ready."""

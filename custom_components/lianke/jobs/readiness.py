@@ -41,8 +41,6 @@ class QueueReason(StrEnum):
     DISK_FULL = "disk_full"
     # The job folder is a copy of another installation's, which may print the same jobs.
     COPIED = "copied"
-    # It was being moved to a printer of a box that is not set up now.
-    MOVING = "moving"
     # A stack that was put back for another job lies in the tray.
     PAPER_TURNED = "paper_turned"
 

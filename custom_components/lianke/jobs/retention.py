@@ -20,9 +20,6 @@ MAX_FINISHED = 1000
 MAX_AGE = timedelta(days=30)
 # The cloud's list of tasks reaches no further back.
 LISTED = timedelta(hours=48)
-# A job that was moved here is remembered for so long that a move which was cut off can be finished: no job
-# waits for more than a week.
-MOVE_MEMORY = timedelta(days=9)
 # Documents of a box that are kept after an end that was wanted: beyond it, the oldest are deleted.
 MAX_KEPT_BYTES = 1024 * 1024 * 1024
 
@@ -66,7 +63,6 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
         for job in finished
         if job.state is JobState.CANCELED
         and job.was_never_sent
-        and not _ends_a_move(job, now)
         # Those that count for the limit on jobs are not more than it allows.
         and (job.reason in HANDED_ON or now - job.created_at >= RATE_PERIOD)
     ]
@@ -77,7 +73,6 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
         for job in finished
         if job.job_id not in gone
         and not _may_become_a_task(job, now)
-        and not _ends_a_move(job, now)
         and now - job.created_at >= RATE_PERIOD
     ]
     return gone | dict.fromkeys(old[: max(0, surplus)])
@@ -89,15 +84,10 @@ def _may_become_a_task(job: Job, now: datetime) -> bool:
     return job.present.may_have_unknown_task and now - sent_at < LISTED
 
 
-def _ends_a_move(job: Job, now: datetime) -> bool:
-    """Return whether a job may have to show that it took the place of another."""
-    return job.move_open and now - job.created_at < MOVE_MEMORY
-
-
 def _is_needed(job: Job, now: datetime) -> bool:
     """Return whether a finished job still counts for new ones, or can be retried."""
     age = now - job.created_at
-    if _may_become_a_task(job, now) or _ends_a_move(job, now):
+    if _may_become_a_task(job, now):
         return True
     repeatable = job.spec.request_id is not None or job.has_document
     # It may have waited for days before it ended.

@@ -1,32 +1,28 @@
-"""The document of a job goes to another job: retried, or moved to another printer.
+"""The document of a job goes to another job: printed again, or moved to another printer.
 
-Prints kept documents again: what may not have come out once more, what was wanted as often as asked. The first is
-marked as retried, on disk, before the new job is made, perhaps in another box's folder. Wherever that is cut off,
-whether the new job exists says whether the mark counts (`retrying_to`).
-
-Moves held jobs, so that a crash loses and doubles nothing, by three writes, each on disk before the next: the old job
-names the new one and cannot print any more (`moving_to`); the new job is made; the old one ends. Wherever that is cut
-off, whether the new job exists says how to go on. It is remembered for as long as the old one may ask (`move_open`).
+Both jobs are in one transaction of the ledger, also where they are of two boxes: what may not have come out is marked
+as retried together with the job that prints it again, and a job that is moved ends together with the one that takes
+its place.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 import logging
 from typing import Any
 
 from homeassistant.core import Context, callback
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
 from ..api.options import ResolvedOptions
 from ..const import DOMAIN
 from ..documents.document import Document
-from ..documents.spool import disk_full, unlink_all
+from ..documents.spool import disk_full
 from ..errors import InputError
+from ..ledger import View
+from .box_jobs import JobWorker, QueueBox
+from .files import DocumentsError
 from .job import (
     CONVERTED,
     MOVED,
@@ -37,13 +33,8 @@ from .job import (
     JobState,
     Origin,
     already_retried,
-    change_not_saved,
     job_error,
 )
-from .readiness import QueueReason
-from .registry import JobWorker, QueueBox
-from .retention import MOVE_MEMORY
-from .store import JobStoreError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +70,7 @@ DATA_MOVERS: HassKey[dict[str, JobMover]] = HassKey(f"{DOMAIN}_movers")
 
 
 class JobMover(JobWorker):
-    """Prints the documents of finished jobs of one box again, moves held ones, and finishes what was cut off."""
+    """Prints the documents of finished jobs of one box again, and moves held ones."""
 
     def __init__(self, box: QueueBox, submit: Callable[..., Awaitable[Job]]) -> None:
         """Know the other boxes by Home Assistant's data; `submit` is `PrintQueue.async_submit` of this one."""
@@ -87,16 +78,12 @@ class JobMover(JobWorker):
         self.entry_id = self._entry.entry_id
         self.submit = submit
         self._movers = self._hass.data.setdefault(DATA_MOVERS, {})
-        # Jobs that are being moved or retried.
-        self._active: set[str] = set()
         self._retrying = asyncio.Lock()
 
     @callback
     def open(self) -> None:
-        """Let other boxes move jobs to this one; what was cut off between it and them goes on."""
+        """Let other boxes move jobs to this one."""
         self._movers[self.entry_id] = self
-        for mover in [*self._movers.values()]:
-            mover.resolve()
 
     @callback
     def close(self) -> None:
@@ -106,7 +93,7 @@ class JobMover(JobWorker):
 
     def find(self, job_id: str) -> Job | None:
         """Return a job of this box as it is; None for an unknown one."""
-        return self._registry.jobs.get(job_id)
+        return self._jobs.latest.get(job_id)
 
     async def async_retry(
         self,
@@ -122,51 +109,38 @@ class JobMover(JobWorker):
         The documents of the deliveries in `anew` become copies of the job's.
         """
         async with self._retrying:
-            job = self._registry.jobs.get(job.job_id) or job
+            job = self.find(job.job_id) or job
             if anew is None and len(job.deliveries) > 1:
                 raise job_error("job_not_retryable", job)
             if job.can_print_again:
                 deliveries = await self._async_deliveries(job, changes, anew)
                 return await to.submit(_spec(job, context, changes), deliveries)
             self._check(job, to)
-            again_id, before = ulid_now(), job.retried_as
-            self._active.add(job.job_id)
-            try:
-                try:
-                    await self._registry.async_change(
-                        job, retried_as=again_id, retrying_to=f"{to.entry_id}/{again_id}"
-                    )
-                except JobStoreError:
-                    raise change_not_saved(job) from None
-                try:
-                    deliveries = await self._async_deliveries(job, changes, anew)
-                    spec = replace(
-                        _spec(job, context, changes),
-                        retry_of=job.job_id,
-                        approved=job.spec.approved and changes is None,
-                    )
-                    again = await to.submit(spec, deliveries, job_id=again_id)
-                except BaseException:
-                    self._registry.change(job, retried_as=before, retrying_to=None)
-                    raise
-            finally:
-                self._active.discard(job.job_id)
-            self._registry.change(job, retrying_to=None)
-            return again
+            again_id = ulid_now()
 
-    def resolve(self) -> None:
-        """Void the marks of retries that were cut off before there was a new job; have moves looked at again."""
-        for job in list(self._registry.jobs.values()):
-            if job.retrying_to is None or job.job_id in self._active:
-                continue
-            entry_id, _, again_id = job.retrying_to.partition("/")
-            # As long as the box's jobs are not loaded, nobody can tell.
-            if (mover := self._movers.get(entry_id)) is not None:
-                made = mover.find(again_id) is not None
-                self._registry.change(
-                    job, retried_as=job.retried_as if made else None, retrying_to=None
+            def mark(view: View) -> None:
+                if (current := self._held_here(view, job)) != job:
+                    # It may have come out meanwhile.
+                    self._check(current, to)
+                view.put(
+                    self._jobs.table, job.job_id, current.changed(now=view.now, retried_as=again_id)
                 )
-        self._registry.on_change()
+
+            deliveries = await self._async_deliveries(job, changes, anew)
+            spec = replace(
+                _spec(job, context, changes),
+                retry_of=job.job_id,
+                approved=job.spec.approved and changes is None,
+            )
+            return await to.submit(spec, deliveries, job_id=again_id, together=mark)
+
+    def _held_here(self, view: View, job: Job) -> Job:
+        """Return a job of this box in a change that another box makes. Raises InputError, LedgerClosedError."""
+        self._jobs.lease.check()
+        current = view.get(self._jobs.table, job.job_id)
+        if current is None:
+            raise InputError("job_not_found", job_id=job.job_id[:64])
+        return current
 
     def _check(self, job: Job, to: JobMover) -> None:
         """Refuse a job that cannot be retried, or whose retry may have been sent."""
@@ -199,8 +173,8 @@ class JobMover(JobWorker):
     async def _async_copied(self, job: Job) -> list[Document]:
         """Return copies of a job's documents. Raises HomeAssistantError, InputError when they are gone."""
         try:
-            documents = await self._store.async_copy_documents(job)
-        except JobStoreError as err:
+            documents = await self._files.async_copy(job)
+        except DocumentsError as err:
             raise disk_full(err) from None
         if documents is None:
             raise job_error("document_gone", job)
@@ -208,126 +182,65 @@ class JobMover(JobWorker):
 
     async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
         """See `PrintQueue.async_move`. Must not be cancelled."""
-        job = self._movable(job_id)
+        job = _movable(self.find(job_id), job_id)
         if (to := self._movers.get(entry_id)) is None:
             raise InputError("not_ready_getting_ready", printer=job.printer_name)
-        if job_id in self._active:
-            raise job_error("job_is_moving", job)
-        self._active.add(job_id)
-        try:
-            (document,) = await self._async_copied(job)
-            deliveries = (Delivery(document=document, options=changes.options),)
-            try:
-                # It may have been sent or canceled meanwhile.
-                job = self._movable(job_id)
-                new_id = ulid_now()
-                job = await self._registry.async_change(job, moving_to=f"{entry_id}/{new_id}")
-                if not job.is_moving:
-                    # Nothing is written any more: it would print at both.
-                    raise change_not_saved(job)
-            except (JobStoreError, InputError, HomeAssistantError) as err:
-                await self._hass.async_add_executor_job(unlink_all, [document.path])
-                raise change_not_saved(job) if isinstance(err, JobStoreError) else err from None
-            # It has everything of the old one but its options, and what was agreed to with these.
-            spec = replace(
-                job.spec,
-                printer_key=changes.printer_key,
-                requested=changes.requested,
-                moved_from=job_id,
-                retry_of=None,
-                approved=job.spec.approved and changes.keeps_approval,
-                hold=True,
-            )
-            if changes.mover is not None and _asks_for_more(job, deliveries[0]):
-                spec = _of_mover(spec, changes.mover)
-            as_it_was = changes.mover is None
-            try:
-                new = await to.submit(
-                    spec, deliveries, job_id=new_id, moved=job, as_it_was=as_it_was
-                )
-            except BaseException:
-                if to.find(new_id) is None:
-                    self._stay(job)
-                    with suppress(JobStoreError):
-                        await self._store.async_persist(job_id)
-                raise
-            await self._async_finish(job, new, to)
-            return new
-        finally:
-            self._active.discard(job_id)
-            self._registry.on_change()
-
-    def _movable(self, job_id: str) -> Job:
-        """Return a job that can be moved now. Raises InputError."""
-        job = self._registry.jobs.get(job_id)
-        if job is None:
-            raise InputError("job_not_found", job_id=job_id[:64])
-        if job.is_moving:
-            raise job_error("job_is_moving", job)
-        if (
-            not job.can_reroute
-            or job_id in self._registry.deciding
-            or job_id in self._registry.reserved
-        ):
-            raise job_error("job_not_movable", job)
-        return job
-
-    async def _async_finish(self, job: Job, new: Job, to: JobMover) -> None:
-        """End a job whose place another one has taken."""
-        current = self._registry.jobs.get(job.job_id)
-        if current is None or not current.is_moving:
-            return
-        self._registry.change(
-            job, state=JobState.CANCELED, reason=MOVED, hold_reason=None, detail=new.printer_name
+        (document,) = await self._async_copied(job)
+        new = Delivery(document=document, options=changes.options)
+        new_id = ulid_now()
+        # It has everything of the old one but its options, and what was agreed to with these.
+        spec = replace(
+            job.spec,
+            printer_key=changes.printer_key,
+            requested=changes.requested,
+            moved_from=job_id,
+            retry_of=None,
+            approved=job.spec.approved and changes.keeps_approval,
+            hold=True,
         )
-        with suppress(JobStoreError):
-            await self._store.async_persist(job.job_id)
-            to.forget_move(new.job_id)
+        if changes.mover is not None and _asks_for_more(job, new):
+            spec = _of_mover(spec, changes.mover)
 
-    def forget_move(self, job_id: str) -> None:
-        """Note that the job which a moved one took the place of is over."""
-        self._registry.note(job_id, move_open=False)
-
-    def _stay(self, job: Job) -> None:
-        """Let a job go on that was not moved, unless a newer one has taken its place meanwhile."""
-        if any(
-            other.spec.replace_key == job.spec.replace_key
-            and other.printer_key == job.printer_key
-            and other.created_at > job.created_at
-            # One that was made before this one was to be moved, and is over, has replaced nothing.
-            and (not other.is_final or other.job_id > (job.moving_to or "").partition("/")[2])
-            for other in self._registry.jobs.values()
-            if job.spec.replace_key is not None
-        ):
-            self._registry.change(
-                job, state=JobState.CANCELED, reason="replaced", moving_to=None, hold_reason=None
+        def end(view: View) -> None:
+            # It may have been sent, answered or canceled meanwhile.
+            current = _movable(self._held_here(view, job), job_id)
+            if job_id in self._jobs.reserved or current.spec != job.spec:
+                raise job_error("job_not_movable", job)
+            ended = current.changed(
+                now=view.now,
+                state=JobState.CANCELED,
+                reason=MOVED,
+                hold_reason=None,
+                detail=to.printer_name(changes.printer_key),
+                moved_to=new_id,
             )
-        else:
-            self._registry.change(job, moving_to=None)
+            view.put(self._jobs.table, job_id, ended)
 
-    def resolve_move(self, job: Job, now: datetime) -> datetime | None:
-        """Finish or undo a move that was cut off; return when to try again."""
-        if job.job_id in self._active or job.moving_to is None:
-            return None
-        entry_id, _, new_id = job.moving_to.partition("/")
-        to = self._movers.get(entry_id)
-        if to is not None and (new := to.find(new_id)) is not None:
-            self._entry.async_create_background_task(
-                self._hass, self._async_finish(job, new, to), "finish moving a print job"
+        try:
+            return await to.submit(
+                spec,
+                (new,),
+                job_id=new_id,
+                moved=job,
+                as_it_was=changes.mover is None,
+                together=end,
             )
-            return None
-        if to is not None and now < job.created_at + MOVE_MEMORY:
-            self._stay(job)
-            return None
-        entry = self._hass.config_entries.async_get_entry(entry_id)
-        is_set_up = entry is not None and entry.domain == DOMAIN
-        if to is None and is_set_up and now < job.expires_at:
-            if job.hold_reason != QueueReason.MOVING:
-                self._registry.change(job, hold_reason=QueueReason.MOVING)
-            return job.expires_at
-        _LOGGER.warning("What became of a print job that was moved is not known: %s", job.job_id)
-        self._registry.change(job, state=JobState.UNCONFIRMED, reason="move_unclear")
-        return None
+        finally:
+            self._jobs.on_change()
+
+    def printer_name(self, printer_key: str) -> str:
+        """Return what a printer of this box is called."""
+        view = self._coordinator.data.printers.get(printer_key)
+        return "" if view is None else view.name
+
+
+def _movable(job: Job | None, job_id: str) -> Job:
+    """Return a job that can be moved now. Raises InputError."""
+    if job is None:
+        raise InputError("job_not_found", job_id=job_id[:64])
+    if not job.can_reroute:
+        raise job_error("job_not_movable", job)
+    return job
 
 
 def _asks_for_more(job: Job, new: Delivery) -> bool:

@@ -16,12 +16,11 @@ from homeassistant.util import dt as dt_util
 from ..api.errors import BoxNotRespondingError, LiankeError
 from ..const import KEEP_FAILED_HOURS, KEEP_PRINTED_HOURS
 from ..coordinator import call_after_updates
+from ..ledger_file import LedgerRefusedError
+from .box_jobs import BoxJobs, JobWorker, QueueBox
 from .job import IN_CLOUD, Job, JobState
 from .readiness import QueueReason, Verdict, stacks_in_trays
-from .registry import JobRegistry, JobWorker, QueueBox
 from .retention import documents_to_keep
-from .retry import JobMover
-from .store import JobStoreError
 from .tracker import TaskTracker
 from .uploader import PASSING, Uploader
 
@@ -45,13 +44,10 @@ CLEANUP_DELAY = timedelta(seconds=1)
 class JobScheduler(JobWorker):
     """Starts, tracks, expires and cleans up the jobs of one box."""
 
-    def __init__(
-        self, box: QueueBox, tracker: TaskTracker, uploader: Uploader, mover: JobMover
-    ) -> None:
+    def __init__(self, box: QueueBox, tracker: TaskTracker, uploader: Uploader) -> None:
         super().__init__(box)
         self._tracker = tracker
         self._uploader = uploader
-        self._mover = mover
         self._task: asyncio.Task[None] | None = None
         self._cleanup_at: datetime | None = None
         # Jobs that have just ended, and their states before.
@@ -67,14 +63,14 @@ class JobScheduler(JobWorker):
         self._closing = False
 
     async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
-        """Stop: wait up to `upload_time` seconds for uploads, then write everything to disk."""
+        """Stop: wait up to `upload_time` seconds for uploads, then for what is to be written."""
         self._closing = True
         self._cancel_timer()
         await self._uploader.async_drain(upload_time)
         if (task := self._task) is not None and not task.done():
             task.cancel()
             await asyncio.wait([task])
-        await self._registry.async_close()
+        await self._jobs.async_close()
 
     @callback
     def on_change(self, job: Job, old: JobState | None) -> None:
@@ -105,7 +101,7 @@ class JobScheduler(JobWorker):
                 other.printer_key == job.printer_key
                 and other.present.task_id
                 and not other.is_final
-                for other in self._registry.unsettled.values()
+                for other in self._jobs.unsettled
             ):
                 self._coordinator.async_on_jobs_ended(job.printer_key)
 
@@ -143,13 +139,14 @@ class JobScheduler(JobWorker):
             now = dt_util.utcnow()
             self._handle_ended(now)
             self._readiness.observe()
-            open_jobs = [job for job in self._registry.unsettled.values() if not job.is_final]
+            dues = [self._tracker.end_proven(now)]
+            open_jobs = [job for job in self._jobs.unsettled if not job.is_final]
             stacks = stacks_in_trays(open_jobs)
-            dues = [
+            dues += [
                 self._review_job(job, now, stacks.get(job.printer_key))
                 for job in open_jobs
                 # One about which something is decided may be rolled back, and is reviewed afterwards.
-                if job.present.task_id is None and job.job_id not in self._registry.deciding
+                if job.present.task_id is None and job.job_id not in self._jobs.deciding
             ]
             if not self._is_working:
                 work = [self._tracker.next_due(now), self._next_cleanup(now)]
@@ -162,13 +159,10 @@ class JobScheduler(JobWorker):
                     dues += work
             self._coordinator.async_set_jobs_open(
                 # One that waits for a person does not wait for the printer.
-                any(
-                    not job.is_final and not job.can_continue
-                    for job in self._registry.unsettled.values()
-                ),
+                any(not job.is_final and not job.can_continue for job in self._jobs.unsettled),
                 {
                     job.printer_key
-                    for job in self._registry.unsettled.values()
+                    for job in self._jobs.unsettled
                     if job.state in IN_CLOUD and now - job.changed_at < WATCHED
                 },
             )
@@ -181,8 +175,6 @@ class JobScheduler(JobWorker):
 
         `stack_of` is the job whose stack lies in its printer's tray.
         """
-        if job.is_moving:
-            return self._mover.resolve_move(job, now)
         if (
             job.state not in (JobState.HELD, JobState.UPLOADING)
             or job.is_unsure
@@ -190,18 +182,18 @@ class JobScheduler(JobWorker):
         ):
             return None
         if job.cancel_requested:
-            self._registry.change(job, state=JobState.CANCELED)
+            self._jobs.change(job, state=JobState.CANCELED)
             return None
         if now >= job.expires_at:
-            self._registry.change(job, state=JobState.EXPIRED, reason="expired")
+            self._jobs.change(job, state=JobState.EXPIRED, reason="expired")
             return None
         if job.printer_key not in self._storage.printers:
-            self._registry.change(job, state=JobState.FAILED, reason="printer_gone")
+            self._jobs.change(job, state=JobState.FAILED, reason="printer_gone")
             return None
         if job.state is JobState.UPLOADING:
             self._uploader.start(job.printer_key)
             return job.expires_at
-        if job.job_id in self._registry.reserved:
+        if job.job_id in self._jobs.reserved:
             # The job that is about to replace it must not print beside it.
             return None
         if job.copied:
@@ -218,7 +210,7 @@ class JobScheduler(JobWorker):
         if verdict.reason is None and stack_of is not None and stack_of.job_id != job.job_id:
             verdict = Verdict(reason=QueueReason.PAPER_TURNED)
         if verdict.reason is None:
-            self._registry.change(job, state=JobState.UPLOADING, hold_reason=None)
+            self._jobs.change(job, state=JobState.UPLOADING, hold_reason=None, sent_bytes=0)
             self._uploader.start(job.printer_key)
             return None
         # After a start it waits for what it waited for, until the service has answered or not.
@@ -226,7 +218,7 @@ class JobScheduler(JobWorker):
             verdict.reason != QueueReason.CLOUD_UNREACHABLE or not self._coordinator.is_starting
         )
         if is_known and verdict.reason != job.hold_reason:
-            self._registry.change(job, hold_reason=verdict.reason)
+            self._jobs.change(job, hold_reason=verdict.reason)
         return min(job.expires_at, verdict.until or job.expires_at)
 
     @property
@@ -237,7 +229,7 @@ class JobScheduler(JobWorker):
         """Cancel overdue jobs, poll tasks and clean up, as far as due; then review again."""
         try:
             now = dt_util.utcnow()
-            for job in list(self._registry.unsettled.values()):
+            for job in list(self._jobs.unsettled):
                 due = self._cancel_due(job, now)
                 if due is not None and due <= now:
                     await self._async_cancel_overdue(job, now)
@@ -263,11 +255,11 @@ class JobScheduler(JobWorker):
     def _cancel_due(self, job: Job, now: datetime) -> datetime | None:
         """Return when the cloud is to be asked to cancel a job, None for not at all."""
         delivery = job.present
-        if delivery.task_id is None or delivery.is_final or delivery.state is JobState.CANCELING:
+        if delivery.task_id is None or not job.can_cancel:
             return None
         if not job.cancel_requested and delivery.state is not JobState.QUEUED:
             return None
-        if job.job_id in self._registry.deciding:
+        if job.job_id in self._jobs.deciding:
             # The request to cancel it may be rolled back; afterwards the job is reviewed again.
             return None
         due = now if job.cancel_requested else job.expires_at
@@ -298,7 +290,7 @@ class JobScheduler(JobWorker):
         if (delivery := job.present).task_id is None:
             return
         await self._tracker.async_poll_before_cancel(job)
-        if (found := self._registry.by_token(delivery.token)) is None:
+        if (found := self._jobs.by_token(delivery.token)) is None:
             return
         current, asked = found
         if asked.is_final or asked.state is JobState.CANCELING or asked.task_id != delivery.task_id:
@@ -306,29 +298,29 @@ class JobScheduler(JobWorker):
             return
         if expiring and asked.state is not JobState.QUEUED:
             return
-        self._registry.change(current, asked, expiring=expiring)
+        self._jobs.change(current, asked, expiring=expiring)
         await self._client.cancel_task(self._address_of(job), delivery.task_id)
-        if (found := self._registry.by_token(delivery.token)) is None:
+        if (found := self._jobs.by_token(delivery.token)) is None:
             return
         current, asked = found
         if asked.is_final or asked.task_id != delivery.task_id:
             await self._async_cancel_next(job.job_id, expiring=expiring)
             return
         if asked.state is not JobState.CANCELING:
-            self._registry.change(current, asked, state=JobState.CANCELING)
+            self._jobs.change(current, asked, state=JobState.CANCELING)
             self._tracker.poll_soon(current)
         if not expiring:
             # Unlike that state it is on disk, so that a restart does not forget what was asked for.
-            self._registry.change(current, cancel_requested=True)
+            self._jobs.change(current, cancel_requested=True)
 
     async def _async_cancel_next(self, job_id: str, *, expiring: bool) -> None:
         """Cancel a job whose delivery ended while it was being canceled; wait for its end on disk."""
-        job = self._registry.jobs.get(job_id)
+        job = self._jobs.latest.get(job_id)
         if job is not None and job.is_at_second and job.state is JobState.HELD and not expiring:
-            self._registry.change(job, state=JobState.CANCELED)
-        # An end is published once it is on disk.
-        with suppress(JobStoreError):
-            await self._store.async_persist(job_id)
+            self._jobs.change(job, state=JobState.CANCELED)
+        # An end is told once it is on disk.
+        with suppress(LedgerRefusedError):
+            await self._jobs.async_written()
 
     def _next_cleanup(self, now: datetime) -> datetime:
         # At most one interval away, even if our clock is set back.
@@ -338,22 +330,20 @@ class JobScheduler(JobWorker):
         """Delete documents and records whose time is over."""
         self._cleanup_at = now + CLEANUP_INTERVAL
         options = self._entry.options
-        ended = [
-            job for job in self._registry.published.values() if job.is_final and job.has_document
-        ]
+        ended = [job for job in self._jobs.committed.values() if job.is_final and job.has_document]
         failed, wanted = KEEP_FAILED_HOURS.of(options), KEEP_PRINTED_HOURS.of(options)
         kept = documents_to_keep(
             ended, now, failed=timedelta(hours=failed), wanted=timedelta(hours=wanted)
         )
         done = [job for job in ended if job.job_id not in kept]
         if done:
-            await self._store.async_drop_documents(done)
+            await self._files.async_drop(done)
         for job in done:
-            self._registry.note(job.job_id, has_document=False, document_kept=False)
+            self._jobs.note(job.job_id, has_document=False, document_kept=False)
         for job in ended:
             if job.job_id in kept and job.may_keep_document and not job.document_kept:
-                self._registry.note(job.job_id, has_document=True, document_kept=True)
-        await self._registry.async_trim()
+                self._jobs.note(job.job_id, has_document=True, document_kept=True)
+        await self._jobs.async_trim()
 
     def _set_timer(self, due: datetime | None) -> None:
         if self._stop_timer is not None and due == self._timer_due:
@@ -393,21 +383,21 @@ def heard[T](task: asyncio.Future[T]) -> asyncio.Future[T]:
 # What becomes of jobs that a crash interrupted, before anything is sent again.
 
 
-def recover(registry: JobRegistry) -> None:
+def recover(jobs: BoxJobs) -> None:
     """Put interrupted uploads back to waiting, and keep the newest of jobs that replace each other."""
     newest: dict[tuple[str, str], Job] = {}
-    for job in reversed(list(registry.unsettled.values())):
+    for job in reversed(jobs.unsettled):
         if job.state is JobState.UPLOADING and not job.is_unsure:
             # It was never sent, and its printer may not be ready any more.
             if not (job.spec.hold or job.copied or job.is_at_second):
-                registry.change(job, state=JobState.EXPIRED, reason="expired", sent_bytes=None)
+                jobs.change(job, state=JobState.EXPIRED, reason="expired", sent_bytes=None)
                 continue
-            registry.change(job, state=JobState.HELD, sent_bytes=None)
-        elif job.state is not JobState.HELD or job.is_moving:
+            jobs.change(job, state=JobState.HELD, sent_bytes=None)
+        elif job.state is not JobState.HELD:
             continue
         if job.has_stack:
             # Another job would be printed on its sheets.
             continue
         key = (job.printer_key, job.spec.replace_key or job.job_id)
         if newest.setdefault(key, job) is not job:
-            registry.change(job, state=JobState.CANCELED, reason="replaced")
+            jobs.change(job, state=JobState.CANCELED, reason="replaced")

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from ..api.tasks import DayTask, TaskState
 from ..api.transport import answer_seconds
 from .job import Delivery
-from .store import handed_over
+from .own_tasks import handed_over
 
 # The clocks of the cloud and here may differ so much where no answer has shown by how much.
 CLOCK_SKEW = timedelta(minutes=5)

@@ -24,8 +24,8 @@ from homeassistant.util import dt as dt_util
 
 from ..api.errors import CODES, LiankeConnectionError, LiankeError
 from ..api.tasks import Callback, DayTask, Task, TaskResult, TaskState
+from .box_jobs import JobWorker, QueueBox
 from .job import BEFORE_PAPER, Delivery, Job, JobState, is_valid_transition
-from .registry import JobWorker, QueueBox
 from .task_matching import LIST_LAG, match_tasks, search_after
 
 _LOGGER = logging.getLogger(__name__)
@@ -59,6 +59,9 @@ GIVE_UP = timedelta(hours=24)
 # Home Assistant may have been off.
 TAKEN_BACK = timedelta(hours=1)
 
+# s: as long as the tracker may wait for its turn, and for an answer.
+PAGES_SECONDS = 15
+
 PRINTED_CODE = 200
 # The reason of an expired job that may have been printing when it was canceled.
 CANCELED_TOO_LATE = "expired_too_late"
@@ -83,6 +86,8 @@ class _Tracking:
     wants_poll: bool = False
     failed_polls: int = 0
     no_result_since: float | None = None
+    # Since when only the pages of a job that was proven to be printed are missing.
+    proven_since: float | None = None
     # Since when it waits to be taken back.
     expired_since: float | None = None
     # When it was sent, or its task became known: by the wall clock, and by the monotonic one.
@@ -113,11 +118,7 @@ class TaskTracker(JobWorker):
 
     def tracked(self) -> list[Job]:
         """Return the jobs about whose present delivery the cloud is to be asked."""
-        jobs = [job for job in self._registry.unsettled.values() if self._is_tracked(job)]
-        # Completed ones of which only the pages are missing.
-        wanted = [token for token, tracking in self._trackings.items() if tracking.wants_poll]
-        asked = [found for token in wanted if (found := self._registry.by_token(token))]
-        return jobs + [job for job, _ in asked if job.state is JobState.COMPLETED]
+        return [job for job in self._jobs.unsettled if self._is_tracked(job)]
 
     def next_due(self, now: datetime) -> datetime | None:
         """Return when the next request is due, None with nothing to track."""
@@ -200,6 +201,8 @@ class TaskTracker(JobWorker):
 
     def _is_tracked(self, job: Job) -> bool:
         delivery = job.present
+        if delivery.proven_at is not None:
+            return delivery.state is not JobState.COMPLETED
         if delivery.task_id is None:
             # In doubt, and the answer to its upload will not come any more.
             return delivery.is_unsure and not self._is_uploading(delivery)
@@ -277,26 +280,20 @@ class TaskTracker(JobWorker):
             tracking.failed_polls += 1
         else:
             tracking.failed_polls = 0
-        found = self._registry.by_token(delivery.token)
+        found = self._jobs.by_token(delivery.token)
         # Meanwhile its own callback may have named another task.
         if found is not None and found[1].task_id == delivery.task_id:
             self._apply_task(*found, task)
 
     def _apply_task(self, job: Job, delivery: Delivery, task: Task) -> None:
-        if job.state is JobState.COMPLETED:
+        if delivery.proven_at is not None:
             # Only the pages were missing.
-            doubtful = replace(delivery, state=JobState.UNCONFIRMED)
-            found = changes_for(job, doubtful, task.state, task.result) or {}
-            if found.get("pages_printed") and job.pages_printed is None:
-                pages = {name: found[name] for name in ("pages", "pages_printed") if name in found}
-                self._registry.change(job, **pages)
-            else:
-                self._registry.release_end(job.job_id)
+            self._end_proven(job, delivery, task)
             return
         if delivery.task_from_list and has_other_pages(delivery, task.result):
             # Another sender's task after all.
             self._storage.record_foreign_task()
-            self._registry.change(
+            self._jobs.change(
                 job,
                 delivery,
                 state=JobState.UNCONFIRMED,
@@ -306,9 +303,32 @@ class TaskTracker(JobWorker):
                 task_from_list=False,
             )
         elif changes := changes_for(job, delivery, task.state, task.result):
-            self._registry.change(job, delivery, **changes)
+            self._jobs.change(job, delivery, **changes)
         elif task.state is TaskState.SUCCESS and not delivery.is_final:
             self._note_missing_result(job)
+
+    def end_proven(self, now: datetime) -> datetime | None:
+        """Complete printed jobs whose pages did not become known in time; return when the next one is due."""
+        dues = []
+        for job in self.tracked():
+            if job.present.proven_at is None:
+                continue
+            tracking = self._tracking(job)
+            if tracking.proven_since is None:
+                tracking.proven_since = monotonic()
+            left = tracking.proven_since + PAGES_SECONDS - monotonic()
+            if left > 0:
+                dues.append(now + timedelta(seconds=left))
+            else:
+                self._end_proven(job, job.present)
+        return min(dues, default=None)
+
+    def _end_proven(self, job: Job, delivery: Delivery, task: Task | None = None) -> None:
+        """Complete a job that was proven to be printed, with the pages that its task names, if it does."""
+        found = None if task is None else changes_for(job, delivery, task.state, task.result)
+        if found is None or found["state"] is not JobState.COMPLETED:
+            found = changes_for(job, delivery, TaskState.SUCCESS, TaskResult(code=PRINTED_CODE))
+        self._jobs.change(job, delivery, **found or {})
 
     def _note_missing_result(self, job: Job) -> None:
         """Count a success that never gets a result as a failure (lianke-api, "Job states")."""
@@ -318,7 +338,7 @@ class TaskTracker(JobWorker):
         waited = timedelta(seconds=now - tracking.no_result_since)
         if waited >= RESULT_WAIT:
             changes = _failure(None) | {"reason": "no_result"}
-            self._registry.change(job, job.present, state=JobState.FAILED, **changes)
+            self._jobs.change(job, job.present, state=JobState.FAILED, **changes)
         else:
             tracking.next_poll = now + SPACING.total_seconds()
 
@@ -364,7 +384,7 @@ class TaskTracker(JobWorker):
         if better and tracking.failed_polls < TRIES:
             self.poll_soon(job)
             return
-        self._registry.change(job, delivery, **changes)
+        self._jobs.change(job, delivery, **changes)
 
     def _give_up(self) -> None:
         """End jobs about which nothing more can be found out."""
@@ -380,7 +400,7 @@ class TaskTracker(JobWorker):
             ):
                 reason = "no_outcome"
             if reason is not None:
-                self._registry.change(job, delivery, state=JobState.UNCONFIRMED, reason=reason)
+                self._jobs.change(job, delivery, state=JobState.UNCONFIRMED, reason=reason)
 
     def _may_be_taken_back(self, job: Job) -> bool:
         """Return whether a job may still wait in the cloud, or the cloud may still say that it was taken back."""
@@ -400,8 +420,8 @@ class TaskTracker(JobWorker):
         """
         self._without_list = None
         since = timedelta(seconds=monotonic() - asked_at)
-        others = self._store.other_tasks
-        all_of_ours = [(job, one) for job in self._registry.jobs.values() for one in job.deliveries]
+        others = self._jobs.tasks
+        all_of_ours = [(job, one) for job in self._jobs.latest.values() for one in job.deliveries]
         # Also those that a user has settled since.
         doubtful = [(job, one) for job, one in all_of_ours if one.may_have_unknown_task]
         ages = {one.token: self._age(one) - since for _, one in doubtful}
@@ -409,7 +429,7 @@ class TaskTracker(JobWorker):
             tasks,
             ages=ages,
             own=[one for _, one in all_of_ours if one.task_id],
-            known_ids=self._registry.own_task_ids,
+            known_ids=self._jobs.own_task_ids,
             doubtful=[one for _, one in doubtful],
             lost=others.lost,
             foreign_seen_at=self._storage.foreign_seen_at,
@@ -436,7 +456,7 @@ class TaskTracker(JobWorker):
                 self._assign(job, one, task, changes_for(job, one, task.state, result) or {})
 
     def _assign(self, job: Job, delivery: Delivery, task: DayTask, changes: dict[str, Any]) -> None:
-        self._registry.change(
+        self._jobs.change(
             job,
             delivery,
             task_id=task.task_id,
@@ -472,7 +492,7 @@ class TaskTracker(JobWorker):
         """Apply a callback and write it to disk; return whether it belongs to a job or a preview of this box.
 
         A job's own token proves the job even when its upload was never answered. Without it a callback
-        is only a hint to poll. Raises JobStoreError when the disk refuses: the cloud must repeat it.
+        is only a hint to poll. Raises LedgerRefusedError when the disk refuses: the cloud must repeat it.
         """
         if token in self.previews:
             # A hint to poll.
@@ -482,19 +502,17 @@ class TaskTracker(JobWorker):
         job = self._apply_report(token, report, self._client.clean(report.result))
         if job is None:
             # Anyone who has seen a task's id can send this: the cloud is asked instead.
-            named = self._registry.by_task(report.task_id)
+            named = self._jobs.by_task(report.task_id)
             if named and named[1] is named[0].present and self.hint(named[0]):
-                self._registry.on_change()
+                self._jobs.on_change()
             return False
-        if job.state is JobState.COMPLETED and job.pages_printed is None:
-            self._registry.withhold_end(job.job_id)
-        if (job.state is JobState.COMPLETED and job.pages_printed is None) or (
+        if job.present.proven_at is not None or (
             report.state is TaskState.REVOKED
             and job.state in (JobState.CANCELING, JobState.UNCONFIRMED)
         ):
             self.poll_soon(job)
-            self._registry.on_change()
-        await self._store.async_persist(job.job_id)
+            self._jobs.on_change()
+        await self._jobs.async_written()
         return True
 
     def _apply_report(
@@ -504,7 +522,7 @@ class TaskTracker(JobWorker):
 
         `result` is the report's own with our secrets removed. Repeated callbacks change nothing.
         """
-        found = self._registry.by_token(token) if token else None
+        found = self._jobs.by_token(token) if token else None
         if found is None:
             return None
         job, delivery = found
@@ -537,8 +555,17 @@ class TaskTracker(JobWorker):
         if state is TaskState.REVOKED and (result is None or result.send_total is None):
             # The task itself may say it.
             state = TaskState.SET_REVOKE
-        changes |= changes_for(job, before, state, result) or {}
-        return self._registry.change(job, delivery, **changes) if changes else job
+        ended = changes_for(job, before, state, result) or {}
+        is_printed = ended.get("state") is JobState.COMPLETED
+        if is_printed and ended["pages_printed"] is None and delivery is job.deliveries[-1]:
+            # On disk at once; its end is told together with its pages, if these become known soon.
+            ended = {} if delivery.proven_at else {"proven_at": dt_util.utcnow()}
+            if is_valid_transition(before.state, JobState.SENDING):
+                ended["state"] = JobState.SENDING
+        elif delivery.proven_at is not None and not is_printed:
+            return job
+        changes |= ended
+        return self._jobs.change(job, delivery, **changes) if changes else job
 
     def _correct_list(
         self,
@@ -558,28 +585,28 @@ class TaskTracker(JobWorker):
         if (changes := changes_for(job, doubtful, report.state, result)) is None:
             return job
         changes = {name: value for name, value in changes.items() if name != "pages_printed"}
-        return self._registry.change(
+        return self._jobs.change(
             job, delivery, **changes, task_id=report.task_id, task_from_list=False
         )
 
     def _release_task(self, task_id: str, wanted_by: Delivery) -> bool:
         """Take a task from a delivery that only the list matched it to; return False if it belongs to another."""
-        found = self._registry.by_task(task_id)
+        found = self._jobs.by_task(task_id)
         if found is None:
-            return self._registry.is_free(task_id)
+            return self._jobs.is_free(task_id)
         job, other = found
         if not other.task_from_list or other is not job.present:
             return False
         if wanted_by.task_id is not None and wanted_by.state is other.state:
             # Of those that were matched as a group, each had the other's task.
-            self._registry.change(job, other, task_id=wanted_by.task_id)
+            self._jobs.change(job, other, task_id=wanted_by.task_id)
             return True
         changes: dict[str, Any] = {"task_id": None, "task_known_at": None, "task_from_list": False}
         if other.is_final:
             changes |= {"state": JobState.UNCONFIRMED, "reason": "no_answer"}
         else:
             changes["state"] = JobState.UPLOADING
-        self._registry.change(job, other, **changes)
+        self._jobs.change(job, other, **changes)
         return True
 
 

@@ -25,11 +25,12 @@ from ..api.errors import (
 )
 from ..api.upload import Ticket
 from ..box.printer_status import PrinterStatus
+from ..ledger_file import LedgerRefusedError
+from .box_jobs import JobWorker, QueueBox
+from .files import DocumentsError
 from .job import Delivery, Job, JobState, type_and_place
 from .limits import quiet_until
 from .readiness import QueueReason
-from .registry import JobWorker, QueueBox
-from .store import JobStoreError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -118,11 +119,13 @@ class Uploader(JobWorker):
         while not self._closing:
             waiting = [
                 job
-                for job in self._registry.unsettled.values()
+                for job in self._jobs.unsettled
                 if job.printer_key == printer_key
                 and job.is_uploading
                 and not job.is_unsure
                 and job.present.task_id is None
+                # Nothing is sent of a job that is not on disk.
+                and job.job_id not in self._jobs.deciding
             ]
             if not waiting:
                 return
@@ -132,7 +135,7 @@ class Uploader(JobWorker):
             delivery = job.present
             if dt_util.utcnow() >= job.expires_at:
                 # While it waited for its turn.
-                self._registry.change(job, state=JobState.EXPIRED, reason="expired")
+                self._jobs.change(job, state=JobState.EXPIRED, reason="expired")
                 continue
             if job.spec.hold and not job.ignores_quiet_hours and self._is_quiet:
                 # They have begun while it waited for its turn.
@@ -154,7 +157,7 @@ class Uploader(JobWorker):
                     # Only now, so that the next upload heeds a refusal that concerns the whole box.
                     self._handing_over = None
                     self._handover.release()
-            self._registry.on_change()
+            self._jobs.on_change()
 
     @property
     def _is_quiet(self) -> bool:
@@ -166,18 +169,17 @@ class Uploader(JobWorker):
         document = delivery.document
         if dt_util.utcnow() - job.created_at >= timedelta(seconds=TICKET_SECONDS):
             document = replace(document, ticket=None)
-        self._registry.change(job, delivery, within=None, sent_bytes=0, document=document)
         last_shown = dt_util.utcnow()
 
         async def before_end() -> None:
-            await self._store.async_flushed(job.job_id)
+            await self._files.async_flushed(job.job_id)
             await self._handover.acquire()
             if self._uploads.get(delivery.token) is not upload:
                 # It has ended meanwhile.
                 self._handover.release()
                 raise _StoppedError
             self._handing_over = upload
-            found = self._registry.by_token(delivery.token)
+            found = self._jobs.by_token(delivery.token)
             if found is None or found[0].cancel_requested or found[1].task_id is not None:
                 # A callback may have shown that an earlier upload was taken although it was refused.
                 raise _StoppedError
@@ -197,9 +199,11 @@ class Uploader(JobWorker):
             if dt_util.utcnow() >= job.expires_at:
                 raise _StoppedError
             least, most = self._client.clock_offset or (None, None)
-            await self._registry.async_change(
+            await self._jobs.async_change(
                 job,
                 delivery,
+                # Its document is on disk by now: whoever asked for it may be told.
+                staged=False,
                 handed_over_at=dt_util.utcnow(),
                 sent_bytes=delivery.document.size,
                 clock_least=least,
@@ -213,9 +217,9 @@ class Uploader(JobWorker):
         def on_progress(sent_bytes: int) -> None:
             nonlocal last_shown
             now = dt_util.utcnow()
-            if now - last_shown >= PROGRESS_EVERY and job.job_id in self._registry.jobs:
+            if now - last_shown >= PROGRESS_EVERY:
                 last_shown = now
-                self._registry.change(job, delivery, within=None, sent_bytes=sent_bytes)
+                self._jobs.change(job, delivery, sent_bytes=sent_bytes)
 
         async with self._places:
             if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
@@ -225,7 +229,7 @@ class Uploader(JobWorker):
                 address,
                 Ticket(value=document.ticket)
                 if document.ticket
-                else replace(document, path=self._store.path_of(job.job_id, document.path)),
+                else replace(document, path=self._files.path_of(job.job_id, document.path)),
                 delivery.options.form_fields(),
                 callback_url=self._account.callback_url(delivery.token),
                 before_end=before_end,
@@ -239,7 +243,7 @@ class Uploader(JobWorker):
             # By the user, or by a queue that closes: the review handles both.
             return
         err = upload.exception()
-        if err is None or (found := self._registry.by_token(delivery.token)) is None:
+        if err is None or (found := self._jobs.by_token(delivery.token)) is None:
             # Without a job: discarded before it was published, since its document did not reach the disk.
             return
         job, delivery = found
@@ -249,7 +253,7 @@ class Uploader(JobWorker):
         elif delivery.task_id is not None:
             # A callback named its task although the answer was lost, or only the write failed.
             _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
-        elif isinstance(err, JobStoreError):
+        elif isinstance(err, DocumentsError | LedgerRefusedError):
             self._readiness.back_off(job.printer_key, QueueReason.DISK_FULL)
             if job.spec.hold:
                 self._hold(job, delivery, QueueReason.DISK_FULL)
@@ -263,7 +267,7 @@ class Uploader(JobWorker):
                 self._fail(job, delivery, "internal_error")
             else:
                 # It may have arrived, as where the line broke.
-                self._registry.change(job, delivery, given_up_at=dt_util.utcnow())
+                self._jobs.change(job, delivery, given_up_at=dt_util.utcnow())
 
     def _hold(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
         changes |= {"state": JobState.HELD, "hold_reason": reason, "sent_bytes": None}
@@ -273,7 +277,7 @@ class Uploader(JobWorker):
             and other.state in (JobState.HELD, JobState.UPLOADING)
             and other.created_at >= job.created_at
             and other.job_id != job.job_id
-            for other in self._registry.unsettled.values()
+            for other in self._jobs.unsettled
         )
         if is_replaced:
             # By one that came while it was sent.
@@ -283,22 +287,22 @@ class Uploader(JobWorker):
                 "code": None,
                 "detail": "",
             }
-        self._registry.change(job, delivery, **changes)
+        self._jobs.change(job, delivery, **changes)
         if not is_replaced:
             # What was moved here while it was sent.
-            self._registry.replace(job, key)
+            self._jobs.replace(job, key)
 
     def _note_task(self, delivery: Delivery, task_id: str) -> None:
-        if (found := self._registry.by_token(delivery.token)) is None:
+        if (found := self._jobs.by_token(delivery.token)) is None:
             return
         job, delivery = found
         if delivery.task_id is None:
-            if delivery.handed_over_at is None or not self._registry.is_free(task_id):
+            if delivery.handed_over_at is None or not self._jobs.is_free(task_id):
                 # Not an answer to this upload: the job stays in doubt.
                 _LOGGER.warning("Print job %s was answered with another job's task", job.job_id)
                 return
-            others = (one for one in self._registry.unsettled.values() if one is not job)
-            self._registry.change(
+            others = (one for one in self._jobs.unsettled if one is not job)
+            self._jobs.change(
                 job,
                 delivery,
                 task_id=task_id,
@@ -321,16 +325,16 @@ class Uploader(JobWorker):
             if isinstance(err, LiankeRefusedError | LiankeResponseError) and err.detail:
                 # The service's message is shown at once, and stays if nothing more is found out.
                 changes |= {"reason": err.reason, "code": err.code, "detail": err.detail}
-            self._registry.change(job, delivery, **changes)
+            self._jobs.change(job, delivery, **changes)
             return
         if job.cancel_requested:
-            self._registry.change(job, delivery, state=JobState.CANCELED, **refused)
+            self._jobs.change(job, delivery, state=JobState.CANCELED, **refused)
             return
         reason = next((reason for kind, reason in PASSING.items() if isinstance(err, kind)), None)
         if reason is None and delivery.document.ticket is not None:
             # What the service prepared for a preview may be gone; the document is still here.
             document = replace(delivery.document, ticket=None)
-            self._registry.change(job, delivery, document=document, **refused)
+            self._jobs.change(job, delivery, document=document, **refused)
             return
         if reason is None or not job.spec.hold:
             self._fail(job, delivery, err.reason, code=err.code, detail=err.detail, **refused)
@@ -344,7 +348,7 @@ class Uploader(JobWorker):
         self._coordinator.async_refresh_soon("a job was refused")
 
     def _fail(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
-        self._registry.change(job, delivery, state=JobState.FAILED, reason=reason, **changes)
+        self._jobs.change(job, delivery, state=JobState.FAILED, reason=reason, **changes)
         self._coordinator.async_refresh_soon("a job failed")
 
 

@@ -235,7 +235,7 @@ def async_tell_dropped(hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iter
 
     async def tell() -> None:
         for job in jobs:
-            if job.waits_for_approval and not job.is_moving:
+            if job.waits_for_approval:
                 await _async_tell_answer(hass, entry, job, key="approval_box_removed")
 
     hass.async_create_background_task(tell(), "notify of dropped jobs")

@@ -1,0 +1,422 @@
+"""The jobs of one box: as they will be, as they are on disk, and who is told of them.
+
+Decide by `latest`; tell by `committed`, which is what listeners, entities, the card and responses get (see `Ledger`).
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+import json
+import logging
+from typing import Any, Final, NamedTuple, cast
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.util import dt as dt_util
+from homeassistant.util.logging import catch_log_exception
+
+from ..api.models import PrinterAddress
+from ..const import HOLD_HOURS
+from ..coordinator import LiankeCoordinator, call_after_updates
+from ..ledger import CLOSE_TIME, Lease, Ledger, Step, Table, View
+from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError
+from .files import JobFiles
+from .job import FINAL, Delivery, Job, JobState, begin_next
+from .own_tasks import OwnTasks
+from .readiness import Readiness
+from .retention import LISTED, to_forget
+
+_LOGGER = logging.getLogger(__name__)
+
+type JobListener = Callable[[Job, JobState | None], None]
+
+
+def _salvage(job: Job) -> Job:
+    """Let a job that waits ask first: what became of it after it was written nobody knows."""
+    waits = job.state in (JobState.HELD, JobState.UPLOADING) and not job.is_unsure
+    return replace(job, copied=True) if waits else job
+
+
+JOBS: Final = Kind[Job](
+    "job", Job.as_json, lambda text: Job.from_record(json.loads(text)), _salvage
+)
+
+
+class QueueBox(NamedTuple):
+    """A box, as those who work on its jobs know it."""
+
+    coordinator: LiankeCoordinator
+    readiness: Readiness
+    jobs: BoxJobs
+
+
+class JobWorker:
+    """Whoever works on the jobs of one box."""
+
+    def __init__(self, box: QueueBox) -> None:
+        self._coordinator = box.coordinator
+        self._hass = box.coordinator.hass
+        self._entry = box.coordinator.config_entry
+        self._client = box.coordinator.client
+        self._storage = box.coordinator.storage
+        self._account = box.coordinator.account
+        self._readiness = box.readiness
+        self._jobs = box.jobs
+        self._files = box.jobs.files
+
+    def _address_of(self, job: Job) -> PrinterAddress | None:
+        """Return where a job's printer is, None for one that was removed."""
+        known = self._storage.printers.get(job.printer_key)
+        return None if known is None else known.printer.address
+
+
+class BoxJobs:
+    """The jobs of one box in the ledger, with what is found by token, task and printer."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, ledger: Ledger) -> None:
+        self.table = Table(JOBS, entry.entry_id)
+        self.lease = Lease(ledger)
+        self.files = JobFiles(hass, entry.entry_id)
+        self.tasks = OwnTasks(ledger, self.lease, entry.entry_id)
+        # Called when a job may have to go on, as it is now; set by whoever lets them.
+        self.on_change: CALLBACK_TYPE = lambda: None
+        # Jobs about which a decision is being written.
+        self.deciding: Counter[str] = Counter()
+        # Held jobs that another one is about to replace.
+        self.reserved: set[str] = set()
+        self._hass = hass
+        self._entry = entry
+        self._ledger = ledger
+        # All that may still change, and some that cannot any more.
+        self._open: dict[str, None] = {}
+        self._by_token: dict[str, str] = {}
+        # As they are on disk, oldest first.
+        self.committed_open: dict[str, Job] = {}
+        # By printer; None for those of all printers.
+        self._listeners: defaultdict[str | None, list[JobListener]] = defaultdict(list)
+        self._watchers: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
+        self._stop_listening: CALLBACK_TYPE = lambda: None
+        # Printers whose watchers are to be called.
+        self._stale: set[str] = set()
+
+    @property
+    def latest(self) -> Mapping[str, Job]:
+        """The jobs as they will be, oldest first."""
+        return self._ledger.latest(self.table)
+
+    @property
+    def committed(self) -> Mapping[str, Job]:
+        """The jobs as they are on disk, oldest first."""
+        return self._ledger.committed(self.table)
+
+    async def async_load(self) -> None:
+        """Read the jobs. Raises OSError where the folder of their documents cannot be made."""
+        await self._ledger.async_load(self.table)
+        await self.tasks.async_load()
+        for job in self.committed.values():
+            self.note_new(job)
+            if not job.is_final:
+                self.committed_open[job.job_id] = job
+                _LOGGER.debug("Print job %s is taken up again", job.job_id)
+        self._stop_listening = self._ledger.listen(self.table, self._on_step)
+        await self.files.async_prepare(
+            self.latest.keys(), keep_orphans=self._ledger.aside is not None
+        )
+
+    @property
+    def unsettled(self) -> list[Job]:
+        """The few jobs that may still change, oldest first."""
+        found = []
+        for job_id in [*self._open]:
+            job = self.latest.get(job_id)
+            if job is not None and not _is_settled(job):
+                found.append(job)
+                continue
+            known = self.committed.get(job_id)
+            if known is None or _is_settled(known):
+                # A decision that the disk refuses is not among them any more.
+                self._open.pop(job_id, None)
+        return found
+
+    @property
+    def own_task_ids(self) -> frozenset[str]:
+        """The ids of the cloud's tasks that are known to be ours."""
+        ours = {
+            one.task_id for job in self.latest.values() for one in job.deliveries if one.task_id
+        }
+        return frozenset(ours.union(self.tasks.task_ids))
+
+    def by_token(self, token: str) -> tuple[Job, Delivery] | None:
+        """Return the delivery whose callback address has this token, and its job."""
+        if (job := self.latest.get(self._by_token.get(token, ""))) is None:
+            return None
+        return job, next(one for one in job.deliveries if one.token == token)
+
+    def by_task(self, task_id: str) -> tuple[Job, Delivery] | None:
+        """Return the delivery of a task of the cloud, and its job."""
+        return next(
+            (
+                (job, one)
+                for job in self.latest.values()
+                for one in job.deliveries
+                if one.task_id == task_id
+            ),
+            None,
+        )
+
+    def is_free(self, task_id: str) -> bool:
+        """Return whether a task of the cloud belongs to none of our jobs and previews."""
+        return self.by_task(task_id) is None and task_id not in self.tasks.task_ids
+
+    def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
+        """Call `listener(job, state before or None when new)` for every change once it is on disk.
+
+        `printer_key` limits it to the jobs of one printer. Returns what unsubscribes.
+        """
+        # One that fails must not keep the others from being called.
+        safe = cast(
+            JobListener,
+            catch_log_exception(listener, lambda *_: "A listener to print jobs failed"),
+        )
+        self._listeners[printer_key].append(safe)
+        return partial(self._listeners[printer_key].remove, safe)
+
+    @callback
+    def watch(self, watcher: CALLBACK_TYPE, printer_key: str | None = None) -> CALLBACK_TYPE:
+        """Call `watcher()` soon after changes, once for all of the same moment.
+
+        `printer_key` limits it to the jobs of one printer. All listeners come first, then the
+        watchers of all printers, then those of one. Returns what unsubscribes.
+        """
+        self._watchers[printer_key].append(watcher)
+        return partial(self._watchers[printer_key].remove, watcher)
+
+    @callback
+    def change(
+        self, job: Job, delivery: Delivery | None = None, *, within: float = 0, **changes: Any
+    ) -> Job:
+        """Report what the cloud says or time brings, which cannot be refused; return the job as it is now.
+
+        `changes` are those of `Job.changed`. They are on disk `within` so many seconds, together with any other job's.
+        """
+        if (current := self.latest.get(job.job_id)) is None:
+            # One that is over may be forgotten meanwhile.
+            return job
+
+        def report(view: View) -> None:
+            with suppress(_GoneError):
+                self._change(view, job.job_id, delivery, changes)
+
+        with suppress(LedgerClosedError):
+            self.lease.commit(report, report=True, within=within)
+        new = self.latest[job.job_id]
+        # The end of an upload that goes on causes a review itself.
+        if job.job_id not in self.deciding and not (current.is_uploading and new.is_uploading):
+            self.on_change()
+        return new
+
+    async def async_change(
+        self,
+        job: Job,
+        delivery: Delivery | None = None,
+        *,
+        staged: bool | None = None,
+        **changes: Any,
+    ) -> Job:
+        """Apply a change once it is on disk, or not at all. Returns the job as it is now.
+
+        Raises LedgerRefusedError when it cannot be written; then nothing is changed.
+        """
+        was_uploading = self.latest.get(job.job_id, job).is_uploading
+
+        def decide(view: View) -> None:
+            self._change(view, job.job_id, delivery, changes, staged=staged)
+
+        def is_over(_: object) -> None:
+            now = self.latest.get(job.job_id)
+            if not (was_uploading and now is not None and now.is_uploading):
+                self.on_change()
+
+        done = self.decide(decide, job.job_id)
+        done.add_done_callback(is_over)
+        await asyncio.shield(done)
+        return self.latest.get(job.job_id, job)
+
+    @callback
+    def decide[R](self, change: Callable[[View], R], *job_ids: str) -> asyncio.Future[R]:
+        """Make a change that may be refused of jobs which nobody lets go on until it is on disk; see `Ledger.commit`.
+
+        Raises LedgerRefusedError at once where the box is unloaded, as its future does.
+        """
+        done = self.lease.commit(change)
+        self.deciding.update(job_ids)
+
+        def is_over(_: object) -> None:
+            self.deciding -= Counter(job_ids)
+
+        done.add_done_callback(is_over)
+        return done
+
+    def _change(
+        self,
+        view: View,
+        job_id: str,
+        delivery: Delivery | None,
+        changes: Mapping[str, Any],
+        *,
+        staged: bool | None = None,
+    ) -> None:
+        if (current := view.get(self.table, job_id)) is None:
+            raise _GoneError(job_id)
+        new = current.changed(delivery, now=view.now, **changes)
+        if new.is_at_second and not current.is_at_second:
+            waits = timedelta(hours=HOLD_HOURS.of(self._entry.options))
+            again = view.get(self.table, current.retried_as or "")
+            new = begin_next(current, new, view.now + waits, again)
+        view.put(self.table, job_id, new, staged=staged)
+
+    async def async_written(self) -> None:
+        """Wait until all that was asked for so far is on disk. Raises LedgerRefusedError where it is refused."""
+        await self.lease.commit(lambda _view: None)
+
+    async def async_close(self) -> None:
+        """Wait for what is to be written, and change nothing after that: from now on the next instance does."""
+        with suppress(TimeoutError, LedgerRefusedError):
+            async with asyncio.timeout(CLOSE_TIME):
+                await self.async_written()
+        self.lease.end()
+        self._stop_listening()
+
+    def replace(self, job: Job, *keys: str | None) -> list[Job]:
+        """Cancel those at the printer of a job which it may replace, and that are older than it; return them."""
+        older = [
+            old
+            for old in replaceable(self.unsettled, job.printer_key, *keys)
+            if old.job_id != job.job_id and old.created_at <= job.created_at
+        ]
+        for old in older:
+            self.change(old, state=JobState.CANCELED, reason="replaced")
+        return older
+
+    @callback
+    def note(self, job_id: str, **changes: Any) -> None:
+        """Record what is no change of the job itself, such as what became of its document."""
+
+        def note(view: View) -> None:
+            if (job := view.get(self.table, job_id)) is not None:
+                view.put(self.table, job_id, replace(job, **changes))
+
+        with suppress(LedgerClosedError):
+            self.lease.commit(note, report=True)
+
+    @callback
+    def note_new(self, job: Job) -> None:
+        """Know a job by its tokens, and as one that may still change."""
+        for one in job.deliveries:
+            self._by_token[one.token] = job.job_id
+        self._open[job.job_id] = None
+
+    async def async_trim(self) -> None:
+        """Forget the oldest finished jobs beyond the limits on number and age."""
+        now = dt_util.utcnow()
+        gone = list(to_forget(self.committed.values(), now))
+        if not gone:
+            return
+
+        def forget(view: View) -> None:
+            for job_id in gone:
+                if (job := view.get(self.table, job_id)) is None:
+                    continue
+                view.delete(self.table, job_id)
+                for one in job.deliveries:
+                    # Its task may still be on the cloud's list.
+                    known_at = one.task_known_at or job.created_at
+                    if one.task_id and view.now - known_at < LISTED:
+                        self.tasks.put(view, one.task_id)
+
+        with suppress(LedgerRefusedError):
+            await asyncio.shield(self.lease.commit(forget))
+            await self.files.async_delete(gone)
+            self.on_change()
+
+    @callback
+    def _on_step(self, step: Step[Job]) -> None:
+        job, old = step.new, step.old
+        if job is None:
+            assert old is not None
+            self.committed_open.pop(old.job_id, None)
+            for one in old.deliveries:
+                self._by_token.pop(one.token, None)
+            self._schedule_watchers(old.printer_key)
+            return
+        if job.is_final:
+            self.committed_open.pop(job.job_id, None)
+        else:
+            self.committed_open[job.job_id] = job
+        _log_step(job, old)
+        self._tell(job, None if old is None else old.state)
+
+    def _tell(self, job: Job, before: JobState | None) -> None:
+        for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
+            listener(job, before)
+        self._schedule_watchers(job.printer_key)
+
+    def _schedule_watchers(self, printer_key: str) -> None:
+        if not self._stale:
+            call_after_updates(self._hass, self._notify_watchers)
+        self._stale.add(printer_key)
+
+    @callback
+    def _notify_watchers(self) -> None:
+        keys, self._stale = self._stale, set()
+        watchers = [watcher for key in (None, *keys) for watcher in self._watchers[key]]
+        with ExitStack() as calls:
+            # Calls them all, last in first out; an error of one is raised after the others.
+            for watcher in reversed(watchers):
+                calls.callback(watcher)
+
+
+class _GoneError(LedgerRefusedError):
+    """The job is not there any more, or was refused itself."""
+
+
+def _is_settled(job: Job) -> bool:
+    return job.state in FINAL and job.state is not JobState.UNCONFIRMED
+
+
+def replaceable(jobs: Iterable[Job], printer_key: str, *keys: str | None) -> list[Job]:
+    """Return the jobs that wait at a printer with one of these replace keys, and that a newer one may replace."""
+    return [
+        job
+        for job in jobs
+        if job.printer_key == printer_key
+        and job.spec.replace_key is not None
+        and job.spec.replace_key in keys
+        and job.state is JobState.HELD
+        and not job.has_stack
+    ]
+
+
+def _log_step(job: Job, old: Job | None) -> None:
+    """Log a job's step by its ids and keys alone: a title, a name or an address is nobody's business."""
+    if not _LOGGER.isEnabledFor(logging.DEBUG):
+        return
+    now = job.present
+    step = (now.token, job.state, job.hold_reason, now.task_id)
+    if old is None:
+        _LOGGER.debug("Print job %s is accepted", job.job_id)
+    elif step == (old.present.token, old.state, old.hold_reason, old.present.task_id):
+        return
+    if job.state is JobState.HELD and job.hold_reason is None:
+        return
+    said = [f"is {job.state}"]
+    said += [f"because of {job.hold_reason}"] if job.state is JobState.HELD else []
+    said += [f"because of {job.reason}"] if job.is_final and job.reason else []
+    said += [f"as task {now.task_id}"] if now.task_id else []
+    said += [f"with code {now.code}"] if now.code is not None else []
+    said += ["after some of it may have been printed"] if job.partly_printed else []
+    _LOGGER.debug("Print job %s %s", job.job_id, " ".join(said))
