@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from custom_components.lianke.jobs.store import read_record
+from custom_components.lianke.jobs.job import Job
 
 
 def flat(record: dict[str, Any]) -> dict[str, Any]:
@@ -10,7 +10,7 @@ def flat(record: dict[str, Any]) -> dict[str, Any]:
 
     `by_hand` says which half is the present one, and the token of the first half where it was sent and is over.
     """
-    job = read_record(record)
+    job = Job.from_record(record)
     at = job.deliveries.index(job.present)
     delivery, first = record["deliveries"][at], record["deliveries"][0]
     document = delivery["document"]

@@ -30,11 +30,11 @@ from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, JobState
-from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.jobs.box_jobs import JOBS
 from custom_components.lianke.jobs.files import jobs_path
+from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, JobState
 from custom_components.lianke.jobs.opening import DATA_LEDGER, async_close_ledger, async_get_ledger
+from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.ledger import Table
 from custom_components.lianke.people.approval import PrintPolicy
 from tests.clock import Clock, moved_by_hand, pauses, threads_work, until
@@ -281,13 +281,19 @@ class Shop:
         """Where the jobs lie."""
         return jobs_path(self.hass, self.entry.entry_id)
 
-    def record(self, job: Job) -> Path:
-        """Return the file of a job's record."""
-        return self.folder / job.job_id / "job.json"
+    def row(self, job: Job) -> dict[str, Any]:
+        """Return what the file of the ledger has of a job."""
+        ledger = self.hass.data[DATA_LEDGER]
+        assert ledger._file._db is not None
+        key = Table(JOBS, self.entry.entry_id).key(job.job_id)
+        sql = "SELECT record FROM record WHERE kind = ? AND box = ? AND id = ?"
+        ((text,),) = ledger._file._db.execute(sql, key).fetchall()
+        found: dict[str, Any] = json.loads(text)
+        return found
 
     def stored(self, job: Job) -> dict[str, Any]:
         """Return what is on disk of a job, by names of fields."""
-        return flat(json.loads(self.record(job).read_text("utf-8")))
+        return flat(self.row(job))
 
     async def uploaded(self, job: Job) -> Job:
         """Wait in real time until a job's upload has an end."""

@@ -93,7 +93,7 @@ async def test_few_records_are_written_at_a_visit(shop: Shop) -> None:
     jobs = [await shop.submit() for _ in range(5)]
     with patch.object(book, "_write_records", count), patch.object(store, "MAX_AT_ONCE", 2):
         for job in jobs:
-            shop.queue._registry.change(shop.queue.get(job.job_id), hold_reason="disconnected")
+            shop.queue._jobs.change(shop.queue.get(job.job_id), hold_reason="disconnected")
         await shop.tick(store.WRITE_DELAY + 1)
         await until(lambda: sum(visits) == len(jobs))
     assert max(visits) == 2

@@ -30,7 +30,7 @@ from tests.simulator.faults import Fault
 def keep(shop: Shop, job: Job) -> None:
     """Take a job for one that is on disk."""
     shop.queue._store.persisted[job.job_id] = job
-    shop.queue._registry.put(job)
+    shop.queue._jobs.put(job)
 
 
 async def test_a_job_is_taken_whole_though_the_caller_is_cancelled(open_shop: OpenShop) -> None:
@@ -110,7 +110,7 @@ async def test_what_could_not_be_written_is_written_later(
             await shop.tick(seconds)
             await shop.settle()
         # It waits no longer, but nobody is told: a power cut would bring it back.
-        assert (current := shop.queue._registry.jobs.get(job.job_id)) is not None
+        assert (current := shop.queue._jobs.latest.get(job.job_id)) is not None
         assert current.state is JobState.EXPIRED
         assert shop.queue.get(job.job_id).state is JobState.HELD
         assert JobState.EXPIRED not in shop.states(job)
@@ -152,7 +152,7 @@ async def test_a_cancel_during_an_upload_that_cannot_be_written_lets_it_go_on(sh
     await shop.set_paper(0)
     job = await shop.submit()
     shop.printer().paper = None
-    shop.queue._registry.change(job, state=JobState.UPLOADING, hold_reason=None)
+    shop.queue._jobs.change(job, state=JobState.UPLOADING, hold_reason=None)
     with (
         patch.object(store, "write_private", side_effect=OSError),
         pytest.raises(HomeAssistantError),
@@ -168,7 +168,7 @@ async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
     async with open_shop() as shop:
         await shop.switch(online=False)
         job = await shop.submit()
-        old = shop.queue._registry
+        old = shop.queue._jobs
         with patch.object(store, "write_private", side_effect=OSError):
             await shop.tick(13 * 3600)
             await shop.queue.async_drain()
@@ -460,5 +460,5 @@ async def test_the_limit_counts_beyond_the_limit_on_records(open_shop: OpenShop)
         first = await shop.until(await shop.submit(), JobState.COMPLETED)
         for number in range(299):
             keep(shop, later(number, first))
-            await shop.queue._registry.async_trim()
+            await shop.queue._jobs.async_trim()
         assert await refusal(shop.submit()) == "too_many_jobs"

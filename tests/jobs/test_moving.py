@@ -66,7 +66,7 @@ async def test_who_asked_stays_and_who_is_to_be_asked_too(shop: Shop) -> None:
     )
     asker = Asker(context_id="c", user_id="u", parent_id="p")
     spec = replace(job.spec, asker=asker, release_code="hashed")
-    job = shop.queue._registry.change(job, spec=spec)
+    job = shop.queue._jobs.change(job, spec=spec)
     options = {**shop.entry.options, CONF_APPROVAL_PRINTERS: [shop.key(SMALL)]}
     shop.hass.config_entries.async_update_entry(shop.entry, options=options)
     new = await move(shop, job)
@@ -92,12 +92,12 @@ async def test_what_cannot_be_moved(shop: Shop) -> None:
     # Its deliveries were made for the printer's way of turning paper.
     job = await held(shop)
     two = (replace(job.present, counts_as=(2, 1)), replace(job.present, token="another"))
-    turned = shop.queue._registry.change(job, deliveries=two)
+    turned = shop.queue._jobs.change(job, deliveries=two)
     assert not turned.can_reroute
     assert await refusal(move(shop, turned)) == "job_not_movable"
-    copied = shop.queue._registry.change(await held(shop), copied=True)
+    copied = shop.queue._jobs.change(await held(shop), copied=True)
     assert await refusal(move(shop, copied)) == "job_not_movable"
-    sent = shop.queue._registry.change(await held(shop), handed_over_at=copied.created_at)
+    sent = shop.queue._jobs.change(await held(shop), handed_over_at=copied.created_at)
     assert await refusal(move(shop, sent)) == "job_not_movable"
 
 

@@ -102,8 +102,8 @@ async def test_a_preview_that_never_left_leaves_no_trace(shop: Shop) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502))
     with pytest.raises(LiankeError):
         await preview(shop)
-    assert not shop.queue._store.other_tasks.lost
-    assert not shop.queue._store.other_tasks.pending
+    assert not shop.queue._jobs.tasks.lost
+    assert not shop.queue._jobs.tasks.pending
 
 
 async def test_an_error_nobody_foresaw_is_a_clear_one(
@@ -126,7 +126,7 @@ async def test_an_error_nobody_foresaw_is_a_clear_one(
 async def test_an_error_nobody_foresaw_after_the_end_leaves_a_trace(shop: Shop) -> None:
     with answered(RuntimeError()), pytest.raises(HomeAssistantError):
         await preview(shop)
-    assert len(shop.queue._store.other_tasks.lost) == 1
+    assert len(shop.queue._jobs.tasks.lost) == 1
 
 
 @pytest.mark.parametrize("of", ["job", "preview"])
@@ -136,12 +136,12 @@ async def test_an_answer_that_names_anothers_task_is_none(shop: Shop, of: str) -
         task_id = (await shop.until(await shop.submit(), JobState.COMPLETED)).present.task_id
     else:
         await preview(shop)
-        (task_id,) = shop.queue._store.other_tasks.task_ids
+        (task_id,) = shop.queue._jobs.tasks.task_ids
     known = shop.queue.own_task_ids
     with answered(str(task_id)), pytest.raises(LiankeResponseError):
         await preview(shop)
     assert shop.queue.own_task_ids == known
-    assert len(shop.queue._store.other_tasks.lost) == 1
+    assert len(shop.queue._jobs.tasks.lost) == 1
 
 
 async def test_a_preview_of_an_unloaded_entry_writes_nothing(open_shop: OpenShop) -> None:
@@ -158,7 +158,7 @@ async def test_a_preview_of_an_unloaded_entry_writes_nothing(open_shop: OpenShop
 
 
 async def test_lost_previews_are_kept_while_the_list_may_have_them(shop: Shop) -> None:
-    kept = shop.queue._store.other_tasks
+    kept = shop.queue._jobs.tasks
     now = dt_util.utcnow()
     old = [
         make_delivery(handed_over_at=now - timedelta(hours=hours), size=1) for hours in (72, 49, 1)

@@ -80,7 +80,7 @@ async def test_what_a_disk_does_not_take_is_refused(
         await shop.submit(document)
     assert refused.value.translation_key == "disk_full"
     await shop.tick(120)
-    assert not shop.queue._registry.jobs
+    assert not shop.queue._jobs.latest
     assert not shop.history
     assert not document.path.exists()
     assert not [path for path in shop.folder.iterdir() if path.is_dir()]
@@ -133,7 +133,7 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     on_disk = Event()
     monkeypatch.setattr(store, "_flush", lambda _: on_disk.wait(timeout=10))
     submitting = asyncio.create_task(shop.submit())
-    jobs = shop.queue._registry.jobs
+    jobs = shop.queue._jobs.latest
     await until(lambda: [job for job in jobs.values() if job.present.sent_bytes is not None])
     await asyncio.sleep(0.3)
     assert not submitting.done()
@@ -208,7 +208,7 @@ async def test_a_refused_upload_does_not_wait_beside_its_successor(shop: Shop) -
 async def test_one_that_is_refused_while_its_successor_is_written_is_replaced(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry, create = shop.queue._registry, JobStore.async_create
+    registry, create = shop.queue._jobs, JobStore.async_create
     await shop.switch(online=False)
     old = await shop.submit(replace_key="briefing")
     monkeypatch.setattr(shop.queue._uploader, "start", lambda _: None)
@@ -252,7 +252,7 @@ async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
         patch.object(retention, "MAX_RECORDS", 0),
         patch.object(retention, "RATE_PERIOD", timedelta()),
     ):
-        await shop.queue._registry.async_trim()
+        await shop.queue._jobs.async_trim()
     assert not shop.queue.jobs()
     await shop.settle()
     # The last job is no more: sensors show that.

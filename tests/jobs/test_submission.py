@@ -61,7 +61,7 @@ async def test_a_retry_is_known_after_a_restart(open_shop: OpenShop) -> None:
 async def test_a_retry_that_a_power_cut_left_unmarked_is_known_all_the_same(shop: Shop) -> None:
     job = await failed(shop)
     again = await retry(shop, job)
-    shop.queue._registry.change(job, retried_as=None)
+    shop.queue._jobs.change(job, retried_as=None)
     assert (await refused(shop, job))["job_id"] == again.job_id
 
 
@@ -124,7 +124,7 @@ async def test_a_retry_of_a_job_that_is_just_forgotten_is_taken(open_shop: OpenS
 
         async def submit(*args: Any, **more: Any) -> Job:
             again: Job = await take(*args, **more)
-            await shop.queue._registry.async_trim()
+            await shop.queue._jobs.async_trim()
             return again
 
         with (

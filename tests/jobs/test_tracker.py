@@ -100,7 +100,7 @@ async def test_forgotten_jobs_of_yesterday_are_no_strangers(
     await shop.tick(20 * 3600)
     await shop.refresh()
     monkeypatch.setattr(retention, "MAX_RECORDS", 0)
-    await shop.queue._registry.async_trim()
+    await shop.queue._jobs.async_trim()
     assert not shop.queue.jobs()
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
     lost = await shop.submit()
@@ -150,7 +150,7 @@ async def test_the_secret_takes_a_task_from_a_job_that_only_the_list_gave_it(sho
 async def test_what_somebody_has_seen_come_out_is_not_taken_back(shop: Shop) -> None:
     job = await guess(shop)
     done = await shop.until(job, JobState.COMPLETED)
-    shop.queue._registry.change(done, state=JobState.UNCONFIRMED)
+    shop.queue._jobs.change(done, state=JobState.UNCONFIRMED)
     await shop.queue.async_confirm(job.job_id)
     await shop.call_back(job.present.token, done.present.task_id, "SUCCESS", 500)
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED

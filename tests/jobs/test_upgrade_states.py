@@ -239,7 +239,7 @@ async def test_a_kept_document_is_printed_again(
 async def test_a_lost_preview_is_no_stranger(written: Written) -> None:
     """Its task is on the list, and may be that of the preview."""
     async with written("lost_preview") as (shop, _):
-        (lost,) = shop.queue._store.other_tasks.lost
+        (lost,) = shop.queue._jobs.tasks.lost
         assert (lost.document.size, lost.clock_least, lost.clock_most) == (669, -1, 1001)
         await shop.tick(600)
         assert shop.storage.foreign_seen_at is None

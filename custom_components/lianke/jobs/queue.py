@@ -513,6 +513,8 @@ class PrintQueue(JobWorker):
             self._uploader.abort(self.find(job_id) or job)
             await self.async_wait(job_id, ABORT_TIME)
         self._scheduler.review()
+        with suppress(LedgerRefusedError):
+            await self._jobs.async_written()
         return self.get(job_id)
 
     async def async_continue(self, job_id: str, *, reason: str | None = None) -> Job:

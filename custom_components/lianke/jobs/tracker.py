@@ -118,7 +118,11 @@ class TaskTracker(JobWorker):
 
     def tracked(self) -> list[Job]:
         """Return the jobs about whose present delivery the cloud is to be asked."""
-        return [job for job in self._jobs.unsettled if self._is_tracked(job)]
+        jobs = [job for job in self._jobs.unsettled if self._is_tracked(job)]
+        # Completed ones of which only the pages are missing.
+        wanted = [token for token, tracking in self._trackings.items() if tracking.wants_poll]
+        asked = [found for token in wanted if (found := self._jobs.by_token(token))]
+        return jobs + [job for job, _ in asked if job.state is JobState.COMPLETED]
 
     def next_due(self, now: datetime) -> datetime | None:
         """Return when the next request is due, None with nothing to track."""
@@ -286,8 +290,15 @@ class TaskTracker(JobWorker):
             self._apply_task(*found, task)
 
     def _apply_task(self, job: Job, delivery: Delivery, task: Task) -> None:
-        if delivery.proven_at is not None:
+        if job.state is JobState.COMPLETED:
             # Only the pages were missing.
+            doubtful = replace(delivery, state=JobState.UNCONFIRMED)
+            found = changes_for(job, doubtful, task.state, task.result) or {}
+            if found.get("pages_printed") and job.pages_printed is None:
+                pages = {name: found[name] for name in ("pages", "pages_printed") if name in found}
+                self._jobs.change(job, **pages)
+            return
+        if delivery.proven_at is not None:
             self._end_proven(job, delivery, task)
             return
         if delivery.task_from_list and has_other_pages(delivery, task.result):
@@ -506,7 +517,8 @@ class TaskTracker(JobWorker):
             if named and named[1] is named[0].present and self.hint(named[0]):
                 self._jobs.on_change()
             return False
-        if job.present.proven_at is not None or (
+        is_printed = job.present.proven_at is not None or job.state is JobState.COMPLETED
+        if (is_printed and job.pages_printed is None) or (
             report.state is TaskState.REVOKED
             and job.state in (JobState.CANCELING, JobState.UNCONFIRMED)
         ):
