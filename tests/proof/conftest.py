@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, override
 
 from homeassistant.core import HomeAssistant, State
-from homeassistant.helpers import device_jobs as dr, entity_jobs as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 

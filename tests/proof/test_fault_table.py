@@ -10,7 +10,7 @@ import zlib
 
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import entity_jobs as er
+from homeassistant.helpers import entity_registry as er
 import pytest
 
 from custom_components.lianke.account.request_limits import PAUSE_LIMIT
