@@ -142,7 +142,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     page_counts.async_watch(hass, entry)
     with _retried("job_folder_unreadable"):
         await queue.async_load()
-    scanner.async_watch(hass, entry)
+        await scanner.async_watch(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     job_signals.async_dispatch_jobs(hass, entry)
     # After these, so that event entities and triggers are notified of jobs that expired meanwhile.

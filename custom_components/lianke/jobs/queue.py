@@ -93,6 +93,7 @@ class PrintQueue(JobWorker):
         super().__init__(box)
         self.listen, self.watch = jobs.listen, jobs.watch
         self._people = people
+        self.ledger = ledger
         self.page_counter = PageCounter(coordinator)
         self._uploader = Uploader(box)
         self.tracker = TaskTracker(box, is_uploading=self._uploader.is_uploading)

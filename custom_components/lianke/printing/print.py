@@ -104,24 +104,12 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
     HomeAssistantError when a job cannot be stored, and where nobody gets a response for one that did not come out.
     """
     data, context = call.data, call.context
-    target = await async_resolve_target(hass, data, context, POLICY_CONTROL)
-    # What a person sets off prints where that person may: a phone's event asks for no rights.
-    asker = (await async_check_printer(hass, target, context)).user_id
-    request_id = data.get("request_id")
-    if request_id is None and data.get("replace_key") is None:
-        # A new job in any case, which can be refused before its documents are prepared.
-        target.data.queue.check_rate(target.printer_key, asker)
-    spool = await async_get_spool(hass)
     jobs: list[Job] = []
     # Ids of jobs that were asked for before: nothing is printed for these.
     repeated: set[str] = set()
-    async with (
-        limit_calls(hass, (target.entry.entry_id, asker)),
-        _serialize(hass, target, request_id),
-        spool.scope(),
-    ):
+    async with async_preparing(hass, data, context) as target:
         try:
-            wanted = await _async_wanted_jobs(hass, target, data, context)
+            wanted = await async_wanted_jobs(hass, target, data, context)
         except InputError as err:
             # The second of two equal calls finds its upload consumed by the first.
             if err.reason != "upload_gone" or (found := _find_printed(target, data)) is None:
@@ -129,9 +117,7 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             wanted, jobs, repeated = [], found, {job.job_id for job in found}
         for spec, deliveries in wanted:
             try:
-                queue = target.data.queue
-                spool.let_go(*(one.document.path for one in deliveries))
-                job = await queue.async_submit(spec, deliveries)
+                job = await async_submit(hass, target, spec, deliveries)
             except (InputError, HomeAssistantError) as err:
                 if not jobs:
                     raise
@@ -143,7 +129,7 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
         if (key := data.get("replace_key")) is not None and not repeated:
             # An earlier call may have had more documents.
             surplus = (_numbered(key, number) for number in range(len(jobs), MAX_SOURCES))
-            await queue.async_replace(jobs[0], *surplus)
+            await target.data.queue.async_replace(jobs[0], *surplus)
     if wait := data["wait"]:
         seconds = data["wait_timeout"].total_seconds()
         jobs = await asyncio.gather(*(_async_wait(hass, target, job, seconds) for job in jobs))
@@ -161,7 +147,43 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
     }
 
 
-async def _async_wanted_jobs(
+@asynccontextmanager
+async def async_preparing(
+    hass: HomeAssistant, data: Mapping[str, Any], context: Context
+) -> AsyncIterator[Target]:
+    """Yield the printer that a call names, and delete in the end what was made for it and not submitted.
+
+    Raises InputError, Unauthorized, LimitError.
+    """
+    target = await async_resolve_target(hass, data, context, POLICY_CONTROL)
+    # What a person sets off prints where that person may: a phone's event asks for no rights.
+    asker = (await async_check_printer(hass, target, context)).user_id
+    request_id = data.get("request_id")
+    if request_id is None and data.get("replace_key") is None:
+        # A new job in any case, which can be refused before its documents are prepared.
+        target.data.queue.check_rate(target.printer_key, asker)
+    spool = await async_get_spool(hass)
+    async with (
+        limit_calls(hass, (target.entry.entry_id, asker)),
+        _serialize(hass, target, request_id),
+        spool.scope(),
+    ):
+        yield target
+
+
+async def async_submit(
+    hass: HomeAssistant,
+    target: Target,
+    spec: JobSpec,
+    deliveries: Sequence[Delivery],
+    **more: Any,
+) -> Job:
+    """Submit one of the jobs that were prepared. Raises as `PrintQueue.async_submit`, which has `more`."""
+    (await async_get_spool(hass)).let_go(*(one.document.path for one in deliveries))
+    return await target.data.queue.async_submit(spec, deliveries, **more)
+
+
+async def async_wanted_jobs(
     hass: HomeAssistant, target: Target, data: Mapping[str, Any], context: Context
 ) -> list[tuple[JobSpec, tuple[Delivery, ...]]]:
     """Return what a call prints, one item a job: all of them or none. Raises as `async_prepare` and `async_split`."""

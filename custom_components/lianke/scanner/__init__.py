@@ -42,22 +42,26 @@ def async_setup(hass: HomeAssistant) -> None:
     hass.http.register_view(ScanPictureView)
 
 
-@callback
-def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Follow the scanners of a box while the preview feature is on; call it before its entities are made."""
+async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Follow the scanners of a box while the preview feature is on; call it before its entities are made.
+
+    Raises OSError.
+    """
     hub = hass.data.setdefault(HUBS, {})[entry.entry_id] = ScannerHub(hass, entry)
-    jobs = hass.data.setdefault(JOBS, {})[entry.entry_id] = ScanJobs(hass, entry, hub)
+    jobs = ScanJobs(hass, entry, hub)
+    await jobs.async_load()
+    hass.data.setdefault(JOBS, {})[entry.entry_id] = jobs
     # Cards are told of boxes that are set up, and scanners may be known before.
     entry.async_on_unload(entry.async_on_state_change(hub.notify))
     coordinator = entry.runtime_data.coordinator
     looked_at = -SPACING
-    loaded = aging = False
+    loaded = False
 
     async def refresh() -> None:
         nonlocal loaded
         if not loaded:
             loaded = True
-            await jobs.async_load()
+            jobs.resume()
             await jobs.async_prune()
         await hub.async_refresh()
 
@@ -72,11 +76,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             entry.async_create_background_task(hass, refresh(), f"scanners of {entry.title}")
 
     async def prune(_now: datetime) -> None:
-        nonlocal aging
-        if not (loaded or aging):
-            # Scans grow old while the feature is off, too.
-            aging = True
-            await jobs.async_load(resume=False)
+        # Scans grow old while the feature is off, too.
         await jobs.async_prune()
 
     async def on_switch(_data: labs.EventLabsUpdatedData) -> None:

@@ -1,13 +1,12 @@
 """Scans in somebody's folder: each file appears there whole, under a name that is free."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 import os
 from pathlib import Path
 import shutil
-import threading
 from typing import Final
 
 from homeassistant.core import HomeAssistant
@@ -16,7 +15,7 @@ from ..documents.local_files import allowed_path, check_not_public, media_roots,
 from ..documents.spool import translate_disk_errors
 from ..errors import InputError
 
-_COPYING: Final = threading.Lock()
+_PIECE: Final = 1024 * 1024
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -42,42 +41,68 @@ def find_folder(hass: HomeAssistant, text: str) -> str:
     raise InputError("scan_folder", folder=text)
 
 
-async def async_copy(hass: HomeAssistant, paths: list[Path], folder: Path) -> tuple[str, ...]:
-    """Copy files into a folder that was found before; return where they lie.
+async def async_free_names(
+    hass: HomeAssistant, paths: Sequence[Path], folder: Path
+) -> tuple[str, ...]:
+    """Return paths below a folder that was found before, under which nothing lies: one for each of some files.
 
-    Raises InputError where they may not lie there by now; OSError, HomeAssistantError: disk_full.
+    Raises InputError where nothing of ours may lie there by now.
     """
     opened = partial(open_folder, folder, media_roots(hass), hass.config.config_dir)
-    copying = hass.async_add_executor_job(copy_all, paths, opened)
-    try:
-        names = await asyncio.shield(copying)
-    except asyncio.CancelledError:
-        # That goes on in its thread, and nobody wants it any more.
-        with suppress(InputError):
-            await hass.async_add_executor_job(_delete_all, await copying, opened)
-        raise
+    names = await hass.async_add_executor_job(_free_names, paths, opened)
     return tuple(str(folder / name) for name in names)
 
 
-def copy_all(paths: list[Path], opened: Callable[[], int]) -> list[str]:
-    """Copy files into the folder that is opened; return their names there.
-
-    It is opened anew, and all is done there, wherever its path may lead by then. Blocks.
-    """
+def _free_names(paths: Sequence[Path], opened: Callable[[], int]) -> list[str]:
     folder = opened()
     try:
-        return [_copy(path, folder) for path in paths]
+        names: list[str] = []
+        for path in paths:
+            name, number = path.name, 1
+            while name in names or _is_taken(name, folder):
+                number += 1
+                name = f"{path.stem} ({number}){path.suffix}"
+            names.append(name)
+        return names
     finally:
         os.close(folder)
 
 
-def _copy(path: Path, folder: int) -> str:
-    # A name is free for one at a time.
-    with _COPYING, translate_disk_errors():
-        name, number = path.name, 1
-        while _is_taken(name, folder):
-            number += 1
-            name = f"{path.stem} ({number}){path.suffix}"
+async def async_copy(hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[Path]) -> bool:
+    """Copy files to these paths of one folder; return False where another file lies at one of them.
+
+    One that is there already, by an earlier try, stays. Raises InputError where nothing of ours may lie there by now;
+    HomeAssistantError: disk_full.
+    """
+    opened = partial(open_folder, targets[0].parent, media_roots(hass), hass.config.config_dir)
+    names = [target.name for target in targets]
+    copying = hass.async_add_executor_job(copy_all, paths, names, opened)
+    try:
+        return await asyncio.shield(copying)
+    except asyncio.CancelledError:
+        # That goes on in its thread, and nobody wants it any more.
+        with suppress(InputError):
+            await copying
+            await hass.async_add_executor_job(_delete_all, paths, names, opened)
+        raise
+
+
+def copy_all(paths: Sequence[Path], names: Sequence[str], opened: Callable[[], int]) -> bool:
+    """Copy files into the folder that is opened, under these names. Blocks.
+
+    It is opened anew, and all is done there, wherever its path may lead by then.
+    """
+    folder = opened()
+    try:
+        return all(_copy(path, name, folder) for path, name in zip(paths, names, strict=True))
+    finally:
+        os.close(folder)
+
+
+def _copy(path: Path, name: str, folder: int) -> bool:
+    with translate_disk_errors():
+        if _is_taken(name, folder):
+            return _is_same(path, name, folder)
         # Whoever watches the folder must not meet half a file.
         part = f".{name}.part"
         with suppress(FileNotFoundError):
@@ -88,8 +113,11 @@ def _copy(path: Path, folder: int) -> str:
             os.fdopen(os.open(part, _FLAGS, 0o666, dir_fd=folder), "wb") as writer,
         ):
             shutil.copyfileobj(reader, writer)
+        if _is_taken(name, folder):
+            os.unlink(part, dir_fd=folder)
+            return False
         os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
-    return name
+    return True
 
 
 def _is_taken(name: str, folder: int) -> bool:
@@ -100,11 +128,27 @@ def _is_taken(name: str, folder: int) -> bool:
     return True
 
 
-def _delete_all(names: list[str], opened: Callable[[], int]) -> None:
+def _is_same(path: Path, name: str, folder: int) -> bool:
+    """Return whether a file is a copy of another."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return False
+    with os.fdopen(descriptor, "rb") as there, path.open("rb") as here:
+        if os.fstat(there.fileno()).st_size != os.fstat(here.fileno()).st_size:
+            return False
+        while piece := here.read(_PIECE):
+            if there.read(_PIECE) != piece:
+                return False
+    return True
+
+
+def _delete_all(paths: Sequence[Path], names: Sequence[str], opened: Callable[[], int]) -> None:
     folder = opened()
     try:
-        for name in names:
+        for path, name in zip(paths, names, strict=True):
             with suppress(OSError):
-                os.unlink(name, dir_fd=folder)
+                if _is_same(path, name, folder):
+                    os.unlink(name, dir_fd=folder)
     finally:
         os.close(folder)

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 import logging
 from typing import Final
@@ -102,6 +102,7 @@ class ScannerHub:
             for scanner_id, device in (scanner_devices(hass, entry) if is_enabled(hass) else ())
         }
         self._in_use: set[str] = set()
+        self._freed = asyncio.Event()
         self._begun: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MAX_STARTS))
         self._listed = asyncio.Event()
 
@@ -231,10 +232,15 @@ class ScannerHub:
         is_hasty = len(begun) == MAX_STARTS and self._hass.loop.time() - begun[0] < MINUTE
         return not (is_hasty or self.is_in_use(scanner_id))
 
-    @contextmanager
-    def using(self, scanner_id: str) -> Iterator[None]:
-        """Keep others from the scanner meanwhile. Raises InputError: scanner_busy."""
-        if not self.is_free(scanner_id):
+    @asynccontextmanager
+    async def using(self, scanner_id: str, *, is_begun: bool = False) -> AsyncIterator[None]:
+        """Keep others from the scanner meanwhile; for a scan that `is_begun`, wait until it is free.
+
+        Raises InputError: scanner_busy.
+        """
+        while is_begun and self.is_in_use(scanner_id):
+            await self._freed.wait()
+        if not is_begun and not self.is_free(scanner_id):
             raise InputError("scanner_busy")
         self._begun[scanner_id].append(self._hass.loop.time())
         self._in_use.add(scanner_id)
@@ -243,6 +249,8 @@ class ScannerHub:
             yield
         finally:
             self._in_use.discard(scanner_id)
+            freed, self._freed = self._freed, asyncio.Event()
+            freed.set()
             self.notify()
 
 

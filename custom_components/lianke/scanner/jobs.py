@@ -1,11 +1,11 @@
 """Scans as people know them: one or more pages, kept as files, and printed if they are copies.
 
-Each has a folder with its record and its pages. Where its state is written first, it is done once: no page is scanned
-again after a restart, none that came is lost, and a copy is printed once, since its print has the scan's id.
+Each has a row in the ledger, and a folder with its pages. What is told is on disk: no page is scanned again after a
+restart, none that came is lost, and a copy's end and its print are one transaction.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,34 +27,41 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 from homeassistant.util.ulid import ulid_now
 
-from ..api.coerce import to_list, to_mapping
 from ..api.errors import MAX_DETAIL, LiankeError
-from ..api.stored import Record, StoredError
+from ..api.stored import Record, plain
 from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
+from ..devices import Target
 from ..documents.conversion import file_name
 from ..documents.kinds import CONTENT_TYPES, FileType
 from ..documents.media import SCANS, URI_SCHEME
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, async_get_pdf_worker
-from ..documents.spool import translate_disk_errors, unlink_all, write_private
+from ..documents.spool import disk_full, translate_disk_errors, unlink_all
 from ..errors import InputError
-from ..jobs.job import Asker
+from ..jobs.files import ledger_path
+from ..jobs.job import Asker, Delivery, JobSpec
 from ..jobs.limits import REQUEST_ID_LIFE, max_document_bytes
-from ..printing.handlers import async_run_action
+from ..jobs.opening import async_get_ledger
+from ..ledger import Lease, Step, Table, View
+from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError
+from ..printing.handlers import ACTIONS_BY_NAME, async_run_action
+from ..printing.print import async_preparing, async_submit, async_wanted_jobs
+from ..printing.refused import telling_refusals
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_said
 from .abilities import ScanFormat, ScanRequest
-from .folder import async_copy
+from .folder import async_copy, async_free_names
 from .hub import HUBS, ScannerHub
+from .migration import async_take_in_scans
 from .scan import MAX_SCAN_BYTES, ScanError, ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
 
-RECORD_NAME: Final = "scan.json"
-MAX_RECORD_BYTES: Final = 256 * 1024
 MAX_PAGES: Final = 200
 """of a scan; one that has as many waits for no more."""
 MAX_SCANS: Final = 500
+MAX_NAMES: Final = 5
+"""that somebody else may take before a file of ours has them."""
 KEEP_COPIES: Final = timedelta(days=1)
 WAIT_SECONDS: Final = 3600.0
 """for a person at the glass; then the pages that came are the scan."""
@@ -62,6 +69,7 @@ JOIN_SECONDS: Final = 60.0
 """for a PDF of all pages, or for a page, in the PDF process."""
 # The reason of a scan of which no copy could be printed: its `detail` says why in Home Assistant's language.
 NOT_PRINTED: Final = "scan_not_printed"
+NOT_KEPT: Final = "scan_not_kept"
 ID_CARD: Final = "id_card"
 """The value of `sheet` for both sides of a card."""
 BOX_SECONDS: Final = 20
@@ -104,9 +112,10 @@ class ScanJob(Record):
 
     With `straighten`, pages are turned by the few degrees by which they lie askew, as they come. `pages` and `files`
     are names in its folder: what the scanner gave, and what is kept. `task_id` is the service's while a page is
-    scanned; without one, and with `asked`, nobody knows whether it is. `newest` is how many of the pages came last,
-    `replaces` those that the next ones take the place of. `printing` has the fields of the print that a copy is.
-    `reason` is a key of the translations.
+    scanned, and after that if the disk did not take what it has; without one, and with `asked`, nobody knows whether a
+    page is scanned. `newest` is how many of the pages came last, `replaces` those that the next ones take the place
+    of. `printing` has the fields of the print that a copy is. `copied_to` are paths below `folder`, which are known
+    before there is a file. `reason` is a key of the translations.
     """
 
     job_id: str
@@ -129,6 +138,7 @@ class ScanJob(Record):
     task_id: str | None = None
     files: tuple[str, ...] = ()
     copied_to: tuple[str, ...] = ()
+    is_copied: bool = True
     print_jobs: tuple[str, ...] = ()
     reason: str | None = None
     detail: str = ""
@@ -144,9 +154,22 @@ class ScanJob(Record):
         return self.state is ScanState.WAITING
 
     @property
+    def is_unkept(self) -> bool:
+        """Return whether the disk had no room for what was scanned, which may still be had; not of a copy."""
+        waits = self.state is ScanState.FAILED and self.reason == NOT_KEPT
+        return waits and not self.printing and bool(self.task_id or self.pages)
+
+    @property
     def is_card(self) -> bool:
         """Return whether it is a copy of both sides of a card."""
         return bool(self.printing.get("sheet") == ID_CARD)
+
+
+SCANS_KIND: Final = Kind[ScanJob](
+    "scan",
+    lambda job: json.dumps(plain(job), default=plain),
+    lambda text: ScanJob.from_dict(json.loads(text)),
+)
 
 
 class ScanUpdate(NamedTuple):
@@ -161,13 +184,21 @@ SIGNAL_SCAN: Final[SignalType[ScanUpdate]] = SignalType(f"{DOMAIN}_scan_updated"
 
 def scans_path(hass: HomeAssistant, entry_id: str) -> Path:
     """Return the folder of a box's scans, which is in no backup."""
-    return Path(hass.config.cache_path(DOMAIN, f"scans-{entry_id}"))
+    return ledger_path(hass) / f"scans-{entry_id}"
 
 
 async def async_remove_scans(hass: HomeAssistant, entry_id: str) -> None:
     """Delete the scans of a removed config entry, and forget its scanners."""
     hass.data.get(HUBS, {}).pop(entry_id, None)
     hass.data.get(JOBS, {}).pop(entry_id, None)
+    ledger, table = await async_get_ledger(hass), Table(SCANS_KIND, entry_id)
+    await ledger.async_load(table)
+
+    def remove(view: View) -> None:
+        for scan_id in ledger.latest(table):
+            view.delete(table, scan_id)
+
+    await ledger.commit(remove, report=True)
     path = scans_path(hass, entry_id)
     await hass.async_add_executor_job(lambda: shutil.rmtree(path, ignore_errors=True))
 
@@ -196,49 +227,67 @@ class ScanJobs:
     """The scans of one box."""
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, hub: ScannerHub) -> None:
-        """Start without any; `async_load` reads them."""
+        """Know none; `async_load` reads them."""
         self._hass = hass
         self._entry = entry
         self.hub = hub
+        self.table = Table(SCANS_KIND, entry.entry_id)
+        self._ledger = entry.runtime_data.queue.ledger
+        self._lease = Lease(self._ledger)
         self._root = scans_path(hass, entry.entry_id)
-        self._jobs: dict[str, ScanJob] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._changed = asyncio.Event()
         # Copies whose print is made: that goes on whatever is canceled here.
         self._printing: set[str] = set()
         # What people say is done one after the other.
         self._lock = asyncio.Lock()
-        # A record that is being written has another name until it is.
+        # Files of a folder are deleted one after the other, by whoever knows which are wanted.
         self._disk = asyncio.Lock()
 
     @property
     def all(self) -> list[ScanJob]:
-        """Return the scans, the newest first."""
-        return sorted(self._jobs.values(), key=lambda job: job.job_id, reverse=True)
+        """Return the scans as they are on disk, the newest first."""
+        known = self._ledger.committed(self.table).values()
+        return sorted(known, key=lambda job: job.job_id, reverse=True)
 
     def get(self, job_id: str) -> ScanJob:
-        """Return a scan. Raises InputError: scan_gone."""
-        if (job := self._jobs.get(job_id)) is None:
+        """Return a scan as it is on disk. Raises InputError: scan_gone."""
+        if (job := self._ledger.committed(self.table).get(job_id)) is None:
             raise InputError("scan_gone")
         return job
 
     def open_job(self, scanner_id: str) -> ScanJob | None:
         """Return the scan that a scanner is at, None without one."""
-        return next(
-            (one for one in self.all if one.scanner_id == scanner_id and not one.is_final), None
-        )
+        return _open_job(self._ledger.latest(self.table).values(), scanner_id)
 
     def path(self, job: ScanJob, name: str) -> Path:
         """Return where a file of a scan lies."""
         return self._root / job.job_id / name
 
-    async def async_load(self, *, resume: bool = True) -> None:
-        """Read the scans, and with `resume` take up those that a restart cut off."""
-        async with self._lock:
-            self._jobs = await self._hass.async_add_executor_job(_read_all, self._root)
-        for job in [*self._jobs.values()] if resume else ():
-            if not job.is_final:
-                self._spawn(job, is_resumed=True)
+    async def async_load(self) -> None:
+        """Read the scans; nothing happens to them before `resume`. Raises OSError."""
+        await self._ledger.async_load(self.table)
+        await async_take_in_scans(self._hass, self._ledger, self.table, self._root)
+        known = [*self._ledger.latest(self.table)]
+        if self._ledger.aside is None:
+            await self._hass.async_add_executor_job(_delete_orphans, self._root, known)
+        stop = self._ledger.listen(self.table, self._on_step)
+
+        @callback
+        def close() -> None:
+            self._lease.end()
+            stop()
+
+        self._entry.async_on_unload(close)
+
+    @callback
+    def resume(self) -> None:
+        """Take up what a restart has cut off, and what the disk had no room for."""
+        for job in [*self._ledger.latest(self.table).values()]:
+            if job.is_unkept:
+                state = ScanState.SCANNING if job.task_id else ScanState.FINISHING
+                self._report(job.job_id, state=state, reason=None)
+            if not job.is_final or job.is_unkept:
+                self._spawn(job.job_id, is_resumed=True)
 
     async def async_start(
         self, scanner_id: str, request: ScanRequest, context: Context, **more: Any
@@ -258,11 +307,19 @@ class ScanJobs:
             asker=Asker.of(context),
             **more,
         )
-        async with self._lock:
-            if self.open_job(scanner_id) or not self.hub.is_free(scanner_id):
+
+        def begin(view: View) -> None:
+            if _open_job(view.all(self.table), scanner_id) or not self.hub.is_free(scanner_id):
                 raise InputError("scanner_busy")
-            job = await self._async_set(job)
-        self._spawn(job)
+            view.put(self.table, job.job_id, job)
+
+        await self._hass.async_add_executor_job(_make_folder, self._root / job.job_id)
+        try:
+            await self._async_decide(begin)
+        except InputError, HomeAssistantError:
+            await self._hass.async_add_executor_job(_remove_all, [self._root / job.job_id])
+            raise
+        self._spawn(job.job_id)
         await self.async_prune()
         return job
 
@@ -299,7 +356,8 @@ class ScanJobs:
                 for print_id in self.get(job_id).print_jobs if is_printing else ():
                     fields = {"job_id": print_id}
                     await async_run_action(self._hass, "cancel_job", fields, job.asker.context)
-            nothing: dict[str, Any] = {"pages": (), "files": (), "task_id": None, "reason": None}
+            nothing: dict[str, Any] = {"pages": (), "files": (), "copied_to": ()}
+            nothing |= {"task_id": None, "reason": None}
             job = await self._async_set(self.get(job_id), state=ScanState.CANCELED, **nothing)
             await self._async_keep(job, ())
             return job
@@ -322,7 +380,7 @@ class ScanJobs:
             job = await self._async_set(
                 job, state=ScanState.SCANNING, replaces=job.pages[kept:], asked=False, reason=None
             )
-        self._spawn(job)
+        self._spawn(job.job_id)
         return job
 
     async def _async_change(self, job: ScanJob, index: int, changes: dict[str, Any]) -> ScanJob:
@@ -363,49 +421,64 @@ class ScanJobs:
         await asyncio.shield(self._hass.async_create_task(in_turn(), "lianke: keep a scan"))
 
     async def async_wait(self, job_id: str, seconds: float) -> ScanJob:
-        """Return a scan once it is over or waits for a person, or as it is after so many seconds."""
-        with suppress(TimeoutError):
+        """Return a scan once it is over or waits for a person, or as it is after so many seconds.
+
+        It goes on over a reload of the box. Raises InputError: scan_gone.
+        """
+        changed = asyncio.Event()
+        stop = self._ledger.listen(self.table, lambda _: changed.set())
+        try:
             async with asyncio.timeout(seconds):
                 while not (self.get(job_id).is_final or self.get(job_id).is_waiting):
-                    await self._changed.wait()
+                    changed.clear()
+                    await changed.wait()
+        except TimeoutError:
+            pass
+        finally:
+            stop()
         return self.get(job_id)
 
-    def _spawn(self, job: ScanJob, *, is_resumed: bool = False) -> None:
-        if (waiting := self._tasks.get(job.job_id)) is not None:
+    def _spawn(self, job_id: str, *, is_resumed: bool = False) -> None:
+        if (waiting := self._tasks.get(job_id)) is not None:
             waiting.cancel()
-        self._tasks[job.job_id] = self._entry.async_create_background_task(
-            self._hass, self._async_run(job, is_resumed=is_resumed), f"lianke scan {job.job_id}"
+        self._tasks[job_id] = self._entry.async_create_background_task(
+            self._hass, self._async_run(job_id, is_resumed=is_resumed), f"lianke scan {job_id}"
         )
 
+    async def _async_decide[R](self, change: Callable[[View], R]) -> R:
+        """Make a change that is refused with the disk. Raises HomeAssistantError: disk_full; InputError: scan_gone."""
+        try:
+            return await asyncio.shield(self._lease.commit(change))
+        except LedgerClosedError:
+            # The box is unloaded; its next instance has the scan.
+            raise InputError("scan_gone") from None
+        except LedgerRefusedError as err:
+            raise disk_full(err) from None
+
     async def _async_set(self, job: ScanJob, **changes: Any) -> ScanJob:
-        """Write a scan as it is now, then tell of it. Raises HomeAssistantError: disk_full."""
-        changed = replace(job, **changes)
-        await self._async_write(changed)
-        self._jobs[job.job_id] = changed
-        self._tell(changed, job.state)
-        return changed
+        """Change a scan; return it once that is on disk. Raises as `_async_decide`."""
+        return await self._async_decide(partial(self._change, job_id=job.job_id, changes=changes))
 
-    async def _async_write(self, job: ScanJob) -> None:
-        def write() -> None:
-            folder = self._root / job.job_id
-            text = json.dumps(job.as_dict())
-            with translate_disk_errors():
-                # The mode is that of the last folder alone.
-                for made in (self._root, folder):
-                    made.mkdir(mode=0o700, parents=True, exist_ok=True)
-                write_private(folder / RECORD_NAME, text)
+    def _change(self, view: View, *, job_id: str, changes: Mapping[str, Any]) -> ScanJob:
+        if (current := view.get(self.table, job_id)) is None:
+            raise InputError("scan_gone")
+        new = replace(current, **changes)
+        view.put(self.table, job_id, new)
+        return new
 
-        await self._async_on_disk(write)
+    def _report(self, job_id: str, **changes: Any) -> asyncio.Future[ScanJob]:
+        """Report what has happened to a scan, which the disk cannot refuse."""
+        change = partial(self._change, job_id=job_id, changes=changes)
+        return self._lease.commit(change, report=True)
 
     @callback
-    def _tell(self, job: ScanJob, before: ScanState) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+    def _on_step(self, step: Step[ScanJob]) -> None:
         self.hub.notify()
-        if job.state is not before:
-            async_dispatcher_send(self._hass, SIGNAL_SCAN, ScanUpdate(self._entry, job))
+        old, new = step.old, step.new
+        if new is not None and (old is None or old.state is not new.state):
+            async_dispatcher_send(self._hass, SIGNAL_SCAN, ScanUpdate(self._entry, new))
 
-    async def _async_run(self, job: ScanJob, *, is_resumed: bool) -> None:
+    async def _async_run(self, job_id: str, *, is_resumed: bool) -> None:
         """Bring a scan to its end, or to where a person is to say something."""
         if self._entry.state is ConfigEntryState.SETUP_IN_PROGRESS:
             # Printers and files of a box are there once it is set up.
@@ -416,12 +489,13 @@ class ScanJobs:
             finally:
                 stop()
         try:
+            job = self._ledger.latest(self.table)[job_id]
             if job.state is ScanState.SCANNING:
                 job = await self._async_scan(job, is_resumed=is_resumed)
             if job.is_waiting:
                 await asyncio.sleep(WAIT_SECONDS)
                 async with self._lock:
-                    if self._jobs.get(job.job_id) is not job:
+                    if self._ledger.latest(self.table).get(job_id) != job:
                         return
                     job = await self._async_set(
                         job, state=ScanState.FINISHING, reason=None, detail=""
@@ -430,14 +504,12 @@ class ScanJobs:
                 try:
                     await self._async_finish(job)
                 finally:
-                    self._printing.discard(job.job_id)
+                    self._printing.discard(job_id)
         except HomeAssistantError, InputError, LiankeError, OSError:
             # A full disk, as a rule: what is there is taken up again after the next start.
             _LOGGER.exception("A scan could not be finished")
-            known = self._jobs.get(job.job_id, job)
-            job = replace(known, state=ScanState.FAILED, reason="scan_not_kept")
-            self._jobs[job.job_id] = job
-            self._tell(job, ScanState.FINISHING)
+            with suppress(LedgerClosedError, InputError):
+                self._report(job_id, state=ScanState.FAILED, reason=NOT_KEPT)
 
     async def _async_scan(self, job: ScanJob, *, is_resumed: bool) -> ScanJob:
         """Scan a page, or the feeder's, and return the scan with what came."""
@@ -536,41 +608,50 @@ class ScanJobs:
         """Make the files that are kept, hand them on, and print a copy."""
         if not job.files:
             job = await self._async_set(job, files=await self._async_make(job))
-        paths = [self.path(job, name) for name in job.files]
-        changes: dict[str, Any] = {}
-        if job.folder and not job.copied_to and job.reason is None:
-            try:
-                changes["copied_to"] = await async_copy(self._hass, paths, Path(job.folder))
-            except InputError:
-                # It has become a link to elsewhere, or may not be used any more.
-                changes["reason"] = "scan_not_copied"
+        if job.folder and job.reason is None and not (job.copied_to and job.is_copied):
+            job = await self._async_copy_to(job, Path(job.folder))
         if job.printing and dt_util.utcnow() - job.created_at > REQUEST_ID_LIFE:
-            # Its print may have been made before a long stop, which nobody remembers any more.
-            changes["reason"] = job.reason or "copy_in_doubt"
+            # Nobody waits for its paper any more.
+            job = await self._async_set(job, reason=job.reason or "copy_in_doubt")
         elif job.printing and job.reason is None:
             try:
                 await self._async_wait_for_box(job.printing["device_id"])
                 self._printing.add(job.job_id)
-                changes["print_jobs"] = await self._async_print(job)
+                async with telling_refusals(self._hass, job.asker.context):
+                    job = await self._async_print(job)
             except HomeAssistantError as err:
                 detail = (await async_said(self._hass, err))[:MAX_DETAIL]
-                changes |= {"reason": NOT_PRINTED, "detail": detail}
-                changes["print_jobs"] = await self._async_printed(job)
-        failed = job.reason or changes.get("reason")
-        state = ScanState.FAILED if failed else ScanState.COMPLETED
-        await self._async_set(job, state=state, **changes)
+                job = await self._async_set(job, reason=NOT_PRINTED, detail=detail)
+        if not job.is_final:
+            state = ScanState.FAILED if job.reason else ScanState.COMPLETED
+            job = await self._async_set(job, state=state)
         # The first page is what the image shows.
         await self._async_keep(job, [*job.files, *job.pages[:1]])
 
-    async def _async_print(self, job: ScanJob) -> tuple[str, ...]:
-        """Print a copy by the action that prints anything, and return the ids of the jobs.
+    async def _async_copy_to(self, job: ScanJob, folder: Path) -> ScanJob:
+        """Copy the files into a folder, each under a name that is on disk before the file is: so it is there once."""
+        paths = [self.path(job, name) for name in job.files]
+        try:
+            for _ in range(MAX_NAMES):
+                if not job.copied_to or job.is_copied:
+                    names = await async_free_names(self._hass, paths, folder)
+                    job = await self._async_set(job, copied_to=names, is_copied=False)
+                if await async_copy(self._hass, paths, [*map(Path, job.copied_to)]):
+                    return await self._async_set(job, is_copied=True)
+                # Somebody else has taken a name meanwhile.
+                job = await self._async_set(job, copied_to=(), is_copied=True)
+        except InputError:
+            # It has become a link to elsewhere, or may not be used any more.
+            pass
+        return await self._async_set(job, copied_to=(), is_copied=True, reason="scan_not_copied")
 
-        The scan's id is the request's: the same print is never made twice, whatever stops in between. Raises
-        HomeAssistantError.
+    async def _async_print(self, job: ScanJob) -> ScanJob:
+        """Print a copy: each job is made, and the scan knows of it, in one transaction.
+
+        Raises as the action Print does.
         """
         media = [media_id(self._entry.entry_id, job, name) for name in job.files]
         cuts = {"id_card_crop": [CARD_CUT] * len(media)} if job.is_card else {}
-        jobs: list[str] = []
         # Pages that could not be joined are more files than one print may have.
         for start in range(0, len(media), MAX_SOURCES):
             fields = {
@@ -579,23 +660,49 @@ class ScanJobs:
                 "media": media[start : start + MAX_SOURCES],
                 "request_id": f"{job.job_id}#{start + 1}" if start else job.job_id,
             }
-            answer = await async_run_action(self._hass, "print", fields, job.asker.context)
-            made = to_list(to_mapping(answer).get("jobs"))
-            jobs += [str(to_mapping(one).get("job_id")) for one in made]
-        return tuple(jobs)
+            is_last = start + MAX_SOURCES >= len(media)
+            data = ACTIONS_BY_NAME["print"].check(fields)
+            context = job.asker.context
+            async with async_preparing(self._hass, data, context) as target:
+                wanted = await async_wanted_jobs(self._hass, target, data, context)
+                for number, (spec, deliveries) in enumerate(wanted, start=1):
+                    ends = is_last and number == len(wanted)
+                    job = await self._async_submit(job, target, spec, deliveries, ends=ends)
+        return job
 
-    async def _async_printed(self, job: ScanJob) -> tuple[str, ...]:
-        """Return the ids of the jobs that are there of a copy of which not all could be printed."""
-        fields = {"device_id": job.printing["device_id"], "limit": MAX_PAGES}
-        found: list[Mapping[str, object]] = []
-        with suppress(HomeAssistantError):
-            answer = await async_run_action(self._hass, "list_jobs", fields, job.asker.context)
-            found = [to_mapping(one) for one in to_list(to_mapping(answer).get("jobs"))]
-        return tuple(
-            str(one["job_id"])
-            for one in reversed(found)
-            if str(one["request_id"]).partition("#")[0] == job.job_id
+    async def _async_submit(
+        self,
+        job: ScanJob,
+        target: Target,
+        spec: JobSpec,
+        deliveries: tuple[Delivery, ...],
+        *,
+        ends: bool,
+    ) -> ScanJob:
+        print_id = ulid_now()
+
+        def note(view: View, made_id: str) -> ScanJob:
+            self._lease.check()
+            current = view.get(self.table, job.job_id)
+            if current is None or current.is_final:
+                # It was discarded meanwhile.
+                raise InputError("scan_gone")
+            changes: dict[str, Any] = {"print_jobs": (*current.print_jobs, made_id)}
+            if ends:
+                changes["state"] = ScanState.COMPLETED
+            return self._change(view, job_id=job.job_id, changes=changes)
+
+        def note_this(view: View) -> None:
+            note(view, print_id)
+
+        made = await async_submit(
+            self._hass, target, spec, deliveries, job_id=print_id, together=note_this
         )
+        known = self._ledger.latest(self.table).get(job.job_id, job)
+        if made.job_id not in known.print_jobs:
+            # A version without the ledger had made it.
+            known = await self._async_decide(lambda view: note(view, made.job_id))
+        return known
 
     async def _async_wait_for_box(self, device_id: str) -> None:
         """Wait for a while until the box of a printer is set up: after a start it may be later than the scanner's."""
@@ -654,7 +761,8 @@ class ScanJobs:
         options = self._entry.options
         keep = timedelta(days=KEEP_SCANS_DAYS.of(options))
         most = KEEP_SCANS_MB.of(options) * 1024 * 1024
-        sizes = await self._hass.async_add_executor_job(_sizes, self._root)
+        known = [job.job_id for job in self.all]
+        sizes = await self._hass.async_add_executor_job(_sizes, self._root, known)
         total = sum(sizes.values())
         finished = [
             one for one in reversed(self.all) if one.is_final or one.job_id not in self._tasks
@@ -673,14 +781,16 @@ class ScanJobs:
 
     async def async_delete(self, job_ids: list[str]) -> None:
         """Delete scans with their files."""
+
+        def delete(view: View) -> None:
+            for job_id in job_ids:
+                view.delete(self.table, job_id)
+
+        await self._async_decide(delete)
         for job_id in job_ids:
-            del self._jobs[job_id]
             self._tasks.pop(job_id, None)
         folders = [self._root / job_id for job_id in job_ids]
-        await self._hass.async_add_executor_job(
-            lambda: [shutil.rmtree(one, ignore_errors=True) for one in folders]
-        )
-        self.hub.notify()
+        await self._hass.async_add_executor_job(_remove_all, folders)
 
 
 async def async_draw_page(
@@ -708,37 +818,42 @@ def content_type(name: str) -> str:
     return CONTENT_TYPES.get(Path(name).suffix, "application/octet-stream")
 
 
-def _read_all(root: Path) -> dict[str, ScanJob]:
-    """Return the scans of a folder; what cannot be read is left out, and stays until somebody looks at it. Blocks."""
-    jobs: dict[str, ScanJob] = {}
-    for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        record = folder / RECORD_NAME
-        try:
-            if record.stat().st_size > MAX_RECORD_BYTES:
-                raise StoredError("too large")
-            job = ScanJob.from_dict(json.loads(record.read_text("utf-8")))
-            if job.job_id != folder.name:
-                raise StoredError("of another folder")
-            jobs[job.job_id] = job
-        except (OSError, ValueError) as err:
-            _LOGGER.warning("The record of a scan cannot be read: %s", type(err).__name__)
-    return jobs
+def _open_job(jobs: Iterable[ScanJob], scanner_id: str) -> ScanJob | None:
+    open_jobs = [one for one in jobs if one.scanner_id == scanner_id and not one.is_final]
+    return max(open_jobs, key=lambda job: job.job_id, default=None)
+
+
+def _make_folder(folder: Path) -> None:
+    with translate_disk_errors():
+        # The mode is that of the last folder alone.
+        for made in (folder.parent, folder):
+            made.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _remove_all(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _delete_orphans(root: Path, known: Collection[str]) -> None:
+    """Delete the folders of scans without a row. Blocks."""
+    if root.is_dir():
+        _remove_all(folder for folder in root.iterdir() if folder.name not in known)
 
 
 def _keep_only(folder: Path, names: list[str]) -> None:
     """Delete the other files of a scan as far as the disk lets them go. Blocks."""
-    unlink_all(path for path in folder.iterdir() if path.name not in (*names, RECORD_NAME))
+    unlink_all(path for path in folder.iterdir() if path.name not in names)
 
 
-def _sizes(root: Path) -> dict[str, int]:
-    """Return the bytes of each scan in a folder, in which others may be at work. Blocks."""
-    sizes: dict[str, int] = {}
-    for folder in root.iterdir() if root.is_dir() else ():
-        sizes[folder.name] = 0
+def _sizes(root: Path, names: Iterable[str]) -> dict[str, int]:
+    """Return the bytes of each of these scans in a folder in which others may be at work. Blocks."""
+    sizes = dict.fromkeys(names, 0)
+    for name in sizes:
         with suppress(FileNotFoundError):
-            for path in folder.iterdir():
+            for path in (root / name).iterdir():
                 with suppress(FileNotFoundError):
-                    sizes[folder.name] += path.stat().st_size
+                    sizes[name] += path.stat().st_size
     return sizes
 
 

@@ -174,7 +174,7 @@ async def async_scan_page(
     """
     hub, spool = async_get_hub(hass, entry), await async_get_spool(hass)
     async with spool.scope():
-        with hub.using(scanner_id):
+        async with hub.using(scanner_id, is_begun=task_id is not None):
             is_noted = task_id is not None
             if task_id is None:
                 await hub.async_listed()
