@@ -11,7 +11,8 @@ from .entity import JobEntity, ScannerEntity, async_add_printers, async_add_scan
 from .job_signals import event_data
 from .jobs.job import FINAL, WAITING, Job, JobState
 from .runtime import LiankeConfigEntry
-from .scanner.jobs import SIGNAL_SCAN, ScanState, ScanUpdate, scan_data
+from .scanner.job import ScanState, ScanUpdate, scan_data
+from .scanner.jobs import SIGNAL_SCAN
 
 PARALLEL_UPDATES = 0
 

@@ -15,7 +15,8 @@ from .documents.pdf import picture_type
 from .entity import JobEntity, ScannerEntity, async_add_printers, async_add_scanners
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry, preview_signal
-from .scanner.jobs import async_get_jobs, content_type
+from .scanner.job import content_type
+from .scanner.jobs import async_get_jobs
 
 PARALLEL_UPDATES = 0
 

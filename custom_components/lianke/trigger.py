@@ -45,7 +45,8 @@ from .jobs.job import Job, JobState
 from .jobs.readiness import HOLD_REASONS
 from .printing.print import async_reason
 from .scanner.hub import scanner_device
-from .scanner.jobs import SIGNAL_SCAN, ScanState, ScanUpdate, scan_data
+from .scanner.job import ScanState, ScanUpdate, scan_data
+from .scanner.jobs import SIGNAL_SCAN
 
 ATTR_PRINTER: Final = "printer"
 ATTR_STATUS: Final = "status"

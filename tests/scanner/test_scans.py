@@ -44,13 +44,8 @@ from custom_components.lianke.scanner.hub import (
     scanner_device,
     scanner_identifier,
 )
-from custom_components.lianke.scanner.jobs import (
-    SIGNAL_SCAN,
-    ScanJob,
-    ScanUpdate,
-    async_get_jobs,
-    scans_path,
-)
+from custom_components.lianke.scanner.job import ScanJob, ScanUpdate
+from custom_components.lianke.scanner.jobs import SIGNAL_SCAN, async_get_jobs, scans_path
 from custom_components.lianke.scanner.view import file_path, picture_paths
 from tests.clock import Clock, until
 from tests.companion import phone_of

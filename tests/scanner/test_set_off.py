@@ -10,7 +10,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
-from custom_components.lianke.scanner.jobs import async_get_jobs, media_id
+from custom_components.lianke.scanner.job import media_id
+from custom_components.lianke.scanner.jobs import async_get_jobs
 from tests.household import House
 from tests.people.test_set_off import CONTROL
 from tests.scanner.test_scans import device, printer

@@ -39,17 +39,8 @@ from ..runtime import (
 from .abilities import Abilities, ScanFormat, ScanRequest
 from .folder import find_folder
 from .hub import async_get_hub, is_enabled, scanner_device
-from .jobs import (
-    ID_CARD,
-    MAX_PAGES,
-    NOT_PRINTED,
-    ScanAnswer,
-    ScanJob,
-    ScanState,
-    async_get_jobs,
-    content_type,
-    media_id,
-)
+from .job import ID_CARD, ScanAnswer, ScanJob, ScanState, content_type, media_id
+from .jobs import MAX_PAGES, NOT_PRINTED, async_get_jobs
 from .view import file_path, may_use, picture_paths, status_entity
 
 SERVICE_SCAN: Final = "scan"

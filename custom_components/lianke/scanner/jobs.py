@@ -5,17 +5,15 @@ restart, none that came is lost, and a copy's end and its print are one transact
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
-import json
 import logging
 from pathlib import Path
 import shutil
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant, callback
@@ -28,22 +26,20 @@ from homeassistant.util.signal_type import SignalType
 from homeassistant.util.ulid import ulid_now
 
 from ..api.errors import MAX_DETAIL, LiankeError
-from ..api.stored import Record, plain
 from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
 from ..devices import Target
 from ..documents.conversion import file_name
-from ..documents.kinds import CONTENT_TYPES, FileType
-from ..documents.media import SCANS, URI_SCHEME
+from ..documents.kinds import FileType
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, async_get_pdf_worker
-from ..documents.spool import disk_full, translate_disk_errors, unlink_all
+from ..documents.spool import disk_full, translate_disk_errors
 from ..errors import InputError
 from ..jobs.files import ledger_path
 from ..jobs.job import Asker, Delivery, JobSpec
 from ..jobs.limits import REQUEST_ID_LIFE, max_document_bytes
 from ..jobs.opening import async_get_ledger
 from ..ledger import Lease, Step, Table, View
-from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError
+from ..ledger_file import LedgerClosedError, LedgerRefusedError
 from ..printing.handlers import ACTIONS_BY_NAME, async_run_action
 from ..printing.print import async_preparing, async_submit, async_wanted_jobs
 from ..printing.refused import telling_refusals
@@ -52,7 +48,26 @@ from ..runtime import LiankeConfigEntry, async_said
 from .abilities import ScanFormat, ScanRequest
 from .folder import async_copy, async_free_names
 from .hub import HUBS, ScannerHub
+from .job import (
+    NOT_KEPT,
+    SCANS_KIND,
+    ScanAnswer,
+    ScanJob,
+    ScanState,
+    ScanUpdate,
+    local_time,
+    media_id,
+)
 from .migration import async_take_in_scans
+from .pages import (
+    JOIN_SECONDS,
+    async_draw_page,
+    delete_orphans,
+    keep_only,
+    make_folder,
+    remove_all,
+    sizes_of,
+)
 from .scan import MAX_SCAN_BYTES, ScanError, ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
@@ -65,118 +80,14 @@ MAX_NAMES: Final = 5
 KEEP_COPIES: Final = timedelta(days=1)
 WAIT_SECONDS: Final = 3600.0
 """for a person at the glass; then the pages that came are the scan."""
-JOIN_SECONDS: Final = 60.0
-"""for a PDF of all pages, or for a page, in the PDF process."""
 # The reason of a scan of which no copy could be printed: its `detail` says why in Home Assistant's language.
 NOT_PRINTED: Final = "scan_not_printed"
-NOT_KEPT: Final = "scan_not_kept"
-ID_CARD: Final = "id_card"
-"""The value of `sheet` for both sides of a card."""
 BOX_SECONDS: Final = 20
 """for the box of a copy's printer to be set up."""
 CARD_MM: Final = (85.6, 54.0)
 A4_MM: Final = (210.0, 297.0)
 # The card lies in the corner where the scanner's mark is.
 CARD_CUT: Final = {"right": CARD_MM[0] / A4_MM[0], "bottom": CARD_MM[1] / A4_MM[1]}
-
-
-class ScanState(StrEnum):
-    """Where a scan is."""
-
-    SCANNING = "scanning"
-    WAITING = "waiting"
-    FINISHING = "finishing"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELED = "canceled"
-
-
-class ScanAnswer(StrEnum):
-    """What a person at the glass says."""
-
-    NEXT = "next"
-    AGAIN = "again"
-    CHANGE = "change"
-    REMOVE = "remove"
-    FINISH = "finish"
-    DISCARD = "discard"
-    HAND_ON = "hand_on"
-
-
-FINAL: Final = frozenset({ScanState.COMPLETED, ScanState.FAILED, ScanState.CANCELED})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScanJob(Record):
-    """A scan. `most` is how many pages it has at most if it waits for a person after each scan, None if it does not.
-
-    With `straighten`, pages are turned by the few degrees by which they lie askew, as they come. `pages` and `files`
-    are names in its folder: what the scanner gave, and what is kept. `task_id` is the service's while a page is
-    scanned, and after that if the disk did not take what it has; without one, and with `asked`, nobody knows whether a
-    page is scanned. `newest` is how many of the pages came last, `replaces` those that the next ones take the place
-    of. `printing` has the fields of the print that a copy is. `copied_to` are paths below `folder`, which are known
-    before there is a file. `reason` is a key of the translations.
-    """
-
-    job_id: str
-    scanner_id: str
-    title: str
-    request: ScanRequest
-    created_at: datetime
-    asker: Asker
-    state: ScanState = ScanState.SCANNING
-    most: int | None = None
-    straighten: bool = False
-    filename: str | None = None
-    folder: str | None = None
-    printing: Mapping[str, Any] = field(default_factory=dict)
-    pages: tuple[str, ...] = ()
-    taken: int = 0
-    newest: int = 0
-    replaces: tuple[str, ...] = ()
-    asked: bool = False
-    task_id: str | None = None
-    files: tuple[str, ...] = ()
-    copied_to: tuple[str, ...] = ()
-    is_copied: bool = True
-    print_jobs: tuple[str, ...] = ()
-    reason: str | None = None
-    detail: str = ""
-
-    @property
-    def is_final(self) -> bool:
-        """Return whether it is over."""
-        return self.state in FINAL
-
-    @property
-    def is_waiting(self) -> bool:
-        """Return whether it waits for a person at the glass."""
-        return self.state is ScanState.WAITING
-
-    @property
-    def is_unkept(self) -> bool:
-        """Return whether the disk had no room for what was scanned, which may still be had; not of a copy."""
-        waits = self.state is ScanState.FAILED and self.reason == NOT_KEPT
-        return waits and not self.printing and bool(self.task_id or self.pages)
-
-    @property
-    def is_card(self) -> bool:
-        """Return whether it is a copy of both sides of a card."""
-        return bool(self.printing.get("sheet") == ID_CARD)
-
-
-SCANS_KIND: Final = Kind[ScanJob](
-    "scan",
-    lambda job: json.dumps(plain(job), default=plain),
-    lambda text: ScanJob.from_dict(json.loads(text)),
-)
-
-
-class ScanUpdate(NamedTuple):
-    """A scan whose state has changed."""
-
-    entry: LiankeConfigEntry
-    job: ScanJob
 
 
 SIGNAL_SCAN: Final[SignalType[ScanUpdate]] = SignalType(f"{DOMAIN}_scan_updated")
@@ -201,26 +112,6 @@ async def async_remove_scans(hass: HomeAssistant, entry_id: str) -> None:
     await ledger.commit(remove, report=True)
     path = scans_path(hass, entry_id)
     await hass.async_add_executor_job(lambda: shutil.rmtree(path, ignore_errors=True))
-
-
-def media_id(entry_id: str, job: ScanJob, name: str) -> str:
-    """Return the media id of a kept file."""
-    return f"{URI_SCHEME}{DOMAIN}/{SCANS}{entry_id}/{job.job_id}/{name}"
-
-
-def scan_data(update: ScanUpdate) -> dict[str, Any]:
-    """Return what an event or a trigger says about a scan."""
-    entry, job = update
-    media = [media_id(entry.entry_id, job, name) for name in job.files]
-    return {
-        "scan_id": job.job_id,
-        "pages": len(job.pages),
-        "media_content_id": media[0] if media else None,
-        "media_content_ids": media,
-        "copied_to": list(job.copied_to),
-        "is_copy": bool(job.printing),
-        "reason": job.reason,
-    }
 
 
 class ScanJobs:
@@ -269,7 +160,7 @@ class ScanJobs:
         await async_take_in_scans(self._hass, self._ledger, self.table, self._root)
         known = [*self._ledger.latest(self.table)]
         if self._ledger.aside is None:
-            await self._hass.async_add_executor_job(_delete_orphans, self._root, known)
+            await self._hass.async_add_executor_job(delete_orphans, self._root, known)
         stop = self._ledger.listen(self.table, self._on_step)
 
         @callback
@@ -313,11 +204,11 @@ class ScanJobs:
                 raise InputError("scanner_busy")
             view.put(self.table, job.job_id, job)
 
-        await self._hass.async_add_executor_job(_make_folder, self._root / job.job_id)
+        await self._hass.async_add_executor_job(make_folder, self._root / job.job_id)
         try:
             await self._async_decide(begin)
         except InputError, HomeAssistantError:
-            await self._hass.async_add_executor_job(_remove_all, [self._root / job.job_id])
+            await self._hass.async_add_executor_job(remove_all, [self._root / job.job_id])
             raise
         self._spawn(job.job_id)
         await self.async_prune()
@@ -409,7 +300,7 @@ class ScanJobs:
 
     async def _async_keep(self, job: ScanJob, names: Iterable[str]) -> None:
         """Delete the files of a scan but for these."""
-        await self._async_on_disk(partial(_keep_only, self._root / job.job_id, [*names]))
+        await self._async_on_disk(partial(keep_only, self._root / job.job_id, [*names]))
 
     async def _async_on_disk(self, work: Callable[[], None]) -> None:
         """Do something in a scan's folder, one after the other: what is canceled meanwhile goes on in its thread."""
@@ -717,7 +608,7 @@ class ScanJobs:
 
     async def _async_make(self, job: ScanJob) -> tuple[str, ...]:
         """Return the names of the files that pages become: one PDF where that can be made, else as they came."""
-        stem = job.filename or f"{job.title} {_local_time(job, '%Y-%m-%d %H.%M.%S')}"
+        stem = job.filename or f"{job.title} {local_time(job, '%Y-%m-%d %H.%M.%S')}"
         pages = [self.path(job, name) for name in job.pages]
         wants_pdf = job.request.format is ScanFormat.PDF and not job.is_card
         if wants_pdf and all(page.suffix != FileType.PDF for page in pages):
@@ -762,7 +653,7 @@ class ScanJobs:
         keep = timedelta(days=KEEP_SCANS_DAYS.of(options))
         most = KEEP_SCANS_MB.of(options) * 1024 * 1024
         known = [job.job_id for job in self.all]
-        sizes = await self._hass.async_add_executor_job(_sizes, self._root, known)
+        sizes = await self._hass.async_add_executor_job(sizes_of, self._root, known)
         total = sum(sizes.values())
         finished = [
             one for one in reversed(self.all) if one.is_final or one.job_id not in self._tasks
@@ -790,71 +681,12 @@ class ScanJobs:
         for job_id in job_ids:
             self._tasks.pop(job_id, None)
         folders = [self._root / job_id for job_id in job_ids]
-        await self._hass.async_add_executor_job(_remove_all, folders)
-
-
-async def async_draw_page(
-    hass: HomeAssistant, path: Path, target: Path, *, user: str | None, **how: Any
-) -> None:
-    """Make a JPEG of a scanned page, as the PDF process' `scan_page` does with these fields. Raises PdfError."""
-    is_pdf = path.suffix == FileType.PDF
-    request = {"path": str(path), "target": str(target), "is_pdf": is_pdf, "color": "color", **how}
-    worker = async_get_pdf_worker(hass)
-    await worker.async_run("scan_page", request, user=user, seconds=JOIN_SECONDS)
-
-
-def dated_name(job: ScanJob, name: str) -> str:
-    """Return the name of a kept file with its time first: where a list cuts it off, it is told from the others."""
-    plain = name.replace(f" {_local_time(job, '%Y-%m-%d %H.%M.%S')}", "", 1)
-    return f"{_local_time(job, '%Y-%m-%d %H:%M:%S')} {plain}"
-
-
-def _local_time(job: ScanJob, form: str) -> str:
-    return dt_util.as_local(job.created_at).strftime(form)
-
-
-def content_type(name: str) -> str:
-    """Return the type of a kept file."""
-    return CONTENT_TYPES.get(Path(name).suffix, "application/octet-stream")
+        await self._hass.async_add_executor_job(remove_all, folders)
 
 
 def _open_job(jobs: Iterable[ScanJob], scanner_id: str) -> ScanJob | None:
     open_jobs = [one for one in jobs if one.scanner_id == scanner_id and not one.is_final]
     return max(open_jobs, key=lambda job: job.job_id, default=None)
-
-
-def _make_folder(folder: Path) -> None:
-    with translate_disk_errors():
-        # The mode is that of the last folder alone.
-        for made in (folder.parent, folder):
-            made.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def _remove_all(folders: Iterable[Path]) -> None:
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _delete_orphans(root: Path, known: Collection[str]) -> None:
-    """Delete the folders of scans without a row. Blocks."""
-    if root.is_dir():
-        _remove_all(folder for folder in root.iterdir() if folder.name not in known)
-
-
-def _keep_only(folder: Path, names: list[str]) -> None:
-    """Delete the other files of a scan as far as the disk lets them go. Blocks."""
-    unlink_all(path for path in folder.iterdir() if path.name not in names)
-
-
-def _sizes(root: Path, names: Iterable[str]) -> dict[str, int]:
-    """Return the bytes of each of these scans in a folder in which others may be at work. Blocks."""
-    sizes = dict.fromkeys(names, 0)
-    for name in sizes:
-        with suppress(FileNotFoundError):
-            for path in (root / name).iterdir():
-                with suppress(FileNotFoundError):
-                    sizes[name] += path.stat().st_size
-    return sizes
 
 
 JOBS: HassKey[dict[str, ScanJobs]] = HassKey(f"{DOMAIN}_scan_jobs")

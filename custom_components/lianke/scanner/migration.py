@@ -4,16 +4,14 @@ import asyncio
 from contextlib import suppress
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from homeassistant.core import HomeAssistant
 
 from ..const import DOMAIN
 from ..documents.spool import sync_path
 from ..ledger import Ledger, Table, View
-
-if TYPE_CHECKING:
-    from .jobs import ScanJob
+from .job import ScanJob
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from ..people.notifications import CLEAR, EVENT_ACTION, async_send, async_tell_u
 from ..people.visible import async_proven_path
 from ..runtime import async_error_text, async_said, translating
 from .actions import async_check_scanner, async_find_scan
-from .jobs import SIGNAL_SCAN, WAIT_SECONDS, ScanAnswer, ScanState, ScanUpdate, async_get_jobs
+from .job import ScanAnswer, ScanState, ScanUpdate
+from .jobs import SIGNAL_SCAN, WAIT_SECONDS, async_get_jobs
 from .view import picture_paths
 
 # Where a scan goes from waiting.

@@ -25,7 +25,9 @@ from ..documents.spool import async_get_spool
 from ..people.visible import is_proven
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from .hub import is_enabled, scanner_identifier
-from .jobs import ScanJob, async_draw_page, async_get_jobs, content_type
+from .job import ScanJob, content_type
+from .jobs import async_get_jobs
+from .pages import async_draw_page
 
 PICTURE_DPI: Final = 100
 MAX_PICTURE_BYTES: Final = 4 * 1024 * 1024

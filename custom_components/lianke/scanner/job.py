@@ -1,0 +1,160 @@
+"""A scan as people know it: what was asked for, its pages, and where it stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+import json
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from homeassistant.util import dt as dt_util
+
+from ..api.stored import Record, plain
+from ..const import DOMAIN
+from ..documents.kinds import CONTENT_TYPES
+from ..documents.media import SCANS, URI_SCHEME
+from ..jobs.job import Asker
+from ..ledger_file import Kind
+from ..runtime import LiankeConfigEntry
+from .abilities import ScanRequest
+
+NOT_KEPT: Final = "scan_not_kept"
+"""The reason of a scan for which the disk had no room."""
+ID_CARD: Final = "id_card"
+"""The value of `sheet` for both sides of a card."""
+
+
+class ScanState(StrEnum):
+    """Where a scan is."""
+
+    SCANNING = "scanning"
+    WAITING = "waiting"
+    FINISHING = "finishing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class ScanAnswer(StrEnum):
+    """What a person at the glass says."""
+
+    NEXT = "next"
+    AGAIN = "again"
+    CHANGE = "change"
+    REMOVE = "remove"
+    FINISH = "finish"
+    DISCARD = "discard"
+    HAND_ON = "hand_on"
+
+
+FINAL: Final = frozenset({ScanState.COMPLETED, ScanState.FAILED, ScanState.CANCELED})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScanJob(Record):
+    """A scan. `most` is how many pages it has at most if it waits for a person after each scan, None if it does not.
+
+    With `straighten`, pages are turned by the few degrees by which they lie askew, as they come. `pages` and `files`
+    are names in its folder: what the scanner gave, and what is kept. `task_id` is the service's while a page is
+    scanned, and after that if the disk did not take what it has; without one, and with `asked`, nobody knows whether a
+    page is scanned. `newest` is how many of the pages came last, `replaces` those that the next ones take the place
+    of. `printing` has the fields of the print that a copy is. `copied_to` are paths below `folder`, which are known
+    before there is a file. `reason` is a key of the translations.
+    """
+
+    job_id: str
+    scanner_id: str
+    title: str
+    request: ScanRequest
+    created_at: datetime
+    asker: Asker
+    state: ScanState = ScanState.SCANNING
+    most: int | None = None
+    straighten: bool = False
+    filename: str | None = None
+    folder: str | None = None
+    printing: Mapping[str, Any] = field(default_factory=dict)
+    pages: tuple[str, ...] = ()
+    taken: int = 0
+    newest: int = 0
+    replaces: tuple[str, ...] = ()
+    asked: bool = False
+    task_id: str | None = None
+    files: tuple[str, ...] = ()
+    copied_to: tuple[str, ...] = ()
+    is_copied: bool = True
+    print_jobs: tuple[str, ...] = ()
+    reason: str | None = None
+    detail: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether it is over."""
+        return self.state in FINAL
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether it waits for a person at the glass."""
+        return self.state is ScanState.WAITING
+
+    @property
+    def is_unkept(self) -> bool:
+        """Return whether the disk had no room for what was scanned, which may still be had; not of a copy."""
+        waits = self.state is ScanState.FAILED and self.reason == NOT_KEPT
+        return waits and not self.printing and bool(self.task_id or self.pages)
+
+    @property
+    def is_card(self) -> bool:
+        """Return whether it is a copy of both sides of a card."""
+        return bool(self.printing.get("sheet") == ID_CARD)
+
+
+SCANS_KIND: Final = Kind[ScanJob](
+    "scan",
+    lambda job: json.dumps(plain(job), default=plain),
+    lambda text: ScanJob.from_dict(json.loads(text)),
+)
+
+
+class ScanUpdate(NamedTuple):
+    """A scan whose state has changed."""
+
+    entry: LiankeConfigEntry
+    job: ScanJob
+
+
+def media_id(entry_id: str, job: ScanJob, name: str) -> str:
+    """Return the media id of a kept file."""
+    return f"{URI_SCHEME}{DOMAIN}/{SCANS}{entry_id}/{job.job_id}/{name}"
+
+
+def scan_data(update: ScanUpdate) -> dict[str, Any]:
+    """Return what an event or a trigger says about a scan."""
+    entry, job = update
+    media = [media_id(entry.entry_id, job, name) for name in job.files]
+    return {
+        "scan_id": job.job_id,
+        "pages": len(job.pages),
+        "media_content_id": media[0] if media else None,
+        "media_content_ids": media,
+        "copied_to": list(job.copied_to),
+        "is_copy": bool(job.printing),
+        "reason": job.reason,
+    }
+
+
+def dated_name(job: ScanJob, name: str) -> str:
+    """Return the name of a kept file with its time first: where a list cuts it off, it is told from the others."""
+    bare = name.replace(f" {local_time(job, '%Y-%m-%d %H.%M.%S')}", "", 1)
+    return f"{local_time(job, '%Y-%m-%d %H:%M:%S')} {bare}"
+
+
+def local_time(job: ScanJob, form: str) -> str:
+    """Return when a scan was begun, as the clock on the wall said."""
+    return dt_util.as_local(job.created_at).strftime(form)
+
+
+def content_type(name: str) -> str:
+    """Return the type of a kept file."""
+    return CONTENT_TYPES.get(Path(name).suffix, "application/octet-stream")
