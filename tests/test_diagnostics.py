@@ -212,8 +212,7 @@ async def test_words_of_the_service_are_told_without_what_they_quote(
     house.cloud.fail("GET /device/device_info", fault, times=None)
     await house.coordinator.async_refresh()
     job = house.queue.jobs()[0]
-    registry = house.queue._registry
-    registry.published[job.job_id] = job.changed(detail="无法打印 " + " | ".join(quoted))
+    await house.queue._jobs.async_change(job, detail="无法打印 " + " | ".join(quoted))
     report = await download(hass_client, f"config_entry/{house.entry.entry_id}")
     text = json.dumps(report, ensure_ascii=False)
     for secret in quoted:

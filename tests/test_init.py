@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 import errno
-import json
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -24,16 +24,21 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 from custom_components.lianke import async_remove_config_entry_device
 from custom_components.lianke.box.storage import BoxStorage
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.devices import async_printer_device
 from custom_components.lianke.documents.spool import DATA_SPOOL, async_get_spool
+from custom_components.lianke.jobs.files import DocumentsError, jobs_path, ledger_path, old_path
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.opening import DATA_LEDGER, async_close_ledger
 from custom_components.lianke.jobs.queue import PrintQueue
-from custom_components.lianke.jobs.store import JobStoreError, jobs_path
+from custom_components.lianke.ledger import Ledger
+from custom_components.lianke.ledger_file import ASIDE
 from custom_components.lianke.printing.own_pages import async_print_test_page
 from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest, until
 from tests.conftest import make_entry, set_up, tear_down
 from tests.documents.test_spool import make
-from tests.household import House, box_of, follow
+from tests.household import House, box_of, data_of, follow, twin_of
+from tests.ledgers import keep, refusing, rows
 from tests.simulator import Simulator
 from tests.simulator.faults import Fault
 
@@ -198,8 +203,11 @@ async def test_removal_leaves_what_the_box_gets_back(
     hass_storage: dict[str, Any], house: House
 ) -> None:
     """No job, document, address or time of it is left; what is kept of it is told in box/test_kept.py."""
-    folder = jobs_path(house.hass, house.entry.entry_id)
-    await house.hass.async_add_executor_job(lambda: folder.joinpath("job").mkdir(parents=True))
+    folder, old = (at(house.hass, house.entry.entry_id) for at in (jobs_path, old_path))
+    aside = ledger_path(house.hass).with_name(f"{ASIDE}once")
+    for path in (folder / "job", aside / "job"):
+        await house.hass.async_add_executor_job(path.mkdir, 0o700, True)
+    assert await house.hass.async_add_executor_job(old.is_file)
     await house.data.storage.async_flush()
     assert f"lianke.{house.entry.entry_id}" in hass_storage
     printers = set(house.data.storage.printers)
@@ -213,7 +221,8 @@ async def test_removal_leaves_what_the_box_gets_back(
     for name in ("box", "callback_address", "push_address", "last_push_at", "foreign_seen_at"):
         assert left[name] is None
     assert not await house.hass.async_add_executor_job(folder.exists)
-    # Not even an empty folder.
+    assert DATA_LEDGER not in house.hass.data
+    # Not even an empty folder, or the file that keeps an older version from starting.
     cache = Path(house.hass.config.cache_path(DOMAIN))
     assert document.path.is_relative_to(cache)
     assert not await house.hass.async_add_executor_job(cache.exists)
@@ -222,6 +231,118 @@ async def test_removal_leaves_what_the_box_gets_back(
     document = await make(spool, b"again")
     mode = (await house.hass.async_add_executor_job(document.path.parent.stat)).st_mode
     assert mode & 0o777 == 0o700
+
+
+@pytest.fixture
+async def other(house: House) -> MockConfigEntry:
+    """Set up a second box."""
+    entry = make_entry(house.simulator, twin_of(house.simulator), title="Other box")
+    assert await set_up(house.hass, entry)
+    await data_of(entry).coordinator.async_refresh()
+    return entry
+
+
+async def waiting(house: House, entry: MockConfigEntry, title: str) -> str:
+    """Have a box that is off print something; return the job's id."""
+    key = next(iter(data_of(entry).storage.printers))
+    device = async_printer_device(house.hass, entry, key)
+    assert device is not None
+    answer = await house.ask("print", device_id=device.id, text=title, title=title)
+    (job,) = answer["jobs"]
+    assert job["state"] == "held"
+    return str(job["job_id"])
+
+
+async def test_a_removed_box_takes_its_own_along(house: House, other: MockConfigEntry) -> None:
+    """Records, titles and documents, also what damage had set aside; those of the other box stay, and print."""
+    hass, entry = house.hass, house.entry
+    for one in (entry, other):
+        box = house.cloud.boxes[one.data["device_id"]]
+        box.online = False
+        await data_of(one).coordinator.async_refresh()
+    gone, stays = await waiting(house, entry, "Taxes 2026"), await waiting(house, other, "Menu")
+    root = ledger_path(hass)
+    aside = root.with_name(f"{ASIDE}once")
+    for one in (entry, other):
+        await hass.async_add_executor_job((aside / one.entry_id / "job").mkdir, 0o700, True)
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert [record["job_id"] for record in rows(root, "job")] == [stays]
+    left = {path.relative_to(root.parent).parts for path in root.parent.rglob("*")}
+    assert not [parts for parts in left if entry.entry_id in parts or gone in parts]
+    assert {(root.name, other.entry_id, stays), (aside.name, other.entry_id)} <= left
+    # SQLite writes over what it deletes.
+    await async_close_ledger(hass)
+    files = [path.read_bytes() for path in root.rglob("*") if path.is_file()]
+    assert not [data for data in files if b"Taxes 2026" in data]
+    assert await hass.config_entries.async_reload(other.entry_id)
+    house.cloud.boxes[other.data["device_id"]].online = True
+    await data_of(other).coordinator.async_refresh()
+    await house.came_out()
+    await until(lambda: data_of(other).queue.get(stays).state is JobState.COMPLETED)
+
+
+async def test_a_box_goes_although_the_disk_refuses(house: House, other: MockConfigEntry) -> None:
+    """What is told of its jobs is told all the same, and its records go once the disk lets them."""
+    await house.switch_off()
+    await waiting(house, house.entry, "Menu")
+    with refusing(house.hass):
+        await house.hass.config_entries.async_remove(house.entry.entry_id)
+        assert rows(ledger_path(house.hass), "job")
+    found = {issue.translation_key for issue in ir.async_get(house.hass).issues.values()}
+    assert found == {"jobs_dropped"}
+    assert not jobs_path(house.hass, house.entry.entry_id).exists()
+    await until(lambda: not rows(ledger_path(house.hass), "job"))
+    assert other.state is ConfigEntryState.LOADED
+
+
+async def test_a_box_that_comes_while_the_last_one_goes_has_a_ledger(house: House) -> None:
+    """It is the one that is there, or a new one, but none that is closed or deleted."""
+    hass = house.hass
+    added = make_entry(house.simulator, twin_of(house.simulator), title="Other box")
+    close = Ledger.async_close
+
+    async def slow(ledger: Ledger) -> None:
+        await close(ledger)
+        added.add_to_hass(hass)
+        hass.async_create_task(hass.config_entries.async_setup(added.entry_id))
+        await asyncio.sleep(0.2)
+
+    with patch.object(Ledger, "async_close", slow):
+        await hass.config_entries.async_remove(house.entry.entry_id)
+    await hass.async_block_till_done()
+    if added.state is ConfigEntryState.SETUP_RETRY:
+        # The folder of all was taken away under it.
+        await retried(hass, added)
+    assert added.state is ConfigEntryState.LOADED
+    house.cloud.boxes[added.data["device_id"]].online = False
+    await data_of(added).coordinator.async_refresh()
+    job_id = await waiting(house, added, "Menu")
+    assert [record["job_id"] for record in rows(ledger_path(hass), "job")] == [job_id]
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_job_that_was_moved_outlives_the_box_that_it_left(
+    issue_registry: ir.IssueRegistry, house: House, other: MockConfigEntry
+) -> None:
+    """Nobody is told that it was dropped, and it is printed once."""
+    await house.switch_off()
+    house.cloud.boxes[other.data["device_id"]].online = False
+    await data_of(other).coordinator.async_refresh()
+    job_id = await waiting(house, house.entry, "Menu")
+    from_key, key = house.queue.get(job_id).printer_key, next(iter(data_of(other).storage.printers))
+    source, target = (
+        async_printer_device(house.hass, entry, of)
+        for entry, of in ((house.entry, from_key), (other, key))
+    )
+    assert source is not None
+    assert target is not None
+    answer = await house.ask("move_job", device_id=source.id, job_id=job_id, to_device_id=target.id)
+    await house.hass.config_entries.async_remove(house.entry.entry_id)
+    assert not issue_registry.issues
+    assert data_of(other).queue.get(answer["job"]["job_id"]).state is JobState.HELD
+    house.cloud.boxes[other.data["device_id"]].online = True
+    await data_of(other).coordinator.async_refresh()
+    assert len(await house.came_out()) == 1
 
 
 async def retried(hass: HomeAssistant, entry: MockConfigEntry) -> None:
@@ -239,6 +360,7 @@ async def test_a_box_comes_up_once_the_disk_can_be_written(where: str, house: Ho
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     # As after a restart.
     house.hass.data.pop(DATA_SPOOL)
+    await async_close_ledger(house.hass)
     folder = jobs_path(house.hass, house.entry.entry_id)
     if where == "the folder of all":
         folder = folder.parent
@@ -266,7 +388,7 @@ async def test_a_box_comes_up_once_the_disk_can_be_written(where: str, house: Ho
 async def test_a_first_setup_that_fails_leaves_its_printers_to_the_next(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    with patch.object(PrintQueue, "async_load", side_effect=JobStoreError):
+    with patch.object(PrintQueue, "async_load", side_effect=DocumentsError):
         assert not await set_up(hass, entry)
     left = BoxStorage(hass, entry.entry_id)
     await left.async_load()
@@ -297,16 +419,14 @@ async def test_what_expired_while_nobody_was_home_is_told_once(house: House) -> 
     key = next(key for key, known in house.data.storage.printers.items() if known.printer.port == 1)
     job = await async_print_test_page(house.hass, house.entry, key, Context())
     await house.hass.config_entries.async_unload(house.entry.entry_id)
-    record = jobs_path(house.hass, house.entry.entry_id) / job.job_id / "job.json"
-    kept = json.loads(record.read_text("utf-8"))
-    record.write_text(json.dumps(kept | {"expires_at": kept["created_at"]}), "utf-8")
+    await keep(house.hass, house.entry, replace(job, expires_at=job.created_at))
     states = follow(house.hass, JOBS)
     forward = house.hass.config_entries.async_forward_entry_setups
 
     async def later(entry: LiankeConfigEntry, platforms: Iterable[Platform]) -> None:
         # What was reviewed by now would be on disk, and told.
         await asyncio.sleep(0)
-        await entry.runtime_data.queue._store.async_flush()
+        await entry.runtime_data.queue._jobs.async_written()
         await forward(entry, platforms)
 
     with patch.object(house.hass.config_entries, "async_forward_entry_setups", later):
@@ -342,13 +462,11 @@ async def test_pages_that_a_power_cut_left_uncounted_are_shown_at_once(house: Ho
     storage = house.data.storage
     key = next(key for key, known in storage.printers.items() if known.printer.port == 1)
     job = await async_print_test_page(house.hass, house.entry, key, Context())
-    await house.queue.async_wait(job.job_id, 10)
+    job = await house.queue.async_wait(job.job_id, 10)
     await house.hass.config_entries.async_unload(house.entry.entry_id)
-    record = jobs_path(house.hass, house.entry.entry_id) / job.job_id / "job.json"
-    kept = json.loads(record.read_text("utf-8"))
-    kept["pages_printed"] = 7
-    kept["deliveries"][0] |= {"state": "completed", "task_id": "t-1"}
-    record.write_text(json.dumps(kept), "utf-8")
+    done = job.changed(state=JobState.COMPLETED, task_id="t-1")
+    await keep(house.hass, house.entry, replace(done, pages_printed=7))
+    await async_close_ledger(house.hass)
     assert await set_up(house.hass, house.entry)
     entity_id = er.async_get(house.hass).async_get_entity_id(
         "sensor", DOMAIN, f"{house.entry.unique_id}_{key}_pages_printed"

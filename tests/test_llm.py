@@ -173,7 +173,7 @@ def call(tool: str, **arguments: Any) -> llm.ToolInput:
 def send_from_phone(queue: PrintQueue, job: Job) -> None:
     """Have a job look as if a phone had sent it."""
     spec = replace(job.spec, sender="Phone", sender_address="192.168.1.9")
-    queue._registry.change(job, spec=spec)
+    queue._jobs.change(job, spec=spec)
 
 
 async def test_a_model_prints_and_is_told_the_truth(talk: Talk) -> None:
@@ -402,7 +402,7 @@ async def test_an_assistant_that_answers_twice_approves_nothing(talk: Talk) -> N
     [held] = await talk.say(call("print_text", text="x"), user=anna)
     job = queue.get(view(held)["job_id"])
     # As one that was moved to a printer whose jobs are approved.
-    await queue._registry.async_change(
+    await queue._jobs.async_change(
         job,
         spec=replace(job.spec, waits_for=("release", "approval")),
         hold_reason="release",

@@ -20,16 +20,14 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.lianke import webhook
-from custom_components.lianke.jobs import store
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
-from custom_components.lianke.jobs.store import jobs_path
 from custom_components.lianke.printing.own_pages import async_print_test_page
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import rest, until
 from tests.conftest import make_entry, set_up
 from tests.household import House
-from tests.records import flat
+from tests.ledgers import refusing, stored
 from tests.simulator import Simulator
 
 SUCCESS = {"code": 200, "msg": "success"}
@@ -119,13 +117,14 @@ async def test_the_cloud_hears_of_success_once_the_outcome_is_on_disk(
     house.box.printer(1).seconds_per_page = 1000.0
     job = await sent_job(house.hass, house.entry)
     secret = {"job": job.present.token}
-    record = jobs_path(house.hass, house.entry.entry_id) / job.job_id / "job.json"
-    with patch.object(store, "write_private", side_effect=OSError):
+    with refusing(house.hass):
         assert (await client.post(url, json=claim(house.data, job), params=secret)).status == 503
     assert house.queue.get(job.job_id).state is not JobState.COMPLETED
     assert (await client.post(url, json=claim(house.data, job), params=secret)).status == 200
-    assert flat(json.loads(record.read_text("utf-8")))["state"] == "completed"
+    # It is told with its pages, or some seconds later without them.
+    assert stored(house.hass, house.entry, job.job_id)["proven_at"]
     await published(house.data, job.job_id)
+    assert stored(house.hass, house.entry, job.job_id)["state"] == "completed"
 
 
 async def published(data: LiankeData, job_id: str) -> None:

@@ -30,7 +30,7 @@ from .documents.spool import async_get_spool
 from .errors import InputError
 from .jobs.job import Job
 from .jobs.limits import REMOVAL_SECONDS
-from .jobs.opening import async_get_ledger, async_remove_jobs
+from .jobs.opening import async_delete_ledger, async_get_ledger, async_remove_jobs
 from .jobs.queue import PrintQueue
 from .people import notifications, page_counts
 from .people.approval import PrintPolicy
@@ -191,6 +191,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
         job_signals.async_dispatch_dropped(hass, entry, dropped)
         notifications.async_tell_dropped(hass, entry, dropped)
     if not hass.config_entries.async_entries(DOMAIN):
+        await async_delete_ledger(hass)
         await (await async_get_spool(hass)).async_clear()
         await frontend.async_remove(hass)
         await people.async_remove(hass)

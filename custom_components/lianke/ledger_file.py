@@ -129,11 +129,16 @@ class LedgerFile:
         """
         make_folder(self.root)
         try:
-            found = self._open()
-        except _DamagedError as err:
-            found = self._salvage(err)
-        counter = self.root / COUNTER_NAME
-        self._counter = os.open(counter, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                found = self._open()
+            except _DamagedError as err:
+                found = self._salvage(err)
+            counter = self.root / COUNTER_NAME
+            self._counter = os.open(counter, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except BaseException:
+            # Else the next try would find it busy.
+            self.close()
+            raise
         return found
 
     def _open(self) -> list[tuple[RowKey, str]]:

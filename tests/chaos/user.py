@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from custom_components.lianke.jobs.store import read_record
+from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.manual_duplex import public_dict
 from tests.simulator import Box
 
@@ -103,7 +103,7 @@ def _put_back(home: Home, job_id: str) -> None:
     record = next((one for one in home.records() if one["job_id"] == job_id), None)
     if record is None or record["finished_at"] or record["waits_for"] or not record["by_hand"]:
         return
-    view = public_dict(read_record(record["record"]))
+    view = public_dict(Job.from_record(record["record"]))
     if view is not None and view["half"] == 2:
         home.world.note(f"{home.name} paper of {job_id[-6:]} lies in {record['printer_name']}")
         for box in home.boxes:

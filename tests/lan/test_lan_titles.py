@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from custom_components.lianke.ipp import model as values
-from custom_components.lianke.jobs.store import read_record
+from custom_components.lianke.jobs.job import Job
 from tests.household import INKJET, LASER, ask, came_out, device_of, print_one
 from tests.lan.conftest import LanPrinter, jobs_of
 from tests.simulator import Outcome
@@ -43,7 +43,7 @@ async def test_a_moved_job_and_one_of_an_older_version(lan: LanPrinter) -> None:
     (job,) = jobs_of(lan)
     record = json.loads(job.as_json())
     del record["spec"]["foreign_title"]
-    assert read_record(record).title_is_foreign
+    assert Job.from_record(record).title_is_foreign
     to = device_of(lan.hass, INKJET)
     await ask(
         lan.hass, "move_job", device_id=device_of(lan.hass), job_id=job.job_id, to_device_id=to

@@ -191,7 +191,7 @@ async def test_a_stored_job_of_no_address_or_another(lan: LanPrinter) -> None:
     for address in (None, "", "::ffff:127.0.0.1", "192.168.1.99"):
         (job,) = jobs_of(lan)
         spec = replace(job.spec, sender_address=address)
-        await queue._registry.async_change(job, spec=spec)
+        await queue._jobs.async_change(job, spec=spec)
         assert (await lan.job(number)).status == Status.NOT_FOUND
         assert (await lan.ask(Operation.GET_JOBS)).jobs == []
         assert (await lan.ask(Operation.CANCEL_MY_JOBS)).status == Status.OK

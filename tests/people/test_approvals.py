@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from unittest.mock import patch
 
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.auth.models import User
@@ -24,11 +23,11 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.job_signals import SIGNAL_JOB_UPDATED, JobUpdate
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.store import JobStoreError
 from custom_components.lianke.people import notifications
 from tests.clock import until
 from tests.conftest import texts
 from tests.household import OTHER_LASER, House, uploader
+from tests.ledgers import refusing
 from tests.security.rendering import active
 from tests.simulator import make_pdf
 
@@ -142,7 +141,7 @@ async def test_a_phone_is_told_why_nothing_was_done_in_the_language_of_the_house
     job_id = await house.print_as_anna(title="Homework")
     approve, _ = await buttons(house)
     house.hass.config.language = "zh-Hans"
-    with patch.object(house.queue._store, "async_persist", side_effect=JobStoreError):
+    with refusing(house.hass):
         await house.press(approve, house.boss)
     [refused] = await house.reported("notify.boss")
     told = texts("zh-Hans")["exceptions"]["change_not_saved"]["message"]
@@ -186,7 +185,7 @@ async def test_others_press_the_button(house: Family, caplog: pytest.LogCaptureF
     ours = [
         one
         for one in caplog.records
-        if one.name.startswith("custom_components") and not one.name.endswith("jobs.registry")
+        if one.name.startswith("custom_components") and not one.name.endswith("jobs.box_jobs")
     ]
     assert not [one for one in ours if job_id in one.getMessage()]
     assert (house.state(job_id), house.state(other)) == (JobState.HELD, JobState.HELD)
@@ -234,7 +233,7 @@ async def test_nobody_answers(house: Family, starting: bool) -> None:
         house.hass.services.async_remove("notify", "send_message")
     data = house.data
     [job] = data.queue.jobs()
-    data.queue._registry.change(job, expires_at=job.created_at - timedelta(seconds=1))
+    data.queue._jobs.change(job, expires_at=job.created_at - timedelta(seconds=1))
     data.queue._scheduler.review()
     if starting:
         await house.hass.async_block_till_done(wait_background_tasks=True)
@@ -273,11 +272,6 @@ async def test_the_box_is_removed_while_somebody_waits(house: Family) -> None:
         ends.append(update)
 
     async_dispatcher_connect(house.hass, SIGNAL_JOB_UPDATED, on_update)
-    # What is on its way to another box may be printed there.
-    [job] = house.queue.jobs()
-    moving = [job.changed(moving_to="other/job")]
-    notifications.async_tell_dropped(house.hass, house.entry, moving)
-    await house.hass.async_block_till_done(wait_background_tasks=True)
     await house.hass.config_entries.async_remove(house.entry.entry_id)
     [told] = await house.reported("notify.anna")
     assert (told["title"], told["message"]) == (

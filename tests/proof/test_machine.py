@@ -29,9 +29,9 @@ from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.tasks import parse_callback
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.retry import Changes
-from custom_components.lianke.jobs.store import jobs_path
 from custom_components.lianke.manual_duplex import public_dict
 from tests.clock import Clock
 from tests.jobs.conftest import OpenShop, Receiver, Shop
@@ -155,7 +155,7 @@ class World:
 
     async def restart(self, *, crash: bool) -> None:
         """Stop and start again; a crash leaves on disk what is there at this moment."""
-        root = jobs_path(self.hass, self.shop.entry.entry_id)
+        root = ledger_path(self.hass)
         # One of its own each time: what is left of one that broke would be told as the cause in its place.
         self.restarts += 1
         kept = self.tmp_path / f"kept{self.restarts}"

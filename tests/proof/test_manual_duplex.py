@@ -8,8 +8,8 @@ from typing import Literal
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.store import jobs_path
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.manual_duplex.test_jobs import submit
 from tests.power_cut import copy_moment
@@ -89,8 +89,7 @@ def keep(shop: Shop) -> None:
     for upload in shop.queue._uploader._uploads.values():
         upload.cancel()
     shop.queue._uploader._closing = True
-    root = jobs_path(shop.hass, shop.entry.entry_id)
-    copy_moment(root, shop.tmp_path / "kept")
+    copy_moment(ledger_path(shop.hass), shop.tmp_path / "kept")
 
 
 async def story(
@@ -133,7 +132,7 @@ async def story(
                 if cut == "crash":
                     keep(shop)
         if cut == "crash" and number == half:
-            root = jobs_path(shop.hass, entry.entry_id)
+            root = ledger_path(shop.hass)
             await asyncio.to_thread(shutil.rmtree, root)
             (shop.tmp_path / "kept").rename(root)
     assert job is not None

@@ -38,7 +38,7 @@ from custom_components.lianke.documents import conversion, kinds
 from custom_components.lianke.documents.kinds import FileType
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.flows.binding import checked_key
-from custom_components.lianke.jobs.store import read_record
+from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.pages import testpage
 from custom_components.lianke.pdf import process
 from custom_components.lianke.printing.schemas import (
@@ -362,15 +362,15 @@ DOCUMENTS: dict[str, Case] = {
         lambda: testpage._names(many(int)).count(","),
         39,
     ),
-    "api.stored.MAX_COUNT": (lambda: counted(2**48 + 1), "generation: no count"),
+    "api.stored.MAX_COUNT": (lambda: counted(2**48 + 1), "copies: no count"),
 }
 
 
-def counted(generation: int) -> str | None:
+def counted(copies: int) -> str | None:
     """Return why a number in a stored job is refused."""
     record = json.loads(make_job().as_json())
     try:
-        read_record(record | {"generation": generation})
+        Job.from_record(record | {"copies": copies})
     except StoredError as err:
         return str(err)
     return None

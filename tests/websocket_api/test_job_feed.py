@@ -17,6 +17,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
 from custom_components.lianke.jobs.job import Asker, Job, JobState
+from custom_components.lianke.jobs.opening import DATA_LEDGER
+from custom_components.lianke.ledger import View
 from custom_components.lianke.websocket_api import job_feed
 from custom_components.lianke.websocket_api.job_feed import (
     MAX_FINISHED,
@@ -27,6 +29,7 @@ from custom_components.lianke.websocket_api.job_feed import (
 )
 from tests.household import House
 from tests.jobs.make import make_job
+from tests.ledgers import keep
 from tests.loop_hold import measured_hold
 from tests.simulator import Simulator
 from tests.websocket_api.test_websocket_api import (
@@ -60,18 +63,15 @@ def record(number: int, printer_key: str, **changes: Any) -> Job:
     return make_job(**facts | changes)
 
 
-def forget(entry: MockConfigEntry, jobs: list[Job]) -> None:
+async def forget(house: House, jobs: list[Job]) -> None:
     """Take back jobs that have no folder on the disk."""
-    registry = entry.runtime_data.queue._registry
-    for job in jobs:
-        registry._forget(job.job_id)
+    table = house.queue._jobs.table
 
+    def delete(view: View) -> None:
+        for job in jobs:
+            view.delete(table, job.job_id)
 
-def keep(registry: Any, job: Job) -> None:
-    """Take a job for one that is on disk, and told."""
-    registry.put(job)
-    registry.store.persisted[job.job_id] = job
-    registry.published[job.job_id] = job
+    await house.hass.data[DATA_LEDGER].commit(delete)
 
 
 def laser_key(entry: MockConfigEntry) -> str:
@@ -112,9 +112,7 @@ async def test_fifty_cards_beside_thousands_of_records(
     """Each card went through all records by itself at each change, which held Home Assistant for seconds."""
     key = laser_key(house.entry)
     await house.switch_off()
-    registry = house.queue._registry
-    for number in range(RECORDS):
-        keep(registry, record(number, key))
+    await keep(house.hass, house.entry, *(record(number, key) for number in range(RECORDS)))
     client = await hass_ws_client()
     for _ in range(MAX_SUBSCRIPTIONS):
         await client.send_json_auto_id({"type": "lianke/jobs/subscribe"})
@@ -123,13 +121,12 @@ async def test_fifty_cards_beside_thousands_of_records(
         async with asyncio.timeout(30):
             while len(results(messages)) < MAX_SUBSCRIPTIONS:
                 await asyncio.sleep(0.02)
-        for job in moving:
-            keep(registry, job)
+        await keep(house.hass, house.entry, *moving)
         started = time.monotonic()
         with measured_hold() as hold:
             for step in range(20):
                 for job in moving:
-                    registry.change(job, within=None, sent_bytes=step)
+                    house.queue._jobs.change(job, sent_bytes=step)
                 await asyncio.sleep(0.05)
             async with asyncio.timeout(30):
                 while progress(messages)[-MAX_SUBSCRIPTIONS:] != [[19] * 20] * MAX_SUBSCRIPTIONS:
@@ -138,7 +135,7 @@ async def test_fifty_cards_beside_thousands_of_records(
     # At most four messages a second, however often something changes; a few before.
     assert len(progress(messages)) <= MAX_SUBSCRIPTIONS * (passed / job_feed.PACE + 4)
     assert hold.longest < 0.1, hold
-    forget(house.entry, moving)
+    await forget(house, moving)
 
 
 async def test_one_message_a_user_and_change(
@@ -173,7 +170,6 @@ async def test_approvers_are_told_who_asks(
     """An approver saw what was to be printed, but not for whom; nobody else is told names of users."""
     anna = MockUser(name="Anna").add_to_hass(house.hass)
     await house.switch_off()
-    registry = house.queue._registry
     held: dict[str, Any] = {"state": JobState.HELD, "asker": Asker(user_id=anna.id)}
     jobs = [
         record(1, laser_key(house.entry), **held, waits_for=("approval",)),
@@ -190,22 +186,19 @@ async def test_approvers_are_told_who_asks(
     ]
     policy = {"entity_ids": {status_entity(house.hass, house.entry, house.device()): True}}
     approver = await hass_ws_client()
-    for job in jobs[:1]:
-        keep(registry, job)
+    await keep(house.hass, house.entry, *jobs[:1])
     async with client_of(house.hass, hass_ws_client, policy) as other:
         for client in (approver, other):
             await subscribe(client)
         first = (await approver.receive_json())["event"]["jobs"]
         assert [job["asked_by"] for job in first] == ["Anna"]
         # Also with what comes later.
-        for job in jobs[1:]:
-            keep(registry, job)
-        registry._schedule_watchers(laser_key(house.entry))
+        await keep(house.hass, house.entry, *jobs[1:])
         for client, name in ((approver, "Anna"), (other, None)):
             view = await until(client, lambda view: len(view["jobs"]) == len(jobs))
             asked_by = {job["title"]: job["asked_by"] for job in view["jobs"]}
             assert asked_by == {job.title: None for job in jobs} | {"Document 1": name}
-    forget(house.entry, jobs)
+    await forget(house, jobs)
 
 
 async def test_a_message_holds_a_bounded_number_of_jobs(
@@ -213,7 +206,6 @@ async def test_a_message_holds_a_bounded_number_of_jobs(
 ) -> None:
     """However many jobs wait, a message stays small; what is on its way is in it."""
     await house.switch_off()
-    registry = house.queue._registry
     keys = list(house.data.storage.printers)
     jobs = [
         record(200 * place + number, key, state=JobState.HELD)
@@ -222,8 +214,7 @@ async def test_a_message_holds_a_bounded_number_of_jobs(
     ]
     jobs[0] = record(0, keys[0], state=JobState.SENDING)
     jobs += [record(number, keys[number == 2000]) for number in range(2000, 2050)]
-    for job in jobs:
-        keep(registry, job)
+    await keep(house.hass, house.entry, *jobs)
     client = await hass_ws_client()
     view = await first_view(client)
     over = [job for job in view["jobs"] if job["state"] == "canceled"]
@@ -235,7 +226,7 @@ async def test_a_message_holds_a_bounded_number_of_jobs(
     assert ours[-1]["state"] == "sending"
     assert [job["job_id"] for job in ours] == sorted((job["job_id"] for job in ours), reverse=True)
     assert {printer["waiting"] for printer in view["printers"].values()} <= {200, 199}
-    forget(house.entry, jobs)
+    await forget(house, jobs)
 
 
 async def test_what_ended_last_is_first_however_long_it_had_waited(
@@ -244,7 +235,6 @@ async def test_what_ended_last_is_first_however_long_it_had_waited(
     """A job that was confirmed after later ones had printed ended, failed, in no row of the card."""
     await house.switch_off()
     keys = list(house.data.storage.printers)
-    registry = house.queue._registry
     now = dt_util.utcnow()
     later = [
         record(number, key, state=JobState.COMPLETED)
@@ -255,8 +245,7 @@ async def test_what_ended_last_is_first_however_long_it_had_waited(
         record(place, key, state=JobState.FAILED, title="waited", ended_at=now)
         for place, key in enumerate(keys[:2])
     ]
-    for job in sorted([*waited, *later], key=lambda job: job.job_id):
-        keep(registry, job)
+    await keep(house.hass, house.entry, *sorted([*waited, *later], key=lambda job: job.job_id))
     jobs = (await first_view(await hass_ws_client()))["jobs"]
     assert [job["title"] for job in jobs[:2]] == ["waited"] * 2
     for key in keys[:2]:
@@ -265,7 +254,7 @@ async def test_what_ended_last_is_first_however_long_it_had_waited(
         assert len(others) >= MAX_FINISHED_OF_EACH - 1
     ends = [job["finished_at"] for job in jobs[:MAX_FINISHED]]
     assert ends == sorted(ends, reverse=True)
-    forget(house.entry, [*waited, *later])
+    await forget(house, [*waited, *later])
 
 
 async def test_a_connection_has_a_bounded_number_of_subscriptions(

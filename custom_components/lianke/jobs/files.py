@@ -44,6 +44,11 @@ def jobs_path(hass: HomeAssistant, entry_id: str) -> Path:
     return ledger_path(hass) / entry_id
 
 
+def old_path(hass: HomeAssistant, entry_id: str) -> Path:
+    """Return where 0.1.0 to 0.3.0 had the jobs of one box: by now an empty file, which keeps them from starting."""
+    return Path(hass.config.cache_path(DOMAIN, entry_id))
+
+
 def file_name(name: str) -> str:
     """Return the name of a document's file in the folder of its job."""
     suffix = Path(name).suffix.lower()

@@ -26,7 +26,7 @@ from ..api.stored import StoredError
 from ..documents.spool import sync_path
 from ..ledger import Ledger, Table, View
 from .box_jobs import JOBS
-from .files import SECOND_NAME, file_name, jobs_path
+from .files import SECOND_NAME, file_name, jobs_path, old_path
 from .job import (
     BEFORE_PAPER,
     MOVED,
@@ -101,7 +101,7 @@ async def async_take_in(hass: HomeAssistant, ledger: Ledger, entry_ids: Iterable
 def _find_all(hass: HomeAssistant, entry_ids: list[str]) -> list[_Found]:
     found = []
     for entry_id in entry_ids:
-        old, new = Path(hass.config.cache_path("lianke", entry_id)), jobs_path(hass, entry_id)
+        old, new = old_path(hass, entry_id), jobs_path(hass, entry_id)
         if old.is_dir():
             if is_copied(old):
                 # Its new place would not say so any more.

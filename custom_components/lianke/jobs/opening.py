@@ -1,28 +1,46 @@
 """The one ledger of this Home Assistant: opened at the first box, closed when Home Assistant is."""
 
+import asyncio
+from collections.abc import Iterable
+import logging
+from pathlib import Path
 import shutil
 from typing import Final
 
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
 from homeassistant.core import Event, HomeAssistant
-from homeassistant.helpers.singleton import singleton
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
 from ..ledger import Ledger, Table, View
+from ..ledger_file import ASIDE
 from .box_jobs import JOBS
-from .files import jobs_path, ledger_path
+from .files import jobs_path, ledger_path, old_path
 from .job import WAITING, Job, JobState
 from .location import async_hold_copied
 from .migration import async_take_in
 from .own_tasks import OWN_TASKS
 
+_LOGGER = logging.getLogger(__name__)
+
 DATA_LEDGER: Final[HassKey[Ledger]] = HassKey(f"{DOMAIN}_ledger")
+# Held while it is opened, closed or deleted.
+_LOCK: Final[HassKey[asyncio.Lock]] = HassKey(f"{DOMAIN}_ledger_lock")
 
 
-@singleton(DATA_LEDGER, async_=True)
+def _lock(hass: HomeAssistant) -> asyncio.Lock:
+    return hass.data.setdefault(_LOCK, asyncio.Lock())
+
+
 async def async_get_ledger(hass: HomeAssistant) -> Ledger:
     """Return the ledger, opened and with what earlier versions wrote. Raises OSError."""
+    async with _lock(hass):
+        if (ledger := hass.data.get(DATA_LEDGER)) is None:
+            ledger = hass.data[DATA_LEDGER] = await _async_open(hass)
+        return ledger
+
+
+async def _async_open(hass: HomeAssistant) -> Ledger:
     ids = [entry.entry_id for entry in hass.config_entries.async_entries(DOMAIN)]
     ledger = Ledger(hass, ledger_path(hass))
     await ledger.async_open()
@@ -42,28 +60,68 @@ async def async_get_ledger(hass: HomeAssistant) -> Ledger:
 
 async def async_close_ledger(hass: HomeAssistant) -> None:
     """Close the ledger; the next box opens it again."""
-    if DATA_LEDGER in hass.data:
-        await (await async_get_ledger(hass)).async_close()
+    async with _lock(hass):
+        await _async_close(hass)
+
+
+async def _async_close(hass: HomeAssistant) -> None:
+    if (ledger := hass.data.get(DATA_LEDGER)) is not None:
+        await ledger.async_close()
         del hass.data[DATA_LEDGER]
+
+
+async def async_delete_ledger(hass: HomeAssistant) -> None:
+    """Close the ledger, and delete it with what was set aside, unless there is a box again."""
+    async with _lock(hass):
+        if hass.config_entries.async_entries(DOMAIN):
+            return
+        await _async_close(hass)
+        root = ledger_path(hass)
+        await hass.async_add_executor_job(lambda: _delete([root, *_set_aside(root)]))
 
 
 async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> list[Job]:
     """Delete the jobs of a removed config entry; return those that waited, here or in the cloud."""
-    ledger = await async_get_ledger(hass)
-    own_jobs, own_tasks = Table(JOBS, entry_id), Table(OWN_TASKS, entry_id)
-    await ledger.async_load(own_jobs)
-    await ledger.async_load(own_tasks)
-    jobs = [*ledger.latest(own_jobs).values()]
+    jobs: list[Job] = []
+    try:
+        ledger = await async_get_ledger(hass)
+        own_jobs, own_tasks = Table(JOBS, entry_id), Table(OWN_TASKS, entry_id)
+        await ledger.async_load(own_jobs)
+        await ledger.async_load(own_tasks)
+        jobs = [*ledger.latest(own_jobs).values()]
 
-    def remove(view: View) -> None:
-        for job_id in ledger.latest(own_jobs):
-            view.delete(own_jobs, job_id)
-        for task_id in ledger.latest(own_tasks):
-            view.delete(own_tasks, task_id)
+        def remove(view: View) -> None:
+            for job_id in ledger.latest(own_jobs):
+                view.delete(own_jobs, job_id)
+            for task_id in ledger.latest(own_tasks):
+                view.delete(own_tasks, task_id)
 
-    await ledger.commit(remove, report=True)
-    folder = jobs_path(hass, entry_id)
-    await hass.async_add_executor_job(lambda: shutil.rmtree(folder, ignore_errors=True))
+        await ledger.commit(remove, report=True)
+    except OSError as err:
+        _LOGGER.warning("The records of a removed box are not deleted yet: %s", err)
+    await hass.async_add_executor_job(_delete_files, hass, entry_id)
     return [
         job for job in jobs if job.state in (*WAITING, JobState.UPLOADING) and not job.is_unsure
     ]
+
+
+def _delete_files(hass: HomeAssistant, entry_id: str) -> None:
+    """Delete the documents of a box, also where they were set aside, and what stands at their old place."""
+    root = ledger_path(hass)
+    folders = [jobs_path(hass, entry_id), *(aside / entry_id for aside in _set_aside(root))]
+    old = old_path(hass, entry_id)
+    if old.is_dir():
+        # Nothing was taken in.
+        folders.append(old)
+    else:
+        old.unlink(missing_ok=True)
+    _delete(folders)
+
+
+def _set_aside(root: Path) -> list[Path]:
+    return [*root.parent.glob(f"{ASIDE}*")]
+
+
+def _delete(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)

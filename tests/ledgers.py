@@ -1,0 +1,102 @@
+"""The ledger as a test looks at it: what is on disk, and a disk that refuses."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+import json
+import os
+from pathlib import Path
+import shutil
+import sqlite3
+from tempfile import TemporaryDirectory
+import time
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant
+
+from custom_components.lianke.jobs.box_jobs import JOBS
+from custom_components.lianke.jobs.job import Job
+from custom_components.lianke.jobs.opening import DATA_LEDGER
+from custom_components.lianke.ledger import Table, View
+from custom_components.lianke.ledger_file import DATABASE_NAME
+from tests.power_cut import MOST
+from tests.records import flat
+
+_FILES = (DATABASE_NAME, f"{DATABASE_NAME}-wal")
+
+
+def rows(root: Path, kind: str, box: str | None = None) -> list[dict[str, Any]]:
+    """Return the records of a kind in the ledger of a folder, oldest first, of one box or all; blocks.
+
+    They are read from a copy of one moment, as after a power cut: a ledger that is open belongs to its process alone.
+    """
+    for _ in range(MOST):
+        with TemporaryDirectory() as folder, suppress(sqlite3.DatabaseError, FileNotFoundError):
+            before = _look(root)
+            for name in before:
+                shutil.copyfile(root / name, Path(folder) / name)
+            if DATABASE_NAME not in before:
+                return []
+            if _look(root) == before:
+                found = _read(Path(folder) / DATABASE_NAME)
+                return [json.loads(text) for of, at, text in found if (of, at) == (kind, box or at)]
+        time.sleep(0.002)
+    raise AssertionError("the ledger does not stand still for as long as a copy takes")
+
+
+def stored(hass: HomeAssistant, entry: ConfigEntry, job_id: str) -> dict[str, Any]:
+    """Return what is on disk of a job, by names of fields."""
+    (found,) = (
+        record
+        for record in rows(hass.data[DATA_LEDGER]._file.root, JOBS.name, entry.entry_id)
+        if record["job_id"] == job_id
+    )
+    return flat(found)
+
+
+async def keep(hass: HomeAssistant, entry: ConfigEntry, *jobs: Job) -> None:
+    """Write jobs as they are, new ones as well, also of a box that is not loaded."""
+    table, data = Table(JOBS, entry.entry_id), getattr(entry, "runtime_data", None)
+
+    def put(view: View) -> None:
+        for job in jobs:
+            view.put(table, job.job_id, job)
+
+    done = hass.data[DATA_LEDGER].commit(put)
+    for job in jobs if data else ():
+        data.queue._jobs.note_new(job)
+    await done
+
+
+@contextmanager
+def refusing(hass: HomeAssistant) -> Iterator[None]:
+    """Let SQLite refuse each change, as that of a disk which has become read-only."""
+    db = hass.data[DATA_LEDGER]._file._db
+    assert db is not None
+    db.execute("PRAGMA query_only=ON")
+    try:
+        yield
+    finally:
+        with suppress(sqlite3.ProgrammingError):
+            # It was closed meanwhile.
+            db.execute("PRAGMA query_only=OFF")
+
+
+def _look(root: Path) -> dict[str, tuple[int, int, int]]:
+    """Return each file of the ledger that is there with what tells its versions apart."""
+    found = {}
+    for name in _FILES:
+        with suppress(FileNotFoundError):
+            seen = os.lstat(root / name)
+            found[name] = (seen.st_ino, seen.st_mtime_ns, seen.st_size)
+    return found
+
+
+def _read(path: Path) -> list[tuple[str, str, str]]:
+    db = sqlite3.connect(path)
+    try:
+        tables = db.execute("SELECT name FROM sqlite_master WHERE name = 'record'").fetchall()
+        sql = "SELECT kind, box, record FROM record WHERE staged = 0 ORDER BY seq"
+        return db.execute(sql).fetchall() if tables else []
+    finally:
+        db.close()
