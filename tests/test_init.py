@@ -264,12 +264,16 @@ async def test_a_removed_box_takes_its_own_along(house: House, other: MockConfig
     root = ledger_path(hass)
     aside = root.with_name(f"{ASIDE}once")
     for one in (entry, other):
-        await hass.async_add_executor_job((aside / one.entry_id / "job").mkdir, 0o700, True)
+        scans = f"scans-{one.entry_id}"
+        places = (aside / one.entry_id, aside / scans, root / scans, root.parent / scans)
+        for place in places:
+            await hass.async_add_executor_job((place / "job").mkdir, 0o700, True)
     await hass.config_entries.async_remove(entry.entry_id)
     assert [record["job_id"] for record in rows(root, "job")] == [stays]
     left = {path.relative_to(root.parent).parts for path in root.parent.rglob("*")}
-    assert not [parts for parts in left if entry.entry_id in parts or gone in parts]
+    assert not [parts for parts in left if gone in parts or entry.entry_id in " ".join(parts)]
     assert {(root.name, other.entry_id, stays), (aside.name, other.entry_id)} <= left
+    assert {(aside.name, scans), (root.name, scans), (scans,)} <= left
     # SQLite writes over what it deletes.
     await async_close_ledger(hass)
     files = [path.read_bytes() for path in root.rglob("*") if path.is_file()]

@@ -44,9 +44,9 @@ def jobs_path(hass: HomeAssistant, entry_id: str) -> Path:
     return ledger_path(hass) / entry_id
 
 
-def old_path(hass: HomeAssistant, entry_id: str) -> Path:
-    """Return where 0.1.0 to 0.3.0 had the jobs of one box: by now an empty file, which keeps them from starting."""
-    return Path(hass.config.cache_path(DOMAIN, entry_id))
+def old_path(hass: HomeAssistant, name: str) -> Path:
+    """Return where 0.1.0 to 0.3.0 had such a folder; for that of jobs, an empty file keeps them from starting."""
+    return Path(hass.config.cache_path(DOMAIN, name))
 
 
 def file_name(name: str) -> str:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 import logging
 from pathlib import Path
 import shutil
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
 from homeassistant.core import Event, HomeAssistant
@@ -15,7 +16,7 @@ from ..const import DOMAIN
 from ..ledger import Ledger, Table, View
 from ..ledger_file import ASIDE
 from .box_jobs import JOBS
-from .files import jobs_path, ledger_path, old_path
+from .files import ledger_path, old_path
 from .job import WAITING, Job, JobState
 from .location import async_hold_copied
 from .migration import async_take_in
@@ -82,40 +83,45 @@ async def async_delete_ledger(hass: HomeAssistant) -> None:
 
 async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> list[Job]:
     """Delete the jobs of a removed config entry; return those that waited, here or in the cloud."""
-    jobs: list[Job] = []
-    try:
+    own_jobs, jobs = Table(JOBS, entry_id), list[Job]()
+    with suppress(OSError):
         ledger = await async_get_ledger(hass)
-        own_jobs, own_tasks = Table(JOBS, entry_id), Table(OWN_TASKS, entry_id)
         await ledger.async_load(own_jobs)
-        await ledger.async_load(own_tasks)
-        jobs = [*ledger.latest(own_jobs).values()]
-
-        def remove(view: View) -> None:
-            for job_id in ledger.latest(own_jobs):
-                view.delete(own_jobs, job_id)
-            for task_id in ledger.latest(own_tasks):
-                view.delete(own_tasks, task_id)
-
-        await ledger.commit(remove, report=True)
-    except OSError as err:
-        _LOGGER.warning("The records of a removed box are not deleted yet: %s", err)
-    await hass.async_add_executor_job(_delete_files, hass, entry_id)
+        jobs += ledger.latest(own_jobs).values()
+    await async_remove_records(hass, entry_id, own_jobs, Table(OWN_TASKS, entry_id))
     return [
         job for job in jobs if job.state in (*WAITING, JobState.UPLOADING) and not job.is_unsure
     ]
 
 
-def _delete_files(hass: HomeAssistant, entry_id: str) -> None:
-    """Delete the documents of a box, also where they were set aside, and what stands at their old place."""
-    root = ledger_path(hass)
-    folders = [jobs_path(hass, entry_id), *(aside / entry_id for aside in _set_aside(root))]
-    old = old_path(hass, entry_id)
-    if old.is_dir():
-        # Nothing was taken in.
-        folders.append(old)
-    else:
-        old.unlink(missing_ok=True)
-    _delete(folders)
+async def async_remove_records(hass: HomeAssistant, folder: str, *tables: Table[Any]) -> None:
+    """Delete all records of tables, and the folder beside the ledger with their files.
+
+    Records that the disk does not let go yet are deleted once it does.
+    """
+    try:
+        ledger = await async_get_ledger(hass)
+        for table in tables:
+            await ledger.async_load(table)
+
+        def remove(view: View) -> None:
+            for table in tables:
+                for record_id in ledger.latest(table):
+                    view.delete(table, record_id)
+
+        await ledger.commit(remove, report=True)
+    except OSError as err:
+        _LOGGER.warning("The records of a removed box are not deleted yet: %s", err)
+    await hass.async_add_executor_job(_delete_files, hass, folder)
+
+
+def _delete_files(hass: HomeAssistant, name: str) -> None:
+    """Delete a folder, also where it was set aside, and what stands where earlier versions had it."""
+    root, old = ledger_path(hass), old_path(hass, name)
+    _delete([root / name, *(aside / name for aside in _set_aside(root)), old])
+    with suppress(OSError):
+        # The empty file of `migration`.
+        old.unlink()
 
 
 def _set_aside(root: Path) -> list[Path]:

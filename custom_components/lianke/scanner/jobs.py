@@ -37,7 +37,7 @@ from ..errors import InputError
 from ..jobs.files import ledger_path
 from ..jobs.job import Asker, Delivery, JobSpec
 from ..jobs.limits import REQUEST_ID_LIFE, max_document_bytes
-from ..jobs.opening import async_get_ledger
+from ..jobs.opening import async_remove_records
 from ..ledger import Lease, Step, Table, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError
 from ..printing.handlers import ACTIONS_BY_NAME, async_run_action
@@ -102,16 +102,8 @@ async def async_remove_scans(hass: HomeAssistant, entry_id: str) -> None:
     """Delete the scans of a removed config entry, and forget its scanners."""
     hass.data.get(HUBS, {}).pop(entry_id, None)
     hass.data.get(JOBS, {}).pop(entry_id, None)
-    ledger, table = await async_get_ledger(hass), Table(SCANS_KIND, entry_id)
-    await ledger.async_load(table)
-
-    def remove(view: View) -> None:
-        for scan_id in ledger.latest(table):
-            view.delete(table, scan_id)
-
-    await ledger.commit(remove, report=True)
-    path = scans_path(hass, entry_id)
-    await hass.async_add_executor_job(lambda: shutil.rmtree(path, ignore_errors=True))
+    folder = scans_path(hass, entry_id).name
+    await async_remove_records(hass, folder, Table(SCANS_KIND, entry_id))
 
 
 class ScanJobs:
