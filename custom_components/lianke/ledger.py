@@ -399,13 +399,15 @@ class Lease:
         self, change: Change[R], *, report: bool = False, within: float = 0
     ) -> asyncio.Future[R]:
         """Make a change as `Ledger.commit` does. Raises LedgerClosedError once the lease is over."""
+        self.check()
 
         def of_lease(view: View) -> R:
             # It may be made again after a refusal.
             self.check()
             return change(view)
 
-        return self._ledger.commit(of_lease, report=report, within=within)
+        # What has happened has, whoever reported it: the next instance goes by it already.
+        return self._ledger.commit(change if report else of_lease, report=report, within=within)
 
 
 def _copy(records: Records) -> Records:

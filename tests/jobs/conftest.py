@@ -1,12 +1,14 @@
 """A print queue with the simulated cloud behind it, and no entities in front."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 import hashlib
 import json
 from pathlib import Path
+import sqlite3
+from threading import Event
 from typing import Any, NamedTuple, cast
 from unittest.mock import patch
 
@@ -36,6 +38,7 @@ from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, Job
 from custom_components.lianke.jobs.opening import DATA_LEDGER, async_close_ledger, async_get_ledger
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.ledger import Table
+from custom_components.lianke.ledger_file import LedgerFile, Row, RowKey
 from custom_components.lianke.people.approval import PrintPolicy
 from tests.clock import Clock, moved_by_hand, pauses, threads_work, until
 from tests.records import flat
@@ -317,6 +320,51 @@ type OpenShop = Callable[..., Any]
 def full(*_: object, **__: object) -> None:
     """Refuse as a full disk does; Home Assistant's tests would call a mock in the event loop, not in a thread."""
     raise OSError(28, "No space left on device")
+
+
+@contextmanager
+def refusing(shop: Shop) -> Iterator[None]:
+    """Let SQLite refuse each change, as that of a disk which has become read-only."""
+    db = shop.hass.data[DATA_LEDGER]._file._db
+    assert db is not None
+    db.execute("PRAGMA query_only=ON")
+    try:
+        yield
+    finally:
+        with suppress(sqlite3.ProgrammingError):
+            # It was closed meanwhile.
+            db.execute("PRAGMA query_only=OFF")
+
+
+@dataclass
+class Disk:
+    """What stands before each write of the ledger, as a slow disk does, or one that hangs."""
+
+    goes_on: Event = field(default_factory=Event)
+    # How many rows each transaction writes that has begun.
+    visits: list[int] = field(default_factory=list)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a transaction waits for it."""
+        return bool(self.visits) and not self.goes_on.is_set()
+
+
+@contextmanager
+def hanging() -> Iterator[Disk]:
+    """Let the ledger's disk hang until it goes on, and at the end at the latest."""
+    disk, real = Disk(), LedgerFile.write
+
+    def write(self: LedgerFile, rows: Mapping[RowKey, Row | None]) -> None:
+        disk.visits.append(len(rows))
+        assert disk.goes_on.wait(timeout=60)
+        real(self, rows)
+
+    try:
+        with patch.object(LedgerFile, "write", write):
+            yield disk
+    finally:
+        disk.goes_on.set()
 
 
 async def refusal(work: Awaitable[object]) -> str:

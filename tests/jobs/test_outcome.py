@@ -10,7 +10,7 @@ from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.tracker import changes_for
+from custom_components.lianke.jobs.outcome import changes_for
 from tests.clock import until
 from tests.household import show_state
 from tests.jobs.conftest import ASK, CANCEL, OpenShop, Receiver, Shop
@@ -211,6 +211,8 @@ async def test_a_storm_of_cancels_is_one(shop: Shop) -> None:
     await shop.uploaded(first)
     job = await shop.submit()
     await shop.uploaded(job)
+    # The tracker has just asked for both, and keeps its distance: what is asked now the calls ask.
+    await shop.until(job, JobState.PROCESSING, JobState.SENDING, step=1)
     asked, canceled = shop.sim.cloud.count(ASK), shop.sim.cloud.count(CANCEL)
     answers = await asyncio.gather(*(shop.queue.async_cancel(job.job_id) for _ in range(50)))
     assert {answer.job_id for answer in answers} == {job.job_id}

@@ -1,11 +1,12 @@
 """What a stop, a crash or a damaged disk does to jobs."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 import os
 from pathlib import Path
+import shutil
 import stat
 from threading import Event
 from unittest.mock import patch
@@ -13,27 +14,55 @@ from unittest.mock import patch
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
-from custom_components.lianke.documents.spool import write_new
-from custom_components.lianke.jobs import retention, store
+from custom_components.lianke.documents.spool import sync_path
+from custom_components.lianke.jobs import files, retention
+from custom_components.lianke.jobs.files import JobFiles, ledger_path
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.store import FLUSHING_NAME, JobStore
+from custom_components.lianke.ledger_file import LedgerFile, Row, RowKey
 from tests.clock import until
-from tests.jobs.conftest import SUBMIT, OpenShop, Shop, full
+from tests.jobs.conftest import SUBMIT, OpenShop, Shop, full, hanging, refusing
+from tests.power_cut import copy_moment
 from tests.simulator.faults import Fault
+
+
+def power_goes(shop: Shop) -> Callable[[], None]:
+    """Keep what is on disk at this moment; return what puts it back while nobody has it open."""
+    root, moment = ledger_path(shop.hass), shop.tmp_path / "moment"
+    copy_moment(root, moment)
+
+    def come_back() -> None:
+        shutil.rmtree(root)
+        moment.rename(root)
+
+    return come_back
+
+
+def folders(shop: Shop) -> set[str]:
+    """Return the jobs that have a folder for documents."""
+    return {path.name for path in shop.folder.iterdir() if path.is_dir()}
 
 
 async def test_a_job_that_was_just_being_written_never_was(
     open_shop: OpenShop, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_shop() as shop:
-        entry, root = shop.entry, shop.folder
-    for name, files in (("part-A", ["document.pdf"]), ("part-B", ["document.pdf", "job.json"])):
-        (root / name).mkdir(parents=True)
-        for file in files:
-            (root / name / file).write_bytes(b"%PDF-")
+        await shop.set_paper(0)
+        with hanging() as disk:
+            submitting = asyncio.create_task(shop.submit())
+            await until(lambda: disk.hangs)
+            # Its document lies there already, and its row is about to.
+            (job_id,) = folders(shop)
+            come_back = power_goes(shop)
+        await submitting
+        entry = shop.entry
+    come_back()
+    assert folders(shop) == {job_id}
     async with open_shop(entry=entry) as shop:
         assert not shop.queue.jobs()
-        assert not [path for path in root.iterdir() if path.is_dir()]
+        assert not folders(shop)
+        await shop.set_paper(None)
+        await shop.tick(120)
+        assert not shop.sim.cloud.tasks
     assert "set aside" not in caplog.text
 
 
@@ -56,74 +85,107 @@ async def test_a_lost_document_fails_the_job(shop: Shop, left: int | None) -> No
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every document flushed beside its upload, as large ones are."""
-    monkeypatch.setattr(store, "SMALL_BYTES", 0)
+    monkeypatch.setattr(files, "SMALL_BYTES", 0)
+
+
+type Refuses = Callable[[Shop], AbstractContextManager[object]]
+
+
+def fails(what: str) -> Refuses:
+    """Return what lets this fail."""
+    return lambda _: patch(what, full)
 
 
 @pytest.mark.usefixtures("large")
 @pytest.mark.parametrize(
-    ("what", "paper"),
+    ("refuses", "paper"),
     [
-        ("custom_components.lianke.jobs.store.write_new", None),
-        ("custom_components.lianke.jobs.store._flush", None),
-        ("custom_components.lianke.jobs.store._flush", 0),
-        ("pathlib.Path.rename", None),
+        (refusing, None),
+        (refusing, 0),
+        (fails("custom_components.lianke.jobs.files._flush"), None),
+        (fails("custom_components.lianke.jobs.files._flush"), 0),
+        (fails("pathlib.Path.rename"), None),
     ],
-    ids=["the record", "the document", "the document of a held one", "nothing at all"],
+    ids=[
+        "the record",
+        "the record of a held one",
+        "the document",
+        "the document of a held one",
+        "nothing at all",
+    ],
 )
 async def test_what_a_disk_does_not_take_is_refused(
-    shop: Shop, what: str, paper: int | None
+    shop: Shop, refuses: Refuses, paper: int | None
 ) -> None:
     """The caller was told that there is no job: there is none, and nobody else was told of one."""
     await shop.set_paper(paper)
     document = shop.document()
-    with patch(what, full), pytest.raises(HomeAssistantError) as refused:
+    with refuses(shop), pytest.raises(HomeAssistantError) as refused:
         await shop.submit(document)
     assert refused.value.translation_key == "disk_full"
     await shop.tick(120)
     assert not shop.queue._jobs.latest
     assert not shop.history
     assert not document.path.exists()
-    assert not [path for path in shop.folder.iterdir() if path.is_dir()]
+    assert not folders(shop)
     # An upload may have begun meanwhile; none has ended.
     assert not shop.sim.cloud.tasks
+    assert shop.queue._jobs._by_token == {}
 
 
 async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(shop: Shop) -> None:
     await shop.set_paper(0)
     job = await shop.submit()
-    with patch.object(store, "write_private", full):
+    reasons: list[str | None] = []
+    shop.queue.watch(lambda: reasons.append(shop.queue.hold_reason(shop.key())), shop.key())
+    with refusing(shop):
         await shop.set_paper(None)
         for _ in range(20):
             if shop.queue.get(job.job_id).hold_reason == "disk_full":
                 break
             await shop.tick(5)
         assert shop.queue.get(job.job_id).hold_reason == "disk_full"
-        # An end that cannot be written is not told: after a restart it would print all the same.
+        assert reasons[-1] == "disk_full"
+        # Nothing else is told that is not on disk: after a restart it would print all the same.
         assert shop.queue.get(job.job_id).state is JobState.HELD
+        assert shop.states(job) == [JobState.HELD]
         assert not shop.sim.cloud.tasks
     await shop.until(job, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 1
 
 
 async def test_what_is_not_to_wait_does_not_wait_for_a_full_disk(shop: Shop) -> None:
-    with patch.object(store, "write_private", full):
-        job = await shop.submit(hold=False)
+    uploader = shop.queue._uploader
+    await uploader._handover.acquire()
+    job = await shop.submit(hold=False)
+    # The end of its upload is about to be sent.
+    await until(lambda: uploader._handover._waiters)
+    with refusing(shop):
+        uploader._handover.release()
+        await until(lambda: not uploader._uploads)
         await shop.tick(5)
+        # As for an end, nobody is told what the disk does not have.
+        assert shop.queue.get(job.job_id).state is JobState.UPLOADING
     await shop.until(job, JobState.FAILED, JobState.COMPLETED)
     assert (shop.queue.get(job.job_id).reason, shop.sim.cloud.tasks) == ("disk_full", {})
 
 
 async def test_a_small_document_is_on_disk_before_its_record(shop: Shop) -> None:
-    flushed: list[str] = []
+    written: list[str] = []
+    write = LedgerFile.write
 
-    def note(path: Path, text: str | None = None) -> None:
-        flushed.append(path.name)
-        if text is not None:
-            write_new(path, text)
+    def flush(path: Path) -> None:
+        sync_path(path)
+        written.append(path.name)
 
-    with patch.object(store, "sync_path", note), patch.object(store, "write_new", note):
+    def note(self: LedgerFile, rows: Mapping[RowKey, Row | None]) -> None:
+        write(self, rows)
+        written.extend(f"the row of {key.record_id}" for key in rows)
+
+    with patch.object(files, "sync_path", flush), patch.object(LedgerFile, "write", note):
         job = await shop.submit()
-    assert flushed == ["document.pdf", "job.json", f"part-{job.job_id}", shop.folder.name]
+    row = f"the row of {job.job_id}"
+    assert written[:4] == ["document.pdf", job.job_id, shop.folder.name, row]
 
 
 @pytest.mark.usefixtures("large")
@@ -131,16 +193,15 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_disk = Event()
-    monkeypatch.setattr(store, "_flush", lambda _: on_disk.wait(timeout=10))
+    monkeypatch.setattr(files, "_flush", lambda _: on_disk.wait(timeout=10))
     submitting = asyncio.create_task(shop.submit())
-    jobs = shop.queue._jobs.latest
-    await until(lambda: [job for job in jobs.values() if job.present.sent_bytes is not None])
+    await until(lambda: shop.queue._uploader._uploads)
     await asyncio.sleep(0.3)
     assert not submitting.done()
     # Nor is anybody told of a job that a power cut would still undo.
     assert not shop.queue.jobs()
     assert not shop.history
-    (job,) = jobs.values()
+    (job,) = shop.queue._jobs.latest.values()
     assert job.present.handed_over_at is None
     assert not shop.sim.cloud.tasks
     on_disk.set()
@@ -151,10 +212,10 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
 async def test_the_one_to_be_replaced_stays_until_its_successor_is_safe(shop: Shop) -> None:
     await shop.set_paper(0)
     old = await shop.submit(replace_key="briefing")
-    with patch.object(store, "_flush", full), pytest.raises(HomeAssistantError):
+    with patch.object(files, "_flush", full), pytest.raises(HomeAssistantError):
         await shop.submit(replace_key="briefing")
     assert [job.job_id for job in shop.queue.jobs()] == [old.job_id]
-    assert [path.name for path in shop.folder.iterdir() if path.is_dir()] == [old.job_id]
+    assert folders(shop) == {old.job_id}
     assert shop.queue.get(old.job_id).state is JobState.HELD
     new = await shop.submit(replace_key="briefing")
     assert shop.queue.get(old.job_id).state is JobState.CANCELED
@@ -167,7 +228,7 @@ async def test_of_the_replaced_and_its_successor_one_prints(
 ) -> None:
     """The printer is ready again while the successor's document is still being flushed."""
     on_disk = Event()
-    real = store._flush
+    real = files._flush
 
     def slow(paths: list[Path]) -> None:
         on_disk.wait(timeout=10)
@@ -175,7 +236,7 @@ async def test_of_the_replaced_and_its_successor_one_prints(
 
     await shop.set_paper(0)
     old = await shop.submit(replace_key="briefing")
-    monkeypatch.setattr(store, "_flush", slow)
+    monkeypatch.setattr(files, "_flush", slow)
     submitting = asyncio.create_task(shop.submit(replace_key="briefing"))
     await asyncio.sleep(0.2)
     shop.printer().paper = None
@@ -208,38 +269,50 @@ async def test_a_refused_upload_does_not_wait_beside_its_successor(shop: Shop) -
 async def test_one_that_is_refused_while_its_successor_is_written_is_replaced(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry, create = shop.queue._jobs, JobStore.async_create
+    jobs, take = shop.queue._jobs, JobFiles.async_take
     await shop.switch(online=False)
     old = await shop.submit(replace_key="briefing")
     monkeypatch.setattr(shop.queue._uploader, "start", lambda _: None)
-    registry.change(old, state=JobState.UPLOADING, hold_reason=None)
+    jobs.change(old, state=JobState.UPLOADING, hold_reason=None)
 
-    async def refused(self: JobStore, job: Job, spooled: Sequence[Path]) -> None:
-        await create(self, job, spooled)
-        registry.change(old, state=JobState.HELD, hold_reason="box_offline")
+    async def refused(self: JobFiles, job: Job, spooled: Sequence[Path]) -> bool:
+        is_flushed = await take(self, job, spooled)
+        jobs.change(old, state=JobState.HELD, hold_reason="box_offline")
+        return is_flushed
 
-    monkeypatch.setattr(JobStore, "async_create", refused)
+    monkeypatch.setattr(JobFiles, "async_take", refused)
     await shop.submit(replace_key="briefing")
     assert shop.queue.get(old.job_id).reason == "replaced"
 
 
+@pytest.mark.usefixtures("large")
 async def test_a_job_nobody_was_told_of_is_not_resumed(
-    open_shop: OpenShop, caplog: pytest.LogCaptureFixture
+    open_shop: OpenShop, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The power went while its document was being flushed; what the file holds now is anybody's guess."""
+    flush, on_disk = files._flush, Event()
+
+    def slow(paths: list[Path]) -> None:
+        on_disk.wait(timeout=60)
+        flush(paths)
+
     async with open_shop() as shop:
         await shop.switch(online=False)
         reported = await shop.submit()
-        unreported = await shop.submit()
-        entry, root = shop.entry, shop.folder
-    assert {path.name for path in (root / unreported.job_id).iterdir()} == {
-        "job.json",
-        "document.pdf",
-    }
-    (root / unreported.job_id / FLUSHING_NAME).touch()
+        monkeypatch.setattr(files, "_flush", slow)
+        submitting = asyncio.create_task(shop.submit())
+        await until(lambda: len(shop.queue._jobs._ledger._staged) == 1)
+        ((_, _, unreported),) = shop.queue._jobs._ledger._staged
+        come_back = power_goes(shop)
+        on_disk.set()
+        assert (await submitting).job_id == unreported
+        entry = shop.entry
+    come_back()
+    assert folders(shop) == {reported.job_id, unreported}
     async with open_shop(entry=entry) as shop:
         assert [job.job_id for job in shop.queue.jobs()] == [reported.job_id]
-        assert not (root / unreported.job_id).exists()
+        assert shop.queue.find(unreported) is None
+        assert folders(shop) == {reported.job_id}
     assert "set aside" not in caplog.text
 
 
@@ -265,16 +338,11 @@ async def test_everything_is_private_and_documents_go(shop: Shop) -> None:
     root = shop.folder
     assert stat.S_IMODE(root.stat().st_mode) == 0o700
     assert stat.S_IMODE((root / job.job_id).stat().st_mode) == 0o700
-    modes = {}
-    for path in (root / job.job_id).iterdir():
-        # Records are written beside their place and moved there.
-        with suppress(FileNotFoundError):
-            modes[path.name] = stat.S_IMODE(path.stat().st_mode)
-    assert {"document.pdf", "job.json"} <= modes.keys()
-    assert set(modes.values()) == {0o600}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (root / job.job_id).iterdir()}
+    assert modes == {"document.pdf": 0o600}
     await shop.until(job, JobState.COMPLETED)
     await shop.tick(2)
-    assert [path.name for path in (root / job.job_id).iterdir()] == ["job.json"]
+    assert not [*(root / job.job_id).iterdir()]
     assert not shop.queue.get(job.job_id).has_document
 
 

@@ -43,6 +43,7 @@ from custom_components.lianke.jobs.limits import (
     find_duplicate,
     quiet_until,
 )
+from custom_components.lianke.jobs.outcome import changes_for
 from custom_components.lianke.jobs.readiness import STEADY, Readiness
 from custom_components.lianke.jobs.store import (
     DAMAGED_PREFIX,
@@ -54,7 +55,6 @@ from custom_components.lianke.jobs.store import (
     jobs_path,
     read_record,
 )
-from custom_components.lianke.jobs.tracker import changes_for
 from custom_components.lianke.printing.print import job_dict
 from tests.examples import examples
 from tests.jobs.make import altered, make_job

@@ -27,12 +27,14 @@ from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError
 from .files import JobFiles
 from .job import FINAL, Delivery, Job, JobState, begin_next
 from .own_tasks import OwnTasks
-from .readiness import Readiness
+from .readiness import QueueReason, Readiness
 from .retention import LISTED, to_forget
 
 _LOGGER = logging.getLogger(__name__)
 
 type JobListener = Callable[[Job, JobState | None], None]
+# What is to be changed of a job, by all records as they are then; it may refuse to change it by what it raises.
+type Rule = Callable[[View, Job], Mapping[str, Any]]
 
 
 def _salvage(job: Job) -> Job:
@@ -113,10 +115,20 @@ class BoxJobs:
         """The jobs as they are on disk, oldest first."""
         return self._ledger.committed(self.table)
 
+    def told(self, job: Job) -> Job:
+        """Return what is told of a job that is on disk: of one that waits for the disk, that it does.
+
+        That alone the disk cannot have; a start finds the job waiting as well.
+        """
+        now = self.latest.get(job.job_id, job)
+        waits = now.state is JobState.HELD and now.hold_reason == QueueReason.DISK_FULL
+        return now if waits else job
+
     async def async_load(self) -> None:
         """Read the jobs. Raises OSError where the folder of their documents cannot be made."""
         await self._ledger.async_load(self.table)
         await self.tasks.async_load()
+        self._drop_staged()
         for job in self.committed.values():
             self.note_new(job)
             if not job.is_final:
@@ -126,6 +138,16 @@ class BoxJobs:
         await self.files.async_prepare(
             self.latest.keys(), keep_orphans=self._ledger.aside is not None
         )
+
+    def _drop_staged(self) -> None:
+        """Forget what the instance before this one was still accepting: nobody goes on with it."""
+
+        def drop(view: View) -> None:
+            for key in [*view.staged]:
+                if key == self.table.key(key.record_id):
+                    view.delete(self.table, key.record_id)
+
+        self.lease.commit(drop, report=True)
 
     @property
     def unsettled(self) -> list[Job]:
@@ -197,11 +219,18 @@ class BoxJobs:
 
     @callback
     def change(
-        self, job: Job, delivery: Delivery | None = None, *, within: float = 0, **changes: Any
+        self,
+        job: Job,
+        delivery: Delivery | None = None,
+        *,
+        rule: Rule | None = None,
+        within: float = 0,
+        **changes: Any,
     ) -> Job:
         """Report what the cloud says or time brings, which cannot be refused; return the job as it is now.
 
-        `changes` are those of `Job.changed`. They are on disk `within` so many seconds, together with any other job's.
+        `changes` are those of `Job.changed`, to which a rule adds. They are on disk `within` so many seconds, together
+        with any other job's.
         """
         if (current := self.latest.get(job.job_id)) is None:
             # One that is over may be forgotten meanwhile.
@@ -209,11 +238,13 @@ class BoxJobs:
 
         def report(view: View) -> None:
             with suppress(_GoneError):
-                self._change(view, job.job_id, delivery, changes)
+                self._change(view, job.job_id, delivery, changes, rule)
 
         with suppress(LedgerClosedError):
             self.lease.commit(report, report=True, within=within)
         new = self.latest[job.job_id]
+        if new.hold_reason == QueueReason.DISK_FULL:
+            self._schedule_watchers(new.printer_key)
         # The end of an upload that goes on causes a review itself.
         if job.job_id not in self.deciding and not (current.is_uploading and new.is_uploading):
             self.on_change()
@@ -224,17 +255,18 @@ class BoxJobs:
         job: Job,
         delivery: Delivery | None = None,
         *,
+        rule: Rule | None = None,
         staged: bool | None = None,
         **changes: Any,
     ) -> Job:
         """Apply a change once it is on disk, or not at all. Returns the job as it is now.
 
-        Raises LedgerRefusedError when it cannot be written; then nothing is changed.
+        Raises LedgerRefusedError when it cannot be written, and what the rule raises; then nothing is changed.
         """
         was_uploading = self.latest.get(job.job_id, job).is_uploading
 
         def decide(view: View) -> None:
-            self._change(view, job.job_id, delivery, changes, staged=staged)
+            self._change(view, job.job_id, delivery, changes, rule, staged=staged)
 
         def is_over(_: object) -> None:
             now = self.latest.get(job.job_id)
@@ -267,17 +299,45 @@ class BoxJobs:
         job_id: str,
         delivery: Delivery | None,
         changes: Mapping[str, Any],
+        rule: Rule | None,
         *,
         staged: bool | None = None,
     ) -> None:
-        if (current := view.get(self.table, job_id)) is None:
-            raise _GoneError(job_id)
+        current = self.existing(view, job_id)
+        if rule is not None:
+            changes = {**changes, **rule(view, current)}
         new = current.changed(delivery, now=view.now, **changes)
         if new.is_at_second and not current.is_at_second:
             waits = timedelta(hours=HOLD_HOURS.of(self._entry.options))
             again = view.get(self.table, current.retried_as or "")
             new = begin_next(current, new, view.now + waits, again)
         view.put(self.table, job_id, new, staged=staged)
+        if not _is_settled(new):
+            # Also one that was over only by what somebody else could have said.
+            self._open.setdefault(job_id)
+
+    def existing(self, view: View, job_id: str) -> Job:
+        """Return a job in a change. Raises LedgerRefusedError for one that was refused itself, or deleted."""
+        if (job := view.get(self.table, job_id)) is None:
+            raise _GoneError(job_id)
+        return job
+
+    def is_staged(self, view: View, job_id: str) -> bool:
+        """Return whether nobody is told of a job yet, in a change."""
+        return self.table.key(job_id) in view.staged
+
+    async def async_decided(self, job_id: str) -> None:
+        """Wait until nothing is being decided about a job, whether the disk takes it or not.
+
+        Raises LedgerClosedError once the box is unloaded.
+        """
+        while job_id in self.deciding:
+            try:
+                await self.async_written()
+            except LedgerClosedError:
+                raise
+            except LedgerRefusedError:
+                continue
 
     async def async_written(self) -> None:
         """Wait until all that was asked for so far is on disk. Raises LedgerRefusedError where it is refused."""
@@ -320,6 +380,12 @@ class BoxJobs:
             self._by_token[one.token] = job.job_id
         self._open[job.job_id] = None
 
+    @callback
+    def note_gone(self, job: Job) -> None:
+        """Forget the tokens of a job that was deleted, or refused."""
+        for one in job.deliveries:
+            self._by_token.pop(one.token, None)
+
     async def async_trim(self) -> None:
         """Forget the oldest finished jobs beyond the limits on number and age."""
         now = dt_util.utcnow()
@@ -349,10 +415,13 @@ class BoxJobs:
         if job is None:
             assert old is not None
             self.committed_open.pop(old.job_id, None)
-            for one in old.deliveries:
-                self._by_token.pop(one.token, None)
+            self.note_gone(old)
             self._schedule_watchers(old.printer_key)
             return
+        if old is None and job.job_id not in self._open:
+            # The instance before this one has accepted it.
+            self.note_new(job)
+            self.on_change()
         if job.is_final:
             self.committed_open.pop(job.job_id, None)
         else:

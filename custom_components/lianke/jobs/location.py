@@ -45,7 +45,8 @@ async def async_hold_copied(hass: HomeAssistant, ledger: Ledger, entry_ids: Iter
                         view.put(table, job.job_id, job.changed(now=view.now, copied=True))
 
         try:
-            await asyncio.shield(ledger.commit(hold))
+            # A disk that refuses does not let them go on either.
+            await asyncio.shield(ledger.commit(hold, report=True))
         except OSError:
             # It still counts as copied at the next start.
             return

@@ -90,7 +90,7 @@ class OwnTasks:
         try:
             # It is sent in any case: what is not written only costs certainty after a crash.
             with suppress(LedgerRefusedError):
-                await asyncio.shield(self._lease.commit(begin))
+                await asyncio.shield(self._lease.commit(begin, report=True))
         except BaseException:
             self.pending.discard(upload.token)
             raise

@@ -30,7 +30,8 @@ from ..documents.whole import NOT_WHOLE, async_check_picture
 from ..errors import InputError
 from .box_jobs import JobWorker, QueueBox
 from .job import Delivery, JobState, type_and_place
-from .tracker import PRINTED_CODE, TaskTracker
+from .outcome import PRINTED_CODE
+from .tracker import TaskTracker
 from .uploader import may_have_arrived
 
 _LOGGER = logging.getLogger(__name__)

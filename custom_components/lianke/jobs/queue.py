@@ -27,10 +27,10 @@ from ..documents.spool import disk_full, unlink_all
 from ..errors import InputError
 from ..ledger import Change, Ledger, View
 from ..ledger_file import LedgerRefusedError
-from .box_jobs import BoxJobs, JobWorker, QueueBox, replaceable
+from .box_jobs import BoxJobs, JobWorker, QueueBox, Rule, replaceable
+from .decisions import answered, canceled, confirmed, rejected, released
 from .files import SECOND_NAME, DocumentsError, file_name
 from .job import (
-    REJECTED,
     WAITING,
     Delivery,
     Job,
@@ -242,26 +242,27 @@ class PrintQueue(JobWorker):
         """Tell of a job whose documents are still being flushed, once they are on disk; its upload may have begun."""
 
         def tell(view: View) -> None:
-            if (current := view.get(self._jobs.table, job.job_id)) is not None:
-                view.put(self._jobs.table, job.job_id, current, staged=False)
+            view.put(table, job.job_id, self._jobs.existing(view, job.job_id), staged=False)
 
+        def discard(view: View) -> None:
+            if self._jobs.is_staged(view, job.job_id):
+                view.delete(table, job.job_id)
+
+        table = self._jobs.table
         try:
             await self._files.async_flushed(job.job_id)
             await asyncio.shield(self._jobs.lease.commit(tell))
         except (DocumentsError, LedgerRefusedError) as err:
             self._uploader.abort(self._jobs.latest.get(job.job_id, job))
-            await self._async_discard(job)
-            raise disk_full(err) from None
-
-    async def _async_discard(self, job: Job) -> None:
-        """Delete a new job of which nobody was told."""
-        with suppress(LedgerRefusedError):
-            await asyncio.shield(
-                self._jobs.lease.commit(
-                    lambda view: view.delete(self._jobs.table, job.job_id), report=True
-                )
-            )
-        await self._files.async_delete([job.job_id])
+            with suppress(LedgerRefusedError):
+                await asyncio.shield(self._jobs.lease.commit(discard, report=True))
+            if job.job_id not in self._jobs.latest:
+                self._jobs.note_gone(job)
+                await self._files.async_delete([job.job_id])
+            if job.job_id not in self._jobs.committed:
+                raise disk_full(err) from None
+            # Its upload has told of it meanwhile, and goes on.
+        self._jobs.replace(job, job.spec.replace_key)
 
     def check_printer(self, printer_key: str) -> PrinterSnapshot:
         """Return a printer that may be given jobs. Raises InputError for one that surely takes none."""
@@ -294,7 +295,10 @@ class PrintQueue(JobWorker):
         if spec.request_id and moved is None:
             earlier = find_duplicate(jobs, spec, deliveries[0], now)
             if earlier is not None:
-                await self._jobs.async_written()
+                try:
+                    await self._jobs.async_written()
+                except LedgerRefusedError as err:
+                    raise disk_full(err) from None
                 return earlier
         view = self.check_printer(spec.printer_key)
         replaced = self._replaced_by(jobs, spec, moved) if spec.replace_key else []
@@ -333,6 +337,7 @@ class PrintQueue(JobWorker):
             self._jobs.note_new(job)
             return await asyncio.shield(done)
         except (DocumentsError, LedgerRefusedError, InputError) as err:
+            self._jobs.note_gone(job)
             await self._files.async_delete([job_id])
             raise err if isinstance(err, InputError) else disk_full(err) from None
         finally:
@@ -362,7 +367,10 @@ class PrintQueue(JobWorker):
             if not spec.hold:
                 raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
             job = job.changed(
-                now=view.now, state=JobState.HELD, hold_reason=QueueReason.PAPER_TURNED
+                now=view.now,
+                state=JobState.HELD,
+                hold_reason=QueueReason.PAPER_TURNED,
+                sent_bytes=None,
             )
         view.put(table, job.job_id, job, staged=staged or None)
         # Those whose upload was refused meanwhile, too.
@@ -414,6 +422,7 @@ class PrintQueue(JobWorker):
         return job.changed(
             state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
             hold_reason=waits_for[0] if waits_for else reason,
+            sent_bytes=None if waits_for or reason else 0,
             # Nobody leaves a stack in the tray until others have answered.
             after=PersonReason.TURN_PAPER if job.is_at_second and waits_for else job.present.after,
         )
@@ -506,7 +515,7 @@ class PrintQueue(JobWorker):
         if not job.can_cancel:
             raise job_error("job_not_cancelable", job)
         if job.state is JobState.HELD:
-            return await self._async_decide(job, state=JobState.CANCELED)
+            return await self._async_decide(job, canceled)
         if job.present.task_id is not None:
             await self._scheduler.async_cancel_in_cloud(job)
         else:
@@ -526,13 +535,8 @@ class PrintQueue(JobWorker):
         be printed on its stack; HomeAssistantError if the disk refuses.
         """
         job = self.find(job_id) or self.get(job_id)
-        if not job.can_continue or reason not in (None, job.waits_for[0]):
-            raise job_error("job_not_waiting", job)
-        # Other jobs heed it from the change in memory on, before it is written.
-        answered = _after_answer(job)
-        if (turned := job.changed(**answered)).has_stack:
-            check_tray(turned, self._jobs.latest.values(), dt_util.utcnow())
-        return await self._async_decide(job, **answered)
+        answer = answered(reason or job.asks_for, self._jobs.table)
+        return await self._async_decide(job, answer)
 
     async def async_reject(
         self, job_id: str, *, reason: str | None = None, detail: str = ""
@@ -542,23 +546,22 @@ class PrintQueue(JobWorker):
         `reason` and what is raised are those of `async_continue`.
         """
         job = self.find(job_id) or self.get(job_id)
-        if not job.can_continue or reason not in (None, job.waits_for[0]):
-            raise job_error("job_not_waiting", job)
-        return await self._async_decide(
-            job, state=JobState.CANCELED, reason=REJECTED, detail=detail
-        )
+        return await self._async_decide(job, rejected(reason or job.asks_for, detail))
 
-    async def _async_decide(self, job: Job, **changes: Any) -> Job:
+    async def _async_decide(self, job: Job, rule: Rule | None = None, **changes: Any) -> Job:
         """Change a job as a user decided; return it as it is after the review that follows.
 
-        Raises HomeAssistantError, with no change, if the disk refuses.
+        Raises what the rule raises, and HomeAssistantError if the disk refuses, with no change.
         """
         try:
-            await self._jobs.async_change(job, **changes)
+            await self._jobs.async_change(job, rule=rule, **changes)
         except LedgerRefusedError:
             raise change_not_saved(job) from None
         finally:
             self._scheduler.review()
+        with suppress(LedgerRefusedError):
+            # What follows from it is told, too.
+            await self._jobs.async_written()
         return self.get(job.job_id)
 
     async def async_retry(
@@ -578,7 +581,7 @@ class PrintQueue(JobWorker):
         """
         job = self.find(job_id) or self.get(job_id)
         if job.copied and job.state is JobState.HELD and changes is None:
-            return await self._async_decide(job, copied=False, hold_reason=None)
+            return await self._async_decide(job, released)
         to = (queue or self).mover
         retry = self.mover.async_retry(job, context=context, changes=changes, anew=anew, to=to)
         return await self._async_to_its_end(retry, "retry print job")
@@ -602,16 +605,7 @@ class PrintQueue(JobWorker):
         Raises InputError for a job in another state, HomeAssistantError if the disk refuses.
         """
         job = self.find(job_id) or self.get(job_id)
-        if job.state is not JobState.UNCONFIRMED:
-            raise job_error("job_not_unconfirmed", job)
-        return await self._async_decide(
-            job,
-            state=JobState.COMPLETED,
-            reason=None,
-            # It does not depend on the list of tasks any more.
-            task_from_list=False,
-            pages_printed=None if job.pages is None else job.pages * job.copies,
-        )
+        return await self._async_decide(job, confirmed)
 
     def find(self, job_id: str) -> Job | None:
         """Return a job as it will be, None for an unknown one."""
@@ -620,7 +614,7 @@ class PrintQueue(JobWorker):
     def jobs(self, printer_key: str | None = None) -> list[Job]:
         """Return the jobs of one printer, or of all, as they are published, newest first."""
         jobs = reversed([*self._jobs.committed.values()])
-        return [job for job in jobs if printer_key in (None, job.printer_key)]
+        return [self._jobs.told(job) for job in jobs if printer_key in (None, job.printer_key)]
 
     def document_path(self, job: Job) -> Path:
         """Return the path of the document of a job's present delivery."""
@@ -630,26 +624,24 @@ class PrintQueue(JobWorker):
         """Return a job as it is published. Raises InputError for an unknown one."""
         if (job := self._jobs.committed.get(job_id)) is None:
             raise InputError("job_not_found", job_id=job_id[:64])
-        return job
+        return self._jobs.told(job)
 
     def newest(self, printer_key: str) -> Job | None:
         """Return the newest job of a printer, None without one."""
         jobs = reversed([*self._jobs.committed.values()])
-        return next((job for job in jobs if job.printer_key == printer_key), None)
+        return next((self._jobs.told(job) for job in jobs if job.printer_key == printer_key), None)
 
     def waiting(self, printer_key: str) -> int:
         """Return how many jobs are held here or queued in the cloud."""
-        return sum(
-            job.state in WAITING and job.printer_key == printer_key
-            for job in self._jobs.committed_open.values()
-        )
+        open_jobs = map(self._jobs.told, self._jobs.committed_open.values())
+        return sum(job.state in WAITING and job.printer_key == printer_key for job in open_jobs)
 
     def hold_reason(self, printer_key: str) -> str | None:
         """Return the hold reason of the oldest held job of a printer, None without one."""
         return next(
             (
                 job.hold_reason
-                for job in self._jobs.committed_open.values()
+                for job in map(self._jobs.told, self._jobs.committed_open.values())
                 if job.state is JobState.HELD and job.printer_key == printer_key
             ),
             None,
@@ -675,16 +667,3 @@ class PrintQueue(JobWorker):
         """Try held jobs again at once: somebody says that the printer is ready."""
         self._readiness.clear_backoff(printer_key)
         self._scheduler.review()
-
-
-def _after_answer(job: Job) -> dict[str, Any]:
-    """Return the changes of a job for whose first reason a person has said yes."""
-    reason, *left = job.waits_for
-    if reason == PersonReason.TURN_PAPER:
-        return {"after": None, "hold_reason": None}
-    spec = replace(
-        job.spec,
-        waits_for=tuple(one for one in left if one != PersonReason.TURN_PAPER),
-        approved=job.spec.approved or reason == PersonReason.APPROVAL,
-    )
-    return {"spec": spec, "hold_reason": left[0] if left else None}

@@ -70,6 +70,8 @@ class JobScheduler(JobWorker):
         if (task := self._task) is not None and not task.done():
             task.cancel()
             await asyncio.wait([task])
+        # Who waits for them gets no later answer.
+        self._tracker.end_proven(dt_util.utcnow(), at_once=True)
         await self._jobs.async_close()
 
     @callback

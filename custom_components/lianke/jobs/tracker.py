@@ -22,10 +22,11 @@ from typing import Any
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
-from ..api.errors import CODES, LiankeConnectionError, LiankeError
+from ..api.errors import LiankeConnectionError, LiankeError
 from ..api.tasks import Callback, DayTask, Task, TaskResult, TaskState
 from .box_jobs import JobWorker, QueueBox
-from .job import BEFORE_PAPER, Delivery, Job, JobState, is_valid_transition
+from .job import Delivery, Job, JobState, is_valid_transition
+from .outcome import CANCELED_TOO_LATE, PRINTED_CODE, changes_for, failure, has_other_pages
 from .task_matching import LIST_LAG, match_tasks, search_after
 
 _LOGGER = logging.getLogger(__name__)
@@ -61,19 +62,6 @@ TAKEN_BACK = timedelta(hours=1)
 
 # s: as long as the tracker may wait for its turn, and for an answer.
 PAGES_SECONDS = 15
-
-PRINTED_CODE = 200
-# The reason of an expired job that may have been printing when it was canceled.
-CANCELED_TOO_LATE = "expired_too_late"
-_MOVES = {
-    TaskState.READY: JobState.QUEUED,
-    TaskState.PARSING: JobState.PROCESSING,
-    TaskState.SENDING: JobState.SENDING,
-    TaskState.SET_REVOKE: JobState.CANCELING,
-}
-# Result codes that mean the same as errors of the API.
-_CODES = (400, 404, 497, 500, 502, 503, 5001, 5002, 5011, 5051, 11203, 11404)
-_REASONS = {code: CODES[code].reason for code in _CODES}
 
 
 @dataclass(slots=True)
@@ -181,7 +169,11 @@ class TaskTracker(JobWorker):
             # An error says nothing about the jobs.
             _LOGGER.debug("Polling print jobs failed: %s", err)
             if single is not None:
-                self._tracking(single).failed_polls += 1
+                tracking = self._tracking(single)
+                tracking.failed_polls += 1
+                if single.state is JobState.COMPLETED and tracking.failed_polls < TRIES:
+                    # Only its pages are missing: nothing else would have them asked for again.
+                    self.poll_soon(single)
             else:
                 if isinstance(err, LiankeConnectionError):
                     # The service did not answer.
@@ -318,7 +310,7 @@ class TaskTracker(JobWorker):
         elif task.state is TaskState.SUCCESS and not delivery.is_final:
             self._note_missing_result(job)
 
-    def end_proven(self, now: datetime) -> datetime | None:
+    def end_proven(self, now: datetime, *, at_once: bool = False) -> datetime | None:
         """Complete printed jobs whose pages did not become known in time; return when the next one is due."""
         dues = []
         for job in self.tracked():
@@ -328,7 +320,7 @@ class TaskTracker(JobWorker):
             if tracking.proven_since is None:
                 tracking.proven_since = monotonic()
             left = tracking.proven_since + PAGES_SECONDS - monotonic()
-            if left > 0:
+            if left > 0 and not at_once:
                 dues.append(now + timedelta(seconds=left))
             else:
                 self._end_proven(job, job.present)
@@ -348,7 +340,7 @@ class TaskTracker(JobWorker):
             tracking.no_result_since = now
         waited = timedelta(seconds=now - tracking.no_result_since)
         if waited >= RESULT_WAIT:
-            changes = _failure(None) | {"reason": "no_result"}
+            changes = failure(None) | {"reason": "no_result"}
             self._jobs.change(job, job.present, state=JobState.FAILED, **changes)
         else:
             tracking.next_poll = now + SPACING.total_seconds()
@@ -510,6 +502,9 @@ class TaskTracker(JobWorker):
             if report.state in (TaskState.SUCCESS, TaskState.FAILURE):
                 self.previews[token].set()
             return True
+        if token and (found := self._jobs.by_token(token)):
+            # What is decided, and refused, would hide what is reported meanwhile.
+            await self._jobs.async_decided(found[0].job_id)
         job = self._apply_report(token, report, self._client.clean(report.result))
         if job is None:
             # Anyone who has seen a task's id can send this: the cloud is asked instead.
@@ -569,7 +564,10 @@ class TaskTracker(JobWorker):
             state = TaskState.SET_REVOKE
         ended = changes_for(job, before, state, result) or {}
         is_printed = ended.get("state") is JobState.COMPLETED
-        if is_printed and ended["pages_printed"] is None and delivery is job.deliveries[-1]:
+        if is_printed and delivery.is_final and delivery.state is not JobState.UNCONFIRMED:
+            # An end is told already, and is corrected at once. The pages may be known.
+            ended["pages_printed"] = ended["pages_printed"] or job.pages_printed
+        elif is_printed and ended["pages_printed"] is None and delivery is job.deliveries[-1]:
             # On disk at once; its end is told together with its pages, if these become known soon.
             ended = {} if delivery.proven_at else {"proven_at": dt_util.utcnow()}
             if is_valid_transition(before.state, JobState.SENDING):
@@ -620,80 +618,3 @@ class TaskTracker(JobWorker):
             changes["state"] = JobState.UPLOADING
         self._jobs.change(job, other, **changes)
         return True
-
-
-# What a task's state and result mean for its delivery and its job.
-
-
-def changes_for(
-    job: Job, delivery: Delivery, task_state: TaskState, result: TaskResult | None
-) -> dict[str, Any] | None:
-    """Return the changes of a job and its delivery by a report about the delivery's task, None for none.
-
-    Printed means SUCCESS *and* result code 200: SUCCESS alone is the state of the cloud's
-    queue (lianke-api, "Job states"), and without a result says nothing yet.
-    """
-    changes: dict[str, Any]
-    if task_state in _MOVES:
-        changes = {"state": _MOVES[task_state]}
-    elif task_state is TaskState.REVOKED:
-        changes = _revocation(delivery, result)
-    elif task_state is TaskState.FAILURE:
-        changes = {"state": JobState.FAILED, **_failure(result)}
-    elif task_state is not TaskState.SUCCESS or result is None or result.code is None:
-        return None
-    elif result.code == PRINTED_CODE:
-        # The reason for an earlier doubt is obsolete. The pages are those of our own count, else of the cloud's, of
-        # which it is not known whether it includes the copies.
-        total, own = result.total_page, job.pages
-        changes = {
-            "state": JobState.COMPLETED,
-            "reason": None,
-            "pages_printed": total if own is None else own * job.copies,
-        }
-        if own is None and total and job.copies == 1:
-            changes["pages"] = total
-    else:
-        changes = {"state": JobState.FAILED, **_failure(result)}
-    return changes if is_valid_transition(delivery.state, changes["state"]) else None
-
-
-def _revocation(delivery: Delivery, result: TaskResult | None) -> dict[str, Any]:
-    """Return the changes of a delivery whose task was canceled.
-
-    REVOKED alone says nothing about paper, not even of a task that had not begun when it was to be
-    canceled: the cancellation may have come late, or not at all.
-    """
-    may_be_on_paper = result is None or result.send_total != 0
-    if not delivery.expiring:
-        return {"state": JobState.CANCELED, "reason": None, "partly_printed": may_be_on_paper}
-    if not may_be_on_paper:
-        return {"state": JobState.EXPIRED, "reason": None}
-    # Not `expired`, which says that it was not printed.
-    return {"state": JobState.UNCONFIRMED, "reason": CANCELED_TOO_LATE, "partly_printed": True}
-
-
-def _failure(result: TaskResult | None) -> dict[str, Any]:
-    """Return the changes of a delivery that failed, with a result or without one.
-
-    Whether it may be on paper is known by the bytes that the cloud sent to the printer; where these are unknown,
-    by the code.
-    """
-    if result is None:
-        return {"reason": "print_failed", "code": None, "detail": "", "partly_printed": True}
-    sent = result.send_total
-    return {
-        "reason": _REASONS.get(result.code or 0, "print_failed"),
-        "code": result.code,
-        "detail": result.message,
-        "partly_printed": result.code not in BEFORE_PAPER if sent is None else sent != 0,
-    }
-
-
-def has_other_pages(delivery: Delivery, result: TaskResult | None) -> bool:
-    """Return whether a task printed another number of pages than a delivery has."""
-    pages = delivery.pages
-    if pages is None or result is None or result.total_page is None:
-        return False
-    printed = (pages, pages * delivery.options.copies)
-    return result.code == PRINTED_CODE and result.total_page not in printed

@@ -25,6 +25,7 @@ from ..api.errors import (
 )
 from ..api.upload import Ticket
 from ..box.printer_status import PrinterStatus
+from ..ledger import View
 from ..ledger_file import LedgerRefusedError
 from .box_jobs import JobWorker, QueueBox
 from .files import DocumentsError
@@ -270,25 +271,26 @@ class Uploader(JobWorker):
                 self._jobs.change(job, delivery, given_up_at=dt_util.utcnow())
 
     def _hold(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
-        changes |= {"state": JobState.HELD, "hold_reason": reason, "sent_bytes": None}
         key = None if job.has_stack else job.spec.replace_key
-        is_replaced = key is not None and any(
-            (other.spec.replace_key, other.printer_key) == (key, job.printer_key)
-            and other.state in (JobState.HELD, JobState.UPLOADING)
-            and other.created_at >= job.created_at
-            and other.job_id != job.job_id
-            for other in self._jobs.unsettled
-        )
-        if is_replaced:
-            # By one that came while it was sent.
-            changes |= {
-                "state": JobState.CANCELED,
-                "reason": "replaced",
-                "code": None,
-                "detail": "",
-            }
-        self._jobs.change(job, delivery, **changes)
-        if not is_replaced:
+
+        def replaced(view: View, current: Job) -> dict[str, Any]:
+            # By one that came while it was sent. Until that one is safe, this one stays.
+            others = view.all(self._jobs.table) if key is not None else ()
+            is_replaced = any(
+                (other.spec.replace_key, other.printer_key) == (key, current.printer_key)
+                and other.state in (JobState.HELD, JobState.UPLOADING)
+                and other.created_at >= current.created_at
+                and other.job_id != current.job_id
+                and not self._jobs.is_staged(view, other.job_id)
+                for other in others
+            )
+            if not is_replaced:
+                return {}
+            return {"state": JobState.CANCELED, "reason": "replaced", "code": None, "detail": ""}
+
+        changes |= {"state": JobState.HELD, "hold_reason": reason, "sent_bytes": None}
+        held = self._jobs.change(job, delivery, rule=replaced, **changes)
+        if held.state is JobState.HELD and job.job_id in self._jobs.committed:
             # What was moved here while it was sent.
             self._jobs.replace(job, key)
 
@@ -328,7 +330,10 @@ class Uploader(JobWorker):
             self._jobs.change(job, delivery, **changes)
             return
         if job.cancel_requested:
-            self._jobs.change(job, delivery, state=JobState.CANCELED, **refused)
+            if job.job_id not in self._jobs.deciding:
+                refused["state"] = JobState.CANCELED
+            # Else the review that follows cancels it, or sends it again if the disk refuses the cancellation.
+            self._jobs.change(job, delivery, **refused)
             return
         reason = next((reason for kind, reason in PASSING.items() if isinstance(err, kind)), None)
         if reason is None and delivery.document.ticket is not None:
