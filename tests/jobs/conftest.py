@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 import hashlib
 import json
 from pathlib import Path
-import sqlite3
 from threading import Event
 from typing import Any, NamedTuple, cast
 from unittest.mock import patch
@@ -320,20 +319,6 @@ type OpenShop = Callable[..., Any]
 def full(*_: object, **__: object) -> None:
     """Refuse as a full disk does; Home Assistant's tests would call a mock in the event loop, not in a thread."""
     raise OSError(28, "No space left on device")
-
-
-@contextmanager
-def refusing(shop: Shop) -> Iterator[None]:
-    """Let SQLite refuse each change, as that of a disk which has become read-only."""
-    db = shop.hass.data[DATA_LEDGER]._file._db
-    assert db is not None
-    db.execute("PRAGMA query_only=ON")
-    try:
-        yield
-    finally:
-        with suppress(sqlite3.ProgrammingError):
-            # It was closed meanwhile.
-            db.execute("PRAGMA query_only=OFF")
 
 
 @dataclass

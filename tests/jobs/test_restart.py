@@ -20,7 +20,8 @@ from custom_components.lianke.jobs.files import JobFiles, ledger_path
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.ledger_file import LedgerFile, Row, RowKey
 from tests.clock import until
-from tests.jobs.conftest import SUBMIT, OpenShop, Shop, full, hanging, refusing
+from tests.jobs.conftest import SUBMIT, OpenShop, Shop, full, hanging
+from tests.ledgers import refusing
 from tests.power_cut import copy_moment
 from tests.simulator.faults import Fault
 
@@ -91,6 +92,10 @@ def large(monkeypatch: pytest.MonkeyPatch) -> None:
 type Refuses = Callable[[Shop], AbstractContextManager[object]]
 
 
+def refuses_rows(shop: Shop) -> AbstractContextManager[None]:
+    return refusing(shop.hass)
+
+
 def fails(what: str) -> Refuses:
     """Return what lets this fail."""
     return lambda _: patch(what, full)
@@ -100,8 +105,8 @@ def fails(what: str) -> Refuses:
 @pytest.mark.parametrize(
     ("refuses", "paper"),
     [
-        (refusing, None),
-        (refusing, 0),
+        (refuses_rows, None),
+        (refuses_rows, 0),
         (fails("custom_components.lianke.jobs.files._flush"), None),
         (fails("custom_components.lianke.jobs.files._flush"), 0),
         (fails("pathlib.Path.rename"), None),
@@ -138,7 +143,7 @@ async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(shop: Shop) 
     job = await shop.submit()
     reasons: list[str | None] = []
     shop.queue.watch(lambda: reasons.append(shop.queue.hold_reason(shop.key())), shop.key())
-    with refusing(shop):
+    with refusing(shop.hass):
         await shop.set_paper(None)
         for _ in range(20):
             if shop.queue.get(job.job_id).hold_reason == "disk_full":
@@ -160,7 +165,7 @@ async def test_what_is_not_to_wait_does_not_wait_for_a_full_disk(shop: Shop) -> 
     job = await shop.submit(hold=False)
     # The end of its upload is about to be sent.
     await until(lambda: uploader._handover._waiters)
-    with refusing(shop):
+    with refusing(shop.hass):
         uploader._handover.release()
         await until(lambda: not uploader._uploads)
         await shop.tick(5)
