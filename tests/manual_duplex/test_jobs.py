@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 import json
+import shutil
 from typing import Any
 from unittest.mock import patch
 
@@ -16,6 +17,7 @@ import pytest
 from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job, JobState
 from custom_components.lianke.manual_duplex import public_dict, rest_of
 from custom_components.lianke.printing.print import job_dict
@@ -24,6 +26,7 @@ from tests.jobs.conftest import OpenShop, Receiver, Request, Shop, refusal
 from tests.ledgers import refusing
 from tests.manual_duplex.laser import LASERS, Laser, Sheet, images_of, paper, read, turn_stack
 from tests.manual_duplex.test_split import plan_for, split_to
+from tests.power_cut import copy_moment
 from tests.simulator import Outcome, make_pdf
 from tests.simulator.faults import Fault
 
@@ -322,11 +325,12 @@ async def test_a_restart_before_the_waiting_was_written_proves_it_again(
         shop.printer().seconds_per_page = 3000
         job = await submit(shop)
         await shop.uploaded(job)
-        record = shop.record(job)
-        before = record.read_bytes()
+        root, kept = ledger_path(shop.hass), shop.tmp_path / "kept"
+        copy_moment(root, kept)
         await waits(shop, job)
         entry = shop.entry
-    record.write_bytes(before)
+    shutil.rmtree(root)
+    kept.rename(root)
     async with open_shop(entry=entry) as shop:
         await waits(shop, job)
         await finish(shop, job)
@@ -638,16 +642,17 @@ class TestTurnedPaper:
     ) -> None:
         """Whoever can waits for it: `turned_and_printed_at_once` of the chaos test."""
         job = await turning(shop)
-        store = shop.queue._store
-        create, written = store.async_create, asyncio.Event()
+        files = shop.queue._files
+        take, written = files.async_take, asyncio.Event()
         go_on = asyncio.Event()
 
-        async def slow(*args: Any) -> None:
-            await create(*args)
+        async def slow(*args: Any) -> bool:
+            is_flushed = await take(*args)
             written.set()
             await go_on.wait()
+            return is_flushed
 
-        with patch.object(store, "async_create", slow):
+        with patch.object(files, "async_take", slow):
             submitting = asyncio.ensure_future(shop.submit(hold=False))
             await written.wait()
             continuing = asyncio.ensure_future(shop.queue.async_continue(job.job_id))
