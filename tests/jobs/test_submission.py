@@ -1,6 +1,8 @@
 """Retries: a job is printed again at most once."""
 
 import asyncio
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -10,7 +12,9 @@ import pytest
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import retention
 from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.retry import Changes
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop
+from tests.jobs.cut_off import snapshots
 from tests.simulator.faults import Fault
 
 
@@ -22,9 +26,13 @@ async def failed(shop: Shop) -> Job:
     return job
 
 
-async def retry(shop: Shop, job: Job) -> Job:
-    """Print a job once more."""
-    return await shop.queue.async_retry(job.job_id, context=Context())
+async def retry(shop: Shop, job: Job, to: Shop | None = None) -> Job:
+    """Print a job once more, also at another box."""
+    changes = None
+    if to not in (None, shop):
+        changes = Changes(printer_key=to.key(), options=to.options(), requested={})
+    queue = None if to is None else to.queue
+    return await shop.queue.async_retry(job.job_id, context=Context(), changes=changes, queue=queue)
 
 
 async def refused(shop: Shop, job: Job) -> dict[str, str]:
@@ -65,54 +73,64 @@ async def test_a_retry_that_a_power_cut_left_unmarked_is_known_all_the_same(shop
     assert (await refused(shop, job))["job_id"] == again.job_id
 
 
-async def test_the_mark_is_on_disk_before_the_retry_is_taken(shop: Shop) -> None:
-    """The new job may be another box's, whose records say nothing of the old one's."""
+async def test_the_mark_is_on_disk_with_the_retry(shop: Shop) -> None:
+    """Neither without the other: the new job may be another box's, whose records say nothing of the old one's."""
     job = await failed(shop)
-    take = shop.queue.async_submit
-    marks: list[str] = []
+    seen: list[tuple[str | None, bool]] = []
+    take = shop.queue._jobs.files.async_take
 
-    async def submit(*args: Any, **more: Any) -> Job:
-        marks.append(shop.stored(job)["retried_as"])
-        return await take(*args, **more)
+    async def look_after(new: Job, spooled: Sequence[Path]) -> bool:
+        is_flushed = await take(new, spooled)
+        seen.append((shop.stored(job)["retried_as"], new.job_id in shop.queue._jobs.committed))
+        return is_flushed
 
-    with patch.object(shop.queue.mover, "submit", submit):
+    with patch.object(shop.queue._jobs.files, "async_take", look_after):
         again = await retry(shop, job)
-    assert marks == [again.job_id]
+    assert seen == [(None, False)]
+    assert shop.stored(job)["retried_as"] == again.job_id
+    assert shop.stored(again)["retry_of"] == job.job_id
 
 
 @pytest.mark.parametrize("elsewhere", [True, False])
-async def test_a_mark_without_a_job_is_void_after_a_power_cut(
-    open_shop: OpenShop, *, elsewhere: bool
+async def test_a_retry_that_is_cut_off_anywhere_prints_once(
+    open_shop: OpenShop, tmp_path: Path, *, elsewhere: bool
 ) -> None:
-    """The power fails between the mark and the new job, here or in another box's folder."""
+    """Here or in another box: what is marked as retried has its retry, and what is not can be retried."""
     async with open_shop(number=1) as other, open_shop() as shop:
         job = await failed(shop)
         to = other if elsewhere else shop
-        record = shop.record(job)
-        cut_off: list[str] = []
-
-        async def submit(*args: Any, **more: Any) -> Job:
-            cut_off.append(record.read_text("utf-8"))
-            raise asyncio.CancelledError
-
-        with patch.object(to.queue.mover, "submit", submit), pytest.raises(asyncio.CancelledError):
-            await shop.queue.async_retry(job.job_id, context=Context(), queue=to.queue)
-        await shop.queue.async_drain()
-        await shop.storage.async_flush()
-        record.write_text(cut_off[0], "utf-8")
-        # The other box is there again later.
-        entry, closed = shop.entry, other.entry
-        await other.queue.async_drain()
-        async with open_shop(entry=entry) as again:
-            await again.settle()
-            marked = again.queue.get(job.job_id)
-            assert (marked.retried_as is None, marked.can_retry) == (not elsewhere, not elsewhere)
-            async with open_shop(entry=closed, number=1):
-                await again.settle()
-                assert again.queue.get(job.job_id).can_retry
-                await again.until(await retry(again, job), JobState.COMPLETED)
-                assert len(again.sim.cloud.printed) == 1
-                assert (await refused(again, job))["job_id"] != ""
+        await to.switch(online=False)
+        with snapshots(shop, tmp_path / "snapshots") as taken:
+            await retry(shop, job, to)
+            await shop.tick(5)
+        entries = (shop.entry, other.entry)
+    # The copy of the document, its flushes, and the one transaction.
+    assert taken.count >= 5
+    marks = set()
+    for number in range(taken.count):
+        taken.restore(number)
+        shop.sim.cloud.out_tray.clear()
+        shop.sim.cloud.printed.clear()
+        async with open_shop(entry=entries[0]) as shop:
+            await shop.settle()
+            marked = shop.queue.get(job.job_id).retried_as
+            marks.add(marked)
+            # The other box is there again later.
+            async with open_shop(entry=entries[1], number=1) as other:
+                to = other if elsewhere else shop
+                there = [one for one in to.queue.jobs() if one.spec.retry_of == job.job_id]
+                assert [one.job_id for one in there] == ([marked] if marked else []), number
+                assert shop.queue.get(job.job_id).can_retry is (marked is None)
+                if marked is None:
+                    there = [await retry(shop, job, to)]
+                else:
+                    assert (await refused(shop, job))["job_id"] == marked
+                await to.switch(online=True)
+                await to.until(there[0], JobState.COMPLETED)
+                assert len(shop.sim.cloud.printed) == 1, number
+                assert (await refused(shop, job))["job_id"] == there[0].job_id
+                await to.switch(online=False)
+    assert len(marks) == 2
 
 
 async def test_a_retry_of_a_job_that_is_just_forgotten_is_taken(open_shop: OpenShop) -> None:

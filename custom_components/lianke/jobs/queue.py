@@ -26,7 +26,7 @@ from ..documents.document import file_digest
 from ..documents.spool import disk_full, unlink_all
 from ..errors import InputError
 from ..ledger import Change, Ledger, View
-from ..ledger_file import LedgerRefusedError
+from ..ledger_file import LedgerClosedError, LedgerRefusedError
 from .box_jobs import BoxJobs, JobWorker, QueueBox, Rule, replaceable
 from .decisions import answered, canceled, confirmed, rejected, released
 from .files import SECOND_NAME, DocumentsError, file_name
@@ -327,7 +327,8 @@ class PrintQueue(JobWorker):
             is_flushed = await self._files.async_take(
                 job, [one.document.path for one in deliveries]
             )
-            if replaced and not is_flushed:
+            if (replaced or together is not None) and not is_flushed:
+                # What ends with it would have ended for nothing if a power cut came before its documents are there.
                 await self._files.async_flushed(job_id)
                 is_flushed = True
             accept = partial(
@@ -339,6 +340,9 @@ class PrintQueue(JobWorker):
         except (DocumentsError, LedgerRefusedError, InputError) as err:
             self._jobs.note_gone(job)
             await self._files.async_delete([job_id])
+            if isinstance(err, LedgerClosedError):
+                # This box was unloaded meanwhile, or the one that the document is of.
+                raise InputError("not_ready_getting_ready", printer=view.name) from None
             raise err if isinstance(err, InputError) else disk_full(err) from None
         finally:
             self._jobs.reserved.clear()

@@ -1,0 +1,63 @@
+"""The folder of all jobs as power cuts would leave it: right before each write to the disk, and after the last one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+import shutil
+from threading import Lock
+from typing import Any
+from unittest.mock import patch
+
+from custom_components.lianke.jobs import files
+from custom_components.lianke.jobs.files import ledger_path
+from custom_components.lianke.ledger_file import LedgerFile
+from tests.jobs.conftest import Shop
+from tests.power_cut import copy_moment
+
+
+class Snapshots:
+    """Copies of the ledger and of all documents, numbered as they were taken."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self._root = root
+        self._folder = folder
+        # Documents are flushed in a thread of their own.
+        self._lock = Lock()
+        self.count = 0
+
+    def take(self) -> None:
+        """Take one."""
+        with self._lock:
+            copy_moment(self._root, self._folder / str(self.count))
+            self.count += 1
+
+    def before(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        """Take one before each call."""
+
+        def taken(*args: Any) -> Any:
+            self.take()
+            return work(*args)
+
+        return taken
+
+    def restore(self, number: int) -> None:
+        """Put one in the place of what is there, while nobody has it open."""
+        shutil.rmtree(self._root)
+        shutil.copytree(self._folder / str(number), self._root)
+
+
+@contextmanager
+def snapshots(shop: Shop, folder: Path) -> Iterator[Snapshots]:
+    """Take them while something is done, as if all documents were large: those are flushed beside what follows."""
+    taken = Snapshots(ledger_path(shop.hass), folder)
+    with (
+        patch.object(LedgerFile, "write", taken.before(LedgerFile.write)),
+        patch.object(files, "SMALL_BYTES", 0),
+        patch.object(files, "link_or_copy", taken.before(files.link_or_copy)),
+        patch.object(files, "sync_path", taken.before(files.sync_path)),
+        patch.object(files, "unlink_all", taken.before(files.unlink_all)),
+        patch.object(files, "_flush", taken.before(files._flush)),
+        patch.object(files, "_remove_all", taken.before(files._remove_all)),
+    ):
+        yield taken
+    taken.take()
