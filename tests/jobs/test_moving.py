@@ -1,13 +1,10 @@
 """Held jobs at another printer: each comes out once, whatever is cut off in between."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
-import shutil
-from threading import Lock
 from typing import Any
 from unittest.mock import patch
 
@@ -17,14 +14,15 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.const import CONF_APPROVAL_PRINTERS
-from custom_components.lianke.documents.spool import sync_path
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs import retention, store
+from custom_components.lianke.jobs import files, queue
 from custom_components.lianke.jobs.job import Asker, Job, JobState, Origin
-from custom_components.lianke.jobs.retention import to_forget
+from custom_components.lianke.jobs.opening import DATA_LEDGER
 from custom_components.lianke.jobs.retry import Changes
-from tests.jobs.conftest import SUBMIT, OpenShop, Shop, refusal
-from tests.power_cut import copy_moment
+from tests.clock import until
+from tests.jobs.conftest import SUBMIT, OpenShop, Shop, full, refusal
+from tests.jobs.cut_off import Snapshots, snapshots
+from tests.ledger.test_ledger import full_disk
 from tests.simulator.faults import Fault
 
 # The small laser of the first box, and the printer of the second one.
@@ -106,7 +104,7 @@ async def test_what_the_other_printer_refuses_stays(open_shop: OpenShop) -> None
         job = await held(shop)
         assert await refusal(move(shop, job, other=other, port=HOME)) == "too_many_pages"
         stays = shop.queue.get(job.job_id)
-        assert (stays.state, stays.moving_to, stays.can_reroute) == (JobState.HELD, None, True)
+        assert (stays.state, stays.moved_to, stays.can_reroute) == (JobState.HELD, None, True)
         assert documents(shop) == 1
         assert documents(other) == 0
         await shop.switch(online=True)
@@ -115,19 +113,24 @@ async def test_what_the_other_printer_refuses_stays(open_shop: OpenShop) -> None
         assert document.device_id == shop.box.device_id
 
 
-@pytest.mark.parametrize("of_target", [False, True])
-async def test_a_disk_that_refuses_moves_nothing(open_shop: OpenShop, of_target: bool) -> None:
+@pytest.mark.parametrize("refused", ["link_or_copy", "sync_path", "the ledger"])
+async def test_a_disk_that_refuses_moves_nothing(open_shop: OpenShop, refused: str) -> None:
+    """Nothing of the new job is left, and the old one is as it was."""
     async with open_shop() as shop, open_shop(number=1) as other:
-        job = await held(shop)
+        job = await held(shop, sender="x" * 5000)
+        before = shop.row(job)
         await other.switch(online=False)
-        full = OSError(28, "No space left on device")
-        name = "write_private" if not of_target else "sync_path"
-        with patch.object(store, name, side_effect=full):
-            with pytest.raises(HomeAssistantError) as caught:
-                await move(shop, job, other=other, port=HOME)
-            error = "disk_full" if of_target else "change_not_saved"
-            assert caught.value.translation_key == error
-        assert shop.queue.get(job.job_id).state is JobState.HELD
+        disk = (
+            full_disk(shop.hass.data[DATA_LEDGER])
+            if refused == "the ledger"
+            else patch.object(files, refused, full)
+        )
+        with disk, pytest.raises(HomeAssistantError) as caught:
+            await move(shop, job, other=other, port=HOME)
+        assert caught.value.translation_key == "disk_full"
+        assert shop.queue.get(job.job_id) == job
+        assert shop.row(job) == before
+        assert not other.queue.jobs()
         assert (documents(shop), documents(other)) == (1, 0)
         for one in (shop, other):
             await one.switch(online=True)
@@ -135,11 +138,88 @@ async def test_a_disk_that_refuses_moves_nothing(open_shop: OpenShop, of_target:
         assert len(shop.sim.cloud.printed) == 1
 
 
+@contextmanager
+def between(to: Shop, work: Callable[[], Awaitable[object]]) -> Iterator[None]:
+    """Let something happen once a move was found to be possible, and before it is decided: its document is written."""
+    take = to.queue._jobs.files.async_take
+
+    async def take_meanwhile(job: Job, spooled: Sequence[Path]) -> bool:
+        is_flushed = await take(job, spooled)
+        await work()
+        return is_flushed
+
+    with patch.object(to.queue._jobs.files, "async_take", take_meanwhile):
+        yield
+
+
+async def canceled(shop: Shop, job: Job) -> None:
+    """Cancel a job."""
+    await shop.queue.async_cancel(job.job_id)
+
+
+async def answered(shop: Shop, job: Job) -> None:
+    """Answer what a job waits for; it goes on where it is."""
+    await shop.queue.async_continue(job.job_id)
+
+
+async def sent(shop: Shop, job: Job) -> None:
+    """Let a job's printer be ready again, which sends it."""
+    shop.box.online = True
+    for _ in range(30):
+        # Once it has been ready for a while. To settle would wait for the move itself.
+        shop.clock.tick(5)
+        await shop.coordinator.async_refresh()
+        await asyncio.sleep(0.01)
+    await until(lambda: shop.queue.get(job.job_id).state is not JobState.HELD)
+
+
+@pytest.mark.parametrize("meanwhile", [canceled, answered, sent])
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_what_became_of_a_job_meanwhile_stands(
+    open_shop: OpenShop, meanwhile: Callable[[Shop, Job], Awaitable[None]], elsewhere: bool
+) -> None:
+    """Between the question whether it can be moved and the decision; nothing is left of the new one."""
+    async with open_shop() as shop, open_shop(number=1) as other:
+        to, port = (other, HOME) if elsewhere else (shop, SMALL)
+        job = await held(shop, waits_for=("release",) if meanwhile is answered else None)
+        with between(to, lambda: meanwhile(shop, job)):
+            assert await refusal(move(shop, job, to, port)) == "job_not_movable"
+        kept = 0 if meanwhile is canceled else 1
+        assert [one.job_id for one in shop.queue.jobs()] == [job.job_id]
+        assert not other.queue.jobs()
+        assert [folder.name for folder in shop.folder.iterdir()] == [job.job_id]
+        assert documents(other) == 0
+        await shop.switch(online=True)
+        done = await shop.until(job, JobState.COMPLETED, JobState.CANCELED)
+        assert (done.reason, done.moved_to) == (None, None)
+        assert len(shop.sim.cloud.printed) == kept
+
+
+@pytest.mark.parametrize("unloaded", ["from", "to"])
+async def test_a_box_that_is_unloaded_during_a_move(open_shop: OpenShop, unloaded: str) -> None:
+    """Its lease is over before the move is decided: both are as before, and the job comes out where it was, once."""
+    async with open_shop(number=1) as other:
+        async with open_shop() as shop:
+            job = await held(shop)
+            gone = (shop if unloaded == "from" else other).queue
+            # Longer than an unload waits for what is being accepted.
+            with patch.object(queue, "ABORT_TIME", 0), between(other, gone.async_drain):
+                assert await refusal(move(shop, job, other, HOME)) == "not_ready_getting_ready"
+            assert shop.stored(job)["state"] == JobState.HELD
+            assert (documents(shop), documents(other)) == (1, 0)
+            assert not other.queue.jobs()
+            entry = shop.entry
+        async with open_shop(entry=entry) as shop:
+            await shop.switch(online=True)
+            await shop.until(job, JobState.COMPLETED)
+            assert len(shop.sim.cloud.printed) == 1
+
+
 async def test_two_moves_at_once_are_one(shop: Shop) -> None:
     job = await held(shop)
     results = await asyncio.gather(move(shop, job), move(shop, job), return_exceptions=True)
     [error] = [one for one in results if isinstance(one, InputError)]
-    assert error.reason == "job_is_moving"
+    assert error.reason == "job_not_movable"
     [new] = [one for one in results if isinstance(one, Job)]
     await shop.switch(online=True)
     await shop.until(new, JobState.COMPLETED)
@@ -256,78 +336,37 @@ async def test_a_newer_job_that_was_printed_before_is_none_that_takes_its_place(
 
 
 async def test_a_job_that_was_replaced_during_its_move_ends(open_shop: OpenShop) -> None:
+    """By a newer one, which alone comes out."""
     async with open_shop() as shop, open_shop(number=1) as other:
         job = await held(shop, replace_key="briefing")
+        newer: list[Job] = []
 
-        async def replaced_meanwhile(*_args: Any, **_more: Any) -> Any:
+        async def replaced_meanwhile() -> None:
             shop.clock.tick(1)
-            await shop.submit(replace_key="briefing")
-            raise InputError("no")
+            newer.append(await shop.submit(replace_key="briefing"))
 
-        with (
-            patch.object(other.queue.mover, "submit", replaced_meanwhile),
-            pytest.raises(InputError),
-        ):
-            await move(shop, job, other, HOME)
+        with between(other, replaced_meanwhile):
+            assert await refusal(move(shop, job, other, HOME)) == "job_not_movable"
         assert shop.queue.get(job.job_id).reason == "replaced"
+        await shop.tick(2)
+        assert (documents(shop), documents(other)) == (1, 0)
+        assert not other.queue.jobs()
         await shop.switch(online=True)
-        await shop.until(shop.queue.jobs()[0], JobState.COMPLETED)
+        await shop.until(newer[0], JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 1
 
 
 # Cut off
 
 
-class Snapshots:
-    """The folders of both boxes as they are right before each write to the disk."""
-
-    def __init__(self, shops: list[Shop], folder: Path) -> None:
-        """Take them from now on."""
-        self._roots = [shop.folder for shop in shops]
-        self._folder = folder
-        # Documents are flushed in a thread of their own.
-        self._lock = Lock()
-        self.count = 0
-
-    def take(self) -> None:
-        """Take one."""
-        with self._lock:
-            for root in self._roots:
-                copy_moment(root, self._folder / str(self.count) / root.name)
-            self.count += 1
-
-    def before(self, work: Callable[..., Any]) -> Callable[..., Any]:
-        """Take one before each call."""
-
-        def taken(*args: Any) -> Any:
-            self.take()
-            return work(*args)
-
-        return taken
-
-    def restore(self, number: int) -> None:
-        """Put the folders back as they were, as a power cut would have left them."""
-        for root in self._roots:
-            shutil.rmtree(root)
-            shutil.copytree(self._folder / str(number) / root.name, root)
-
-
 async def take_snapshots(shops: list[Shop], folder: Path, job: Job, port: int) -> Snapshots:
     """Move a job to the last of some boxes, all of which are off, with a snapshot before each write."""
-    snapshots = Snapshots(shops, folder)
-    with (
-        patch.object(store, "SMALL_BYTES", 0),
-        patch.object(Job, "as_json", snapshots.before(Job.as_json)),
-        patch.object(store, "_flush", snapshots.before(store._flush)),
-        patch.object(store, "sync_path", snapshots.before(sync_path)),
-        patch.object(store.JobStore, "_create", snapshots.before(store.JobStore._create)),
-    ):
+    with snapshots(shops[0], folder) as taken:
         await move(shops[0], job, shops[-1], port)
         await shops[-1].tick(5)
-    snapshots.take()
-    # The mark, the record, the document, the end, and that the mark is not needed any more.
-    assert snapshots.count >= 7
-    return snapshots
+    # The copy of the document, its flushes, the one transaction of both ends, and the old document's end.
+    assert taken.count >= 7
+    return taken
 
 
 def judge(shops: list[Shop], digest: str, number: int) -> None:
@@ -368,16 +407,20 @@ async def test_a_move_within_a_box_that_is_cut_off_anywhere(
 ) -> None:
     async with open_shop() as shop:
         job = await held(shop)
-        snapshots = await take_snapshots([shop], tmp_path / "snapshots", job, SMALL)
+        taken = await take_snapshots([shop], tmp_path / "snapshots", job, SMALL)
         entry = shop.entry
-    for number in range(snapshots.count):
-        snapshots.restore(number)
+    where = set()
+    for number in range(taken.count):
+        taken.restore(number)
         shop.sim.cloud.out_tray.clear()
         shop.sim.cloud.printed.clear()
         async with open_shop(entry=entry) as shop:
             await rest([shop])
             judge([shop], job.present.document.digest or "", number)
+            where.add(shop.sim.cloud.printed[0].port)
             shop.box.online = False
+    # Before the transaction at the one printer, after it at the other.
+    assert where == {1, SMALL}
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -387,11 +430,12 @@ async def test_a_move_to_another_box_that_is_cut_off_anywhere(
     async with open_shop() as shop, open_shop(number=1) as other:
         job = await held(shop)
         await other.switch(online=False)
-        snapshots = await take_snapshots([shop, other], tmp_path / "snapshots", job, HOME)
+        taken = await take_snapshots([shop, other], tmp_path / "snapshots", job, HOME)
         entries: list[MockConfigEntry] = [shop.entry, other.entry]
         boxes = [shop.box, other.box]
-    for number in range(snapshots.count):
-        snapshots.restore(number)
+    where = set()
+    for number in range(taken.count):
+        taken.restore(number)
         shop.sim.cloud.out_tray.clear()
         shop.sim.cloud.printed.clear()
         async with AsyncExitStack() as stack:
@@ -405,71 +449,31 @@ async def test_a_move_to_another_box_that_is_cut_off_anywhere(
                 await pass_time(list(shops.values()), 65)
             await rest([shops[0], shops[1]])
             judge([shops[0], shops[1]], job.present.document.digest or "", number)
+            where.add(shop.sim.cloud.printed[0].device_id)
         for box in boxes:
             box.online = False
+    assert where == {box.device_id for box in boxes}
 
 
-async def cut_off(open_shop: OpenShop) -> tuple[MockConfigEntry, MockConfigEntry, Job]:
-    """Cut a move off right after its first write; return both entries and the job."""
+async def test_a_box_that_is_gone_for_good_holds_up_no_job_of_another(
+    open_shop: OpenShop, tmp_path: Path
+) -> None:
+    """After a move that was cut off anywhere: where the job is, is known without the other box."""
     async with open_shop() as shop, open_shop(number=1) as other:
         job = await held(shop)
-        refusal = InputError("no")
-        with (
-            patch.object(shop.queue.mover, "_stay"),
-            patch.object(other.queue.mover, "submit", side_effect=refusal),
-            pytest.raises(InputError),
-        ):
-            await move(shop, job, other, HOME)
-        # Nothing goes on with it until the restart.
-        shop.queue.mover._active.add(job.job_id)
-        await shop.switch(online=True)
-        return shop.entry, other.entry, job
-
-
-async def test_a_job_waits_while_nobody_can_tell_whether_it_was_moved(open_shop: OpenShop) -> None:
-    entry, other, job = await cut_off(open_shop)
-    async with open_shop(entry=entry) as shop:
-        await shop.tick(120)
-        waits = shop.queue.get(job.job_id)
-        assert (waits.state, waits.hold_reason) == (JobState.HELD, "moving")
-        assert [waits.can_cancel, waits.can_reroute, waits.can_continue] == [False] * 3
-        assert await refusal(shop.queue.async_cancel(job.job_id)) == "job_is_moving"
-        assert await refusal(move(shop, job)) == "job_is_moving"
-        assert not shop.sim.cloud.printed
-        async with open_shop(entry=other, number=1):
-            await shop.until(job, JobState.COMPLETED)
-        assert len(shop.sim.cloud.printed) == 1
-
-
-async def test_nobody_ever_tells_whether_it_was_moved(open_shop: OpenShop) -> None:
-    entry, _, job = await cut_off(open_shop)
-    async with open_shop(entry=entry) as shop:
-        await shop.tick(13 * 3600)
-        ended = shop.queue.get(job.job_id)
-        assert (ended.state, ended.reason) == (JobState.UNCONFIRMED, "move_unclear")
-        assert not shop.sim.cloud.printed
-        # A person decides.
-        again = await shop.queue.async_retry(job.job_id, context=Context())
-        await shop.refresh()
-        await shop.until(again, JobState.COMPLETED)
-        assert len(shop.sim.cloud.printed) == 1
-
-
-async def test_the_other_box_is_gone_for_good(open_shop: OpenShop) -> None:
-    entry, other, job = await cut_off(open_shop)
-    async with open_shop(entry=entry) as shop:
-        await shop.hass.config_entries.async_remove(other.entry_id)
-        await shop.refresh()
-        assert shop.queue.get(job.job_id).reason == "move_unclear"
-        assert not shop.sim.cloud.printed
-
-
-async def test_a_moved_job_is_remembered_as_long_as_it_may_be_asked_for(shop: Shop) -> None:
-    new = await move(shop, await held(shop))
-    over = new.changed(state=JobState.CANCELED, has_document=False, move_open=True)
-    over = replace(over, spec=replace(over.spec, request_id=None))
-    many = [over.changed(job_id=f"{n}", move_open=False) for n in range(1100)]
-    for days, gone in ((1, False), (8, False), (10, True)):
-        forgotten = to_forget([over, *many], over.created_at + timedelta(days=days))
-        assert (over.job_id in forgotten) is gone, days
-    assert timedelta(days=7) < retention.MOVE_MEMORY
+        await other.switch(online=False)
+        taken = await take_snapshots([shop, other], tmp_path / "snapshots", job, HOME)
+        entry = shop.entry
+        await shop.hass.config_entries.async_remove(other.entry.entry_id)
+    ends = set()
+    for number in range(taken.count):
+        taken.restore(number)
+        shop.sim.cloud.out_tray.clear()
+        shop.sim.cloud.printed.clear()
+        async with open_shop(entry=entry) as shop:
+            await rest([shop])
+            (found,) = shop.queue.jobs()
+            ends.add((found.state, found.reason))
+            assert len(shop.sim.cloud.printed) == (found.state is JobState.COMPLETED), number
+            shop.box.online = False
+    assert ends == {(JobState.COMPLETED, None), (JobState.CANCELED, "moved")}
