@@ -27,6 +27,7 @@ from custom_components.lianke.printing.print import async_print_received
 from tests.clock import until
 from tests.household import came_out
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
+from tests.simulator import make_pdf
 
 TITLE = "Brief"
 
@@ -104,6 +105,26 @@ async def test_home_assistant_ends_before_the_answer(
     monkeypatch.setattr(repeats, "REPEAT_SECONDS", 0)
     assert await lan.print() != number
     await came_out(lan.simulator, 2)
+
+
+async def test_a_job_that_0_2_0_made_is_known_by_address_title_and_size(lan: LanPrinter) -> None:
+    """K8: it kept no digest, so a phone that repeated its job across the update printed twice."""
+    number = await lan.print()
+    (job,) = jobs_of(lan)
+    document = replace(job.present.document, digest="")
+    lan.data.queue._jobs.note(
+        job.job_id,
+        deliveries=(replace(job.present, document=document),),
+        spec=replace(job.spec, sender="Phone", requested={"copies": 1}),
+    )
+    async_get_server(lan.hass).repeats = Repeats()
+    assert await lan.hass.config_entries.async_reload(lan.entry.entry_id)
+    assert await lan.print() == number
+    # That answer has arrived, and what has another title or size is another document.
+    async_get_server(lan.hass).repeats = Repeats()
+    assert await lan.print(job_name=values.name(TITLE)) != number
+    assert await lan.print(make_pdf(4)) != number
+    await came_out(lan.simulator, 3)
 
 
 async def test_a_document_comes_again_in_another_job(lan: LanPrinter) -> None:
@@ -252,6 +273,7 @@ async def test_the_newest_one_is_found(lan: LanPrinter) -> None:
         job.title,
         job.present.document.digest or "",
         dict(job.spec.requested),
+        len(PDF),
     )
     known = Repeats()
     now = job.created_at + timedelta(seconds=repeats.REPEAT_SECONDS)

@@ -204,6 +204,8 @@ class Sent(NamedTuple):
     title: str
     digest: str
     options: dict[str, object]
+    # Bytes.
+    size: int
 
 
 class Repeats:
@@ -232,7 +234,7 @@ class Repeats:
         found = [
             job
             for job in jobs
-            if job.created_at >= since and job.job_id not in self._told and _sent(job) == sent
+            if job.created_at >= since and job.job_id not in self._told and _is_of(job, sent)
         ]
         newest = max(found, key=lambda job: job.created_at, default=None)
         # One that was canceled stays so: the device may repeat it without anybody's doing.
@@ -241,9 +243,16 @@ class Repeats:
         return newest
 
 
-def _sent(job: Job) -> Sent:
-    digest = job.deliveries[0].document.digest or ""
-    return Sent(sender_of(job) or Sender("", ""), job.title, digest, dict(job.spec.requested))
+def _is_of(job: Job, sent: Sent) -> bool:
+    """Return whether a job may have been made of what a device has sent."""
+    document, sender = job.deliveries[0].document, sender_of(job)
+    if sender is None or job.title != sent.title:
+        return False
+    if not document.digest:
+        # 0.2.0 kept none (K8).
+        return (sender.address, document.size) == (sent.sender.address, sent.size)
+    asked = (sender, document.digest, dict(job.spec.requested))
+    return asked == (sent.sender, sent.digest, sent.options)
 
 
 async def async_deliver(

@@ -44,8 +44,8 @@ async def async_print_job(request: Request) -> Answer:
     code = await _async_release_code(request)
     title = _title(request)
     path = await _async_document(request, title, options)
-    digest = await _async_turn(request, path)
-    job = _repeated(request, title, digest, options)
+    digest, size = await _async_turn(request, path)
+    job = _repeated(request, Sent(request.sender, title, digest, options.options, size))
     if job is None:
         job_id = _new_id(request)
         work = _async_print(
@@ -99,10 +99,11 @@ async def async_send_document(request: Request) -> Answer:
     title = _title(request) if job.title == _NO_NAME else job.title
     try:
         path = await _async_document(request, title, job.options)
-        digest = await _async_turn(request, path)
+        digest, size = await _async_turn(request, path)
         if _was_canceled(request, job):
             raise IppError(Status.NOT_POSSIBLE, "the job has ended")
-        made = _repeated(request, title, digest, job.options)
+        sent = Sent(request.sender, title, digest, job.options.options, size)
+        made = _repeated(request, sent)
     except BaseException:
         _abort_unless_canceled(request, job)
         raise
@@ -271,18 +272,21 @@ async def _async_document(request: Request, title: str, options: JobOptions) -> 
         return await async_receive(request, name, limit_bytes)
 
 
-async def _async_turn(request: Request, path: Path) -> str:
-    """Wait until no equal document is printed or its answer under way; return the file's digest."""
-    digest = await request.hass.async_add_executor_job(file_digest, path)
+async def _async_turn(request: Request, path: Path) -> tuple[str, int]:
+    """Wait until no equal document is printed or its answer under way; return the file's digest and its bytes."""
+
+    def look() -> tuple[str, int]:
+        return file_digest(path), path.stat().st_size
+
+    digest, size = await request.hass.async_add_executor_job(look)
     turn = request.server.repeats.turn(request.offered.printer_key, digest)
     await request.until_answered.enter_async_context(turn)
-    return digest
+    return digest, size
 
 
-def _repeated(request: Request, title: str, digest: str, options: JobOptions) -> Job | None:
+def _repeated(request: Request, sent: Sent) -> Job | None:
     """Return the job that a document has made already, of which its device does not know."""
     target = querying.target_of(request)
-    sent = Sent(request.sender, title, digest, options.options)
     jobs = target.data.queue.jobs(target.printer_key)
     return request.server.repeats.find(jobs, sent, datetime.now(UTC))
 
