@@ -17,12 +17,11 @@ from custom_components.lianke.const import CONF_APPROVAL_PRINTERS
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import files, queue
 from custom_components.lianke.jobs.job import Asker, Job, JobState, Origin
-from custom_components.lianke.jobs.opening import DATA_LEDGER
 from custom_components.lianke.jobs.retry import Changes
 from tests.clock import until
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop, full, refusal
 from tests.jobs.cut_off import Snapshots, snapshots
-from tests.ledger.test_ledger import full_disk
+from tests.ledgers import refusing
 from tests.simulator.faults import Fault
 
 # The small laser of the first box, and the printer of the second one.
@@ -121,9 +120,7 @@ async def test_a_disk_that_refuses_moves_nothing(open_shop: OpenShop, refused: s
         before = shop.row(job)
         await other.switch(online=False)
         disk = (
-            full_disk(shop.hass.data[DATA_LEDGER])
-            if refused == "the ledger"
-            else patch.object(files, refused, full)
+            refusing(shop.hass) if refused == "the ledger" else patch.object(files, refused, full)
         )
         with disk, pytest.raises(HomeAssistantError) as caught:
             await move(shop, job, other=other, port=HOME)
