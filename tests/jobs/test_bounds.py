@@ -1,10 +1,12 @@
 """Going beyond the bounds on jobs, their records, previews and page counts."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 import json
 from pathlib import Path
-from unittest.mock import patch
+import shutil
 
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
@@ -12,23 +14,27 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.box.printer_status import PrinterStatus
-from custom_components.lianke.jobs import page_count, preview, store
-from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.readiness import BACKOFF_LIMIT, BACKOFF_START, Readiness
-from custom_components.lianke.jobs.retention import MAX_RECORDS, to_forget
-from custom_components.lianke.jobs.store import (
+from custom_components.lianke.jobs import page_count, preview
+from custom_components.lianke.jobs.box_jobs import JOBS
+from custom_components.lianke.jobs.files import jobs_path, ledger_path, old_path
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.location import (
     MARKER_NAME,
-    MAX_DAMAGED,
     MAX_MARKER_BYTES,
-    MAX_RECORD_BYTES,
-    MAX_TASK_IDS,
-    OTHER_TASKS_NAME,
-    JobStore,
-    OtherTasks,
     is_copied,
-    jobs_path,
     record_location,
 )
+from custom_components.lianke.jobs.migration import (
+    DAMAGED_PREFIX,
+    MAX_DAMAGED,
+    MAX_RECORD_BYTES,
+    RECORD_NAME,
+    async_take_in,
+)
+from custom_components.lianke.jobs.own_tasks import MAX_TASK_IDS, OwnTasks
+from custom_components.lianke.jobs.readiness import BACKOFF_LIMIT, BACKOFF_START, Readiness
+from custom_components.lianke.jobs.retention import MAX_RECORDS, to_forget
+from custom_components.lianke.ledger import Lease, Ledger, Table, View
 from tests.clock import until
 from tests.jobs.conftest import COUNT, OpenShop, Shop
 from tests.jobs.test_retention import ended
@@ -38,37 +44,65 @@ from tests.simulator import Fault
 async def test_a_record_that_is_no_record_is_not_read(
     open_shop: OpenShop, hass: HomeAssistant
 ) -> None:
+    """Of those that 0.3.0 wrote; what this version writes is bounded by then."""
     async with open_shop() as shop:
         await shop.switch(online=False)
         jobs = [await shop.submit() for _ in range(2)]
-        entry = shop.entry
-    record = shop.record(jobs[0])
-    record.write_text(record.read_text("utf-8") + " " * MAX_RECORD_BYTES, "utf-8")
+        entry, new = shop.entry, shop.folder
+        records = [json.dumps(shop.row(job) | {"version": 2}) for job in jobs]
+    old = old_path(hass, entry.entry_id)
+    old.unlink()
+    new.rename(old)
+    shutil.rmtree(ledger_path(hass))
+    for job, text in zip(jobs, records, strict=True):
+        (old / job.job_id / RECORD_NAME).write_text(text, "utf-8")
+    with (old / jobs[0].job_id / RECORD_NAME).open("a", encoding="utf-8") as record:
+        record.write(" " * MAX_RECORD_BYTES)
     async with open_shop(entry=entry) as shop:
         assert [job.job_id for job in shop.queue.jobs()] == [jobs[1].job_id]
 
 
+@asynccontextmanager
+async def opened(hass: HomeAssistant) -> AsyncIterator[Ledger]:
+    """Open the ledger without a box."""
+    ledger = Ledger(hass, ledger_path(hass))
+    await ledger.async_open()
+    try:
+        yield ledger
+    finally:
+        await ledger.async_close()
+
+
 async def test_few_damaged_folders_are_kept(hass: HomeAssistant) -> None:
-    root = jobs_path(hass, "entry")
+    old, new = old_path(hass, "entry"), jobs_path(hass, "entry")
     for number in range(MAX_DAMAGED + 5):
-        (root / f"job{number:02}").mkdir(parents=True)
-        (root / f"job{number:02}" / "job.json").write_text("{", "utf-8")
-    assert await JobStore(hass, "entry").async_load() == []
-    aside = [path for path in root.iterdir() if path.name.startswith("damaged-")]
-    assert len(aside) == MAX_DAMAGED
+        folder = old / f"job{number:02}"
+        folder.mkdir(parents=True)
+        (folder / RECORD_NAME).write_text("{", "utf-8")
+    async with opened(hass) as ledger:
+        await async_take_in(hass, ledger, ["entry"])
+        assert not ledger.committed(Table(JOBS, "entry"))
+    aside = {path.name for path in new.iterdir() if path.name.startswith(DAMAGED_PREFIX)}
+    # Those whose ids say that they are the newest.
+    assert aside == {f"{DAMAGED_PREFIX}job{number:02}" for number in range(5, MAX_DAMAGED + 5)}
 
 
-async def test_tasks_that_are_no_jobs_are_kept_up_to_a_limit(
-    hass: HomeAssistant, tmp_path: Path
-) -> None:
-    others = OtherTasks(hass, tmp_path)
+async def test_tasks_that_are_no_jobs_are_kept_up_to_a_limit(hass: HomeAssistant) -> None:
     ids = [str(number) for number in range(MAX_TASK_IDS + 50)]
-    await others.async_note(ids)
-    assert others.task_ids == ids[50:]
-    (tmp_path / OTHER_TASKS_NAME).write_text(json.dumps(ids), "utf-8")
-    again = OtherTasks(hass, tmp_path)
-    again.load()
-    assert again.task_ids == ids[50:]
+    async with opened(hass) as ledger:
+        others = OwnTasks(ledger, Lease(ledger), "entry")
+        await others.async_load()
+
+        def note(view: View) -> None:
+            for task_id in ids:
+                others.put(view, task_id)
+
+        await ledger.commit(note)
+        assert others.task_ids == frozenset(ids[50:])
+    async with opened(hass) as ledger:
+        again = OwnTasks(ledger, Lease(ledger), "entry")
+        await again.async_load()
+        assert again.task_ids == frozenset(ids[50:])
 
 
 def test_the_oldest_records_are_forgotten() -> None:
@@ -78,25 +112,6 @@ def test_the_oldest_records_are_forgotten() -> None:
         for number in range(MAX_RECORDS + 3)
     ]
     assert list(to_forget(jobs, now)) == [job.job_id for job in jobs[:3]]
-
-
-async def test_few_records_are_written_at_a_visit(shop: Shop) -> None:
-    await shop.switch(online=False)
-    visits: list[int] = []
-    book = shop.queue._store
-    write = book._write_records
-
-    def count(jobs: list[Job]) -> set[str]:
-        visits.append(len(jobs))
-        return write(jobs)
-
-    jobs = [await shop.submit() for _ in range(5)]
-    with patch.object(book, "_write_records", count), patch.object(store, "MAX_AT_ONCE", 2):
-        for job in jobs:
-            shop.queue._jobs.change(shop.queue.get(job.job_id), hold_reason="disconnected")
-        await shop.tick(store.WRITE_DELAY + 1)
-        await until(lambda: sum(visits) == len(jobs))
-    assert max(visits) == 2
 
 
 async def test_refusals_are_not_waited_out_for_longer_than_half_an_hour(shop: Shop) -> None:

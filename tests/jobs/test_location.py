@@ -3,13 +3,26 @@
 import json
 from pathlib import Path
 import shutil
+from unittest.mock import patch
 
 from homeassistant.core import Context
 import pytest
 
+from custom_components.lianke import ledger
+from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.store import MARKER_NAME, is_copied, record_location
-from tests.jobs.conftest import OpenShop
+from custom_components.lianke.jobs.location import MARKER_NAME, is_copied, record_location
+from custom_components.lianke.ledger_file import LedgerFile
+from tests.clock import until
+from tests.jobs.conftest import OpenShop, full
+
+
+def bring_elsewhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copy a folder as a snapshot or rsync brings it to another host: every file is a new one."""
+    shutil.copytree(root, root.with_name("copy"))
+    shutil.rmtree(root)
+    root.with_name("copy").rename(root)
+    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
 
 
 async def test_held_jobs_of_a_copied_folder_wait_for_a_person(
@@ -18,12 +31,8 @@ async def test_held_jobs_of_a_copied_folder_wait_for_a_person(
     async with open_shop() as shop:
         await shop.switch(online=False)
         job, other = await shop.submit(), await shop.submit()
-        entry, root = shop.entry, shop.folder
-    # As a snapshot or rsync brings it to another host: every file is a new one.
-    shutil.copytree(root, root.with_name("copy"))
-    shutil.rmtree(root)
-    root.with_name("copy").rename(root)
-    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+        entry, root = shop.entry, ledger_path(shop.hass)
+    bring_elsewhere(root, monkeypatch)
     for _ in range(2):
         # Also after one more restart.
         async with open_shop(entry=entry) as shop:
@@ -43,6 +52,29 @@ async def test_held_jobs_of_a_copied_folder_wait_for_a_person(
         await shop.until(other, JobState.EXPIRED)
         # What is taken here prints here.
         await shop.until(await shop.submit(), JobState.COMPLETED)
+
+
+async def test_a_copy_whose_disk_refuses_prints_nothing_either(
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_shop() as shop:
+        await shop.switch(online=False)
+        job = await shop.submit()
+        entry, root = shop.entry, ledger_path(shop.hass)
+    bring_elsewhere(root, monkeypatch)
+    monkeypatch.setattr(ledger, "CLOSE_TIME", 0.1)
+    with patch.object(LedgerFile, "write", full):
+        async with open_shop(entry=entry) as shop:
+            await shop.switch(online=True)
+            await shop.tick(120)
+            assert (current := shop.queue.find(job.job_id)) is not None
+            assert current.copied
+            assert not shop.sim.cloud.count("POST /print/job")
+    # It still counts as a copy.
+    async with open_shop(entry=entry) as shop:
+        await until(lambda: shop.queue.get(job.job_id).hold_reason == "copied")
+        await shop.tick(120)
+        assert not shop.sim.cloud.tasks
 
 
 def noted(root: Path) -> dict[str, object]:

@@ -1,17 +1,14 @@
 """Jobs that wait for a person: nothing is sent before the answer, and others go on meanwhile."""
 
-import json
-from unittest.mock import patch
-
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs.job import MAX_REASONS, JobState
-from custom_components.lianke.jobs.store import JobStoreError, read_record
+from custom_components.lianke.jobs.job import MAX_REASONS, Job, JobState
 from custom_components.lianke.printing.print import job_dict
 from tests.jobs.conftest import Shop
+from tests.ledgers import refusing
 
 APPROVAL, RELEASE = ("approval",), ("release",)
 
@@ -54,10 +51,7 @@ async def test_an_answer_is_no_word_about_the_printer(shop: Shop) -> None:
 async def test_an_answer_that_cannot_be_written_is_none(shop: Shop, answer: str) -> None:
     job = await shop.submit(waits_for=APPROVAL)
     act = shop.queue.async_continue if answer == "continue" else shop.queue.async_reject
-    with (
-        patch.object(shop.queue._store, "async_persist", side_effect=JobStoreError),
-        pytest.raises(HomeAssistantError, match="change_not_saved"),
-    ):
+    with refusing(shop.hass), pytest.raises(HomeAssistantError, match="change_not_saved"):
         await act(job.job_id)
     reported = await shop.until(job, JobState.HELD)
     assert (reported.hold_reason, reported.waits_for) == ("approval", APPROVAL)
@@ -76,12 +70,12 @@ async def test_polling_is_relaxed_while_only_people_are_waited_for(shop: Shop) -
 
 async def test_what_a_record_says_of_people(shop: Shop) -> None:
     job = await shop.submit(waits_for=APPROVAL)
-    record = json.loads(shop.record(job).read_text("utf-8"))
-    assert read_record(record).waits_for == APPROVAL
+    record = shop.row(job)
+    assert Job.from_record(record).waits_for == APPROVAL
     # Of a later version: somebody is asked in any case.
     spec = record["spec"]
     later = record | {"spec": spec | {"waits_for": ["full_moon"]}}
-    assert read_record(later).waits_for == APPROVAL
+    assert Job.from_record(later).waits_for == APPROVAL
     for damaged in ("approval", None, 3, ["release"] * (MAX_REASONS + 1)):
         with pytest.raises(StoredError):
-            read_record(record | {"spec": spec | {"waits_for": damaged}})
+            Job.from_record(record | {"spec": spec | {"waits_for": damaged}})
