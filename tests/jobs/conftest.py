@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 import hashlib
-import json
 from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple, cast
@@ -32,14 +31,14 @@ from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.box_jobs import JOBS
-from custom_components.lianke.jobs.files import jobs_path
+from custom_components.lianke.jobs.files import jobs_path, ledger_path
 from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, JobState
-from custom_components.lianke.jobs.opening import DATA_LEDGER, async_close_ledger, async_get_ledger
+from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
 from custom_components.lianke.jobs.queue import PrintQueue
-from custom_components.lianke.ledger import Table
 from custom_components.lianke.ledger_file import LedgerFile, Row, RowKey
 from custom_components.lianke.people.approval import PrintPolicy
 from tests.clock import Clock, moved_by_hand, pauses, threads_work, until
+from tests.ledgers import rows
 from tests.records import flat
 from tests.simulator import Simulator
 from tests.simulator.models import Box, Printer
@@ -284,14 +283,10 @@ class Shop:
         return jobs_path(self.hass, self.entry.entry_id)
 
     def row(self, job: Job) -> dict[str, Any]:
-        """Return what the file of the ledger has of a job."""
-        ledger = self.hass.data[DATA_LEDGER]
-        assert ledger._file._db is not None
-        key = Table(JOBS, self.entry.entry_id).key(job.job_id)
-        sql = "SELECT record FROM record WHERE kind = ? AND box = ? AND id = ?"
-        ((text,),) = ledger._file._db.execute(sql, key).fetchall()
-        found: dict[str, Any] = json.loads(text)
-        return found
+        """Return what is on disk of a job."""
+        found = rows(ledger_path(self.hass), JOBS.name, self.entry.entry_id)
+        (record,) = (one for one in found if one["job_id"] == job.job_id)
+        return record
 
     def stored(self, job: Job) -> dict[str, Any]:
         """Return what is on disk of a job, by names of fields."""

@@ -3,47 +3,51 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-import json
-from pathlib import Path
-import threading
-import time
 from typing import Any
 from unittest.mock import patch
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.lianke.api.errors import LiankeError
-from custom_components.lianke.documents import spool
-from custom_components.lianke.jobs import store
+from custom_components.lianke.jobs import box_jobs
+from custom_components.lianke.jobs.box_jobs import JOBS
+from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import ABORT_TIME
-from custom_components.lianke.jobs.store import JobStore, JobStoreError
+from custom_components.lianke.ledger import Ledger, Table
+from custom_components.lianke.ledger_file import LedgerClosedError, LedgerRefusedError
 from tests.clock import until
-from tests.jobs.conftest import CANCEL, SUBMIT, OpenShop, Shop, full, refusal
+from tests.jobs.conftest import CANCEL, SUBMIT, OpenShop, Shop, hanging, refusal
 from tests.jobs.make import altered
 from tests.jobs.test_reconciliation import in_doubt
+from tests.jobs.test_restart import power_goes
+from tests.ledgers import refusing
 from tests.simulator.faults import Fault
 
 
-def keep(shop: Shop, job: Job) -> None:
-    """Take a job for one that is on disk."""
-    shop.queue._store.persisted[job.job_id] = job
-    shop.queue._jobs.put(job)
+async def keep(shop: Shop, job: Job) -> None:
+    """Write a job as it is."""
+    table = shop.queue._jobs.table
+    await shop.queue._jobs.lease.commit(lambda view: view.put(table, job.job_id, job))
+
+
+async def leave(hass: HomeAssistant, entry: ConfigEntry, job: Job) -> None:
+    """Write a job as it is while nobody has the ledger open."""
+    ledger, table = Ledger(hass, ledger_path(hass)), Table(JOBS, entry.entry_id)
+    await ledger.async_open()
+    await ledger.async_load(table)
+    await ledger.commit(lambda view: view.put(table, job.job_id, job))
+    await ledger.async_close()
 
 
 async def test_a_job_is_taken_whole_though_the_caller_is_cancelled(open_shop: OpenShop) -> None:
-    record = Job.as_json
-
-    def slow(self: Job) -> str:
-        time.sleep(0.3)
-        return record(self)
-
     async with open_shop() as shop:
-        with patch.object(Job, "as_json", slow):
+        with hanging() as disk:
             call = asyncio.create_task(shop.submit())
-            await asyncio.sleep(0.1)
+            await until(lambda: disk.hangs)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
@@ -62,39 +66,33 @@ async def test_a_queue_that_stops_takes_nothing(shop: Shop) -> None:
 
 
 async def test_a_stop_waits_for_what_is_just_being_written(shop: Shop) -> None:
-    write = JobStore._write_records
-
-    def slow(self: JobStore, jobs: list[Job]) -> set[str]:
-        time.sleep(0.5)
-        return write(self, jobs)
-
     await shop.switch(online=False)
     job = await shop.submit()
-    with patch.object(JobStore, "_write_records", slow):
+    with hanging() as disk:
         cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
+        await until(lambda: disk.hangs)
+        stop = asyncio.create_task(shop.queue.async_drain())
         await asyncio.sleep(0.1)
         assert shop.stored(job)["state"] == "held"
-        await shop.queue.async_drain()
+        assert not stop.done()
+        disk.goes_on.set()
+        await stop
         assert shop.stored(job)["state"] == "canceled"
-        await cancel
+        assert (await cancel).state is JobState.CANCELED
 
 
 async def test_a_cancel_that_is_being_written_holds_nothing_up(shop: Shop) -> None:
     """Where the answer to the upload came before the disk's, reviews followed one another without end."""
-    write, on_disk = JobStore._write_records, threading.Event()
-
-    def slow(self: JobStore, jobs: list[Job]) -> set[str]:
-        on_disk.wait(timeout=60)
-        return write(self, jobs)
-
     shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=1))
     job = await shop.submit()
     await shop.handed_over(job)
-    with patch.object(JobStore, "_write_records", slow):
+    with hanging() as disk:
         cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
         await until(lambda: (shop.queue.find(job.job_id) or job).present.task_id)
         shop.queue._scheduler.review()
-        on_disk.set()
+        assert disk.hangs
+        assert not cancel.done()
+        disk.goes_on.set()
         await cancel
     await shop.until(job, JobState.CANCELED, JobState.COMPLETED)
 
@@ -104,7 +102,7 @@ async def test_what_could_not_be_written_is_written_later(
 ) -> None:
     await shop.switch(online=False)
     job = await shop.submit()
-    with patch.object(store, "write_private", side_effect=OSError):
+    with refusing(shop.hass):
         shop.clock.tick(13 * 3600)
         for seconds in (2, 3, 601):
             await shop.tick(seconds)
@@ -115,7 +113,7 @@ async def test_what_could_not_be_written_is_written_later(
         assert shop.queue.get(job.job_id).state is JobState.HELD
         assert JobState.EXPIRED not in shop.states(job)
     assert shop.stored(job)["state"] == "held"
-    assert caplog.text.count("cannot be written to disk") == 1
+    assert caplog.text.count("The disk refuses what is to be kept") == 1
     await shop.tick(31)
     await shop.settle()
     assert shop.stored(job)["state"] == "expired"
@@ -129,7 +127,7 @@ async def test_a_cancel_that_cannot_be_written_is_not_told_and_not_done(
     async with open_shop() as shop:
         await shop.switch(online=False)
         job = await shop.submit()
-        with patch.object(store, "write_private", full):
+        with refusing(shop.hass):
             with pytest.raises(HomeAssistantError) as refused:
                 await shop.queue.async_cancel(job.job_id)
             assert refused.value.translation_key == "change_not_saved"
@@ -153,10 +151,7 @@ async def test_a_cancel_during_an_upload_that_cannot_be_written_lets_it_go_on(sh
     job = await shop.submit()
     shop.printer().paper = None
     shop.queue._jobs.change(job, state=JobState.UPLOADING, hold_reason=None)
-    with (
-        patch.object(store, "write_private", side_effect=OSError),
-        pytest.raises(HomeAssistantError),
-    ):
+    with refusing(shop.hass), pytest.raises(HomeAssistantError):
         await shop.queue.async_cancel(job.job_id)
     assert not shop.queue.get(job.job_id).cancel_requested
     await shop.until(job, JobState.COMPLETED)
@@ -165,46 +160,77 @@ async def test_a_cancel_during_an_upload_that_cannot_be_written_lets_it_go_on(sh
 
 async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
     """An old record over a newer one would print the job again."""
-    async with open_shop() as shop:
-        await shop.switch(online=False)
-        job = await shop.submit()
-        old = shop.queue._jobs
-        with patch.object(store, "write_private", side_effect=OSError):
-            await shop.tick(13 * 3600)
-            await shop.queue.async_drain()
-        entry = shop.entry
-    async with open_shop(entry=entry) as shop:
-        await shop.settle()
-        assert shop.stored(job)["state"] == "expired"
-        old.change(job, state=JobState.HELD)
-        with pytest.raises(JobStoreError):
-            await old.async_change(job, state=JobState.UPLOADING)
-        for _ in range(3):
-            await shop.tick(601)
-        assert shop.stored(job)["state"] == "expired"
+    # While another box keeps the ledger open.
+    async with open_shop(number=1):
+        async with open_shop() as shop:
+            await shop.switch(online=False)
+            job = await shop.submit()
+            old = shop.queue._jobs
+            entry = shop.entry
+        async with open_shop(entry=entry) as shop:
+            await shop.queue.async_cancel(job.job_id)
+            assert shop.stored(job)["state"] == "canceled"
+            old.change(job, state=JobState.HELD)
+            old.note(job.job_id, has_document=True)
+            with pytest.raises(LedgerClosedError):
+                await old.async_change(job, state=JobState.UPLOADING)
+            with pytest.raises(LedgerClosedError):
+                await old.async_written()
+            for _ in range(3):
+                await shop.tick(601)
+            assert shop.stored(job)["state"] == "canceled"
 
 
-async def test_a_write_that_hung_when_its_entry_was_unloaded_comes_to_nothing(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+async def test_what_was_reported_before_a_reload_is_not_lost_by_it(open_shop: OpenShop) -> None:
+    """The disk refuses it until long after the box was unloaded: a task of ours would be a stranger's."""
+    async with open_shop(number=1):
+        async with open_shop() as shop:
+            shop.printer().seconds_per_page = 50_000
+            shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=0.5))
+            job = await shop.submit()
+            await shop.handed_over(job)
+            with refusing(shop.hass):
+                await until(lambda: (shop.queue.find(job.job_id) or job).present.task_id)
+                task_id = (shop.queue.find(job.job_id) or job).present.task_id
+                await shop.queue.async_drain()
+                # One more refusal, of what is still waiting.
+                await asyncio.wait([shop.queue._jobs._ledger.commit(lambda _: None)])
+                entry = shop.entry
+        async with open_shop(entry=entry) as shop:
+            assert (shop.queue.find(job.job_id) or job).present.task_id == task_id
+            await shop.tick(31)
+            assert shop.stored(job)["task_id"] == task_id
+            assert shop.queue.get(job.job_id).present.task_id == task_id
+
+
+async def test_a_write_that_hung_when_its_entry_was_unloaded_is_told_as_it_ends(
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "CLOSE_TIME", 0.1)
-    write, goes_on = spool.write_new, threading.Event()
-
-    def hang(path: Path, text: str) -> None:
-        assert goes_on.wait(timeout=60)
-        write(path, text)
-
-    await shop.switch(online=False)
-    job = await shop.submit()
-    with patch.object(spool, "write_new", hang):
-        cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
-        await asyncio.sleep(0.1)
-        await shop.queue.async_drain()
-        goes_on.set()
-        with pytest.raises(HomeAssistantError, match="change_not_saved"):
-            await cancel
-        await shop.settle()
-    assert shop.stored(job)["state"] == "held"
+    """What is on disk the next instance goes by, and whoever asked hears the same."""
+    monkeypatch.setattr(box_jobs, "CLOSE_TIME", 0.1)
+    async with open_shop(number=1), open_shop() as before:
+        await before.switch(online=False)
+        job = await before.submit()
+        with hanging() as disk:
+            cancel = asyncio.create_task(before.queue.async_cancel(job.job_id))
+            await until(lambda: disk.hangs)
+            await before.queue.async_drain()
+            async with open_shop(entry=before.entry) as shop:
+                assert shop.queue.get(job.job_id).state is JobState.HELD
+                assert not cancel.done()
+                shop.box.online = True
+                await shop.coordinator.async_refresh()
+                shop.clock.tick(61)
+                shop.queue._scheduler.review()
+                await asyncio.sleep(0.2)
+                # It may be canceled already, or not: it is not sent before that is known.
+                assert not shop.sim.cloud.count(SUBMIT)
+                assert not cancel.done()
+                disk.goes_on.set()
+                assert (await cancel).state is JobState.CANCELED
+                assert shop.queue.get(job.job_id).state is JobState.CANCELED
+                assert shop.states(job) == [JobState.CANCELED]
+                assert shop.stored(job)["state"] == "canceled"
 
 
 async def test_what_is_asked_after_the_end_is_refused(shop: Shop) -> None:
@@ -264,24 +290,18 @@ async def test_an_ordered_stop_lets_an_upload_end(open_shop: OpenShop, hass: Hom
         assert task_id is not None
         assert shop.stored(job)["state"] == "queued"
         # What is reported from now on is to be repeated.
-        with pytest.raises(JobStoreError):
+        with pytest.raises(LedgerRefusedError):
             await shop.call_back(job.present.token, task_id, "SUCCESS", 200)
 
 
 async def test_many_outcomes_are_one_visit_to_the_disk(shop: Shop) -> None:
     await shop.switch(online=False)
     jobs = [await shop.submit() for _ in range(10)]
-    visits: list[int] = []
-    real = JobStore._write_records
-
-    def counted(self: JobStore, batch: list[Job]) -> set[str]:
-        visits.append(len(batch))
-        return real(self, batch)
-
-    with patch.object(JobStore, "_write_records", counted):
+    with hanging() as disk:
+        disk.goes_on.set()
         await asyncio.gather(*(shop.queue.async_cancel(job.job_id) for job in jobs))
-    assert sum(visits) == 10
-    assert len(visits) <= 2
+    assert sum(disk.visits) == 10
+    assert len(disk.visits) <= 2
 
 
 @pytest.mark.parametrize("answer", ["lost", "late"])
@@ -342,11 +362,9 @@ async def test_an_interrupted_upload_obeys_quiet_hours(open_shop: OpenShop, *, h
     async with open_shop() as shop:
         await shop.set_paper(0)
         job = await shop.submit()
-        record, entry = shop.record(job), shop.entry
-    left = json.loads(record.read_text("utf-8"))
-    left["deliveries"][0] |= {"state": "uploading", "hold_reason": None}
-    left["spec"]["hold"] = hold
-    record.write_text(json.dumps(left), "utf-8")
+        entry = shop.entry
+    left = altered(job, state=JobState.UPLOADING, hold_reason=None, hold=hold)
+    await leave(shop.hass, entry, left)
     shop.printer().paper = None
     shop.hass.config_entries.async_update_entry(
         entry, options={"quiet_from": "00:00:00", "quiet_to": "08:00:00"}
@@ -418,21 +436,29 @@ async def test_a_job_whose_printer_moves_before_its_end_is_sent_follows_it(shop:
 
 
 async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: OpenShop) -> None:
+    """The old one was about to be sent when the new one came, and then the power went."""
     async with open_shop() as shop:
-        await shop.switch(online=False)
-        old = await shop.submit()
-        await shop.tick(5)
+        uploader = shop.queue._uploader
+        await uploader._handover.acquire()
+        old = await shop.submit(replace_key="morning")
+        await until(lambda: uploader._handover._waiters)
+        shop.clock.tick(5)
         new = await shop.submit(replace_key="morning")
+        assert shop.queue.get(old.job_id).state is JobState.UPLOADING
+        come_back = power_goes(shop)
+        shop.box.online = False
+        await shop.coordinator.async_refresh()
+        uploader._handover.release()
+        await shop.uploaded(new)
         entry = shop.entry
-    # As a power cut between the new job and the end of the old one leaves them.
-    record = shop.record(old)
-    left = json.loads(record.read_text("utf-8"))
-    left["spec"]["replace_key"] = "morning"
-    record.write_text(json.dumps(left), "utf-8")
+    come_back()
     async with open_shop(entry=entry) as shop:
-        await until(lambda: shop.queue.get(old.job_id).state is not JobState.HELD)
+        await until(lambda: shop.queue.get(old.job_id).state is not JobState.UPLOADING)
         assert shop.queue.get(old.job_id).reason == "replaced"
         assert shop.queue.get(new.job_id).state is JobState.HELD
+        await shop.switch(online=True)
+        await shop.until(new, JobState.COMPLETED)
+        assert len(shop.sim.cloud.printed) == 1
 
 
 def later(number: int, first: Job, **changes: Any) -> Job:
@@ -447,7 +473,7 @@ async def test_a_request_id_outlives_the_limit_on_records(shop: Shop) -> None:
     job = await shop.submit(document, request_id="once")
     first = await shop.until(job, JobState.COMPLETED)
     for number in range(250):
-        keep(shop, later(number, first, request_id=None))
+        await keep(shop, later(number, first, request_id=None))
     await shop.tick(7200)
     await shop.refresh()
     await shop.tick(61)
@@ -459,6 +485,6 @@ async def test_the_limit_counts_beyond_the_limit_on_records(open_shop: OpenShop)
     async with open_shop(max_jobs_per_hour=300) as shop:
         first = await shop.until(await shop.submit(), JobState.COMPLETED)
         for number in range(299):
-            keep(shop, later(number, first))
+            await keep(shop, later(number, first))
             await shop.queue._jobs.async_trim()
         assert await refusal(shop.submit()) == "too_many_jobs"
