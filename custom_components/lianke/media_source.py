@@ -24,8 +24,7 @@ from .documents.page_documents import async_page_text
 from .errors import InputError, whole_text
 from .frontend import DOCUMENT_URL
 from .scanner.hub import is_enabled
-from .scanner.job import dated_name
-from .scanner.jobs import content_type as type_of_scan
+from .scanner.job import content_type as type_of_scan, dated_name
 from .scanner.view import asking_user, find_file, picture_paths, visible_scans
 
 SCANS_FOLDER: Final = SCANS.rstrip("/")

@@ -112,6 +112,19 @@ def full_disk(ledger: Ledger) -> Iterator[None]:
             db.execute("PRAGMA max_page_count=1000000")
 
 
+@contextmanager
+def refusing_disk(ledger: Ledger) -> Iterator[None]:
+    """Let SQLite refuse each write, however small."""
+    db = ledger._file._db
+    assert db is not None
+    db.execute("PRAGMA query_only=ON")
+    try:
+        yield
+    finally:
+        with suppress(sqlite3.ProgrammingError):
+            db.execute("PRAGMA query_only=OFF")
+
+
 BIG = "x" * 60_000
 
 

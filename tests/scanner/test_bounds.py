@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from http import HTTPStatus
-import json
 import os
 
 from homeassistant.auth.const import GROUP_ID_ADMIN
@@ -17,12 +16,13 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.api import scanning
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.printing.schemas import MAX_SOURCES
-from custom_components.lianke.scanner import actions, hub as scanner_hub, jobs, view
+from custom_components.lianke.scanner import actions, hub as scanner_hub, jobs, pages, view
 from custom_components.lianke.scanner.actions import describe_scanners
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub
 from tests.clock import Clock, until
 from tests.conftest import LANGUAGES, texts
 from tests.household import LABELS, LASER, OTHER_LASER, House, as_read, device_of
+from tests.scanner.conftest import rewrite
 from tests.scanner.test_scans import device, do, records
 from tests.simulator import Fault
 from tests.simulator.models import Printer
@@ -69,14 +69,13 @@ async def test_kept_scans_are_bounded(
     await until(lambda: not (root / last).exists())
     assert [path.name for path in root.iterdir()] == [newest]
     assert root.stat().st_mode & 0o077 == 0
+    # What no row names is deleted at the next start.
     await house.hass.config_entries.async_unload(house.entry.entry_id)
-    record = root / newest / jobs.RECORD_NAME
-    record.write_text(record.read_text() + " " * jobs.MAX_RECORD_BYTES)
     (root / ids[-1]).mkdir()
-    (root / ids[-1] / jobs.RECORD_NAME).write_text(json.dumps({"job_id": "x"}))
     assert await house.hass.config_entries.async_setup(house.entry.entry_id)
     await until(lambda: jobs.async_get_jobs(house.hass, house.entry).hub.scanners)
-    assert records(house) == []
+    assert [path.name for path in root.iterdir()] == [newest]
+    assert [one.job_id for one in records(house)] == [newest]
 
 
 async def test_kept_scans_grow_old_while_the_feature_is_off(house: House, laser: Printer) -> None:
@@ -86,10 +85,8 @@ async def test_kept_scans_grow_old_while_the_feature_is_off(house: House, laser:
     await labs.async_update_preview_feature(house.hass, DOMAIN, FEATURE, False)
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     root = jobs.scans_path(house.hass, house.entry.entry_id)
-    created_at = (dt_util.utcnow() - timedelta(days=40)).isoformat()
     for scan_id in (old, waiting):
-        record = root / scan_id / jobs.RECORD_NAME
-        record.write_text(json.dumps(json.loads(record.read_text()) | {"created_at": created_at}))
+        await rewrite(house, scan_id, created_at=dt_util.utcnow() - timedelta(days=40))
     assert await house.hass.config_entries.async_setup(house.entry.entry_id)
     await until(lambda: [path.name for path in root.iterdir()] == [young])
 
@@ -194,7 +191,7 @@ async def test_pages_that_cannot_be_joined(
 ) -> None:
     """Of PNG pages a file is made, too; of those that take too long none."""
     for kind, seconds, names in (
-        ("png", jobs.JOIN_SECONDS, ["x.pdf"]),
+        ("png", pages.JOIN_SECONDS, ["x.pdf"]),
         ("as_asked", 0, ["x 1.jpg", "x 2.jpg"]),
     ):
         house.simulator.cloud.variants.update(scan_type=kind)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 import errno
-import json
 from pathlib import Path
 import shutil
 from typing import Any
@@ -29,9 +28,10 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.actions import async_describe_scan
 from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub
-from custom_components.lianke.scanner.jobs import RECORD_NAME, scans_path
+from custom_components.lianke.scanner.job import ScanState
 from tests.clock import until
 from tests.household import LASER, House, refusal
+from tests.scanner.conftest import rewrite
 from tests.scanner.test_scans import device, do, printer, records, state_of
 from tests.simulator.models import Printer
 from tests.test_llm import CONTEXT
@@ -120,9 +120,9 @@ async def test_a_copy_at_another_box(
     ):
         for entry in (house.entry, other.entry):
             await setups.async_unload(entry.entry_id)
-        cut_off = record.as_dict() | {"state": "finishing", "print_jobs": []}
-        path = scans_path(house.hass, house.entry.entry_id) / record.job_id / RECORD_NAME
-        path.write_text(json.dumps(cut_off))
+        await rewrite(
+            house, record.job_id, state=ScanState.FINISHING, print_jobs=(), reason=None, detail=""
+        )
         assert await setups.async_setup(house.entry.entry_id)
         if is_set_up:
             assert await setups.async_setup(other.entry.entry_id)
@@ -213,8 +213,8 @@ async def test_a_disk_that_is_full_when_the_pages_come(
     caplog.clear()
     monkeypatch.undo()
     await house.hass.config_entries.async_reload(house.entry.entry_id)
-    await until(lambda: records(house) and records(house)[0].is_final)
-    assert (records(house)[0].state, len(records(house)[0].pages)) == ("completed", 2)
+    await until(lambda: records(house) and records(house)[0].state == "completed")
+    assert len(records(house)[0].pages) == 2
     assert laser.scanned == ["one", "two"]
     await house.hass.async_block_till_done(wait_background_tasks=True)
     [made] = house.simulator.cloud.scans.values()

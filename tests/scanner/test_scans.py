@@ -1,15 +1,15 @@
 """Scans from the action to kept files, and copies to the simulator's out tray."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from http import HTTPStatus
 from io import BytesIO
-import json
 import os
 from pathlib import Path
 import shutil
 import threading
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -34,6 +34,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 from custom_components.lianke.api.scanning import Scanners
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import async_printer_device
+from custom_components.lianke.jobs.opening import async_get_ledger
 from custom_components.lianke.people.notifications import EVENT_ACTION
 from custom_components.lianke.scanner import folder as folder_module, jobs
 from custom_components.lianke.scanner.actions import describe_scanners
@@ -44,13 +45,15 @@ from custom_components.lianke.scanner.hub import (
     scanner_device,
     scanner_identifier,
 )
-from custom_components.lianke.scanner.job import ScanJob, ScanUpdate
+from custom_components.lianke.scanner.job import ScanJob, ScanState, ScanUpdate
 from custom_components.lianke.scanner.jobs import SIGNAL_SCAN, async_get_jobs, scans_path
 from custom_components.lianke.scanner.view import file_path, picture_paths
 from tests.clock import Clock, until
 from tests.companion import phone_of
 from tests.household import LASER, House, as_read, key_of, refusal
+from tests.ledger.test_ledger import refusing_disk
 from tests.scanned import ALIKE, difference
+from tests.scanner.conftest import rewrite
 from tests.scanner.test_results import is_like
 from tests.simulator import Fault
 from tests.simulator.endpoints import scanning
@@ -278,13 +281,10 @@ async def test_a_scan_under_way_is_taken_up_again(house: House, laser: Printer) 
 
 async def test_a_scan_that_a_crash_cut_off_is_not_made_again(house: House, laser: Printer) -> None:
     answer = await do(house, laser)
-    path = scans_path(house.hass, house.entry.entry_id) / answer["scan_id"] / "scan.json"
     await house.hass.config_entries.async_unload(house.entry.entry_id)
-    record = json.loads(path.read_text())
     # As it is in the moment in which the service is asked.
-    path.write_text(
-        json.dumps(record | {"state": "scanning", "asked": True, "files": [], "pages": []})
-    )
+    scanning: dict[str, Any] = {"state": ScanState.SCANNING, "asked": True}
+    await rewrite(house, answer["scan_id"], **scanning, files=(), pages=())
     await house.hass.config_entries.async_setup(house.entry.entry_id)
     await until(lambda: records(house) and records(house)[0].is_final)
     assert (records(house)[0].state, records(house)[0].reason) == ("failed", "scan_in_doubt")
@@ -303,11 +303,9 @@ async def test_a_copy_is_scanned_once_and_printed_once(
     assert (printed.pages, printed.copies, printed.port) == (1, 2, 1)
     [page] = pages_of(printed.path)
     assert is_like(page, laser.glass, size="A4")
-    # Killed after the print was submitted, before that was written.
-    path = scans_path(house.hass, house.entry.entry_id) / answer["scan_id"] / "scan.json"
+    # As 0.3.0 was killed after the print was submitted, before that was written.
     await house.hass.config_entries.async_unload(house.entry.entry_id)
-    record = json.loads(path.read_text())
-    path.write_text(json.dumps(record | {"state": "finishing", "print_jobs": []}))
+    await rewrite(house, answer["scan_id"], state=ScanState.FINISHING, print_jobs=())
     clock.tick(hours * 3600)
     await house.hass.config_entries.async_setup(house.entry.entry_id)
     await until(lambda: records(house) and records(house)[0].is_final)
@@ -691,7 +689,7 @@ async def test_an_assistant_scans(hass: HomeAssistant, house: House, laser: Prin
 async def test_two_scans_of_one_name_into_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of two scanners at a time: neither takes the other's place."""
+    """Of two scanners at a time: neither takes the other's place, and one is told to take another name."""
     copy, both = shutil.copyfileobj, threading.Barrier(2)
 
     def slow(source: Any, target: Any) -> None:
@@ -706,8 +704,15 @@ async def test_two_scans_of_one_name_into_a_folder(
         file.parent.mkdir()
         file.write_text(file.parent.name)
     opened = partial(os.open, folder, os.O_RDONLY)
-    await asyncio.gather(*(asyncio.to_thread(copy_all, [one], opened) for one in files))
-    assert sorted(path.read_text() for path in folder.iterdir()) == ["one", "two"]
+    done = await asyncio.gather(
+        *(asyncio.to_thread(copy_all, [one], ["a.pdf"], opened) for one in files)
+    )
+    [path] = folder.iterdir()
+    assert sorted(done) == [False, True]
+    assert path.read_text() == files[done.index(True)].read_text()
+    assert not copy_all([files[done.index(True)]], ["a.pdf"], opened)
+    assert copy_all([files[done.index(True)]], ["a.pdf"], opened, again=True)
+    assert not copy_all([files[done.index(False)]], ["a.pdf"], opened, again=True)
 
 
 async def test_a_folder_that_became_a_link_gets_nothing(
@@ -791,18 +796,22 @@ async def test_a_scanner_that_was_deleted_comes_back_whole(
     assert state_of(house, laser, "sensor", "scanner_status").state == "idle"
 
 
-@pytest.mark.parametrize(("where", "what"), [(jobs, "write_private"), (Path, "mkdir")])
-async def test_a_full_disk_loses_nothing(
-    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, where: object, what: str
+@pytest.mark.parametrize("what", ["ledger", "folder"])
+async def test_a_refusing_disk_loses_nothing(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     def full(*_args: Any, **_kwargs: Any) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(where, what, full)
-    assert await refusal(do(house, laser), HomeAssistantError) == "disk_full"
+    ledger = await async_get_ledger(house.hass)
+    if what == "folder":
+        monkeypatch.setattr(Path, "mkdir", full)
+    with refusing_disk(ledger) if what == "ledger" else nullcontext():
+        assert await refusal(do(house, laser), HomeAssistantError) == "disk_full"
     assert laser.scanned == []
     assert records(house) == []
     monkeypatch.undo()
+    await until(lambda: ledger.is_settled)
     await do(house, laser, several_pages=True)
     await do(house, laser, "continue_scan", answer="next")
     # A page that it does not let go of keeps nobody from going on.
@@ -817,30 +826,24 @@ async def test_a_full_disk_loses_nothing(
 async def test_an_answer_right_after_a_page(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, answer: str, state: str
 ) -> None:
-    """Its record is not taken for a file that is left over."""
-    tidy = jobs._keep_only
-    tidying, writing, tidied = (threading.Event() for _ in range(3))
+    """While what is left over is still deleted: nothing that the answer makes is taken for that."""
+    tidy, tidying = jobs.keep_only, threading.Event()
 
     def slow(*args: Any) -> None:
-        writing.clear()
         tidying.set()
-        writing.wait(0.3)
+        time.sleep(0.2)
         tidy(*args)
-        tidied.set()
-
-    def write(path: Path, text: str) -> None:
-        part = path.with_name("unfinished")
-        part.write_text(text)
-        writing.set()
-        if tidying.is_set():
-            tidied.wait(0.3)
-        part.rename(path)
 
     await do(house, laser, several_pages=True, wait=False)
-    monkeypatch.setattr(jobs, "_keep_only", slow)
-    monkeypatch.setattr(jobs, "write_private", write)
+    monkeypatch.setattr(jobs, "keep_only", slow)
     await until(tidying.is_set)
-    assert (await do(house, laser, "continue_scan", answer=answer))["state"] == state
+    done = await do(house, laser, "continue_scan", answer=answer)
+    assert done["state"] == state
+    await house.hass.async_block_till_done(wait_background_tasks=True)
+    [record] = records(house)
+    assert bool(record.files) is (answer == "finish")
+    folder = scans_path(house.hass, house.entry.entry_id) / record.job_id
+    assert {path.name for path in folder.iterdir()} == {*record.files, *record.pages[:1]}
 
 
 async def test_whoever_answers_goes(
@@ -849,14 +852,14 @@ async def test_whoever_answers_goes(
     """In the midst of it, as an automation that is started anew: the scan ends all the same."""
     await do(house, laser, several_pages=True)
     await do(house, laser, "continue_scan", answer="next")
-    tidy, tidying, gone = jobs._keep_only, threading.Event(), threading.Event()
+    tidy, tidying, gone = jobs.keep_only, threading.Event(), threading.Event()
 
     def slow(*args: Any) -> None:
         tidying.set()
         gone.wait(5)
         tidy(*args)
 
-    monkeypatch.setattr(jobs, "_keep_only", slow)
+    monkeypatch.setattr(jobs, "keep_only", slow)
     asking = house.hass.async_create_task(do(house, laser, "continue_scan", answer="remove"))
     await until(tidying.is_set)
     asking.cancel()
@@ -901,10 +904,10 @@ async def test_a_scan_that_is_discarded_while_it_is_copied(
     house.hass.config.media_dirs = {"local": str(folder)}
     copy, copying, discarding = folder_module.copy_all, threading.Event(), threading.Event()
 
-    def slow(*where: Any) -> list[str]:
+    def slow(*where: Any, **more: Any) -> bool:
         copying.set()
         discarding.wait(5)
-        return copy(*where)
+        return copy(*where, **more)
 
     monkeypatch.setattr(folder_module, "copy_all", slow)
     await do(house, laser, folder="local", filename="a", wait=False)

@@ -7,6 +7,7 @@ from functools import partial
 import os
 from pathlib import Path
 import shutil
+import threading
 from typing import Final
 
 from homeassistant.core import HomeAssistant
@@ -16,6 +17,7 @@ from ..documents.spool import translate_disk_errors
 from ..errors import InputError
 
 _PIECE: Final = 1024 * 1024
+_COPYING: Final = threading.Lock()
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -68,15 +70,17 @@ def _free_names(paths: Sequence[Path], opened: Callable[[], int]) -> list[str]:
         os.close(folder)
 
 
-async def async_copy(hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[Path]) -> bool:
+async def async_copy(
+    hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[Path], *, again: bool
+) -> bool:
     """Copy files to these paths of one folder; return False where another file lies at one of them.
 
-    One that is there already, by an earlier try, stays. Raises InputError where nothing of ours may lie there by now;
-    HomeAssistantError: disk_full.
+    With `again` an earlier try may have put one there, which stays. Raises InputError where nothing of ours may lie
+    there by now; HomeAssistantError: disk_full.
     """
     opened = partial(open_folder, targets[0].parent, media_roots(hass), hass.config.config_dir)
     names = [target.name for target in targets]
-    copying = hass.async_add_executor_job(copy_all, paths, names, opened)
+    copying = hass.async_add_executor_job(partial(copy_all, again=again), paths, names, opened)
     try:
         return await asyncio.shield(copying)
     except asyncio.CancelledError:
@@ -87,22 +91,27 @@ async def async_copy(hass: HomeAssistant, paths: Sequence[Path], targets: Sequen
         raise
 
 
-def copy_all(paths: Sequence[Path], names: Sequence[str], opened: Callable[[], int]) -> bool:
-    """Copy files into the folder that is opened, under these names. Blocks.
+def copy_all(
+    paths: Sequence[Path], names: Sequence[str], opened: Callable[[], int], *, again: bool = False
+) -> bool:
+    """Copy files into the folder that is opened, under these names, unless they are taken. Blocks.
 
     It is opened anew, and all is done there, wherever its path may lead by then.
     """
     folder = opened()
     try:
-        return all(_copy(path, name, folder) for path, name in zip(paths, names, strict=True))
+        return all(
+            _copy(path, name, folder, again=again) for path, name in zip(paths, names, strict=True)
+        )
     finally:
         os.close(folder)
 
 
-def _copy(path: Path, name: str, folder: int) -> bool:
-    with translate_disk_errors():
+def _copy(path: Path, name: str, folder: int, *, again: bool) -> bool:
+    # A name is free for one at a time.
+    with _COPYING, translate_disk_errors():
         if _is_taken(name, folder):
-            return _is_same(path, name, folder)
+            return again and _is_same(path, name, folder)
         # Whoever watches the folder must not meet half a file.
         part = f".{name}.part"
         with suppress(FileNotFoundError):
@@ -113,9 +122,6 @@ def _copy(path: Path, name: str, folder: int) -> bool:
             os.fdopen(os.open(part, _FLAGS, 0o666, dir_fd=folder), "wb") as writer,
         ):
             shutil.copyfileobj(reader, writer)
-        if _is_taken(name, folder):
-            os.unlink(part, dir_fd=folder)
-            return False
         os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
     return True
 

@@ -34,7 +34,6 @@ from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError, async_get_pdf_worker
 from ..documents.spool import disk_full, translate_disk_errors
 from ..errors import InputError
-from ..jobs.files import ledger_path
 from ..jobs.job import Asker, Delivery, JobSpec
 from ..jobs.limits import REQUEST_ID_LIFE, max_document_bytes
 from ..jobs.opening import async_remove_records
@@ -95,7 +94,7 @@ SIGNAL_SCAN: Final[SignalType[ScanUpdate]] = SignalType(f"{DOMAIN}_scan_updated"
 
 def scans_path(hass: HomeAssistant, entry_id: str) -> Path:
     """Return the folder of a box's scans, which is in no backup."""
-    return ledger_path(hass) / f"scans-{entry_id}"
+    return Path(hass.config.cache_path(DOMAIN, f"scans-{entry_id}"))
 
 
 async def async_remove_scans(hass: HomeAssistant, entry_id: str) -> None:
@@ -246,6 +245,9 @@ class ScanJobs:
             return job
         if not job.is_waiting:
             raise InputError("scan_not_waiting")
+        async with self._disk:
+            # What is left over is deleted by now: it must not be what the answer makes.
+            pass
         if page > len(job.pages):
             raise InputError("scan_no_page", page=str(page), count=str(len(job.pages)))
         index = (page or len(job.pages)) - 1
@@ -358,7 +360,7 @@ class ScanJobs:
     def _on_step(self, step: Step[ScanJob]) -> None:
         self.hub.notify()
         old, new = step.old, step.new
-        if new is not None and (old is None or old.state is not new.state):
+        if new is not None and old is not None and old.state is not new.state:
             async_dispatcher_send(self._hass, SIGNAL_SCAN, ScanUpdate(self._entry, new))
 
     async def _async_run(self, job_id: str, *, is_resumed: bool) -> None:
@@ -516,10 +518,12 @@ class ScanJobs:
         paths = [self.path(job, name) for name in job.files]
         try:
             for _ in range(MAX_NAMES):
-                if not job.copied_to or job.is_copied:
+                again = bool(job.copied_to) and not job.is_copied
+                if not again:
                     names = await async_free_names(self._hass, paths, folder)
                     job = await self._async_set(job, copied_to=names, is_copied=False)
-                if await async_copy(self._hass, paths, [*map(Path, job.copied_to)]):
+                targets = [*map(Path, job.copied_to)]
+                if await async_copy(self._hass, paths, targets, again=again):
                     return await self._async_set(job, is_copied=True)
                 # Somebody else has taken a name meanwhile.
                 job = await self._async_set(job, copied_to=(), is_copied=True)

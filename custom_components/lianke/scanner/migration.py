@@ -8,8 +8,6 @@ from typing import Final
 
 from homeassistant.core import HomeAssistant
 
-from ..const import DOMAIN
-from ..documents.spool import sync_path
 from ..ledger import Ledger, Table, View
 from .job import ScanJob
 
@@ -22,9 +20,8 @@ MAX_RECORD_BYTES: Final = 256 * 1024
 async def async_take_in_scans(
     hass: HomeAssistant, ledger: Ledger, table: Table[ScanJob], root: Path
 ) -> None:
-    """Take the scans of a box into its table, and their folders to `root`. Raises OSError."""
-    old = Path(hass.config.cache_path(DOMAIN, f"scans-{table.box}"))
-    found, left = await hass.async_add_executor_job(_find, old, root, table)
+    """Take the scans of a box, whose files stay below `root`, into its table. Raises OSError."""
+    found, left = await hass.async_add_executor_job(_find, root, table)
     new = [job for job in found if job.job_id not in ledger.latest(table)]
 
     def take_in(view: View) -> None:
@@ -36,11 +33,7 @@ async def async_take_in_scans(
     await hass.async_add_executor_job(_delete_all, left)
 
 
-def _find(old: Path, root: Path, table: Table[ScanJob]) -> tuple[list[ScanJob], list[Path]]:
-    if old.is_dir() and not root.exists():
-        root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        old.rename(root)
-        sync_path(root.parent)
+def _find(root: Path, table: Table[ScanJob]) -> tuple[list[ScanJob], list[Path]]:
     found, left = [], []
     for record in sorted(root.glob(f"*/{RECORD_NAME}")):
         try:
