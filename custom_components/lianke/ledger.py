@@ -137,6 +137,7 @@ class Ledger:
         # Rows of tables that were not loaded yet.
         self._rows: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
         self._kinds: dict[str, Kind[Any]] = {}
+        self._loading = asyncio.Lock()
         self._committed: Records = {}
         self._latest: Records = {}
         # On disk, but nobody is told of them; and which those of the latest records are.
@@ -163,12 +164,13 @@ class Ledger:
     async def async_load[T](self, table: Table[T]) -> None:
         """Read the records of a table; before that none is changed. After damage they are what can be made of them."""
         name = table.key("")[:2]
-        if name in self._latest:
-            return
-        rows = self._rows.pop(name, [])
-        found = await self._hass.async_add_executor_job(_read_all, table.kind, rows)
-        self._kinds[table.kind.name] = table.kind
-        self._committed[name], self._latest[name] = found, dict(found)
+        async with self._loading:
+            if name in self._latest:
+                return
+            rows = self._rows.pop(name, [])
+            found = await self._hass.async_add_executor_job(_read_all, table.kind, rows)
+            self._kinds[table.kind.name] = table.kind
+            self._committed[name], self._latest[name] = found, dict(found)
         if self.aside is None:
             return
         salvaged = {key: table.kind.salvage(value) for key, value in found.items()}

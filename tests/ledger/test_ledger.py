@@ -428,6 +428,17 @@ async def test_what_an_old_instance_asked_for_is_not_made_again(
         assert not ledger.latest(HERE)
 
 
+async def test_a_table_is_read_once(hass: HomeAssistant, root: Path) -> None:
+    """Whoever else asks for it meanwhile waits."""
+    async with opened(hass, root) as ledger:
+        await ledger.commit(put(HERE, "a", "held"))
+    again = Ledger(hass, root)
+    await again.async_open()
+    await asyncio.gather(*(again.async_load(HERE) for _ in range(5)))
+    assert states(again) == {"a": "held"}
+    await again.async_close()
+
+
 async def test_closing_writes_what_waits_and_takes_nothing_more(
     hass: HomeAssistant, root: Path
 ) -> None:
