@@ -22,7 +22,7 @@ from .api.errors import LiankeError
 from .api.models import Credentials
 from .api.unknown import Observer
 from .box.storage import BoxStorage
-from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN
+from .const import CONF_DEVICE_KEY, CONF_SERVER, DOMAIN, ENTRY_VERSION
 from .coordinator import LiankeCoordinator
 from .devices import async_follow_devices, box_identifier, printer_key_of
 from .documents.pdf_client import async_close_pdf_worker
@@ -104,6 +104,12 @@ def _make_client(
         ssl=get_default_context(),
         observer=observer,
     )
+
+
+async def async_migrate_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
+    """Keep earlier versions from setting the entry up again; nothing of it has changed."""
+    hass.config_entries.async_update_entry(entry, version=ENTRY_VERSION, minor_version=1)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:

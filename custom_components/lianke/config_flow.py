@@ -20,7 +20,7 @@ from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError
 from .api.models import Credentials, Printer
 from .api.server import DEFAULT_SERVER, check_server
 from .box.kept import async_delete_kept, async_find_kept
-from .const import CONF_DEVICE_KEY, CONF_SERVER, CONSOLE_URL, DOMAIN
+from .const import CONF_DEVICE_KEY, CONF_SERVER, CONSOLE_URL, DOMAIN, ENTRY_VERSION
 from .errors import InputError
 from .flows import binding
 from .flows.options_flow import LiankeOptionsFlow
@@ -43,7 +43,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     one field, and a key that was not rejected is shown as dots.
     """
 
-    VERSION = 1
+    VERSION = ENTRY_VERSION
     MINOR_VERSION = 1
 
     def __init__(self) -> None:

@@ -9,6 +9,9 @@ MANUFACTURER: Final = "Lianke"
 # The vendor's console, where boxes are bound to an account.
 CONSOLE_URL: Final = "https://open.liankenet.com"
 
+# An earlier version must not set up an entry of this one: it would take the jobs for damaged, or print them again.
+ENTRY_VERSION: Final = 2
+
 # Facts of the connection, in the entry's data. `api_key`, `device_id` and `webhook_id` have the
 # names that homeassistant.const gives them.
 CONF_DEVICE_KEY: Final = "device_key"

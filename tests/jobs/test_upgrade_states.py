@@ -1,9 +1,9 @@
-"""Job folders that 0.1.0 and 0.2.0 wrote: each is read, and goes on as it would have.
+"""Job folders that 0.1.0, 0.2.0 and 0.3.0 wrote: each is taken into the ledger, and goes on as it would have.
 
-`tests/upgrade/0_2_0/states` has a folder a state, written by the released 0.2.0's queue in front of its simulator and
+`tests/upgrade/0_3_0/states` has a folder a state, written by the released 0.3.0's queue in front of its simulator and
 copied while it ran, as a power cut leaves them, but for the marker that knows where the folder lay. `cloud.json` has
 the cloud's tasks of that moment, `other_jobs` the jobs of the box that a job was moved to, `boxes` what was known of
-both. `tests/upgrade/0_1_0/states` is the same of 0.1.0.
+both. `tests/upgrade/0_1_0/states` and `0_2_0/states` are the same of earlier versions.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -21,9 +21,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.jobs.files import old_path
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.limits import find_duplicate
-from custom_components.lianke.jobs.store import OTHER_TASKS_NAME, jobs_path, read_record
+from custom_components.lianke.jobs.migration import read_record
 from custom_components.lianke.manual_duplex import public_dict
 from custom_components.lianke.people.release_code import is_code
 from tests.clock import Clock
@@ -50,6 +51,32 @@ def records(name: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda record: str(record["created_at"]))
 
 
+def lay_out(hass: HomeAssistant, name: str) -> None:
+    """Put the folders of a state where that version had them; the other box's may have no job."""
+    for jobs, entry_id in (("jobs", "test_entry"), ("other_jobs", "test_entry_1")):
+        shutil.rmtree(old_path(hass, entry_id), ignore_errors=True)
+        old_path(hass, entry_id).mkdir(mode=0o700, parents=True)
+        if (folder := folder_of(name) / jobs).is_dir():
+            shutil.copytree(folder, old_path(hass, entry_id), dirs_exist_ok=True)
+
+
+@pytest.fixture
+def entries(hass: HomeAssistant, sim: Simulator, tmp_path: Path) -> list[MockConfigEntry]:
+    """Know both boxes, as Home Assistant does before it sets up the first one."""
+    hass.config.config_dir = str(tmp_path / "config")
+    found = []
+    for number, box in enumerate([*sim.cloud.boxes.values()][:2]):
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            title="Box",
+            data={"device_id": box.device_id, "webhook_id": "test_webhook"},
+            entry_id=f"test_entry_{number}" if number else "test_entry",
+        )
+        entry.add_to_hass(hass)
+        found.append(entry)
+    return found
+
+
 @pytest.fixture
 def written(
     hass: HomeAssistant,
@@ -57,6 +84,7 @@ def written(
     clock: Clock,
     sim: Simulator,
     open_shop: OpenShop,
+    entries: list[MockConfigEntry],
 ) -> Written:
     """Open the shop on a folder of an older version, and give it with the folder's newest job."""
 
@@ -67,11 +95,10 @@ def written(
             hass_storage[path.stem] = json.loads(path.read_text("utf-8"))
         cloud = json.loads((folder / "cloud.json").read_text("utf-8"))
         clock.tick(datetime.fromtimestamp(cloud["now"], UTC) - dt_util.utcnow())
-        for jobs, entry_id in (("jobs", "test_entry"), ("other_jobs", "test_entry_1")):
-            if (folder / jobs).is_dir():
-                shutil.copytree(folder / jobs, jobs_path(hass, entry_id))
+        lay_out(hass, name)
         remember(sim, sim.box, cloud["tasks"])
-        async with open_shop(**options) as shop:
+        hass.config_entries.async_update_entry(entries[0], options=options)
+        async with open_shop(entry=entries[0]) as shop:
             yield shop, shop.queue.jobs()[0]
 
     return opener
@@ -85,9 +112,21 @@ STATES = sorted(
 @pytest.mark.parametrize("name", STATES)
 def test_each_record_is_read(name: str) -> None:
     """Nothing of it is lost, and it is the same once it was written by this version."""
-    for record in records(name):
-        assert record["version"] == 1
+    found = records(name)
+    assert {record["version"] for record in found} == {2 if name.startswith("0_3_0") else 1}
+    for record in found:
         job = read_record(record)
+        again = json.loads(job.as_json())
+        assert again["version"] == 3
+        assert Job.from_record(again) == job
+        if record["version"] == 2:
+            # What it had is there; three marks of moves and the count of its versions are not needed any more.
+            gone = record.keys() - again.keys()
+            assert gone <= {"moving_to", "move_open", "retrying_to", "generation"}
+            assert _without_new(again, record) == {
+                name: value for name, value in record.items() if name not in gone
+            } | {"version": 3}
+            continue
         assert (job.job_id, job.state, job.title) == (
             record["job_id"],
             record["state"],
@@ -103,9 +142,15 @@ def test_each_record_is_read(name: str) -> None:
         assert (view and view["half"]) == (by_hand and by_hand["half"])
         at_second = (by_hand or {}).get("half") == 2
         assert job.has_stack is (at_second and not job.waits_for)
-        again = json.loads(job.as_json())
-        assert again["version"] == 2
-        assert read_record(again) == job
+
+
+def _without_new(value: Any, old: Any) -> Any:
+    """Return what is written, without the fields that an older version did not have."""
+    if isinstance(value, dict) and isinstance(old, dict):
+        return {name: _without_new(one, old[name]) for name, one in value.items() if name in old}
+    if isinstance(value, list) and isinstance(old, list) and len(value) == len(old):
+        return [_without_new(*pair) for pair in zip(value, old, strict=True)]
+    return value
 
 
 async def continued(shop: Shop, job: Job) -> None:
@@ -119,6 +164,12 @@ async def printed_again(shop: Shop, job: Job) -> None:
     await shop.until(again, JobState.COMPLETED)
 
 
+def of_both(*names: str) -> pytest.MarkDecorator:
+    """Run a test with these states of 0.2.0 and of 0.3.0."""
+    return pytest.mark.parametrize("name", [*names, *(f"0_3_0 {name}" for name in names)])
+
+
+@pytest.mark.parametrize("version", ["", "0_3_0 "])
 @pytest.mark.parametrize(
     ("name", "sent", "pages"),
     [
@@ -127,12 +178,13 @@ async def printed_again(shop: Shop, job: Job) -> None:
         ("in_cloud", 0, 2),
         ("second_half_turned", 1, 7),
         ("second_half_in_doubt", 0, 7),
-        ("0_1_0 uploading", 1, 2),
     ],
 )
-async def test_it_comes_out_once(written: Written, name: str, sent: int, pages: int) -> None:
+async def test_it_comes_out_once(
+    written: Written, version: str, name: str, sent: int, pages: int
+) -> None:
     """What waits for somebody or for its printer does in `tests/upgrade`."""
-    async with written(name) as (shop, job):
+    async with written(version + name) as (shop, job):
         done = await shop.until(job, JobState.COMPLETED)
         assert shop.sim.cloud.count(SUBMIT) == sent
         assert done.pages_printed == pages
@@ -140,8 +192,36 @@ async def test_it_comes_out_once(written: Written, name: str, sent: int, pages: 
         assert shop.sim.cloud.count(SUBMIT) == sent
 
 
-async def test_what_was_asked_for_is_known(written: Written) -> None:
-    async with written("held") as (shop, job):
+async def test_an_upload_of_0_1_0_comes_out_once(written: Written) -> None:
+    async with written("0_1_0 uploading") as (shop, job):
+        await shop.until(job, JobState.COMPLETED)
+        await shop.tick(3600)
+        assert shop.sim.cloud.count(SUBMIT) == 1
+
+
+async def test_what_was_being_canceled_is_followed_to_its_end(written: Written) -> None:
+    async with written("0_3_0 canceling") as (shop, job):
+        assert (job.state, job.cancel_requested) == (JobState.CANCELING, True)
+        done = await shop.until(job, JobState.COMPLETED, JobState.CANCELED)
+        assert shop.sim.cloud.count(SUBMIT) == 0
+        assert len(shop.sim.cloud.printed) == (done.state is JobState.COMPLETED)
+
+
+async def test_a_job_of_which_nobody_was_told_is_none(
+    hass: HomeAssistant, entries: list[MockConfigEntry], open_shop: OpenShop
+) -> None:
+    """Its document may not have reached the disk when the power failed."""
+    lay_out(hass, "0_3_0 flushing")
+    async with open_shop(entry=entries[0]) as shop:
+        await shop.tick(600)
+        assert not shop.queue.jobs()
+        assert not [*shop.folder.iterdir()]
+        assert shop.sim.cloud.count(SUBMIT) == 0
+
+
+@of_both("held")
+async def test_what_was_asked_for_is_known(written: Written, name: str) -> None:
+    async with written(name) as (shop, job):
         spec = job.spec
         assert (spec.request_id, spec.replace_key, spec.requested) == (
             "menu",
@@ -154,8 +234,9 @@ async def test_what_was_asked_for_is_known(written: Written) -> None:
         assert (await shop.take(twice, request_id="menu")).duplicate
 
 
-async def test_a_first_half_goes_on_to_the_second_one(written: Written) -> None:
-    async with written("first_half_held") as (shop, job):
+@of_both("first_half_held")
+async def test_a_first_half_goes_on_to_the_second_one(written: Written, name: str) -> None:
+    async with written(name) as (shop, job):
         for _ in range(30):
             await shop.tick(5)
             if shop.queue.get(job.job_id).waits_for:
@@ -168,35 +249,60 @@ async def test_a_first_half_goes_on_to_the_second_one(written: Written) -> None:
         assert sizes == [one.document.size for one in job.deliveries]
 
 
-async def test_a_move_that_was_cut_off_ends_when_the_other_box_is_there(
-    written: Written, open_shop: OpenShop
+@pytest.mark.parametrize("name", ["moving", "0_3_0 moving", "0_3_0 moving_waits"])
+async def test_a_move_that_was_cut_off_before_the_other_box_took_it(
+    written: Written, entries: list[MockConfigEntry], open_shop: OpenShop, name: str
 ) -> None:
-    async with open_shop(number=1), written("moving") as (shop, job):
-        await shop.until(job, JobState.COMPLETED)
+    """It comes out where it was, whether the other box is loaded or not."""
+    async with written(name) as (shop, job):
+        assert (job.state, job.moved_to, job.hold_reason == "moving") == (
+            JobState.HELD,
+            None,
+            False,
+        )
+        async with open_shop(number=1, entry=entries[1]) as other:
+            await shop.until(job, JobState.COMPLETED)
+            assert not other.queue.jobs()
         assert shop.sim.cloud.count(SUBMIT) == 1
 
 
-async def test_a_move_that_the_other_box_had_taken(
-    hass: HomeAssistant, sim: Simulator, written: Written, open_shop: OpenShop
+@pytest.mark.parametrize("name", ["moving", "0_3_0 moving", "0_3_0 moving_waits"])
+async def test_whether_it_was_moved_to_a_box_that_is_gone_nobody_knows(
+    hass: HomeAssistant, written: Written, entries: list[MockConfigEntry], name: str
 ) -> None:
-    box = list(sim.cloud.boxes.values())[1]
-    entry = MockConfigEntry(
-        domain=DOMAIN, entry_id="test_entry_1", data={"device_id": box.device_id}
-    )
-    entry.add_to_hass(hass)
+    await hass.config_entries.async_remove(entries[1].entry_id)
+    async with written(name) as (shop, job):
+        await shop.tick(3600)
+        ended = shop.queue.get(job.job_id)
+        assert (ended.state, ended.reason) == (JobState.UNCONFIRMED, "move_unclear")
+        assert not shop.sim.cloud.printed
+        # A person decides.
+        await printed_again(shop, job)
+        assert len(shop.sim.cloud.printed) == 1
+
+
+@pytest.mark.parametrize("name", ["moved_not_ended", "0_3_0 moved_not_ended", "0_3_0 moved"])
+async def test_a_move_that_the_other_box_had_taken(
+    written: Written, entries: list[MockConfigEntry], open_shop: OpenShop, name: str
+) -> None:
     async with (
-        written("moved_not_ended") as (shop, job),
-        open_shop(number=1, entry=entry) as other,
+        written(name) as (shop, over),
+        open_shop(number=1, entry=entries[1]) as other,
     ):
         (there,) = other.queue.jobs()
-        over = await shop.until(job, JobState.CANCELED)
-        assert (over.reason, over.moved_to) == ("moved", there.job_id)
+        assert (over.state, over.reason, over.moved_to) == (
+            JobState.CANCELED,
+            "moved",
+            there.job_id,
+        )
+        assert over.present.detail == there.printer_name
         await other.until(there, JobState.COMPLETED)
+        await shop.tick(3600)
         (printed,) = shop.sim.cloud.printed
         assert printed.device_id == other.box.device_id
 
 
-async def test_a_retry_that_was_cut_off(written: Written) -> None:
+async def test_a_retry_of_0_2_0_that_was_cut_off(written: Written) -> None:
     """What was marked as retried is not printed once more: the new job may lie in another box's folder."""
     async with written("retry_cut_off") as (shop, job):
         assert (
@@ -206,8 +312,27 @@ async def test_a_retry_that_was_cut_off(written: Written) -> None:
         assert shop.sim.cloud.count(SUBMIT) == 0
 
 
-async def test_a_job_of_a_copied_folder_waits_on(written: Written) -> None:
-    async with written("copied") as (shop, job):
+async def test_a_retry_of_0_3_0_that_was_cut_off(written: Written) -> None:
+    """It noted where the new job was to be: the mark of one that was not made is void."""
+    async with written("0_3_0 retry_cut_off") as (shop, job):
+        assert job.retried_as is None
+        await printed_again(shop, job)
+        assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_a_retry_of_0_3_0_that_was_made(written: Written) -> None:
+    async with written("0_3_0 retried_not_noted") as (shop, again):
+        job = shop.queue.jobs()[1]
+        assert (job.retried_as, again.spec.retry_of) == (again.job_id, job.job_id)
+        asked = shop.queue.async_retry(job.job_id, context=Context())
+        assert await refusal(asked) == "job_retried_already"
+        await shop.until(again, JobState.COMPLETED)
+        assert len(shop.sim.cloud.printed) == 1
+
+
+@of_both("copied")
+async def test_a_job_of_a_copied_folder_waits_on(written: Written, name: str) -> None:
+    async with written(name) as (shop, job):
         await shop.tick(3600)
         waits = shop.queue.get(job.job_id)
         assert (waits.state, waits.hold_reason) == (JobState.HELD, "copied")
@@ -217,15 +342,22 @@ async def test_a_job_of_a_copied_folder_waits_on(written: Written) -> None:
         assert shop.sim.cloud.count(SUBMIT) == 1
 
 
-async def test_a_code_still_releases(written: Written) -> None:
-    async with written("with_a_code") as (_, job):
+@of_both("with_a_code")
+async def test_a_code_still_releases(written: Written, name: str) -> None:
+    async with written(name) as (_, job):
         assert job.needs_code
         assert is_code("4711", job.spec.release_code or "")
 
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("kept_document", {"keep_printed_hours": 24}), ("failed", {}), ("0_1_0 failed", {})],
+    [
+        ("kept_document", {"keep_printed_hours": 24}),
+        ("0_3_0 kept_document", {"keep_printed_hours": 24}),
+        ("failed", {}),
+        ("0_3_0 failed", {}),
+        ("0_1_0 failed", {}),
+    ],
 )
 async def test_a_kept_document_is_printed_again(
     written: Written, name: str, options: dict[str, Any]
@@ -236,28 +368,38 @@ async def test_a_kept_document_is_printed_again(
         assert shop.sim.cloud.count(SUBMIT) == 1
 
 
-async def test_a_lost_preview_is_no_stranger(written: Written) -> None:
+@of_both("lost_preview")
+async def test_a_lost_preview_is_no_stranger(written: Written, name: str) -> None:
     """Its task is on the list, and may be that of the preview."""
-    async with written("lost_preview") as (shop, _):
+    async with written(name) as (shop, _):
         (lost,) = shop.queue._jobs.tasks.lost
         assert (lost.document.size, lost.clock_least, lost.clock_most) == (669, -1, 1001)
         await shop.tick(600)
         assert shop.storage.foreign_seen_at is None
 
 
-async def test_an_interrupted_preview_of_0_1_0_may_be_a_stranger(written: Written) -> None:
+async def test_an_interrupted_preview_of_0_1_0_may_be_a_stranger(
+    written: Written, entries: list[MockConfigEntry], open_shop: OpenShop
+) -> None:
     """It only noted that one was coming: its task cannot be told from another sender's."""
     async with written("0_1_0 cut_off_preview") as (shop, _):
-        assert shop.storage.foreign_seen_at is not None
-        # It counts once.
-        assert "coming" not in (shop.folder / OTHER_TASKS_NAME).read_text("utf-8")
+        assert (seen := shop.storage.foreign_seen_at) is not None
+        await shop.settle()
+    # It counts once.
+    shop.clock.tick(60)
+    async with open_shop(entry=entries[0]) as shop:
+        assert not shop.queue._jobs.tasks.was_cut_off
+        assert shop.storage.foreign_seen_at == seen
 
 
-async def test_what_0_1_0_could_not_confirm_is_not_printed_once_more(written: Written) -> None:
-    async with written("0_1_0 unconfirmed") as (shop, job):
+@pytest.mark.parametrize("name", ["0_1_0 unconfirmed", "0_3_0 unconfirmed"])
+async def test_what_could_not_be_confirmed_is_not_printed_once_more(
+    written: Written, name: str
+) -> None:
+    async with written(name) as (shop, job):
         assert (job.state, job.spec.request_id) == (JobState.UNCONFIRMED, "unclear")
-        (record,) = folder_of("0_1_0 unconfirmed").glob("jobs/*/document.pdf")
-        again = await shop.take(shop.document(content=record.read_bytes()), request_id="unclear")
+        (document,) = folder_of(name).glob("jobs/*/document.pdf")
+        again = await shop.take(shop.document(content=document.read_bytes()), request_id="unclear")
         assert again.duplicate
         assert shop.sim.cloud.count(SUBMIT) == 0
 

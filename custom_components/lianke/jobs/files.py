@@ -22,6 +22,8 @@ from .job import Job
 
 JOBS_FOLDER: Final = "jobs"
 COPY_PREFIX: Final = "copy-"
+# Before the name of a job's folder whose record of an earlier version could not be read.
+DAMAGED_PREFIX: Final = "damaged-"
 # Documents of so many bytes are flushed before the job's row is written, larger ones beside their upload.
 SMALL_BYTES: Final = 1024 * 1024
 DOCUMENT_STEM: Final = "document"
@@ -125,7 +127,8 @@ def _prepare(root: Path, known: Collection[str], keep_orphans: bool) -> None:
         raise DocumentsError("the job folder cannot be read") from err
     unlink_all(path for path in found if path.name.startswith(COPY_PREFIX))
     if not keep_orphans:
-        _remove_all(path for path in found if path.is_dir() and path.name not in known)
+        folders = (path for path in found if path.is_dir() and path.name not in known)
+        _remove_all(path for path in folders if not path.name.startswith(DAMAGED_PREFIX))
 
 
 def _take(folder: Path, job: Job, spooled: Sequence[Path]) -> list[Path]:

@@ -26,7 +26,7 @@ from ..api.stored import StoredError
 from ..documents.spool import sync_path
 from ..ledger import Ledger, Table, View
 from .box_jobs import JOBS
-from .files import SECOND_NAME, file_name, jobs_path, old_path
+from .files import DAMAGED_PREFIX, SECOND_NAME, file_name, jobs_path, old_path
 from .job import (
     BEFORE_PAPER,
     MOVED,
@@ -47,7 +47,8 @@ RECORD_NAME: Final = "job.json"
 OTHER_TASKS_NAME: Final = "other_tasks.json"
 # What version 0.1.0 wrote while a preview was under way.
 COMING: Final = "coming"
-DAMAGED_PREFIX: Final = "damaged-"
+# A folder that was being made or deleted.
+PART_PREFIX: Final = "part-"
 MAX_DAMAGED: Final = 10
 # The marker of a folder that was copied from elsewhere, until its jobs are taken in.
 COPIED_NAME: Final = "copied"
@@ -84,8 +85,12 @@ async def async_take_in(hass: HomeAssistant, ledger: Ledger, entry_ids: Iterable
             }
             for box in found
         }
+        known = {
+            box.entry_id: {**ledger.latest(Table(JOBS, box.entry_id)), **jobs[box.entry_id]}
+            for box in found
+        }
         for box in found:
-            _settle(box, jobs)
+            _settle(box, jobs[box.entry_id], known)
 
         def take_in(view: View) -> None:
             for box in found:
@@ -103,14 +108,7 @@ def _find_all(hass: HomeAssistant, entry_ids: list[str]) -> list[_Found]:
     for entry_id in entry_ids:
         old, new = old_path(hass, entry_id), jobs_path(hass, entry_id)
         if old.is_dir():
-            if is_copied(old):
-                # Its new place would not say so any more.
-                (old / MARKER_NAME).rename(old / COPIED_NAME)
-            if new.is_dir():
-                # Made by a start that was cut off in between; nothing is in it yet.
-                new.rmdir()
-            old.rename(new)
-            sync_path(new.parent)
+            _move(old, new)
         if not old.exists():
             old.touch(mode=0o600)
             sync_path(old.parent)
@@ -119,16 +117,39 @@ def _find_all(hass: HomeAssistant, entry_ids: list[str]) -> list[_Found]:
     return found
 
 
+def _move(old: Path, new: Path) -> None:
+    """Give the folder of a box its new place."""
+    if is_copied(old):
+        # Its new place would not say so any more.
+        (old / MARKER_NAME).rename(old / COPIED_NAME)
+        sync_path(old)
+    if not new.exists():
+        old.rename(new)
+    else:
+        # An earlier version was let start once more. What it wrote is newer, and each job has its own name.
+        for path in old.iterdir():
+            shutil.rmtree(target := new / path.name, ignore_errors=True)
+            path.rename(target)
+        sync_path(new)
+        old.rmdir()
+    sync_path(new.parent)
+    sync_path(old.parent)
+
+
 def _find(entry_id: str, root: Path) -> _Found:
     found, damaged = _Found(entry_id), []
     is_copy = (root / COPIED_NAME).exists()
     for folder in sorted(root.iterdir()):
         if folder.name.startswith(DAMAGED_PREFIX):
             damaged.append(folder)
-        elif (folder / RECORD_NAME).is_file() and not (folder / FLUSHING_NAME).exists():
+        elif (
+            # Else it was being made or deleted.
+            not folder.name.startswith(PART_PREFIX)
+            and (folder / RECORD_NAME).is_file()
+            and not (folder / FLUSHING_NAME).exists()
+        ):
             try:
-                record = _read_record(folder)
-                job = Job.from_record(_as_version_3(record, found))
+                job = read_record(_load_record(folder), found)
             except (OSError, StoredError) as err:
                 damaged.append(_set_aside(folder, err))
                 continue
@@ -143,21 +164,20 @@ def _find(entry_id: str, root: Path) -> _Found:
     return found
 
 
-def _settle(box: _Found, jobs: Mapping[str, dict[str, Job]]) -> None:
+def _settle(box: _Found, own: dict[str, Job], known: Mapping[str, Mapping[str, Job]]) -> None:
     """Bring to an end what a stop cut off between two jobs of 0.3.0: whether the new one exists says how."""
-    own = jobs[box.entry_id]
     for job_id, text in box.retrying.items():
-        entry_id, _, again_id = text.partition("/")
-        if job_id in own and entry_id in jobs and again_id not in jobs[entry_id]:
+        entry_id, again_id = _parts(text)
+        if job_id in own and entry_id in known and again_id not in known[entry_id]:
             own[job_id] = replace(own[job_id], retried_as=None)
     for job_id, text in box.moving.items():
-        entry_id, _, new_id = text.partition("/")
+        entry_id, new_id = _parts(text)
         if (job := own.get(job_id)) is None or job.state is not JobState.HELD:
             continue
-        if entry_id not in jobs:
+        if entry_id not in known:
             _LOGGER.warning("What became of a print job that was moved is not known: %s", job_id)
             own[job_id] = job.changed(state=JobState.UNCONFIRMED, reason="move_unclear")
-        elif (new := jobs[entry_id].get(new_id)) is not None:
+        elif (new := known[entry_id].get(new_id)) is not None:
             own[job_id] = job.changed(
                 state=JobState.CANCELED,
                 reason=MOVED,
@@ -165,9 +185,18 @@ def _settle(box: _Found, jobs: Mapping[str, dict[str, Job]]) -> None:
                 detail=new.printer_name,
                 moved_to=new_id,
             )
+        else:
+            # It was not made, and never will be. Why this one waits now is found out anew.
+            own[job_id] = job.changed(hold_reason=None)
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
+def _parts(text: str) -> tuple[str, str]:
+    """Return the ids of "<config entry>/<job>"."""
+    entry_id, _, job_id = text.partition("/")
+    return entry_id, job_id
+
+
+def _load_record(folder: Path) -> dict[str, Any]:
     record = folder / RECORD_NAME
     if record.stat().st_size > MAX_RECORD_BYTES:
         raise StoredError("the record is too large")
@@ -205,20 +234,23 @@ def _delete_all(paths: Iterable[Path]) -> None:
 _DETAILS: Final = ("pages", "copies", "put_back", "lies", "fronts_descending", "backs_descending")
 
 
+def read_record(record: dict[str, Any], found: _Found | None = None) -> Job:
+    """Return a stored job; note where another one was to take its place. Raises StoredError."""
+    found = found or _Found("")
+    job = Job.from_record(_as_version_3(record, found))
+    text = found.moving.get(job.job_id) if job.reason == MOVED else None
+    return replace(job, moved_to=_parts(text)[1]) if text else job
+
+
 def _as_version_3(record: dict[str, Any], found: _Found) -> dict[str, Any]:
-    """Return a stored job as it is written now; note where another job was to take its place."""
+    for name, noted in (("moving_to", found.moving), ("retrying_to", found.retrying)):
+        if isinstance(text := record.get(name), str):
+            noted[str(record.get("job_id"))] = text
     if record.get("version") == 1:
         record = migrate(record)
     if record.get("version") != 2:
         raise StoredError("not a job record of a known version")
-    job_id = str(record.get("job_id"))
-    for name, noted in (("moving_to", found.moving), ("retrying_to", found.retrying)):
-        if isinstance(text := record.pop(name, None), str):
-            noted[job_id] = text
-    record.pop("move_open", None)
     deliveries = record.get("deliveries")
-    if (text := found.moving.get(job_id)) is not None:
-        record["moved_to"] = text.partition("/")[2]
     if record.pop("generation", 0) == 0 and isinstance(deliveries, list):
         # 0.1.0 ruled paper out after more failures than today.
         for one in filter(lambda one: isinstance(one, dict), deliveries):
