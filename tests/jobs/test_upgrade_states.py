@@ -51,13 +51,14 @@ def records(name: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda record: str(record["created_at"]))
 
 
-def lay_out(hass: HomeAssistant, name: str) -> None:
-    """Put the folders of a state where that version had them; the other box's may have no job."""
+def lay_out(hass: HomeAssistant, *names: str) -> None:
+    """Put the folders of some states where that version had them; the other box's may have no job."""
     for jobs, entry_id in (("jobs", "test_entry"), ("other_jobs", "test_entry_1")):
-        shutil.rmtree(old_path(hass, entry_id), ignore_errors=True)
+        old_path(hass, entry_id).unlink(missing_ok=True)
         old_path(hass, entry_id).mkdir(mode=0o700, parents=True)
-        if (folder := folder_of(name) / jobs).is_dir():
-            shutil.copytree(folder, old_path(hass, entry_id), dirs_exist_ok=True)
+        for name in names:
+            if (folder := folder_of(name) / jobs).is_dir():
+                shutil.copytree(folder, old_path(hass, entry_id), dirs_exist_ok=True)
 
 
 @pytest.fixture
@@ -95,7 +96,8 @@ def written(
             hass_storage[path.stem] = json.loads(path.read_text("utf-8"))
         cloud = json.loads((folder / "cloud.json").read_text("utf-8"))
         clock.tick(datetime.fromtimestamp(cloud["now"], UTC) - dt_util.utcnow())
-        lay_out(hass, name)
+        if not old_path(hass, "test_entry").exists():
+            lay_out(hass, name)
         remember(sim, sim.box, cloud["tasks"])
         hass.config_entries.async_update_entry(entries[0], options=options)
         async with open_shop(entry=entries[0]) as shop:

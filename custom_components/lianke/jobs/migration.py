@@ -341,23 +341,23 @@ def _read_tasks(path: Path) -> dict[str, OwnTask]:
         return {}
     now = dt_util.utcnow()
     tasks = {}
-    for item in found:
+    for number, item in enumerate(found):
         if isinstance(item, str):
             task = OwnTask(noted_at=now, task_id=None if item == COMING else item)
             tasks[CUT_OFF if item == COMING else item] = task
-        elif (upload := _read_upload(item)) is not None:
+        elif (upload := _read_upload(item, number)) is not None:
             noted_at: datetime = upload.handed_over_at or now
             tasks[upload.token] = OwnTask(noted_at=noted_at, upload=upload)
     return tasks
 
 
-def _read_upload(record: object) -> Delivery | None:
+def _read_upload(record: object, number: int) -> Delivery | None:
     """Return what was stored of a preview, also by 0.2.0, None for anything else."""
     if not isinstance(record, dict):
         return None
     try:
         if "document" not in record:
-            record = _preview_of_0_2_0(record)
+            record = _preview_of_0_2_0(record, number)
         upload = Delivery.from_dict(record)
     except StoredError, TypeError:
         return None
@@ -365,7 +365,7 @@ def _read_upload(record: object) -> Delivery | None:
     return upload if known else None
 
 
-def _preview_of_0_2_0(record: dict[str, Any]) -> dict[str, Any]:
+def _preview_of_0_2_0(record: dict[str, Any], number: int) -> dict[str, Any]:
     document = {
         "path": "",
         "name": "",
@@ -378,6 +378,7 @@ def _preview_of_0_2_0(record: dict[str, Any]) -> dict[str, Any]:
     return record | {
         "document": document,
         "options": ResolvedOptions(paper_id=0).as_dict(),
-        "token": new_token(),
+        # No secret, but the same at a start that goes on: it is found by it.
+        "token": f"{record.get('handed_over_at')} {number}",
         "state": JobState.UPLOADING,
     }

@@ -1,0 +1,254 @@
+"""The way of earlier versions' folders into the ledger, cut off anywhere: the next start goes on as if it had not been.
+
+The states are those of `test_upgrade_states`.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+import json
+import os
+from pathlib import Path
+import shutil
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.lianke import ledger_file
+from custom_components.lianke.jobs import migration
+from custom_components.lianke.jobs.files import ledger_path, old_path
+from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.opening import (
+    async_close_ledger,
+    async_get_ledger,
+    async_remove_jobs,
+)
+from custom_components.lianke.ledger_file import DATABASE_NAME, LedgerFile, LedgerRefusedError
+from tests.clock import Clock
+from tests.jobs.conftest import SUBMIT
+from tests.jobs.cut_off import Snapshots
+from tests.jobs.test_upgrade_states import STATES, Written, entries, folder_of, lay_out, written
+from tests.ledgers import rows
+
+__all__ = ["entries", "written"]
+
+# What changes the disk on that way, besides the ledger.
+STEPS = ("mkdir", "rename", "rmdir", "touch", "unlink")
+# What says where a folder lies differs with each that is made.
+PLACES = {DATABASE_NAME, f"{DATABASE_NAME}-wal", "ledger.count", "home.json"}
+
+
+async def taken_in(hass: HomeAssistant) -> dict[str, Any]:
+    """Open the ledger as the first box does, and close it; return all that is there then."""
+    tokens = (f"token {number}" for number in count())
+    with patch.object(migration, "new_token", lambda: next(tokens)):
+        await async_get_ledger(hass)
+    await async_close_ledger(hass)
+    return await hass.async_add_executor_job(look, ledger_path(hass))
+
+
+def look(root: Path) -> dict[str, Any]:
+    """Return the records of a ledger and the files beside it, the documents by what they have."""
+    # Aside or lost, nothing of it.
+    assert not [*root.parent.glob("damaged-*")]
+    found: dict[str, Any] = {
+        f"{kind} {box}": rows(root, kind, box)
+        for kind in ("job", "task")
+        for box in ("test_entry", "test_entry_1")
+    }
+    for path in sorted(root.parent.rglob("*")):
+        if path.is_file():
+            name = str(path.relative_to(root.parent))
+            found[name] = "" if path.name in PLACES else path.read_bytes()
+    return found
+
+
+class CutOff(Snapshots):
+    """The one after the transaction, of which the file beside the ledger does not know yet, is `committed`."""
+
+    committed = -1
+
+
+@contextmanager
+def cut_off_anywhere(hass: HomeAssistant, folder: Path) -> Iterator[CutOff]:
+    """Copy all that lies there before each step that changes it, and after the last one."""
+    root = ledger_path(hass).parent
+    taken = CutOff(root, folder)
+
+    def before(work: Callable[..., Any]) -> Callable[..., Any]:
+        def step(path: Path, *args: Any, **more: Any) -> Any:
+            if path.is_relative_to(root):
+                taken.take()
+            return work(path, *args, **more)
+
+        return step
+
+    def count_on(*args: Any, work: Callable[..., Any] = os.pwrite) -> Any:
+        taken.committed = taken.count
+        taken.take()
+        return work(*args)
+
+    steps = {name: before(getattr(Path, name)) for name in STEPS}
+    with (
+        patch.multiple(Path, **steps),
+        patch.object(migration, "sync_path", taken.before(migration.sync_path)),
+        patch.object(LedgerFile, "write", taken.before(LedgerFile.write)),
+        patch.object(ledger_file.os, "pwrite", count_on),
+    ):
+        yield taken
+    taken.take()
+
+
+def together() -> list[list[str]]:
+    """Return all states, those of a version together that lie in one folder beside each other."""
+    groups: list[tuple[str, set[str], list[str]]] = []
+    for name in STATES:
+        version, folder = name.partition(" ")[0], folder_of(name)
+        paths = {str(path.relative_to(folder)) for path in folder.glob("*jobs/*")}
+        for of, known, names in groups:
+            if of == version and not known & paths:
+                known.update(paths)
+                names.append(name)
+                break
+        else:
+            groups.append((version, paths, [name]))
+    return [names for _, _, names in groups]
+
+
+@pytest.mark.parametrize("names", together(), ids=lambda names: f"{names[0]} and {len(names) - 1}")
+async def test_it_is_taken_in_as_if_it_had_not_been_cut_off(
+    hass: HomeAssistant,
+    entries: list[MockConfigEntry],
+    clock: Clock,
+    tmp_path: Path,
+    names: list[str],
+) -> None:
+    """Every state of every version, at each step, and in the middle of the transaction."""
+    lay_out(hass, *names)
+    whole = await taken_in(hass)
+    assert old_path(hass, "test_entry").read_bytes() == b""
+    left = [Path(path) for path in whole if path.endswith(("job.json", "other_tasks.json"))]
+    # Those are nobody's, and go when their box is set up.
+    assert all(str(path.with_name("flushing")) in whole for path in left)
+    # The next start finds nothing to do.
+    assert await taken_in(hass) == whole
+    shutil.rmtree(ledger_path(hass).parent)
+    lay_out(hass, *names)
+    with cut_off_anywhere(hass, tmp_path / "cut off") as taken:
+        assert await taken_in(hass) == whole
+    # Both boxes' folders and what stands in their place, the ledger, its transaction, the records of before.
+    assert taken.count >= 10 + len(names)
+    for number in range(taken.count):
+        taken.restore(number)
+        assert await taken_in(hass) == whole, number
+    log = ledger_path(hass) / f"{DATABASE_NAME}-wal"
+    for part in (0.2, 0.4, 0.6, 0.8):
+        taken.restore(taken.committed)
+        os.truncate(log, int(log.stat().st_size * part))
+        assert await taken_in(hass) == whole, part
+
+
+@pytest.mark.long
+async def test_a_start_that_goes_on_is_cut_off_as_well(
+    hass: HomeAssistant, entries: list[MockConfigEntry], clock: Clock, tmp_path: Path
+) -> None:
+    lay_out(hass, "0_3_0 moved_not_ended")
+    with cut_off_anywhere(hass, tmp_path / "first") as first:
+        whole = await taken_in(hass)
+    for number in range(0, first.count, 3):
+        first.restore(number)
+        with cut_off_anywhere(hass, tmp_path / f"second {number}") as second:
+            await taken_in(hass)
+        for again in range(second.count):
+            second.restore(again)
+            assert await taken_in(hass) == whole, (number, again)
+
+
+async def test_a_full_disk_puts_it_off(
+    hass: HomeAssistant, entries: list[MockConfigEntry], clock: Clock
+) -> None:
+    """Whatever it refuses: the box is set up later, and nothing is lost."""
+    name = "0_3_0 moved_not_ended"
+    lay_out(hass, name)
+    whole = await taken_in(hass)
+    shutil.rmtree(ledger_path(hass).parent)
+    lay_out(hass, name)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise LedgerRefusedError("database or disk is full")
+
+    for kind, step in (*((Path, step) for step in STEPS), (LedgerFile, "write")):
+        with patch.object(kind, step, refuse), suppress(OSError):
+            await taken_in(hass)
+    assert await taken_in(hass) == whole
+
+
+async def test_a_folder_that_was_copied_from_elsewhere_asks_first(
+    hass: HomeAssistant, entries: list[MockConfigEntry], clock: Clock, tmp_path: Path
+) -> None:
+    """Also where the first start is cut off: its new place says nothing of where it comes from."""
+    lay_out(hass, "0_3_0 held", "0_3_0 in_cloud")
+    place = {"inode": 1, "host": "another", "path": "/another"}
+    (old_path(hass, "test_entry") / "home.json").write_text(json.dumps(place))
+    with cut_off_anywhere(hass, tmp_path / "cut off") as taken:
+        whole = await taken_in(hass)
+    waits = {job["deliveries"][0]["state"]: job["copied"] for job in whole["job test_entry"]}
+    assert waits == {"held": True, "queued": False}
+    for number in range(taken.count):
+        taken.restore(number)
+        assert await taken_in(hass) == whole, number
+
+
+async def test_what_cannot_be_read_is_set_aside_and_stays(
+    hass: HomeAssistant, written: Written, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It costs one job; what was being made or deleted when the power failed is nobody's."""
+    folder = old_path(hass, "test_entry")
+    lay_out(hass, "0_3_0 held")
+    (good,) = (path for path in folder.iterdir() if path.is_dir())
+    for name in ("bad", "large", "part-made", "damaged-before"):
+        shutil.copytree(good, folder / name)
+    (folder / "bad" / "job.json").write_text("{")
+    (folder / "large" / "job.json").write_text(" " * 300_000)
+    async with written("0_3_0 held") as (shop, job):
+        assert [one.job_id for one in shop.queue.jobs()] == [job.job_id] == [good.name]
+        found = {path.name for path in shop.folder.iterdir()}
+        assert found == {good.name, "damaged-bad", "damaged-large", "damaged-before"}
+        assert (shop.folder / "damaged-bad" / "document.pdf").is_file()
+        await shop.until(job, JobState.COMPLETED)
+        assert shop.sim.cloud.count(SUBMIT) == 1
+    assert caplog.text.count("cannot be read and is set aside") == 2
+
+
+async def test_what_an_earlier_version_wrote_once_more_joins_the_rest(
+    hass: HomeAssistant, entries: list[MockConfigEntry], clock: Clock, tmp_path: Path
+) -> None:
+    """Somebody deleted the empty file to let it start: both folders' jobs are there, cut off anywhere."""
+    lay_out(hass, "0_3_0 held")
+    (first,) = (await taken_in(hass))["job test_entry"]
+    lay_out(hass, "0_3_0 waits_for_approval")
+    with cut_off_anywhere(hass, tmp_path / "cut off") as taken:
+        whole = await taken_in(hass)
+    assert [job == first for job in whole["job test_entry"]] == [True, False]
+    for number in range(taken.count):
+        taken.restore(number)
+        assert await taken_in(hass) == whole, number
+
+
+async def test_an_earlier_version_cannot_use_the_folder(
+    hass: HomeAssistant, entries: list[MockConfigEntry], clock: Clock
+) -> None:
+    """All of them began by making it where it was missing, and did not set up where that failed (K7)."""
+    lay_out(hass, "0_3_0 held")
+    whole = await taken_in(hass)
+    for entry in entries:
+        with pytest.raises(FileExistsError):
+            old_path(hass, entry.entry_id).mkdir(mode=0o700, parents=True, exist_ok=True)
+    assert await taken_in(hass) == whole
+    # Nothing of it is left once the box is removed.
+    for entry in entries:
+        await async_remove_jobs(hass, entry.entry_id)
+        assert not old_path(hass, entry.entry_id).exists()
