@@ -10,7 +10,7 @@ Everything here blocks, and one thing happens at a time. What SQLite does was tr
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 import hashlib
 import logging
@@ -29,6 +29,10 @@ COUNTER_NAME: Final = "ledger.count"
 # Before the name of a folder that was set aside, and how many of those stay.
 ASIDE: Final = "damaged-"
 MAX_ASIDE: Final = 3
+# A file in it until what can be read of it is in the new ledger.
+UNREAD_NAME: Final = "unread"
+# Numbers of rows in a row that are tried behind one that cannot be read.
+MAX_BLIND: Final = 2000
 # Characters; this code writes no longer record.
 MAX_RECORD: Final = 256 * 1024
 # Values of a PRAGMA, and what SQLite answers where it does as it is told.
@@ -51,6 +55,18 @@ _TABLES: Final = (
     "INSERT INTO count VALUES(1)",
 )
 _READ: Final = "SELECT kind, box, id, staged, record, digest FROM record"
+_READ_NEXT: Final = "SELECT seq, kind, box, id, staged, record, digest FROM record WHERE seq > ? ORDER BY seq LIMIT 1"
+# Codes of SQLite that say nothing about the file itself.
+_OF_THE_DISK: Final = frozenset(
+    {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
 _WRITE: Final = (
     "INSERT INTO record(kind, box, id, staged, record, digest) VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(kind, box, id) DO"
     " UPDATE SET staged = excluded.staged, record = excluded.record, digest = excluded.digest"
@@ -132,7 +148,11 @@ class LedgerFile:
             try:
                 found = self._open()
             except _DamagedError as err:
-                found = self._salvage(err)
+                self._set_aside(err)
+                found = self._open_new()
+            for unread in sorted(self.root.parent.glob(f"{ASIDE}*/{UNREAD_NAME}")):
+                found += self._take_over(unread.parent, dict(found))
+                unread.unlink()
             counter = self.root / COUNTER_NAME
             self._counter = os.open(counter, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except BaseException:
@@ -148,40 +168,60 @@ class LedgerFile:
                 raise _DamagedError("it is gone")
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
             sync(self.root)
-        db = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
+        db = None
         try:
+            db = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
             _prepare(db)
             self._count = _count_of(db, marked)
             if marked > self._count:
                 raise _DamagedError("it is older than it was")
             found = _read(db)
-        except sqlite3.OperationalError as err:
-            db.close()
-            if err.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            self._db, db = db, None
+        except (sqlite3.Error, UnicodeError) as err:
+            # None where a text is none.
+            code = getattr(err, "sqlite_errorcode", None) or 0
+            if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise LedgerBusyError("another process has it open") from None
-            raise OSError(str(err)) from None
-        except sqlite3.DatabaseError as err:
-            db.close()
+            if code & 0xFF in _OF_THE_DISK and code != sqlite3.SQLITE_IOERR_SHORT_READ:
+                raise OSError(str(err)) from None
             raise _DamagedError(str(err)) from None
-        except BaseException:
-            db.close()
-            raise
-        self._db = db
+        finally:
+            if db is not None:
+                db.close()
         return found
 
-    def _salvage(self, damage: _DamagedError) -> list[tuple[RowKey, str]]:
-        """Set the folder aside, and begin a new one with the rows of the old one that can be read."""
-        self.aside = self.root.with_name(f"{ASIDE}{ulid_now()}")
+    def _open_new(self) -> list[tuple[RowKey, str]]:
+        make_folder(self.root)
+        try:
+            return self._open()
+        except _DamagedError as err:
+            raise OSError(str(err)) from None
+
+    def _set_aside(self, damage: _DamagedError) -> None:
+        """Set the folder aside, in one step."""
+        aside = self.root.with_name(f"{ASIDE}{ulid_now()}")
         _LOGGER.error(
             "The ledger of print jobs and scans is damaged: %s. It is set aside as %s; what can be read of it is kept",
             damage,
-            self.aside.name,
+            aside.name,
         )
-        self.root.rename(self.aside)
-        make_folder(self.root)
-        self._open()
-        found = _readable(self.aside / DATABASE_NAME)
+        (self.root / UNREAD_NAME).touch(mode=0o600)
+        sync(self.root)
+        self.root.rename(aside)
+        sync(aside.parent)
+
+    def _take_over(self, aside: Path, known: Mapping[RowKey, str]) -> list[tuple[RowKey, str]]:
+        """Write what can be read of a ledger that was set aside, and take back the files of that; return it."""
+        self.aside = aside
+        found = [(key, text) for key, text in _readable(aside / DATABASE_NAME) if key not in known]
         self.write({key: Row(text, is_staged=False) for key, text in found})
+        ids = {key.record_id for key in (*known, *dict(found))}
+        for path in aside.glob("*/*"):
+            if path.name in ids:
+                target = self.root / path.relative_to(aside)
+                with suppress(OSError):
+                    make_folder(target.parent)
+                    path.rename(target)
         for old in sorted(self.root.parent.glob(f"{ASIDE}*"))[:-MAX_ASIDE]:
             shutil.rmtree(old, ignore_errors=True)
         return found
@@ -197,7 +237,7 @@ class LedgerFile:
                 if row is None:
                     db.execute("DELETE FROM record WHERE kind = ? AND box = ? AND id = ?", key)
                 else:
-                    digest = _digest(key, row.text)
+                    digest = _digest(key, row.text, is_staged=row.is_staged)
                     db.execute(_WRITE, (*key, row.is_staged, row.text, digest))
             db.execute("UPDATE count SET value = ?", (self._count + 1,))
             db.execute("COMMIT")
@@ -270,40 +310,56 @@ def _count_of(db: sqlite3.Connection, marked: int) -> int:
 def _read(db: sqlite3.Connection) -> list[tuple[RowKey, str]]:
     """Return the rows, without those that were staged. Raises _DamagedError."""
     found = []
-    with suppress(sqlite3.OperationalError):
-        # What a full disk keeps of them is not read either.
-        db.execute("DELETE FROM record WHERE staged = 1")
-    for *names, staged, text, digest in db.execute(f"{_READ} ORDER BY seq"):
-        key = RowKey(*names)
-        if digest != _digest(key, text):
-            raise _DamagedError("a row was changed from outside")
-        if not staged:
+    for record in db.execute(f"{_READ} ORDER BY seq"):
+        key, text, is_staged = _checked(record)
+        if not is_staged:
             found.append((key, text))
+    with suppress(sqlite3.OperationalError):
+        # What a full disk keeps of the others is not read either.
+        db.execute("DELETE FROM record WHERE staged = 1")
     return found
+
+
+def _checked(record: tuple[Any, ...]) -> tuple[RowKey, str, bool]:
+    """Return a row as it was written. Raises _DamagedError."""
+    *names, staged, text, digest = record
+    if all(isinstance(one, str) for one in (*names, text)):
+        key = RowKey(*names)
+        if staged in (0, 1) and digest == _digest(key, text, is_staged=staged == 1):
+            return key, text, staged == 1
+    raise _DamagedError("a row was changed from outside")
 
 
 def _readable(path: Path) -> list[tuple[RowKey, str]]:
     """Return the rows of a damaged database that are as they were written, as far as SQLite gets at them."""
-    found = []
-    with suppress(sqlite3.Error):
+    found: dict[RowKey, str] = {}
+    try:
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=0)
-        try:
-            last = db.execute("SELECT max(seq) FROM record").fetchall()[0][0] or 0
-            for seq in range(1, last + 1):
-                with suppress(sqlite3.Error, ValueError, TypeError):
-                    for *names, staged, text, digest in db.execute(
-                        f"{_READ} WHERE seq = ?", (seq,)
-                    ):
-                        key = RowKey(*names)
-                        if not staged and digest == _digest(key, text):
-                            found.append((key, text))
-        finally:
-            db.close()
-    return found
+    except sqlite3.Error:
+        return []
+    seq = blind = 0
+    with closing(db):
+        while blind < MAX_BLIND:
+            try:
+                record = db.execute(_READ_NEXT, (seq,)).fetchone()
+                if record is None:
+                    break
+                seq, *rest = record
+                key, text, is_staged = _checked(tuple(rest))
+                if not is_staged:
+                    found[key] = text
+                blind = 0
+            except _DamagedError:
+                continue
+            except sqlite3.Error, ValueError:
+                # Its page or a text in it cannot be read; what lies behind may be.
+                seq, blind = seq + 1, blind + 1
+    return [*found.items()]
 
 
-def _digest(key: RowKey, text: str) -> str:
-    return hashlib.blake2b("\0".join((*key, text)).encode(), digest_size=8).hexdigest()
+def _digest(key: RowKey, text: str, *, is_staged: bool) -> str:
+    parts = (*key, text, "staged") if is_staged else (*key, text)
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
 
 
 def make_folder(path: Path) -> None:

@@ -1,12 +1,13 @@
 """What holds for every job, record, report and hour of the day, whatever they are."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, closing
 from dataclasses import fields, replace
 from datetime import UTC, datetime, time, timedelta, timezone
 import json
 from pathlib import Path
 import shutil
+import sqlite3
 from typing import Any, cast
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
@@ -24,6 +25,7 @@ from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import (
     FINAL,
     Asker,
@@ -43,17 +45,21 @@ from custom_components.lianke.jobs.limits import (
     find_duplicate,
     quiet_until,
 )
-from custom_components.lianke.jobs.outcome import changes_for
-from custom_components.lianke.jobs.readiness import STEADY, Readiness
-from custom_components.lianke.jobs.store import (
+from custom_components.lianke.jobs.migration import (
     DAMAGED_PREFIX,
     OTHER_TASKS_NAME,
     RECORD_NAME,
-    JobStore,
-    JobStoreError,
-    _flush,
-    jobs_path,
-    read_record,
+    _find,
+)
+from custom_components.lianke.jobs.opening import async_get_ledger
+from custom_components.lianke.jobs.outcome import changes_for
+from custom_components.lianke.jobs.readiness import STEADY, Readiness
+from custom_components.lianke.ledger_file import (
+    COUNTER_NAME,
+    DATABASE_NAME,
+    LedgerFile,
+    Row,
+    RowKey,
 )
 from custom_components.lianke.printing.print import job_dict
 from tests.examples import examples
@@ -124,7 +130,7 @@ jobs = st.builds(
 def a_record_gives_back_the_job(job: Job) -> None:
     """Everything is written, and read as it was, through real JSON."""
     text = job.as_json()
-    assert read_record(json.loads(text)) == job
+    assert Job.from_record(json.loads(text)) == job
 
 
 def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
@@ -135,7 +141,7 @@ def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
     (holder,) = [one for one in holders if name in one][:1]
     holder[name] = value
     try:
-        read = read_record(record)
+        read = Job.from_record(record)
     except StoredError:
         return
     job_dict(read)
@@ -154,7 +160,7 @@ def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
 def anything_is_a_record_or_one_error(value: object) -> None:
     """Not even an object."""
     try:
-        read_record(value)
+        Job.from_record(value)
     except StoredError:
         return
     pytest.fail("there is no such record")
@@ -547,7 +553,7 @@ def test_properties(name: str) -> None:
     sized(given(**strategies)(check))()
 
 
-# The store's files
+# What is on disk
 
 damages = st.one_of(
     st.tuples(st.just("bytes"), st.binary(max_size=200)),
@@ -562,6 +568,8 @@ damages = st.one_of(
         st.sampled_from(["gone", "folder", "huge", "deep", "loop", "other", "stray"]), st.none()
     ),
 )
+# A folder without a record that can be looked at is nobody's job.
+NO_RECORD = ("gone", "folder", "loop")
 
 
 def damage(folder: Path, kind: str, how: Any) -> None:
@@ -605,11 +613,15 @@ def damage(folder: Path, kind: str, how: Any) -> None:
             (folder / "stray").write_bytes(b"x")
 
 
+def in_0_3_0(job: Job) -> str:
+    """Return a job's record as that version wrote it."""
+    return json.dumps(json.loads(job.as_json()) | {"version": 2, "generation": 1})
+
+
 @pytest.mark.timeout(600)
-async def test_a_damaged_folder_costs_one_job(hass: HomeAssistant, tmp_path: Path) -> None:
-    """One of three jobs is damaged in every way, and the store loaded."""
-    hass.config.config_dir = str(tmp_path / "home")
-    root = jobs_path(hass, "entry")
+def test_a_damaged_folder_of_0_3_0_costs_one_job(tmp_path: Path) -> None:
+    """One of three jobs is damaged in every way, and taken in."""
+    root = tmp_path / "jobs"
     whole = [replace(TEMPLATE, job_id=f"01HQZX3T7XJ9V1N5K8M2P4R6S{number}") for number in range(3)]
 
     uploads = st.fixed_dictionaries(
@@ -624,35 +636,135 @@ async def test_a_damaged_folder_costs_one_job(hass: HomeAssistant, tmp_path: Pat
     @given(which=st.integers(0, 2), how=damages, others=st.none() | st.binary(max_size=50) | notes)
     def check(which: int, how: tuple[str, Any], others: bytes | None) -> None:
         shutil.rmtree(root, ignore_errors=True)
-        store = JobStore(hass, "entry")
-        store._load()
         for job in whole:
-            path = tmp_path / "document.pdf"
-            path.write_bytes(b"1")
-            store._create(job, [path])
-            _flush([store.path_of(job.job_id, job.present.document.path)])
+            folder = root / job.job_id
+            folder.mkdir(parents=True)
+            (folder / "document.pdf").write_bytes(b"1")
+            (folder / RECORD_NAME).write_text(in_0_3_0(job), "utf-8")
         damage(root / whole[which].job_id, *how)
         if others is not None:
             (root / OTHER_TASKS_NAME).write_bytes(others)
         for _ in range(2):
-            # A second start finds the same.
-            again = JobStore(hass, "entry")
-            loaded = {job.job_id: job for job in again._load()}
+            # A start that was cut off, and the next one.
+            found = _find("entry", root)
+            loaded = {job.job_id: job for job in found.jobs}
             for number, job in enumerate(whole):
                 if number != which:
                     assert loaded.get(job.job_id) == job
             assert set(loaded) <= {job.job_id for job in whole}
-            assert all(isinstance(task_id, str) for task_id in again.other_tasks.task_ids)
+            assert all(task.task_id or task.upload or key for key, task in found.tasks.items())
             aside = [path.name for path in root.iterdir() if path.name.startswith(DAMAGED_PREFIX)]
-            assert len(loaded) + len(aside) == len(whole)
+            assert len(loaded) + len(aside) == len(whole) - (how[0] in NO_RECORD)
 
     check()
 
 
-async def test_a_book_that_cannot_be_read(hass: HomeAssistant, tmp_path: Path) -> None:
+# As somebody with an editor for databases does.
+STATEMENTS = (
+    "DROP TABLE record",
+    "UPDATE record SET record = replace(record, 'held', 'done') WHERE id = 'b'",
+    "UPDATE record SET id = 'c' WHERE id = 'b'",
+    "UPDATE record SET staged = 1",
+    "UPDATE record SET seq = 9223372036854775807 WHERE id = 'b'; UPDATE record SET digest = 'x'",
+    "UPDATE record SET record = CAST(record AS BLOB)",
+    (
+        "INSERT INTO record(kind, box, id, staged, record, digest)"
+        " SELECT kind, box, 'd', 0, record, digest FROM record WHERE id = 'b'"
+    ),
+    "ALTER TABLE record RENAME COLUMN digest TO diges",
+    "DELETE FROM count",
+    "UPDATE count SET value = 'x'",
+)
+ledger_damages = st.one_of(
+    st.tuples(st.just("flip"), st.integers(0, 10**7)),
+    st.tuples(st.just("cut"), st.integers(0, 10**7)),
+    st.tuples(st.just("blank"), st.integers(0, 40)),
+    st.tuples(st.just("junk"), st.binary(max_size=5000)),
+    st.tuples(st.just("count"), st.binary(max_size=25)),
+    st.tuples(st.just("sql"), st.sampled_from(STATEMENTS)),
+    st.tuples(st.sampled_from(["gone", "older", "empty"]), st.none()),
+)
+# Page size of SQLite.
+PAGE = 4096
+
+
+def damage_ledger(path: Path, older: bytes, kind: str, how: Any) -> None:
+    """Spoil a database that is closed."""
+    content = bytearray(path.read_bytes())
+    match kind:
+        case "flip":
+            content[how % len(content)] ^= 1 << how % 8
+            path.write_bytes(content)
+        case "cut":
+            path.write_bytes(content[: how % len(content)])
+        case "blank":
+            at = how * PAGE % len(content)
+            content[at : at + PAGE] = bytes(PAGE)
+            path.write_bytes(content)
+        case "junk":
+            path.write_bytes(how)
+        case "count":
+            (path.parent / COUNTER_NAME).write_bytes(how)
+        case "sql":
+            with closing(sqlite3.connect(path)) as db, db:
+                db.executescript(how)
+        case "gone":
+            path.unlink()
+        case "older":
+            path.write_bytes(older)
+        case "empty":
+            path.write_bytes(b"")
+
+
+@pytest.mark.timeout(600)
+def test_a_damaged_ledger_says_nothing_untrue(tmp_path: Path) -> None:
+    """What is read was written so; what is missing is noticed, also where the file looks whole to SQLite."""
+    root = tmp_path / "cache" / "jobs"
+    rows = {
+        RowKey("job", "box", name): Row(f'{{"{name}": "held", "pad": "{"x" * size}"}}', False)
+        for name, size in (("a", 50), ("b", 200), ("long", 9000))
+    }
+
+    path, texts = root / DATABASE_NAME, {key: row.text for key, row in rows.items()}
+
+    def opened() -> tuple[dict[RowKey, str], Path | None]:
+        file = LedgerFile(root)
+        try:
+            return dict(file.open()), file.aside
+        finally:
+            file.close()
+
+    def written(names: Collection[str]) -> bytes:
+        file = LedgerFile(root)
+        file.open()
+        file.write({key: row for key, row in rows.items() if key.record_id in names})
+        file.close()
+        return path.read_bytes()
+
+    @sized
+    @given(how=ledger_damages)
+    def check(how: tuple[str, Any]) -> None:
+        shutil.rmtree(root.parent, ignore_errors=True)
+        older = written("a")
+        written(("b", "long"))
+        damage_ledger(path, older, *how)
+        found, aside = opened()
+        assert found.items() <= texts.items()
+        assert aside is not None or found == texts
+        # The next start finds the same, and no damage any more.
+        assert opened() == (found, None)
+
+    check()
+
+
+async def test_jobs_that_cannot_be_read(hass: HomeAssistant, tmp_path: Path) -> None:
     hass.config.config_dir = str(tmp_path / "home")
-    root = jobs_path(hass, "entry")
+    root = ledger_path(hass)
     root.parent.mkdir(parents=True)
     root.write_text("no folder")
-    with pytest.raises(JobStoreError):
-        await JobStore(hass, "entry").async_load()
+    for _ in range(2):
+        with pytest.raises(OSError, match="jobs"):
+            await async_get_ledger(hass)
+    # It is opened as soon as it can be.
+    root.unlink()
+    assert (await async_get_ledger(hass)).is_settled
