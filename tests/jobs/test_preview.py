@@ -1,8 +1,9 @@
 """What is left of previews that broke off: no stranger, no evidence, and a clear error."""
 
 import asyncio
-from datetime import timedelta
-import json
+from dataclasses import replace
+from pathlib import Path
+import shutil
 from unittest.mock import patch
 
 from homeassistant.exceptions import HomeAssistantError
@@ -11,13 +12,17 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.api.options import ResolvedOptions
-from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs import own_tasks
+from custom_components.lianke.jobs.files import ledger_path
+from custom_components.lianke.jobs.job import Delivery, JobState
+from custom_components.lianke.jobs.own_tasks import MAX_LOST, OwnTasks
 from custom_components.lianke.jobs.preview import Preview
-from custom_components.lianke.jobs.store import MAX_LOST, OTHER_TASKS_NAME, OtherTasks
 from tests.clock import until
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop, answered
 from tests.jobs.make import make_delivery
 from tests.jobs.test_reconciliation import in_doubt, lose_answer
+from tests.ledgers import rows
+from tests.power_cut import copy_moment
 from tests.simulator.faults import Fault
 
 # As the cloud takes it, and never answers.
@@ -47,17 +52,20 @@ async def lost_job(shop: Shop) -> JobState:
     return (await shop.until(job, JobState.COMPLETED, JobState.UNCONFIRMED)).state
 
 
-async def test_a_preview_cut_off_by_a_crash_is_no_stranger(open_shop: OpenShop) -> None:
+async def test_a_preview_cut_off_by_a_crash_is_no_stranger(
+    open_shop: OpenShop, tmp_path: Path
+) -> None:
     """It counted as one for a day, in which no lost answer could be explained."""
     async with open_shop() as shop:
-        entry, path = shop.entry, shop.folder / OTHER_TASKS_NAME
+        entry, root = shop.entry, ledger_path(shop.hass)
         shop.sim.cloud.fail(SUBMIT, HANGS)
         asking = asyncio.create_task(preview(shop))
         await until(lambda: bool(shop.sim.cloud.tasks))
-        at_the_crash = path.read_text("utf-8")
+        copy_moment(root, tmp_path / "at the crash")
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    path.write_text(at_the_crash, "utf-8")
+    shutil.rmtree(root)
+    shutil.copytree(tmp_path / "at the crash", root)
     async with open_shop(entry=entry) as shop:
         await shop.tick(900)
         await shop.refresh()
@@ -145,33 +153,71 @@ async def test_an_answer_that_names_anothers_task_is_none(shop: Shop, of: str) -
 
 
 async def test_a_preview_of_an_unloaded_entry_writes_nothing(open_shop: OpenShop) -> None:
-    """Its old list would take the place of the next instance's."""
+    """The next instance goes by what it read: to it, the preview is one that was cut off."""
+    async with open_shop(number=1) as other:
+        async with open_shop() as shop:
+            shop.sim.cloud.fail(SUBMIT, HANGS)
+            asking = asyncio.create_task(preview(shop))
+            await until(lambda: bool(shop.sim.cloud.tasks))
+            old, entry = shop.queue._jobs.tasks, shop.entry
+            (token,) = old.pending
+        async with open_shop(entry=entry) as shop:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            (lost,) = shop.queue._jobs.tasks.lost
+            assert lost.token == token
+            # Nor does it note another.
+            await old.async_begin(make_delivery(handed_over_at=dt_util.utcnow()))
+            root = ledger_path(shop.hass)
+            (row,) = await shop.hass.async_add_executor_job(rows, root, "task", entry.entry_id)
+            assert row["upload"]["token"] == token
+            assert not other.queue._jobs.tasks.lost
+
+
+async def test_what_is_ours_is_kept_while_the_list_may_have_it(open_shop: OpenShop) -> None:
+    """Of previews whose tasks are known, and of those that were lost, so many at most."""
     async with open_shop() as shop:
-        path = shop.folder / OTHER_TASKS_NAME
-        shop.sim.cloud.fail(SUBMIT, HANGS)
-        asking = asyncio.create_task(preview(shop))
-        await until(lambda: bool(shop.sim.cloud.tasks))
-    path.write_text('["task of the next"]', "utf-8")
-    asking.cancel()
-    await asyncio.gather(asking, return_exceptions=True)
-    assert json.loads(path.read_text("utf-8")) == ["task of the next"]
+        tasks = shop.queue._jobs.tasks
+        early, later = make_delivery(size=1), make_delivery(size=2)
+        await lose(tasks, early)
+        await find(tasks, "early")
+        shop.clock.tick(25 * 3600)
+        await lose(tasks, later)
+        await find(tasks, "later")
+        shop.clock.tick(24 * 3600)
+        await find(tasks, "now")
+        assert [one.token for one in tasks.lost] == [later.token]
+        assert tasks.task_ids == {"later", "now"}
+        many = [make_delivery(size=number) for number in range(MAX_LOST + 5)]
+        for one in many:
+            await lose(tasks, one)
+        assert tasks.task_ids == {"later", "now"}
+        entry = shop.entry
+    async with open_shop(entry=entry) as shop:
+        known = [(one.token, one.document.size) for one in shop.queue._jobs.tasks.lost]
+        assert known == [(one.token, one.document.size) for one in many[5:]]
+        assert shop.queue._jobs.tasks.task_ids == {"later", "now"}
+        assert not shop.queue._jobs.tasks.was_cut_off
 
 
-async def test_lost_previews_are_kept_while_the_list_may_have_them(shop: Shop) -> None:
-    kept = shop.queue._jobs.tasks
-    now = dt_util.utcnow()
-    old = [
-        make_delivery(handed_over_at=now - timedelta(hours=hours), size=1) for hours in (72, 49, 1)
-    ]
-    kept.lost = old
-    await kept.async_note(["task"])
-    assert kept.lost == old[2:]
-    many = [make_delivery(handed_over_at=now, size=number) for number in range(MAX_LOST + 5)]
-    kept.lost = many
-    await kept.async_note([])
-    again = OtherTasks(shop.hass, shop.folder)
-    await shop.hass.async_add_executor_job(again.load)
-    known = [(one.token, one.handed_over_at, one.document.size) for one in again.lost]
-    assert known == [(one.token, one.handed_over_at, one.document.size) for one in many[5:]]
-    assert again.task_ids == ["task"]
-    assert not again.was_cut_off
+async def test_so_many_tasks_of_ours_are_known_at_most(shop: Shop) -> None:
+    tasks = shop.queue._jobs.tasks
+
+    with patch.object(own_tasks, "MAX_TASK_IDS", 20):
+        for number in range(25):
+            await find(tasks, str(number))
+    assert tasks.task_ids == {str(number) for number in range(5, 25)}
+
+
+async def lose(tasks: OwnTasks, upload: Delivery) -> None:
+    """Note a preview whose answer is lost."""
+    sent = replace(upload, handed_over_at=dt_util.utcnow())
+    await tasks.async_begin(sent)
+    await tasks.async_end(sent, None, is_lost=True)
+
+
+async def find(tasks: OwnTasks, task_id: str) -> None:
+    """Note a preview that the cloud has answered."""
+    sent = make_delivery(handed_over_at=dt_util.utcnow())
+    await tasks.async_begin(sent)
+    await tasks.async_end(sent, task_id, is_lost=False)
