@@ -59,6 +59,8 @@ CONF_REASON: Final = "reason"
 DEFAULT_BELOW: Final = 15
 OUTCOMES: Final = (JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED)
 REASONS: Final = HOLD_REASONS[1:]
+# What 0.2.0 and 0.3.0 offered as well, and no job waits for any more: automations that name it go on.
+OLD_REASONS: Final = ("moving",)
 NOT_KNOWN: Final = frozenset({STATE_UNAVAILABLE, STATE_UNKNOWN})
 
 _DURATION: Final[VolDictType] = {vol.Optional(CONF_FOR): cv.positive_time_period}
@@ -173,7 +175,7 @@ class JobFailed(JobTrigger):
 class JobHeld(JobTrigger):
     """A job is held for one of the chosen reasons, for the first time."""
 
-    _schema = _schema({vol.Optional(CONF_REASON, default=[]): _choice(REASONS)})
+    _schema = _schema({vol.Optional(CONF_REASON, default=[]): _choice((*REASONS, *OLD_REASONS))})
 
     @override
     def _matches(self, update: JobUpdate) -> bool:

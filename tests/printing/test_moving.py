@@ -421,7 +421,7 @@ async def refused_plan(
 async def test_a_printer_that_takes_nothing_is_told_in_the_plan(
     house: House, hass_ws_client: WebSocketGenerator
 ) -> None:
-    """And the job is as it was all the time: once it is marked as moving, a card offers nothing of it."""
+    """And the job is as it was all the time."""
     job_id = await held(house)
     client = await hass_ws_client(house.hass)
     before = house.queue.get(job_id)

@@ -216,7 +216,7 @@ async def _async_there(
     """Return how a job is printed at another printer that takes jobs. Raises as `async_move`."""
     if (target.entry.entry_id, job.printer_key) == (other.entry.entry_id, other.printer_key):
         raise InputError("move_to_itself", title=job.title)
-    # Before anything is looked up there, and before the job is marked as moving.
+    # Before anything is looked up there.
     other.data.queue.check_printer(other.printer_key)
     return await async_changes(other, job, chosen, target, without=without)
 

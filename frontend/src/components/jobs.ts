@@ -213,7 +213,7 @@ export class LiankeJobs extends Part {
   private _offers(job: Job): boolean {
     if (!this.mayControl) return false;
     // Of a single printer nothing can be moved to another.
-    // Also while a dialog asks where to: a move that is refused in the end has marked the job as moving for a moment.
+    // Also while a dialog asks where to: it stays to say why the job cannot be moved any more.
     const moves =
       (job.can_move || (job.state === "held" && this._asking.get(job.job_id))) &&
       printerIds(this.context.hass).size > 1;
