@@ -12,6 +12,7 @@ from custom_components.lianke.ledger_file import (
     ASIDE,
     COUNTER_NAME,
     DATABASE_NAME,
+    MAX_ASIDE,
     LedgerFile,
     LedgerRefusedError,
     Row,
@@ -155,3 +156,15 @@ def test_rows_behind_what_cannot_be_read_are_looked_for_so_far(
     spoil(root, "UPDATE record SET seq = 9223372036854775807 WHERE id = 'c'")
     spoil(root, "UPDATE record SET record = '' WHERE id = 'a'")
     assert opened(root)[0] == "c"
+
+
+def test_few_damaged_ledgers_are_kept(root: Path) -> None:
+    aside = []
+    for _ in range(MAX_ASIDE + 1):
+        spoil(root, "UPDATE record SET digest = ''")
+        aside.append(opened(root)[1])
+        file = LedgerFile(root)
+        file.open()
+        file.write({KEYS[0]: Row('"a"', is_staged=False)})
+        file.close()
+    assert sorted(root.parent.glob(f"{ASIDE}*")) == aside[1:]
