@@ -103,6 +103,11 @@ class View:
         """Delete a record, if there is one."""
         self._written[table.key(record_id)] = None
 
+    def rewrite(self, key: RowKey, value: object, *, staged: bool) -> None:
+        """Write a record that is known by its key alone, or delete it."""
+        self._written[key] = value
+        (self.staged.add if staged else self.staged.discard)(key)
+
     def changes(self) -> dict[RowKey, Step[Any]]:
         """Return what has become of each record that was written."""
         return {
@@ -335,14 +340,8 @@ class Ledger:
         self._latest, self._latest_staged = _copy(self._committed), {*self._staged}
         for key, value in self._staged.items():
             self._latest[key[:2]][key.record_id] = value
-        for asked in [one for one in refused if one.is_report] + later:
-            try:
-                self._make(asked)
-            except Exception as err:  # noqa: BLE001  # what it depended on was left out
-                if not asked.done.done():
-                    asked.done.set_exception(err)
-            else:
-                self._queue.append(asked)
+        self._queue = _merged([one for one in refused if one.is_report and self._make_again(one)])
+        self._queue += [one for one in later if self._make_again(one)]
         for asked in refused:
             if not asked.done.done():
                 asked.done.set_exception(LedgerRefusedError(str(error)))
@@ -352,6 +351,16 @@ class Ledger:
             return
         self._write_within(self._pause)
         self._pause = min(self._pause * 2, RETRY_AT_MOST)
+
+    def _make_again(self, asked: _Asked) -> bool:
+        """Make a change again after a refusal; return whether it can be."""
+        try:
+            self._make(asked)
+        except Exception as err:  # noqa: BLE001  # what it depended on was left out
+            if not asked.done.done():
+                asked.done.set_exception(err)
+            return False
+        return True
 
     def _tidy_up(self) -> None:
         self._idle_timer = None
@@ -410,6 +419,26 @@ class Lease:
 
         # What has happened has, whoever reported it: the next instance goes by it already.
         return self._ledger.commit(change if report else of_lease, report=report, within=within)
+
+
+def _merged(reports: list[_Asked]) -> list[_Asked]:
+    """Make one of the reports that were made of what is on disk: however long it refuses, they are not many."""
+    if len(reports) < 2:
+        return reports
+    first = reports[0]
+    for other in reports[1:]:
+        for key, step in other.steps.items():
+            first.steps[key] = Step(first.steps.get(key, step).old, step.new)
+        first.rows |= other.rows
+    steps, rows = first.steps, first.rows
+
+    def again(view: View) -> None:
+        for key, step in steps.items():
+            row = rows[key]
+            view.rewrite(key, step.new, staged=row is not None and row.is_staged)
+
+    first.change = again
+    return [first]
 
 
 def _copy(records: Records) -> Records:

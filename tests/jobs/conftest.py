@@ -35,7 +35,7 @@ from custom_components.lianke.jobs.files import jobs_path, ledger_path
 from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, JobState
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
 from custom_components.lianke.jobs.queue import PrintQueue
-from custom_components.lianke.ledger_file import LedgerFile, Row, RowKey
+from custom_components.lianke.ledger_file import LedgerFile, LedgerRefusedError, Row, RowKey
 from custom_components.lianke.people.approval import PrintPolicy
 from tests.clock import Clock, moved_by_hand, pauses, threads_work, until
 from tests.ledgers import rows
@@ -323,6 +323,8 @@ class Disk:
     goes_on: Event = field(default_factory=Event)
     # How many rows each transaction writes that has begun.
     visits: list[int] = field(default_factory=list)
+    # How many of them it refuses from now on.
+    refusals: int = 0
 
     @property
     def hangs(self) -> bool:
@@ -338,6 +340,9 @@ def hanging() -> Iterator[Disk]:
     def write(self: LedgerFile, rows: Mapping[RowKey, Row | None]) -> None:
         disk.visits.append(len(rows))
         assert disk.goes_on.wait(timeout=60)
+        if disk.refusals:
+            disk.refusals -= 1
+            raise LedgerRefusedError("database or disk is full")
         real(self, rows)
 
     try:

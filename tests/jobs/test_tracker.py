@@ -11,9 +11,12 @@ from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs import retention
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.tracker import PAGES_SECONDS
+from custom_components.lianke.ledger_file import LedgerRefusedError
 from tests.clock import until
 from tests.jobs.conftest import ASK, LIST, SUBMIT, OpenShop, Receiver, Shop
 from tests.jobs.test_reconciliation import in_doubt, lose_answer
+from tests.jobs.test_restart import power_goes
+from tests.ledgers import refusing
 from tests.simulator.faults import Fault
 
 MISSING = Fault(kind="http", status=404)
@@ -233,3 +236,74 @@ async def test_an_end_does_not_wait_for_its_pages_for_long(
             # The most that it can have been, of which nothing is claimed of the printer.
             await until(lambda: [row.pages for row in shop.storage.pages.rows()] == [9])
             assert shop.storage.printers[shop.key()].pages_printed == 0
+
+
+async def test_a_report_that_is_not_on_disk_is_to_be_repeated(shop: Shop) -> None:
+    """Answered with 200, the cloud would not repeat it; a power cut would lose it. Without one it is not lost."""
+    shop.printer().seconds_per_page = 50_000
+    jobs = [await shop.uploaded(await shop.submit()) for _ in range(2)]
+    with refusing(shop.hass):
+        for job in jobs:
+            with pytest.raises(LedgerRefusedError):
+                await shop.call_back(job.present.token, job.present.task_id, "SUCCESS", 500)
+            assert shop.queue.get(job.job_id) == job
+            assert shop.stored(job)["state"] == "queued"
+        # A repeat that changes nothing is not on disk either.
+        with pytest.raises(LedgerRefusedError):
+            await shop.call_back(jobs[0].present.token, jobs[0].present.task_id, "SUCCESS", 500)
+    assert await shop.call_back(jobs[0].present.token, jobs[0].present.task_id, "SUCCESS", 500)
+    for job in jobs:
+        await until(lambda job=job: shop.queue.get(job.job_id).state is JobState.FAILED)
+        assert shop.stored(job)["state"] == "failed"
+        assert shop.states(job)[-2:] == [JobState.QUEUED, JobState.FAILED]
+
+
+@pytest.mark.parametrize("has_answer", [True, False])
+async def test_a_power_cut_does_not_forget_what_was_printed(
+    open_shop: OpenShop, receiver: Receiver, *, has_answer: bool
+) -> None:
+    """Its callback was taken, and its pages were still to come."""
+    async with open_shop(receiver) as shop:
+        shop.sim.cloud.variants.callbacks = "end"
+        shop.sim.cloud.fail(ASK, Fault(kind="http", status=502), times=None)
+        job = await shop.submit(converted(shop))
+        await until(lambda: receiver.taken)
+        come_back = power_goes(shop)
+        entry = shop.entry
+    come_back()
+    if has_answer:
+        shop.sim.cloud.faults.clear()
+    async with open_shop(receiver, entry=entry) as shop:
+        assert shop.queue.get(job.job_id).state is not JobState.COMPLETED
+        done = await shop.until(job, JobState.COMPLETED, seconds=PAGES_SECONDS)
+        assert done.pages_printed == (3 if has_answer else None)
+        assert not receiver.bodies[1:]
+        assert len(shop.sim.cloud.printed) == 1
+
+
+async def test_an_end_that_the_list_had_told_is_corrected_at_once(shop: Shop) -> None:
+    """Its own callback says that it was printed: it waited for its pages, over already, for ever."""
+    job = await guess(shop)
+    done = await shop.until(job, JobState.COMPLETED)
+    shop.queue._jobs.change(
+        done, state=JobState.FAILED, reason="print_failed", pages=None, pages_printed=None
+    )
+    assert await shop.call_back(job.present.token, done.present.task_id, "SUCCESS", 200)
+    reported = shop.queue.get(job.job_id)
+    assert (reported.state, reported.reason) == (JobState.COMPLETED, None)
+    assert not reported.present.task_from_list
+    # And the pages are asked for.
+    await shop.tick(15)
+    assert shop.queue.get(job.job_id).pages_printed == 2
+
+
+async def test_a_job_that_is_open_again_is_followed(shop: Shop) -> None:
+    """The list had settled it by somebody else's task; its own callback names another one, which goes on."""
+    job = await guess(shop)
+    await shop.until(job, JobState.COMPLETED)
+    before = shop.sim.cloud.count(ASK)
+    assert await shop.call_back(job.present.token, "11111111-2222", "SENDING")
+    assert shop.queue.get(job.job_id).state is JobState.UNCONFIRMED
+    await shop.tick(60)
+    await shop.tick(60)
+    assert shop.sim.cloud.count(ASK) > before

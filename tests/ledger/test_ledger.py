@@ -439,6 +439,59 @@ async def test_a_table_is_read_once(hass: HomeAssistant, root: Path) -> None:
     await again.async_close()
 
 
+async def test_what_an_old_instance_has_reported_is_made_again(
+    hass: HomeAssistant, root: Path
+) -> None:
+    """It has happened, and the next instance goes by it."""
+    async with opened(hass, root) as ledger:
+        lease = Lease(ledger)
+        with full_disk(ledger):
+            refused = lease.commit(put(HERE, "a", "sent", pad=BIG), report=True)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            late = lease.commit(put(HERE, "b", "sent"), report=True)
+            lease.end()
+            await asyncio.wait([refused, late])
+            with pytest.raises(LedgerClosedError):
+                lease.commit(put(HERE, "c", "sent"), report=True)
+        await ledger.commit(lambda _: None)
+        assert states(ledger) == {"a": "sent", "b": "sent"}
+
+
+async def test_reports_that_wait_for_the_disk_stay_few(hass: HomeAssistant, root: Path) -> None:
+    """However long it refuses. A listener hears what has become of a record in the end."""
+    async with opened(hass, root) as ledger:
+        await ledger.commit(put(HERE, "a", "held"))
+        await ledger.commit(put(HERE, "gone", "held"))
+        await ledger.commit(stage_of("staged"))
+        told: list[Step[Thing]] = []
+        ledger.listen(HERE, told.append)
+
+        def told_and_gone(view: View) -> None:
+            view.put(HERE, "staged", Thing("staged"), staged=False)
+            view.delete(HERE, "gone")
+
+        reports = [put(HERE, "a", str(number), pad=BIG) for number in range(20)]
+        reports += [told_and_gone, put(HERE, "new", "held"), stage_of("more"), stage_of("less")]
+        reports += [lambda view: view.delete(HERE, "new"), lambda view: view.delete(HERE, "less")]
+        with full_disk(ledger):
+            for report in reports:
+                with pytest.raises(LedgerRefusedError):
+                    await ledger.commit(report, report=True)
+                assert len(ledger._queue) == 1
+            assert states(ledger) == {"a": "held", "gone": "held"}
+            assert not told
+            latest = {name: thing.state for name, thing in ledger.latest(HERE).items()}
+            assert latest == {"a": "19", "staged": "held", "more": "held"}
+        await ledger.commit(lambda _: None)
+        assert states(ledger) == {"a": "19", "staged": "held"}
+        steps = [(step.old and step.old.state, step.new and step.new.state) for step in told]
+        assert steps == [("held", "19"), (None, "held"), ("held", None)]
+        assert {key.record_id for key in ledger._staged} == {"more"}
+    async with opened(hass, root) as ledger:
+        assert states(ledger) == {"a": "19", "staged": "held"}
+
+
 async def test_closing_writes_what_waits_and_takes_nothing_more(
     hass: HomeAssistant, root: Path
 ) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from homeassistant.core import CALLBACK_TYPE, Context, HassJob, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
@@ -243,6 +244,7 @@ class PrintQueue(JobWorker):
 
         def tell(view: View) -> None:
             view.put(table, job.job_id, self._jobs.existing(view, job.job_id), staged=False)
+            self._end_replaced(view, job, None)
 
         def discard(view: View) -> None:
             if self._jobs.is_staged(view, job.job_id):
@@ -260,9 +262,9 @@ class PrintQueue(JobWorker):
                 self._jobs.note_gone(job)
                 await self._files.async_delete([job.job_id])
             if job.job_id not in self._jobs.committed:
-                raise disk_full(err) from None
+                raise _not_accepted(err, job.printer_name) from None
             # Its upload has told of it meanwhile, and goes on.
-        self._jobs.replace(job, job.spec.replace_key)
+            self._jobs.replace(job, job.spec.replace_key)
 
     def check_printer(self, printer_key: str) -> PrinterSnapshot:
         """Return a printer that may be given jobs. Raises InputError for one that surely takes none."""
@@ -298,7 +300,7 @@ class PrintQueue(JobWorker):
                 try:
                     await self._jobs.async_written()
                 except LedgerRefusedError as err:
-                    raise disk_full(err) from None
+                    raise _not_accepted(err, earlier.printer_name) from None
                 return earlier
         view = self.check_printer(spec.printer_key)
         replaced = self._replaced_by(jobs, spec, moved) if spec.replace_key else []
@@ -340,10 +342,9 @@ class PrintQueue(JobWorker):
         except (DocumentsError, LedgerRefusedError, InputError) as err:
             self._jobs.note_gone(job)
             await self._files.async_delete([job_id])
-            if isinstance(err, LedgerClosedError):
-                # This box was unloaded meanwhile, or the one that the document is of.
-                raise InputError("not_ready_getting_ready", printer=view.name) from None
-            raise err if isinstance(err, InputError) else disk_full(err) from None
+            if isinstance(err, InputError):
+                raise
+            raise _not_accepted(err, view.name) from None
         finally:
             self._jobs.reserved.clear()
 
@@ -377,12 +378,18 @@ class PrintQueue(JobWorker):
                 sent_bytes=None,
             )
         view.put(table, job.job_id, job, staged=staged or None)
-        # Those whose upload was refused meanwhile, too.
-        for old in self._replaced_by(jobs, spec, moved) if spec.replace_key else ():
-            if old.created_at <= job.created_at:
-                ended = old.changed(now=view.now, state=JobState.CANCELED, reason="replaced")
-                view.put(table, old.job_id, ended)
+        if not staged:
+            self._end_replaced(view, job, moved)
         return job
+
+    def _end_replaced(self, view: View, job: Job, moved: Job | None) -> None:
+        """End those that a new job replaces, which is safe by now; those whose upload was refused meanwhile, too."""
+        if not job.spec.replace_key:
+            return
+        for old in self._replaced_by(view.all(self._jobs.table), job.spec, moved):
+            if old.created_at <= job.created_at and old.job_id != job.job_id:
+                ended = old.changed(now=view.now, state=JobState.CANCELED, reason="replaced")
+                view.put(self._jobs.table, old.job_id, ended)
 
     async def async_replace(self, job: Job, *keys: str | None) -> None:
         """Cancel what waits at the same printer with one of these replace keys, and is older than the job."""
@@ -671,3 +678,11 @@ class PrintQueue(JobWorker):
         """Try held jobs again at once: somebody says that the printer is ready."""
         self._readiness.clear_backoff(printer_key)
         self._scheduler.review()
+
+
+def _not_accepted(err: OSError, printer: str) -> HomeAssistantError | InputError:
+    """Return the error for a job that was not accepted, since something could not be written to disk."""
+    if isinstance(err, LedgerClosedError):
+        # This box was unloaded meanwhile, or the one that the document is of.
+        return InputError("not_ready_getting_ready", printer=printer)
+    return disk_full(err)
