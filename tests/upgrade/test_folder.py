@@ -13,6 +13,7 @@ import json
 from pathlib import Path
 import shutil
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant import bootstrap
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
@@ -23,6 +24,8 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser, async_test_home_assistant
 
+import custom_components.lianke as integration
+from custom_components.lianke import config_flow
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.queue import PrintQueue
@@ -314,3 +317,53 @@ async def test_who_asks_again_gets_the_same_job(
     (laser,) = [one["id"] for one in devices if one["name"] == LASER]
     job = await print_one(hass, device_id=laser, file=str(path), request_id=request_id, wait=False)
     assert job["job_id"] == done.job_id
+
+
+def contents(folder: str) -> dict[str, bytes]:
+    """Return all files of a folder with what they have."""
+    root = Path(folder)
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()
+    }
+
+
+async def test_an_earlier_version_is_refused_and_touches_nothing(
+    hass: HomeAssistant, entry: ConfigEntry[Any], hass_config_dir: str, clock: Clock
+) -> None:
+    """K7: 0.2.0 deleted what 0.3.0 had written. Home Assistant refuses what has a higher version."""
+    assert entry.version == 2
+    before = {job.job_id for job in entry.runtime_data.queue.jobs()}
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    await elapse(hass, clock, 60)
+    (kept,) = json.loads(
+        (Path(hass_config_dir) / ".storage" / "core.config_entries").read_text("utf-8")
+    )["data"]["entries"]
+    assert kept["version"] == 2
+    left = contents(hass_config_dir)
+    with (
+        patch.object(config_flow.LiankeConfigFlow, "VERSION", 1),
+        patch.object(integration, "async_setup_entry", side_effect=AssertionError),
+    ):
+        await hass.config_entries.async_setup(entry.entry_id)
+        assert entry.state is ConfigEntryState.MIGRATION_ERROR
+    await elapse(hass, clock, 60)
+    assert contents(hass_config_dir) == left
+    # Once today's is back, it goes on. Home Assistant tries what it has refused at its next start alone.
+    entry._async_set_state(hass, ConfigEntryState.NOT_LOADED, None)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    assert {job.job_id for job in entry.runtime_data.queue.jobs()} == before
+
+
+async def test_an_earlier_version_cannot_start_where_the_entrys_version_was_lost(
+    hass: HomeAssistant, entry: ConfigEntry[Any], hass_config_dir: str, clock: Clock
+) -> None:
+    """With the power, a second before it was written: a file stands where it had its jobs."""
+    place = Path(hass_config_dir) / ".cache" / "lianke" / entry.entry_id
+    assert place.read_bytes() == b""
+    # What all of them did first, and did not set up without.
+    with pytest.raises(FileExistsError):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    assert await hass.config_entries.async_remove(entry.entry_id)
+    assert not place.exists()
+    # Home Assistant cleans its registries up some seconds later.
+    await elapse(hass, clock, 20)
