@@ -26,20 +26,25 @@ _FILES = (DATABASE_NAME, f"{DATABASE_NAME}-wal")
 
 
 def rows(root: Path, kind: str, box: str | None = None) -> list[dict[str, Any]]:
-    """Return the records of a kind in the ledger of a folder, oldest first, of one box or all; blocks.
+    """Return the records of a kind in the ledger of a folder, oldest first, of one box or all; blocks."""
+    return [json.loads(text) for text in texts(root, kind, box)]
 
-    They are read from a copy of one moment, as after a power cut: a ledger that is open belongs to its process alone.
+
+def texts(root: Path, kind: str, box: str | None = None) -> list[str]:
+    """Return the same as it is written.
+
+    It is read from a copy of one moment, as after a power cut: a ledger that is open belongs to its process alone.
     """
     for _ in range(MOST):
         with TemporaryDirectory() as folder, suppress(sqlite3.DatabaseError, FileNotFoundError):
-            before = _look(root)
+            before = look(root)
             for name in before:
                 shutil.copyfile(root / name, Path(folder) / name)
             if DATABASE_NAME not in before:
                 return []
-            if _look(root) == before:
+            if look(root) == before:
                 found = _read(Path(folder) / DATABASE_NAME)
-                return [json.loads(text) for of, at, text in found if (of, at) == (kind, box or at)]
+                return [text for of, at, text in found if (of, at) == (kind, box or at)]
         time.sleep(0.002)
     raise AssertionError("the ledger does not stand still for as long as a copy takes")
 
@@ -82,7 +87,7 @@ def refusing(hass: HomeAssistant) -> Iterator[None]:
             db.execute("PRAGMA query_only=OFF")
 
 
-def _look(root: Path) -> dict[str, tuple[int, int, int]]:
+def look(root: Path) -> dict[str, tuple[int, int, int]]:
     """Return each file of the ledger that is there with what tells its versions apart."""
     found = {}
     for name in _FILES:

@@ -148,9 +148,13 @@ class LedgerFile:
             try:
                 found = self._open()
             except _DamagedError as err:
-                self._set_aside(err)
+                if self._unread():
+                    # A new one that was never in use.
+                    shutil.rmtree(self.root)
+                else:
+                    self._set_aside(err)
                 found = self._open_new()
-            for unread in sorted(self.root.parent.glob(f"{ASIDE}*/{UNREAD_NAME}")):
+            for unread in self._unread():
                 found += self._take_over(unread.parent, dict(found))
                 unread.unlink()
             counter = self.root / COUNTER_NAME
@@ -177,6 +181,8 @@ class LedgerFile:
                 raise _DamagedError("it is older than it was")
             found = _read(db)
             self._db, db = db, None
+        except sqlite3.ProgrammingError:
+            raise
         except (sqlite3.Error, UnicodeError) as err:
             # None where a text is none.
             code = getattr(err, "sqlite_errorcode", None) or 0
@@ -189,6 +195,9 @@ class LedgerFile:
             if db is not None:
                 db.close()
         return found
+
+    def _unread(self) -> list[Path]:
+        return sorted(self.root.parent.glob(f"{ASIDE}*/{UNREAD_NAME}"))
 
     def _open_new(self) -> list[tuple[RowKey, str]]:
         make_folder(self.root)

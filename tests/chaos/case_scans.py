@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 import json
 from typing import Any, Final
 
+from tests.ledgers import rows
+
 from .child import DOMAIN
 from .home import FINAL, GoneError, Home
 from .judge import Judgement
@@ -34,8 +36,7 @@ async def _home_that_scans(world: World) -> tuple[Home, str]:
 
 def _scans(home: Home) -> dict[str, dict[str, Any]]:
     """Return every scan as it is on disk, by its id."""
-    paths = (home.config / ".cache" / DOMAIN).glob("scans-*/*/scan.json")
-    return {path.parent.name: json.loads(path.read_text("utf-8")) for path in paths}
+    return {record["job_id"]: record for record in rows(home.ledger, "scan")}
 
 
 async def _at_each_step(world: World, home: Home, arm: Act, ask: Act, pages: int) -> list[str]:
@@ -85,7 +86,7 @@ async def _at_each_step(world: World, home: Home, arm: Act, ask: Act, pages: int
             if is_so:
                 problems.append(f"{wrong}: step {step}: {said}")
         for one in new:
-            folder = next((home.config / ".cache" / DOMAIN).glob(f"scans-*/{one['job_id']}"))
+            folder = next(home.ledger.glob(f"scans-*/{one['job_id']}"))
             is_whole = len(one["pages"]) == made == pages
             if one["state"] == "completed":
                 jobs = [

@@ -7,7 +7,6 @@ from typing import Any
 
 from tests.simulator import Box
 
-from .child import DOMAIN
 from .home import Home
 from .judge import Judgement
 from .proxy import Fault
@@ -106,7 +105,7 @@ async def turned_and_printed_at_once(world: World) -> Judgement:
 
 
 def _folders(home: Home) -> set[Path]:
-    return set((home.config / ".cache" / DOMAIN).glob("*/*"))
+    return set(home.ledger.glob("*/*"))
 
 
 @case(

@@ -317,7 +317,7 @@ class Child:
         await self._hass.config_entries.async_set_disabled_by(entry_id, None)
 
     async def _set_disk(self, mode: str) -> None:
-        self._disk.mode = mode
+        self._disk.set(mode)
 
     async def _set_skew(self, seconds: float) -> None:
         self._clock.skew = seconds

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import aiohttp
 
 from tests.e2e.hass import free_port
+from tests.ledgers import look, texts
 from tests.records import flat
 from tests.simulator import Box
 
@@ -92,6 +93,9 @@ class Home:
     _left: float = 0.0
     _screen: asyncio.Task[None] | None = None
     _shown: dict[str, tuple[str, bool, str | None]] = field(default_factory=dict)
+    # What the ledger said, and what tells it from later.
+    _records: list[dict[str, Any]] = field(default_factory=list)
+    _seen: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     # Faults that were ordered and have not happened.
     planned: list[Fault] = field(default_factory=list)
     # Jobs whose turned paper was put on top of another's.
@@ -347,11 +351,15 @@ class Home:
 
     def records(self) -> list[dict[str, Any]]:
         """Return every job as it is on disk."""
-        found = []
-        for path in sorted((self.config / ".cache" / DOMAIN).glob("*/*/job.json")):
-            with suppress(FileNotFoundError):
-                found.append(_read(path.read_text("utf-8")))
-        return found
+        seen = look(self.ledger)
+        if seen != self._seen:
+            self._records, self._seen = [*map(_read, texts(self.ledger, "job"))], seen
+        return self._records
+
+    @property
+    def ledger(self) -> Path:
+        """The folder of what it keeps of jobs and scans."""
+        return self.config / ".cache" / DOMAIN / "jobs"
 
     async def set_disk(self, mode: str) -> None:
         """Fill the disk, make it read-only or slow, or put it in order."""

@@ -84,6 +84,18 @@ def test_what_is_read_of_it_is_read_again_after_a_stop(root: Path, what: str) ->
     assert opened(root) == ("ac", None)
 
 
+def test_a_new_ledger_that_is_damaged_itself_leaves_one_aside(root: Path) -> None:
+    """Each try to set the box up would have set one more aside."""
+    spoil(root)
+    with patch.object(ledger_file, "_count_of", side_effect=ledger_file._DamagedError("bad")):
+        for _ in range(3):
+            with pytest.raises(OSError, match="bad"):
+                opened(root)
+    found, aside = opened(root)
+    assert (found, documents(root)) == ("ac", "ac")
+    assert [*root.parent.glob(f"{ASIDE}*")] == [aside]
+
+
 def test_a_bit_that_falls_over_hides_no_row(root: Path) -> None:
     """That of a staged row, which a start forgets, was covered by no digest."""
     spoil(root, "UPDATE record SET staged = 1 WHERE id = 'b'")
