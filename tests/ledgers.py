@@ -1,7 +1,7 @@
 """The ledger as a test looks at it: what is on disk, and a disk that refuses."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 import json
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ from custom_components.lianke.jobs.box_jobs import JOBS
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.opening import DATA_LEDGER
 from custom_components.lianke.ledger import Table, View
-from custom_components.lianke.ledger_file import DATABASE_NAME
+from custom_components.lianke.ledger_file import DATABASE_NAME, _digest
 from tests.power_cut import MOST
 from tests.records import flat
 
@@ -73,6 +73,15 @@ async def keep(hass: HomeAssistant, entry: ConfigEntry, *jobs: Job) -> None:
     await done
 
 
+def rewrite(root: Path, box: str, record: dict[str, Any]) -> None:
+    """Put a record in the place of a job's in a ledger that is closed, as if it had been written so; blocks."""
+    key, text = Table(JOBS, box).key(record["job_id"]), json.dumps(record)
+    sql = "UPDATE record SET record = ?, digest = ? WHERE kind = ? AND box = ? AND id = ?"
+    with closing(sqlite3.connect(root / DATABASE_NAME)) as db, db:
+        done = db.execute(sql, (text, _digest(key, text, is_staged=False), *key))
+        assert done.rowcount == 1
+
+
 @contextmanager
 def refusing(hass: HomeAssistant) -> Iterator[None]:
     """Let SQLite refuse each change, as that of a disk which has become read-only."""
@@ -98,10 +107,7 @@ def look(root: Path) -> dict[str, tuple[int, int, int]]:
 
 
 def _read(path: Path) -> list[tuple[str, str, str]]:
-    db = sqlite3.connect(path)
-    try:
+    with closing(sqlite3.connect(path)) as db:
         tables = db.execute("SELECT name FROM sqlite_master WHERE name = 'record'").fetchall()
         sql = "SELECT kind, box, record FROM record WHERE staged = 0 ORDER BY seq"
         return db.execute(sql).fetchall() if tables else []
-    finally:
-        db.close()

@@ -370,8 +370,12 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
 async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Give a box as many finished jobs as are ever kept, as if it had printed for weeks."""
-    from custom_components.lianke.devices import Target
-    from custom_components.lianke.jobs.store import jobs_path, read_record  # loaded by now
+    from custom_components.lianke.devices import Target  # loaded by now
+    from custom_components.lianke.jobs.box_jobs import JOBS
+    from custom_components.lianke.jobs.job import Job
+    from custom_components.lianke.jobs.migration import _as_version_3, _Found
+    from custom_components.lianke.jobs.opening import async_get_ledger
+    from custom_components.lianke.ledger import Table, View
     from custom_components.lianke.printing.print import async_resolve
 
     printers = list(entry.runtime_data.coordinator.data.printers.values())
@@ -380,9 +384,9 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
         for view in printers
     }
     await hass.config_entries.async_unload(entry.entry_id)
-    root = jobs_path(hass, entry.entry_id)
+    table = Table(JOBS, entry.entry_id)
 
-    def write() -> None:
+    def write(view: View) -> None:
         for number in range(EARLIER_JOBS):
             moment = dt_util.utcnow() - timedelta(hours=2 * (EARLIER_JOBS - number))
             view = printers[number % len(printers)]
@@ -431,8 +435,8 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
                 "finished_at": at,
                 "sent_bytes": 900,
             }
-            (root / job_id).mkdir(mode=0o700, parents=True)
-            (root / job_id / "job.json").write_text(read_record(record).as_json(), "utf-8")
+            job = Job.from_record(_as_version_3(record, _Found(entry.entry_id)))
+            view.put(table, job_id, job)
 
-    await hass.async_add_executor_job(write)
+    await (await async_get_ledger(hass)).commit(write)
     await hass.config_entries.async_setup(entry.entry_id)

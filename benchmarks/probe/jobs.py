@@ -85,5 +85,5 @@ async def async_settled(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, A
         hass.config_entries.async_get_known_entry(entry_id).runtime_data.queue
         for entry_id in msg["entry_ids"]
     ]
-    await asyncio.gather(*(queue._store.async_flush() for queue in queues))
+    await asyncio.gather(*(queue._jobs.async_written() for queue in queues))
     return dict(Counter(job.state.value for queue in queues for job in queue.jobs()))

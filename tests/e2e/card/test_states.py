@@ -1,6 +1,5 @@
 """What the card shows of printers and jobs, and what can be done about them."""
 
-import json
 from pathlib import Path
 import re
 from typing import Any
@@ -10,6 +9,7 @@ from playwright.async_api import expect
 
 from tests.e2e.binding import bind, printer_device
 from tests.e2e.lan import offer, send as send_over_lan
+from tests.ledgers import rewrite, rows
 from tests.simulator import make_pdf
 
 from .marks import on_stage
@@ -182,9 +182,8 @@ async def test_unconfirmed_job_came_out(stage: Stage) -> None:
     await send(stage, "in doubt", pages=2)
 
     async def is_given_up() -> bool:
-        return record_of(stage, "in doubt")[1]["deliveries"][0]["given_up_at"] is not None
+        return record_of(stage, "in doubt")["deliveries"][0]["given_up_at"] is not None
 
-    # Else it would be written once more, over what is put there now.
     assert await stage.until(is_given_up, bool)
     await end_doubt(stage, "in doubt")
     async with stage.screen() as screen:
@@ -200,26 +199,33 @@ async def test_unconfirmed_job_came_out(stage: Stage) -> None:
     assert len(await stage.printed()) == before
 
 
-def record_of(stage: Stage, title: str) -> tuple[Path, dict[str, Any]]:
+def ledger_of(stage: Stage) -> Path:
+    """Return the folder of what Home Assistant keeps of jobs."""
+    return stage.home.config / ".cache" / "lianke" / "jobs"
+
+
+def record_of(stage: Stage, title: str) -> dict[str, Any]:
     """Return a job's record on disk."""
-    folder = stage.home.config / ".cache" / "lianke" / stage.entry_id
-    for path in folder.glob("*/job.json"):
-        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if record["spec"]["title"] == title:
-            return path, record
-    raise AssertionError(f"there is no job {title!r}")
+    (found,) = (
+        record
+        for record in rows(ledger_of(stage), "job", stage.entry_id)
+        if record["spec"]["title"] == title
+    )
+    return found
 
 
 async def end_doubt(stage: Stage, title: str) -> None:
     """Make a job on disk as unconfirmed as it becomes when minutes have brought no proof, and have it read."""
-    path, record = record_of(stage, title)
+    # Home Assistant alone has the ledger open.
+    await stage.home.stop()
+    record = record_of(stage, title)
     record["deliveries"][0] |= {
         "state": "unconfirmed",
         "reason": "no_answer",
         "ended_at": record["changed_at"],
     }
-    path.write_text(json.dumps(record), "utf-8")
-    await stage.home.call("homeassistant", "reload_config_entry", {"entry_id": stage.entry_id})
+    rewrite(ledger_of(stage), stage.entry_id, record)
+    await stage.home.start()
 
 
 async def test_hidden_titles(stage: Stage) -> None:
