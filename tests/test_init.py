@@ -262,6 +262,8 @@ async def test_a_removed_box_takes_its_own_along(house: House, other: MockConfig
         await data_of(one).coordinator.async_refresh()
     gone, stays = await waiting(house, entry, "Taxes 2026"), await waiting(house, other, "Menu")
     root = ledger_path(hass)
+    # Of a box that was just added, too: an older version that is put back must not start.
+    assert [old_path(hass, one.entry_id).is_file() for one in (entry, other)] == [True, True]
     aside = root.with_name(f"{ASIDE}once")
     for one in (entry, other):
         scans = f"scans-{one.entry_id}"

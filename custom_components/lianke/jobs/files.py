@@ -18,6 +18,7 @@ from homeassistant.util.ulid import ulid_now
 from ..const import DOMAIN
 from ..documents.document import Document
 from ..documents.spool import link_or_copy, sync_path, unlink_all
+from ..ledger_file import make_folder
 from .job import Job
 
 JOBS_FOLDER: Final = "jobs"
@@ -63,6 +64,7 @@ class JobFiles:
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         self._hass = hass
         self._root = jobs_path(hass, entry_id)
+        self._old = old_path(hass, entry_id)
         # Documents of new jobs that are being flushed, by job.
         self._flushing: dict[str, asyncio.Future[None]] = {}
 
@@ -72,7 +74,9 @@ class JobFiles:
 
     async def async_prepare(self, known: Collection[str], *, keep_orphans: bool) -> None:
         """Make the folder, and delete what no row names; after damage that stays. Raises DocumentsError."""
-        await self._hass.async_add_executor_job(_prepare, self._root, known, keep_orphans)
+        await self._hass.async_add_executor_job(
+            _prepare, self._root, self._old, known, keep_orphans
+        )
 
     async def async_take(self, job: Job, spooled: Sequence[Path]) -> bool:
         """Move the documents of a new job into its folder; return whether they are flushed to disk.
@@ -118,10 +122,12 @@ class JobFiles:
         await self._hass.async_add_executor_job(_remove_all, folders)
 
 
-def _prepare(root: Path, known: Collection[str], keep_orphans: bool) -> None:
+def _prepare(root: Path, old: Path, known: Collection[str], keep_orphans: bool) -> None:
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(root)
         root.chmod(0o700)
+        # `migration` was there before a box that was added since.
+        old.touch(mode=0o600)
         found = [*root.iterdir()]
     except OSError as err:
         raise DocumentsError("the job folder cannot be read") from err
