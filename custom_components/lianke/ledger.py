@@ -461,5 +461,6 @@ def _read_all[T](kind: Kind[T], rows: Iterable[tuple[str, str]]) -> dict[str, T]
         try:
             found[record_id] = kind.read(text)
         except ValueError as err:
-            _LOGGER.warning("The %s %s cannot be read: %s", kind.name, record_id, err)
+            # Its id may be a secret, and the error quote it.
+            _LOGGER.warning("A record of a %s cannot be read: %s", kind.name, type(err).__name__)
     return found

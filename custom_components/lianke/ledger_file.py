@@ -11,7 +11,7 @@ Everything here blocks, and one thing happens at a time. What SQLite does was tr
 
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import hashlib
 import logging
 import os
@@ -114,7 +114,7 @@ class RowKey(NamedTuple):
 class Row:
     """A record as it is written."""
 
-    text: str
+    text: str = field(repr=False)
     is_staged: bool
 
     @classmethod
@@ -122,7 +122,7 @@ class Row:
         """Write a record as text. Raises LedgerRefusedError for one that is too large."""
         text = kind.write(value)
         if len(text) > MAX_RECORD:
-            raise LedgerRefusedError(f"the record of {key.record_id} is too large")
+            raise LedgerRefusedError(f"the record of a {kind.name} is too large")
         return cls(text, staged)
 
 

@@ -23,7 +23,9 @@ from custom_components.lianke.diagnostics import (
     async_get_config_entry_diagnostics,
     async_get_device_diagnostics,
 )
-from custom_components.lianke.jobs.store import jobs_path
+from custom_components.lianke.jobs.files import ledger_path
+from custom_components.lianke.jobs.opening import DATA_LEDGER
+from custom_components.lianke.ledger_file import DATABASE_NAME
 from custom_components.lianke.printing.print import job_dict
 from custom_components.lianke.runtime import translated
 from custom_components.lianke.system_health import async_info
@@ -256,25 +258,27 @@ async def test_no_exception_tells(
 
 
 async def test_nothing_is_kept_outside_its_place(snoop: Snoop, reachable_house: House) -> None:
-    """Keys are in the config entry, tokens and documents in the private folder of jobs, and nowhere else."""
+    """Keys are in the config entry, tokens in the ledger, documents beside it, and nowhere else."""
     house = reachable_house
     house.box.online = False
     await house.drive(house.refresh())
     content = unlike_any(house.random, 2, CONTENT)
     job = await house.submit(house.document(content=content))
-    folder = jobs_path(house.hass, house.entry.entry_id) / job.job_id
-    document = folder / "document.pdf"
+    root = ledger_path(house.hass)
+    document = root / house.entry.entry_id / job.job_id / "document.pdf"
     # While it waits, and when it is over.
     for documents in ({document}, set()):
         snoop.look_around()
-        files = filter(Path.is_file, folder.parents[3].rglob("*"))
+        # Else it may lie in the log of changes alone.
+        house.hass.data[DATA_LEDGER]._file.checkpoint()
+        files = filter(Path.is_file, root.parents[2].rglob("*"))
         written = {path: path.read_bytes() for path in files}
         written[Path("storage")] = json.dumps(house.storage._as_stored(), default=repr).encode()
         found = {
             name: {path for path, data in written.items() if secret.encode() in data}
             for name, secret in snoop.secrets().items()
         }
-        places = {"content": documents, "token 0": {folder / "job.json"}}
+        places = {"content": documents, "token 0": {root / DATABASE_NAME}}
         assert found == {name: set() for name in found} | places
         house.box.online = True
         await house.mend()
