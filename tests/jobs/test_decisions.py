@@ -6,6 +6,7 @@ What was refused was never decided: whoever asked hears of it, nothing else goes
 import asyncio
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 from homeassistant.exceptions import HomeAssistantError
 import pytest
@@ -47,7 +48,7 @@ def flushing(large: None, monkeypatch: pytest.MonkeyPatch) -> Event:
     return on_disk
 
 
-async def refused_by_the_box(shop: Shop, **changes: object) -> Job:
+async def refused_by_the_box(shop: Shop, **changes: Any) -> Job:
     """Return a job that the cloud has all of, and refuses in ten seconds."""
     shop.box.online = False
     shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=10))
@@ -304,12 +305,14 @@ async def test_a_job_that_was_being_accepted_when_its_box_was_reloaded(
             submitting = asyncio.create_task(before.submit())
             await until(lambda: disk.hangs)
             await before.queue.async_drain(0.1)
-            async with open_shop(entry=before.entry) as shop:
-                assert not shop.queue.jobs()
-                assert not submitting.done()
-                await asyncio.sleep(0.1)
-                assert not shop.sim.cloud.count(SUBMIT)
-                disk.goes_on.set()
+            opening = open_shop(entry=before.entry)
+            is_open = asyncio.create_task(opening.__aenter__())
+            await asyncio.sleep(0.2)
+            assert not is_open.done()
+            assert not submitting.done()
+            disk.goes_on.set()
+            shop = await is_open
+            try:
                 if is_taken:
                     job = await submitting
                     assert [one.job_id for one in shop.queue.jobs()] == [job.job_id]
@@ -320,6 +323,58 @@ async def test_a_job_that_was_being_accepted_when_its_box_was_reloaded(
                 await shop.tick(120)
                 assert len(shop.sim.cloud.printed) == is_taken
                 assert len(shop.queue.jobs()) == is_taken
+            finally:
+                await opening.__aexit__(None, None, None)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("is_taken", [True, False])
+async def test_an_answer_that_was_being_written_when_its_box_was_reloaded(
+    open_shop: OpenShop, *, is_taken: bool
+) -> None:
+    """The next instance took the job for approved, and sent it although the disk had refused that."""
+    async with open_shop(number=1), open_shop() as before:
+        job = await before.submit(waits_for=("approval",))
+        with hanging() as disk:
+            disk.refusals = 0 if is_taken else 1
+            answering = asyncio.create_task(before.queue.async_continue(job.job_id))
+            await until(lambda: disk.hangs)
+            await before.queue.async_drain(0.1)
+            opening = open_shop(entry=before.entry)
+            is_open = asyncio.create_task(opening.__aenter__())
+            await asyncio.sleep(0.2)
+            assert not is_open.done()
+            disk.goes_on.set()
+            shop = await is_open
+            try:
+                (answer,) = await asyncio.gather(answering, return_exceptions=True)
+                assert isinstance(answer, Job if is_taken else HomeAssistantError)
+                await shop.tick(120)
+                reported = shop.queue.get(job.job_id)
+                assert reported.waits_for == (() if is_taken else ("approval",))
+                assert len(shop.sim.cloud.tasks) == is_taken
+            finally:
+                await opening.__aexit__(None, None, None)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_box_is_not_set_up_while_the_disk_hangs(
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(box_jobs, "LOAD_TIME", 0.1)
+    async with open_shop(number=1) as other, open_shop() as before:
+        job = await before.submit(waits_for=("approval",))
+        with hanging() as disk:
+            answering = asyncio.create_task(before.queue.async_continue(job.job_id))
+            await until(lambda: disk.hangs)
+            await before.queue.async_drain(0.1)
+            jobs = box_jobs.BoxJobs(other.hass, before.entry, other.queue._jobs._ledger)
+            with pytest.raises(TimeoutError):
+                await jobs.async_load()
+            disk.goes_on.set()
+            await answering
+            await jobs.async_load()
+            assert jobs.committed[job.job_id].waits_for == ()
 
 
 @pytest.mark.usefixtures("impatient")

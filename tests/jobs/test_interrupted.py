@@ -203,8 +203,9 @@ async def test_what_was_reported_before_a_reload_is_not_lost_by_it(open_shop: Op
             assert shop.queue.get(job.job_id).present.task_id == task_id
 
 
+@pytest.mark.parametrize(("is_taken", "state"), [(True, JobState.CANCELED), (False, JobState.HELD)])
 async def test_a_write_that_hung_when_its_entry_was_unloaded_is_told_as_it_ends(
-    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch, *, is_taken: bool, state: JobState
 ) -> None:
     """What is on disk the next instance goes by, and whoever asked hears the same."""
     monkeypatch.setattr(box_jobs, "CLOSE_TIME", 0.1)
@@ -215,22 +216,50 @@ async def test_a_write_that_hung_when_its_entry_was_unloaded_is_told_as_it_ends(
             cancel = asyncio.create_task(before.queue.async_cancel(job.job_id))
             await until(lambda: disk.hangs)
             await before.queue.async_drain()
-            async with open_shop(entry=before.entry) as shop:
-                assert shop.queue.get(job.job_id).state is JobState.HELD
-                assert not cancel.done()
-                shop.box.online = True
-                await shop.coordinator.async_refresh()
-                shop.clock.tick(61)
-                shop.queue._scheduler.review()
-                await asyncio.sleep(0.2)
-                # It may be canceled already, or not: it is not sent before that is known.
-                assert not shop.sim.cloud.count(SUBMIT)
-                assert not cancel.done()
-                disk.goes_on.set()
-                assert (await cancel).state is JobState.CANCELED
-                assert shop.queue.get(job.job_id).state is JobState.CANCELED
-                assert shop.states(job) == [JobState.CANCELED]
-                assert shop.stored(job)["state"] == "canceled"
+            opening = open_shop(entry=before.entry)
+            is_open = asyncio.create_task(opening.__aenter__())
+            await asyncio.sleep(0.2)
+            # Until that is known, nothing goes by it.
+            assert not is_open.done()
+            assert not cancel.done()
+            disk.refusals = 0 if is_taken else 1
+            disk.goes_on.set()
+            shop = await is_open
+            try:
+                if is_taken:
+                    assert (await cancel).state is JobState.CANCELED
+                else:
+                    with pytest.raises(HomeAssistantError, match="change_not_saved"):
+                        await cancel
+                assert shop.queue.get(job.job_id).state is state
+                assert shop.stored(job)["state"] == state
+                await shop.switch(online=True)
+                await shop.tick(120)
+                assert len(shop.sim.cloud.tasks) == (not is_taken)
+            finally:
+                await opening.__aexit__(None, None, None)
+
+
+async def test_an_upload_that_a_slow_disk_kept_from_ending_is_made_again(
+    open_shop: OpenShop,
+) -> None:
+    """The box is unloaded while the disk takes its time over that the end is about to be sent: it never is."""
+    async with open_shop(number=1), open_shop() as before:
+        uploader = before.queue._uploader
+        await uploader._handover.acquire()
+        job = await before.submit()
+        await until(lambda: uploader._handover._waiters)
+        with hanging() as disk:
+            uploader._handover.release()
+            await until(lambda: disk.hangs)
+            stop = asyncio.create_task(before.queue.async_drain(0.1))
+            await until(lambda: not uploader._uploads)
+            disk.goes_on.set()
+            await stop
+        assert before.stored(job)["handed_over_at"] is None
+        async with open_shop(entry=before.entry) as shop:
+            await shop.until(job, JobState.COMPLETED)
+            assert len(shop.sim.cloud.printed) == 1
 
 
 async def test_what_is_asked_after_the_end_is_refused(shop: Shop) -> None:

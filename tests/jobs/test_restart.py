@@ -159,6 +159,21 @@ async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(shop: Shop) 
     assert len(shop.sim.cloud.printed) == 1
 
 
+async def test_who_waits_hears_that_the_disk_is_full(shop: Shop) -> None:
+    uploader = shop.queue._uploader
+    await uploader._handover.acquire()
+    job = await shop.submit()
+    await until(lambda: uploader._handover._waiters)
+    waiting = asyncio.create_task(shop.queue.async_wait(job.job_id, 600))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    with refusing(shop.hass):
+        uploader._handover.release()
+        reported = await waiting
+    assert (reported.state, reported.hold_reason) == (JobState.HELD, "disk_full")
+    await shop.until(job, JobState.COMPLETED)
+
+
 async def test_what_is_not_to_wait_does_not_wait_for_a_full_disk(shop: Shop) -> None:
     uploader = shop.queue._uploader
     await uploader._handover.acquire()

@@ -32,6 +32,9 @@ from .retention import LISTED, to_forget
 
 _LOGGER = logging.getLogger(__name__)
 
+# s that loading waits for a disk that hangs.
+LOAD_TIME: Final = 10.0
+
 type JobListener = Callable[[Job, JobState | None], None]
 # What is to be changed of a job, by all records as they are then; it may refuse to change it by what it raises.
 type Rule = Callable[[View, Job], Mapping[str, Any]]
@@ -128,7 +131,7 @@ class BoxJobs:
         """Read the jobs. Raises OSError where the folder of their documents cannot be made."""
         await self._ledger.async_load(self.table)
         await self.tasks.async_load()
-        self._drop_staged()
+        await self._async_begin()
         for job in self.committed.values():
             self.note_new(job)
             if not job.is_final:
@@ -139,8 +142,11 @@ class BoxJobs:
             self.latest.keys(), keep_orphans=self._ledger.aside is not None
         )
 
-    def _drop_staged(self) -> None:
-        """Forget what the instance before this one was still accepting: nobody goes on with it."""
+    async def _async_begin(self) -> None:
+        """Wait until it is known what the disk takes of what the instance before this one has decided.
+
+        What it was still accepting is forgotten: nobody goes on with that. Raises OSError where the disk hangs.
+        """
 
         def drop(view: View) -> None:
             for key in [*view.staged]:
@@ -148,6 +154,13 @@ class BoxJobs:
                     view.delete(self.table, key.record_id)
 
         self.lease.commit(drop, report=True)
+        try:
+            async with asyncio.timeout(LOAD_TIME):
+                await self.async_written()
+        except LedgerClosedError:
+            raise
+        except LedgerRefusedError as err:
+            _LOGGER.debug("What was decided before is left out: %s", err)
 
     @property
     def unsettled(self) -> list[Job]:
@@ -418,10 +431,6 @@ class BoxJobs:
             self.note_gone(old)
             self._schedule_watchers(old.printer_key)
             return
-        if old is None and job.job_id not in self._open:
-            # The instance before this one has accepted it.
-            self.note_new(job)
-            self.on_change()
         if job.is_final:
             self.committed_open.pop(job.job_id, None)
         else:

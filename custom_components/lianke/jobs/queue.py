@@ -503,7 +503,14 @@ class PrintQueue(JobWorker):
             if job.job_id == job_id and job.is_settled:
                 settled.set()
 
-        unsubscribe = self._jobs.listen(on_change)
+        @callback
+        def look() -> None:
+            # One that waits for the disk is told of without a change.
+            found = self._jobs.committed.get(job_id)
+            if found is not None and self._jobs.told(found).is_settled:
+                settled.set()
+
+        unsubscribe = [self._jobs.listen(on_change), self._jobs.watch(look)]
         try:
             if not self._stopped and not self.get(job_id).is_settled:
                 async with asyncio.timeout(timeout):
@@ -511,7 +518,8 @@ class PrintQueue(JobWorker):
         except TimeoutError:
             pass
         finally:
-            unsubscribe()
+            for stop in unsubscribe:
+                stop()
             self._waiters.discard(settled)
         return self.get(job_id)
 

@@ -200,19 +200,24 @@ class Uploader(JobWorker):
             if dt_util.utcnow() >= job.expires_at:
                 raise _StoppedError
             least, most = self._client.clock_offset or (None, None)
-            await self._jobs.async_change(
-                job,
-                delivery,
-                # Its document is on disk by now: whoever asked for it may be told.
-                staged=False,
-                handed_over_at=dt_util.utcnow(),
-                sent_bytes=delivery.document.size,
-                clock_least=least,
-                clock_most=most,
-                # Those of an earlier refusal are obsolete.
-                code=None,
-                detail="",
-            )
+            try:
+                await self._jobs.async_change(
+                    job,
+                    delivery,
+                    # Its document is on disk by now: whoever asked for it may be told.
+                    staged=False,
+                    handed_over_at=dt_util.utcnow(),
+                    sent_bytes=delivery.document.size,
+                    clock_least=least,
+                    clock_most=most,
+                    # Those of an earlier refusal are obsolete.
+                    code=None,
+                    detail="",
+                )
+            except asyncio.CancelledError:
+                # The queue stops, and the disk was slow: the end is never sent.
+                self._jobs.change(job, delivery, handed_over_at=None)
+                raise
 
         @callback
         def on_progress(sent_bytes: int) -> None:
