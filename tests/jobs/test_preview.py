@@ -12,7 +12,6 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.api.options import ResolvedOptions
-from custom_components.lianke.jobs import own_tasks
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Delivery, JobState
 from custom_components.lianke.jobs.own_tasks import MAX_LOST, OwnTasks
@@ -198,15 +197,6 @@ async def test_what_is_ours_is_kept_while_the_list_may_have_it(open_shop: OpenSh
         assert known == [(one.token, one.document.size) for one in many[5:]]
         assert shop.queue._jobs.tasks.task_ids == {"later", "now"}
         assert not shop.queue._jobs.tasks.was_cut_off
-
-
-async def test_so_many_tasks_of_ours_are_known_at_most(shop: Shop) -> None:
-    tasks = shop.queue._jobs.tasks
-
-    with patch.object(own_tasks, "MAX_TASK_IDS", 20):
-        for number in range(25):
-            await find(tasks, str(number))
-    assert tasks.task_ids == {str(number) for number in range(5, 25)}
 
 
 async def lose(tasks: OwnTasks, upload: Delivery) -> None:
