@@ -4,6 +4,7 @@ from ctypes.util import find_library
 from functools import cache
 from pathlib import Path
 import shutil
+import sys
 
 import pytest
 
@@ -11,6 +12,8 @@ from custom_components.lianke.documents import sheets as watermark_font
 from custom_components.lianke.pdf import marks as lettering
 from custom_components.lianke.pdf.process import TaskError
 
+# Lets a library of ours stand between a process and the system (tests/disk).
+linux = pytest.mark.skipif(sys.platform != "linux", reason="not Linux")
 # Reads QR codes in pictures.
 zbar = pytest.mark.skipif(find_library("zbar") is None, reason="no zbar library")
 # Draws PDF files with other eyes than the ones that lay them out.
