@@ -1,8 +1,8 @@
 """`python -m benchmarks [FIGURE …]`: measure, print a table for people and a line of JSON for each figure.
 
 FIGURE is the beginning of a figure's name; without any, all are measured. The exit code is 1 when a goal is missed
-or something could not be measured that should have been. `trace [--list]` instead of figures follows three walks
-through the code (trace.py).
+or something could not be measured that should have been. `--list` names the functions of each walk that is measured
+(walks.py).
 """
 
 import argparse
@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.simulator.rendering import find_chromium
 
-from . import callbacks, card, hours, previews, printing, pushes, set_up, states, trace
+from . import callbacks, card, hours, previews, printing, pushes, set_up, states, walks
 from .figures import Figure, table
 from .house import House, house
 
@@ -37,6 +37,7 @@ class Bench:
         self._stalls: list[tuple[float, str]] = []
         self._longest_collection = 0.0
         self.figures: list[Figure] = []
+        self.walks: list[walks.Walk] = []
         # What could not be measured, and why: for want of something, or since it failed.
         self.left_out: list[str] = []
         self.failed: list[str] = []
@@ -82,6 +83,7 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="lianke-bench-", dir="/var/tmp") as name:
             folder = Path(name)
             await self.attempt("prints, callbacks and pushes", self._now(folder / "now"))
+            await self.attempt("walks", self._walk(folder / "walks"))
             await self.attempt("card", self._card(folder / "card"))
             await self.attempt("idle", self._idle(folder / "idle"))
             await self.attempt("scale", self._fleet(folder / "fleet"))
@@ -137,6 +139,19 @@ class Bench:
                 )
             self.leave(now)
 
+    async def _walk(self, folder: Path) -> None:
+        """Count what prints go through.
+
+        In a house of its own: it asks for approvals.
+        """
+        if not self.wants(*walks.GOALS):
+            return
+        async with house(folder, scenario="fleet-keys", speed=FAST) as walked:
+            box = (await walked.boxes())[0]
+            (entry_id,) = await walked.add_boxes([box])
+            self.walks = await walks.measure(walked, box, entry_id)
+            self.take(*(figure for walk in self.walks for figure in walk.figures()))
+
     async def _card(self, folder: Path) -> None:
         """Measure the dashboard card in a browser."""
         if self.wants("card_bytes"):
@@ -187,15 +202,16 @@ class Bench:
 
 def main() -> int:
     """Run the bench by the command line."""
-    if sys.argv[1:2] == ["trace"]:
-        return trace.main(sys.argv[2:])
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("figure", nargs="*", help="the beginning of a figure's name")
-    bench = Bench(parser.parse_args().figure)
+    parser.add_argument("--list", action="store_true", help="name the functions of the walks")
+    arguments = parser.parse_args()
+    bench = Bench(arguments.figure)
     asyncio.run(bench.run())
-    lines = [table(bench.figures), "", *(figure.as_json() for figure in bench.figures)]
+    lines = [f"{walk}\n" for walk in bench.walks if arguments.list]
+    lines += [table(bench.figures), "", *(figure.as_json() for figure in bench.figures)]
     if bench.failed:
         lines.append(f"Failed: {'; '.join(bench.failed)}")
     if bench.left_out:

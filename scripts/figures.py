@@ -21,6 +21,8 @@ MISSED = {"en": " (missed)", "zh-Hans": "（未达到）"}
 COUNTED = {
     "bytes": "字节",
     "entities": "个",
+    "files": "个文件",
+    "functions": "个函数",
     "jobs": "个",
     "modules": "个",
     "polls": "次",
@@ -148,6 +150,32 @@ TEXTS = {
     "card_long_task": (
         ("Longest task of the page while 20 jobs change (below 50 ms none is counted)", ""),
         ("20 个任务变化时页面最长的任务（50 毫秒以下不计）", ""),
+    ),
+    "walk_print": (
+        ("Functions that `lianke.print` goes through until all have been told", ""),
+        ("`lianke.print` 从调用到结果传到各处经过的函数", ""),
+    ),
+    "walk_print_files": (("The files they are in", ""), ("这些函数所在的文件", "")),
+    "walk_phone": (
+        ("Functions that a phone's print goes through", ""),
+        ("手机打印经过的函数", ""),
+    ),
+    "walk_phone_files": (("The files they are in", ""), ("这些函数所在的文件", "")),
+    "walk_copy": (
+        ("Functions that a scan and its copy go through", ""),
+        ("扫描并复印经过的函数", ""),
+    ),
+    "walk_copy_files": (("The files they are in", ""), ("这些函数所在的文件", "")),
+    "walk_approval": (
+        (
+            "Functions from an approver's button to the printed page; a goal for a later version",
+            "",
+        ),
+        ("从按下批准按钮到打印完成经过的函数；目标留待以后的版本", ""),
+    ),
+    "walk_approval_files": (
+        ("The files they are in; a goal for a later version", ""),
+        ("这些函数所在的文件；目标留待以后的版本", ""),
     ),
     "loop_stall": (
         (

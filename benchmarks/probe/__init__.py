@@ -37,9 +37,10 @@ COMMANDS: dict[str, Command] = {
     "small_jobs": prints.async_small,
     "print_once": prints.async_once,
     "start": day.async_start,
-    "print_walk": walks.async_print_walk,
-    "push_walk": walks.async_push_walk,
-    "phone_walk": walks.async_phone_walk,
+    "walk_begin": walks.async_begin,
+    "walk_end": walks.async_end,
+    "walk_idle": walks.async_idle,
+    "walk_ask": walks.async_ask,
 }
 
 

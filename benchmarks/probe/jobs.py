@@ -35,14 +35,16 @@ def event_entity(hass: HomeAssistant, entry_id: str, key: str) -> str:
     return entity_id
 
 
-async def async_print(hass: HomeAssistant, device_id: str, data: dict[str, Any]) -> list[str]:
+async def async_print(
+    hass: HomeAssistant, device_id: str, data: dict[str, Any], context: Context | None = None
+) -> list[str]:
     """Print, and return the ids of the jobs."""
     answer = await hass.services.async_call(
         "lianke",
         "print",
         {"device_id": device_id, **data},
         blocking=True,
-        context=Context(),
+        context=context or Context(),
         return_response=True,
     )
     assert answer is not None
