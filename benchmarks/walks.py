@@ -11,7 +11,9 @@ What counts:
   as well; not the process for PDF files. A coroutine begins once, however often it goes on.
 - What is defined inside a function is a part of it. Lambdas, generator expressions and what data classes generate do
   not count.
-- What begins in as long a time of rest just before does not count, wherever else it is called.
+- What begins in as long a time of rest just before does not count, nor what a poll of the box begins: they come anyway,
+  by a clock that would have them in one walk and not in the next.
+- No card is open, which would be told, too.
 - Each walk is gone once before: what only a first one does, such as importing, is not on the way of every other.
 
 `scripts/bench walk --list` names the functions by file, those with the most first; behind each how often it began.

@@ -138,17 +138,17 @@ async def async_end(hass: HomeAssistant, _msg: dict[str, Any]) -> dict[str, Any]
 
 
 async def async_idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Return the steps of so many seconds in which nobody asks for anything.
+    """Return the steps of so many seconds in which nobody asks for anything, and of a poll of the box.
 
-    The box is polled first, so that neither these nor the walk after them have a poll of the clock's by chance.
+    It is polled now, so that neither these nor the walk after them have a poll of the clock's by chance.
     """
     entry = hass.config_entries.async_get_known_entry(msg["entry_id"])
-    await entry.runtime_data.coordinator.async_refresh()
     recorder = _recorder()
     with recorder.recording():
         async with asyncio.timeout(PATIENCE):
             await recorder.still(REST)
         recorder.steps.clear()
+        await entry.runtime_data.coordinator.async_refresh()
         await asyncio.sleep(msg["seconds"])
     return {"steps": recorder.steps}
 
