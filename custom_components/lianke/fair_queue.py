@@ -1,0 +1,182 @@
+"""A fair queue: what only a few may do at a time, users, boxes and devices do in turn."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Hashable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, Self
+
+MAX_OWNERS: Final = 1000
+"""owners whose last turns are remembered."""
+# Seconds. A shorter timer may fire before it is time.
+SHORTEST_WAIT: Final = 0.01
+
+
+class NoPlaceError(Exception):
+    """Too many are waiting already, or no place became free in time."""
+
+
+class Turns:
+    """Remembers who had a turn when. Sort by `last`, and whose turn was longest ago comes first."""
+
+    def __init__(self) -> None:
+        self._last: dict[Hashable, int] = {}
+        self._numbers = count(1)
+
+    def note(self, owner: Hashable) -> None:
+        """Remember that an owner has a turn now."""
+        self._last.pop(owner, None)
+        self._last[owner] = next(self._numbers)
+        if len(self._last) > MAX_OWNERS:
+            del self._last[next(iter(self._last))]
+
+    def last(self, owner: Hashable) -> int:
+        """Return the number of an owner's last turn, 0 for somebody who had none."""
+        return self._last.get(owner, 0)
+
+
+@dataclass(eq=False, slots=True)
+class Place:
+    """A place that is waited for or held."""
+
+    queue: FairQueue
+    owner: Hashable
+    # How many may be held at a time of those that name the same.
+    limits: Mapping[Hashable, int]
+    rank: int
+    turn: asyncio.Future[None]
+    is_kept: bool = False
+
+    def keep(self) -> Self:
+        """Keep the place when its block ends; from now on it must be given back."""
+        self.is_kept = True
+        return self
+
+    def give_back(self) -> None:
+        """Let the next one have the place. Doing so twice is harmless."""
+        self.queue.give_back(self)
+
+
+class FairQueue:
+    """Hands out `places`, at most a `share` of them to one owner.
+
+    Whose last turn was longest ago goes first, then who came first. A place is never taken away from its holder, so
+    that a share also holds while nobody else waits: whoever comes next finds the others free.
+    """
+
+    def __init__(
+        self,
+        places: int,
+        share: int | None = None,
+        *,
+        line: int | None = None,
+        line_share: int | None = None,
+    ) -> None:
+        """`line` is how many may wait, `line_share` how many of one owner."""
+        self._places = places
+        self._share = places if share is None else share
+        self._line = line
+        self._line_share = line_share
+        self._waiting: list[Place] = []
+        self._held: list[Place] = []
+        self._counts: Counter[Hashable] = Counter()
+        self._turns = Turns()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def taken(self) -> int:
+        """Return how many places are taken."""
+        return len(self._held)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many wait for one."""
+        return len(self._waiting)
+
+    def is_full(self, owner: Hashable) -> bool:
+        """Return whether an owner would have to wait."""
+        return not self._fits(self._limits(owner))
+
+    @asynccontextmanager
+    async def place(
+        self,
+        owner: Hashable,
+        *,
+        within: Mapping[Hashable, int] | None = None,
+        rank: int = 0,
+        patience: float | None = None,
+    ) -> AsyncIterator[Place]:
+        """Hold a place. Raises NoPlaceError.
+
+        `within` sets further limits: how many places may be held at a time by all who name the same key. A smaller
+        `rank` goes before all larger ones. `patience` is in seconds; 0 means not to wait, None to wait without end.
+        """
+        turn = asyncio.get_running_loop().create_future()
+        mine = Place(self, owner, {**self._limits(owner), **(within or {})}, rank, turn)
+        self._waiting.append(mine)
+        self._hand_out()
+        try:
+            if not turn.done():
+                if patience == 0 or self._is_line_full(owner):
+                    raise NoPlaceError
+                try:
+                    async with asyncio.timeout(patience):
+                        await turn
+                except TimeoutError:
+                    raise NoPlaceError from None
+            yield mine
+        finally:
+            if not mine.is_kept:
+                self.give_back(mine)
+
+    def give_back(self, place: Place) -> None:
+        """Let the next one have a place, or leave the line."""
+        if place in self._held:
+            self._held.remove(place)
+            self._counts -= Counter(place.limits.keys())
+        elif place in self._waiting:
+            self._waiting.remove(place)
+        self._hand_out()
+
+    def opens_in(self, place: Place) -> float:
+        """Return in how many seconds a place may be taken that is free; subclasses limit rates by it."""
+        return 0
+
+    def on_turn(self, place: Place) -> None:
+        """Do what must be done before the next place is handed out; for subclasses."""
+
+    def _limits(self, owner: Hashable) -> dict[Hashable, int]:
+        return {self: self._places, ("owner", owner): self._share}
+
+    def _fits(self, limits: Mapping[Hashable, int]) -> bool:
+        return all(self._counts[one] < most for one, most in limits.items())
+
+    def _is_line_full(self, owner: Hashable) -> bool:
+        own = sum(one.owner == owner for one in self._waiting)
+        return (self._line is not None and len(self._waiting) > self._line) or (
+            self._line_share is not None and own > self._line_share
+        )
+
+    def _hand_out(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        # Whoever was canceled in this moment, before it could leave the line, gets none.
+        while fitting := [
+            one for one in self._waiting if not one.turn.done() and self._fits(one.limits)
+        ]:
+            waits = {one: self.opens_in(one) for one in fitting}
+            if (soonest := min(waits.values())) > 0:
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(max(soonest, SHORTEST_WAIT), self._hand_out)
+                return
+            ready = (one for one in fitting if waits[one] <= 0)
+            chosen = min(ready, key=lambda one: (one.rank, self._turns.last(one.owner)))
+            self._waiting.remove(chosen)
+            self._held.append(chosen)
+            self._counts.update(chosen.limits.keys())
+            self._turns.note(chosen.owner)
+            self.on_turn(chosen)
+            chosen.turn.set_result(None)
