@@ -23,7 +23,6 @@ from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.pdf_client import (
     IDLE_SECONDS,
-    FairLock,
     PdfError,
     PdfWorker,
     async_get_pdf_worker,
@@ -261,25 +260,28 @@ async def test_a_caller_that_leaves_takes_its_task_along(fetch: Fetch, worker: P
 
 
 async def test_tasks_wait_in_a_bounded_line(
-    tmp_path: Path, worker: PdfWorker, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "x.pdf"
     path.write_bytes(make_pdf(4))
-    monkeypatch.setattr(pdf_client, "MAX_WAITING", 5)
+    monkeypatch.setattr(pdf_client, "MAX_WAITING", 4)
+    worker = PdfWorker(hass)
     answers = await asyncio.gather(
         *(worker.async_count(path) for _ in range(9)), return_exceptions=True
     )
     assert [answer for answer in answers if isinstance(answer, int)] == [4] * 5
     assert {err.reason for err in answers if isinstance(err, PdfError)} == {"busy"}
+    await worker.async_close()
 
 
 async def test_a_users_many_tasks_hold_another_up_by_one(
-    tmp_path: Path, worker: PdfWorker, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bad files that take their time stood before everybody's PDF, until it was refused."""
     path = tmp_path / "x.pdf"
     path.write_bytes(make_pdf(4))
     monkeypatch.setattr(pdf_client, "MAX_WAITING_A_USER", 5)
+    worker = PdfWorker(hass)
     ended: list[str] = []
 
     async def count(user: str) -> None:
@@ -300,28 +302,7 @@ async def test_a_users_many_tasks_hold_another_up_by_one(
     refused = ["busy: busy", "busy: busy"]
     assert ended == [*refused, "busy", "other", "third", "busy", "busy", "busy", "busy"]
     assert not worker.is_busy
-
-
-async def test_a_turn_nobody_wants_is_passed_on() -> None:
-    turns = FairLock()
-
-    async def use() -> None:
-        async with turns.turn("a"):
-            pass
-
-    async with turns.turn("a"):
-        first, second = (asyncio.create_task(use()) for _ in range(2))
-        await asyncio.sleep(0)
-        with pytest.raises(TimeoutError):
-            async with turns.turn("b", patience=0.01):
-                pass
-    # It has its turn by now, but has not run yet.
-    first.cancel()
-    await asyncio.wait([first, second])
-    assert first.cancelled()
-    assert second.exception() is None
-    async with turns.turn("b", patience=0.01):
-        pass
+    await worker.async_close()
 
 
 async def test_home_assistant_that_stops_takes_it_along(

@@ -225,7 +225,7 @@ async def test_a_turn_of_the_pdf_process(
     worker = PdfWorker(hass)
     assert await worker.async_count(path) == 1
     monkeypatch.setattr(pdf_client, "WAIT_SECONDS", 0.1)
-    async with worker._turns.turn(None):
+    async with worker._turns.place(None):
         with pytest.raises(PdfError) as refused:
             await worker.async_count(path)
     assert refused.value.reason == "busy"

@@ -1,10 +1,7 @@
 """Have PDF files worked on by a process of its own (`pdf/`), the tasks of all users in turn."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
 import contextlib
-from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib.util import find_spec
 import json
@@ -21,67 +18,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
-
-
-class FairLock:
-    """Hands out one turn at a time: among those who wait, each user in turn, each in order.
-
-    Whoever has just had it goes last, or one user's slow tasks would have two turns before another's.
-    """
-
-    def __init__(self) -> None:
-        self._taken = False
-        # The user whose turn is next stands first.
-        self._waiting: dict[str | None, deque[asyncio.Future[None]]] = {}
-
-    def waiting(self, user: str | None) -> int:
-        """Return how many tasks of a user wait."""
-        return len(self._waiting.get(user, ()))
-
-    @asynccontextmanager
-    async def turn(self, user: str | None, *, patience: float | None = None) -> AsyncIterator[None]:
-        """Hold the turn; raises TimeoutError when it does not come within `patience` seconds."""
-        async with asyncio.timeout(patience):
-            await self._take(user)
-        try:
-            yield
-        finally:
-            self._pass_on(user)
-
-    async def _take(self, user: str | None) -> None:
-        if not self._taken:
-            self._taken = True
-            return
-        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue = self._waiting.setdefault(user, deque())
-        queue.append(mine)
-        try:
-            await mine
-        except asyncio.CancelledError:
-            if mine in queue:
-                queue.remove(mine)
-            elif not mine.cancelled():
-                # It came at the moment when nobody wanted it any more.
-                self._pass_on(user)
-            raise
-
-    def _pass_on(self, last: str | None) -> None:
-        """Give the turn to the next user who waits, to the `last` one only if nobody else does."""
-        if (theirs := self._waiting.pop(last, None)) is not None:
-            self._waiting[last] = theirs
-        while self._waiting:
-            user = next(iter(self._waiting))
-            queue = self._waiting.pop(user)
-            if not queue:
-                continue
-            mine = queue.popleft()
-            if queue:
-                self._waiting[user] = queue
-            if not mine.done():
-                mine.set_result(None)
-                return
-        self._taken = False
-
+from ..fair_queue import FairQueue, NoPlaceError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -127,8 +64,7 @@ class PdfWorker:
 
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
-        self._turns = FairLock()
-        self._waiting = 0
+        self._turns = FairQueue(1, line=MAX_WAITING, line_share=MAX_WAITING_A_USER)
         self._process: asyncio.subprocess.Process | None = None
         self._stop_idle: CALLBACK_TYPE | None = None
         self._stopped = False
@@ -142,7 +78,7 @@ class PdfWorker:
     @property
     def is_busy(self) -> bool:
         """Return whether a task is under way or waits."""
-        return self._waiting > 0
+        return self._turns.taken > 0
 
     async def async_count(
         self,
@@ -190,17 +126,12 @@ class PdfWorker:
         `request` has the task's fields, `seconds` is how long it may take, once its process runs;
         None means TASK_SECONDS. Raises PdfError.
         """
-        if self._waiting >= MAX_WAITING or self._turns.waiting(user) >= MAX_WAITING_A_USER:
-            raise PdfError("busy")
-        self._waiting += 1
         try:
-            async with self._turns.turn(user, patience=WAIT_SECONDS):
+            async with self._turns.place(user, patience=WAIT_SECONDS):
                 limit = TASK_SECONDS if seconds is None else seconds
                 return await self._async_ask({"task": task, **request}, limit)
-        except TimeoutError:
+        except NoPlaceError:
             raise PdfError("busy") from None
-        finally:
-            self._waiting -= 1
 
     async def _async_ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         self._drop_idle_timer()
@@ -271,8 +202,9 @@ class PdfWorker:
 
     async def _async_on_idle(self, _now: datetime) -> None:
         self._stop_idle = None
-        async with self._turns.turn(None):
-            if self._stop_idle is None:
+        # Whoever has its turn now sets a new timer.
+        with contextlib.suppress(NoPlaceError):
+            async with self._turns.place(None, patience=0):
                 await self.async_close()
 
     async def _async_on_stop(self, _event: Event) -> None:
