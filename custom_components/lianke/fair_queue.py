@@ -68,7 +68,7 @@ class FairQueue:
 
     def __init__(
         self,
-        places: int,
+        places: int | None = None,
         share: int | None = None,
         *,
         line: int | None = None,
@@ -76,7 +76,7 @@ class FairQueue:
     ) -> None:
         """`line` is how many may wait, `line_share` how many of one owner."""
         self._places = places
-        self._share = places if share is None else share
+        self._share = share
         self._line = line
         self._line_share = line_share
         self._waiting: list[Place] = []
@@ -148,7 +148,8 @@ class FairQueue:
         """Do what must be done before the next place is handed out; for subclasses."""
 
     def _limits(self, owner: Hashable) -> dict[Hashable, int]:
-        return {self: self._places, ("owner", owner): self._share}
+        limits = {self: self._places, ("owner", owner): self._share}
+        return {one: most for one, most in limits.items() if most is not None}
 
     def _fits(self, limits: Mapping[Hashable, int]) -> bool:
         return all(self._counts[one] < most for one, most in limits.items())

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
 import gzip
 import os
 from pathlib import Path
@@ -286,12 +285,12 @@ async def test_twenty_jobs_made_first_at_once(lan: LanPrinter) -> None:
 async def test_jobs_that_wait_leave_room_for_the_documents_of_others(lan: LanPrinter) -> None:
     """Of more jobs than requests of one device are answered, those that were made come out."""
     made = [await lan.create() for _ in range(lan_jobs.MAX_PENDING_A_DEVICE)]
-    waiting = async_get_server(lan.hass).waiting
+    places = async_get_server(lan.hass).pending_places
     late = [
         asyncio.create_task(lan.ask(Operation.CREATE_JOB))
         for _ in range(2 * server.MAX_REQUESTS_A_DEVICE - server.MAX_WAITING_A_DEVICE)
     ]
-    await until(lambda: waiting.taken.total() == server.MAX_WAITING_A_DEVICE)
+    await until(lambda: places.waiting == server.MAX_WAITING_A_DEVICE)
     for number in made:
         assert (await lan.send(number, make_pdf(1, str(number)))).status == Status.OK
     for task in late:
@@ -303,23 +302,29 @@ async def test_jobs_that_wait_leave_room_for_the_documents_of_others(lan: LanPri
 async def test_few_jobs_of_all_devices_wait_for_a_place(lan: LanPrinter) -> None:
     for _ in range(lan_jobs.MAX_PENDING_A_DEVICE):
         await lan.create()
-    waiting = async_get_server(lan.hass).waiting
-    with ExitStack() as others:
-        for number in range(server.MAX_WAITING):
-            others.enter_context(waiting.one(f"192.168.1.{number % 10}"))
-        assert (await lan.ask(Operation.CREATE_JOB)).status == Status.BUSY
+    places = async_get_server(lan.hass).pending_places
+
+    async def wait(number: int) -> None:
+        async with places.place(f"192.168.1.{number % 10}", within={lan.token: 0}):
+            pass
+
+    others = [asyncio.create_task(wait(number)) for number in range(server.MAX_WAITING)]
+    await until(lambda: places.waiting == server.MAX_WAITING)
+    assert (await lan.ask(Operation.CREATE_JOB)).status == Status.BUSY
+    for other in others:
+        other.cancel()
 
 
 async def test_who_has_gone_takes_no_place(lan: LanPrinter) -> None:
     """A device that gave up while it waited sends no document: its job would keep others away."""
     made = [await lan.create() for _ in range(lan_jobs.MAX_PENDING_A_DEVICE)]
-    waiting = async_get_server(lan.hass).waiting
+    places = async_get_server(lan.hass).pending_places
     writer = await lan.begin(lan.message(Operation.CREATE_JOB))
-    await until(lambda: waiting.taken.total() == 1)
+    await until(lambda: places.waiting == 1)
     writer.transport.abort()
     await asyncio.sleep(0.1)
     await lan.ask(Operation.CANCEL_JOB, job_id=values.integer(made[0]))
-    await until(lambda: not waiting.taken)
+    await until(lambda: not places.waiting)
     pending = async_get_server(lan.hass).pending[lan.token].pending
     assert {job.number for job in pending} == set(made[1:])
 
@@ -338,9 +343,9 @@ async def test_few_documents_are_received_at_a_time(
 
     async def fill(sender: LanPrinter, most: int) -> None:
         places = async_get_server(lan.hass).documents
-        there = places.taken.total() + most
+        there = places.taken + most
         tasks.extend(asyncio.create_task(sender.stream(slow())) for _ in range(most))
-        await until(lambda: places.taken.total() >= there)
+        await until(lambda: places.taken >= there)
 
     tasks: list[asyncio.Task[int]] = []
     first, second, third = (device(f"127.0.0.{number}") for number in (2, 3, 4))

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 import fcntl
@@ -18,6 +17,7 @@ from aiohttp import web
 from homeassistant.util.limited_size_dict import LimitedSizeDict
 from homeassistant.util.ulid import ulid_now
 
+from ...fair_queue import Place
 from ...ipp.model import MAX_INTEGER
 from ...jobs.job import Job, JobState
 from ...jobs.limits import frees_request_id
@@ -45,7 +45,8 @@ class Sender(NamedTuple):
 class PendingJob:
     """A job made by Create-Job; `ended` says why it will get no document any more.
 
-    `same_as` is the id of the job that its document has made before, under another number.
+    `same_as` is the id of the job that its document has made before, under another number. `place` is given back once
+    the job ends or is made.
     """
 
     job_id: str
@@ -58,6 +59,7 @@ class PendingJob:
     ended: str | None = None
     ended_at: datetime | None = None
     same_as: str | None = None
+    place: Place | None = field(default=None, repr=False)
 
     @property
     def number(self) -> int:
@@ -72,32 +74,11 @@ def job_number(job_id: str) -> int:
     return int.from_bytes(digest[:4]) % MAX_INTEGER + 1
 
 
-class Vacancy:
-    """Lets those wait who find no place until others give theirs back."""
-
-    def __init__(self) -> None:
-        self._freed = asyncio.Event()
-
-    def note(self) -> None:
-        """Wake those that wait: there may be a place."""
-        freed, self._freed = self._freed, asyncio.Event()
-        freed.set()
-
-    async def async_wait(self, is_full: Callable[[], bool], seconds: float) -> bool:
-        """Wait so long for a place; return whether there is one, which holds until the next await."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while is_full():
-                    await self._freed.wait()
-        return not is_full()
-
-
 class PendingJobs:
     """The jobs of one printer that wait for their document, and those that got none."""
 
     def __init__(self) -> None:
         self._jobs: dict[int, PendingJob] = {}
-        self.vacancy = Vacancy()
 
     def new_id(self, taken: Callable[[int], bool]) -> str:
         """Return the id of a new job whose number no other one has."""
@@ -106,27 +87,21 @@ class PendingJobs:
             job_id = ulid_now()
         return job_id
 
-    def is_full(self, address: str) -> bool:
-        """Return whether no more jobs of an address may wait for their document."""
-        pending = self.pending
-        own = sum(job.sender.address == address for job in pending)
-        return len(pending) >= MAX_PENDING or own >= MAX_PENDING_A_DEVICE
-
     @property
     def pending(self) -> list[PendingJob]:
         """Return the jobs that still may get their document, oldest first."""
-        self._expire()
+        self.expire()
         return [job for job in self._jobs.values() if job.ended is None]
 
     @property
     def all(self) -> list[PendingJob]:
         """Return all jobs, oldest first, each under one number."""
-        self._expire()
+        self.expire()
         return [job for job in self._jobs.values() if job.same_as is None]
 
     def get(self, number: int) -> PendingJob | None:
         """Return the job of a number, None without one."""
-        self._expire()
+        self.expire()
         return self._jobs.get(number)
 
     def put(self, job: PendingJob) -> None:
@@ -138,8 +113,8 @@ class PendingJobs:
         own = [kept for kept in ended if kept.sender.address == job.sender.address]
         for kept in own[:-MAX_ENDED_A_DEVICE] or ended[:-MAX_ENDED]:
             del self._jobs[kept.number]
-        if job.ended is not None:
-            self.vacancy.note()
+        if job.ended is not None and job.place is not None:
+            job.place.give_back()
 
     def end(self, job: PendingJob, reason: str) -> None:
         """Keep that a job will get no document, with a job-state-reason."""
@@ -157,9 +132,10 @@ class PendingJobs:
     def drop(self, job: PendingJob) -> None:
         """Forget a job that the queue has now."""
         self._jobs.pop(job.number, None)
-        self.vacancy.note()
+        if job.place is not None:
+            job.place.give_back()
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
         """End the jobs whose document does not come."""
         until = datetime.now(UTC) - timedelta(seconds=DOCUMENT_SECONDS)
         for job in list(self._jobs.values()):

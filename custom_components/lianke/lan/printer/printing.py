@@ -19,14 +19,15 @@ from ...api.options import ORIENTATIONS
 from ...documents.conversion import clean_title
 from ...documents.document import file_digest
 from ...errors import InputError
+from ...fair_queue import NoPlaceError
 from ...ipp.model import Group, IppError, Status, Tag
 from ...jobs.job import Job
 from ...jobs.limits import max_document_bytes
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
 from ...printing.print import async_print_received
-from . import querying
+from . import querying, server
 from .job_options import JobOptions, read_job_options
-from .lan_jobs import PendingJob, Sent, is_own, job_number
+from .lan_jobs import MAX_PENDING, MAX_PENDING_A_DEVICE, PendingJob, Sent, is_own, job_number
 from .printer_attributes import APPLE_RASTER, COMPRESSIONS, FORMATS, PWG_RASTER
 from .requests import Answer, Request, async_receive, is_senders_fault
 
@@ -59,18 +60,24 @@ async def async_print_job(request: Request) -> Answer:
 async def async_create_job(request: Request) -> Answer:
     """Make a job whose document comes with Send-Document."""
     options = _checked(request)
-    await _async_place(request)
-    code = await _async_release_code(request)
-    # Others may have come while the code was hashed.
-    await _async_place(request)
-    job = PendingJob(
-        job_id=_new_id(request),
-        sender=request.sender,
-        title=_title(request),
-        options=options,
-        created_at=datetime.now(UTC),
-        release_code=code,
-    )
+    request.pending.expire()
+    token, address = request.offered.token, request.address
+    within = {token: MAX_PENDING, (token, address): MAX_PENDING_A_DEVICE}
+    places = request.server.pending_places
+    try:
+        async with places.place(address, within=within, patience=server.PLACE_SECONDS) as place:
+            code = await _async_release_code(request)
+            job = PendingJob(
+                job_id=_new_id(request),
+                sender=request.sender,
+                title=_title(request),
+                options=options,
+                created_at=datetime.now(UTC),
+                release_code=code,
+                place=place.keep(),
+            )
+    except NoPlaceError:
+        raise IppError(Status.BUSY, "too many jobs wait for their documents") from None
     request.pending.put(job)
     return _answer(options, await querying.async_describe(request, job, querying.STATE))
 
@@ -144,12 +151,6 @@ async def async_close_job(request: Request) -> Answer:
     if isinstance(job, PendingJob) and job.ended is None and not job.is_receiving:
         request.pending.end(job, "aborted-by-system")
     return Answer()
-
-
-async def _async_place(request: Request) -> None:
-    """Wait for a place of a job among those that wait for their documents. Raises IppError without one."""
-    if not await request.server.async_pending_place(request.pending, request.address):
-        raise IppError(Status.BUSY, "too many jobs wait for their documents")
 
 
 def _checked(request: Request) -> JobOptions:
@@ -265,11 +266,14 @@ async def _async_document(request: Request, title: str, options: JobOptions) -> 
         sender_address=sender.address,
         refused=refusals.count(request.offered.token, sender.address),
     )
-    if not await request.server.documents.async_free(sender.address):
-        raise IppError(Status.BUSY, "too many documents are being received")
-    with request.server.documents.one(sender.address), _counting_refusal(request):
-        name, limit_bytes = _document_name(request, title), max_document_bytes(target.entry.options)
-        return await async_receive(request, name, limit_bytes)
+    name, limit_bytes = _document_name(request, title), max_document_bytes(target.entry.options)
+    places = request.server.documents
+    try:
+        async with places.place(sender.address, patience=server.PLACE_SECONDS):
+            with _counting_refusal(request):
+                return await async_receive(request, name, limit_bytes)
+    except NoPlaceError:
+        raise IppError(Status.BUSY, "too many documents are being received") from None
 
 
 async def _async_turn(request: Request, path: Path) -> tuple[str, int]:

@@ -1,11 +1,9 @@
 """The printers that are offered to the home network, what is under way with them, and what has changed."""
 
 import asyncio
-from collections import Counter, defaultdict, deque
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections import defaultdict, deque
+from collections.abc import Hashable
 from datetime import UTC, datetime
-from functools import partial
 import hmac
 import time
 from typing import Any, Final, NamedTuple
@@ -16,9 +14,10 @@ from homeassistant.helpers.singleton import singleton
 from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ...const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
+from ...fair_queue import FairQueue
 from ...jobs.limits import RATE_PERIOD
 from ...runtime import LiankeConfigEntry
-from .lan_jobs import PendingJobs, Repeats, Vacancy
+from .lan_jobs import PendingJobs, Repeats
 
 
 class Changes:
@@ -69,37 +68,6 @@ class Offered(NamedTuple):
         return f"{LAN_PRINTER_PATH}/{self.token}"
 
 
-class Places:
-    """Places that devices take for a while: so many in all, and fewer for each address."""
-
-    def __init__(self, most: int, most_a_device: int) -> None:
-        self._most = most
-        self._most_a_device = most_a_device
-        self.taken: Counter[str] = Counter()
-        """how many each address has."""
-        self._vacancy = Vacancy()
-
-    def is_full(self, address: str) -> bool:
-        """Return whether an address gets no place."""
-        return self.taken.total() >= self._most or self.taken.get(address, 0) >= self._most_a_device
-
-    async def async_free(self, address: str) -> bool:
-        """Wait a while until an address gets a place; return whether it does, which holds until the next await."""
-        return await self._vacancy.async_wait(partial(self.is_full, address), PLACE_SECONDS)
-
-    @contextmanager
-    def one(self, address: str) -> Iterator[None]:
-        """Take a place."""
-        self.taken[address] += 1
-        try:
-            yield
-        finally:
-            self.taken[address] -= 1
-            # Without those that are zero.
-            self.taken = +self.taken
-            self._vacancy.note()
-
-
 class Refusals:
     """Documents of the last hour that became no job, by printer and address."""
 
@@ -127,26 +95,13 @@ class LanServer:
         self.started_at = datetime.now(UTC)
         self.changes = Changes(self.started_at)
         self.pending: defaultdict[str, PendingJobs] = defaultdict(PendingJobs)
-        self.waiting = Places(MAX_WAITING, MAX_WAITING_A_DEVICE)
-        self.requests = Places(MAX_REQUESTS, MAX_REQUESTS_A_DEVICE)
-        self.documents = Places(MAX_RECEIVING, MAX_RECEIVING_A_DEVICE)
+        self.pending_places = FairQueue(line=MAX_WAITING, line_share=MAX_WAITING_A_DEVICE)
+        self.requests = FairQueue(MAX_REQUESTS, MAX_REQUESTS_A_DEVICE)
+        self.documents = FairQueue(MAX_RECEIVING, MAX_RECEIVING_A_DEVICE)
         self.refusals = Refusals()
         self.repeats = Repeats()
         self.naming = asyncio.Lock()
         """held while a free name is looked for in the home network."""
-
-    async def async_pending_place(self, pending: PendingJobs, address: str) -> bool:
-        """Wait a while until one more job of an address may wait for its document; return whether it may.
-
-        It holds until the next await.
-        """
-        is_full = partial(pending.is_full, address)
-        if not is_full():
-            return True
-        if self.waiting.is_full(address):
-            return False
-        with self.waiting.one(address):
-            return await pending.vacancy.async_wait(is_full, PLACE_SECONDS)
 
 
 @singleton(f"{DOMAIN}_lan_server")

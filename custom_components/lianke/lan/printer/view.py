@@ -15,6 +15,7 @@ from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 from ...api.errors import LiankeError
 from ...const import LAN_PRINTER_PATH
 from ...errors import InputError
+from ...fair_queue import NoPlaceError
 from ...ipp.codec import MAX_MESSAGE, IncompleteError, decode, encode
 from ...ipp.model import IppError, Message, Operation
 from ...runtime import translated
@@ -72,10 +73,12 @@ class LanPrinterView(HomeAssistantView):
             raise web.HTTPUnsupportedMediaType(headers={hdrs.ACCEPT_ENCODING: "identity"})
         server = async_get_server(hass)
         address = str(address_of(request))
-        if server.requests.is_full(address):
-            raise web.HTTPServiceUnavailable
         async with AsyncExitStack() as until_answered:
-            until_answered.enter_context(server.requests.one(address))
+            try:
+                place = server.requests.place(address, patience=0)
+                await until_answered.enter_async_context(place)
+            except NoPlaceError:
+                raise web.HTTPServiceUnavailable from None
             try:
                 async with asyncio.timeout(ATTRIBUTES_SECONDS):
                     head, message, rest = await _async_read(request)

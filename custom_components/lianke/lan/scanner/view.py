@@ -1,8 +1,8 @@
 """The scanners of the home network on Home Assistant's web server."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 import socket
@@ -22,6 +22,7 @@ from ...escl.messages import (
     parse_settings,
     status_xml,
 )
+from ...fair_queue import NoPlaceError
 from ..origin import address_of, is_from_home
 from ..printer.lan_jobs import async_deliver
 from ..printer.server import async_get_server
@@ -59,18 +60,22 @@ class _View(HomeAssistantView):
 
     requires_auth = False
 
-    @contextmanager
-    def scanner(self, request: web.Request, token: str) -> Iterator[tuple[NetworkScanner, str]]:
+    @asynccontextmanager
+    async def scanner(
+        self, request: web.Request, token: str
+    ) -> AsyncIterator[tuple[NetworkScanner, str]]:
         """Return the scanner that a request is for, and the client's address. Raises HTTPException."""
         hass: HomeAssistant = request.app[KEY_HASS]
         if not is_from_home(hass, request) or (scanner := async_find(hass, token)) is None:
             raise web.HTTPNotFound
         address = str(address_of(request))
-        places = async_get_server(hass).requests
-        if places.is_full(address) or not scanner.is_listed:
+        if not scanner.is_listed:
             raise _busy()
-        with places.one(address):
-            yield scanner, address
+        try:
+            async with async_get_server(hass).requests.place(address, patience=0):
+                yield scanner, address
+        except NoPlaceError:
+            raise _busy() from None
 
 
 class DescriptionView(_View):
@@ -81,7 +86,7 @@ class DescriptionView(_View):
 
     async def get(self, request: web.Request, token: str, what: str) -> web.StreamResponse:
         """Return the document, or the picture that devices show."""
-        with self.scanner(request, token) as (scanner, address):
+        async with self.scanner(request, token) as (scanner, address):
             if what == ICON:
                 return web.FileResponse(_ICON)
             if what == "ScannerCapabilities":
@@ -121,7 +126,7 @@ class JobsView(_View):
 
     async def post(self, request: web.Request, token: str) -> web.Response:
         """Start a scan and say where it is to be had."""
-        with self.scanner(request, token) as (scanner, address):
+        async with self.scanner(request, token) as (scanner, address):
             if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
                 raise web.HTTPUnsupportedMediaType
             try:
@@ -150,7 +155,7 @@ class JobView(_View):
 
     async def delete(self, request: web.Request, token: str, uuid: str) -> web.Response:
         """End a scan; of one that is over nothing is left to be ended."""
-        with self.scanner(request, token) as (scanner, address):
+        async with self.scanner(request, token) as (scanner, address):
             scanner.cancel(_found(scanner, uuid, address))
             return web.Response()
 
@@ -163,7 +168,7 @@ class DocumentView(_View):
 
     async def get(self, request: web.Request, token: str, uuid: str) -> web.StreamResponse:
         """Return the next document once it is there, 404 behind the last one."""
-        with self.scanner(request, token) as (scanner, address):
+        async with self.scanner(request, token) as (scanner, address):
             job = _found(scanner, uuid, address)
             with scanner.attending(job):
                 async with job.turn:
