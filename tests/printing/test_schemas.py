@@ -441,6 +441,7 @@ async def test_a_devices_file_goes_where_its_options_are_refused(house: House) -
         "job_id": ulid_now(),
         "sender": "phone",
         "sender_address": "192.168.1.9",
+        "device": "192.168.1.9",
     }
     with pytest.raises(InputError):
         await async_print_received(

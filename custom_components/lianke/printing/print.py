@@ -552,6 +552,7 @@ async def async_print_received(
     job_id: str,
     sender: str,
     sender_address: str,
+    device: str,
     release_code: str | None = None,
     papers: Sequence[tuple[int, int]] = (),
     digest: str | None = None,
@@ -559,12 +560,12 @@ async def async_print_received(
     """Make a job of a file that a device has sent and return it once it is on disk; the file is used up.
 
     `requested` are print options, `papers` those that are offered: widths and heights in 0.01 mm. `digest` tells the
-    file apart, `job_id` is the id that the job gets. Raises InputError for what is wrong with options or document,
-    HomeAssistantError when the job cannot be kept.
+    file apart, `device` is whose turns it takes, `job_id` the id that the job gets. Raises InputError for what is wrong
+    with options or document, HomeAssistantError when the job cannot be kept.
     """
     queue = target.data.queue
     queue.check_rate(target.printer_key, None, sender_address=sender_address)
-    user = lan_user(sender_address)
+    user = lan_user(device)
     spool = await async_get_spool(hass)
     async with spool.scope(path), limit_calls(hass, (target.entry.entry_id, user)):
         options = await async_resolve(target, requested)

@@ -27,7 +27,7 @@ from .printer_attributes import DOCUMENT_SECONDS
 MAX_PENDING: Final = 20
 """jobs of a printer that wait for their documents."""
 MAX_PENDING_A_DEVICE: Final = 5
-"""those of one address."""
+"""those of one device."""
 MAX_ENDED: Final = 50
 """jobs of a printer that ended without a document and can still be asked for."""
 MAX_ENDED_A_DEVICE: Final = 10

@@ -61,11 +61,11 @@ async def async_create_job(request: Request) -> Answer:
     """Make a job whose document comes with Send-Document."""
     options = _checked(request)
     request.pending.expire()
-    token, address = request.offered.token, request.address
-    within = {token: MAX_PENDING, (token, address): MAX_PENDING_A_DEVICE}
+    token, device = request.offered.token, request.device
+    within = {token: MAX_PENDING, (token, device): MAX_PENDING_A_DEVICE}
     places = request.server.pending_places
     try:
-        async with places.place(address, within=within, patience=server.PLACE_SECONDS) as place:
+        async with places.place(device, within=within, patience=server.PLACE_SECONDS) as place:
             code = await _async_release_code(request)
             job = PendingJob(
                 job_id=_new_id(request),
@@ -269,7 +269,7 @@ async def _async_document(request: Request, title: str, options: JobOptions) -> 
     name, limit_bytes = _document_name(request, title), max_document_bytes(target.entry.options)
     places = request.server.documents
     try:
-        async with places.place(sender.address, patience=server.PLACE_SECONDS):
+        async with places.place(request.device, patience=server.PLACE_SECONDS):
             with _counting_refusal(request):
                 return await async_receive(request, name, limit_bytes)
     except NoPlaceError:
@@ -322,6 +322,7 @@ async def _async_print(
             job_id=job_id,
             sender=sender.name,
             sender_address=sender.address,
+            device=request.device,
             release_code=code,
             papers=tuple((item.width, item.height) for item in querying.profile_of(request).media),
             digest=digest,

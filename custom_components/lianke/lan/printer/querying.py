@@ -129,7 +129,7 @@ async def _async_situation(request: Request, profile: Profile) -> Attributes:
     configured_at = server.changes.since((token, "profile"), replace(profile, markers=()))
     state, reason = printer_attributes.STATES[view.status]
     reasons = [reason] if reason != "none" else []
-    if server.documents.is_full(request.address):
+    if server.documents.is_full(request.device):
         reasons.append("spool-area-full-report")
     message = ""
     if view.status is not None:

@@ -109,6 +109,7 @@ MAX_SENDER: Final = 64
 class Request:
     """A request to one printer; `document` is what follows its attributes.
 
+    `device` stands for the device with this `address`, which may have others.
     `until_answered` is left once the answer has arrived, or is known to be lost.
     `base_url` is the web server as the client knows it, `number` the job that the path names.
     """
@@ -118,6 +119,7 @@ class Request:
     offered: Offered
     message: Message
     address: str
+    device: str
     base_url: str
     secure: bool
     number: int | None

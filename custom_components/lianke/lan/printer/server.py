@@ -17,6 +17,7 @@ from ...const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
 from ...fair_queue import FairQueue
 from ...jobs.limits import RATE_PERIOD
 from ...runtime import LiankeConfigEntry
+from ..neighbours import Devices
 from .lan_jobs import PendingJobs, Repeats
 
 
@@ -40,15 +41,15 @@ class Changes:
 MAX_REQUESTS: Final = 100
 """requests that are answered at a time."""
 MAX_REQUESTS_A_DEVICE: Final = 20
-"""those of one address."""
+"""those of one device."""
 MAX_RECEIVING: Final = 8
 """documents that are received at a time."""
 MAX_RECEIVING_A_DEVICE: Final = 3
-"""those from one address."""
+"""those from one device."""
 MAX_WAITING: Final = 60
 """jobs that wait for a place among those that wait for their documents."""
 MAX_WAITING_A_DEVICE: Final = 15
-"""those of one address: with the jobs that have a place, whose documents must come, as many as its requests."""
+"""those of one device: with the jobs that have a place, whose documents must come, as many as its requests."""
 PLACE_SECONDS: Final = 20.0
 """for which a document waits until others have been received, and a job for its place: most take a moment."""
 MAX_DEVICES: Final = 200
@@ -93,6 +94,7 @@ class LanServer:
 
     def __init__(self) -> None:
         self.started_at = datetime.now(UTC)
+        self.devices = Devices()
         self.changes = Changes(self.started_at)
         self.pending: defaultdict[str, PendingJobs] = defaultdict(PendingJobs)
         self.pending_places = FairQueue(line=MAX_WAITING, line_share=MAX_WAITING_A_DEVICE)

@@ -64,7 +64,12 @@ class LanPrinterView(HomeAssistantView):
     async def post(self, request: web.Request, token: str, number: str = "") -> web.Response:
         """Answer a request."""
         hass: HomeAssistant = request.app[KEY_HASS]
-        if not is_from_home(hass, request) or (offered := async_find(hass, token)) is None:
+        address = address_of(request)
+        if (
+            address is None
+            or not is_from_home(hass, request)
+            or (offered := async_find(hass, token)) is None
+        ):
             raise web.HTTPNotFound
         if request.content_type != IPP_TYPE:
             raise web.HTTPUnsupportedMediaType
@@ -72,10 +77,10 @@ class LanPrinterView(HomeAssistantView):
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
             raise web.HTTPUnsupportedMediaType(headers={hdrs.ACCEPT_ENCODING: "identity"})
         server = async_get_server(hass)
-        address = str(address_of(request))
+        device = await server.devices.async_of(hass, address)
         async with AsyncExitStack() as until_answered:
             try:
-                place = server.requests.place(address, patience=0)
+                place = server.requests.place(device, patience=0)
                 await until_answered.enter_async_context(place)
             except NoPlaceError:
                 raise web.HTTPServiceUnavailable from None
@@ -97,7 +102,8 @@ class LanPrinterView(HomeAssistantView):
                         server=server,
                         offered=offered,
                         message=message,
-                        address=address,
+                        address=str(address),
+                        device=device,
                         base_url=f"{request.scheme}://{request.host}",
                         secure=request.secure,
                         number=int(number) if number else None,
