@@ -13,8 +13,6 @@ from custom_components.lianke import fair_queue
 from custom_components.lianke.fair_queue import FairQueue, NoPlaceError, Place, Turns
 from tests.clock import Clock, until
 
-type Enter = Callable[..., asyncio.Task[None]]
-
 
 class Visitors:
     """Tasks that hold places until they are told to go."""

@@ -99,6 +99,10 @@ class FairQueue:
         """Return whether an owner would have to wait."""
         return not self._fits(self._limits(owner))
 
+    def is_wanted_by(self, owner: Hashable) -> bool:
+        """Return whether an owner holds a place or waits for one."""
+        return any(one.owner == owner for one in (*self._held, *self._waiting))
+
     @asynccontextmanager
     async def place(
         self,

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 import logging
 from typing import Final
 
 from homeassistant.components import labs
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_DEVICE_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
@@ -17,10 +18,12 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 
 from ..account.request_limits import MINUTE
+from ..api.coerce import JsonValue
 from ..api.errors import LiankeError
 from ..api.scanning import Scanner
 from ..const import DOMAIN
 from ..errors import InputError
+from ..fair_queue import FairQueue, NoPlaceError, Place
 from ..runtime import LiankeConfigEntry
 from .abilities import Abilities
 
@@ -30,6 +33,12 @@ FEATURE: Final = "scanning"
 """The preview feature of Home Assistant Labs that all of this is behind."""
 MAX_STARTS: Final = 12
 """scans of a scanner that begin in a minute: whoever lets them come to their end has no more."""
+MAX_LAN_STARTS: Final = 10
+"""those for the home network: the others are left to the house."""
+MAX_LAN_STARTS_A_DEVICE: Final = 8
+"""those for one device."""
+TURN_SECONDS: Final = 20.0
+"""for which a scan waits while others have the scanner."""
 LIST_SECONDS: Final = 20.0
 """for the list of scanners after a start."""
 SIGNAL_SCANNERS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scanners_changed")
@@ -101,9 +110,11 @@ class ScannerHub:
             )
             for scanner_id, device in (scanner_devices(hass, entry) if is_enabled(hass) else ())
         }
-        self._in_use: set[str] = set()
-        self._freed = asyncio.Event()
-        self._begun: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MAX_STARTS))
+        self._places: defaultdict[str, FairQueue] = defaultdict(lambda: FairQueue(1))
+        # When scans began, and for which device; None is the house.
+        self._begun: defaultdict[str, deque[tuple[float, str | None]]] = defaultdict(
+            lambda: deque(maxlen=MAX_STARTS)
+        )
         self._listed = asyncio.Event()
 
     @property
@@ -224,34 +235,89 @@ class ScannerHub:
 
     def is_in_use(self, scanner_id: str) -> bool:
         """Return whether a scan of ours is under way."""
-        return scanner_id in self._in_use
+        return self._places[scanner_id].taken > 0
+
+    def is_wanted_by_house(self, scanner_id: str) -> bool:
+        """Return whether the house scans or waits for that: devices of the home network come later."""
+        return self._places[scanner_id].is_wanted_by(None)
 
     def is_free(self, scanner_id: str) -> bool:
-        """Return whether a scan may begin now. Those that are taken back at once would take the account's requests."""
+        """Return whether a scan of the house may begin once the present one is over."""
+        return self.opens_in(scanner_id) <= 0
+
+    def opens_in(self, scanner_id: str, device: str | None = None) -> float:
+        """Return in how many seconds one more scan may begin for a device, or for the house.
+
+        Those that are taken back at once would take the account's requests.
+        """
         begun = self._begun[scanner_id]
-        is_hasty = len(begun) == MAX_STARTS and self._hass.loop.time() - begun[0] < MINUTE
-        return not (is_hasty or self.is_in_use(scanner_id))
+        counted = [([at for at, _ in begun], MAX_STARTS)]
+        if device is not None:
+            counted.append(([at for at, by in begun if by is not None], MAX_LAN_STARTS))
+            counted.append(([at for at, by in begun if by == device], MAX_LAN_STARTS_A_DEVICE))
+        full = [times[-most] for times, most in counted if len(times) >= most]
+        return max(full) + MINUTE - self._hass.loop.time() if full else 0
 
     @asynccontextmanager
-    async def using(self, scanner_id: str, *, is_begun: bool = False) -> AsyncIterator[None]:
-        """Keep others from the scanner meanwhile; for a scan that `is_begun`, wait until it is free.
+    async def using(
+        self, scanner_id: str, device: str | None = None, *, is_begun: bool = False
+    ) -> AsyncIterator[Place]:
+        """Keep others from the scanner meanwhile, once it is the turn of a device, or of the house, which goes first.
 
-        Raises InputError: scanner_busy.
+        For a scan that `is_begun` already it waits as long as it takes. Raises InputError: scanner_busy.
         """
-        while is_begun and self.is_in_use(scanner_id):
-            await self._freed.wait()
-        if not is_begun and not self.is_free(scanner_id):
-            raise InputError("scanner_busy")
-        self._begun[scanner_id].append(self._hass.loop.time())
-        self._in_use.add(scanner_id)
-        self.notify()
+        places, patience = self._places[scanner_id], None if is_begun else TURN_SECONDS
         try:
-            yield
+            if not is_begun and self.opens_in(scanner_id, device) > 0:
+                raise NoPlaceError
+            async with places.place(device, rank=device is not None, patience=patience) as place:
+                if not is_begun:
+                    self._begun[scanner_id].append((self._hass.loop.time(), device))
+                self.notify()
+                yield place
+        except NoPlaceError:
+            raise InputError("scanner_busy") from None
         finally:
-            self._in_use.discard(scanner_id)
-            freed, self._freed = self._freed, asyncio.Event()
-            freed.set()
             self.notify()
+
+    async def async_start(
+        self, scanner_id: str, fields: Mapping[str, JsonValue], place: Place
+    ) -> str:
+        """Have the service start a scan; return its task's id. Raises InputError: scanner_gone; LiankeError.
+
+        Whoever cancels this meanwhile cancels a scan that may have started.
+        """
+        start = self._entry.runtime_data.client.scanners.start
+        started = self._entry.async_create_background_task(
+            self._hass, start(self.get(scanner_id).service_id, fields), "lianke: start a scan"
+        )
+        try:
+            return await asyncio.shield(started)
+        except asyncio.CancelledError:
+            self.cancel(started, place)
+            raise
+
+    @callback
+    def cancel(self, task: str | asyncio.Task[str], place: Place) -> None:
+        """Cancel a scan; whether the service does is not known. A box that is unloaded takes its scans up again.
+
+        The place is held until it has answered: it refuses whoever comes before that.
+        """
+        if self._entry.state is not ConfigEntryState.LOADED or self._hass.is_stopping:
+            return
+        place.keep()
+
+        async def cancel() -> None:
+            try:
+                task_id = task if isinstance(task, str) else await task
+                await self._entry.runtime_data.client.scanners.cancel(task_id)
+            except LiankeError as err:
+                _LOGGER.debug("A scan stays at the service: %s", err)
+            finally:
+                place.give_back()
+                self.notify()
+
+        self._entry.async_create_background_task(self._hass, cancel(), "lianke: cancel a scan")
 
 
 HUBS: HassKey[dict[str, ScannerHub]] = HassKey(f"{DOMAIN}_scanners")

@@ -159,10 +159,11 @@ async def async_scan_page(
     scanner_id: str,
     request: ScanRequest,
     *,
+    device: str | None = None,
     task_id: str | None = None,
     on_started: Callable[[str], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Scanned]:
-    """Scan what lies on the glass, or all that is in the feeder; yield one file at least.
+    """Scan what lies on the glass, or all that is in the feeder; yield one file at least. `device` is whose turn it is.
 
     Files that are still there at the end of the block are deleted. If all came whole, it surely ended well, and its
     answer leaves no question what its pages are, the service is asked to forget them, once it has told that nothing
@@ -174,14 +175,13 @@ async def async_scan_page(
     """
     hub, spool = async_get_hub(hass, entry), await async_get_spool(hass)
     async with spool.scope():
-        async with hub.using(scanner_id, is_begun=task_id is not None):
+        async with hub.using(scanner_id, device, is_begun=task_id is not None) as place:
             is_noted = task_id is not None
             if task_id is None:
                 await hub.async_listed()
-                scanners = entry.runtime_data.client.scanners
                 fields = hub.abilities(scanner_id).fields(request)
                 try:
-                    task_id = await scanners.start(hub.get(scanner_id).service_id, fields)
+                    task_id = await hub.async_start(scanner_id, fields, place)
                 except LiankeError as err:
                     if _may_have_started(err):
                         if _BUSY in err.detail:
@@ -197,7 +197,7 @@ async def async_scan_page(
             except (asyncio.CancelledError, HomeAssistantError) as err:
                 # Pages for which there is no room are fetched later.
                 if isinstance(err, asyncio.CancelledError) or not is_noted:
-                    _drop(hass, entry, task_id)
+                    hub.cancel(task_id, place)
                 raise
         is_all = shape is not None
         # Nobody takes up what nobody has noted.
@@ -206,20 +206,16 @@ async def async_scan_page(
             yield scanned
             is_done = is_all
         finally:
-            if is_done:
+            if is_done and shape is not None:
                 is_stack = request.source is not ScanSource.GLASS
-                _drop(hass, entry, task_id, shape, FORGET_PAUSE if is_stack else FIRST_PAUSE)
+                _forget(hass, entry, task_id, shape, FORGET_PAUSE if is_stack else FIRST_PAUSE)
 
 
 @callback
-def _drop(
-    hass: HomeAssistant,
-    entry: LiankeConfigEntry,
-    task_id: str,
-    ended: _Shape | None = None,
-    pause: float = 0,
+def _forget(
+    hass: HomeAssistant, entry: LiankeConfigEntry, task_id: str, ended: _Shape, pause: float
 ) -> None:
-    """Cancel a scan, or have the service forget what came of it; whether it does is not known.
+    """Have the service forget what came of a scan; whether it does is not known.
 
     Of one that has `ended` so, nothing is forgotten if there is more of it after `pause` seconds. A box that is
     unloaded takes its scans up again.
@@ -227,21 +223,18 @@ def _drop(
     if entry.state is not ConfigEntryState.LOADED or hass.is_stopping:
         return
 
-    async def drop() -> None:
+    async def forget() -> None:
         scanners = entry.runtime_data.client.scanners
         try:
-            if ended is not None:
-                await asyncio.sleep(pause)
-                if _shape(await scanners.task(task_id)) != ended:
-                    _LOGGER.warning(
-                        "Something came after the end of a scan: it stays at the service"
-                    )
-                    return
+            await asyncio.sleep(pause)
+            if _shape(await scanners.task(task_id)) != ended:
+                _LOGGER.warning("Something came after the end of a scan: it stays at the service")
+                return
             await scanners.cancel(task_id)
         except LiankeError as err:
             _LOGGER.debug("A scan stays at the service: %s", err)
 
-    entry.async_create_background_task(hass, drop(), "lianke: forget a scan")
+    entry.async_create_background_task(hass, forget(), "lianke: forget a scan")
 
 
 def _may_have_started(err: LiankeError) -> bool:

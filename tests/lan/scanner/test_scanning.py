@@ -25,7 +25,7 @@ from custom_components.lianke.lan.printer.lan_jobs import async_deliver
 from custom_components.lianke.lan.printer.server import MAX_REQUESTS_A_DEVICE
 from custom_components.lianke.lan.scanner import scans, view
 from custom_components.lianke.scanner import scan as scanning
-from custom_components.lianke.scanner.hub import FEATURE, MAX_STARTS
+from custom_components.lianke.scanner.hub import FEATURE
 from tests.clock import until
 from tests.escl.test_messages import spoiled
 from tests.lan.scanner.conftest import TOKEN, LanScanner, picture_of, settings
@@ -229,7 +229,7 @@ async def test_one_client_at_a_time(lan: LanScanner) -> None:
 
 
 async def test_a_scan_in_home_assistant_goes_first(lan: LanScanner) -> None:
-    with lan.hub.using(lan.scanner_id):
+    async with lan.hub.using(lan.scanner_id):
         assert (await lan.post(settings()))[0] == 503
         assert "<pwg:State>Processing</pwg:State>" in (await lan.get("ScannerStatus"))[1]
     assert (await lan.post(settings()))[0] == 201
@@ -429,11 +429,6 @@ async def test_few_scans_are_kept_in_mind(lan: LanScanner) -> None:
         await until(lambda: not lan.hub.is_in_use(lan.scanner_id))
     statuses = [(await lan.next(place))[0] for place in places]
     assert statuses == [404, 404, *[410] * scans.MAX_ENDED]
-    # Whoever takes back what he has begun leaves the account's requests to others.
-    for _ in range(MAX_STARTS - len(places)):
-        await lan.delete(await lan.order(dpi(75)))
-        await until(lambda: not lan.hub.is_in_use(lan.scanner_id))
-    assert (await lan.post(settings()))[0] == 503
 
 
 async def test_a_page_that_takes_too_long(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 import hmac
 import logging
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, override
 from uuid import UUID, uuid4, uuid5
 
 from homeassistant.config_entries import ConfigEntryState
@@ -34,19 +34,26 @@ from ...escl.messages import (
     Region,
     ScanSettings,
 )
+from ...fair_queue import FairQueue, NoPlaceError, Place
 from ...jobs.limits import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry, async_loaded_entries
 from ...scanner.abilities import Abilities, ScanRequest
-from ...scanner.hub import KnownScanner, async_get_hub
+from ...scanner.hub import KnownScanner, ScannerHub, async_get_hub
 from ...scanner.scan import ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
 
+TURN_SECONDS: Final = 10
+"""seconds that a client waits for its turn; SANE waits 30 s for the answer to an order."""
 HOLD_SECONDS: Final = 50
 """seconds that a client waits for a page; then it is told to ask again."""
 ABANDONED_SECONDS: Final = 30
 """seconds without a word of a scan's client, after which others get the scanner."""
+TAKE_SECONDS: Final = 60
+"""seconds for a client to take a document, however often it asks for it; then others get the scanner."""
+SLOWEST_BYTES_A_SECOND: Final = 64 * 1024
+"""of it, for which there is more time."""
 PAGE_SECONDS: Final = 50
 """seconds for a page, or for all of a PDF, in the PDF process."""
 MAX_ENDED: Final = 5
@@ -147,11 +154,15 @@ def has_source(abilities: Abilities, source: ScanSource) -> bool:
 class ScanJob:
     """A scan for a client: `pages` are the documents that it has not taken yet."""
 
-    def __init__(self, settings: ScanSettings, address: str, now: float) -> None:
-        """Begin; `address` is the client's."""
+    def __init__(self, settings: ScanSettings, address: str, now: float, place: Place) -> None:
+        """Begin; `address` is the client's, `place` is given back once others may have the scanner."""
         self.uuid = str(uuid4())
         self.settings = settings
         self.address = address
+        self.device = str(place.owner)
+        self.place = place
+        # For the document that is sent, however often it is asked for.
+        self.take_until: float | None = None
         self.state = JobState.PROCESSING
         self.pages: deque[Path] = deque()
         self.taken = 0
@@ -166,6 +177,19 @@ class ScanJob:
         self.stop_alarm: CALLBACK_TYPE | None = None
 
 
+class _Line(FairQueue):
+    """Clients that want a scanner: one has it, of those that have not just had it too often."""
+
+    def __init__(self, hub: ScannerHub, scanner_id: str) -> None:
+        super().__init__(1)
+        self._hub = hub
+        self._scanner_id = scanner_id
+
+    @override
+    def opens_in(self, place: Place) -> float:
+        return self._hub.opens_in(self._scanner_id, str(place.owner))
+
+
 class NetworkScanner:
     """A scanner as the home network uses it: one client at a time."""
 
@@ -174,7 +198,9 @@ class NetworkScanner:
         self._hass = hass
         self.offered = offered
         self._hub = async_get_hub(hass, offered.entry)
+        self._line = _Line(self._hub, offered.scanner_id)
         self._job: ScanJob | None = None
+        self._is_gone = False
         self._ended: deque[ScanJob] = deque(maxlen=MAX_ENDED)
 
     @property
@@ -192,10 +218,11 @@ class NetworkScanner:
         """Return whether it is known, since the start, what it can do."""
         return self._hub.is_listed
 
-    @property
-    def is_busy(self) -> bool:
-        """Return whether somebody scans, from the home network or in Home Assistant."""
-        return self._job is not None or not self._hub.is_free(self.offered.scanner_id)
+    def is_busy(self, device: str) -> bool:
+        """Return whether a device would have to wait for its turn."""
+        scanner_id = self.offered.scanner_id
+        is_used = self._job is not None or self._hub.is_in_use(scanner_id)
+        return is_used or self._hub.opens_in(scanner_id, device) > 0
 
     def jobs(self, address: str) -> list[ScanJob]:
         """Return a client's scans, the newest first; nobody else's can be had."""
@@ -213,15 +240,19 @@ class NetworkScanner:
             waiting=len(job.pages),
         )
 
-    @callback
-    def begin(self, settings: ScanSettings, address: str) -> ScanJob:
-        """Start a scan, while the scanner is free. Raises EsclError for what it cannot do."""
+    async def async_begin(self, settings: ScanSettings, address: str, device: str) -> ScanJob:
+        """Start a scan once it is a device's turn. Raises EsclError for what it cannot do; NoPlaceError."""
         area = area_of(self.abilities)
         request = self._request(settings)
         region = (settings.region or Region(0, 0, *area)).within(area)
         if region.width * region.height * (settings.dpi / UNITS_PER_INCH) ** 2 > MAX_SCAN_PIXELS:
             raise EsclError("the page would be too large")
-        job = self._job = ScanJob(settings, address, self._hass.loop.time())
+        async with self._line.place(device, patience=TURN_SECONDS) as place:
+            # Who waits for the house's scan would wait for long.
+            if self._is_gone or self._hub.is_wanted_by_house(self.offered.scanner_id):
+                raise NoPlaceError
+            now = self._hass.loop.time()
+            job = self._job = ScanJob(settings, address, now, place.keep())
         job.task = self.offered.entry.async_create_background_task(
             self._hass, self._async_run(job, request, region), "scan for the home network"
         )
@@ -248,7 +279,9 @@ class NetworkScanner:
     async def _async_run(self, job: ScanJob, request: ScanRequest, region: Region) -> None:
         entry, scanner_id = self.offered.entry, self.offered.scanner_id
         try:
-            async with async_scan_page(self._hass, entry, scanner_id, request) as (files, failure):
+            async with async_scan_page(
+                self._hass, entry, scanner_id, request, device=job.device
+            ) as (files, failure):
                 # What has come is handed out before the client is told that there is no more.
                 await self._async_make(job, files, region)
             job.has_failed = failure is not None
@@ -286,7 +319,7 @@ class NetworkScanner:
             count = 1
             if is_pdf:
                 worker = async_get_pdf_worker(self._hass)
-                count = await worker.async_count(file.path, user=lan_user(job.address))
+                count = await worker.async_count(file.path, user=lan_user(job.device))
             for number in range(count):
                 yield {"path": str(file.path), "is_pdf": is_pdf, "page": number}
 
@@ -297,7 +330,7 @@ class NetworkScanner:
         path = await spool.async_new_path(".scan")
         limit = max_document_bytes(self.offered.entry.options)
         request = {**fields, "target": str(path), "limit": limit}
-        user = lan_user(job.address)
+        user = lan_user(job.device)
         worker = async_get_pdf_worker(self._hass)
         await worker.async_run(task, request, user=user, seconds=PAGE_SECONDS)
         return path
@@ -331,8 +364,16 @@ class NetworkScanner:
         """Delete the document that the client has got."""
         if job.pages:
             job.taken += 1
+            job.take_until = None
             self._hass.async_add_executor_job(unlink_all, [job.pages.popleft()])
         self._look(job)
+
+    def take_until(self, job: ScanJob, size: int) -> float:
+        """Return until when a client may take the next document, of so many bytes, by the event loop's clock."""
+        if job.take_until is None:
+            seconds = TAKE_SECONDS + size / SLOWEST_BYTES_A_SECOND
+            job.take_until = self._hass.loop.time() + seconds
+        return job.take_until
 
     @callback
     def touch(self, job: ScanJob) -> None:
@@ -367,6 +408,7 @@ class NetworkScanner:
         if job is not self._job:
             return
         self._job = None
+        job.place.give_back()
         self._ended.appendleft(job)
         job.state = state
         job.is_scanned = True
@@ -380,7 +422,8 @@ class NetworkScanner:
 
     @callback
     def end(self) -> None:
-        """Stop whatever is under way."""
+        """Stop whatever is under way, for good."""
+        self._is_gone = True
         if self._job is not None:
             self.cancel(self._job)
 

@@ -1,12 +1,13 @@
 """The scanners of the home network on Home Assistant's web server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+import os
 from pathlib import Path
 import socket
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import hdrs, web
 from homeassistant.core import HomeAssistant
@@ -55,6 +56,13 @@ _GONE: Final = {
 }
 
 
+class Client(NamedTuple):
+    """Who asks: its scans are those of its address, its turns those of the device that has the address."""
+
+    address: str
+    device: str
+
+
 class _View(HomeAssistantView):
     """A view of a scanner; to everybody outside of the home network it is not there."""
 
@@ -63,17 +71,23 @@ class _View(HomeAssistantView):
     @asynccontextmanager
     async def scanner(
         self, request: web.Request, token: str
-    ) -> AsyncIterator[tuple[NetworkScanner, str]]:
-        """Return the scanner that a request is for, and the client's address. Raises HTTPException."""
+    ) -> AsyncIterator[tuple[NetworkScanner, Client]]:
+        """Return the scanner that a request is for, and who asks. Raises HTTPException."""
         hass: HomeAssistant = request.app[KEY_HASS]
-        if not is_from_home(hass, request) or (scanner := async_find(hass, token)) is None:
+        address = address_of(request)
+        if (
+            address is None
+            or not is_from_home(hass, request)
+            or (scanner := async_find(hass, token)) is None
+        ):
             raise web.HTTPNotFound
-        address = str(address_of(request))
         if not scanner.is_listed:
             raise _busy()
+        server = async_get_server(hass)
+        device = await server.devices.async_of(hass, address)
         try:
-            async with async_get_server(hass).requests.place(address, patience=0):
-                yield scanner, address
+            async with server.requests.place(device, patience=0):
+                yield scanner, Client(str(address), device)
         except NoPlaceError:
             raise _busy() from None
 
@@ -86,18 +100,20 @@ class DescriptionView(_View):
 
     async def get(self, request: web.Request, token: str, what: str) -> web.StreamResponse:
         """Return the document, or the picture that devices show."""
-        async with self.scanner(request, token) as (scanner, address):
+        async with self.scanner(request, token) as (scanner, client):
             if what == ICON:
                 return web.FileResponse(_ICON)
             if what == "ScannerCapabilities":
                 document = capabilities_xml(_capabilities(request, scanner))
             else:
-                jobs = scanner.jobs(address)
+                jobs = scanner.jobs(client.address)
                 for job in jobs:
                     # Pages that nobody fetches are nobody's, however often somebody looks for a turn.
                     if not job.is_scanned:
                         scanner.touch(job)
-                document = status_xml([*map(scanner.info, jobs)], is_idle=not scanner.is_busy)
+                document = status_xml(
+                    [*map(scanner.info, jobs)], is_idle=not scanner.is_busy(client.device)
+                )
             return web.Response(body=document, content_type=XML, charset="utf-8")
 
 
@@ -126,7 +142,7 @@ class JobsView(_View):
 
     async def post(self, request: web.Request, token: str) -> web.Response:
         """Start a scan and say where it is to be had."""
-        async with self.scanner(request, token) as (scanner, address):
+        async with self.scanner(request, token) as (scanner, client):
             if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
                 raise web.HTTPUnsupportedMediaType
             try:
@@ -137,10 +153,8 @@ class JobsView(_View):
                 raise web.HTTPRequestTimeout from None
             except EsclError as err:
                 raise web.HTTPBadRequest(text=str(err)) from None
-            if scanner.is_busy:
-                raise _busy()
             try:
-                job = scanner.begin(settings, address)
+                job = await scanner.async_begin(settings, *client)
             except EsclError as err:
                 raise web.HTTPConflict(text=str(err)) from None
             place = f"{request.scheme}://{request.host}{scanner.info(job).path}"
@@ -155,8 +169,8 @@ class JobView(_View):
 
     async def delete(self, request: web.Request, token: str, uuid: str) -> web.Response:
         """End a scan; of one that is over nothing is left to be ended."""
-        async with self.scanner(request, token) as (scanner, address):
-            scanner.cancel(_found(scanner, uuid, address))
+        async with self.scanner(request, token) as (scanner, client):
+            scanner.cancel(_found(scanner, uuid, client))
             return web.Response()
 
 
@@ -168,8 +182,8 @@ class DocumentView(_View):
 
     async def get(self, request: web.Request, token: str, uuid: str) -> web.StreamResponse:
         """Return the next document once it is there, 404 behind the last one."""
-        async with self.scanner(request, token) as (scanner, address):
-            job = _found(scanner, uuid, address)
+        async with self.scanner(request, token) as (scanner, client):
+            job = _found(scanner, uuid, client)
             with scanner.attending(job):
                 async with job.turn:
                     try:
@@ -178,14 +192,12 @@ class DocumentView(_View):
                         raise _busy() from None
                     if path is None:
                         raise _GONE[job.state]
-                    # Where the line breaks, the client may ask for it again.
-                    taken = partial(scanner.note_taken, job)
-                    return await _async_send(request, path, job.settings.format, taken)
+                    return await _async_send(request, scanner, job, path)
 
 
-def _found(scanner: NetworkScanner, uuid: str, address: str) -> ScanJob:
+def _found(scanner: NetworkScanner, uuid: str, client: Client) -> ScanJob:
     """Return a client's scan. Raises HTTPNotFound."""
-    for job in scanner.jobs(address):
+    for job in scanner.jobs(client.address):
         if job.uuid == uuid:
             return job
     raise web.HTTPNotFound
@@ -206,9 +218,9 @@ async def _async_read(request: web.Request) -> bytes:
 
 
 async def _async_send(
-    request: web.Request, path: Path, kind: str, on_arrival: Callable[[], None]
+    request: web.Request, scanner: NetworkScanner, job: ScanJob, path: Path
 ) -> web.Response:
-    """Send a file; `on_arrival` is called once the client has got all of it."""
+    """Send a scan's next document; where the line breaks, the client may ask for it again, while it has time."""
     hass: HomeAssistant = request.app[KEY_HASS]
     if request.transport is not None and (line := request.transport.get_extra_info("socket")):
         # A computer that is closed goes without a word. The line may have ended, and only Linux knows this option.
@@ -217,12 +229,16 @@ async def _async_send(
     with await hass.async_add_executor_job(path.open, "rb") as file:
         # A page of somebody's, which nothing on the way keeps.
         kept_by_nobody = {hdrs.CACHE_CONTROL: "no-store"}
+        kind, taken = job.settings.format, partial(scanner.note_taken, job)
         response = web.Response(body=file, content_type=kind, headers=kept_by_nobody)
+        until = scanner.take_until(job, os.fstat(file.fileno()).st_size)
         try:
-            async with asyncio.timeout(DELIVERY_SECONDS):
+            async with asyncio.timeout(DELIVERY_SECONDS), asyncio.timeout_at(until):
                 # A slow line gets the end of a page long after it was written.
-                await async_deliver(request, response, on_arrival, DELIVERY_SECONDS)
+                await async_deliver(request, response, taken, DELIVERY_SECONDS)
         except TimeoutError:
             if request.transport is not None:
                 request.transport.abort()
+            if asyncio.get_running_loop().time() >= until:
+                scanner.cancel(job)
         return response
