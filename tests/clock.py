@@ -156,7 +156,7 @@ def _all_wait(pool: ThreadPoolExecutor) -> bool:
 def has_requests(hass: HomeAssistant) -> bool:
     """Return whether the cloud is asked for something; by a fault it may take for ever."""
     return any(
-        entry.runtime_data.account._under_way
+        entry.runtime_data.account.requests.taken
         for entry in hass.config_entries.async_loaded_entries(DOMAIN)
     )
 

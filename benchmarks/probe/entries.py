@@ -81,7 +81,7 @@ async def async_set_up_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[
                 # As if the last round had been a while ago.
                 entry = hass.config_entries.async_get_known_entry(entry_id)
                 entry.runtime_data.account._admitted_until = float("-inf")
-                entry.runtime_data.account._sent.clear()
+                entry.runtime_data.account.requests._sent.clear()
             await hass.config_entries.async_unload(entry_id)
             await hass.async_block_till_done()
             gc.collect()

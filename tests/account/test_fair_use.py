@@ -174,8 +174,8 @@ async def test_the_worst_that_a_user_can_do_to_a_print_is_a_short_delay(
     assert ended["print"].get("done", 0) <= MAX_JOBS_PER_HOUR.default + FREE_WITHDRAWALS
     # Nothing lingers: neither requests that wait nor such as go on.
     account = house.data.account
-    assert account._waiting == []
-    assert not [request for request in account._under_way if request.for_user]
+    assert account.requests.waiting == 0
+    assert not account.requests._counts["lookups"]
     assert house.cloud.count(MODELS) <= ALL_USERS_BURST
 
 
@@ -216,7 +216,7 @@ async def test_a_caller_that_goes_away_takes_its_requests_along(house: House) ->
         caller.cancel()
     await asyncio.wait(callers)
     account = house.data.account
-    assert account._waiting == account._under_way == []
+    assert account.requests.waiting == account.requests.taken == 0
 
 
 async def test_fifty_jobs_of_one_account_are_accepted_without_waiting_for_each_other(

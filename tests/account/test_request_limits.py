@@ -248,7 +248,7 @@ async def test_what_waits_goes_in_the_order_of_its_purpose(account: Account) -> 
     # One place stays for jobs.
     held.append(asyncio.create_task(hold(Purpose.SUBMIT)))
     await done(*held)
-    assert [one.purpose for one in account._under_way].count(Purpose.SUBMIT) == 1
+    assert [one.rank for one in account.requests._held].count(Purpose.SUBMIT) == 1
     late = [asyncio.create_task(request(purpose)) for purpose in reversed(Purpose)]
     await done(*late)
     assert order == []

@@ -101,7 +101,7 @@ class House(Shop):
         if async_get_pdf_worker(self.hass).is_busy or self.threads_work():
             return True
         # Also one that is just on its way to the cloud: on a busy machine that takes longer than a step.
-        ours = len(self.entry.runtime_data.account._under_way)
+        ours = self.entry.runtime_data.account.requests.taken
         under_way = max(ours, sum(account.in_flight for account in self.sim.cloud.accounts))
         hanging = sum(
             planned.hits

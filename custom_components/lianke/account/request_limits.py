@@ -1,20 +1,20 @@
 """Account of an ApiKey: request limits and the callback address that its boxes share."""
 
 import asyncio
-from bisect import insort
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 import hashlib
 import logging
 import time
+from typing import override
 
-from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.core import CALLBACK_TYPE
 from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ..api.errors import TooManyRequestsError
 from ..api.transport import Purpose
+from ..fair_queue import FairQueue, NoPlaceError, Place
 from .key_watch import KeyWatch
 
 _LOGGER = logging.getLogger(__name__)
@@ -76,8 +76,6 @@ PAUSE_START = 60
 PAUSE_LIMIT = 300
 # After so many seconds without a complaint a new pause is short again.
 PAUSE_FORGOTTEN = 600
-# Seconds. A shorter timer may fire before it is time.
-SHORTEST_WAIT = 0.01
 # Polling requests a second and ApiKey, and how many may come in one go.
 POLL_RATE = 30 / 60
 POLL_BURST = 10
@@ -127,29 +125,35 @@ class _Bucket:
         self._left = self.left - 1
 
 
-@dataclass(eq=False, slots=True)
-class _Request:
-    """A request that waits for its turn or is under way; `user` is whose lookup it is."""
+class _Requests(FairQueue):
+    """Requests in the order of their purposes, which are their ranks, within the limits of each minute."""
 
-    purpose: Purpose
-    upload: bool
-    user: str | None
-    turn: asyncio.Future[None]
-    max_wait: float | None = None
+    def __init__(self) -> None:
+        super().__init__(MAX_UNDER_WAY)
+        # When the last ones were sent, and for what.
+        self._sent: deque[tuple[float, Purpose]] = deque()
+        self.pause = _Pause()
+        self.lookup_pause = _Pause()
 
-    @property
-    def for_user(self) -> bool:
-        """Whether it is a user's lookup or page count."""
-        return self.purpose >= Purpose.COUNT
+    @override
+    def opens_in(self, place: Place) -> float:
+        now = time.monotonic()
+        while self._sent and self._sent[0][0] <= now - MINUTE:
+            self._sent.popleft()
+        purpose = Purpose(place.rank)
+        opens = self.pause.until
+        if purpose in _LOOKUPS:
+            opens = max(opens, self.lookup_pause.until)
+        for counted, limit in LIMITS[purpose]:
+            times = [at for at, other in self._sent if other in counted]
+            if len(times) >= limit:
+                opens = max(opens, times[-limit] + MINUTE)
+        return opens - now
 
-    @property
-    def longest_wait(self) -> float | None:
-        """Seconds that it may wait, None without a limit."""
-        if self.purpose is Purpose.COUNT:
-            return COUNT_WAIT
-        if self.purpose is not Purpose.LOOKUP:
-            return self.max_wait
-        return LOOKUP_UPLOAD_WAIT if self.upload else LOOKUP_WAIT
+    @override
+    def on_turn(self, place: Place) -> None:
+        if LIMITS[purpose := Purpose(place.rank)]:
+            self._sent.append((time.monotonic(), purpose))
 
 
 class UserThrottle:
@@ -168,7 +172,7 @@ class UserThrottle:
 
     def too_frequent(self) -> None:
         """Pause all lookups: the endpoints they use have limits of their own."""
-        self._account.lookup_pause.begin()
+        self._account.requests.lookup_pause.begin()
 
 
 class Account:
@@ -187,13 +191,7 @@ class Account:
         self.address: str | None = None
         self.fingerprint: str | None = None
         self._listeners: list[CALLBACK_TYPE] = []
-        # Waiting requests in order, those under way, and when the last ones were sent for what.
-        self._waiting: list[_Request] = []
-        self._under_way: list[_Request] = []
-        self._sent: deque[tuple[float, Purpose]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
-        self._pause = _Pause()
-        self.lookup_pause = _Pause()
+        self.requests = _Requests()
         self._all_users = _Bucket(ALL_USERS_BURST)
         # Whoever asked last stands last.
         self._users = LimitedSizeDict[str | None, _Bucket](size_limit=MAX_USERS)
@@ -253,80 +251,30 @@ class Account:
 
         Raises TooManyRequestsError for a lookup, or one with a `max_wait` in seconds, that waited too long.
         """
-        turn = asyncio.get_running_loop().create_future()
-        request = _Request(purpose, upload, user, turn, max_wait)
-        insort(self._waiting, request, key=lambda waiting: waiting.purpose)
-        self._dispatch()
-        try:
-            try:
-                async with asyncio.timeout(request.longest_wait):
-                    await request.turn
-            except TimeoutError:
-                raise TooManyRequestsError from None
-            yield
-        finally:
-            if request in self._under_way:
-                self._under_way.remove(request)
-            else:
-                self._waiting.remove(request)
-            self._dispatch()
-
-    @callback
-    def _dispatch(self) -> None:
-        """Start the requests whose turn it is, and schedule the next dispatch."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        soonest = float("inf")
-        for request in list(self._waiting):
-            if request.turn.done() or not self._has_place(request):
-                continue
-            if (left := self._closed_for(request.purpose)) > 0:
-                soonest = min(soonest, left)
-                continue
-            self._waiting.remove(request)
-            self._under_way.append(request)
-            if LIMITS[request.purpose]:
-                self._sent.append((time.monotonic(), request.purpose))
-            request.turn.set_result(None)
-        if soonest < float("inf"):
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(soonest, SHORTEST_WAIT), self._dispatch)
-
-    def _has_place(self, request: _Request) -> bool:
-        if len(self._under_way) >= MAX_UNDER_WAY:
-            return False
-        if request.upload and sum(other.upload for other in self._under_way) >= MAX_UPLOADS:
-            return False
-        others = sum(other.purpose > Purpose.TRACK for other in self._under_way)
-        if request.purpose > Purpose.TRACK and others >= MAX_UNDER_WAY - 1:
+        within: dict[Hashable, int] = {}
+        if upload:
+            within["uploads"] = MAX_UPLOADS
+        if purpose > Purpose.TRACK:
             # A driver's papers, or a page's picture, may take a minute: jobs do not wait for four of them.
-            return False
-        if not request.for_user:
-            return True
-        lookups = [other for other in self._under_way if other.for_user]
-        if request.upload and sum(other.upload for other in lookups) >= MAX_LOOKUP_UPLOADS:
-            return False
-        own = sum(other.user == request.user for other in lookups)
-        return len(lookups) < MAX_LOOKUPS and own < MAX_LOOKUPS_A_USER
-
-    def _closed_for(self, purpose: Purpose) -> float:
-        """Return the seconds until a request of this purpose may start; 0 or less means now."""
-        now = time.monotonic()
-        while self._sent and self._sent[0][0] <= now - MINUTE:
-            self._sent.popleft()
-        opens = self._pause.until
-        if purpose in _LOOKUPS:
-            opens = max(opens, self.lookup_pause.until)
-        for counted, limit in LIMITS[purpose]:
-            times = [at for at, other in self._sent if other in counted]
-            if len(times) >= limit:
-                opens = max(opens, times[-limit] + MINUTE)
-        return opens - now
+            within["no jobs"] = MAX_UNDER_WAY - 1
+        if purpose >= Purpose.COUNT:
+            within["lookups"] = MAX_LOOKUPS
+            within["user", user] = MAX_LOOKUPS_A_USER
+            if upload:
+                within["lookups with uploads"] = MAX_LOOKUP_UPLOADS
+        if purpose is Purpose.COUNT:
+            max_wait = COUNT_WAIT
+        elif purpose is Purpose.LOOKUP:
+            max_wait = LOOKUP_UPLOAD_WAIT if upload else LOOKUP_WAIT
+        try:
+            async with self.requests.place(user, within=within, rank=purpose, patience=max_wait):
+                yield
+        except NoPlaceError:
+            raise TooManyRequestsError from None
 
     def too_frequent(self) -> None:
         """Pause all requests: the service complained."""
-        self._pause.begin()
+        self.requests.pause.begin()
 
     def stretch_interval(self, interval: float) -> float:
         """Return the seconds between two polls of a box that keep the account within its rate.

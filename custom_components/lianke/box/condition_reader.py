@@ -10,10 +10,11 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from ..account.request_limits import CONDITION_INTERVAL, SHORTEST_WAIT, Account
+from ..account.request_limits import CONDITION_INTERVAL, Account
 from ..api.client import STATUS_SECONDS, LiankeClient
 from ..api.errors import LiankeConnectionError, LiankeError, PrinterNotFoundError
 from ..const import DOMAIN
+from ..fair_queue import SHORTEST_WAIT, Turns
 from .printer_status import Reading
 from .storage import BoxStorage, StoredPrinter
 
@@ -50,8 +51,8 @@ class ConditionReader:
         self._requested_at = float("-inf")
         # Keys to read beside the rotation.
         self._extra: set[str] = set()
-        # Keys in the order in which they were last read.
-        self._turns: list[str] = []
+        # By printer.
+        self._turns = Turns()
         # Keys to read; None for the next ones in rotation.
         self._pending: dict[str | None, None] = {}
         self._task: asyncio.Task[None] | None = None
@@ -143,9 +144,8 @@ class ConditionReader:
 
     def _in_rotation(self) -> list[str]:
         """Return the printers that report a condition, the longest unread first."""
-        order = {key: index for index, key in enumerate(self._turns)}
         able = [key for key, known in self._storage.printers.items() if known.reports_condition]
-        return sorted(able, key=lambda key: order.get(key, -1))
+        return sorted(able, key=self._turns.last)
 
     async def _async_read_pending(self) -> None:
         await asyncio.sleep(PAUSE)
@@ -164,7 +164,7 @@ class ConditionReader:
                 if key not in self._extra:
                     self._requested_at = time.monotonic()
                 self._extra.discard(key)
-                self._turns = [*(other for other in self._turns if other != key), key]
+                self._turns.note(key)
                 await self._async_read(known)
 
     async def _async_until_free(self) -> None:
