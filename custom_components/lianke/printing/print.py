@@ -1,7 +1,6 @@
 """One print call: what it asks for becomes jobs, which are submitted, waited for and described."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -53,6 +52,7 @@ from ..documents.sources import (
 )
 from ..documents.spool import async_get_spool
 from ..errors import InputError
+from ..fair_queue import FairQueue, NoPlaceError
 from ..jobs.job import REJECTED, Asker, Delivery, Job, JobSpec, JobState, PersonReason
 from ..jobs.limits import REQUEST_ID_LIFE, frees_request_id, max_document_bytes, waits_uncounted
 from ..jobs.queue import PrintQueue
@@ -88,9 +88,7 @@ DONE_HERE: Final = ("pages", "excel_fit", "auto_rotate")
 SNAPSHOT_EXPIRY: Final = timedelta(hours=1)
 # Print, preview and page count calls of one user, or of all automations, that are under way at once for a box.
 MAX_MADE_AT_ONCE = 50
-DATA_PREPARING: HassKey[Counter[tuple[str, str | None]]] = HassKey(
-    f"{DOMAIN}_prints_in_preparation"
-)
+DATA_PREPARING: HassKey[FairQueue] = HassKey(f"{DOMAIN}_prints_in_preparation")
 # Locks live as long as a call holds or awaits them.
 DATA_REQUEST_LOCKS: HassKey[WeakValueDictionary[tuple[str, str], asyncio.Lock]] = HassKey(
     f"{DOMAIN}_request_locks"
@@ -395,16 +393,12 @@ async def limit_calls(hass: HomeAssistant, asker: tuple[str, str | None]) -> Asy
 
     Raises InputError: too_many_requests.
     """
-    preparing = hass.data.setdefault(DATA_PREPARING, Counter())
-    if preparing[asker] >= MAX_MADE_AT_ONCE:
-        raise InputError("too_many_requests")
-    preparing[asker] += 1
+    preparing = hass.data.setdefault(DATA_PREPARING, FairQueue(share=MAX_MADE_AT_ONCE))
     try:
-        yield
-    finally:
-        preparing[asker] -= 1
-        if not preparing[asker]:
-            del preparing[asker]
+        async with preparing.place(asker, patience=0):
+            yield
+    except NoPlaceError:
+        raise InputError("too_many_requests") from None
 
 
 @asynccontextmanager
