@@ -186,6 +186,27 @@ async def test_two_previews_at_a_time(shop: Shop) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def test_previews_of_a_user_let_another_s_in_between(shop: Shop) -> None:
+    hanging = Fault(kind="timeout", done=True, seconds=3600)
+    shop.sim.cloud.fail("POST /print/job", hanging, times=9)
+    previewer, tasks = shop.queue.previewer, shop.sim.cloud.tasks
+
+    def ask(port: int, user: str) -> asyncio.Task[preview.Preview]:
+        asked = previewer.async_preview(shop.key(port), shop.document(), shop.options(), user=user)
+        return asyncio.create_task(asked)
+
+    asking = [ask(1, "anna") for _ in range(4)]
+    await until(lambda: len(tasks) == preview.MAX_PREVIEWS)
+    asking.append(ask(4, "ben"))
+    await asyncio.sleep(0)
+    asking[0].cancel()
+    await until(lambda: len(tasks) > preview.MAX_PREVIEWS)
+    assert [one.printer for one in tasks.values()][-1] is shop.printer(4)
+    for task in asking:
+        task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+
+
 async def test_a_count_of_pages_is_not_waited_for_for_long(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

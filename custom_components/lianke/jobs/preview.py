@@ -28,6 +28,7 @@ from ..documents.document import Document
 from ..documents.pdf_client import PdfError
 from ..documents.whole import NOT_WHOLE, async_check_picture
 from ..errors import InputError
+from ..fair_queue import FairQueue
 from .box_jobs import JobWorker, QueueBox
 from .job import Delivery, JobState, type_and_place
 from .outcome import PRINTED_CODE
@@ -68,7 +69,7 @@ class Previewer(JobWorker):
         super().__init__(box)
         self._others = self._jobs.tasks
         self._tracker = tracker
-        self._slots = asyncio.Semaphore(MAX_PREVIEWS)
+        self._places = FairQueue(MAX_PREVIEWS)
         self._stopped = False
 
     async def async_preview(
@@ -77,11 +78,12 @@ class Previewer(JobWorker):
         document: Document,
         options: ResolvedOptions,
         client: LiankeClient | None = None,
+        user: str | None = None,
     ) -> Preview:
         """Return the preview of a document on a printer. The document stays the caller's.
 
-        `client` is the one to ask with, None for that of the jobs. Raises LiankeError for a refusal,
-        a failed conversion or no answer within PREVIEW_TIME seconds, InputError: preview_cut_off,
+        `client` is the one to ask with, None for that of the jobs; `user` is whose turn it is. Raises LiankeError for a
+        refusal, a failed conversion or no answer within PREVIEW_TIME seconds, InputError: preview_cut_off,
         preview_unchecked, preview_unloaded, HomeAssistantError for an unexpected error.
         """
         if (view := self._coordinator.data.printers.get(printer_key)) is None:
@@ -93,7 +95,7 @@ class Previewer(JobWorker):
         address = view.printer.address
         client = client or self._client
         try:
-            async with asyncio.timeout(PREVIEW_TIME), self._slots:
+            async with asyncio.timeout(PREVIEW_TIME), self._places.place(user):
                 if self._stopped:
                     raise InputError("preview_unloaded")
                 task_id = await self._async_submit(client, address, delivery)

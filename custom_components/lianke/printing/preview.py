@@ -95,7 +95,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             raise InputError("not_drawn_here", name=shown.name)
         else:
             preview = await target.data.queue.previewer.async_preview(
-                target.printer_key, shown, options, target.data.client_for(asker)
+                target.printer_key, shown, options, target.data.client_for(asker), asker.user_id
             )
             pictures, pages, count = preview.images, preview.pages, len(preview.images)
             if shown is documents[0]:
