@@ -152,7 +152,7 @@ class FairQueue:
         """Do what must be done before the next place is handed out; for subclasses."""
 
     def _limits(self, owner: Hashable) -> dict[Hashable, int]:
-        limits = {self: self._places, ("owner", owner): self._share}
+        limits: dict[Hashable, int | None] = {self: self._places, ("owner", owner): self._share}
         return {one: most for one, most in limits.items() if most is not None}
 
     def _fits(self, limits: Mapping[Hashable, int]) -> bool:
