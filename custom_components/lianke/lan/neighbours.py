@@ -1,12 +1,15 @@
-"""Tells devices of the home network apart: several addresses with one hardware address are one device."""
+"""Who asks from the home network: several addresses with one hardware address are one device."""
 
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 import socket
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 
+from aiohttp import web
 from homeassistant.core import HomeAssistant
+
+from .origin import address_of, is_from_home
 
 FRESH_SECONDS: Final = 1
 """for which the system's table is believed."""
@@ -22,6 +25,13 @@ _ADDRESS, _HARDWARE = 1, 2
 _BUFFER: Final = 64 * 1024
 
 
+class Client(NamedTuple):
+    """Who asks: what it has made is known by its address, its turns are those of the device that has the address."""
+
+    address: str
+    device: str
+
+
 class Devices:
     """Knows which device has which address, as far as this system's own table tells it."""
 
@@ -29,7 +39,14 @@ class Devices:
         self._known: dict[str, str] = {}
         self._asked_at = float("-inf")
 
-    async def async_of(self, hass: HomeAssistant, address: IPv4Address | IPv6Address) -> str:
+    async def async_client(self, hass: HomeAssistant, request: web.Request) -> Client:
+        """Return who asks. Raises HTTPNotFound for whoever is not at home."""
+        if not is_from_home(hass, request):
+            raise web.HTTPNotFound
+        address = str(address_of(request))
+        return Client(address, await self.async_of(hass, address))
+
+    async def async_of(self, hass: HomeAssistant, address: str) -> str:
         """Return what stands for a device: its hardware address, or where nobody knows that, its address.
 
         Behind a router, or on another system than Linux, each address is a device.
@@ -37,7 +54,7 @@ class Devices:
         if hass.loop.time() - self._asked_at > FRESH_SECONDS:
             self._known = await hass.async_add_executor_job(neighbours)
             self._asked_at = hass.loop.time()
-        plain = str(address).partition("%")[0]
+        plain = address.partition("%")[0]
         return self._known.get(plain, plain)
 
 

@@ -19,7 +19,7 @@ from ...fair_queue import NoPlaceError
 from ...ipp.codec import MAX_MESSAGE, IncompleteError, decode, encode
 from ...ipp.model import IppError, Message, Operation
 from ...runtime import translated
-from ..origin import address_of, is_from_home
+from ..origin import is_from_home
 from . import printing, querying
 from .lan_jobs import async_deliver
 from .querying import ICON
@@ -64,20 +64,15 @@ class LanPrinterView(HomeAssistantView):
     async def post(self, request: web.Request, token: str, number: str = "") -> web.Response:
         """Answer a request."""
         hass: HomeAssistant = request.app[KEY_HASS]
-        address = address_of(request)
-        if (
-            address is None
-            or not is_from_home(hass, request)
-            or (offered := async_find(hass, token)) is None
-        ):
+        server = async_get_server(hass)
+        address, device = await server.devices.async_client(hass, request)
+        if (offered := async_find(hass, token)) is None:
             raise web.HTTPNotFound
         if request.content_type != IPP_TYPE:
             raise web.HTTPUnsupportedMediaType
         # What the web server unpacks may be cut off without a sign; a document has its own compression.
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
             raise web.HTTPUnsupportedMediaType(headers={hdrs.ACCEPT_ENCODING: "identity"})
-        server = async_get_server(hass)
-        device = await server.devices.async_of(hass, address)
         async with AsyncExitStack() as until_answered:
             try:
                 place = server.requests.place(device, patience=0)
@@ -102,7 +97,7 @@ class LanPrinterView(HomeAssistantView):
                         server=server,
                         offered=offered,
                         message=message,
-                        address=str(address),
+                        address=address,
                         device=device,
                         base_url=f"{request.scheme}://{request.host}",
                         secure=request.secure,

@@ -7,7 +7,7 @@ from functools import partial
 import os
 from pathlib import Path
 import socket
-from typing import Final, NamedTuple
+from typing import Final
 
 from aiohttp import hdrs, web
 from homeassistant.core import HomeAssistant
@@ -24,7 +24,7 @@ from ...escl.messages import (
     status_xml,
 )
 from ...fair_queue import NoPlaceError
-from ..origin import address_of, is_from_home
+from ..neighbours import Client
 from ..printer.lan_jobs import async_deliver
 from ..printer.server import async_get_server
 from .scans import (
@@ -56,13 +56,6 @@ _GONE: Final = {
 }
 
 
-class Client(NamedTuple):
-    """Who asks: its scans are those of its address, its turns those of the device that has the address."""
-
-    address: str
-    device: str
-
-
 class _View(HomeAssistantView):
     """A view of a scanner; to everybody outside of the home network it is not there."""
 
@@ -74,20 +67,15 @@ class _View(HomeAssistantView):
     ) -> AsyncIterator[tuple[NetworkScanner, Client]]:
         """Return the scanner that a request is for, and who asks. Raises HTTPException."""
         hass: HomeAssistant = request.app[KEY_HASS]
-        address = address_of(request)
-        if (
-            address is None
-            or not is_from_home(hass, request)
-            or (scanner := async_find(hass, token)) is None
-        ):
+        server = async_get_server(hass)
+        client = await server.devices.async_client(hass, request)
+        if (scanner := async_find(hass, token)) is None:
             raise web.HTTPNotFound
         if not scanner.is_listed:
             raise _busy()
-        server = async_get_server(hass)
-        device = await server.devices.async_of(hass, address)
         try:
-            async with server.requests.place(device, patience=0):
-                yield scanner, Client(str(address), device)
+            async with server.requests.place(client.device, patience=0):
+                yield scanner, client
         except NoPlaceError:
             raise _busy() from None
 
