@@ -1,5 +1,6 @@
 """Jobs that wait for somebody at the printer, and the codes that release them."""
 
+import asyncio
 from collections import OrderedDict
 import json
 from typing import Any
@@ -15,7 +16,12 @@ from custom_components.lianke.diagnostics import async_get_config_entry_diagnost
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.people import release_code
 from custom_components.lianke.people.beginning import asked_by_tool
-from custom_components.lianke.people.release_code import CodeChecker, hash_code
+from custom_components.lianke.people.release_code import (
+    CodeChecker,
+    async_get_code_checker,
+    async_hash_code,
+    hash_code,
+)
 from custom_components.lianke.printing.print import job_dict
 from tests.household import House
 from tests.people.conftest import print_as
@@ -130,6 +136,15 @@ async def test_wrong_codes_are_slowed_down(
             await checker.async_check("1234", "0000", "Report", "a")
     assert waited[:6] == [30, 60, 120, 240, 480, 900]
     assert set(waited[6:]) == {900}
+
+
+async def test_the_codes_of_a_device_hold_nobody_s_release_up(hass: HomeAssistant) -> None:
+    stored = await async_hash_code(hass, b"4711")
+    many = [asyncio.create_task(async_hash_code(hass, b"1234", owner="phone")) for _ in range(20)]
+    await asyncio.sleep(0)
+    await async_get_code_checker(hass).async_check(stored, "4711", "Brief", "anna")
+    assert sum(task.done() for task in many) <= 2
+    await asyncio.gather(*many)
 
 
 async def test_others_guesses_do_not_lock_the_owner_out(

@@ -1,6 +1,5 @@
 """Codes that release a job at its printer: kept hashed, and slow to guess."""
 
-import asyncio
 import hashlib
 import hmac
 import secrets
@@ -13,6 +12,7 @@ from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ..const import DOMAIN
 from ..errors import InputError
+from ..fair_queue import FairQueue
 
 MIN_CODE: Final = 4
 MAX_CODE: Final = 64
@@ -30,9 +30,11 @@ ENCRYPTIONS: Final = (PLAIN, SHA256)
 _SALT_BYTES: Final = 16
 
 
-async def async_hash_code(hass: HomeAssistant, code: bytes, encryption: str = PLAIN) -> str:
-    """Return what is stored of a code; one at a time, since each takes memory for a moment."""
-    async with async_get_code_checker(hass).lock:
+async def async_hash_code(
+    hass: HomeAssistant, code: bytes, encryption: str = PLAIN, *, owner: str | None = None
+) -> str:
+    """Return what is stored of a code; `owner` is the user or device whose turn it is."""
+    async with async_get_code_checker(hass).turns.place(owner):
         return await hass.async_add_executor_job(hash_code, code, encryption)
 
 
@@ -67,7 +69,8 @@ class CodeChecker:
 
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
-        self.lock = asyncio.Lock()
+        # One code at a time, since each takes memory for a moment.
+        self.turns = FairQueue(1)
         # The last guessed one last.
         self._wrong = LimitedSizeDict[tuple[str, str | None], _Wrong](size_limit=MAX_GUESSED)
 
@@ -82,7 +85,7 @@ class CodeChecker:
         """
         if not code:
             raise InputError("code_missing", title=title)
-        async with self.lock:
+        async with self.turns.place(user_id):
             guess = (stored, user_id)
             wrong = self._wrong.get(guess, _Wrong(0, 0.0))
             if (left := wrong.until - time.monotonic()) > 0:

@@ -188,7 +188,9 @@ async def async_wanted_jobs(
     _, made = await async_prepare(hass, target, data, context)
     sheets, requested = SheetOptions.of(data), options_in(data)
     title, code = clean_title(data.get("title", "")), data.get("release_code")
-    hashed = None if code is None else await async_hash_code(hass, code.encode())
+    hashed = None
+    if code is not None:
+        hashed = await async_hash_code(hass, code.encode(), owner=context.user_id)
     wanted = []
     for number, (document, options) in enumerate(made):
         deliveries: tuple[Delivery, ...] = (Delivery(document=document, options=options),)

@@ -199,7 +199,7 @@ async def _async_release_code(request: Request) -> str | None:
     if (code := _check_code(request)) is None:
         return None
     encryption = request.text("job-password-encryption", PLAIN)
-    return await async_hash_code(request.hass, code, encryption)
+    return await async_hash_code(request.hass, code, encryption, owner=request.device)
 
 
 def _check_document(request: Request) -> None:
