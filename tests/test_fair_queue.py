@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Hashable
 from contextlib import suppress
 import random
 from typing import override
@@ -25,7 +25,7 @@ class Visitors:
         self._may_go: dict[str, asyncio.Event] = {}
         self.tasks: list[asyncio.Task[None]] = []
 
-    async def enter(self, name: str, owner: str | None = None, **how: object) -> asyncio.Task[None]:
+    async def enter(self, name: str, owner: Hashable = None, **how: object) -> asyncio.Task[None]:
         """Let somebody come, and wait until it is inside, in the line or refused."""
         may_go = self._may_go[name] = asyncio.Event()
 
@@ -84,6 +84,24 @@ async def test_whose_turn_was_longest_ago_goes_first(visitors: Callable[..., Vis
     await here.enter("d1")
     await here.go_all()
     assert here.order == ["a1", "b1", "c1", "d1", "a2", "b2", "a3"]
+
+
+async def test_a_group_has_turns_like_one(visitors: Callable[..., Visitors]) -> None:
+    """And its members among themselves, however many they are."""
+    here = visitors(1)
+    await here.enter("first")
+    for name, owner in (
+        ("a1", ("lan", "a")),
+        ("a2", ("lan", "a")),
+        ("b1", ("lan", "b")),
+        ("c1", ("lan", "c")),
+        ("anna 1", ("anna",)),
+        ("anna 2", ("anna",)),
+        ("anna 3", ("anna",)),
+    ):
+        await here.enter(name, owner)
+    await here.go_all()
+    assert here.order[1:] == ["anna 1", "a1", "anna 2", "b1", "anna 3", "c1", "a2"]
 
 
 async def test_a_share_leaves_places_to_those_who_come_later(

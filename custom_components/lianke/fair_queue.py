@@ -19,7 +19,11 @@ class NoPlaceError(Exception):
 
 
 class Turns:
-    """Remembers who had a turn when. Sort by `last`, and whose turn was longest ago comes first."""
+    """Remembers who had a turn when. Sort by `last`, and whose turn was longest ago comes first.
+
+    An owner that is a tuple belongs to a group, the tuple without its last part: the groups have turns like owners,
+    and among a group's the members have theirs.
+    """
 
     def __init__(self) -> None:
         self._last: dict[Hashable, int] = {}
@@ -27,14 +31,22 @@ class Turns:
 
     def note(self, owner: Hashable) -> None:
         """Remember that an owner has a turn now."""
-        self._last.pop(owner, None)
-        self._last[owner] = next(self._numbers)
-        if len(self._last) > MAX_OWNERS:
-            del self._last[next(iter(self._last))]
+        for one in _with_groups(owner):
+            self._last.pop(one, None)
+            self._last[one] = next(self._numbers)
+            if len(self._last) > MAX_OWNERS:
+                del self._last[next(iter(self._last))]
 
-    def last(self, owner: Hashable) -> int:
-        """Return the number of an owner's last turn, 0 for somebody who had none."""
-        return self._last.get(owner, 0)
+    def last(self, owner: Hashable) -> list[int]:
+        """Return the numbers of the last turns of an owner's groups and its own, 0 where there was none."""
+        return [self._last.get(one, 0) for one in _with_groups(owner)]
+
+
+def _with_groups(owner: Hashable) -> list[Hashable]:
+    """Return an owner's groups, the largest first, and the owner."""
+    if not isinstance(owner, tuple):
+        return [owner]
+    return [owner[:length] for length in range(1, len(owner) + 1)]
 
 
 @dataclass(eq=False, slots=True)

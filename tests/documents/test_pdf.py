@@ -26,6 +26,7 @@ from custom_components.lianke.documents.pdf_client import (
     PdfError,
     PdfWorker,
     async_get_pdf_worker,
+    lan_user,
 )
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
@@ -303,6 +304,25 @@ async def test_a_users_many_tasks_hold_another_up_by_one(
     assert ended == [*refused, "busy", "other", "third", "busy", "busy", "busy", "busy"]
     assert not worker.is_busy
     await worker.async_close()
+
+
+async def test_the_tasks_of_many_devices_hold_a_user_up_by_one(
+    tmp_path: Path, worker: PdfWorker
+) -> None:
+    path = tmp_path / "x.pdf"
+    path.write_bytes(make_pdf(4))
+    ended: list[str] = []
+
+    async def count(user: str) -> None:
+        await worker.async_count(path, user=user)
+        ended.append(user)
+
+    devices = [lan_user(f"192.168.1.{number}") for number in range(6)]
+    tasks = [asyncio.create_task(count(device)) for device in devices]
+    await asyncio.sleep(0)
+    tasks += [asyncio.create_task(count("anna")) for _ in range(2)]
+    await asyncio.gather(*tasks)
+    assert [number for number, user in enumerate(ended) if user == "anna"] == [1, 3]
 
 
 async def test_home_assistant_that_stops_takes_it_along(

@@ -39,6 +39,11 @@ MAX_WAITING_A_USER: Final = 200
 WAIT_SECONDS: Final = 60
 
 
+def lan_user(device: str) -> str:
+    """Return what stands for a device of the home network in the line: all of them have turns like one user."""
+    return f"lan {device}"
+
+
 class PdfError(Exception):
     """A PDF that cannot be used; `reason` says why.
 
@@ -126,8 +131,9 @@ class PdfWorker:
         `request` has the task's fields, `seconds` is how long it may take, once its process runs;
         None means TASK_SECONDS. Raises PdfError.
         """
+        owner = tuple((user or "").split(" "))
         try:
-            async with self._turns.place(user, patience=WAIT_SECONDS):
+            async with self._turns.place(owner, patience=WAIT_SECONDS):
                 limit = TASK_SECONDS if seconds is None else seconds
                 return await self._async_ask({"task": task, **request}, limit)
         except NoPlaceError:

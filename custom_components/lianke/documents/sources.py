@@ -336,11 +336,6 @@ _NO_RASTER: Final = {
 }
 
 
-def lan_user(device: str) -> str:
-    """Return what stands for a device of the home network in the line of the PDF process."""
-    return f"lan {device}"
-
-
 async def async_received_document(
     hass: HomeAssistant,
     spool: Spool,

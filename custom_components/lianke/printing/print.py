@@ -36,6 +36,7 @@ from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..devices import Target, async_resolve_target
 from ..documents.conversion import clean_title
 from ..documents.document import Document, SourceKind
+from ..documents.pdf_client import lan_user
 from ..documents.sheets import (
     BOOKLET,
     LAID_OUT_BY,
@@ -47,7 +48,6 @@ from ..documents.sheets import (
 from ..documents.sources import (
     async_get_document,
     async_received_document,
-    lan_user,
     source_of,
 )
 from ..documents.spool import async_get_spool

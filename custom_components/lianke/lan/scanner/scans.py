@@ -19,8 +19,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from ...api.errors import LiankeError
 from ...const import CONF_LAN_SCANNERS, DOMAIN, LAN_SCANNER_PATH, ScanColor, ScanSource
-from ...documents.pdf_client import PdfError, async_get_pdf_worker
-from ...documents.sources import lan_user
+from ...documents.pdf_client import PdfError, async_get_pdf_worker, lan_user
 from ...documents.spool import Spool, async_get_spool, unlink_all
 from ...errors import InputError
 from ...escl.messages import (
