@@ -453,7 +453,7 @@ async def test_a_job_whose_printer_moves_before_its_end_is_sent_follows_it(shop:
     await until(lambda: shop.sim.cloud.hanging and shop.queue._uploader._handover._waiters)
     # A third one does not begin: it would take the last place of the account from its other boxes.
     third = await shop.submit(port=2)
-    await until(lambda: shop.queue._uploader._places._waiters)
+    await until(lambda: shop.queue._uploader._places.waiting)
     laser, color = shop.printer(1), shop.printer(4)
     laser.port, color.port = color.port, laser.port
     await shop.coordinator.async_refresh()

@@ -2,7 +2,9 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
+from homeassistant.core import Context
 import pytest
 
 from custom_components.lianke.api import transport
@@ -131,6 +133,26 @@ async def test_a_printer_waits_for_its_turn_as_long_as_the_other_needs(
     for job in (first, second):
         assert (await shop.uploaded(job)).state in UPLOADED
     assert shop.sim.cloud.count(SUBMIT) == 2
+
+
+async def test_whose_job_was_sent_longest_ago_is_next(shop: Shop) -> None:
+    """Many jobs of one device hold no other's up, and those of many devices none of a user or an automation."""
+    await shop.switch(online=False)
+    user = Context(user_id="anna")
+    by: tuple[dict[str, Any], ...] = (
+        *[{"sender": "phone", "sender_address": "192.168.1.9"}] * 3,
+        {},
+        {"sender": "laptop", "sender_address": "192.168.1.10"},
+        {"context": user},
+        {"context": user},
+    )
+    jobs = [await shop.submit(**one) for one in by]
+    await shop.switch(online=True)
+    for job in jobs:
+        await shop.until(job, JobState.COMPLETED)
+    numbers = {job.present.document.name: number for number, job in enumerate(jobs)}
+    order = [numbers[printed.name] for printed in shop.sim.cloud.printed]
+    assert order == [0, 3, 5, 4, 6, 1, 2]
 
 
 async def test_follow_requests_keep_their_distance(shop: Shop) -> None:

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 import logging
-from time import monotonic
 from typing import Any
 
 from homeassistant.core import callback
@@ -25,6 +24,7 @@ from ..api.errors import (
 )
 from ..api.upload import Ticket
 from ..box.printer_status import PrinterStatus
+from ..fair_queue import FairQueue, Turns
 from ..ledger import View
 from ..ledger_file import LedgerRefusedError
 from .box_jobs import JobWorker, QueueBox
@@ -75,12 +75,12 @@ class Uploader(JobWorker):
         # of the box in doubt.
         self._handover = asyncio.Lock()
         # Those that wait for it, too, hold places of the account, of which one stays for the other boxes.
-        self._places = asyncio.Semaphore(MAX_UPLOADS - 1)
+        self._places = FairQueue(MAX_UPLOADS - 1)
         # The upload that holds it.
         self._handing_over: asyncio.Task[Any] | None = None
         self._workers: dict[str, asyncio.Task[None]] = {}
-        # When a user's job was last sent to a printer; None stands for automations.
-        self._turns: dict[tuple[str, str | None], float] = {}
+        # By printer and owner.
+        self._turns = Turns()
         # By the tokens of deliveries.
         self._uploads: dict[str, asyncio.Task[Any]] = {}
         self._closing = False
@@ -130,9 +130,9 @@ class Uploader(JobWorker):
             ]
             if not waiting:
                 return
-            # The oldest of the user whose last turn was longest ago: otherwise one user's many jobs would hold up
+            # The oldest of the owner whose last turn was longest ago: otherwise one user's many jobs would hold up
             # everybody else's.
-            job = min(waiting, key=lambda job: self._turns.get((printer_key, job.user_id), 0.0))
+            job = min(waiting, key=lambda job: self._turns.last((printer_key, *_owner(job))))
             delivery = job.present
             if dt_util.utcnow() >= job.expires_at:
                 # While it waited for its turn.
@@ -142,7 +142,7 @@ class Uploader(JobWorker):
                 # They have begun while it waited for its turn.
                 self._hold(job, delivery, QueueReason.QUIET_HOURS)
                 continue
-            self._turns[printer_key, job.user_id] = monotonic()
+            self._turns.note((printer_key, *_owner(job)))
             upload = self._entry.async_create_background_task(
                 self._hass, self._async_upload(job, delivery), "upload print job"
             )
@@ -227,7 +227,7 @@ class Uploader(JobWorker):
                 last_shown = now
                 self._jobs.change(job, delivery, sent_bytes=sent_bytes)
 
-        async with self._places:
+        async with self._places.place(_owner(job)):
             if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
                 raise PrinterNotFoundError
             address = view.printer.address
@@ -360,6 +360,12 @@ class Uploader(JobWorker):
     def _fail(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
         self._jobs.change(job, delivery, state=JobState.FAILED, reason=reason, **changes)
         self._coordinator.async_refresh_soon("a job failed")
+
+
+def _owner(job: Job) -> tuple[str | None, ...]:
+    """Return whose turn a job takes: a user's, that of all automations, or of all devices together that of one."""
+    address = job.spec.sender_address
+    return (job.user_id,) if address is None else ("lan", address)
 
 
 async def _async_end_of(upload: asyncio.Task[None]) -> None:
