@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, Self
+from typing import Any, Final, Self
 
 MAX_OWNERS: Final = 1000
 """owners whose last turns are remembered."""
@@ -120,7 +120,7 @@ class FairQueue:
         self,
         owner: Hashable,
         *,
-        within: Mapping[Hashable, int] | None = None,
+        within: Mapping[Any, int] | None = None,
         rank: int = 0,
         patience: float | None = None,
     ) -> AsyncIterator[Place]:
