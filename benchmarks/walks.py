@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, override
 
 from aiohttp import ClientSession
 
@@ -94,6 +94,7 @@ class Walk:
             for name, value in values.items()
         ]
 
+    @override
     def __str__(self) -> str:
         """Return the walk for people."""
         lines = [self.name]
@@ -112,7 +113,7 @@ async def measure(now: House, box: dict[str, Any], entry_id: str) -> list[Walk]:
     path = hass.documents / "walk.pdf"
     await asyncio.to_thread(path.write_bytes, document)
     printed = {"device_id": device["id"], "file": str(path)}
-    feature = {"domain": "lianke", "preview_feature": "scanning"}
+    feature: dict[str, Any] = {"domain": "lianke", "preview_feature": "scanning"}
     await hass.command("labs/update", enabled=True, **feature)
     scanner = await hass.poll(lambda: _scanner(now), bool)
     address = await offer(hass, entry_id)

@@ -389,15 +389,15 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
     def write(view: View) -> None:
         for number in range(EARLIER_JOBS):
             moment = dt_util.utcnow() - timedelta(hours=2 * (EARLIER_JOBS - number))
-            view = printers[number % len(printers)]
+            printer = printers[number % len(printers)]
             # As long as the records of the day that take the place of these.
             job_id, at = ulid_at_time(moment.timestamp()), moment.isoformat()
             # As 0.1.0 wrote it, which each version since reads; it is stored as today.
             record = {
                 "version": 1,
                 "job_id": job_id,
-                "printer_key": view.key,
-                "printer_name": view.name,
+                "printer_key": printer.key,
+                "printer_name": printer.name,
                 "title": f"doc-{number:05}.pdf",
                 "state": "completed",
                 "created_at": at,
@@ -411,7 +411,7 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
                 "document_pages": 1,
                 "pages": 1,
                 "copies": 1,
-                "options": options[view.key],
+                "options": options[printer.key],
                 "requested": {},
                 "ticket": None,
                 "request_id": None,

@@ -10,7 +10,7 @@ from types import CodeType
 from typing import Any, Final
 
 from homeassistant.auth.const import GROUP_ID_USER
-from homeassistant.components.notify import DOMAIN as NOTIFY
+from homeassistant.components.notify.const import DOMAIN as NOTIFY
 from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import (
     Context,

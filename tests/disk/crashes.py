@@ -376,7 +376,8 @@ class Disk:
             for one in content.pending
         ]
         writes.sort(key=lambda one: one.number)
-        return sorted(one.number for one in [*self._pending, *writes]), writes
+        numbers = [one.number for one in self._pending] + [one.number for one in writes]
+        return sorted(numbers), writes
 
     def _ensure_names(self, node: Node) -> None:
         """Put down the changes of names that a flush of this node ensures."""

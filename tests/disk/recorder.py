@@ -97,11 +97,18 @@ class Recorder:
         only = os.fsencode(fault.only) if fault else b""
         if len(only) >= 128:
             raise ValueError("that is too long to look for in a path")
-        values = (0,) * 7
+        values: tuple[int, ...] = (0,) * 7
         if fault is not None:
             kind = FAULTS.index(fault.kind)
-            values = (len(self._ordered), kind, fault.at, fault.times, fault.room)
-            values += (fault.copies, fault.milliseconds)
+            values = (
+                len(self._ordered),
+                kind,
+                fault.at,
+                fault.times,
+                fault.room,
+                fault.copies,
+                fault.milliseconds,
+            )
         with self.still() as file, mmap.mmap(file.fileno(), CONTROL.size) as shared:
             number = CONTROL.unpack(shared)[0]
             shared[:] = CONTROL.pack(number, *values, number, 0, 0, only)

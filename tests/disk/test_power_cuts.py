@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def first_broken(states: Iterable[State], scratch: Path, check: Check) -> State 
     return None
 
 
-def both(recording: Recording, **limits: int) -> Iterable[State]:
+def both(recording: Recording, **limits: Any) -> Iterable[State]:
     """Give what a killed process leaves, and power cuts in both modes."""
     cuts = (power_cuts(recording, metadata=mode, **limits) for mode in MODES)
     return chain(kills(recording), *cuts)
