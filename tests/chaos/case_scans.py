@@ -86,7 +86,7 @@ async def _at_each_step(world: World, home: Home, arm: Act, ask: Act, pages: int
             if is_so:
                 problems.append(f"{wrong}: step {step}: {said}")
         for one in new:
-            files = [path.name for path in home.ledger.glob(f"scans-*/{one['job_id']}/*")]
+            files = [path.name for path in home.ledger.parent.glob(f"scans-*/{one['job_id']}/*")]
             is_whole = len(one["pages"]) == made == pages
             if one["state"] == "completed":
                 jobs = [
