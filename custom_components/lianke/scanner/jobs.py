@@ -61,10 +61,10 @@ from .migration import async_take_in_scans
 from .pages import (
     JOIN_SECONDS,
     async_draw_page,
-    delete_orphans,
     keep_only,
     make_folder,
     remove_all,
+    remove_orphans,
     sizes_of,
 )
 from .scan import MAX_SCAN_BYTES, ScanError, ScannedFile, async_scan_page
@@ -150,8 +150,9 @@ class ScanJobs:
         await self._ledger.async_load(self.table)
         await async_take_in_scans(self._hass, self._ledger, self.table, self._root)
         known = [*self._ledger.latest(self.table)]
-        if self._ledger.aside is None:
-            await self._hass.async_add_executor_job(delete_orphans, self._root, known)
+        await self._hass.async_add_executor_job(
+            remove_orphans, self._root, known, self._ledger.aside
+        )
         stop = self._ledger.listen(self.table, self._on_step)
 
         @callback

@@ -40,10 +40,19 @@ def remove_all(folders: Iterable[Path]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def delete_orphans(root: Path, known: Collection[str]) -> None:
-    """Delete the folders of scans without a row."""
-    if root.is_dir():
-        remove_all(folder for folder in root.iterdir() if folder.name not in known)
+def remove_orphans(root: Path, known: Collection[str], aside: Path | None) -> None:
+    """Delete the folders of scans without a row; after damage they go where the ledger was set aside."""
+    orphans = (
+        [folder for folder in root.iterdir() if folder.name not in known] if root.is_dir() else []
+    )
+    if aside is None:
+        remove_all(orphans)
+        return
+    for folder in orphans:
+        target = aside / root.name / folder.name
+        with suppress(OSError):
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            folder.rename(target)
 
 
 def keep_only(folder: Path, names: list[str]) -> None:
