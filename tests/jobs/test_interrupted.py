@@ -262,6 +262,33 @@ async def test_an_upload_that_a_slow_disk_kept_from_ending_is_made_again(
             assert len(shop.sim.cloud.printed) == 1
 
 
+async def test_an_upload_that_was_taken_after_all_is_not_made_again(shop: Shop) -> None:
+    """Refused before, and its callback comes while it is written that the next end is about to be sent."""
+    shop.box.online = False
+    job = await shop.uploaded(await shop.submit())
+    assert job.present.was_refused
+    uploader = shop.queue._uploader
+    await uploader._handover.acquire()
+    shop.box.online = True
+    await shop.refresh()
+    shop.clock.tick(61)
+    shop.queue._scheduler.review()
+    await until(lambda: uploader._handover._waiters)
+    task_id = "11111111-2222-3333-4444-555555555555"
+    with hanging() as disk:
+        uploader._handover.release()
+        await until(lambda: (shop.queue.find(job.job_id) or job).present.handed_over_at)
+        await until(lambda: disk.hangs)
+        reporting = asyncio.create_task(shop.call_back(job.present.token, task_id, "SENDING"))
+        await until(lambda: (shop.queue.find(job.job_id) or job).present.task_id)
+        disk.goes_on.set()
+        assert await reporting
+    await until(lambda: not uploader._uploads)
+    assert shop.queue.get(job.job_id).present.task_id == task_id
+    assert shop.queue.get(job.job_id).state is JobState.SENDING
+    assert not shop.sim.cloud.tasks
+
+
 async def test_what_is_asked_after_the_end_is_refused(shop: Shop) -> None:
     """While Home Assistant stops, it still answers: told canceled, the job would print after the start."""
     await shop.switch(online=False)

@@ -125,7 +125,7 @@ class BoxJobs:
         """
         now = self.latest.get(job.job_id, job)
         waits = now.state is JobState.HELD and now.hold_reason == QueueReason.DISK_FULL
-        return now if waits else job
+        return replace(job, deliveries=now.deliveries) if waits else job
 
     async def async_load(self) -> None:
         """Read the jobs. Raises OSError where the folder of their documents cannot be made."""

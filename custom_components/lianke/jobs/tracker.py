@@ -502,7 +502,8 @@ class TaskTracker(JobWorker):
             if report.state in (TaskState.SUCCESS, TaskState.FAILURE):
                 self.previews[token].set()
             return True
-        if token and (found := self._jobs.by_token(token)):
+        found = self._jobs.by_token(token) if token else None
+        if found is not None and found[0].state is not JobState.UPLOADING:
             # What is decided, and refused, would hide what is reported meanwhile.
             await self._jobs.async_decided(found[0].job_id)
         job = self._apply_report(token, report, self._client.clean(report.result))

@@ -218,6 +218,10 @@ class Uploader(JobWorker):
                 # The queue stops, and the disk was slow: the end is never sent.
                 self._jobs.change(job, delivery, handed_over_at=None)
                 raise
+            found = self._jobs.by_token(delivery.token)
+            if found is None or found[1].task_id is not None:
+                # As above, while the disk took its time.
+                raise _StoppedError
 
         @callback
         def on_progress(sent_bytes: int) -> None:
