@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ async def test_a_disk_that_refuses_moves_nothing(open_shop: OpenShop, refused: s
         job = await held(shop, sender="x" * 5000)
         before = shop.row(job)
         await other.switch(online=False)
-        disk = (
+        disk: AbstractContextManager[Any] = (
             refusing(shop.hass) if refused == "the ledger" else patch.object(files, refused, full)
         )
         with disk, pytest.raises(HomeAssistantError) as caught:

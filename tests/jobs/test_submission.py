@@ -29,7 +29,7 @@ async def failed(shop: Shop) -> Job:
 async def retry(shop: Shop, job: Job, to: Shop | None = None) -> Job:
     """Print a job once more, also at another box."""
     changes = None
-    if to not in (None, shop):
+    if to is not None and to is not shop:
         changes = Changes(printer_key=to.key(), options=to.options(), requested={})
     queue = None if to is None else to.queue
     return await shop.queue.async_retry(job.job_id, context=Context(), changes=changes, queue=queue)

@@ -17,7 +17,6 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke import ledger_file
 from custom_components.lianke.jobs import migration
 from custom_components.lianke.jobs.files import ledger_path, old_path
 from custom_components.lianke.jobs.job import JobState
@@ -96,7 +95,7 @@ def cut_off_anywhere(hass: HomeAssistant, folder: Path) -> Iterator[CutOff]:
         patch.multiple(Path, **steps),
         patch.object(migration, "sync_path", taken.before(migration.sync_path)),
         patch.object(LedgerFile, "write", taken.before(LedgerFile.write)),
-        patch.object(ledger_file.os, "pwrite", count_on),
+        patch("os.pwrite", count_on),
     ):
         yield taken
     taken.take()
