@@ -353,6 +353,27 @@ async def test_a_job_that_was_replaced_during_its_move_ends(open_shop: OpenShop)
         assert len(shop.sim.cloud.printed) == 1
 
 
+async def test_a_job_that_is_about_to_be_replaced_is_not_moved(open_shop: OpenShop) -> None:
+    """Both would come out: the newer one where it is, and the older one elsewhere."""
+    async with open_shop() as shop, open_shop(number=1) as other:
+        job = await held(shop, replace_key="briefing")
+        shop.clock.tick(1)
+        refused: list[str] = []
+
+        async def move_meanwhile() -> None:
+            refused.append(await refusal(move(shop, job, other, HOME)))
+
+        with between(shop, move_meanwhile):
+            newer = await shop.submit(replace_key="briefing")
+        assert refused == ["job_not_movable"]
+        assert shop.queue.get(job.job_id).reason == "replaced"
+        assert not other.queue.jobs()
+        assert documents(other) == 0
+        await shop.switch(online=True)
+        await shop.until(newer, JobState.COMPLETED)
+        assert len(shop.sim.cloud.printed) == 1
+
+
 # Cut off
 
 
