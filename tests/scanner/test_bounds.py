@@ -1,8 +1,10 @@
 """Scans that are kept, and what ends."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
 import os
+from pathlib import Path
 
 from homeassistant.auth.const import GROUP_ID_ADMIN
 from homeassistant.components import labs
@@ -253,3 +255,28 @@ async def test_a_copy_of_more_files_than_one_print_takes(
     assert (answer["state"], len(answer["print_jobs"])) == (state, an_hour)
     assert answer["print_jobs"] == [job.job_id for job in reversed(house.queue.jobs())]
     await house.came_out(an_hour)
+
+
+async def test_names_that_somebody_else_always_takes(
+    house: House, laser: Printer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name is looked for before it is on disk, and taken after: the scan is kept, and says that no copy is there."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    house.hass.config.allowlist_external_dirs = {str(tmp_path)}
+    copy = jobs.async_copy
+
+    async def late(
+        hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[Path], *, again: bool
+    ) -> bool:
+        for target in targets:
+            target.write_text("of somebody else")
+        return await copy(hass, paths, targets, again=again)
+
+    monkeypatch.setattr(jobs, "async_copy", late)
+    answer = await do(house, laser, folder=str(folder))
+    assert (answer["state"], answer["reason"]) == ("failed", "scan_not_copied")
+    [file] = answer["files"]
+    assert file["path"]
+    found = {path.read_text() for path in folder.iterdir()}
+    assert (len([*folder.iterdir()]), found) == (jobs.MAX_NAMES, {"of somebody else"})
