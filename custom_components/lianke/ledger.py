@@ -141,6 +141,7 @@ class Ledger:
         self._file = LedgerFile(root)
         # Rows of tables that were not loaded yet.
         self._rows: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+        self._unread: dict[tuple[str, str], AbstractSet[str]] = {}
         self._kinds: dict[str, Kind[Any]] = {}
         self._loading = asyncio.Lock()
         self._committed: Records = {}
@@ -175,6 +176,7 @@ class Ledger:
             rows = self._rows.pop(name, [])
             found = await self._hass.async_add_executor_job(_read_all, table.kind, rows)
             self._kinds[table.kind.name] = table.kind
+            self._unread[name] = frozenset(record_id for record_id, _ in rows) - found.keys()
             self._committed[name], self._latest[name] = found, dict(found)
         if self.aside is None:
             return
@@ -196,6 +198,10 @@ class Ledger:
     def latest[T](self, table: Table[T]) -> Mapping[str, T]:
         """Return the records of a table as they will be, oldest first."""
         return self._latest[table.key("")[:2]]
+
+    def unread(self, table: Table[Any]) -> AbstractSet[str]:
+        """Return the ids of the records that this version cannot read, and a later one may."""
+        return self._unread[table.key("")[:2]]
 
     @property
     def aside(self) -> Path | None:

@@ -19,18 +19,24 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.jobs import migration
 from custom_components.lianke.jobs.files import ledger_path, old_path
-from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.job import RECORD_VERSION, JobState
 from custom_components.lianke.jobs.opening import (
     async_close_ledger,
     async_get_ledger,
     async_remove_jobs,
 )
-from custom_components.lianke.ledger_file import DATABASE_NAME, LedgerFile, LedgerRefusedError
+from custom_components.lianke.ledger_file import (
+    DATABASE_NAME,
+    LedgerFile,
+    LedgerRefusedError,
+    Row,
+)
 from tests.clock import Clock
-from tests.jobs.conftest import SUBMIT
+from tests.jobs.conftest import SUBMIT, OpenShop
 from tests.jobs.cut_off import Snapshots
 from tests.jobs.test_upgrade_states import STATES, Written, entries, folder_of, lay_out, written
 from tests.ledgers import rows
+from tests.simulator import Simulator
 
 __all__ = ["entries", "written"]
 
@@ -251,3 +257,35 @@ async def test_an_earlier_version_cannot_use_the_folder(
     for entry in entries:
         await async_remove_jobs(hass, entry.entry_id)
         assert not old_path(hass, entry.entry_id).exists()
+
+
+async def test_what_a_later_version_wrote_waits_for_it_with_its_document(
+    hass: HomeAssistant,
+    sim: Simulator,
+    entries: list[MockConfigEntry],
+    written: Written,
+    open_shop: OpenShop,
+) -> None:
+    sim.box.online = False
+    async with written("0_3_0 held") as (shop, job):
+        assert shop.queue.get(job.job_id).state is JobState.HELD
+
+    def set_version(old: int, new: int) -> None:
+        file = LedgerFile(ledger_path(hass))
+        changed = {
+            key: Row(text.replace(f'"version": {old}', f'"version": {new}'), is_staged=False)
+            for key, text in file.open()
+        }
+        file.write(changed)
+        file.close()
+
+    await hass.async_add_executor_job(set_version, RECORD_VERSION, RECORD_VERSION + 1)
+    async with open_shop(entry=entries[0]) as shop:
+        await shop.switch(online=True)
+        await shop.tick(600)
+        assert not shop.queue.jobs()
+        assert shop.sim.cloud.count(SUBMIT) == 0
+    await hass.async_add_executor_job(set_version, RECORD_VERSION + 1, RECORD_VERSION)
+    async with open_shop(entry=entries[0]) as shop:
+        await shop.until(job, JobState.COMPLETED)
+        assert shop.sim.cloud.count(SUBMIT) == 1

@@ -138,9 +138,9 @@ class BoxJobs:
                 self.committed_open[job.job_id] = job
                 _LOGGER.debug("Print job %s is taken up again", job.job_id)
         self._stop_listening = self._ledger.listen(self.table, self._on_step)
-        await self.files.async_prepare(
-            self.latest.keys(), keep_orphans=self._ledger.aside is not None
-        )
+        # What a later version wrote is there once it is back, with its documents.
+        known = self.latest.keys() | self._ledger.unread(self.table)
+        await self.files.async_prepare(known, keep_orphans=self._ledger.aside is not None)
 
     async def _async_begin(self) -> None:
         """Wait until it is known what the disk takes of what the instance before this one has decided.
