@@ -138,6 +138,36 @@ async def test_what_a_disk_does_not_take_is_refused(
     assert shop.queue._jobs._by_token == {}
 
 
+@pytest.mark.parametrize("waits_for", [None, ("approval",)])
+async def test_what_was_refused_and_came_true_all_the_same_does_not_print(
+    open_shop: OpenShop, waits_for: tuple[str, ...] | None
+) -> None:
+    """A flush that failed says nothing of what the disk has: after a power cut the row may be there."""
+    write = LedgerFile.write
+
+    def fail_late(self: LedgerFile, changes: Mapping[RowKey, Row | None]) -> None:
+        write(self, changes)
+        raise OSError(5, "Input/output error")
+
+    async with open_shop() as shop:
+        with patch.object(LedgerFile, "write", fail_late):
+            with pytest.raises(HomeAssistantError, match="disk_full"):
+                await shop.submit(request_id="once", waits_for=waits_for)
+            come_back = power_goes(shop)
+        assert not shop.queue.jobs()
+        entry = shop.entry
+    come_back()
+    async with open_shop(entry=entry) as shop:
+        (job,) = shop.queue.jobs()
+        if waits_for:
+            await shop.queue.async_continue(job.job_id)
+        done = await shop.until(job, JobState.FAILED)
+        assert done.reason == "document_unreadable"
+        assert not shop.sim.cloud.tasks
+        # Whoever asked may ask again.
+        assert not (await shop.take(request_id="once")).duplicate
+
+
 async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(shop: Shop) -> None:
     await shop.set_paper(0)
     job = await shop.submit()
