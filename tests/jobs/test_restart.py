@@ -189,6 +189,32 @@ async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(shop: Shop) 
     assert len(shop.sim.cloud.printed) == 1
 
 
+async def test_a_box_is_reloaded_although_the_disk_refuses(open_shop: OpenShop) -> None:
+    # While another box keeps the ledger open.
+    async with open_shop(number=1):
+        async with open_shop() as shop:
+            await shop.switch(online=False)
+            waiting = await shop.submit()
+            expiring = await shop.submit(expires_in=timedelta(minutes=5))
+            entry = shop.entry
+            with refusing(shop.hass):
+                await shop.tick(600)
+                await shop.queue.async_drain()
+        with refusing(shop.hass):
+            async with open_shop(entry=entry) as shop:
+                await shop.switch(online=True)
+                for _ in range(4):
+                    await shop.tick(60)
+                assert shop.queue.get(waiting.job_id).hold_reason == "disk_full"
+                # Nobody is told of its end yet, and it does not print all the same.
+                assert shop.queue.get(expiring.job_id).state is JobState.HELD
+                assert not shop.sim.cloud.tasks
+        async with open_shop(entry=entry) as shop:
+            await shop.until(waiting, JobState.COMPLETED)
+            assert shop.queue.get(expiring.job_id).state is JobState.EXPIRED
+            assert len(shop.sim.cloud.printed) == 1
+
+
 async def test_who_waits_hears_that_the_disk_is_full(shop: Shop) -> None:
     uploader = shop.queue._uploader
     await uploader._handover.acquire()
