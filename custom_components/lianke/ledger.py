@@ -155,7 +155,9 @@ class Ledger:
         # Until a transaction succeeds, one that was refused may come true at the next start.
         self._is_tainted = False
         self._pause = RETRY_AFTER
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        # When that is due, by the loop's clock.
+        self._due = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._settled = asyncio.Event()
         self._settled.set()
@@ -269,10 +271,13 @@ class Ledger:
             self._idle_timer = None
         due = self._hass.loop.time() + seconds
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._due <= due:
                 return
             self._timer.cancel()
-        self._timer = self._hass.loop.call_at(due, self._write)
+        self._due = due
+        loop = self._hass.loop
+        # A timer of this moment would never be due for a clock that stands still.
+        self._timer = loop.call_at(due, self._write) if seconds else loop.call_soon(self._write)
 
     def _write(self) -> None:
         self._timer = None

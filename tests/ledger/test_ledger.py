@@ -248,9 +248,9 @@ async def test_what_depended_on_a_refused_decision_is_made_again_without_it(
         await ledger.commit(put(HERE, "a", "held"))
         with full_disk(ledger):
             refused = ledger.commit(put(HERE, "b", "held", pad=BIG))
-            # The transaction is under way by now.
+            # The transaction is under way by then.
             await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            assert ledger._work is not None
             depends = ledger.commit(to("b", "sent", only="held"))
             count = ledger.commit(lambda view: len([*view.all(HERE)]), report=True)
             results = await asyncio.gather(refused, depends, count, return_exceptions=True)
