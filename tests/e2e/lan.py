@@ -17,7 +17,8 @@ async def offer(home: RealHomeAssistant, entry_id: str) -> str:
     """Switch the laser printer on in the options, as a user does; return its address."""
     flow = await home.start_options(entry_id)
     flow = await home.submit_options(flow, {"next_step_id": "lan_printers"})
-    (field,) = flow["data_schema"]
+    # Where there are scanners, they have a field of their own.
+    field = next(one for one in flow["data_schema"] if one["name"] == "lan_printers")
     choices = field["selector"]["select"]["options"]
     key = next(choice["value"] for choice in choices if choice["label"] == PRINTER)
     flow = await home.submit_options(flow, {"lan_printers": [key]})
