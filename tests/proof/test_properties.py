@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -634,6 +634,7 @@ def test_a_damaged_folder_of_0_3_0_costs_one_job(tmp_path: Path) -> None:
 
     @sized
     @given(which=st.integers(0, 2), how=damages, others=st.none() | st.binary(max_size=50) | notes)
+    @example(which=0, how=("bytes", b""), others=b'[""]')
     def check(which: int, how: tuple[str, Any], others: bytes | None) -> None:
         shutil.rmtree(root, ignore_errors=True)
         for job in whole:

@@ -342,7 +342,7 @@ def _read_tasks(path: Path) -> dict[str, OwnTask]:
     now = dt_util.utcnow()
     tasks = {}
     for number, item in enumerate(found):
-        if isinstance(item, str):
+        if isinstance(item, str) and item:
             task = OwnTask(noted_at=now, task_id=None if item == COMING else item)
             tasks[CUT_OFF if item == COMING else item] = task
         elif (upload := _read_upload(item, number)) is not None:
