@@ -23,7 +23,7 @@ BOUND = re.compile(r"(^|_)(MAX|MOST|LIMIT|SECONDS|TIMEOUT)(_|$)")
 NO_BOUND = {
     "api.capabilities.MAX_NARROW",
     "issues.ERROR_LIMIT_TIME",
-    "jobs.uploader.ERROR_LIMIT_PAUSE",
+    "jobs.rules.ERROR_LIMIT_PAUSE",
 }
 SHARED = "security/test_bounds.py::"
 TABLES: dict[str, Collection[str]] = {

@@ -22,7 +22,7 @@ from custom_components.lianke.flows.options_flow import (
     shown_reason,
 )
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.readiness import HOLD_REASONS
+from custom_components.lianke.jobs.rules import HOLD_REASONS
 from custom_components.lianke.people.form import page_counts_schema
 from custom_components.lianke.printing.nozzle_care import nozzle_care_schema
 from custom_components.lianke.printing.stand_in import stand_in_schema

@@ -29,9 +29,9 @@ from .documents.pdf_client import async_close_pdf_worker
 from .documents.spool import async_get_spool
 from .errors import InputError
 from .jobs.job import Job
-from .jobs.limits import REMOVAL_SECONDS
 from .jobs.opening import async_delete_ledger, async_get_ledger, async_remove_jobs
 from .jobs.queue import PrintQueue
+from .jobs.rules import REMOVAL_SECONDS
 from .people import notifications, page_counts
 from .people.approval import PrintPolicy
 from .printing import nozzle_care, stand_in

@@ -17,8 +17,7 @@ from .api.errors import BoxNotBoundError
 from .api.models import DriverState
 from .const import DOMAIN
 from .jobs.job import IN_CLOUD, Job, JobState
-from .jobs.limits import LimitError
-from .jobs.readiness import QueueReason
+from .jobs.rules import LimitError, QueueReason
 from .pages.clean import escape_markdown
 from .runtime import LiankeConfigEntry, async_account_entries
 

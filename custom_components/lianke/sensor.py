@@ -30,7 +30,7 @@ from .entity import (
     async_add_scanners,
 )
 from .jobs.job import JobState
-from .jobs.readiness import HOLD_REASONS
+from .jobs.rules import HOLD_REASONS
 from .runtime import LiankeConfigEntry, LiankeData
 from .scanner.jobs import async_get_jobs
 

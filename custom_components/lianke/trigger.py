@@ -42,7 +42,7 @@ from .const import DOMAIN
 from .devices import async_printer_device, async_printer_sensors, async_targeted_devices
 from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, event_data
 from .jobs.job import Job, JobState
-from .jobs.readiness import HOLD_REASONS
+from .jobs.rules import HOLD_REASONS
 from .printing.print import async_reason
 from .scanner.hub import scanner_device
 from .scanner.job import ScanState, ScanUpdate, scan_data

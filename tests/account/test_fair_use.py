@@ -20,7 +20,7 @@ from custom_components.lianke.account.request_limits import (
     MINUTE,
 )
 from custom_components.lianke.const import DOMAIN, MAX_JOBS_PER_HOUR
-from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS
+from custom_components.lianke.jobs.rules import FREE_WITHDRAWALS
 from tests.conftest import SPEED
 from tests.household import LABELS, LASER, House, ask, data_of, device_of
 from tests.simulator import Fault

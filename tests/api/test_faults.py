@@ -30,7 +30,7 @@ from custom_components.lianke.api.models import Credentials, PrinterAddress
 from custom_components.lianke.api.server import is_public_name
 from custom_components.lianke.api.transport import Purpose
 from custom_components.lianke.api.upload import UploadFile
-from custom_components.lianke.jobs.uploader import may_have_arrived
+from custom_components.lianke.jobs.outcome import may_have_arrived
 from tests.simulator import Account, Box, Fault, Simulator
 from tests.simulator.endpoints import ENDPOINTS
 

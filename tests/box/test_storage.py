@@ -19,7 +19,7 @@ from custom_components.lianke.box.storage import (
     MAX_PRINTERS,
     BoxStorage,
 )
-from custom_components.lianke.jobs.retention import MAX_FINISHED
+from custom_components.lianke.jobs.rules import MAX_FINISHED
 
 KEY = "lianke.entry"
 BOX = Box(

@@ -32,8 +32,8 @@ from custom_components.lianke.jobs.migration import (
     async_take_in,
 )
 from custom_components.lianke.jobs.own_tasks import MAX_TASK_IDS, OwnTasks
-from custom_components.lianke.jobs.readiness import BACKOFF_LIMIT, BACKOFF_START, Readiness
-from custom_components.lianke.jobs.retention import MAX_RECORDS, to_forget
+from custom_components.lianke.jobs.readiness import Readiness
+from custom_components.lianke.jobs.rules import BACKOFF_LIMIT, BACKOFF_START, MAX_RECORDS, to_forget
 from custom_components.lianke.ledger import Lease, Ledger, Table, View
 from tests.clock import until
 from tests.jobs.conftest import COUNT, OpenShop, Shop

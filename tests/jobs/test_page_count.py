@@ -15,7 +15,7 @@ from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import page_count
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.limits import LimitError, waits_uncounted
+from custom_components.lianke.jobs.rules import LimitError, waits_uncounted
 from tests.jobs.conftest import COUNT, SUBMIT, Shop
 from tests.simulator import Fault
 

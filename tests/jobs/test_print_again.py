@@ -10,11 +10,10 @@ from homeassistant.core import Context, HomeAssistant
 import pytest
 
 from custom_components.lianke.api.options import PrintOptions
-from custom_components.lianke.jobs import retention
+from custom_components.lianke.jobs import rules
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.limits import LimitError
-from custom_components.lianke.jobs.retention import documents_to_keep
 from custom_components.lianke.jobs.retry import Changes
+from custom_components.lianke.jobs.rules import LimitError, documents_to_keep
 from tests.jobs.conftest import OpenShop, Shop, refusal
 
 KEEPS = {"keep_printed_hours": 2}
@@ -144,7 +143,7 @@ async def test_the_oldest_documents_go_beyond_so_many_bytes(shop: Shop) -> None:
     first = await printed(shop)
     second = await printed(shop)
     most = first.present.document.size + second.present.document.size - 1
-    with patch.object(retention, "MAX_KEPT_BYTES", most):
+    with patch.object(rules, "MAX_KEPT_BYTES", most):
         await shop.tick(900)
     assert not shop.queue.get(first.job_id).can_print_again
     assert shop.queue.get(second.job_id).can_print_again

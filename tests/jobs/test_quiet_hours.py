@@ -7,7 +7,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.limits import quiet_until
+from custom_components.lianke.jobs.rules import quiet_until
 from tests.clock import Clock
 from tests.jobs.conftest import OpenShop
 

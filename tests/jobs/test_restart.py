@@ -15,7 +15,7 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.lianke.documents.spool import sync_path
-from custom_components.lianke.jobs import files, retention
+from custom_components.lianke.jobs import files, rules
 from custom_components.lianke.jobs.files import JobFiles, ledger_path
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.ledger_file import LedgerFile, Row, RowKey
@@ -398,8 +398,8 @@ async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
     reported: list[str] = []
     shop.queue.watch(lambda: reported.append("printer"), job.printer_key)
     with (
-        patch.object(retention, "MAX_RECORDS", 0),
-        patch.object(retention, "RATE_PERIOD", timedelta()),
+        patch.object(rules, "MAX_RECORDS", 0),
+        patch.object(rules, "RATE_PERIOD", timedelta()),
     ):
         await shop.queue._jobs.async_trim()
     assert not shop.queue.jobs()

@@ -8,12 +8,14 @@ from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.limits import FREE_WITHDRAWALS, LimitError, check_rate
-from custom_components.lianke.jobs.retention import (
+from custom_components.lianke.jobs.rules import (
+    FREE_WITHDRAWALS,
     MAX_FINISHED,
     MAX_KEPT_BYTES,
     MAX_RECORDS,
     MAX_WITHDRAWN,
+    LimitError,
+    check_rate,
     documents_to_keep,
     to_forget,
 )

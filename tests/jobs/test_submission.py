@@ -10,7 +10,7 @@ from homeassistant.core import Context
 import pytest
 
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs import retention
+from custom_components.lianke.jobs import rules
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.retry import Changes
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop
@@ -146,7 +146,7 @@ async def test_a_retry_of_a_job_that_is_just_forgotten_is_taken(open_shop: OpenS
             return again
 
         with (
-            patch.object(retention, "MAX_RECORDS", 1),
+            patch.object(rules, "MAX_RECORDS", 1),
             patch.object(shop.queue.mover, "submit", submit),
         ):
             again = await retry(shop, job)

@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.jobs import retention
+from custom_components.lianke.jobs import rules
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.tracker import PAGES_SECONDS
 from custom_components.lianke.ledger_file import LedgerRefusedError
@@ -102,7 +102,7 @@ async def test_forgotten_jobs_of_yesterday_are_no_strangers(
         await shop.until(job, JobState.COMPLETED)
     await shop.tick(20 * 3600)
     await shop.refresh()
-    monkeypatch.setattr(retention, "MAX_RECORDS", 0)
+    monkeypatch.setattr(rules, "MAX_RECORDS", 0)
     await shop.queue._jobs.async_trim()
     assert not shop.queue.jobs()
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))

@@ -23,8 +23,8 @@ from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.files import old_path
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.limits import find_duplicate
 from custom_components.lianke.jobs.migration import read_record
+from custom_components.lianke.jobs.rules import find_duplicate
 from custom_components.lianke.manual_duplex import public_dict
 from custom_components.lianke.people.release_code import is_code
 from tests.clock import Clock

@@ -14,7 +14,7 @@ import pytest
 
 from custom_components.lianke.const import CONF_QUIET_FROM, CONF_QUIET_TO
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.readiness import STEADY
+from custom_components.lianke.jobs.rules import STEADY
 from tests.clock import Clock, until
 from tests.household import INKJET, came_out, sent
 from tests.lan.conftest import LanPrinter, Offer, jobs_of

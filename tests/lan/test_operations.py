@@ -18,7 +18,7 @@ from custom_components.lianke.const import CONF_DEFAULT_OPTIONS, LAN_PRINTER_PAT
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Collection, Operation, Status, Tag, Value
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.readiness import HOLD_REASONS
+from custom_components.lianke.jobs.rules import HOLD_REASONS
 from custom_components.lianke.lan.printer.querying import state_of
 from custom_components.lianke.printing.print import job_dict
 from tests.clock import Clock

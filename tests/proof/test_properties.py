@@ -36,15 +36,6 @@ from custom_components.lianke.jobs.job import (
     Origin,
     is_valid_transition,
 )
-from custom_components.lianke.jobs.limits import (
-    RATE_PERIOD,
-    REQUEST_ID_LIFE,
-    LimitError,
-    check_pages,
-    check_rate,
-    find_duplicate,
-    quiet_until,
-)
 from custom_components.lianke.jobs.migration import (
     DAMAGED_PREFIX,
     OTHER_TASKS_NAME,
@@ -53,7 +44,19 @@ from custom_components.lianke.jobs.migration import (
 )
 from custom_components.lianke.jobs.opening import async_get_ledger
 from custom_components.lianke.jobs.outcome import changes_for
-from custom_components.lianke.jobs.readiness import STEADY, Readiness
+from custom_components.lianke.jobs.readiness import Readiness
+from custom_components.lianke.jobs.rules import (
+    BACKOFF_LIMIT,
+    BACKOFF_START,
+    RATE_PERIOD,
+    REQUEST_ID_LIFE,
+    STEADY,
+    LimitError,
+    check_pages,
+    check_rate,
+    find_duplicate,
+    quiet_until,
+)
 from custom_components.lianke.ledger_file import (
     COUNTER_NAME,
     DATABASE_NAME,
@@ -410,7 +413,7 @@ def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
     readiness = Readiness(entry, cast(LiankeCoordinator, facts))
     now = NOW
     ready_since: datetime | None = None
-    backed_off = NOW
+    backed_off, pause = NOW, timedelta(0)
     first = True
     for seconds, what in story:
         now += timedelta(seconds=seconds)
@@ -424,12 +427,14 @@ def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
                 ready_since = None
             first = first and what == "lost"
         elif what == "back_off":
+            # Longer each time in a row.
+            pause = min(pause * 2, BACKOFF_LIMIT) or BACKOFF_START
             with at(now):
-                readiness.back_off("printer", "too_frequent", timedelta(seconds=90))
-            backed_off = now + timedelta(seconds=90)
+                readiness.back_off("printer", "too_frequent")
+            backed_off = now + pause
         else:
             readiness.clear_backoff("printer")
-            backed_off = now
+            backed_off, pause = now, timedelta(0)
         with at(now):
             readiness.observe()
             verdict = readiness.check("printer", now)

@@ -16,7 +16,7 @@ from custom_components.lianke.api.models import DriverState, Printer
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.flows.binding import printer_list
 from custom_components.lianke.issues import AWAITING_DRIVER
-from custom_components.lianke.jobs.limits import LimitError
+from custom_components.lianke.jobs.rules import LimitError
 from custom_components.lianke.lan.form import lan_addresses
 from custom_components.lianke.pages.clean import MAX_LENGTH, escape_markdown
 from tests.conftest import LANGUAGES, make_entry, set_up, texts

@@ -5,7 +5,7 @@ Decide by `latest`; tell by `committed`, which is what listeners, entities, the 
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -27,8 +27,8 @@ from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError
 from .files import JobFiles
 from .job import FINAL, Delivery, Job, JobState, begin_next
 from .own_tasks import OwnTasks
-from .readiness import QueueReason, Readiness
-from .retention import LISTED, to_forget
+from .readiness import Readiness
+from .rules import LISTED, QueueReason, replaceable, to_forget
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -464,19 +464,6 @@ class _GoneError(LedgerRefusedError):
 
 def _is_settled(job: Job) -> bool:
     return job.state in FINAL and job.state is not JobState.UNCONFIRMED
-
-
-def replaceable(jobs: Iterable[Job], printer_key: str, *keys: str | None) -> list[Job]:
-    """Return the jobs that wait at a printer with one of these replace keys, and that a newer one may replace."""
-    return [
-        job
-        for job in jobs
-        if job.printer_key == printer_key
-        and job.spec.replace_key is not None
-        and job.spec.replace_key in keys
-        and job.state is JobState.HELD
-        and not job.has_stack
-    ]
 
 
 def _log_step(job: Job, old: Job | None) -> None:

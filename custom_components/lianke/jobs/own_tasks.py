@@ -14,7 +14,7 @@ from ..documents.document import Document
 from ..ledger import Lease, Ledger, Table, View
 from ..ledger_file import Kind, LedgerRefusedError
 from .job import Delivery
-from .retention import LISTED
+from .rules import LISTED
 
 MAX_TASK_IDS: Final = 1000
 MAX_LOST: Final = 100

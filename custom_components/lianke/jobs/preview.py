@@ -31,9 +31,8 @@ from ..errors import InputError
 from ..fair_queue import FairQueue
 from .box_jobs import JobWorker, QueueBox
 from .job import Delivery, JobState, type_and_place
-from .outcome import PRINTED_CODE
+from .outcome import PRINTED_CODE, may_have_arrived
 from .tracker import TaskTracker
-from .uploader import may_have_arrived
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ What it returns and what its listeners receive is on disk (see `BoxJobs`).
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,8 +28,7 @@ from ..documents.spool import disk_full, unlink_all
 from ..errors import InputError
 from ..ledger import Change, Ledger, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError
-from .box_jobs import BoxJobs, JobWorker, QueueBox, Rule, replaceable
-from .decisions import answered, canceled, confirmed, rejected, released
+from .box_jobs import BoxJobs, JobWorker, QueueBox, Rule
 from .files import SECOND_NAME, DocumentsError, file_name
 from .job import (
     WAITING,
@@ -42,17 +41,26 @@ from .job import (
     change_not_saved,
     job_error,
 )
-from .limits import (
-    LAN_SHARES,
-    LimitError,
-    check_pages,
-    check_rate,
-    find_duplicate,
-)
 from .page_count import PageCounter
 from .preview import Previewer
-from .readiness import PERMANENT, QueueReason, Readiness, check_tray, stacks_in_trays
+from .readiness import Readiness
 from .retry import Changes, JobMover
+from .rules import (
+    PERMANENT,
+    LimitError,
+    QueueReason,
+    answered,
+    canceled,
+    check_pages,
+    check_rates,
+    check_tray,
+    confirmed,
+    find_duplicate,
+    rejected,
+    released,
+    replaced_by,
+    stacks_in_trays,
+)
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, heard, recover
 from .tracker import TaskTracker
 from .uploader import Uploader
@@ -303,7 +311,7 @@ class PrintQueue(JobWorker):
                     raise _not_accepted(err, earlier.printer_name) from None
                 return earlier
         view = self.check_printer(spec.printer_key)
-        replaced = self._replaced_by(jobs, spec, moved) if spec.replace_key else []
+        replaced = replaced_by(jobs, spec, moved) if spec.replace_key else []
         with self._reporting_refusal(view.key):
             check_pages(deliveries[0], limit=MAX_PAGES.of(self._entry.options), printer=view.name)
         self.check_rate(
@@ -386,7 +394,7 @@ class PrintQueue(JobWorker):
         """End those that a new job replaces, which is safe by now; those whose upload was refused meanwhile, too."""
         if not job.spec.replace_key:
             return
-        for old in self._replaced_by(view.all(self._jobs.table), job.spec, moved):
+        for old in replaced_by(view.all(self._jobs.table), job.spec, moved):
             if old.created_at <= job.created_at and old.job_id != job.job_id:
                 ended = old.changed(now=view.now, state=JobState.CANCELED, reason="replaced")
                 view.put(self._jobs.table, old.job_id, ended)
@@ -438,17 +446,6 @@ class PrintQueue(JobWorker):
             after=PersonReason.TURN_PAPER if job.is_at_second and waits_for else job.present.after,
         )
 
-    def _replaced_by(self, jobs: Iterable[Job], spec: JobSpec, moved: Job | None) -> list[Job]:
-        """Return the held ones of some jobs that a new one replaces.
-
-        Raises InputError when it is a moved job itself that a newer one has replaced.
-        """
-        others = (job for job in jobs if moved is None or job.job_id != moved.job_id)
-        waiting = replaceable(others, spec.printer_key, spec.replace_key)
-        if moved is not None and any(job.created_at > moved.created_at for job in waiting):
-            raise InputError("newer_job_waits", title=moved.title)
-        return waiting
-
     def check_rate(
         self,
         printer_key: str,
@@ -473,13 +470,8 @@ class PrintQueue(JobWorker):
             if job.printer_key == printer_key and job not in replaced
         ]
         asker = (user_id, sender_address)
-        own = [job for job in jobs if (job.user_id, job.spec.sender_address) == asker]
         with self._reporting_refusal(printer_key):
-            check_rate(own, now, limit=limit, printer=view.name, refused=refused)
-            if sender_address is not None:
-                # A device can take more than one address.
-                sent = [job for job in jobs if job.spec.sender_address is not None]
-                check_rate(sent, now, limit=LAN_SHARES * limit, printer=view.name)
+            check_rates(jobs, now, asker=asker, limit=limit, printer=view.name, refused=refused)
 
     @contextmanager
     def _reporting_refusal(self, printer_key: str) -> Iterator[None]:
@@ -534,7 +526,7 @@ class PrintQueue(JobWorker):
         if not job.can_cancel:
             raise job_error("job_not_cancelable", job)
         if job.state is JobState.HELD:
-            return await self._async_decide(job, canceled)
+            return await self._async_decide(job, lambda _, held: canceled(held))
         if job.present.task_id is not None:
             await self._scheduler.async_cancel_in_cloud(job)
         else:
@@ -554,7 +546,12 @@ class PrintQueue(JobWorker):
         be printed on its stack; HomeAssistantError if the disk refuses.
         """
         job = self.find(job_id) or self.get(job_id)
-        answer = answered(reason or job.asks_for, self._jobs.table)
+        asked = reason or job.asks_for
+
+        def answer(view: View, job: Job) -> Mapping[str, Any]:
+            # Other jobs heed it from the change in memory on, before it is written.
+            return answered(job, asked, view.all(self._jobs.table), view.now)
+
         return await self._async_decide(job, answer)
 
     async def async_reject(
@@ -565,7 +562,8 @@ class PrintQueue(JobWorker):
         `reason` and what is raised are those of `async_continue`.
         """
         job = self.find(job_id) or self.get(job_id)
-        return await self._async_decide(job, rejected(reason or job.asks_for, detail))
+        asked = reason or job.asks_for
+        return await self._async_decide(job, lambda _, held: rejected(held, asked, detail))
 
     async def _async_decide(self, job: Job, rule: Rule | None = None, **changes: Any) -> Job:
         """Change a job as a user decided; return it as it is after the review that follows.
@@ -600,7 +598,7 @@ class PrintQueue(JobWorker):
         """
         job = self.find(job_id) or self.get(job_id)
         if job.copied and job.state is JobState.HELD and changes is None:
-            return await self._async_decide(job, released)
+            return await self._async_decide(job, lambda _, held: released(held))
         to = (queue or self).mover
         retry = self.mover.async_retry(job, context=context, changes=changes, anew=anew, to=to)
         return await self._async_to_its_end(retry, "retry print job")
@@ -624,7 +622,7 @@ class PrintQueue(JobWorker):
         Raises InputError for a job in another state, HomeAssistantError if the disk refuses.
         """
         job = self.find(job_id) or self.get(job_id)
-        return await self._async_decide(job, confirmed)
+        return await self._async_decide(job, lambda _, doubtful: confirmed(doubtful))
 
     def find(self, job_id: str) -> Job | None:
         """Return a job as it will be, None for an unknown one."""

@@ -32,9 +32,9 @@ from .job import (
     JobSpec,
     JobState,
     Origin,
-    already_retried,
     job_error,
 )
+from .rules import asks_for_more, check_movable, check_retry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,16 +143,10 @@ class JobMover(JobWorker):
         return current
 
     def _check(self, job: Job, to: JobMover) -> None:
-        """Refuse a job that cannot be retried, or whose retry may have been sent."""
-        if job.retried_as is not None:
-            # It may be in any box.
-            found = (mover.find(job.retried_as) for mover in (to, *self._movers.values()))
-            again = next(filter(None, found), None)
-            # A retry that was never sent does not count.
-            if again is None or not again.was_never_sent or again.can_retry:
-                raise already_retried(again or replace(job, job_id=job.retried_as))
-        elif not job.can_retry or job.state is JobState.HELD:
-            raise job_error("job_not_retryable", job)
+        # Its retry may be in any box.
+        movers = (to, *self._movers.values()) if job.retried_as else ()
+        found = (mover.find(job.retried_as or "") for mover in movers)
+        check_retry(job, next(filter(None, found), None))
 
     async def _async_deliveries(
         self, job: Job, changes: Changes | None, anew: Sequence[Delivery] | None
@@ -182,7 +176,7 @@ class JobMover(JobWorker):
 
     async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
         """See `PrintQueue.async_move`. Must not be cancelled."""
-        job = _movable(self.find(job_id), job_id)
+        job = check_movable(self.find(job_id), job_id)
         if (to := self._movers.get(entry_id)) is None:
             raise InputError("not_ready_getting_ready", printer=job.printer_name)
         (document,) = await self._async_copied(job)
@@ -198,12 +192,12 @@ class JobMover(JobWorker):
             approved=job.spec.approved and changes.keeps_approval,
             hold=True,
         )
-        if changes.mover is not None and _asks_for_more(job, new):
+        if changes.mover is not None and asks_for_more(job, new):
             spec = _of_mover(spec, changes.mover)
 
         def end(view: View) -> None:
             # It may have been sent, answered or canceled meanwhile.
-            current = _movable(self._held_here(view, job), job_id)
+            current = check_movable(self._held_here(view, job), job_id)
             if job_id in self._jobs.reserved or current.spec != job.spec:
                 raise job_error("job_not_movable", job)
             ended = current.changed(
@@ -232,24 +226,6 @@ class JobMover(JobWorker):
         """Return what a printer of this box is called."""
         view = self._coordinator.data.printers.get(printer_key)
         return "" if view is None else view.name
-
-
-def _movable(job: Job | None, job_id: str) -> Job:
-    """Return a job that can be moved now. Raises InputError."""
-    if job is None:
-        raise InputError("job_not_found", job_id=job_id[:64])
-    if not job.can_reroute:
-        raise job_error("job_not_movable", job)
-    return job
-
-
-def _asks_for_more(job: Job, new: Delivery) -> bool:
-    """Return whether more pages may come of a job, over all copies, by what it becomes."""
-    old = job.present
-    before, after = old.most_pages, new.most_pages
-    if before is not None and after is not None:
-        return after * new.job_copies > before * old.job_copies
-    return (before is not None and after is None) or new.job_copies > old.job_copies
 
 
 def _of_mover(spec: JobSpec, mover: Mover) -> JobSpec:

@@ -19,10 +19,10 @@ from ..coordinator import call_after_updates
 from ..ledger_file import LedgerRefusedError
 from .box_jobs import BoxJobs, JobWorker, QueueBox
 from .job import IN_CLOUD, Job, JobState
-from .readiness import QueueReason, Verdict, stacks_in_trays
-from .retention import documents_to_keep
+from .outcome import PASSING
+from .rules import QueueReason, Verdict, documents_to_keep, stacks_in_trays
 from .tracker import TaskTracker
-from .uploader import PASSING, Uploader
+from .uploader import Uploader
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -26,17 +26,25 @@ from ..api.errors import LiankeConnectionError, LiankeError
 from ..api.tasks import Callback, DayTask, Task, TaskResult, TaskState
 from .box_jobs import JobWorker, QueueBox
 from .job import Delivery, Job, JobState, is_valid_transition
-from .outcome import CANCELED_TOO_LATE, PRINTED_CODE, changes_for, failure, has_other_pages
+from .outcome import (
+    DOUBT_TIME,
+    GIVE_UP,
+    PRINTED_CODE,
+    SPACING,
+    WATCHDOG,
+    changes_for,
+    failure,
+    has_no_outcome,
+    has_other_pages,
+    is_doubt_over,
+    is_followed,
+    poll_pause,
+)
 from .task_matching import LIST_LAG, match_tasks, search_after
 
 _LOGGER = logging.getLogger(__name__)
 
-# "every 10 s" is the vendor's own advice (lianke-api, "Ground rules").
-SPACING = timedelta(seconds=10)
 FIRST_POLL = timedelta(seconds=5)
-WATCHDOG = timedelta(seconds=60)
-# A job that waits in the cloud for a printer to be switched on is polled less often.
-_SLOWER = ((timedelta(hours=1), timedelta(minutes=5)), (timedelta(minutes=10), WATCHDOG))
 # Other tasks polled before the list is read again, while jobs are in doubt.
 TURNS = 3
 # Hints cause no more polls of a task than one in this time.
@@ -49,17 +57,6 @@ RESULT_WAIT = timedelta(minutes=2)
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 # With so few jobs open, their own answers (which have the pages) are worth a request.
 FEW = 3
-# A doubt lasts at least so long, and until the list was read when it had to have the task.
-DOUBT_TIME = timedelta(minutes=5)
-DOUBT_AFTER_START = timedelta(seconds=150)
-# If the service answers but gives no list for so long, doubts end without one. If it does not answer
-# at all, they last until GIVE_UP.
-WITHOUT_LIST = timedelta(hours=1)
-GIVE_UP = timedelta(hours=24)
-# One that waits in the cloud may do so until it expires, and is then taken back within this time after we saw that:
-# Home Assistant may have been off.
-TAKEN_BACK = timedelta(hours=1)
-
 # s: as long as the tracker may wait for its turn, and for an answer.
 PAGES_SECONDS = 15
 
@@ -156,7 +153,9 @@ class TaskTracker(JobWorker):
         jobs = self.tracked()
         single = self._single(jobs)
         for job in [single] if single else jobs:
-            self._tracking(job).next_poll = now + self._pause(job).total_seconds()
+            proven, age = self._are_callbacks_proven, self._age(job.present)
+            pause = poll_pause(job, age, are_callbacks_proven=proven)
+            self._tracking(job).next_poll = now + pause.total_seconds()
         try:
             if single is not None:
                 tracking = self._tracking(single)
@@ -196,18 +195,8 @@ class TaskTracker(JobWorker):
         return self._started if polled_at is None else polled_at
 
     def _is_tracked(self, job: Job) -> bool:
-        delivery = job.present
-        if delivery.proven_at is not None:
-            return delivery.state is not JobState.COMPLETED
-        if delivery.task_id is None:
-            # In doubt, and the answer to its upload will not come any more.
-            return delivery.is_unsure and not self._is_uploading(delivery)
-        if delivery.state is JobState.UNCONFIRMED:
-            # That a task was revoked is known, and nothing more will be said about the paper.
-            return (
-                delivery.reason != CANCELED_TOO_LATE and dt_util.utcnow() - job.ended_at < GIVE_UP
-            )
-        return not delivery.is_final
+        is_uploading = self._is_uploading(job.present)
+        return is_followed(job, dt_util.utcnow(), is_uploading=is_uploading)
 
     def _age(self, delivery: Delivery) -> timedelta:
         """Return how long ago a delivery was sent, or its task became known.
@@ -230,18 +219,6 @@ class TaskTracker(JobWorker):
             pause = WATCHDOG if self._are_callbacks_proven and not missed else FIRST_POLL
             tracking.next_poll = max(since, self._started) + pause.total_seconds()
         return tracking.next_poll
-
-    def _pause(self, job: Job) -> timedelta:
-        age = self._age(job.present)
-        if job.is_unsure and age < DOUBT_TIME * 2:
-            return SPACING
-        if job.state is JobState.CANCELING and age > _SLOWER[-1][0]:
-            # Somebody waits for it.
-            return WATCHDOG
-        for older, pause in _SLOWER:
-            if age > older:
-                return pause
-        return WATCHDOG if self._are_callbacks_proven else SPACING
 
     @property
     def _are_callbacks_proven(self) -> bool:
@@ -391,30 +368,27 @@ class TaskTracker(JobWorker):
 
     def _give_up(self) -> None:
         """End jobs about which nothing more can be found out."""
+        now = dt_util.utcnow()
         for job in self.tracked():
             delivery, reason = job.present, None
+            age = self._age(delivery)
             if delivery.is_unsure:
-                reason = self._unconfirmed_reason(delivery)
-            elif (
-                not delivery.is_final
-                and delivery.task_id
-                and self._age(delivery) >= GIVE_UP
-                and not self._may_be_taken_back(job)
-            ):
-                reason = "no_outcome"
+                reason = self._unconfirmed_reason(delivery, age)
+            elif delivery.task_id:
+                expired_for = self._expired_for(job) if age >= GIVE_UP else timedelta(0)
+                if has_no_outcome(job, now, age=age, expired_for=expired_for):
+                    reason = "no_outcome"
             if reason is not None:
                 self._jobs.change(job, delivery, state=JobState.UNCONFIRMED, reason=reason)
 
-    def _may_be_taken_back(self, job: Job) -> bool:
-        """Return whether a job may still wait in the cloud, or the cloud may still say that it was taken back."""
-        delivery, tracking = job.present, self._tracking(job)
-        if delivery.state is not JobState.QUEUED and not delivery.expiring:
-            return False
+    def _expired_for(self, job: Job) -> timedelta:
+        """Return how long ago we saw that a job had expired."""
+        tracking = self._tracking(job)
         if dt_util.utcnow() < job.expires_at:
-            return True
+            return timedelta(0)
         if tracking.expired_since is None:
             tracking.expired_since = monotonic()
-        return monotonic() - tracking.expired_since < TAKEN_BACK.total_seconds()
+        return timedelta(seconds=monotonic() - tracking.expired_since)
 
     def _match(self, tasks: tuple[DayTask, ...], asked_at: float) -> None:
         """Give deliveries in doubt their tasks if the list proves them, and note foreign tasks.
@@ -469,27 +443,21 @@ class TaskTracker(JobWorker):
             **changes,
         )
 
-    def _unconfirmed_reason(self, delivery: Delivery) -> str | None:
+    def _unconfirmed_reason(self, delivery: Delivery, age: timedelta) -> str | None:
         """Return the reason with which a delivery in doubt ends as unconfirmed now, None if it does not."""
-        if not self._is_over(delivery):
+        since = self._without_list
+        if not is_doubt_over(
+            age=age,
+            up=timedelta(seconds=monotonic() - self._started),
+            is_searched=delivery.token in self._searched,
+            is_undecided=delivery.token in self._undecided,
+            without_list=None if since is None else timedelta(seconds=monotonic() - since),
+        ):
             return None
         if delivery.token in self._ambiguous:
             return "several_unanswered"
         # One that the service did answer has a reason by then.
         return "no_answer" if delivery.reason is None else "unclear_answer"
-
-    def _is_over(self, delivery: Delivery) -> bool:
-        age, up = self._age(delivery), timedelta(seconds=monotonic() - self._started)
-        if age < DOUBT_TIME or up < DOUBT_AFTER_START:
-            return False
-        if age >= GIVE_UP:
-            return True
-        if delivery.token in self._searched:
-            return delivery.token not in self._undecided
-        return (
-            self._without_list is not None
-            and monotonic() - self._without_list >= WITHOUT_LIST.total_seconds()
-        )
 
     async def async_on_callback(self, token: str | None, report: Callback) -> bool:
         """Apply a callback and write it to disk; return whether it belongs to a job or a preview of this box.

@@ -11,16 +11,10 @@ from homeassistant.util import dt as dt_util
 
 from ..account.request_limits import MAX_UPLOADS
 from ..api.errors import (
-    AuthenticationError,
-    BoxNotProvisionedError,
-    BoxOfflineError,
-    ErrorLimitReachedError,
-    LiankeConnectionError,
     LiankeError,
     LiankeRefusedError,
     LiankeResponseError,
     PrinterNotFoundError,
-    TooFrequentError,
 )
 from ..api.upload import Ticket
 from ..box.printer_status import PrinterStatus
@@ -30,8 +24,8 @@ from ..ledger_file import LedgerRefusedError
 from .box_jobs import JobWorker, QueueBox
 from .files import DocumentsError
 from .job import Delivery, Job, JobState, type_and_place
-from .limits import quiet_until
-from .readiness import QueueReason
+from .outcome import may_have_arrived, passing_reason
+from .rules import QueueReason, is_replaced, quiet_until
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -39,23 +33,9 @@ _LOGGER = logging.getLogger(__name__)
 # next upload, so that one write is enough for several: a crash in between leaves one job in doubt, as a crash before
 # the answer does.
 TASK_DELAY = 0.2
-ERROR_LIMIT_PAUSE = timedelta(minutes=30)
 # How long after a job was made the service is taken to have what it prepared for the job's preview. It does not say.
 TICKET_SECONDS = 600
 PROGRESS_EVERY = timedelta(seconds=1)
-
-# Errors that pass by themselves: the job goes back to `held`.
-PASSING: dict[type[LiankeError], str] = {
-    BoxOfflineError: PrinterStatus.BOX_OFFLINE,
-    BoxNotProvisionedError: PrinterStatus.BOX_OFFLINE,
-    PrinterNotFoundError: PrinterStatus.DISCONNECTED,
-    TooFrequentError: QueueReason.TOO_FREQUENT,
-    ErrorLimitReachedError: QueueReason.ERROR_LIMIT,
-    AuthenticationError: QueueReason.KEY_REJECTED,
-    # Only if the upload's end was not sent; otherwise the job is in doubt.
-    LiankeConnectionError: QueueReason.CLOUD_UNREACHABLE,
-    LiankeResponseError: QueueReason.CLOUD_UNREACHABLE,
-}
 
 
 class _StoppedError(Exception):
@@ -283,17 +263,10 @@ class Uploader(JobWorker):
         key = None if job.has_stack else job.spec.replace_key
 
         def replaced(view: View, current: Job) -> dict[str, Any]:
-            # By one that came while it was sent. Until that one is safe, this one stays.
-            others = view.all(self._jobs.table) if key is not None else ()
-            is_replaced = any(
-                (other.spec.replace_key, other.printer_key) == (key, current.printer_key)
-                and other.state in (JobState.HELD, JobState.UPLOADING)
-                and other.created_at >= current.created_at
-                and other.job_id != current.job_id
-                and not self._jobs.is_staged(view, other.job_id)
-                for other in others
-            )
-            if not is_replaced:
+            # Until the one that came while it was sent is safe, this one stays.
+            others = view.all(self._jobs.table)
+            safe = (other for other in others if not self._jobs.is_staged(view, other.job_id))
+            if not is_replaced(current, safe):
                 return {}
             return {"state": JobState.CANCELED, "reason": "replaced", "code": None, "detail": ""}
 
@@ -344,7 +317,7 @@ class Uploader(JobWorker):
             # Else the review that follows cancels it, or sends it again if the disk refuses the cancellation.
             self._jobs.change(job, delivery, **refused)
             return
-        reason = next((reason for kind, reason in PASSING.items() if isinstance(err, kind)), None)
+        reason = passing_reason(err)
         if reason is None and delivery.document.ticket is not None:
             # What the service prepared for a preview may be gone; the document is still here.
             document = replace(delivery.document, ticket=None)
@@ -353,11 +326,7 @@ class Uploader(JobWorker):
         if reason is None or not job.spec.hold:
             self._fail(job, delivery, err.reason, code=err.code, detail=err.detail, **refused)
             return
-        self._readiness.back_off(
-            job.printer_key,
-            reason,
-            ERROR_LIMIT_PAUSE if reason == QueueReason.ERROR_LIMIT else None,
-        )
+        self._readiness.back_off(job.printer_key, reason)
         self._hold(job, delivery, reason, code=err.code, detail=err.detail, **refused)
         self._coordinator.async_refresh_soon("a job was refused")
 
@@ -380,10 +349,3 @@ async def _async_end_of(upload: asyncio.Task[None]) -> None:
         upload.cancel()
         await asyncio.wait([upload])
         raise
-
-
-def may_have_arrived(err: LiankeError) -> bool:
-    """Return whether the cloud may have accepted an upload in spite of this error."""
-    if isinstance(err, LiankeRefusedError):
-        return not err.surely_refused
-    return getattr(err, "may_have_arrived", True)

@@ -24,7 +24,7 @@ from ..documents.pdf_client import PdfError, PdfUnavailableError, async_get_pdf_
 from ..documents.spool import async_get_spool
 from ..errors import InputError
 from ..jobs.job import Delivery, Job, JobState, PersonReason, job_error
-from ..jobs.limits import max_document_bytes
+from ..jobs.rules import max_document_bytes
 from ..pdf.process import MAX_SOURCE_PAGES
 
 CONF_MANUAL_DUPLEX: Final = "by_hand"

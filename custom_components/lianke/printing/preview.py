@@ -25,7 +25,7 @@ from ..documents.sources import source_of
 from ..documents.spool import KEEP, async_get_spool
 from ..errors import InputError
 from ..jobs.job import Delivery
-from ..jobs.limits import check_range
+from ..jobs.rules import check_range
 from ..people.rights import async_check_printer
 from ..runtime import async_error_text, preview_signal
 from .print import async_prepare, limit_calls, ticket_scope

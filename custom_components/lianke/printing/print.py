@@ -54,8 +54,8 @@ from ..documents.spool import async_get_spool
 from ..errors import InputError
 from ..fair_queue import FairQueue, NoPlaceError
 from ..jobs.job import REJECTED, Asker, Delivery, Job, JobSpec, JobState, PersonReason
-from ..jobs.limits import REQUEST_ID_LIFE, frees_request_id, max_document_bytes, waits_uncounted
 from ..jobs.queue import PrintQueue
+from ..jobs.rules import REQUEST_ID_LIFE, frees_request_id, max_document_bytes, waits_uncounted
 from ..people.release_code import async_hash_code
 from ..people.rights import async_check_printer, async_reading
 from ..people.visible import async_as_seen

@@ -35,8 +35,8 @@ from ..documents.pdf_client import PdfError, async_get_pdf_worker
 from ..documents.spool import disk_full, translate_disk_errors
 from ..errors import InputError
 from ..jobs.job import Asker, Delivery, JobSpec
-from ..jobs.limits import REQUEST_ID_LIFE, max_document_bytes
 from ..jobs.opening import async_remove_records
+from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
 from ..ledger import Lease, Step, Table, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError
 from ..printing.handlers import ACTIONS_BY_NAME, async_run_action

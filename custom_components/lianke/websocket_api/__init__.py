@@ -30,7 +30,7 @@ from ..devices import Target, async_check_target, async_target
 from ..documents.sheets import async_find_corners
 from ..documents.spool import async_get_spool
 from ..errors import InputError
-from ..jobs.limits import max_document_bytes
+from ..jobs.rules import max_document_bytes
 from ..printing.again import async_plan
 from ..printing.handlers import async_run_action
 from ..printing.lookup import async_describe_capabilities

@@ -35,7 +35,7 @@ from ..coordinator import call_after_updates
 from ..devices import async_may, async_printer_device
 from ..errors import InputError
 from ..jobs.job import Job, JobState
-from ..jobs.limits import waits_uncounted
+from ..jobs.rules import waits_uncounted
 from ..people.approval import is_approver, pages_left
 from ..people.visible import (
     as_seen,

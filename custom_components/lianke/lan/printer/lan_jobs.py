@@ -20,7 +20,7 @@ from homeassistant.util.ulid import ulid_now
 from ...fair_queue import Place
 from ...ipp.model import MAX_INTEGER
 from ...jobs.job import Job, JobState
-from ...jobs.limits import frees_request_id
+from ...jobs.rules import frees_request_id
 from .job_options import JobOptions
 from .printer_attributes import DOCUMENT_SECONDS
 

@@ -22,7 +22,7 @@ from ...errors import InputError
 from ...fair_queue import NoPlaceError
 from ...ipp.model import Group, IppError, Status, Tag
 from ...jobs.job import Job
-from ...jobs.limits import max_document_bytes
+from ...jobs.rules import max_document_bytes
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
 from ...printing.print import async_print_received
 from . import querying, server

@@ -17,8 +17,7 @@ from ...devices import Target, loaded_data
 from ...ipp import model as values
 from ...ipp.model import Attributes, Group, IppError, Status, Tag, Value
 from ...jobs.job import MOVED, Job, JobState, PersonReason
-from ...jobs.limits import max_document_bytes
-from ...jobs.readiness import QueueReason
+from ...jobs.rules import QueueReason, max_document_bytes
 from ...printing.print import async_reason
 from . import printer_attributes
 from .lan_jobs import PendingJob, is_own, job_number, sender_of

@@ -15,7 +15,7 @@ from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ...const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
 from ...fair_queue import FairQueue
-from ...jobs.limits import RATE_PERIOD
+from ...jobs.rules import RATE_PERIOD
 from ...runtime import LiankeConfigEntry
 from ..neighbours import Devices
 from .lan_jobs import PendingJobs, Repeats

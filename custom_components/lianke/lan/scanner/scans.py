@@ -34,7 +34,7 @@ from ...escl.messages import (
     ScanSettings,
 )
 from ...fair_queue import FairQueue, NoPlaceError, Place
-from ...jobs.limits import max_document_bytes
+from ...jobs.rules import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry, async_loaded_entries
 from ...scanner.abilities import Abilities, ScanRequest

@@ -1,0 +1,575 @@
+"""The rules by which jobs live, each with its numbers beside it. Pure functions: workers look, ask here, and act.
+
+What follows from a job alone is in `job`. What the service's answers prove, and how long a doubt lasts, is in
+`outcome`, which of its tasks is whose in `task_matching`.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+from homeassistant.util import dt as dt_util
+
+from ..api.options import count_selected
+from ..box.printer_status import HOLDING, PrinterStatus
+from ..const import CONF_QUIET_FROM, CONF_QUIET_TO, MAX_DOCUMENT_MB
+from ..documents.document import Document
+from ..documents.kinds import FileType
+from ..errors import InputError
+from .job import (
+    HANDED_ON,
+    IN_CLOUD,
+    MOVED,
+    REJECTED,
+    RETRYABLE,
+    Delivery,
+    Job,
+    JobSpec,
+    JobState,
+    PersonReason,
+    already_retried,
+    job_error,
+)
+
+# How many pages and jobs are accepted
+
+RATE_PERIOD = timedelta(hours=1)
+# Jobs withdrawn before they became tasks, in an hour, that do not count as printed.
+FREE_WITHDRAWALS = 10
+# All devices of the home network together may send so many times what one may.
+LAN_SHARES = 2
+_WITHDRAWN = frozenset({JobState.CANCELED, JobState.EXPIRED})
+
+
+class LimitError(InputError):
+    """A job is beyond a print limit; `key` says which."""
+
+    def __init__(self, key: str, *, limit: int, printer: str, text: str | None = None) -> None:
+        """`text` is the translation key where it is not `key`."""
+        self.key = key
+        super().__init__(text or key, limit=str(limit), printer=printer)
+
+
+def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
+    """Check by the first delivery of a job that its pages times copies are surely within the limit.
+
+    The pages are those of the page range, by the document's own count or the most that it can have. If
+    neither is known, the range bounds them; without one, a document whose pages are only known once it
+    is converted is accepted in one copy (see `Delivery.is_uncounted`), and any other is refused. Raw printer data
+    has no pages.
+    Raises LimitError, InputError.
+    """
+    document = first.document
+    if document.extension == FileType.RAW:
+        return
+    check_range(document, first.options.page_range)
+    if first.most_pages is None:
+        if first.is_uncounted and first.job_copies == 1:
+            return
+        raise LimitError("too_many_pages", limit=limit, printer=printer, text="pages_unknown")
+    if first.most_pages * first.job_copies > limit:
+        text = "too_many_pages" if document.pages is not None else "maybe_too_many_pages"
+        raise LimitError("too_many_pages", limit=limit, printer=printer, text=text)
+
+
+def max_document_bytes(options: Mapping[str, Any]) -> int:
+    """Return the most bytes of a document."""
+    return MAX_DOCUMENT_MB.of(options) * 1024 * 1024
+
+
+def check_range(document: Document, page_range: str) -> None:
+    """Check that a page range takes a page of a document, by its count or the most pages that it can have.
+
+    Raises InputError.
+    """
+    if count_selected(page_range, document.pages) == 0:
+        raise InputError("pages_not_in_document", count=str(document.pages))
+    if document.pages is None and count_selected(page_range, document.pages_at_most) == 0:
+        raise InputError("pages_beyond_document", count=str(document.pages_at_most))
+
+
+def waits_uncounted(job: Job) -> bool:
+    """Return whether a job waits to be released, and nobody can say how many pages it has."""
+    asked = job.asks_for == PersonReason.RELEASE
+    return asked and job.pages is None and job.present.is_uncounted
+
+
+def check_rates(
+    jobs: Collection[Job],
+    now: datetime,
+    *,
+    asker: tuple[str | None, str | None],
+    limit: int,
+    printer: str,
+    refused: int = 0,
+) -> None:
+    """Check that the user or device who asks is within the limit, and so are all devices together. Raises LimitError.
+
+    `asker` is the user and the address; `jobs` and `refused` are as for `check_rate`.
+    """
+    own = [job for job in jobs if (job.user_id, job.spec.sender_address) == asker]
+    check_rate(own, now, limit=limit, printer=printer, refused=refused)
+    if asker[1] is not None:
+        # A device can take more than one address.
+        sent = [job for job in jobs if job.spec.sender_address is not None]
+        check_rate(sent, now, limit=LAN_SHARES * limit, printer=printer)
+
+
+def check_rate(
+    jobs: Iterable[Job], now: datetime, *, limit: int, printer: str, refused: int = 0
+) -> None:
+    """Check that a printer's jobs of the last hour are within the limit. Raises LimitError.
+
+    `jobs` are the printer's, `refused` is how many documents besides were refused in the hour. Waiting ones
+    count at any age: a loop that runs all night against a printer that is off must not empty the tray in the
+    morning. Withdrawn ones count once they were tasks, and beyond FREE_WITHDRAWALS.
+    """
+    counted = [job for job in jobs if not job.is_final or now - job.created_at < RATE_PERIOD]
+    withdrawn = [job for job in counted if job.state in _WITHDRAWN and not job.has_task]
+    replaced = sum(job.reason in HANDED_ON for job in withdrawn)
+    taken = refused + len(counted) - len(withdrawn)
+    if taken + max(0, len(withdrawn) - replaced - FREE_WITHDRAWALS) >= limit:
+        raise LimitError("too_many_jobs", limit=limit, printer=printer)
+
+
+# Which requests are the same, and which jobs a newer one replaces
+
+REQUEST_ID_LIFE = timedelta(hours=24)
+# Jobs that were not printed as a whole; `partly_printed` says whether in part.
+_NOT_PRINTED = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
+
+
+def find_duplicate(
+    jobs: Iterable[Job], spec: JobSpec, first: Delivery, now: datetime
+) -> Job | None:
+    """Return the newest job with the same request id that may have been printed, None without one.
+
+    `first` is the first delivery of the new one. Raises InputError if printer, bytes or options are others.
+    """
+    known = {job.job_id: job for job in jobs if job.spec.request_id == spec.request_id}
+    for job in sorted(known.values(), key=lambda job: job.created_at, reverse=True):
+        last = job
+        while (moved := known.get(last.moved_to or "")) is not None:
+            last = moved
+        # For a job that was moved here the one stands that it was asked for as.
+        if (
+            job.spec.moved_from in known
+            or frees_request_id(last)
+            or now - job.created_at > REQUEST_ID_LIFE
+        ):
+            continue
+        if (
+            job.printer_key != spec.printer_key
+            or not job.deliveries[0].options.prints_as(first.options)
+            or job.deliveries[0].document.digest != first.document.digest
+        ):
+            raise InputError("request_id_conflict", request_id=spec.request_id or "")
+        return job
+    return None
+
+
+def frees_request_id(job: Job) -> bool:
+    """Return whether no paper of a job can have come out or still come out, whatever the service does.
+
+    It may print a task that it says is canceled.
+    """
+    if job.state not in _NOT_PRINTED or job.partly_printed or job.reason == MOVED:
+        return False
+    if not job.has_task:
+        return True
+    return job.state is JobState.FAILED
+
+
+def replaceable(jobs: Iterable[Job], printer_key: str, *keys: str | None) -> list[Job]:
+    """Return the jobs that wait at a printer with one of these replace keys, and that a newer one may replace."""
+    return [
+        job
+        for job in jobs
+        if job.printer_key == printer_key
+        and job.spec.replace_key is not None
+        and job.spec.replace_key in keys
+        and job.state is JobState.HELD
+        and not job.has_stack
+    ]
+
+
+def replaced_by(jobs: Iterable[Job], spec: JobSpec, moved: Job | None) -> list[Job]:
+    """Return the held ones of some jobs that a new one replaces; `moved` is the one whose place it takes.
+
+    Raises InputError when it is a moved job itself that a newer one has replaced.
+    """
+    others = (job for job in jobs if moved is None or job.job_id != moved.job_id)
+    waiting = replaceable(others, spec.printer_key, spec.replace_key)
+    if moved is not None and any(job.created_at > moved.created_at for job in waiting):
+        raise InputError("newer_job_waits", title=moved.title)
+    return waiting
+
+
+def is_replaced(job: Job, others: Iterable[Job]) -> bool:
+    """Return whether one of these came to replace a job while that was being sent, which is to wait again now."""
+    key = None if job.has_stack else job.spec.replace_key
+    return key is not None and any(
+        (other.spec.replace_key, other.printer_key) == (key, job.printer_key)
+        and other.state in (JobState.HELD, JobState.UPLOADING)
+        and other.created_at >= job.created_at
+        and other.job_id != job.job_id
+        for other in others
+    )
+
+
+# When a job may be sent
+
+
+class QueueReason(StrEnum):
+    """Reasons to hold a job other than the printer's state."""
+
+    QUIET_HOURS = "quiet_hours"
+    CLOUD_UNREACHABLE = "cloud_unreachable"
+    KEY_REJECTED = "key_rejected"
+    TOO_FREQUENT = "too_frequent"
+    ERROR_LIMIT = "error_limit"
+    GETTING_READY = "getting_ready"
+    DISK_FULL = "disk_full"
+    # The job folder is a copy of another installation's, which may print the same jobs.
+    COPIED = "copied"
+    # A stack that was put back for another job lies in the tray.
+    PAPER_TURNED = "paper_turned"
+
+
+# These concern every printer of the box.
+OF_THE_BOX = frozenset({PrinterStatus.BOX_OFFLINE, QueueReason.DISK_FULL})
+# For these a job is refused, not held.
+PERMANENT = frozenset({PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED})
+HOLD_REASONS: tuple[str, ...] = (
+    "none",
+    *(reason.value for reason in HOLDING),
+    *(reason.value for reason in QueueReason),
+    *(reason.value for reason in PersonReason),
+)
+# A printer that was just switched on must be ready for so long.
+STEADY = timedelta(seconds=60)
+# After a refusal; twice as long after each further one in a row.
+BACKOFF_START = timedelta(seconds=60)
+BACKOFF_LIMIT = timedelta(minutes=30)
+ERROR_LIMIT_PAUSE = timedelta(minutes=30)
+
+
+class Verdict(NamedTuple):
+    """`reason` is None when the job may be sent; `until` is when to check again, if known."""
+
+    reason: str | None
+    until: datetime | None = None
+
+
+def verdict(
+    now: datetime,
+    *,
+    state: str | None,
+    backoffs: Iterable[tuple[str, timedelta]] = (),
+    quiet_end: datetime | None = None,
+    ready_for: timedelta = STEADY,
+) -> Verdict:
+    """Return whether a printer may be sent a job: what the user can do something about comes first.
+
+    `state` is why the service or the printer takes none, `backoffs` are the pauses that are left after refusals, those
+    of the box first; `quiet_end` is when quiet hours that concern the job end, `ready_for` how long the printer is.
+    """
+    if state is not None:
+        return Verdict(state)
+    for reason, left in backoffs:
+        if left > timedelta(0):
+            return Verdict(reason, now + left)
+    if quiet_end is not None:
+        return Verdict(QueueReason.QUIET_HOURS, quiet_end)
+    if ready_for < STEADY:
+        return Verdict(QueueReason.GETTING_READY, now + STEADY - ready_for)
+    return Verdict(None)
+
+
+def backoff(reason: str, last: timedelta | None) -> timedelta:
+    """Return how long to pause after a refusal, when the pause after the one before was `last`."""
+    if reason == QueueReason.ERROR_LIMIT:
+        return ERROR_LIMIT_PAUSE
+    return min(last * 2, BACKOFF_LIMIT) if last else BACKOFF_START
+
+
+def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
+    """Return when the current quiet hours end, None outside of them.
+
+    They are what the clock on the wall says, in Home Assistant's time zone, and may span midnight. With equal or
+    missing ends there are none.
+    """
+    begin = dt_util.parse_time(options.get(CONF_QUIET_FROM) or "")
+    end = dt_util.parse_time(options.get(CONF_QUIET_TO) or "")
+    if begin is None or end is None or begin == end:
+        return None
+
+    def is_quiet(moment: datetime) -> bool:
+        clock = dt_util.as_local(moment).time()
+        return begin <= clock < end if begin < end else not end <= clock < begin
+
+    if not is_quiet(now):
+        return None
+    today = dt_util.as_local(now)
+    days = (today.date() + timedelta(days=number) for number in range(3))
+    # Where summer time ends a time may come twice.
+    ends = [
+        dt_util.as_utc(datetime.combine(day, end.replace(fold=fold), today.tzinfo))
+        for day in days
+        for fold in (0, 1)
+    ]
+    # And where it begins or ends, the clock may leave the quiet hours by being put forward or back.
+    ends += _clock_change(now, max(ends))
+    return min(moment for moment in ends if moment > now and not is_quiet(moment))
+
+
+def _clock_change(first: datetime, last: datetime) -> list[datetime]:
+    """Return the moment between two, to the second, at which clocks are put forward or back, if there is one."""
+
+    def offset(moment: datetime) -> timedelta | None:
+        return dt_util.as_local(moment).utcoffset()
+
+    before = offset(first)
+    if offset(last) == before:
+        return []
+    early, late = int(first.timestamp()), int(last.timestamp())
+    while late - early > 1:
+        middle = (early + late) // 2
+        if offset(dt_util.utc_from_timestamp(middle)) == before:
+            early = middle
+        else:
+            late = middle
+    return [dt_util.utc_from_timestamp(late)]
+
+
+# Whose stack lies in a tray: nothing else is printed on it
+
+# So long after the end of a job of which nobody knows what came out, it may still be coming out.
+STILL_PRINTING: Final = timedelta(minutes=30)
+
+
+def stacks_in_trays(jobs: Iterable[Job]) -> dict[str, Job]:
+    """Return the job whose stack lies in a printer's tray, by the keys of the printers.
+
+    Until it is over, any other job of the printer would be printed on its sheets. Of several, which only an
+    earlier version allowed, it is the first of `jobs`.
+    """
+    return {job.printer_key: job for job in reversed([*jobs]) if job.has_stack}
+
+
+def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:
+    """Check that none of `jobs` would be printed on the stack of a job, which is about to lie in the tray.
+
+    Raises InputError: tray_busy, tray_taken.
+    """
+    for other in jobs:
+        if other.printer_key != job.printer_key or other.job_id == job.job_id:
+            continue
+        if other.has_stack:
+            raise InputError(
+                "tray_taken", title=job.title, other=other.title, printer=job.printer_name
+            )
+        if _may_be_printed(other, now):
+            raise InputError("tray_busy", title=job.title, printer=job.printer_name)
+
+
+def _may_be_printed(job: Job, now: datetime) -> bool:
+    """Return whether a job may come out now: also one in doubt, or that was over only for those who asked."""
+    if job.state in IN_CLOUD or job.state is JobState.UPLOADING:
+        return True
+    return (
+        job.state in (JobState.CANCELED, JobState.EXPIRED, JobState.UNCONFIRMED)
+        and job.present.was_sent
+        and (job.partly_printed or job.state is JobState.UNCONFIRMED)
+        and abs(now - job.ended_at) < STILL_PRINTING
+    )
+
+
+# What becomes of a job by what a person decides. A decision that the disk refuses is left out, and those that came
+# after it are made again without it. So a rule goes by the job as it is then: who releases a job has not approved it.
+
+
+def answered(job: Job, reason: str | None, jobs: Iterable[Job], now: datetime) -> dict[str, Any]:
+    """Return the changes of a job for whose first reason to wait a person has said yes.
+
+    `jobs` are those of the box. Raises InputError.
+    """
+    _check_asked(job, reason)
+    first, *left = job.waits_for
+    changes: dict[str, Any]
+    if first == PersonReason.TURN_PAPER:
+        changes = {"after": None, "hold_reason": None}
+    else:
+        spec = replace(
+            job.spec,
+            waits_for=tuple(one for one in left if one != PersonReason.TURN_PAPER),
+            approved=job.spec.approved or first == PersonReason.APPROVAL,
+        )
+        changes = {"spec": spec, "hold_reason": left[0] if left else None}
+    if (turned := job.changed(now=now, **changes)).has_stack:
+        check_tray(turned, jobs, now)
+    return changes
+
+
+def rejected(job: Job, reason: str | None, detail: str) -> dict[str, Any]:
+    """Return the changes of a job after a no to this reason. Raises InputError."""
+    _check_asked(job, reason)
+    return {"state": JobState.CANCELED, "reason": REJECTED, "detail": detail}
+
+
+def _check_asked(job: Job, reason: str | None) -> None:
+    """Raise InputError for a job that does not wait for this answer."""
+    if reason is None or job.asks_for != reason:
+        raise job_error("job_not_waiting", job)
+
+
+def canceled(job: Job) -> dict[str, Any]:
+    """Return the changes of a job that is canceled while it is held here. Raises InputError for another."""
+    if job.state is not JobState.HELD:
+        raise job_error("job_not_cancelable", job)
+    return {"state": JobState.CANCELED}
+
+
+def released(job: Job) -> dict[str, Any]:
+    """Return the changes of a job that goes on after its folder was copied. Raises InputError for another."""
+    if not job.copied or job.state is not JobState.HELD:
+        raise job_error("job_not_retryable", job)
+    return {"copied": False, "hold_reason": None}
+
+
+def confirmed(job: Job) -> dict[str, Any]:
+    """Return the changes of an unconfirmed job that somebody has seen printed. Raises InputError for another."""
+    if job.state is not JobState.UNCONFIRMED:
+        raise job_error("job_not_unconfirmed", job)
+    return {
+        "state": JobState.COMPLETED,
+        "reason": None,
+        # It does not depend on the list of tasks any more.
+        "task_from_list": False,
+        "pages_printed": None if job.pages is None else job.pages * job.copies,
+    }
+
+
+# What may be moved to another printer, and printed again
+
+
+def check_movable(job: Job | None, job_id: str) -> Job:
+    """Return a job that can be moved now. Raises InputError."""
+    if job is None:
+        raise InputError("job_not_found", job_id=job_id[:64])
+    if not job.can_reroute:
+        raise job_error("job_not_movable", job)
+    return job
+
+
+def asks_for_more(job: Job, new: Delivery) -> bool:
+    """Return whether more pages may come of a job, over all copies, by what it becomes."""
+    old = job.present
+    before, after = old.most_pages, new.most_pages
+    if before is not None and after is not None:
+        return after * new.job_copies > before * old.job_copies
+    return (before is not None and after is None) or new.job_copies > old.job_copies
+
+
+def check_retry(job: Job, again: Job | None) -> None:
+    """Check that a job can be printed again; `again` is the one that did so already, None where it is not known.
+
+    Raises InputError.
+    """
+    if job.retried_as is not None:
+        # A retry that was never sent does not count.
+        if again is None or not again.was_never_sent or again.can_retry:
+            raise already_retried(again or replace(job, job_id=job.retried_as))
+    elif not job.can_retry or job.state is JobState.HELD:
+        raise job_error("job_not_retryable", job)
+
+
+# How long finished jobs and their documents are kept
+
+MAX_RECORDS = 200
+# Bounds beyond which even needed records are deleted: those of jobs canceled unsent, and all. Only jobs
+# that may have an unknown task, or count for the print limits, are kept beyond them.
+MAX_WITHDRAWN = 100
+MAX_FINISHED = 1000
+MAX_AGE = timedelta(days=30)
+# The cloud's list of tasks reaches no further back.
+LISTED = timedelta(hours=48)
+# Documents of a box that are kept after an end that was wanted: beyond it, the oldest are deleted.
+MAX_KEPT_BYTES = 1024 * 1024 * 1024
+# How long the cloud may take to cancel what waits there for a box that is removed.
+REMOVAL_SECONDS = 30
+
+_ended_at = attrgetter("ended_at")
+
+
+def documents_to_keep(
+    jobs: Iterable[Job], now: datetime, *, failed: timedelta, wanted: timedelta
+) -> frozenset[str]:
+    """Return the ids of the finished jobs whose documents are kept.
+
+    `failed` is how long those are kept that may be retried, `wanted` those of the jobs that were
+    printed or canceled.
+    """
+    kept = set()
+    left = MAX_KEPT_BYTES
+    for job in sorted(jobs, key=_ended_at, reverse=True):
+        if job.state in RETRYABLE:
+            if now - job.ended_at < failed:
+                kept.add(job.job_id)
+        elif job.may_keep_document and now - job.ended_at < wanted:
+            left -= job.present.document.size
+            if left >= 0:
+                kept.add(job.job_id)
+    return frozenset(kept)
+
+
+def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
+    """Return the ids of the finished jobs beyond the limits, those first that ended first."""
+    # One that had waited for days has ended just now, and people have yet to see how.
+    finished = sorted((job for job in jobs if job.is_final), key=_ended_at)
+    free = [job for job in finished if not _is_needed(job, now)]
+    surplus = max(0, len(jobs) - MAX_RECORDS)
+    gone = dict.fromkeys(
+        job.job_id
+        for index, job in enumerate(free)
+        if index < surplus or now - job.created_at > MAX_AGE
+    )
+    withdrawn = [
+        job
+        for job in finished
+        if job.state is JobState.CANCELED
+        and job.was_never_sent
+        # Those that count for the limit on jobs are not more than it allows.
+        and (job.reason in HANDED_ON or now - job.created_at >= RATE_PERIOD)
+    ]
+    gone |= dict.fromkeys(job.job_id for job in withdrawn[:-MAX_WITHDRAWN])
+    surplus = len(finished) - len(gone) - MAX_FINISHED
+    old = [
+        job.job_id
+        for job in finished
+        if job.job_id not in gone
+        and not _may_become_a_task(job, now)
+        and now - job.created_at >= RATE_PERIOD
+    ]
+    return gone | dict.fromkeys(old[: max(0, surplus)])
+
+
+def _may_become_a_task(job: Job, now: datetime) -> bool:
+    """Return whether one of the tasks on the list may be the job's."""
+    sent_at = job.present.handed_over_at or job.created_at
+    return job.present.may_have_unknown_task and now - sent_at < LISTED
+
+
+def _is_needed(job: Job, now: datetime) -> bool:
+    """Return whether a finished job still counts for new ones, or can be retried."""
+    age = now - job.created_at
+    if _may_become_a_task(job, now):
+        return True
+    repeatable = job.spec.request_id is not None or job.has_document
+    # It may have waited for days before it ended.
+    return age < RATE_PERIOD or (
+        now - job.ended_at < REQUEST_ID_LIFE and (repeatable or job.state is JobState.UNCONFIRMED)
+    )
