@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from custom_components.lianke.api.errors import (
+    CODES,
     AuthenticationError,
     BadParameterError,
     BoxNotProvisionedError,
@@ -144,6 +145,7 @@ def test_pages_of_a_job_of_two(counts_as: tuple[int, int], key: str | None) -> N
 )
 def test_uncounted(spec: dict[str, Any], job: dict[str, Any], *, waits: bool) -> None:
     document = counted(None, state=JobState.HELD, extension=".docx")
+    assert not rules.waits_uncounted(make_job(waits_for=("release",)))
     assert rules.waits_uncounted(make_job(deliveries=(document,), **spec, **job)) is waits
 
 
@@ -316,8 +318,9 @@ def moved_twice(last: JobState) -> list[Job]:
 )
 def test_duplicates_of_moved_jobs(last: JobState, found: str | None) -> None:
     jobs = moved_twice(last)
-    job = rules.find_duplicate(jobs, jobs[0].spec, jobs[0].present, NOW)
-    assert (job and job.job_id) == found
+    for known in (jobs, jobs[::-1]):
+        job = rules.find_duplicate(known, jobs[0].spec, jobs[0].present, NOW)
+        assert (job and job.job_id) == found
 
 
 def test_the_newest_of_several_duplicates() -> None:
@@ -365,6 +368,11 @@ def test_a_moved_job_does_not_take_a_newer_ones_place(after: timedelta, key: str
     both = [moved, other]
     assert refused(lambda: found.extend(rules.replaced_by(both, moved.spec, moved))) == key
     assert found == ([] if key else [other])
+
+
+def test_a_new_job_replaces_whatever_waits() -> None:
+    jobs = [make_job(**KEYED, job_id="1"), make_job(**KEYED, job_id="2", created_at=NOW + HOUR)]
+    assert rules.replaced_by(jobs, make_job(**KEYED).spec, None) == jobs
 
 
 @rows(
@@ -605,6 +613,7 @@ def no(job: Job, reason: str | None) -> object:
     ("its second reason", {}, "release", "job_not_waiting"),
     ("no reason at all", {}, None, "job_not_waiting"),
     ("a job that goes on", {"waits_for": ()}, "approval", "job_not_waiting"),
+    ("no reason of a job that goes on", {"waits_for": ()}, None, "job_not_waiting"),
     ("a job that was canceled", {"state": JobState.CANCELED}, "approval", "job_not_waiting"),
     ("a job of a copied folder", {"copied": True}, "approval", "job_not_waiting"),
 )
@@ -634,6 +643,7 @@ def test_what_can_be_canceled_confirmed_and_released_in_each_state(state: JobSta
     assert refused(lambda: rules.released(job)) == "job_not_retryable"
     copied = replace(job, copied=True)
     assert (refused(lambda: rules.released(copied)) is None) is held
+    assert not held or not copied.changed(**rules.released(copied)).copied
 
 
 @rows(
@@ -827,6 +837,9 @@ def many(
     ]
 
 
+OLD = [ended(31 * DAY - n * SECOND, job_id=f"old {n}", **GONE) for n in range(3)]
+
+
 @rows(
     ("two hundred", many(200, 2 * DAY, **GONE), 0),
     ("more", many(203, 2 * DAY, **GONE), 3),
@@ -835,6 +848,17 @@ def many(
     ("more, with documents that nobody needs", many(203, DAY + SECOND), 3),
     ("a hundred withdrawn", many(100, 2 * HOUR, JobState.CANCELED), 0),
     ("more withdrawn ones", many(103, 2 * HOUR, JobState.CANCELED), 3),
+    (
+        "more, withdrawn an hour ago",
+        [ended(HOUR, JobState.CANCELED, job_id=f"{n}") for n in range(103)],
+        3,
+    ),
+    ("more, expired unsent", many(103, 2 * HOUR, JobState.EXPIRED), 0),
+    (
+        "more than two hundred, an hour ago",
+        [ended(HOUR, job_id=f"{n}", **GONE) for n in range(203)],
+        3,
+    ),
     ("more, withdrawn in the last hour", many(103, HOUR - SECOND, JobState.CANCELED), 0),
     (
         "more, replaced in the last hour",
@@ -849,6 +873,9 @@ def many(
     ("a thousand needed ones", many(1000, 2 * HOUR), 0),
     ("more needed ones", many(1003, 2 * HOUR), 3),
     ("more of the last hour", many(1003, HOUR - SECOND), 0),
+    ("more of an hour ago", [ended(HOUR, job_id=f"{n}") for n in range(1003)], 3),
+    ("what is old makes room", [*OLD, *many(1000, 2 * HOUR)], 3),
+    ("what is old makes room for some", [*OLD, *many(1002, 2 * HOUR)], 5),
     (
         "more, each of which may have a task",
         many(1003, 2 * HOUR, JobState.UNCONFIRMED, handed_over_at=NOW - 2 * HOUR),
@@ -1020,6 +1047,14 @@ def test_reports(
     assert changes is not None
     assert {name: value for name, value in changes.items() if name in expected} == expected
     assert ("pages" in changes) is ("pages" in expected)
+
+
+@pytest.mark.parametrize(
+    "code", [400, 404, 497, 500, 502, 503, 5001, 5002, 5011, 5051, 11203, 11404]
+)
+def test_results_that_mean_the_same_as_errors(code: int) -> None:
+    reason = outcome.failure(TaskResult(code=code))["reason"]
+    assert reason == CODES[code].reason != "print_failed"
 
 
 @rows(
