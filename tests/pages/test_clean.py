@@ -231,11 +231,11 @@ def test_css_loads_nothing(css: str, expected: str) -> None:
 )
 def test_deep_html_is_refused_at_once(source: str) -> None:
     """A megabyte of nested elements took the parser three minutes."""
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(InputError, match=r"^html_too_deep$") as raised:
         html_page(source * (MAX_TEXT_BYTES // len(source)), STYLE, title="t")
     assert raised.value.placeholders == {"limit": str(MAX_DEPTH)}
-    assert time.monotonic() - began < 15
+    assert time.process_time() - began < 15
 
 
 @pytest.mark.parametrize(
