@@ -141,7 +141,7 @@ class Ledger:
         self._file = LedgerFile(root)
         # Rows of tables that were not loaded yet.
         self._rows: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-        self._unread: dict[tuple[str, str], AbstractSet[str]] = {}
+        self._unread: dict[tuple[str, str], set[str]] = {}
         self._kinds: dict[str, Kind[Any]] = {}
         self._loading = asyncio.Lock()
         self._committed: Records = {}
@@ -178,7 +178,7 @@ class Ledger:
             rows = self._rows.pop(name, [])
             found = await self._hass.async_add_executor_job(_read_all, table.kind, rows)
             self._kinds[table.kind.name] = table.kind
-            self._unread[name] = frozenset(record_id for record_id, _ in rows) - found.keys()
+            self._unread[name] = {record_id for record_id, _ in rows} - found.keys()
             self._committed[name], self._latest[name] = found, dict(found)
         if self.aside is None:
             return
@@ -251,7 +251,9 @@ class Ledger:
             key: step
             for key, step in view.changes().items()
             # One that is staged no more is told of, although it stays as it was.
-            if step.old != step.new or (key in self._latest_staged and key not in view.staged)
+            if step.old != step.new
+            or (key in self._latest_staged and key not in view.staged)
+            or (step.new is None and key.record_id in self._unread[key[:2]])
         }
         asked.rows = {
             key: None
@@ -333,6 +335,7 @@ class Ledger:
             steps[key] = Step(None, step.new) if was_staged else step
         _apply(self._committed, steps)
         for key, step in steps.items():
+            self._unread[key[:2]].discard(key.record_id)
             if step.old is None and step.new is None:
                 continue
             for listener in [*self._listeners.get(key[:2], ())]:

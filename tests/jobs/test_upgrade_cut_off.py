@@ -270,22 +270,43 @@ async def test_what_a_later_version_wrote_waits_for_it_with_its_document(
     async with written("0_3_0 held") as (shop, job):
         assert shop.queue.get(job.job_id).state is JobState.HELD
 
-    def set_version(old: int, new: int) -> None:
-        file = LedgerFile(ledger_path(hass))
-        changed = {
-            key: Row(text.replace(f'"version": {old}', f'"version": {new}'), is_staged=False)
-            for key, text in file.open()
-        }
-        file.write(changed)
-        file.close()
-
-    await hass.async_add_executor_job(set_version, RECORD_VERSION, RECORD_VERSION + 1)
+    await hass.async_add_executor_job(set_version, hass, RECORD_VERSION, RECORD_VERSION + 1)
     async with open_shop(entry=entries[0]) as shop:
         await shop.switch(online=True)
         await shop.tick(600)
         assert not shop.queue.jobs()
         assert shop.sim.cloud.count(SUBMIT) == 0
-    await hass.async_add_executor_job(set_version, RECORD_VERSION + 1, RECORD_VERSION)
+    await hass.async_add_executor_job(set_version, hass, RECORD_VERSION + 1, RECORD_VERSION)
     async with open_shop(entry=entries[0]) as shop:
         await shop.until(job, JobState.COMPLETED)
         assert shop.sim.cloud.count(SUBMIT) == 1
+
+
+async def test_what_a_later_version_wrote_goes_with_its_box(
+    hass: HomeAssistant, entries: list[MockConfigEntry], clock: Clock
+) -> None:
+    lay_out(hass, "0_3_0 moved_not_ended")
+    whole = await taken_in(hass)
+    await hass.async_add_executor_job(set_version, hass, RECORD_VERSION, RECORD_VERSION + 1)
+    await async_remove_jobs(hass, "test_entry")
+    await async_close_ledger(hass)
+    left = await hass.async_add_executor_job(look, ledger_path(hass))
+    assert whole["job test_entry"]
+    assert not left["job test_entry"]
+    assert not [path for path in left if path.startswith(("jobs/test_entry/", "test_entry/"))]
+    # Those of the other box stay.
+    assert [job["job_id"] for job in left["job test_entry_1"]] == [
+        job["job_id"] for job in whole["job test_entry_1"]
+    ]
+    assert [path for path in left if path.startswith("jobs/test_entry_1/")]
+
+
+def set_version(hass: HomeAssistant, old: int, new: int) -> None:
+    """Let all records be of another version; blocks."""
+    file = LedgerFile(ledger_path(hass))
+    changed = {
+        key: Row(text.replace(f'"version": {old}', f'"version": {new}'), is_staged=False)
+        for key, text in file.open()
+    }
+    file.write(changed)
+    file.close()

@@ -97,7 +97,7 @@ async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> list[Job]:
 async def async_remove_records(hass: HomeAssistant, folder: str, *tables: Table[Any]) -> None:
     """Delete all records of tables, and the folder beside the ledger with their files.
 
-    Records that the disk does not let go yet are deleted once it does.
+    Also those that only a later version can read. Records that the disk does not let go yet are deleted once it does.
     """
     try:
         ledger = await async_get_ledger(hass)
@@ -106,7 +106,7 @@ async def async_remove_records(hass: HomeAssistant, folder: str, *tables: Table[
 
         def remove(view: View) -> None:
             for table in tables:
-                for record_id in ledger.latest(table):
+                for record_id in (*ledger.latest(table), *ledger.unread(table)):
                     view.delete(table, record_id)
 
         await ledger.commit(remove, report=True)
