@@ -243,12 +243,41 @@ async def test_what_an_earlier_version_wrote_once_more_joins_the_rest(
         assert await taken_in(hass) == whole, number
 
 
-async def test_an_earlier_version_cannot_use_the_folder(
+async def test_a_record_that_cannot_be_deleted_keeps_its_box_from_starting(
     hass: HomeAssistant, entries: list[MockConfigEntry], clock: Clock
+) -> None:
+    """Once its row was forgotten, it would be taken in and print again: the disk takes rows, that folder nothing."""
+    lay_out(hass, "0_3_0 held")
+    unlink = Path.unlink
+
+    def refuse(path: Path, *args: Any, **more: Any) -> None:
+        if path.name == "job.json":
+            raise PermissionError("not yours")
+        unlink(path, *args, **more)
+
+    with patch.object(Path, "unlink", refuse):
+        for _ in range(2):
+            with pytest.raises(PermissionError):
+                await async_get_ledger(hass)
+    (job,) = (await taken_in(hass))["job test_entry"]
+    assert job["deliveries"][0]["state"] == "held"
+    assert not [*ledger_path(hass).rglob("job.json")]
+
+
+async def test_an_earlier_version_cannot_use_the_folder(
+    hass: HomeAssistant, entries: list[MockConfigEntry], clock: Clock, tmp_path: Path
 ) -> None:
     """All of them began by making it where it was missing, and did not set up where that failed (K7)."""
     lay_out(hass, "0_3_0 held")
-    whole = await taken_in(hass)
+    with cut_off_anywhere(hass, tmp_path / "cut off") as taken:
+        whole = await taken_in(hass)
+    for entry in entries:
+        # Nothing that takes its time comes between the folder's end and the file in its place.
+        place = old_path(hass, entry.entry_id).name
+        stands = [
+            (tmp_path / "cut off" / str(number) / place).exists() for number in range(taken.count)
+        ]
+        assert stands.count(False) == 1
     for entry in entries:
         with pytest.raises(FileExistsError):
             old_path(hass, entry.entry_id).mkdir(mode=0o700, parents=True, exist_ok=True)

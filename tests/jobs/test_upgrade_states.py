@@ -146,6 +146,18 @@ def test_each_record_is_read(name: str) -> None:
         assert job.has_stack is (at_second and not job.waits_for)
 
 
+@pytest.mark.parametrize("name", ["0_3_0 held", "0_3_0 second_half_waits"])
+def test_what_early_copies_of_0_3_0_wrote_is_read(name: str) -> None:
+    """The options of the first delivery once more, and no field that came the day after."""
+    (record,) = records(name)
+    early: dict[str, Any] = json.loads(json.dumps(record))
+    early["spec"]["options"] = early["deliveries"][0]["options"]
+    del early["spec"]["foreign_code"]
+    for delivery in early["deliveries"]:
+        del delivery["given_up_at"]
+    assert read_record(early) == read_record(record)
+
+
 def _without_new(value: Any, old: Any) -> Any:
     """Return what is written, without the fields that an older version did not have."""
     if isinstance(value, dict) and isinstance(old, dict):

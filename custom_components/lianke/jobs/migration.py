@@ -109,7 +109,8 @@ def _find_all(hass: HomeAssistant, entry_ids: list[str]) -> list[_Found]:
         old, new = old_path(hass, entry_id), jobs_path(hass, entry_id)
         if old.is_dir():
             _move(old, new)
-        if not old.exists():
+        elif not old.exists():
+            # Also where that was cut off right before it.
             old.touch(mode=0o600)
             sync_path(old.parent)
         if new.is_dir():
@@ -118,7 +119,10 @@ def _find_all(hass: HomeAssistant, entry_ids: list[str]) -> list[_Found]:
 
 
 def _move(old: Path, new: Path) -> None:
-    """Give the folder of a box its new place."""
+    """Give the folder of a box its new place, and put an empty file in the old one.
+
+    No system has one step for both: a process that is killed in between leaves neither.
+    """
     if is_copied(old):
         # Its new place would not say so any more.
         (old / MARKER_NAME).rename(old / COPIED_NAME)
@@ -132,6 +136,8 @@ def _move(old: Path, new: Path) -> None:
             path.rename(target)
         sync_path(new)
         old.rmdir()
+    # Before anything is flushed, which takes its time: a power cut leaves both steps or none, as good as always.
+    old.touch(mode=0o600)
     sync_path(new.parent)
     sync_path(old.parent)
 
@@ -219,9 +225,9 @@ def _set_aside(folder: Path, err: Exception) -> Path:
 
 
 def _delete_all(paths: Iterable[Path]) -> None:
+    """Delete what was taken in. Raises OSError: once its row is forgotten, it would be taken in and print again."""
     for path in paths:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 # Records of version 1, which 0.1.0 and 0.2.0 wrote, as those of version 2, and these as of today. Plain JSON in, plain
@@ -250,7 +256,10 @@ def _as_version_3(record: dict[str, Any], found: _Found) -> dict[str, Any]:
         record = migrate(record)
     if record.get("version") != 2:
         raise StoredError("not a job record of a known version")
-    deliveries = record.get("deliveries")
+    deliveries, spec = record.get("deliveries"), record.get("spec")
+    if isinstance(spec, dict):
+        # Early copies of 0.3.0 wrote those of the first delivery once more.
+        spec.pop("options", None)
     if record.pop("generation", 0) == 0 and isinstance(deliveries, list):
         # 0.1.0 ruled paper out after more failures than today.
         for one in filter(lambda one: isinstance(one, dict), deliveries):
