@@ -149,7 +149,8 @@ class ScanJobs:
         """Read the scans; nothing happens to them before `resume`. Raises OSError."""
         await self._ledger.async_load(self.table)
         await async_take_in_scans(self._hass, self._ledger, self.table, self._root)
-        known = [*self._ledger.latest(self.table)]
+        # What a later version wrote is there once it is back, with its pages.
+        known = self._ledger.latest(self.table).keys() | self._ledger.unread(self.table)
         await self._hass.async_add_executor_job(
             remove_orphans, self._root, known, self._ledger.aside
         )

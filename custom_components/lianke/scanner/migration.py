@@ -1,13 +1,15 @@
-"""Takes the scans that 0.2.0 and 0.3.0 wrote into the ledger."""
+"""Takes the scans that 0.3.0 wrote into the ledger."""
 
 import asyncio
-from contextlib import suppress
 import logging
 from pathlib import Path
+import shutil
 from typing import Final
 
 from homeassistant.core import HomeAssistant
 
+from ..jobs.files import DAMAGED_PREFIX
+from ..jobs.migration import MAX_DAMAGED
 from ..ledger import Ledger, Table, View
 from .job import ScanJob
 
@@ -36,20 +38,28 @@ async def async_take_in_scans(
 def _find(root: Path, table: Table[ScanJob]) -> tuple[list[ScanJob], list[Path]]:
     found, left = [], []
     for record in sorted(root.glob(f"*/{RECORD_NAME}")):
+        folder = record.parent
+        if folder.name.startswith(DAMAGED_PREFIX):
+            continue
         try:
             if record.stat().st_size > MAX_RECORD_BYTES:
                 raise ValueError("too large")
             job = table.kind.read(record.read_text("utf-8"))
-            if job.job_id != record.parent.name:
+            if job.job_id != folder.name:
                 raise ValueError("of another folder")
-            found.append(job)
         except (OSError, ValueError, RecursionError) as err:
-            _LOGGER.warning("The record of a scan cannot be read: %s", type(err).__name__)
-        left.append(record)
+            _LOGGER.warning("A scan cannot be read and is set aside: %s", type(err).__name__)
+            # Its pages may be all that there is of a paper.
+            folder.rename(folder.with_name(f"{DAMAGED_PREFIX}{folder.name}"))
+        else:
+            found.append(job)
+            left.append(record)
+    for folder in sorted(root.glob(f"{DAMAGED_PREFIX}*"))[:-MAX_DAMAGED]:
+        shutil.rmtree(folder, ignore_errors=True)
     return found, left
 
 
 def _delete_all(paths: list[Path]) -> None:
+    """Delete what was taken in. Raises OSError: once its row is forgotten, it would be taken in, and copied, again."""
     for path in paths:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)

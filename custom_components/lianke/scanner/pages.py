@@ -11,6 +11,7 @@ from homeassistant.core import HomeAssistant
 from ..documents.kinds import FileType
 from ..documents.pdf_client import async_get_pdf_worker
 from ..documents.spool import translate_disk_errors, unlink_all
+from ..jobs.files import DAMAGED_PREFIX
 
 JOIN_SECONDS: Final = 60.0
 """for a PDF of all pages, or for a page, in the PDF process."""
@@ -42,9 +43,11 @@ def remove_all(folders: Iterable[Path]) -> None:
 
 def remove_orphans(root: Path, known: Collection[str], aside: Path | None) -> None:
     """Delete the folders of scans without a row; after damage they go where the ledger was set aside."""
-    orphans = (
-        [folder for folder in root.iterdir() if folder.name not in known] if root.is_dir() else []
-    )
+    orphans = [
+        folder
+        for folder in (root.iterdir() if root.is_dir() else ())
+        if folder.name not in known and not folder.name.startswith(DAMAGED_PREFIX)
+    ]
     if aside is None:
         remove_all(orphans)
         return
