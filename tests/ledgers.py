@@ -68,8 +68,9 @@ async def keep(hass: HomeAssistant, entry: ConfigEntry, *jobs: Job) -> None:
             view.put(table, job.job_id, job)
 
     done = hass.data[DATA_LEDGER].commit(put)
-    for job in jobs if data else ():
-        data.queue._jobs.note_new(job)
+    if data is not None:
+        for job in jobs:
+            data.queue._jobs.note_new(job)
     await done
 
 

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 from unittest.mock import patch
 
+from custom_components.lianke.documents import spool
 from custom_components.lianke.jobs import files
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.ledger_file import LedgerFile
@@ -53,9 +54,9 @@ def snapshots(shop: Shop, folder: Path) -> Iterator[Snapshots]:
     with (
         patch.object(LedgerFile, "write", taken.before(LedgerFile.write)),
         patch.object(files, "SMALL_BYTES", 0),
-        patch.object(files, "link_or_copy", taken.before(files.link_or_copy)),
-        patch.object(files, "sync_path", taken.before(files.sync_path)),
-        patch.object(files, "unlink_all", taken.before(files.unlink_all)),
+        patch.object(files, "link_or_copy", taken.before(spool.link_or_copy)),
+        patch.object(files, "sync_path", taken.before(spool.sync_path)),
+        patch.object(files, "unlink_all", taken.before(spool.unlink_all)),
         patch.object(files, "_flush", taken.before(files._flush)),
         patch.object(files, "_remove_all", taken.before(files._remove_all)),
     ):

@@ -16,7 +16,7 @@ from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.jobs import page_count, preview
 from custom_components.lianke.jobs.box_jobs import JOBS
-from custom_components.lianke.jobs.files import jobs_path, ledger_path, old_path
+from custom_components.lianke.jobs.files import DAMAGED_PREFIX, jobs_path, ledger_path, old_path
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.location import (
     MARKER_NAME,
@@ -25,7 +25,6 @@ from custom_components.lianke.jobs.location import (
     record_location,
 )
 from custom_components.lianke.jobs.migration import (
-    DAMAGED_PREFIX,
     MAX_DAMAGED,
     MAX_RECORD_BYTES,
     RECORD_NAME,

@@ -347,8 +347,8 @@ async def test_an_answer_that_was_being_written_when_its_box_was_reloaded(
             disk.goes_on.set()
             shop = await is_open
             try:
-                (answer,) = await asyncio.gather(answering, return_exceptions=True)
-                assert isinstance(answer, Job if is_taken else HomeAssistantError)
+                [said] = await asyncio.gather(answering, return_exceptions=True)
+                assert isinstance(said, Job if is_taken else HomeAssistantError)
                 await shop.tick(120)
                 reported = shop.queue.get(job.job_id)
                 assert reported.waits_for == (() if is_taken else ("approval",))

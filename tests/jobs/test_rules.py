@@ -766,7 +766,7 @@ def test_documents(
     assert kept == ({"job"} if is_kept else frozenset())
 
 
-GONE = {"has_document": False}
+GONE: dict[str, Any] = {"has_document": False}
 
 
 @rows(

@@ -253,7 +253,11 @@ async def test_a_report_that_is_not_on_disk_is_to_be_repeated(shop: Shop) -> Non
             await shop.call_back(jobs[0].present.token, jobs[0].present.task_id, "SUCCESS", 500)
     assert await shop.call_back(jobs[0].present.token, jobs[0].present.task_id, "SUCCESS", 500)
     for job in jobs:
-        await until(lambda job=job: shop.queue.get(job.job_id).state is JobState.FAILED)
+
+        def has_failed(job_id: str = job.job_id) -> bool:
+            return shop.queue.get(job_id).state is JobState.FAILED
+
+        await until(has_failed)
         assert shop.stored(job)["state"] == "failed"
         assert shop.states(job)[-2:] == [JobState.QUEUED, JobState.FAILED]
 

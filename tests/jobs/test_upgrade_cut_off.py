@@ -4,7 +4,7 @@ The states are those of `test_upgrade_states`.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 import json
 import os
@@ -17,6 +17,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.lianke.documents import spool
 from custom_components.lianke.jobs import migration
 from custom_components.lianke.jobs.files import ledger_path, old_path
 from custom_components.lianke.jobs.job import RECORD_VERSION, JobState
@@ -96,13 +97,14 @@ def cut_off_anywhere(hass: HomeAssistant, folder: Path) -> Iterator[CutOff]:
         taken.take()
         return work(*args)
 
-    steps = {name: before(getattr(Path, name)) for name in STEPS}
     with (
-        patch.multiple(Path, **steps),
-        patch.object(migration, "sync_path", taken.before(migration.sync_path)),
+        ExitStack() as steps,
+        patch.object(migration, "sync_path", taken.before(spool.sync_path)),
         patch.object(LedgerFile, "write", taken.before(LedgerFile.write)),
         patch("os.pwrite", count_on),
     ):
+        for name in STEPS:
+            steps.enter_context(patch.object(Path, name, before(getattr(Path, name))))
         yield taken
     taken.take()
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -137,6 +138,10 @@ LONG: list[tuple[str, str] | str] = [
 
 
 @settings(max_examples=examples(300), deadline=None)
+def _begin(name: str, count: int, view: View) -> None:
+    view.put(HERE, name, count)
+
+
 @example(LONG)
 @given(st.lists(asks | ends, max_size=40))
 def test_any_order(steps: list[tuple[str, str] | str]) -> None:
@@ -147,7 +152,7 @@ def test_any_order(steps: list[tuple[str, str] | str]) -> None:
         await ledger.async_load(HERE)
         case = Case(ledger, threads)
         for name, count in START.items():
-            await ledger.commit(lambda view, name=name, count=count: view.put(HERE, name, count))
+            await ledger.commit(partial(_begin, name, count))
         threads.is_manual = True
         for step in steps:
             if isinstance(step, tuple):

@@ -10,12 +10,13 @@ from pathlib import Path
 import sqlite3
 import stat
 import sys
+from typing import Any
 
 from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.lianke import ledger as module
-from custom_components.lianke.ledger import Lease, Ledger, Step, Table, View
+from custom_components.lianke.ledger import Change, Lease, Ledger, Step, Table, View
 from custom_components.lianke.ledger_file import (
     ASIDE,
     COUNTER_NAME,
@@ -471,7 +472,7 @@ async def test_reports_that_wait_for_the_disk_stay_few(hass: HomeAssistant, root
             view.put(HERE, "staged", Thing("staged"), staged=False)
             view.delete(HERE, "gone")
 
-        reports = [put(HERE, "a", str(number), pad=BIG) for number in range(20)]
+        reports: list[Change[Any]] = [put(HERE, "a", str(number), pad=BIG) for number in range(20)]
         reports += [told_and_gone, put(HERE, "new", "held"), stage_of("more"), stage_of("less")]
         reports += [lambda view: view.delete(HERE, "new"), lambda view: view.delete(HERE, "less")]
         with full_disk(ledger):

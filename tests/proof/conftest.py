@@ -108,7 +108,7 @@ class House(Shop):
             for planned in self.sim.cloud.faults.planned
             if planned.fault.kind == "timeout"
         )
-        return under_way > hanging
+        return bool(under_way > hanging)
 
     async def forget_faults(self) -> None:
         """Let everything go well from now on; what hangs is let go."""

@@ -25,7 +25,7 @@ from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs.files import ledger_path
+from custom_components.lianke.jobs.files import DAMAGED_PREFIX, ledger_path
 from custom_components.lianke.jobs.job import (
     FINAL,
     Asker,
@@ -37,7 +37,6 @@ from custom_components.lianke.jobs.job import (
     is_valid_transition,
 )
 from custom_components.lianke.jobs.migration import (
-    DAMAGED_PREFIX,
     OTHER_TASKS_NAME,
     RECORD_NAME,
     _find,

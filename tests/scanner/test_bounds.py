@@ -18,7 +18,14 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.api import scanning
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.printing.schemas import MAX_SOURCES
-from custom_components.lianke.scanner import actions, hub as scanner_hub, jobs, pages, view
+from custom_components.lianke.scanner import (
+    actions,
+    folder as folder_module,
+    hub as scanner_hub,
+    jobs,
+    pages,
+    view,
+)
 from custom_components.lianke.scanner.actions import describe_scanners
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub
 from tests.clock import Clock, until
@@ -264,7 +271,7 @@ async def test_names_that_somebody_else_always_takes(
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     house.hass.config.allowlist_external_dirs = {str(tmp_path)}
-    copy = jobs.async_copy
+    copy = folder_module.async_copy
 
     async def late(
         hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[Path], *, again: bool

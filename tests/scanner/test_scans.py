@@ -36,7 +36,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import async_printer_device
 from custom_components.lianke.jobs.opening import async_get_ledger
 from custom_components.lianke.people.notifications import EVENT_ACTION
-from custom_components.lianke.scanner import folder as folder_module, jobs
+from custom_components.lianke.scanner import folder as folder_module, jobs, pages as pages_module
 from custom_components.lianke.scanner.actions import describe_scanners
 from custom_components.lianke.scanner.folder import copy_all
 from custom_components.lianke.scanner.hub import (
@@ -45,7 +45,7 @@ from custom_components.lianke.scanner.hub import (
     scanner_device,
     scanner_identifier,
 )
-from custom_components.lianke.scanner.job import ScanJob, ScanState, ScanUpdate
+from custom_components.lianke.scanner.job import ScanJob, ScanState, ScanUpdate, media_id
 from custom_components.lianke.scanner.jobs import SIGNAL_SCAN, async_get_jobs, scans_path
 from custom_components.lianke.scanner.view import file_path, picture_paths
 from tests.clock import Clock, until
@@ -666,7 +666,7 @@ async def test_an_assistant_scans(hass: HomeAssistant, house: House, laser: Prin
     assert hidden.keys() <= (await tools()).keys()
     # Nor does an assistant print what was scanned there, as long as it is not exposed.
     [job] = records(house)
-    address = jobs.media_id(house.entry.entry_id, job, job.files[0])
+    address = media_id(house.entry.entry_id, job, job.files[0])
     printers = er.async_entries_for_device(er.async_get(house.hass), printer(house))
     [printer_status] = [one.entity_id for one in printers if one.unique_id.endswith("_status")]
     async_expose_entity(house.hass, "conversation", printer_status, True)
@@ -827,7 +827,7 @@ async def test_an_answer_right_after_a_page(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, answer: str, state: str
 ) -> None:
     """While what is left over is still deleted: nothing that the answer makes is taken for that."""
-    tidy, tidying = jobs.keep_only, threading.Event()
+    tidy, tidying = pages_module.keep_only, threading.Event()
 
     def slow(*args: Any) -> None:
         tidying.set()
@@ -852,7 +852,7 @@ async def test_whoever_answers_goes(
     """In the midst of it, as an automation that is started anew: the scan ends all the same."""
     await do(house, laser, several_pages=True)
     await do(house, laser, "continue_scan", answer="next")
-    tidy, tidying, gone = jobs.keep_only, threading.Event(), threading.Event()
+    tidy, tidying, gone = pages_module.keep_only, threading.Event(), threading.Event()
 
     def slow(*args: Any) -> None:
         tidying.set()
