@@ -347,7 +347,7 @@ async def test_an_answer_that_was_being_written_when_its_box_was_reloaded(
             disk.goes_on.set()
             shop = await is_open
             try:
-                [said] = await asyncio.gather(answering, return_exceptions=True)
+                said = (await asyncio.gather(answering, return_exceptions=True))[0]
                 assert isinstance(said, Job if is_taken else HomeAssistantError)
                 await shop.tick(120)
                 reported = shop.queue.get(job.job_id)
