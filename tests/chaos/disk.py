@@ -53,7 +53,7 @@ class Disk:
         connect = sqlite3.connect
 
         def connected(*args: Any, **more: Any) -> sqlite3.Connection:
-            database = connect(*args, **more)
+            database: sqlite3.Connection = connect(*args, **more)
             self._databases.append(database)
             self._refuse(database)
             database.set_trace_callback(self._on_statement)
