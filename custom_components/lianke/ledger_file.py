@@ -231,6 +231,10 @@ class LedgerFile:
                 with suppress(OSError):
                     make_folder(target.parent)
                     path.rename(target)
+        for folder in self.root.iterdir():
+            # Else they might be gone from here, and nobody would look for them there any more.
+            if folder.is_dir():
+                sync(folder)
         for old in sorted(self.root.parent.glob(f"{ASIDE}*"))[:-MAX_ASIDE]:
             shutil.rmtree(old, ignore_errors=True)
         return found

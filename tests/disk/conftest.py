@@ -1,10 +1,23 @@
 """A recorder of a folder."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
 
 import pytest
 
 from .recorder import Recorder
+
+# Where thousands of states are laid out and opened: there is nothing to wait for when they are flushed.
+IN_MEMORY: Final = Path("/dev/shm")
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder for states."""
+    with TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else tmp_path) as folder:
+        yield Path(folder) / "state"
 
 
 @pytest.fixture

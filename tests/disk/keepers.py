@@ -1,0 +1,162 @@
+"""Processes that keep records in the ledger's own file: python -m tests.disk.keepers NAME FOLDER [ARGUMENT…].
+
+Before each change they say what is to be there after it (`asked`), then whether it is (`kept`) or not (`refused`).
+"""
+
+from contextlib import closing
+import json
+from pathlib import Path
+import sqlite3
+import sys
+
+from custom_components.lianke import ledger_file
+from custom_components.lianke.ledger_file import (
+    DATABASE_NAME,
+    LedgerFile,
+    LedgerRefusedError,
+    Row,
+    RowKey,
+)
+
+from .recorder import mark
+
+BOX = "box"
+# A row for each letter that tells of something else that a job goes through.
+SEVERAL = "abcdef"
+
+type Texts = dict[str, str]
+
+
+def key_of(name: str) -> RowKey:
+    """Return the key of a record."""
+    return RowKey("job", BOX, name)
+
+
+class Keeper:
+    """A ledger's file whose changes are told of."""
+
+    def __init__(self, root: Path) -> None:
+        self.file = LedgerFile(root)
+        self.texts: Texts = {}
+
+    def open(self) -> None:
+        """Open it. All that is told as kept must be there."""
+        self.texts = {key.record_id: text for key, text in self.file.open()}
+        tell("kept", self.texts)
+
+    def put(self, name: str, text: str | None, *, staged: bool = False) -> bool:
+        """Write a record, or delete it; return whether the disk took it."""
+        after = {one: text for one, text in self.texts.items() if one != name or staged}
+        if text is not None and not staged:
+            after[name] = text
+        tell("asked", after)
+        row = None if text is None else Row(text, is_staged=staged)
+        try:
+            self.file.write({key_of(name): row})
+        except LedgerRefusedError as err:
+            tell("refused", str(err))
+            return False
+        self.texts = after
+        tell("kept", after)
+        return True
+
+
+def tell(word: str, what: object) -> None:
+    """Say something of the disk."""
+    mark(f"{word} {json.dumps(what)}")
+
+
+def text_of(name: str, number: int, sectors: int = 1) -> str:
+    """Return a record of some sectors, each telling its version."""
+    return f"{name}{number:07}" * 64 * sectors
+
+
+# What there is when `stubborn` and `salvaged` begin.
+BEFORE: Texts = {"before": text_of("b", 0)}
+READABLE: Texts = {name: text_of(name, 1) for name in "ac"}
+
+
+def life(folder: Path, rounds: str = "1") -> None:
+    """All that happens to a ledger: new rows, changed, staged, deleted ones; a full log; a quiet hour; a restart."""
+    keeper = Keeper(folder / "cache" / "jobs")
+    keeper.open()
+    for number in range(int(rounds)):
+        for name in SEVERAL[:3]:
+            keeper.put(name, text_of(name, number))
+        # What is being accepted is nobody's yet.
+        keeper.put("s", text_of("s", number), staged=True)
+        keeper.put("s", text_of("s", number + 1))
+        keeper.put("a", text_of("a", number + 1))
+        # More than the log takes before it is copied into the file.
+        for name in SEVERAL[3:]:
+            keeper.put(name, text_of(name, number, 260))
+        keeper.put("d", None)
+        keeper.file.checkpoint()
+        keeper.put("b", text_of("b", number + 1))
+        keeper.put("t", text_of("t", number), staged=True)
+        keeper.file.close()
+        keeper.open()
+        keeper.put("s", None)
+    keeper.file.checkpoint()
+    keeper.file.close()
+
+
+def stubborn(folder: Path, last: str = "12") -> None:
+    """Go on with a ledger while the disk refuses some: what was refused is left out, until a change is taken."""
+    keeper = Keeper(folder / "cache" / "jobs")
+    tell("kept", BEFORE)
+    keeper.open()
+    for number in range(int(last)):
+        keeper.put(f"r{number}", text_of("r", number, 1 + number % 3 * 40))
+        if number % 4 == 3:
+            keeper.file.checkpoint()
+    for _ in range(20):
+        # Until the disk takes one, what was refused may come true.
+        if keeper.put("end", text_of("e", 0)):
+            break
+    keeper.file.close()
+    keeper.open()
+    keeper.file.close()
+
+
+def old(root: Path) -> None:
+    """Leave a ledger of three records with a document each, and one of them changed from outside."""
+    keeper = Keeper(root)
+    keeper.open()
+    for name in "abc":
+        keeper.put(name, text_of(name, 1))
+        (root / BOX / name).mkdir(parents=True)
+        (root / BOX / name / "document.pdf").write_text(name * 600)
+    keeper.file.close()
+    with closing(sqlite3.connect(root / DATABASE_NAME)) as db, db:
+        db.execute("UPDATE record SET record = '' WHERE id = 'b'")
+
+
+def salvaged(folder: Path) -> None:
+    """Open such a ledger, and go on with it."""
+    keeper = Keeper(folder / "cache" / "jobs")
+    tell("kept", READABLE)
+    keeper.open()
+    keeper.put("d", text_of("d", 1))
+    keeper.file.close()
+
+
+# What must not be done
+
+
+def impatient(folder: Path) -> None:
+    """Do not wait for the disk."""
+    pragmas = dict.fromkeys(ledger_file._PRAGMAS, True)
+    del pragmas["synchronous=FULL", None]
+    ledger_file._PRAGMAS = (*pragmas, ("synchronous=OFF", None))  # type: ignore[misc]  # tried on purpose
+    life(folder)
+
+
+def unnamed(folder: Path, keeper: str) -> None:
+    """Flush no names in folders."""
+    ledger_file.sync = lambda folder: None
+    globals()[keeper](folder)
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])
