@@ -152,6 +152,8 @@ class Ledger:
         self._queue: list[_Asked] = []
         self._in_hand: list[_Asked] = []
         self._listeners: dict[tuple[str, str], list[Listener[Any]]] = {}
+        # What came on disk of a table while the instance that had listened to it was gone.
+        self._unheard: defaultdict[tuple[str, str], dict[RowKey, Step[Any]]] = defaultdict(dict)
         # Until a transaction succeeds, one that was refused may come true at the next start.
         self._is_tainted = False
         self._pause = RETRY_AFTER
@@ -221,6 +223,11 @@ class Ledger:
         listeners = self._listeners.setdefault(table.key("")[:2], [])
         listeners.append(listener)
         return lambda: listeners.remove(listener)
+
+    def take_unheard[T](self, table: Table[T]) -> list[Step[T]]:
+        """Return, once, the steps of a table that nobody listened to since somebody did: one a record."""
+        steps = self._unheard.pop(table.key("")[:2], {}).values()
+        return [step for step in steps if step != Step(None, None)]
 
     @callback
     def commit[R](
@@ -338,6 +345,9 @@ class Ledger:
             self._unread[key[:2]].discard(key.record_id)
             if step.old is None and step.new is None:
                 continue
+            if self._listeners.get(key[:2]) == []:
+                unheard = self._unheard[key[:2]]
+                unheard[key] = Step(unheard.get(key, step).old, step.new)
             for listener in [*self._listeners.get(key[:2], ())]:
                 try:
                     listener(step)

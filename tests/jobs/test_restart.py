@@ -215,6 +215,30 @@ async def test_a_box_is_reloaded_although_the_disk_refuses(open_shop: OpenShop) 
             assert len(shop.sim.cloud.printed) == 1
 
 
+async def test_an_end_that_is_on_disk_while_its_box_is_not_loaded_is_told_once_it_is(
+    open_shop: OpenShop,
+) -> None:
+    """Reported while the disk refused, and written while the box was set up anew: nobody listened just then."""
+    # While another box keeps the ledger open.
+    async with open_shop(number=1) as other:
+        async with open_shop() as shop:
+            await shop.switch(online=False)
+            job = await shop.submit(expires_in=timedelta(minutes=5))
+            entry = shop.entry
+            with refusing(shop.hass):
+                await shop.tick(600)
+                await shop.queue.async_drain()
+        for _ in range(4):
+            await other.tick(30)
+        async with open_shop(entry=entry) as shop:
+            assert shop.queue.get(job.job_id).state is JobState.EXPIRED
+            assert shop.states(job) == [JobState.EXPIRED]
+        # Once.
+        async with open_shop(entry=entry) as shop:
+            await shop.settle()
+            assert shop.states(job) == []
+
+
 async def test_who_waits_hears_that_the_disk_is_full(shop: Shop) -> None:
     uploader = shop.queue._uploader
     await uploader._handover.acquire()

@@ -717,3 +717,29 @@ async def test_a_record_of_a_later_version_stays(
     assert "A record of a thing cannot be read" in caplog.text
     async with opened(hass, root) as ledger:
         assert [*states(ledger)] == ["a", "b"]
+
+
+async def test_what_nobody_listened_to_is_handed_to_the_next_once(
+    hass: HomeAssistant, root: Path
+) -> None:
+    """A step a record, from what was told to what is; what came before anybody listened is no news."""
+    async with opened(hass, root) as ledger:
+        await ledger.commit(put(HERE, "a", "held"))
+        assert ledger.take_unheard(HERE) == []
+        heard: list[Step[Thing]] = []
+        stop = ledger.listen(HERE, heard.append)
+        await ledger.commit(put(HERE, "b", "held"))
+        stop()
+        await ledger.commit(put(HERE, "a", "sent"))
+        await ledger.commit(put(HERE, "a", "done"))
+        await ledger.commit(put(HERE, "c", "held"))
+        await ledger.commit(lambda view: view.delete(HERE, "c"))
+        await ledger.commit(lambda view: view.delete(HERE, "b"))
+        await ledger.commit(put(THERE, "a", "held"))
+        ledger.listen(HERE, heard.append)
+        assert heard == [Step(None, Thing("b"))]
+        assert ledger.take_unheard(HERE) == [
+            Step(Thing("a"), Thing("a", "done")),
+            Step(Thing("b"), None),
+        ]
+        assert ledger.take_unheard(HERE) == []

@@ -162,6 +162,12 @@ class BoxJobs:
         except LedgerRefusedError as err:
             _LOGGER.debug("What was decided before is left out: %s", err)
 
+    @callback
+    def tell_unheard(self) -> None:
+        """Tell what the disk took between two instances, such as an end that it had refused at first."""
+        for step in self._ledger.take_unheard(self.table):
+            self._on_step(step)
+
     @property
     def unsettled(self) -> list[Job]:
         """The few jobs that may still change, oldest first."""

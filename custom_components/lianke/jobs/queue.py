@@ -135,6 +135,7 @@ class PrintQueue(JobWorker):
     @callback
     def start(self) -> None:
         """Resume the open jobs. Listeners for what becomes of them are subscribed by now."""
+        self._jobs.tell_unheard()
         recover(self._jobs)
         self._unsubscribe = [
             self._coordinator.async_add_listener(self._scheduler.review_soon),

@@ -166,6 +166,8 @@ class ScanJobs:
     @callback
     def resume(self) -> None:
         """Take up what a restart has cut off, and what the disk had no room for."""
+        for step in self._ledger.take_unheard(self.table):
+            self._on_step(step)
         for job in [*self._ledger.latest(self.table).values()]:
             if job.is_unkept:
                 state = ScanState.SCANNING if job.task_id else ScanState.FINISHING
