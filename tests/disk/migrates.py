@@ -1,0 +1,37 @@
+"""A process that opens the ledger as the first box does: python -m tests.disk.migrates CONFIG TIME ENTRY…."""
+
+import asyncio
+from datetime import datetime
+from itertools import count
+import sys
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
+
+from custom_components.lianke.jobs import migration
+from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
+
+from .recorder import mark
+
+
+async def take_in(config: str, time: str, *entry_ids: str) -> None:
+    """Open the ledger of a configuration folder and close it; all that is made up is the same each time."""
+    tokens = (f"token {number}" for number in count())
+    with (
+        patch.object(migration, "new_token", lambda: next(tokens)),
+        patch.object(dt_util, "utcnow", lambda: datetime.fromisoformat(time)),
+    ):
+        hass = HomeAssistant(config)
+        entries: Any = [SimpleNamespace(entry_id=entry_id) for entry_id in entry_ids]
+        hass.config_entries = SimpleNamespace(async_entries=lambda _domain: entries)  # type: ignore[assignment]  # all that is asked of it
+        await async_get_ledger(hass)
+        mark("taken in")
+        await async_close_ledger(hass)
+        await hass.async_stop(force=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(take_in(*sys.argv[1:]))
