@@ -335,7 +335,10 @@ async def test_a_job_that_was_moved_outlives_the_box_that_it_left(
     house.cloud.boxes[other.data["device_id"]].online = False
     await data_of(other).coordinator.async_refresh()
     job_id = await waiting(house, house.entry, "Menu")
-    from_key, key = house.queue.get(job_id).printer_key, next(iter(data_of(other).storage.printers))
+    from_key, key = (
+        house.queue.get(job_id).spec.printer_key,
+        next(iter(data_of(other).storage.printers)),
+    )
     source, target = (
         async_printer_device(house.hass, entry, of)
         for entry, of in ((house.entry, from_key), (other, key))

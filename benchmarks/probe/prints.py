@@ -140,7 +140,7 @@ async def _until_taken(
     earlier = {job.job_id for job in queue.jobs()}
 
     def on_change(job: Any, _old: Any) -> None:
-        if job.printer_key != key or job.job_id in earlier or taken.is_set():
+        if job.spec.printer_key != key or job.job_id in earlier or taken.is_set():
             return
         if job.present.task_id is not None:
             ended.append(time.perf_counter())

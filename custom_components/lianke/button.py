@@ -91,7 +91,7 @@ async def _async_cancel_waiting(data: LiankeData, key: str, _context: Context) -
 
 async def _async_release(data: LiankeData, key: str, context: Context) -> None:
     """Release the jobs that wait for somebody at the printer, but for those that need a code."""
-    asked = [job for job in data.queue.jobs(key) if job.can_continue]
+    asked = [job for job in data.queue.jobs(key) if job.asks_for]
     waiting = [job for job in asked if job.asks_for == PersonReason.RELEASE]
     if waiting and (await async_find_beginning(data.coordinator.hass, context)).forgotten:
         raise job_error("beginning_forgotten", waiting[0])

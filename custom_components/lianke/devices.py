@@ -262,11 +262,11 @@ def async_target_of_job(hass: HomeAssistant, job_id: str) -> tuple[Target, Job]:
         if queue.find(job_id) is None:
             continue
         job = queue.get(job_id)
-        device = async_printer_device(hass, entry, job.printer_key)
+        device = async_printer_device(hass, entry, job.spec.printer_key)
         target = Target(
             device_id="" if device is None else device.id,
             entry=entry,
-            printer_key=job.printer_key,
+            printer_key=job.spec.printer_key,
         )
         return target, job
     raise InputError("job_not_found", job_id=job_id[:64])

@@ -177,7 +177,7 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
             ),
             "hold": job.spec.hold,
             "has_task": job.has_task,
-            "unsure": job.is_unsure,
+            "unsure": job.present.is_unsure,
         }
         for job in entry.runtime_data.queue.jobs(key)[:MAX_JOBS]
     ]
@@ -188,7 +188,7 @@ def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
     titles = {
         part
         for job in entry.runtime_data.queue.jobs()
-        for title in (job.title, job.present.document.name)
+        for title in (job.spec.title, job.present.document.name)
         for part in (title, title.rpartition(".")[0])
         if len(part) >= _MIN_TITLE
     }

@@ -70,7 +70,9 @@ class JobEvents(JobEntity, EventEntity):
         self._fired = {
             job.job_id: (job.state, job.asks_for)
             for job in self.lianke.queue.jobs(self.printer_key)
-            if not (job.is_final or (job.state is JobState.HELD and job.hold_reason is None))
+            if not (
+                job.is_final or (job.state is JobState.HELD and job.present.hold_reason is None)
+            )
         }
         super()._async_subscribe()
 
@@ -81,7 +83,7 @@ class JobEvents(JobEntity, EventEntity):
         fired = job.state, job.asks_for
         if job.state not in self.event_types or self._fired.get(job.job_id) == fired:
             return
-        if job.state is JobState.HELD and job.hold_reason is None:
+        if job.state is JobState.HELD and job.present.hold_reason is None:
             # Just stored, and about to be uploaded.
             return
         if old is job.state and job.is_final:

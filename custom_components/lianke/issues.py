@@ -258,8 +258,8 @@ class _Watcher:
     @callback
     def _on_job(self, job: Job, _old: JobState | None) -> None:
         """Raise an issue for a printer that the service has paused; clear it when jobs go again."""
-        key = job.printer_key
-        if (job.state is JobState.HELD and job.hold_reason == QueueReason.ERROR_LIMIT) or (
+        key = job.spec.printer_key
+        if (job.state is JobState.HELD and job.present.hold_reason == QueueReason.ERROR_LIMIT) or (
             job.state is JobState.FAILED and job.reason == ERROR_LIMIT_REACHED
         ):
             paused = issue_id(ERROR_LIMIT_REACHED, self._entry, key)

@@ -32,9 +32,9 @@ def event_data(job: Job) -> dict[str, Any]:
     """Return what an event or a trigger says about a job."""
     return {
         "job_id": job.job_id,
-        "title": job.title,
+        "title": job.spec.title,
         "pages": job.pages if job.pages_printed is None else job.pages_printed,
-        "reason": job.hold_reason if job.state is JobState.HELD else job.reason,
+        "reason": job.present.hold_reason if job.state is JobState.HELD else job.reason,
         "code": job.present.code,
         "partly_printed": job.partly_printed,
         "source": job.source,
@@ -52,9 +52,9 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """
     queue = entry.runtime_data.queue
     reasons: dict[str, frozenset[str]] = {
-        job.job_id: frozenset({job.hold_reason})
+        job.job_id: frozenset({job.present.hold_reason})
         for job in queue.jobs()
-        if job.state is JobState.HELD and job.hold_reason is not None
+        if job.state is JobState.HELD and job.present.hold_reason is not None
     }
 
     @callback
@@ -67,7 +67,7 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             reasons.pop(job.job_id, None)
             is_new = old is not job.state
         else:
-            reason = job.hold_reason if job.state is JobState.HELD else None
+            reason = job.present.hold_reason if job.state is JobState.HELD else None
             is_new = reason is not None and reason not in earlier
             if reason is not None:
                 reasons[job.job_id] = earlier | {reason}

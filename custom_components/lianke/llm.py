@@ -99,7 +99,9 @@ class _Call(NamedTuple):
             )
         except HomeAssistantError as err:
             shown = err.translation_placeholders or {}
-            foreign = {job.title for job in self.target.data.queue.jobs() if job.title_is_foreign}
+            foreign = {
+                job.spec.title for job in self.target.data.queue.jobs() if job.title_is_foreign
+            }
             hidden = {name for name in _TITLES if shown.get(name) in foreign}
             if fetched := data.get(SourceKind.URL) or data.get(SourceKind.MEDIA):
                 # What the assistant itself has given may be said to it.
@@ -121,7 +123,7 @@ class _Call(NamedTuple):
         """Return what an assistant may know of a job, with the times of this house."""
         known = self.target.data.queue.find(job["job_id"])
         if known is not None and known.title_is_foreign:
-            message = job["message"] and job["message"].replace(known.title, FOREIGN_TITLE)
+            message = job["message"] and job["message"].replace(known.spec.title, FOREIGN_TITLE)
             job = {**job, "title": FOREIGN_TITLE, "message": message}
         told = {name: job[name] for name in _JOB_FIELDS if job.get(name) not in (None, False)}
         for name in _TIMES:

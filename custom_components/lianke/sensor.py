@@ -134,7 +134,7 @@ JOB_SENSORS = (
     JobSensorDescription(
         key="last_job_title",
         entity_registry_enabled_default=False,
-        value_fn=lambda data, key: job.title if (job := data.queue.newest(key)) else None,
+        value_fn=lambda data, key: job.spec.title if (job := data.queue.newest(key)) else None,
     ),
 )
 

@@ -147,7 +147,7 @@ class JobTrigger(LiankeTrigger):
         def on_update(update: JobUpdate) -> None:
             if not self._matches(update):
                 return
-            device = async_printer_device(self._hass, update.entry, update.job.printer_key)
+            device = async_printer_device(self._hass, update.entry, update.job.spec.printer_key)
             if device is not None and device.id in async_targeted_devices(self._hass, selection):
                 self._hass.async_create_task(fire(update, device), "lianke job trigger")
 
@@ -182,7 +182,7 @@ class JobHeld(JobTrigger):
         chosen = self._options[CONF_REASON]
         return (
             update.job.state is JobState.HELD
-            and update.job.hold_reason in chosen
+            and update.job.present.hold_reason in chosen
             and update.earlier_reasons.isdisjoint(chosen)
         )
 
@@ -381,8 +381,8 @@ async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
 
 async def _async_message(hass: HomeAssistant, job: Job) -> str | None:
     """Return why a job is held or was not printed, in the language of the house; None without a reason."""
-    if job.state is JobState.HELD and job.hold_reason is not None:
-        return _state_text(hass, "hold_reason", job.hold_reason)
+    if job.state is JobState.HELD and job.present.hold_reason is not None:
+        return _state_text(hass, "hold_reason", job.present.hold_reason)
     return await async_reason(hass, job)
 
 

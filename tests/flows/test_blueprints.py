@@ -498,7 +498,7 @@ async def test_a_voice_is_told_what_becomes_of_the_list(
     await use(house.hass, blueprint, printer=house.device(), list="todo.shopping")
     assert await say(house.hass, voice["list"], language) == answers["asks"]
     (waiting,) = house.queue.jobs()
-    assert waiting.hold_reason == "approval"
+    assert waiting.present.hold_reason == "approval"
     if blueprint == "voice":
         assert await say(house.hass, voice["reason"], language) == answers["why_asks"]
     house.hass.states.async_remove("todo.shopping")
@@ -774,7 +774,10 @@ async def test_mail_to_paper(language: str, message: str, house: House) -> None:
     house.hass.bus.async_fire("imap_content", mail)
     printed = await house.came_out(2)
     assert {job.path.read_bytes() for job in printed} == {pdf, picture("JPEG")}
-    assert {job.title for job in house.queue.jobs()} == {"März invoice.PDF", "Märzfoto 打印.jpg"}
+    assert {job.spec.title for job in house.queue.jobs()} == {
+        "März invoice.PDF",
+        "Märzfoto 打印.jpg",
+    }
     await rest(house.hass)
     assert [call.data["message"] for call in calls] == [message]
     # The same mail again prints nothing more, also where an older one is gone; you were told of it the first time.
@@ -1107,7 +1110,7 @@ async def test_wrong_questions_at_a_button(
     assert "&lt;b&gt;None&lt;/b&gt;" in answers
     # Space to write in.
     assert (questions.count("<p>\xa0</p>"), answers.count("<p>\xa0</p>")) == (8, 0)
-    assert {job.user_id for job in house.queue.jobs()} == {anna.id}
+    assert {job.spec.asker.user_id for job in house.queue.jobs()} == {anna.id}
     assert calls == []
     reader.data = {"questions": []}
     await press_as(anna)
@@ -1132,7 +1135,7 @@ async def test_wrong_questions_that_wait(house: House, reader: Reader) -> None:
     )
     await press(house.hass)
     await rest(house.hass)
-    assert [job.hold_reason for job in house.queue.jobs()] == ["approval", "approval"]
+    assert [job.present.hold_reason for job in house.queue.jobs()] == ["approval", "approval"]
     [(title, message)] = notices(house.hass)
     assert (title, message) == (
         "The questions are not printed yet",
@@ -1785,18 +1788,18 @@ async def test_print_when_there(house: House) -> None:
     house.hass.states.async_set("binary_sensor.hall", "on")
     await house.came_out(3)
     await rest(house.hass)
-    waiting = [job for job in house.queue.jobs() if job.hold_reason == "release"]
-    assert {job.title for job in waiting} == {
+    waiting = [job for job in house.queue.jobs() if job.present.hold_reason == "release"]
+    assert {job.spec.title for job in waiting} == {
         f"{one} of Ben" for one in ("first", "second", "third")
     }
     # The jobs of nobody, such as an automation's, are not those of a person without a user.
-    house.set_options({"release_printers": [waiting[0].printer_key]})
+    house.set_options({"release_printers": [waiting[0].spec.printer_key]})
     job = await house.print_one(text="x", wait=False)
     assert job["hold_reason"] == "release"
     house.hass.states.async_set("person.anna", "home")
     house.hass.bus.async_fire("tag_scanned", {"tag_id": "at-the-printer"})
     await rest(house.hass)
-    assert house.queue.get(job["job_id"]).hold_reason == "release"
+    assert house.queue.get(job["job_id"]).present.hold_reason == "release"
 
 
 @pytest.mark.parametrize("coded", [False, True])

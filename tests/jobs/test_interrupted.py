@@ -305,7 +305,7 @@ async def test_a_clock_that_is_put_back_does_not_prolong_a_pause(
     monkeypatch.setattr("time.monotonic", shop.clock.loop_time)
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=10009))
     job = await shop.uploaded(await shop.submit())
-    assert job.hold_reason == "too_frequent"
+    assert job.present.hold_reason == "too_frequent"
     shop.clock._frozen.move_to("2026-11-24 07:00:00+00:00")
     # A minute, not three hours and a minute.
     await shop.until(job, JobState.QUEUED, JobState.PROCESSING, JobState.SENDING, seconds=90)
@@ -429,7 +429,7 @@ async def test_an_interrupted_upload_obeys_quiet_hours(open_shop: OpenShop, *, h
         for _ in range(5):
             await shop.tick(30)
         again = shop.queue.get(job.job_id)
-        assert (again.state, again.hold_reason) == (
+        assert (again.state, again.present.hold_reason) == (
             (JobState.HELD, "quiet_hours") if hold else (JobState.EXPIRED, None)
         )
         assert not shop.sim.cloud.printed
@@ -454,7 +454,7 @@ async def test_a_job_whose_turn_comes_in_quiet_hours_waits_for_their_end(
         await shop.until(third, JobState.COMPLETED)
         held = [shop.queue.get(waiting.job_id) for waiting in (second, elsewhere)]
         assert [job.state for job in held] == [JobState.HELD] * 2
-        assert [job.hold_reason for job in held] == ["quiet_hours", "out_of_paper"]
+        assert [job.present.hold_reason for job in held] == ["quiet_hours", "out_of_paper"]
         assert len(shop.sim.cloud.printed) == 2
 
 

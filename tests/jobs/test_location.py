@@ -39,7 +39,7 @@ async def test_held_jobs_of_a_copied_folder_wait_for_a_person(
             await shop.switch(online=True)
             await shop.tick(120)
             reported = shop.queue.get(job.job_id)
-            assert (reported.state, reported.hold_reason) == (JobState.HELD, "copied")
+            assert (reported.state, reported.present.hold_reason) == (JobState.HELD, "copied")
             assert reported.can_retry
             assert not shop.sim.cloud.tasks
     async with open_shop(entry=entry) as shop:
@@ -72,7 +72,7 @@ async def test_a_copy_whose_disk_refuses_prints_nothing_either(
             assert not shop.sim.cloud.count("POST /print/job")
     # It still counts as a copy.
     async with open_shop(entry=entry) as shop:
-        await until(lambda: shop.queue.get(job.job_id).hold_reason == "copied")
+        await until(lambda: shop.queue.get(job.job_id).present.hold_reason == "copied")
         await shop.tick(120)
         assert not shop.sim.cloud.tasks
 

@@ -145,7 +145,7 @@ async def test_a_job_whose_printer_was_removed_goes_on(shop: Shop) -> None:
     shop.printer().on = False
     jobs = [await shop.uploaded(await shop.submit()) for _ in range(2)]
     await shop.switch(online=False)
-    shop.coordinator.async_forget(jobs[0].printer_key)
+    shop.coordinator.async_forget(jobs[0].spec.printer_key)
     assert (await shop.queue.async_cancel(jobs[0].job_id)).state is JobState.CANCELING
     assert shop.sim.cloud.count(CANCEL) == 1
     await shop.until(jobs[0], JobState.CANCELED)

@@ -78,7 +78,11 @@ async def test_what_nobody_can_count_waits_for_somebody(shop: Shop, *, reached: 
     if not reached:
         shop.sim.cloud.fail(COUNT, Fault(kind="http", status=503))
     job = await shop.submit(office(shop))
-    assert (job.state, job.hold_reason, job.waits_for) == (JobState.HELD, "release", ("release",))
+    assert (job.state, job.present.hold_reason, job.waits_for) == (
+        JobState.HELD,
+        "release",
+        ("release",),
+    )
     assert waits_uncounted(job)
     await shop.tick(120)
     assert shop.sim.cloud.count(SUBMIT) == 0

@@ -16,7 +16,9 @@ async def lose_answer(shop: Shop) -> None:
 
 async def in_doubt(shop: Shop, job_id: str) -> None:
     """Wait until an upload has ended in doubt."""
-    await until(lambda: shop.queue.get(job_id).is_unsure and not shop.queue._uploader._uploads)
+    await until(
+        lambda: shop.queue.get(job_id).present.is_unsure and not shop.queue._uploader._uploads
+    )
     await shop.settle()
 
 
@@ -45,7 +47,7 @@ async def test_two_jobs_in_doubt_wait_for_the_end_of_both_tasks(shop: Shop) -> N
     await shop.tick(400)
     for _ in range(30):
         await shop.tick(20)
-    assert all(shop.queue.get(job.job_id).is_unsure for job in jobs)
+    assert all(shop.queue.get(job.job_id).present.is_unsure for job in jobs)
     printer.paper = None
     for job in jobs:
         await shop.until(job, JobState.COMPLETED)

@@ -176,10 +176,10 @@ async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(shop: Shop) 
     with refusing(shop.hass):
         await shop.set_paper(None)
         for _ in range(20):
-            if shop.queue.get(job.job_id).hold_reason == "disk_full":
+            if shop.queue.get(job.job_id).present.hold_reason == "disk_full":
                 break
             await shop.tick(5)
-        assert shop.queue.get(job.job_id).hold_reason == "disk_full"
+        assert shop.queue.get(job.job_id).present.hold_reason == "disk_full"
         assert reasons[-1] == "disk_full"
         # Nothing else is told that is not on disk: after a restart it would print all the same.
         assert shop.queue.get(job.job_id).state is JobState.HELD
@@ -205,7 +205,7 @@ async def test_a_box_is_reloaded_although_the_disk_refuses(open_shop: OpenShop) 
                 await shop.switch(online=True)
                 for _ in range(4):
                     await shop.tick(60)
-                assert shop.queue.get(waiting.job_id).hold_reason == "disk_full"
+                assert shop.queue.get(waiting.job_id).present.hold_reason == "disk_full"
                 # Nobody is told of its end yet, and it does not print all the same.
                 assert shop.queue.get(expiring.job_id).state is JobState.HELD
                 assert not shop.sim.cloud.tasks
@@ -250,7 +250,7 @@ async def test_who_waits_hears_that_the_disk_is_full(shop: Shop) -> None:
     with refusing(shop.hass):
         uploader._handover.release()
         reported = await waiting
-    assert (reported.state, reported.hold_reason) == (JobState.HELD, "disk_full")
+    assert (reported.state, reported.present.hold_reason) == (JobState.HELD, "disk_full")
     await shop.until(job, JobState.COMPLETED)
 
 
@@ -420,7 +420,7 @@ async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
     job = await shop.until(await shop.submit(), JobState.COMPLETED)
     await shop.tick(2)
     reported: list[str] = []
-    shop.queue.watch(lambda: reported.append("printer"), job.printer_key)
+    shop.queue.watch(lambda: reported.append("printer"), job.spec.printer_key)
     with (
         patch.object(rules, "MAX_RECORDS", 0),
         patch.object(rules, "RATE_PERIOD", timedelta()),

@@ -577,7 +577,11 @@ def test_a_tray_that_is_taken_and_a_job_beside_itself() -> None:
 def test_yes(waits_for: tuple[str, ...], reason: str, expected: dict[str, Any]) -> None:
     job = make_job(waits_for=waits_for, hold_reason=waits_for[0])
     new = job.changed(now=NOW, **rules.answered(job, reason, [job], NOW))
-    found = {"waits_for": new.waits_for, "approved": new.spec.approved, "reason": new.hold_reason}
+    found = {
+        "waits_for": new.waits_for,
+        "approved": new.spec.approved,
+        "reason": new.present.hold_reason,
+    }
     assert found == expected
 
 
@@ -589,7 +593,7 @@ def test_who_releases_a_job_leaves_it_approved() -> None:
 def test_paper_that_is_turned_lies_in_the_tray() -> None:
     job = two_sided(after=PersonReason.TURN_PAPER, hold_reason="turn_paper")
     new = job.changed(now=NOW, **rules.answered(job, "turn_paper", [job], NOW))
-    assert (new.has_stack, new.waits_for, new.hold_reason) == (True, (), None)
+    assert (new.has_stack, new.waits_for, new.present.hold_reason) == (True, (), None)
     busy = make_job(job_id="other", state=JobState.SENDING)
     assert refused(lambda: rules.answered(job, "turn_paper", [job, busy], NOW)) == "tray_busy"
     # An approval puts no stack into the tray.

@@ -56,7 +56,7 @@ async def test_a_doubt_ends_when_the_service_has_no_list(shop: Shop) -> None:
     job = await shop.submit()
     await in_doubt(shop, job.job_id)
     await shop.tick(600)
-    assert shop.queue.get(job.job_id).is_unsure
+    assert shop.queue.get(job.job_id).present.is_unsure
     done = await shop.until(job, JobState.UNCONFIRMED, seconds=2 * 3600, step=60)
     assert done.reason == "no_answer"
 

@@ -129,7 +129,7 @@ def test_each_record_is_read(name: str) -> None:
                 name: value for name, value in record.items() if name not in gone
             } | {"version": 3}
             continue
-        assert (job.job_id, job.state, job.title) == (
+        assert (job.job_id, job.state, job.spec.title) == (
             record["job_id"],
             record["state"],
             record["title"],
@@ -137,7 +137,7 @@ def test_each_record_is_read(name: str) -> None:
         assert job.present.token == record["token"]
         assert job.present.options.as_dict().items() >= record["options"].items()
         assert list(job.waits_for) == record.get("waits_for", [])
-        assert (job.reason, job.hold_reason) == (record["reason"], record["hold_reason"])
+        assert (job.reason, job.present.hold_reason) == (record["reason"], record["hold_reason"])
         assert (job.pages, job.copies) == (record["pages"], record["copies"])
         view = public_dict(job)
         by_hand = record.get("by_hand")
@@ -269,7 +269,7 @@ async def test_a_move_that_was_cut_off_before_the_other_box_took_it(
 ) -> None:
     """It comes out where it was, whether the other box is loaded or not."""
     async with written(name) as (shop, job):
-        assert (job.state, job.moved_to, job.hold_reason == "moving") == (
+        assert (job.state, job.moved_to, job.present.hold_reason == "moving") == (
             JobState.HELD,
             None,
             False,
@@ -349,7 +349,7 @@ async def test_a_job_of_a_copied_folder_waits_on(written: Written, name: str) ->
     async with written(name) as (shop, job):
         await shop.tick(3600)
         waits = shop.queue.get(job.job_id)
-        assert (waits.state, waits.hold_reason) == (JobState.HELD, "copied")
+        assert (waits.state, waits.present.hold_reason) == (JobState.HELD, "copied")
         again = await shop.queue.async_retry(job.job_id, context=Context())
         assert again.job_id == job.job_id
         await shop.until(job, JobState.COMPLETED)

@@ -52,7 +52,7 @@ async def test_words_of_an_earlier_refusal_are_not_those_of_a_lost_answer(shop: 
     await lose_answer(shop)
     for _ in range(20):
         await shop.tick(10)
-        if shop.queue.get(job.job_id).is_unsure:
+        if shop.queue.get(job.job_id).present.is_unsure:
             break
     await in_doubt(shop, job.job_id)
     reported = shop.queue.get(job.job_id)

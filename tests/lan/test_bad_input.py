@@ -503,7 +503,7 @@ async def test_names_of_devices_are_cut_and_cleaned(lan: LanPrinter) -> None:
     assert job.spec.sender is not None
     assert job.spec.sender.startswith("<b>Anna</b> xx")
     assert len(job.spec.sender) == requests.MAX_SENDER
-    assert job.title == "a b"
+    assert job.spec.title == "a b"
     await came_out(lan.simulator)
 
 

@@ -270,7 +270,7 @@ async def test_the_newest_one_is_found(lan: LanPrinter) -> None:
     older = replace(job, job_id="older", created_at=job.created_at - timedelta(seconds=60))
     sent = Sent(
         Sender(lan.name, "127.0.0.1"),
-        job.title,
+        job.spec.title,
         job.present.document.digest or "",
         dict(job.spec.requested),
         len(PDF),

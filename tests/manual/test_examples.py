@@ -95,7 +95,7 @@ async def test_morning_page(house: House, block: Example) -> None:
         AUTOMATION, "trigger", {"entity_id": automation.entity_id}, blocking=True
     )
     await house.finish()
-    assert sorted(job.title for job in house.jobs) == ["Family", "Shopping list"]
+    assert sorted(job.spec.title for job in house.jobs) == ["Family", "Shopping list"]
     pages = "".join(document.path.read_text("utf-8") for document in house.simulator.printed)
     assert "牛奶" in pages
     assert "Dentist" in pages
@@ -147,7 +147,7 @@ async def test_guest_wifi(house: House, block: Example) -> None:
     page = document.path.read_text("utf-8")
     assert "data:image/svg+xml;base64," in page
     assert "<strong>welcome-home</strong>" in page
-    assert [job.title for job in house.jobs] == [block.data["data"]["title"]]
+    assert [job.spec.title for job in house.jobs] == [block.data["data"]["title"]]
     assert document.options["htmlKernel"] == "chrometopdf"
 
 
@@ -297,7 +297,7 @@ async def test_print_again_otherwise(house: House, block: Example) -> None:
 async def test_both_sides_by_hand(house: House, block: Example) -> None:
     await house.run(at_home(house, block))
     (job,) = await house.finish()
-    assert (job.state, job.hold_reason) == (JobState.HELD, "turn_paper")
+    assert (job.state, job.present.hold_reason) == (JobState.HELD, "turn_paper")
     await house.call("continue_job", job_id=job.job_id)
     (job,) = await house.finish()
     assert (job.state, job.pages_printed) == (JobState.COMPLETED, 6)

@@ -77,7 +77,7 @@ async def waits(shop: Shop, job: Job) -> Job:
     """Wait until the first delivery of a job is over, and is known to be."""
     for _ in range(100):
         reported = await shop.until(job, JobState.HELD, JobState.FAILED)
-        if reported.hold_reason == "turn_paper":
+        if reported.present.hold_reason == "turn_paper":
             break
         # After a failure, it waits for the printer first.
         await shop.tick(5)
@@ -123,7 +123,7 @@ async def test_seven_pages_twice_on_every_kind_of_printer(
     async with open_shop(entry=entry) as shop:
         # Stopped between the deliveries: nothing is sent before somebody says so.
         await shop.tick(600)
-        assert shop.queue.get(job.job_id).hold_reason == "turn_paper"
+        assert shop.queue.get(job.job_id).present.hold_reason == "turn_paper"
         assert len(shop.sim.cloud.tasks) == 1
         done = await finish(shop, job)
         stack = laser.print(images_of(shop.sim.cloud.printed[1]), stack)
@@ -175,7 +175,7 @@ async def test_other_jobs_go_on_and_the_second_delivery_goes_first(shop: Shop) -
     await shop.switch(online=False)
     late = await shop.submit()
     await shop.queue.async_continue(job.job_id)
-    assert shop.queue.get(job.job_id).hold_reason == "box_offline"
+    assert shop.queue.get(job.job_id).present.hold_reason == "box_offline"
     await shop.switch(online=True)
     await shop.until(late, JobState.COMPLETED)
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
@@ -278,7 +278,7 @@ async def test_an_unconfirmed_first_delivery_goes_on_once_somebody_has_seen_it(
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
     job = await submit(shop)
     reported = await shop.until(job, JobState.UNCONFIRMED, seconds=7200)
-    assert not reported.can_continue
+    assert not reported.asks_for
     if again != "not":
         await shop.tick(1801)
         await off(shop)
@@ -462,7 +462,7 @@ async def test_the_own_token_corrects_a_first_delivery_that_the_list_had_shown(
         assert await shop.call_back(first_token(job), "another task", "SUCCESS", 500)
         reported = shop.queue.get(job.job_id)
         assert (reported.state, reported.partly_printed) == (JobState.FAILED, True)
-        assert not reported.can_continue
+        assert not reported.asks_for
 
 
 async def test_first_deliveries_stay_ours_on_the_list(shop: Shop) -> None:
@@ -762,7 +762,7 @@ async def test_details_that_cannot_be_read(shop: Shop, damage: dict[str, Any]) -
     assert public_dict(read) is None
     with pytest.raises(InputError, match="not_manual_duplex"):
         rest_of(read, from_sheet=1, backs_only=False)
-    assert read.can_continue
+    assert read.asks_for
 
 
 @pytest.mark.parametrize(

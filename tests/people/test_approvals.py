@@ -293,7 +293,7 @@ async def test_the_box_is_removed_while_somebody_waits(house: Family) -> None:
 
 async def test_the_printer_is_removed_while_somebody_waits(house: Family) -> None:
     job_id = await house.print_as_anna()
-    await house.queue.async_fail_waiting(house.queue.get(job_id).printer_key)
+    await house.queue.async_fail_waiting(house.queue.get(job_id).spec.printer_key)
     [told] = await house.reported("notify.anna")
     assert told["message"].startswith("Its printer was removed from Home Assistant.")
 

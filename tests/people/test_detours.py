@@ -81,18 +81,18 @@ async def test_a_timer_ends_for_whoever_set_it_going_last(
     await call(hass, boss, "timer.start", entity_id="timer.tea")
     await call(hass, anna, "timer.start", entity_id="timer.tea")
     await runs_out(hass, monkeypatch)
-    assert [(job.user_id, job.waits_for) for job in house.queue.jobs()] == [
+    assert [(job.spec.asker.user_id, job.waits_for) for job in house.queue.jobs()] == [
         (anna.id, ("approval",))
     ]
     await call(hass, boss, "timer.start", entity_id="timer.tea")
     await runs_out(hass, monkeypatch)
-    assert [job.user_id for job in house.queue.jobs()] == [boss.id, anna.id]
+    assert [job.spec.asker.user_id for job in house.queue.jobs()] == [boss.id, anna.id]
     # A doorbell's is nobody's, though Anna has set it going before.
     hass.bus.async_fire("bell")
     await hass.async_block_till_done()
     await runs_out(hass, monkeypatch)
     newest = house.queue.jobs()[0]
-    assert (newest.user_id, newest.spec.forgotten, newest.waits_for) == (None, False, ())
+    assert (newest.spec.asker.user_id, newest.spec.forgotten, newest.waits_for) == (None, False, ())
     assert len(house.queue.jobs()) == 3
 
 
@@ -108,7 +108,11 @@ async def test_few_timers_are_kept(
     await call(hass, boss, "timer.start", entity_id="timer.other")
     await runs_out(hass, monkeypatch)
     [job] = house.queue.jobs()
-    assert (job.user_id, job.spec.forgotten, job.waits_for) == (None, True, ("approval",))
+    assert (job.spec.asker.user_id, job.spec.forgotten, job.waits_for) == (
+        None,
+        True,
+        ("approval",),
+    )
 
 
 async def test_a_note_in_the_sidebar_may_be_anybodys(house: House, anna: User, boss: User) -> None:
@@ -150,7 +154,7 @@ async def test_a_timer_that_goes_on_over_a_restart(house: House, anna: User, bos
     await restarts(house)
     for count in (1, 2):
         await pass_time(hass, 61, "timer.tea")
-        assert [(job.user_id, job.waits_for) for job in house.queue.jobs()] == [
+        assert [(job.spec.asker.user_id, job.waits_for) for job in house.queue.jobs()] == [
             (anna.id, ("approval",))
         ] * count
     hass.bus.async_fire("bell")
@@ -159,7 +163,11 @@ async def test_a_timer_that_goes_on_over_a_restart(house: House, anna: User, bos
     for count in (3, 4, 5):
         await pass_time(hass, 61, "timer.tea")
         newest = house.queue.jobs()[0]
-        assert (newest.user_id, newest.spec.forgotten, newest.waits_for) == (None, False, ())
+        assert (newest.spec.asker.user_id, newest.spec.forgotten, newest.waits_for) == (
+            None,
+            False,
+            (),
+        )
         assert len(house.queue.jobs()) == count
     await call(hass, boss, "timer.cancel", entity_id="timer.tea")
 
@@ -181,7 +189,11 @@ async def test_a_timer_from_before_anything_was_kept_is_nobodys(
     for _ in range(2):
         await pass_time(hass, 61, "timer.tea")
         newest = house.queue.jobs()[0]
-        assert (newest.user_id, newest.spec.forgotten, newest.waits_for) == (None, False, ())
+        assert (newest.spec.asker.user_id, newest.spec.forgotten, newest.waits_for) == (
+            None,
+            False,
+            (),
+        )
     await call(hass, boss, "timer.cancel", entity_id="timer.tea")
 
 
@@ -199,7 +211,11 @@ async def test_what_nobody_can_read_of_a_timer_is_forgotten(
     await restarts(house)
     await pass_time(hass, 61, "timer.tea")
     [job] = house.queue.jobs()
-    assert (job.user_id, job.spec.forgotten, job.waits_for) == (None, True, ("approval",))
+    assert (job.spec.asker.user_id, job.spec.forgotten, job.waits_for) == (
+        None,
+        True,
+        ("approval",),
+    )
 
 
 async def test_a_timer_that_is_there_again_is_whose_it_was(
@@ -217,7 +233,7 @@ async def test_a_timer_that_is_there_again_is_whose_it_was(
     timer.async_write_ha_state()
     await hass.async_block_till_done()
     await pass_time(hass, 61, "timer.tea")
-    assert [(job.user_id, job.waits_for) for job in house.queue.jobs()] == [
+    assert [(job.spec.asker.user_id, job.waits_for) for job in house.queue.jobs()] == [
         (anna.id, ("approval",))
     ]
 

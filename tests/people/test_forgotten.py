@@ -167,7 +167,7 @@ async def test_a_busy_child_prints_no_more_than_before(house: House, anna: User,
     await paused(house, name)
     await act(house.hass, anna)
     job = await job_of(house)
-    assert (job.user_id, job.hold_reason) == (anna.id, "approval")
+    assert (job.spec.asker.user_id, job.present.hold_reason) == (anna.id, "approval")
     assert not house.sent
 
 
@@ -216,7 +216,7 @@ async def test_nobody_pushes_out_what_another_began(house: House, anna: User, bo
     await paused(house)
     for user in (anna, boss):
         await act(house.hass, user)
-    assert (await job_of(house)).user_id == boss.id
+    assert (await job_of(house)).spec.asker.user_id == boss.id
     await house.came_out()
 
 
@@ -271,7 +271,7 @@ async def test_who_may_not_print_is_not_let_by_being_busy(
     if who == "gone":
         await hass.auth.async_deactivate_user(user)
     job = await job_of(house)
-    assert (job.user_id, job.spec.forgotten) == (None, True)
+    assert (job.spec.asker.user_id, job.spec.forgotten) == (None, True)
     if who == "guest":
         assert (job.waits_for, job.state) == (("approval",), JobState.HELD)
         assert not house.sent
@@ -297,7 +297,7 @@ async def test_what_is_forgotten_is_under_every_rule(house: House, rule: str) ->
         context = Context(parent_id=parent)
         await house.ask("print", context, device_id=house.device(), text="Hello")
         job = await job_of(house, count)
-        assert (job.user_id, job.state, job.can_continue) == (None, JobState.HELD, True)
+        assert (job.spec.asker.user_id, job.state, job.asks_for is not None) == (None, JobState.HELD, True)
         with pytest.raises(ServiceValidationError, match="does not remember any more"):
             await house.ask("continue_job", Context(parent_id=parent), job_id=job.job_id)
     assert not house.sent
@@ -335,7 +335,9 @@ async def test_the_morning_briefing(
     await until(lambda: len(house.queue.jobs()) >= len(expected) - ("Rests" in expected))
     if "Rests" in expected:
         await job_of(house, len(expected))
-    assert {job.title: job.waits_for for job in house.queue.jobs()} == dict.fromkeys(expected, ())
+    assert {job.spec.title: job.waits_for for job in house.queue.jobs()} == dict.fromkeys(
+        expected, ()
+    )
 
 
 async def test_a_sentence_that_is_forgotten(
@@ -349,5 +351,5 @@ async def test_a_sentence_that_is_forgotten(
         await paused(house, "pauses_on_a_sentence", count)
     await job_of(house, 2)
     jobs = house.queue.jobs()
-    assert {job.user_id for job in jobs} == {anna.id, None}
-    assert [job.hold_reason for job in jobs] == ["approval"] * 2
+    assert {job.spec.asker.user_id for job in jobs} == {anna.id, None}
+    assert [job.present.hold_reason for job in jobs] == ["approval"] * 2

@@ -229,7 +229,9 @@ async def test_what_no_person_sets_off_is_printed(
     await elapse(hass, clock, 30, 10)
     jobs = house.queue.jobs()
     assert jobs
-    assert {(job.user_id, job.spec.forgotten, job.waits_for) for job in jobs} == {(None, False, ())}
+    assert {(job.spec.asker.user_id, job.spec.forgotten, job.waits_for) for job in jobs} == {
+        (None, False, ())
+    }
     assert house.printed
     await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
     await laundry.coordinator.async_shutdown()

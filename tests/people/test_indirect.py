@@ -168,7 +168,7 @@ async def test_a_detour_leads_to_whoever_took_it(
     await set_up(house, template=template, automation=automations)
     house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     await taken.begin(house, anna)
-    assert [(job.user_id, job.waits_for) for job in house.queue.jobs()] == [
+    assert [(job.spec.asker.user_id, job.waits_for) for job in house.queue.jobs()] == [
         (anna.id, ("approval",))
     ]
     assert not house.sent
@@ -186,7 +186,7 @@ async def test_an_old_notify_group_prints_for_whoever_sends(
     house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     await call(hass, anna, "notify.family", message="Hello")
     await hass.async_block_till_done()
-    assert [(job.user_id, job.waits_for) for job in house.queue.jobs()] == [
+    assert [(job.spec.asker.user_id, job.waits_for) for job in house.queue.jobs()] == [
         (anna.id, ("approval",))
     ]
 
@@ -213,5 +213,5 @@ async def test_a_phone_that_speaks_of_timers_sets_none_going(
         hass.bus.async_fire(name, data, EventOrigin.remote, by_phone)
     await hass.async_block_till_done()
     await pass_time(hass, 61, "timer.tea")
-    assert [(job.user_id, job.waits_for) for job in house.queue.jobs()] == [(None, ())]
+    assert [(job.spec.asker.user_id, job.waits_for) for job in house.queue.jobs()] == [(None, ())]
     assert "Error running job" not in caplog.text

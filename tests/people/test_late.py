@@ -60,7 +60,9 @@ async def watched(house: House, sensor: dict[str, Any], anna: User, boss: User) 
 
 def beginnings(house: House) -> list[tuple[str | None, bool, tuple[str, ...]]]:
     """Return who is said to have begun the jobs, whether that was forgotten, and whom they wait for."""
-    return [(job.user_id, job.spec.forgotten, job.waits_for) for job in house.queue.jobs()]
+    return [
+        (job.spec.asker.user_id, job.spec.forgotten, job.waits_for) for job in house.queue.jobs()
+    ]
 
 
 @pytest.mark.parametrize("delay", [30, 90, 300])

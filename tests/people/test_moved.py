@@ -53,7 +53,7 @@ async def test_pages_that_nobody_can_count_are_asked_about_at_the_other_printer_
     job = await held(house, anna, None, pages="1")
     assert job.waits_for == ()
     new = await moved(house, anna, job, **options)
-    assert (new.user_id, new.waits_for) == (anna.id, ("approval",))
+    assert (new.spec.asker.user_id, new.waits_for) == (anna.id, ("approval",))
     assert not house.sent
     await house.ask("continue_job", Context(user_id=boss.id), job_id=new.job_id)
     await house.came_out()
@@ -70,7 +70,7 @@ async def test_what_was_let_go_on_is_moved_as_it_is(house: House, anna: User, bo
     job = await held(house, anna, None)
     await house.ask("continue_job", Context(user_id=boss.id), job_id=job.job_id)
     new = await moved(house, anna, job)
-    assert (new.user_id, new.waits_for) == (anna.id, ())
+    assert (new.spec.asker.user_id, new.waits_for) == (anna.id, ())
     await house.came_out()
 
 
@@ -93,7 +93,7 @@ async def test_who_makes_more_of_somebody_elses_job_prints_it(
     job = await held(house, boss if whose == "the administrator's" else None, pages, **before)
     house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     new = await moved(house, anna, job, **after)
-    assert (new.user_id, new.waits_for) == (anna.id, ("approval",))
+    assert (new.spec.asker.user_id, new.waits_for) == (anna.id, ("approval",))
     assert not house.sent
     # The limits are the mover's, too.
     await house.ask("continue_job", Context(user_id=boss.id), job_id=new.job_id)
@@ -121,7 +121,7 @@ async def test_who_makes_no_more_of_a_job_only_moves_it(
     job = await held(house, boss, pages, **before)
     house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     new = await moved(house, anna, job, **after)
-    assert (new.user_id, new.waits_for) == (boss.id, ())
+    assert (new.spec.asker.user_id, new.waits_for) == (boss.id, ())
     await house.came_out()
 
 
@@ -134,11 +134,11 @@ async def test_nobody_moves_more_than_a_month_has_left(
     assert await refusal(moved(house, anna, job, copies=6)) == "too_many_pages_this_month"
     assert [one.job_id for one in house.queue.jobs()] == [job.job_id]
     assert house.queue.get(job.job_id).state is JobState.HELD
-    assert (await moved(house, anna, job, copies=5)).user_id == anna.id
+    assert (await moved(house, anna, job, copies=5)).spec.asker.user_id == anna.id
 
 
 async def test_a_code_stays_with_who_chose_it(house: House, anna: User, boss: User) -> None:
     """Who makes more of a coded job neither knows its code nor sees its pages."""
     job = await held(house, boss, 1, release_code="4711")
     new = await moved(house, anna, job, copies=2)
-    assert (new.user_id, new.needs_code, new.spec.foreign_code) == (anna.id, True, True)
+    assert (new.spec.asker.user_id, new.needs_code, new.spec.foreign_code) == (anna.id, True, True)

@@ -237,7 +237,7 @@ async def test_messages_are_printed_for_whoever_may_print_them(
     for count, user in enumerate((anna, None), 1):
         await set_off(house, user, "notify.send_message", **message)
         await house.came_out(count)
-        assert house.queue.jobs()[0].user_id == (user and user.id)
+        assert house.queue.jobs()[0].spec.asker.user_id == (user and user.id)
 
 
 async def test_what_is_forgotten_prints_no_message_where_somebody_may_not(

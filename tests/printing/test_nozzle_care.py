@@ -37,8 +37,8 @@ async def test_keep_alive(clock: Clock, house: House) -> None:
     assert house.queue.jobs() == []
     await days(house, clock, 1)
     (job,) = house.queue.jobs()
-    assert job.printer_key == key
-    assert job.title == "Color page"
+    assert job.spec.printer_key == key
+    assert job.spec.title == "Color page"
     assert job.created_at.strftime("%H:%M") == "10:30"
     # Before most of a day passes at once, in which an answer would come too late.
     (printed,) = await house.came_out()

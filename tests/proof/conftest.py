@@ -130,7 +130,7 @@ class House(Shop):
             )
             if self.queue._uploader.is_uploading(current.present):
                 return hangs
-            return hangs or current.state is not JobState.UPLOADING or current.is_unsure
+            return hangs or current.state is not JobState.UPLOADING or current.present.is_unsure
 
         for _ in range(200):
             for _ in range(1000):

@@ -326,7 +326,7 @@ async def _upload(house: House, cell: Cell, *, proof: bool, waits: bool = False)
     async with _broken(house, SUBMIT, cell, times=1):
         job = await house.submit(paper, **({"waits_for": ("approval",)} if waits else {}))
         if waits:
-            assert (job.hold_reason, house.sim.cloud.count(SUBMIT)) == ("approval", before)
+            assert (job.present.hold_reason, house.sim.cloud.count(SUBMIT)) == ("approval", before)
             await house.queue.async_continue(job.job_id)
         await house.calm(job)
         if cell.fault is not None and cell.fault.kind == "timeout":

@@ -197,7 +197,7 @@ class World:
         return [
             job
             for job in self.shop.queue.jobs()
-            if job.can_continue and job.waits_for == ("turn_paper",)
+            if job.asks_for and job.waits_for == ("turn_paper",)
         ]
 
     async def turn_paper(self, job: Job, *, crash: bool) -> None:
@@ -225,7 +225,7 @@ class World:
         view = public_dict(job)
         assert view is not None
         printer = next(
-            one for one in self.shop.box.printers if self.shop.key(one.port) == job.printer_key
+            one for one in self.shop.box.printers if self.shop.key(one.port) == job.spec.printer_key
         )
         self.turned.add(job.job_id)
         before = list(printer.stacks)
@@ -243,11 +243,11 @@ class World:
 
     async def print_and_turn(self, job: Job, content: bytes, milliseconds: int) -> None:
         """Print while somebody says that the paper was turned over."""
-        port = self.shop.storage.printers[job.printer_key].printer.port
+        port = self.shop.storage.printers[job.spec.printer_key].printer.port
 
         async def turn() -> None:
             await asyncio.sleep(milliseconds / 1000)
-            if self.shop.queue.get(job.job_id).can_continue:
+            if self.shop.queue.get(job.job_id).asks_for:
                 await self.go_on(job, "turn_paper")
 
         await asyncio.gather(self.submit(port, content), turn())
@@ -488,7 +488,7 @@ class Story(RuleBasedStateMachine):
         if (job := self.pick(number)) is None:
             return
         # Those that wait for people are few.
-        job = next((one for one in queue.jobs() if one.can_continue), job)
+        job = next((one for one in queue.jobs() if one.asks_for), job)
         answer = self.world.go_on(job, reason) if is_yes else queue.async_reject(job.job_id)
         self.run(self.world.attempt(answer))
 

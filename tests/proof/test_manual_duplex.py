@@ -71,7 +71,7 @@ def judge(shop: Shop, job: Job, *, answered: bool) -> None:
 async def rest(shop: Shop, job: Job) -> Job:
     """Let time pass until the job waits for its paper or is over."""
     passed, step = 0.0, 20.0
-    while not ((reported := shop.queue.get(job.job_id)).is_final or reported.can_continue):
+    while not ((reported := shop.queue.get(job.job_id)).is_final or reported.asks_for):
         assert passed < END, reported
         await shop.tick(step)
         passed += step
@@ -111,7 +111,7 @@ async def story(
             entry = shop.entry
             cloud = shop.sim.cloud
             cloud.variants.update(callbacks="end" if callbacks else "never", list_lag=10.0)
-            if job is not None and not (reported := await rest(shop, job)).can_continue:
+            if job is not None and not (reported := await rest(shop, job)).asks_for:
                 judge(shop, reported, answered=answered)
                 return
             if number == half:

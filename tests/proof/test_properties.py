@@ -148,7 +148,7 @@ def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
         return
     job_dict(read)
     read.as_json()
-    assert (read.is_final, read.is_unsure, read.can_cancel) is not None
+    assert (read.is_final, read.present.is_unsure, read.can_cancel) is not None
     # Whatever passes can be reckoned with.
     for one in (
         getattr(holder, item.name)
@@ -256,7 +256,8 @@ def a_request_id_answers_once(found: list[tuple[Job, bool]], request_id: str) ->
     if refused is not None:
         assert refused.reason == "request_id_conflict"
         assert any(
-            (job.printer_key, job.present.document.digest) != ("printer", "digest") for job in live
+            (job.spec.printer_key, job.present.document.digest) != ("printer", "digest")
+            for job in live
         )
         return
     assert answer == (max(live, key=lambda job: job.created_at) if live else None)

@@ -60,7 +60,7 @@ async def test_a_switch_on_a_dashboard_prints_a_scan_that_an_administrator_wante
 
     assert (await call("input_boolean", "toggle", "input_boolean.switch"))["success"]
     await house.came_out()
-    assert house.queue.jobs()[0].user_id == kid.id
+    assert house.queue.jobs()[0].spec.asker.user_id == kid.id
     # Run by hand, it reads what this person may; so does the person.
     await call("automation", "trigger", "automation.prints")
     asked = {"domain": "lianke", "service": "print", "service_data": action["data"]}

@@ -130,7 +130,7 @@ async def ended(hass: HomeAssistant, clock: Clock, queue: PrintQueue) -> dict[st
         if all(job.is_final for job in queue.jobs()):
             break
         await elapse(hass, clock, 10)
-    return {job.title: job for job in queue.jobs()}
+    return {job.spec.title: job for job in queue.jobs()}
 
 
 @pytest.mark.parametrize("version", ["0_1_0"], indirect=True)
@@ -139,7 +139,7 @@ async def test_the_jobs_of_0_1_0_go_on(
 ) -> None:
     """The held one prints, once; the one in the cloud and the one without an answer get their outcome."""
     queue = entry.runtime_data.queue
-    before = {job.title: job for job in queue.jobs()}
+    before = {job.spec.title: job for job in queue.jobs()}
     assert set(before) == {"completed.pdf", "held.pdf", "queued.pdf", "unanswered.pdf"}
     after = await ended(hass, clock, queue)
     assert {title: job.state for title, job in after.items()} == dict.fromkeys(before, "completed")
@@ -166,7 +166,7 @@ async def test_the_jobs_of_later_versions_go_on(
 ) -> None:
     """The held one prints by itself, the others once their answer is there, each once."""
     queue = entry.runtime_data.queue
-    before = {job.title: job for job in queue.jobs()}
+    before = {job.spec.title: job for job in queue.jobs()}
     waits = {title: job.waits_for for title, job in before.items() if not job.is_final}
     assert waits == {
         "held 1": (),
@@ -178,7 +178,7 @@ async def test_the_jobs_of_later_versions_go_on(
         await queue.async_continue(before[title].job_id)
     # Nothing else may be on its way to the tray in which its stack lies.
     for _ in range(60):
-        if all(job.is_final for job in queue.jobs() if job.title != "both sides"):
+        if all(job.is_final for job in queue.jobs() if job.spec.title != "both sides"):
             break
         await elapse(hass, clock, 10)
     await queue.async_continue(before["both sides"].job_id)

@@ -197,7 +197,7 @@ async def test_approvers_are_told_who_asks(
         for client, name in ((approver, "Anna"), (other, None)):
             view = await until(client, lambda view: len(view["jobs"]) == len(jobs))
             asked_by = {job["title"]: job["asked_by"] for job in view["jobs"]}
-            assert asked_by == {job.title: None for job in jobs} | {"Document 1": name}
+            assert asked_by == {job.spec.title: None for job in jobs} | {"Document 1": name}
     await forget(house, jobs)
 
 

@@ -42,7 +42,7 @@ type Rule = Callable[[View, Job], Mapping[str, Any]]
 
 def _salvage(job: Job) -> Job:
     """Let a job that waits ask first: what became of it after it was written nobody knows."""
-    waits = job.state in (JobState.HELD, JobState.UPLOADING) and not job.is_unsure
+    waits = job.state in (JobState.HELD, JobState.UPLOADING) and not job.present.is_unsure
     return replace(job, copied=True) if waits else job
 
 
@@ -75,7 +75,7 @@ class JobWorker:
 
     def _address_of(self, job: Job) -> PrinterAddress | None:
         """Return where a job's printer is, None for one that was removed."""
-        known = self._storage.printers.get(job.printer_key)
+        known = self._storage.printers.get(job.spec.printer_key)
         return None if known is None else known.printer.address
 
 
@@ -124,7 +124,7 @@ class BoxJobs:
         That alone the disk cannot have; a start finds the job waiting as well.
         """
         now = self.latest.get(job.job_id, job)
-        waits = now.state is JobState.HELD and now.hold_reason == QueueReason.DISK_FULL
+        waits = now.state is JobState.HELD and now.present.hold_reason == QueueReason.DISK_FULL
         return replace(job, deliveries=now.deliveries) if waits else job
 
     async def async_load(self) -> None:
@@ -262,8 +262,8 @@ class BoxJobs:
         with suppress(LedgerClosedError):
             self.lease.commit(report, report=True, within=within)
         new = self.latest[job.job_id]
-        if new.hold_reason == QueueReason.DISK_FULL:
-            self._schedule_watchers(new.printer_key)
+        if new.present.hold_reason == QueueReason.DISK_FULL:
+            self._schedule_watchers(new.spec.printer_key)
         # The end of an upload that goes on causes a review itself.
         if job.job_id not in self.deciding and not (current.is_uploading and new.is_uploading):
             self.on_change()
@@ -374,7 +374,7 @@ class BoxJobs:
         """Cancel those at the printer of a job which it may replace, and that are older than it; return them."""
         older = [
             old
-            for old in replaceable(self.unsettled, job.printer_key, *keys)
+            for old in replaceable(self.unsettled, job.spec.printer_key, *keys)
             if old.job_id != job.job_id and old.created_at <= job.created_at
         ]
         for old in older:
@@ -435,7 +435,7 @@ class BoxJobs:
             assert old is not None
             self.committed_open.pop(old.job_id, None)
             self.note_gone(old)
-            self._schedule_watchers(old.printer_key)
+            self._schedule_watchers(old.spec.printer_key)
             return
         if job.is_final:
             self.committed_open.pop(job.job_id, None)
@@ -445,9 +445,9 @@ class BoxJobs:
         self._tell(job, None if old is None else old.state)
 
     def _tell(self, job: Job, before: JobState | None) -> None:
-        for listener in (*self._listeners[None], *self._listeners[job.printer_key]):
+        for listener in (*self._listeners[None], *self._listeners[job.spec.printer_key]):
             listener(job, before)
-        self._schedule_watchers(job.printer_key)
+        self._schedule_watchers(job.spec.printer_key)
 
     def _schedule_watchers(self, printer_key: str) -> None:
         if not self._stale:
@@ -477,15 +477,15 @@ def _log_step(job: Job, old: Job | None) -> None:
     if not _LOGGER.isEnabledFor(logging.DEBUG):
         return
     now = job.present
-    step = (now.token, job.state, job.hold_reason, now.task_id)
+    step = (now.token, job.state, job.present.hold_reason, now.task_id)
     if old is None:
         _LOGGER.debug("Print job %s is accepted", job.job_id)
-    elif step == (old.present.token, old.state, old.hold_reason, old.present.task_id):
+    elif step == (old.present.token, old.state, old.present.hold_reason, old.present.task_id):
         return
-    if job.state is JobState.HELD and job.hold_reason is None:
+    if job.state is JobState.HELD and job.present.hold_reason is None:
         return
     said = [f"is {job.state}"]
-    said += [f"because of {job.hold_reason}"] if job.state is JobState.HELD else []
+    said += [f"because of {job.present.hold_reason}"] if job.state is JobState.HELD else []
     said += [f"because of {job.reason}"] if job.is_final and job.reason else []
     said += [f"as task {now.task_id}"] if now.task_id else []
     said += [f"with code {now.code}"] if now.code is not None else []

@@ -175,7 +175,7 @@ def _copy(root: Path, job: Job) -> list[Document] | None:
         target = root / f"{COPY_PREFIX}{ulid_now()}{source.suffix}"
         # What the service has prepared is for the printer and the options that were asked for.
         copies.append(
-            replace(one.document, path=target, title=job.title, ticket=None, ticket_scope=None)
+            replace(one.document, path=target, title=job.spec.title, ticket=None, ticket_scope=None)
         )
         try:
             # Nothing ever writes into it: a second name is enough.

@@ -408,30 +408,10 @@ class Job(Record):
         return max(told, (told if most is None else min(told, most)) * self.copies)
 
     @property
-    def hold_reason(self) -> str | None:
-        """Return why the job waits, or waited last."""
-        return self.present.hold_reason
-
-    @property
     def waits_for(self) -> tuple[str, ...]:
         """Return the reasons for which people are to be asked, one after the other; see `PersonReason`."""
         after = self.present.after
         return (self.spec.waits_for or ()) + (() if after is None else (after.value,))
-
-    @property
-    def printer_key(self) -> str:
-        """Return the key of its printer."""
-        return self.spec.printer_key
-
-    @property
-    def title(self) -> str:
-        """Return its title."""
-        return self.spec.title
-
-    @property
-    def user_id(self) -> str | None:
-        """Return the user who asked for it, None for nobody who is known."""
-        return self.spec.asker.user_id
 
     @property
     def is_final(self) -> bool:
@@ -452,11 +432,6 @@ class Job(Record):
     def is_uploading(self) -> bool:
         """Return whether the job is uploaded, or waits for its turn, and nobody has canceled it."""
         return self.present.state is JobState.UPLOADING and not self.cancel_requested
-
-    @property
-    def is_unsure(self) -> bool:
-        """Return whether the job is in doubt: sent, but never confirmed by the cloud."""
-        return self.present.is_unsure
 
     @property
     def is_at_second(self) -> bool:
@@ -506,20 +481,10 @@ class Job(Record):
         )
 
     @property
-    def can_continue(self) -> bool:
-        """Return whether a person's answer that the job waits for can be given now."""
-        return self.asks_for is not None
-
-    @property
     def asks_for(self) -> str | None:
         """Return the reason for which the job waits for a person's answer, None without one."""
         is_asked = self.state is JobState.HELD and bool(self.waits_for) and not self.copied
         return self.waits_for[0] if is_asked else None
-
-    @property
-    def waits_for_approval(self) -> bool:
-        """Return whether the answer that the job waits for is an approval."""
-        return self.asks_for == PersonReason.APPROVAL
 
     @property
     def needs_code(self) -> bool:
@@ -628,7 +593,7 @@ def begin_next(old: Job, new: Job, until: datetime, again: Job | None = None) ->
 
 def job_error(key: str, job: Job) -> InputError:
     """Return the error for what this job does not allow."""
-    return InputError(key, title=job.title)
+    return InputError(key, title=job.spec.title)
 
 
 def change_not_saved(job: Job) -> HomeAssistantError:
@@ -636,13 +601,13 @@ def change_not_saved(job: Job) -> HomeAssistantError:
     return HomeAssistantError(
         translation_domain=DOMAIN,
         translation_key="change_not_saved",
-        translation_placeholders={"title": job.title},
+        translation_placeholders={"title": job.spec.title},
     )
 
 
 def already_retried(again: Job) -> InputError:
     """Return the error for a second retry of one job; `again` is the job that the first one made."""
-    return InputError("job_retried_already", title=again.title, job_id=again.job_id)
+    return InputError("job_retried_already", title=again.spec.title, job_id=again.job_id)
 
 
 def type_and_place(err: BaseException) -> str:

@@ -41,7 +41,7 @@ async def async_hold_copied(hass: HomeAssistant, ledger: Ledger, entry_ids: Iter
             for table in tables:
                 for job in [*view.all(table)]:
                     waits = job.state in (JobState.HELD, JobState.UPLOADING)
-                    if waits and not job.is_unsure:
+                    if waits and not job.present.is_unsure:
                         view.put(table, job.job_id, job.changed(now=view.now, copied=True))
 
         try:

@@ -159,7 +159,7 @@ def _find(entry_id: str, root: Path) -> _Found:
             except (OSError, StoredError) as err:
                 damaged.append(_set_aside(folder, err))
                 continue
-            waits = job.state in (JobState.HELD, JobState.UPLOADING) and not job.is_unsure
+            waits = job.state in (JobState.HELD, JobState.UPLOADING) and not job.present.is_unsure
             found.jobs.append(replace(job, copied=True) if is_copy and waits else job)
             found.left.append(folder / RECORD_NAME)
     found.jobs.sort(key=lambda job: (job.created_at, job.job_id))

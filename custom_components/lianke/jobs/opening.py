@@ -90,7 +90,9 @@ async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> list[Job]:
         jobs += ledger.latest(own_jobs).values()
     await async_remove_records(hass, entry_id, own_jobs, Table(OWN_TASKS, entry_id))
     return [
-        job for job in jobs if job.state in (*WAITING, JobState.UPLOADING) and not job.is_unsure
+        job
+        for job in jobs
+        if job.state in (*WAITING, JobState.UPLOADING) and not job.present.is_unsure
     ]
 
 

@@ -208,7 +208,7 @@ _SLOWER = ((timedelta(hours=1), timedelta(minutes=5)), (timedelta(minutes=10), W
 
 def poll_pause(job: Job, age: timedelta, *, are_callbacks_proven: bool) -> timedelta:
     """Return how long after a request a job is asked about again; `age` is how long its task is known, or was sent."""
-    if job.is_unsure and age < DOUBT_TIME * 2:
+    if job.present.is_unsure and age < DOUBT_TIME * 2:
         return SPACING
     if job.state is JobState.CANCELING and age > _SLOWER[-1][0]:
         # Somebody waits for it.

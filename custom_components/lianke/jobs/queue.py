@@ -377,7 +377,7 @@ class PrintQueue(JobWorker):
         # A stack may have been put back since the job was asked for.
         if job.has_stack:
             check_tray(job, jobs, view.now)
-        if job.state is JobState.UPLOADING and job.printer_key in stacks_in_trays(jobs):
+        if job.state is JobState.UPLOADING and job.spec.printer_key in stacks_in_trays(jobs):
             if not spec.hold:
                 raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
             job = job.changed(
@@ -468,7 +468,7 @@ class PrintQueue(JobWorker):
         jobs = [
             job
             for job in self._jobs.latest.values()
-            if job.printer_key == printer_key and job not in replaced
+            if job.spec.printer_key == printer_key and job not in replaced
         ]
         asker = (user_id, sender_address)
         with self._reporting_refusal(printer_key):
@@ -632,7 +632,7 @@ class PrintQueue(JobWorker):
     def jobs(self, printer_key: str | None = None) -> list[Job]:
         """Return the jobs of one printer, or of all, as they are published, newest first."""
         jobs = reversed([*self._jobs.committed.values()])
-        return [self._jobs.told(job) for job in jobs if printer_key in (None, job.printer_key)]
+        return [self._jobs.told(job) for job in jobs if printer_key in (None, job.spec.printer_key)]
 
     def document_path(self, job: Job) -> Path:
         """Return the path of the document of a job's present delivery."""
@@ -647,20 +647,24 @@ class PrintQueue(JobWorker):
     def newest(self, printer_key: str) -> Job | None:
         """Return the newest job of a printer, None without one."""
         jobs = reversed([*self._jobs.committed.values()])
-        return next((self._jobs.told(job) for job in jobs if job.printer_key == printer_key), None)
+        return next(
+            (self._jobs.told(job) for job in jobs if job.spec.printer_key == printer_key), None
+        )
 
     def waiting(self, printer_key: str) -> int:
         """Return how many jobs are held here or queued in the cloud."""
         open_jobs = map(self._jobs.told, self._jobs.committed_open.values())
-        return sum(job.state in WAITING and job.printer_key == printer_key for job in open_jobs)
+        return sum(
+            job.state in WAITING and job.spec.printer_key == printer_key for job in open_jobs
+        )
 
     def hold_reason(self, printer_key: str) -> str | None:
         """Return the hold reason of the oldest held job of a printer, None without one."""
         return next(
             (
-                job.hold_reason
+                job.present.hold_reason
                 for job in map(self._jobs.told, self._jobs.committed_open.values())
-                if job.state is JobState.HELD and job.printer_key == printer_key
+                if job.state is JobState.HELD and job.spec.printer_key == printer_key
             ),
             None,
         )
@@ -676,7 +680,7 @@ class PrintQueue(JobWorker):
         Where the disk refuses, it is told later.
         """
         for job in self._jobs.unsettled:
-            if job.printer_key == printer_key and job.state is JobState.HELD:
+            if job.spec.printer_key == printer_key and job.state is JobState.HELD:
                 self._jobs.change(job, state=JobState.FAILED, reason="printer_gone")
         with suppress(LedgerRefusedError):
             await self._jobs.async_written()

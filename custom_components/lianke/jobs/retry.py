@@ -261,5 +261,9 @@ def _spec(job: Job, context: Context, changes: Changes | None) -> JobSpec:
         release_code=spec.release_code,
         foreign_code=spec.release_code is not None
         # Nobody's job is everybody's who prints it again, also by an automation.
-        and (spec.foreign_code or job.user_id is None or job.user_id != context.user_id),
+        and (
+            spec.foreign_code
+            or job.spec.asker.user_id is None
+            or job.spec.asker.user_id != context.user_id
+        ),
     )

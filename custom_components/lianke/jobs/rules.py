@@ -110,7 +110,7 @@ def check_rates(
 
     `asker` is the user and the address; `jobs` and `refused` are as for `check_rate`.
     """
-    own = [job for job in jobs if (job.user_id, job.spec.sender_address) == asker]
+    own = [job for job in jobs if (job.spec.asker.user_id, job.spec.sender_address) == asker]
     check_rate(own, now, limit=limit, printer=printer, refused=refused)
     if asker[1] is not None:
         # A device can take more than one address.
@@ -162,7 +162,7 @@ def find_duplicate(
         ):
             continue
         if (
-            job.printer_key != spec.printer_key
+            job.spec.printer_key != spec.printer_key
             or not job.deliveries[0].options.prints_as(first.options)
             or job.deliveries[0].document.digest != first.document.digest
         ):
@@ -188,7 +188,7 @@ def replaceable(jobs: Iterable[Job], printer_key: str, *keys: str | None) -> lis
     return [
         job
         for job in jobs
-        if job.printer_key == printer_key
+        if job.spec.printer_key == printer_key
         and job.spec.replace_key is not None
         and job.spec.replace_key in keys
         and job.state is JobState.HELD
@@ -204,7 +204,7 @@ def replaced_by(jobs: Iterable[Job], spec: JobSpec, moved: Job | None) -> list[J
     others = (job for job in jobs if moved is None or job.job_id != moved.job_id)
     waiting = replaceable(others, spec.printer_key, spec.replace_key)
     if moved is not None and any(job.created_at > moved.created_at for job in waiting):
-        raise InputError("newer_job_waits", title=moved.title)
+        raise InputError("newer_job_waits", title=moved.spec.title)
     return waiting
 
 
@@ -212,7 +212,7 @@ def is_replaced(job: Job, others: Iterable[Job]) -> bool:
     """Return whether one of these came to replace a job while that was being sent, which is to wait again now."""
     key = None if job.has_stack else job.spec.replace_key
     return key is not None and any(
-        (other.spec.replace_key, other.printer_key) == (key, job.printer_key)
+        (other.spec.replace_key, other.spec.printer_key) == (key, job.spec.printer_key)
         and other.state in (JobState.HELD, JobState.UPLOADING)
         and other.created_at >= job.created_at
         and other.job_id != job.job_id
@@ -357,7 +357,7 @@ def stacks_in_trays(jobs: Iterable[Job]) -> dict[str, Job]:
     Until it is over, any other job of the printer would be printed on its sheets. Of several, which only an
     earlier version allowed, it is the first of `jobs`.
     """
-    return {job.printer_key: job for job in reversed([*jobs]) if job.has_stack}
+    return {job.spec.printer_key: job for job in reversed([*jobs]) if job.has_stack}
 
 
 def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:
@@ -366,14 +366,14 @@ def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:
     Raises InputError: tray_busy, tray_taken.
     """
     for other in jobs:
-        if other.printer_key != job.printer_key or other.job_id == job.job_id:
+        if other.spec.printer_key != job.spec.printer_key or other.job_id == job.job_id:
             continue
         if other.has_stack:
             raise InputError(
-                "tray_taken", title=job.title, other=other.title, printer=job.printer_name
+                "tray_taken", title=job.spec.title, other=other.spec.title, printer=job.printer_name
             )
         if _may_be_printed(other, now):
-            raise InputError("tray_busy", title=job.title, printer=job.printer_name)
+            raise InputError("tray_busy", title=job.spec.title, printer=job.printer_name)
 
 
 def _may_be_printed(job: Job, now: datetime) -> bool:

@@ -94,28 +94,28 @@ class JobScheduler(JobWorker):
                 self.count_pages(job)
                 self._cleanup_at = min(self._cleanup_at or now + CLEANUP_DELAY, now + CLEANUP_DELAY)
             if job.state is JobState.FAILED and job.present.task_id:
-                self._coordinator.async_refresh_soon("a job failed", job.printer_key)
+                self._coordinator.async_refresh_soon("a job failed", job.spec.printer_key)
             # What was in doubt came out some time ago, perhaps before the printer's fault.
             is_fresh = old is not JobState.UNCONFIRMED
             if is_fresh and job.state in (JobState.COMPLETED, JobState.HELD):
-                self._coordinator.async_on_page_printed(job.printer_key)
+                self._coordinator.async_on_page_printed(job.spec.printer_key)
             if (job.present.task_id or not job.is_final) and not any(
-                other.printer_key == job.printer_key
+                other.spec.printer_key == job.spec.printer_key
                 and other.present.task_id
                 and not other.is_final
                 for other in self._jobs.unsettled
             ):
-                self._coordinator.async_on_jobs_ended(job.printer_key)
+                self._coordinator.async_on_jobs_ended(job.spec.printer_key)
 
     def count_pages(self, job: Job) -> None:
         """Count the pages of a job that was surely printed; a second call changes nothing."""
         if job.state is JobState.COMPLETED and (pages := job.pages_to_count) is not None:
             self._storage.count_pages(
-                job.printer_key,
+                job.spec.printer_key,
                 job.job_id,
                 job.pages_printed or 0,
                 counts_as=pages,
-                user_id=job.user_id,
+                user_id=job.spec.asker.user_id,
                 source=job.spec.source,
                 name=job.printer_name,
             )
@@ -145,7 +145,7 @@ class JobScheduler(JobWorker):
             open_jobs = [job for job in self._jobs.unsettled if not job.is_final]
             stacks = stacks_in_trays(open_jobs)
             dues += [
-                self._review_job(job, now, stacks.get(job.printer_key))
+                self._review_job(job, now, stacks.get(job.spec.printer_key))
                 for job in open_jobs
                 # One about which something is decided may be rolled back, and is reviewed afterwards.
                 if job.present.task_id is None and job.job_id not in self._jobs.deciding
@@ -161,9 +161,9 @@ class JobScheduler(JobWorker):
                     dues += work
             self._coordinator.async_set_jobs_open(
                 # One that waits for a person does not wait for the printer.
-                any(not job.is_final and not job.can_continue for job in self._jobs.unsettled),
+                any(not job.is_final and not job.asks_for for job in self._jobs.unsettled),
                 {
-                    job.printer_key
+                    job.spec.printer_key
                     for job in self._jobs.unsettled
                     if job.state in IN_CLOUD and now - job.changed_at < WATCHED
                 },
@@ -179,7 +179,7 @@ class JobScheduler(JobWorker):
         """
         if (
             job.state not in (JobState.HELD, JobState.UPLOADING)
-            or job.is_unsure
+            or job.present.is_unsure
             or self._uploader.is_uploading(job.present)
         ):
             return None
@@ -189,11 +189,11 @@ class JobScheduler(JobWorker):
         if now >= job.expires_at:
             self._jobs.change(job, state=JobState.EXPIRED, reason="expired")
             return None
-        if job.printer_key not in self._storage.printers:
+        if job.spec.printer_key not in self._storage.printers:
             self._jobs.change(job, state=JobState.FAILED, reason="printer_gone")
             return None
         if job.state is JobState.UPLOADING:
-            self._uploader.start(job.printer_key)
+            self._uploader.start(job.spec.printer_key)
             return job.expires_at
         if job.job_id in self._jobs.reserved:
             # The job that is about to replace it must not print beside it.
@@ -204,7 +204,7 @@ class JobScheduler(JobWorker):
             verdict = Verdict(reason=job.waits_for[0])
         else:
             verdict = self._readiness.check(
-                job.printer_key,
+                job.spec.printer_key,
                 now,
                 # Somebody has just put its stack back.
                 ignore_quiet_hours=job.ignores_quiet_hours,
@@ -213,13 +213,13 @@ class JobScheduler(JobWorker):
             verdict = Verdict(reason=QueueReason.PAPER_TURNED)
         if verdict.reason is None:
             self._jobs.change(job, state=JobState.UPLOADING, hold_reason=None, sent_bytes=0)
-            self._uploader.start(job.printer_key)
+            self._uploader.start(job.spec.printer_key)
             return None
         # After a start it waits for what it waited for, until the service has answered or not.
         is_known = (
             verdict.reason != QueueReason.CLOUD_UNREACHABLE or not self._coordinator.is_starting
         )
-        if is_known and verdict.reason != job.hold_reason:
+        if is_known and verdict.reason != job.present.hold_reason:
             self._jobs.change(job, hold_reason=verdict.reason)
         return min(job.expires_at, verdict.until or job.expires_at)
 
@@ -389,7 +389,7 @@ def recover(jobs: BoxJobs) -> None:
     """Put interrupted uploads back to waiting, and keep the newest of jobs that replace each other."""
     newest: dict[tuple[str, str], Job] = {}
     for job in reversed(jobs.unsettled):
-        if job.state is JobState.UPLOADING and not job.is_unsure:
+        if job.state is JobState.UPLOADING and not job.present.is_unsure:
             # It was never sent, and its printer may not be ready any more.
             if not (job.spec.hold or job.copied or job.is_at_second):
                 jobs.change(job, state=JobState.EXPIRED, reason="expired", sent_bytes=None)
@@ -400,6 +400,6 @@ def recover(jobs: BoxJobs) -> None:
         if job.has_stack:
             # Another job would be printed on its sheets.
             continue
-        key = (job.printer_key, job.spec.replace_key or job.job_id)
+        key = (job.spec.printer_key, job.spec.replace_key or job.job_id)
         if newest.setdefault(key, job) is not job:
             jobs.change(job, state=JobState.CANCELED, reason="replaced")

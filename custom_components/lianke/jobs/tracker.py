@@ -180,7 +180,7 @@ class TaskTracker(JobWorker):
                 elif self._without_list is None:
                     self._without_list = monotonic()
                 # Without the list the tasks are polled, some before it is tried again for a doubt.
-                in_doubt = any(job.is_unsure for job in jobs)
+                in_doubt = any(job.present.is_unsure for job in jobs)
                 self._poll_in_turn(jobs, TURNS if in_doubt else len(jobs))
         self._give_up()
 

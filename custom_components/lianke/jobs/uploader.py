@@ -101,9 +101,9 @@ class Uploader(JobWorker):
             waiting = [
                 job
                 for job in self._jobs.unsettled
-                if job.printer_key == printer_key
+                if job.spec.printer_key == printer_key
                 and job.is_uploading
-                and not job.is_unsure
+                and not job.present.is_unsure
                 and job.present.task_id is None
                 # Nothing is sent of a job that is not on disk.
                 and job.job_id not in self._jobs.deciding
@@ -168,12 +168,12 @@ class Uploader(JobWorker):
                 raise _StoppedError(QueueReason.QUIET_HOURS)
             if (
                 job.spec.hold
-                and self._readiness.check(job.printer_key, dt_util.utcnow()).reason
+                and self._readiness.check(job.spec.printer_key, dt_util.utcnow()).reason
                 == PrinterStatus.BOX_OFFLINE
             ):
                 # It would be refused, and a power cut now would leave it in doubt.
                 raise _StoppedError(PrinterStatus.BOX_OFFLINE)
-            now_there = self._coordinator.data.printers.get(job.printer_key)
+            now_there = self._coordinator.data.printers.get(job.spec.printer_key)
             if now_there is None or now_there.printer.address != address:
                 # Another printer may be at its old place by now: it is sent anew.
                 raise _StoppedError
@@ -212,7 +212,7 @@ class Uploader(JobWorker):
                 self._jobs.change(job, delivery, sent_bytes=sent_bytes)
 
         async with self._places.place(_owner(job)):
-            if (view := self._coordinator.data.printers.get(job.printer_key)) is None:
+            if (view := self._coordinator.data.printers.get(job.spec.printer_key)) is None:
                 raise PrinterNotFoundError
             address = view.printer.address
             task_id = await self._client.submit(
@@ -244,7 +244,7 @@ class Uploader(JobWorker):
             # A callback named its task although the answer was lost, or only the write failed.
             _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
         elif isinstance(err, DocumentsError | LedgerRefusedError):
-            self._readiness.back_off(job.printer_key, QueueReason.DISK_FULL)
+            self._readiness.back_off(job.spec.printer_key, QueueReason.DISK_FULL)
             if job.spec.hold:
                 self._hold(job, delivery, QueueReason.DISK_FULL)
             else:
@@ -294,7 +294,7 @@ class Uploader(JobWorker):
                 state=JobState.QUEUED,
                 within=TASK_DELAY if any(one.is_uploading for one in others) else 0,
             )
-        self._readiness.clear_backoff(job.printer_key)
+        self._readiness.clear_backoff(job.spec.printer_key)
 
     def _note_error(self, job: Job, delivery: Delivery, err: LiankeError) -> None:
         """Hold or fail a job after an error of the service, or leave it in doubt."""
@@ -326,7 +326,7 @@ class Uploader(JobWorker):
         if reason is None or not job.spec.hold:
             self._fail(job, delivery, err.reason, code=err.code, detail=err.detail, **refused)
             return
-        self._readiness.back_off(job.printer_key, reason)
+        self._readiness.back_off(job.spec.printer_key, reason)
         self._hold(job, delivery, reason, code=err.code, detail=err.detail, **refused)
         self._coordinator.async_refresh_soon("a job was refused")
 
@@ -338,7 +338,7 @@ class Uploader(JobWorker):
 def _owner(job: Job) -> tuple[str | None, ...]:
     """Return whose turn a job takes: a user's, that of all automations, or of all devices together that of one."""
     address = job.spec.sender_address
-    return (job.user_id,) if address is None else ("lan", address)
+    return (job.spec.asker.user_id,) if address is None else ("lan", address)
 
 
 async def _async_end_of(upload: asyncio.Task[None]) -> None:

@@ -213,7 +213,7 @@ def rest_of(job: Job, *, from_sheet: int, backs_only: bool) -> tuple[Delivery, D
     back_span = plan.span(backs)
     first, last = back_span if backs_only or front_span is None else front_span
     if not 1 <= from_sheet <= last - first + 1:
-        raise InputError("no_such_sheet", title=job.title, count=str(last - first + 1))
+        raise InputError("no_such_sheet", title=job.spec.title, count=str(last - first + 1))
     first += from_sheet - 1
     if backs_only:
         front_span, back_span = None, (first, last)

@@ -50,7 +50,7 @@ class PrintPolicy(People):
         # What was approved for a job of this box and user, by somebody who may approve for this box, needs no second
         # approval where it is moved here, or did not come out.
         before, asker = spec.moved_from or spec.retry_of, spec.asker.user_id
-        goes_on = any(job.job_id == before and job.user_id == asker for job in jobs)
+        goes_on = any(job.job_id == before and job.spec.asker.user_id == asker for job in jobs)
         spec = replace(spec, approved=spec.approved and goes_on)
         # What people are to be asked about a job is asked wherever it is moved to.
         reasons = [*(spec.waits_for or ())]
@@ -150,7 +150,7 @@ def pages_left(
     waiting = sum(
         (1 if (most := job.most_pages) is None else most) * job.copies
         for job in jobs
-        if job.user_id == user_id and not job.is_final and job.job_id != moved_from
+        if job.spec.asker.user_id == user_id and not job.is_final and job.job_id != moved_from
     )
     return limit - waiting - pages.of_user(month_of(dt_util.now()), user_id)
 
@@ -188,23 +188,23 @@ async def async_answer(
     beginning_forgotten_here, and what is wrong with the code; HomeAssistantError if the disk refuses.
     """
     queue = target.data.queue
-    if not job.can_continue or reason not in (None, job.waits_for[0]):
+    if not job.asks_for or reason not in (None, job.waits_for[0]):
         raise job_error("job_not_waiting", job)
     # What is checked here takes a moment; an answer counts only for the reason it was checked for.
     reason = job.waits_for[0]
     who = await async_find_beginning(hass, context)
     if who.forgotten:
         if reason != PersonReason.TURN_PAPER:
-            raise InputError("beginning_forgotten", title=job.title)
+            raise InputError("beginning_forgotten", title=job.spec.title)
         await async_check_job(hass, target, job, context)
     # Automations were made by an administrator, unless somebody makes one run past its triggers.
-    if job.waits_for_approval and not who.independent:
+    if job.asks_for == PersonReason.APPROVAL and not who.independent:
         # Assistants read titles that strangers may have written, and do not know voices.
         if approve and who.origin is Origin.ASSISTANT:
-            raise InputError("assistant_may_not_approve", title=job.title)
+            raise InputError("assistant_may_not_approve", title=job.spec.title)
         # Nor does the user of a cloud or an add-on, an administrator as it may be.
         if not await async_may_approve(hass, target.entry.options, who.user_id):
-            raise InputError("not_an_approver", title=job.title)
+            raise InputError("not_an_approver", title=job.spec.title)
     if not approve:
         user = await hass.auth.async_get_user(who.user_id) if who.user_id else None
         # As the language of the house puts it.
@@ -213,6 +213,6 @@ async def async_answer(
         return await queue.async_reject(job.job_id, reason=reason, detail=signed)
     if job.needs_code and job.spec.release_code and not who.independent:
         await async_get_code_checker(hass).async_check(
-            job.spec.release_code, code, job.title, who.user_id
+            job.spec.release_code, code, job.spec.title, who.user_id
         )
     return await queue.async_continue(job.job_id, reason=reason)

@@ -116,7 +116,7 @@ async def _async_answer(
                 reason=PersonReason.APPROVAL,
             )
     except HomeAssistantError as err:
-        await async_tell_user(hass, user_id, job.title, await async_said(hass, err))
+        await async_tell_user(hass, user_id, job.spec.title, await async_said(hass, err))
 
 
 async def async_send(
@@ -202,11 +202,11 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     Approvers were told of those that wait already before it was loaded.
     """
     queue = entry.runtime_data.queue
-    asked = {job.job_id for job in queue.jobs() if job.waits_for_approval}
+    asked = {job.job_id for job in queue.jobs() if job.asks_for == PersonReason.APPROVAL}
 
     @callback
     def on_job(job: Job, old: JobState | None) -> None:
-        if job.waits_for_approval is (job.job_id in asked):
+        if (job.asks_for == PersonReason.APPROVAL) is (job.job_id in asked):
             return
         if job.job_id in asked:
             asked.discard(job.job_id)
@@ -235,7 +235,7 @@ def async_tell_dropped(hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iter
 
     async def tell() -> None:
         for job in jobs:
-            if job.waits_for_approval:
+            if job.asks_for == PersonReason.APPROVAL:
                 await _async_tell_answer(hass, entry, job, key="approval_box_removed")
 
     hass.async_create_background_task(tell(), "notify of dropped jobs")
@@ -251,7 +251,9 @@ def _is_over(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> bool:
         # But it may be removed.
         return hass.config_entries.async_get_entry(entry.entry_id) is None
     jobs = entry.runtime_data.queue.jobs()
-    return not any(one.waits_for_approval for one in jobs if one.job_id == job.job_id)
+    return not any(
+        one.asks_for == PersonReason.APPROVAL for one in jobs if one.job_id == job.job_id
+    )
 
 
 async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> None:
@@ -261,7 +263,7 @@ async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) ->
     """
     title = await async_error_text(hass, "approval_wanted")
     message = " · ".join(await _async_facts(hass, job))
-    device = async_printer_device(hass, entry, job.printer_key)
+    device = async_printer_device(hass, entry, job.spec.printer_key)
     path = device and await async_card_path(hass, device.id)
     where = await async_error_text(hass, "approval_where")
     link = where, path or ""
@@ -282,7 +284,7 @@ async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) ->
 
 async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
     """Return what an approver wants to know of a job: title, pages, printer, and who asks."""
-    facts = [f"“{job.title}”"]
+    facts = [f"“{job.spec.title}”"]
     if job.pages is not None:
         facts.append(
             await async_error_text(hass, "approval_pages", {"count": str(job.pages * job.copies)})
@@ -290,7 +292,7 @@ async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
     elif job.present.is_uncounted:
         facts.append(await async_error_text(hass, "approval_uncounted"))
     facts.append(job.printer_name)
-    user_id = job.user_id
+    user_id = job.spec.asker.user_id
     user = await hass.auth.async_get_user(user_id) if user_id else None
     if who := (user and user.name) or job.source:
         facts.append(who)
@@ -328,10 +330,10 @@ async def _async_tell_answer(
     for target in _targets(entry):
         if reached is None or target in reached:
             await _async_clear(hass, target, job)
-    if job.user_id is None or (key := key or _answer_key(job)) is None:
+    if job.spec.asker.user_id is None or (key := key or _answer_key(job)) is None:
         return
     message = await async_error_text(hass, key, {"detail": job.present.detail})
-    await async_tell_user(hass, job.user_id, job.title, message.rstrip())
+    await async_tell_user(hass, job.spec.asker.user_id, job.spec.title, message.rstrip())
 
 
 async def _async_clear(hass: HomeAssistant, target: str, job: Job) -> None:
@@ -341,7 +343,7 @@ async def _async_clear(hass: HomeAssistant, target: str, job: Job) -> None:
     elif target.removeprefix(f"{NOTIFY_DOMAIN}.") == IN_SIDEBAR:
         async_dismiss(hass, _tag(job))
     else:
-        over = await async_error_text(hass, "approval_over", {"title": job.title})
+        over = await async_error_text(hass, "approval_over", {"title": job.spec.title})
         await async_send(hass, target, over)
 
 

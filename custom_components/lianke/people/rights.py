@@ -66,7 +66,7 @@ async def async_check_job(
 ) -> Beginning:
     """Return who began a call that changes a job at a printer, or takes it there. Raises as `async_check_change`."""
     entity_id = status_entity(hass, target.entry, target.printer_key)
-    return await async_check_change(hass, context, entity_id, job.title)
+    return await async_check_change(hass, context, entity_id, job.spec.title)
 
 
 async def async_is_not_for_all(hass: HomeAssistant, entity_id: str | None) -> bool:

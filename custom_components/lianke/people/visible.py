@@ -71,9 +71,9 @@ def is_proven(request: web.Request) -> bool:
 
 def may_answer(options: Mapping[str, Any], user: User, job: Job, *, may_control: bool) -> bool:
     """Return whether a user may answer for what a job waits for; `options` are those of its box."""
-    if not (job.can_continue and may_control):
+    if not (job.asks_for and may_control):
         return False
-    return not job.waits_for_approval or is_approver(options, user)
+    return job.asks_for != PersonReason.APPROVAL or is_approver(options, user)
 
 
 def may_see_document(
@@ -90,8 +90,8 @@ def may_see_document(
     had the code. `proven` says that the address was sent to approvers: a system's user has no other right.
     """
     if user.system_generated:
-        return proven and job.waits_for_approval
-    if job.user_id == user.id:
+        return proven and job.asks_for == PersonReason.APPROVAL
+    if job.spec.asker.user_id == user.id:
         return not (job.spec.foreign_code and PersonReason.RELEASE in job.waits_for)
     return not job.needs_code and may_answer(options, user, job, may_control=may_control)
 
@@ -101,7 +101,9 @@ def as_seen(options: Mapping[str, Any], user: User | None, job: Job) -> Job:
 
     Why it was rejected, and its document, are for who asked and for approvers: "grounded, no games" is not for grandma.
     """
-    if job.reason != REJECTED or (user and (user.id == job.user_id or is_approver(options, user))):
+    if job.reason != REJECTED or (
+        user and (user.id == job.spec.asker.user_id or is_approver(options, user))
+    ):
         return job
     wordless = tuple(replace(one, detail="") for one in job.deliveries)
     return replace(job, deliveries=wordless, document_kept=False)
@@ -126,7 +128,7 @@ def visible(
     administrators and themselves.
     """
     hidden = {} if may_control else {"source": None}
-    if not (job.user_id == user.id or user.is_admin or is_approver(options, user)):
+    if not (job.spec.asker.user_id == user.id or user.is_admin or is_approver(options, user)):
         hidden["user_id"] = None
     return {**view, **hidden}
 

@@ -68,7 +68,7 @@ async def async_changes(
             value=err.value,
             allowed=err.allowed,
             printer=target.view.name,
-            title=job.title,
+            title=job.spec.title,
             name=err.option,
         ) from None
 
@@ -83,11 +83,11 @@ async def _async_compared(
     """Return how a job is printed on a printer. Raises as `async_changes`."""
     if len(job.deliveries) > 1:
         # They were made for one printer and its options.
-        raise InputError("manual_duplex_unchanged", title=job.title)
+        raise InputError("manual_duplex_unchanged", title=job.spec.title)
     if chosen.get("duplex") in MANUAL_DUPLEX:
-        raise InputError("manual_duplex_not_again", title=job.title)
+        raise InputError("manual_duplex_not_again", title=job.spec.title)
     if job.spec.laid_out and (fixed := sorted(LAID_OUT_BY & chosen.keys())):
-        raise InputError("sheets_are_laid_out", title=job.title, option=fixed[0])
+        raise InputError("sheets_are_laid_out", title=job.spec.title, option=fixed[0])
     changed = _fields({*chosen, *without})
     if source is None:
         asked = job.spec.requested
@@ -132,9 +132,9 @@ def _fields(names: Collection[str]) -> set[str]:
 
 def _check_model(source: Target, target: Target, job: Job) -> None:
     """Refuse commands for one kind of printer to another kind, which would print them as characters."""
-    known = source.data.storage.printers.get(job.printer_key)
+    known = source.data.storage.printers.get(job.spec.printer_key)
     if known is not None and known.printer.model != target.view.printer.model:
-        raise InputError("raw_other_model", title=job.title, printer=target.view.name)
+        raise InputError("raw_other_model", title=job.spec.title, printer=target.view.name)
 
 
 def _needed(job: Job) -> Paper | None:
@@ -154,7 +154,7 @@ def _holds(paper: Paper | None, sheet: Paper) -> bool:
 
 def _too_small(reason: str, target: Target, job: Job, sheet: Paper) -> InputError:
     size = _size_of(sheet)
-    return InputError(reason, title=job.title, printer=target.view.name, size=size)
+    return InputError(reason, title=job.spec.title, printer=target.view.name, size=size)
 
 
 def _left(options: PrintOptions | Mapping[str, Any], without: Collection[str]) -> PrintOptions:
@@ -166,7 +166,7 @@ def _left(options: PrintOptions | Mapping[str, Any], without: Collection[str]) -
 
 def _as_named(source: Target, job: Job) -> PrintOptions:
     """Return what a job was asked for, with the names of what the printer's driver numbers by itself."""
-    known = source.data.storage.printers.get(job.printer_key)
+    known = source.data.storage.printers.get(job.spec.printer_key)
     able = (known and known.capabilities) or Capabilities()
     asked = dict(job.spec.requested)
     blocks = (("paper", able.papers), ("tray", able.trays), ("media_type", able.media_types))
@@ -214,8 +214,8 @@ async def _async_there(
     target: Target, job: Job, other: Target, chosen: PrintOptions, without: Collection[str]
 ) -> Changes:
     """Return how a job is printed at another printer that takes jobs. Raises as `async_move`."""
-    if (target.entry.entry_id, job.printer_key) == (other.entry.entry_id, other.printer_key):
-        raise InputError("move_to_itself", title=job.title)
+    if (target.entry.entry_id, job.spec.printer_key) == (other.entry.entry_id, other.printer_key):
+        raise InputError("move_to_itself", title=job.spec.title)
     # Before anything is looked up there.
     other.data.queue.check_printer(other.printer_key)
     return await async_changes(other, job, chosen, target, without=without)
@@ -355,7 +355,9 @@ async def _async_paper(other: Target, job: Job) -> PrintOptions:
         return {"paper": found.paper_id}
     if wanted.paper_id == CUSTOM_ID and view.printer.species in ANY_SIZE:
         return {"paper_width": wanted.width / 10, "paper_height": wanted.height / 10}
-    raise InputError("paper_not_mapped", title=job.title, printer=view.name, size=_size_of(wanted))
+    raise InputError(
+        "paper_not_mapped", title=job.spec.title, printer=view.name, size=_size_of(wanted)
+    )
 
 
 def _size_of(paper: Paper) -> str:

@@ -89,7 +89,7 @@ async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple
     target = await async_resolve_target(hass, call.data, call.context, POLICY_CONTROL)
     await async_check_printer(hass, target, call.context)
     job = target.data.queue.get(job_id)
-    if job.printer_key != target.printer_key:
+    if job.spec.printer_key != target.printer_key:
         raise InputError("job_not_found", job_id=job.job_id)
     return target, job
 
@@ -145,7 +145,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     """Print the kept document of a job again, here or elsewhere, as before or with other options."""
     target, job = await _async_target_and_job(hass, call)
     if await async_as_seen(hass, target.entry.options, job, call.context) is not job:
-        raise InputError("rejected_for_others", title=job.title)
+        raise InputError("rejected_for_others", title=job.spec.title)
     chosen, without = options_in(call.data), call.data.get("without", ())
     to_device_id = call.data.get("to_device_id")
     other, changes, anew = target, None, None
@@ -155,7 +155,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         if other.printer_key != target.printer_key or other.entry is not target.entry:
             # There, nobody would be asked because of who may not use this one.
             await async_check_job(hass, target, job, call.context)
-    there, here = (other.entry, other.printer_key), (target.entry, job.printer_key)
+    there, here = (other.entry, other.printer_key), (target.entry, job.spec.printer_key)
     if there != here:
         changes = await async_changes(other, job, chosen, target, without=without)
     elif chosen or without:

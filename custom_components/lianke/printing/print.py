@@ -477,9 +477,9 @@ def job_dict(job: Job) -> dict[str, JsonValueType]:
         "request_id": spec.request_id,
         "source": job.source,
         "waits_for": [] if job.is_final else list(job.waits_for),
-        "can_continue": job.can_continue,
+        "can_continue": job.asks_for is not None,
         "needs_code": job.needs_code,
-        "user_id": job.user_id,
+        "user_id": job.spec.asker.user_id,
         "can_cancel": job.can_cancel,
         "can_move": job.can_reroute,
         "moved_from": spec.moved_from,
@@ -506,14 +506,16 @@ def reason_key(job: Job) -> str | None:
 
 async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     """Return why a job waits or failed, in Home Assistant's language; None without a reason."""
-    if job.state is JobState.HELD and job.hold_reason:
+    if job.state is JobState.HELD and job.present.hold_reason:
         texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
         # As its sensor shows it.
-        key = f"component.{DOMAIN}.entity.sensor.hold_reason.state.{job.hold_reason}"
-        reason = texts.get(key, job.hold_reason)
-        if job.hold_reason == PersonReason.TURN_PAPER and (text := manual_duplex.how_to_turn(job)):
+        key = f"component.{DOMAIN}.entity.sensor.hold_reason.state.{job.present.hold_reason}"
+        reason = texts.get(key, job.present.hold_reason)
+        if job.present.hold_reason == PersonReason.TURN_PAPER and (
+            text := manual_duplex.how_to_turn(job)
+        ):
             return await async_error_text(hass, *text)
-        if job.can_continue:
+        if job.asks_for:
             if waits_uncounted(job):
                 placeholders = {"reason": reason or "", "printer": job.printer_name}
                 return await async_error_text(hass, "release_uncounted", placeholders)
@@ -524,7 +526,7 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     placeholders = {
         "code": "" if job.present.code is None else str(job.present.code),
         "detail": job.present.detail,
-        "title": job.title,
+        "title": job.spec.title,
         "printer": job.printer_name,
     }
     return await async_error_text(hass, cause, placeholders) or job.present.detail or job.reason
@@ -533,7 +535,7 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
 async def _async_failure(hass: HomeAssistant, job: Job) -> HomeAssistantError:
     """Return the error for a job that did not come out."""
     reason = await async_reason(hass, job) or ""
-    placeholders = {"title": job.title, "printer": job.printer_name, "reason": reason}
+    placeholders = {"title": job.spec.title, "printer": job.printer_name, "reason": reason}
     return await async_whole_error(hass, f"job_{job.state}", placeholders)
 
 

@@ -129,7 +129,7 @@ async def _ws_confirm(hass: HomeAssistant, connection: ActiveConnection, msg: Me
     target = await _async_controlled(hass, connection, msg)
     queue = target.data.queue
     job = queue.get(msg["job_id"])
-    if job.printer_key != target.printer_key:
+    if job.spec.printer_key != target.printer_key:
         raise InputError("job_not_found", job_id=msg["job_id"][:64])
     connection.send_result(msg["id"], job_dict(await queue.async_confirm(job.job_id)))
 
@@ -149,7 +149,7 @@ async def _ws_plan_move(hass: HomeAssistant, connection: ActiveConnection, msg: 
     target = await _async_controlled(hass, connection, msg)
     other = await _async_controlled(hass, connection, {**msg, "device_id": msg["to_device_id"]})
     job = target.data.queue.get(msg["job_id"])
-    if job.printer_key != target.printer_key:
+    if job.spec.printer_key != target.printer_key:
         raise InputError("job_not_found", job_id=msg["job_id"][:64])
     connection.send_result(msg["id"], await async_plan(target, job, other))
 

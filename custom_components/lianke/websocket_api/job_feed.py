@@ -34,7 +34,7 @@ from ..const import BEYOND_REFUSED, CONF_MONTHLY_BEYOND, DOMAIN, KEEP_PRINTED_HO
 from ..coordinator import call_after_updates
 from ..devices import async_may, async_printer_device
 from ..errors import InputError
-from ..jobs.job import Job, JobState
+from ..jobs.job import Job, JobState, PersonReason
 from ..jobs.rules import waits_uncounted
 from ..people.approval import is_approver, pages_left
 from ..people.visible import (
@@ -233,10 +233,10 @@ class JobFeed:
     async def _async_learn_names(self) -> None:
         """Look up who asks for the jobs that wait for approval; a message shows so many jobs only."""
         askers = {
-            job.user_id
+            job.spec.asker.user_id
             for one in self._collected()
             for job in one.open_jobs
-            if job.waits_for_approval and job.user_id is not None
+            if job.asks_for == PersonReason.APPROVAL and job.spec.asker.user_id is not None
         }
         users = [await self._hass.auth.async_get_user(user_id) for user_id in askers]
         self._names = {user.id: user.name for user in users if user is not None and user.name}
@@ -344,7 +344,9 @@ def _job(
     job = as_seen(options, user, job)
     answers = may_answer(options, user, job, may_control=may_control)
     sees = answers and may_see_document(options, user, job, may_control=may_control)
-    asked_by = names.get(job.user_id or "") if job.waits_for_approval else None
+    asked_by = (
+        names.get(job.spec.asker.user_id or "") if job.asks_for == PersonReason.APPROVAL else None
+    )
     return {
         **visible(job_dict(job), options, user, job, may_control=may_control),
         "device_id": one.device_id,
@@ -365,9 +367,9 @@ def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Printer
     finished: defaultdict[str, list[Job]] = defaultdict(list)
     for job in data.queue.jobs():
         if job.is_final:
-            finished[job.printer_key].append(job)
+            finished[job.spec.printer_key].append(job)
             continue
-        jobs = (held if job.state is JobState.HELD else moving)[job.printer_key]
+        jobs = (held if job.state is JobState.HELD else moving)[job.spec.printer_key]
         if len(jobs) < MAX_OPEN_OF_PRINTER:
             jobs.append(job)
     scanners = scanners_by_printer(hass, entry)

@@ -222,7 +222,7 @@ class Repeats:
 def _is_of(job: Job, sent: Sent) -> bool:
     """Return whether a job may have been made of what a device has sent."""
     document, sender = job.deliveries[0].document, sender_of(job)
-    if sender is None or job.title != sent.title:
+    if sender is None or job.spec.title != sent.title:
         return False
     if not document.digest:
         # 0.2.0 kept none (K8).

@@ -73,7 +73,7 @@ def state_of(job: Job | PendingJob) -> tuple[int, str]:
         return COMPLETED, "queued-in-device"
     if job.state is not JobState.HELD:
         return _STATES[job.state]
-    return _HELD.get(job.hold_reason, _HELD_OTHERWISE)
+    return _HELD.get(job.present.hold_reason, _HELD_OTHERWISE)
 
 
 def _size(job: Job) -> Attributes:
@@ -203,15 +203,16 @@ async def async_describe(request: Request, job: AnyJob, wanted: Collection[str] 
     message = ""
     size: Attributes = {}
     if isinstance(job, PendingJob):
-        name, began, ended = job.sender.name, None, job.ended_at
+        title, name, began, ended = job.title, job.sender.name, None, job.ended_at
     else:
-        name, began, ended = job.spec.sender or "", job.present.handed_over_at, job.present.ended_at
+        spec, now = job.spec, job.present
+        title, name, began, ended = spec.title, spec.sender or "", now.handed_over_at, now.ended_at
         message, size = await async_reason(request.hass, job) or "", _size(job)
     attributes: Attributes = {
         "job-id": values.integer(number),
         "job-uri": values.uri(f"{request.printer_uri}/jobs/{number}"),
         "job-printer-uri": values.uri(request.printer_uri),
-        "job-name": values.name(job.title),
+        "job-name": values.name(title),
         "job-originating-user-name": values.name(name or "anonymous"),
         "job-state": values.enum(state),
         "job-state-reasons": values.keyword(reason),
