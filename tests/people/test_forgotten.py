@@ -297,7 +297,11 @@ async def test_what_is_forgotten_is_under_every_rule(house: House, rule: str) ->
         context = Context(parent_id=parent)
         await house.ask("print", context, device_id=house.device(), text="Hello")
         job = await job_of(house, count)
-        assert (job.spec.asker.user_id, job.state, job.asks_for is not None) == (None, JobState.HELD, True)
+        assert (job.spec.asker.user_id, job.state, job.asks_for is not None) == (
+            None,
+            JobState.HELD,
+            True,
+        )
         with pytest.raises(ServiceValidationError, match="does not remember any more"):
             await house.ask("continue_job", Context(parent_id=parent), job_id=job.job_id)
     assert not house.sent
