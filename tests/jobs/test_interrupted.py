@@ -326,6 +326,29 @@ async def test_a_clock_that_is_put_back_does_not_hold_a_cancel_up(shop: Shop) ->
     assert shop.sim.cloud.count(CANCEL) == 1
 
 
+async def test_a_clock_that_is_put_back_does_not_hold_up_a_cancel_that_failed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was asked for again after three hours and two minutes, and had come out by then."""
+    monkeypatch.setattr("time.monotonic", shop.clock.loop_time)
+    shop.sim.cloud.variants.printer_off = "accepted_until_on"
+    shop.printer().on = False
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=0.5))
+    shop.sim.cloud.fail(CANCEL, Fault(kind="http", status=502))
+    job = await shop.submit()
+    await shop.handed_over(job)
+    cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
+    await shop.uploaded(job)
+    await cancel
+    await until(lambda: shop.sim.cloud.count(CANCEL) == 1)
+    await shop.settle()
+    shop.clock._frozen.move_to("2026-11-24 07:00:00+00:00")
+    await shop.tick(60)
+    assert shop.sim.cloud.count(CANCEL) == 1
+    await shop.tick(61)
+    await until(lambda: shop.sim.cloud.count(CANCEL) == 2)
+
+
 async def test_an_ordered_stop_lets_an_upload_end(open_shop: OpenShop, hass: HomeAssistant) -> None:
     """Home Assistant ends background tasks before it stops integrations; it waits for no count of pages."""
     async with open_shop() as shop:

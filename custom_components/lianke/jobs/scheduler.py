@@ -8,6 +8,7 @@ import asyncio
 from contextlib import suppress
 from datetime import datetime, timedelta
 import logging
+import time
 
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
@@ -49,11 +50,12 @@ class JobScheduler(JobWorker):
         self._tracker = tracker
         self._uploader = uploader
         self._task: asyncio.Task[None] | None = None
-        self._cleanup_at: datetime | None = None
+        # By the monotonic clock.
+        self._cleanup_at = 0.0
         # Jobs that have just ended, and their states before.
         self._ended: list[tuple[Job, JobState | None]] = []
-        # When to ask the cloud again to cancel a job; None once it has answered.
-        self._cancel_retry_at: dict[str, datetime | None] = {}
+        # When to ask the cloud again to cancel a job, by the monotonic clock; None once it has answered.
+        self._cancel_retry_at: dict[str, float | None] = {}
         self._stop_timer: CALLBACK_TYPE | None = None
         self._timer_due: datetime | None = None
         # Requests to cancel a job that are under way, and whether that is because it has expired.
@@ -92,7 +94,8 @@ class JobScheduler(JobWorker):
             self._cancel_retry_at.pop(job.job_id, None)
             if job.is_final:
                 self.count_pages(job)
-                self._cleanup_at = min(self._cleanup_at or now + CLEANUP_DELAY, now + CLEANUP_DELAY)
+                soon = time.monotonic() + CLEANUP_DELAY.total_seconds()
+                self._cleanup_at = min(self._cleanup_at or soon, soon)
             if job.state is JobState.FAILED and job.present.task_id:
                 self._coordinator.async_refresh_soon("a job failed", job.spec.printer_key)
             # What was in doubt came out some time ago, perhaps before the printer's fault.
@@ -234,7 +237,7 @@ class JobScheduler(JobWorker):
             for job in list(self._jobs.unsettled):
                 due = self._cancel_due(job, now)
                 if due is not None and due <= now:
-                    await self._async_cancel_overdue(job, now)
+                    await self._async_cancel_overdue(job)
             due = self._tracker.next_due(now)
             if due is not None and due <= now:
                 await self._tracker.async_poll()
@@ -244,7 +247,7 @@ class JobScheduler(JobWorker):
             self._task = None
             self.review_soon()
 
-    async def _async_cancel_overdue(self, job: Job, now: datetime) -> None:
+    async def _async_cancel_overdue(self, job: Job) -> None:
         """Ask the cloud to cancel a job that has expired, or was canceled before its task was known."""
         self._cancel_retry_at[job.job_id] = None
         try:
@@ -252,7 +255,7 @@ class JobScheduler(JobWorker):
         except LiankeError as err:
             _LOGGER.debug("Print job %s could not be canceled: %s", job.job_id, err)
             if isinstance(err, (*PASSING, BoxNotRespondingError)):
-                self._cancel_retry_at[job.job_id] = now + CANCEL_RETRY
+                self._cancel_retry_at[job.job_id] = time.monotonic() + CANCEL_RETRY.total_seconds()
 
     def _cancel_due(self, job: Job, now: datetime) -> datetime | None:
         """Return when the cloud is to be asked to cancel a job, None for not at all."""
@@ -265,8 +268,12 @@ class JobScheduler(JobWorker):
             # The request to cancel it may be rolled back; afterwards the job is reviewed again.
             return None
         due = now if job.cancel_requested else job.expires_at
-        again = self._cancel_retry_at.get(job.job_id, due)
-        return None if again is None else max(due, min(again, now + CANCEL_RETRY))
+        if job.job_id not in self._cancel_retry_at:
+            return due
+        again = self._cancel_retry_at[job.job_id]
+        return (
+            None if again is None else max(due, now + timedelta(seconds=again - time.monotonic()))
+        )
 
     async def async_cancel_in_cloud(self, job: Job, *, expiring: bool = False) -> None:
         """Ask the cloud to cancel; the job is `canceling` until the cloud reports its end.
@@ -325,12 +332,11 @@ class JobScheduler(JobWorker):
             await self._jobs.async_written()
 
     def _next_cleanup(self, now: datetime) -> datetime:
-        # At most one interval away, even if our clock is set back.
-        return min(self._cleanup_at or now, now + CLEANUP_INTERVAL)
+        return now + timedelta(seconds=max(0, self._cleanup_at - time.monotonic()))
 
     async def _async_clean_up(self, now: datetime) -> None:
         """Delete documents and records whose time is over."""
-        self._cleanup_at = now + CLEANUP_INTERVAL
+        self._cleanup_at = time.monotonic() + CLEANUP_INTERVAL.total_seconds()
         options = self._entry.options
         ended = [job for job in self._jobs.committed.values() if job.is_final and job.has_document]
         failed, wanted = KEEP_FAILED_HOURS.of(options), KEEP_PRINTED_HOURS.of(options)
