@@ -168,16 +168,15 @@ class LedgerFile:
     def _open(self) -> list[tuple[RowKey, str]]:
         path, marked = self.root / DATABASE_NAME, self._marked()
         if not path.exists():
-            if marked:
-                raise _DamagedError("it is gone")
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
             sync(self.root)
         db = None
         try:
             db = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
             _prepare(db)
-            self._count = _count_of(db, marked)
+            self._count = _count_of(db)
             if marked > self._count:
+                # Also one that is gone, or has lost its tables, and was made anew.
                 raise _DamagedError("it is older than it was")
             found = _read(db)
             self._db, db = db, None
@@ -298,12 +297,10 @@ def _prepare(db: sqlite3.Connection) -> None:
             db.execute("PRAGMA synchronous=EXTRA").fetchall()
 
 
-def _count_of(db: sqlite3.Connection, marked: int) -> int:
+def _count_of(db: sqlite3.Connection) -> int:
     """Return the count of a ledger; one that is new gets its tables. Raises _DamagedError."""
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables:
-        if marked:
-            raise _DamagedError("it has lost its tables")
         db.execute("BEGIN EXCLUSIVE")
         for sql in _TABLES:
             db.execute(sql)

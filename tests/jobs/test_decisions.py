@@ -70,6 +70,23 @@ async def test_nothing_is_sent_of_a_job_that_is_not_on_disk(shop: Shop) -> None:
     await shop.until(await submitting, JobState.COMPLETED)
 
 
+async def test_nothing_is_sent_of_it_by_who_is_sending_another(shop: Shop) -> None:
+    """The end of one upload begins the next one of the printer."""
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=10))
+    first = await shop.submit()
+    await shop.handed_over(first)
+    with hanging() as disk:
+        submitting = asyncio.create_task(shop.submit())
+        await until(lambda: disk.hangs)
+        shop.clock.tick(11)
+        await until(lambda: latest(shop, first).present.task_id)
+        await asyncio.sleep(0.2)
+        assert shop.sim.cloud.count(SUBMIT) == 1
+        # Nor has one begun.
+        assert not any(account.in_flight for account in shop.sim.cloud.accounts)
+    await shop.until(await submitting, JobState.COMPLETED)
+
+
 async def test_nothing_is_sent_before_the_answer_is_on_disk(shop: Shop) -> None:
     job = await shop.submit(waits_for=("approval",))
     with hanging() as disk:

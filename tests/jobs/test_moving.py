@@ -76,6 +76,20 @@ async def test_who_asked_stays_and_who_is_to_be_asked_too(shop: Shop) -> None:
     )
 
 
+async def test_what_was_approved_for_one_box_is_asked_about_at_another(open_shop: OpenShop) -> None:
+    """Whoever may approve there has not been asked."""
+    async with open_shop() as shop, open_shop(number=1) as other:
+        options = {CONF_APPROVAL_PRINTERS: [other.key(HOME)]}
+        shop.hass.config_entries.async_update_entry(other.entry, options=options)
+        job = await held(shop, waits_for=("approval",))
+        approved = await shop.queue.async_continue(job.job_id)
+        assert approved.spec.approved
+        near = await move(shop, approved)
+        assert (near.spec.approved, near.waits_for) == (True, ())
+        far = await move(shop, near, other, HOME)
+        assert (far.spec.approved, far.waits_for) == (False, ("approval",))
+
+
 async def test_what_cannot_be_moved(shop: Shop) -> None:
     job = await shop.submit()
     await shop.until(job, JobState.COMPLETED)

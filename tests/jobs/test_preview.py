@@ -73,6 +73,23 @@ async def test_a_preview_cut_off_by_a_crash_is_no_stranger(
         assert len(shop.sim.cloud.printed) == 1
 
 
+async def test_a_preview_whose_answer_is_still_to_come_is_no_stranger(shop: Shop) -> None:
+    """For a day after one no doubt could be settled."""
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
+    job = await shop.submit()
+    await in_doubt(shop, job.job_id)
+    await shop.tick(60)
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="timeout", done=True, seconds=3600))
+    preview = asyncio.create_task(
+        shop.queue.previewer.async_preview(shop.key(), shop.document(), shop.options())
+    )
+    await until(lambda: shop.sim.cloud.tasks)
+    await shop.queue.tracker._async_read_list()
+    assert shop.storage.foreign_seen_at is None
+    preview.cancel()
+    await asyncio.gather(preview, return_exceptions=True)
+
+
 async def test_a_preview_whose_answer_was_lost_is_no_stranger(shop: Shop) -> None:
     await lose_preview(shop)
     await shop.tick(900)

@@ -12,6 +12,7 @@ from threading import Event
 from unittest.mock import patch
 
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.documents.spool import sync_path
@@ -340,7 +341,11 @@ async def test_of_the_replaced_and_its_successor_one_prints(
     submitting = asyncio.create_task(shop.submit(replace_key="briefing"))
     await asyncio.sleep(0.2)
     shop.printer().paper = None
+    shop.clock.tick(1)
     await shop.coordinator.async_refresh()
+    # It is ready from now on, and has been for long enough.
+    shop.queue._scheduler.review()
+    assert shop.queue._readiness.check(shop.key(), dt_util.utcnow()).reason == "getting_ready"
     shop.clock.tick(61)
     shop.queue._scheduler.review()
     await asyncio.sleep(0.2)

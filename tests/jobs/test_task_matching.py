@@ -373,6 +373,15 @@ def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
     assert (found.foreign, found.ambiguous) == (False, {job.token})
 
 
+def test_what_a_lost_preview_may_have_made_late_settles_nobody() -> None:
+    """Its own task stands alone, and the other one may still be of an upload that the cloud has hung at."""
+    preview, job = make_job(0, NOW), make_job(1, NOW + timedelta(minutes=1))
+    made = [make_task(f"task-{at}", NOW + timedelta(seconds=at)) for at in (2, 62)]
+    found = match([OWN_TASK, *made], [job], [OWN], lost=[preview])
+    assert (found.foreign, found.ambiguous) == (False, {job.token})
+    assert not found.tasks
+
+
 def test_more_tasks_than_doubts_cost_no_time() -> None:
     """A list of thousands of strangers' tasks is not compared with hundreds of doubts."""
     made = [make_task(f"task-{number}", NOW) for number in range(5000)]

@@ -650,31 +650,18 @@ def have_other_tables(root: Path) -> None:
     change(root, "DROP TABLE count")
 
 
-@pytest.mark.parametrize(
-    ("damage", "left"),
-    [
-        (damage_row, {"b": "sent"}),
-        (damage_page, None),
-        (go_back, {"a": "asks first", "b": "sent"}),
-        (lose_tables, {}),
-        (lose_file, {}),
-        (be_no_database, {}),
-        (have_other_tables, {"a": "asks first", "b": "sent"}),
-    ],
-)
-async def test_a_damaged_ledger_is_set_aside_and_what_can_be_read_asks_first(
+async def is_set_aside(
     hass: HomeAssistant,
     root: Path,
     damage: Callable[[Path], None],
-    left: dict[str, str] | None,
     caplog: pytest.LogCaptureFixture,
-) -> None:
+) -> dict[str, str]:
+    """Return what is left of a ledger that was damaged so, which is used from then on."""
     await made(hass, root)
     (root / "document").write_text("of a job")
     damage(root)
     async with opened(hass, root) as ledger:
-        if left is not None:
-            assert states(ledger) == left
+        left = states(ledger)
         (aside,) = root.parent.glob(f"{ASIDE}*")
         assert ledger.aside == aside
         assert (aside / "document").read_text() == "of a job"
@@ -686,6 +673,43 @@ async def test_a_damaged_ledger_is_set_aside_and_what_can_be_read_asks_first(
         assert states(again) == kept
         assert again.aside is None
     assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
+    return left
+
+
+@pytest.mark.parametrize(
+    ("damage", "left"),
+    [
+        (damage_row, {"b": "sent"}),
+        (go_back, {"a": "asks first", "b": "sent"}),
+        (have_other_tables, {"a": "asks first", "b": "sent"}),
+    ],
+)
+async def test_a_damaged_ledger_is_set_aside_and_what_can_be_read_asks_first(
+    hass: HomeAssistant,
+    root: Path,
+    damage: Callable[[Path], None],
+    left: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert await is_set_aside(hass, root, damage, caplog) == left
+
+
+@pytest.mark.parametrize("damage", [lose_tables, lose_file, be_no_database])
+async def test_a_ledger_that_is_gone_is_not_taken_for_a_new_one(
+    hass: HomeAssistant,
+    root: Path,
+    damage: Callable[[Path], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its documents would be deleted as nobody's."""
+    assert await is_set_aside(hass, root, damage, caplog) == {}
+
+
+async def test_of_a_page_that_is_gone_what_is_left_depends(
+    hass: HomeAssistant, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = await is_set_aside(hass, root, damage_page, caplog)
+    assert left.items() <= {"a": "asks first", "b": "sent"}.items()
 
 
 async def test_a_count_that_is_behind_is_no_damage(hass: HomeAssistant, root: Path) -> None:

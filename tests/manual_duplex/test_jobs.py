@@ -615,6 +615,17 @@ class TestTurnedPaper:
         await shop.until(other, JobState.COMPLETED)
         order(shop, job, other)
 
+    async def test_what_waits_beside_it_does_not_go_when_it_is_refused(self, shop: Shop) -> None:
+        """It would come out on its sheets."""
+        job = await turning(shop)
+        await shop.switch(online=False)
+        other = await shop.submit()
+        await shop.queue.async_continue(job.job_id)
+        shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=5011))
+        await shop.switch(online=True)
+        await shop.until(other, JobState.COMPLETED)
+        order(shop, job, other)
+
     @pytest.mark.parametrize("end", ["canceled", "unconfirmed"])
     async def test_a_job_that_may_still_come_out_counts_for_a_while(
         self, shop: Shop, end: str

@@ -125,6 +125,16 @@ async def test_who_makes_no_more_of_a_job_only_moves_it(
     await house.came_out()
 
 
+async def test_nobody_has_agreed_to_what_is_changed(house: House, anna: User, boss: User) -> None:
+    """As many pages as were approved, on one side each: asked about once more, but for who may approve."""
+    house.set_options({"approval_users": [anna.id]})
+    for mover, waits_for in ((anna, ("approval",)), (boss, ())):
+        job = await held(house, anna, 5, duplex="long_edge")
+        await house.ask("continue_job", Context(user_id=boss.id), job_id=job.job_id)
+        new = await moved(house, mover, job, duplex="off")
+        assert (new.user_id, new.waits_for) == (anna.id, waits_for)
+
+
 async def test_nobody_moves_more_than_a_month_has_left(
     house: House, anna: User, boss: User
 ) -> None:

@@ -1,0 +1,225 @@
+"""When the ledger writes: at once, once for all that came meanwhile, and ever later while the disk refuses."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+import gc
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.core import HomeAssistant
+import pytest
+
+from custom_components.lianke import ledger as module
+from custom_components.lianke.ledger import Lease, Ledger, Step
+from custom_components.lianke.ledger_file import DATABASE_NAME, LedgerFile, LedgerRefusedError
+from tests.jobs.conftest import hanging
+from tests.ledger.test_ledger import (
+    HERE,
+    Thing,
+    made_of,
+    opened,
+    put,
+    refusing_disk,
+    stage_of,
+    states,
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return where the ledger is to lie."""
+    return tmp_path / "cache" / "jobs"
+
+
+@contextmanager
+def no_time_passes(hass: HomeAssistant) -> Iterator[None]:
+    """Let the event loop's clock stand still: no timer is due, and those that are set can be told."""
+    with patch.object(hass.loop, "time", lambda: 1000.0):
+        yield
+
+
+async def test_it_is_tried_again_ever_later(hass: HomeAssistant, root: Path) -> None:
+    """After a second at first, and every half minute in the end."""
+    async with opened(hass, root) as ledger:
+        pauses = []
+        with no_time_passes(hass), refusing_disk(ledger):
+            with pytest.raises(LedgerRefusedError):
+                await ledger.commit(put(HERE, "a", "queued"), report=True)
+            for _ in range(7):
+                pauses.append(ledger._due - 1000)
+                assert ledger._timer is not None
+                ledger._timer.cancel()
+                ledger._write()
+                while ledger._work is not None:
+                    await asyncio.sleep(0)
+        assert pauses == [1, 2, 4, 8, 16, 30, 30]
+        await ledger.commit(lambda _: None)
+        assert states(ledger) == {"a": "queued"}
+        # And soon again the next time.
+        with no_time_passes(hass), refusing_disk(ledger):
+            with pytest.raises(LedgerRefusedError):
+                await ledger.commit(put(HERE, "a", "sent"), report=True)
+            assert ledger._due == 1001
+        await ledger.commit(lambda _: None)
+
+
+async def test_what_is_asked_for_is_written_at_once(hass: HomeAssistant, root: Path) -> None:
+    """Whatever came before it: while the disk was at work, or was refused by it."""
+    ledger = await made_of(hass, root)
+    assert ledger.is_settled
+    lease = Lease(ledger)
+    with no_time_passes(hass):
+        await lease.commit(put(HERE, "a", "held"))
+        first = ledger.commit(put(HERE, "a", "queued"))
+        while ledger._work is None:
+            await asyncio.sleep(0)
+        await ledger.commit(put(HERE, "a", "sent"))
+        assert first.done()
+        with refusing_disk(ledger), pytest.raises(LedgerRefusedError):
+            await ledger.commit(put(HERE, "b", "held"), report=True)
+        with pytest.raises(LedgerRefusedError):
+            await refused_behind(ledger)
+        assert not ledger.is_settled
+        await ledger.async_close()
+    async with opened(hass, root) as ledger:
+        assert states(ledger) == {"a": "sent", "b": "held"}
+
+
+async def refused_behind(ledger: Ledger) -> None:
+    """Let a decision be refused; what waits besides must be tried again at once, for who waits for an answer."""
+    with refusing_disk(ledger):
+        refused = ledger.commit(put(HERE, "c", "held"))
+        while ledger._work is None:
+            await asyncio.sleep(0)
+        behind = ledger.commit(put(HERE, "d", "held"))
+        results = await asyncio.gather(refused, behind, return_exceptions=True)
+    assert {type(result) for result in results} == {LedgerRefusedError}
+    raise results[0]  # type: ignore[misc]  # as the line above says
+
+
+async def test_what_may_wait_is_not_written_twice(hass: HomeAssistant, root: Path) -> None:
+    """Its time comes while it is written together with what could not wait."""
+    async with opened(hass, root) as ledger:
+        with hanging() as disk:
+            slow = ledger.commit(put(HERE, "a", "held"), within=0.05)
+            soon = ledger.commit(put(HERE, "b", "held"))
+            await asyncio.sleep(0.15)
+            later = ledger.commit(put(HERE, "c", "held"))
+            assert disk.visits == [2]
+            assert not slow.done()
+            disk.goes_on.set()
+            await asyncio.gather(slow, soon, later)
+            assert disk.visits == [2, 1]
+        assert [*states(ledger)] == ["a", "b", "c"]
+
+
+async def test_what_may_wait_does_not_put_off_what_may_not(hass: HomeAssistant, root: Path) -> None:
+    async with opened(hass, root) as ledger:
+        with no_time_passes(hass):
+            soon = ledger.commit(put(HERE, "a", "held"))
+            slow = ledger.commit(put(HERE, "b", "held"), within=30)
+            await soon
+            assert slow.done()
+
+
+async def test_what_changes_nothing_is_neither_written_nor_told(
+    hass: HomeAssistant, root: Path
+) -> None:
+    async with opened(hass, root) as ledger:
+        await ledger.commit(put(HERE, "a", "held"))
+        told: list[Step[Thing]] = []
+        ledger.listen(HERE, told.append)
+        count = ledger._file._count
+        await ledger.commit(put(HERE, "a", "held"))
+        # It was never there, or only in between.
+        await ledger.commit(lambda view: view.delete(HERE, "nothing"))
+        await ledger.commit(stage_of("staged"))
+        await ledger.commit(lambda view: view.delete(HERE, "staged"))
+        assert not told
+        assert ledger._file._count == count + 2
+
+
+async def test_nobody_need_wait_for_a_refusal(hass: HomeAssistant, root: Path) -> None:
+    """It is no error that nobody has looked after."""
+    lost: list[dict[str, Any]] = []
+    hass.loop.set_exception_handler(lambda _loop, context: lost.append(context))
+    async with opened(hass, root) as ledger:
+        with refusing_disk(ledger):
+            ledger.commit(put(HERE, "a", "held"))
+            while ledger.latest(HERE):
+                await asyncio.sleep(0.01)
+        await ledger.commit(lambda _: None)
+        gc.collect()
+    assert not lost
+
+
+async def test_the_log_goes_into_the_database_when_nothing_happens(
+    hass: HomeAssistant, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE", 0.05)
+    log = root / f"{DATABASE_NAME}-wal"
+    async with opened(hass, root) as ledger:
+        await ledger.commit(put(HERE, "a", "held"))
+        async with asyncio.timeout(30):
+            while log.stat().st_size:
+                await asyncio.sleep(0.01)
+
+
+async def test_the_log_stays_while_the_disk_is_at_work(
+    hass: HomeAssistant, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the one was taken for that of the other, and what was not on disk was told."""
+    monkeypatch.setattr(module, "IDLE", 0.05)
+    async with opened(hass, root) as ledger:
+        await ledger.commit(put(HERE, "a", "held"))
+        with hanging() as disk:
+            slow = ledger.commit(put(HERE, "b", "held"))
+            await asyncio.sleep(0.15)
+            assert disk.hangs
+            assert not slow.done()
+            assert [*states(ledger)] == ["a"]
+        await slow
+
+
+async def test_a_thread_that_was_canceled_has_written_nothing(
+    hass: HomeAssistant, root: Path
+) -> None:
+    """Home Assistant drops what waits for a thread when it stops."""
+    async with opened(hass, root) as ledger:
+        dropped = hass.loop.create_future()
+        with patch.object(hass, "async_add_executor_job", return_value=dropped):
+            decision = ledger.commit(put(HERE, "a", "held"))
+            report = ledger.commit(put(HERE, "b", "queued"), report=True)
+            while ledger._work is None:
+                await asyncio.sleep(0)
+        dropped.cancel()
+        results = await asyncio.gather(decision, report, return_exceptions=True)
+        assert {type(result) for result in results} == {LedgerRefusedError}
+        await ledger.commit(lambda _: None)
+        assert states(ledger) == {"b": "queued"}
+
+
+async def test_closing_does_not_wait_for_a_disk_that_hangs_for_ever(
+    hass: HomeAssistant, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it close the file while a thread is in it."""
+    monkeypatch.setattr(module, "CLOSE_TIME", 0.1)
+    closed: list[bool] = []
+    ledger = await made_of(hass, root)
+    with hanging() as disk:
+        waits = ledger.commit(put(HERE, "a", "held"))
+        while not disk.hangs:
+            await asyncio.sleep(0.01)
+        with patch.object(LedgerFile, "close", lambda _: closed.append(True)):
+            await ledger.async_close()
+            with pytest.raises(LedgerRefusedError):
+                await waits
+        disk.goes_on.set()
+        while ledger._work is not None:
+            await asyncio.sleep(0.01)
+    assert not closed
+    ledger._file.close()
+    async with opened(hass, root) as again:
+        assert states(again) == {"a": "held"}
