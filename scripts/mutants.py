@@ -1,0 +1,359 @@
+"""Changes the code of a copy, one place at a time, and tells which changes no test notices.
+
+See scripts/mutants. The tests run in processes forked from one that has loaded all but the integration and its tests:
+that costs a third of the time of a process of their own.
+"""
+
+import argparse
+import ast
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+import gc
+import importlib
+from itertools import pairwise
+import logging
+import os
+from pathlib import Path
+import re
+import shutil
+import signal
+import sys
+import tempfile
+from time import monotonic, sleep
+import tomllib
+from typing import Final, override
+import warnings
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[1]
+COMPONENT: Final = Path("custom_components", "lianke")
+TABLES: Final = ROOT / "tests" / "mutants"
+# What is copied; all else in the clone is only linked.
+COPIED: Final = ("custom_components", "tests")
+OURS: Final = ("custom_components", "tests", "scripts", "__main__")
+# Seconds that one test gets, and the tests of one change: it may make them wait for ever.
+TEST_TIME: Final = 120
+RUN_TIME: Final = 500
+KILLED, SURVIVED = "killed", "SURVIVED"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A change of a file, by what stands there, and the tests that are to notice it."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+    def place(self, source: str) -> str:
+        """Return the source with the change. Raises ValueError where its text is not found exactly once."""
+        if (found := source.count(self.old)) != 1:
+            raise ValueError(f"{self.name}: its text stands {found} times in {self.file}")
+        return source.replace(self.old, self.new)
+
+
+@dataclass(frozen=True, slots=True)
+class Survivor:
+    """A change that no test can notice, and why."""
+
+    file: str
+    old: str
+    new: str
+    why: str
+
+
+def short_form() -> str:
+    """Return which tests scripts/test chooses without --full."""
+    script = (ROOT / "scripts" / "test").read_text("utf-8")
+    (chosen,) = re.findall(r"^ +chosen='(not long .*)'$", script, re.MULTILINE)
+    return str(chosen)
+
+
+def by_hand() -> list[Mutant]:
+    """Return the table of changes that were made by hand."""
+    table = tomllib.loads((TABLES / "by_hand.toml").read_text("utf-8"))
+    return [
+        Mutant(one["name"], one["file"], one["old"], one["new"], tuple(one["tests"]))
+        for one in table["mutant"]
+    ]
+
+
+def suites() -> dict[str, tuple[str, ...]]:
+    """Return the tests that are to notice each change of a file, those first that are quick."""
+    table = tomllib.loads((TABLES / "survivors.toml").read_text("utf-8"))
+    return {one["file"]: tuple(one["tests"]) for one in table["suite"]}
+
+
+def survivors() -> list[Survivor]:
+    """Return the changes that no test can notice."""
+    table = tomllib.loads((TABLES / "survivors.toml").read_text("utf-8"))
+    return [
+        Survivor(one["file"], one["old"], one["new"], one["why"])
+        for one in table.get("survivor", ())
+    ]
+
+
+# Each change of a file
+
+_SHIFTED: Final = {"<": ("<=", ">="), "<=": ("<", ">"), ">": (">=", "<="), ">=": (">", "<")}
+_FLIPPED: Final = {
+    "==": "!=",
+    "!=": "==",
+    "is": "is not",
+    "is not": "is",
+    "in": "not in",
+    "not in": "in",
+}
+_OPERATOR: Final = re.compile(rb"is\s+not|not\s+in|is\b|in\b|[<>=!]=|[<>]")
+# It says something, and decides nothing.
+_LOG: Final = "_LOGGER"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What stands in the place of some bytes of a source."""
+
+    start: int
+    end: int
+    new: bytes
+
+    def apply(self, source: bytes) -> bytes:
+        """Return the source with it."""
+        return source[: self.start] + self.new + source[self.end :]
+
+
+class _Finder(ast.NodeVisitor):
+    """Finds each comparison, each number, and each call that could be left out."""
+
+    def __init__(self, source: bytes) -> None:
+        self.edits: list[Edit] = []
+        self._source = source
+        self._starts = [0]
+        for line in source.splitlines(keepends=True):
+            self._starts.append(self._starts[-1] + len(line))
+
+    def _span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        return (
+            self._starts[node.lineno - 1] + node.col_offset,
+            self._starts[node.end_lineno - 1] + node.end_col_offset,
+        )
+
+    @override
+    def visit_Compare(self, node: ast.Compare) -> None:
+        """Note the other comparisons that could stand there."""
+        terms = [node.left, *node.comparators]
+        for left, right in pairwise(terms):
+            start, end = self._span(left)[1], self._span(right)[0]
+            found = _OPERATOR.search(self._source, start, end)
+            assert found is not None
+            operator = " ".join(found[0].decode().split())
+            others = _SHIFTED.get(operator) or (_FLIPPED[operator],)
+            self.edits += [Edit(*found.span(), other.encode()) for other in others]
+        self.generic_visit(node)
+
+    @override
+    def visit_Constant(self, node: ast.Constant) -> None:
+        """Note the numbers beside one."""
+        number, span = node.value, self._span(node)
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            self.edits += [Edit(*span, repr(number + by).encode()) for by in (1, -1)]
+
+    @override
+    def visit_Expr(self, node: ast.Expr) -> None:
+        """Note that a call could be left out."""
+        call = node.value.value if isinstance(node.value, ast.Await) else node.value
+        if isinstance(call, ast.Call) and not ast.unparse(call).startswith(_LOG):
+            self.edits.append(Edit(*self._span(node), b"pass"))
+        self.generic_visit(node)
+
+
+def each_edit(source: bytes) -> list[Edit]:
+    """Return all changes of a file, in its order."""
+    finder = _Finder(source)
+    finder.visit(ast.parse(source))
+    return sorted(finder.edits, key=lambda edit: (edit.start, edit.new))
+
+
+def line_of(source: bytes, edit: Edit) -> tuple[int, str, str]:
+    """Return the number of the line that an edit begins on, and the lines that it changes, before and after."""
+    start = source.rfind(b"\n", 0, edit.start) + 1
+    end = source.find(b"\n", edit.end)
+    end = len(source) if end < 0 else end
+    after = source[start : edit.start] + edit.new + source[edit.end : end]
+    number = source.count(b"\n", 0, start) + 1
+    return number, source[start:end].decode().strip(), after.decode().strip()
+
+
+# Runs
+
+
+class Copy:
+    """A copy of the clone in which files are changed, and tests run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._output, self._loaded = root / "output", root / "loaded"
+        for path in ROOT.iterdir():
+            if path.name not in COPIED:
+                (root / path.name).symlink_to(path)
+        for name in COPIED:
+            shutil.copytree(ROOT / name, root / name, symlinks=True)
+
+    @contextmanager
+    def changed(self, file: str, text: bytes) -> Iterator[None]:
+        """Let a file have another text."""
+        path = self.root / COMPONENT / file
+        before = path.read_bytes()
+        # Python would take what it compiled of one for the other, where both are as long and as old.
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
+            compiled.unlink()
+        path.write_bytes(text)
+        try:
+            yield
+        finally:
+            path.write_bytes(before)
+
+    def run(self, tests: Sequence[str]) -> tuple[str, str]:
+        """Run tests; return what became of them, and the end of what they printed."""
+        child = os.fork()
+        if child == 0:
+            os._exit(self._run_here(tests))
+        until = monotonic() + RUN_TIME
+        status: int | None = None
+        while status is None and monotonic() < until:
+            done, code = os.waitpid(child, os.WNOHANG)
+            status = os.waitstatus_to_exitcode(code) if done else None
+            sleep(0.05)
+        if status is None:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        said = self._output.read_text("utf-8", errors="replace")[-4000:]
+        # None of its tests may be in the short form; and a change with which nothing can be imported shows nothing.
+        names = {0: SURVIVED, 1: KILLED, 5: "NO TEST", None: "KILLED BY TIME"}
+        return names.get(status, f"BROKEN ({status})"), said
+
+    def _run_here(self, tests: Sequence[str]) -> int:
+        os.setsid()
+        os.chdir(self.root)
+        sys.path.insert(0, str(self.root))
+        sys.dont_write_bytecode = True
+        output = os.open(self._output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for stream in (1, 2):
+            os.dup2(output, stream)
+        options = ["-q", "-x", "-n", "0", "-m", short_form(), f"--timeout={TEST_TIME}"]
+        options += ["--tb=short", "-p", "no:cacheprovider", "-W", "ignore"]
+        folder = f"--basetemp={self.root / 'temp'}"
+        paths = [f"tests/{one}" for one in tests]
+        try:
+            return int(pytest.main([*options, folder, *paths]))
+        except BaseException as err:  # noqa: BLE001  # this process is no place for any
+            print(repr(err))
+            return 3
+        finally:
+            sys.stdout.flush()
+            self._loaded.write_text("\n".join(sys.modules), "utf-8")
+
+    def load_all_but_ours(self, tests: Sequence[str]) -> tuple[str, str]:
+        """Run tests without a change, and load what they have loaded for the runs that follow."""
+        result = self.run(tests)
+        logging.disable()
+        with warnings.catch_warnings(action="ignore"):
+            for name in self._loaded.read_text("utf-8").split():
+                if name.partition(".")[0] not in OURS:
+                    # What only a test has made is not there.
+                    with suppress(Exception):
+                        importlib.import_module(name)
+        logging.disable(logging.NOTSET)
+        gc.freeze()
+        return result
+
+
+def check_unchanged(copy: Copy, tests: Collection[str]) -> None:
+    """Run all tests that are to notice something, first without a change: else they would notice anything."""
+    result, said = copy.load_all_but_ours([*dict.fromkeys(tests)])
+    if result != SURVIVED:
+        raise SystemExit(f"{said}\nThe tests do not pass without a change: {result}")
+
+
+def run_by_hand(names: Sequence[str]) -> int:
+    """Make those changes of the table whose name contains one of these; return how many no test notices."""
+    chosen = [one for one in by_hand() if not names or any(name in one.name for name in names)]
+    results: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copy = Copy(Path(folder))
+        check_unchanged(copy, [test for one in chosen for test in one.tests])
+        for one in chosen:
+            source = (copy.root / COMPONENT / one.file).read_text("utf-8")
+            try:
+                text = one.place(source).encode()
+            except ValueError as err:
+                print(err, flush=True)
+                results["NOT FOUND"] += 1
+                continue
+            for test in one.tests:
+                began = monotonic()
+                with copy.changed(one.file, text):
+                    result, said = copy.run([test])
+                results[result] += 1
+                print(f"{result:9} {monotonic() - began:5.1f} s  {one.name} — {test}", flush=True)
+                if result not in (KILLED, SURVIVED):
+                    print(said)
+    return report(results)
+
+
+def run_each(file: str, lines: range) -> int:
+    """Make each change of a file on these lines; return how many no test notices that are not explained."""
+    tests, results = suites()[file], Counter[str]()
+    explained = {(one.old, one.new) for one in survivors() if one.file == file}
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copy = Copy(Path(folder))
+        check_unchanged(copy, tests)
+        source = (copy.root / COMPONENT / file).read_bytes()
+        for edit in each_edit(source):
+            number, old, new = line_of(source, edit)
+            if number not in lines:
+                continue
+            began = monotonic()
+            with copy.changed(file, edit.apply(source)):
+                result, said = copy.run(tests)
+            if (old, new) in explained:
+                result = "explained" if result == SURVIVED else f"EXPLAINED, BUT {result}"
+            results[result] += 1
+            (noticed,) = re.findall(r"^FAILED (\S+)", said, re.MULTILINE)[:1] or ("",)
+            took = f"{monotonic() - began:5.1f} s"
+            print(f"{result:9} {took}  {file}:{number}: {old}  →  {new}  {noticed}", flush=True)
+    return report(results)
+
+
+def report(results: Counter[str]) -> int:
+    """Print how often each came out; return how many are not as they should be."""
+    print(", ".join(f"{number} {result}" for result, number in results.most_common()))
+    return sum(number for result, number in results.items() if result not in (KILLED, "explained"))
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="scripts/mutants")
+    parser.add_argument("names", nargs="*", help="parts of names, or files below the integration")
+    parser.add_argument("--each", action="store_true", help="make each change of these files")
+    parser.add_argument("--lines", default="1-99999", help="only those on lines so many to so many")
+    given = parser.parse_args()
+    first, _, last = given.lines.partition("-")
+    lines = range(int(first), int(last or first) + 1)
+    left = (
+        sum(run_each(file, lines) for file in given.names)
+        if given.each
+        else run_by_hand(given.names)
+    )
+    raise SystemExit(1 if left else 0)
+
+
+if __name__ == "__main__":
+    main()
