@@ -7,7 +7,7 @@ from unittest.mock import patch
 from homeassistant.core import Context
 import pytest
 
-from custom_components.lianke.jobs import retention, tracker
+from custom_components.lianke.jobs import rules, tracker
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.ledger_file import ASIDE, DATABASE_NAME
@@ -53,7 +53,7 @@ async def test_a_job_that_the_disk_does_not_forget_keeps_its_document(open_shop:
         await shop.until(job, JobState.COMPLETED)
         await shop.tick(25 * 3600)
         document = shop.queue.document_path(job)
-        with patch.object(retention, "MAX_RECORDS", 0):
+        with patch.object(rules, "MAX_RECORDS", 0):
             with refusing(shop.hass):
                 await shop.queue._jobs.async_trim()
             assert document.exists()

@@ -9,14 +9,6 @@ import pytest
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.api.tasks import TaskResult, TaskState
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs.box_jobs import JOBS
-from custom_components.lianke.jobs.decisions import (
-    answered,
-    canceled,
-    confirmed,
-    rejected,
-    released,
-)
 from custom_components.lianke.jobs.job import (
     MOVED,
     Delivery,
@@ -25,24 +17,29 @@ from custom_components.lianke.jobs.job import (
     PersonReason,
     read_reasons,
 )
-from custom_components.lianke.jobs.limits import (
-    FREE_WITHDRAWALS,
-    RATE_PERIOD,
-    REQUEST_ID_LIFE,
-    LimitError,
-    check_pages,
-    check_rate,
-    find_duplicate,
-    frees_request_id,
-)
 from custom_components.lianke.jobs.outcome import (
     CANCELED_TOO_LATE,
     changes_for,
     failure,
     has_other_pages,
 )
-from custom_components.lianke.jobs.readiness import STILL_PRINTING, stacks_in_trays
-from custom_components.lianke.ledger import Table, View
+from custom_components.lianke.jobs.rules import (
+    FREE_WITHDRAWALS,
+    RATE_PERIOD,
+    REQUEST_ID_LIFE,
+    STILL_PRINTING,
+    LimitError,
+    answered,
+    canceled,
+    check_pages,
+    check_rate,
+    confirmed,
+    find_duplicate,
+    frees_request_id,
+    rejected,
+    released,
+    stacks_in_trays,
+)
 from tests.jobs.make import NOW, altered, make_delivery, make_job
 
 MOMENT = timedelta(microseconds=1)
@@ -199,21 +196,15 @@ def test_a_range_without_a_page_is_refused(pages: dict[str, Any], reason: str) -
 
 # Answers
 
-TABLE = Table(JOBS, "box")
 APPROVAL, RELEASE, TURN = PersonReason.APPROVAL, PersonReason.RELEASE, PersonReason.TURN_PAPER
-
-
-def view_of(*jobs: Job) -> View:
-    """Return what a change sees of these jobs."""
-    return View({TABLE.key("")[:2]: {job.job_id: job for job in jobs}}, set(), NOW)
 
 
 def test_what_a_yes_changes() -> None:
     job = make_job(waits_for=(RELEASE, APPROVAL), hold_reason=RELEASE)
-    released = job.changed(now=NOW, **answered(RELEASE, TABLE)(view_of(job), job))
-    assert (released.waits_for, released.hold_reason) == ((APPROVAL,), APPROVAL)
-    assert not released.spec.approved
-    approved = released.changed(now=NOW, **answered(APPROVAL, TABLE)(view_of(job), released))
+    after_release = job.changed(now=NOW, **answered(job, RELEASE, [job], NOW))
+    assert (after_release.waits_for, after_release.hold_reason) == ((APPROVAL,), APPROVAL)
+    assert not after_release.spec.approved
+    approved = after_release.changed(now=NOW, **answered(after_release, APPROVAL, [job], NOW))
     assert (approved.waits_for, approved.hold_reason) == ((), None)
     assert approved.spec.approved
 
@@ -221,9 +212,12 @@ def test_what_a_yes_changes() -> None:
 def test_an_answer_counts_for_its_reason_alone() -> None:
     job = make_job(waits_for=(APPROVAL,))
     for reason in (None, RELEASE, TURN):
-        for rule in (answered(reason, TABLE), rejected(reason, "")):
+        for answer in (
+            lambda reason=reason: answered(job, reason, [job], NOW),
+            lambda reason=reason: rejected(job, reason, ""),
+        ):
             with pytest.raises(InputError) as refused:
-                rule(view_of(job), job)
+                answer()
             assert refused.value.reason == "job_not_waiting"
 
 
@@ -240,9 +234,8 @@ def stack(**changes: Any) -> Job:
 
 def refusal(job: Job, *others: Job, now: datetime = NOW) -> str | None:
     """Return why a job's paper cannot be turned yet beside other jobs."""
-    view = View({TABLE.key("")[:2]: {one.job_id: one for one in (job, *others)}}, set(), now)
     try:
-        answered(TURN, TABLE)(view, job)
+        answered(job, TURN, [job, *others], now)
     except InputError as err:
         return err.reason
     return None
@@ -286,29 +279,29 @@ def test_what_somebody_has_seen_counts_with_all_its_copies() -> None:
     job = make_job(state=JobState.UNCONFIRMED, task_from_list=True, reason="no_answer")
     for pages, printed in ((None, None), (3, 6)):
         found = job.changed(pages=pages, copies=2)
-        done = found.changed(**confirmed(view_of(found), found))
+        done = found.changed(**confirmed(found))
         assert (done.state, done.reason) == (JobState.COMPLETED, None)
         assert (done.pages_printed, done.present.task_from_list) == (printed, False)
     with pytest.raises(InputError, match="job_not_unconfirmed"):
-        confirmed(view_of(), make_job(state=JobState.COMPLETED))
+        confirmed(make_job(state=JobState.COMPLETED))
 
 
 def test_what_is_not_held_here_is_not_canceled_here() -> None:
     for state in JobState:
         job = make_job(state=state)
         if state is JobState.HELD:
-            assert canceled(view_of(job), job) == {"state": JobState.CANCELED}
+            assert canceled(job) == {"state": JobState.CANCELED}
             continue
         with pytest.raises(InputError, match="job_not_cancelable"):
-            canceled(view_of(job), job)
+            canceled(job)
 
 
 def test_only_what_waits_since_its_folder_was_copied_is_released() -> None:
     job = make_job(copied=True)
-    assert not job.changed(**released(view_of(job), job)).copied
+    assert not job.changed(**released(job)).copied
     for other in (make_job(), make_job(copied=True, state=JobState.CANCELED)):
         with pytest.raises(InputError, match="job_not_retryable"):
-            released(view_of(other), other)
+            released(other)
 
 
 # Outcomes
