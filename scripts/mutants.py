@@ -326,7 +326,7 @@ def run_each(file: str, lines: range) -> int:
             if (old, new) in explained:
                 result = "explained" if result == SURVIVED else f"EXPLAINED, BUT {result}"
             results[result] += 1
-            (noticed,) = re.findall(r"^FAILED (\S+)", said, re.MULTILINE)[:1] or ("",)
+            (noticed,) = re.findall(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)[:1] or ("",)
             took = f"{monotonic() - began:5.1f} s"
             print(f"{result:9} {took}  {file}:{number}: {old}  →  {new}  {noticed}", flush=True)
     return report(results)

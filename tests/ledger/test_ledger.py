@@ -134,6 +134,12 @@ def states(ledger: Ledger, table: Table[Thing] = HERE) -> dict[str, str]:
     return {name: thing.state for name, thing in ledger.committed(table).items()}
 
 
+async def under_way(ledger: Ledger) -> None:
+    """Wait until a transaction is being written. It is over once the loop turns again, at the earliest."""
+    while ledger._work is None:
+        await asyncio.sleep(0)
+
+
 async def test_what_is_committed_is_read_again(hass: HomeAssistant, root: Path) -> None:
     async with opened(hass, root) as ledger:
         assert await ledger.commit(put(HERE, "a", "held")) == Thing("a")
@@ -249,9 +255,7 @@ async def test_what_depended_on_a_refused_decision_is_made_again_without_it(
         await ledger.commit(put(HERE, "a", "held"))
         with full_disk(ledger):
             refused = ledger.commit(put(HERE, "b", "held", pad=BIG))
-            # The transaction is under way by then.
-            await asyncio.sleep(0)
-            assert ledger._work is not None
+            await under_way(ledger)
             depends = ledger.commit(to("b", "sent", only="held"))
             count = ledger.commit(lambda view: len([*view.all(HERE)]), report=True)
             results = await asyncio.gather(refused, depends, count, return_exceptions=True)
@@ -420,8 +424,7 @@ async def test_what_an_old_instance_asked_for_is_not_made_again(
         lease = Lease(ledger)
         with full_disk(ledger):
             refused = ledger.commit(put(HERE, "a", "held", pad=BIG))
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await under_way(ledger)
             late = lease.commit(put(HERE, "b", "held"))
             lease.end()
             results = await asyncio.gather(refused, late, return_exceptions=True)
@@ -448,8 +451,7 @@ async def test_what_an_old_instance_has_reported_is_made_again(
         lease = Lease(ledger)
         with full_disk(ledger):
             refused = lease.commit(put(HERE, "a", "sent", pad=BIG), report=True)
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await under_way(ledger)
             late = lease.commit(put(HERE, "b", "sent"), report=True)
             lease.end()
             await asyncio.wait([refused, late])
@@ -705,6 +707,21 @@ async def test_a_ledger_that_is_gone_is_not_taken_for_a_new_one(
     assert await is_set_aside(hass, root, damage, caplog) == {}
 
 
+async def test_what_is_worth_nothing_after_damage_is_deleted(
+    hass: HomeAssistant, root: Path
+) -> None:
+    await made(hass, root)
+    go_back(root)
+    only_sent = Kind[Thing](
+        "thing", THING.write, _read, lambda thing: thing if thing.state == "sent" else None
+    )
+    ledger = await made_of(hass, root, only_sent)
+    assert states(ledger) == {"b": "sent"}
+    await ledger.async_close()
+    async with opened(hass, root) as again:
+        assert states(again) == {"b": "sent"}
+
+
 async def test_of_a_page_that_is_gone_what_is_left_depends(
     hass: HomeAssistant, root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -737,6 +754,7 @@ async def test_a_record_of_a_later_version_stays(
 
     older = await made_of(hass, root, Kind[Thing]("thing", THING.write, read))
     assert [*states(older)] == ["a"]
+    assert (older.unread(HERE), older.unread(THERE)) == ({"b"}, frozenset())
     await older.async_close()
     assert "A record of a thing cannot be read" in caplog.text
     async with opened(hass, root) as ledger:

@@ -1,6 +1,5 @@
 """What the disk refuses: in which order the rest is written, for what time, and what a start finds of it."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,7 +12,7 @@ import pytest
 from custom_components.lianke import ledger as module
 from custom_components.lianke.ledger import Ledger, View
 from custom_components.lianke.ledger_file import LedgerRefusedError
-from tests.ledger.test_ledger import HERE, made_of, opened, put, refusing_disk, states
+from tests.ledger.test_ledger import HERE, made_of, opened, put, refusing_disk, states, under_way
 
 
 @pytest.fixture
@@ -38,12 +37,6 @@ def refusing_commits(ledger: Ledger) -> Iterator[None]:
     finally:
         if ledger._file._db is not None:
             db.set_authorizer(None)
-
-
-async def under_way(ledger: Ledger) -> None:
-    """Wait until a transaction is being written."""
-    while ledger._work is None:
-        await asyncio.sleep(0)
 
 
 async def test_the_order_is_kept_though_the_disk_refuses(hass: HomeAssistant, root: Path) -> None:

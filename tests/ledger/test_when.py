@@ -24,6 +24,7 @@ from tests.ledger.test_ledger import (
     refusing_disk,
     stage_of,
     states,
+    under_way,
 )
 
 
@@ -73,8 +74,7 @@ async def test_what_is_asked_for_is_written_at_once(hass: HomeAssistant, root: P
     with no_time_passes(hass):
         await lease.commit(put(HERE, "a", "held"))
         first = ledger.commit(put(HERE, "a", "queued"))
-        while ledger._work is None:
-            await asyncio.sleep(0)
+        await under_way(ledger)
         await ledger.commit(put(HERE, "a", "sent"))
         assert first.done()
         with refusing_disk(ledger), pytest.raises(LedgerRefusedError):
@@ -91,8 +91,7 @@ async def refused_behind(ledger: Ledger) -> None:
     """Let a decision be refused; what waits besides must be tried again at once, for who waits for an answer."""
     with refusing_disk(ledger):
         refused = ledger.commit(put(HERE, "c", "held"))
-        while ledger._work is None:
-            await asyncio.sleep(0)
+        await under_way(ledger)
         behind = ledger.commit(put(HERE, "d", "held"))
         results = await asyncio.gather(refused, behind, return_exceptions=True)
     assert {type(result) for result in results} == {LedgerRefusedError}
@@ -192,8 +191,7 @@ async def test_a_thread_that_was_canceled_has_written_nothing(
         with patch.object(hass, "async_add_executor_job", return_value=dropped):
             decision = ledger.commit(put(HERE, "a", "held"))
             report = ledger.commit(put(HERE, "b", "queued"), report=True)
-            while ledger._work is None:
-                await asyncio.sleep(0)
+            await under_way(ledger)
         dropped.cancel()
         results = await asyncio.gather(decision, report, return_exceptions=True)
         assert {type(result) for result in results} == {LedgerRefusedError}
