@@ -132,7 +132,7 @@ async def test_nobody_has_agreed_to_what_is_changed(house: House, anna: User, bo
         job = await held(house, anna, 5, duplex="long_edge")
         await house.ask("continue_job", Context(user_id=boss.id), job_id=job.job_id)
         new = await moved(house, mover, job, duplex="off")
-        assert (new.user_id, new.waits_for) == (anna.id, waits_for)
+        assert (new.spec.asker.user_id, new.waits_for) == (anna.id, waits_for)
 
 
 async def test_nobody_moves_more_than_a_month_has_left(
