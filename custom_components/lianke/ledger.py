@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 import logging
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
+from homeassistant.util.logging import catch_log_exception
 
 from .ledger_file import Kind, LedgerClosedError, LedgerFile, LedgerRefusedError, Row, RowKey
 
@@ -221,8 +222,11 @@ class Ledger:
     def listen[T](self, table: Table[T], listener: Listener[T]) -> Callable[[], None]:
         """Call `listener` with each step of a record of a table once it is on disk. Returns what unsubscribes."""
         listeners = self._listeners.setdefault(table.key("")[:2], [])
-        listeners.append(listener)
-        return lambda: listeners.remove(listener)
+        # One that fails must not keep the others from being called, nor the queue from going on.
+        failed = "A listener to the ledger failed"
+        safe = cast(Listener[T], catch_log_exception(listener, lambda *_: failed))
+        listeners.append(safe)
+        return lambda: listeners.remove(safe)
 
     def take_unheard[T](self, table: Table[T]) -> list[Step[T]]:
         """Return, once, the steps of a table that nobody listened to since somebody did: one a record."""
@@ -349,10 +353,7 @@ class Ledger:
                 unheard = self._unheard[key[:2]]
                 unheard[key] = Step(unheard.get(key, step).old, step.new)
             for listener in [*self._listeners.get(key[:2], ())]:
-                try:
-                    listener(step)
-                except Exception:
-                    _LOGGER.exception("A listener to the ledger failed")
+                listener(step)
 
     def _refused(self, error: BaseException) -> None:
         refused, self._in_hand = self._in_hand, []

@@ -175,7 +175,9 @@ class JobFailed(JobTrigger):
 class JobHeld(JobTrigger):
     """A job is held for one of the chosen reasons, for the first time."""
 
-    _schema = _schema({vol.Optional(CONF_REASON, default=[]): _choice((*REASONS, *OLD_REASONS))})
+    _schema = _schema(
+        {vol.Optional(CONF_REASON, default=[]): _choice((*REASONS, *OLD_REASONS), REASONS)}
+    )
 
     @override
     def _matches(self, update: JobUpdate) -> bool:

@@ -336,6 +336,7 @@ async def test_one_may_wait_for_others(hass: HomeAssistant, root: Path) -> None:
         await alone
 
 
+@pytest.mark.no_fail_on_log_exception
 async def test_a_listener_that_fails_keeps_nobody_from_hearing(
     hass: HomeAssistant, root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
