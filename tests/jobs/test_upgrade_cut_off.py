@@ -313,11 +313,14 @@ async def test_what_a_later_version_wrote_waits_for_it_with_its_document(
         assert shop.sim.cloud.count(SUBMIT) == 1
 
 
+@pytest.mark.parametrize("days", [0, 7])
 async def test_what_a_later_version_wrote_goes_with_its_box(
-    hass: HomeAssistant, entries: list[MockConfigEntry], clock: Clock
+    hass: HomeAssistant, entries: list[MockConfigEntry], clock: Clock, days: int
 ) -> None:
-    lay_out(hass, "0_3_0 moved_not_ended")
+    """However old it is."""
+    lay_out(hass, "0_3_0 moved_not_ended", "0_3_0 kept_document")
     whole = await taken_in(hass)
+    clock.tick(days * 86400)
     await hass.async_add_executor_job(set_version, hass, RECORD_VERSION, RECORD_VERSION + 1)
     await async_remove_jobs(hass, "test_entry")
     await async_close_ledger(hass)
