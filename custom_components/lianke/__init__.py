@@ -168,6 +168,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
 async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
     """Stop one box; uploads under way may end first."""
     data = entry.runtime_data
+    await scanner.async_close(hass, entry)
     # Before the platforms, so that event entities are notified of jobs that end meanwhile.
     await data.queue.async_drain()
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):

@@ -18,14 +18,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.api import scanning
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.printing.schemas import MAX_SOURCES
-from custom_components.lianke.scanner import (
-    actions,
-    folder as folder_module,
-    hub as scanner_hub,
-    jobs,
-    pages,
-    view,
-)
+from custom_components.lianke.scanner import actions, files, hub as scanner_hub, jobs, view
 from custom_components.lianke.scanner.actions import describe_scanners
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub
 from tests.clock import Clock, until
@@ -52,7 +45,7 @@ async def test_kept_scans_are_bounded(
     # Those before the last one were looked at when it began.
     assert [one.job_id for one in records(house)][:2] == ids[:0:-1]
     assert fed["scan_id"] not in [one.job_id for one in records(house)]
-    root = jobs.scans_path(house.hass, house.entry.entry_id)
+    root = files.scans_path(house.hass, house.entry.entry_id)
     kept = jobs.async_get_jobs(house.hass, house.entry)
 
     def enlarge(scan_id: str) -> None:
@@ -71,8 +64,8 @@ async def test_kept_scans_are_bounded(
     # Large enough for both: they go for their age alone.
     house.set_options({"keep_scans_days": 3, "keep_scans_mb": 100})
     newest = (await do(house, laser))["scan_id"]
-    await kept._async_set(kept.get(newest), created_at=dt_util.utcnow() - timedelta(days=2))
-    await kept._async_set(kept.get(last), created_at=dt_util.utcnow() - timedelta(days=4))
+    await rewrite(house, newest, created_at=dt_util.utcnow() - timedelta(days=2))
+    await rewrite(house, last, created_at=dt_util.utcnow() - timedelta(days=4))
     # Nobody has to scan for it.
     await until(lambda: [one.job_id for one in records(house)] == [newest])
     await until(lambda: not (root / last).exists())
@@ -93,7 +86,7 @@ async def test_kept_scans_grow_old_while_the_feature_is_off(house: House, laser:
     waiting = (await do(house, laser, several_pages=True))["scan_id"]
     await labs.async_update_preview_feature(house.hass, DOMAIN, FEATURE, False)
     await house.hass.config_entries.async_unload(house.entry.entry_id)
-    root = jobs.scans_path(house.hass, house.entry.entry_id)
+    root = files.scans_path(house.hass, house.entry.entry_id)
     for scan_id in (old, waiting):
         await rewrite(house, scan_id, created_at=dt_util.utcnow() - timedelta(days=40))
     assert await house.hass.config_entries.async_setup(house.entry.entry_id)
@@ -200,11 +193,11 @@ async def test_pages_that_cannot_be_joined(
 ) -> None:
     """Of PNG pages a file is made, too; of those that take too long none."""
     for kind, seconds, names in (
-        ("png", pages.JOIN_SECONDS, ["x.pdf"]),
+        ("png", files.JOIN_SECONDS, ["x.pdf"]),
         ("as_asked", 0, ["x 1.jpg", "x 2.jpg"]),
     ):
         house.simulator.cloud.variants.update(scan_type=kind)
-        monkeypatch.setattr(jobs, "JOIN_SECONDS", seconds)
+        monkeypatch.setattr(files, "JOIN_SECONDS", seconds)
         laser.feeder = ["one", "two"]
         answer = await do(house, laser, source="feeder", filename="x")
         assert [file["name"] for file in answer["files"]] == names
@@ -255,7 +248,7 @@ async def test_a_copy_of_more_files_than_one_print_takes(
 ) -> None:
     """Where pages cannot be joined, each is a file; what is printed is known, and the scanner is free again."""
     house.set_options({"max_jobs_per_hour": an_hour})
-    monkeypatch.setattr(jobs, "JOIN_SECONDS", 0)
+    monkeypatch.setattr(files, "JOIN_SECONDS", 0)
     house.simulator.cloud.variants.update(scan_dpi=20)
     laser.feeder = [str(number) for number in range(MAX_SOURCES + 1)]
     answer = await do(house, laser, "copy", source="feeder", size="A4")
@@ -271,7 +264,7 @@ async def test_names_that_somebody_else_always_takes(
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     house.hass.config.allowlist_external_dirs = {str(tmp_path)}
-    copy = folder_module.async_copy
+    copy = files.async_copy
 
     async def late(
         hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[Path], *, again: bool

@@ -36,9 +36,9 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import async_printer_device
 from custom_components.lianke.jobs.opening import async_get_ledger
 from custom_components.lianke.people.notifications import EVENT_ACTION
-from custom_components.lianke.scanner import folder as folder_module, jobs, pages as pages_module
+from custom_components.lianke.scanner import files as files_module, jobs
 from custom_components.lianke.scanner.actions import describe_scanners
-from custom_components.lianke.scanner.folder import copy_all
+from custom_components.lianke.scanner.files import copy_all, scans_path
 from custom_components.lianke.scanner.hub import (
     FEATURE,
     ScannerHub,
@@ -46,7 +46,7 @@ from custom_components.lianke.scanner.hub import (
     scanner_identifier,
 )
 from custom_components.lianke.scanner.job import ScanJob, ScanState, ScanUpdate, media_id
-from custom_components.lianke.scanner.jobs import SIGNAL_SCAN, async_get_jobs, scans_path
+from custom_components.lianke.scanner.jobs import SIGNAL_SCAN, async_get_jobs
 from custom_components.lianke.scanner.view import file_path, picture_paths
 from tests.clock import Clock, until
 from tests.companion import phone_of
@@ -827,7 +827,7 @@ async def test_an_answer_right_after_a_page(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, answer: str, state: str
 ) -> None:
     """While what is left over is still deleted: nothing that the answer makes is taken for that."""
-    tidy, tidying = pages_module.keep_only, threading.Event()
+    tidy, tidying = files_module.keep_only, threading.Event()
 
     def slow(*args: Any) -> None:
         tidying.set()
@@ -852,7 +852,7 @@ async def test_whoever_answers_goes(
     """In the midst of it, as an automation that is started anew: the scan ends all the same."""
     await do(house, laser, several_pages=True)
     await do(house, laser, "continue_scan", answer="next")
-    tidy, tidying, gone = pages_module.keep_only, threading.Event(), threading.Event()
+    tidy, tidying, gone = files_module.keep_only, threading.Event(), threading.Event()
 
     def slow(*args: Any) -> None:
         tidying.set()
@@ -880,19 +880,37 @@ async def test_a_copy_with_both_sides_by_hand(house: House, laser: Printer) -> N
     assert laser.scanned == ["one", "two"]
 
 
+@pytest.mark.parametrize("is_late", [False, True])
 async def test_a_copy_that_is_discarded_while_its_print_is_made(
-    house: House, laser: Printer
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, *, is_late: bool
 ) -> None:
+    """Nothing is printed: the print is not made any more, or canceled."""
     house.set_options({"release_printers": list(house.data.storage.printers)})
     scans, queue = async_get_jobs(house.hass, house.entry), house.queue
-    async with queue._lock:
-        await do(house, laser, "copy", wait=False)
-        await until(lambda: queue._submitting)
-        discard = house.hass.async_create_task(do(house, laser, "continue_scan", answer="discard"))
+    tidy, tidying, go_on = files_module.keep_only, threading.Event(), threading.Event()
+
+    def slow(folder: Path, names: list[str]) -> None:
+        if len(names) == 2:
+            # The end of the copy.
+            tidying.set()
+            go_on.wait(5)
+        tidy(folder, names)
+
+    monkeypatch.setattr(jobs, "keep_only", slow)
+    async with nullcontext() if is_late else queue._lock:
+        scan_id = (await do(house, laser, "copy", wait=False))["scan_id"]
+        await until(tidying.is_set if is_late else lambda: queue._submitting)
+        discard = house.hass.async_create_task(
+            do(house, laser, "continue_scan", answer="discard", scan_id=scan_id)
+        )
         await until(lambda: discard.done() or scans._lock.locked())
+        if is_late:
+            await until(lambda: [job.state for job in queue.jobs()] == ["canceled"])
+            go_on.set()
     assert (await discard)["state"] == "canceled"
-    await until(lambda: queue.jobs() and not queue._submitting)
-    assert [job.state for job in queue.jobs()] == ["canceled"]
+    await until(lambda: not queue._submitting)
+    assert [job.state for job in queue.jobs()] == (["canceled"] if is_late else [])
+    assert not house.printed
 
 
 async def test_a_scan_that_is_discarded_while_it_is_copied(
@@ -902,14 +920,14 @@ async def test_a_scan_that_is_discarded_while_it_is_copied(
     folder = tmp_path / "media"
     folder.mkdir()
     house.hass.config.media_dirs = {"local": str(folder)}
-    copy, copying, discarding = folder_module.copy_all, threading.Event(), threading.Event()
+    copy, copying, discarding = files_module.copy_all, threading.Event(), threading.Event()
 
     def slow(*where: Any, **more: Any) -> bool:
         copying.set()
         discarding.wait(5)
         return copy(*where, **more)
 
-    monkeypatch.setattr(folder_module, "copy_all", slow)
+    monkeypatch.setattr(files_module, "copy_all", slow)
     await do(house, laser, folder="local", filename="a", wait=False)
     await until(copying.is_set)
     discard = house.hass.async_create_task(do(house, laser, "continue_scan", answer="discard"))

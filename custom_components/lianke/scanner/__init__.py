@@ -25,7 +25,7 @@ from .hub import (
     scanner_devices,
     scanner_identifier,
 )
-from .jobs import JOBS, ScanJobs
+from .jobs import JOBS, ScanJobs, async_get_jobs
 from .view import ScanPictureView, ScanView
 
 INTERVAL: Final = timedelta(minutes=15)
@@ -98,6 +98,11 @@ async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         look()
     else:
         _remove_devices(hass, entry)
+
+
+async def async_close(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Stop the scans of a box before all that they need is: they go on at its next instance."""
+    await async_get_jobs(hass, entry).async_close()
 
 
 @callback

@@ -37,10 +37,10 @@ from ..runtime import (
     error_text,
 )
 from .abilities import Abilities, ScanFormat, ScanRequest
-from .folder import find_folder
+from .files import find_folder
 from .hub import async_get_hub, is_enabled, scanner_device
-from .job import ID_CARD, ScanAnswer, ScanJob, ScanState, content_type, media_id
-from .jobs import MAX_PAGES, NOT_PRINTED, async_get_jobs
+from .job import ID_CARD, NOT_PRINTED, ScanAnswer, ScanJob, ScanState, content_type, media_id
+from .jobs import MAX_PAGES, async_get_jobs
 from .view import file_path, may_use, picture_paths, status_entity
 
 SERVICE_SCAN: Final = "scan"

@@ -20,7 +20,11 @@ from ..runtime import LiankeConfigEntry
 from .abilities import ScanRequest
 
 NOT_KEPT: Final = "scan_not_kept"
-"""The reason of a scan for which the disk had no room."""
+"""The reason of a scan for which the disk had no room, and which is taken up at the next start."""
+GIVEN_UP: Final = "scan_given_up"
+"""That of one which is not."""
+NOT_PRINTED: Final = "scan_not_printed"
+"""That of one of which no copy could be printed: its `detail` says why in Home Assistant's language."""
 ID_CARD: Final = "id_card"
 """The value of `sheet` for both sides of a card."""
 

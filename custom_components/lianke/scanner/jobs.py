@@ -5,7 +5,7 @@ restart, none that came is lost, and a copy's end and its print are one transact
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +16,7 @@ import shutil
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
@@ -28,27 +28,42 @@ from homeassistant.util.ulid import ulid_now
 from ..api.errors import MAX_DETAIL, LiankeError
 from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
 from ..devices import Target
-from ..documents.conversion import file_name
 from ..documents.kinds import FileType
 from ..documents.pdf import pdf_error
-from ..documents.pdf_client import PdfError, async_get_pdf_worker
-from ..documents.spool import disk_full, translate_disk_errors
+from ..documents.pdf_client import PdfError
+from ..documents.spool import disk_full, translate_disk_errors, unlink_all
 from ..errors import InputError
 from ..jobs.job import Asker, Delivery, JobSpec
 from ..jobs.opening import async_remove_records
 from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
-from ..ledger import Lease, Step, Table, View
-from ..ledger_file import LedgerClosedError, LedgerRefusedError
+from ..jobs.scheduler import heard
+from ..ledger import CLOSE_TIME, Lease, Step, Table, View
+from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
 from ..printing.handlers import ACTIONS_BY_NAME, async_run_action
 from ..printing.print import async_preparing, async_submit, async_wanted_jobs
 from ..printing.refused import telling_refusals
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_said
 from .abilities import ScanFormat, ScanRequest
-from .folder import async_copy, async_free_names
+from .files import (
+    async_copy,
+    async_delete_copies,
+    async_draw_page,
+    async_free_names,
+    async_make_files,
+    async_take_in_scans,
+    flush,
+    keep_only,
+    remove_all,
+    remove_orphans,
+    scans_path,
+    sizes_of,
+)
 from .hub import HUBS, ScannerHub
 from .job import (
+    GIVEN_UP,
     NOT_KEPT,
+    NOT_PRINTED,
     SCANS_KIND,
     ScanAnswer,
     ScanJob,
@@ -57,17 +72,7 @@ from .job import (
     local_time,
     media_id,
 )
-from .migration import async_take_in_scans
-from .pages import (
-    JOIN_SECONDS,
-    async_draw_page,
-    keep_only,
-    make_folder,
-    remove_all,
-    remove_orphans,
-    sizes_of,
-)
-from .scan import MAX_SCAN_BYTES, ScanError, ScannedFile, async_scan_page
+from .scan import ScanError, ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -79,8 +84,6 @@ MAX_NAMES: Final = 5
 KEEP_COPIES: Final = timedelta(days=1)
 WAIT_SECONDS: Final = 3600.0
 """for a person at the glass; then the pages that came are the scan."""
-# The reason of a scan of which no copy could be printed: its `detail` says why in Home Assistant's language.
-NOT_PRINTED: Final = "scan_not_printed"
 BOX_SECONDS: Final = 20
 """for the box of a copy's printer to be set up."""
 CARD_MM: Final = (85.6, 54.0)
@@ -88,13 +91,7 @@ A4_MM: Final = (210.0, 297.0)
 # The card lies in the corner where the scanner's mark is.
 CARD_CUT: Final = {"right": CARD_MM[0] / A4_MM[0], "bottom": CARD_MM[1] / A4_MM[1]}
 
-
 SIGNAL_SCAN: Final[SignalType[ScanUpdate]] = SignalType(f"{DOMAIN}_scan_updated")
-
-
-def scans_path(hass: HomeAssistant, entry_id: str) -> Path:
-    """Return the folder of a box's scans, which is in no backup."""
-    return Path(hass.config.cache_path(DOMAIN, f"scans-{entry_id}"))
 
 
 async def async_remove_scans(hass: HomeAssistant, entry_id: str) -> None:
@@ -118,8 +115,10 @@ class ScanJobs:
         self._lease = Lease(self._ledger)
         self._root = scans_path(hass, entry.entry_id)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        # Copies whose print is made: that goes on whatever is canceled here.
-        self._printing: set[str] = set()
+        # All that are not over are brought to their end from `resume` on.
+        self._is_resumed = False
+        self._is_closed = False
+        self._stop_listening: CALLBACK_TYPE = lambda: None
         # What people say is done one after the other.
         self._lock = asyncio.Lock()
         # Files of a folder are deleted one after the other, by whoever knows which are wanted.
@@ -137,9 +136,11 @@ class ScanJobs:
             raise InputError("scan_gone")
         return job
 
-    def open_job(self, scanner_id: str) -> ScanJob | None:
-        """Return the scan that a scanner is at, None without one."""
-        return _open_job(self._ledger.latest(self.table).values(), scanner_id)
+    def open_job(self, scanner_id: str, view: View | None = None) -> ScanJob | None:
+        """Return the scan that a scanner is at, also within a change; None without one."""
+        known = view.all(self.table) if view else self._ledger.latest(self.table).values()
+        jobs = [one for one in known if one.scanner_id == scanner_id and not one.is_final]
+        return max(jobs, key=lambda job: job.job_id, default=None)
 
     def path(self, job: ScanJob, name: str) -> Path:
         """Return where a file of a scan lies."""
@@ -154,24 +155,40 @@ class ScanJobs:
         await self._hass.async_add_executor_job(
             remove_orphans, self._root, known, self._ledger.aside
         )
-        stop = self._ledger.listen(self.table, self._on_step)
+        self._stop_listening = self._ledger.listen(self.table, self._on_step)
+        # For a failing setup.
+        self._entry.async_on_unload(self.async_close)
 
-        @callback
-        def close() -> None:
-            self._lease.end()
-            stop()
-
-        self._entry.async_on_unload(close)
+    async def async_close(self) -> None:
+        """Stop for good: what is under way goes on at the next instance, and what was decided is told before that."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for task in self._tasks.values():
+            task.cancel()
+        with suppress(TimeoutError, LedgerRefusedError):
+            async with asyncio.timeout(CLOSE_TIME):
+                if self._tasks:
+                    await asyncio.wait(self._tasks.values())
+                self._lease.end()
+                async with self._disk:
+                    # The next instance makes files that are not to be deleted.
+                    await self._ledger.commit(lambda _view: None)
+        self._lease.end()
+        self._stop_listening()
 
     @callback
     def resume(self) -> None:
         """Take up what a restart has cut off, and what the disk had no room for."""
+        self._is_resumed = True
         for step in self._ledger.take_unheard(self.table):
             self._on_step(step)
         for job in [*self._ledger.latest(self.table).values()]:
             if job.is_unkept:
                 state = ScanState.SCANNING if job.task_id else ScanState.FINISHING
-                self._report(job.job_id, state=state, reason=None)
+                again = replace(job, state=state, reason=None)
+                put = partial(View.put, table=self.table, record_id=job.job_id, value=again)
+                self._lease.commit(put, report=True)
             if not job.is_final or job.is_unkept:
                 self._spawn(job.job_id, is_resumed=True)
 
@@ -193,21 +210,33 @@ class ScanJobs:
             asker=Asker.of(context),
             **more,
         )
+        await self._async_to_its_end(self._async_begin(job))
+        await self.async_prune()
+        return job
+
+    async def _async_begin(self, job: ScanJob) -> None:
+        folder = self._root / job.job_id
 
         def begin(view: View) -> None:
-            if _open_job(view.all(self.table), scanner_id) or not self.hub.is_free(scanner_id):
+            if self.open_job(job.scanner_id, view) or not self.hub.is_free(job.scanner_id):
                 raise InputError("scanner_busy")
             view.put(self.table, job.job_id, job)
 
-        await self._hass.async_add_executor_job(make_folder, self._root / job.job_id)
         try:
+            await self._hass.async_add_executor_job(make_folder, folder)
             await self._async_decide(begin)
+        except OSError as err:
+            raise disk_full(err) from None
         except InputError, HomeAssistantError:
-            await self._hass.async_add_executor_job(remove_all, [self._root / job.job_id])
+            await self._hass.async_add_executor_job(remove_all, [folder])
             raise
         self._spawn(job.job_id)
-        await self.async_prune()
-        return job
+
+    async def _async_to_its_end[R](self, work: Coroutine[Any, Any, R]) -> R:
+        """Do something although whoever asks may go in the midst of it: nobody else would bring the scan to its end."""
+        task = self._hass.async_create_task(work, "lianke: a scan")
+        await asyncio.wait([heard(task)])
+        return task.result()
 
     async def async_answer(
         self, job_id: str, answer: ScanAnswer, page: int = 0, **changes: Any
@@ -221,60 +250,51 @@ class ScanJobs:
 
         async def in_turn() -> ScanJob:
             async with self._lock:
-                return await self._async_answer(job_id, answer, page, changes)
+                if answer is ScanAnswer.DISCARD:
+                    return await self._async_discard(self.get(job_id))
+                return await self._async_answer(self.get(job_id), answer, page, changes)
 
-        # Whoever asks may go in the midst of it, and nobody else would bring the scan to its end.
-        return await asyncio.shield(
-            self._hass.async_create_task(in_turn(), "lianke: answer a scan")
-        )
+        return await self._async_to_its_end(in_turn())
 
     async def _async_answer(
-        self, job_id: str, answer: ScanAnswer, page: int, changes: dict[str, Any]
+        self, job: ScanJob, answer: ScanAnswer, page: int, changes: dict[str, Any]
     ) -> ScanJob:
-        job = self.get(job_id)
-        if answer is ScanAnswer.DISCARD:
-            if (task := self._tasks.get(job_id)) is not None:
-                is_printing = job_id in self._printing
-                if not is_printing:
-                    # Tells the scanner, too.
-                    task.cancel()
-                await asyncio.wait([task])
-                for print_id in self.get(job_id).print_jobs if is_printing else ():
-                    fields = {"job_id": print_id}
-                    await async_run_action(self._hass, "cancel_job", fields, job.asker.context)
-            nothing: dict[str, Any] = {"pages": (), "files": (), "copied_to": ()}
-            nothing |= {"task_id": None, "reason": None}
-            job = await self._async_set(self.get(job_id), state=ScanState.CANCELED, **nothing)
-            await self._async_keep(job, ())
-            return job
         if not job.is_waiting:
             raise InputError("scan_not_waiting")
         async with self._disk:
             # What is left over is deleted by now: it must not be what the answer makes.
             pass
-        if page > len(job.pages):
-            raise InputError("scan_no_page", page=str(page), count=str(len(job.pages)))
-        index = (page or len(job.pages)) - 1
+        pages, count = job.pages, len(job.pages)
+        if page > count:
+            raise InputError("scan_no_page", page=str(page), count=str(count))
+        index = (page or count) - 1
         if answer is ScanAnswer.CHANGE:
-            job = await self._async_change(job, index, changes)
+            name = await self._async_redraw(job, self.path(job, pages[index]), changes)
+            pages = (*pages[:index], name, *pages[index + 1 :])
+            job = await self._async_set(job, pages=pages, taken=job.taken + 1)
+            await self._async_keep(job, pages)
         elif answer is ScanAnswer.REMOVE:
-            job = await self._async_without(job, index)
+            if count == 1:
+                raise InputError("scan_only_page")
+            pages = (*pages[:index], *pages[index + 1 :])
+            newest = job.newest - (index >= count - job.newest)
+            job = await self._async_set(job, pages=pages, newest=newest)
+            await self._async_keep(job, pages)
         elif answer is ScanAnswer.FINISH:
             # Whoever says so knows what did not come.
             job = await self._async_set(job, state=ScanState.FINISHING, reason=None, detail="")
-        elif answer is ScanAnswer.NEXT and job.is_card and len(job.pages) > 1:
+        elif answer is ScanAnswer.NEXT and job.is_card and count > 1:
             raise InputError("scan_card_full")
         else:
-            kept = len(job.pages) - (job.newest if answer is ScanAnswer.AGAIN else 0)
+            replaces = pages[count - job.newest :] if answer is ScanAnswer.AGAIN else ()
             job = await self._async_set(
-                job, state=ScanState.SCANNING, replaces=job.pages[kept:], asked=False, reason=None
+                job, state=ScanState.SCANNING, replaces=replaces, asked=False, reason=None
             )
         self._spawn(job.job_id)
         return job
 
-    async def _async_change(self, job: ScanJob, index: int, changes: dict[str, Any]) -> ScanJob:
-        """Put a page that was turned, cut or straightened in the place of one."""
-        page = self.path(job, job.pages[index])
+    async def _async_redraw(self, job: ScanJob, page: Path, changes: dict[str, Any]) -> str:
+        """Make a page of one, turned, cut or straightened; return its name."""
         if page.suffix == FileType.PDF or job.is_card:
             raise InputError("scan_page_fixed")
         name = f"page-{job.taken + 1:04}{FileType.JPEG}"
@@ -282,32 +302,47 @@ class ScanJobs:
             await self._async_draw(job, page, name, **changes)
         except PdfError as err:
             raise pdf_error(err, job.title) from None
-        pages = (*job.pages[:index], name, *job.pages[index + 1 :])
-        job = await self._async_set(job, pages=pages, taken=job.taken + 1)
-        await self._async_keep(job, job.pages)
-        return job
+        return name
 
-    async def _async_without(self, job: ScanJob, index: int) -> ScanJob:
-        if len(job.pages) == 1:
-            raise InputError("scan_only_page")
-        newest = job.newest - (index >= len(job.pages) - job.newest)
-        pages = (*job.pages[:index], *job.pages[index + 1 :])
-        job = await self._async_set(job, pages=pages, newest=newest)
-        await self._async_keep(job, job.pages)
-        return job
+    async def _async_discard(self, job: ScanJob) -> ScanJob:
+        task, canceled = self._tasks.get(job.job_id), tuple[str, ...]()
+        # The prints of a copy that is over are jobs like any other.
+        is_under_way = task is not None and not task.done()
+        nothing: dict[str, Any] = {"pages": (), "files": (), "copied_to": ()}
+        nothing |= {"task_id": None, "reason": None}
+
+        def discard(view: View) -> ScanJob:
+            was = self._existing(view, job.job_id)
+            if not is_under_way or was.print_jobs == canceled:
+                # From now on no print is made of it.
+                view.put(self.table, was.job_id, replace(was, state=ScanState.CANCELED, **nothing))
+            return was
+
+        while (was := await self._async_decide(discard)).print_jobs != canceled and is_under_way:
+            for print_id in was.print_jobs[len(canceled) :]:
+                what = {"job_id": print_id}
+                await async_run_action(self._hass, "cancel_job", what, job.asker.context)
+            canceled = was.print_jobs
+        if task is not None:
+            # Tells the scanner, too.
+            task.cancel()
+            await asyncio.wait([task])
+        if not was.is_copied:
+            paths = [self.path(was, name) for name in was.files]
+            await async_delete_copies(self._hass, paths, [*map(Path, was.copied_to)])
+        await self._async_keep(job, ())
+        return self.get(job.job_id)
 
     async def _async_keep(self, job: ScanJob, names: Iterable[str]) -> None:
-        """Delete the files of a scan but for these."""
-        await self._async_on_disk(partial(keep_only, self._root / job.job_id, [*names]))
-
-    async def _async_on_disk(self, work: Callable[[], None]) -> None:
-        """Do something in a scan's folder, one after the other: what is canceled meanwhile goes on in its thread."""
+        """Delete the files of a scan but for these, one after the other."""
 
         async def in_turn() -> None:
             async with self._disk:
-                await self._hass.async_add_executor_job(work)
+                folder = self._root / job.job_id
+                await self._hass.async_add_executor_job(keep_only, folder, [*names])
 
-        await asyncio.shield(self._hass.async_create_task(in_turn(), "lianke: keep a scan"))
+        # What is canceled meanwhile goes on in its thread.
+        await self._async_to_its_end(in_turn())
 
     async def async_wait(self, job_id: str, seconds: float) -> ScanJob:
         """Return a scan once it is over or waits for a person, or as it is after so many seconds.
@@ -328,6 +363,8 @@ class ScanJobs:
         return self.get(job_id)
 
     def _spawn(self, job_id: str, *, is_resumed: bool = False) -> None:
+        if self._is_closed:
+            return
         if (waiting := self._tasks.get(job_id)) is not None:
             waiting.cancel()
         self._tasks[job_id] = self._entry.async_create_background_task(
@@ -335,30 +372,41 @@ class ScanJobs:
         )
 
     async def _async_decide[R](self, change: Callable[[View], R]) -> R:
-        """Make a change that is refused with the disk. Raises HomeAssistantError: disk_full; InputError: scan_gone."""
+        """Make a change. Raises HomeAssistantError: disk_full; InputError: scan_gone, box_unloaded."""
         try:
-            return await asyncio.shield(self._lease.commit(change))
+            return await self._lease.commit(change)
         except LedgerClosedError:
-            # The box is unloaded; its next instance has the scan.
-            raise InputError("scan_gone") from None
+            # Its next instance has the scan.
+            raise InputError("box_unloaded") from None
         except LedgerRefusedError as err:
             raise disk_full(err) from None
 
     async def _async_set(self, job: ScanJob, **changes: Any) -> ScanJob:
-        """Change a scan; return it once that is on disk. Raises as `_async_decide`."""
+        """Change a scan that is not over; return it once that is on disk, after its new files.
+
+        Raises as `_async_decide`.
+        """
+        names = {*changes.get("pages", ()), *changes.get("files", ())}
+        if new := names.difference(job.pages, job.files):
+            await self._hass.async_add_executor_job(flush, self._root / job.job_id, new)
         return await self._async_decide(partial(self._change, job_id=job.job_id, changes=changes))
 
     def _change(self, view: View, *, job_id: str, changes: Mapping[str, Any]) -> ScanJob:
-        if (current := view.get(self.table, job_id)) is None:
+        if (current := self._existing(view, job_id)).is_final:
+            # It was discarded meanwhile.
             raise InputError("scan_gone")
-        new = replace(current, **changes)
-        view.put(self.table, job_id, new)
+        view.put(self.table, job_id, new := replace(current, **changes))
         return new
 
-    def _report(self, job_id: str, **changes: Any) -> asyncio.Future[ScanJob]:
-        """Report what has happened to a scan, which the disk cannot refuse."""
-        change = partial(self._change, job_id=job_id, changes=changes)
-        return self._lease.commit(change, report=True)
+    def _fail(self, view: View, *, job_id: str) -> None:
+        failed = {"state": ScanState.FAILED, "reason": NOT_KEPT}
+        if not (job := self._change(view, job_id=job_id, changes=failed)).is_unkept:
+            view.put(self.table, job_id, replace(job, reason=GIVEN_UP))
+
+    def _existing(self, view: View, job_id: str) -> ScanJob:
+        if (job := view.get(self.table, job_id)) is None:
+            raise InputError("scan_gone")
+        return job
 
     @callback
     def _on_step(self, step: Step[ScanJob]) -> None:
@@ -390,15 +438,12 @@ class ScanJobs:
                         job, state=ScanState.FINISHING, reason=None, detail=""
                     )
             if job.state is ScanState.FINISHING:
-                try:
-                    await self._async_finish(job)
-                finally:
-                    self._printing.discard(job_id)
+                await self._async_finish(job)
         except HomeAssistantError, InputError, LiankeError, OSError:
-            # A full disk, as a rule: what is there is taken up again after the next start.
-            _LOGGER.exception("A scan could not be finished")
+            # A full disk, as a rule.
             with suppress(LedgerClosedError, InputError):
-                self._report(job_id, state=ScanState.FAILED, reason=NOT_KEPT)
+                self._lease.commit(partial(self._fail, job_id=job_id), report=True)
+                _LOGGER.exception("A scan could not be finished")
 
     async def _async_scan(self, job: ScanJob, *, is_resumed: bool) -> ScanJob:
         """Scan a page, or the feeder's, and return the scan with what came."""
@@ -479,14 +524,13 @@ class ScanJobs:
 
     async def _async_draw(self, job: ScanJob, page: Path, name: str, **changes: Any) -> None:
         """Make a new page of one, with the `cut` and `straighten` of `async_draw_page`. Raises PdfError."""
+        target = self.path(job, name)
         # One that a crash left is no page.
-        await self._hass.async_add_executor_job(
-            partial(self.path(job, name).unlink, missing_ok=True)
-        )
+        await self._hass.async_add_executor_job(unlink_all, [target])
         await async_draw_page(
             self._hass,
             page,
-            self.path(job, name),
+            target,
             limit=max_document_bytes(self._entry.options),
             user=job.asker.user_id,
             color="color" if job.request.color is ScanColor.COLOR else "gray",
@@ -496,7 +540,15 @@ class ScanJobs:
     async def _async_finish(self, job: ScanJob) -> None:
         """Make the files that are kept, hand them on, and print a copy."""
         if not job.files:
-            job = await self._async_set(job, files=await self._async_make(job))
+            files = await async_make_files(
+                self._hass,
+                [self.path(job, name) for name in job.pages],
+                job.filename or f"{job.title} {local_time(job, '%Y-%m-%d %H.%M.%S')}",
+                as_pdf=job.request.format is ScanFormat.PDF and not job.is_card,
+                mono=job.request.color is ScanColor.MONO,
+                user=job.asker.user_id,
+            )
+            job = await self._async_set(job, files=files)
         if job.folder and job.reason is None and not (job.copied_to and job.is_copied):
             job = await self._async_copy_to(job, Path(job.folder))
         if job.printing and dt_util.utcnow() - job.created_at > REQUEST_ID_LIFE:
@@ -505,7 +557,6 @@ class ScanJobs:
         elif job.printing and job.reason is None:
             try:
                 await self._async_wait_for_box(job.printing["device_id"])
-                self._printing.add(job.job_id)
                 async with telling_refusals(self._hass, job.asker.context):
                     job = await self._async_print(job)
             except HomeAssistantError as err:
@@ -572,28 +623,21 @@ class ScanJobs:
     ) -> ScanJob:
         print_id = ulid_now()
 
-        def note(view: View, made_id: str) -> ScanJob:
+        def note(view: View, made_id: str = print_id) -> None:
             self._lease.check()
-            current = view.get(self.table, job.job_id)
-            if current is None or current.is_final:
-                # It was discarded meanwhile.
-                raise InputError("scan_gone")
-            changes: dict[str, Any] = {"print_jobs": (*current.print_jobs, made_id)}
+            known = self._existing(view, job.job_id).print_jobs
+            changes: dict[str, Any] = {"print_jobs": (*known, made_id)}
             if ends:
                 changes["state"] = ScanState.COMPLETED
-            return self._change(view, job_id=job.job_id, changes=changes)
-
-        def note_this(view: View) -> None:
-            note(view, print_id)
+            self._change(view, job_id=job.job_id, changes=changes)
 
         made = await async_submit(
-            self._hass, target, spec, deliveries, job_id=print_id, together=note_this
+            self._hass, target, spec, deliveries, job_id=print_id, together=note
         )
-        known = self._ledger.latest(self.table).get(job.job_id, job)
-        if made.job_id not in known.print_jobs:
+        if made.job_id not in self.get(job.job_id).print_jobs:
             # A version without the ledger had made it.
-            known = await self._async_decide(lambda view: note(view, made.job_id))
-        return known
+            await self._async_decide(partial(note, made_id=made.job_id))
+        return self.get(job.job_id)
 
     async def _async_wait_for_box(self, device_id: str) -> None:
         """Wait for a while until the box of a printer is set up: after a start it may be later than the scanner's."""
@@ -606,44 +650,6 @@ class ScanJobs:
                 return
             await asyncio.sleep(1)
 
-    async def _async_make(self, job: ScanJob) -> tuple[str, ...]:
-        """Return the names of the files that pages become: one PDF where that can be made, else as they came."""
-        stem = job.filename or f"{job.title} {local_time(job, '%Y-%m-%d %H.%M.%S')}"
-        pages = [self.path(job, name) for name in job.pages]
-        wants_pdf = job.request.format is ScanFormat.PDF and not job.is_card
-        if wants_pdf and all(page.suffix != FileType.PDF for page in pages):
-            name = file_name(stem, FileType.PDF)
-            part = self.path(job, f"{name}.part")
-            request = {
-                "paths": [str(page) for page in pages],
-                "target": str(part),
-                # They are here already; whether they may be printed is asked when they are.
-                "limit": MAX_SCAN_BYTES,
-                "mono": job.request.color is ScanColor.MONO,
-            }
-            await self._hass.async_add_executor_job(lambda: part.unlink(missing_ok=True))
-            try:
-                await async_get_pdf_worker(self._hass).async_run(
-                    "join_scans", request, user=job.asker.user_id, seconds=JOIN_SECONDS
-                )
-                await self._hass.async_add_executor_job(part.rename, self.path(job, name))
-            except PdfError as err:
-                _LOGGER.warning("The pages of a scan stay files of their own: %s", err.reason)
-            else:
-                return (name,)
-
-        def name_all() -> tuple[str, ...]:
-            names = []
-            for number, page in enumerate(pages, start=1):
-                ending = f" {number}" if len(pages) > 1 else ""
-                names.append(file_name(stem, FileType(page.suffix), ending))
-                if names[-1] != page.name:
-                    with translate_disk_errors():
-                        shutil.copyfile(page, self.path(job, names[-1]))
-            return tuple(names)
-
-        return await self._hass.async_add_executor_job(name_all)
-
     async def async_prune(self) -> None:
         """Delete scans that are too old, too many, or too large together; the newest is never too large.
 
@@ -655,9 +661,7 @@ class ScanJobs:
         known = [job.job_id for job in self.all]
         sizes = await self._hass.async_add_executor_job(sizes_of, self._root, known)
         total = sum(sizes.values())
-        finished = [
-            one for one in reversed(self.all) if one.is_final or one.job_id not in self._tasks
-        ]
+        finished = [one for one in reversed(self.all) if one.is_final or not self._is_resumed]
         gone: list[str] = []
         for number, job in enumerate(finished):
             copies = job.printing and job.state is ScanState.COMPLETED
@@ -682,11 +686,6 @@ class ScanJobs:
             self._tasks.pop(job_id, None)
         folders = [self._root / job_id for job_id in job_ids]
         await self._hass.async_add_executor_job(remove_all, folders)
-
-
-def _open_job(jobs: Iterable[ScanJob], scanner_id: str) -> ScanJob | None:
-    open_jobs = [one for one in jobs if one.scanner_id == scanner_id and not one.is_final]
-    return max(open_jobs, key=lambda job: job.job_id, default=None)
 
 
 JOBS: HassKey[dict[str, ScanJobs]] = HassKey(f"{DOMAIN}_scan_jobs")

@@ -194,7 +194,7 @@ async def async_scan_page(
                     await on_started(task_id)
                     is_noted = True
                 scanned, shape = await _async_follow(hass, entry, spool, task_id, request)
-            except (asyncio.CancelledError, HomeAssistantError) as err:
+            except (asyncio.CancelledError, HomeAssistantError, InputError) as err:
                 # Pages for which there is no room are fetched later.
                 if isinstance(err, asyncio.CancelledError) or not is_noted:
                     hub.cancel(task_id, place)

@@ -24,10 +24,10 @@ from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
 from ..people.visible import is_proven
 from ..runtime import LiankeConfigEntry, async_loaded_entries
+from .files import async_draw_page
 from .hub import is_enabled, scanner_identifier
 from .job import ScanJob, content_type
 from .jobs import async_get_jobs
-from .pages import async_draw_page
 
 PICTURE_DPI: Final = 100
 MAX_PICTURE_BYTES: Final = 4 * 1024 * 1024

@@ -1,0 +1,199 @@
+"""The moments of a scan: wherever one of ours waits, and before and after each transaction of the ledger.
+
+At one of them the power goes, the box is loaded anew, or the disk refuses.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+import shutil
+from typing import Any
+
+from homeassistant.core import callback
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+import pytest
+
+from custom_components.lianke.api.transport import Transport
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.jobs.files import ledger_path
+from custom_components.lianke.jobs.opening import async_close_ledger
+from custom_components.lianke.ledger import Ledger
+from custom_components.lianke.ledger_file import LedgerFile, LedgerRefusedError
+from custom_components.lianke.scanner import files
+from custom_components.lianke.scanner.job import ScanJob, ScanUpdate
+from custom_components.lianke.scanner.jobs import SIGNAL_SCAN, ScanJobs, async_get_jobs
+from tests.household import House
+from tests.ledgers import rows
+from tests.power_cut import copy_moment
+
+type Story = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Driven[T]:
+    """A coroutine that tells of each moment in which it waits."""
+
+    def __init__(self, work: Coroutine[Any, Any, T], waits: Callable[[], None]) -> None:
+        self._work = work
+        self._waits = waits
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        """Go on as the coroutine does."""
+        inner, value, error = self._work.__await__(), None, None
+        while True:
+            try:
+                waited_for = inner.send(value) if error is None else inner.throw(error)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            self._waits()
+            value = error = None
+            try:
+                value = yield waited_for
+            except BaseException as err:  # noqa: BLE001  # it is the coroutine's, whatever it is
+                error = err
+
+
+@dataclass
+class Moments:
+    """Counts them, and lets one thing happen at one of them."""
+
+    house: House
+    root: Path
+    copy: Path
+    # What happens at the moment of this number, from 1.
+    at: int = 0
+    act: Callable[[], None] = lambda: None
+    count: int = 0
+    writes: int = 0
+    # The transactions that are refused, by their numbers, and whether their rows are on disk all the same.
+    refused: frozenset[int] = frozenset()
+    comes_true: bool = False
+    has_acted: bool = False
+    # The power is gone: what the old life still does is no more.
+    is_dead: bool = False
+    is_copied: bool = False
+    told: list[ScanJob] = field(default_factory=list)
+    lies: list[str] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Count anew."""
+        self.at = self.count = self.writes = 0
+        self.refused, self.comes_true, self.has_acted = frozenset(), False, False
+        self.told, self.lies = [], []
+
+    def pass_(self) -> None:
+        """Come by one."""
+        if self.is_dead:
+            return
+        self.count += 1
+        if self.count == self.at:
+            self.has_acted = True
+            self.act()
+
+    def cut(self) -> None:
+        """Let the power go."""
+        self.is_dead, self.comes_true = True, False
+        copy_moment(self.root, self.copy)
+        self.is_copied = True
+
+    async def async_start(self) -> None:
+        """Start with what a power cut has left."""
+        hass, entry = self.house.hass, self.house.entry
+        await hass.config_entries.async_unload(entry.entry_id)
+        await async_close_ledger(hass)
+
+        def put_back() -> None:
+            shutil.rmtree(self.root)
+            self.copy.rename(self.root)
+
+        await hass.async_add_executor_job(put_back)
+        self.is_dead = self.is_copied = False
+        assert await hass.config_entries.async_setup(entry.entry_id)
+
+    @callback
+    def on_scan(self, update: ScanUpdate) -> None:
+        """Compare what is told with what is on disk."""
+        if self.is_dead:
+            return
+        job = update.job
+        self.told.append(job)
+        kept = {one["job_id"]: one for one in rows(ledger_path(self.house.hass), "scan")}
+        found = kept.get(job.job_id, {})
+        if (found.get("state"), tuple(found.get("pages", ()))) != (job.state, job.pages):
+            self.lies.append(f"told {job.state}, on disk is {found.get('state')}")
+        jobs = async_get_jobs(self.house.hass, self.house.entry)
+        missing = [one for one in (*job.pages, *job.files) if not jobs.path(job, one).is_file()]
+        # Pages beyond the first one are in the file by the end.
+        if missing and not (job.is_final and {*missing} <= {*job.pages[1:]}):
+            self.lies.append(f"told {job.state} without {missing}")
+
+
+@asynccontextmanager
+async def moments_of(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncGenerator[Moments]:
+    """Watch a house that scans."""
+    root = Path(house.hass.config.cache_path(DOMAIN))
+    moments = Moments(house, root, tmp_path / "moment")
+    run, to_its_end = ScanJobs._async_run, ScanJobs._async_to_its_end
+    write_all, done, write = Ledger._run, Ledger._on_done, LedgerFile.write
+    slot, copy_all = Transport._slot, files.copy_all
+
+    async def run_driven(self: ScanJobs, job_id: str, **more: Any) -> None:
+        await Driven(run(self, job_id, **more), moments.pass_)
+
+    async def work_driven(self: ScanJobs, work: Coroutine[Any, Any, Any]) -> Any:
+        async def driven() -> Any:
+            return await Driven(work, moments.pass_)
+
+        return await to_its_end(self, driven())
+
+    def begin_write(self: Ledger, work: Callable[..., None], *args: Any) -> None:
+        moments.pass_()
+        write_all(self, work, *args)
+
+    def end_write(self: Ledger, work: asyncio.Future[None]) -> None:
+        moments.pass_()
+        done(self, work)
+
+    def refusing(self: LedgerFile, of: Any) -> None:
+        if moments.is_dead:
+            raise LedgerRefusedError("the power is gone")
+        moments.writes += 1
+        if moments.comes_true and moments.has_acted:
+            # What has come true is undone by the next transaction.
+            moments.cut()
+            raise LedgerRefusedError("the power is gone")
+        if moments.writes in moments.refused:
+            moments.has_acted = True
+            if moments.comes_true:
+                write(self, of)
+            raise LedgerRefusedError("the disk is full")
+        write(self, of)
+
+    @asynccontextmanager
+    async def no_line(self: Transport, *args: Any, **more: Any) -> AsyncIterator[None]:
+        if moments.is_dead:
+            await asyncio.Event().wait()
+        async with slot(self, *args, **more):
+            yield
+
+    def no_copy(*args: Any, **more: Any) -> bool:
+        if moments.is_dead:
+            raise OSError("the power is gone")
+        return copy_all(*args, **more)
+
+    monkeypatch.setattr(ScanJobs, "_async_run", run_driven)
+    monkeypatch.setattr(ScanJobs, "_async_to_its_end", work_driven)
+    monkeypatch.setattr(Ledger, "_run", begin_write)
+    monkeypatch.setattr(Ledger, "_on_done", end_write)
+    monkeypatch.setattr(LedgerFile, "write", refusing)
+    monkeypatch.setattr(Transport, "_slot", no_line)
+    monkeypatch.setattr(files, "copy_all", no_copy)
+    stop = async_dispatcher_connect(house.hass, SIGNAL_SCAN, moments.on_scan)
+    try:
+        yield moments
+    finally:
+        stop()

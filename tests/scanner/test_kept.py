@@ -1,0 +1,259 @@
+"""What is told as kept is kept, and what is told to be under way has somebody who brings it to its end."""
+
+import asyncio
+from collections.abc import Mapping
+import os
+from pathlib import Path
+import shutil
+import threading
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.exceptions import HomeAssistantError
+import pytest
+
+from custom_components.lianke.documents import whole
+from custom_components.lianke.documents.pdf_client import PdfError
+from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
+from custom_components.lianke.ledger import Step
+from custom_components.lianke.ledger_file import (
+    LedgerFile,
+    LedgerRefusedError,
+    Row,
+    RowKey,
+)
+from custom_components.lianke.scanner import files as files_module, scan
+from custom_components.lianke.scanner.job import ScanJob, ScanState
+from custom_components.lianke.scanner.jobs import async_get_jobs
+from tests.clock import rest, until
+from tests.conftest import set_up
+from tests.household import House, refusal
+from tests.ledger.test_ledger import refusing_disk
+from tests.scanner.conftest import rewrite
+from tests.scanner.test_scans import do, records
+from tests.simulator.models import Printer
+
+pytestmark = pytest.mark.usefixtures("hurried", "hub")
+
+
+async def restart(house: House) -> None:
+    """Begin anew with what is on disk."""
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    await async_close_ledger(house.hass)
+    assert await set_up(house.hass, house.entry)
+
+
+async def test_whoever_asks_for_a_scan_goes(house: House, laser: Printer) -> None:
+    """As an automation that is started anew: what was begun comes to its end, and the scanner is free again."""
+    scans = async_get_jobs(house.hass, house.entry)
+    asking = house.hass.async_create_task(do(house, laser))
+    await until(lambda: scans.open_job(str(laser.id)))
+    asking.cancel()
+    await until(lambda: records(house) and records(house)[0].is_final)
+    assert (records(house)[0].state, len(laser.scanned)) == ("completed", 1)
+
+
+@pytest.mark.parametrize("problem", ["hangs", "none"])
+async def test_a_scan_whose_discard_the_disk_refuses_goes_on(
+    house: House, laser: Printer, problem: str
+) -> None:
+    house.cloud.variants.update(scan_problem=problem)
+    await do(house, laser, several_pages=True, wait=problem == "none")
+    await until(lambda: records(house)[0].task_id or records(house)[0].is_waiting)
+    with refusing_disk(await async_get_ledger(house.hass)):
+        discard = do(house, laser, "continue_scan", answer="discard")
+        assert await refusal(discard, HomeAssistantError) == "disk_full"
+    await until(lambda: records(house)[0].is_final)
+    [made] = house.cloud.scans.values()
+    # One that hangs is given up once its time is over.
+    ended = ("failed", False) if problem == "hangs" else ("completed", False)
+    assert (records(house)[0].state, made.deleted_early) == ended
+
+
+async def test_a_box_that_is_loaded_anew_while_a_scan_is_copied(
+    house: House, laser: Printer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a share that takes its time: the file stays, once it is told to be there."""
+    folder = tmp_path / "media"
+    folder.mkdir()
+    house.hass.config.media_dirs = {"local": str(folder)}
+    copy, copying, go_on = files_module.copy_all, threading.Event(), threading.Event()
+
+    def slow(*where: Any, **more: Any) -> bool:
+        copying.set()
+        go_on.wait(20)
+        return copy(*where, **more)
+
+    monkeypatch.setattr(files_module, "copy_all", slow)
+    await do(house, laser, folder="local", filename="a", wait=False)
+    await until(copying.is_set)
+    monkeypatch.setattr(files_module, "copy_all", copy)
+    reload = house.hass.async_create_task(
+        house.hass.config_entries.async_reload(house.entry.entry_id)
+    )
+    await until(lambda: records(house)[0].is_final)
+    go_on.set()
+    await reload
+    await rest(house.hass)
+    assert (records(house)[0].state, [*folder.iterdir()]) == ("completed", [folder / "a.pdf"])
+
+
+async def test_two_scans_of_one_scanner_are_taken_up(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that a full disk has left at the service, and one that was under way when the power went."""
+
+    def full(*_args: Any) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(shutil, "move", full)
+    laser.glass = "one"
+    assert (await do(house, laser))["reason"] == "scan_not_kept"
+    monkeypatch.undo()
+    laser.glass = "two"
+    await do(house, laser, wait=False)
+    await until(lambda: records(house)[0].task_id)
+    await restart(house)
+    await until(lambda: [job.state for job in records(house)] == ["completed"] * 2)
+    assert [len(job.pages) for job in records(house)] == [1, 1]
+    assert laser.scanned == ["one", "two"]
+
+
+async def test_a_copy_that_is_told_to_have_failed_is_never_printed(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk refuses its print, and all that comes after that for a while."""
+    write, left = LedgerFile.write, 3
+
+    def refuse(self: LedgerFile, rows: Mapping[RowKey, Row | None]) -> None:
+        nonlocal left
+        if left < 3 or (left and any(key.kind == "job" for key in rows)):
+            left -= left > 0
+            if left or rows:
+                raise LedgerRefusedError("the disk is full")
+        write(self, rows)
+
+    monkeypatch.setattr(LedgerFile, "write", refuse)
+    asking = house.hass.async_create_task(do(house, laser, "copy", size="A4"))
+    await until(lambda: left == 0)
+    monkeypatch.undo()
+    answer = await asking
+    assert (answer["state"], answer["print_jobs"]) == ("failed", [])
+    await restart(house)
+    assert [(job.state, job.reason) for job in records(house)] == [("failed", answer["reason"])]
+    await rest(house.hass)
+    assert (house.printed, house.queue.jobs(), laser.scanned) == ([], [], [laser.glass])
+
+
+async def test_a_box_that_is_loaded_anew_while_an_answer_is_written(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next instance goes on by it, and no page of either is lost."""
+    laser.glass = "one"
+    await do(house, laser, several_pages=True)
+    write, writing, go_on = LedgerFile.write, threading.Event(), threading.Event()
+
+    def slow(self: LedgerFile, rows: Mapping[RowKey, Row | None]) -> None:
+        if any(key.kind == "scan" for key in rows) and not writing.is_set():
+            writing.set()
+            go_on.wait(5)
+        write(self, rows)
+
+    monkeypatch.setattr(LedgerFile, "write", slow)
+    laser.glass = "two"
+    asking = house.hass.async_create_task(do(house, laser, "continue_scan", answer="next"))
+    await until(writing.is_set)
+    reload = house.hass.async_create_task(
+        house.hass.config_entries.async_reload(house.entry.entry_id)
+    )
+    await asyncio.sleep(0)
+    go_on.set()
+    await reload
+    # It was about to begin; nobody knows whether the page still lies there.
+    assert ((await asking)["state"], (await asking)["reason"]) == ("waiting", "scan_not_begun")
+    await do(house, laser, "continue_scan", answer="next")
+    done = await do(house, laser, "continue_scan", answer="finish")
+    assert (done["state"], done["pages"], laser.scanned) == ("completed", 2, ["one", "two"])
+
+
+async def test_whoever_waits_for_a_scan_hears_of_its_end_over_a_reload(
+    house: House, laser: Printer
+) -> None:
+    asking = house.hass.async_create_task(do(house, laser))
+    await until(lambda: records(house) and records(house)[0].task_id)
+    await house.hass.config_entries.async_reload(house.entry.entry_id)
+    answer = await asking
+    assert (answer["state"], len(answer["files"])) == ("completed", 1)
+
+
+async def test_a_file_is_put_into_its_folder_once(
+    house: House, laser: Printer, tmp_path: Path
+) -> None:
+    """Although the power goes when it is there, before that is on disk; its name was before."""
+    folder = tmp_path / "media"
+    folder.mkdir()
+    house.hass.config.media_dirs = {"local": str(folder)}
+    answer = await do(house, laser, folder="local", filename="a")
+    await rewrite(house, answer["scan_id"], state=ScanState.FINISHING, is_copied=False)
+    await restart(house)
+    await until(lambda: records(house)[0].is_final)
+    assert (records(house)[0].state, [*folder.iterdir()]) == ("completed", [folder / "a.pdf"])
+
+
+async def test_a_page_that_is_looked_at_while_the_box_is_loaded_anew_is_kept(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that looks at it ends with the box."""
+    check, began = whole.async_check, asyncio.Event()
+
+    async def ends(*args: Any, **more: Any) -> None:
+        if began.is_set():
+            await check(*args, **more)
+            return
+        began.set()
+        await until(lambda: house.entry.state is not ConfigEntryState.LOADED)
+        raise PdfError("unavailable")
+
+    assert "unavailable" in whole.UNCHECKED
+    monkeypatch.setattr(scan, "async_check", ends)
+    monkeypatch.setattr(scan, "FETCHES", 1)
+    await do(house, laser, wait=False)
+    await began.wait()
+    await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await until(lambda: records(house)[0].is_final)
+    assert (records(house)[0].state, records(house)[0].reason) == ("completed", None)
+
+
+async def test_pages_are_on_disk_before_they_are_told_of(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As much as that they are: a power cut leaves what was flushed."""
+    flushed: set[tuple[str, int]] = set()
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        fsync(descriptor)
+        seen = os.fstat(descriptor)
+        flushed.add((str(Path(f"/proc/self/fd/{descriptor}").readlink()), seen.st_size))
+
+    monkeypatch.setattr(os, "fsync", note)
+    kept = async_get_jobs(house.hass, house.entry)
+    lies: list[str] = []
+
+    def look(step: Step[ScanJob]) -> None:
+        if (job := step.new) is None:
+            return
+        for path in (kept.path(job, name) for name in (*job.pages, *job.files)):
+            is_there = path.exists()
+            if is_there and (str(path), path.stat().st_size) not in flushed:
+                lies.append(path.name)
+
+    stop = kept._ledger.listen(kept.table, look)
+    await do(house, laser, several_pages=True, straighten=True)
+    await do(house, laser, "continue_scan", answer="change", straighten=True)
+    await do(house, laser, "continue_scan", answer="next")
+    await do(house, laser, "continue_scan", answer="finish")
+    await do(house, laser, format="jpeg")
+    stop()
+    assert flushed
+    assert not lies
