@@ -39,8 +39,9 @@ MAX_RECORD: Final = 256 * 1024
 _PRAGMAS: Final = (
     # Before the journal mode: then there is neither shared memory nor a second process.
     ("locking_mode=EXCLUSIVE", "exclusive"),
-    ("journal_mode=WAL", "wal"),
+    # Before it as well: where that is refused, more than this is asked for.
     ("synchronous=FULL", None),
+    ("journal_mode=WAL", "wal"),
     ("wal_autocheckpoint=64", "64"),
     ("secure_delete=ON", "1"),
 )
@@ -213,7 +214,7 @@ class LedgerFile:
             damage,
             aside.name,
         )
-        (self.root / UNREAD_NAME).touch(mode=0o600)
+        (self.root / UNREAD_NAME).touch()
         sync(self.root)
         self.root.rename(aside)
         sync(aside.parent)
@@ -310,11 +311,10 @@ def _count_of(db: sqlite3.Connection) -> int:
         raise _DamagedError("it has other tables")
     if db.execute("PRAGMA quick_check").fetchall() != [("ok",)]:
         raise _DamagedError("it does not hold together")
-    rows = db.execute("SELECT value FROM count").fetchall()
-    if len(rows) != 1 or not isinstance(rows[0][0], int):
-        raise _DamagedError("it does not count")
-    count: int = rows[0][0]
-    return count
+    match db.execute("SELECT value FROM count").fetchall():
+        case [(int(count),)]:
+            return count
+    raise _DamagedError("it does not count")
 
 
 def _read(db: sqlite3.Connection) -> list[tuple[RowKey, str]]:
