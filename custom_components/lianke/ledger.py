@@ -401,6 +401,9 @@ class Ledger:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIME):
                 await self._settled.wait()
+                if self._work is not None:
+                    # The log is just being moved.
+                    await asyncio.wait([self._work])
         for timer in (self._timer, self._idle_timer):
             if timer is not None:
                 timer.cancel()

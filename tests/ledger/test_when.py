@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 import gc
 from pathlib import Path
+from threading import Event
 from typing import Any
 from unittest.mock import patch
 
@@ -180,6 +181,32 @@ async def test_the_log_stays_while_the_disk_is_at_work(
             assert not slow.done()
             assert [*states(ledger)] == ["a"]
         await slow
+
+
+async def test_closing_waits_for_the_log_that_is_just_being_moved(
+    hass: HomeAssistant, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file stayed open, and the box that was set up next found it busy."""
+    monkeypatch.setattr(module, "IDLE", 0.01)
+    move, began, goes_on = LedgerFile.checkpoint, Event(), Event()
+
+    def slow(self: LedgerFile) -> None:
+        began.set()
+        assert goes_on.wait(timeout=60)
+        move(self)
+
+    monkeypatch.setattr(LedgerFile, "checkpoint", slow)
+    ledger = await made_of(hass, root)
+    await ledger.commit(put(HERE, "a", "held"))
+    while not began.is_set():
+        await asyncio.sleep(0.01)
+    closing = hass.async_create_task(ledger.async_close())
+    await asyncio.sleep(0.05)
+    assert not closing.done()
+    goes_on.set()
+    await closing
+    async with opened(hass, root) as again:
+        assert states(again) == {"a": "held"}
 
 
 async def test_a_thread_that_was_canceled_has_written_nothing(
