@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from homeassistant.auth.permissions.const import CAT_ENTITIES, POLICY_READ
+from homeassistant.auth.permissions.const import CAT_ENTITIES
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import (
@@ -47,14 +47,14 @@ def entity_of(house: House, platform: str, key: str, printer: str = LASER) -> st
 
 async def resolved(house: House, **target: Any) -> str:
     """Return the device that a target stands for."""
-    found = await async_resolve_target(house.hass, target, Context(), POLICY_READ)
+    found = async_resolve_target(house.hass, target)
     return found.device_id
 
 
 async def refusal(house: House, **target: Any) -> ServiceValidationError:
     """Return the error with which a target is refused."""
     with pytest.raises(ServiceValidationError) as raised, translating():
-        await async_resolve_target(house.hass, target, Context(), POLICY_READ)
+        async_resolve_target(house.hass, target)
     return raised.value
 
 

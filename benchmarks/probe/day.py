@@ -376,7 +376,7 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
     from custom_components.lianke.jobs.migration import _as_version_3, _Found
     from custom_components.lianke.jobs.opening import async_get_ledger
     from custom_components.lianke.ledger import Table, View
-    from custom_components.lianke.printing.print import async_resolve
+    from custom_components.lianke.printing.builder import async_resolve
 
     printers = list(entry.runtime_data.coordinator.data.printers.values())
     options = {

@@ -160,7 +160,9 @@ class Target(NamedTuple):
     @property
     def data(self) -> LiankeData:
         """Return the runtime data of the printer's box; raises as `loaded_data`."""
-        return loaded_data(self.entry)
+        if self.entry.state is not ConfigEntryState.LOADED:
+            raise _not_loaded(self.entry)
+        return self.entry.runtime_data
 
     @property
     def view(self) -> PrinterSnapshot:
@@ -177,12 +179,16 @@ def loaded_data(entry: LiankeConfigEntry) -> LiankeData:
     Raises ServiceValidationError, the one that Home Assistant has for an entry not loaded.
     """
     if entry.state is not ConfigEntryState.LOADED:
-        raise ServiceValidationError(
-            translation_domain=HOMEASSISTANT_DOMAIN,
-            translation_key="service_config_entry_not_loaded",
-            translation_placeholders={"domain": DOMAIN, "entry_title": entry.title},
-        )
+        raise _not_loaded(entry)
     return entry.runtime_data
+
+
+def _not_loaded(entry: LiankeConfigEntry) -> ServiceValidationError:
+    return ServiceValidationError(
+        translation_domain=HOMEASSISTANT_DOMAIN,
+        translation_key="service_config_entry_not_loaded",
+        translation_placeholders={"domain": DOMAIN, "entry_title": entry.title},
+    )
 
 
 @callback
@@ -202,16 +208,14 @@ def async_target(hass: HomeAssistant, device_id: str) -> Target:
     raise InputError(reason, device=device.name_by_user or device.name or device_id)
 
 
-async def async_resolve_target(
-    hass: HomeAssistant, data: Mapping[str, Any], context: Context, policy: str
-) -> Target:
-    """Return the one printer that the target in a call's data stands for, on which the caller has the policy.
+@callback
+def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target:
+    """Return the one printer that the target in a call's data stands for; what the caller may do there is not asked.
 
     Devices and entities that the target names must be of a printer; areas, floors and labels may
     hold anything besides it. Raises InputError for no target (printer_missing), one
     without a printer (target_without_printer) or with several (target_several_printers), and for
-    what is named and no printer (as `async_target`, entity_not_found, entity_not_of_printer);
-    Unauthorized.
+    what is named and no printer (as `async_target`, entity_not_found, entity_not_of_printer).
     """
     selection = TargetSelection(dict(data))
     if not selection.has_any_target:
@@ -229,15 +233,17 @@ async def async_resolve_target(
     printers = {
         device.id: device.name_by_user or device.name or device.id
         for device in map(devices.async_get, async_targeted_devices(hass, selection))
-        if device is not None and _is_printer(hass, device)
+        if isinstance(device, DeviceEntry)
+        # Its entry may not be loaded.
+        and (entry := hass.config_entries.async_get_entry(device.config_entry_id)) is not None
+        and entry.domain == DOMAIN
+        and _printer_key(entry, device) is not None
     }
     if not printers:
         raise InputError("target_without_printer", target=_names(_named_in(hass, selection)))
     if len(printers) > 1:
         raise InputError("target_several_printers", printers=_names(printers.values()))
-    target = async_target(hass, next(iter(printers)))
-    await async_check_target(hass, target, context, policy)
-    return target
+    return async_target(hass, next(iter(printers)))
 
 
 @callback
@@ -270,17 +276,6 @@ def async_target_of_job(hass: HomeAssistant, job_id: str) -> tuple[Target, Job]:
         )
         return target, job
     raise InputError("job_not_found", job_id=job_id[:64])
-
-
-def _is_printer(hass: HomeAssistant, device: dr.AnyDeviceEntry) -> bool:
-    """Return whether a device is a printer of this integration, whose entry may not be loaded."""
-    entry = hass.config_entries.async_get_entry(device.config_entry_id)
-    return (
-        entry is not None
-        and entry.domain == DOMAIN
-        and isinstance(device, DeviceEntry)
-        and _printer_key(entry, device) is not None
-    )
 
 
 def _named_in(hass: HomeAssistant, selection: TargetSelection) -> list[str]:

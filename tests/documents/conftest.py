@@ -8,7 +8,7 @@ from PIL import Image
 import pytest
 
 from custom_components.lianke.documents.document import Document, SourceKind
-from custom_components.lianke.documents.sources import async_get_document
+from custom_components.lianke.documents.sources import Source, async_get_document
 from custom_components.lianke.documents.spool import Spool, async_get_spool
 
 
@@ -27,9 +27,7 @@ async def fetched(
         document = await async_get_document(
             hass,
             spool,
-            kind,
-            value,
-            data,
+            *Source.all_in({kind.value: value, **data}),
             limit_bytes=limit,
             context=context or Context(),
             paper=None,

@@ -11,6 +11,7 @@ from custom_components.lianke.jobs import rules, tracker
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.ledger_file import ASIDE, DATABASE_NAME
+from custom_components.lianke.printing.builder import async_print_again
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop
 from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.ledgers import refusing
@@ -85,7 +86,7 @@ async def test_what_waited_in_a_damaged_ledger_asks_first(
         assert len(shop.sim.cloud.printed) == 1
         (aside,) = root.parent.glob(f"{ASIDE}*")
         assert [*aside.glob(f"*/{lost.job_id}/document.pdf")]
-        await shop.queue.async_retry(held.job_id, context=Context())
+        await async_print_again(shop.queue, held, Context())
         await shop.until(held, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 2
     assert "is damaged" in caplog.text

@@ -13,6 +13,7 @@ from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.location import MARKER_NAME, is_copied, record_location
 from custom_components.lianke.ledger_file import LedgerFile
+from custom_components.lianke.printing.builder import async_print_again
 from tests.clock import until
 from tests.jobs.conftest import OpenShop, full
 
@@ -43,7 +44,7 @@ async def test_held_jobs_of_a_copied_folder_wait_for_a_person(
             assert reported.can_retry
             assert not shop.sim.cloud.tasks
     async with open_shop(entry=entry) as shop:
-        again = await shop.queue.async_retry(job.job_id, context=Context())
+        again = await async_print_again(shop.queue, job, Context())
         assert again.job_id == job.job_id
         await shop.until(job, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 1

@@ -17,7 +17,7 @@ from custom_components.lianke.const import CONF_APPROVAL_PRINTERS
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import files, queue
 from custom_components.lianke.jobs.job import Asker, Job, JobState, Origin
-from custom_components.lianke.jobs.retry import Changes
+from custom_components.lianke.printing.builder import Changes, async_move_to, async_print_again
 from tests.clock import until
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop, full, refusal
 from tests.jobs.cut_off import Snapshots, snapshots
@@ -45,7 +45,7 @@ async def held(shop: Shop, **wishes: Any) -> Job:
 async def move(shop: Shop, job: Job, other: Shop | None = None, port: int = SMALL) -> Job:
     """Move a job to another printer."""
     other = other or shop
-    return await shop.queue.async_move(job.job_id, changes(other, port), other.entry.entry_id)
+    return await async_move_to(shop.queue, job, changes(other, port), other.entry.entry_id)
 
 
 def documents(shop: Shop) -> int:
@@ -94,12 +94,7 @@ async def test_what_cannot_be_moved(shop: Shop) -> None:
     job = await shop.submit()
     await shop.until(job, JobState.COMPLETED)
     assert await refusal(move(shop, job)) == "job_not_movable"
-    assert (
-        await refusal(
-            shop.queue.async_move("no such job", changes(shop, SMALL), shop.entry.entry_id)
-        )
-        == "job_not_found"
-    )
+    assert await refusal(move(shop, replace(job, job_id="no such job"))) == "job_not_found"
     # Its deliveries were made for the printer's way of turning paper.
     job = await held(shop)
     two = (replace(job.present, counts_as=(2, 1)), replace(job.present, token="another"))
@@ -273,12 +268,9 @@ async def test_a_retry_that_was_moved_is_the_one_retry(shop: Shop) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502, msg="转换失败"))
     job = await shop.uploaded(await shop.submit())
     await shop.switch(online=False)
-    again = await shop.queue.async_retry(job.job_id, context=Context())
+    again = await async_print_again(shop.queue, job, Context())
     new = await move(shop, again)
-    assert (
-        await refusal(shop.queue.async_retry(job.job_id, context=Context()))
-        == "job_retried_already"
-    )
+    assert await refusal(async_print_again(shop.queue, job, Context())) == "job_retried_already"
     await shop.switch(online=True)
     await shop.until(new, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 1
@@ -291,12 +283,10 @@ async def test_a_retry_at_another_box_that_was_never_sent_does_not_count(
         shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502, msg="转换失败"))
         job = await shop.uploaded(await shop.submit())
         await other.switch(online=False)
-        to_other = {"changes": changes(other, HOME), "queue": other.queue}
-        there = await shop.queue.async_retry(job.job_id, context=Context(), **to_other)
+        to_other = {"changes": changes(other, HOME), "to": other.queue}
+        there = await async_print_again(shop.queue, job, Context(), **to_other)
         await other.queue.async_cancel(there.job_id)
-        await shop.until(
-            await shop.queue.async_retry(job.job_id, context=Context()), JobState.COMPLETED
-        )
+        await shop.until(await async_print_again(shop.queue, job, Context()), JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 1
 
 

@@ -16,6 +16,7 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import page_count
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.rules import LimitError, waits_uncounted
+from custom_components.lianke.printing.builder import async_print_again
 from tests.jobs.conftest import COUNT, SUBMIT, Shop
 from tests.simulator import Fault
 
@@ -159,6 +160,6 @@ async def test_the_estimate_survives_a_retry(shop: Shop, hass: HomeAssistant) ->
     document = await async_text_document(hass, spool, "Milk")
     job = await shop.submit(document, options=PrintOptions(copies=3))
     await shop.until(job, JobState.FAILED)
-    again = await shop.queue.async_retry(job.job_id, context=Context())
+    again = await async_print_again(shop.queue, job, Context())
     assert again.present.document.pages_at_most == 1
     assert shop.sim.cloud.count(COUNT) == 0

@@ -12,8 +12,8 @@ import pytest
 from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.jobs import rules
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.retry import Changes
 from custom_components.lianke.jobs.rules import LimitError, documents_to_keep
+from custom_components.lianke.printing.builder import Changes, async_print_again
 from tests.jobs.conftest import OpenShop, Shop, refusal
 
 KEEPS = {"keep_printed_hours": 2}
@@ -40,7 +40,7 @@ async def printed(shop: Shop, **wishes: Any) -> Job:
 
 async def again(shop: Shop, job: Job, changes: Changes | None = None) -> Job:
     """Print a job's document again, to its end."""
-    taken = await shop.queue.async_retry(job.job_id, context=Context(), changes=changes)
+    taken = await async_print_again(shop.queue, job, Context(), changes=changes)
     await shop.until(taken, JobState.COMPLETED)
     return taken
 

@@ -19,6 +19,7 @@ from custom_components.lianke.jobs.rules import (
     documents_to_keep,
     to_forget,
 )
+from custom_components.lianke.printing.builder import async_print_again
 from custom_components.lianke.printing.print import job_dict
 from tests.clock import until
 from tests.jobs.conftest import OpenShop
@@ -101,7 +102,7 @@ async def test_a_failed_job_ended_when_it_failed(open_shop: OpenShop) -> None:
         ended_at = job_dict(shop.queue.get(job.job_id))["finished_at"]
         assert ended_at is not None
         await shop.tick(3600)
-        await shop.queue.async_retry(job.job_id, context=Context())
+        await async_print_again(shop.queue, job, Context())
         reported = shop.queue.get(job.job_id)
         assert reported.retried_as is not None
         assert reported.changed_at > reported.ended_at

@@ -27,6 +27,7 @@ from custom_components.lianke.jobs.migration import read_record
 from custom_components.lianke.jobs.rules import find_duplicate
 from custom_components.lianke.manual_duplex import public_dict
 from custom_components.lianke.people.release_code import is_code
+from custom_components.lianke.printing.builder import async_print_again
 from tests.clock import Clock
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop, refusal
 from tests.simulator import Simulator
@@ -174,7 +175,7 @@ async def continued(shop: Shop, job: Job) -> None:
 
 async def printed_again(shop: Shop, job: Job) -> None:
     """Print its document again, and wait for that."""
-    again = await shop.queue.async_retry(job.job_id, context=Context())
+    again = await async_print_again(shop.queue, job, Context())
     await shop.until(again, JobState.COMPLETED)
 
 
@@ -319,10 +320,7 @@ async def test_a_move_that_the_other_box_had_taken(
 async def test_a_retry_of_0_2_0_that_was_cut_off(written: Written) -> None:
     """What was marked as retried is not printed once more: the new job may lie in another box's folder."""
     async with written("retry_cut_off") as (shop, job):
-        assert (
-            await refusal(shop.queue.async_retry(job.job_id, context=Context()))
-            == "job_retried_already"
-        )
+        assert await refusal(async_print_again(shop.queue, job, Context())) == "job_retried_already"
         assert shop.sim.cloud.count(SUBMIT) == 0
 
 
@@ -338,7 +336,7 @@ async def test_a_retry_of_0_3_0_that_was_made(written: Written) -> None:
     async with written("0_3_0 retried_not_noted") as (shop, again):
         job = shop.queue.jobs()[1]
         assert (job.retried_as, again.spec.retry_of) == (again.job_id, job.job_id)
-        asked = shop.queue.async_retry(job.job_id, context=Context())
+        asked = async_print_again(shop.queue, job, Context())
         assert await refusal(asked) == "job_retried_already"
         await shop.until(again, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 1
@@ -350,7 +348,7 @@ async def test_a_job_of_a_copied_folder_waits_on(written: Written, name: str) ->
         await shop.tick(3600)
         waits = shop.queue.get(job.job_id)
         assert (waits.state, waits.present.hold_reason) == (JobState.HELD, "copied")
-        again = await shop.queue.async_retry(job.job_id, context=Context())
+        again = await async_print_again(shop.queue, job, Context())
         assert again.job_id == job.job_id
         await shop.until(job, JobState.COMPLETED)
         assert shop.sim.cloud.count(SUBMIT) == 1

@@ -9,8 +9,8 @@ from unittest.mock import patch
 from homeassistant.core import HomeAssistant
 import pytest
 
-from custom_components.lianke.lan import neighbours
-from custom_components.lianke.lan.neighbours import Devices
+from custom_components.lianke.lan import origin as neighbours
+from custom_components.lianke.lan.origin import Devices
 from tests.clock import Clock
 
 CARD = "02:00:00:00:00:02"
@@ -25,7 +25,7 @@ ip neigh add 10.9.0.3 lladdr {CARD} dev one nud stale
 ip neigh add fe80::2 lladdr {CARD} dev one nud permanent
 ip neigh add 10.9.0.4 lladdr 02:00:00:00:00:04 dev one nud reachable
 """
-TELL = "from custom_components.lianke.lan.neighbours import neighbours; print(neighbours())"
+TELL = "from custom_components.lianke.lan.origin import neighbours; print(neighbours())"
 
 
 def in_network_of_its_own(*command: str) -> subprocess.CompletedProcess[str]:

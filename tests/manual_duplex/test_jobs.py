@@ -20,6 +20,7 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job, JobState
 from custom_components.lianke.manual_duplex import public_dict, rest_of
+from custom_components.lianke.printing.builder import async_print_again
 from custom_components.lianke.printing.print import job_dict
 from tests.clock import until
 from tests.jobs.conftest import OpenShop, Receiver, Request, Shop, refusal
@@ -480,8 +481,9 @@ async def print_again(
     shop: Shop, job: Job, *, from_sheet: int = 1, backs_only: bool = False
 ) -> Job:
     """Print the rest of a job anew."""
-    anew = rest_of(job, from_sheet=from_sheet, backs_only=backs_only)
-    return await shop.queue.async_retry(job.job_id, context=Context(), anew=anew)
+    return await async_print_again(
+        shop.queue, job, Context(), from_sheet=from_sheet, backs_only=backs_only
+    )
 
 
 class TestAgain:

@@ -15,7 +15,7 @@ import pytest
 from custom_components.lianke.documents import pdf_client, spool as spool_module
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.spool import async_get_spool
-from custom_components.lianke.printing import print as printing
+from custom_components.lianke.printing import builder
 from tests.clock import until
 from tests.documents.conftest import site_without_pdfium
 from tests.household import LASER, House, refusal
@@ -236,7 +236,7 @@ async def test_previews_of_a_user_at_once_are_few(
     action: str, monkeypatch: pytest.MonkeyPatch, house: House
 ) -> None:
     """They ask the cloud for nothing, and so are held back here."""
-    monkeypatch.setattr(printing, "MAX_MADE_AT_ONCE", 2)
+    monkeypatch.setattr(builder, "MAX_MADE_AT_ONCE", 2)
     path = house.menu
     answers = await asyncio.gather(
         *(house.ask(action, device_id=house.device(), file=path) for _ in range(5)),

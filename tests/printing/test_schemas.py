@@ -15,7 +15,6 @@ from homeassistant.exceptions import (
     Unauthorized,
 )
 from homeassistant.helpers import device_registry as dr, entity_registry as er
-from homeassistant.util.ulid import ulid_now
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
@@ -26,9 +25,9 @@ from custom_components.lianke.documents.page_documents import async_notification
 from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import async_get_spool, write_bytes
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.printing import print as printing
+from custom_components.lianke.printing import builder
+from custom_components.lianke.printing.builder import PrintRequest, Sender, async_print_one
 from custom_components.lianke.printing.own_pages import async_print_page
-from custom_components.lianke.printing.print import async_print_received
 from tests.documents.samples import zipped
 from tests.household import LABELS, LASER, House, as_read, data_of, sent
 from tests.simulator import Simulator, make_pdf
@@ -298,7 +297,7 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
     else:
         asked = house.ask(action, device_id=house.device(), text="x")
     with (
-        patch.object(printing, "async_get_document", unloading(async_get_document)),
+        patch.object(builder, "async_get_document", unloading(async_get_document)),
         pytest.raises(ServiceValidationError) as raised,
     ):
         await asked
@@ -434,17 +433,14 @@ async def test_a_devices_file_goes_where_its_options_are_refused(house: House) -
     spool = await async_get_spool(house.hass)
     path = await spool.async_new_path(".part")
     await house.hass.async_add_executor_job(write_bytes, path, make_pdf(1))
-    received: dict[str, Any] = {
-        "name": "x.pdf",
-        "title": "x",
-        "requested": {"paper": "Moon"},
-        "job_id": ulid_now(),
-        "sender": "phone",
-        "sender_address": "192.168.1.9",
-        "device": "192.168.1.9",
-    }
+    request = PrintRequest(
+        target=async_target(house.hass, house.device()),
+        context=Context(),
+        documents=[],
+        options={"paper": "Moon"},
+        sender=Sender("phone", "192.168.1.9", "192.168.1.9"),
+        files=[path],
+    )
     with pytest.raises(InputError):
-        await async_print_received(
-            house.hass, async_target(house.hass, house.device()), path, **received
-        )
+        await async_print_one(house.hass, request)
     assert not path.exists()

@@ -31,8 +31,8 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.retry import Changes
 from custom_components.lianke.manual_duplex import public_dict
+from custom_components.lianke.printing.builder import Changes, async_move_to, async_print_again
 from tests.clock import Clock
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.manual_duplex.test_jobs import request as request_by_hand
@@ -149,9 +149,7 @@ class World:
         """Move a job to the printer at a port, which may be its own and need not be ready."""
         key, options = self.shop.key(port), self.shop.options(port=port)
         changes = Changes(printer_key=key, options=options, requested={})
-        await self.attempt(
-            self.shop.queue.async_move(job.job_id, changes, self.shop.entry.entry_id)
-        )
+        await self.attempt(async_move_to(self.shop.queue, job, changes, self.shop.entry.entry_id))
 
     async def restart(self, *, crash: bool) -> None:
         """Stop and start again; a crash leaves on disk what is there at this moment."""
@@ -551,7 +549,7 @@ class Story(RuleBasedStateMachine):
     @rule(number=st.integers(0, 50))
     def retry(self, number: int) -> None:
         if (job := self.pick(number)) is not None:
-            retry = self.world.shop.queue.async_retry(job.job_id, context=Context())
+            retry = async_print_again(self.world.shop.queue, job, Context())
             self.run(self.world.attempt(retry))
 
     @rule(number=st.integers(0, 50), port=st.sampled_from(PORTS), crash=st.booleans())

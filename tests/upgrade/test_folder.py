@@ -29,6 +29,7 @@ from custom_components.lianke import config_flow
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.queue import PrintQueue
+from custom_components.lianke.printing.builder import async_print_again
 from tests import test_config_flow as forms
 from tests.clock import Clock, elapse, rest
 from tests.conftest import tear_down
@@ -193,7 +194,7 @@ async def test_the_jobs_of_later_versions_go_on(
     assert simulator.cloud.count("POST /print/job") == len(simulator.printed) == len(waits)
     # That of 0.2.0 was held at another printer.
     assert pages_of(hass, version) == {"0_2_0": 10, "0_3_0": 6 + 3}[version] + 21 + 3 + 3
-    again = await queue.async_retry(before["kept"].job_id, context=Context())
+    again = await async_print_again(queue, before["kept"], Context())
     assert (await ended(hass, clock, queue))["kept"].state == "completed"
     assert again.pages == 3
 

@@ -231,7 +231,9 @@ def _is_piece(piece: str) -> bool:
 
 def count_selected(selection: str, pages: int | None) -> int | None:
     """Return how many of a document's pages a selection (`page_range`'s result) takes; None when that is unknown."""
-    return None if pages is None else sum(map(len, _ranges(selection, pages)))
+    if pages is None or not selection:
+        return pages
+    return sum(map(len, _ranges(selection, pages)))
 
 
 def most_selected(selection: str, pages: int | None) -> int | None:
@@ -298,13 +300,16 @@ def resolve_options(
     wanted, width = options.get("paper"), options.get("paper_width")
     height = options.get("paper_height")
     paper_id, paper = (
-        _paper(wanted, able, papers, species)
-        if width is None and height is None
-        else (CUSTOM_ID, _custom(wanted, width, height))
+        (CUSTOM_ID, _custom(wanted, width, height))
+        if width is not None or height is not None
+        else _default_paper(able, papers, species)
+        if wanted is None
+        else _paper(wanted, able, papers)
     )
     custom = paper if paper_id == CUSTOM_ID else None
     duplex, by_hand = _duplex(options.get("duplex"), able)
-    default = able.defaults
+    default, pages = able.defaults, options.get("pages")
+    scale, align, fit = options.get("scale"), options.get("align"), options.get("excel_fit")
     return ResolvedOptions(
         paper_id=paper_id,
         paper_width=None if custom is None else custom.width,
@@ -326,12 +331,12 @@ def resolve_options(
             "media_type", options.get("media_type"), able.media_types, default.media_type
         ),
         quality=_choice("quality", options.get("quality"), QUALITIES, None, default.quality),
-        scale=_scale(options.get("scale")),
-        align=_keyword("align", options.get("align"), ALIGNMENTS),
+        scale=None if scale is None else _scale(scale),
+        align=None if align is None else _keyword("align", align, ALIGNMENTS),
         auto_rotate=options.get("auto_rotate"),
         reverse_order=options.get("reverse_order"),
-        page_range=parse_page_range(options.get("pages") or ""),
-        excel_fit=_keyword("excel_fit", options.get("excel_fit"), EXCEL_FITS),
+        page_range=parse_page_range(pages) if pages else "",
+        excel_fit=None if fit is None else _keyword("excel_fit", fit, EXCEL_FITS),
     )
 
 
@@ -347,13 +352,8 @@ def _raw(options: PrintOptions, capabilities: Capabilities) -> ResolvedOptions:
 
 
 def _paper(
-    wanted: str | int | None,
-    capabilities: Capabilities,
-    papers: tuple[Paper, ...],
-    species: Species,
+    wanted: str | int, capabilities: Capabilities, papers: tuple[Paper, ...]
 ) -> tuple[int, Paper | None]:
-    if wanted is None:
-        return _default_paper(capabilities, papers, species)
     paper_id = _paper_id(wanted, capabilities.papers, papers)
     if paper_id == CUSTOM_ID:
         raise OptionError("custom_paper_needs_both_sides", option="paper", value=wanted)
@@ -534,18 +534,14 @@ def _named(
     return number
 
 
-def _keyword(option: str, wanted: str | None, values: Mapping[str, str]) -> str | None:
+def _keyword(option: str, wanted: str, values: Mapping[str, str]) -> str:
     """Return the service's value for one of ours."""
-    if wanted is None:
-        return None
     if (found := values.get(wanted.strip().casefold())) is None:
         raise OptionError("invalid_option", option=option, value=wanted, allowed=values)
     return found
 
 
-def _scale(wanted: str | None) -> str | None:
-    if wanted is None:
-        return None
+def _scale(wanted: str) -> str:
     word = wanted.strip().casefold()
     if (found := SCALES.get(word)) is not None:
         return found

@@ -56,7 +56,10 @@ def allowed_path(path: Path, roots: Iterable[Path], config_dir: str) -> tuple[Pa
     except ValueError, OSError, RuntimeError:
         raise InputError("file_not_found", name=path.name) from None
     root = next((root for root in roots if real.is_relative_to(root)), None)
-    if root is None or _is_secret(real, Path(config_dir)):
+    config = Path(config_dir).resolve()
+    below = real.relative_to(config).parts if real.is_relative_to(config) else ()
+    is_secret = real.name in NEVER_NAMES or not NEVER_FOLDERS.isdisjoint(below)
+    if root is None or is_secret:
         raise InputError("file_not_allowed", name=path.name)
     return root, real
 
@@ -103,16 +106,6 @@ def open_folder(folder: Path, roots: Iterable[Path], config_dir: str) -> int:
 
 def _roots(folders: Iterable[str]) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(Path(folder).resolve() for folder in folders))
-
-
-def _is_secret(real: Path, config_dir: Path) -> bool:
-    if real.name in NEVER_NAMES:
-        return True
-    try:
-        below = real.relative_to(config_dir.resolve())
-    except ValueError:
-        return False
-    return not NEVER_FOLDERS.isdisjoint(below.parts)
 
 
 def _open_below(root: Path, parts: tuple[str, ...], last: int = 0) -> int:

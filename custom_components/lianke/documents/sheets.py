@@ -129,8 +129,11 @@ class SheetOptions:
     stamp: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Self:
-        """Return what a call asks for. Raises InputError: sheet_or_photo, sheet_field_idle, clean_corners_wrong."""
+    def of(cls, data: Mapping[str, Any], documents: int) -> Self | None:
+        """Return what a call asks for that has so many documents, None where nothing is to be laid out.
+
+        Raises InputError: sheet_or_photo, sheet_field_idle, clean_corners_wrong, sheet_more_than_documents.
+        """
         given = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         given["stamp"] = tuple(given.get("stamp", ()))
         for crop in ("id_card_crop", "photo_crop"):
@@ -159,18 +162,16 @@ class SheetOptions:
                 raise InputError("sheet_field_idle", field=name, needed=" / ".join(needed))
         if not all(_are_corners(corners) for corners in sheets.clean_corners if corners):
             raise InputError("clean_corners_wrong")
-        return sheets
-
-    def check_count(self, documents: int) -> None:
-        """Raise InputError: sheet_more_than_documents where there is an item for a document that there is not."""
         for name in OF_EACH:
-            if (given := len(getattr(self, name))) > documents:
+            if (items := len(getattr(sheets, name))) > documents:
                 raise InputError(
                     "sheet_more_than_documents",
                     field=name,
-                    given=str(given),
+                    given=str(items),
                     count=str(documents),
                 )
+        changed = sheets.layout or sheets.clean or sheets.merge or sheets.watermark or sheets.stamp
+        return sheets if changed else None
 
     def booklet_duplex(self, wanted: Duplex | None, default: Duplex | None = None) -> Duplex:
         """Return the duplex mode for a booklet, whose sheets lie and are turned at their short edge.
@@ -189,11 +190,6 @@ class SheetOptions:
         if self.layout is None:
             return frozenset()
         return LAID_OUT_BY | ({"duplex"} if self.layout in (BOOKLET, *ONE_SIDED) else frozenset())
-
-    @property
-    def is_set(self) -> bool:
-        """Return whether anything is to be laid out."""
-        return bool(self.layout or self.clean or self.merge or self.watermark or self.stamp)
 
     @property
     def joins(self) -> bool:
@@ -220,8 +216,6 @@ def _are_corners(points: tuple[tuple[float, ...], ...]) -> bool:
         for last, one, point in around
     )
 
-
-NO_SHEETS: Final = SheetOptions()
 
 # Where fonts with Chinese characters may lie, besides the configuration's own folder.
 FONT_FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts")

@@ -2,12 +2,12 @@
 
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 import os
 from pathlib import Path
 import re
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Self
 
 from homeassistant.components.file_upload import process_uploaded_file
 from homeassistant.core import Context, HomeAssistant
@@ -26,6 +26,7 @@ from .kinds import IMAGES, TEXTS, FileType, sniff
 from .local_files import Roots, file_roots, open_allowed
 from .media import URI_SCHEME, MediaAddress, async_fetch_media, async_find_media
 from .page_documents import (
+    DEFAULT_PAGE,
     PAGE_BUILDERS,
     PageOptions,
     async_page_text,
@@ -84,19 +85,48 @@ FILES = frozenset(
     {SourceKind.UPLOAD, SourceKind.MEDIA, SourceKind.FILE, SourceKind.URL, SourceKind.CONTENT}
 )
 """Sources that hold a file, and so may hold raw printer commands."""
+OF_ENTITIES = frozenset({SourceKind.ENTITY, SourceKind.MEDIA})
 
 
-def source_of(data: Mapping[str, Any]) -> tuple[SourceKind, list[str]]:
-    """Return the kind of the source that a call names, and its values: ids, paths, addresses, texts, by kind.
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class Source:
+    """Where a document comes from, and what is said of it."""
 
-    Raises InputError: source_missing, source_not_one.
-    """
-    kinds = [kind for kind in SourceKind if kind.value in data]
-    if not kinds:
-        raise InputError("source_missing")
-    if len(kinds) > 1:
-        raise InputError("source_not_one", sources=", ".join(kinds))
-    return kinds[0], cv.ensure_list(data[kinds[0].value])
+    kind: SourceKind
+    # An id, a path, an address or a text, by kind.
+    value: str
+    title: str = ""
+    # Printer commands; those that are a text in this encoding.
+    raw: bool = False
+    raw_encoding: str = "utf-8"
+    # Of a file in base64.
+    filename: str | None = None
+    # Of a PDF.
+    password: str | None = None
+    # How a page looks that is composed here.
+    page: PageOptions = DEFAULT_PAGE
+
+    @classmethod
+    def all_in(cls, data: Mapping[str, Any]) -> list[Self]:
+        """Return the sources that the fields of a call name, all of one kind.
+
+        Raises InputError: source_missing, source_not_one.
+        """
+        kinds = [kind for kind in SourceKind if kind.value in data]
+        if not kinds:
+            raise InputError("source_missing")
+        if len(kinds) > 1:
+            raise InputError("source_not_one", sources=", ".join(kinds))
+        said = {name: data[name] for name in _SAID if name in data}
+        page = PageOptions(**{name: data[name] for name in _PAGE_FIELDS if name in data})
+        return [
+            cls(kind=kinds[0], value=value, page=page, **said)
+            for value in cv.ensure_list(data[kinds[0].value])
+        ]
+
+
+_SAID: Final = ("title", "raw", "raw_encoding", "filename", "password")
+_PAGE_FIELDS: Final = ("header", "columns", "agenda", "completed", "print_empty")
 
 
 def entity_of(kind: SourceKind, value: str) -> str | None:
@@ -113,35 +143,23 @@ def entity_of(kind: SourceKind, value: str) -> str | None:
 async def async_get_document(
     hass: HomeAssistant,
     spool: Spool,
-    kind: SourceKind,
-    value: str,
-    data: Mapping[str, Any],
+    source: Source,
     *,
     limit_bytes: int,
     context: Context,
     paper: Paper | None,
     landscape: bool = False,
 ) -> Document:
-    """Return the document for a source; its file is the present scope's (`Spool.scope`).
+    """Return the document of a source; its file is the present scope's (`Spool.scope`).
 
-    `data` are the fields of the call that names it, which say more of a source: its title, the name of a file in
-    base64, the password of a PDF, whether it is printer commands and in which encoding, and how a page that is
-    composed here looks. limit_bytes bounds the file, context says who asks, `paper` and `landscape` are what pages
-    are laid out for.
+    limit_bytes bounds the file, context says who asks, `paper` and `landscape` are what pages are laid out for.
     Raises InputError with what is wrong and what to do; Unauthorized;
     HomeAssistantError: disk_full.
     """
-    title = clean_title(data.get("title", "")) or None
-    raw = data.get("raw", False)
+    kind, value, raw = source.kind, source.value, source.raw
+    title = clean_title(source.title) or None
     is_foreign = False
-    page = PageOptions(
-        header=data.get("header"),
-        columns=data.get("columns"),
-        agenda=data.get("agenda", "week"),
-        completed=data.get("completed", False),
-        print_empty=data.get("print_empty", False),
-        landscape=landscape,
-    )
+    page = replace(source.page, landscape=landscape)
     if raw and kind not in FILES | {SourceKind.TEXT}:
         raise InputError("raw_needs_file_or_text")
     if kind is SourceKind.DOCUMENT:
@@ -150,7 +168,7 @@ async def async_get_document(
         document = await async_text_document(
             hass, spool, value, kind=kind, title=title, paper=paper, options=page
         )
-    elif (entity_id := entity_of(kind, value)) is not None:
+    elif kind in OF_ENTITIES and (entity_id := entity_of(kind, value)) is not None:
         document = await async_entity_document(
             hass,
             spool,
@@ -170,20 +188,20 @@ async def async_get_document(
             name = await async_download(hass, value, path, limit_bytes)
             is_foreign = title is None
         elif kind is SourceKind.CONTENT:
-            name = data.get("filename") or await async_page_text(hass, "page_content")
+            name = source.filename or await async_page_text(hass, "page_content")
             write = partial(_write_content, value, name, limit_bytes, path)
         elif kind is SourceKind.UPLOAD:
             name = await hass.async_add_executor_job(_move_upload, hass, value, limit_bytes, path)
         elif kind is SourceKind.TEXT:
             name = title or await async_page_text(hass, "page_raw")
-            commands = _encoded(value, data.get("raw_encoding", "utf-8"))
+            commands = _encoded(value, source.raw_encoding)
             if len(commands) > limit_bytes:
                 raise too_large(name, limit_bytes)
             write = partial(write_bytes, path, commands)
         elif kind is SourceKind.FILE:
-            source, may_be_raw = Path(hass.config.path(value)), True
-            name = source.name
-            write = partial(_copy_file, hass, source, file_roots, name, limit_bytes, path)
+            file, may_be_raw = Path(hass.config.path(value)), True
+            name = file.name
+            write = partial(_copy_file, hass, file, file_roots, name, limit_bytes, path)
         else:
             found = await async_find_media(hass, value, context)
             if isinstance(found, MediaAddress):
@@ -216,7 +234,7 @@ async def async_get_document(
             hass,
             spool,
             document,
-            password=data.get("password"),
+            password=source.password,
             limit_bytes=limit_bytes,
             user=context.user_id,
         )
@@ -344,12 +362,12 @@ async def async_received_document(
     name: str,
     title: str,
     limit_bytes: int,
-    papers: Sequence[tuple[int, int]],
-    user: str,
+    papers: Callable[[], Sequence[tuple[int, int]]],
+    user: str | None,
 ) -> Document:
     """Return the document for a file that lies in the spool.
 
-    `papers` are the widths and heights, in 0.01 mm, that raster pages have to fit on. Raises
+    `papers` gives the widths and heights, in 0.01 mm, that raster pages have to fit on. Raises
     InputError: file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported,
     and what `async_open_document` raises; HomeAssistantError: disk_full.
     """
@@ -361,7 +379,7 @@ async def async_received_document(
     target = await spool.async_new_path(FileType.PDF)
     worker = async_get_pdf_worker(hass)
     answer: dict[str, Any] = {"position": 0, "objects": [], "pixels": 0}
-    fixed = {"path": str(path), "target": str(target), "limit": limit_bytes, "papers": papers}
+    fixed = {"path": str(path), "target": str(target), "limit": limit_bytes, "papers": papers()}
     while "pages" not in answer:
         request = {**answer, **fixed}
         try:

@@ -394,19 +394,18 @@ def copy_opened(reader: BinaryIO, target: Path, limit_bytes: int, name: str) -> 
     """
     copied = 0
     with translate_disk_errors(), open_private(target) as writer:
-        while chunk := _read(reader):
+        while True:
+            try:
+                chunk = reader.read(CHUNK_BYTES)
+            except OSError:
+                # It may lie on a failing disk, or far away.
+                raise InputError("document_unreadable") from None
+            if not chunk:
+                return
             copied += len(chunk)
             if copied > limit_bytes:
                 raise too_large(name, limit_bytes)
             writer.write(chunk)
-
-
-def _read(reader: BinaryIO) -> bytes:
-    """Return the next bytes of a file that may lie on a failing disk or far away."""
-    try:
-        return reader.read(CHUNK_BYTES)
-    except OSError:
-        raise InputError("document_unreadable") from None
 
 
 def _take(source: Path, target: Path) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from homeassistant.core import CALLBACK_TYPE, Context, HassJob, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
@@ -44,7 +44,7 @@ from .job import (
 from .page_count import PageCounter
 from .preview import Previewer
 from .readiness import Readiness
-from .retry import Changes, JobMover
+from .retry import JobMover
 from .rules import (
     PERMANENT,
     LimitError,
@@ -584,37 +584,36 @@ class PrintQueue(JobWorker):
 
     async def async_retry(
         self,
-        job_id: str,
+        job: Job,
+        spec: JobSpec,
+        deliveries: Sequence[Delivery],
         *,
-        context: Context,
-        changes: Changes | None = None,
-        anew: Sequence[Delivery] | None = None,
-        queue: PrintQueue | None = None,
+        to: PrintQueue | None = None,
+        as_it_was: bool = False,
     ) -> Job:
-        """Print a finished job's document again: one that may not have come out, at most once.
+        """Print a finished job's documents again as these deliveries: one that may not have come out, at most once.
 
-        `queue` is needed for a printer of another box. A job that is held because its folder was
-        copied is released instead. `anew` are the deliveries of a job that had several. A cancelled caller
-        does not stop it. Raises like `async_submit`.
+        `to` is the queue of a printer of another box. A job that is held because its folder was copied is released
+        instead, `as_it_was`. A cancelled caller does not stop it. Raises like `async_submit`.
         """
-        job = self.find(job_id) or self.get(job_id)
-        if job.copied and job.state is JobState.HELD and changes is None:
+        job = self.find(job.job_id) or self.get(job.job_id)
+        if job.copied and job.state is JobState.HELD and as_it_was:
             return await self._async_decide(job, lambda _, held: released(held))
-        to = (queue or self).mover
-        retry = self.mover.async_retry(job, context=context, changes=changes, anew=anew, to=to)
+        retry = self.mover.async_retry(job, spec, deliveries, (to or self).mover)
         return await self._async_to_its_end(retry, "retry print job")
 
-    async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
-        """Move a held job to a printer of the box with this config entry; return the job there.
+    async def async_move(
+        self, job: Job, spec: JobSpec, new: Delivery, entry_id: str, *, as_it_was: bool
+    ) -> Job:
+        """Move a held job to a printer of the box with this config entry, as this delivery; return the job there.
 
-        The new job has everything of the old one but its options, unless more pages may come of it by those: then it
-        is the mover's, as a new print. The old one ends as canceled in the same transaction. A cancelled caller does
-        not stop it. Raises like `async_submit`, and job_not_movable; then the job stays as it was.
+        `as_it_was` says that nobody has changed what is asked for. The old one ends as canceled in the same
+        transaction. A cancelled caller does not stop it. Raises like `async_submit`, and job_not_movable; then the
+        job stays as it was.
         """
-        job = self.find(job_id) or self.get(job_id)
         if self._stopped:
             raise InputError("not_ready_getting_ready", printer=job.printer_name)
-        work = self.mover.async_move(job_id, changes, entry_id)
+        work = self.mover.async_move(job.job_id, spec, new, entry_id, as_it_was=as_it_was)
         return await self._async_to_its_end(work, "move print job")
 
     async def async_confirm(self, job_id: str) -> Job:

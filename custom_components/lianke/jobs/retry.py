@@ -6,64 +6,21 @@ its place.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-import logging
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
-from homeassistant.core import Context, callback
+from homeassistant.core import callback
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
-from ..api.options import ResolvedOptions
 from ..const import DOMAIN
-from ..documents.document import Document
 from ..documents.spool import disk_full
 from ..errors import InputError
 from ..ledger import View
 from .box_jobs import JobWorker, QueueBox
 from .files import DocumentsError
-from .job import (
-    CONVERTED,
-    MOVED,
-    Asker,
-    Delivery,
-    Job,
-    JobSpec,
-    JobState,
-    Origin,
-    job_error,
-)
-from .rules import asks_for_more, check_movable, check_retry
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mover:
-    """Who moves a job, as a job says who asks for it."""
-
-    asker: Asker
-    origin: Origin
-    automated: bool
-    forgotten: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Changes:
-    """What is different when a document is printed again: the printer, the options, or both.
-
-    `options` were checked against the printer; `requested` is what they were resolved from. `mover` has chosen other
-    options for a job that is moved, None where nobody has; `keeps_approval` says that what was approved of it stays so.
-    """
-
-    printer_key: str
-    options: ResolvedOptions
-    requested: Mapping[str, Any]
-    mover: Mover | None = None
-    keeps_approval: bool = True
-
-
-_LOGGER = logging.getLogger(__name__)
-
+from .job import MOVED, Delivery, Job, JobSpec, JobState, job_error
+from .rules import check_movable, check_retry
 
 # Those of the boxes that have loaded their jobs, by config entry.
 DATA_MOVERS: HassKey[dict[str, JobMover]] = HassKey(f"{DOMAIN}_movers")
@@ -96,25 +53,16 @@ class JobMover(JobWorker):
         return self._jobs.latest.get(job_id)
 
     async def async_retry(
-        self,
-        job: Job,
-        *,
-        context: Context,
-        changes: Changes | None,
-        anew: Sequence[Delivery] | None,
-        to: JobMover,
+        self, job: Job, spec: JobSpec, deliveries: Sequence[Delivery], to: JobMover
     ) -> Job:
-        """See `PrintQueue.async_retry`. One at a time, so that no job is retried twice.
-
-        The documents of the deliveries in `anew` become copies of the job's.
-        """
+        """See `PrintQueue.async_retry`. One at a time, so that no job is retried twice."""
         async with self._retrying:
             job = self.find(job.job_id) or job
-            if anew is None and len(job.deliveries) > 1:
+            if len(deliveries) != len(job.deliveries):
                 raise job_error("job_not_retryable", job)
             if job.can_print_again:
-                deliveries = await self._async_deliveries(job, changes, anew)
-                return await to.submit(_spec(job, context, changes), deliveries)
+                copies = await self._async_copied(job, deliveries)
+                return await to.submit(replace(spec, approved=False), copies)
             self._check(job, to)
             again_id = ulid_now()
 
@@ -126,13 +74,9 @@ class JobMover(JobWorker):
                     self._jobs.table, job.job_id, current.changed(now=view.now, retried_as=again_id)
                 )
 
-            deliveries = await self._async_deliveries(job, changes, anew)
-            spec = replace(
-                _spec(job, context, changes),
-                retry_of=job.job_id,
-                approved=job.spec.approved and changes is None,
-            )
-            return await to.submit(spec, deliveries, job_id=again_id, together=mark)
+            copies = await self._async_copied(job, deliveries)
+            spec = replace(spec, retry_of=job.job_id)
+            return await to.submit(spec, copies, job_id=again_id, together=mark)
 
     def _held_here(self, view: View, job: Job) -> Job:
         """Return a job of this box in a change that another box makes. Raises InputError, LedgerClosedError."""
@@ -148,52 +92,28 @@ class JobMover(JobWorker):
         found = (mover.find(job.retried_as or "") for mover in movers)
         check_retry(job, next(filter(None, found), None))
 
-    async def _async_deliveries(
-        self, job: Job, changes: Changes | None, anew: Sequence[Delivery] | None
-    ) -> tuple[Delivery, ...]:
-        copies = await self._async_copied(job)
-        if anew is not None:
-            return tuple(
-                replace(one, document=copy) for one, copy in zip(anew, copies, strict=True)
-            )
-        (first,) = copies
-        before = job.deliveries[0].options
-        options = changes.options if changes else before
-        if options.paper_id != before.paper_id and first.extension in CONVERTED:
-            # How many pages it becomes depends on the paper.
-            first = replace(first, pages=None)
-        return (Delivery(document=first, options=options),)
-
-    async def _async_copied(self, job: Job) -> list[Document]:
-        """Return copies of a job's documents. Raises HomeAssistantError, InputError when they are gone."""
+    async def _async_copied(self, job: Job, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Return the deliveries with copies of a job's documents. Raises InputError: document_gone; disk_full."""
         try:
             documents = await self._files.async_copy(job)
         except DocumentsError as err:
             raise disk_full(err) from None
         if documents is None:
             raise job_error("document_gone", job)
-        return documents
+        return [
+            replace(one, document=replace(copy, pages=one.document.pages))
+            for one, copy in zip(deliveries, documents, strict=True)
+        ]
 
-    async def async_move(self, job_id: str, changes: Changes, entry_id: str) -> Job:
+    async def async_move(
+        self, job_id: str, spec: JobSpec, new: Delivery, entry_id: str, *, as_it_was: bool
+    ) -> Job:
         """See `PrintQueue.async_move`. Must not be cancelled."""
         job = check_movable(self.find(job_id), job_id)
         if (to := self._movers.get(entry_id)) is None:
             raise InputError("not_ready_getting_ready", printer=job.printer_name)
-        (document,) = await self._async_copied(job)
-        new = Delivery(document=document, options=changes.options)
+        copies = await self._async_copied(job, [new])
         new_id = ulid_now()
-        # It has everything of the old one but its options, and what was agreed to with these.
-        spec = replace(
-            job.spec,
-            printer_key=changes.printer_key,
-            requested=changes.requested,
-            moved_from=job_id,
-            retry_of=None,
-            approved=job.spec.approved and changes.keeps_approval,
-            hold=True,
-        )
-        if changes.mover is not None and asks_for_more(job, new):
-            spec = _of_mover(spec, changes.mover)
 
         def end(view: View) -> None:
             # It may have been sent, answered or canceled meanwhile.
@@ -205,7 +125,7 @@ class JobMover(JobWorker):
                 state=JobState.CANCELED,
                 reason=MOVED,
                 hold_reason=None,
-                detail=to.printer_name(changes.printer_key),
+                detail=to.printer_name(spec.printer_key),
                 moved_to=new_id,
             )
             view.put(self._jobs.table, job_id, ended)
@@ -213,10 +133,10 @@ class JobMover(JobWorker):
         try:
             return await to.submit(
                 spec,
-                (new,),
+                copies,
                 job_id=new_id,
                 moved=job,
-                as_it_was=changes.mover is None,
+                as_it_was=as_it_was,
                 together=end,
             )
         finally:
@@ -226,44 +146,3 @@ class JobMover(JobWorker):
         """Return what a printer of this box is called."""
         view = self._coordinator.data.printers.get(printer_key)
         return "" if view is None else view.name
-
-
-def _of_mover(spec: JobSpec, mover: Mover) -> JobSpec:
-    """Return what is asked for as the print of who makes more of it, and not of whoever asked for less.
-
-    As where a document is printed again, which the same people may do. What others are asked about is asked still.
-    """
-    is_other = spec.asker.user_id is None or spec.asker.user_id != mover.asker.user_id
-    return replace(
-        spec,
-        asker=mover.asker,
-        origin=mover.origin,
-        automated=mover.automated,
-        forgotten=mover.forgotten,
-        sender=None,
-        sender_address=None,
-        approved=False,
-        foreign_code=spec.release_code is not None and (spec.foreign_code or is_other),
-    )
-
-
-def _spec(job: Job, context: Context, changes: Changes | None) -> JobSpec:
-    """Return what is asked for when a job's document is printed again."""
-    spec = job.spec
-    return JobSpec(
-        printer_key=changes.printer_key if changes else spec.printer_key,
-        title=spec.title,
-        foreign_title=job.title_is_foreign,
-        requested=changes.requested if changes else spec.requested,
-        asker=Asker.of(context),
-        ignore_quiet_hours=spec.ignore_quiet_hours,
-        laid_out=spec.laid_out,
-        release_code=spec.release_code,
-        foreign_code=spec.release_code is not None
-        # Nobody's job is everybody's who prints it again, also by an automation.
-        and (
-            spec.foreign_code
-            or job.spec.asker.user_id is None
-            or job.spec.asker.user_id != context.user_id
-        ),
-    )

@@ -8,7 +8,7 @@ from homeassistant.core import Event, HomeAssistant
 from ..const import CONF_APPROVERS, CONF_MONTHLY_PAGES, CONF_MONTHLY_USERS, DOMAIN
 from . import notifications
 from .beginning import async_get_trail
-from .visible import JobPictureView
+from .rights import JobPictureView
 
 
 async def async_setup(hass: HomeAssistant) -> None:

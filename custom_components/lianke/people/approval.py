@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, override
 
-from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.util import dt as dt_util
@@ -17,7 +16,7 @@ from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job
 from ..jobs.queue import People
 from .beginning import async_find_beginning
 from .release_code import async_get_code_checker
-from .rights import async_check_job, async_is_not_for_all
+from .rights import async_check_job, async_is_not_for_all, async_may_approve
 
 
 class PrintPolicy(People):
@@ -96,7 +95,9 @@ class PrintPolicy(People):
         Raises InputError: too_many_pages_this_month, where the options want it refused then.
         """
         options, user_id, most = self._entry.options, spec.asker.user_id, first.most_pages
-        left = pages_left(options, self._pages, user_id, jobs, moved_from=spec.moved_from)
+        left = None
+        if options.get(const.CONF_MONTHLY_PAGES):
+            left = pages_left(options, self._pages, user_id, jobs, moved_from=spec.moved_from)
         if left is not None and (1 if most is None else most) * first.job_copies > left:
             if options.get(const.CONF_MONTHLY_BEYOND) == const.BEYOND_REFUSED:
                 limit = int(options[const.CONF_MONTHLY_PAGES])
@@ -153,21 +154,6 @@ def pages_left(
         if job.spec.asker.user_id == user_id and not job.is_final and job.job_id != moved_from
     )
     return limit - waiting - pages.of_user(month_of(dt_util.now()), user_id)
-
-
-async def async_may_approve(
-    hass: HomeAssistant, options: Mapping[str, Any], user_id: str | None
-) -> bool:
-    """Return whether a user may approve jobs: one of those chosen, without any an administrator."""
-    if user_id is None or (user := await hass.auth.async_get_user(user_id)) is None:
-        return False
-    return is_approver(options, user)
-
-
-def is_approver(options: Mapping[str, Any], user: User) -> bool:
-    """Return whether a user is one of the approvers."""
-    approvers: list[str] = options.get(const.CONF_APPROVERS, [])
-    return user.is_active and (user.id in approvers if approvers else user.is_admin)
 
 
 async def async_answer(

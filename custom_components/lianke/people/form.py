@@ -21,9 +21,9 @@ from .. import const
 from ..jobs.job import NOBODY, Origin
 from ..options_frame import BoxOptionsFlow, UserInput, choice, needs_box, number_field
 from ..pages.clean import escape_markdown
-from .approval import is_approver
 from .notifications import IN_SIDEBAR, phones_of
 from .release_code import MAX_CODE, MIN_CODE, async_hash_code
+from .rights import is_approver
 
 # The fields that set a code.
 CODE_USER: Final = "code_user"

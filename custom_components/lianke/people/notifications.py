@@ -38,7 +38,7 @@ from ..jobs.job import REJECTED, Job, JobState, PersonReason
 from ..pages.clean import escape_markdown
 from ..runtime import LiankeConfigEntry, async_error_text, async_said, translating
 from .approval import async_answer
-from .visible import async_picture_path
+from .rights import async_picture_path
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -1,13 +1,46 @@
-"""What a call may do by whoever set it off: an automation's has no user, and so would have every right."""
+"""Who may do what by whoever set it off, who may answer, and what a user sees of a job: its facts and its first page.
 
+An automation's call has no user, and so would have every right.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+import hashlib
+import hmac
+from pathlib import Path
+import secrets
+from time import time
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.components.http.auth import async_sign_path
+from homeassistant.components.http.const import KEY_HASS_USER
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
+from homeassistant.helpers.singleton import singleton
+from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonObjectType
 
-from ..devices import Target, status_entity
+from .. import const
+from ..devices import Target, async_may, async_target_of_job, status_entity
+from ..documents.document import Document
 from ..documents.local_files import async_check_entity
+from ..documents.pdf import can_draw, picture_type, plan_drawing
+from ..documents.pdf_client import PdfError
+from ..documents.spool import async_get_spool
 from ..errors import InputError
-from ..jobs.job import Job
+from ..jobs.job import REJECTED, Job, PersonReason
 from .beginning import Beginning, async_find_beginning
+
+PICTURE_URL: Final = f"/api/{const.DOMAIN}/job_picture"
+# The part of an address that proves what it was made for.
+PROOF: Final = "proof"
+# Addresses may hold what is no text.
+_ANY: Final = ("utf-8", "surrogatepass")
 
 
 async def async_check_caller(
@@ -35,13 +68,12 @@ async def async_check_printer(
     return await async_check_caller(hass, context, entity_id, policy)
 
 
-async def async_reading(hass: HomeAssistant, context: Context) -> Context:
-    """Return the context in which the documents of a call are read.
+def reading_context(who: Beginning, context: Context) -> Context:
+    """Return the context in which the documents of a call are read that somebody began.
 
     Who makes an automation run past its triggers reads by it what that person may, and by its own trigger it reads
     whatever an administrator wanted it to.
     """
-    who = await async_find_beginning(hass, context)
     if who.user_id in (None, context.user_id) or who.independent:
         return context
     return Context(user_id=who.user_id, parent_id=context.id)
@@ -81,3 +113,169 @@ async def async_is_not_for_all(hass: HomeAssistant, entity_id: str | None) -> bo
         )
         for user in await hass.auth.async_get_users()
     )
+
+
+async def async_may_approve(
+    hass: HomeAssistant, options: Mapping[str, Any], user_id: str | None
+) -> bool:
+    """Return whether a user may approve jobs: one of those chosen, without any an administrator."""
+    if user_id is None or (user := await hass.auth.async_get_user(user_id)) is None:
+        return False
+    return is_approver(options, user)
+
+
+def is_approver(options: Mapping[str, Any], user: User) -> bool:
+    """Return whether a user is one of the approvers."""
+    approvers: list[str] = options.get(const.CONF_APPROVERS, [])
+    return user.is_active and (user.id in approvers if approvers else user.is_admin)
+
+
+@singleton(f"{const.DOMAIN}_page_key")
+@callback
+def _key(hass: HomeAssistant) -> bytes:
+    # Home Assistant's own signatures do not outlive it either.
+    return secrets.token_bytes()
+
+
+def _proof(hass: HomeAssistant, path: str, until: str) -> str:
+    return hmac.new(_key(hass), f"{until} {path}".encode(*_ANY), hashlib.sha256).hexdigest()
+
+
+@callback
+def async_proven_path(hass: HomeAssistant, path: str, lasts: timedelta) -> str:
+    """Return a picture's address for those to whom it is sent, signed, and with a proof that it was sent.
+
+    The signature alone proves nothing: whoever has a media player play an address gets one of the same user.
+    """
+    until = str(int(time() + lasts.total_seconds()))
+    proven = f"{path}?{PROOF}={until}-{_proof(hass, path, until)}"
+    return async_sign_path(hass, proven, lasts, use_content_user=True)
+
+
+def is_proven(request: web.Request) -> bool:
+    """Return whether a request is one for an address that `async_proven_path` made for it, as long as that lasts."""
+    until, _, proof = request.query.get(PROOF, "").partition("-")
+    expected = _proof(request.app[KEY_HASS], request.path, until)
+    return hmac.compare_digest(proof.encode(*_ANY), expected.encode()) and time() < int(until)
+
+
+def may_answer(options: Mapping[str, Any], user: User, job: Job, *, may_control: bool) -> bool:
+    """Return whether a user may answer for what a job waits for; `options` are those of its box."""
+    if not (job.asks_for and may_control):
+        return False
+    return job.asks_for != PersonReason.APPROVAL or is_approver(options, user)
+
+
+def may_see_document(
+    options: Mapping[str, Any],
+    user: User,
+    job: Job,
+    *,
+    may_control: bool,
+    proven: bool = False,
+) -> bool:
+    """Return whether a user may see a job's document: who asked, and who is to answer for it.
+
+    What is released with a code is for the eyes of who asked alone, and of nobody where somebody else's job
+    had the code. `proven` says that the address was sent to approvers: a system's user has no other right.
+    """
+    if user.system_generated:
+        return proven and job.asks_for == PersonReason.APPROVAL
+    if job.spec.asker.user_id == user.id:
+        return not (job.spec.foreign_code and PersonReason.RELEASE in job.waits_for)
+    return not job.needs_code and may_answer(options, user, job, may_control=may_control)
+
+
+def as_seen(options: Mapping[str, Any], user: User | None, job: Job) -> Job:
+    """Return a job as a user sees it, None for somebody who is not known.
+
+    Why it was rejected, and its document, are for who asked and for approvers: "grounded, no games" is not for grandma.
+    """
+    if job.reason != REJECTED or (
+        user and (user.id == job.spec.asker.user_id or is_approver(options, user))
+    ):
+        return job
+    wordless = tuple(replace(one, detail="") for one in job.deliveries)
+    return replace(job, deliveries=wordless, document_kept=False)
+
+
+async def async_as_seen(
+    hass: HomeAssistant, options: Mapping[str, Any], job: Job, context: Context
+) -> Job:
+    """Return a job as whoever began this context sees it; automations by themselves see all."""
+    if job.reason != REJECTED or (who := await async_find_beginning(hass, context)).independent:
+        return job
+    user = await hass.auth.async_get_user(who.user_id) if who.user_id else None
+    return as_seen(options, user, job)
+
+
+def visible(
+    view: JsonObjectType, options: Mapping[str, Any], user: User, job: Job, *, may_control: bool
+) -> JsonObjectType:
+    """Return a job's view as a user may see it.
+
+    Devices and their addresses are for those who may control the printer, users for approvers,
+    administrators and themselves.
+    """
+    hidden = {} if may_control else {"source": None}
+    if not (job.spec.asker.user_id == user.id or user.is_admin or is_approver(options, user)):
+        hidden["user_id"] = None
+    return {**view, **hidden}
+
+
+class JobPictureView(HomeAssistantView):
+    """Serves the first page of a job that is not over, to who asked and who may answer."""
+
+    url = f"{PICTURE_URL}/{{job_id:[0-9A-Z]{{26}}}}"
+    name = f"api:{const.DOMAIN}:job_picture"
+
+    async def get(self, request: web.Request, job_id: str) -> web.Response:
+        """Return the picture; 404 where there is none, or none for this user."""
+        hass: HomeAssistant = request.app[KEY_HASS]
+        user: User = request[KEY_HASS_USER]
+        try:
+            target, job = async_target_of_job(hass, job_id)
+            document = _document(job, target.data.queue.document_path(job))
+            may_control = async_may(hass, user, target.entry, target.printer_key, POLICY_CONTROL)
+            if document is None or not may_see_document(
+                target.entry.options,
+                user,
+                job,
+                may_control=may_control,
+                proven=is_proven(request),
+            ):
+                raise web.HTTPNotFound
+            drawing = plan_drawing(hass, document, job.present.options, user.id)
+            if not drawing.pages:
+                raise web.HTTPNotFound
+            picture = await (await async_get_spool(hass)).async_draw(drawing, 1)
+        except PdfError, InputError, HomeAssistantError, OSError:
+            raise web.HTTPNotFound from None
+        return web.Response(
+            body=picture,
+            content_type=picture_type(picture),
+            headers={hdrs.CACHE_CONTROL: "no-store"},
+        )
+
+
+def _document(job: Job, path: Path) -> Document | None:
+    """Return the document of a job that is not over, None where its pages cannot be drawn."""
+    if job.is_final or not job.has_document:
+        return None
+    document = replace(job.present.document, path=path)
+    return document if can_draw(document) else None
+
+
+def picture_url(job: Job) -> str | None:
+    """Return the address of a job's picture, which is to be signed; None without one."""
+    drawable = _document(job, job.present.document.path) is not None
+    return f"{PICTURE_URL}/{job.job_id}" if drawable else None
+
+
+@callback
+def async_picture_path(hass: HomeAssistant, job: Job) -> str | None:
+    """Return the address of a job's picture for its approvers, for as long as it waits; None without one."""
+    if (url := picture_url(job)) is None:
+        return None
+    left = job.expires_at - dt_util.utcnow()
+    return async_proven_path(hass, url, left)

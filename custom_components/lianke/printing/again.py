@@ -28,8 +28,7 @@ from ..documents.kinds import FileType
 from ..documents.sheets import BORDERLESS, FIT, LAID_OUT_BY
 from ..errors import InputError
 from ..jobs.job import Job
-from ..jobs.retry import Changes, Mover
-from .print import async_resolve
+from .builder import Changes, Mover, async_move_to, async_resolve
 
 NOTHING_CHOSEN: Final[PrintOptions] = {}
 _PAPER: Final = frozenset(PAPER_OPTIONS)
@@ -98,11 +97,12 @@ async def _async_compared(
             chosen = options_in(await _async_paper(target, job), chosen)
         asked = _as_named(source, job)
     requested = options_in(chosen, _left(asked, without))
-    data = {**requested, "raw": is_raw(job)}
     # Sheets that are to be cut need no printer with a word for that.
     one_sided = job.spec.laid_out and "duplex" not in chosen and requested.get("duplex") == "off"
     try:
-        options = await async_resolve(target, data, laid_out=job.spec.laid_out, one_sided=one_sided)
+        options = await async_resolve(
+            target, requested, raw=is_raw(job), laid_out=job.spec.laid_out, one_sided=one_sided
+        )
     except OptionError as err:
         # Nobody can turn the paper of what was not made for it.
         allowed = [name for name in err.allowed if name not in MANUAL_DUPLEX]
@@ -192,22 +192,20 @@ async def async_move(
     *,
     without: Collection[str] = (),
     mover: Mover | None = None,
-    approves: bool = False,
 ) -> Job:
     """Move a job to another printer, with these options changed, and return the new one.
 
     The `mover` is who changes them. If more pages may come of the job by that, over all copies, it is the mover's print
     from then on, asked about and counted as a new one. If not, it stays whose it was, but is judged by what it becomes:
-    what was approved is approved anew, unless the mover `approves`, as who may approve jobs does.
+    what was approved is approved anew, unless the mover approves, as who may approve jobs does.
 
     Raises InputError: move_to_itself, as `async_changes`, and like `PrintQueue.async_move`. The job stays where it
     is then.
     """
     changes = await _async_there(target, job, other, chosen, without)
-    if chosen or without:
-        # Nobody has agreed to what is changed: to both sides on one, for instance.
-        changes = replace(changes, mover=mover, keeps_approval=approves)
-    return await target.data.queue.async_move(job.job_id, changes, other.entry.entry_id)
+    # Nobody has agreed to what is changed: to both sides on one, for instance.
+    changed_by = mover if chosen or without else None
+    return await async_move_to(target.data.queue, job, changes, other.entry.entry_id, changed_by)
 
 
 async def _async_there(

@@ -1,6 +1,11 @@
-"""Handlers and schemas of the actions."""
+"""Handlers and schemas of the actions, and who is told what they refuse.
 
-from collections.abc import Awaitable, Callable
+Where an automation or a script of theirs is refused something, people's open cards are told: Home Assistant has
+answered whoever pressed the button by then, and writes the refusal into its log alone.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -12,9 +17,12 @@ from homeassistant.core import (
     ServiceResponse,
     SupportsResponse,
 )
-from homeassistant.exceptions import ServiceNotFound
+from homeassistant.exceptions import HomeAssistantError, ServiceNotFound
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.script import script_stack_cv
 from homeassistant.helpers.target import TargetSelection
 from homeassistant.util.json import JsonObjectType, JsonValueType
+from homeassistant.util.signal_type import SignalType
 import voluptuous as vol
 
 from ..api.options import options_in
@@ -28,21 +36,59 @@ from ..devices import (
     async_target_of_job,
 )
 from ..errors import InputError
-from ..jobs.job import Asker, Job
-from ..jobs.retry import Mover
-from ..manual_duplex import rest_of
-from ..people.approval import async_answer, async_may_approve
+from ..jobs.job import Asker, Job, Origin
+from ..people.approval import async_answer
+from ..people.beginning import async_find_beginning
 from ..people.page_counts import async_export_pages
-from ..people.rights import async_check_caller, async_check_job, async_check_printer
-from ..people.visible import async_as_seen, visible
+from ..people.rights import (
+    async_as_seen,
+    async_check_caller,
+    async_check_job,
+    async_check_printer,
+    async_may_approve,
+    visible,
+)
 from ..runtime import translating
 from . import schemas
 from .again import async_changes, async_move
-from .field_errors import checked_by
+from .builder import Mover, async_print_again
 from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
 from .preview import async_count_pages, async_preview
 from .print import async_describe, async_print
-from .refused import telling_refusals
+
+
+class Refusal(NamedTuple):
+    """What an action of ours raised in what a user began, in the call with this context.
+
+    `began_in` is the id of the context of what the user did, such as pressing a button.
+    """
+
+    user_id: str
+    context_id: str
+    error: HomeAssistantError
+    began_in: str | None
+
+
+SIGNAL_REFUSED: Final[SignalType[Refusal]] = SignalType(f"{DOMAIN}_refused")
+
+
+@asynccontextmanager
+async def telling_refusals(hass: HomeAssistant, context: Context) -> AsyncIterator[None]:
+    """Raise errors of ours as Home Assistant shows them; where an automation or a script met one, tell the cards.
+
+    The signal is sent for people alone; an assistant says by itself what becomes of a sentence.
+    """
+    try:
+        with translating():
+            yield
+    except HomeAssistantError as err:
+        # What is asked for directly is answered to who asks.
+        if script_stack_cv.get():
+            who = await async_find_beginning(hass, context)
+            if who.user_id is not None and who.origin is not Origin.ASSISTANT:
+                refusal = Refusal(who.user_id, context.id, err, who.first_context)
+                async_dispatcher_send(hass, SIGNAL_REFUSED, refusal)
+        raise
 
 
 class Action(NamedTuple):
@@ -56,7 +102,11 @@ class Action(NamedTuple):
     def check(self, data: Any) -> dict[str, Any]:
         """Return the fields of a call as the schema takes them; raises HomeAssistantError."""
         with translating():
-            return checked_by(self.schema)(data)
+            try:
+                fields: dict[str, Any] = self.schema(data)
+            except vol.Invalid as err:
+                raise schemas.refusal(err, data, self.schema) from None
+            return fields
 
     async def run(self, hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
         """Run the handler; raises HomeAssistantError."""
@@ -86,7 +136,7 @@ async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple
         target, job = async_target_of_job(hass, job_id)
         await async_check_printer(hass, target, call.context)
         return target, job
-    target = await async_resolve_target(hass, call.data, call.context, POLICY_CONTROL)
+    target = async_resolve_target(hass, call.data)
     await async_check_printer(hass, target, call.context)
     job = target.data.queue.get(job_id)
     if job.spec.printer_key != target.printer_key:
@@ -131,12 +181,10 @@ async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
         without=call.data.get("without", ()),
         mover=Mover(
             asker=replace(Asker.of(call.context), user_id=who.user_id),
-            origin=who.origin,
-            automated=who.automated,
-            forgotten=who.forgotten,
+            who=who,
+            approves=who.independent
+            or await async_may_approve(hass, target.entry.options, who.user_id),
         ),
-        approves=who.independent
-        or await async_may_approve(hass, target.entry.options, who.user_id),
     )
     return {"job": await async_describe(hass, other, moved, call.context)}
 
@@ -148,7 +196,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         raise InputError("rejected_for_others", title=job.spec.title)
     chosen, without = options_in(call.data), call.data.get("without", ())
     to_device_id = call.data.get("to_device_id")
-    other, changes, anew = target, None, None
+    other, changes = target, None
     if to_device_id is not None:
         other = async_target(hass, to_device_id)
         await async_check_printer(hass, other, call.context)
@@ -160,18 +208,21 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         changes = await async_changes(other, job, chosen, target, without=without)
     elif chosen or without:
         changes = await async_changes(other, job, chosen, without=without)
-    if len(job.deliveries) > 1 or not {"from_sheet", "backs_only"}.isdisjoint(call.data):
-        from_sheet = call.data.get("from_sheet", 1)
-        anew = rest_of(job, from_sheet=from_sheet, backs_only=call.data.get("backs_only", False))
-    again = await target.data.queue.async_retry(
-        job.job_id, context=call.context, changes=changes, anew=anew, queue=other.data.queue
+    again = await async_print_again(
+        target.data.queue,
+        job,
+        call.context,
+        changes=changes,
+        from_sheet=call.data.get("from_sheet"),
+        backs_only=call.data.get("backs_only"),
+        to=other.data.queue,
     )
     return {"job": await async_describe(hass, other, again, call.context)}
 
 
 async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """List the jobs of a printer, and on request the day's tasks of its box."""
-    target = await async_resolve_target(hass, call.data, call.context, POLICY_READ)
+    target = async_resolve_target(hass, call.data)
     who = await async_check_printer(hass, target, call.context, POLICY_READ)
     states = call.data.get("state")
     jobs = [
@@ -204,7 +255,7 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
 
 
 async def _async_get_capabilities(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    target = await async_resolve_target(hass, call.data, call.context, POLICY_READ)
+    target = async_resolve_target(hass, call.data)
     await async_check_printer(hass, target, call.context, POLICY_READ)
     return await async_describe_capabilities(target, call.context)
 

@@ -2,19 +2,17 @@
 
 from datetime import timedelta
 
-from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.core import Context, HomeAssistant
 
 from ..api.capabilities import Paper
-from ..devices import Target, status_entity
+from ..devices import Target
 from ..documents.document import Document
 from ..documents.page_documents import WritePage, async_test_page
-from ..documents.spool import Spool, async_get_spool
-from ..jobs.job import Asker, Delivery, Job, JobSpec
-from ..people.rights import async_check_caller
+from ..documents.spool import Spool
+from ..jobs.job import Job
 from ..runtime import LiankeConfigEntry
-from .print import async_resolve
-from .refused import telling_refusals
+from .builder import PrintRequest, async_print_one
+from .handlers import telling_refusals
 
 # These pages are of no use on a printer that is switched on tomorrow.
 EXPIRES_IN = timedelta(hours=1)
@@ -60,24 +58,15 @@ async def async_print_page(
     Whoever began it needs control of the entity, by default of the printer. Raises as `async_print_test_page`.
     """
     # Home Assistant asks an automation for no rights. What is forgotten waits for somebody, as every print.
-    asked = entity_id or status_entity(hass, entry, printer_key)
-    await async_check_caller(hass, context, asked, POLICY_CONTROL)
-    spool = await async_get_spool(hass)
-    async with telling_refusals(hass, context), spool.scope():
-        target = Target(device_id="", entry=entry, printer_key=printer_key)
-        options = await async_resolve(target, {})
-        document = await write(spool, options.paper)
-        queue = target.data.queue
-        spool.let_go(document.path)
-        return await queue.async_submit(
-            JobSpec(
-                printer_key=printer_key,
-                title=document.title,
-                asker=Asker.of(context),
-                hold=hold,
-                # One that is printed now or not at all asks nobody.
-                waits_for=None if hold else (),
-                expires_in=EXPIRES_IN,
-            ),
-            (Delivery(document=document, options=options),),
-        )
+    request = PrintRequest(
+        target=Target(device_id="", entry=entry, printer_key=printer_key),
+        context=context,
+        documents=[lambda making: write(making.spool, making.options.paper)],
+        options={},
+        entity_id=entity_id,
+        hold=hold,
+        asks_people=hold,
+        expires_in=EXPIRES_IN,
+    )
+    async with telling_refusals(hass, context):
+        return await async_print_one(hass, request)

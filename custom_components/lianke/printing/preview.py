@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import hdrs, web
-from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.components.http.auth import async_sign_path
 from homeassistant.core import Context, HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
@@ -15,20 +14,17 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..api.options import ResolvedOptions, count_selected
 from ..const import DOMAIN
-from ..devices import Target, async_resolve_target
-from ..documents.conversion import clean_title
 from ..documents.document import Document, SourceKind
 from ..documents.pdf import PageDrawing, can_draw, pdf_error, picture_type, plan_drawing
 from ..documents.pdf_client import PdfError, PdfUnavailableError
-from ..documents.sheets import SheetOptions
-from ..documents.sources import source_of
+from ..documents.sources import Source
 from ..documents.spool import KEEP, async_get_spool
 from ..errors import InputError
 from ..jobs.job import Delivery
 from ..jobs.rules import check_range
-from ..people.rights import async_check_printer
 from ..runtime import async_error_text, preview_signal
-from .print import async_prepare, limit_calls, ticket_scope
+from .builder import JobBuilder, PrintRequest, async_building, ticket_scope
+from .print import request_of
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
@@ -77,13 +73,14 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
     Raises LiankeError besides what printing raises, InputError: not_drawn_here.
     """
     data, context = call.data, call.context
-    target = await async_resolve_target(hass, data, context, POLICY_CONTROL)
-    # Whose share of the requests it takes.
-    asker = await _async_asker(hass, target, context)
+    request = _request_of(hass, data, context)
+    target = request.target
     spool = await async_get_spool(hass)
     preview_by = data["preview_by"]
-    async with limit_calls(hass, (target.entry.entry_id, asker.user_id)), spool.scope():
-        documents, shown, options = await _async_prepare(hass, target, data, context)
+    async with async_building(hass, request, prints=False) as builder:
+        # Whose share of the requests it takes.
+        asker = Context(user_id=builder.asker or context.user_id)
+        documents, shown, options = await _async_make(builder)
         drawing: PageDrawing | None = None
         pictures: Sequence[bytes] = ()
         pages: int | None
@@ -106,12 +103,12 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
                     # Of a range of pages it shows only those.
                     shown = replace(shown, pages=preview.pages, counted_for=scope)
                 documents = [shown]
-        kind, values = source_of(data)
         handles: list[str] = []
-        for value, document in zip(values, documents, strict=True):
-            if kind is SourceKind.DOCUMENT and value in handles:
+        for source, document in zip(Source.all_in(data), documents, strict=True):
+            kept_as = source.value if source.kind is SourceKind.DOCUMENT else None
+            if kept_as in handles:
                 # The same one twice: the pictures lie with it already.
-                handles.append(value)
+                handles.append(source.value)
                 continue
             handle = await spool.async_keep(
                 document,
@@ -119,7 +116,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
                 () if handles else pictures,
                 drawing=None if handles else drawing,
                 # A document that is previewed again keeps its handle.
-                handle=value if kind is SourceKind.DOCUMENT else None,
+                handle=kept_as,
                 user=context.user_id,
             )
             handles.append(handle)
@@ -140,7 +137,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
         paths = [f"{PREVIEW_URL}/{handles[0]}/{number}{query}" for number in range(1, count + 1)]
         return {
             "device_id": target.device_id,
-            "title": clean_title(data.get("title", "")) or shown.title,
+            "title": request.title or shown.title,
             "pages": pages,
             "images": [async_sign_path(hass, path, KEEP) for path in paths],
             "document": _handles(handles),
@@ -149,12 +146,6 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             "message": message,
             "uncounted": uncounted,
         }
-
-
-async def _async_asker(hass: HomeAssistant, target: Target, context: Context) -> Context:
-    """Return the context of whoever's share of the requests a call takes. Raises as `async_check_printer`."""
-    who = await async_check_printer(hass, target, context)
-    return Context(user_id=who.user_id or context.user_id)
 
 
 def _reason_of(document: Document, pages: int | None) -> str:
@@ -185,13 +176,14 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
     Counted here where possible, else by the service; sheets are laid out for it. Pages are None when
     they cannot be counted. Raises LiankeError besides what printing raises.
     """
-    data, context = call.data, call.context
-    target = await async_resolve_target(hass, data, context, POLICY_CONTROL)
-    # Whose share of the requests it takes.
-    asker = await _async_asker(hass, target, context)
+    context = call.context
+    request = _request_of(hass, call.data, context)
+    target = request.target
     spool = await async_get_spool(hass)
-    async with limit_calls(hass, (target.entry.entry_id, asker.user_id)), spool.scope():
-        documents, shown, options = await _async_prepare(hass, target, data, context)
+    async with async_building(hass, request, prints=False) as builder:
+        # Whose share of the requests it takes.
+        asker = Context(user_id=builder.asker or context.user_id)
+        documents, shown, options = await _async_make(builder)
         pages = shown.pages
         if shown is documents[0]:
             if pages is None:
@@ -209,22 +201,26 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
         handles = [await spool.async_keep(document, user=context.user_id) for document in documents]
         return {
             "device_id": target.device_id,
-            "title": clean_title(data.get("title", "")) or documents[0].title,
+            "title": request.title or documents[0].title,
             "pages": pages,
             "document": _handles(handles),
         }
 
 
-async def _async_prepare(
-    hass: HomeAssistant, target: Target, data: Mapping[str, Any], context: Context
-) -> tuple[list[Document], Document, ResolvedOptions]:
-    """Return the documents of a call as they are, and the one that is printed of them, with its options.
-
-    Raises InputError: one_document_only, and as `async_prepare` and `check_range`.
-    """
-    if len(source_of(data)[1]) != 1 and not SheetOptions.of(data).joins:
+def _request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -> PrintRequest:
+    """Return what a call asks for. Raises InputError: one_document_only, and as `request_of`."""
+    request = request_of(hass, data, context)
+    if len(request.documents) != 1 and not request.joins:
         raise InputError("one_document_only")
-    documents, [(shown, options)] = await async_prepare(hass, target, data, context)
+    return request
+
+
+async def _async_make(builder: JobBuilder) -> tuple[list[Document], Document, ResolvedOptions]:
+    """Return the documents as they are, and the one that is printed of them, with its options.
+
+    Raises as `JobBuilder.async_documents` and `check_range`.
+    """
+    documents, [(shown, options)] = await builder.async_documents()
     check_range(shown, options.page_range)
     return documents, shown, options
 

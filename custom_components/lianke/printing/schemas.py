@@ -1,11 +1,12 @@
-"""Names, fields and schemas of the actions."""
+"""Names, fields and schemas of the actions, and what is said of a field that is refused."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
-from typing import Any, Final
+import re
+from typing import Any, Final, override
 
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import VolDictType
@@ -27,11 +28,10 @@ from ..documents.sheets import (
     SHEETS,
     STAMPS,
 )
-from ..errors import whole_text
+from ..errors import InputError, whole_text
 from ..jobs.job import JobState, PersonReason
 from ..pdf.process import MAX_SOURCE_PAGES
 from ..people.release_code import MAX_CODE, MIN_CODE
-from .field_errors import FieldError, OneOf
 
 BY_HERE: Final = "here"
 BY_HERE_ONLY: Final = "here_only"
@@ -51,6 +51,79 @@ MAX_PASSWORD: Final = 255
 MAX_QUERY: Final = 64
 MAX_ADDRESS: Final = 8192
 MAX_NUMBER: Final = 999_999_999
+
+
+_UNKNOWN: Final = "extra keys not allowed"
+# What voluptuous says of a length or a number, and the keys of our texts for it.
+_BEYOND: Final = re.compile(r"(length of )?value must be (at most|at least) (\d+(?:\.\d+)?)$")
+_BOUNDS: Final[Mapping[tuple[bool, str], str]] = {
+    (True, "at most"): "field_too_long",
+    (True, "at least"): "field_too_short",
+    (False, "at most"): "field_too_large",
+    (False, "at least"): "field_too_small",
+}
+
+
+class FieldError(vol.Invalid):
+    """A value that is refused, with the key of the text that says why, and what that text mentions."""
+
+    def __init__(self, reason: str, **placeholders: str) -> None:
+        super().__init__(reason)
+        # Home Assistant may have another library in the place of voluptuous, whose errors have more attributes.
+        self.refusal = (reason, placeholders)
+
+
+class OneOf(vol.In):
+    """Take one of some values, and name them all where it is another."""
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        """Take the values, in the order in which they are named."""
+        super().__init__([*values])
+
+    @override
+    def __call__(self, v: Any) -> Any:
+        try:
+            return super().__call__(v)
+        except vol.InInvalid:
+            allowed = ", ".join(str(value) for value in self.container)
+            raise FieldError("field_not_offered", value=str(v), allowed=allowed) from None
+
+
+def refusal(err: vol.Invalid, data: Any, schema: vol.Schema) -> InputError:
+    """Return what is wrong with the first field of a call, in the user's language.
+
+    voluptuous speaks English, and of Python. Only where there are few choices is a value quoted. The reasons are
+    field_unknown, field_missing and the like.
+    """
+    known = {str(marker) for marker in schema.schema}
+    required = {str(marker) for marker in schema.schema if isinstance(marker, vol.Required)}
+    first = err.errors[0] if isinstance(err, vol.MultipleInvalid) else err
+    field = str(first.path[0]) if first.path else ""
+    value = data
+    for step in first.path:
+        if isinstance(value, str):
+            # One in the place of a list of them.
+            break
+        try:
+            value = value[step]
+        except KeyError, IndexError, TypeError:
+            value = ...
+            break
+    if first.error_message.startswith(_UNKNOWN) or (field and field not in known):
+        return InputError("field_unknown", field=".".join(map(str, first.path)))
+    if isinstance(first, vol.RequiredFieldInvalid):
+        return InputError("field_missing", field=field)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return InputError("field_missing" if field in required else "field_empty", field=field)
+    if isinstance(first, FieldError):
+        reason, placeholders = first.refusal
+        return InputError(reason, **{"field": field, **placeholders})
+    if (beyond := _BEYOND.match(first.error_message)) is not None:
+        key = _BOUNDS[beyond[1] is not None, beyond[2]]
+        if beyond[1] is not None and not isinstance(value, str):
+            key = {"field_too_long": "field_too_many", "field_too_short": "field_empty"}[key]
+        return InputError(key, field=field, limit=beyond[3])
+    return InputError("field_wrong", field=field)
 
 
 def _line(limit: int) -> vol.All[Any]:
@@ -262,15 +335,15 @@ RAW: Final = {
 
 JOB: Final = {
     vol.Optional("wait", default=False): cv.boolean,
-    vol.Optional("wait_timeout", default=DEFAULT_WAIT): vol.All(_PERIOD, _within(MAX_WAIT)),
+    vol.Optional("wait_timeout"): vol.All(_PERIOD, _within(MAX_WAIT)),
     vol.Optional("request_id"): _KEY,
     vol.Optional("replace_key"): _KEY,
-    vol.Optional("if_not_ready", default=HOLD): OneOf((HOLD, FAIL)),
+    vol.Optional("if_not_ready"): OneOf((HOLD, FAIL)),
     vol.Optional("expires_in"): vol.All(
         _PERIOD,
         _within(MAX_EXPIRY, MIN_EXPIRY),
     ),
-    vol.Optional("ignore_quiet_hours", default=False): cv.boolean,
+    vol.Optional("ignore_quiet_hours"): cv.boolean,
     vol.Optional("release_code"): vol.All(_line(MAX_CODE), str.strip, vol.Length(min=MIN_CODE)),
 }
 

@@ -26,9 +26,8 @@ from ..documents.sheets import WHOLE
 from ..errors import InputError
 from ..people.rights import async_check_change, async_check_printer
 from ..printing.exposed import Names, exposed_devices
-from ..printing.field_errors import OneOf
 from ..printing.handlers import Action
-from ..printing.schemas import CUT, JOB, MAX_ADDRESS, MAX_NAME, OPTIONS, TARGET
+from ..printing.schemas import CUT, DEFAULT_WAIT, JOB, MAX_ADDRESS, MAX_NAME, OPTIONS, TARGET, OneOf
 from ..runtime import (
     LiankeConfigEntry,
     async_error_text,
@@ -294,7 +293,8 @@ async def _async_outcome(
     """Wait if that is asked for, and return the scan; raises what went wrong where nobody gets a response."""
     jobs = async_get_jobs(hass, entry)
     if call.data["wait"]:
-        job = await jobs.async_wait(job.job_id, call.data["wait_timeout"].total_seconds())
+        seconds = call.data.get("wait_timeout", DEFAULT_WAIT).total_seconds()
+        job = await jobs.async_wait(job.job_id, seconds)
     if job.state is ScanState.FAILED and not call.return_response:
         if job.reason == NOT_PRINTED:
             raise await async_whole_error(hass, NOT_PRINTED, {"detail": job.detail})

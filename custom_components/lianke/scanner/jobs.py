@@ -26,22 +26,25 @@ from homeassistant.util.signal_type import SignalType
 from homeassistant.util.ulid import ulid_now
 
 from ..api.errors import MAX_DETAIL, LiankeError
+from ..api.options import options_in
 from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
-from ..devices import Target
+from ..devices import async_target
+from ..documents.document import SourceKind
 from ..documents.kinds import FileType
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError
+from ..documents.sheets import WHOLE, SheetOptions
+from ..documents.sources import Source
 from ..documents.spool import disk_full, translate_disk_errors, unlink_all
 from ..errors import InputError
-from ..jobs.job import Asker, Delivery, JobSpec
+from ..jobs.job import Asker
 from ..jobs.opening import async_remove_records
 from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
 from ..jobs.scheduler import heard
 from ..ledger import CLOSE_TIME, Lease, Step, Table, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
-from ..printing.handlers import ACTIONS_BY_NAME, async_run_action
-from ..printing.print import async_preparing, async_submit, async_wanted_jobs
-from ..printing.refused import telling_refusals
+from ..printing.builder import JobBuilder, Made, PrintRequest, async_building, from_source
+from ..printing.handlers import async_run_action, telling_refusals
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_said
 from .abilities import ScanFormat, ScanRequest
@@ -62,6 +65,7 @@ from .files import (
 from .hub import HUBS, ScannerHub
 from .job import (
     GIVEN_UP,
+    ID_CARD,
     NOT_KEPT,
     NOT_PRINTED,
     SCANS_KIND,
@@ -590,36 +594,35 @@ class ScanJobs:
     async def _async_print(self, job: ScanJob) -> ScanJob:
         """Print a copy: each job is made, and the scan knows of it, in one transaction.
 
-        Raises as the action Print does.
+        Raises as the builder of jobs does.
         """
         media = [media_id(self._entry.entry_id, job, name) for name in job.files]
-        cuts = {"id_card_crop": [CARD_CUT] * len(media)} if job.is_card else {}
         # Pages that could not be joined are more files than one print may have.
         for start in range(0, len(media), MAX_SOURCES):
-            fields = {
-                **job.printing,
-                **cuts,
-                "media": media[start : start + MAX_SOURCES],
-                "request_id": f"{job.job_id}#{start + 1}" if start else job.job_id,
-            }
+            some = media[start : start + MAX_SOURCES]
+            request = PrintRequest(
+                target=async_target(self._hass, job.printing["device_id"]),
+                context=job.asker.context,
+                documents=[
+                    from_source(self._hass, Source(kind=SourceKind.MEDIA, value=one))
+                    for one in some
+                ],
+                options=options_in(job.printing),
+                sheets=SheetOptions(sheet=ID_CARD, id_card_crop=(WHOLE | CARD_CUT,) * len(some))
+                if job.is_card
+                else None,
+                request_id=f"{job.job_id}#{start + 1}" if start else job.job_id,
+            )
             is_last = start + MAX_SOURCES >= len(media)
-            data = ACTIONS_BY_NAME["print"].check(fields)
-            context = job.asker.context
-            async with async_preparing(self._hass, data, context) as target:
-                wanted = await async_wanted_jobs(self._hass, target, data, context)
-                for number, (spec, deliveries) in enumerate(wanted, start=1):
+            async with async_building(self._hass, request) as builder:
+                wanted = await builder.async_jobs()
+                for number, made in enumerate(wanted, start=1):
                     ends = is_last and number == len(wanted)
-                    job = await self._async_submit(job, target, spec, deliveries, ends=ends)
+                    job = await self._async_submit(job, builder, made, ends=ends)
         return job
 
     async def _async_submit(
-        self,
-        job: ScanJob,
-        target: Target,
-        spec: JobSpec,
-        deliveries: tuple[Delivery, ...],
-        *,
-        ends: bool,
+        self, job: ScanJob, builder: JobBuilder, made: Made, *, ends: bool
     ) -> ScanJob:
         print_id = ulid_now()
 
@@ -631,12 +634,10 @@ class ScanJobs:
                 changes["state"] = ScanState.COMPLETED
             self._change(view, job_id=job.job_id, changes=changes)
 
-        made = await async_submit(
-            self._hass, target, spec, deliveries, job_id=print_id, together=note
-        )
-        if made.job_id not in self.get(job.job_id).print_jobs:
+        printed = await builder.async_submit(made, job_id=print_id, together=note)
+        if printed.job_id not in self.get(job.job_id).print_jobs:
             # A version without the ledger had made it.
-            await self._async_decide(partial(note, made_id=made.job_id))
+            await self._async_decide(partial(note, made_id=printed.job_id))
         return self.get(job.job_id)
 
     async def _async_wait_for_box(self, device_id: str) -> None:

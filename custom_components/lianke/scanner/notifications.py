@@ -10,7 +10,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
 from ..const import DOMAIN
 from ..people.notifications import CLEAR, EVENT_ACTION, async_send, async_tell_user, phones_of
-from ..people.visible import async_proven_path
+from ..people.rights import async_proven_path
 from ..runtime import async_error_text, async_said, translating
 from .actions import async_check_scanner, async_find_scan
 from .job import ScanAnswer, ScanState, ScanUpdate

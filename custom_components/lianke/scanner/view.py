@@ -22,7 +22,7 @@ from ..documents.kinds import CONTENT_TYPES, FileType
 from ..documents.media import resolved_for
 from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
-from ..people.visible import is_proven
+from ..people.rights import is_proven
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from .files import async_draw_page
 from .hub import is_enabled, scanner_identifier

@@ -36,16 +36,17 @@ from ..devices import async_may, async_printer_device
 from ..errors import InputError
 from ..jobs.job import Job, JobState, PersonReason
 from ..jobs.rules import waits_uncounted
-from ..people.approval import is_approver, pages_left
-from ..people.visible import (
+from ..people.approval import pages_left
+from ..people.rights import (
     as_seen,
+    is_approver,
     may_answer,
     may_see_document,
     picture_url,
     visible,
 )
+from ..printing.handlers import SIGNAL_REFUSED, Refusal
 from ..printing.print import job_dict, reason_key
-from ..printing.refused import SIGNAL_REFUSED, Refusal
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from ..scanner.actions import scanners_by_printer
 from ..scanner.hub import SIGNAL_SCANNERS

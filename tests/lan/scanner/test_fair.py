@@ -10,7 +10,7 @@ from aiohttp import ClientSession, TCPConnector
 import pytest
 
 from custom_components.lianke.const import ScanSource
-from custom_components.lianke.lan import neighbours
+from custom_components.lianke.lan import origin as neighbours
 from custom_components.lianke.lan.printer import server
 from custom_components.lianke.lan.printer.server import async_get_server
 from custom_components.lianke.lan.scanner import scans

@@ -12,19 +12,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from homeassistant.core import Context
 from homeassistant.exceptions import HomeAssistantError
 
 from ...api.errors import LiankeError
-from ...api.options import ORIENTATIONS
+from ...api.options import ORIENTATIONS, options_in
 from ...documents.conversion import clean_title
-from ...documents.document import file_digest
+from ...documents.document import Document, file_digest
+from ...documents.sources import async_received_document
 from ...errors import InputError
 from ...fair_queue import NoPlaceError
 from ...ipp.model import Group, IppError, Status, Tag
 from ...jobs.job import Job
 from ...jobs.rules import max_document_bytes
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
-from ...printing.print import async_print_received
+from ...printing.builder import Making, PrintRequest, Sender, async_print_one
 from . import querying, server
 from .job_options import JobOptions, read_job_options
 from .lan_jobs import MAX_PENDING, MAX_PENDING_A_DEVICE, PendingJob, Sent, is_own, job_number
@@ -157,7 +159,9 @@ def _checked(request: Request) -> JobOptions:
     """Return the options of a new job. Raises IppError when they must be met and cannot be."""
     _check_document(request)
     _check_code(request)
-    options = read_job_options(request.message.group(Tag.JOB), querying.profile_of(request))
+    querying.view_of(request)
+    asked = request.message.group(Tag.JOB)
+    options = read_job_options(asked, querying.profile_of(request)) if asked else JobOptions()
     if options.unsupported and request.flag("ipp-attribute-fidelity"):
         names = ", ".join(options.unsupported)
         raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, names, options.unsupported)
@@ -310,23 +314,41 @@ async def _async_print(
     code: str | None,
     digest: str,
 ) -> Job:
-    sender = request.sender
-    with _counting_refusal(request):
-        return await async_print_received(
+    target, sender, name = (
+        querying.target_of(request),
+        request.sender,
+        _document_name(request, title),
+    )
+
+    def papers() -> list[tuple[int, int]]:
+        # Raster pages have to fit on what is offered.
+        return [(item.width, item.height) for item in querying.profile_of(request).media]
+
+    async def make(making: Making) -> Document:
+        return await async_received_document(
             request.hass,
-            querying.target_of(request),
+            making.spool,
             path,
-            name=_document_name(request, title),
+            name=name,
             title=title,
-            requested=options.options,
-            job_id=job_id,
-            sender=sender.name,
-            sender_address=sender.address,
-            device=request.device,
-            release_code=code,
-            papers=tuple((item.width, item.height) for item in querying.profile_of(request).media),
-            digest=digest,
+            limit_bytes=making.limit_bytes,
+            papers=papers,
+            user=making.user,
         )
+
+    wanted = PrintRequest(
+        target=target,
+        context=Context(),
+        documents=[make],
+        options=options_in(options.options),
+        title=title,
+        hashed_code=code,
+        sender=Sender(sender.name, sender.address, request.device),
+        files=[path],
+        digest=digest,
+    )
+    with _counting_refusal(request):
+        return await async_print_one(request.hass, wanted, job_id=job_id)
 
 
 @contextmanager

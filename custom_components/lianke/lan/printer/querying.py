@@ -13,7 +13,7 @@ from homeassistant.loader import async_get_integration
 
 from ...box.printer_status import HOLDING, PrinterSnapshot
 from ...const import DOMAIN
-from ...devices import Target, loaded_data
+from ...devices import Target
 from ...ipp import model as values
 from ...ipp.model import Attributes, Group, IppError, Status, Tag, Value
 from ...jobs.job import MOVED, Job, JobState, PersonReason
@@ -94,15 +94,14 @@ ICON: Final = "icon.png"
 
 
 def target_of(request: Request) -> Target:
-    """Return the printer as a target of actions. Raises InputError when its box is not loaded."""
-    loaded_data(request.offered.entry)
+    """Return the printer as a target of actions."""
     return Target(
         device_id="", entry=request.offered.entry, printer_key=request.offered.printer_key
     )
 
 
 def view_of(request: Request) -> PrinterSnapshot:
-    """Return the printer as it is now; raises as `target_of`, and printer_gone."""
+    """Return the printer as it is now; raises as `Target.view`."""
     return target_of(request).view
 
 

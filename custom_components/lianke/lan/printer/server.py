@@ -17,7 +17,7 @@ from ...const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
 from ...fair_queue import FairQueue
 from ...jobs.rules import RATE_PERIOD
 from ...runtime import LiankeConfigEntry
-from ..neighbours import Devices
+from ..origin import Devices
 from .lan_jobs import PendingJobs, Repeats
 
 

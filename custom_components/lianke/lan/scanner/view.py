@@ -24,7 +24,7 @@ from ...escl.messages import (
     status_xml,
 )
 from ...fair_queue import NoPlaceError
-from ..neighbours import Client
+from ..origin import Client
 from ..printer.lan_jobs import async_deliver
 from ..printer.server import async_get_server
 from .scans import (
