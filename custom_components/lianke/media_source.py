@@ -17,7 +17,7 @@ from homeassistant.components.media_source import (
 from homeassistant.core import HomeAssistant
 
 from .const import DOMAIN
-from .documents.kinds import CONTENT_TYPES, FileType, sniff
+from .documents.document import CONTENT_TYPES, FileType, sniff
 from .documents.local_files import allowed_path, media_roots
 from .documents.media import SCANS, local_media_path
 from .documents.page_documents import async_page_text

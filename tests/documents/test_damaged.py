@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from custom_components.lianke.documents.conversion import can_read_heif, file_name, make_document
-from custom_components.lianke.documents.kinds import FileType
+from custom_components.lianke.documents.document import FileType
 from custom_components.lianke.errors import InputError
 from tests.documents.samples import ole, pdf_with_streams, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf

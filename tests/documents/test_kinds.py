@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from custom_components.lianke.documents.kinds import FileType, sniff
+from custom_components.lianke.documents.document import FileType, sniff
 from custom_components.lianke.errors import InputError
 from tests.documents.samples import ole, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf

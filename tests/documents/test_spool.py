@@ -16,8 +16,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.lianke.documents import spool as spool_module
 from custom_components.lianke.documents.conversion import make_document
-from custom_components.lianke.documents.document import Document
-from custom_components.lianke.documents.kinds import FileType
+from custom_components.lianke.documents.document import Document, FileType
 from custom_components.lianke.documents.spool import (
     Spool,
     copy_opened,

@@ -6,8 +6,7 @@ from homeassistant.core import HomeAssistant
 from PIL import Image
 import pytest
 
-from custom_components.lianke.documents.document import SourceKind
-from custom_components.lianke.documents.kinds import FileType, sniff
+from custom_components.lianke.documents.document import FileType, SourceKind, sniff
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pdf.photographed import clean_page

@@ -20,8 +20,7 @@ from PIL import Image, ImageDraw
 import pytest
 
 from custom_components.lianke.documents import pdf_client, whole as documents_whole
-from custom_components.lianke.documents.document import Document, SourceKind
-from custom_components.lianke.documents.kinds import FileType
+from custom_components.lianke.documents.document import Document, FileType, SourceKind
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.documents.whole import async_check

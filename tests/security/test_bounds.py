@@ -34,8 +34,8 @@ from custom_components.lianke.api import (
 )
 from custom_components.lianke.api.models import Credentials
 from custom_components.lianke.api.stored import StoredError
-from custom_components.lianke.documents import conversion, kinds
-from custom_components.lianke.documents.kinds import FileType
+from custom_components.lianke.documents import conversion, document
+from custom_components.lianke.documents.document import FileType
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.flows.binding import checked_key
 from custom_components.lianke.jobs.job import Job
@@ -333,7 +333,7 @@ CALLS: dict[str, tuple[Callable[[int], bool], int]] = {
 
 def directory(sectors: int) -> io.BytesIO:
     """Return an OLE file whose directory has as many sectors as follow."""
-    begin = kinds.HEADER_FAT_SECTORS * 32
+    begin = document.HEADER_FAT_SECTORS * 32
     header = bytearray(512)
     header[30] = 7
     header[48:52] = struct.pack("<I", begin)
@@ -350,8 +350,8 @@ DOCUMENTS: dict[str, Case] = {
         104,
     ),
     "documents.conversion.MAX_TITLE": (lambda: len(conversion.clean_title("x" * MANY)), 200),
-    "documents.kinds.MAX_DIRECTORY_SECTORS": (
-        lambda: len(kinds._directory(directory(3000)) or b""),  # type: ignore[arg-type]  # a file in memory
+    "documents.document.MAX_DIRECTORY_SECTORS": (
+        lambda: len(document._directory(directory(3000)) or b""),  # type: ignore[arg-type]  # a file in memory
         1024 * 128,
     ),
     "pdf.process.MAX_REQUEST": (

@@ -16,9 +16,8 @@ from ..pages.compose import csv_page, markdown_page, text_page
 from ..pages.page import MAX_MADE_BYTES, MAX_TEXT_BYTES, PageStyle, is_visible, page_too_large
 from ..pages.page_estimate import pages_at_most
 from ..pdf.pictures import DECODER_ERRORS, flatten, srgb
-from .document import Document
+from .document import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, Document, FileType, sniff
 from .encoding import read_text
-from .kinds import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, FileType, sniff
 from .spool import open_private, translate_disk_errors, write_bytes
 
 # Measured with Pillow 12.3: decoding WebP takes 16 bytes a pixel at its peak, AVIF 12, HEIC 9. So a

@@ -1,14 +1,23 @@
-"""A document: a file in the spool with its type, size and pages; and the kinds of sources it comes from."""
+"""A document: a file in the spool with its type, size and pages; how types are told by content; kinds of sources.
+
+Telling a type blocks: run it in the executor.
+"""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 import hashlib
+from io import BufferedReader, FileIO
 import json
 from pathlib import Path
+import re
+import struct
+from typing import Final, override
+import zipfile
 
 from ..api.stored import Record
 from ..api.upload import UploadFile
 from ..errors import InputError
+from .encoding import SURE_ENCODINGS, UTF_16, can_be_text, guess_encoding
 
 
 def digest_of(*asked: object) -> str:
@@ -71,3 +80,292 @@ class SourceKind(StrEnum):
     HTML = "html"
     CONTENT = "content"
     DOCUMENT = "document"
+
+
+MAGIC: Final = bytes.fromhex("d0cf11e0a1b11ae1")
+# 4096 entries of 128 bytes: far more than any document has.
+MAX_DIRECTORY_SECTORS: Final = 1024
+ENTRY_BYTES: Final = 128
+HEADER_FAT_SECTORS: Final = 109
+
+
+def root_names(file: BufferedReader) -> frozenset[str] | None:
+    """Return the names of the streams and folders at the root; None when the file is cut off.
+
+    Embedded documents are in folders below, which are left out.
+    """
+    directory = _directory(file)
+    if directory is None:
+        return None
+    entries = [
+        directory[start : start + ENTRY_BYTES]
+        for start in range(0, len(directory) - ENTRY_BYTES + 1, ENTRY_BYTES)
+    ]
+    names: set[str] = set()
+    waiting = [_number(entries[0], 76)] if entries else []
+    seen: set[int] = set()
+    while waiting:
+        index = waiting.pop()
+        if index in seen or not 0 < index < len(entries):
+            continue
+        seen.add(index)
+        entry = entries[index]
+        names.add(entry[:64].decode("utf-16-le", errors="replace").partition("\0")[0])
+        # The siblings left and right; not the children.
+        waiting += [_number(entry, 68), _number(entry, 72)]
+    return frozenset(names)
+
+
+def _directory(file: BufferedReader) -> bytes | None:
+    """Return the sectors of the directory; None when the first is not there."""
+    file.seek(0)
+    header = file.read(512)
+    if len(header) < 512:
+        return None
+    sector_size = 1 << min(max(int.from_bytes(header[30:32], "little"), 7), 12)
+    sector = _number(header, 48)
+    found = b""
+    seen: set[int] = set()
+    while sector not in seen and len(seen) < MAX_DIRECTORY_SECTORS:
+        seen.add(sector)
+        data = _sector(file, sector, sector_size)
+        found += data
+        if len(data) < sector_size:
+            break
+        sector = _next(file, header, sector, sector_size)
+    return found or None
+
+
+def _next(file: BufferedReader, header: bytes, sector: int, sector_size: int) -> int:
+    """Return the sector after one by the allocation table; beyond the header's part of it the adjacent one."""
+    per_sector = sector_size // 4
+    table, place = divmod(sector, per_sector)
+    if table >= HEADER_FAT_SECTORS:
+        return sector + 1
+    data = _sector(file, _number(header, 76 + 4 * table), sector_size)
+    return _number(data, 4 * place) if len(data) >= 4 * place + 4 else -1
+
+
+def _sector(file: BufferedReader, sector: int, sector_size: int) -> bytes:
+    if not 0 <= sector < 0xFFFFFFFA:
+        return b""
+    file.seek((sector + 1) * sector_size)
+    return file.read(sector_size)
+
+
+def _number(data: bytes, start: int) -> int:
+    return int.from_bytes(data[start : start + 4], "little")
+
+
+CONTENT_TYPES: Final = {
+    ".pdf": "application/pdf",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".bmp": "image/bmp",
+    ".gif": "image/gif",
+    ".tiff": "image/tiff",
+    ".doc": "application/msword",
+    ".xls": "application/vnd.ms-excel",
+    ".ppt": "application/vnd.ms-powerpoint",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".html": "text/html",
+    ".prn": "application/octet-stream",
+}
+"""The types the service takes (lianke-api: POST /print/job, jobFile)."""
+HEAD_BYTES = 8192
+MAX_ZIP_DIRECTORY = 4 * 1024 * 1024
+RAW_STARTS = (b"\x1b", b"@PJL", b"^XA")
+HEIF_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"}
+)
+# Entries at the root of an old Office file; the first match counts.
+OLE_STREAMS = {
+    "WordDocument": ".doc",
+    "Workbook": ".xls",
+    "Book": ".xls",
+    "PowerPoint Document": ".ppt",
+}
+# A protected new Office file is as a whole in one of these.
+OLE_PROTECTED = frozenset({"EncryptedPackage", "EncryptionInfo"})
+OLE_NAMES = {".wps": ".doc", ".et": ".xls", ".dps": ".ppt"}
+OOXML_FOLDERS = {"word/": ".docx", "xl/": ".xlsx", "ppt/": ".pptx"}
+# Source code of pages for a program: as text it is only noise.
+_POSTSCRIPT = re.compile(rb"%!(ps|\s|\Z)")
+FOREIGN_TEXT = (b"{\\rtf", b"<svg", b"<?xml")
+_COMMENTS = re.compile(rb"\A(?:<!--.*?-->\s*)+", re.DOTALL)
+TEXT_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".md", ".markdown", ".log"})
+# Where such a file holds text, it is the error page of a server, or was named by mistake. Not so Office
+# files: many programs give a table in HTML the name of one.
+NEVER_TEXT = frozenset({".pdf", ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"})
+# Lines that an e-mail as it is sent begins with (RFC 5322, 3.6); it holds its attachments as text.
+_MAIL = re.compile(
+    rb"\A(?:from |(?:return-path|received|delivered-to|dkim-signature|authentication-results|x-[a-z-]+|mime-version"
+    rb"|message-id|date|from|to|subject|reply-to):)",
+    re.IGNORECASE,
+)
+_PRIVATE_KEY = re.compile(rb"^-----BEGIN [A-Z0-9 ]{0,20}PRIVATE KEY( BLOCK)?-----", re.MULTILINE)
+_MIME = re.compile(rb"^mime-version:", re.IGNORECASE | re.MULTILINE)
+
+
+class FileType(StrEnum):
+    """The type of a file; the value is its extension."""
+
+    PDF = ".pdf"
+    JPEG = ".jpg"
+    PNG = ".png"
+    BMP = ".bmp"
+    GIF = ".gif"
+    TIFF = ".tiff"
+    WEBP = ".webp"
+    HEIF = ".heic"
+    DOC = ".doc"
+    XLS = ".xls"
+    PPT = ".ppt"
+    DOCX = ".docx"
+    XLSX = ".xlsx"
+    PPTX = ".pptx"
+    HTML = ".html"
+    RAW = ".prn"
+    TEXT = ".txt"
+    CSV = ".csv"
+    MARKDOWN = ".md"
+
+
+STARTS: Final[dict[bytes | tuple[bytes, ...], FileType]] = {
+    b"\xff\xd8\xff": FileType.JPEG,
+    b"\x89PNG\r\n\x1a\n": FileType.PNG,
+    (b"GIF87a", b"GIF89a"): FileType.GIF,
+    (b"II*\0", b"MM\0*"): FileType.TIFF,
+}
+IMAGES = frozenset({FileType.JPEG, FileType.PNG, FileType.BMP, FileType.GIF, FileType.TIFF})
+CONVERTED_IMAGES = frozenset({FileType.WEBP, FileType.HEIF})
+TEXTS = frozenset({FileType.TEXT, FileType.CSV, FileType.MARKDOWN})
+
+
+def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
+    """Return the type of the file at path.
+
+    The name only helps where the content says nothing: text and old Office files. Printer
+    commands are told by nothing but a name that ends in .prn, and that only with may_be_raw: where
+    the name is of a file on this system. Raises InputError: file_empty, file_damaged,
+    content_not_as_named, mail_not_supported, office_protected, ofd_not_supported, private_key, raw_not_asked_for,
+    text_unreadable, type_not_supported; OSError when the file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head:
+        raise InputError("file_empty", name=name)
+    suffix = Path(name).suffix.lower()
+    kind = _binary_kind(path, head, name, suffix)
+    if kind is None and (suffix == FileType.RAW or head.startswith(RAW_STARTS)):
+        if not may_be_raw or suffix != FileType.RAW:
+            raise InputError("raw_not_asked_for", name=name)
+        kind = FileType.RAW
+    if kind is None and (kind := _text_kind(head, name, suffix)) and suffix in NEVER_TEXT:
+        raise InputError("content_not_as_named", name=name)
+    if kind is None:
+        reason = "file_damaged" if suffix in NEVER_TEXT else "type_not_supported"
+        raise InputError(reason, name=name)
+    if kind == ".ofd":
+        raise InputError("ofd_not_supported", name=name)
+    return FileType(kind)
+
+
+def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
+    # Some programs write a few bytes before the mark; readers accept that.
+    if head.lstrip().startswith(b"%PDF-") or (suffix == FileType.PDF and b"%PDF-" in head[:1024]):
+        return FileType.PDF
+    if known := next((kind for start, kind in STARTS.items() if head.startswith(start)), None):
+        return known
+    if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0" and b"\0" in head[14:18]:
+        return FileType.BMP
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return FileType.WEBP
+    if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
+        return FileType.HEIF
+    if head.startswith(MAGIC):
+        return _ole_kind(path, name, suffix)
+    if head.startswith(b"PK\x03\x04"):
+        return _zip_kind(path, name)
+    return None
+
+
+def _ole_kind(path: Path, name: str, suffix: str) -> str | None:
+    """Return whether it is Word, Excel or PowerPoint, by the entries at the root of the file."""
+    with path.open("rb") as file:
+        names = root_names(file)
+    if names is None:
+        raise InputError("file_damaged", name=name)
+    if names & OLE_PROTECTED:
+        raise InputError("office_protected", name=name)
+    for stream, kind in OLE_STREAMS.items():
+        if stream in names:
+            return kind
+    if suffix in (".doc", ".xls", ".ppt"):
+        return suffix
+    return OLE_NAMES.get(suffix)
+
+
+class _ZipReader(BufferedReader):
+    """Reader that limits how large a directory zipfile reads.
+
+    zipfile reads the whole directory into memory at once and makes a dozen times as much of it.
+    """
+
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next size bytes; raises BadZipFile beyond the limit of a directory."""
+        if size is None or not 0 <= size <= MAX_ZIP_DIRECTORY:
+            raise zipfile.BadZipFile
+        return super().read(size)
+
+
+def _zip_kind(path: Path, name: str) -> str | None:
+    """Return the type of new Office files and OFD, by the names of their parts."""
+    try:
+        with _ZipReader(FileIO(path)) as file, zipfile.ZipFile(file) as archive:
+            # Some programs write the paths of Windows.
+            names = [part.replace("\\", "/") for part in archive.namelist()]
+    except zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, struct.error:
+        raise InputError("file_damaged", name=name) from None
+    if any(part.rpartition("/")[2].lower() == "ofd.xml" for part in names):
+        return ".ofd"
+    if "[Content_Types].xml" not in names:
+        return None
+    for folder, kind in OOXML_FOLDERS.items():
+        if any(part.startswith(folder) for part in names):
+            return kind
+    return None
+
+
+def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
+    encoding = guess_encoding(head)
+    # In UTF-16 a page is a page, too.
+    head = head.decode(encoding, "ignore").encode() if encoding in UTF_16 else head
+    # Drivers of Windows begin PostScript with a Ctrl-D.
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\x04 \t\r\n\v\f")[:200].lower()
+    if suffix not in TEXT_SUFFIXES and _MAIL.match(start) and _MIME.search(head):
+        raise InputError("mail_not_supported", name=name)
+    if start.startswith((b"<!doctype html", b"<html")):
+        return FileType.HTML
+    if suffix in (".html", ".htm") and b"<" in head and b"\0" not in head:
+        return FileType.HTML
+    if b"<html" in head[:2048].lower() and start.startswith((b"<?xml", b"<!--")):
+        return FileType.HTML
+    if suffix not in TEXT_SUFFIXES and _PRIVATE_KEY.search(head):
+        raise InputError("private_key", name=name)
+    bare = _COMMENTS.sub(b"", head.removeprefix(b"\xef\xbb\xbf").lstrip())[:200].lower()
+    if bare.startswith(FOREIGN_TEXT) or _POSTSCRIPT.match(start):
+        return None
+    if encoding is None and suffix in TEXT_SUFFIXES and (b"\0" in head or not can_be_text(head)):
+        raise InputError("text_unreadable", name=name)
+    # Without a name that says text, only what is certain.
+    if suffix not in TEXT_SUFFIXES and encoding not in SURE_ENCODINGS:
+        return None
+    if suffix in (".csv", ".tsv"):
+        return FileType.CSV
+    if suffix in (".md", ".markdown"):
+        return FileType.MARKDOWN
+    return FileType.TEXT

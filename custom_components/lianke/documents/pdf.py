@@ -13,8 +13,7 @@ from ..api.options import COLORS, ORIENTATIONS, ResolvedOptions, select_pages
 from ..const import DOMAIN
 from ..errors import InputError
 from ..pdf.process import MAX_SOURCE_PAGES, MEMORY
-from .document import Document, too_large
-from .kinds import IMAGES, FileType
+from .document import IMAGES, Document, FileType, too_large
 from .pdf_client import PdfError, async_get_pdf_worker
 
 # The texts of all other reasons.

@@ -30,8 +30,7 @@ from ..const import DOMAIN
 from ..errors import InputError
 from ..pdf.process import FONT_SUFFIXES, MAX_SOURCE_PAGES
 from .conversion import make_document
-from .document import Document, digest_of, file_digest
-from .kinds import IMAGES, FileType
+from .document import IMAGES, Document, FileType, digest_of, file_digest
 from .pdf import pdf_error, sheet_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker, package_folder
 from .spool import Spool

@@ -19,10 +19,19 @@ from ..pdf.ending import check_end
 from ..pdf.process import TaskError
 from ..pdf.raster import PWG_SYNC, URF_SYNC
 from .conversion import clean_title, make_document, make_text_document
-from .document import Document, SourceKind, digest_of, file_digest, too_large
+from .document import (
+    IMAGES,
+    TEXTS,
+    Document,
+    FileType,
+    SourceKind,
+    digest_of,
+    file_digest,
+    sniff,
+    too_large,
+)
 from .download import async_download
 from .entities import SNAPSHOT_DOMAINS, async_entity_document
-from .kinds import IMAGES, TEXTS, FileType, sniff
 from .local_files import Roots, file_roots, open_allowed
 from .media import URI_SCHEME, MediaAddress, async_fetch_media, async_find_media
 from .page_documents import (

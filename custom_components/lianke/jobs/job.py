@@ -16,8 +16,7 @@ from homeassistant.util import dt as dt_util
 from ..api.options import ResolvedOptions, count_selected, most_selected
 from ..api.stored import READ, Record, StoredError, plain
 from ..const import DOMAIN
-from ..documents.document import Document
-from ..documents.kinds import FileType
+from ..documents.document import Document, FileType
 from ..errors import InputError
 
 # Reasons of one job; a stored record with more is malformed.

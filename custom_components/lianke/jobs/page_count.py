@@ -17,8 +17,7 @@ from ..api.errors import (
     UnknownCodeError,
 )
 from ..coordinator import LiankeCoordinator
-from ..documents.document import Document, file_digest
-from ..documents.kinds import FileType
+from ..documents.document import Document, FileType, file_digest
 from .job import Delivery
 
 _LOGGER = logging.getLogger(__name__)

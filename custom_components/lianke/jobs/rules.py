@@ -16,8 +16,7 @@ from homeassistant.util import dt as dt_util
 from ..api.options import count_selected
 from ..box.printer_status import HOLDING, PrinterStatus
 from ..const import CONF_QUIET_FROM, CONF_QUIET_TO, MAX_DOCUMENT_MB
-from ..documents.document import Document
-from ..documents.kinds import FileType
+from ..documents.document import Document, FileType
 from ..errors import InputError
 from .job import (
     HANDED_ON,

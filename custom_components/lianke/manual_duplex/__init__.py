@@ -17,8 +17,7 @@ from ..api.options import DUPLEX, ORIENTATIONS, ResolvedOptions, select_pages
 from ..api.stored import READ, Record, Stored, StoredError
 from ..devices import Target
 from ..documents.conversion import make_document
-from ..documents.document import Document, digest_of, file_digest
-from ..documents.kinds import IMAGES, FileType
+from ..documents.document import IMAGES, Document, FileType, digest_of, file_digest
 from ..documents.pdf import sheet_error
 from ..documents.pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from ..documents.spool import async_get_spool

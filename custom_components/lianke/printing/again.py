@@ -24,7 +24,7 @@ from ..api.options import (
     options_in,
 )
 from ..devices import Target
-from ..documents.kinds import FileType
+from ..documents.document import FileType
 from ..documents.sheets import BORDERLESS, FIT, LAID_OUT_BY
 from ..errors import InputError
 from ..jobs.job import Job

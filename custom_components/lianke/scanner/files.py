@@ -18,7 +18,7 @@ from homeassistant.core import HomeAssistant
 
 from ..const import DOMAIN
 from ..documents.conversion import file_name
-from ..documents.kinds import FileType
+from ..documents.document import FileType
 from ..documents.local_files import allowed_path, check_not_public, media_roots, open_folder
 from ..documents.pdf_client import PdfError, async_get_pdf_worker
 from ..documents.spool import sync_path, translate_disk_errors, unlink_all

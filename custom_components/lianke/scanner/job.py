@@ -12,7 +12,7 @@ from homeassistant.util import dt as dt_util
 
 from ..api.stored import Record, plain
 from ..const import DOMAIN
-from ..documents.kinds import CONTENT_TYPES
+from ..documents.document import CONTENT_TYPES
 from ..documents.media import SCANS, URI_SCHEME
 from ..jobs.job import Asker
 from ..ledger_file import Kind

@@ -29,8 +29,7 @@ from ..api.errors import MAX_DETAIL, LiankeError
 from ..api.options import options_in
 from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
 from ..devices import async_target
-from ..documents.document import SourceKind
-from ..documents.kinds import FileType
+from ..documents.document import FileType, SourceKind
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError
 from ..documents.sheets import WHOLE, SheetOptions
@@ -600,17 +599,14 @@ class ScanJobs:
         # Pages that could not be joined are more files than one print may have.
         for start in range(0, len(media), MAX_SOURCES):
             some = media[start : start + MAX_SOURCES]
+            sources = [Source(kind=SourceKind.MEDIA, value=one) for one in some]
+            cuts = (WHOLE | CARD_CUT,) * len(some)
             request = PrintRequest(
                 target=async_target(self._hass, job.printing["device_id"]),
                 context=job.asker.context,
-                documents=[
-                    from_source(self._hass, Source(kind=SourceKind.MEDIA, value=one))
-                    for one in some
-                ],
+                documents=[from_source(self._hass, source) for source in sources],
                 options=options_in(job.printing),
-                sheets=SheetOptions(sheet=ID_CARD, id_card_crop=(WHOLE | CARD_CUT,) * len(some))
-                if job.is_card
-                else None,
+                sheets=SheetOptions(sheet=ID_CARD, id_card_crop=cuts) if job.is_card else None,
                 request_id=f"{job.job_id}#{start + 1}" if start else job.job_id,
             )
             is_last = start + MAX_SOURCES >= len(media)

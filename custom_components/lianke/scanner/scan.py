@@ -31,8 +31,8 @@ from ..api.scanning import ScanTask, side_of_sheet
 from ..api.server import is_vendors
 from ..api.tasks import TaskState
 from ..const import CONF_SERVER, MAX_DOCUMENT_MB, ScanSource
+from ..documents.document import CONVERTED_IMAGES, IMAGES, FileType, sniff
 from ..documents.download import async_download
-from ..documents.kinds import CONVERTED_IMAGES, IMAGES, FileType, sniff
 from ..documents.pdf_client import PdfError
 from ..documents.spool import Spool, async_get_spool, write_bytes
 from ..documents.whole import UNCHECKED, async_check

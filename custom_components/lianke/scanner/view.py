@@ -18,7 +18,7 @@ from homeassistant.helpers.http import KEY_HASS, HomeAssistantView, current_requ
 from homeassistant.helpers.trace import variables_cv
 
 from ..const import DOMAIN
-from ..documents.kinds import CONTENT_TYPES, FileType
+from ..documents.document import CONTENT_TYPES, FileType
 from ..documents.media import resolved_for
 from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
