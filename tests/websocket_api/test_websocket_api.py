@@ -450,7 +450,7 @@ async def test_who_asked_is_not_for_everybody(
     [job] = queue.jobs()
     asker = Asker(user_id="somebody")
     spec = replace(job.spec, sender="Phone", sender_address="192.168.1.9", asker=asker)
-    queue._jobs.change(job, spec=spec)
+    await queue._jobs.async_change(job, spec=spec)
     address = "Phone · 192.168.1.9"
     admin = await hass_ws_client()
     [shown] = (await first_view(admin))["jobs"]
