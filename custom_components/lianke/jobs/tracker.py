@@ -291,7 +291,8 @@ class TaskTracker(JobWorker):
         """Complete printed jobs whose pages did not become known in time; return when the next one is due."""
         dues = []
         for job in self.tracked():
-            if job.present.proven_at is None:
+            if job.present.proven_at is None or job.state is JobState.COMPLETED:
+                # Of one that is completed the pages alone are still asked for.
                 continue
             tracking = self._tracking(job)
             if tracking.proven_since is None:
