@@ -148,7 +148,7 @@ def impatient(folder: Path) -> None:
     """Do not wait for the disk."""
     pragmas = dict.fromkeys(ledger_file._PRAGMAS, True)
     del pragmas["synchronous=FULL", None]
-    ledger_file._PRAGMAS = (*pragmas, ("synchronous=OFF", None))  # type: ignore[misc]  # tried on purpose
+    ledger_file._PRAGMAS = (*pragmas, ("synchronous=OFF", None))  # type: ignore[misc, assignment]  # tried on purpose
     life(folder)
 
 

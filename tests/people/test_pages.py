@@ -11,7 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
-from custom_components.lianke.people import visible
+from custom_components.lianke.people import rights
 from tests.companion import phone_of
 from tests.household import House, uploader
 from tests.simulator import make_pdf
@@ -56,7 +56,7 @@ async def test_what_a_notification_proves(
     """This page, until then."""
     hass, job = house.hass, house.queue.get(job_id)
     other = await house.ask("print", device_id=house.device(), text="Hello")
-    path = visible.async_picture_path(hass, job)
+    path = rights.async_picture_path(hass, job)
     assert path is not None
     client = await hass_client_no_auth()
     assert (await client.get(path)).status == HTTPStatus.OK
@@ -68,21 +68,21 @@ async def test_what_a_notification_proves(
         return int((await client.get(signed)).status)
 
     url = URL(path)
-    proof = url.query[visible.PROOF]
+    proof = url.query[rights.PROOF]
     until, _, signature = proof.partition("-")
     assert await signed_again(url) == HTTPStatus.OK
     for forged in (
-        url.without_query_params(visible.PROOF),
-        url.update_query({visible.PROOF: ""}),
-        url.update_query({visible.PROOF: f"{int(until) + 1}-{signature}"}),
-        url.update_query({visible.PROOF: f"{until}-{'0' * len(signature)}"}),
-        url.update_query({visible.PROOF: f"{'9' * 5000}-{signature}"}),
-        url.update_query({visible.PROOF: f"²-{signature}"}),
-        url.update_query({visible.PROOF: f"{until}-ÿ"}),
+        url.without_query_params(rights.PROOF),
+        url.update_query({rights.PROOF: ""}),
+        url.update_query({rights.PROOF: f"{int(until) + 1}-{signature}"}),
+        url.update_query({rights.PROOF: f"{until}-{'0' * len(signature)}"}),
+        url.update_query({rights.PROOF: f"{'9' * 5000}-{signature}"}),
+        url.update_query({rights.PROOF: f"²-{signature}"}),
+        url.update_query({rights.PROOF: f"{until}-ÿ"}),
         url.with_path(f"/api/lianke/job_picture/{other['jobs'][0]['job_id']}", keep_query=True),
     ):
         assert await signed_again(forged) == HTTPStatus.NOT_FOUND, forged
-    monkeypatch.setattr(visible, "time", lambda: float(until) + 1)
+    monkeypatch.setattr(rights, "time", lambda: float(until) + 1)
     assert await signed_again(url) == HTTPStatus.NOT_FOUND
 
 
