@@ -231,7 +231,7 @@ async def test_an_end_does_not_wait_for_its_pages_for_long(
             await shop.queue.async_drain()
         else:
             await shop.tick(PAGES_SECONDS - 1)
-            # Told once more, its pages are to be asked for at the next turn. Till then its end is not written on and on.
+            # Told once more, its pages are to be asked for at the next turn: its end is written once.
             task_id = shop.queue.get(job.job_id).present.task_id
             assert await shop.call_back(job.present.token, task_id, "SUCCESS", 200)
             with patch.object(shop.queue._jobs, "change", wraps=shop.queue._jobs.change) as change:
