@@ -34,9 +34,9 @@ TABLES: Final = ROOT / "tests" / "mutants"
 # What is copied; all else in the clone is only linked.
 COPIED: Final = ("custom_components", "tests")
 OURS: Final = ("custom_components", "tests", "scripts", "__main__")
-# Seconds that one test gets, and the tests of one change: it may make them wait for ever.
-TEST_TIME: Final = 120
-RUN_TIME: Final = 500
+# Seconds that one test gets, and the tests of one change, which may make them wait for ever.
+TEST_TIME: Final = 300
+RUN_TIME: Final = 1200
 KILLED, SURVIVED = "killed", "SURVIVED"
 
 
@@ -197,8 +197,9 @@ def line_of(source: bytes, edit: Edit) -> tuple[int, str, str]:
 class Copy:
     """A copy of the clone in which files are changed, and tests run."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, test_time: int) -> None:
         self.root = root
+        self._test_time = test_time
         self._output, self._loaded = root / "output", root / "loaded"
         for path in ROOT.iterdir():
             if path.name not in COPIED:
@@ -247,7 +248,7 @@ class Copy:
         output = os.open(self._output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for stream in (1, 2):
             os.dup2(output, stream)
-        options = ["-q", "-x", "-n", "0", "-m", short_form(), f"--timeout={TEST_TIME}"]
+        options = ["-q", "-x", "-n", "0", "-m", short_form(), f"--timeout={self._test_time}"]
         options += ["--tb=short", "-p", "no:cacheprovider", "-W", "ignore"]
         folder = f"--basetemp={self.root / 'temp'}"
         paths = [f"tests/{one}" for one in tests]
@@ -282,12 +283,12 @@ def check_unchanged(copy: Copy, tests: Collection[str]) -> None:
         raise SystemExit(f"{said}\nThe tests do not pass without a change: {result}")
 
 
-def run_by_hand(names: Sequence[str]) -> int:
+def run_by_hand(names: Sequence[str], test_time: int) -> int:
     """Make those changes of the table whose name contains one of these; return how many no test notices."""
     chosen = [one for one in by_hand() if not names or any(name in one.name for name in names)]
     results: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        copy = Copy(Path(folder))
+        copy = Copy(Path(folder), test_time)
         check_unchanged(copy, [test for one in chosen for test in one.tests])
         for one in chosen:
             source = (copy.root / COMPONENT / one.file).read_text("utf-8")
@@ -308,12 +309,12 @@ def run_by_hand(names: Sequence[str]) -> int:
     return report(results)
 
 
-def run_each(file: str, lines: range) -> int:
+def run_each(file: str, lines: range, test_time: int) -> int:
     """Make each change of a file on these lines; return how many no test notices that are not explained."""
     tests, results = suites()[file], Counter[str]()
     explained = {(one.old, one.new) for one in survivors() if one.file == file}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        copy = Copy(Path(folder))
+        copy = Copy(Path(folder), test_time)
         check_unchanged(copy, tests)
         source = (copy.root / COMPONENT / file).read_bytes()
         for edit in each_edit(source):
@@ -344,14 +345,14 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="parts of names, or files below the integration")
     parser.add_argument("--each", action="store_true", help="make each change of these files")
     parser.add_argument("--lines", default="1-99999", help="only those on lines so many to so many")
+    parser.add_argument("--patience", type=int, default=TEST_TIME, help="seconds for one test")
     given = parser.parse_args()
     first, _, last = given.lines.partition("-")
     lines = range(int(first), int(last or first) + 1)
-    left = (
-        sum(run_each(file, lines) for file in given.names)
-        if given.each
-        else run_by_hand(given.names)
-    )
+    if given.each:
+        left = sum(run_each(file, lines, given.patience) for file in given.names)
+    else:
+        left = run_by_hand(given.names, given.patience)
     raise SystemExit(1 if left else 0)
 
 
