@@ -1,6 +1,6 @@
 """The ledger as a test looks at it: what is on disk, and a disk that refuses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 import json
 import os
@@ -8,8 +8,10 @@ from pathlib import Path
 import shutil
 import sqlite3
 from tempfile import TemporaryDirectory
+from threading import Event
 import time
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
@@ -18,7 +20,14 @@ from custom_components.lianke.jobs.box_jobs import JOBS
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.opening import DATA_LEDGER
 from custom_components.lianke.ledger import Table, View
-from custom_components.lianke.ledger_file import DATABASE_NAME, _digest
+from custom_components.lianke.ledger_file import (
+    DATABASE_NAME,
+    LedgerFile,
+    LedgerRefusedError,
+    Row,
+    RowKey,
+    _digest,
+)
 from tests.power_cut import MOST
 from tests.records import flat
 
@@ -85,16 +94,27 @@ def rewrite(root: Path, box: str, record: dict[str, Any]) -> None:
 
 @contextmanager
 def refusing(hass: HomeAssistant) -> Iterator[None]:
-    """Let SQLite refuse each change, as that of a disk which has become read-only."""
+    """Let SQLite refuse each change, as that of a disk which has become read-only; one at least has to be refused."""
     db = hass.data[DATA_LEDGER]._file._db
     assert db is not None
+    write, refused = LedgerFile.write, Event()
+
+    def noted(self: LedgerFile, rows: Mapping[RowKey, Row | None]) -> None:
+        try:
+            write(self, rows)
+        except LedgerRefusedError:
+            refused.set()
+            raise
+
     db.execute("PRAGMA query_only=ON")
     try:
-        yield
+        with patch.object(LedgerFile, "write", noted):
+            yield
     finally:
         with suppress(sqlite3.ProgrammingError):
             # It was closed meanwhile.
             db.execute("PRAGMA query_only=OFF")
+    assert refused.is_set(), "the ledger was asked for nothing that it could refuse"
 
 
 def look(root: Path) -> dict[str, tuple[int, int, int]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import subprocess
 import sys
 import traceback
-from typing import Any
+from typing import Any, Final
 
 from tests.e2e.hass import ROOT
 
@@ -20,7 +20,10 @@ from .clock import real_time
 from .home import as_line
 from .judge import Judgement
 from .rounds import random_round
+from .scan_rounds import scan_round
 from .world import World, Zygote, live
+
+ROUNDS: Final = {"random": random_round, "scans": scan_round}
 
 
 def main() -> None:
@@ -29,6 +32,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1, help="of the first round")
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
+    parser.add_argument("--scans", action="store_true", help="rounds of scanning and copying")
     parser.add_argument("--case", action="append", help="a scripted case instead; all: every one")
     parser.add_argument("--story", action="store_true", help="tell what happened")
     parser.add_argument("--keep", type=Path, help="leave the folders here")
@@ -50,7 +54,7 @@ def _one_by_one(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     works: list[tuple[str, int]] = [(name, arguments.seed) for name in names]
     if not names:
         seeds = range(arguments.seed, arguments.seed + arguments.rounds)
-        works = [("random", seed) for seed in seeds]
+        works = [("scans" if arguments.scans else "random", seed) for seed in seeds]
     for name, seed in works:
         result = _live_one(name, seed, zygote, arguments)
         results.append(result)
@@ -69,8 +73,8 @@ def _live_one(
 
     async def script(world: World) -> Judgement:
         worlds.append(world)
-        if name == "random":
-            return await random_round(world)
+        if name in ROUNDS:
+            return await ROUNDS[name](world)
         return await CASES[name].script(world)
 
     began = real_time()
@@ -105,6 +109,8 @@ def _side_by_side(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         rounds = min(share, arguments.seed + arguments.rounds - seed)
         command = [sys.executable, "-m", "tests.chaos", "--json"]
         command += ["--rounds", str(rounds), "--seed", str(seed)]
+        if arguments.scans:
+            command.append("--scans")
         if arguments.keep:
             command += ["--keep", str(arguments.keep)]
         running.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))

@@ -4,7 +4,15 @@ A case happens in a world of its own; then all is put in order and the judge loo
 expects beyond that it says itself.
 """
 
-from . import case_disks, case_lines, case_scans, case_turned, case_users
+from . import case_disks, case_lines, case_power, case_scans, case_turned, case_users
 from .scene import CASES
 
-__all__ = ["CASES", "case_disks", "case_lines", "case_scans", "case_turned", "case_users"]
+__all__ = [
+    "CASES",
+    "case_disks",
+    "case_lines",
+    "case_power",
+    "case_scans",
+    "case_turned",
+    "case_users",
+]

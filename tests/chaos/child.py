@@ -36,10 +36,11 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util, ulid
 from zeroconf import _engine
 
+from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.pdf_client import PdfWorker
+from tests.disk.recorder import WATCHED, watch
 
 from .clock import ChaosClock, Follower
-from .disk import Disk
 
 _MONOTONIC: Final = time.monotonic
 _TIME: Final = time.time
@@ -61,8 +62,10 @@ class Order:
     control: str
     port: int
     internal_url: str
+    # The folder that is recorded, and that of the log.
+    watched: str
+    log: str
     skew: float = 0.0
-    disk: str = "ok"
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -75,17 +78,18 @@ class Loop(asyncio.SelectorEventLoop):
 
 def run(order: Order) -> None:
     """Live until told to stop, or killed."""
+    watch(Path(order.watched), Path(order.log))
+    # And the process that reads PDF files, which writes some.
+    names = (*pdf_client.ENVIRONMENT, *WATCHED)
+    setattr(pdf_client, "ENVIRONMENT", names)  # noqa: B010  # it is a constant
     clock = ChaosClock(Path(order.clock))
     clock.skew = order.skew
     clock.install()
     _replace_clocks(clock)
-    disk = Disk(order.config)
-    disk.mode = order.disk
-    disk.install()
     follower = Follower(clock, Path(order.leader))
     _count_pdf_work(follower)
     with asyncio.Runner(loop_factory=lambda: Loop(follower)) as runner:
-        runner.run(Child(order, clock, disk).run())
+        runner.run(Child(order, clock).run())
 
 
 def _replace_clocks(clock: ChaosClock) -> None:
@@ -136,13 +140,11 @@ def _count_pdf_work(follower: Follower) -> None:
 class Child:
     """One Home Assistant, and the line to the world."""
 
-    def __init__(self, order: Order, clock: ChaosClock, disk: Disk) -> None:
+    def __init__(self, order: Order, clock: ChaosClock) -> None:
         self._order = order
         self._clock = clock
-        self._disk = disk
         self._writer: asyncio.StreamWriter
         self._hass: HomeAssistant
-        disk.on_last = self._report_last
         self._under_way: set[asyncio.Task[None]] = set()
         # What each event entity fired last, and when.
         self._fired: dict[str, str] = {}
@@ -151,7 +153,6 @@ class Child:
             "call": self._call,
             "devices": self._devices,
             "disable": self._disable,
-            "disk": self._set_disk,
             "enable": self._enable,
             "pages": self._pages,
             "reload": self._reload,
@@ -216,11 +217,6 @@ class Child:
         """Say something; the system has it before this returns."""
         message["time"] = self._clock.monotonic()
         self._writer.write(json.dumps(message, default=str).encode() + b"\n")
-
-    def _report_last(self) -> None:
-        """Say that the world is to end this process; from a thread."""
-        fd = self._writer.get_extra_info("socket").fileno()
-        os.write(fd, b'{"kind": "last"}\n')
 
     @callback
     def _on_state(self, happened: Event[EventStateChangedData]) -> None:
@@ -315,9 +311,6 @@ class Child:
 
     async def _enable(self, entry_id: str) -> None:
         await self._hass.config_entries.async_set_disabled_by(entry_id, None)
-
-    async def _set_disk(self, mode: str) -> None:
-        self._disk.set(mode)
 
     async def _set_skew(self, seconds: float) -> None:
         self._clock.skew = seconds

@@ -1,105 +1,162 @@
-"""A disk that is full, read-only or slow, for one process, or the last thing that it touches.
+"""A disk that is full, read-only, slow or broken, or whose power goes, below every library of one home (`tests/disk`).
 
-Whatever would write below a folder is refused with the system's own error, or takes a while. SQLite writes past Python:
-it is told to refuse, and each transaction is seen as it begins and ends.
+Each life of a home has a recorder, which notes what SQLite does as well as Python: whether a fault met the ledger is
+known, and what a power cut leaves of it can be laid out.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
-import errno
-import os
-import sqlite3
-import sys
-import threading
-import time
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Final
 
-# What makes or fills a file, and what only changes names; a full disk allows the latter.
-_MAKING: Final = frozenset({"os.mkdir", "os.link", "os.symlink"})
-_CHANGING: Final = frozenset(
-    {"os.rename", "os.remove", "os.rmdir", "os.chmod", "os.truncate", "os.utime"}
-)
-# Seconds of real time that a slow disk takes to open a file that is written.
-SLOW: Final = 0.1
-_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+from tests.disk.crashes import Metadata, State, kills, power_cuts
+from tests.disk.recorder import Recorder
+from tests.disk.recording import Fault, FaultKind, Met
+from tests.ledgers import rows
+
+# Milliseconds that each write and each flush takes.
+SLOW: Final = 30
+LEDGER: Final = "ledger.db"
+_KINDS: Final[tuple[FaultKind, ...]] = ("full", "read_only", "fsync_fails", "write_fails")
+# What may go wrong, by name. Home Assistant's own files are on a disk as well that is full or read-only.
+FAULTS: Final = {
+    "full": Fault(kind="full"),
+    "read_only": Fault(kind="read_only"),
+    "slow": Fault(kind="slow", milliseconds=SLOW),
+    "fsync_fails": Fault(kind="fsync_fails", only="*lianke/*"),
+    "write_fails": Fault(kind="write_fails", only="*lianke/*"),
+    **{f"ledger_{kind}": Fault(kind=kind, only=f"*{LEDGER}*") for kind in _KINDS},
+}
+MODES: Final[tuple[Metadata, ...]] = ("ordered", "unordered")
+# Of each kind that a power cut may leave, at one moment.
+STATES: Final = 6
 
 
 class Disk:
-    """Refuses writes below a folder; cannot be taken away again, only put in order."""
+    """The disk of one home. `watched` is the part of its folder that is recorded."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self._lock = threading.Lock()
-        # Told of the last change, after which nothing more happens.
-        self.on_last: Callable[[], None] = lambda: None
+    def __init__(self, folder: Path, logs: Path) -> None:
+        self.folder = folder
+        self.watched = folder
         self.mode = "ok"
-        self._databases: list[sqlite3.Connection] = []
+        # How often each fault was ordered, and how often one met the ledger.
+        self.ordered: Counter[str] = Counter()
+        self.met: Counter[str] = Counter()
+        # What was named by rows, and was not as it had been seen.
+        self.damage: list[str] = []
+        # How many states power cuts could have left where one was laid out.
+        self.states = 0
+        self._logs = logs
+        self._lives = 0
+        # The number of orders at each of which the ledger was not met yet, by what was ordered.
+        self._unmet: list[str] = []
+        self._recorder: Recorder | None = None
+        self._present: str | None = None
+        self._meets = LEDGER
+        self._seen = 0
 
-    def set(self, mode: str) -> None:
-        """Begin another time."""
-        self.mode = mode
-        for database in self._databases:
-            # One that was closed refuses anyway.
-            with suppress(sqlite3.ProgrammingError):
-                self._refuse(database)
+    def begin(self) -> tuple[str, str]:
+        """Record another life; return what its process is told: the folder, and that of the log."""
+        self._look()
+        self._lives += 1
+        log = self._logs / f"{self.folder.name}-disk-{self._lives}"
+        log.mkdir()
+        self.watched.mkdir(parents=True, exist_ok=True)
+        self._recorder, self._seen = Recorder(self.watched, log), 0
+        if self.mode != "ok":
+            self._recorder.order(FAULTS[self.mode])
+        return str(self.watched), str(log)
 
-    def _refuse(self, database: sqlite3.Connection) -> None:
-        refuses = "ON" if self.mode in ("full", "read_only") else "OFF"
-        database.execute(f"PRAGMA query_only={refuses}")
+    def set(self, mode: str, meets: str = LEDGER) -> None:
+        """Begin another time, from the next operation on; something with this in its path has to meet it."""
+        self._look()
+        self._meets = meets
+        if self._present is not None:
+            self._unmet.append(self._present)
+        self.mode, self._present = mode, None
+        if mode != "ok":
+            self.ordered[mode] += 1
+            self._present = mode
+        if self._recorder is not None:
+            self._recorder.order(None if mode == "ok" else FAULTS[mode])
 
-    def install(self) -> None:
-        """Stand between this process and the system from now on."""
-        sys.addaudithook(self._check)
-        connect = sqlite3.connect
+    def watch_kept(self) -> None:
+        """Record what the integration keeps, from the next life on: only of that a power cut can be laid out."""
+        self.watched = self.folder / ".cache" / "lianke"
 
-        def connected(*args: Any, **more: Any) -> sqlite3.Connection:
-            database: sqlite3.Connection = connect(*args, **more)
-            self._databases.append(database)
-            self._refuse(database)
-            database.set_trace_callback(self._on_statement)
-            return database
+    def die_at(self, operation: int) -> None:
+        """Let the process end before it has done so many more things to what is watched."""
+        assert self._recorder is not None
+        self._recorder.order(Fault(kind="dies_before", at=operation))
 
-        setattr(sqlite3, "connect", connected)  # noqa: B010  # a function is no variable
+    @property
+    def has_died(self) -> bool:
+        """Whether the process of this life was ended so."""
+        return any(one.fault.kind.startswith("dies") for one in self._all_met())
 
-    def _check(self, event: str, args: tuple[Any, ...]) -> None:
-        if self.mode == "ok" or not (event == "open" or event.startswith("os.")):
-            return
-        if event == "open":
-            refused = bool(args[2] & _WRITING) if isinstance(args[2], int) else False
-        elif event in _MAKING:
-            refused = True
-        else:
-            refused = event in _CHANGING and self.mode == "read_only"
-        if self.mode.startswith("dies"):
-            self._count(refused or event in _CHANGING, args)
-            return
-        if refused and any(self._is_ours(arg) for arg in args[:2]):
-            if self.mode == "slow":
-                if threading.current_thread() is not threading.main_thread():
-                    time.sleep(SLOW)
-                return
-            number = errno.ENOSPC if self.mode == "full" else errno.EROFS
-            raise OSError(number, os.strerror(number), str(args[0]))
+    def cut_power(self, random: Random) -> str:
+        """Leave what a power cut may leave of what is watched as the process ended; return which state."""
+        assert self._recorder is not None
+        recording = self._recorder.recording()
+        last = len(recording.operations)
+        states: list[State] = []
+        for metadata in MODES:
+            states += power_cuts(
+                recording,
+                metadata=metadata,
+                bound=STATES,
+                torn=STATES,
+                seed=random.randrange(1 << 30),
+                points=range(last, last + 1),
+            )
+        self.states += len(states)
+        state = random.choice(states)
+        state.write_to(self.watched)
+        *_, seen = kills(recording)
+        self.damage += [f"{one} after {state.name}" for one in self._damaged(state, seen)]
+        return state.name
 
-    def _on_statement(self, statement: str) -> None:
-        """Let a transaction take its time, or be the last that is begun or ended."""
-        if self.mode == "slow" and statement == "COMMIT":
-            time.sleep(SLOW)
-        elif self.mode.startswith("dies") and statement in ("BEGIN EXCLUSIVE", "COMMIT"):
-            self._count_one()
+    def _damaged(self, state: State, seen: State) -> Iterator[str]:
+        """Give the files that are named by rows a power cut has left, and that are not as they were seen before it."""
+        ledger = self.watched / "jobs"
+        named = [
+            (job["job_id"], one["document"]["path"])
+            for job in rows(ledger, "job")
+            for one in job["deliveries"]
+            if one["state"] in ("held", "uploading") and not one["handed_over_at"]
+        ]
+        named += [
+            (scan["job_id"], name)
+            for scan in rows(ledger, "scan")
+            # Once there are files, pages may go.
+            for name in scan["files"] or scan["pages"]
+        ]
+        for job_id, name in named:
+            end = f"/{job_id}/{name}"
+            paths = [path for path in (*state.files, *seen.files) if path.endswith(end)]
+            if not paths:
+                yield f"{end} is gone"
+            for path in paths:
+                # It may have been deleted meanwhile, for which the row was written first.
+                if path in seen.files and state.files.get(path) != seen.files[path]:
+                    yield f"{path} is not whole"
 
-    def _count(self, changes: bool, args: tuple[Any, ...]) -> None:
-        """Die as in a power cut, before so many changes of what is kept of jobs and scans."""
-        if changes and any("/scans-" in str(arg) for arg in args[:2]):
-            self._count_one()
+    def never_met(self) -> Iterator[str]:
+        """Give the faults that were ordered and did not happen to the ledger."""
+        self._look()
+        yield from self._unmet
+        if self._present is not None:
+            yield self._present
 
-    def _count_one(self) -> None:
-        with self._lock:
-            left = int(self.mode.split()[1]) - 1
-            self.mode = f"dies {left}"
-            if not left:
-                self.on_last()
-                threading.Event().wait()
+    def _all_met(self) -> list[Met]:
+        return [] if self._recorder is None else self._recorder.met()
 
-    def _is_ours(self, path: object) -> bool:
-        return isinstance(path, str | os.PathLike) and os.fspath(path).startswith(self._folder)
+    def _look(self) -> None:
+        """Take note of what the ledger has met."""
+        met = self._all_met()
+        new, self._seen = met[self._seen :], len(met)
+        number = sum(self._meets in one.path for one in new)
+        if number and self._present is not None:
+            self.met[self._present] += number
+            self._present = None

@@ -19,6 +19,7 @@ from tests.records import flat
 from tests.simulator import Box
 
 from .child import DOMAIN, Order
+from .disk import LEDGER, Disk
 from .proxy import Fault, Proxy
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Home:
     name: str
     boxes: list[Box]
     proxy: Proxy = field(init=False)
+    disk: Disk = field(init=False)
     reported: list[Reported] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     # When processes ended without a goodbye, and how long no Home Assistant ran.
@@ -75,7 +77,6 @@ class Home:
     # By box and name of the printer.
     devices: dict[tuple[str, str], str] = field(default_factory=dict)
     skew: float = 0.0
-    disk: str = "ok"
     lives: int = 0
     pid: int | None = None
     # Dies by itself after so many steps of its messages.
@@ -103,6 +104,7 @@ class Home:
 
     def __post_init__(self) -> None:
         self.config = self.world.folder / self.name
+        self.disk = Disk(self.config, self.world.folder)
         self.port = free_port()
         self.proxy = Proxy(cloud_port=self.world.sim.port, hass_port=self.port)
         self.proxy.on_step = self.on_step
@@ -173,6 +175,7 @@ class Home:
         self.lives += 1
         world.leader.holds += 1
         try:
+            watched, log = self.disk.begin()
             await world.order(
                 Order(
                     name=self.name,
@@ -183,7 +186,8 @@ class Home:
                     port=self.port,
                     internal_url=f"http://127.0.0.1:{self.proxy.callback_port}",
                     skew=self.skew,
-                    disk=self.disk,
+                    watched=watched,
+                    log=log,
                 )
             )
             ended = asyncio.ensure_future(self._ended.wait())
@@ -198,7 +202,7 @@ class Home:
         if not self._ready.done():
             if self.deaths and self.deaths[-1] >= self._left:
                 raise GoneError("killed while it started")
-            raise AssertionError(f"{self.name} did not start, see its console.log")
+            raise AssertionError(f"{self.name} did not start, see its log")
         if self._left:
             self.absences.append((self._left, world.now))
         self._screen = asyncio.create_task(self._watch_screen(await self._ready))
@@ -274,6 +278,9 @@ class Home:
         with suppress(OSError):
             while line := await reader.readline():
                 self._hear(json.loads(line))
+        if not self._is_ending and self.disk.has_died:
+            self.deaths.append(self.world.now)
+            self._hold()
 
     def _hear(self, message: dict[str, Any]) -> None:
         match message["kind"]:
@@ -289,8 +296,6 @@ class Home:
                         answer.set_exception(CallError(message["error"], message["key"]))
             case "stopped":
                 self._hold()
-            case "last":
-                self.die()
             case "event":
                 self._note("event", message, message["event_type"])
                 self.on_step()
@@ -361,11 +366,9 @@ class Home:
         """The folder of what it keeps of jobs and scans."""
         return self.config / ".cache" / DOMAIN / "jobs"
 
-    async def set_disk(self, mode: str) -> None:
-        """Fill the disk, make it read-only or slow, or put it in order."""
-        self.disk = mode
-        if self.runs:
-            await self.ask("disk", mode=mode)
+    async def set_disk(self, mode: str, *, meets: str = LEDGER) -> None:
+        """Fill the disk, make it read-only or slow, or put it in order; what `meets` it is a part of a path."""
+        self.disk.set(mode, meets)
 
     async def set_skew(self, seconds: float) -> None:
         """Set the time of day wrong by so many seconds."""

@@ -90,6 +90,11 @@ def judge(world: World) -> Judgement:
     stories = _stories(world, found)
     for home in world.homes.values():
         found.faults.update(one.fault for one in home.proxy.exchanges if one.fault)
+        never_met = Counter(home.disk.never_met())
+        for mode, number in home.disk.ordered.items():
+            met = number - never_met[mode]
+            found.faults.update({f"{mode} disk, met by the ledger": met} if met else {})
+            found.faults.update({f"{mode} disk": never_met[mode]} if never_met[mode] else {})
         _judge_refusals(home, stories, found)
     for story in stories.values():
         is_strangers = _is_first_strangers(world, story)

@@ -59,6 +59,8 @@ async def end(world: World, **expected: Asked) -> Judgement:
     found = judge(world)
     for home in world.homes.values():
         found.problems += [f"never met: {one.kind}" for one in home.planned]
+        found.problems += [f"never met: {one} disk" for one in home.disk.never_met()]
+        found.problems += [f"damaged: {one}" for one in home.disk.damage]
     for name, asked in expected.items():
         home = world.homes[asked.home]
         state = next(

@@ -7,13 +7,13 @@ import pytest
 from .cases import CASES
 from .test_rounds import chaos
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800), pytest.mark.xdist_group("chaos cases")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2700), pytest.mark.xdist_group("chaos cases")]
 
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, dict[str, Any]]:
     """Run all cases."""
-    return {one["name"]: one for one in chaos("--case", "all", seconds=1750)}
+    return {one["name"]: one for one in chaos("--case", "all", seconds=2650)}
 
 
 @pytest.mark.parametrize("name", CASES)

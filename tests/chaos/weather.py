@@ -156,7 +156,7 @@ class Weather:
     async def disable(self) -> None:
         # Home Assistant writes its registry ten seconds later, once: if it dies before, or the disk takes nothing just
         # then, the entities stay disabled after the next start, and tell of nothing.
-        if self._home.disk != "ok":
+        if self._home.disk.mode != "ok":
             return
         self._home.is_spared = True
         pause = self._random.choice((15, 30, 300))
@@ -166,7 +166,7 @@ class Weather:
     async def full_disk(self) -> None:
         if self._home.is_spared:
             return
-        mode = self._random.choice(("full", "read_only"))
+        mode = self._random.choice(("full", "read_only", "fsync_fails", "write_fails"))
         self._note(f"disk {mode}")
         with suppress(CallError):
             await self._home.set_disk(mode)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict
 import json
+import os
 from pathlib import Path
 from random import Random
 import shutil
@@ -13,6 +14,7 @@ import sys
 import tempfile
 from typing import Final
 
+from tests.disk.recorder import preloaded
 from tests.e2e.hass import ROOT
 from tests.proof.papers import unlike_any
 from tests.simulator import Box, Simulator
@@ -48,6 +50,8 @@ class Zygote:
                 *(sys.executable, "-m", "tests.chaos.zygote", str(self._theirs.fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=ROOT,
+                # Its Home Assistants are recorded once they say which folder.
+                env={**os.environ, "LD_PRELOAD": preloaded()},
                 pass_fds=[self._theirs.fileno()],
             )
             self._theirs.close()

@@ -83,7 +83,7 @@ def _fork(order: Order, line: socket.socket, selector: selectors.BaseSelector) -
         selector.close()
         line.close()
         console = os.open(
-            Path(order.config) / "console.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+            Path(order.config).with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
         )
         os.dup2(console, 1)
         os.dup2(console, 2)

@@ -148,13 +148,13 @@ def impatient(folder: Path) -> None:
     """Do not wait for the disk."""
     pragmas = dict.fromkeys(ledger_file._PRAGMAS, True)
     del pragmas["synchronous=FULL", None]
-    ledger_file._PRAGMAS = (*pragmas, ("synchronous=OFF", None))  # type: ignore[misc, assignment]  # tried on purpose
+    setattr(ledger_file, "_PRAGMAS", (*pragmas, ("synchronous=OFF", None)))  # noqa: B010  # it is a constant
     life(folder)
 
 
 def unnamed(folder: Path, keeper: str) -> None:
     """Flush no names in folders."""
-    ledger_file.sync = lambda folder: None
+    setattr(ledger_file, "sync", lambda _folder: None)  # noqa: B010  # a function is no variable
     globals()[keeper](folder)
 
 

@@ -194,6 +194,17 @@ static int is_there(int base, const char *path, struct stat *status) {
   return result;
 }
 
+/* Whether the folder is there that a path's last part is to lie in. */
+static int is_there_above(int base, const char *path) {
+  char above[PATH_MAX];
+  struct stat status;
+  if (snprintf(above, sizeof above, "%s", path) >= PATH_MAX) return 0;
+  char *last = strrchr(above, '/');
+  if (!last) return 1;
+  last[last == above] = 0;
+  return is_there(base, above, &status);
+}
+
 /* Faults */
 
 static int concerns(int kind, const char *name, int64_t grows) {

@@ -48,6 +48,8 @@ from .recording import (
 # What lies in the folder of the log.
 LOG: Final = "operations"
 ORDERS: Final = "orders"
+# By what in its environment a process that was started in the usual way is watched.
+WATCHED: Final = ("LD_PRELOAD", "LIANKE_DISK_FOLDER", "LIANKE_DISK_LOG", "LIANKE_DISK_CONTROL")
 ROOT: Final = Path(__file__).parents[2]
 # What SQLite maps, where others may open a database at the same time, and makes anew after a crash.
 SHARED: Final = "-shm"
@@ -82,10 +84,9 @@ class Recorder:
 
     def environment(self) -> dict[str, str]:
         """Return what a process needs in its environment to be watched, with this one's."""
-        libraries = [str(build.library()), *os.environ.get("LD_PRELOAD", "").split()]
         return {
             **os.environ,
-            "LD_PRELOAD": " ".join(libraries),
+            "LD_PRELOAD": preloaded(),
             **_paths(self.folder, self._log.parent),
         }
 
@@ -144,6 +145,25 @@ class Recorder:
         with self.still():
             return self._read(status, output)
 
+    def met(self) -> list[Met]:
+        """Return what faults have happened to until now; the process may be running."""
+        with self.still():
+            log = self._log.read_bytes()
+        return [
+            self._met(extra, number, operation)
+            for kind, number, extra, operation in _parse(log)
+            if kind == "met"
+        ]
+
+    def _met(self, order: int, number: int, operation: Operation) -> Met:
+        return Met(
+            fault=self._ordered[order - 1],
+            number=number,
+            kind=KINDS[operation.offset],
+            path=operation.path,
+            error=operation.error,
+        )
+
     def _read(self, status: int, output: str) -> Recording:
         operations: list[Operation] = []
         marks: list[Mark] = []
@@ -155,14 +175,7 @@ class Recorder:
             if kind == "mark":
                 marks.append(Mark(number=number, text=operation.path))
             elif kind == "met":
-                told = Met(
-                    fault=self._ordered[extra - 1],
-                    number=number,
-                    kind=KINDS[operation.offset],
-                    path=operation.path,
-                    error=operation.error,
-                )
-                met.append(told)
+                met.append(self._met(extra, number, operation))
                 happened.add(extra)
             else:
                 operations.append(operation)
@@ -225,6 +238,11 @@ def _paths(folder: Path, log_folder: Path) -> dict[str, str]:
         "LIANKE_DISK_LOG": str(log_folder / LOG),
         "LIANKE_DISK_CONTROL": str(log_folder / ORDERS),
     }
+
+
+def preloaded() -> str:
+    """Return what LD_PRELOAD must be for a process, or those that are forked from it, to be watched."""
+    return " ".join([str(build.library()), *os.environ.get("LD_PRELOAD", "").split()])
 
 
 def watch(folder: Path, log_folder: Path) -> None:

@@ -200,6 +200,8 @@ int renameat2(int base, const char *path, int new_base, const char *new_path, un
   struct stat status, other;
   int from = named(base, path, name), to = named(new_base, new_path, target);
   if (!(from || to) || !is_there(base, path, &status)) return REAL(renameat2)(base, path, new_base, new_path, flags);
+  /* What it would lie in is missing. */
+  if (!to && !is_there_above(new_base, new_path)) return REAL(renameat2)(base, path, new_base, new_path, flags);
   if (!from || !to) unseen("a rename into the folder or out of it", from ? name : target);
   if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) unseen("a rename with flags", name);
   /* Two names of one file: the system changes nothing. */

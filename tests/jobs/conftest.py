@@ -334,7 +334,7 @@ class Disk:
 
 @contextmanager
 def hanging() -> Iterator[Disk]:
-    """Let the ledger's disk hang until it goes on, and at the end at the latest."""
+    """Let the ledger's disk hang until it goes on, and at the end at the latest; it has to meet a change."""
     disk, real = Disk(), LedgerFile.write
 
     def write(self: LedgerFile, rows: Mapping[RowKey, Row | None]) -> None:
@@ -350,6 +350,7 @@ def hanging() -> Iterator[Disk]:
             yield disk
     finally:
         disk.goes_on.set()
+    assert disk.visits, "the ledger wrote nothing that could have hung"
 
 
 async def refusal(work: Awaitable[object]) -> str:

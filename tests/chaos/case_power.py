@@ -1,0 +1,142 @@
+"""Cases of prints in a home whose power goes in the midst of what it writes: whatever is left, paper comes out once.
+
+The process ends before one of the operations that `tests/disk` notes below SQLite and Python, some later each time; in
+the place of what the integration kept comes what a power cut may leave of it at that moment, drawn by the seed.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from tests.simulator import Box
+from tests.simulator.models import Outcome
+
+from .home import FINAL, CallError, Home
+from .judge import Judgement
+from .scene import case, end, one_home
+from .user import print_paper, retry
+from .world import World
+
+# The most operations from one power cut to the next.
+STRIDE: Final = 12
+# Far fewer than there are.
+FEWEST: Final = 6
+# More than is flushed before the job's row is written.
+LARGE: Final = 1_500_000
+
+type Act = Callable[[World, Home, Box, Any], Awaitable[Any]]
+
+
+async def power_goes_anywhere(world: World, home: Home, prepare: Act | None, act: Act) -> list[str]:
+    """Do the same again and again with a power cut some operations later each time, until it is done before.
+
+    Returns what was wrong.
+    """
+    cloud, (box,) = world.sim.cloud, home.boxes
+    problems: list[str] = []
+    step, rounds = world.random.randint(1, STRIDE), 0
+
+    def at_rest() -> bool:
+        return all(one["state"] in FINAL for one in home.records()) and all(
+            task.ended.is_set() for task in cloud.tasks.values()
+        )
+
+    died = True
+    while died:
+        prepared = prepare and await prepare(world, home, box, None)
+        home.disk.die_at(step)
+        try:
+            await act(world, home, box, prepared)
+        except CallError as err:
+            world.note(f"{type(err).__name__}: {err}")
+        await world.until(lambda: not home.runs or at_rest(), 900, 5)
+        # The log is moved into the database while nothing happens.
+        await world.until(lambda: not home.runs, 15)
+        if died := not home.runs:
+            world.note(f"step {step}, left: {home.disk.cut_power(world.random)}")
+            await home.start()
+            rounds += 1
+        else:
+            await home.set_disk("ok")
+        for printer in box.printers:
+            printer.on = True
+        await world.until(at_rest, 900, 10)
+        twice = {
+            name: n for name, n in Counter(one.name for one in cloud.out_tray).items() if n > 1
+        }
+        if twice:
+            problems.append(f"printed twice: step {step}: {twice}")
+            break
+        step += world.random.randint(1, STRIDE)
+    world.note(f"{rounds} power cuts, each one of {home.disk.states} states")
+    if rounds < FEWEST:
+        problems.append(f"never cut: after operation {step}")
+    return problems
+
+
+def _case(text: str, name: str, act: Act, prepare: Act | None = None) -> None:
+    async def script(world: World) -> Judgement:
+        home, box = await one_home(world, callbacks="each_state")
+        await home.stop()
+        home.disk.watch_kept()
+        await home.start()
+        await asyncio.sleep(120)
+        problems = await power_goes_anywhere(world, home, prepare, act)
+        found = await end(world)
+        # One at least got through; of the others the judge knows.
+        assert any(one["state"] == "completed" for one in home.records())
+        assert box.tasks
+        found.problems += problems
+        return found
+
+    case(text, name)(script)
+
+
+async def _print(world: World, home: Home, box: Box, _: Any) -> None:
+    await print_paper(home, box, 1, world.paper(home))
+
+
+async def _print_large(world: World, home: Home, box: Box, _: Any) -> None:
+    await print_paper(home, box, 1, world.paper(home, 2, LARGE))
+
+
+async def _held(world: World, home: Home, box: Box, _: Any) -> str | None:
+    box.printer(1).on = False
+    await asyncio.sleep(120)
+    return (await print_paper(home, box, 1, world.paper(home))).job_id
+
+
+async def _move(_world: World, home: Home, box: Box, job_id: Any) -> None:
+    devices = home.device(box, 1), home.device(box, 2)
+    await home.call("move_job", device_id=devices[0], job_id=job_id, to_device_id=devices[1])
+
+
+async def _failed(world: World, home: Home, box: Box, _: Any) -> str | None:
+    box.printer(1).outcomes.append(Outcome(code=502))
+    asked = await print_paper(home, box, 1, world.paper(home), wait=True)
+    return asked.job_id
+
+
+async def _retry(_world: World, home: Home, box: Box, job_id: Any) -> None:
+    await retry(home, job_id, home.device(box, 1))
+
+
+_case("A document is printed once, whatever a power cut leaves of it.", "power_in_a_print", _print)
+_case(
+    "A large document, which is flushed while it is sent, is printed once, whatever a power cut leaves of it.",
+    "power_in_a_large_print",
+    _print_large,
+)
+_case(
+    "A job that is moved is printed at one printer, whatever a power cut leaves of it.",
+    "power_in_a_move",
+    _move,
+    _held,
+)
+_case(
+    "A job that is retried is printed once, whatever a power cut leaves of it.",
+    "power_in_a_retry",
+    _retry,
+    _failed,
+)
