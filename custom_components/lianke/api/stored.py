@@ -6,6 +6,7 @@ would not have been written raises StoredError, and a field that is missing must
 """
 
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, Field, field, fields
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
@@ -58,6 +59,9 @@ _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     Mapping[str, int] | None: coerce.to_int_map,
 }
 
+# What no stored value is.
+_OTHER: Final = object()
+
 
 class StoredError(ValueError):
     """A record cannot be read."""
@@ -78,7 +82,9 @@ class Stored:
         """Read what `as_dict` wrote; a value that cannot be read becomes None, or its type's empty value."""
         kind: Any = cls
         values: dict[str, Any] = {
-            name: read(stored.get(name)) for name, read in _readers(kind).items()
+            name: read(value)
+            for name, (read, default) in _readers(kind).items()
+            if (value := stored.get(name)) is not default
         }
         return cls(**values)
 
@@ -105,16 +111,17 @@ class Record(Stored):
         if unknown := stored.keys() - _names(kind):
             raise StoredError(f"{len(unknown)} unknown fields")
         values: dict[str, Any] = {}
-        for name, (read, has_default) in _strict_readers(kind).items():
-            if name in stored:
-                try:
-                    values[name] = read(stored[name])
-                except StoredError as err:
-                    raise StoredError(f"{name}: {err}") from None
-                except ValueError:
-                    raise StoredError(f"{name} is malformed") from None
-            elif not has_default:
-                raise StoredError(f"{name} is missing")
+        for name, (read, default) in _strict_readers(kind).items():
+            if (value := stored.get(name, default)) is default:
+                if default is MISSING:
+                    raise StoredError(f"{name} is missing")
+                continue
+            try:
+                values[name] = read(value)
+            except StoredError as err:
+                raise StoredError(f"{name}: {err}") from None
+            except ValueError:
+                raise StoredError(f"{name} is malformed") from None
         return cls(**values)
 
 
@@ -124,8 +131,25 @@ def _names(cls: Hashable) -> tuple[str, ...]:
 
 
 @cache
-def _readers(cls: Hashable) -> dict[str, Callable[[object], object]]:
-    return {item.name: item.metadata.get(READ) or _reader(item.type) for item in _fields(cls)}
+def _readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], object]]:
+    """Return what reads each field, and the value that need not be read."""
+    return {
+        item.name: (
+            read := item.metadata.get(READ) or _reader(item.type),
+            _read_as_it_is(item, read),
+        )
+        for item in _fields(cls)
+    }
+
+
+def _read_as_it_is(item: Field[Any], read: Callable[[object], object]) -> object:
+    """Return the default of a field if that is what is read of it: most fields of thousands of records have it."""
+    default = item.default
+    if default is None or isinstance(default, bool):
+        with suppress(ValueError):
+            if read(default) is default:
+                return default
+    return _OTHER
 
 
 def _reader(kind: Any) -> Callable[[object], object]:
@@ -147,12 +171,14 @@ def _reader(kind: Any) -> Callable[[object], object]:
 
 
 @cache
-def _strict_readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], bool]]:
-    """Return what reads each field of a record, and whether it has a default."""
+def _strict_readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], object]]:
+    """Return what reads each field of a record, and the value that need not be read; MISSING where it must be there."""
     return {
         item.name: (
-            item.metadata.get(READ) or _strict_reader(item.type),
-            item.default is not MISSING or item.default_factory is not MISSING,
+            read := item.metadata.get(READ) or _strict_reader(item.type),
+            MISSING
+            if item.default is MISSING and item.default_factory is MISSING
+            else _read_as_it_is(item, read),
         )
         for item in _fields(cls)
     }
