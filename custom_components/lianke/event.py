@@ -69,10 +69,8 @@ class JobEvents(JobEntity, EventEntity):
         # The present states of jobs fire no event, unless why one is held is still to be found out.
         self._fired = {
             job.job_id: (job.state, job.asks_for)
-            for job in self.lianke.queue.jobs(self.printer_key)
-            if not (
-                job.is_final or (job.state is JobState.HELD and job.present.hold_reason is None)
-            )
+            for job in self.lianke.queue.open_jobs(self.printer_key)
+            if not (job.state is JobState.HELD and job.present.hold_reason is None)
         }
         super()._async_subscribe()
 

@@ -186,7 +186,7 @@ class _Watcher:
             if (issue := self._registry.async_get_issue(DOMAIN, paused)) and issue.active:
                 self._pause(key, issue.created)
         self._clear_left_account()
-        for job in data.queue.jobs():
+        for job in data.queue.open_jobs():
             if job.state is JobState.HELD:
                 self._on_job(job, None)
         self._review()

@@ -53,7 +53,7 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     queue = entry.runtime_data.queue
     reasons: dict[str, frozenset[str]] = {
         job.job_id: frozenset({job.present.hold_reason})
-        for job in queue.jobs()
+        for job in queue.open_jobs()
         if job.state is JobState.HELD and job.present.hold_reason is not None
     }
 
@@ -85,9 +85,8 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
     @callback
     def look(_hass: HomeAssistant) -> None:
-        for job in reversed(queue.jobs()):
-            if not job.is_final:
-                on_job(job, job.state)
+        for job in reversed(queue.open_jobs()):
+            on_job(job, job.state)
 
     entry.async_on_unload(queue.listen(on_job))
     entry.async_on_unload(async_at_started(hass, look))

@@ -12,13 +12,22 @@ either case.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
+from collections.abc import (
+    Callable,
+    Collection,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    Set as AbstractSet,
+    ValuesView,
+)
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 import logging
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast, override
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
@@ -35,6 +44,8 @@ RETRY_AT_MOST: Final = 30.0
 IDLE: Final = 5.0
 # s that closing waits for a disk that hangs.
 CLOSE_TIME: Final = 10.0
+# What was changed since is read at the start: as far back as the cloud's list of tasks reaches.
+RECENT: Final = timedelta(hours=48)
 
 
 class Table[T](NamedTuple):
@@ -56,14 +67,106 @@ class Step[T]:
     new: T | None
 
 
-type Records = dict[tuple[str, str], dict[str, Any]]
-"""By kind and box, then by id, oldest first."""
+class _Rest[T]:
+    """A record that the start did not need. What is committed and what is latest read it once."""
+
+    __slots__ = ("_key", "_kind", "_unread", "_value", "text")
+
+    def __init__(self, table: Table[T], record_id: str, text: str, unread: set[str]) -> None:
+        self._kind = table.kind
+        # None once it is read.
+        self.text: str | None = text
+        self._value: T | None = None
+        # What is to know if this version cannot read it.
+        self._key, self._unread = record_id, unread
+
+    def read(self) -> T | None:
+        """Return it; None where this version cannot read it."""
+        if self.text is not None:
+            self.settle(_read_one(self._kind, self.text))
+        return self._value
+
+    def settle(self, value: T | None) -> None:
+        """Take what was read of it elsewhere."""
+        if self.text is not None:
+            self.text, self._value = None, value
+            if value is None:
+                self._unread.add(self._key)
+
+
+class Records[T](Mapping[str, T]):
+    """The records of a table, oldest first. What the start did not need is read here when somebody asks for it."""
+
+    def __init__(self, known: dict[str, T | _Rest[T]]) -> None:
+        self._known: dict[str, Any] = known
+        self.rest: dict[str, _Rest[T]] = {
+            key: value for key, value in known.items() if isinstance(value, _Rest)
+        }
+
+    @override
+    def __getitem__(self, record_id: str) -> T:
+        if record_id in self.rest:
+            self._read(record_id)
+        found: T = self._known[record_id]
+        return found
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @override
+    def __contains__(self, record_id: object) -> bool:
+        return record_id in self._known
+
+    @override
+    def values(self) -> ValuesView[T]:
+        self._read_rest()
+        return self._known.values()
+
+    @override
+    def items(self) -> ItemsView[str, T]:
+        self._read_rest()
+        return self._known.items()
+
+    @property
+    def at_hand(self) -> Collection[T]:
+        """Those that are read by now: all that a start needs, and all that has changed since."""
+        if not self.rest:
+            return self._known.values()
+        return [value for key, value in self._known.items() if key not in self.rest]
+
+    def put(self, record_id: str, value: T | None) -> None:
+        """Write a record, or delete it."""
+        self.rest.pop(record_id, None)
+        if value is None:
+            self._known.pop(record_id, None)
+        else:
+            self._known[record_id] = value
+
+    def copy(self) -> Records[T]:
+        """Return one that changes by itself."""
+        return Records({**self._known})
+
+    def _read_rest(self) -> None:
+        for record_id in [*self.rest]:
+            self._read(record_id)
+
+    def _read(self, record_id: str) -> None:
+        self.put(record_id, self.rest[record_id].read())
+
+
+type AllRecords = dict[tuple[str, str], Records[Any]]
+"""By kind and box."""
 
 
 class View:
     """All records as they are for one change, which may write here."""
 
-    def __init__(self, records: Records, staged: AbstractSet[RowKey], now: datetime) -> None:
+    def __init__(self, records: AllRecords, staged: AbstractSet[RowKey], now: datetime) -> None:
         self._records = records
         self._written: dict[RowKey, Any] = {}
         self.staged = set(staged)
@@ -140,13 +243,14 @@ class Ledger:
     def __init__(self, hass: HomeAssistant, root: Path) -> None:
         self._hass = hass
         self._file = LedgerFile(root)
-        # Rows of tables that were not loaded yet.
+        # Rows of tables that were not loaded yet, and which of them a start need not read.
         self._rows: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+        self._not_needed: AbstractSet[RowKey] = frozenset()
         self._unread: dict[tuple[str, str], set[str]] = {}
         self._kinds: dict[str, Kind[Any]] = {}
         self._loading = asyncio.Lock()
-        self._committed: Records = {}
-        self._latest: Records = {}
+        self._committed: AllRecords = {}
+        self._latest: AllRecords = {}
         # On disk, but nobody is told of them; and which those of the latest records are.
         self._staged: dict[RowKey, Any] = {}
         self._latest_staged: set[RowKey] = set()
@@ -167,9 +271,12 @@ class Ledger:
         self._work: asyncio.Future[None] | None = None
         self._is_closed = False
 
-    async def async_open(self) -> None:
-        """Read what is on disk. Raises LedgerBusyError, OSError."""
-        for key, text in await self._hass.async_add_executor_job(self._file.open):
+    async def async_open(self, *kinds: Kind[Any]) -> None:
+        """Read what is on disk; of these kinds, what a start needs. Raises LedgerBusyError, OSError."""
+        rows, self._not_needed = await self._hass.async_add_executor_job(
+            _open, self._file, kinds, dt_util.utcnow() - RECENT
+        )
+        for key, text in rows:
             self._rows[key[:2]].append((key.record_id, text))
 
     async def async_load[T](self, table: Table[T]) -> None:
@@ -179,10 +286,20 @@ class Ledger:
             if name in self._latest:
                 return
             rows = self._rows.pop(name, [])
-            found = await self._hass.async_add_executor_job(_read_all, table.kind, rows)
+            later = {record_id for record_id, _ in rows if table.key(record_id) in self._not_needed}
+            found = await self._hass.async_add_executor_job(
+                _read_all, table.kind, [row for row in rows if row[0] not in later]
+            )
             self._kinds[table.kind.name] = table.kind
-            self._unread[name] = {record_id for record_id, _ in rows} - found.keys()
-            self._committed[name], self._latest[name] = found, dict(found)
+            unread = {record_id for record_id, _ in rows} - found.keys() - later
+            self._unread[name] = unread
+            known = {
+                key: _Rest(table, key, text, unread) if key in later else found[key]
+                for key, text in rows
+                if key in later or key in found
+            }
+            self._committed[name] = Records(known)
+            self._latest[name] = self._committed[name].copy()
         if self.aside is None:
             return
         salvaged = {key: table.kind.salvage(value) for key, value in found.items()}
@@ -196,11 +313,22 @@ class Ledger:
 
         await self.commit(salvage)
 
-    def committed[T](self, table: Table[T]) -> Mapping[str, T]:
+    async def async_read_rest(self, table: Table[Any]) -> None:
+        """Read what the start did not need: who asks for it before that reads it in the event loop."""
+        if not (rest := {**self._latest[table.key("")[:2]].rest}):
+            return
+        texts = [(key, one.text) for key, one in rest.items() if one.text is not None]
+        found = await self._hass.async_add_executor_job(_read_all, table.kind, texts)
+        for key, one in rest.items():
+            one.settle(found.get(key))
+        self.committed(table).values()
+        self.latest(table).values()
+
+    def committed[T](self, table: Table[T]) -> Records[T]:
         """Return the records of a table as they are on disk, oldest first."""
         return self._committed[table.key("")[:2]]
 
-    def latest[T](self, table: Table[T]) -> Mapping[str, T]:
+    def latest[T](self, table: Table[T]) -> Records[T]:
         """Return the records of a table as they will be, oldest first."""
         return self._latest[table.key("")[:2]]
 
@@ -362,9 +490,10 @@ class Ledger:
             _LOGGER.warning("The disk refuses what is to be kept of jobs and scans: %s", error)
         self._is_tainted = True
         self._settled.clear()
-        self._latest, self._latest_staged = _copy(self._committed), {*self._staged}
+        self._latest = {name: known.copy() for name, known in self._committed.items()}
+        self._latest_staged = {*self._staged}
         for key, value in self._staged.items():
-            self._latest[key[:2]][key.record_id] = value
+            self._latest[key[:2]].put(key.record_id, value)
         self._queue = _merged([one for one in refused if one.is_report and self._make_again(one)])
         self._queue += [one for one in later if self._make_again(one)]
         for asked in refused:
@@ -469,26 +598,30 @@ def _merged(reports: list[_Asked]) -> list[_Asked]:
     return [first]
 
 
-def _copy(records: Records) -> Records:
-    return {key: dict(known) for key, known in records.items()}
-
-
-def _apply(records: Records, steps: Mapping[RowKey, Step[Any]]) -> None:
+def _apply(records: AllRecords, steps: Mapping[RowKey, Step[Any]]) -> None:
     for key, step in steps.items():
-        known = records[key[:2]]
-        if step.new is None:
-            known.pop(key.record_id, None)
-        else:
-            known[key.record_id] = step.new
+        records[key[:2]].put(key.record_id, step.new)
+
+
+def _open(
+    file: LedgerFile, kinds: Iterable[Kind[Any]], since: datetime
+) -> tuple[list[tuple[RowKey, str]], set[RowKey]]:
+    """Return the rows of a ledger, and which of them a start need not read; after damage it reads all."""
+    rows = file.open()
+    wanted = kinds if file.aside is None else ()
+    return rows, {key for kind in wanted for key in file.not_needed(kind, since)}
 
 
 def _read_all[T](kind: Kind[T], rows: Iterable[tuple[str, str]]) -> dict[str, T]:
     """Read rows; what this version cannot read stays where it is, for a later one."""
-    found = {}
-    for record_id, text in rows:
-        try:
-            found[record_id] = kind.read(text)
-        except ValueError as err:
-            # Its id may be a secret, and the error quote it.
-            _LOGGER.warning("A record of a %s cannot be read: %s", kind.name, type(err).__name__)
-    return found
+    read = {record_id: _read_one(kind, text) for record_id, text in rows}
+    return {record_id: value for record_id, value in read.items() if value is not None}
+
+
+def _read_one[T](kind: Kind[T], text: str) -> T | None:
+    try:
+        return kind.read(text)
+    except ValueError as err:
+        # Its id may be a secret, and the error quote it.
+        _LOGGER.warning("A record of a %s cannot be read: %s", kind.name, type(err).__name__)
+        return None

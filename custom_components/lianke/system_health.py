@@ -27,7 +27,7 @@ async def async_info(hass: HomeAssistant) -> dict[str, Any]:
         "boxes": len(boxes),
         "boxes_online": sum(box.coordinator.data.online is True for box in boxes),
         "printers": sum(len(box.storage.printers) for box in boxes),
-        "open_jobs": sum(not job.is_final for box in boxes for job in box.queue.jobs()),
+        "open_jobs": sum(len(box.queue.open_jobs()) for box in boxes),
         "callbacks": any(
             box.storage.callbacks_proven_for(box.account.fingerprint) for box in boxes
         ),

@@ -5,12 +5,11 @@ Decide by `latest`; tell by `committed`, which is what listeners, entities, the 
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-import json
 import logging
 from typing import Any, Final, NamedTuple, cast
 
@@ -22,8 +21,8 @@ from homeassistant.util.logging import catch_log_exception
 from ..api.models import PrinterAddress
 from ..const import HOLD_HOURS
 from ..coordinator import LiankeCoordinator, call_after_updates
-from ..ledger import CLOSE_TIME, Lease, Ledger, Step, Table, View
-from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError
+from ..ledger import CLOSE_TIME, Lease, Ledger, Records, Step, Table, View
+from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError, loads
 from .files import JobFiles
 from .job import FINAL, Delivery, Job, JobState, begin_next
 from .own_tasks import OwnTasks
@@ -46,8 +45,21 @@ def _salvage(job: Job) -> Job:
     return replace(job, copied=True) if waits else job
 
 
+# SQL: one that may still change, which is not over in each of its deliveries, or has changed lately.
+_ENDS: Final = ", ".join(f"'{state}'" for state in sorted(FINAL - {JobState.UNCONFIRMED}))
+_NEEDED: Final = " OR ".join(
+    (
+        "record ->> '$.changed_at' >= ?",
+        *(f"record ->> '$.deliveries[{at}].state' NOT IN ({_ENDS})" for at in ("0", "#-1")),
+    )
+)
 JOBS: Final = Kind[Job](
-    "job", Job.as_json, lambda text: Job.from_record(json.loads(text)), _salvage
+    "job",
+    Job.as_json,
+    lambda text: Job.from_record(loads(text)),
+    _salvage,
+    needed=_NEEDED,
+    topic="record ->> '$.spec.printer_key'",
 )
 
 
@@ -89,6 +101,8 @@ class BoxJobs:
         self.tasks = OwnTasks(ledger, self.lease, entry.entry_id)
         # Called when a job may have to go on, as it is now; set by whoever lets them.
         self.on_change: CALLBACK_TYPE = lambda: None
+        # Called with the old jobs once they are read; set by whoever counts their pages.
+        self.on_rest: Callable[[Iterable[Job]], None] = lambda _jobs: None
         # Jobs about which a decision is being written.
         self.deciding: Counter[str] = Counter()
         # Held jobs that another one is about to replace.
@@ -99,6 +113,8 @@ class BoxJobs:
         # All that may still change, and some that cannot any more.
         self._open: dict[str, None] = {}
         self._by_token: dict[str, str] = {}
+        # Those that the start did not need, as long as their tokens are not known.
+        self._rest: list[str] = []
         # As they are on disk, oldest first.
         self.committed_open: dict[str, Job] = {}
         # By printer; None for those of all printers.
@@ -109,12 +125,12 @@ class BoxJobs:
         self._stale: set[str] = set()
 
     @property
-    def latest(self) -> Mapping[str, Job]:
+    def latest(self) -> Records[Job]:
         """The jobs as they will be, oldest first."""
         return self._ledger.latest(self.table)
 
     @property
-    def committed(self) -> Mapping[str, Job]:
+    def committed(self) -> Records[Job]:
         """The jobs as they are on disk, oldest first."""
         return self._ledger.committed(self.table)
 
@@ -123,6 +139,8 @@ class BoxJobs:
 
         That alone the disk cannot have; a start finds the job waiting as well.
         """
+        if job.is_final:
+            return job
         now = self.latest.get(job.job_id, job)
         waits = now.state is JobState.HELD and now.present.hold_reason == QueueReason.DISK_FULL
         return replace(job, deliveries=now.deliveries) if waits else job
@@ -132,7 +150,8 @@ class BoxJobs:
         await self._ledger.async_load(self.table)
         await self.tasks.async_load()
         await self._async_begin()
-        for job in self.committed.values():
+        self._rest = [*self.committed.rest]
+        for job in self.committed.at_hand:
             self.note_new(job)
             if not job.is_final:
                 self.committed_open[job.job_id] = job
@@ -141,6 +160,19 @@ class BoxJobs:
         # What a later version wrote is there once it is back, with its documents.
         known = self.latest.keys() | self._ledger.unread(self.table)
         await self.files.async_prepare(known, keep_orphans=self._ledger.aside is not None)
+
+    async def async_read_rest(self) -> None:
+        """Read the old jobs that the start did not need: who wants them before that holds the event loop up."""
+        if self._rest:
+            await self._ledger.async_read_rest(self.table)
+            self._note_rest()
+
+    def _note_rest(self) -> None:
+        rest, self._rest = self._rest, []
+        known = [job for job_id in rest if (job := self.latest.get(job_id)) is not None]
+        for job in known:
+            self.note_new(job)
+        self.on_rest(known)
 
     async def _async_begin(self) -> None:
         """Wait until it is known what the disk takes of what the instance before this one has decided.
@@ -193,6 +225,8 @@ class BoxJobs:
 
     def by_token(self, token: str) -> tuple[Job, Delivery] | None:
         """Return the delivery whose callback address has this token, and its job."""
+        if self._rest and token not in self._by_token:
+            self._note_rest()
         if (job := self.latest.get(self._by_token.get(token, ""))) is None:
             return None
         return job, next(one for one in job.deliveries if one.token == token)

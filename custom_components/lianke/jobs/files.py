@@ -133,7 +133,7 @@ def _prepare(root: Path, old: Path, known: Collection[str], keep_orphans: bool) 
         raise DocumentsError("the job folder cannot be read") from err
     unlink_all(path for path in found if path.name.startswith(COPY_PREFIX))
     if not keep_orphans:
-        folders = (path for path in found if path.is_dir() and path.name not in known)
+        folders = (path for path in found if path.name not in known and path.is_dir())
         _remove_all(path for path in folders if not path.name.startswith(DAMAGED_PREFIX))
 
 

@@ -86,7 +86,8 @@ async def async_take_in(hass: HomeAssistant, ledger: Ledger, entry_ids: Iterable
             for box in found
         }
         known = {
-            box.entry_id: {**ledger.latest(Table(JOBS, box.entry_id)), **jobs[box.entry_id]}
+            box.entry_id: dict(ledger.latest(Table(JOBS, box.entry_id)).items())
+            | jobs[box.entry_id]
             for box in found
         }
         for box in found:

@@ -44,7 +44,7 @@ async def async_get_ledger(hass: HomeAssistant) -> Ledger:
 async def _async_open(hass: HomeAssistant) -> Ledger:
     ids = [entry.entry_id for entry in hass.config_entries.async_entries(DOMAIN)]
     ledger = Ledger(hass, ledger_path(hass))
-    await ledger.async_open()
+    await ledger.async_open(JOBS)
     try:
         await async_take_in(hass, ledger, ids)
         await async_hold_copied(hass, ledger, ids)
@@ -87,7 +87,8 @@ async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> list[Job]:
     with suppress(OSError):
         ledger = await async_get_ledger(hass)
         await ledger.async_load(own_jobs)
-        jobs += ledger.latest(own_jobs).values()
+        # All that waits is.
+        jobs += ledger.latest(own_jobs).at_hand
     await async_remove_records(hass, entry_id, own_jobs, Table(OWN_TASKS, entry_id))
     return [
         job
@@ -105,6 +106,7 @@ async def async_remove_records(hass: HomeAssistant, folder: str, *tables: Table[
         ledger = await async_get_ledger(hass)
         for table in tables:
             await ledger.async_load(table)
+            await ledger.async_read_rest(table)
 
         def remove(view: View) -> None:
             for table in tables:

@@ -19,7 +19,6 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
 
 from ..api.models import DriverState
-from ..box.page_counts import month_of
 from ..box.printer_status import PrinterSnapshot
 from ..const import HOLD_HOURS, MAX_JOBS_PER_HOUR, MAX_PAGES
 from ..coordinator import LiankeCoordinator, printer_identifier
@@ -101,6 +100,7 @@ class PrintQueue(JobWorker):
         box = QueueBox(coordinator, Readiness(entry, coordinator), jobs)
         super().__init__(box)
         self.listen, self.watch = jobs.listen, jobs.watch
+        self.async_read_rest = jobs.async_read_rest
         self._people = people
         self.ledger = ledger
         self.page_counter = PageCounter(coordinator)
@@ -126,11 +126,7 @@ class PrintQueue(JobWorker):
             await self._storage.async_flush()
             await self._jobs.tasks.async_forget_cut_off()
         # Before the sensors start: a power cut may have left pages uncounted.
-        month = month_of(dt_util.now())
-        for job in self._jobs.latest.values():
-            # Earlier versions did not count those of which the cloud had named none.
-            if job.pages_printed is not None or month_of(dt_util.as_local(job.ended_at)) == month:
-                self._scheduler.count_pages(job)
+        self._scheduler.count_missed(self._jobs.latest.at_hand)
 
     @callback
     def start(self) -> None:
@@ -220,6 +216,7 @@ class PrintQueue(JobWorker):
         """Accept or refuse a job; one at a time is written."""
         accepted = False
         try:
+            await self._jobs.async_read_rest()
             if moved is None:
                 spec = await self._people.async_with_asker(spec)
             first = deliveries[0]
@@ -633,6 +630,11 @@ class PrintQueue(JobWorker):
         jobs = reversed([*self._jobs.committed.values()])
         return [self._jobs.told(job) for job in jobs if printer_key in (None, job.spec.printer_key)]
 
+    def open_jobs(self, printer_key: str | None = None) -> list[Job]:
+        """Return those of `jobs` that are not over."""
+        jobs = reversed([*self._jobs.committed_open.values()])
+        return [self._jobs.told(job) for job in jobs if printer_key in (None, job.spec.printer_key)]
+
     def document_path(self, job: Job) -> Path:
         """Return the path of the document of a job's present delivery."""
         return self._files.path_of(job.job_id, job.present.document.path)
@@ -645,7 +647,8 @@ class PrintQueue(JobWorker):
 
     def newest(self, printer_key: str) -> Job | None:
         """Return the newest job of a printer, None without one."""
-        jobs = reversed([*self._jobs.committed.values()])
+        # Each printer's newest is among them.
+        jobs = reversed([*self._jobs.committed.at_hand])
         return next(
             (self._jobs.told(job) for job in jobs if job.spec.printer_key == printer_key), None
         )

@@ -5,16 +5,18 @@ on the order in which they come.
 """
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 import logging
 import time
 
-from homeassistant.core import CALLBACK_TYPE, HassJob, callback
+from homeassistant.core import CALLBACK_TYPE, CoreState, HassJob, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from ..api.errors import BoxNotRespondingError, LiankeError
+from ..box.page_counts import month_of
 from ..const import KEEP_FAILED_HOURS, KEEP_PRINTED_HOURS
 from ..coordinator import call_after_updates
 from ..ledger_file import LedgerRefusedError
@@ -49,6 +51,7 @@ class JobScheduler(JobWorker):
         super().__init__(box)
         self._tracker = tracker
         self._uploader = uploader
+        box.jobs.on_rest = self.count_missed
         self._task: asyncio.Task[None] | None = None
         # By the monotonic clock.
         self._cleanup_at = 0.0
@@ -122,6 +125,14 @@ class JobScheduler(JobWorker):
                 source=job.spec.source,
                 name=job.printer_name,
             )
+
+    def count_missed(self, jobs: Iterable[Job]) -> None:
+        """Count the pages of kept jobs that a power cut has left uncounted."""
+        month = month_of(dt_util.now())
+        for job in jobs:
+            # Earlier versions did not count those of which the cloud had named none.
+            if job.pages_printed is not None or month_of(dt_util.as_local(job.ended_at)) == month:
+                self.count_pages(job)
 
     @callback
     def review_soon(self) -> None:
@@ -332,11 +343,15 @@ class JobScheduler(JobWorker):
             await self._jobs.async_written()
 
     def _next_cleanup(self, now: datetime) -> datetime:
+        if self._hass.state is not CoreState.running:
+            # It reads the old jobs, which no start waits for.
+            return now + CLEANUP_DELAY
         return now + timedelta(seconds=max(0, self._cleanup_at - time.monotonic()))
 
     async def _async_clean_up(self, now: datetime) -> None:
         """Delete documents and records whose time is over."""
         self._cleanup_at = time.monotonic() + CLEANUP_INTERVAL.total_seconds()
+        await self._jobs.async_read_rest()
         options = self._entry.options
         ended = [job for job in self._jobs.committed.values() if job.is_final and job.has_document]
         failed, wanted = KEEP_FAILED_HOURS.of(options), KEEP_PRINTED_HOURS.of(options)

@@ -326,6 +326,7 @@ class TaskTracker(JobWorker):
     async def _async_read_list(self) -> None:
         asked_at = monotonic()
         tasks = await self._client.day_tasks()
+        await self._jobs.async_read_rest()
         self._match(tasks, asked_at)
         listed = {task.task_id: task for task in tasks}
         jobs = [job for job in self.tracked() if job.present.task_id]

@@ -202,7 +202,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     Approvers were told of those that wait already before it was loaded.
     """
     queue = entry.runtime_data.queue
-    asked = {job.job_id for job in queue.jobs() if job.asks_for == PersonReason.APPROVAL}
+    asked = {job.job_id for job in queue.open_jobs() if job.asks_for == PersonReason.APPROVAL}
 
     @callback
     def on_job(job: Job, old: JobState | None) -> None:
@@ -250,7 +250,7 @@ def _is_over(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> bool:
     if entry.state is not ConfigEntryState.LOADED:
         # But it may be removed.
         return hass.config_entries.async_get_entry(entry.entry_id) is None
-    jobs = entry.runtime_data.queue.jobs()
+    jobs = entry.runtime_data.queue.open_jobs()
     return not any(
         one.asks_for == PersonReason.APPROVAL for one in jobs if one.job_id == job.job_id
     )

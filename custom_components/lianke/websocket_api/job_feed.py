@@ -140,6 +140,8 @@ class JobFeed:
 
     async def async_send(self, subscription: Subscription) -> None:
         """Send a subscription the present content."""
+        for entry in async_loaded_entries(self._hass):
+            await entry.runtime_data.queue.async_read_rest()
         await self._async_learn_names()
         if subscription in self._subscriptions:
             subscription.send(self._content(subscription))
