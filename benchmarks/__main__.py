@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.simulator.rendering import find_chromium
 
-from . import callbacks, card, hours, previews, printing, pushes, set_up, states, walks
+from . import callbacks, card, hours, kept, previews, printing, pushes, set_up, states, walks
 from .figures import Figure, table
 from .house import House, house
 
@@ -78,6 +78,8 @@ class Bench:
         """Measure everything that is wanted, one thing after the other."""
         if self.wants("import_cost", "import_modules"):
             await self.attempt("import_cost", set_up.measure_import(15))
+        if self.wants("start_jobs"):
+            await self.attempt("start_jobs", kept.measure(boxes=50, each=200, rounds=7))
         if self.wants("state_cost"):
             await self.attempt("state_cost", states.measure(rounds=40))
         with tempfile.TemporaryDirectory(prefix="lianke-bench-", dir="/var/tmp") as name:

@@ -4,17 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 import gc
+import io
 import os
 from pathlib import Path
 import shutil
+import sqlite3
 import time
-from typing import Any
+from typing import Any, override
 
 from aiohttp import FormData
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
-from homeassistant.util.file import write_utf8_file_atomic
 
 from custom_components.lianke.const import CONF_LAN_PRINTERS, LAN_PRINTER_PATH
 from custom_components.lianke.ipp.codec import encode
@@ -53,38 +54,66 @@ async def async_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, An
 
 
 async def _upload_safely(hass: HomeAssistant, entry: ConfigEntry, path: Path) -> float:
-    """Send a copy of a file bare, with the least that a power cut asks for; return the seconds.
+    """Send a file bare, with the least that a power cut asks for; return the seconds.
 
-    A job is written down before its first byte leaves, and again before its last, when its
-    document must be on disk, too.
+    The file may change or go, so a copy is sent. Before its last byte leaves, after which paper may come out, the copy
+    is on disk, which may be flushed beside the upload, and one row that says so.
     """
     copy = Path(hass.config.cache_path("lianke_bench_copy"))
+    ledger = await hass.async_add_executor_job(_open_ledger, copy.with_suffix(".db"))
     began = time.perf_counter()
-    await hass.async_add_executor_job(_copy, path, copy)
-    flushed = hass.async_add_executor_job(_flush, copy)
-    await _upload(hass, entry, copy)
-    await flushed
-    await hass.async_add_executor_job(_write_record, copy)
+    await hass.async_add_executor_job(shutil.copyfile, path, copy)
+    flushed = asyncio.run_coroutine_threadsafe(
+        _as_coroutine(hass.async_add_executor_job(_flush, copy)), hass.loop
+    )
+
+    def before_last() -> None:
+        flushed.result()
+        _write_row(ledger)
+
+    await _upload(hass, entry, copy, before_last)
     spent = time.perf_counter() - began
-    await hass.async_add_executor_job(_remove, copy)
+    await hass.async_add_executor_job(_remove, ledger, copy)
     return spent
 
 
-def _copy(path: Path, copy: Path) -> None:
-    """Copy a file and have a small one beside it on disk."""
-    with path.open("rb") as reader, copy.open("wb") as writer:
-        while chunk := reader.read(1024 * 1024):
-            writer.write(chunk)
-    _write_record(copy)
+class _Watched(io.BufferedReader):
+    """A file before whose last bytes something is done, in the thread that reads it."""
+
+    def __init__(self, path: Path, before_last: Callable[[], None]) -> None:
+        super().__init__(io.FileIO(path))
+        self._size, self._before_last = path.stat().st_size, before_last
+
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        found = super().read(size)
+        if found and self.tell() == self._size:
+            self._before_last()
+        return found
 
 
-def _write_record(copy: Path) -> None:
-    write_utf8_file_atomic(str(copy.with_suffix(".json")), "x" * 1500, private=True)
+async def _as_coroutine(future: asyncio.Future[None]) -> None:
+    await future
 
 
-def _remove(copy: Path) -> None:
-    copy.unlink()
-    copy.with_suffix(".json").unlink()
+def _open_ledger(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
+        db.execute(f"PRAGMA {pragma}").fetchall()
+    db.execute("CREATE TABLE record(id TEXT PRIMARY KEY, record TEXT)")
+    return db
+
+
+def _write_row(db: sqlite3.Connection) -> None:
+    db.execute("BEGIN EXCLUSIVE")
+    db.execute("INSERT INTO record VALUES('job', ?)", ("x" * 2400,))
+    db.execute("COMMIT")
+
+
+def _remove(db: sqlite3.Connection, copy: Path) -> None:
+    db.close()
+    for path in (copy, copy.with_suffix(".db")):
+        path.unlink()
 
 
 def _flush(copy: Path) -> None:
@@ -93,12 +122,17 @@ def _flush(copy: Path) -> None:
         os.fsync(reader.fileno())
 
 
-async def _upload(hass: HomeAssistant, entry: ConfigEntry, path: Path) -> float:
+async def _upload(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    path: Path,
+    before_last: Callable[[], None] = lambda: None,
+) -> float:
     """Send a file as the simplest client would; return the seconds until it was taken."""
     view = next(iter(entry.runtime_data.coordinator.data.printers.values()))
     session = async_get_clientsession(hass)
     began = time.perf_counter()
-    with await asyncio.to_thread(path.open, "rb") as file:
+    with await asyncio.to_thread(_Watched, path, before_last) as file:
         form = FormData()
         form.add_field("deviceId", entry.data["device_id"])
         form.add_field("deviceKey", entry.data["device_key"])
