@@ -33,8 +33,8 @@ COUNTED = {
 # What a figure is, and what it stands beside, in English and Chinese.
 TEXTS = {
     "print_overhead": (
-        ("`lianke.print` of 20 MB until the service has it", "a bare upload of the same file"),
-        ("`lianke.print` 打印 20 MB，到服务收下为止", "直接上传同一文件"),
+        ("`lianke.print` of 20 MB until the service has it", "the least that is safe"),
+        ("`lianke.print` 打印 20 MB，到服务收下为止", "保证安全的最低限度"),
     ),
     "small_jobs": (
         (
@@ -100,6 +100,10 @@ TEXTS = {
     "setup_cost": (
         ("Setting an entry up, processor time", "core's `ipp`"),
         ("设置一个条目，处理器时间", "核心集成 `ipp`"),
+    ),
+    "start_jobs": (
+        ("A start until the 10,000 kept jobs of 50 boxes are known", "reading all of them at once"),
+        ("启动时，到认出 50 台云盒保留的 10,000 个任务为止", "一次全部读取"),
     ),
     "import_cost": (("Importing the integration", "core's `ipp`"), ("导入集成", "核心集成 `ipp`")),
     "import_modules": (
