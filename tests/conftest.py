@@ -110,6 +110,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     cases = Counter(item.nodeid.partition("[")[0] for item in items)
     for item in items:
         is_long = cases[item.nodeid.partition("[")[0]] > LONG_TABLE
+        is_long = is_long and item.get_closest_marker("whole") is None
         # The same ones every time, and not in step with the columns of the table.
         if is_long and crc32(item.nodeid.encode()) % ONE_CASE_OF:
             item.add_marker("further")

@@ -38,6 +38,8 @@ from custom_components.lianke.jobs.job import MOVED, Asker, Delivery, Job, JobSt
 from custom_components.lianke.jobs.rules import QueueReason, Verdict
 from tests.jobs.make import NOW, make_delivery, make_job
 
+# Whoever changes a number sees it at once.
+pytestmark = pytest.mark.whole
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 LIMIT = 30
 
