@@ -270,6 +270,8 @@ class Ledger:
         self._settled.set()
         self._work: asyncio.Future[None] | None = None
         self._is_closed = False
+        # Closed, or given up: not even what was asked for before is written.
+        self._is_over = False
 
     async def async_open(self, *kinds: Kind[Any]) -> None:
         """Read what is on disk; of these kinds, what a start needs. Raises LedgerBusyError, OSError."""
@@ -405,7 +407,7 @@ class Ledger:
         self._latest_staged = view.staged - gone
 
     def _write_within(self, seconds: float) -> None:
-        if self._work is not None:
+        if self._work is not None or self._is_over:
             return
         if self._idle_timer is not None:
             self._idle_timer.cancel()
@@ -533,6 +535,7 @@ class Ledger:
                 if self._work is not None:
                     # The log is just being moved.
                     await asyncio.wait([self._work])
+        self._is_over = True
         for timer in (self._timer, self._idle_timer):
             if timer is not None:
                 timer.cancel()
@@ -540,9 +543,13 @@ class Ledger:
             if not asked.done.done():
                 asked.done.set_exception(LedgerClosedError("the ledger is closed"))
         if self._work is not None:
-            # It hangs, and the file with it.
+            # It hangs, and the file with it, until it does not any more: the next ledger would find it busy.
+            self._work.add_done_callback(lambda _: self._close_file())
             return
-        await asyncio.wait([self._hass.async_add_executor_job(self._file.close)])
+        await asyncio.wait([self._close_file()])
+
+    def _close_file(self) -> asyncio.Future[None]:
+        return self._hass.async_add_executor_job(self._file.close)
 
 
 class Lease:

@@ -226,6 +226,26 @@ async def test_a_thread_that_was_canceled_has_written_nothing(
         assert states(ledger) == {"b": "queued"}
 
 
+async def test_what_is_refused_after_the_end_is_not_tried_again(
+    hass: HomeAssistant, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its timer would go on in a Home Assistant that has stopped."""
+    monkeypatch.setattr(module, "CLOSE_TIME", 0.1)
+    ledger = await made_of(hass, root)
+    with hanging() as disk:
+        disk.refusals = 1
+        waits = ledger.commit(put(HERE, "a", "held"), report=True)
+        while not disk.hangs:
+            await asyncio.sleep(0.01)
+        await ledger.async_close()
+        with pytest.raises(LedgerRefusedError):
+            await waits
+        disk.goes_on.set()
+        while ledger._file._db is not None:
+            await asyncio.sleep(0.01)
+    assert ledger._timer is None
+
+
 async def test_closing_does_not_wait_for_a_disk_that_hangs_for_ever(
     hass: HomeAssistant, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,10 +261,10 @@ async def test_closing_does_not_wait_for_a_disk_that_hangs_for_ever(
             await ledger.async_close()
             with pytest.raises(LedgerRefusedError):
                 await waits
+            assert not closed
         disk.goes_on.set()
-        while ledger._work is not None:
+        while ledger._file._db is not None:
             await asyncio.sleep(0.01)
-    assert not closed
-    ledger._file.close()
+    assert ledger._timer is None
     async with opened(hass, root) as again:
         assert states(again) == {"a": "held"}
