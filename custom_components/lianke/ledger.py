@@ -256,7 +256,7 @@ class Ledger:
         self._latest_staged: set[RowKey] = set()
         self._queue: list[_Asked] = []
         self._in_hand: list[_Asked] = []
-        self._listeners: dict[tuple[str, str], list[Listener[Any]]] = {}
+        self._listeners: dict[tuple[str, str], list[tuple[Listener[Any], bool]]] = {}
         # What came on disk of a table while the instance that had listened to it was gone.
         self._unheard: defaultdict[tuple[str, str], dict[RowKey, Step[Any]]] = defaultdict(dict)
         # Until a transaction succeeds, one that was refused may come true at the next start.
@@ -349,17 +349,22 @@ class Ledger:
         return self._settled.is_set()
 
     @callback
-    def listen[T](self, table: Table[T], listener: Listener[T]) -> Callable[[], None]:
-        """Call `listener` with each step of a record of a table once it is on disk. Returns what unsubscribes."""
+    def listen[T](
+        self, table: Table[T], listener: Listener[T], *, tells: bool = True
+    ) -> Callable[[], None]:
+        """Call `listener` with each step of a record of a table once it is on disk. Returns what unsubscribes.
+
+        What it hears is unheard, unless it `tells` others.
+        """
         listeners = self._listeners.setdefault(table.key("")[:2], [])
         # One that fails must not keep the others from being called, nor the queue from going on.
         failed = "A listener to the ledger failed"
         safe = cast(Listener[T], catch_log_exception(listener, lambda *_: failed))
-        listeners.append(safe)
-        return lambda: listeners.remove(safe)
+        listeners.append((safe, tells))
+        return lambda: listeners.remove((safe, tells))
 
     def take_unheard[T](self, table: Table[T]) -> list[Step[T]]:
-        """Return, once, the steps of a table that nobody listened to since somebody did: one a record."""
+        """Return, once, the steps of a table that nobody told of since somebody did: one a record."""
         steps = self._unheard.pop(table.key("")[:2], {}).values()
         return [step for step in steps if step != Step(None, None)]
 
@@ -479,10 +484,11 @@ class Ledger:
             self._unread[key[:2]].discard(key.record_id)
             if step.old is None and step.new is None:
                 continue
-            if self._listeners.get(key[:2]) == []:
+            listeners = self._listeners.get(key[:2])
+            if listeners is not None and not any(tells for _, tells in listeners):
                 unheard = self._unheard[key[:2]]
                 unheard[key] = Step(unheard.get(key, step).old, step.new)
-            for listener in [*self._listeners.get(key[:2], ())]:
+            for listener, _ in [*(listeners or ())]:
                 listener(step)
 
     def _refused(self, error: BaseException) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 import pytest
 
 from custom_components.lianke.documents import whole
@@ -23,8 +24,8 @@ from custom_components.lianke.ledger_file import (
     RowKey,
 )
 from custom_components.lianke.scanner import files as files_module, scan
-from custom_components.lianke.scanner.job import ScanJob, ScanState
-from custom_components.lianke.scanner.jobs import async_get_jobs
+from custom_components.lianke.scanner.job import ScanJob, ScanState, ScanUpdate
+from custom_components.lianke.scanner.jobs import SIGNAL_SCAN, async_get_jobs
 from tests.clock import rest, until
 from tests.conftest import set_up
 from tests.household import House, refusal
@@ -257,3 +258,40 @@ async def test_pages_are_on_disk_before_they_are_told_of(
     stop()
     assert flushed
     assert not lies
+
+
+async def test_an_end_that_came_on_disk_between_two_instances_is_told(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where an action waits for it all the while, which tells nobody."""
+    told: list[ScanUpdate] = []
+    stop = async_dispatcher_connect(house.hass, SIGNAL_SCAN, told.append)
+    house.cloud.variants.update(scan_problem="hangs")
+    asking = house.hass.async_create_task(do(house, laser))
+    await until(lambda: records(house) and records(house)[0].task_id)
+    setup, [job] = house.hass.config_entries.async_setup, records(house)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    await rewrite(house, job.job_id, state=ScanState.FAILED, reason="scan_given_up")
+    assert not told
+    assert await setup(house.entry.entry_id)
+    await until(lambda: told)
+    assert [(one.job.state, one.job.reason) for one in told] == [("failed", "scan_given_up")]
+    assert (await asking)["reason"] == "scan_given_up"
+    stop()
+
+
+async def test_a_page_that_a_full_disk_has_given_up_is_told_of_when_the_others_are_taken_up(
+    house: House, laser: Printer
+) -> None:
+    """The scan is not completed without it: somebody may lay it on the glass again."""
+    laser.glass = "one"
+    waiting = await do(house, laser, several_pages=True)
+    given_up = {"state": ScanState.FAILED, "reason": "scan_not_kept", "asked": True}
+    await rewrite(house, waiting["scan_id"], **given_up)
+    await restart(house)
+    await until(lambda: records(house)[0].is_waiting)
+    assert records(house)[0].reason == "scan_in_doubt"
+    laser.glass = "two"
+    await do(house, laser, "continue_scan", answer="next")
+    done = await do(house, laser, "continue_scan", answer="finish")
+    assert (done["state"], done["pages"]) == ("completed", 2)

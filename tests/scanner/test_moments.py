@@ -206,7 +206,9 @@ async def once(case: Case, story: Story, way: str, at: int) -> str:
             if job.folder and len(files) != 1:
                 problems.append("not copied")
         elif job.state is ScanState.FAILED:
-            if made and not job.pages and job.reason not in ("scan_in_doubt", NOT_KEPT, GIVEN_UP):
+            # Canceled is what the disk had no room for, where the power goes before it is told to be given up.
+            honest = ("scan_in_doubt", "scan_canceled", NOT_KEPT, GIVEN_UP)
+            if made and not job.pages and job.reason not in honest:
                 problems.append("a page is lost")
             if job.reason == NOT_KEPT and not job.printing and (job.pages or job.task_id):
                 # What is there is taken up after the next start.

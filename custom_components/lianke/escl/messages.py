@@ -217,7 +217,6 @@ def _resolution(texts: dict[str, str]) -> int:
 
 
 def _region(texts: dict[str, str]) -> Region | None:
-    """Return the region that is asked for, None for the whole page."""
     if "Width" not in texts and "Height" not in texts:
         return None
     if not texts.get("ContentRegionUnits", _UNITS).endswith(_UNITS):
@@ -255,7 +254,6 @@ def capabilities_xml(able: Capabilities) -> bytes:
 
 
 def _source(able: Capabilities, area: Area) -> list[Node]:
-    """Return what is told of a source."""
     formats: list[Node] = [("pwg:DocumentFormat", word) for word in FORMATS]
     formats += [("scan:DocumentFormatExt", word) for word in FORMATS]
     each: list[Node] = [

@@ -15,7 +15,7 @@ from homeassistant.helpers.event import async_track_time_interval
 from ..const import DOMAIN
 from ..devices import box_identifier
 from ..runtime import LiankeConfigEntry
-from . import notifications
+from .actions import async_follow_waiting
 from .hub import (
     FEATURE,
     HUBS,
@@ -37,7 +37,7 @@ SPACING: Final = 60.0
 @callback
 def async_setup(hass: HomeAssistant) -> None:
     """Register the views that serve kept scans and pictures of pages; follow scans that wait for somebody."""
-    notifications.async_setup(hass)
+    async_follow_waiting(hass)
     hass.http.register_view(ScanView)
     hass.http.register_view(ScanPictureView)
 

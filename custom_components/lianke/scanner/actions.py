@@ -1,13 +1,23 @@
-"""The actions that scan and copy."""
+"""The actions that scan and copy, and the notifications that ask for the next page."""
 
 import asyncio
 from collections.abc import Iterable
+from datetime import timedelta
+import re
 from typing import Any, Final
 
 from homeassistant.auth.models import User
-from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse, callback
+from homeassistant.core import (
+    Context,
+    Event,
+    HomeAssistant,
+    ServiceCall,
+    ServiceResponse,
+    callback,
+)
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.llm import LLMContext
 from homeassistant.helpers.target import TargetSelection
 from homeassistant.util.json import JsonObjectType, JsonValueType
@@ -24,7 +34,8 @@ from ..devices import (
 )
 from ..documents.sheets import WHOLE
 from ..errors import InputError
-from ..people.rights import async_check_change, async_check_printer
+from ..people.notifications import CLEAR, EVENT_ACTION, async_send, async_tell_user, phones_of
+from ..people.rights import async_check_change, async_check_printer, async_proven_path
 from ..printing.exposed import Names, exposed_devices
 from ..printing.handlers import Action
 from ..printing.schemas import CUT, DEFAULT_WAIT, JOB, MAX_ADDRESS, MAX_NAME, OPTIONS, TARGET, OneOf
@@ -32,20 +43,36 @@ from ..runtime import (
     LiankeConfigEntry,
     async_error_text,
     async_loaded_entries,
+    async_said,
     async_whole_error,
     error_text,
+    translating,
 )
 from .abilities import Abilities, ScanFormat, ScanRequest
 from .files import find_folder
 from .hub import async_get_hub, is_enabled, scanner_device
-from .job import ID_CARD, NOT_PRINTED, ScanAnswer, ScanJob, ScanState, content_type, media_id
-from .jobs import MAX_PAGES, async_get_jobs
+from .job import (
+    ID_CARD,
+    NOT_PRINTED,
+    ScanAnswer,
+    ScanJob,
+    ScanState,
+    ScanUpdate,
+    content_type,
+    media_id,
+)
+from .jobs import MAX_PAGES, SIGNAL_SCAN, WAIT_SECONDS, async_get_jobs
 from .view import file_path, may_use, picture_paths, status_entity
 
 SERVICE_SCAN: Final = "scan"
 SCRIPT_DOMAIN: Final = "script"
 HAND_ON_SECONDS: Final = 60
 """for the script that gets a scan; one that takes longer goes on by itself."""
+# Where a scan goes from waiting.
+_AFTER: Final = (ScanState.SCANNING, ScanState.FINISHING, ScanState.CANCELED)
+_ANSWERS: Final = (ScanAnswer.NEXT, ScanAnswer.AGAIN, ScanAnswer.FINISH)
+# Whoever may control the scanner may answer, so that a button needs no secret.
+_BUTTON: Final = re.compile(r"LIANKE_SCAN_(NEXT|AGAIN|FINISH)_([0-9A-Z]{26})")
 # Of the print options, those that a copy has.
 _COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_type", "quality")
 
@@ -140,7 +167,6 @@ def _request(data: dict[str, Any], form: ScanFormat) -> ScanRequest:
 
 
 async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Scan to files."""
     entry, scanner_id = async_resolve_scanner(hass, call.data)
     await async_check_scanner(hass, entry, scanner_id, call.context)
     folder = None
@@ -159,7 +185,6 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
 
 
 async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Scan and print."""
     entry, scanner_id = async_resolve_scanner(hass, call.data)
     await async_check_scanner(hass, entry, scanner_id, call.context)
     name = async_get_hub(hass, entry).get(scanner_id).name
@@ -220,7 +245,6 @@ def scanners_by_printer(
 
 
 async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Answer a scan that waits at the glass."""
     if scan_id := call.data.get("scan_id"):
         entry, job = await async_find_scan(hass, scan_id)
     else:
@@ -371,13 +395,11 @@ def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
 
 
 def _script_name(hass: HomeAssistant, entry: LiankeConfigEntry) -> str | None:
-    """Return what the script for finished scans is called, None without one."""
     state = hass.states.get(entry.options.get(CONF_SCAN_SCRIPT, ""))
     return None if state is None else state.name
 
 
 def _sorted(names: Iterable[str] | None) -> list[JsonValueType] | None:
-    """Return names as the card gets them, None where they are not known."""
     return None if names is None else [str(name) for name in sorted(names)]
 
 
@@ -428,3 +450,56 @@ def exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> Names:
             for scanner_id in async_get_hub(hass, entry).scanners
         ),
     )
+
+
+@callback
+def async_follow_waiting(hass: HomeAssistant) -> None:
+    """Ask on the phones of who scans, while a scan waits for its next page, with the buttons that answer."""
+
+    @callback
+    def on_scan(update: ScanUpdate) -> None:
+        if update.job.is_waiting or (update.job.most and update.job.state in _AFTER):
+            update.entry.async_create_background_task(
+                hass, _async_tell(hass, update), "notify of a scan"
+            )
+
+    async_dispatcher_connect(hass, SIGNAL_SCAN, on_scan)
+
+    async def on_action(event: Event[dict[str, Any]]) -> None:
+        found = _BUTTON.fullmatch(str(event.data.get("action")))
+        user_id = event.context.user_id
+        if found is None or user_id is None:
+            return
+        try:
+            with translating():
+                entry, job = await async_find_scan(hass, found[2])
+                await async_check_scanner(hass, entry, job.scanner_id, event.context, job)
+                jobs = async_get_jobs(hass, entry)
+                await jobs.async_answer(job.job_id, ScanAnswer(found[1].lower()))
+        except HomeAssistantError as err:
+            title = await async_error_text(hass, "scan_waits_title")
+            await async_tell_user(hass, user_id, title, await async_said(hass, err))
+
+    hass.bus.async_listen(EVENT_ACTION, on_action)
+
+
+async def _async_tell(hass: HomeAssistant, update: ScanUpdate) -> None:
+    """Ask on the phones of who scans what comes next, or take the question off them."""
+    entry, job = update
+    message, title = CLEAR, None
+    data: dict[str, Any] = {"tag": f"{DOMAIN}_{job.job_id}"}
+    if job.is_waiting:
+        title = await async_error_text(hass, "scan_waits_title")
+        facts = {"scanner": job.title, "count": str(len(job.pages))}
+        message = await async_error_text(hass, "scan_waits", facts)
+        data["actions"] = [
+            {
+                "action": f"LIANKE_SCAN_{answer.name}_{job.job_id}",
+                "title": await async_error_text(hass, f"scan_button_{answer}"),
+            }
+            for answer in _ANSWERS
+        ]
+        path, lasts = picture_paths(entry, job)[-1], timedelta(seconds=WAIT_SECONDS)
+        data["image"] = async_proven_path(hass, path, lasts)
+    for phone in phones_of(hass, {job.asker.user_id}):
+        await async_send(hass, phone, message, title=title, data=data)

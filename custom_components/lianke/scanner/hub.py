@@ -241,10 +241,6 @@ class ScannerHub:
         """Return whether the house scans or waits for that: devices of the home network come later."""
         return self._places[scanner_id].is_wanted_by(None)
 
-    def is_free(self, scanner_id: str) -> bool:
-        """Return whether a scan of the house may begin once the present one is over."""
-        return self.opens_in(scanner_id) <= 0
-
     def opens_in(self, scanner_id: str, device: str | None = None) -> float:
         """Return in how many seconds one more scan may begin for a device, or for the house.
 

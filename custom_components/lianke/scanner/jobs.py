@@ -109,7 +109,6 @@ class ScanJobs:
     """The scans of one box."""
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, hub: ScannerHub) -> None:
-        """Know none; `async_load` reads them."""
         self._hass = hass
         self._entry = entry
         self.hub = hub
@@ -188,7 +187,9 @@ class ScanJobs:
             self._on_step(step)
         for job in [*self._ledger.latest(self.table).values()]:
             if job.is_unkept:
-                state = ScanState.SCANNING if job.task_id else ScanState.FINISHING
+                # Of a page that was asked for, and given up, whoever waits for it is told.
+                is_open = job.task_id or job.asked
+                state = ScanState.SCANNING if is_open else ScanState.FINISHING
                 again = replace(job, state=state, reason=None)
                 put = partial(View.put, table=self.table, record_id=job.job_id, value=again)
                 self._lease.commit(put, report=True)
@@ -221,7 +222,7 @@ class ScanJobs:
         folder = self._root / job.job_id
 
         def begin(view: View) -> None:
-            if self.open_job(job.scanner_id, view) or not self.hub.is_free(job.scanner_id):
+            if self.open_job(job.scanner_id, view) or self.hub.opens_in(job.scanner_id) > 0:
                 raise InputError("scanner_busy")
             view.put(self.table, job.job_id, job)
 
@@ -353,7 +354,7 @@ class ScanJobs:
         It goes on over a reload of the box. Raises InputError: scan_gone.
         """
         changed = asyncio.Event()
-        stop = self._ledger.listen(self.table, lambda _: changed.set())
+        stop = self._ledger.listen(self.table, lambda _: changed.set(), tells=False)
         try:
             async with asyncio.timeout(seconds):
                 while not (self.get(job_id).is_final or self.get(job_id).is_waiting):

@@ -111,7 +111,6 @@ class ScanError(LiankeError):
     is_passing = False
 
     def __init__(self, reason: str, detail: str = "") -> None:
-        """Take why."""
         super().__init__(detail)
         self.reason = reason
 
@@ -407,7 +406,9 @@ async def _async_fetch(
                 if len(again.parts) > len(task.parts) or _paths(again) != _paths(task):
                     # Those that came meanwhile may be anywhere among the others, and the order is another.
                     waiting = [*range(len(again.parts))]
-                    best = max(best, (pages, errors, task, is_one_answer), key=_pages_in)
+                    best = max(
+                        best, (pages, errors, task, is_one_answer), key=lambda one: len(one[0])
+                    )
                     pages, errors, is_one_answer = {}, {}, True
                 elif again.parts != task.parts and pages:
                     # Signed addresses: by these nobody can tell whether the order is another.
@@ -439,16 +440,12 @@ async def _async_fetch(
         if not waiting:
             break
     pages, errors, task, is_one_answer = max(
-        (pages, errors, task, is_one_answer), best, key=_pages_in
+        (pages, errors, task, is_one_answer), best, key=lambda one: len(one[0])
     )
     sorted_out = _sorted_out(
         task, request, pages, errors, is_too_large=is_too_large, is_one_answer=is_one_answer
     )
     return sorted_out, task, is_one_answer
-
-
-def _pages_in(tried: tuple[dict[int, _Page], dict[int, InputError], ScanTask, bool]) -> int:
-    return len(tried[0])
 
 
 def _is_odd(files: Sequence[ScannedFile]) -> bool:

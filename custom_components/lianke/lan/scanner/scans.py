@@ -38,7 +38,7 @@ from ...jobs.rules import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry, async_loaded_entries
 from ...scanner.abilities import Abilities, ScanRequest
-from ...scanner.hub import KnownScanner, ScannerHub, async_get_hub
+from ...scanner.hub import ScannerHub, async_get_hub
 from ...scanner.scan import ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
@@ -193,35 +193,24 @@ class NetworkScanner:
     """A scanner as the home network uses it: one client at a time."""
 
     def __init__(self, hass: HomeAssistant, offered: OfferedScanner) -> None:
-        """Start without a scan."""
         self._hass = hass
         self.offered = offered
-        self._hub = async_get_hub(hass, offered.entry)
-        self._line = _Line(self._hub, offered.scanner_id)
+        self.hub = async_get_hub(hass, offered.entry)
+        self._line = _Line(self.hub, offered.scanner_id)
         self._job: ScanJob | None = None
         self._is_gone = False
         self._ended: deque[ScanJob] = deque(maxlen=MAX_ENDED)
 
     @property
-    def known(self) -> KnownScanner:
-        """Return what is known of the scanner."""
-        return self._hub.scanners[self.offered.scanner_id]
-
-    @property
     def abilities(self) -> Abilities:
         """Return what it can do, as far as is known."""
-        return self._hub.abilities(self.offered.scanner_id)
-
-    @property
-    def is_listed(self) -> bool:
-        """Return whether it is known, since the start, what it can do."""
-        return self._hub.is_listed
+        return self.hub.abilities(self.offered.scanner_id)
 
     def is_busy(self, device: str) -> bool:
         """Return whether a device would have to wait for its turn."""
         scanner_id = self.offered.scanner_id
-        is_used = self._job is not None or self._hub.is_in_use(scanner_id)
-        return is_used or self._hub.opens_in(scanner_id, device) > 0
+        is_used = self._job is not None or self.hub.is_in_use(scanner_id)
+        return is_used or self.hub.opens_in(scanner_id, device) > 0
 
     def jobs(self, address: str) -> list[ScanJob]:
         """Return a client's scans, the newest first; nobody else's can be had."""
@@ -248,7 +237,7 @@ class NetworkScanner:
             raise EsclError("the page would be too large")
         async with self._line.place(device, patience=TURN_SECONDS) as place:
             # Who waits for the house's scan would wait for long.
-            if self._is_gone or self._hub.is_wanted_by_house(self.offered.scanner_id):
+            if self._is_gone or self.hub.is_wanted_by_house(self.offered.scanner_id):
                 raise NoPlaceError
             now = self._hass.loop.time()
             job = self._job = ScanJob(settings, address, now, place.keep())
@@ -291,7 +280,6 @@ class NetworkScanner:
             self._look(job)
 
     async def _async_make(self, job: ScanJob, files: Iterable[ScannedFile], region: Region) -> None:
-        """Make the documents that a client wants of the files that the box gave."""
         spool = await async_get_spool(self._hass)
         fixed = {
             "width": area_of(self.abilities).width * MM_PER_UNIT,
@@ -312,7 +300,6 @@ class NetworkScanner:
     async def _async_pages(
         self, job: ScanJob, files: Iterable[ScannedFile]
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield where each page of some files is to be found."""
         for file in files:
             is_pdf = file.extension == ".pdf"
             count = 1

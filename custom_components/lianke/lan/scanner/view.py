@@ -71,7 +71,7 @@ class _View(HomeAssistantView):
         client = await server.devices.async_client(hass, request)
         if (scanner := async_find(hass, token)) is None:
             raise web.HTTPNotFound
-        if not scanner.is_listed:
+        if not scanner.hub.is_listed:
             raise _busy()
         try:
             async with server.requests.place(client.device, patience=0):
@@ -110,7 +110,7 @@ def _capabilities(request: web.Request, scanner: NetworkScanner) -> Capabilities
     area = area_of(able)
     base = f"{request.scheme}://{request.host}"
     return Capabilities(
-        make_and_model=scanner.known.name,
+        make_and_model=scanner.hub.scanners[scanner.offered.scanner_id].name,
         uuid=scanner.offered.uuid,
         admin_url=f"{base}/config/integrations/integration/{DOMAIN}",
         icon_url=f"{base}{scanner.offered.path}/{ICON}",
@@ -184,7 +184,6 @@ class DocumentView(_View):
 
 
 def _found(scanner: NetworkScanner, uuid: str, client: Client) -> ScanJob:
-    """Return a client's scan. Raises HTTPNotFound."""
     for job in scanner.jobs(client.address):
         if job.uuid == uuid:
             return job
