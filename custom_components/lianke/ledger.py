@@ -281,6 +281,20 @@ class Ledger:
         for key, text in rows:
             self._rows[key[:2]].append((key.record_id, text))
 
+    async def async_keep(self, boxes: Collection[str]) -> set[str]:
+        """Delete what is left of other boxes, before any is loaded; return which ones those were."""
+        gone = {name for name in self._rows if name[1] not in boxes}
+        keys = [RowKey(*name, record_id) for name in gone for record_id, _ in self._rows[name]]
+        for name in gone:
+            del self._rows[name]
+        if keys:
+            try:
+                await self._hass.async_add_executor_job(self._file.write, dict.fromkeys(keys))
+            except LedgerRefusedError:
+                # The next start tries again.
+                self._is_tainted = True
+        return {box for _, box in gone}
+
     async def async_load[T](self, table: Table[T]) -> None:
         """Read the records of a table; before that none is changed. After damage they are what can be made of them."""
         name = table.key("")[:2]

@@ -11,12 +11,13 @@ import os
 from pathlib import Path
 import shutil
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+import custom_components.lianke as integration
 from custom_components.lianke.documents import spool
 from custom_components.lianke.jobs import migration
 from custom_components.lianke.jobs.files import ledger_path, old_path
@@ -333,6 +334,42 @@ async def test_what_a_later_version_wrote_goes_with_its_box(
         job["job_id"] for job in whole["job test_entry_1"]
     ]
     assert [path for path in left if path.startswith("jobs/test_entry_1/")]
+
+
+async def test_nothing_is_left_of_a_box_that_an_earlier_version_removed(
+    hass: HomeAssistant, entries: list[MockConfigEntry], clock: Clock
+) -> None:
+    """It refuses to set it up, and so somebody removes it there, adds it anew, and updates once more."""
+    lay_out(hass, "0_3_0 moved_not_ended")
+    whole = await taken_in(hass)
+    scans = ledger_path(hass).with_name("scans-test_entry_1") / "one"
+    scans.mkdir(parents=True)
+    with patch.object(integration, "async_remove_entry", AsyncMock()):
+        await hass.config_entries.async_remove("test_entry_1")
+    assert [path for path in whole if "test_entry_1" in path and whole[path]]
+    left = await taken_in(hass)
+    places = ("jobs/test_entry_1/", "test_entry_1")
+    kept = {path: found for path, found in whole.items() if not path.startswith(places)}
+    assert left == kept | {"job test_entry_1": []}
+    assert not scans.parent.exists()
+    # The other box is as it was, also at the next start.
+    assert await taken_in(hass) == left
+
+
+async def test_what_a_disabled_box_had_waiting_is_told_at_its_removal(
+    hass: HomeAssistant, entries: list[MockConfigEntry], clock: Clock
+) -> None:
+    """Nothing of it was loaded, and what earlier versions wrote of it never was."""
+    for is_new in (True, False):
+        lay_out(hass, "0_3_0 held")
+        if not is_new:
+            await taken_in(hass)
+        with patch.object(integration, "async_remove_entry", AsyncMock()):
+            await hass.config_entries.async_remove("test_entry")
+        (job,) = await async_remove_jobs(hass, "test_entry")
+        assert job.state is JobState.HELD
+        await async_close_ledger(hass)
+        entries[0].add_to_hass(hass)
 
 
 def set_version(hass: HomeAssistant, old: int, new: int) -> None:

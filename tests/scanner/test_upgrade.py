@@ -16,7 +16,9 @@ from unittest.mock import patch
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.files import ledger_path, old_path
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
 from custom_components.lianke.ledger import Table
@@ -172,8 +174,10 @@ def look(hass: HomeAssistant) -> dict[str, Any]:
 
 @pytest.fixture
 def here(hass: HomeAssistant, tmp_path: Path) -> HomeAssistant:
-    """Return Home Assistant with a folder of its own and no box."""
+    """Return Home Assistant with a folder of its own, and a box that is not set up."""
     hass.config.config_dir = str(tmp_path / "config")
+    entry = MockConfigEntry(domain=DOMAIN, entry_id=ENTRY, data={"api_key": "nowhere in a log"})
+    entry.add_to_hass(hass)
     return hass
 
 

@@ -33,19 +33,23 @@ def _lock(hass: HomeAssistant) -> asyncio.Lock:
     return hass.data.setdefault(_LOCK, asyncio.Lock())
 
 
-async def async_get_ledger(hass: HomeAssistant) -> Ledger:
-    """Return the ledger, opened and with what earlier versions wrote. Raises OSError."""
+async def async_get_ledger(hass: HomeAssistant, removed: str | None = None) -> Ledger:
+    """Return the ledger, opened and with what earlier versions wrote, also of a box just removed. Raises OSError."""
     async with _lock(hass):
         if (ledger := hass.data.get(DATA_LEDGER)) is None:
-            ledger = hass.data[DATA_LEDGER] = await _async_open(hass)
+            ids = [entry.entry_id for entry in hass.config_entries.async_entries(DOMAIN)]
+            ids += [removed] if removed else []
+            ledger = hass.data[DATA_LEDGER] = await _async_open(hass, ids)
         return ledger
 
 
-async def _async_open(hass: HomeAssistant) -> Ledger:
-    ids = [entry.entry_id for entry in hass.config_entries.async_entries(DOMAIN)]
+async def _async_open(hass: HomeAssistant, ids: list[str]) -> Ledger:
     ledger = Ledger(hass, ledger_path(hass))
     await ledger.async_open(JOBS)
     try:
+        # The disk refused their removal, or an earlier version removed them, which knows nothing of this.
+        gone = await ledger.async_keep(ids)
+        await hass.async_add_executor_job(_delete_left, hass, gone)
         await async_take_in(hass, ledger, ids)
         await async_hold_copied(hass, ledger, ids)
     except BaseException:
@@ -85,7 +89,7 @@ async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> list[Job]:
     """Delete the jobs of a removed config entry; return those that waited, here or in the cloud."""
     own_jobs, jobs = Table(JOBS, entry_id), list[Job]()
     with suppress(OSError):
-        ledger = await async_get_ledger(hass)
+        ledger = await async_get_ledger(hass, entry_id)
         await ledger.async_load(own_jobs)
         # All that waits is.
         jobs += ledger.latest(own_jobs).at_hand
@@ -126,6 +130,13 @@ def _delete_files(hass: HomeAssistant, name: str) -> None:
     with suppress(OSError):
         # The empty file of `migration`.
         old.unlink()
+
+
+def _delete_left(hass: HomeAssistant, boxes: Iterable[str]) -> None:
+    """Delete all files of boxes, those of their scans as well."""
+    for box in boxes:
+        for path in (Path(box), *ledger_path(hass).parent.glob(f"*-{box}")):
+            _delete_files(hass, path.name)
 
 
 def _set_aside(root: Path) -> list[Path]:
