@@ -11,6 +11,7 @@ from unittest.mock import create_autospec
 
 from aiohttp import ClientSession, FormData
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
 import pytest
 
 from custom_components.lianke.api import transport
@@ -170,6 +171,63 @@ async def test_connection_lost_while_waiting_to_send_the_end(
         with pytest.raises(LiankeConnectionError) as caught:
             await client_of(server, session).submit(LASER, small, FIELDS, before_end=before_end)
     assert caught.value.may_have_arrived is False
+
+
+@pytest.mark.parametrize(
+    ("told_by", "last_words"),
+    [
+        ("data_received", answer(b'{"code":502,"msg":"bad file"}')),
+        ("data_received", ACCEPTED),
+        ("eof_received", b""),
+        ("connection_lost", b""),
+    ],
+)
+async def test_what_the_connection_hears_last_before_the_end_keeps_the_end_back(
+    session: ClientSession,
+    small: UploadFile,
+    monkeypatch: pytest.MonkeyPatch,
+    told_by: str,
+    last_words: bytes,
+) -> None:
+    """Also where nobody could read it yet: the hook returns first of all who wait for that moment."""
+    heard = asyncio.Event()
+    hears = getattr(ResponseHandler, told_by)
+
+    def on_hearing(self: ResponseHandler, *args: object) -> object:
+        heard.set()
+        return hears(self, *args)
+
+    monkeypatch.setattr(ResponseHandler, told_by, on_hearing)
+    received, ended = bytearray(), asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = await length_of(server)
+        while len(received) < length - 38:
+            received.extend(await reader.read(65536))
+        writer.write(last_words)
+        await writer.drain()
+        if told_by == "connection_lost":
+            writer.transport.abort()
+        elif told_by == "eof_received":
+            writer.write_eof()
+        try:
+            while piece := await reader.read(65536):
+                received.extend(piece)
+        finally:
+            ended.set()
+
+    async def before_end() -> None:
+        await asyncio.wait_for(heard.wait(), 10)
+
+    async with raw_server(script) as server:
+        with pytest.raises(LiankeError) as caught:
+            await client_of(server, session).submit(LASER, small, FIELDS, before_end=before_end)
+        await asyncio.wait_for(ended.wait(), 10)
+    assert heard.is_set()
+    refused = isinstance(caught.value, ConversionFailedError)
+    assert refused == (b"502" in last_words)
+    assert refused or getattr(caught.value, "may_have_arrived", None) is False
+    assert not received.endswith(b"--\r\n")
 
 
 async def _drain(reader: asyncio.StreamReader) -> None:

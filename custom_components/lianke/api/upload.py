@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from aiohttp import Payload
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
 
 from .errors import DocumentUnreadableError
 
@@ -171,11 +172,9 @@ class JobForm(Payload):
                 raise
             self.waiting = False
             self.on_step()
-            # Notice a connection that broke in the meantime while the end is still ours.
-            await writer.drain()
-        # Whoever answers before the end is noticed before the end goes: three turns of the loop from its bytes to here.
-        for _ in range(3):
-            await asyncio.sleep(0)
+        if _has_answered(writer):
+            # Whoever reads that finds the form without its end.
+            self.abandoned = True
         await self._stay_if_abandoned()
         self.handed_over = True
         self.on_step()
@@ -193,6 +192,17 @@ class JobForm(Payload):
     @override
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         raise TypeError("a file is only streamed")
+
+
+def _has_answered(writer: AbstractStreamWriter) -> bool:
+    """Return whether the other side has answered or hung up already, also where nobody could read that yet.
+
+    What reached us while the hook waited has reached the protocol by now: the hook comes back through the event loop.
+    """
+    protocol = getattr(writer, "protocol", None)
+    if not isinstance(protocol, ResponseHandler):
+        return False
+    return protocol.should_close or not protocol.is_connected()
 
 
 def _open(path: Path, size: int) -> tuple[io.BufferedReader, bytes]:
