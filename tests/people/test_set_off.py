@@ -9,7 +9,7 @@ from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import CAT_ENTITIES
 from homeassistant.components.todo.const import TodoItemStatus
 from homeassistant.components.todo.entity import TodoItem
-from homeassistant.core import Context
+from homeassistant.core import Context, Event, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util.ulid import ulid_at_time
@@ -209,6 +209,32 @@ async def test_buttons_are_pressed_for_whoever_set_it_off(
         assert house.queue.get(job.job_id).state is JobState.HELD
         await set_off(house, user, "button.press", entity_id=entity_id)
         assert house.queue.get(job.job_id).state is JobState.CANCELED
+
+
+async def test_whoever_hears_of_an_event_first_acts_for_who_fired_it(
+    house: House, guest: User, anna: User
+) -> None:
+    """An integration that acts at once is heard of before what set it off."""
+    entity_id, hass = button(house, "cancel_waiting_jobs"), house.hass
+
+    @callback
+    def act(event: Event) -> None:
+        press = hass.services.async_call(
+            "button",
+            "press",
+            {"entity_id": entity_id},
+            context=Context(parent_id=event.context.id),
+        )
+        hass.async_create_task(press)
+
+    hass.bus.async_listen("knob_turned", act)
+    job = await held(house)
+    hass.bus.async_fire("knob_turned", context=Context(user_id=guest.id))
+    await hass.async_block_till_done()
+    assert house.queue.get(job.job_id).state is JobState.HELD
+    hass.bus.async_fire("knob_turned", context=Context(user_id=anna.id))
+    await hass.async_block_till_done()
+    assert house.queue.get(job.job_id).state is JobState.CANCELED
 
 
 async def test_a_test_page_and_the_box_are_for_who_may_press_the_button(

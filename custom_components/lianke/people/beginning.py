@@ -210,6 +210,16 @@ class _Trail:
             if state.state != TIMER_RESTS[0] and self.timers.find(state.entity_id) is None:
                 self.timers.set(state.entity_id, _NEVER.as_kept)
 
+    async def async_catch_up(self) -> None:
+        """Wait until this has heard of every event that is being dispatched, and of those that were fired meanwhile.
+
+        Others may hear first of one, and call an action before this has heard of it. A dispatch does not let go of the
+        event loop before its end: `call_soon` marks that, as it marks a call's.
+        """
+        has_ended = asyncio.Event()
+        self._hass.loop.call_soon(has_ended.set)
+        await has_ended.wait()
+
     def find(self, context: Context) -> _Begun:
         """Return what is known of a context."""
         # In a conversation, but not in what an automation does because of it.
@@ -494,9 +504,7 @@ def async_get_trail(hass: HomeAssistant) -> _Trail:
 async def async_find_beginning(hass: HomeAssistant, context: Context) -> Beginning:
     """Return who began what led to a call with this context."""
     trail = async_get_trail(hass)
-    # This may be called while an event is dispatched that the trail has not seen yet. A dispatch does not let go of the
-    # event loop, so that whoever comes back from it is behind all of those.
-    await asyncio.sleep(0)
+    await trail.async_catch_up()
     begun = trail.find(context)
     if context.user_id is not None:
         # What the card asks for passes the bus by.
