@@ -9,9 +9,9 @@ from typing import Any
 from unittest.mock import patch
 
 from aiohttp import web
-from aiohttp.http import WebSocketWriter
 from aiohttp.test_utils import TestClient
 from homeassistant.components.webhook import async_handle_webhook
+from homeassistant.components.websocket_api.http import WebSocketHandler
 from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.util.aiohttp import MockRequest
@@ -132,7 +132,7 @@ async def published(data: LiankeData, job_id: str) -> None:
     await until(lambda: data.queue.get(job_id).state is JobState.COMPLETED)
 
 
-async def test_a_screen_shows_the_outcome_before_the_cloud_hears_our_answer(
+async def test_screens_are_told_of_the_outcome_before_the_cloud_hears_our_answer(
     url: str,
     hass_ws_client: WebSocketGenerator,
     hass_client_no_auth: ClientSessionGenerator,
@@ -142,18 +142,18 @@ async def test_a_screen_shows_the_outcome_before_the_cloud_hears_our_answer(
     house.box.printer(1).seconds_per_page = 1000.0
     job = await sent_job(house.hass, house.entry)
     order: list[str] = []
-    send, answer = WebSocketWriter.send_frame, webhook._answer
+    send, answer = WebSocketHandler._send_message, webhook._answer
 
-    async def on_frame(self: WebSocketWriter, message: bytes, *args: Any, **more: Any) -> None:
+    def on_message(self: WebSocketHandler, message: bytes | dict[str, Any]) -> None:
         if b'"completed"' in message:
-            order.append("shown")
-        await send(self, message, *args, **more)
+            order.append("told")
+        send(self, message)
 
     def on_answer(*args: Any) -> web.Response:
         order.append("answered")
         return answer(*args)
 
-    with patch.object(WebSocketWriter, "send_frame", on_frame):
+    with patch.object(WebSocketHandler, "_send_message", on_message):
         screen = await hass_ws_client()
         event = "event.kyocera_ma2000w_gx_print_job"
         await screen.send_json_auto_id({"type": "subscribe_entities", "entity_ids": [event]})
@@ -168,7 +168,7 @@ async def test_a_screen_shows_the_outcome_before_the_cloud_hears_our_answer(
         with patch.object(webhook, "_answer", on_answer):
             response = await client.post(url, json=body, params={"job": job.present.token})
     assert await response.json() == SUCCESS
-    assert order == ["shown", "answered"]
+    assert order == ["told", "answered"]
 
 
 async def test_every_method_gets_the_same_answer(client: TestClient[Any, Any], url: str) -> None:

@@ -16,7 +16,7 @@ from homeassistant.config_entries import (
     ConfigEntryState,
 )
 from homeassistant.const import CONF_DEVICE_ID
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -66,11 +66,6 @@ _POLL_OPTIONS = (CONF_PRINTER_KIND, POLL_INTERVAL.key)
 def printer_identifier(entry: ConfigEntry, key: str) -> tuple[str, str]:
     """Return the identifier of the printer with this key in the device registry."""
     return DOMAIN, f"{entry.data[CONF_DEVICE_ID]}_{key}"
-
-
-def call_after_updates(hass: HomeAssistant, action: CALLBACK_TYPE) -> None:
-    """Call something after two turns of the loop: the next one delivers pending state updates."""
-    hass.loop.call_soon(hass.loop.call_soon, action)
 
 
 class LiankeCoordinator(DataUpdateCoordinator[BoxData]):

@@ -130,10 +130,6 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
         else:
             _remember(hass, box, "a push", request, body)
             box.runtime_data.coordinator.async_on_push()
-    if claim is not None:
-        # State updates of the job come before our answer (see `call_after_updates`).
-        for _ in range(2):
-            await asyncio.sleep(0)
     return _answer(status)
 
 

@@ -20,7 +20,7 @@ from homeassistant.util.logging import catch_log_exception
 
 from ..api.models import PrinterAddress
 from ..const import HOLD_HOURS
-from ..coordinator import LiankeCoordinator, call_after_updates
+from ..coordinator import LiankeCoordinator
 from ..ledger import CLOSE_TIME, Lease, Ledger, Records, Step, Table, View
 from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError, loads
 from .files import JobFiles
@@ -485,7 +485,7 @@ class BoxJobs:
 
     def _schedule_watchers(self, printer_key: str) -> None:
         if not self._stale:
-            call_after_updates(self._hass, self._notify_watchers)
+            self._hass.loop.call_soon(self._notify_watchers)
         self._stale.add(printer_key)
 
     @callback

@@ -18,7 +18,6 @@ from homeassistant.util import dt as dt_util
 from ..api.errors import BoxNotRespondingError, LiankeError
 from ..box.page_counts import month_of
 from ..const import KEEP_FAILED_HOURS, KEEP_PRINTED_HOURS
-from ..coordinator import call_after_updates
 from ..ledger_file import LedgerRefusedError
 from .box_jobs import BoxJobs, JobWorker, QueueBox
 from .job import IN_CLOUD, Job, JobState
@@ -139,7 +138,7 @@ class JobScheduler(JobWorker):
         """Review the jobs once for all that has happened by then."""
         if not self._review_is_due:
             self._review_is_due = True
-            call_after_updates(self._hass, self.review)
+            self._hass.loop.call_soon(self.review)
 
     @callback
     def review(self) -> None:

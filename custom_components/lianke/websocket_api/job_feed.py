@@ -31,7 +31,6 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..box.printer_status import PrinterSnapshot, PrinterStatus, faults_of
 from ..const import BEYOND_REFUSED, CONF_MONTHLY_BEYOND, DOMAIN, KEEP_PRINTED_HOURS
-from ..coordinator import call_after_updates
 from ..devices import async_may, async_printer_device
 from ..errors import InputError
 from ..jobs.job import Job, JobState, PersonReason
@@ -174,10 +173,7 @@ class JobFeed:
     def _listen(self, entry: LiankeConfigEntry) -> None:
         data = entry.runtime_data
         self._boxes[entry.entry_id] = [
-            # After the queue has handled the update.
-            data.coordinator.async_add_listener(
-                partial(call_after_updates, self._hass, self._changed)
-            ),
+            data.coordinator.async_add_listener(self._changed),
             data.queue.watch(self._changed),
         ]
 
