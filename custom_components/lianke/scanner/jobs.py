@@ -643,10 +643,18 @@ class ScanJobs:
         if device is None:
             return
         entry = self._hass.config_entries.async_get_entry(device.config_entry_id)
-        for _ in range(BOX_SECONDS):
-            if entry is None or entry.state is ConfigEntryState.LOADED:
-                return
-            await asyncio.sleep(1)
+        if entry is None:
+            return
+        changed = asyncio.Event()
+        stop = entry.async_on_state_change(changed.set)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BOX_SECONDS):
+                    while entry.state is not ConfigEntryState.LOADED:
+                        changed.clear()
+                        await changed.wait()
+        finally:
+            stop()
 
     async def async_prune(self) -> None:
         """Delete scans that are too old, too many, or too large together; the newest is never too large.
