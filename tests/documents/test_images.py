@@ -1,16 +1,28 @@
 """Converting pictures: what it takes of memory, and what is too large for it."""
 
+import asyncio
+from functools import partial
 from pathlib import Path
 import subprocess
 import sys
-from threading import Event, Thread
+from threading import Event
+import time
 
+from homeassistant.core import HomeAssistant
 from PIL import Image
 import pytest
 
 from custom_components.lianke.documents import conversion as images
-from custom_components.lianke.documents.conversion import can_read_heif, convert_image
+from custom_components.lianke.documents.conversion import (
+    DATA_CONVERTING,
+    async_make_document,
+    can_read_heif,
+    convert_image,
+)
+from custom_components.lianke.documents.document import Document, FileType
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.fair_queue import FairQueue
+from tests.clock import until
 from tests.documents.samples import empty_webp, picture
 
 # Linux counts the peak of this program alone there.
@@ -59,28 +71,37 @@ def test_a_huge_avif_is_too_large_not_unknown(
         convert_image(tmp_path / "source", tmp_path / "target", "x.avif")
 
 
-def test_one_picture_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "source").write_bytes(picture("WEBP"))
+async def test_one_picture_at_a_time_in_turn(
+    hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who converts many holds another up by one, and no thread; who gives up lets nobody begin beside it."""
     begun: list[str] = []
-    first_in, go_on = Event(), Event()
+    gates = {name: Event() for name in ("a1", "a2", "a3", "b1", "home 1")}
 
     def decode(_: Path, name: str) -> Image.Image:
         begun.append(name)
-        first_in.set()
-        assert go_on.wait(5)
+        assert gates[name].wait(20)
         return Image.new("RGB", (8, 8))
 
+    def make(name: str) -> asyncio.Task[Document]:
+        path, user = tmp_path / name, {"a": "anna", "b": "ben"}.get(name[0])
+        write = partial(path.write_bytes, picture("WEBP"))
+        return asyncio.create_task(async_make_document(hass, path, write, name, user=user))
+
     monkeypatch.setattr(images, "_decode", decode)
-    threads = [
-        Thread(target=convert_image, args=(tmp_path / "source", tmp_path / name, name))
-        for name in ("one", "two")
-    ]
-    for thread in threads:
-        thread.start()
-    assert first_in.wait(5)
-    threads[1].join(0.2)
-    assert len(begun) == 1
-    go_on.set()
-    for thread in threads:
-        thread.join(5)
-    assert sorted(begun) == ["one", "two"]
+    tasks, turns = {}, hass.data.setdefault(DATA_CONVERTING, FairQueue(1))
+    for number, name in enumerate(gates, start=1):
+        tasks[name] = make(name)
+        await until(lambda number=number: turns.waiting + turns.taken == number)  # type: ignore[misc]
+    await until(lambda: begun)
+    # Anna has gone; her picture is converted all the same.
+    tasks.pop("a1").cancel()
+    await hass.async_add_executor_job(time.sleep, 0.1)
+    assert begun == ["a1"]
+    for number, name in enumerate(("a1", "b1", "home 1", "a2"), start=1):
+        gates[name].set()
+        await until(lambda number=number: len(begun) > number)  # type: ignore[misc]
+    gates["a3"].set()
+    documents = await asyncio.gather(*tasks.values())
+    assert begun == ["a1", "b1", "home 1", "a2", "a3"]
+    assert {document.extension for document in documents} == {FileType.PNG}

@@ -13,7 +13,7 @@ from PIL import Image
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.lianke.documents import sources
+from custom_components.lianke.documents import conversion, sources
 from custom_components.lianke.documents.conversion import make_document
 from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.sources import entity_of
@@ -76,7 +76,7 @@ async def test_of_two_calls_with_one_upload_one_prints(
         time.sleep(0.1)
         return make_document(*args, **options)
 
-    monkeypatch.setattr(sources, "make_document", slow)
+    monkeypatch.setattr(conversion, "make_document", slow)
     if not same_disk:
         monkeypatch.setattr(sources, "move_file", lambda *_: False)
     for _ in range(5):

@@ -1,5 +1,6 @@
-"""Convert a file in the spool, pictures among them, into a document. Blocks: run it in the executor."""
+"""Convert a file in the spool, pictures among them, into a document. What is not async blocks."""
 
+import asyncio
 from collections.abc import Callable
 import contextlib
 from dataclasses import replace
@@ -7,11 +8,14 @@ from functools import partial
 import importlib
 from pathlib import Path
 import re
-import threading
 
+from homeassistant.core import HomeAssistant
+from homeassistant.util.hass_dict import HassKey
 from PIL import Image, ImageOps, features
 
+from ..const import DOMAIN
 from ..errors import InputError, whole_text
+from ..fair_queue import FairQueue
 from ..pages.compose import csv_page, markdown_page, text_page
 from ..pages.page import MAX_MADE_BYTES, MAX_TEXT_BYTES, PageStyle, is_visible, page_too_large
 from ..pages.page_estimate import pages_at_most
@@ -33,8 +37,7 @@ HEIF_DECODER = "pillow_heif"
 HEIF_HEAD_BYTES = 64
 # What decoders raise for damaged pictures, here also where the memory is not enough.
 UNREADABLE = (*DECODER_ERRORS, MemoryError)
-# One picture at a time, or the peaks add up.
-_CONVERTING = threading.Lock()
+DATA_CONVERTING: HassKey[FairQueue] = HassKey(f"{DOMAIN}_pictures_in_conversion")
 
 
 def convert_image(source: Path, target: Path, name: str) -> FileType:
@@ -44,19 +47,18 @@ def convert_image(source: Path, target: Path, name: str) -> FileType:
     paler without the profile that comes with them.
     Raises InputError: image_unreadable, image_too_large; HomeAssistantError: disk_full.
     """
-    with _CONVERTING:
-        try:
-            picture = flatten(srgb(_decode(source, name)))
-        except Image.DecompressionBombError:
-            raise InputError("image_too_large", name=name) from None
-        except UNREADABLE:
-            raise InputError("image_unreadable", name=name) from None
-        kind = FileType.PNG if picture.width * picture.height <= MAX_PNG_PIXELS else FileType.JPEG
-        with translate_disk_errors(), open_private(target) as file:
-            if kind is FileType.PNG:
-                picture.save(file, "PNG")
-            else:
-                picture.save(file, "JPEG", quality=JPEG_QUALITY)
+    try:
+        picture = flatten(srgb(_decode(source, name)))
+    except Image.DecompressionBombError:
+        raise InputError("image_too_large", name=name) from None
+    except UNREADABLE:
+        raise InputError("image_unreadable", name=name) from None
+    kind = FileType.PNG if picture.width * picture.height <= MAX_PNG_PIXELS else FileType.JPEG
+    with translate_disk_errors(), open_private(target) as file:
+        if kind is FileType.PNG:
+            picture.save(file, "PNG")
+        else:
+            picture.save(file, "JPEG", quality=JPEG_QUALITY)
     return kind
 
 
@@ -107,13 +109,58 @@ SAME_KIND = {
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\udfff]+')
 
 
+async def async_make_document(
+    hass: HomeAssistant,
+    path: Path,
+    write: Callable[[], object],
+    name: str,
+    *,
+    user: str | None,
+    title: str | None = None,
+    kind: FileType | None = None,
+    may_be_raw: bool = False,
+) -> Document:
+    """Have a file written, and return its document; a picture is converted once it is the turn of the user who asks.
+
+    Raises as `make_document` and what writing raises.
+    """
+
+    def make() -> Document | None:
+        nonlocal kind
+        write()
+        if kind is None and path.stat().st_size:
+            kind = sniff(path, name, may_be_raw=may_be_raw)
+        return None if kind in CONVERTED_IMAGES else made()
+
+    def made() -> Document:
+        return make_document(path, name, title=title, kind=kind)
+
+    if (document := await hass.async_add_executor_job(make)) is not None:
+        return document
+    # One at a time, or the peaks add up; whoever waits for its turn keeps no thread from others.
+    turns = hass.data.setdefault(DATA_CONVERTING, FairQueue(1))
+    async with turns.place(user) as place:
+        work = hass.async_add_executor_job(made)
+
+        def is_over(_: object) -> None:
+            place.give_back()
+            if not work.cancelled():
+                # Where nobody waits for it any more.
+                work.exception()
+
+        # It goes on when who waits for it is canceled.
+        work.add_done_callback(is_over)
+        place.keep()
+        await asyncio.wait([work])
+        return work.result()
+
+
 def make_document(
     path: Path,
     name: str,
     *,
     title: str | None = None,
     kind: FileType | None = None,
-    may_be_raw: bool = False,
     pages: int | None = None,
 ) -> Document:
     """Return the document for the file at path, as it is: text has yet to become a page, a PDF to be opened.
@@ -124,7 +171,7 @@ def make_document(
     """
     if path.stat().st_size == 0:
         raise InputError("file_empty", name=name)
-    kind = kind or sniff(path, name, may_be_raw=may_be_raw)
+    kind = kind or sniff(path, name)
     if kind in CONVERTED_IMAGES:
         kind = _convert(path, kind, name)
     if pages is None and kind in IMAGES:

@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from datetime import date, timedelta
 from functools import partial
 import mimetypes
-from pathlib import Path
 from typing import Any
 
 from homeassistant.auth.permissions.const import POLICY_READ
@@ -20,7 +19,7 @@ from ..api.coerce import to_list, to_mapping
 from ..errors import InputError
 from ..pages.lists import COMPLETED, MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
 from ..pages.page import PageStyle
-from .conversion import make_document
+from .conversion import async_make_document
 from .document import Document, digest_of, too_large
 from .local_files import async_check_entity
 from .page_documents import PageOptions, async_write_page
@@ -60,7 +59,14 @@ async def async_entity_document(
         raise InputError("entity_unavailable", entity=entity_id)
     title = title or state.name
     if domain in SNAPSHOT_DOMAINS:
-        return await _async_snapshot(hass, spool, entity_id, title=title, limit_bytes=limit_bytes)
+        return await _async_snapshot(
+            hass,
+            spool,
+            entity_id,
+            title=title,
+            limit_bytes=limit_bytes,
+            user=context.user_id,
+        )
     shown = title if options.header is not False else None
     build: Callable[[PageStyle], str]
     if domain == "todo":
@@ -95,7 +101,13 @@ def days_of(agenda: str, today: date) -> tuple[date, int]:
 
 
 async def _async_snapshot(
-    hass: HomeAssistant, spool: Spool, entity_id: str, *, title: str, limit_bytes: int
+    hass: HomeAssistant,
+    spool: Spool,
+    entity_id: str,
+    *,
+    title: str,
+    limit_bytes: int,
+    user: str | None,
 ) -> Document:
     picture: Any
     try:
@@ -115,11 +127,9 @@ async def _async_snapshot(
         raise too_large(title, limit_bytes)
     name = f"{title}{mimetypes.guess_extension(picture.content_type) or ''}"
 
-    def work(path: Path) -> Document:
-        write_bytes(path, content)
-        return make_document(path, name, title=title)
-
-    document = await spool.async_write(work)
+    path = await spool.async_new_path(".part")
+    write = partial(write_bytes, path, content)
+    document = await async_make_document(hass, path, write, name, user=user, title=title)
     return replace(document, digest=digest_of(entity_id, title), snapshot=True)
 
 

@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..pdf.ending import check_end
 from ..pdf.process import TaskError
 from ..pdf.raster import PWG_SYNC, URF_SYNC
-from .conversion import clean_title, make_document, make_text_document
+from .conversion import async_make_document, clean_title, make_document, make_text_document
 from .document import (
     IMAGES,
     TEXTS,
@@ -192,7 +192,7 @@ async def async_get_document(
         path = await spool.async_new_path(".part")
         # The name of a file on this system may say that it holds printer commands.
         may_be_raw = False
-        write: Callable[[], object] | None = None
+        write: Callable[[], object] = _nothing
         if kind is SourceKind.URL:
             name = await async_download(hass, value, path, limit_bytes)
             is_foreign = title is None
@@ -220,13 +220,16 @@ async def async_get_document(
                 name, may_be_raw = found.name, True
                 write = partial(_copy_file, hass, *found[:2], name, limit_bytes, path)
 
-        def make() -> Document:
-            if write is not None:
-                write()
-            raw_kind = FileType.RAW if raw else None
-            return make_document(path, name, title=title, kind=raw_kind, may_be_raw=may_be_raw)
-
-        document = await hass.async_add_executor_job(make)
+        document = await async_make_document(
+            hass,
+            path,
+            write,
+            name,
+            user=context.user_id,
+            title=title,
+            kind=FileType.RAW if raw else None,
+            may_be_raw=may_be_raw,
+        )
     if document.extension in TEXTS:
         header = (title or "") if page.header else None
         style = await async_style(hass, paper, page, header=header)
@@ -298,6 +301,10 @@ async def async_open_document(
     digest = await hass.async_add_executor_job(file_digest, document.path)
     size = (await hass.async_add_executor_job(path.stat)).st_size
     return replace(document, path=path, size=size, pages=pages, digest=digest)
+
+
+def _nothing() -> None:
+    """Write nothing of a file that is there."""
 
 
 def _encoded(text: str, encoding: str) -> bytes:
