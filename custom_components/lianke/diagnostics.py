@@ -55,6 +55,7 @@ TO_REDACT = {
     "row_id",
     "sender",
     "sender_address",
+    "sender_device",
     "source",
     "title",
     "unique_id",

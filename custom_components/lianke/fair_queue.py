@@ -14,6 +14,15 @@ MAX_OWNERS: Final = 1000
 SHORTEST_WAIT: Final = 0.01
 
 
+type Owner = tuple[str | None, ...]
+"""a user, None for all automations; or a group and one of it."""
+
+
+def lan_owner(device: str) -> Owner:
+    """Return who owns what a device of the home network has sent: all of them together have turns like one user."""
+    return "lan", device
+
+
 class NoPlaceError(Exception):
     """Too many are waiting already, or no place became free in time."""
 

@@ -140,7 +140,10 @@ async def test_whose_job_was_sent_longest_ago_is_next(shop: Shop) -> None:
     await shop.switch(online=False)
     user = Context(user_id="anna")
     by: tuple[dict[str, Any], ...] = (
-        *[{"sender": "phone", "sender_address": "192.168.1.9"}] * 3,
+        *(
+            {"sender": "phone", "sender_address": address, "sender_device": "02:00:00:00:00:01"}
+            for address in ("192.168.1.9", "192.168.1.19", "fd00::9")
+        ),
         {},
         {"sender": "laptop", "sender_address": "192.168.1.10"},
         {"context": user},

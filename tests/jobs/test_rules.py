@@ -33,6 +33,7 @@ from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.api.tasks import TaskResult, TaskState
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.fair_queue import lan_owner
 from custom_components.lianke.jobs import outcome, rules
 from custom_components.lianke.jobs.job import MOVED, Asker, Delivery, Job, JobState, PersonReason
 from custom_components.lianke.jobs.rules import QueueReason, Verdict
@@ -239,14 +240,35 @@ def test_shares(
         for (user, address), number in known
         for _ in range(number)
     ]
-    values: dict[str, Any] = {"asker": asker, "limit": LIMIT, "printer": "P"}
+    user, address = asker
+    owner = (user,) if address is None else lan_owner(address)
+    values: dict[str, Any] = {"owner": owner, "limit": LIMIT, "printer": "P"}
     assert refused(lambda: rules.check_rates(jobs, NOW, **values)) == key
+
+
+def test_a_device_has_one_share_however_many_addresses_it_takes() -> None:
+    jobs = [
+        ended(MINUTE, sender_address=f"10.0.0.{number % 6}", sender_device="02:00:00:00:00:01")
+        for number in range(LIMIT)
+    ]
+    for owner, key in (
+        (lan_owner("02:00:00:00:00:01"), "too_many_jobs"),
+        (lan_owner("02:00:00:00:00:02"), None),
+        (lan_owner("10.0.0.1"), None),
+    ):
+        values: dict[str, Any] = {"owner": owner, "limit": LIMIT, "printer": "P"}
+        assert refused(lambda values=values: rules.check_rates(jobs, NOW, **values)) == key  # type: ignore[misc]
 
 
 @rows(("one fewer than the limit", 29, None), ("as many", 30, "too_many_jobs"))
 def test_refused_documents_are_the_devices_own(number: int, key: str | None) -> None:
     """They take nothing from what all devices share."""
-    values: dict[str, Any] = {"asker": PHONE, "limit": LIMIT, "printer": "P", "refused": number}
+    values: dict[str, Any] = {
+        "owner": lan_owner(PHONE[1]),
+        "limit": LIMIT,
+        "printer": "P",
+        "refused": number,
+    }
     assert refused(lambda: rules.check_rates((), NOW, **values)) == key
 
 

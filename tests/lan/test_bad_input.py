@@ -18,6 +18,7 @@ from custom_components.lianke.documents import download, sources as received
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode, encode
 from custom_components.lianke.ipp.model import Group, Message, Operation, Status, Tag, Value
+from custom_components.lianke.lan import neighbours
 from custom_components.lianke.lan.printer import (
     job_options,
     lan_jobs,
@@ -437,8 +438,40 @@ async def test_each_device_has_a_limit_of_its_own(lan: LanPrinter, device: Devic
         assert reply.status == Status.NOT_POSSIBLE
     reply = await device("127.0.0.3").ask(Operation.PRINT_JOB, document=PDF)
     assert reply.status == Status.NOT_POSSIBLE
-    lan.data.queue.check_rate(lan.key, None)
+    lan.data.queue.check_rate(lan.key, (None,))
     await came_out(lan.simulator, 4)
+
+
+async def test_six_addresses_of_one_device_have_its_limits(
+    lan: LanPrinter, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And leave those of all devices to others: for printed, refused and canceled jobs alike."""
+    addresses = [f"127.0.0.{number}" for number in range(11, 17)]
+    table = dict.fromkeys(addresses, "02:00:00:00:00:01")
+    # The system's own, in which one network card of a test cannot have them all.
+    monkeypatch.setattr(neighbours, "neighbours", lambda: table)
+    lan.set_option(MAX_JOBS_PER_HOUR.key, 2)
+    senders = [device(address) for address in addresses]
+    reply = await senders[0].ask(Operation.PRINT_JOB, document=b"%PDF-1.7 cut")
+    assert reply.status == Status.FORMAT_ERROR
+    await senders[1].print()
+    for sender in senders:
+        assert (await sender.ask(Operation.PRINT_JOB, document=PDF)).status == Status.NOT_POSSIBLE
+    for _ in range(2):
+        await lan.print()
+    await came_out(lan.simulator, 3)
+    assert lan.data.queue.jobs()[-1].spec.sender_device == "02:00:00:00:00:01"
+    number = await lan.create()
+    await lan.ask(Operation.CANCEL_JOB, job_id=values.integer(number))
+    for sender in senders:
+        for _ in range(lan_jobs.MAX_ENDED_A_DEVICE):
+            number = await sender.create()
+            await sender.ask(Operation.CANCEL_JOB, job_id=values.integer(number))
+    kept = async_get_server(lan.hass).pending[lan.token].all
+    assert Counter(job.device for job in kept) == {
+        "02:00:00:00:00:01": lan_jobs.MAX_ENDED_A_DEVICE,
+        "127.0.0.1": 1,
+    }
 
 
 async def test_refused_documents_count(lan: LanPrinter, device: Device) -> None:

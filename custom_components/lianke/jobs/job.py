@@ -18,6 +18,7 @@ from ..api.stored import READ, Record, StoredError, plain
 from ..const import DOMAIN
 from ..documents.document import Document, FileType
 from ..errors import InputError
+from ..fair_queue import Owner, lan_owner
 
 # Reasons of one job; a stored record with more is malformed.
 MAX_REASONS: Final = 8
@@ -103,7 +104,8 @@ class JobSpec(Record):
     """What was asked for: one job of one printer. Its files, and their options, are in the deliveries.
 
     `requested` are the options that the caller asked for, kept for printing elsewhere. `expires_in` None means the
-    entry's option. `sender` and `sender_address` are those of a device of the home network; `foreign_title` says that
+    entry's option. `sender` and `sender_address` are those of a device of the home network, `sender_device` what stands
+    for it however many addresses it takes, None for the address of a job of before; `foreign_title` says that
     such a one wrote the title of a job which this one prints again, or a server that of its document. `laid_out` says
     that the document was laid out on sheets for these options. `waits_for` are the reasons for which people are to be
     asked before anything is sent, one after the other; None means that the options decide. `approved` says that the
@@ -130,12 +132,19 @@ class JobSpec(Record):
     forgotten: bool = False
     sender: str | None = None
     sender_address: str | None = None
+    sender_device: str | None = None
     foreign_title: bool = False
     laid_out: bool = False
     waits_for: tuple[str, ...] | None = field(default=None, metadata={READ: read_reasons})
     approved: bool = False
     release_code: str | None = field(default=None, repr=False)
     foreign_code: bool = False
+
+    @property
+    def owner(self) -> Owner:
+        """Return whose turns and limits it takes: a user's, all automations', or of all devices together one's."""
+        device = self.sender_device or self.sender_address
+        return (self.asker.user_id,) if device is None else lan_owner(device)
 
     @property
     def source(self) -> Origin:

@@ -25,6 +25,7 @@ from ..coordinator import LiankeCoordinator, printer_identifier
 from ..documents.document import file_digest
 from ..documents.spool import disk_full, unlink_all
 from ..errors import InputError
+from ..fair_queue import Owner
 from ..ledger import Change, Ledger, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError
 from .box_jobs import BoxJobs, JobWorker, QueueBox, Rule
@@ -312,9 +313,7 @@ class PrintQueue(JobWorker):
         replaced = replaced_by(jobs, spec, moved) if spec.replace_key else []
         with self._reporting_refusal(view.key):
             check_pages(deliveries[0], limit=MAX_PAGES.of(self._entry.options), printer=view.name)
-        self.check_rate(
-            view.key, spec.asker.user_id, sender_address=spec.sender_address, replaced=replaced
-        )
+        self.check_rate(view.key, spec.owner, replaced=replaced)
         self.on_limit(view.key, None)
         reason = self._readiness.check(
             view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
@@ -447,16 +446,15 @@ class PrintQueue(JobWorker):
     def check_rate(
         self,
         printer_key: str,
-        user_id: str | None,
+        owner: Owner,
         *,
-        sender_address: str | None = None,
         refused: int = 0,
         replaced: Collection[Job] = (),
     ) -> None:
         """Refuse a job by the rate limit, also before a document is made. Raises LimitError.
 
-        Each user has a limit, and each device of the home network: `sender_address` is its own, `refused` how many
-        of its documents were refused within the last hour. `replaced` are the jobs whose place the new one takes.
+        Each owner has a limit, a user and a device of the home network; `refused` is how many documents of its own
+        were refused within the last hour. `replaced` are the jobs whose place the new one takes.
         """
         view = self._coordinator.data.printers.get(printer_key)
         if view is None:
@@ -467,9 +465,8 @@ class PrintQueue(JobWorker):
             for job in self._jobs.latest.values()
             if job.spec.printer_key == printer_key and job not in replaced
         ]
-        asker = (user_id, sender_address)
         with self._reporting_refusal(printer_key):
-            check_rates(jobs, now, asker=asker, limit=limit, printer=view.name, refused=refused)
+            check_rates(jobs, now, owner=owner, limit=limit, printer=view.name, refused=refused)
 
     @contextmanager
     def _reporting_refusal(self, printer_key: str) -> Iterator[None]:

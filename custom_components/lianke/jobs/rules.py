@@ -18,6 +18,7 @@ from ..box.printer_status import HOLDING, PrinterStatus
 from ..const import CONF_QUIET_FROM, CONF_QUIET_TO, MAX_DOCUMENT_MB
 from ..documents.document import Document, FileType
 from ..errors import InputError
+from ..fair_queue import Owner
 from .job import (
     HANDED_ON,
     IN_CLOUD,
@@ -100,20 +101,20 @@ def check_rates(
     jobs: Collection[Job],
     now: datetime,
     *,
-    asker: tuple[str | None, str | None],
+    owner: Owner,
     limit: int,
     printer: str,
     refused: int = 0,
 ) -> None:
     """Check that the user or device who asks is within the limit, and so are all devices together. Raises LimitError.
 
-    `asker` is the user and the address; `jobs` and `refused` are as for `check_rate`.
+    `owner` is who asks; `jobs` and `refused` are as for `check_rate`.
     """
-    own = [job for job in jobs if (job.spec.asker.user_id, job.spec.sender_address) == asker]
+    own = [job for job in jobs if job.spec.owner == owner]
     check_rate(own, now, limit=limit, printer=printer, refused=refused)
-    if asker[1] is not None:
-        # A device can take more than one address.
-        sent = [job for job in jobs if job.spec.sender_address is not None]
+    if group := owner[:-1]:
+        # Not everywhere can be told which addresses are one device's.
+        sent = [job for job in jobs if job.spec.owner[:-1] == group]
         check_rate(sent, now, limit=LAN_SHARES * limit, printer=printer)
 
 

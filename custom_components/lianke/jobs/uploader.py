@@ -112,7 +112,7 @@ class Uploader(JobWorker):
                 return
             # The oldest of the owner whose last turn was longest ago: otherwise one user's many jobs would hold up
             # everybody else's.
-            job = min(waiting, key=lambda job: self._turns.last((printer_key, *_owner(job))))
+            job = min(waiting, key=lambda job: self._turns.last((printer_key, *job.spec.owner)))
             delivery = job.present
             if dt_util.utcnow() >= job.expires_at:
                 # While it waited for its turn.
@@ -122,7 +122,7 @@ class Uploader(JobWorker):
                 # They have begun while it waited for its turn.
                 self._hold(job, delivery, QueueReason.QUIET_HOURS)
                 continue
-            self._turns.note((printer_key, *_owner(job)))
+            self._turns.note((printer_key, *job.spec.owner))
             upload = self._entry.async_create_background_task(
                 self._hass, self._async_upload(job, delivery), "upload print job"
             )
@@ -211,7 +211,7 @@ class Uploader(JobWorker):
                 last_shown = now
                 self._jobs.change(job, delivery, sent_bytes=sent_bytes)
 
-        async with self._places.place(_owner(job)):
+        async with self._places.place(job.spec.owner):
             if (view := self._coordinator.data.printers.get(job.spec.printer_key)) is None:
                 raise PrinterNotFoundError
             address = view.printer.address
@@ -333,12 +333,6 @@ class Uploader(JobWorker):
     def _fail(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
         self._jobs.change(job, delivery, state=JobState.FAILED, reason=reason, **changes)
         self._coordinator.async_refresh_soon("a job failed")
-
-
-def _owner(job: Job) -> tuple[str | None, ...]:
-    """Return whose turn a job takes: a user's, that of all automations, or of all devices together that of one."""
-    address = job.spec.sender_address
-    return (job.spec.asker.user_id,) if address is None else ("lan", address)
 
 
 async def _async_end_of(upload: asyncio.Task[None]) -> None:

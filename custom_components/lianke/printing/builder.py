@@ -40,7 +40,7 @@ from ..documents.sheets import BOOKLET, LAID_OUT_BY, ONE_SIDED, SheetOptions, as
 from ..documents.sources import Source, async_get_document
 from ..documents.spool import Spool, async_get_spool
 from ..errors import InputError
-from ..fair_queue import FairQueue, NoPlaceError
+from ..fair_queue import FairQueue, NoPlaceError, lan_owner
 from ..jobs.job import CONVERTED, Asker, Delivery, Job, JobSpec
 from ..jobs.queue import PrintQueue
 from ..jobs.rules import asks_for_more, max_document_bytes
@@ -161,11 +161,8 @@ async def async_building(
             who = await async_check_caller(hass, request.context, asked, POLICY_CONTROL)
         if prints and request_id is None and request.replace_key is None:
             # A new job in any case, which can be refused before its documents are made.
-            target.data.queue.check_rate(
-                target.printer_key,
-                who and who.user_id,
-                sender_address=sender and sender.address,
-            )
+            owner = lan_owner(sender.device) if sender else (who and who.user_id,)
+            target.data.queue.check_rate(target.printer_key, owner)
         builder = JobBuilder(hass, request, spool, who)
         places = hass.data.setdefault(DATA_PREPARING, FairQueue(share=MAX_MADE_AT_ONCE))
         # The same request once more waits for the first one.
@@ -278,6 +275,7 @@ class JobBuilder:
                 waits_for=None if request.asks_people else (),
                 sender=sender and sender.name,
                 sender_address=sender and sender.address,
+                sender_device=sender and sender.device,
             )
             jobs.append((spec, deliveries))
         return jobs
@@ -472,6 +470,7 @@ async def async_move_to(
             forgotten=mover.who.forgotten,
             sender=None,
             sender_address=None,
+            sender_device=None,
             approved=False,
             foreign_code=_is_foreign_code(spec, mover.asker.user_id),
         )

@@ -31,7 +31,7 @@ MAX_PENDING_A_DEVICE: Final = 5
 MAX_ENDED: Final = 50
 """jobs of a printer that ended without a document and can still be asked for."""
 MAX_ENDED_A_DEVICE: Final = 10
-"""those of one address."""
+"""those of one device."""
 
 
 class Sender(NamedTuple):
@@ -60,6 +60,11 @@ class PendingJob:
     ended_at: datetime | None = None
     same_as: str | None = None
     place: Place | None = field(default=None, repr=False)
+
+    @property
+    def device(self) -> str:
+        """Return whose shares the job takes."""
+        return self.sender.address if self.place is None else str(self.place.owner)
 
     @property
     def number(self) -> int:
@@ -110,7 +115,7 @@ class PendingJobs:
         self._jobs.pop(job.number, None)
         self._jobs[job.number] = job
         ended = [kept for kept in self._jobs.values() if kept.ended is not None]
-        own = [kept for kept in ended if kept.sender.address == job.sender.address]
+        own = [kept for kept in ended if kept.device == job.device]
         for kept in own[:-MAX_ENDED_A_DEVICE] or ended[:-MAX_ENDED]:
             del self._jobs[kept.number]
         if job.ended is not None and job.place is not None:

@@ -21,7 +21,7 @@ from ...documents.conversion import clean_title
 from ...documents.document import Document, file_digest
 from ...documents.sources import async_received_document
 from ...errors import InputError
-from ...fair_queue import NoPlaceError
+from ...fair_queue import NoPlaceError, lan_owner
 from ...ipp.model import Group, IppError, Status, Tag
 from ...jobs.job import Job
 from ...jobs.rules import max_document_bytes
@@ -259,17 +259,12 @@ async def _async_to_its_end[T](request: Request, work: Coroutine[Any, Any, T]) -
 
 async def _async_document(request: Request, title: str, options: JobOptions) -> Path:
     """Receive the document of a request; return its file in the spool."""
-    target, sender = querying.target_of(request), request.sender
+    target = querying.target_of(request)
     if request.text("document-format") in (APPLE_RASTER, PWG_RASTER):
         # Pages that a device drew lie as it wants them, whatever the printer's defaults say.
         _lay(request, options, "landscape" if options.is_lying else "portrait")
-    refusals = request.server.refusals
-    target.data.queue.check_rate(
-        target.printer_key,
-        None,
-        sender_address=sender.address,
-        refused=refusals.count(request.offered.token, sender.address),
-    )
+    refused = request.server.refusals.count(request.offered.token, request.device)
+    target.data.queue.check_rate(target.printer_key, lan_owner(request.device), refused=refused)
     name, limit_bytes = _document_name(request, title), max_document_bytes(target.entry.options)
     places = request.server.documents
     try:
@@ -358,7 +353,7 @@ def _counting_refusal(request: Request) -> Iterator[None]:
         yield
     except (IppError, InputError, HomeAssistantError) as err:
         if is_senders_fault(err):
-            request.server.refusals.note(request.offered.token, request.address)
+            request.server.refusals.note(request.offered.token, request.device)
         raise
 
 

@@ -53,7 +53,7 @@ MAX_WAITING_A_DEVICE: Final = 15
 PLACE_SECONDS: Final = 20.0
 """for which a document waits until others have been received, and a job for its place: most take a moment."""
 MAX_DEVICES: Final = 200
-"""addresses and printers whose refused documents are kept in mind."""
+"""devices and printers whose refused documents are kept in mind."""
 
 
 class Offered(NamedTuple):
@@ -70,23 +70,23 @@ class Offered(NamedTuple):
 
 
 class Refusals:
-    """Documents of the last hour that became no job, by printer and address."""
+    """Documents of the last hour that became no job, by printer and device."""
 
     def __init__(self) -> None:
         # When they were refused, by the monotonic clock; who was refused last stands last.
         self._times = LimitedSizeDict[tuple[str, str], deque[float]](size_limit=MAX_DEVICES)
 
-    def count(self, token: str, address: str) -> int:
-        """Return how many documents of an address this printer has refused."""
-        times = self._times.get((token, address), deque())
+    def count(self, token: str, device: str) -> int:
+        """Return how many documents of a device this printer has refused."""
+        times = self._times.get((token, device), deque())
         while times and times[0] < time.monotonic() - RATE_PERIOD.total_seconds():
             times.popleft()
         return len(times)
 
-    def note(self, token: str, address: str) -> None:
+    def note(self, token: str, device: str) -> None:
         """Count one more."""
-        self._times.setdefault((token, address), deque()).append(time.monotonic())
-        self._times.move_to_end((token, address))
+        self._times.setdefault((token, device), deque()).append(time.monotonic())
+        self._times.move_to_end((token, device))
 
 
 class LanServer:
