@@ -18,7 +18,7 @@ from custom_components.lianke.documents import download, sources as received
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode, encode
 from custom_components.lianke.ipp.model import Group, Message, Operation, Status, Tag, Value
-from custom_components.lianke.lan import neighbours
+from custom_components.lianke.lan import origin
 from custom_components.lianke.lan.printer import (
     job_options,
     lan_jobs,
@@ -449,7 +449,7 @@ async def test_six_addresses_of_one_device_have_its_limits(
     addresses = [f"127.0.0.{number}" for number in range(11, 17)]
     table = dict.fromkeys(addresses, "02:00:00:00:00:01")
     # The system's own, in which one network card of a test cannot have them all.
-    monkeypatch.setattr(neighbours, "neighbours", lambda: table)
+    monkeypatch.setattr(origin, "neighbours", lambda: table)
     lan.set_option(MAX_JOBS_PER_HOUR.key, 2)
     senders = [device(address) for address in addresses]
     reply = await senders[0].ask(Operation.PRINT_JOB, document=b"%PDF-1.7 cut")
