@@ -276,14 +276,14 @@ class ScanJobs:
             name = await self._async_redraw(job, self.path(job, pages[index]), changes)
             pages = (*pages[:index], name, *pages[index + 1 :])
             job = await self._async_set(job, pages=pages, taken=job.taken + 1)
-            await self._async_keep(job, pages)
+            await self._async_keep_only(job, pages)
         elif answer is ScanAnswer.REMOVE:
             if count == 1:
                 raise InputError("scan_only_page")
             pages = (*pages[:index], *pages[index + 1 :])
             newest = job.newest - (index >= count - job.newest)
             job = await self._async_set(job, pages=pages, newest=newest)
-            await self._async_keep(job, pages)
+            await self._async_keep_only(job, pages)
         elif answer is ScanAnswer.FINISH:
             # Whoever says so knows what did not come.
             job = await self._async_set(job, state=ScanState.FINISHING, reason=None, detail="")
@@ -298,7 +298,6 @@ class ScanJobs:
         return job
 
     async def _async_redraw(self, job: ScanJob, page: Path, changes: dict[str, Any]) -> str:
-        """Make a page of one, turned, cut or straightened; return its name."""
         if page.suffix == FileType.PDF or job.is_card:
             raise InputError("scan_page_fixed")
         name = f"page-{job.taken + 1:04}{FileType.JPEG}"
@@ -334,11 +333,10 @@ class ScanJobs:
         if not was.is_copied:
             paths = [self.path(was, name) for name in was.files]
             await async_delete_copies(self._hass, paths, [*map(Path, was.copied_to)])
-        await self._async_keep(job, ())
+        await self._async_keep_only(job, ())
         return self.get(job.job_id)
 
-    async def _async_keep(self, job: ScanJob, names: Iterable[str]) -> None:
-        """Delete the files of a scan but for these, one after the other."""
+    async def _async_keep_only(self, job: ScanJob, names: Iterable[str]) -> None:
 
         async def in_turn() -> None:
             async with self._disk:
@@ -420,7 +418,6 @@ class ScanJobs:
             async_dispatcher_send(self._hass, SIGNAL_SCAN, ScanUpdate(self._entry, new))
 
     async def _async_run(self, job_id: str, *, is_resumed: bool) -> None:
-        """Bring a scan to its end, or to where a person is to say something."""
         if self._entry.state is ConfigEntryState.SETUP_IN_PROGRESS:
             # Printers and files of a box are there once it is set up.
             changed = asyncio.Event()
@@ -450,7 +447,6 @@ class ScanJobs:
                 _LOGGER.exception("A scan could not be finished")
 
     async def _async_scan(self, job: ScanJob, *, is_resumed: bool) -> ScanJob:
-        """Scan a page, or the feeder's, and return the scan with what came."""
 
         async def on_started(task_id: str) -> None:
             nonlocal job
@@ -507,7 +503,7 @@ class ScanJobs:
             detail=failure.detail if isinstance(failure, LiankeError) else "",
         )
         # Next on the disk: whoever answers may have made files there after that.
-        await self._async_keep(job, job.pages)
+        await self._async_keep_only(job, job.pages)
         return job
 
     async def _async_keep_page(self, job: ScanJob, file: ScannedFile, number: int) -> str:
@@ -542,7 +538,6 @@ class ScanJobs:
         )
 
     async def _async_finish(self, job: ScanJob) -> None:
-        """Make the files that are kept, hand them on, and print a copy."""
         if not job.files:
             files = await async_make_files(
                 self._hass,
@@ -570,7 +565,7 @@ class ScanJobs:
             state = ScanState.FAILED if job.reason else ScanState.COMPLETED
             job = await self._async_set(job, state=state)
         # The first page is what the image shows.
-        await self._async_keep(job, [*job.files, *job.pages[:1]])
+        await self._async_keep_only(job, [*job.files, *job.pages[:1]])
 
     async def _async_copy_to(self, job: ScanJob, folder: Path) -> ScanJob:
         """Copy the files into a folder, each under a name that is on disk before the file is: so it is there once."""
