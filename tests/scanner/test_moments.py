@@ -160,18 +160,23 @@ async def once(case: Case, story: Story, way: str, at: int) -> str:
         return [job for job in records(house) if job.job_id not in known]
 
     await until(lambda: async_get_hub(hass, house.entry).is_listed)
-    for _ in range(4):
-        await until(lambda: all(job.is_final or job.is_waiting for job in new()))
-        for job in new():
-            if job.is_waiting:
-                await case.ask("continue_scan", answer="finish", scan_id=job.job_id)
+
+    async def finish() -> None:
+        """Bring to their end the scans that wait for somebody."""
+        for _ in range(4):
+            await until(lambda: all(job.is_final or job.is_waiting for job in new()))
+            for job in new():
+                if job.is_waiting:
+                    await case.ask("continue_scan", answer="finish", scan_id=job.job_id)
+
+    await finish()
     await rest(hass)
     await until(lambda: all(job.is_final for job in house.queue.jobs()))
     await rest(hass)
     problems = [*moments.lies]
     made, paper = len(case.laser.scanned) - scanned, len(house.printed) - printed
     files = {*case.folder.iterdir()} - before
-    found = new()
+    found, answers = new(), [*case.answers]
     said = (
         f"{way} at {at}: {[(one.state.value, one.reason, len(one.pages)) for one in found]}, {made} scanned, "
         f"{paper} printed, {len(files)} copied, errors {case.errors}, "
@@ -213,7 +218,8 @@ async def once(case: Case, story: Story, way: str, at: int) -> str:
             if job.reason == NOT_KEPT and not job.printing and (job.pages or job.task_id):
                 # What is there is taken up after the next start.
                 await hass.config_entries.async_reload(entry_id)
-                await until(lambda: all(one.is_final and one.reason != NOT_KEPT for one in new()))
+                await until(lambda: all(one.reason != NOT_KEPT for one in new()))
+                await finish()
                 again = next(one for one in new() if one.job_id == job.job_id)
                 if again.state is not ScanState.COMPLETED and again.reason != "scan_canceled":
                     problems.append(f"not taken up: {again.state} {again.reason}")
@@ -224,7 +230,7 @@ async def once(case: Case, story: Story, way: str, at: int) -> str:
             JobState.FAILED in states and way != "refused, then power"
         ):
             problems.append(f"printed, but {states}")
-        for answer in case.answers:
+        for answer in answers:
             state = ScanState(answer["state"])
             if state in FINAL and answer["reason"] != NOT_KEPT and state is not job.state:
                 problems.append(f"answered {state}")
