@@ -6,6 +6,7 @@ known, and what a power cut leaves of it can be laid out.
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -18,14 +19,15 @@ from tests.ledgers import rows
 # Milliseconds that each write and each flush takes.
 SLOW: Final = 30
 LEDGER: Final = "ledger.db"
+KEPT: Final = "*lianke/*"
 _KINDS: Final[tuple[FaultKind, ...]] = ("full", "read_only", "fsync_fails", "write_fails")
 # What may go wrong, by name. Home Assistant's own files are on a disk as well that is full or read-only.
 FAULTS: Final = {
     "full": Fault(kind="full"),
     "read_only": Fault(kind="read_only"),
     "slow": Fault(kind="slow", milliseconds=SLOW),
-    "fsync_fails": Fault(kind="fsync_fails", only="*lianke/*"),
-    "write_fails": Fault(kind="write_fails", only="*lianke/*"),
+    "fsync_fails": Fault(kind="fsync_fails", only=KEPT),
+    "write_fails": Fault(kind="write_fails", only=KEPT),
     **{f"ledger_{kind}": Fault(kind=kind, only=f"*{LEDGER}*") for kind in _KINDS},
 }
 MODES: Final[tuple[Metadata, ...]] = ("ordered", "unordered")
@@ -65,7 +67,7 @@ class Disk:
         self.watched.mkdir(parents=True, exist_ok=True)
         self._recorder, self._seen = Recorder(self.watched, log), 0
         if self.mode != "ok":
-            self._recorder.order(FAULTS[self.mode])
+            self._recorder.order(self._fault(self.mode))
         return str(self.watched), str(log)
 
     def set(self, mode: str, meets: str = LEDGER) -> None:
@@ -79,7 +81,13 @@ class Disk:
             self.ordered[mode] += 1
             self._present = mode
         if self._recorder is not None:
-            self._recorder.order(None if mode == "ok" else FAULTS[mode])
+            self._recorder.order(None if mode == "ok" else self._fault(mode))
+
+    def _fault(self, mode: str) -> Fault:
+        """Return what is to go wrong: where what the integration keeps is all that is recorded, anywhere in there."""
+        fault = FAULTS[mode]
+        is_all = fault.only == KEPT and self.watched != self.folder
+        return replace(fault, only="") if is_all else fault
 
     def watch_kept(self) -> None:
         """Record what the integration keeps, from the next life on: only of that a power cut can be laid out."""
