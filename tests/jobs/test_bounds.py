@@ -15,7 +15,7 @@ import pytest
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.jobs import page_count, preview
-from custom_components.lianke.jobs.box_jobs import JOBS
+from custom_components.lianke.jobs.box_jobs import JOBS, MAX_TASK_IDS, OwnTasks
 from custom_components.lianke.jobs.files import DAMAGED_PREFIX, jobs_path, ledger_path, old_path
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.location import (
@@ -30,7 +30,6 @@ from custom_components.lianke.jobs.migration import (
     RECORD_NAME,
     async_take_in,
 )
-from custom_components.lianke.jobs.own_tasks import MAX_TASK_IDS, OwnTasks
 from custom_components.lianke.jobs.readiness import Readiness
 from custom_components.lianke.jobs.rules import BACKOFF_LIMIT, BACKOFF_START, MAX_RECORDS, to_forget
 from custom_components.lianke.ledger import Lease, Ledger, Table, View

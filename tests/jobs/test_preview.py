@@ -12,9 +12,9 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.api.options import ResolvedOptions
+from custom_components.lianke.jobs.box_jobs import MAX_LOST, OwnTasks
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Delivery, JobState
-from custom_components.lianke.jobs.own_tasks import MAX_LOST, OwnTasks
 from custom_components.lianke.jobs.preview import Preview
 from tests.clock import until
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop, answered

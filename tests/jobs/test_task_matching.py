@@ -10,7 +10,6 @@ from hypothesis import given, settings, strategies as st
 from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
 from custom_components.lianke.jobs.job import Delivery, JobState
-from custom_components.lianke.jobs.own_tasks import handed_over
 from custom_components.lianke.jobs.task_matching import (
     CLOCK_SLACK,
     FOREIGN_MEMORY,
@@ -20,6 +19,7 @@ from custom_components.lianke.jobs.task_matching import (
     Matches,
     _measured,
     clock_offset,
+    handed_over,
     match_tasks,
 )
 from tests.examples import examples

@@ -438,7 +438,7 @@ async def test_each_device_has_a_limit_of_its_own(lan: LanPrinter, device: Devic
         assert reply.status == Status.NOT_POSSIBLE
     reply = await device("127.0.0.3").ask(Operation.PRINT_JOB, document=PDF)
     assert reply.status == Status.NOT_POSSIBLE
-    lan.data.queue.check_rate(lan.key, (None,))
+    lan.data.queue.check_limits(lan.key, (None,))
     await came_out(lan.simulator, 4)
 
 

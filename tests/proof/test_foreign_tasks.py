@@ -14,8 +14,7 @@ import pytest
 from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.own_tasks import handed_over
-from custom_components.lianke.jobs.task_matching import match_tasks, search_after
+from custom_components.lianke.jobs.task_matching import handed_over, match_tasks, search_after
 from tests.jobs.test_task_matching import NOW, make_job, make_task
 from tests.proof.conftest import House
 from tests.simulator import Fault

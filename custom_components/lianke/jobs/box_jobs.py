@@ -7,10 +7,11 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 import logging
+from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 from homeassistant.config_entries import ConfigEntry
@@ -19,13 +20,15 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.logging import catch_log_exception
 
 from ..api.models import PrinterAddress
+from ..api.options import ResolvedOptions
+from ..api.stored import Record, plain
 from ..const import HOLD_HOURS
 from ..coordinator import LiankeCoordinator
+from ..documents.document import Document
 from ..ledger import CLOSE_TIME, Lease, Ledger, Records, Step, Table, View
 from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError, loads
 from .files import JobFiles
 from .job import FINAL, Delivery, Job, JobState, begin_next
-from .own_tasks import OwnTasks
 from .readiness import Readiness
 from .rules import LISTED, QueueReason, replaceable, to_forget
 
@@ -33,6 +36,8 @@ _LOGGER = logging.getLogger(__name__)
 
 # s that loading waits for a disk that hangs.
 LOAD_TIME: Final = 10.0
+# What no proof changes any more.
+_SETTLED: Final = FINAL - {JobState.UNCONFIRMED}
 
 type JobListener = Callable[[Job, JobState | None], None]
 # What is to be changed of a job, by all records as they are then; it may refuse to change it by what it raises.
@@ -86,9 +91,119 @@ class JobWorker:
         self._files = box.jobs.files
 
     def _address_of(self, job: Job) -> PrinterAddress | None:
-        """Return where a job's printer is, None for one that was removed."""
         known = self._storage.printers.get(job.spec.printer_key)
         return None if known is None else known.printer.address
+
+
+# Which of the cloud's tasks are ours without a job: those of previews, and of jobs that are forgotten.
+
+MAX_TASK_IDS: Final = 1000
+MAX_LOST: Final = 100
+CUT_OFF: Final = "cut off"
+"""The id of a record that stands for a preview of 0.1.0."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnTask(Record):
+    """A task by its id, or an upload whose task nobody knows."""
+
+    noted_at: datetime
+    task_id: str | None = None
+    upload: Delivery | None = None
+
+
+OWN_TASKS: Final = Kind[OwnTask](
+    "task",
+    lambda task: json.dumps(plain(task), default=plain),
+    lambda text: OwnTask.from_dict(json.loads(text)),
+)
+_NOTHING: Final = Document(
+    path=Path(), name="", content_type="", extension="", size=0, pages=None, title=""
+)
+
+
+class OwnTasks:
+    """Records which tasks are ours without a job. A record that is lost only costs certainty."""
+
+    def __init__(self, ledger: Ledger, lease: Lease, entry_id: str) -> None:
+        self.table = Table(OWN_TASKS, entry_id)
+        self._ledger = ledger
+        self._lease = lease
+        # The tokens of previews whose answers are still to come.
+        self.pending: set[str] = set()
+
+    async def async_load(self) -> None:
+        """Read the records; the answers that were pending at a crash are lost."""
+        await self._ledger.async_load(self.table)
+
+    @property
+    def task_ids(self) -> frozenset[str]:
+        return frozenset(task.task_id for task in self._ledger.latest(self.table).values() if task.task_id is not None)
+
+    @property
+    def lost(self) -> list[Delivery]:
+        """The uploads whose tasks will not become known."""
+        uploads = [task.upload for task in self._ledger.latest(self.table).values() if task.upload is not None]
+        return [upload for upload in uploads if upload.token not in self.pending]
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether version 0.1.0 was interrupted during a preview, and did not say of which."""
+        return CUT_OFF in self._ledger.latest(self.table)
+
+    async def async_forget_cut_off(self) -> None:
+        """Forget that, since it is noted elsewhere."""
+        with suppress(LedgerRefusedError):
+            await self._lease.commit(lambda view: view.delete(self.table, CUT_OFF), report=True)
+
+    async def async_begin(self, upload: Delivery) -> None:
+        """Record that the end of a preview's upload is about to be sent."""
+        # Nothing that says what it showed.
+        nothing = replace(_NOTHING, size=upload.document.size)
+        paper = ResolvedOptions(paper_id=upload.options.paper_id)
+        stored = replace(upload, document=nothing, options=paper)
+        self.pending.add(upload.token)
+
+        def begin(view: View) -> None:
+            self._forget_old(view)
+            view.put(self.table, upload.token, OwnTask(noted_at=view.now, upload=stored))
+
+        try:
+            # It is sent in any case: what is not written only costs certainty after a crash.
+            with suppress(LedgerRefusedError):
+                await asyncio.shield(self._lease.commit(begin, report=True))
+        except BaseException:
+            self.pending.discard(upload.token)
+            raise
+
+    async def async_end(self, upload: Delivery, task_id: str | None, *, is_lost: bool) -> None:
+        """Record the task of a preview; `is_lost` if there may be one whose id is unknown."""
+        self.pending.discard(upload.token)
+
+        def end(view: View) -> None:
+            if not is_lost:
+                view.delete(self.table, upload.token)
+            if task_id is not None:
+                self.put(view, task_id)
+
+        with suppress(LedgerRefusedError):
+            await asyncio.shield(self._lease.commit(end, report=True))
+
+    def put(self, view: View, task_id: str) -> None:
+        self._forget_old(view)
+        view.put(self.table, task_id, OwnTask(noted_at=view.now, task_id=task_id))
+
+    def _forget_old(self, view: View) -> None:
+        """Forget what cannot be on the cloud's list any more, and the oldest of too many."""
+        known = [*view.all(self.table)]
+        ids = [task for task in known if task.upload is None]
+        lost = [task for task in known if task.upload is not None]
+        gone = {*map(id, ids[: max(0, len(ids) - MAX_TASK_IDS + 1)])}
+        gone |= {*map(id, lost[: max(0, len(lost) - MAX_LOST + 1)])}
+        for task in known:
+            key = task.task_id if task.upload is None else task.upload.token
+            if key and (id(task) in gone or view.now - task.noted_at >= LISTED):
+                view.delete(self.table, key)
 
 
 class BoxJobs:
@@ -206,25 +321,23 @@ class BoxJobs:
         found = []
         for job_id in [*self._open]:
             job = self.latest.get(job_id)
-            if job is not None and not _is_settled(job):
+            if job is not None and job.state not in _SETTLED:
                 found.append(job)
                 continue
             known = self.committed.get(job_id)
-            if known is None or _is_settled(known):
+            if known is None or known.state in _SETTLED:
                 # A decision that the disk refuses is not among them any more.
                 self._open.pop(job_id, None)
         return found
 
     @property
     def own_task_ids(self) -> frozenset[str]:
-        """The ids of the cloud's tasks that are known to be ours."""
         ours = {
             one.task_id for job in self.latest.values() for one in job.deliveries if one.task_id
         }
         return frozenset(ours.union(self.tasks.task_ids))
 
     def by_token(self, token: str) -> tuple[Job, Delivery] | None:
-        """Return the delivery whose callback address has this token, and its job."""
         if self._rest and token not in self._by_token:
             self._note_rest()
         if (job := self.latest.get(self._by_token.get(token, ""))) is None:
@@ -232,7 +345,6 @@ class BoxJobs:
         return job, next(one for one in job.deliveries if one.token == token)
 
     def by_task(self, task_id: str) -> tuple[Job, Delivery] | None:
-        """Return the delivery of a task of the cloud, and its job."""
         return next(
             (
                 (job, one)
@@ -365,7 +477,7 @@ class BoxJobs:
             again = view.get(self.table, current.retried_as or "")
             new = begin_next(current, new, view.now + waits, again)
         view.put(self.table, job_id, new, staged=staged)
-        if not _is_settled(new):
+        if new.state not in _SETTLED:
             # Also one that was over only by what somebody else could have said.
             self._open.setdefault(job_id)
 
@@ -435,12 +547,10 @@ class BoxJobs:
 
     @callback
     def note_gone(self, job: Job) -> None:
-        """Forget the tokens of a job that was deleted, or refused."""
         for one in job.deliveries:
             self._by_token.pop(one.token, None)
 
     async def async_trim(self) -> None:
-        """Forget the oldest finished jobs beyond the limits on number and age."""
         now = dt_util.utcnow()
         gone = list(to_forget(self.committed.values(), now))
         if not gone:
@@ -476,9 +586,7 @@ class BoxJobs:
         else:
             self.committed_open[job.job_id] = job
         _log_step(job, old)
-        self._tell(job, None if old is None else old.state)
-
-    def _tell(self, job: Job, before: JobState | None) -> None:
+        before = None if old is None else old.state
         for listener in (*self._listeners[None], *self._listeners[job.spec.printer_key]):
             listener(job, before)
         self._schedule_watchers(job.spec.printer_key)
@@ -500,10 +608,6 @@ class BoxJobs:
 
 class _GoneError(LedgerRefusedError):
     """The job is not there any more, or was refused itself."""
-
-
-def _is_settled(job: Job) -> bool:
-    return job.state in FINAL and job.state is not JobState.UNCONFIRMED
 
 
 def _log_step(job: Job, old: Job | None) -> None:

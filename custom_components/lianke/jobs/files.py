@@ -43,7 +43,6 @@ def ledger_path(hass: HomeAssistant) -> Path:
 
 
 def jobs_path(hass: HomeAssistant, entry_id: str) -> Path:
-    """Return the folder with the documents of one box's jobs."""
     return ledger_path(hass) / entry_id
 
 
@@ -53,7 +52,6 @@ def old_path(hass: HomeAssistant, name: str) -> Path:
 
 
 def file_name(name: str) -> str:
-    """Return the name of a document's file in the folder of its job."""
     suffix = Path(name).suffix.lower()
     return f"{DOCUMENT_STEM}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
 
@@ -69,7 +67,6 @@ class JobFiles:
         self._flushing: dict[str, asyncio.Future[None]] = {}
 
     def path_of(self, job_id: str, name: Path) -> Path:
-        """Return the path of a file in the folder of a job."""
         return self._root / job_id / name
 
     async def async_prepare(self, known: Collection[str], *, keep_orphans: bool) -> None:

@@ -90,12 +90,10 @@ class Asker(Record):
 
     @classmethod
     def of(cls, context: Context) -> Self:
-        """Return who asks in a context, as far as that says."""
         return cls(context_id=context.id, user_id=context.user_id, parent_id=context.parent_id)
 
     @property
     def context(self) -> Context:
-        """Return the context again."""
         return Context(id=self.context_id, user_id=self.user_id, parent_id=self.parent_id)
 
 
@@ -219,7 +217,6 @@ def is_valid_transition(old: JobState, new: JobState) -> bool:
 
 
 def new_token() -> str:
-    """Return the secret part of a new callback address."""
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
@@ -270,12 +267,10 @@ class Delivery(Record):
 
     @property
     def is_final(self) -> bool:
-        """Return whether the delivery is over."""
         return self.state in FINAL
 
     @property
     def may_have_unknown_task(self) -> bool:
-        """Return whether the cloud may have made a task of it whose id is unknown."""
         return self.handed_over_at is not None and self.task_id is None
 
     @property
@@ -285,7 +280,6 @@ class Delivery(Record):
 
     @property
     def was_sent(self) -> bool:
-        """Return whether anything of it may be in the cloud."""
         return self.handed_over_at is not None or self.task_id is not None
 
     @property
@@ -300,7 +294,6 @@ class Delivery(Record):
 
     @property
     def job_copies(self) -> int:
-        """Return the copies of its job, whose first delivery it is."""
         return self.options.copies if self.counts_as is None else self.counts_as[1]
 
     @property
@@ -377,7 +370,6 @@ class Job(Record):
 
     @property
     def reason(self) -> str | None:
-        """Return why the job ended, or is in doubt; None where nothing is to be said."""
         now = self.present
         ended = self.is_at_second and now.state in (JobState.CANCELED, JobState.EXPIRED)
         if not ended or now.partly_printed:
@@ -423,7 +415,6 @@ class Job(Record):
 
     @property
     def is_final(self) -> bool:
-        """Return whether the job is over."""
         return self.present.state in FINAL
 
     @property
@@ -433,7 +424,6 @@ class Job(Record):
 
     @property
     def is_settled(self) -> bool:
-        """Return whether the job is final or held."""
         return self.is_final or self.state is JobState.HELD
 
     @property
@@ -473,13 +463,11 @@ class Job(Record):
 
     @property
     def can_cancel(self) -> bool:
-        """Return whether the job can be canceled."""
         ends = self.present.proven_at is not None or self.state is JobState.CANCELING
         return not (self.is_final or ends)
 
     @property
     def can_reroute(self) -> bool:
-        """Return whether the job can be moved to another printer: nothing of it was printed or sent."""
         return (
             self.state is JobState.HELD
             and not (self.copied or self.partly_printed)
@@ -496,12 +484,10 @@ class Job(Record):
 
     @property
     def needs_code(self) -> bool:
-        """Return whether the answer that the job waits for takes a code."""
         return self.asks_for == PersonReason.RELEASE and self.spec.release_code is not None
 
     @property
     def can_retry(self) -> bool:
-        """Return whether the job may be printed again from the kept document."""
         if self.copied and self.state is JobState.HELD:
             return True
         return self.state in RETRYABLE and self.has_document and self.retried_as is None
@@ -518,7 +504,6 @@ class Job(Record):
 
     @property
     def was_never_sent(self) -> bool:
-        """Return whether the job ended without having been sent."""
         return (
             self.state in {JobState.CANCELED, JobState.EXPIRED, JobState.FAILED}
             and not any(one.was_sent for one in self.deliveries)
@@ -529,7 +514,6 @@ class Job(Record):
 
     @property
     def has_task(self) -> bool:
-        """Return whether the cloud is known to have made a task of it."""
         return any(one.task_id for one in self.deliveries)
 
     def changed(
@@ -600,12 +584,10 @@ def begin_next(old: Job, new: Job, until: datetime, again: Job | None = None) ->
 
 
 def job_error(key: str, job: Job) -> InputError:
-    """Return the error for what this job does not allow."""
     return InputError(key, title=job.spec.title)
 
 
 def change_not_saved(job: Job) -> HomeAssistantError:
-    """Return the error for a change of a job that could not be written to disk."""
     return HomeAssistantError(
         translation_domain=DOMAIN,
         translation_key="change_not_saved",

@@ -25,7 +25,7 @@ from ..api.options import ResolvedOptions
 from ..api.stored import StoredError
 from ..documents.spool import sync_path
 from ..ledger import Ledger, Table, View
-from .box_jobs import JOBS
+from .box_jobs import CUT_OFF, JOBS, OWN_TASKS, OwnTask
 from .files import DAMAGED_PREFIX, SECOND_NAME, file_name, jobs_path, old_path
 from .job import (
     BEFORE_PAPER,
@@ -39,7 +39,6 @@ from .job import (
     new_token,
 )
 from .location import MARKER_NAME, is_copied
-from .own_tasks import CUT_OFF, OWN_TASKS, OwnTask
 
 _LOGGER = logging.getLogger(__name__)
 

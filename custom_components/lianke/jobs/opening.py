@@ -15,12 +15,11 @@ from homeassistant.util.hass_dict import HassKey
 from ..const import DOMAIN
 from ..ledger import Ledger, Table, View
 from ..ledger_file import ASIDE
-from .box_jobs import JOBS
+from .box_jobs import JOBS, OWN_TASKS
 from .files import ledger_path, old_path
 from .job import WAITING, Job, JobState
 from .location import async_hold_copied
 from .migration import async_take_in
-from .own_tasks import OWN_TASKS
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -179,7 +179,6 @@ class Previewer(JobWorker):
 
     @callback
     def stop(self) -> None:
-        """End every preview under way."""
         self._stopped = True
         for reported in self._tracker.previews.values():
             reported.set()

@@ -4,9 +4,9 @@ What it returns and what its listeners receive is on disk (see `BoxJobs`).
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -87,6 +87,18 @@ class People(Protocol):
         `first` is the first of its deliveries, `jobs` are those of the box; `as_it_was` says that it is only moved.
         Raises InputError.
         """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """What `PrintQueue.async_submit` is asked for."""
+
+    job_id: str
+    spec: JobSpec
+    deliveries: Sequence[Delivery]
+    moved: Job | None
+    as_it_was: bool
+    together: Change[None] | None
 
 
 class PrintQueue(JobWorker):
@@ -183,17 +195,15 @@ class PrintQueue(JobWorker):
         ready and `hold` false) and HomeAssistantError when it cannot be written to disk. A cancelled caller does
         not stop it: a job that was half accepted would be found after a restart.
         """
-        job = await self._async_to_its_end(
-            self._async_submit(
-                spec,
-                deliveries,
-                job_id or ulid_now(),
-                moved,
-                as_it_was=as_it_was,
-                together=together,
-            ),
-            "submit print job",
+        asked = _Asked(
+            job_id=job_id or ulid_now(),
+            spec=spec,
+            deliveries=deliveries,
+            moved=moved,
+            as_it_was=as_it_was,
+            together=together,
         )
+        job = await self._async_to_its_end(self._async_submit(asked), "submit print job")
         return self._jobs.committed[job.job_id]
 
     async def _async_to_its_end(self, work: Coroutine[Any, Any, Job], name: str) -> Job:
@@ -204,23 +214,14 @@ class PrintQueue(JobWorker):
         await asyncio.wait([heard(task)])
         return task.result()
 
-    async def _async_submit(
-        self,
-        spec: JobSpec,
-        deliveries: Sequence[Delivery],
-        job_id: str,
-        moved: Job | None,
-        *,
-        as_it_was: bool,
-        together: Change[None] | None,
-    ) -> Job:
+    async def _async_submit(self, asked: _Asked) -> Job:
         """Accept or refuse a job; one at a time is written."""
         accepted = False
         try:
             await self._jobs.async_read_rest()
-            if moved is None:
+            spec, first = asked.spec, asked.deliveries[0]
+            if asked.moved is None:
                 spec = await self._people.async_with_asker(spec)
-            first = deliveries[0]
             if first.document.pages is None:
                 # Not in the lock: it may take a while.
                 limit = MAX_PAGES.of(self._entry.options)
@@ -229,18 +230,16 @@ class PrintQueue(JobWorker):
                 path = first.document.path
                 digest = await self._hass.async_add_executor_job(file_digest, path)
                 first = replace(first, document=replace(first.document, digest=digest))
-            deliveries = (first, *deliveries[1:])
+            deliveries = (first, *asked.deliveries[1:])
             async with self._lock:
-                job = await self._async_accept(
-                    spec, deliveries, job_id, moved, as_it_was=as_it_was, together=together
-                )
-                accepted = job.job_id == job_id
+                job = await self._async_accept(replace(asked, spec=spec, deliveries=deliveries))
+                accepted = job.job_id == asked.job_id
         finally:
             # Its upload may begin, but does not end before the document is on disk. If the job was
             # refused, what it would have replaced goes on.
             self._scheduler.review_soon()
             if not accepted:
-                paths = [one.document.path for one in deliveries]
+                paths = [one.document.path for one in asked.deliveries]
                 await self._hass.async_add_executor_job(unlink_all, paths)
         if job.job_id not in self._jobs.committed:
             await self._async_tell(job)
@@ -289,20 +288,12 @@ class PrintQueue(JobWorker):
             raise InputError("not_ready_getting_ready", printer=view.name)
         return view
 
-    async def _async_accept(
-        self,
-        spec: JobSpec,
-        deliveries: Sequence[Delivery],
-        job_id: str,
-        moved: Job | None,
-        *,
-        as_it_was: bool,
-        together: Change[None] | None,
-    ) -> Job:
+    async def _async_accept(self, asked: _Asked) -> Job:
         """Return a new job once it is on disk, but for large documents; or the one that was asked for before."""
         now, jobs = dt_util.utcnow(), list(self._jobs.latest.values())
+        spec, first, moved = asked.spec, asked.deliveries[0], asked.moved
         if spec.request_id and moved is None:
-            earlier = find_duplicate(jobs, spec, deliveries[0], now)
+            earlier = find_duplicate(jobs, spec, first, now)
             if earlier is not None:
                 try:
                     await self._jobs.async_written()
@@ -311,9 +302,7 @@ class PrintQueue(JobWorker):
                 return earlier
         view = self.check_printer(spec.printer_key)
         replaced = replaced_by(jobs, spec, moved) if spec.replace_key else []
-        with self._reporting_refusal(view.key):
-            check_pages(deliveries[0], limit=MAX_PAGES.of(self._entry.options), printer=view.name)
-        self.check_rate(view.key, spec.owner, replaced=replaced)
+        self.check_limits(view.key, spec.owner, first=first, replaced=replaced)
         self.on_limit(view.key, None)
         reason = self._readiness.check(
             view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
@@ -325,47 +314,37 @@ class PrintQueue(JobWorker):
             told = self._jobs.committed
             others = [told.get(job.job_id, job) for job in jobs if job not in replaced]
             spec = await self._people.async_with_reasons(
-                spec, deliveries[0], others, as_it_was=as_it_was
+                spec, first, others, as_it_was=asked.as_it_was
             )
-        job = self._new_job(spec, deliveries, job_id, view, reason, moved, now)
+            asked = replace(asked, spec=spec)
+        job = self._new_job(asked, view.name, reason, now)
         # The old jobs stay until the one that replaces them is safe, and are not sent meanwhile.
         self._jobs.reserved |= {old.job_id for old in replaced}
         try:
-            is_flushed = await self._files.async_take(
-                job, [one.document.path for one in deliveries]
-            )
-            if (replaced or together is not None) and not is_flushed:
+            paths = [one.document.path for one in asked.deliveries]
+            is_flushed = await self._files.async_take(job, paths)
+            if (replaced or asked.together is not None) and not is_flushed:
                 # What ends with it would have ended for nothing if a power cut came before its documents are there.
-                await self._files.async_flushed(job_id)
+                await self._files.async_flushed(job.job_id)
                 is_flushed = True
-            accept = partial(
-                self._accept, job=job, moved=moved, together=together, staged=not is_flushed
-            )
-            done = self._jobs.decide(accept, job_id)
+            accept = partial(self._accept, job=job, asked=asked, staged=not is_flushed)
+            done = self._jobs.decide(accept, job.job_id)
             self._jobs.note_new(job)
             return await asyncio.shield(done)
         except (DocumentsError, LedgerRefusedError, InputError) as err:
             self._jobs.note_gone(job)
-            await self._files.async_delete([job_id])
+            await self._files.async_delete([job.job_id])
             if isinstance(err, InputError):
                 raise
             raise _not_accepted(err, view.name) from None
         finally:
             self._jobs.reserved.clear()
 
-    def _accept(
-        self,
-        view: View,
-        *,
-        job: Job,
-        moved: Job | None,
-        together: Change[None] | None,
-        staged: bool,
-    ) -> Job:
+    def _accept(self, view: View, *, job: Job, asked: _Asked, staged: bool) -> Job:
         """Write a new job, and end those that it replaces."""
         table, spec = self._jobs.table, job.spec
-        if together is not None:
-            together(view)
+        if asked.together is not None:
+            asked.together(view)
         jobs = [*view.all(table)]
         for other in jobs:
             if spec.retry_of and other.spec.retry_of == spec.retry_of and not other.was_never_sent:
@@ -384,7 +363,7 @@ class PrintQueue(JobWorker):
             )
         view.put(table, job.job_id, job, staged=staged or None)
         if not staged:
-            self._end_replaced(view, job, moved)
+            self._end_replaced(view, job, asked.moved)
         return job
 
     def _end_replaced(self, view: View, job: Job, moved: Job | None) -> None:
@@ -402,17 +381,9 @@ class PrintQueue(JobWorker):
         with suppress(LedgerRefusedError):
             await self._jobs.async_written()
 
-    def _new_job(
-        self,
-        spec: JobSpec,
-        deliveries: Sequence[Delivery],
-        job_id: str,
-        view: PrinterSnapshot,
-        reason: str | None,
-        moved: Job | None,
-        now: datetime,
-    ) -> Job:
+    def _new_job(self, asked: _Asked, printer: str, reason: str | None, now: datetime) -> Job:
         """Return the job that is accepted; `reason` is why its printer cannot take it now."""
+        spec, deliveries, moved = asked.spec, asked.deliveries, asked.moved
         waits_for = spec.waits_for or ()
         if PersonReason.RELEASE not in waits_for:
             spec = replace(spec, release_code=None)
@@ -422,13 +393,13 @@ class PrintQueue(JobWorker):
         # In the folder of the job.
         names = [file_name(counted.document.name), *(SECOND_NAME for _ in deliveries[1:])]
         job = Job(
-            job_id=job_id,
+            job_id=asked.job_id,
             spec=replace(spec, waits_for=waits_for),
             deliveries=tuple(
                 replace(one, document=replace(one.document, path=Path(name)))
                 for one, name in zip(deliveries, names, strict=True)
             ),
-            printer_name=view.name,
+            printer_name=printer,
             created_at=moved.created_at if moved else now,
             changed_at=now,
             expires_at=moved.expires_at if moved else expires_at,
@@ -443,18 +414,20 @@ class PrintQueue(JobWorker):
             after=PersonReason.TURN_PAPER if job.is_at_second and waits_for else job.present.after,
         )
 
-    def check_rate(
+    def check_limits(
         self,
         printer_key: str,
         owner: Owner,
         *,
         refused: int = 0,
+        first: Delivery | None = None,
         replaced: Collection[Job] = (),
     ) -> None:
-        """Refuse a job by the rate limit, also before a document is made. Raises LimitError.
+        """Refuse a job by the print limits, also before a document is made. Raises LimitError, InputError.
 
         Each owner has a limit, a user and a device of the home network; `refused` is how many documents of its own
-        were refused within the last hour. `replaced` are the jobs whose place the new one takes.
+        were refused within the last hour. `first` is the first delivery, None before it is known; `replaced` are the
+        jobs whose place the new one takes.
         """
         view = self._coordinator.data.printers.get(printer_key)
         if view is None:
@@ -465,13 +438,10 @@ class PrintQueue(JobWorker):
             for job in self._jobs.latest.values()
             if job.spec.printer_key == printer_key and job not in replaced
         ]
-        with self._reporting_refusal(printer_key):
-            check_rates(jobs, now, owner=owner, limit=limit, printer=view.name, refused=refused)
-
-    @contextmanager
-    def _reporting_refusal(self, printer_key: str) -> Iterator[None]:
         try:
-            yield
+            if first is not None:
+                check_pages(first, limit=MAX_PAGES.of(self._entry.options), printer=view.name)
+            check_rates(jobs, now, owner=owner, limit=limit, printer=view.name, refused=refused)
         except LimitError as err:
             self.on_limit(printer_key, err)
             raise
@@ -633,7 +603,6 @@ class PrintQueue(JobWorker):
         return [self._jobs.told(job) for job in jobs if printer_key in (None, job.spec.printer_key)]
 
     def document_path(self, job: Job) -> Path:
-        """Return the path of the document of a job's present delivery."""
         return self._files.path_of(job.job_id, job.present.document.path)
 
     def get(self, job_id: str) -> Job:
@@ -643,7 +612,6 @@ class PrintQueue(JobWorker):
         return self._jobs.told(job)
 
     def newest(self, printer_key: str) -> Job | None:
-        """Return the newest job of a printer, None without one."""
         # Each printer's newest is among them.
         jobs = reversed([*self._jobs.committed.at_hand])
         return next(
@@ -670,7 +638,6 @@ class PrintQueue(JobWorker):
 
     @property
     def own_task_ids(self) -> frozenset[str]:
-        """The ids of the cloud's tasks that are known to be ours."""
         return self._jobs.own_task_ids
 
     async def async_fail_waiting(self, printer_key: str) -> None:

@@ -48,7 +48,6 @@ class Readiness:
         self._seen = True
 
     def check(self, key: str, now: datetime, *, ignore_quiet_hours: bool = False) -> Verdict:
-        """Return whether a printer may be sent a job now."""
         coordinator, clock = self._coordinator, time.monotonic()
         if not coordinator.is_fresh:
             rejected = coordinator.key_rejected

@@ -49,7 +49,6 @@ class JobMover(JobWorker):
             del self._movers[self.entry_id]
 
     def find(self, job_id: str) -> Job | None:
-        """Return a job of this box as it is; None for an unknown one."""
         return self._jobs.latest.get(job_id)
 
     async def async_retry(
@@ -143,6 +142,5 @@ class JobMover(JobWorker):
             self._jobs.on_change()
 
     def printer_name(self, printer_key: str) -> str:
-        """Return what a printer of this box is called."""
         view = self._coordinator.data.printers.get(printer_key)
         return "" if view is None else view.name

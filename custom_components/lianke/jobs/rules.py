@@ -76,7 +76,6 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
 
 
 def max_document_bytes(options: Mapping[str, Any]) -> int:
-    """Return the most bytes of a document."""
     return MAX_DOCUMENT_MB.of(options) * 1024 * 1024
 
 
@@ -421,7 +420,6 @@ def rejected(job: Job, reason: str | None, detail: str) -> dict[str, Any]:
 
 
 def _check_asked(job: Job, reason: str | None) -> None:
-    """Raise InputError for a job that does not wait for this answer."""
     if reason is None or job.asks_for != reason:
         raise job_error("job_not_waiting", job)
 

@@ -58,7 +58,8 @@ class JobScheduler(JobWorker):
         self._ended: list[tuple[Job, JobState | None]] = []
         # When to ask the cloud again to cancel a job, by the monotonic clock; None once it has answered.
         self._cancel_retry_at: dict[str, float | None] = {}
-        self._stop_timer: CALLBACK_TYPE | None = None
+        self._stop_timer: CALLBACK_TYPE = lambda: None
+        # None while it does not run.
         self._timer_due: datetime | None = None
         # Requests to cancel a job that are under way, and whether that is because it has expired.
         self._cancels: dict[tuple[str, bool], asyncio.Task[None]] = {}
@@ -69,7 +70,7 @@ class JobScheduler(JobWorker):
     async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
         """Stop: wait up to `upload_time` seconds for uploads, then for what is to be written."""
         self._closing = True
-        self._cancel_timer()
+        self._stop_timer()
         await self._uploader.async_drain(upload_time)
         if (task := self._task) is not None and not task.done():
             task.cancel()
@@ -90,7 +91,6 @@ class JobScheduler(JobWorker):
             self.count_pages(job)
 
     def _handle_ended(self, now: datetime) -> None:
-        """Count pages, schedule a cleanup and refresh printers after jobs, or their first deliveries, have ended."""
         ended, self._ended = self._ended, []
         for job, old in ended:
             self._cancel_retry_at.pop(job.job_id, None)
@@ -241,7 +241,6 @@ class JobScheduler(JobWorker):
         return self._task is not None and not self._task.done()
 
     async def _async_work(self) -> None:
-        """Cancel overdue jobs, poll tasks and clean up, as far as due; then review again."""
         try:
             now = dt_util.utcnow()
             for job in list(self._jobs.unsettled):
@@ -348,7 +347,6 @@ class JobScheduler(JobWorker):
         return now + timedelta(seconds=max(0, self._cleanup_at - time.monotonic()))
 
     async def _async_clean_up(self, now: datetime) -> None:
-        """Delete documents and records whose time is over."""
         self._cleanup_at = time.monotonic() + CLEANUP_INTERVAL.total_seconds()
         await self._jobs.async_read_rest()
         options = self._entry.options
@@ -368,11 +366,11 @@ class JobScheduler(JobWorker):
         await self._jobs.async_trim()
 
     def _set_timer(self, due: datetime | None) -> None:
-        if self._stop_timer is not None and due == self._timer_due:
+        if due == self._timer_due:
             return
-        self._cancel_timer()
-        if due is not None and not self._closing:
-            self._timer_due = due
+        self._stop_timer()
+        self._timer_due = due
+        if due is not None:
             # At least a second, so that a moment in the past does not fire again and again. The wait
             # runs by the monotonic clock: a wall clock that is set back does not prolong it.
             wait = (due - dt_util.utcnow()).total_seconds()
@@ -384,13 +382,8 @@ class JobScheduler(JobWorker):
 
     @callback
     def _on_timer(self, _now: datetime) -> None:
-        self._stop_timer = None
+        self._timer_due = None
         self.review()
-
-    def _cancel_timer(self) -> None:
-        if self._stop_timer is not None:
-            self._stop_timer()
-            self._stop_timer = None
 
 
 def heard[T](task: asyncio.Future[T]) -> asyncio.Future[T]:

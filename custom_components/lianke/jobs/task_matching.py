@@ -23,7 +23,6 @@ from typing import NamedTuple
 from ..api.tasks import DayTask, TaskState
 from ..api.transport import answer_seconds
 from .job import Delivery
-from .own_tasks import handed_over
 
 # The clocks of the cloud and here may differ so much where no answer has shown by how much.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -223,6 +222,12 @@ def _measured(tasks: Sequence[DayTask], own: Sequence[Delivery]) -> ClockOffset 
     least, most = max(low for low, _ in bounds), min(high for _, high in bounds)
     # None as well if one of the clocks was set in the meantime.
     return ClockOffset(least=least, most=most) if least <= most else None
+
+
+def handed_over(upload: Delivery) -> datetime:
+    """Return when the end of an upload was sent, by our clock."""
+    assert upload.handed_over_at is not None, "it has none without an end"
+    return upload.handed_over_at
 
 
 def window(upload: Delivery, offset: ClockOffset) -> tuple[datetime, datetime]:

@@ -102,8 +102,12 @@ class TaskTracker(JobWorker):
         self._ambiguous: frozenset[str] = frozenset()
 
     def tracked(self) -> list[Job]:
-        """Return the jobs about whose present delivery the cloud is to be asked."""
-        jobs = [job for job in self._jobs.unsettled if self._is_tracked(job)]
+        now = dt_util.utcnow()
+        jobs = [
+            job
+            for job in self._jobs.unsettled
+            if is_followed(job, now, is_uploading=self._is_uploading(job.present))
+        ]
         # Completed ones of which only the pages are missing.
         wanted = [token for token, tracking in self._trackings.items() if tracking.wants_poll]
         asked = [found for token in wanted if (found := self._jobs.by_token(token))]
@@ -127,22 +131,21 @@ class TaskTracker(JobWorker):
             return 0.0
         return max(0.0, self.last_request + SPACING.total_seconds() - monotonic())
 
-    def _tracking(self, job: Job) -> _Tracking:
-        return self._trackings[job.present.token]
-
     def poll_soon(self, job: Job) -> None:
         """Poll this job's own task as soon as the spacing allows."""
-        tracking = self._tracking(job)
+        tracking = self._trackings[job.present.token]
         tracking.wants_poll = True
         tracking.next_poll = monotonic()
 
     @callback
     def hint(self, job: Job) -> bool:
         """Poll a job's own task because of an unproven callback; return whether it will be polled."""
-        tracking = self._tracking(job)
+        tracking = self._trackings[job.present.token]
         spacing = HINT_SPACING.total_seconds()
         was_polled = tracking.polled_at is not None and monotonic() - tracking.polled_at < spacing
-        if not self._is_tracked(job) or tracking.wants_poll or was_polled:
+        uploads = self._is_uploading(job.present)
+        is_tracked = is_followed(job, dt_util.utcnow(), is_uploading=uploads)
+        if not is_tracked or tracking.wants_poll or was_polled:
             return False
         self.poll_soon(job)
         return True
@@ -153,12 +156,12 @@ class TaskTracker(JobWorker):
         jobs = self.tracked()
         single = self._single(jobs)
         for job in [single] if single else jobs:
-            proven, age = self._are_callbacks_proven, self._age(job.present)
-            pause = poll_pause(job, age, are_callbacks_proven=proven)
-            self._tracking(job).next_poll = now + pause.total_seconds()
+            proven = self._storage.callbacks_proven_for(self._account.fingerprint)
+            pause = poll_pause(job, self._age(job.present), are_callbacks_proven=proven)
+            self._trackings[job.present.token].next_poll = now + pause.total_seconds()
         try:
             if single is not None:
-                tracking = self._tracking(single)
+                tracking = self._trackings[single.present.token]
                 tracking.wants_poll = False
                 tracking.polled_at = monotonic()
                 await self._async_poll_task(single)
@@ -168,7 +171,7 @@ class TaskTracker(JobWorker):
             # An error says nothing about the jobs.
             _LOGGER.debug("Polling print jobs failed: %s", err)
             if single is not None:
-                tracking = self._tracking(single)
+                tracking = self._trackings[single.present.token]
                 tracking.failed_polls += 1
                 if single.state is JobState.COMPLETED and tracking.failed_polls < TRIES:
                     # Only its pages are missing: nothing else would have them asked for again.
@@ -191,12 +194,8 @@ class TaskTracker(JobWorker):
             self.poll_soon(job)
 
     def _last_poll(self, job: Job) -> float:
-        polled_at = self._tracking(job).polled_at
+        polled_at = self._trackings[job.present.token].polled_at
         return self._started if polled_at is None else polled_at
-
-    def _is_tracked(self, job: Job) -> bool:
-        is_uploading = self._is_uploading(job.present)
-        return is_followed(job, dt_util.utcnow(), is_uploading=is_uploading)
 
     def _age(self, delivery: Delivery) -> timedelta:
         """Return how long ago a delivery was sent, or its task became known.
@@ -211,27 +210,24 @@ class TaskTracker(JobWorker):
         return timedelta(seconds=monotonic() - tracking.since[1])
 
     def _due(self, job: Job) -> float:
-        tracking = self._tracking(job)
+        tracking = self._trackings[job.present.token]
         if tracking.next_poll is None:
             since = monotonic() - self._age(job.present).total_seconds()
             # A callback that came before the start will not come again.
             missed = since < self._started
-            pause = WATCHDOG if self._are_callbacks_proven and not missed else FIRST_POLL
+            proven = self._storage.callbacks_proven_for(self._account.fingerprint)
+            pause = WATCHDOG if proven and not missed else FIRST_POLL
             tracking.next_poll = max(since, self._started) + pause.total_seconds()
         return tracking.next_poll
-
-    @property
-    def _are_callbacks_proven(self) -> bool:
-        return self._storage.callbacks_proven_for(self._account.fingerprint)
 
     def _single(self, jobs: list[Job]) -> Job | None:
         """Return the job whose own task to poll, None to read the list."""
         for job in jobs:
-            if job.present.task_id and self._tracking(job).wants_poll:
+            if job.present.task_id and self._trackings[job.present.token].wants_poll:
                 return job
         if len(jobs) == 1 and jobs[0].present.task_id:
             # A task that cannot be polled may still be on the list.
-            return jobs[0] if self._tracking(jobs[0]).failed_polls < TRIES else None
+            return jobs[0] if self._trackings[jobs[0].present.token].failed_polls < TRIES else None
         return None
 
     async def async_poll_before_cancel(self, job: Job) -> None:
@@ -294,7 +290,7 @@ class TaskTracker(JobWorker):
             if job.present.proven_at is None or job.state is JobState.COMPLETED:
                 # Of one that is completed the pages alone are still asked for.
                 continue
-            tracking = self._tracking(job)
+            tracking = self._trackings[job.present.token]
             if tracking.proven_since is None:
                 tracking.proven_since = monotonic()
             left = tracking.proven_since + PAGES_SECONDS - monotonic()
@@ -313,7 +309,7 @@ class TaskTracker(JobWorker):
 
     def _note_missing_result(self, job: Job) -> None:
         """Count a success that never gets a result as a failure (lianke-api, "Job states")."""
-        now, tracking = monotonic(), self._tracking(job)
+        now, tracking = monotonic(), self._trackings[job.present.token]
         if tracking.no_result_since is None:
             tracking.no_result_since = now
         waited = timedelta(seconds=now - tracking.no_result_since)
@@ -342,13 +338,13 @@ class TaskTracker(JobWorker):
         elif missing and not any(tracking.wants_poll for tracking in self._trackings.values()):
             # The list lags. One is polled, in turn, then the list is read again: by then it may
             # have the others.
-            self._tracking(min(missing, key=self._last_poll)).wants_poll = True
+            self._trackings[min(missing, key=self._last_poll).present.token].wants_poll = True
 
     def _apply_listed(self, job: Job, task: DayTask, *, few: bool) -> None:
         result = TaskResult(code=task.code, message=task.message) if task.code is not None else None
         delivery = job.present
         changes = changes_for(job, delivery, task.state, result)
-        tracking = self._tracking(job)
+        tracking = self._trackings[job.present.token]
         if changes is None:
             if task.state is TaskState.SUCCESS and not job.is_final:
                 tracking.wants_poll = True
@@ -369,7 +365,6 @@ class TaskTracker(JobWorker):
         self._jobs.change(job, delivery, **changes)
 
     def _give_up(self) -> None:
-        """End jobs about which nothing more can be found out."""
         now = dt_util.utcnow()
         for job in self.tracked():
             delivery, reason = job.present, None
@@ -385,7 +380,7 @@ class TaskTracker(JobWorker):
 
     def _expired_for(self, job: Job) -> timedelta:
         """Return how long ago we saw that a job had expired."""
-        tracking = self._tracking(job)
+        tracking = self._trackings[job.present.token]
         if dt_util.utcnow() < job.expires_at:
             return timedelta(0)
         if tracking.expired_since is None:

@@ -76,7 +76,6 @@ class Uploader(JobWorker):
         )
 
     def is_uploading(self, delivery: Delivery) -> bool:
-        """Return whether a delivery's upload is under way."""
         return delivery.token in self._uploads
 
     def abort(self, job: Job) -> None:
@@ -96,7 +95,6 @@ class Uploader(JobWorker):
                 await asyncio.wait(late, timeout=timeout)
 
     async def _async_work(self, printer_key: str) -> None:
-        """Upload the jobs of one printer until none is left."""
         while not self._closing:
             waiting = [
                 job
@@ -118,7 +116,7 @@ class Uploader(JobWorker):
                 # While it waited for its turn.
                 self._jobs.change(job, state=JobState.EXPIRED, reason="expired")
                 continue
-            if job.spec.hold and not job.ignores_quiet_hours and self._is_quiet:
+            if self._must_wait(job):
                 # They have begun while it waited for its turn.
                 self._hold(job, delivery, QueueReason.QUIET_HOURS)
                 continue
@@ -129,7 +127,11 @@ class Uploader(JobWorker):
             self._uploads[delivery.token] = upload
             try:
                 try:
-                    await _async_end_of(upload)
+                    await asyncio.wait([upload])
+                except asyncio.CancelledError:
+                    upload.cancel()
+                    await asyncio.wait([upload])
+                    raise
                 finally:
                     del self._uploads[delivery.token]
                 self._note_end(delivery, upload)
@@ -140,10 +142,10 @@ class Uploader(JobWorker):
                     self._handover.release()
             self._jobs.on_change()
 
-    @property
-    def _is_quiet(self) -> bool:
-        """Return whether these are quiet hours."""
-        return quiet_until(self._entry.options, dt_util.utcnow()) is not None
+    def _must_wait(self, job: Job) -> bool:
+        """Return whether these are quiet hours that concern a job."""
+        ignored = job.ignores_quiet_hours or not job.spec.hold
+        return not ignored and quiet_until(self._entry.options, dt_util.utcnow()) is not None
 
     async def _async_upload(self, job: Job, delivery: Delivery) -> None:
         upload = asyncio.current_task()
@@ -164,7 +166,7 @@ class Uploader(JobWorker):
             if found is None or found[0].cancel_requested or found[1].task_id is not None:
                 # A callback may have shown that an earlier upload was taken although it was refused.
                 raise _StoppedError
-            if job.spec.hold and not job.ignores_quiet_hours and self._is_quiet:
+            if self._must_wait(job):
                 raise _StoppedError(QueueReason.QUIET_HOURS)
             if (
                 job.spec.hold
@@ -335,11 +337,3 @@ class Uploader(JobWorker):
         self._coordinator.async_refresh_soon("a job failed")
 
 
-async def _async_end_of(upload: asyncio.Task[None]) -> None:
-    """Wait until an upload has ended; cancel it when the wait is cancelled."""
-    try:
-        await asyncio.wait([upload])
-    except asyncio.CancelledError:
-        upload.cancel()
-        await asyncio.wait([upload])
-        raise

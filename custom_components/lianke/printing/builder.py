@@ -162,7 +162,7 @@ async def async_building(
         if prints and request_id is None and request.replace_key is None:
             # A new job in any case, which can be refused before its documents are made.
             owner = lan_owner(sender.device) if sender else (who and who.user_id,)
-            target.data.queue.check_rate(target.printer_key, owner)
+            target.data.queue.check_limits(target.printer_key, owner)
         builder = JobBuilder(hass, request, spool, who)
         places = hass.data.setdefault(DATA_PREPARING, FairQueue(share=MAX_MADE_AT_ONCE))
         # The same request once more waits for the first one.

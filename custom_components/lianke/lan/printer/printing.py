@@ -264,7 +264,7 @@ async def _async_document(request: Request, title: str, options: JobOptions) -> 
         # Pages that a device drew lie as it wants them, whatever the printer's defaults say.
         _lay(request, options, "landscape" if options.is_lying else "portrait")
     refused = request.server.refusals.count(request.offered.token, request.device)
-    target.data.queue.check_rate(target.printer_key, lan_owner(request.device), refused=refused)
+    target.data.queue.check_limits(target.printer_key, lan_owner(request.device), refused=refused)
     name, limit_bytes = _document_name(request, title), max_document_bytes(target.entry.options)
     places = request.server.documents
     try:
