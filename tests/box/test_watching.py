@@ -7,7 +7,7 @@ import pytest
 
 from custom_components.lianke.account.request_limits import CONDITION_INTERVAL, POLL_RATE
 from custom_components.lianke.box.printer_status import PrinterStatus
-from custom_components.lianke.jobs.scheduler import WATCHED
+from custom_components.lianke.jobs.rules import WATCHED
 from tests.clock import Clock, elapse, rest
 from tests.household import LABELS, LASER, OTHER_LASER, House, key_of
 from tests.polling import INFO, LIST, STATUS, requests

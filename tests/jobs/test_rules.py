@@ -6,7 +6,7 @@ What is tried without a table lies beside it: quiet hours against real clocks in
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -43,6 +43,8 @@ from tests.jobs.make import NOW, make_delivery, make_job
 pytestmark = pytest.mark.whole
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 LIMIT = 30
+SENT = {"handed_over_at": NOW - HOUR}
+HALF = 30 * MINUTE
 
 type Case = tuple[object, ...]
 
@@ -512,6 +514,111 @@ def test_quiet_hours(begin: str | None, end: str | None, clock: str, until: str 
     assert found is None or timedelta(0) < found - now < 24 * HOUR
 
 
+# What becomes of a job by the time alone, and after a crash
+
+
+@rows(
+    ("it goes on", {}, True, None),
+    ("its time is over", {"expires_at": NOW}, True, {"state": "expired", "reason": "expired"}),
+    ("a second before", {"expires_at": NOW + SECOND}, True, None),
+    ("its printer is gone", {}, False, {"state": "failed", "reason": "printer_gone"}),
+    (
+        "over before its printer",
+        {"expires_at": NOW},
+        False,
+        {"state": "expired", "reason": "expired"},
+    ),
+    ("canceled", {"cancel_requested": True, "expires_at": NOW}, False, {"state": "canceled"}),
+)
+def test_the_end_of_what_waits_here(
+    values: dict[str, Any], *, has_printer: bool, expected: dict[str, Any] | None
+) -> None:
+    assert rules.end_here(make_job(**values), NOW, has_printer=has_printer) == expected
+
+
+@rows(
+    ("nobody", {}, None),
+    ("who approves", {"waits_for": ("approval", "release")}, "approval"),
+    ("who decides about a copied folder", {"waits_for": ("approval",), "copied": True}, "copied"),
+)
+def test_who_is_asked_first(values: dict[str, Any], reason: str | None) -> None:
+    assert rules.asks_first(make_job(**values)) == reason
+
+
+TASK: dict[str, Any] = {"task_id": "1", "expires_at": NOW + HOUR}
+
+
+@rows(
+    ("when it expires", TASK | {"state": JobState.QUEUED}, NOW + HOUR),
+    ("not while it is printed", TASK | {"state": JobState.SENDING}, None),
+    ("now, if somebody cancels", TASK | {"state": JobState.SENDING, "cancel_requested": True}, NOW),
+    ("not twice", TASK | {"state": JobState.CANCELING, "cancel_requested": True}, None),
+    ("not what is over", TASK | {"state": JobState.COMPLETED, "cancel_requested": True}, None),
+    ("not what is proven", TASK | {"state": JobState.QUEUED, "proven_at": NOW}, None),
+    ("not without a task", {"state": JobState.UPLOADING, "cancel_requested": True}, None),
+)
+def test_when_a_task_is_taken_back(values: dict[str, Any], due: datetime | None) -> None:
+    assert rules.cancel_due(make_job(**values), NOW) == due
+
+
+@rows(
+    ("just begun", {"state": JobState.QUEUED}, True),
+    (
+        "for almost half an hour",
+        {"state": JobState.QUEUED, "changed_at": NOW - HALF + SECOND},
+        True,
+    ),
+    ("for half an hour", {"state": JobState.QUEUED, "changed_at": NOW - HALF}, False),
+    ("not in the cloud", {"state": JobState.UPLOADING}, False),
+    ("over", {"state": JobState.COMPLETED}, False),
+)
+def test_whose_printer_is_watched(values: dict[str, Any], *, is_watched: bool) -> None:
+    assert rules.is_watched(make_job(**values), NOW) is is_watched
+
+
+UPLOADING = {"state": JobState.UPLOADING}
+
+
+@rows(
+    ("held", {}, None),
+    ("an upload waits again", UPLOADING, "held"),
+    ("one that must not wait ends", UPLOADING | {"hold": False}, "expired"),
+    ("of a copied folder, it asks first", UPLOADING | {"hold": False, "copied": True}, "held"),
+    ("its end may have been sent", UPLOADING | SENT, None),
+    ("in the cloud", {"state": JobState.QUEUED, "task_id": "1"}, None),
+)
+def test_after_a_crash(values: dict[str, Any], state: str | None) -> None:
+    changes = rules.recovered([make_job(**values)])
+    assert (changes["job"]["state"] if changes else None) == state
+
+
+def test_the_second_sides_of_what_must_not_wait_go_on() -> None:
+    job = two_sided(**UPLOADING)
+    job = replace(job, spec=replace(job.spec, hold=False))
+    assert rules.recovered([job])["job"]["state"] == "held"
+
+
+@rows(
+    ("the newest stays", {}, {}, ["old"]),
+    ("one that was uploaded, too", UPLOADING, {}, ["old"]),
+    ("by one that was uploaded", {}, UPLOADING, ["old"]),
+    ("another key", {"replace_key": "news"}, {}, []),
+    ("another printer", {"printer_key": "other"}, {}, []),
+    ("without a key", {"replace_key": None}, {"replace_key": None}, []),
+    ("by one in the cloud", {}, {"state": JobState.QUEUED, "task_id": "1"}, []),
+)
+def test_which_replaces_which_after_a_crash(
+    old: dict[str, Any], new: dict[str, Any], replaced: list[str]
+) -> None:
+    jobs = [
+        make_job(**KEYED | {"job_id": "old"} | old),
+        make_job(**KEYED | {"job_id": "new"} | new),
+    ]
+    changes = rules.recovered(jobs)
+    assert [one for one, to in changes.items() if to["state"] == "canceled"] == replaced
+    assert all(changes[one]["reason"] == "replaced" for one in replaced)
+
+
 # Whose stack lies in a tray
 
 
@@ -529,10 +636,6 @@ def test_stacks(second: dict[str, Any], *, lies: bool) -> None:
 def test_the_first_of_two_stacks() -> None:
     first, second = two_sided(), replace(two_sided(), job_id="second")
     assert rules.stacks_in_trays([first, second]) == {"printer": first}
-
-
-SENT = {"handed_over_at": NOW - HOUR}
-HALF = 30 * MINUTE
 
 
 @rows(

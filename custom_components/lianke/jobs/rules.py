@@ -344,6 +344,82 @@ def _clock_change(first: datetime, last: datetime) -> list[datetime]:
     return [dt_util.utc_from_timestamp(late)]
 
 
+# What becomes of a job by the time alone, and after a crash
+
+# After a request to cancel that failed for a passing reason.
+CANCEL_RETRY = timedelta(minutes=2)
+# A printer is watched while a job of ours there moves on at least so often, or has just begun: what lies in
+# the cloud for hours waits for somebody who comes, and they do not look at the card each quarter of a minute.
+WATCHED = timedelta(minutes=30)
+
+
+def end_here(job: Job, now: datetime, *, has_printer: bool) -> dict[str, Any] | None:
+    """Return the changes with which a job ends that waits here or for its turn, None where it goes on."""
+    if job.cancel_requested:
+        return {"state": JobState.CANCELED}
+    if now >= job.expires_at:
+        return {"state": JobState.EXPIRED, "reason": "expired"}
+    return None if has_printer else {"state": JobState.FAILED, "reason": "printer_gone"}
+
+
+def asks_first(job: Job) -> str | None:
+    """Return the reason for which a job waits for a person before its printer is looked at, None without one."""
+    if job.copied:
+        return QueueReason.COPIED
+    return job.waits_for[0] if job.waits_for else None
+
+
+def cancel_due(job: Job, now: datetime) -> datetime | None:
+    """Return when the cloud is to be asked to cancel the task of a job, None for not at all.
+
+    One that has expired is taken back only while it still waits there: what is being printed is not stopped.
+    """
+    if job.present.task_id is None or not job.can_cancel:
+        return None
+    if job.cancel_requested:
+        return now
+    return job.expires_at if job.state is JobState.QUEUED else None
+
+
+def is_watched(job: Job, now: datetime) -> bool:
+    """Return whether the printer of a job is looked at more often."""
+    return job.state in IN_CLOUD and now - job.changed_at < WATCHED
+
+
+def recovered(jobs: Collection[Job]) -> dict[str, dict[str, Any]]:
+    """Return the changes of open jobs after a start, by their ids: a crash may have interrupted them.
+
+    `jobs` are the oldest first. Interrupted uploads wait again, and of those that replace each other the newest stays.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    newest: set[tuple[str, str]] = set()
+    for job in reversed([*jobs]):
+        if job.state is JobState.UPLOADING and not job.present.is_unsure:
+            # It was never sent, and its printer may not be ready any more.
+            if not (job.spec.hold or job.copied or job.is_at_second):
+                found[job.job_id] = {
+                    "state": JobState.EXPIRED,
+                    "reason": "expired",
+                    "sent_bytes": None,
+                }
+                continue
+            found[job.job_id] = {"state": JobState.HELD, "sent_bytes": None}
+        elif job.state is not JobState.HELD:
+            continue
+        key = (job.spec.printer_key, job.spec.replace_key or job.job_id)
+        if job.has_stack:
+            # Another job would be printed on its sheets.
+            continue
+        if key in newest:
+            found[job.job_id] = {
+                "state": JobState.CANCELED,
+                "reason": "replaced",
+                "sent_bytes": None,
+            }
+        newest.add(key)
+    return found
+
+
 # Whose stack lies in a tray: nothing else is printed on it
 
 # So long after the end of a job of which nobody knows what came out, it may still be coming out.

@@ -20,9 +20,20 @@ from ..box.page_counts import month_of
 from ..const import KEEP_FAILED_HOURS, KEEP_PRINTED_HOURS
 from ..ledger_file import LedgerRefusedError
 from .box_jobs import BoxJobs, JobWorker, QueueBox
-from .job import IN_CLOUD, Job, JobState
+from .job import Job, JobState
 from .outcome import PASSING
-from .rules import QueueReason, Verdict, documents_to_keep, stacks_in_trays
+from .rules import (
+    CANCEL_RETRY,
+    QueueReason,
+    Verdict,
+    asks_first,
+    cancel_due,
+    documents_to_keep,
+    end_here,
+    is_watched,
+    recovered,
+    stacks_in_trays,
+)
 from .tracker import TaskTracker
 from .uploader import Uploader
 
@@ -34,11 +45,6 @@ SHUTDOWN_DRAIN_TIME = 12
 # Seconds after which the jobs are reviewed in any case: the wall clock may have been set forward.
 LONGEST_WAIT = 900
 CLEANUP_INTERVAL = timedelta(minutes=15)
-# After a request to cancel that failed for a passing reason.
-CANCEL_RETRY = timedelta(minutes=2)
-# A printer is watched while a job of ours there moves on at least so often, or has just begun: what lies in
-# the cloud for hours waits for somebody who comes, and they do not look at the card each quarter of a minute.
-WATCHED = timedelta(minutes=30)
 # After a job's end, once for all that end about that time.
 CLEANUP_DELAY = timedelta(seconds=1)
 
@@ -175,11 +181,7 @@ class JobScheduler(JobWorker):
             self._coordinator.async_set_jobs_open(
                 # One that waits for a person does not wait for the printer.
                 any(not job.is_final and not job.asks_for for job in self._jobs.unsettled),
-                {
-                    job.spec.printer_key
-                    for job in self._jobs.unsettled
-                    if job.state in IN_CLOUD and now - job.changed_at < WATCHED
-                },
+                {job.spec.printer_key for job in self._jobs.unsettled if is_watched(job, now)},
             )
         finally:
             self._reviewing = False
@@ -196,14 +198,9 @@ class JobScheduler(JobWorker):
             or self._uploader.is_uploading(job.present)
         ):
             return None
-        if job.cancel_requested:
-            self._jobs.change(job, state=JobState.CANCELED)
-            return None
-        if now >= job.expires_at:
-            self._jobs.change(job, state=JobState.EXPIRED, reason="expired")
-            return None
-        if job.spec.printer_key not in self._storage.printers:
-            self._jobs.change(job, state=JobState.FAILED, reason="printer_gone")
+        is_known = job.spec.printer_key in self._storage.printers
+        if (end := end_here(job, now, has_printer=is_known)) is not None:
+            self._jobs.change(job, **end)
             return None
         if job.state is JobState.UPLOADING:
             self._uploader.start(job.spec.printer_key)
@@ -211,28 +208,19 @@ class JobScheduler(JobWorker):
         if job.job_id in self._jobs.reserved:
             # The job that is about to replace it must not print beside it.
             return None
-        if job.copied:
-            verdict = Verdict(reason=QueueReason.COPIED)
-        elif job.waits_for:
-            verdict = Verdict(reason=job.waits_for[0])
-        else:
-            verdict = self._readiness.check(
-                job.spec.printer_key,
-                now,
-                # Somebody has just put its stack back.
-                ignore_quiet_hours=job.ignores_quiet_hours,
-            )
+        verdict = Verdict(asks_first(job))
+        if verdict.reason is None:
+            key, ignores = job.spec.printer_key, job.ignores_quiet_hours
+            verdict = self._readiness.check(key, now, ignore_quiet_hours=ignores)
         if verdict.reason is None and stack_of is not None and stack_of.job_id != job.job_id:
-            verdict = Verdict(reason=QueueReason.PAPER_TURNED)
+            verdict = Verdict(QueueReason.PAPER_TURNED)
         if verdict.reason is None:
             self._jobs.change(job, state=JobState.UPLOADING, hold_reason=None, sent_bytes=0)
             self._uploader.start(job.spec.printer_key)
             return None
         # After a start it waits for what it waited for, until the service has answered or not.
-        is_known = (
-            verdict.reason != QueueReason.CLOUD_UNREACHABLE or not self._coordinator.is_starting
-        )
-        if is_known and verdict.reason != job.present.hold_reason:
+        unknown = verdict.reason == QueueReason.CLOUD_UNREACHABLE and self._coordinator.is_starting
+        if not unknown and verdict.reason != job.present.hold_reason:
             self._jobs.change(job, hold_reason=verdict.reason)
         return min(job.expires_at, verdict.until or job.expires_at)
 
@@ -268,15 +256,10 @@ class JobScheduler(JobWorker):
 
     def _cancel_due(self, job: Job, now: datetime) -> datetime | None:
         """Return when the cloud is to be asked to cancel a job, None for not at all."""
-        delivery = job.present
-        if delivery.task_id is None or not job.can_cancel:
-            return None
-        if not job.cancel_requested and delivery.state is not JobState.QUEUED:
-            return None
-        if job.job_id in self._jobs.deciding:
+        due = cancel_due(job, now)
+        if due is None or job.job_id in self._jobs.deciding:
             # The request to cancel it may be rolled back; afterwards the job is reviewed again.
             return None
-        due = now if job.cancel_requested else job.expires_at
         if job.job_id not in self._cancel_retry_at:
             return due
         again = self._cancel_retry_at[job.job_id]
@@ -395,24 +378,7 @@ def heard[T](task: asyncio.Future[T]) -> asyncio.Future[T]:
     return task
 
 
-# What becomes of jobs that a crash interrupted, before anything is sent again.
-
-
 def recover(jobs: BoxJobs) -> None:
-    """Put interrupted uploads back to waiting, and keep the newest of jobs that replace each other."""
-    newest: dict[tuple[str, str], Job] = {}
-    for job in reversed(jobs.unsettled):
-        if job.state is JobState.UPLOADING and not job.present.is_unsure:
-            # It was never sent, and its printer may not be ready any more.
-            if not (job.spec.hold or job.copied or job.is_at_second):
-                jobs.change(job, state=JobState.EXPIRED, reason="expired", sent_bytes=None)
-                continue
-            jobs.change(job, state=JobState.HELD, sent_bytes=None)
-        elif job.state is not JobState.HELD:
-            continue
-        if job.has_stack:
-            # Another job would be printed on its sheets.
-            continue
-        key = (job.spec.printer_key, job.spec.replace_key or job.job_id)
-        if newest.setdefault(key, job) is not job:
-            jobs.change(job, state=JobState.CANCELED, reason="replaced")
+    """Change what a crash interrupted, before anything is sent again."""
+    for job_id, changes in recovered(jobs.unsettled).items():
+        jobs.change(jobs.latest[job_id], **changes)
