@@ -508,6 +508,11 @@ class BoxJobs:
         """Wait until all that was asked for so far is on disk. Raises LedgerRefusedError where it is refused."""
         await self.lease.commit(lambda _view: None)
 
+    async def async_tried(self) -> None:
+        """Wait until all that was asked for so far is on disk, or was refused: then it is told later."""
+        with suppress(LedgerRefusedError):
+            await self.async_written()
+
     async def async_close(self) -> None:
         """Wait for what is to be written, and change nothing after that: from now on the next instance does."""
         with suppress(TimeoutError, LedgerRefusedError):

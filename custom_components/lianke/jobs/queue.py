@@ -378,8 +378,7 @@ class PrintQueue(JobWorker):
     async def async_replace(self, job: Job, *keys: str | None) -> None:
         """Cancel what waits at the same printer with one of these replace keys, and is older than the job."""
         self._jobs.replace(job, *keys)
-        with suppress(LedgerRefusedError):
-            await self._jobs.async_written()
+        await self._jobs.async_tried()
 
     def _new_job(self, asked: _Asked, printer: str, reason: str | None, now: datetime) -> Job:
         """Return the job that is accepted; `reason` is why its printer cannot take it now."""
@@ -487,7 +486,7 @@ class PrintQueue(JobWorker):
         its end. Raises InputError for a job that is over and LiankeError when the
         cloud refuses.
         """
-        job = self.find(job_id) or self.get(job_id)
+        job = self._job(job_id)
         if not job.can_cancel:
             raise job_error("job_not_cancelable", job)
         if job.state is JobState.HELD:
@@ -499,8 +498,7 @@ class PrintQueue(JobWorker):
             self._uploader.abort(self.find(job_id) or job)
             await self.async_wait(job_id, ABORT_TIME)
         self._scheduler.review()
-        with suppress(LedgerRefusedError):
-            await self._jobs.async_written()
+        await self._jobs.async_tried()
         return self.get(job_id)
 
     async def async_continue(self, job_id: str, *, reason: str | None = None) -> Job:
@@ -510,7 +508,7 @@ class PrintQueue(JobWorker):
         Raises InputError for a job that does not wait (for that), and where other jobs would
         be printed on its stack; HomeAssistantError if the disk refuses.
         """
-        job = self.find(job_id) or self.get(job_id)
+        job = self._job(job_id)
         asked = reason or job.asks_for
 
         def answer(view: View, job: Job) -> Mapping[str, Any]:
@@ -526,7 +524,7 @@ class PrintQueue(JobWorker):
 
         `reason` and what is raised are those of `async_continue`.
         """
-        job = self.find(job_id) or self.get(job_id)
+        job = self._job(job_id)
         asked = reason or job.asks_for
         return await self._async_decide(job, lambda _, held: rejected(held, asked, detail))
 
@@ -541,9 +539,8 @@ class PrintQueue(JobWorker):
             raise change_not_saved(job) from None
         finally:
             self._scheduler.review()
-        with suppress(LedgerRefusedError):
-            # What follows from it is told, too.
-            await self._jobs.async_written()
+        # What follows from it is told, too.
+        await self._jobs.async_tried()
         return self.get(job.job_id)
 
     async def async_retry(
@@ -560,7 +557,7 @@ class PrintQueue(JobWorker):
         `to` is the queue of a printer of another box. A job that is held because its folder was copied is released
         instead, `as_it_was`. A cancelled caller does not stop it. Raises like `async_submit`.
         """
-        job = self.find(job.job_id) or self.get(job.job_id)
+        job = self._job(job.job_id)
         if job.copied and job.state is JobState.HELD and as_it_was:
             return await self._async_decide(job, lambda _, held: released(held))
         retry = self.mover.async_retry(job, spec, deliveries, (to or self).mover)
@@ -585,8 +582,12 @@ class PrintQueue(JobWorker):
 
         Raises InputError for a job in another state, HomeAssistantError if the disk refuses.
         """
-        job = self.find(job_id) or self.get(job_id)
+        job = self._job(job_id)
         return await self._async_decide(job, lambda _, doubtful: confirmed(doubtful))
+
+    def _job(self, job_id: str) -> Job:
+        """Return a job as it will be. Raises InputError for an unknown one."""
+        return self.find(job_id) or self.get(job_id)
 
     def find(self, job_id: str) -> Job | None:
         """Return a job as it will be, None for an unknown one."""
@@ -648,8 +649,7 @@ class PrintQueue(JobWorker):
         for job in self._jobs.unsettled:
             if job.spec.printer_key == printer_key and job.state is JobState.HELD:
                 self._jobs.change(job, state=JobState.FAILED, reason="printer_gone")
-        with suppress(LedgerRefusedError):
-            await self._jobs.async_written()
+        await self._jobs.async_tried()
 
     def clear_backoff(self, printer_key: str) -> None:
         """Try held jobs again at once: somebody says that the printer is ready."""

@@ -6,7 +6,6 @@ on the order in which they come.
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime, timedelta
 import logging
 import time
@@ -18,7 +17,6 @@ from homeassistant.util import dt as dt_util
 from ..api.errors import BoxNotRespondingError, LiankeError
 from ..box.page_counts import month_of
 from ..const import KEEP_FAILED_HOURS, KEEP_PRINTED_HOURS
-from ..ledger_file import LedgerRefusedError
 from .box_jobs import BoxJobs, JobWorker, QueueBox
 from .job import Job, JobState
 from .outcome import PASSING
@@ -320,8 +318,7 @@ class JobScheduler(JobWorker):
         if job is not None and job.is_at_second and job.state is JobState.HELD and not expiring:
             self._jobs.change(job, state=JobState.CANCELED)
         # An end is told once it is on disk.
-        with suppress(LedgerRefusedError):
-            await self._jobs.async_written()
+        await self._jobs.async_tried()
 
     def _next_cleanup(self, now: datetime) -> datetime:
         if self._hass.state is not CoreState.running:
