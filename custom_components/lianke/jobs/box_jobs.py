@@ -355,10 +355,6 @@ class BoxJobs:
             None,
         )
 
-    def is_free(self, task_id: str) -> bool:
-        """Return whether a task of the cloud belongs to none of our jobs and previews."""
-        return self.by_task(task_id) is None and task_id not in self.tasks.task_ids
-
     def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
         """Call `listener(job, state before or None when new)` for every change once it is on disk.
 

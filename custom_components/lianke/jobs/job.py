@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 import json
 import secrets
 import traceback
@@ -216,8 +217,7 @@ def is_valid_transition(old: JobState, new: JobState) -> bool:
     return _ORDER.index(new) > _ORDER.index(old)
 
 
-def new_token() -> str:
-    return secrets.token_urlsafe(TOKEN_BYTES)
+new_token = partial(secrets.token_urlsafe, TOKEN_BYTES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -165,7 +165,7 @@ class Previewer(JobWorker):
                 preview=True,
                 before_end=before_end,
             )
-            if not self._jobs.is_free(answer):
+            if answer in self._jobs.own_task_ids:
                 raise LiankeResponseError("another job's task")
             task_id, is_lost = answer, False
         except LiankeError as err:

@@ -569,7 +569,7 @@ class TaskTracker(JobWorker):
         """Take a task from a delivery that only the list matched it to; return False if it belongs to another."""
         found = self._jobs.by_task(task_id)
         if found is None:
-            return self._jobs.is_free(task_id)
+            return task_id not in self._jobs.own_task_ids
         job, other = found
         if not other.task_from_list or other is not job.present:
             return False

@@ -283,7 +283,7 @@ class Uploader(JobWorker):
             return
         job, delivery = found
         if delivery.task_id is None:
-            if delivery.handed_over_at is None or not self._jobs.is_free(task_id):
+            if delivery.handed_over_at is None or task_id in self._jobs.own_task_ids:
                 # Not an answer to this upload: the job stays in doubt.
                 _LOGGER.warning("Print job %s was answered with another job's task", job.job_id)
                 return
