@@ -184,8 +184,9 @@ def _strict_readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object]
     }
 
 
-def _fields(cls: Any) -> tuple[Field[Any], ...]:
-    return fields(cls)
+def _fields(cls: Any) -> list[Field[Any]]:
+    """Return what is stored of a dataclass: not what it makes of that itself."""
+    return [item for item in fields(cls) if item.init]
 
 
 def _strict_reader(kind: Any) -> Callable[[object], object]:

@@ -354,19 +354,29 @@ class Job(Record):
     # The job at another printer that took its place.
     moved_to: str | None = None
 
-    @property
-    def present(self) -> Delivery:
-        """Return the delivery that is made or waits: the first one that did not come out, else the last."""
-        # Asked for again and again, of thousands of records: without a generator.
+    # What follows from the deliveries is asked for again and again, and made once.
+    # The one that is made or waits: the first one that did not come out, else the last.
+    present: Delivery = field(init=False, repr=False, compare=False)
+    # The job is where that is.
+    state: JobState = field(init=False, repr=False, compare=False)
+    is_final: bool = field(init=False, repr=False, compare=False)
+    # The first delivery lies on paper, and the second one is made, waits for it, or is over.
+    is_at_second: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.deliveries:
+            raise StoredError("no deliveries")
+        present = self.deliveries[-1]
         for one in self.deliveries:
             if one.state is not JobState.COMPLETED:
-                return one
-        return self.deliveries[-1]
-
-    @property
-    def state(self) -> JobState:
-        """Return the state: the job is where its present delivery is."""
-        return self.present.state
+                present = one
+                break
+        # As dataclasses do it that are frozen.
+        fill = object.__setattr__
+        fill(self, "present", present)
+        fill(self, "state", present.state)
+        fill(self, "is_final", present.state in FINAL)
+        fill(self, "is_at_second", present is not self.deliveries[0])
 
     @property
     def reason(self) -> str | None:
@@ -414,10 +424,6 @@ class Job(Record):
         return (self.spec.waits_for or ()) + (() if after is None else (after.value,))
 
     @property
-    def is_final(self) -> bool:
-        return self.present.state in FINAL
-
-    @property
     def ended_at(self) -> datetime:
         """Return when the final job ended; 0.1.0 only recorded that of failed ones."""
         return self.present.ended_at or self.changed_at
@@ -430,11 +436,6 @@ class Job(Record):
     def is_uploading(self) -> bool:
         """Return whether the job is uploaded, or waits for its turn, and nobody has canceled it."""
         return self.present.state is JobState.UPLOADING and not self.cancel_requested
-
-    @property
-    def is_at_second(self) -> bool:
-        """Return whether the first delivery lies on paper, and the second one is made, waits for it, or is over."""
-        return len(self.deliveries) > 1 and self.present is not self.deliveries[0]
 
     @property
     def ignores_quiet_hours(self) -> bool:
@@ -551,10 +552,14 @@ class Job(Record):
     @classmethod
     @override
     def from_dict(cls, stored: Mapping[str, object]) -> Self:
-        known = {item.name: stored[item.name] for item in fields(cls) if item.name in stored}
+        known = {
+            item.name: stored[item.name]
+            for item in fields(cls)
+            if item.init and item.name in stored
+        }
         job = super().from_dict(known)
         count = len(job.deliveries)
-        if count == 0 or count != (1 if job.deliveries[0].counts_as is None else 2):
+        if count != (1 if job.deliveries[0].counts_as is None else 2):
             raise StoredError("another number of deliveries")
         if len({one.token for one in job.deliveries}) != count:
             raise StoredError("deliveries that cannot be told apart")
