@@ -10,6 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+import json
 import logging
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
@@ -138,12 +139,20 @@ class OwnTasks:
 
     @property
     def task_ids(self) -> frozenset[str]:
-        return frozenset(task.task_id for task in self._ledger.latest(self.table).values() if task.task_id is not None)
+        return frozenset(
+            task.task_id
+            for task in self._ledger.latest(self.table).values()
+            if task.task_id is not None
+        )
 
     @property
     def lost(self) -> list[Delivery]:
         """The uploads whose tasks will not become known."""
-        uploads = [task.upload for task in self._ledger.latest(self.table).values() if task.upload is not None]
+        uploads = [
+            task.upload
+            for task in self._ledger.latest(self.table).values()
+            if task.upload is not None
+        ]
         return [upload for upload in uploads if upload.token not in self.pending]
 
     @property
