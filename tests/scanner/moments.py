@@ -138,7 +138,8 @@ async def moments_of(
     root = Path(house.hass.config.cache_path(DOMAIN))
     moments = Moments(house, root, tmp_path / "moment")
     run, to_its_end = ScanJobs._async_run, ScanJobs._async_to_its_end
-    write_all, done, write = Ledger._run, Ledger._on_done, LedgerFile.write
+    write_all, tidy_up = Ledger._write, Ledger._tidy_up
+    done, write = Ledger._on_done, LedgerFile.write
     slot, copy_all = Transport._slot, files.copy_all
 
     async def run_driven(self: ScanJobs, job_id: str, **more: Any) -> None:
@@ -150,9 +151,15 @@ async def moments_of(
 
         return await to_its_end(self, driven())
 
-    def begin_write(self: Ledger, work: Callable[..., None], *args: Any) -> None:
+    # Before it has taken anything in hand: what happens between that and the thread's work is nothing, as no other task
+    # can run then.
+    def begin_write(self: Ledger) -> None:
         moments.pass_()
-        write_all(self, work, *args)
+        write_all(self)
+
+    def begin_tidying_up(self: Ledger) -> None:
+        moments.pass_()
+        tidy_up(self)
 
     def end_write(self: Ledger, work: asyncio.Future[None]) -> None:
         moments.pass_()
@@ -187,7 +194,8 @@ async def moments_of(
 
     monkeypatch.setattr(ScanJobs, "_async_run", run_driven)
     monkeypatch.setattr(ScanJobs, "_async_to_its_end", work_driven)
-    monkeypatch.setattr(Ledger, "_run", begin_write)
+    monkeypatch.setattr(Ledger, "_write", begin_write)
+    monkeypatch.setattr(Ledger, "_tidy_up", begin_tidying_up)
     monkeypatch.setattr(Ledger, "_on_done", end_write)
     monkeypatch.setattr(LedgerFile, "write", refusing)
     monkeypatch.setattr(Transport, "_slot", no_line)
