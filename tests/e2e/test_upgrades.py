@@ -278,7 +278,10 @@ class Household:
         async with self.home.subscribe(f"{DOMAIN}/scans/subscribe") as scans:
 
             def reached(event: dict[str, Any]) -> bool:
-                (one,) = event["scanners"]
+                # The other printer's is there as well, once that is switched on.
+                (one,) = [
+                    one for one in event["scanners"] if one["device_id"] == self.devices[SCANNER]
+                ]
                 return bool(one["scan"]) and one["scan"]["state"] == state
 
             await scans.until(reached, timeout=PATIENCE)
