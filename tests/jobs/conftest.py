@@ -37,6 +37,8 @@ from custom_components.lianke.jobs.opening import async_close_ledger, async_get_
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.ledger_file import LedgerFile, LedgerRefusedError, Row, RowKey
 from custom_components.lianke.people.approval import PrintPolicy
+from custom_components.lianke.printing.cloud_preview import Preview, async_preview_by_cloud
+from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, moved_by_hand, pauses, threads_work, until
 from tests.ledgers import rows
 from tests.records import flat
@@ -199,6 +201,22 @@ class Shop:
         spec, deliveries = self.request(document, **changes)
         job = await self.queue.async_submit(spec, deliveries, job_id=job_id)
         return Taken(job, job.deliveries[0].token != deliveries[0].token)
+
+    async def preview(
+        self, document: Document | None = None, *, port: int = 1, user: str | None = None
+    ) -> Preview:
+        """Have the cloud draw a document."""
+        coordinator = self.coordinator
+        data = LiankeData(
+            client=coordinator.client,
+            storage=self.storage,
+            coordinator=coordinator,
+            queue=self.queue,
+            account=coordinator.account,
+        )
+        return await async_preview_by_cloud(
+            data, self.key(port), document or self.document(), self.options(), user=user
+        )
 
     async def tick(self, seconds: float) -> None:
         """Let time pass, and everything that is due happen."""

@@ -14,7 +14,7 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.box.printer_status import PrinterStatus
-from custom_components.lianke.jobs import page_count, preview
+from custom_components.lianke.jobs import page_count
 from custom_components.lianke.jobs.box_jobs import JOBS, MAX_TASK_IDS, OwnTasks
 from custom_components.lianke.jobs.files import DAMAGED_PREFIX, jobs_path, ledger_path, old_path
 from custom_components.lianke.jobs.job import JobState
@@ -32,7 +32,10 @@ from custom_components.lianke.jobs.migration import (
 )
 from custom_components.lianke.jobs.readiness import Readiness
 from custom_components.lianke.jobs.rules import BACKOFF_LIMIT, BACKOFF_START, MAX_RECORDS, to_forget
+from custom_components.lianke.jobs.tracker import MAX_PREVIEWS
 from custom_components.lianke.ledger import Lease, Ledger, Table, View
+from custom_components.lianke.printing import cloud_preview
+from custom_components.lianke.printing.cloud_preview import Preview
 from tests.clock import until
 from tests.jobs.conftest import COUNT, OpenShop, Shop
 from tests.jobs.test_retention import ended
@@ -124,13 +127,11 @@ async def test_refusals_are_not_waited_out_for_longer_than_half_an_hour(shop: Sh
     assert until - now > BACKOFF_LIMIT - timedelta(seconds=1)
 
 
-async def drawn(shop: Shop, pages: int = 3) -> preview.Preview:
-    return await shop.queue.previewer.async_preview(
-        shop.key(), shop.document(pages=pages), shop.options()
-    )
+async def drawn(shop: Shop, pages: int = 3) -> Preview:
+    return await shop.preview(shop.document(pages=pages))
 
 
-async def until_drawn(shop: Shop, *tasks: asyncio.Task[preview.Preview]) -> None:
+async def until_drawn(shop: Shop, *tasks: asyncio.Task[Preview]) -> None:
     """Let time pass until previews have ended; they are drawn in real time."""
     for _ in range(100):
         if all(task.done() for task in tasks):
@@ -150,7 +151,7 @@ async def until_drawn(shop: Shop, *tasks: asyncio.Task[preview.Preview]) -> None
 async def test_pictures_of_a_preview(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, bound: str, value: int, pictures: int | None
 ) -> None:
-    monkeypatch.setattr(preview, bound, value)
+    monkeypatch.setattr(cloud_preview, bound, value)
     task = asyncio.create_task(drawn(shop))
     await until_drawn(shop, task)
     if pictures is None:
@@ -166,7 +167,7 @@ async def test_the_pictures_of_a_preview_are_bounded_together(
     task = asyncio.create_task(drawn(shop))
     await until_drawn(shop, task)
     sizes = [len(image) for image in task.result().images]
-    monkeypatch.setattr(preview, "MAX_PREVIEW_BYTES", sum(sizes) - 1)
+    monkeypatch.setattr(cloud_preview, "MAX_PREVIEW_BYTES", sum(sizes) - 1)
     again = asyncio.create_task(drawn(shop))
     await until_drawn(shop, again)
     assert isinstance(again.exception(), LiankeResponseError)
@@ -176,9 +177,9 @@ async def test_two_previews_at_a_time(shop: Shop) -> None:
     hanging = Fault(kind="timeout", done=True, seconds=3600)
     shop.sim.cloud.fail("POST /print/job", hanging, times=9)
     tasks = [asyncio.create_task(drawn(shop)) for _ in range(4)]
-    await until(lambda: len(shop.sim.cloud.tasks) == preview.MAX_PREVIEWS)
+    await until(lambda: len(shop.sim.cloud.tasks) == MAX_PREVIEWS)
     await asyncio.sleep(0.3)
-    assert len(shop.sim.cloud.tasks) == preview.MAX_PREVIEWS
+    assert len(shop.sim.cloud.tasks) == MAX_PREVIEWS
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -187,18 +188,17 @@ async def test_two_previews_at_a_time(shop: Shop) -> None:
 async def test_previews_of_a_user_let_another_s_in_between(shop: Shop) -> None:
     hanging = Fault(kind="timeout", done=True, seconds=3600)
     shop.sim.cloud.fail("POST /print/job", hanging, times=9)
-    previewer, tasks = shop.queue.previewer, shop.sim.cloud.tasks
+    tasks = shop.sim.cloud.tasks
 
-    def ask(port: int, user: str) -> asyncio.Task[preview.Preview]:
-        asked = previewer.async_preview(shop.key(port), shop.document(), shop.options(), user=user)
-        return asyncio.create_task(asked)
+    def ask(port: int, user: str) -> asyncio.Task[Preview]:
+        return asyncio.create_task(shop.preview(port=port, user=user))
 
     asking = [ask(1, "anna") for _ in range(4)]
-    await until(lambda: len(tasks) == preview.MAX_PREVIEWS)
+    await until(lambda: len(tasks) == MAX_PREVIEWS)
     asking.append(ask(4, "ben"))
     await asyncio.sleep(0)
     asking[0].cancel()
-    await until(lambda: len(tasks) > preview.MAX_PREVIEWS)
+    await until(lambda: len(tasks) > MAX_PREVIEWS)
     assert [one.printer for one in tasks.values()][-1] is shop.printer(4)
     for task in asking:
         task.cancel()

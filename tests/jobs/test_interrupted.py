@@ -394,9 +394,7 @@ async def test_a_preview_is_no_evidence(shop: Shop, answer: str) -> None:
         else Fault(kind="timeout", done=True, seconds=3600)
     )
     shop.sim.cloud.fail(SUBMIT, fault)
-    preview = asyncio.create_task(
-        shop.queue.previewer.async_preview(shop.key(), shop.document(), shop.options())
-    )
+    preview = asyncio.create_task(shop.preview())
     await until(lambda: shop.sim.cloud.tasks)
     if answer == "lost":
         with pytest.raises(LiankeError):

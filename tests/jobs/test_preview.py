@@ -15,7 +15,7 @@ from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.jobs.box_jobs import MAX_LOST, OwnTasks
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Delivery, JobState
-from custom_components.lianke.jobs.preview import Preview
+from custom_components.lianke.printing.cloud_preview import Preview
 from tests.clock import until
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop, answered
 from tests.jobs.make import make_delivery
@@ -33,7 +33,7 @@ async def preview(shop: Shop, *, padding: bytes = b"") -> Preview:
     document = shop.document()
     if padding:
         document = shop.document(content=document.path.read_bytes() + padding)
-    return await shop.queue.previewer.async_preview(shop.key(), document, shop.options())
+    return await shop.preview(document)
 
 
 async def lose_preview(shop: Shop) -> None:
@@ -80,9 +80,7 @@ async def test_a_preview_whose_answer_is_still_to_come_is_no_stranger(shop: Shop
     await in_doubt(shop, job.job_id)
     await shop.tick(60)
     shop.sim.cloud.fail(SUBMIT, Fault(kind="timeout", done=True, seconds=3600))
-    preview = asyncio.create_task(
-        shop.queue.previewer.async_preview(shop.key(), shop.document(), shop.options())
-    )
+    preview = asyncio.create_task(shop.preview())
     await until(lambda: shop.sim.cloud.tasks)
     await shop.queue.tracker._async_read_list()
     assert shop.storage.foreign_seen_at is None

@@ -42,7 +42,6 @@ from .job import (
     job_error,
 )
 from .page_count import PageCounter
-from .preview import Previewer
 from .readiness import Readiness
 from .retry import JobMover
 from .rules import (
@@ -121,7 +120,7 @@ class PrintQueue(JobWorker):
         self.tracker = TaskTracker(box, is_uploading=self._uploader.is_uploading)
         self.mover = JobMover(box, self.async_submit)
         self._scheduler = JobScheduler(box, self.tracker, self._uploader)
-        self.previewer = Previewer(box, self.tracker)
+        self.own_tasks = jobs.tasks
         self._unsubscribe: list[CALLBACK_TYPE] = []
         # Only one job is accepted at a time.
         self._lock = asyncio.Lock()
@@ -166,7 +165,7 @@ class PrintQueue(JobWorker):
         self.mover.close()
         for unsubscribe in self._unsubscribe:
             unsubscribe()
-        self.previewer.stop()
+        self.tracker.stop_previews()
         if self._submitting:
             # What still counts its pages by then is refused.
             await asyncio.wait(self._submitting, timeout=ABORT_TIME)

@@ -24,6 +24,7 @@ from homeassistant.util import dt as dt_util
 
 from ..api.errors import LiankeConnectionError, LiankeError
 from ..api.tasks import Callback, DayTask, Task, TaskResult, TaskState
+from ..fair_queue import FairQueue
 from .box_jobs import JobWorker, QueueBox
 from .job import Delivery, Job, JobState, is_valid_transition
 from .outcome import (
@@ -59,6 +60,8 @@ _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 FEW = 3
 # s: as long as the tracker may wait for its turn, and for an answer.
 PAGES_SECONDS = 15
+# At a time for one box.
+MAX_PREVIEWS = 2
 
 
 @dataclass(slots=True)
@@ -91,8 +94,10 @@ class TaskTracker(JobWorker):
         self.last_request: float | None = None
         # By the tokens of deliveries.
         self._trackings: defaultdict[str, _Tracking] = defaultdict(_Tracking)
-        # By the tokens of previews: set when a callback tells of an end.
+        # Previews, which a room above asks for, by their tokens: set when a callback tells of an end, or at ours.
         self.previews: dict[str, asyncio.Event] = {}
+        self.preview_places = FairQueue(MAX_PREVIEWS)
+        self.is_stopped = False
         # Since when the service answers without giving a list.
         self._without_list: float | None = None
         # Deliveries for which the list has been read late enough, by their tokens.
@@ -130,6 +135,18 @@ class TaskTracker(JobWorker):
         if self.last_request is None:
             return 0.0
         return max(0.0, self.last_request + SPACING.total_seconds() - monotonic())
+
+    def take_slot(self) -> float:
+        """Take the turn for a request, of a preview, too; return the seconds until there is one, 0 once it is taken."""
+        if (wait := self.until_slot()) == 0:
+            self.last_request = monotonic()
+        return wait
+
+    @callback
+    def stop_previews(self) -> None:
+        self.is_stopped = True
+        for reported in self.previews.values():
+            reported.set()
 
     def poll_soon(self, job: Job) -> None:
         """Poll this job's own task as soon as the spacing allows."""

@@ -335,5 +335,3 @@ class Uploader(JobWorker):
     def _fail(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
         self._jobs.change(job, delivery, state=JobState.FAILED, reason=reason, **changes)
         self._coordinator.async_refresh_soon("a job failed")
-
-

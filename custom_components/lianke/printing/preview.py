@@ -24,6 +24,7 @@ from ..jobs.job import Delivery
 from ..jobs.rules import check_range
 from ..runtime import async_error_text, preview_signal
 from .builder import JobBuilder, PrintRequest, async_building, ticket_scope
+from .cloud_preview import async_preview_by_cloud
 from .print import request_of
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 
@@ -91,8 +92,13 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
         elif preview_by == BY_HERE_ONLY:
             raise InputError("not_drawn_here", name=shown.name)
         else:
-            preview = await target.data.queue.previewer.async_preview(
-                target.printer_key, shown, options, target.data.client_for(asker), asker.user_id
+            preview = await async_preview_by_cloud(
+                target.data,
+                target.printer_key,
+                shown,
+                options,
+                client=target.data.client_for(asker),
+                user=asker.user_id,
             )
             pictures, pages, count = preview.images, preview.pages, len(preview.images)
             if shown is documents[0]:
