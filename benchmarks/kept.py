@@ -25,6 +25,7 @@ from homeassistant.util.ulid import ulid_at_time
 
 from custom_components.lianke.api.capabilities import standard_paper
 from custom_components.lianke.api.options import ResolvedOptions
+from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.box_jobs import JOBS, BoxJobs
 from custom_components.lianke.jobs.files import jobs_path, ledger_path
@@ -128,7 +129,10 @@ async def _start(hass: HomeAssistant, entries: list[ConfigEntry], *kinds: Any) -
     began = time.perf_counter(), time.process_time(), time.thread_time()
     ledger = Ledger(hass, ledger_path(hass))
     await ledger.async_open(*kinds)
-    boxes = [BoxJobs(hass, entry, ledger) for entry in entries]
+    boxes = [
+        BoxJobs(cast(LiankeCoordinator, SimpleNamespace(hass=hass, config_entry=entry)), ledger)
+        for entry in entries
+    ]
     for box in boxes:
         await box.async_load()
     ended = time.perf_counter(), time.process_time(), time.thread_time()

@@ -30,9 +30,9 @@ from custom_components.lianke.jobs.migration import (
     RECORD_NAME,
     async_take_in,
 )
-from custom_components.lianke.jobs.readiness import Readiness
 from custom_components.lianke.jobs.rules import BACKOFF_LIMIT, BACKOFF_START, MAX_RECORDS, to_forget
 from custom_components.lianke.jobs.tracker import MAX_PREVIEWS
+from custom_components.lianke.jobs.uploader import Readiness
 from custom_components.lianke.ledger import Lease, Ledger, Table, View
 from custom_components.lianke.printing import cloud_preview
 from custom_components.lianke.printing.cloud_preview import Preview
@@ -116,7 +116,7 @@ def test_the_oldest_records_are_forgotten() -> None:
 
 
 async def test_refusals_are_not_waited_out_for_longer_than_half_an_hour(shop: Shop) -> None:
-    readiness = Readiness(shop.entry, shop.coordinator)
+    readiness = Readiness(shop.coordinator)
     readiness.observe()
     for _ in range(12):
         readiness.back_off(shop.key(), PrinterStatus.DISCONNECTED)

@@ -211,7 +211,6 @@ async def test_what_is_ours_is_kept_while_the_list_may_have_it(open_shop: OpenSh
         known = [(one.token, one.document.size) for one in shop.queue._jobs.tasks.lost]
         assert known == [(one.token, one.document.size) for one in many[5:]]
         assert shop.queue._jobs.tasks.task_ids == {"later", "now"}
-        assert not shop.queue._jobs.tasks.was_cut_off
 
 
 async def lose(tasks: OwnTasks, upload: Delivery) -> None:

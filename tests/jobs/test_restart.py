@@ -345,7 +345,9 @@ async def test_of_the_replaced_and_its_successor_one_prints(
     await shop.coordinator.async_refresh()
     # It is ready from now on, and has been for long enough.
     shop.queue._scheduler.review()
-    assert shop.queue._readiness.check(shop.key(), dt_util.utcnow()).reason == "getting_ready"
+    assert (
+        shop.queue._uploader.readiness.check(shop.key(), dt_util.utcnow()).reason == "getting_ready"
+    )
     shop.clock.tick(61)
     shop.queue._scheduler.review()
     await asyncio.sleep(0.2)

@@ -147,7 +147,7 @@ async def test_a_retry_of_a_job_that_is_just_forgotten_is_taken(open_shop: OpenS
 
         with (
             patch.object(rules, "MAX_RECORDS", 1),
-            patch.object(shop.queue.mover, "submit", submit),
+            patch.object(shop.queue, "async_submit", submit),
         ):
             again = await retry(shop, job)
         assert [one.job_id for one in shop.queue.jobs()] == [again.job_id]
@@ -159,7 +159,7 @@ async def test_a_retry_that_is_not_taken_leaves_no_mark(shop: Shop) -> None:
     job = await failed(shop)
     refusal = InputError("the hour's jobs are used up")
     with (
-        patch.object(shop.queue.mover, "submit", side_effect=refusal),
+        patch.object(shop.queue, "async_submit", side_effect=refusal),
         pytest.raises(InputError),
     ):
         await retry(shop, job)

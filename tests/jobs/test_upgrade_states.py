@@ -30,7 +30,8 @@ from custom_components.lianke.people.release_code import is_code
 from custom_components.lianke.printing.builder import async_print_again
 from tests.clock import Clock
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop, refusal
-from tests.simulator import Simulator
+from tests.jobs.test_reconciliation import in_doubt
+from tests.simulator import Fault, Simulator
 from tests.upgrade.cloud import remember
 
 WRITTEN = Path(__file__).parents[1] / "upgrade"
@@ -390,18 +391,24 @@ async def test_a_lost_preview_is_no_stranger(written: Written, name: str) -> Non
         assert shop.storage.foreign_seen_at is None
 
 
-async def test_an_interrupted_preview_of_0_1_0_may_be_a_stranger(
+async def test_an_interrupted_preview_of_0_1_0_settles_nothing(
     written: Written, entries: list[MockConfigEntry], open_shop: OpenShop
 ) -> None:
-    """It only noted that one was coming: its task cannot be told from another sender's."""
+    """It only noted that one was coming: any new task may be that one, and is nobody's print."""
     async with written("0_1_0 cut_off_preview") as (shop, _):
-        assert (seen := shop.storage.foreign_seen_at) is not None
+        (lost,) = shop.queue._jobs.tasks.lost
         await shop.settle()
     # It counts once.
-    shop.clock.tick(60)
     async with open_shop(entry=entries[0]) as shop:
-        assert not shop.queue._jobs.tasks.was_cut_off
-        assert shop.storage.foreign_seen_at == seen
+        assert [one.token for one in shop.queue._jobs.tasks.lost] == [lost.token]
+        await shop.refresh()
+        shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
+        job = await shop.submit()
+        await in_doubt(shop, job.job_id)
+        shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
+        done = await shop.until(job, JobState.COMPLETED, JobState.UNCONFIRMED)
+        assert done.state is JobState.UNCONFIRMED
+        assert shop.storage.foreign_seen_at is None
 
 
 @pytest.mark.parametrize("name", ["0_1_0 unconfirmed", "0_3_0 unconfirmed"])

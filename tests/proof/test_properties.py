@@ -43,7 +43,6 @@ from custom_components.lianke.jobs.migration import (
 )
 from custom_components.lianke.jobs.opening import async_get_ledger
 from custom_components.lianke.jobs.outcome import changes_for
-from custom_components.lianke.jobs.readiness import Readiness
 from custom_components.lianke.jobs.rules import (
     BACKOFF_LIMIT,
     BACKOFF_START,
@@ -56,6 +55,7 @@ from custom_components.lianke.jobs.rules import (
     find_duplicate,
     quiet_until,
 )
+from custom_components.lianke.jobs.uploader import Readiness
 from custom_components.lianke.ledger_file import (
     COUNTER_NAME,
     DATABASE_NAME,
@@ -385,6 +385,7 @@ class Facts:
         self.reason: PrinterStatus | None = None
         self.data = self
         self.printers = {"printer": object()}
+        self.config_entry = MockConfigEntry(options={})
 
     def hold_reason(self, _key: str) -> PrinterStatus | None:
         """Return why the printer cannot take a job."""
@@ -403,14 +404,13 @@ steps = st.lists(
 def at(now: datetime) -> AbstractContextManager[Any]:
     """Let the monotonic clock show the same as the wall clock."""
     seconds = (now - NOW).total_seconds()
-    return patch("custom_components.lianke.jobs.readiness.time.monotonic", lambda: seconds)
+    return patch("custom_components.lianke.jobs.uploader.time.monotonic", lambda: seconds)
 
 
 def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
     """Let a job go only to a printer that has been seen ready, all the time for a minute."""
     facts = Facts()
-    entry = MockConfigEntry(options={})
-    readiness = Readiness(entry, cast(LiankeCoordinator, facts))
+    readiness = Readiness(cast(LiankeCoordinator, facts))
     now = NOW
     ready_since: datetime | None = None
     backed_off, pause = NOW, timedelta(0)

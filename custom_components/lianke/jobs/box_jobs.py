@@ -5,7 +5,7 @@ Decide by `latest`; tell by `committed`, which is what listeners, entities, the 
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,10 +13,9 @@ from functools import partial
 import json
 import logging
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.util import dt as dt_util
 from homeassistant.util.logging import catch_log_exception
 
@@ -26,11 +25,11 @@ from ..api.stored import Record, plain
 from ..const import HOLD_HOURS
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
+from ..errors import InputError
 from ..ledger import CLOSE_TIME, Lease, Ledger, Records, Step, Table, View
 from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError, loads
 from .files import JobFiles
-from .job import FINAL, Delivery, Job, JobState, begin_next
-from .readiness import Readiness
+from .job import FINAL, WAITING, Delivery, Job, JobState, begin_next
 from .rules import LISTED, QueueReason, replaceable, to_forget
 
 _LOGGER = logging.getLogger(__name__)
@@ -45,14 +44,8 @@ type JobListener = Callable[[Job, JobState | None], None]
 type Rule = Callable[[View, Job], Mapping[str, Any]]
 
 
-def _salvage(job: Job) -> Job:
-    """Let a job that waits ask first: what became of it after it was written nobody knows."""
-    waits = job.state in (JobState.HELD, JobState.UPLOADING) and not job.present.is_unsure
-    return replace(job, copied=True) if waits else job
-
-
 # SQL: one that may still change, which is not over in each of its deliveries, or has changed lately.
-_ENDS: Final = ", ".join(f"'{state}'" for state in sorted(FINAL - {JobState.UNCONFIRMED}))
+_ENDS: Final = ", ".join(f"'{state}'" for state in sorted(_SETTLED))
 _NEEDED: Final = " OR ".join(
     (
         "record ->> '$.changed_at' >= ?",
@@ -63,45 +56,17 @@ JOBS: Final = Kind[Job](
     "job",
     Job.as_json,
     lambda text: Job.from_record(loads(text)),
-    _salvage,
+    # What became of one that waits after it was written nobody knows: it asks first.
+    lambda job: replace(job, copied=True) if job.waits_here else job,
     needed=_NEEDED,
     topic="record ->> '$.spec.printer_key'",
 )
-
-
-class QueueBox(NamedTuple):
-    """A box, as those who work on its jobs know it."""
-
-    coordinator: LiankeCoordinator
-    readiness: Readiness
-    jobs: BoxJobs
-
-
-class JobWorker:
-    """Whoever works on the jobs of one box."""
-
-    def __init__(self, box: QueueBox) -> None:
-        self._coordinator = box.coordinator
-        self._hass = box.coordinator.hass
-        self._entry = box.coordinator.config_entry
-        self._client = box.coordinator.client
-        self._storage = box.coordinator.storage
-        self._account = box.coordinator.account
-        self._readiness = box.readiness
-        self._jobs = box.jobs
-        self._files = box.jobs.files
-
-    def _address_of(self, job: Job) -> PrinterAddress | None:
-        known = self._storage.printers.get(job.spec.printer_key)
-        return None if known is None else known.printer.address
 
 
 # Which of the cloud's tasks are ours without a job: those of previews, and of jobs that are forgotten.
 
 MAX_TASK_IDS: Final = 1000
 MAX_LOST: Final = 100
-CUT_OFF: Final = "cut off"
-"""The id of a record that stands for a preview of 0.1.0."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,40 +95,22 @@ class OwnTasks:
         self.table = Table(OWN_TASKS, entry_id)
         self._ledger = ledger
         self._lease = lease
-        # The tokens of previews whose answers are still to come.
+        # The tokens of previews whose answers are still to come; those of before a start never will.
         self.pending: set[str] = set()
 
     async def async_load(self) -> None:
-        """Read the records; the answers that were pending at a crash are lost."""
         await self._ledger.async_load(self.table)
 
     @property
     def task_ids(self) -> frozenset[str]:
-        return frozenset(
-            task.task_id
-            for task in self._ledger.latest(self.table).values()
-            if task.task_id is not None
-        )
+        known = self._ledger.latest(self.table).values()
+        return frozenset(task.task_id for task in known if task.task_id is not None)
 
     @property
     def lost(self) -> list[Delivery]:
         """The uploads whose tasks will not become known."""
-        uploads = [
-            task.upload
-            for task in self._ledger.latest(self.table).values()
-            if task.upload is not None
-        ]
-        return [upload for upload in uploads if upload.token not in self.pending]
-
-    @property
-    def was_cut_off(self) -> bool:
-        """Whether version 0.1.0 was interrupted during a preview, and did not say of which."""
-        return CUT_OFF in self._ledger.latest(self.table)
-
-    async def async_forget_cut_off(self) -> None:
-        """Forget that, since it is noted elsewhere."""
-        with suppress(LedgerRefusedError):
-            await self._lease.commit(lambda view: view.delete(self.table, CUT_OFF), report=True)
+        uploads = [task.upload for task in self._ledger.latest(self.table).values()]
+        return [one for one in uploads if one is not None and one.token not in self.pending]
 
     async def async_begin(self, upload: Delivery) -> None:
         """Record that the end of a preview's upload is about to be sent."""
@@ -180,7 +127,7 @@ class OwnTasks:
         try:
             # It is sent in any case: what is not written only costs certainty after a crash.
             with suppress(LedgerRefusedError):
-                await asyncio.shield(self._lease.commit(begin, report=True))
+                await self._lease.commit(begin, report=True)
         except BaseException:
             self.pending.discard(upload.token)
             raise
@@ -196,7 +143,7 @@ class OwnTasks:
                 self.put(view, task_id)
 
         with suppress(LedgerRefusedError):
-            await asyncio.shield(self._lease.commit(end, report=True))
+            await self._lease.commit(end, report=True)
 
     def put(self, view: View, task_id: str) -> None:
         self._forget_old(view)
@@ -204,25 +151,29 @@ class OwnTasks:
 
     def _forget_old(self, view: View) -> None:
         """Forget what cannot be on the cloud's list any more, and the oldest of too many."""
-        known = [*view.all(self.table)]
-        ids = [task for task in known if task.upload is None]
-        lost = [task for task in known if task.upload is not None]
-        gone = {*map(id, ids[: max(0, len(ids) - MAX_TASK_IDS + 1)])}
-        gone |= {*map(id, lost[: max(0, len(lost) - MAX_LOST + 1)])}
-        for task in known:
+        ids, lost = list[str](), list[str]()
+        for task in view.all(self.table):
             key = task.task_id if task.upload is None else task.upload.token
-            if key and (id(task) in gone or view.now - task.noted_at >= LISTED):
+            if key and view.now - task.noted_at >= LISTED:
+                view.delete(self.table, key)
+            elif key:
+                (ids if task.upload is None else lost).append(key)
+        for keys, most in ((ids, MAX_TASK_IDS), (lost, MAX_LOST)):
+            for key in keys[: max(0, len(keys) - most + 1)]:
                 view.delete(self.table, key)
 
 
 class BoxJobs:
     """The jobs of one box in the ledger, with what is found by token, task and printer."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, ledger: Ledger) -> None:
-        self.table = Table(JOBS, entry.entry_id)
+    def __init__(self, coordinator: LiankeCoordinator, ledger: Ledger) -> None:
+        self._hass = coordinator.hass
+        self._entry = coordinator.config_entry
+        self._ledger = ledger
+        self.table = Table(JOBS, self._entry.entry_id)
         self.lease = Lease(ledger)
-        self.files = JobFiles(hass, entry.entry_id)
-        self.tasks = OwnTasks(ledger, self.lease, entry.entry_id)
+        self.files = JobFiles(self._hass, self._entry.entry_id)
+        self.tasks = OwnTasks(ledger, self.lease, self._entry.entry_id)
         # Called when a job may have to go on, as it is now; set by whoever lets them.
         self.on_change: CALLBACK_TYPE = lambda: None
         # Called with the old jobs once they are read; set by whoever counts their pages.
@@ -231,9 +182,6 @@ class BoxJobs:
         self.deciding: Counter[str] = Counter()
         # Held jobs that another one is about to replace.
         self.reserved: set[str] = set()
-        self._hass = hass
-        self._entry = entry
-        self._ledger = ledger
         # All that may still change, and some that cannot any more.
         self._open: dict[str, None] = {}
         self._by_token: dict[str, str] = {}
@@ -250,15 +198,25 @@ class BoxJobs:
 
     @property
     def latest(self) -> Records[Job]:
-        """The jobs as they will be, oldest first."""
+        """As they will be, oldest first."""
         return self._ledger.latest(self.table)
 
     @property
     def committed(self) -> Records[Job]:
-        """The jobs as they are on disk, oldest first."""
+        """As they are on disk, oldest first."""
         return self._ledger.committed(self.table)
 
-    def told(self, job: Job) -> Job:
+    def find(self, job_id: str) -> Job | None:
+        """Return a job as it will be, None for an unknown one."""
+        return self.latest.get(job_id)
+
+    def get(self, job_id: str) -> Job:
+        """Return a job as it is told. Raises InputError for an unknown one."""
+        if (job := self.committed.get(job_id)) is None:
+            raise InputError("job_not_found", job_id=job_id[:64])
+        return self.as_told(job)
+
+    def as_told(self, job: Job) -> Job:
         """Return what is told of a job that is on disk: of one that waits for the disk, that it does.
 
         That alone the disk cannot have; a start finds the job waiting as well.
@@ -269,8 +227,33 @@ class BoxJobs:
         waits = now.state is JobState.HELD and now.present.hold_reason == QueueReason.DISK_FULL
         return replace(job, deliveries=now.deliveries) if waits else job
 
+    def told(self, printer_key: str | None = None) -> list[Job]:
+        """Return the jobs of one printer, or of all, as they are told, newest first."""
+        return self._told(self.committed.values(), printer_key)
+
+    def told_open(self, printer_key: str | None = None) -> list[Job]:
+        """Return those of them that are not over."""
+        return self._told(self.committed_open.values(), printer_key)
+
+    def _told(self, jobs: Collection[Job], printer_key: str | None) -> list[Job]:
+        newest = reversed([*jobs])
+        return [self.as_told(job) for job in newest if printer_key in (None, job.spec.printer_key)]
+
+    def newest(self, printer_key: str) -> Job | None:
+        # Each printer's is at hand from the start on.
+        return next(iter(self._told(self.committed.at_hand, printer_key)), None)
+
+    def waiting(self, printer_key: str) -> int:
+        """Return how many jobs are held here or queued in the cloud."""
+        return sum(job.state in WAITING for job in self.told_open(printer_key))
+
+    def hold_reason(self, printer_key: str) -> str | None:
+        """Return the hold reason of the oldest held job of a printer, None without one."""
+        held = [job for job in self.told_open(printer_key) if job.state is JobState.HELD]
+        return held[-1].present.hold_reason if held else None
+
     async def async_load(self) -> None:
-        """Read the jobs. Raises OSError where the folder of their documents cannot be made."""
+        """Read the jobs. Raises OSError where the folder of their documents cannot be made, or the disk hangs."""
         await self._ledger.async_load(self.table)
         await self.tasks.async_load()
         await self._async_begin()
@@ -282,8 +265,25 @@ class BoxJobs:
                 _LOGGER.debug("Print job %s is taken up again", job.job_id)
         self._stop_listening = self._ledger.listen(self.table, self._on_step)
         # What a later version wrote is there once it is back, with its documents.
-        known = self.latest.keys() | self._ledger.unread(self.table)
-        await self.files.async_prepare(known, keep_orphans=self._ledger.aside is not None)
+        await self.files.async_prepare(self.latest.keys() | self._ledger.unread(self.table))
+
+    async def _async_begin(self) -> None:
+        """Wait until it is known what the disk takes of what the instance before this one has decided."""
+
+        def drop(view: View) -> None:
+            # What it was still accepting is forgotten: nobody goes on with that.
+            for key in [*view.staged]:
+                if key == self.table.key(key.record_id):
+                    view.delete(self.table, key.record_id)
+
+        self.lease.commit(drop, report=True)
+        try:
+            async with asyncio.timeout(LOAD_TIME):
+                await self.async_written()
+        except LedgerClosedError:
+            raise
+        except LedgerRefusedError as err:
+            _LOGGER.debug("What was decided before is left out: %s", err)
 
     async def async_read_rest(self) -> None:
         """Read the old jobs that the start did not need: who wants them before that holds the event loop up."""
@@ -298,26 +298,6 @@ class BoxJobs:
             self.note_new(job)
         self.on_rest(known)
 
-    async def _async_begin(self) -> None:
-        """Wait until it is known what the disk takes of what the instance before this one has decided.
-
-        What it was still accepting is forgotten: nobody goes on with that. Raises OSError where the disk hangs.
-        """
-
-        def drop(view: View) -> None:
-            for key in [*view.staged]:
-                if key == self.table.key(key.record_id):
-                    view.delete(self.table, key.record_id)
-
-        self.lease.commit(drop, report=True)
-        try:
-            async with asyncio.timeout(LOAD_TIME):
-                await self.async_written()
-        except LedgerClosedError:
-            raise
-        except LedgerRefusedError as err:
-            _LOGGER.debug("What was decided before is left out: %s", err)
-
     @callback
     def tell_unheard(self) -> None:
         """Tell what the disk took between two instances, such as an end that it had refused at first."""
@@ -327,13 +307,13 @@ class BoxJobs:
     @property
     def unsettled(self) -> list[Job]:
         """The few jobs that may still change, oldest first."""
-        found = []
+        found, latest, committed = list[Job](), self.latest, self.committed
         for job_id in [*self._open]:
-            job = self.latest.get(job_id)
+            job = latest.get(job_id)
             if job is not None and job.state not in _SETTLED:
                 found.append(job)
                 continue
-            known = self.committed.get(job_id)
+            known = committed.get(job_id)
             if known is None or known.state in _SETTLED:
                 # A decision that the disk refuses is not among them any more.
                 self._open.pop(job_id, None)
@@ -341,10 +321,8 @@ class BoxJobs:
 
     @property
     def own_task_ids(self) -> frozenset[str]:
-        ours = {
-            one.task_id for job in self.latest.values() for one in job.deliveries if one.task_id
-        }
-        return frozenset(ours.union(self.tasks.task_ids))
+        deliveries = (one for job in self.latest.values() for one in job.deliveries)
+        return self.tasks.task_ids.union(one.task_id for one in deliveries if one.task_id)
 
     def by_token(self, token: str) -> tuple[Job, Delivery] | None:
         if self._rest and token not in self._by_token:
@@ -354,15 +332,8 @@ class BoxJobs:
         return job, next(one for one in job.deliveries if one.token == token)
 
     def by_task(self, task_id: str) -> tuple[Job, Delivery] | None:
-        return next(
-            (
-                (job, one)
-                for job in self.latest.values()
-                for one in job.deliveries
-                if one.task_id == task_id
-            ),
-            None,
-        )
+        deliveries = ((job, one) for job in self.latest.values() for one in job.deliveries)
+        return next((found for found in deliveries if found[1].task_id == task_id), None)
 
     def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
         """Call `listener(job, state before or None when new)` for every change once it is on disk.
@@ -407,8 +378,8 @@ class BoxJobs:
             return job
 
         def report(view: View) -> None:
-            with suppress(_GoneError):
-                self._change(view, job.job_id, delivery, changes, rule)
+            if (now := view.get(self.table, job.job_id)) is not None:
+                self._change(view, now, delivery, changes, rule)
 
         with suppress(LedgerClosedError):
             self.lease.commit(report, report=True, within=within)
@@ -428,15 +399,15 @@ class BoxJobs:
         rule: Rule | None = None,
         staged: bool | None = None,
         **changes: Any,
-    ) -> Job:
-        """Apply a change once it is on disk, or not at all. Returns the job as it is now.
+    ) -> None:
+        """Apply a change once it is on disk, or not at all; who waits for it cannot stop it.
 
         Raises LedgerRefusedError when it cannot be written, and what the rule raises; then nothing is changed.
         """
         was_uploading = self.latest.get(job.job_id, job).is_uploading
 
         def decide(view: View) -> None:
-            self._change(view, job.job_id, delivery, changes, rule, staged=staged)
+            self._change(view, self.existing(view, job.job_id), delivery, changes, rule, staged)
 
         def is_over(_: object) -> None:
             now = self.latest.get(job.job_id)
@@ -445,20 +416,20 @@ class BoxJobs:
 
         done = self.decide(decide, job.job_id)
         done.add_done_callback(is_over)
-        await asyncio.shield(done)
-        return self.latest.get(job.job_id, job)
+        await asyncio.wait([done])
+        done.result()
 
     @callback
-    def decide[R](self, change: Callable[[View], R], *job_ids: str) -> asyncio.Future[R]:
-        """Make a change that may be refused of jobs which nobody lets go on until it is on disk; see `Ledger.commit`.
+    def decide[R](self, change: Callable[[View], R], job_id: str) -> asyncio.Future[R]:
+        """Make a change that may be refused of a job which nobody lets go on until it is on disk; see `Ledger.commit`.
 
-        Raises LedgerRefusedError at once where the box is unloaded, as its future does.
+        Raises LedgerRefusedError at once where the box is unloaded, as its future does. Do not cancel that.
         """
         done = self.lease.commit(change)
-        self.deciding.update(job_ids)
+        self.deciding[job_id] += 1
 
         def is_over(_: object) -> None:
-            self.deciding -= Counter(job_ids)
+            self.deciding -= Counter([job_id])
 
         done.add_done_callback(is_over)
         return done
@@ -466,14 +437,12 @@ class BoxJobs:
     def _change(
         self,
         view: View,
-        job_id: str,
+        current: Job,
         delivery: Delivery | None,
         changes: Mapping[str, Any],
         rule: Rule | None,
-        *,
         staged: bool | None = None,
     ) -> None:
-        current = self.existing(view, job_id)
         if rule is not None:
             changes = {**changes, **rule(view, current)}
         new = current.changed(delivery, now=view.now, **changes)
@@ -481,19 +450,19 @@ class BoxJobs:
             waits = timedelta(hours=HOLD_HOURS.of(self._entry.options))
             again = view.get(self.table, current.retried_as or "")
             new = begin_next(current, new, view.now + waits, again)
-        view.put(self.table, job_id, new, staged=staged)
+        view.put(self.table, new.job_id, new, staged=staged)
         if new.state not in _SETTLED:
             # Also one that was over only by what somebody else could have said.
-            self._open.setdefault(job_id)
+            self._open.setdefault(new.job_id)
 
     def existing(self, view: View, job_id: str) -> Job:
         """Return a job in a change. Raises LedgerRefusedError for one that was refused itself, or deleted."""
         if (job := view.get(self.table, job_id)) is None:
-            raise _GoneError(job_id)
+            raise LedgerRefusedError(job_id)
         return job
 
     def is_staged(self, view: View, job_id: str) -> bool:
-        """Return whether nobody is told of a job yet, in a change."""
+        """Whether nobody is told of a job yet, in a change."""
         return self.table.key(job_id) in view.staged
 
     async def async_decided(self, job_id: str) -> None:
@@ -520,22 +489,17 @@ class BoxJobs:
 
     async def async_close(self) -> None:
         """Wait for what is to be written, and change nothing after that: from now on the next instance does."""
-        with suppress(TimeoutError, LedgerRefusedError):
+        with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIME):
-                await self.async_written()
+                await self.async_tried()
         self.lease.end()
         self._stop_listening()
 
-    def replace(self, job: Job, *keys: str | None) -> list[Job]:
-        """Cancel those at the printer of a job which it may replace, and that are older than it; return them."""
-        older = [
-            old
-            for old in replaceable(self.unsettled, job.spec.printer_key, *keys)
-            if old.job_id != job.job_id and old.created_at <= job.created_at
-        ]
-        for old in older:
-            self.change(old, state=JobState.CANCELED, reason="replaced")
-        return older
+    def replace(self, job: Job, *keys: str | None) -> None:
+        """Cancel those at the printer of a job which it may replace, and that are older than it."""
+        for old in replaceable(self.unsettled, job.spec.printer_key, *keys):
+            if old.job_id != job.job_id and old.created_at <= job.created_at:
+                self.change(old, state=JobState.CANCELED, reason="replaced")
 
     @callback
     def note(self, job_id: str, **changes: Any) -> None:
@@ -561,8 +525,8 @@ class BoxJobs:
             self._by_token.pop(one.token, None)
 
     async def async_trim(self) -> None:
-        now = dt_util.utcnow()
-        gone = list(to_forget(self.committed.values(), now))
+        """Forget finished jobs beyond the limits."""
+        gone = [*to_forget(self.committed.values(), dt_util.utcnow())]
         if not gone:
             return
 
@@ -578,7 +542,7 @@ class BoxJobs:
                         self.tasks.put(view, one.task_id)
 
         with suppress(LedgerRefusedError):
-            await asyncio.shield(self.lease.commit(forget))
+            await self.lease.commit(forget)
             await self.files.async_delete(gone)
             self.on_change()
 
@@ -616,25 +580,48 @@ class BoxJobs:
                 calls.callback(watcher)
 
 
-class _GoneError(LedgerRefusedError):
-    """The job is not there any more, or was refused itself."""
+class JobWorker:
+    """Whoever works on the jobs of one box."""
+
+    def __init__(self, coordinator: LiankeCoordinator, jobs: BoxJobs) -> None:
+        self._coordinator = coordinator
+        self._hass = coordinator.hass
+        self._entry = coordinator.config_entry
+        self._client = coordinator.client
+        self._storage = coordinator.storage
+        self._account = coordinator.account
+        self._jobs = jobs
+        self._files = jobs.files
+
+    def _address_of(self, job: Job) -> PrinterAddress | None:
+        known = self._storage.printers.get(job.spec.printer_key)
+        return None if known is None else known.printer.address
+
+
+def heard[T](work: asyncio.Future[T]) -> asyncio.Future[T]:
+    """Let an error not reach the event loop's handler although who waits may be cancelled, unlike asyncio.shield."""
+    work.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+    return work
 
 
 def _log_step(job: Job, old: Job | None) -> None:
     """Log a job's step by its ids and keys alone: a title, a name or an address is nobody's business."""
     if not _LOGGER.isEnabledFor(logging.DEBUG):
         return
-    now = job.present
-    step = (now.token, job.state, job.present.hold_reason, now.task_id)
+
+    def facts(of: Job) -> tuple[object, ...]:
+        now = of.present
+        return now.token, of.state, now.hold_reason, now.task_id
+
+    now, waits = job.present, job.present.hold_reason
     if old is None:
         _LOGGER.debug("Print job %s is accepted", job.job_id)
-    elif step == (old.present.token, old.state, old.present.hold_reason, old.present.task_id):
+    is_held = job.state is JobState.HELD
+    if (old is not None and facts(job) == facts(old)) or (is_held and waits is None):
         return
-    if job.state is JobState.HELD and job.present.hold_reason is None:
-        return
+    reason = waits if is_held else job.reason if job.is_final else None
     said = [f"is {job.state}"]
-    said += [f"because of {job.present.hold_reason}"] if job.state is JobState.HELD else []
-    said += [f"because of {job.reason}"] if job.is_final and job.reason else []
+    said += [f"because of {reason}"] if reason else []
     said += [f"as task {now.task_id}"] if now.task_id else []
     said += [f"with code {now.code}"] if now.code is not None else []
     said += ["after some of it may have been printed"] if job.partly_printed else []

@@ -28,8 +28,8 @@ DAMAGED_PREFIX: Final = "damaged-"
 # Documents of so many bytes are flushed before the job's row is written, larger ones beside their upload.
 SMALL_BYTES: Final = 1024 * 1024
 DOCUMENT_STEM: Final = "document"
+# What the second delivery prints.
 SECOND_NAME: Final = "backs.pdf"
-"""What the second delivery prints."""
 _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,10}")
 
 
@@ -69,11 +69,9 @@ class JobFiles:
     def path_of(self, job_id: str, name: Path) -> Path:
         return self._root / job_id / name
 
-    async def async_prepare(self, known: Collection[str], *, keep_orphans: bool) -> None:
-        """Make the folder, and delete what no row names; after damage that stays. Raises DocumentsError."""
-        await self._hass.async_add_executor_job(
-            _prepare, self._root, self._old, known, keep_orphans
-        )
+    async def async_prepare(self, known: Collection[str]) -> None:
+        """Make the folder, and delete what no row names. Raises DocumentsError."""
+        await self._hass.async_add_executor_job(_prepare, self._root, self._old, known)
 
     async def async_take(self, job: Job, spooled: Sequence[Path]) -> bool:
         """Move the documents of a new job into its folder; return whether they are flushed to disk.
@@ -93,15 +91,14 @@ class JobFiles:
         """Wait until the documents of a new job are on disk. Raises DocumentsError."""
         if (flushing := self._flushing.get(job_id)) is None:
             return
-        try:
-            await asyncio.shield(flushing)
-        except OSError as err:
+        await asyncio.wait([flushing])
+        if (err := flushing.exception()) is not None:
             # It stays in `_flushing`, so that the next caller gets the same error.
             raise DocumentsError("the document could not be written") from err
         self._flushing.pop(job_id, None)
 
     async def async_copy(self, job: Job) -> list[Document] | None:
-        """Return copies of the documents of a job's deliveries, None when they are gone. Raises DocumentsError."""
+        """Copy the documents of a job's deliveries, None when they are gone. Raises DocumentsError."""
         return await self._hass.async_add_executor_job(_copy, self._root, job)
 
     async def async_drop(self, jobs: Iterable[Job]) -> None:
@@ -119,7 +116,7 @@ class JobFiles:
         await self._hass.async_add_executor_job(_remove_all, folders)
 
 
-def _prepare(root: Path, old: Path, known: Collection[str], keep_orphans: bool) -> None:
+def _prepare(root: Path, old: Path, known: Collection[str]) -> None:
     try:
         make_folder(root)
         root.chmod(0o700)
@@ -129,13 +126,12 @@ def _prepare(root: Path, old: Path, known: Collection[str], keep_orphans: bool) 
     except OSError as err:
         raise DocumentsError("the job folder cannot be read") from err
     unlink_all(path for path in found if path.name.startswith(COPY_PREFIX))
-    if not keep_orphans:
-        folders = (path for path in found if path.name not in known and path.is_dir())
-        _remove_all(path for path in folders if not path.name.startswith(DAMAGED_PREFIX))
+    folders = (path for path in found if path.name not in known and path.is_dir())
+    _remove_all(path for path in folders if not path.name.startswith(DAMAGED_PREFIX))
 
 
 def _take(folder: Path, job: Job, spooled: Sequence[Path]) -> list[Path]:
-    """Return the documents in the folder of the job that are still to be flushed."""
+    """Return those that are still to be flushed."""
     is_small = sum(one.document.size for one in job.deliveries) <= SMALL_BYTES
     documents = []
     try:

@@ -1,4 +1,7 @@
-"""A print job: what was asked for, its deliveries, and what they allow. Its state follows from the deliveries."""
+"""A print job: what was asked for, its deliveries, and what they allow. Its state follows from the deliveries.
+
+Sizes are bytes, pages are printed sides as the service counts them. What is None or unknown says so.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -42,7 +45,7 @@ CONVERTED: Final = frozenset(
 
 
 class PersonReason(StrEnum):
-    """Reasons to hold a job until a person answers."""
+    """Why a job waits for a person's answer."""
 
     APPROVAL = "approval"
     RELEASE = "release"
@@ -50,8 +53,6 @@ class PersonReason(StrEnum):
 
 
 class Origin(StrEnum):
-    """Where a job was asked for."""
-
     USER = "user"
     AUTOMATION = "automation"
     ASSISTANT = "assistant"
@@ -63,21 +64,18 @@ NOBODY: Final = "nobody"
 
 
 def read_reasons(value: object) -> tuple[str, ...] | None:
-    """Return the stored reasons a job waits for. Raises ValueError for anything else.
-
-    One that this version does not know counts as an approval, so that the job does not print without
-    anybody having been asked.
-    """
+    """Return the stored reasons a job waits for. Raises ValueError for anything else."""
     if not isinstance(value, list) or len(value) > MAX_REASONS:
         raise ValueError("not a list of reasons")
+    # One of a later version counts as an approval: the job must not print without anybody having been asked.
     known = [reason if reason in PersonReason else PersonReason.APPROVAL.value for reason in value]
     return tuple(dict.fromkeys(known))
 
 
 def _read_origin(value: object) -> Origin | None:
-    """Return where a job was asked for, None where this version does not know the place."""
     if value is not None and not isinstance(value, str):
         raise ValueError("not an origin")
+    # None also for a place that only a later version knows.
     return Origin(value) if value is not None and value in Origin else None
 
 
@@ -100,54 +98,54 @@ class Asker(Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobSpec(Record):
-    """What was asked for: one job of one printer. Its files, and their options, are in the deliveries.
-
-    `requested` are the options that the caller asked for, kept for printing elsewhere. `expires_in` None means the
-    entry's option. `sender` and `sender_address` are those of a device of the home network, `sender_device` what stands
-    for it however many addresses it takes, None for the address of a job of before; `foreign_title` says that
-    such a one wrote the title of a job which this one prints again, or a server that of its document. `laid_out` says
-    that the document was laid out on sheets for these options. `waits_for` are the reasons for which people are to be
-    asked before anything is sent, one after the other; None means that the options decide. `approved` says that the
-    same was approved; `release_code`, which releases it at the printer, is hashed, and with `foreign_code` not known to
-    who asks: somebody else's job had it, whose document this one prints again. `retry_of` and `moved_from` are the
-    jobs whose document it prints again, or whose place it takes. Who asks is found out from the asker's context when a
-    job is submitted, unless it is moved (see `Beginning`): then `origin`, `automated` and `forgotten`, which says that
-    it may have been anybody, are known, too.
-    """
+    """What was asked for: one job of one printer. Its files, and their options, are in the deliveries."""
 
     printer_key: str
     title: str
+    # The options as the caller named them, for printing elsewhere.
     requested: Mapping[str, Any] = field(default_factory=dict)
     request_id: str | None = None
     replace_key: str | None = None
+    # The job whose document it prints again, and the one whose place it takes.
     retry_of: str | None = None
     moved_from: str | None = None
+    # Whether it may wait for its printer.
     hold: bool = True
+    # None: as the entry's options have it.
     expires_in: timedelta | None = None
     ignore_quiet_hours: bool = False
     asker: Asker = field(default_factory=Asker)
+    # Who set it off is found out by the asker's context when it is submitted, unless it is moved (see `Beginning`).
     origin: Origin | None = field(default=None, metadata={READ: _read_origin})
     automated: bool = False
+    # It may have been anybody.
     forgotten: bool = False
+    # A device of the home network, its address, and what stands for it however many addresses it takes; None in
+    # records of before that was known.
     sender: str | None = None
     sender_address: str | None = None
     sender_device: str | None = None
+    # A device wrote the title of the job that it prints again, or a server that of its document.
     foreign_title: bool = False
+    # The document was laid out on sheets for these options.
     laid_out: bool = False
+    # For which people are asked before anything is sent, one after the other; None: the options decide.
     waits_for: tuple[str, ...] | None = field(default=None, metadata={READ: read_reasons})
+    # The same was approved before.
     approved: bool = False
+    # Releases it at the printer; hashed.
     release_code: str | None = field(default=None, repr=False)
+    # Who asks does not know that code: somebody else's job had it, whose document it prints again.
     foreign_code: bool = False
 
     @property
     def owner(self) -> Owner:
-        """Return whose turns and limits it takes: a user's, all automations', or of all devices together one's."""
+        """Whose turns and limits it takes: a user's, all automations', or one's of all devices together."""
         device = self.sender_device or self.sender_address
         return (self.asker.user_id,) if device is None else lan_owner(device)
 
     @property
     def source(self) -> Origin:
-        """Return where it was asked for, as far as sender and user show where that is not known."""
         if self.origin is not None:
             return self.origin
         if self.sender_address is not None:
@@ -160,7 +158,7 @@ TOKEN_BYTES: Final = 24
 
 
 class JobState(StrEnum):
-    """The states of a delivery, and of its job; those before the final ones only follow in this order."""
+    """Of a delivery, and of its job; those before the final ones only follow in this order."""
 
     HELD = "held"
     UPLOADING = "uploading"
@@ -201,18 +199,16 @@ BEFORE_PAPER: Final = frozenset({400, 502, 11203})
 
 
 def is_valid_transition(old: JobState, new: JobState) -> bool:
-    """Return whether a delivery may go from one state to another.
-
-    States only move forward, with two exceptions: an upload that surely never arrived
-    goes back to `held`, and an unconfirmed one becomes final once there is proof.
-    """
+    """Return whether a delivery may go from one state to another: only forward, but for two cases."""
     if old is JobState.UNCONFIRMED:
+        # There may be proof yet.
         return new in {JobState.COMPLETED, JobState.FAILED, JobState.CANCELED}
     if old in FINAL:
         return False
     if new in FINAL:
         return True
     if (old, new) == (JobState.UPLOADING, JobState.HELD):
+        # It surely never arrived.
         return True
     return _ORDER.index(new) > _ORDER.index(old)
 
@@ -224,17 +220,15 @@ new_token = partial(secrets.token_urlsafe, TOKEN_BYTES)
 class Delivery(Record):
     """One document, the options of its task, and what is known of its way to the printer.
 
-    `token` is the secret part of the callback address; it tells deliveries apart and appears in no view.
-    The document's path is that of its spooled file until a job takes it over, then its name in the job's folder.
-    `after` is what a person must do before it is sent, None once that is done. `hold_reason` says why it
-    waits. `counts_as` are the pages of a copy and the copies that a job counts as which has another delivery after
-    this one. `details` are for whoever made the deliveries; nothing here reads them. A preview that is under way,
-    or was cut off, is a delivery without a job.
+    A preview that is under way, or was cut off, is a delivery without a job.
     """
 
+    # Its path is that of its spooled file until a job takes it over, then its name in the job's folder.
     document: Document
     options: ResolvedOptions
+    # The secret part of the callback address; it tells deliveries apart and appears in no view.
     token: str = field(default_factory=new_token, repr=False)
+    # What a person must do before it is sent, None once that is done.
     after: PersonReason | None = None
     state: JobState = JobState.HELD
     hold_reason: str | None = None
@@ -262,7 +256,9 @@ class Delivery(Record):
     detail: str = ""
     partly_printed: bool = False
     ended_at: datetime | None = None
+    # The pages of a copy, and the copies, that the job counts as which has another delivery after this one.
     counts_as: tuple[int, int] | None = None
+    # For whoever made the deliveries; nothing here reads them.
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -275,7 +271,7 @@ class Delivery(Record):
 
     @property
     def is_unsure(self) -> bool:
-        """Return whether the delivery is in doubt: sent, but never confirmed by the cloud."""
+        """In doubt: sent, but never confirmed by the cloud."""
         return self.state is JobState.UPLOADING and self.may_have_unknown_task
 
     @property
@@ -284,12 +280,12 @@ class Delivery(Record):
 
     @property
     def pages(self) -> int | None:
-        """Return the pages of one copy of the task, None if nobody knows."""
+        """Of one copy of its task; None if nobody knows."""
         return count_selected(self.options.page_range, self.document.pages)
 
     @property
     def job_pages(self) -> int | None:
-        """Return the pages of one copy of its job, whose first delivery it is; None if nobody knows."""
+        """Of one copy of the job whose first delivery it is; None if nobody knows."""
         return self.pages if self.counts_as is None else self.counts_as[0]
 
     @property
@@ -298,12 +294,12 @@ class Delivery(Record):
 
     @property
     def is_uncounted(self) -> bool:
-        """Return whether nobody can say how many pages become of its document: somebody has to let it go on."""
+        """Nobody can say how many pages become of its document: somebody has to let it go on."""
         return self.document.extension in CONVERTED and self.most_pages is None
 
     @property
     def most_pages(self) -> int | None:
-        """Return the most pages that one copy of its job can have, None if nobody knows."""
+        """What one copy of its job can have at most; None if nobody knows."""
         if self.counts_as is not None:
             return self.counts_as[0]
         known = self.document.pages_at_most if self.document.pages is None else self.document.pages
@@ -327,10 +323,7 @@ _AFTER_FIRST_SIDES: Final = {None: FIRST_SIDES_ONLY, "expired": NOT_TURNED}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job(Record):
-    """One document to be printed on one printer, by a delivery, or by two with a person between them.
-
-    Sizes are bytes, pages are printed sides as the service counts them.
-    """
+    """One document to be printed on one printer, by a delivery, or by two with a person between them."""
 
     job_id: str
     spec: JobSpec
@@ -347,7 +340,7 @@ class Job(Record):
     has_document: bool = True
     # The documents stay after an end that was wanted.
     document_kept: bool = False
-    # Waits because the job folder was copied from another installation.
+    # It comes from a damaged record, and asks first: nobody knows what became of it since.
     copied: bool = False
     # The job that prints this one's document again.
     retried_as: str | None = None
@@ -392,7 +385,7 @@ class Job(Record):
 
     @property
     def partly_printed(self) -> bool:
-        """Return whether a part of a job that is over may be on paper."""
+        """A part of it may be on paper, and it is over."""
         now = self.present
         if now.state is JobState.COMPLETED:
             # What was in doubt before it came out.
@@ -401,12 +394,11 @@ class Job(Record):
 
     @property
     def most_pages(self) -> int | None:
-        """Return the most pages that one copy can have, None if nobody knows."""
         return self.deliveries[0].most_pages if self.pages is None else self.pages
 
     @property
     def pages_to_count(self) -> int | None:
-        """Return the pages that it counts as once it is printed, None if nobody can say.
+        """What it counts as once it is printed, None if nobody can say.
 
         Where nobody counted them before, the cloud may name none, and not for all copies: it counts as the most then.
         """
@@ -419,13 +411,13 @@ class Job(Record):
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """Return the reasons for which people are to be asked, one after the other; see `PersonReason`."""
+        """For which people are to be asked, one after the other; see `PersonReason`."""
         after = self.present.after
         return (self.spec.waits_for or ()) + (() if after is None else (after.value,))
 
     @property
     def ended_at(self) -> datetime:
-        """Return when the final job ended; 0.1.0 only recorded that of failed ones."""
+        # 0.1.0 only recorded that of failed ones.
         return self.present.ended_at or self.changed_at
 
     @property
@@ -434,33 +426,38 @@ class Job(Record):
 
     @property
     def is_uploading(self) -> bool:
-        """Return whether the job is uploaded, or waits for its turn, and nobody has canceled it."""
+        """It is uploaded, or waits for its turn, and nobody has canceled it."""
         return self.present.state is JobState.UPLOADING and not self.cancel_requested
 
     @property
     def ignores_quiet_hours(self) -> bool:
-        """Return whether it is sent in quiet hours, too: as was asked for, or since its paper is turned already."""
+        # Of second sides the paper is turned already.
         return self.spec.ignore_quiet_hours or self.is_at_second
 
     @property
     def has_stack(self) -> bool:
-        """Return whether a stack that a person has put back for the job lies in its printer's tray."""
+        """A stack that a person has put back for the job lies in its printer's tray."""
         return self.is_at_second and not self.waits_for and not self.is_final
 
     @property
     def source(self) -> str | None:
-        """Return the device of the home network that sent the job, with its address."""
+        """The device of the home network that sent the job, with its address."""
         if self.spec.sender_address is None:
             return None
         return " · ".join(part for part in (self.spec.sender, self.spec.sender_address) if part)
 
     @property
     def title_is_foreign(self) -> bool:
-        """Return whether a device of the home network, a web or a media server wrote the title, which may say anything.
+        """A device of the home network, a web or a media server wrote the title, which may say anything.
 
         It is for people to read; whoever follows instructions, as assistants do, must not be given it.
         """
         return self.spec.foreign_title or self.spec.sender_address is not None
+
+    @property
+    def waits_here(self) -> bool:
+        """Nothing of it is on its way, nor in doubt."""
+        return self.state in (JobState.HELD, JobState.UPLOADING) and not self.present.is_unsure
 
     @property
     def can_cancel(self) -> bool:
@@ -479,7 +476,7 @@ class Job(Record):
 
     @property
     def asks_for(self) -> str | None:
-        """Return the reason for which the job waits for a person's answer, None without one."""
+        """The reason for which the job waits for a person's answer, None without one."""
         is_asked = self.state is JobState.HELD and bool(self.waits_for) and not self.copied
         return self.waits_for[0] if is_asked else None
 
@@ -495,12 +492,11 @@ class Job(Record):
 
     @property
     def may_keep_document(self) -> bool:
-        """Return whether the document may be kept although the job ended as it was wanted."""
+        """The document may be kept although the job ended as it was wanted."""
         return self.state in REPRINTABLE and self.has_document and self.reason not in HANDED_ON
 
     @property
     def can_print_again(self) -> bool:
-        """Return whether the kept document may be printed again, although the job ended as wanted."""
         return self.may_keep_document and self.document_kept
 
     @property
@@ -520,10 +516,7 @@ class Job(Record):
     def changed(
         self, delivery: Delivery | None = None, *, now: datetime | None = None, **changes: Any
     ) -> Self:
-        """Return the job with these fields changed, stamped with a time, the present one by default.
-
-        Those of a delivery are changed in this one, without any in the present one.
-        """
+        """Return the job with these fields changed; those of a delivery in the given or the present one."""
         now = now or dt_util.utcnow()
         theirs = {name: changes.pop(name) for name in changes.keys() & DELIVERY_FIELDS}
         if theirs:
@@ -539,7 +532,7 @@ class Job(Record):
         return replace(self, changed_at=now, **changes)
 
     def as_json(self) -> str:
-        """Return the job as it is stored, secrets included."""
+        """As it is stored, secrets included."""
         return json.dumps({"version": RECORD_VERSION, **plain(self)}, default=plain)
 
     @classmethod
@@ -601,7 +594,6 @@ def change_not_saved(job: Job) -> HomeAssistantError:
 
 
 def already_retried(again: Job) -> InputError:
-    """Return the error for a second retry of one job; `again` is the job that the first one made."""
     return InputError("job_retried_already", title=again.spec.title, job_id=again.job_id)
 
 

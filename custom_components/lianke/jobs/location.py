@@ -21,7 +21,6 @@ from homeassistant.core import HomeAssistant
 from ..ledger import Ledger, Table, View
 from .box_jobs import JOBS
 from .files import ledger_path
-from .job import JobState
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -40,8 +39,7 @@ async def async_hold_copied(hass: HomeAssistant, ledger: Ledger, entry_ids: Iter
         def hold(view: View) -> None:
             for table in tables:
                 for job in [*view.all(table)]:
-                    waits = job.state in (JobState.HELD, JobState.UPLOADING)
-                    if waits and not job.present.is_unsure:
+                    if job.waits_here:
                         view.put(table, job.job_id, job.changed(now=view.now, copied=True))
 
         try:

@@ -23,9 +23,10 @@ from homeassistant.util import dt as dt_util
 from ..api.coerce import to_list
 from ..api.options import ResolvedOptions
 from ..api.stored import StoredError
+from ..api.transport import ANSWER_BYTES_A_SECOND
 from ..documents.spool import sync_path
 from ..ledger import Ledger, Table, View
-from .box_jobs import CUT_OFF, JOBS, OWN_TASKS, OwnTask
+from .box_jobs import JOBS, OWN_TASKS, OwnTask
 from .files import DAMAGED_PREFIX, SECOND_NAME, file_name, jobs_path, old_path
 from .job import (
     BEFORE_PAPER,
@@ -39,13 +40,15 @@ from .job import (
     new_token,
 )
 from .location import MARKER_NAME, is_copied
+from .rules import LISTED
 
 _LOGGER = logging.getLogger(__name__)
 
 RECORD_NAME: Final = "job.json"
 OTHER_TASKS_NAME: Final = "other_tasks.json"
-# What version 0.1.0 wrote while a preview was under way.
+# What version 0.1.0 wrote while a preview was under way, of which it says nothing: its task is any of the next days.
 COMING: Final = "coming"
+COMING_BYTES: Final = int(LISTED.total_seconds() * ANSWER_BYTES_A_SECOND)
 # A folder that was being made or deleted.
 PART_PREFIX: Final = "part-"
 MAX_DAMAGED: Final = 10
@@ -159,8 +162,7 @@ def _find(entry_id: str, root: Path) -> _Found:
             except (OSError, StoredError) as err:
                 damaged.append(_set_aside(folder, err))
                 continue
-            waits = job.state in (JobState.HELD, JobState.UPLOADING) and not job.present.is_unsure
-            found.jobs.append(replace(job, copied=True) if is_copy and waits else job)
+            found.jobs.append(replace(job, copied=True) if is_copy and job.waits_here else job)
             found.left.append(folder / RECORD_NAME)
     found.jobs.sort(key=lambda job: (job.created_at, job.job_id))
     for folder in sorted(damaged, reverse=True)[MAX_DAMAGED:]:
@@ -346,14 +348,16 @@ def _read_tasks(path: Path) -> dict[str, OwnTask]:
     """Return the tasks that were ours without a job, and the uploads of previews that were cut off."""
     try:
         found = to_list(json.loads(path.read_text("utf-8")))
+        written_at = dt_util.utc_from_timestamp(path.stat().st_mtime)
     except OSError, ValueError, RecursionError:
         return {}
     now = dt_util.utcnow()
     tasks = {}
-    for number, item in enumerate(found):
+    coming = {"handed_over_at": written_at.isoformat(), "size": COMING_BYTES}
+    for number, said in enumerate(found):
+        item = coming if said == COMING else said
         if isinstance(item, str) and item:
-            task = OwnTask(noted_at=now, task_id=None if item == COMING else item)
-            tasks[CUT_OFF if item == COMING else item] = task
+            tasks[item] = OwnTask(noted_at=now, task_id=item)
         elif (upload := _read_upload(item, number)) is not None:
             noted_at: datetime = upload.handed_over_at or now
             tasks[upload.token] = OwnTask(noted_at=noted_at, upload=upload)

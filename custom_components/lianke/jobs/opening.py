@@ -17,7 +17,7 @@ from ..ledger import Ledger, Table, View
 from ..ledger_file import ASIDE
 from .box_jobs import JOBS, OWN_TASKS
 from .files import ledger_path, old_path
-from .job import WAITING, Job, JobState
+from .job import Job, JobState
 from .location import async_hold_copied
 from .migration import async_take_in
 
@@ -93,11 +93,7 @@ async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> list[Job]:
         # All that waits is.
         jobs += ledger.latest(own_jobs).at_hand
     await async_remove_records(hass, entry_id, own_jobs, Table(OWN_TASKS, entry_id))
-    return [
-        job
-        for job in jobs
-        if job.state in (*WAITING, JobState.UPLOADING) and not job.present.is_unsure
-    ]
+    return [job for job in jobs if job.waits_here or job.state is JobState.QUEUED]
 
 
 async def async_remove_records(hass: HomeAssistant, folder: str, *tables: Table[Any]) -> None:

@@ -1,5 +1,6 @@
 """What the service's answers, reports and silence mean for a job, and how long a doubt lasts. Pure functions."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,12 +17,13 @@ from ..api.errors import (
     PrinterNotFoundError,
     TooFrequentError,
 )
-from ..api.tasks import TaskResult, TaskState
+from ..api.tasks import DayTask, Task, TaskResult, TaskState
 from ..box.printer_status import PrinterStatus
 from .job import BEFORE_PAPER, Delivery, Job, JobState, is_valid_transition
 from .rules import QueueReason
 
 PRINTED_CODE = 200
+NO_TASK = {"task_id": None, "task_known_at": None, "task_from_list": False}
 # The reason of an expired job that may have been printing when it was canceled.
 CANCELED_TOO_LATE = "expired_too_late"
 _MOVES = {
@@ -48,21 +50,47 @@ PASSING: dict[type[LiankeError], str] = {
 
 
 def passing_reason(err: LiankeError) -> str | None:
-    """Return the reason for which a job waits after an error that passes by itself, None for another."""
     return next((reason for kind, reason in PASSING.items() if isinstance(err, kind)), None)
 
 
 def may_have_arrived(err: LiankeError) -> bool:
-    """Return whether the cloud may have accepted an upload in spite of this error."""
+    """Whether the cloud may have accepted an upload in spite of this error."""
     if isinstance(err, LiankeRefusedError):
         return not err.surely_refused
     return getattr(err, "may_have_arrived", True)
 
 
+def held(reason: str) -> dict[str, Any]:
+    return {"state": JobState.HELD, "hold_reason": reason, "sent_bytes": None}
+
+
+def not_taken(
+    job: Job, delivery: Delivery, err: LiankeError, now: datetime, *, is_deciding: bool
+) -> dict[str, Any]:
+    """Return the changes of a job whose upload met an error: it is in doubt, waits, is sent anew or over."""
+    was_handed_over = delivery.handed_over_at is not None
+    answer = {"code": err.code, "detail": err.detail}
+    if was_handed_over and may_have_arrived(err):
+        # The service's message is shown at once, and stays if nothing more is found out.
+        says_why = isinstance(err, LiankeRefusedError | LiankeResponseError) and err.detail
+        return {"given_up_at": now, **({"reason": err.reason, **answer} if says_why else {})}
+    refused = {"handed_over_at": None, "was_refused": delivery.was_refused or was_handed_over}
+    if job.cancel_requested:
+        # While that is being decided, the review that follows cancels it, or sends it again if the disk refuses.
+        return refused if is_deciding else {**refused, "state": JobState.CANCELED}
+    reason = passing_reason(err)
+    if reason is None and delivery.document.ticket is not None:
+        # What the service prepared for a preview may be gone; the document is still here.
+        return {**refused, "document": replace(delivery.document, ticket=None)}
+    if reason is None or not job.spec.hold:
+        return {**refused, **answer, "state": JobState.FAILED, "reason": err.reason}
+    return {**refused, **answer, **held(reason)}
+
+
 def changes_for(
     job: Job, delivery: Delivery, task_state: TaskState, result: TaskResult | None
 ) -> dict[str, Any] | None:
-    """Return the changes of a job and its delivery by a report about the delivery's task, None for none.
+    """Return the changes of a job and its delivery by what is said of the delivery's task, None for none.
 
     Printed means SUCCESS *and* result code 200: SUCCESS alone is the state of the cloud's
     queue (lianke-api, "Job states"), and without a result says nothing yet.
@@ -93,11 +121,8 @@ def changes_for(
 
 
 def _revocation(delivery: Delivery, result: TaskResult | None) -> dict[str, Any]:
-    """Return the changes of a delivery whose task was canceled.
-
-    REVOKED alone says nothing about paper, not even of a task that had not begun when it was to be
-    canceled: the cancellation may have come late, or not at all.
-    """
+    # REVOKED alone says nothing about paper, not even of a task that had not begun when it was to be canceled: the
+    # cancellation may have come late, or not at all.
     may_be_on_paper = result is None or result.send_total != 0
     if not delivery.expiring:
         return {"state": JobState.CANCELED, "reason": None, "partly_printed": may_be_on_paper}
@@ -108,13 +133,10 @@ def _revocation(delivery: Delivery, result: TaskResult | None) -> dict[str, Any]
 
 
 def failure(result: TaskResult | None) -> dict[str, Any]:
-    """Return the changes of a delivery that failed, with a result or without one.
-
-    Whether it may be on paper is known by the bytes that the cloud sent to the printer; where these are unknown,
-    by the code.
-    """
+    """Return the changes of a delivery that failed, with a result or without one."""
     if result is None:
         return {"reason": "print_failed", "code": None, "detail": "", "partly_printed": True}
+    # The bytes that the cloud sent to the printer; where these are unknown, the code says it.
     sent = result.send_total
     return {
         "reason": _REASONS.get(result.code or 0, "print_failed"),
@@ -124,8 +146,100 @@ def failure(result: TaskResult | None) -> dict[str, Any]:
     }
 
 
+def asked(job: Job, delivery: Delivery, task: Task) -> dict[str, Any] | None:
+    """Return the changes of a job by the answer of its task, None for none."""
+    if job.state is JobState.COMPLETED or delivery.proven_at is not None:
+        # Only the pages were missing.
+        doubtful = replace(delivery, state=JobState.UNCONFIRMED)
+        found = changes_for(job, doubtful, task.state, task.result) or {}
+        if job.state is not JobState.COMPLETED:
+            is_printed = found.get("state") is JobState.COMPLETED
+            return found if is_printed else printed(job, delivery)
+        pages = {name: found[name] for name in ("pages", "pages_printed") if name in found}
+        return pages if pages.get("pages_printed") and job.pages_printed is None else None
+    if delivery.task_from_list and has_other_pages(delivery, task.result):
+        # Another sender's task after all.
+        return {"state": JobState.UNCONFIRMED, "reason": "no_answer", **NO_TASK}
+    return changes_for(job, delivery, task.state, task.result)
+
+
+def printed(job: Job, delivery: Delivery) -> dict[str, Any] | None:
+    """Return the changes of a job that was proven to be printed, whose pages will not become known."""
+    return changes_for(job, delivery, TaskState.SUCCESS, TaskResult(code=PRINTED_CODE))
+
+
+def listed(job: Job, delivery: Delivery, task: DayTask) -> dict[str, Any] | None:
+    """Return the changes of a job by a task on the list, None for none."""
+    result = TaskResult(code=task.code, message=task.message) if task.code is not None else None
+    return changes_for(job, delivery, task.state, result)
+
+
+def reported(
+    job: Job,
+    delivery: Delivery,
+    task_id: str,
+    state: TaskState,
+    result: TaskResult | None,
+    now: datetime,
+) -> dict[str, Any] | None:
+    """Return the changes of a job by a callback with the token of this delivery, None where it proves nothing.
+
+    The token outranks the list of tasks, and an answer that refused the upload.
+    """
+    was_sent = delivery.was_sent
+    if not was_sent and not delivery.was_refused:
+        return None
+    if delivery is not job.present:
+        # An end that the list alone had shown can be corrected while the next one was not begun.
+        if not delivery.task_from_list or job.state is not JobState.HELD:
+            return {}
+        doubtful = replace(delivery, state=JobState.UNCONFIRMED)
+        if (found := changes_for(job, doubtful, state, result)) is None:
+            return {}
+        found.pop("pages_printed", None)
+        return {**found, "task_id": task_id, "task_from_list": False}
+    changes: dict[str, Any] = {}
+    if moved := delivery.task_id != task_id:
+        if delivery.task_id is not None and not delivery.task_from_list:
+            # The answer to the upload named another task.
+            return None
+        changes = {"task_id": task_id, "task_known_at": now}
+    before = delivery
+    if delivery.task_from_list or not was_sent:
+        changes["task_from_list"] = False
+        if delivery.is_final:
+            # What rests on the list alone, or on a refusal, may be corrected.
+            before = replace(delivery, state=JobState.UNCONFIRMED)
+            if moved:
+                changes |= {"state": JobState.UNCONFIRMED, "reason": "no_outcome"}
+        elif not was_sent:
+            changes["state"] = JobState.QUEUED
+    if state is TaskState.REVOKED and (result is None or result.send_total is None):
+        # The task itself may say it.
+        state = TaskState.SET_REVOKE
+    ended = changes_for(job, before, state, result) or {}
+    is_printed = ended.get("state") is JobState.COMPLETED
+    if is_printed and delivery.is_final and delivery.state is not JobState.UNCONFIRMED:
+        # An end is told already, and is corrected at once. The pages may be known.
+        ended["pages_printed"] = ended["pages_printed"] or job.pages_printed
+    elif is_printed and ended["pages_printed"] is None and delivery is job.deliveries[-1]:
+        # On disk at once; its end is told together with its pages, if these become known soon.
+        ended = {} if delivery.proven_at else {"proven_at": now}
+        if is_valid_transition(before.state, JobState.SENDING):
+            ended["state"] = JobState.SENDING
+    elif delivery.proven_at is not None and not is_printed:
+        return {}
+    return changes | ended
+
+
+def without_task(delivery: Delivery) -> dict[str, Any]:
+    """Return the changes of a delivery whose task, which the list named, is another's."""
+    if delivery.is_final:
+        return {**NO_TASK, "state": JobState.UNCONFIRMED, "reason": "no_answer"}
+    return {**NO_TASK, "state": JobState.UPLOADING}
+
+
 def has_other_pages(delivery: Delivery, result: TaskResult | None) -> bool:
-    """Return whether a task printed another number of pages than a delivery has."""
     pages = delivery.pages
     if pages is None or result is None or result.total_page is None:
         return False
@@ -155,7 +269,7 @@ def is_doubt_over(
     is_undecided: bool,
     without_list: timedelta | None,
 ) -> bool:
-    """Return whether nothing more will be found out about a delivery in doubt.
+    """Whether nothing more will be found out about a delivery in doubt.
 
     `age` is how long ago it was sent, `up` how long we have been looking; it is searched for once the list has been
     read late enough. `without_list` is how long the service has answered without giving one, None where it gave one,
@@ -171,9 +285,9 @@ def is_doubt_over(
 
 
 def has_no_outcome(job: Job, now: datetime, *, age: timedelta, expired_for: timedelta) -> bool:
-    """Return whether a job whose task is known will not become final by what the service says.
+    """Whether a job whose task is known for this age will not become final by what the service says.
 
-    `age` is how long its task is known, `expired_for` how long ago we saw that it had expired.
+    `expired_for` is how long ago we saw that it had expired.
     """
     delivery = job.present
     if delivery.is_final or age < GIVE_UP:
@@ -184,7 +298,7 @@ def has_no_outcome(job: Job, now: datetime, *, age: timedelta, expired_for: time
 
 
 def is_followed(job: Job, now: datetime, *, is_uploading: bool) -> bool:
-    """Return whether the cloud is to be asked about a job's present delivery."""
+    """Whether the cloud is to be asked about a job's present delivery."""
     delivery = job.present
     if delivery.proven_at is not None:
         return delivery.state is not JobState.COMPLETED
@@ -207,7 +321,7 @@ _SLOWER = ((timedelta(hours=1), timedelta(minutes=5)), (timedelta(minutes=10), W
 
 
 def poll_pause(job: Job, age: timedelta, *, are_callbacks_proven: bool) -> timedelta:
-    """Return how long after a request a job is asked about again; `age` is how long its task is known, or was sent."""
+    """How long after a request a job is asked about again; `age` is how long its task is known, or was sent."""
     if job.present.is_unsure and age < DOUBT_TIME * 2:
         return SPACING
     if job.state is JobState.CANCELING and age > _SLOWER[-1][0]:

@@ -1,6 +1,8 @@
 """The print queue of one box: the interface that actions, entities and the card use.
 
-What it returns and what its listeners receive is on disk (see `BoxJobs`).
+What it returns and what its listeners receive is on disk (see `BoxJobs`). What two jobs share is one transaction of the
+ledger, also where they are of two boxes: what may not have come out is marked as retried together with the job that
+prints it again, and a job that is moved ends together with the one that takes its place.
 """
 
 import asyncio
@@ -8,19 +10,19 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
 from ..api.models import DriverState
 from ..box.printer_status import PrinterSnapshot
-from ..const import HOLD_HOURS, MAX_JOBS_PER_HOUR, MAX_PAGES
+from ..const import DOMAIN, HOLD_HOURS, MAX_JOBS_PER_HOUR, MAX_PAGES
 from ..coordinator import LiankeCoordinator, printer_identifier
 from ..documents.document import file_digest
 from ..documents.spool import disk_full, unlink_all
@@ -28,10 +30,10 @@ from ..errors import InputError
 from ..fair_queue import Owner
 from ..ledger import Change, Ledger, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError
-from .box_jobs import BoxJobs, JobWorker, QueueBox, Rule
+from .box_jobs import BoxJobs, JobWorker, Rule, heard
 from .files import SECOND_NAME, DocumentsError, file_name
 from .job import (
-    WAITING,
+    MOVED,
     Delivery,
     Job,
     JobSpec,
@@ -41,17 +43,18 @@ from .job import (
     change_not_saved,
     job_error,
 )
+from .outcome import held
 from .page_count import PageCounter
-from .readiness import Readiness
-from .retry import JobMover
 from .rules import (
     PERMANENT,
     LimitError,
     QueueReason,
     answered,
     canceled,
+    check_movable,
     check_pages,
     check_rates,
+    check_retry,
     check_tray,
     confirmed,
     find_duplicate,
@@ -60,10 +63,12 @@ from .rules import (
     replaced_by,
     stacks_in_trays,
 )
-from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, heard, recover
+from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, recover
 from .tracker import TaskTracker
 from .uploader import Uploader
 
+# Those of the boxes that have loaded their jobs, by config entry.
+DATA_QUEUES: Final[HassKey[dict[str, PrintQueue]]] = HassKey(f"{DOMAIN}_queues")
 # Seconds for an upload to stop, and at the end for what is being accepted to be written.
 ABORT_TIME = 5
 
@@ -107,20 +112,27 @@ class PrintQueue(JobWorker):
     """
 
     def __init__(self, coordinator: LiankeCoordinator, people: People, ledger: Ledger) -> None:
-        hass, entry = coordinator.hass, coordinator.config_entry
-        jobs = BoxJobs(hass, entry, ledger)
-        box = QueueBox(coordinator, Readiness(entry, coordinator), jobs)
-        super().__init__(box)
-        self.listen, self.watch = jobs.listen, jobs.watch
+        jobs = BoxJobs(coordinator, ledger)
+        super().__init__(coordinator, jobs)
+        # What is known of the jobs, as all others see them.
+        self.find = jobs.find
+        self.get = jobs.get
+        self.jobs = jobs.told
+        self.open_jobs = jobs.told_open
+        self.newest = jobs.newest
+        self.waiting = jobs.waiting
+        self.hold_reason = jobs.hold_reason
+        self.listen = jobs.listen
+        self.watch = jobs.watch
         self.async_read_rest = jobs.async_read_rest
+        self.own_tasks = jobs.tasks
         self._people = people
         self.ledger = ledger
         self.page_counter = PageCounter(coordinator)
-        self._uploader = Uploader(box)
-        self.tracker = TaskTracker(box, is_uploading=self._uploader.is_uploading)
-        self.mover = JobMover(box, self.async_submit)
-        self._scheduler = JobScheduler(box, self.tracker, self._uploader)
-        self.own_tasks = jobs.tasks
+        self._uploader = Uploader(coordinator, jobs)
+        self.tracker = TaskTracker(coordinator, jobs, self._uploader)
+        self._scheduler = JobScheduler(coordinator, jobs, self.tracker, self._uploader)
+        self._queues = self._hass.data.setdefault(DATA_QUEUES, {})
         self._unsubscribe: list[CALLBACK_TYPE] = []
         # Only one job is accepted at a time.
         self._lock = asyncio.Lock()
@@ -132,11 +144,6 @@ class PrintQueue(JobWorker):
     async def async_load(self) -> None:
         """Load the jobs; nothing happens to them before `start`. Raises OSError."""
         await self._jobs.async_load()
-        if self._jobs.tasks.was_cut_off:
-            # A preview's task may show up, and cannot be told from another sender's.
-            self._storage.record_foreign_task()
-            await self._storage.async_flush()
-            await self._jobs.tasks.async_forget_cut_off()
         # Before the sensors start: a power cut may have left pages uncounted.
         self._scheduler.count_missed(self._jobs.latest.at_hand)
 
@@ -154,7 +161,8 @@ class PrintQueue(JobWorker):
             ),
         ]
         self._jobs.on_change = self._scheduler.review_soon
-        self.mover.open()
+        # From now on other boxes may move jobs to this one.
+        self._queues[self._entry.entry_id] = self
         self._scheduler.review()
 
     async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
@@ -162,7 +170,8 @@ class PrintQueue(JobWorker):
         if self._stopped:
             return
         self._stopped = True
-        self.mover.close()
+        if self._queues.get(self._entry.entry_id) is self:
+            del self._queues[self._entry.entry_id]
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self.tracker.stop_previews()
@@ -244,52 +253,9 @@ class PrintQueue(JobWorker):
             await self._async_tell(job)
         return job
 
-    async def _async_tell(self, job: Job) -> None:
-        """Tell of a job whose documents are still being flushed, once they are on disk; its upload may have begun."""
-
-        def tell(view: View) -> None:
-            view.put(table, job.job_id, self._jobs.existing(view, job.job_id), staged=False)
-            self._end_replaced(view, job, None)
-
-        def discard(view: View) -> None:
-            if self._jobs.is_staged(view, job.job_id):
-                view.delete(table, job.job_id)
-
-        table = self._jobs.table
-        try:
-            await self._files.async_flushed(job.job_id)
-            await asyncio.shield(self._jobs.lease.commit(tell))
-        except (DocumentsError, LedgerRefusedError) as err:
-            self._uploader.abort(self._jobs.latest.get(job.job_id, job))
-            with suppress(LedgerRefusedError):
-                await asyncio.shield(self._jobs.lease.commit(discard, report=True))
-            if job.job_id not in self._jobs.latest:
-                self._jobs.note_gone(job)
-                await self._files.async_delete([job.job_id])
-            if job.job_id not in self._jobs.committed:
-                raise _not_accepted(err, job.printer_name) from None
-            # Its upload has told of it meanwhile, and goes on.
-            self._jobs.replace(job, job.spec.replace_key)
-
-    def check_printer(self, printer_key: str) -> PrinterSnapshot:
-        """Return a printer that may be given jobs. Raises InputError for one that surely takes none."""
-        view = self._coordinator.data.printers.get(printer_key)
-        if view is None:
-            raise InputError("printer_gone")
-        device = dr.async_get(self._hass).async_get_device_by_identifier(
-            printer_identifier(self._entry, view.key), self._entry.entry_id
-        )
-        if device is not None and device.disabled:
-            raise InputError("printer_disabled", printer=view.name)
-        if view.printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED):
-            raise InputError(f"driver_{view.printer.driver}", printer=view.name)
-        if self._stopped:
-            raise InputError("not_ready_getting_ready", printer=view.name)
-        return view
-
     async def _async_accept(self, asked: _Asked) -> Job:
         """Return a new job once it is on disk, but for large documents; or the one that was asked for before."""
-        now, jobs = dt_util.utcnow(), list(self._jobs.latest.values())
+        now, jobs = dt_util.utcnow(), [*self._jobs.latest.values()]
         spec, first, moved = asked.spec, asked.deliveries[0], asked.moved
         if spec.request_id and moved is None:
             earlier = find_duplicate(jobs, spec, first, now)
@@ -303,11 +269,11 @@ class PrintQueue(JobWorker):
         replaced = replaced_by(jobs, spec, moved) if spec.replace_key else []
         self.check_limits(view.key, spec.owner, first=first, replaced=replaced)
         self.on_limit(view.key, None)
-        reason = self._readiness.check(
+        ready = self._uploader.readiness.check(
             view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
-        ).reason
-        if reason is not None and (reason in PERMANENT or not spec.hold):
-            raise InputError(f"not_ready_{reason}", printer=view.name)
+        )
+        if ready.reason is not None and (ready.reason in PERMANENT or not spec.hold):
+            raise InputError(f"not_ready_{ready.reason}", printer=view.name)
         if spec.waits_for is None or moved is not None:
             # What has ended counts as waiting until its end is told, and its pages with it.
             told = self._jobs.committed
@@ -316,7 +282,7 @@ class PrintQueue(JobWorker):
                 spec, first, others, as_it_was=asked.as_it_was
             )
             asked = replace(asked, spec=spec)
-        job = self._new_job(asked, view.name, reason, now)
+        job = self._new_job(asked, view.name, ready.reason, now)
         # The old jobs stay until the one that replaces them is safe, and are not sent meanwhile.
         self._jobs.reserved |= {old.job_id for old in replaced}
         try:
@@ -326,10 +292,12 @@ class PrintQueue(JobWorker):
                 # What ends with it would have ended for nothing if a power cut came before its documents are there.
                 await self._files.async_flushed(job.job_id)
                 is_flushed = True
-            accept = partial(self._accept, job=job, asked=asked, staged=not is_flushed)
-            done = self._jobs.decide(accept, job.job_id)
+            done = self._jobs.decide(
+                lambda view: self._accept(view, job, asked, staged=not is_flushed), job.job_id
+            )
             self._jobs.note_new(job)
-            return await asyncio.shield(done)
+            await asyncio.wait([done])
+            return done.result()
         except (DocumentsError, LedgerRefusedError, InputError) as err:
             self._jobs.note_gone(job)
             await self._files.async_delete([job.job_id])
@@ -339,7 +307,39 @@ class PrintQueue(JobWorker):
         finally:
             self._jobs.reserved.clear()
 
-    def _accept(self, view: View, *, job: Job, asked: _Asked, staged: bool) -> Job:
+    def _new_job(self, asked: _Asked, printer: str, reason: str | None, now: datetime) -> Job:
+        """Return the job that is accepted; `reason` is why its printer cannot take it now."""
+        spec, deliveries, moved = asked.spec, asked.deliveries, asked.moved
+        waits_for = spec.waits_for or ()
+        if PersonReason.RELEASE not in waits_for:
+            spec = replace(spec, release_code=None)
+        hold_time = timedelta(hours=HOLD_HOURS.of(self._entry.options))
+        counted = deliveries[0]
+        # In the folder of the job.
+        names = [file_name(counted.document.name), *(SECOND_NAME for _ in deliveries[1:])]
+        job = Job(
+            job_id=asked.job_id,
+            spec=replace(spec, waits_for=waits_for),
+            deliveries=tuple(
+                replace(one, document=replace(one.document, path=Path(name)))
+                for one, name in zip(deliveries, names, strict=True)
+            ),
+            printer_name=printer,
+            created_at=moved.created_at if moved else now,
+            changed_at=now,
+            expires_at=moved.expires_at if moved else now + (spec.expires_in or hold_time),
+            pages=counted.job_pages,
+            copies=counted.job_copies,
+        )
+        return job.changed(
+            state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
+            hold_reason=waits_for[0] if waits_for else reason,
+            sent_bytes=None if waits_for or reason else 0,
+            # Nobody leaves a stack in the tray until others have answered.
+            after=PersonReason.TURN_PAPER if job.is_at_second and waits_for else job.present.after,
+        )
+
+    def _accept(self, view: View, job: Job, asked: _Asked, *, staged: bool) -> Job:
         """Write a new job, and end those that it replaces."""
         table, spec = self._jobs.table, job.spec
         if asked.together is not None:
@@ -354,12 +354,7 @@ class PrintQueue(JobWorker):
         if job.state is JobState.UPLOADING and job.spec.printer_key in stacks_in_trays(jobs):
             if not spec.hold:
                 raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
-            job = job.changed(
-                now=view.now,
-                state=JobState.HELD,
-                hold_reason=QueueReason.PAPER_TURNED,
-                sent_bytes=None,
-            )
+            job = job.changed(now=view.now, **held(QueueReason.PAPER_TURNED))
         view.put(table, job.job_id, job, staged=staged or None)
         if not staged:
             self._end_replaced(view, job, asked.moved)
@@ -374,43 +369,53 @@ class PrintQueue(JobWorker):
                 ended = old.changed(now=view.now, state=JobState.CANCELED, reason="replaced")
                 view.put(self._jobs.table, old.job_id, ended)
 
+    async def _async_tell(self, job: Job) -> None:
+        """Tell of a job whose documents are still being flushed, once they are on disk; its upload may have begun."""
+        table = self._jobs.table
+
+        def tell(view: View) -> None:
+            view.put(table, job.job_id, self._jobs.existing(view, job.job_id), staged=False)
+            self._end_replaced(view, job, None)
+
+        def discard(view: View) -> None:
+            if self._jobs.is_staged(view, job.job_id):
+                view.delete(table, job.job_id)
+
+        try:
+            await self._files.async_flushed(job.job_id)
+            await self._jobs.lease.commit(tell)
+        except (DocumentsError, LedgerRefusedError) as err:
+            self._uploader.abort(self._jobs.latest.get(job.job_id, job))
+            with suppress(LedgerRefusedError):
+                await self._jobs.lease.commit(discard, report=True)
+            if job.job_id not in self._jobs.latest:
+                self._jobs.note_gone(job)
+                await self._files.async_delete([job.job_id])
+            if job.job_id not in self._jobs.committed:
+                raise _not_accepted(err, job.printer_name) from None
+            # Its upload has told of it meanwhile, and goes on.
+            self._jobs.replace(job, job.spec.replace_key)
+
     async def async_replace(self, job: Job, *keys: str | None) -> None:
         """Cancel what waits at the same printer with one of these replace keys, and is older than the job."""
         self._jobs.replace(job, *keys)
         await self._jobs.async_tried()
 
-    def _new_job(self, asked: _Asked, printer: str, reason: str | None, now: datetime) -> Job:
-        """Return the job that is accepted; `reason` is why its printer cannot take it now."""
-        spec, deliveries, moved = asked.spec, asked.deliveries, asked.moved
-        waits_for = spec.waits_for or ()
-        if PersonReason.RELEASE not in waits_for:
-            spec = replace(spec, release_code=None)
-        hold_time = timedelta(hours=HOLD_HOURS.of(self._entry.options))
-        expires_at = now + (spec.expires_in or hold_time)
-        counted = deliveries[0]
-        # In the folder of the job.
-        names = [file_name(counted.document.name), *(SECOND_NAME for _ in deliveries[1:])]
-        job = Job(
-            job_id=asked.job_id,
-            spec=replace(spec, waits_for=waits_for),
-            deliveries=tuple(
-                replace(one, document=replace(one.document, path=Path(name)))
-                for one, name in zip(deliveries, names, strict=True)
-            ),
-            printer_name=printer,
-            created_at=moved.created_at if moved else now,
-            changed_at=now,
-            expires_at=moved.expires_at if moved else expires_at,
-            pages=counted.job_pages,
-            copies=counted.job_copies,
+    def check_printer(self, printer_key: str) -> PrinterSnapshot:
+        """Return a printer that may be given jobs. Raises InputError for one that surely takes none."""
+        view = self._coordinator.data.printers.get(printer_key)
+        if view is None:
+            raise InputError("printer_gone")
+        device = dr.async_get(self._hass).async_get_device_by_identifier(
+            printer_identifier(self._entry, view.key), self._entry.entry_id
         )
-        return job.changed(
-            state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
-            hold_reason=waits_for[0] if waits_for else reason,
-            sent_bytes=None if waits_for or reason else 0,
-            # Nobody leaves a stack in the tray until others have answered.
-            after=PersonReason.TURN_PAPER if job.is_at_second and waits_for else job.present.after,
-        )
+        if device is not None and device.disabled:
+            raise InputError("printer_disabled", printer=view.name)
+        if view.printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED):
+            raise InputError(f"driver_{view.printer.driver}", printer=view.name)
+        if self._stopped:
+            raise _getting_ready(view.name)
+        return view
 
     def check_limits(
         self,
@@ -454,24 +459,18 @@ class PrintQueue(JobWorker):
         self._waiters.add(settled)
 
         @callback
-        def on_change(job: Job, old: JobState | None) -> None:
-            if job.job_id == job_id and job.is_settled:
-                settled.set()
-
-        @callback
-        def look() -> None:
-            # One that waits for the disk is told of without a change.
+        def look(*_: object) -> None:
             found = self._jobs.committed.get(job_id)
-            if found is not None and self._jobs.told(found).is_settled:
+            if found is not None and self._jobs.as_told(found).is_settled:
                 settled.set()
 
-        unsubscribe = [self._jobs.listen(on_change), self._jobs.watch(look)]
+        # One that waits for the disk is told of without a change.
+        unsubscribe = [self._jobs.listen(look), self._jobs.watch(look)]
         try:
             if not self._stopped and not self.get(job_id).is_settled:
-                async with asyncio.timeout(timeout):
-                    await settled.wait()
-        except TimeoutError:
-            pass
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(timeout):
+                        await settled.wait()
         finally:
             for stop in unsubscribe:
                 stop()
@@ -494,7 +493,7 @@ class PrintQueue(JobWorker):
             await self._scheduler.async_cancel_in_cloud(job)
         else:
             await self._async_decide(job, cancel_requested=True)
-            self._uploader.abort(self.find(job_id) or job)
+            self._uploader.abort(self._job(job_id))
             await self.async_wait(job_id, ABORT_TIME)
         self._scheduler.review()
         await self._jobs.async_tried()
@@ -527,6 +526,13 @@ class PrintQueue(JobWorker):
         asked = reason or job.asks_for
         return await self._async_decide(job, lambda _, held: rejected(held, asked, detail))
 
+    async def async_confirm(self, job_id: str) -> Job:
+        """Complete an unconfirmed job because a user says that it was printed.
+
+        Raises InputError for a job in another state, HomeAssistantError if the disk refuses.
+        """
+        return await self._async_decide(self._job(job_id), lambda _, doubtful: confirmed(doubtful))
+
     async def _async_decide(self, job: Job, rule: Rule | None = None, **changes: Any) -> Job:
         """Change a job as a user decided; return it as it is after the review that follows.
 
@@ -553,14 +559,34 @@ class PrintQueue(JobWorker):
     ) -> Job:
         """Print a finished job's documents again as these deliveries: one that may not have come out, at most once.
 
-        `to` is the queue of a printer of another box. A job that is held because its folder was copied is released
-        instead, `as_it_was`. A cancelled caller does not stop it. Raises like `async_submit`.
+        `to` is the queue of a printer of another box. A job of a damaged record is released instead, `as_it_was`. A
+        cancelled caller does not stop it. Raises like `async_submit`.
         """
         job = self._job(job.job_id)
         if job.copied and job.state is JobState.HELD and as_it_was:
             return await self._async_decide(job, lambda _, held: released(held))
-        retry = self.mover.async_retry(job, spec, deliveries, (to or self).mover)
-        return await self._async_to_its_end(retry, "retry print job")
+        if len(deliveries) != len(job.deliveries):
+            raise job_error("job_not_retryable", job)
+        to, again_id = to or self, ulid_now()
+        if job.can_print_again:
+            return await self._async_hand_on(job, to, replace(spec, approved=False), deliveries)
+
+        def check(job: Job) -> None:
+            # Its retry may be in any box.
+            queues = (to, *self._queues.values()) if job.retried_as else ()
+            found = (queue.find(job.retried_as or "") for queue in queues)
+            check_retry(job, next(filter(None, found), None))
+
+        def mark(view: View) -> None:
+            if (current := self._held_here(view, job)) != job:
+                # It may have come out, or have been retried, meanwhile.
+                check(current)
+            marked = current.changed(now=view.now, retried_as=again_id)
+            view.put(self._jobs.table, job.job_id, marked)
+
+        check(job)
+        spec = replace(spec, retry_of=job.job_id)
+        return await self._async_hand_on(job, to, spec, deliveries, job_id=again_id, together=mark)
 
     async def async_move(
         self, job: Job, spec: JobSpec, new: Delivery, entry_id: str, *, as_it_was: bool
@@ -571,70 +597,68 @@ class PrintQueue(JobWorker):
         transaction. A cancelled caller does not stop it. Raises like `async_submit`, and job_not_movable; then the
         job stays as it was.
         """
-        if self._stopped:
-            raise InputError("not_ready_getting_ready", printer=job.printer_name)
-        work = self.mover.async_move(job.job_id, spec, new, entry_id, as_it_was=as_it_was)
-        return await self._async_to_its_end(work, "move print job")
+        if self._stopped or (to := self._queues.get(entry_id)) is None:
+            raise _getting_ready(job.printer_name)
+        job = check_movable(self.find(job.job_id), job.job_id)
+        new_id = ulid_now()
 
-    async def async_confirm(self, job_id: str) -> Job:
-        """Complete an unconfirmed job because a user says that it was printed.
+        def end(view: View) -> None:
+            # It may have been sent, answered or canceled meanwhile.
+            current = check_movable(self._held_here(view, job), job.job_id)
+            if job.job_id in self._jobs.reserved or current.spec != job.spec:
+                raise job_error("job_not_movable", job)
+            ended = current.changed(
+                now=view.now,
+                state=JobState.CANCELED,
+                reason=MOVED,
+                hold_reason=None,
+                detail=to.printer_name(spec.printer_key),
+                moved_to=new_id,
+            )
+            view.put(self._jobs.table, job.job_id, ended)
 
-        Raises InputError for a job in another state, HomeAssistantError if the disk refuses.
-        """
-        job = self._job(job_id)
-        return await self._async_decide(job, lambda _, doubtful: confirmed(doubtful))
+        return await self._async_hand_on(
+            job, to, spec, [new], job_id=new_id, moved=job, as_it_was=as_it_was, together=end
+        )
+
+    def _held_here(self, view: View, job: Job) -> Job:
+        """Return a job of this box in a change that another box makes. Raises InputError, LedgerClosedError."""
+        self._jobs.lease.check()
+        if (current := view.get(self._jobs.table, job.job_id)) is None:
+            raise InputError("job_not_found", job_id=job.job_id[:64])
+        return current
+
+    async def _async_hand_on(
+        self, job: Job, to: PrintQueue, spec: JobSpec, deliveries: Sequence[Delivery], **how: Any
+    ) -> Job:
+        """Submit copies of a job's documents as these deliveries. Raises InputError: document_gone; disk_full."""
+
+        async def hand_on() -> Job:
+            try:
+                if (documents := await self._files.async_copy(job)) is None:
+                    raise job_error("document_gone", job)
+                copies = [
+                    replace(one, document=replace(copy, pages=one.document.pages))
+                    for one, copy in zip(deliveries, documents, strict=True)
+                ]
+                return await to.async_submit(spec, copies, **how)
+            except DocumentsError as err:
+                raise disk_full(err) from None
+            finally:
+                self._jobs.on_change()
+
+        return await self._async_to_its_end(hand_on(), "print a job's document again")
+
+    def printer_name(self, printer_key: str) -> str:
+        view = self._coordinator.data.printers.get(printer_key)
+        return "" if view is None else view.name
 
     def _job(self, job_id: str) -> Job:
         """Return a job as it will be. Raises InputError for an unknown one."""
         return self.find(job_id) or self.get(job_id)
 
-    def find(self, job_id: str) -> Job | None:
-        """Return a job as it will be, None for an unknown one."""
-        return self._jobs.latest.get(job_id)
-
-    def jobs(self, printer_key: str | None = None) -> list[Job]:
-        """Return the jobs of one printer, or of all, as they are published, newest first."""
-        jobs = reversed([*self._jobs.committed.values()])
-        return [self._jobs.told(job) for job in jobs if printer_key in (None, job.spec.printer_key)]
-
-    def open_jobs(self, printer_key: str | None = None) -> list[Job]:
-        """Return those of `jobs` that are not over."""
-        jobs = reversed([*self._jobs.committed_open.values()])
-        return [self._jobs.told(job) for job in jobs if printer_key in (None, job.spec.printer_key)]
-
     def document_path(self, job: Job) -> Path:
         return self._files.path_of(job.job_id, job.present.document.path)
-
-    def get(self, job_id: str) -> Job:
-        """Return a job as it is published. Raises InputError for an unknown one."""
-        if (job := self._jobs.committed.get(job_id)) is None:
-            raise InputError("job_not_found", job_id=job_id[:64])
-        return self._jobs.told(job)
-
-    def newest(self, printer_key: str) -> Job | None:
-        # Each printer's newest is among them.
-        jobs = reversed([*self._jobs.committed.at_hand])
-        return next(
-            (self._jobs.told(job) for job in jobs if job.spec.printer_key == printer_key), None
-        )
-
-    def waiting(self, printer_key: str) -> int:
-        """Return how many jobs are held here or queued in the cloud."""
-        open_jobs = map(self._jobs.told, self._jobs.committed_open.values())
-        return sum(
-            job.state in WAITING and job.spec.printer_key == printer_key for job in open_jobs
-        )
-
-    def hold_reason(self, printer_key: str) -> str | None:
-        """Return the hold reason of the oldest held job of a printer, None without one."""
-        return next(
-            (
-                job.present.hold_reason
-                for job in map(self._jobs.told, self._jobs.committed_open.values())
-                if job.state is JobState.HELD and job.spec.printer_key == printer_key
-            ),
-            None,
-        )
 
     @property
     def own_task_ids(self) -> frozenset[str]:
@@ -652,13 +676,15 @@ class PrintQueue(JobWorker):
 
     def clear_backoff(self, printer_key: str) -> None:
         """Try held jobs again at once: somebody says that the printer is ready."""
-        self._readiness.clear_backoff(printer_key)
+        self._uploader.readiness.clear_backoff(printer_key)
         self._scheduler.review()
+
+
+def _getting_ready(printer: str) -> InputError:
+    return InputError("not_ready_getting_ready", printer=printer)
 
 
 def _not_accepted(err: OSError, printer: str) -> HomeAssistantError | InputError:
     """Return the error for a job that was not accepted, since something could not be written to disk."""
-    if isinstance(err, LedgerClosedError):
-        # This box was unloaded meanwhile, or the one that the document is of.
-        return InputError("not_ready_getting_ready", printer=printer)
-    return disk_full(err)
+    # This box was unloaded meanwhile, or the one that the document is of.
+    return _getting_ready(printer) if isinstance(err, LedgerClosedError) else disk_full(err)

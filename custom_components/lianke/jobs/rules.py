@@ -48,8 +48,8 @@ class LimitError(InputError):
     """A job is beyond a print limit; `key` says which."""
 
     def __init__(self, key: str, *, limit: int, printer: str, text: str | None = None) -> None:
-        """`text` is the translation key where it is not `key`."""
         self.key = key
+        # `text` is the translation key where that is another.
         super().__init__(text or key, limit=str(limit), printer=printer)
 
 
@@ -57,10 +57,7 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
     """Check by the first delivery of a job that its pages times copies are surely within the limit.
 
     The pages are those of the page range, by the document's own count or the most that it can have. If
-    neither is known, the range bounds them; without one, a document whose pages are only known once it
-    is converted is accepted in one copy (see `Delivery.is_uncounted`), and any other is refused. Raw printer data
-    has no pages.
-    Raises LimitError, InputError.
+    neither is known, the range bounds them. Raw printer data has no pages. Raises LimitError, InputError.
     """
     document = first.document
     if document.extension == FileType.RAW:
@@ -68,6 +65,7 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
     check_range(document, first.options.page_range)
     if first.most_pages is None:
         if first.is_uncounted and first.job_copies == 1:
+            # Somebody is asked before it is sent.
             return
         raise LimitError("too_many_pages", limit=limit, printer=printer, text="pages_unknown")
     if first.most_pages * first.job_copies > limit:
@@ -91,7 +89,7 @@ def check_range(document: Document, page_range: str) -> None:
 
 
 def waits_uncounted(job: Job) -> bool:
-    """Return whether a job waits to be released, and nobody can say how many pages it has."""
+    """Whether a job waits to be released, and nobody can say how many pages it has."""
     asked = job.asks_for == PersonReason.RELEASE
     return asked and job.pages is None and job.present.is_uncounted
 
@@ -105,10 +103,7 @@ def check_rates(
     printer: str,
     refused: int = 0,
 ) -> None:
-    """Check that the user or device who asks is within the limit, and so are all devices together. Raises LimitError.
-
-    `owner` is who asks; `jobs` and `refused` are as for `check_rate`.
-    """
+    """Check that who asks is within the limit, and so are all devices together; see `check_rate`. Raises LimitError."""
     own = [job for job in jobs if job.spec.owner == owner]
     check_rate(own, now, limit=limit, printer=printer, refused=refused)
     if group := owner[:-1]:
@@ -122,10 +117,11 @@ def check_rate(
 ) -> None:
     """Check that a printer's jobs of the last hour are within the limit. Raises LimitError.
 
-    `jobs` are the printer's, `refused` is how many documents besides were refused in the hour. Waiting ones
-    count at any age: a loop that runs all night against a printer that is off must not empty the tray in the
-    morning. Withdrawn ones count once they were tasks, and beyond FREE_WITHDRAWALS.
+    `refused` is how many documents besides were refused in the hour. Withdrawn jobs count once they were tasks, and
+    beyond FREE_WITHDRAWALS.
     """
+    # Waiting ones at any age: a loop that runs all night against a printer that is off must not empty the tray in
+    # the morning.
     counted = [job for job in jobs if not job.is_final or now - job.created_at < RATE_PERIOD]
     withdrawn = [job for job in counted if job.state in _WITHDRAWN and not job.has_task]
     replaced = sum(job.reason in HANDED_ON for job in withdrawn)
@@ -146,7 +142,7 @@ def find_duplicate(
 ) -> Job | None:
     """Return the newest job with the same request id that may have been printed, None without one.
 
-    `first` is the first delivery of the new one. Raises InputError if printer, bytes or options are others.
+    Raises InputError if printer, bytes or options are others.
     """
     known = {job.job_id: job for job in jobs if job.spec.request_id == spec.request_id}
     for job in sorted(known.values(), key=lambda job: job.created_at, reverse=True):
@@ -171,10 +167,7 @@ def find_duplicate(
 
 
 def frees_request_id(job: Job) -> bool:
-    """Return whether no paper of a job can have come out or still come out, whatever the service does.
-
-    It may print a task that it says is canceled.
-    """
+    """Whether no paper of a job can have come out or still come out: a task that is said to be canceled may print."""
     if job.state not in _NOT_PRINTED or job.partly_printed or job.reason == MOVED:
         return False
     if not job.has_task:
@@ -183,7 +176,6 @@ def frees_request_id(job: Job) -> bool:
 
 
 def replaceable(jobs: Iterable[Job], printer_key: str, *keys: str | None) -> list[Job]:
-    """Return the jobs that wait at a printer with one of these replace keys, and that a newer one may replace."""
     return [
         job
         for job in jobs
@@ -198,7 +190,7 @@ def replaceable(jobs: Iterable[Job], printer_key: str, *keys: str | None) -> lis
 def replaced_by(jobs: Iterable[Job], spec: JobSpec, moved: Job | None) -> list[Job]:
     """Return the held ones of some jobs that a new one replaces; `moved` is the one whose place it takes.
 
-    Raises InputError when it is a moved job itself that a newer one has replaced.
+    Raises InputError when a newer one waits there already.
     """
     others = (job for job in jobs if moved is None or job.job_id != moved.job_id)
     waiting = replaceable(others, spec.printer_key, spec.replace_key)
@@ -208,7 +200,7 @@ def replaced_by(jobs: Iterable[Job], spec: JobSpec, moved: Job | None) -> list[J
 
 
 def is_replaced(job: Job, others: Iterable[Job]) -> bool:
-    """Return whether one of these came to replace a job while that was being sent, which is to wait again now."""
+    """Whether one of these came to replace a job while that was being sent, which is to wait again now."""
     key = None if job.has_stack else job.spec.replace_key
     return key is not None and any(
         (other.spec.replace_key, other.spec.printer_key) == (key, job.spec.printer_key)
@@ -223,7 +215,7 @@ def is_replaced(job: Job, others: Iterable[Job]) -> bool:
 
 
 class QueueReason(StrEnum):
-    """Reasons to hold a job other than the printer's state."""
+    """Why a job waits, but for the printer's state."""
 
     QUIET_HOURS = "quiet_hours"
     CLOUD_UNREACHABLE = "cloud_unreachable"
@@ -232,7 +224,7 @@ class QueueReason(StrEnum):
     ERROR_LIMIT = "error_limit"
     GETTING_READY = "getting_ready"
     DISK_FULL = "disk_full"
-    # The job folder is a copy of another installation's, which may print the same jobs.
+    # See `Job.copied`.
     COPIED = "copied"
     # A stack that was put back for another job lies in the tray.
     PAPER_TURNED = "paper_turned"
@@ -257,9 +249,9 @@ ERROR_LIMIT_PAUSE = timedelta(minutes=30)
 
 
 class Verdict(NamedTuple):
-    """`reason` is None when the job may be sent; `until` is when to check again, if known."""
-
+    # None: the job may be sent.
     reason: str | None
+    # When to check again, if known.
     until: datetime | None = None
 
 
@@ -271,7 +263,7 @@ def verdict(
     quiet_end: datetime | None = None,
     ready_for: timedelta = STEADY,
 ) -> Verdict:
-    """Return whether a printer may be sent a job: what the user can do something about comes first.
+    """Say whether a printer may be sent a job: what the user can do something about comes first.
 
     `state` is why the service or the printer takes none, `backoffs` are the pauses that are left after refusals, those
     of the box first; `quiet_end` is when quiet hours that concern the job end, `ready_for` how long the printer is.
@@ -289,18 +281,14 @@ def verdict(
 
 
 def backoff(reason: str, last: timedelta | None) -> timedelta:
-    """Return how long to pause after a refusal, when the pause after the one before was `last`."""
+    """How long to pause after a refusal, when the pause after the one before was `last`."""
     if reason == QueueReason.ERROR_LIMIT:
         return ERROR_LIMIT_PAUSE
     return min(last * 2, BACKOFF_LIMIT) if last else BACKOFF_START
 
 
 def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
-    """Return when the current quiet hours end, None outside of them.
-
-    They are what the clock on the wall says, in Home Assistant's time zone, and may span midnight. With equal or
-    missing ends there are none.
-    """
+    """When the quiet hours end, by the clock on the wall; None outside of them, and with equal or missing ends."""
     begin = dt_util.parse_time(options.get(CONF_QUIET_FROM) or "")
     end = dt_util.parse_time(options.get(CONF_QUIET_TO) or "")
     if begin is None or end is None or begin == end:
@@ -326,7 +314,7 @@ def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
 
 
 def _clock_change(first: datetime, last: datetime) -> list[datetime]:
-    """Return the moment between two, to the second, at which clocks are put forward or back, if there is one."""
+    """When clocks are put forward or back between two moments, to the second, if they are."""
 
     def offset(moment: datetime) -> timedelta | None:
         return dt_util.as_local(moment).utcoffset()
@@ -363,26 +351,23 @@ def end_here(job: Job, now: datetime, *, has_printer: bool) -> dict[str, Any] | 
 
 
 def asks_first(job: Job) -> str | None:
-    """Return the reason for which a job waits for a person before its printer is looked at, None without one."""
+    """Why a job waits for a person before its printer is looked at, None if it does not."""
     if job.copied:
         return QueueReason.COPIED
     return job.waits_for[0] if job.waits_for else None
 
 
 def cancel_due(job: Job, now: datetime) -> datetime | None:
-    """Return when the cloud is to be asked to cancel the task of a job, None for not at all.
-
-    One that has expired is taken back only while it still waits there: what is being printed is not stopped.
-    """
+    """When the cloud is to be asked to cancel the task of a job, None for not at all."""
     if job.present.task_id is None or not job.can_cancel:
         return None
     if job.cancel_requested:
         return now
+    # What is being printed is not stopped.
     return job.expires_at if job.state is JobState.QUEUED else None
 
 
 def is_watched(job: Job, now: datetime) -> bool:
-    """Return whether the printer of a job is looked at more often."""
     return job.state in IN_CLOUD and now - job.changed_at < WATCHED
 
 
@@ -427,11 +412,8 @@ STILL_PRINTING: Final = timedelta(minutes=30)
 
 
 def stacks_in_trays(jobs: Iterable[Job]) -> dict[str, Job]:
-    """Return the job whose stack lies in a printer's tray, by the keys of the printers.
-
-    Until it is over, any other job of the printer would be printed on its sheets. Of several, which only an
-    earlier version allowed, it is the first of `jobs`.
-    """
+    """Return the job whose stack lies in a printer's tray, by the keys of the printers."""
+    # Of several, which only an earlier version allowed, the first.
     return {job.spec.printer_key: job for job in reversed([*jobs]) if job.has_stack}
 
 
@@ -452,7 +434,7 @@ def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:
 
 
 def _may_be_printed(job: Job, now: datetime) -> bool:
-    """Return whether a job may come out now: also one in doubt, or that was over only for those who asked."""
+    """Also one in doubt, or that was over only for those who asked."""
     if job.state in IN_CLOUD or job.state is JobState.UPLOADING:
         return True
     return (
@@ -468,10 +450,7 @@ def _may_be_printed(job: Job, now: datetime) -> bool:
 
 
 def answered(job: Job, reason: str | None, jobs: Iterable[Job], now: datetime) -> dict[str, Any]:
-    """Return the changes of a job for whose first reason to wait a person has said yes.
-
-    `jobs` are those of the box. Raises InputError.
-    """
+    """Return the changes of a job for whose first reason to wait a person has said yes. Raises InputError."""
     _check_asked(job, reason)
     first, *left = job.waits_for
     changes: dict[str, Any]
@@ -490,7 +469,6 @@ def answered(job: Job, reason: str | None, jobs: Iterable[Job], now: datetime) -
 
 
 def rejected(job: Job, reason: str | None, detail: str) -> dict[str, Any]:
-    """Return the changes of a job after a no to this reason. Raises InputError."""
     _check_asked(job, reason)
     return {"state": JobState.CANCELED, "reason": REJECTED, "detail": detail}
 
@@ -501,14 +479,13 @@ def _check_asked(job: Job, reason: str | None) -> None:
 
 
 def canceled(job: Job) -> dict[str, Any]:
-    """Return the changes of a job that is canceled while it is held here. Raises InputError for another."""
     if job.state is not JobState.HELD:
         raise job_error("job_not_cancelable", job)
     return {"state": JobState.CANCELED}
 
 
 def released(job: Job) -> dict[str, Any]:
-    """Return the changes of a job that goes on after its folder was copied. Raises InputError for another."""
+    """Return the changes of a job of a damaged record that goes on. Raises InputError for another."""
     if not job.copied or job.state is not JobState.HELD:
         raise job_error("job_not_retryable", job)
     return {"copied": False, "hold_reason": None}
@@ -540,7 +517,7 @@ def check_movable(job: Job | None, job_id: str) -> Job:
 
 
 def asks_for_more(job: Job, new: Delivery) -> bool:
-    """Return whether more pages may come of a job, over all copies, by what it becomes."""
+    """Whether more pages may come of a job, over all copies, by what it becomes."""
     old = job.present
     before, after = old.most_pages, new.most_pages
     if before is not None and after is not None:
@@ -584,8 +561,7 @@ def documents_to_keep(
 ) -> frozenset[str]:
     """Return the ids of the finished jobs whose documents are kept.
 
-    `failed` is how long those are kept that may be retried, `wanted` those of the jobs that were
-    printed or canceled.
+    `failed` is how long those of jobs that may be retried, `wanted` those of jobs that were printed or canceled.
     """
     kept = set()
     left = MAX_KEPT_BYTES
@@ -632,13 +608,13 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
 
 
 def _may_become_a_task(job: Job, now: datetime) -> bool:
-    """Return whether one of the tasks on the list may be the job's."""
+    """Whether one of the tasks on the list may be the job's."""
     sent_at = job.present.handed_over_at or job.created_at
     return job.present.may_have_unknown_task and now - sent_at < LISTED
 
 
 def _is_needed(job: Job, now: datetime) -> bool:
-    """Return whether a finished job still counts for new ones, or can be retried."""
+    """Whether a finished job still counts for new ones, or can be retried."""
     age = now - job.created_at
     if _may_become_a_task(job, now):
         return True

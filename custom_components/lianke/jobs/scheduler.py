@@ -17,8 +17,9 @@ from homeassistant.util import dt as dt_util
 from ..api.errors import BoxNotRespondingError, LiankeError
 from ..box.page_counts import month_of
 from ..const import KEEP_FAILED_HOURS, KEEP_PRINTED_HOURS
-from .box_jobs import BoxJobs, JobWorker, QueueBox
-from .job import Job, JobState
+from ..coordinator import LiankeCoordinator
+from .box_jobs import BoxJobs, JobWorker, heard
+from .job import Delivery, Job, JobState
 from .outcome import PASSING
 from .rules import (
     CANCEL_RETRY,
@@ -50,11 +51,17 @@ CLEANUP_DELAY = timedelta(seconds=1)
 class JobScheduler(JobWorker):
     """Starts, tracks, expires and cleans up the jobs of one box."""
 
-    def __init__(self, box: QueueBox, tracker: TaskTracker, uploader: Uploader) -> None:
-        super().__init__(box)
+    def __init__(
+        self,
+        coordinator: LiankeCoordinator,
+        jobs: BoxJobs,
+        tracker: TaskTracker,
+        uploader: Uploader,
+    ) -> None:
+        super().__init__(coordinator, jobs)
         self._tracker = tracker
         self._uploader = uploader
-        box.jobs.on_rest = self.count_missed
+        jobs.on_rest = self.count_missed
         self._task: asyncio.Task[None] | None = None
         # By the monotonic clock.
         self._cleanup_at = 0.0
@@ -94,7 +101,7 @@ class JobScheduler(JobWorker):
             # They may have become known after the end.
             self.count_pages(job)
 
-    def _handle_ended(self, now: datetime) -> None:
+    def _handle_ended(self) -> None:
         ended, self._ended = self._ended, []
         for job, old in ended:
             self._cancel_retry_at.pop(job.job_id, None)
@@ -156,8 +163,8 @@ class JobScheduler(JobWorker):
         self._reviewing, self._review_is_due = True, False
         try:
             now = dt_util.utcnow()
-            self._handle_ended(now)
-            self._readiness.observe()
+            self._handle_ended()
+            self._uploader.readiness.observe()
             dues = [self._tracker.end_proven(now)]
             open_jobs = [job for job in self._jobs.unsettled if not job.is_final]
             stacks = stacks_in_trays(open_jobs)
@@ -190,11 +197,7 @@ class JobScheduler(JobWorker):
 
         `stack_of` is the job whose stack lies in its printer's tray.
         """
-        if (
-            job.state not in (JobState.HELD, JobState.UPLOADING)
-            or job.present.is_unsure
-            or self._uploader.is_uploading(job.present)
-        ):
+        if not job.waits_here or self._uploader.is_uploading(job.present):
             return None
         is_known = job.spec.printer_key in self._storage.printers
         if (end := end_here(job, now, has_printer=is_known)) is not None:
@@ -209,7 +212,7 @@ class JobScheduler(JobWorker):
         verdict = Verdict(asks_first(job))
         if verdict.reason is None:
             key, ignores = job.spec.printer_key, job.ignores_quiet_hours
-            verdict = self._readiness.check(key, now, ignore_quiet_hours=ignores)
+            verdict = self._uploader.readiness.check(key, now, ignore_quiet_hours=ignores)
         if verdict.reason is None and stack_of is not None and stack_of.job_id != job.job_id:
             verdict = Verdict(QueueReason.PAPER_TURNED)
         if verdict.reason is None:
@@ -286,37 +289,34 @@ class JobScheduler(JobWorker):
 
         A job that has ended is not canceled, nor is an expired one that is being printed.
         """
-        if (delivery := job.present).task_id is None:
+        token, task_id = job.present.token, job.present.task_id
+        if task_id is None:
             return
-        await self._tracker.async_poll_before_cancel(job)
-        if (found := self._jobs.by_token(delivery.token)) is None:
-            return
-        current, asked = found
-        if asked.is_final or asked.state is JobState.CANCELING or asked.task_id != delivery.task_id:
-            await self._async_cancel_next(job.job_id, expiring=expiring)
-            return
-        if expiring and asked.state is not JobState.QUEUED:
-            return
-        self._jobs.change(current, asked, expiring=expiring)
-        await self._client.cancel_task(self._address_of(job), delivery.task_id)
-        if (found := self._jobs.by_token(delivery.token)) is None:
-            return
-        current, asked = found
-        if asked.is_final or asked.task_id != delivery.task_id:
-            await self._async_cancel_next(job.job_id, expiring=expiring)
-            return
-        if asked.state is not JobState.CANCELING:
-            self._jobs.change(current, asked, state=JobState.CANCELING)
-            self._tracker.poll_soon(current)
-        if not expiring:
-            # Unlike that state it is on disk, so that a restart does not forget what was asked for.
-            self._jobs.change(current, cancel_requested=True)
 
-    async def _async_cancel_next(self, job_id: str, *, expiring: bool) -> None:
-        """Cancel a job whose delivery ended while it was being canceled; wait for its end on disk."""
-        job = self._jobs.latest.get(job_id)
-        if job is not None and job.is_at_second and job.state is JobState.HELD and not expiring:
-            self._jobs.change(job, state=JobState.CANCELED)
+        def asked() -> tuple[Job, Delivery] | None:
+            found = self._jobs.by_token(token)
+            is_over = found is None or found[1].is_final or found[1].task_id != task_id
+            return None if is_over else found
+
+        try:
+            await self._tracker.async_ask(job)
+        except LiankeError as err:
+            _LOGGER.debug("Print job %s is canceled in an unknown state: %s", job.job_id, err)
+        if (found := asked()) is not None and found[1].state is not JobState.CANCELING:
+            if expiring and found[1].state is not JobState.QUEUED:
+                return
+            self._jobs.change(*found, expiring=expiring)
+            await self._client.cancel_task(self._address_of(job), task_id)
+            if (found := asked()) is not None:
+                if found[1].state is not JobState.CANCELING:
+                    self._tracker.poll_soon(self._jobs.change(*found, state=JobState.CANCELING))
+                if not expiring:
+                    self._jobs.change(*found, cancel_requested=True)
+                return
+        # It ended while it was being canceled: of two deliveries perhaps only the first one.
+        now = self._jobs.latest.get(job.job_id)
+        if now is not None and now.is_at_second and now.state is JobState.HELD and not expiring:
+            self._jobs.change(now, state=JobState.CANCELED)
         # An end is told once it is on disk.
         await self._jobs.async_tried()
 
@@ -364,15 +364,6 @@ class JobScheduler(JobWorker):
     def _on_timer(self, _now: datetime) -> None:
         self._timer_due = None
         self.review()
-
-
-def heard[T](task: asyncio.Future[T]) -> asyncio.Future[T]:
-    """Return a task whose error does not reach the event loop's handler, although its waiter may be cancelled.
-
-    Unlike with asyncio.shield.
-    """
-    task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
-    return task
 
 
 def recover(jobs: BoxJobs) -> None:

@@ -12,8 +12,7 @@ should never come to this.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 import logging
 from time import monotonic
@@ -23,25 +22,29 @@ from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from ..api.errors import LiankeConnectionError, LiankeError
-from ..api.tasks import Callback, DayTask, Task, TaskResult, TaskState
+from ..api.tasks import Callback, DayTask, Task, TaskState
+from ..coordinator import LiankeCoordinator
 from ..fair_queue import FairQueue
-from .box_jobs import JobWorker, QueueBox
-from .job import Delivery, Job, JobState, is_valid_transition
+from .box_jobs import BoxJobs, JobWorker
+from .job import Delivery, Job, JobState
 from .outcome import (
     DOUBT_TIME,
     GIVE_UP,
-    PRINTED_CODE,
     SPACING,
     WATCHDOG,
-    changes_for,
+    asked,
     failure,
     has_no_outcome,
-    has_other_pages,
     is_doubt_over,
     is_followed,
+    listed,
     poll_pause,
+    printed,
+    reported,
+    without_task,
 )
 from .task_matching import LIST_LAG, match_tasks, search_after
+from .uploader import Uploader
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -85,13 +88,12 @@ class _Tracking:
 class TaskTracker(JobWorker):
     """Tracks the open jobs of one box."""
 
-    def __init__(self, box: QueueBox, is_uploading: Callable[[Delivery], bool]) -> None:
-        """`is_uploading` says whether an answer to an upload may still come."""
-        super().__init__(box)
-        self._is_uploading = is_uploading
+    def __init__(self, coordinator: LiankeCoordinator, jobs: BoxJobs, uploader: Uploader) -> None:
+        super().__init__(coordinator, jobs)
+        self._uploader = uploader
         self._started = monotonic()
         # When the last request was made, previews' included, which share the spacing.
-        self.last_request: float | None = None
+        self._last_request: float | None = None
         # By the tokens of deliveries.
         self._trackings: defaultdict[str, _Tracking] = defaultdict(_Tracking)
         # Previews, which a room above asks for, by their tokens: set when a callback tells of an end, or at ours.
@@ -108,15 +110,14 @@ class TaskTracker(JobWorker):
 
     def tracked(self) -> list[Job]:
         now = dt_util.utcnow()
-        jobs = [
-            job
-            for job in self._jobs.unsettled
-            if is_followed(job, now, is_uploading=self._is_uploading(job.present))
-        ]
+        jobs = [job for job in self._jobs.unsettled if self._is_followed(job, now)]
         # Completed ones of which only the pages are missing.
         wanted = [token for token, tracking in self._trackings.items() if tracking.wants_poll]
-        asked = [found for token in wanted if (found := self._jobs.by_token(token))]
-        return jobs + [job for job, _ in asked if job.state is JobState.COMPLETED]
+        found = [known for token in wanted if (known := self._jobs.by_token(token))]
+        return jobs + [job for job, _ in found if job.state is JobState.COMPLETED]
+
+    def _is_followed(self, job: Job, now: datetime) -> bool:
+        return is_followed(job, now, is_uploading=self._uploader.is_uploading(job.present))
 
     def next_due(self, now: datetime) -> datetime | None:
         """Return when the next request is due, None with nothing to track."""
@@ -132,21 +133,21 @@ class TaskTracker(JobWorker):
 
     def until_slot(self) -> float:
         """Return the seconds until the next request may be made."""
-        if self.last_request is None:
+        if self._last_request is None:
             return 0.0
-        return max(0.0, self.last_request + SPACING.total_seconds() - monotonic())
+        return max(0.0, self._last_request + SPACING.total_seconds() - monotonic())
 
     def take_slot(self) -> float:
         """Take the turn for a request, of a preview, too; return the seconds until there is one, 0 once it is taken."""
         if (wait := self.until_slot()) == 0:
-            self.last_request = monotonic()
+            self._last_request = monotonic()
         return wait
 
     @callback
     def stop_previews(self) -> None:
         self.is_stopped = True
-        for reported in self.previews.values():
-            reported.set()
+        for one in self.previews.values():
+            one.set()
 
     def poll_soon(self, job: Job) -> None:
         """Poll this job's own task as soon as the spacing allows."""
@@ -154,34 +155,21 @@ class TaskTracker(JobWorker):
         tracking.wants_poll = True
         tracking.next_poll = monotonic()
 
-    @callback
-    def hint(self, job: Job) -> bool:
-        """Poll a job's own task because of an unproven callback; return whether it will be polled."""
-        tracking = self._trackings[job.present.token]
-        spacing = HINT_SPACING.total_seconds()
-        was_polled = tracking.polled_at is not None and monotonic() - tracking.polled_at < spacing
-        uploads = self._is_uploading(job.present)
-        is_tracked = is_followed(job, dt_util.utcnow(), is_uploading=uploads)
-        if not is_tracked or tracking.wants_poll or was_polled:
-            return False
-        self.poll_soon(job)
-        return True
-
     async def async_poll(self) -> None:
         """Make the one request that is due, and apply what it proves."""
-        now = self.last_request = monotonic()
+        now = self._last_request = monotonic()
         jobs = self.tracked()
         single = self._single(jobs)
         for job in [single] if single else jobs:
-            proven = self._storage.callbacks_proven_for(self._account.fingerprint)
-            pause = poll_pause(job, self._age(job.present), are_callbacks_proven=proven)
+            known = self._storage.callbacks_proven_for(self._account.fingerprint)
+            pause = poll_pause(job, self._age(job.present), are_callbacks_proven=known)
             self._trackings[job.present.token].next_poll = now + pause.total_seconds()
         try:
             if single is not None:
                 tracking = self._trackings[single.present.token]
                 tracking.wants_poll = False
                 tracking.polled_at = monotonic()
-                await self._async_poll_task(single)
+                await self.async_ask(single)
             elif jobs:
                 await self._async_read_list()
         except LiankeError as err:
@@ -201,18 +189,18 @@ class TaskTracker(JobWorker):
                     self._without_list = monotonic()
                 # Without the list the tasks are polled, some before it is tried again for a doubt.
                 in_doubt = any(job.present.is_unsure for job in jobs)
-                self._poll_in_turn(jobs, TURNS if in_doubt else len(jobs))
+                for job in self._in_turn(jobs)[: TURNS if in_doubt else len(jobs)]:
+                    self.poll_soon(job)
         self._give_up()
 
-    def _poll_in_turn(self, jobs: list[Job], number: int) -> None:
-        """Poll some jobs' own tasks, those first that have waited longest for it."""
-        known = [job for job in jobs if job.present.task_id]
-        for job in sorted(known, key=self._last_poll)[:number]:
-            self.poll_soon(job)
+    def _in_turn(self, jobs: list[Job]) -> list[Job]:
+        """Return those whose own tasks can be polled, those first that have waited longest for it."""
 
-    def _last_poll(self, job: Job) -> float:
-        polled_at = self._trackings[job.present.token].polled_at
-        return self._started if polled_at is None else polled_at
+        def last_poll(job: Job) -> float:
+            polled_at = self._trackings[job.present.token].polled_at
+            return self._started if polled_at is None else polled_at
+
+        return sorted((job for job in jobs if job.present.task_id), key=last_poll)
 
     def _age(self, delivery: Delivery) -> timedelta:
         """Return how long ago a delivery was sent, or its task became known.
@@ -247,15 +235,8 @@ class TaskTracker(JobWorker):
             return jobs[0] if self._trackings[jobs[0].present.token].failed_polls < TRIES else None
         return None
 
-    async def async_poll_before_cancel(self, job: Job) -> None:
-        """Poll a job's task and apply the answer, if there is one."""
-        try:
-            await self._async_poll_task(job)
-        except LiankeError as err:
-            _LOGGER.debug("Print job %s is canceled in an unknown state: %s", job.job_id, err)
-
-    async def _async_poll_task(self, job: Job) -> None:
-        """Poll the task of a job's present delivery and apply the answer. Raises LiankeError."""
+    async def async_ask(self, job: Job) -> None:
+        """Ask for the task of a job's present delivery and apply the answer. Raises LiankeError."""
         delivery = job.present
         if delivery.task_id is None:
             return
@@ -269,36 +250,23 @@ class TaskTracker(JobWorker):
         found = self._jobs.by_token(delivery.token)
         # Meanwhile its own callback may have named another task.
         if found is not None and found[1].task_id == delivery.task_id:
-            self._apply_task(*found, task)
+            self._on_task(*found, task)
 
-    def _apply_task(self, job: Job, delivery: Delivery, task: Task) -> None:
-        if job.state is JobState.COMPLETED:
-            # Only the pages were missing.
-            doubtful = replace(delivery, state=JobState.UNCONFIRMED)
-            found = changes_for(job, doubtful, task.state, task.result) or {}
-            if found.get("pages_printed") and job.pages_printed is None:
-                pages = {name: found[name] for name in ("pages", "pages_printed") if name in found}
-                self._jobs.change(job, **pages)
-            return
-        if delivery.proven_at is not None:
-            self._end_proven(job, delivery, task)
-            return
-        if delivery.task_from_list and has_other_pages(delivery, task.result):
-            # Another sender's task after all.
-            self._storage.record_foreign_task()
-            self._jobs.change(
-                job,
-                delivery,
-                state=JobState.UNCONFIRMED,
-                reason="no_answer",
-                task_id=None,
-                task_known_at=None,
-                task_from_list=False,
-            )
-        elif changes := changes_for(job, delivery, task.state, task.result):
-            self._jobs.change(job, delivery, **changes)
+    def _on_task(self, job: Job, delivery: Delivery, task: Task) -> None:
+        tracking, now = self._trackings[delivery.token], monotonic()
+        if changes := asked(job, delivery, task):
+            if delivery.task_id is not None and changes.get("task_id", delivery.task_id) is None:
+                self._storage.record_foreign_task()
         elif task.state is TaskState.SUCCESS and not delivery.is_final:
-            self._note_missing_result(job)
+            # One that never gets a result failed (lianke-api, "Job states").
+            if tracking.no_result_since is None:
+                tracking.no_result_since = now
+            if now - tracking.no_result_since < RESULT_WAIT.total_seconds():
+                tracking.next_poll = now + SPACING.total_seconds()
+                return
+            changes = {**failure(None), "state": JobState.FAILED, "reason": "no_result"}
+        if changes:
+            self._jobs.change(job, delivery, **changes)
 
     def end_proven(self, now: datetime, *, at_once: bool = False) -> datetime | None:
         """Complete printed jobs whose pages did not become known in time; return when the next one is due."""
@@ -313,68 +281,43 @@ class TaskTracker(JobWorker):
             left = tracking.proven_since + PAGES_SECONDS - monotonic()
             if left > 0 and not at_once:
                 dues.append(now + timedelta(seconds=left))
-            else:
-                self._end_proven(job, job.present)
+            elif changes := printed(job, job.present):
+                self._jobs.change(job, job.present, **changes)
         return min(dues, default=None)
-
-    def _end_proven(self, job: Job, delivery: Delivery, task: Task | None = None) -> None:
-        """Complete a job that was proven to be printed, with the pages that its task names, if it does."""
-        found = None if task is None else changes_for(job, delivery, task.state, task.result)
-        if found is None or found["state"] is not JobState.COMPLETED:
-            found = changes_for(job, delivery, TaskState.SUCCESS, TaskResult(code=PRINTED_CODE))
-        self._jobs.change(job, delivery, **found or {})
-
-    def _note_missing_result(self, job: Job) -> None:
-        """Count a success that never gets a result as a failure (lianke-api, "Job states")."""
-        now, tracking = monotonic(), self._trackings[job.present.token]
-        if tracking.no_result_since is None:
-            tracking.no_result_since = now
-        waited = timedelta(seconds=now - tracking.no_result_since)
-        if waited >= RESULT_WAIT:
-            changes = failure(None) | {"reason": "no_result"}
-            self._jobs.change(job, job.present, state=JobState.FAILED, **changes)
-        else:
-            tracking.next_poll = now + SPACING.total_seconds()
 
     async def _async_read_list(self) -> None:
         asked_at = monotonic()
         tasks = await self._client.day_tasks()
         await self._jobs.async_read_rest()
         self._match(tasks, asked_at)
-        listed = {task.task_id: task for task in tasks}
+        known = {task.task_id: task for task in tasks}
         jobs = [job for job in self.tracked() if job.present.task_id]
         missing = []
         for job in jobs:
-            if (task := listed.get(job.present.task_id or "")) is None:
+            if (task := known.get(job.present.task_id or "")) is None:
                 missing.append(job)
             else:
-                self._apply_listed(job, task, few=len(jobs) <= FEW)
-        overdue = [job for job in missing if self._age(job.present) > LIST_LAG]
-        if overdue:
-            self._poll_in_turn(overdue, TURNS)
+                self._on_listed(job, task, few=len(jobs) <= FEW)
+        if overdue := [job for job in missing if self._age(job.present) > LIST_LAG]:
+            for job in self._in_turn(overdue)[:TURNS]:
+                self.poll_soon(job)
         elif missing and not any(tracking.wants_poll for tracking in self._trackings.values()):
             # The list lags. One is polled, in turn, then the list is read again: by then it may
             # have the others.
-            self._trackings[min(missing, key=self._last_poll).present.token].wants_poll = True
+            self._trackings[self._in_turn(missing)[0].present.token].wants_poll = True
 
-    def _apply_listed(self, job: Job, task: DayTask, *, few: bool) -> None:
-        result = TaskResult(code=task.code, message=task.message) if task.code is not None else None
-        delivery = job.present
-        changes = changes_for(job, delivery, task.state, result)
-        tracking = self._trackings[job.present.token]
-        if changes is None:
+    def _on_listed(self, job: Job, task: DayTask, *, few: bool) -> None:
+        delivery, tracking = job.present, self._trackings[job.present.token]
+        if (changes := listed(job, delivery, task)) is None:
             if task.state is TaskState.SUCCESS and not job.is_final:
                 tracking.wants_poll = True
             return
-        state = changes.get("state")
         # The list has neither pages nor what was sent of a failed or canceled job.
+        is_printed = changes.get("state") is JobState.COMPLETED
         better = (
-            state is JobState.FAILED
+            changes.get("state") is JobState.FAILED
             or task.state is TaskState.REVOKED
-            or (
-                state is JobState.COMPLETED
-                and (delivery.task_from_list or (job.pages is None and few))
-            )
+            or (is_printed and (delivery.task_from_list or (job.pages is None and few)))
         )
         if better and tracking.failed_polls < TRIES:
             self.poll_soon(job)
@@ -382,27 +325,33 @@ class TaskTracker(JobWorker):
         self._jobs.change(job, delivery, **changes)
 
     def _give_up(self) -> None:
-        now = dt_util.utcnow()
+        """End what nothing more will be found out about."""
+        now, clock = dt_util.utcnow(), monotonic()
+        without = self._without_list
         for job in self.tracked():
             delivery, reason = job.present, None
-            age = self._age(delivery)
+            age, tracking = self._age(delivery), self._trackings[delivery.token]
             if delivery.is_unsure:
-                reason = self._unconfirmed_reason(delivery, age)
-            elif delivery.task_id:
-                expired_for = self._expired_for(job) if age >= GIVE_UP else timedelta(0)
+                if is_doubt_over(
+                    age=age,
+                    up=timedelta(seconds=clock - self._started),
+                    is_searched=delivery.token in self._searched,
+                    is_undecided=delivery.token in self._undecided,
+                    without_list=None if without is None else timedelta(seconds=clock - without),
+                ):
+                    # One that the service did answer has a reason by then.
+                    reason = "no_answer" if delivery.reason is None else "unclear_answer"
+                    if delivery.token in self._ambiguous:
+                        reason = "several_unanswered"
+            elif delivery.task_id and age >= GIVE_UP:
+                if tracking.expired_since is None and now >= job.expires_at:
+                    tracking.expired_since = clock
+                since = clock if tracking.expired_since is None else tracking.expired_since
+                expired_for = timedelta(seconds=clock - since)
                 if has_no_outcome(job, now, age=age, expired_for=expired_for):
                     reason = "no_outcome"
             if reason is not None:
                 self._jobs.change(job, delivery, state=JobState.UNCONFIRMED, reason=reason)
-
-    def _expired_for(self, job: Job) -> timedelta:
-        """Return how long ago we saw that a job had expired."""
-        tracking = self._trackings[job.present.token]
-        if dt_util.utcnow() < job.expires_at:
-            return timedelta(0)
-        if tracking.expired_since is None:
-            tracking.expired_since = monotonic()
-        return timedelta(seconds=monotonic() - tracking.expired_since)
 
     def _match(self, tasks: tuple[DayTask, ...], asked_at: float) -> None:
         """Give deliveries in doubt their tasks if the list proves them, and note foreign tasks.
@@ -436,42 +385,23 @@ class TaskTracker(JobWorker):
             if ages[one.token] < search_after(one):
                 continue
             self._searched.add(one.token)
-            if self._is_uploading(one):
-                continue
-            if task := matches.tasks.get(one.token):
-                changes: dict[str, Any] = {} if one.is_final else {"state": JobState.QUEUED}
-                self._assign(job, one, task, changes)
-            elif task := matches.alike.get(one.token):
+            changes: dict[str, Any]
+            if (task := matches.tasks.get(one.token)) is not None:
+                changes = {} if one.is_final else {"state": JobState.QUEUED}
+            elif (task := matches.alike.get(one.token)) is not None:
                 # It ended as this task did, though that may be another's.
-                result = TaskResult(code=task.code, message=task.message)
-                self._assign(job, one, task, changes_for(job, one, task.state, result) or {})
-
-    def _assign(self, job: Job, delivery: Delivery, task: DayTask, changes: dict[str, Any]) -> None:
-        self._jobs.change(
-            job,
-            delivery,
-            task_id=task.task_id,
-            task_known_at=dt_util.utcnow(),
-            # What a user settled does not depend on the list.
-            task_from_list=not delivery.is_final or delivery.state is JobState.UNCONFIRMED,
-            **changes,
-        )
-
-    def _unconfirmed_reason(self, delivery: Delivery, age: timedelta) -> str | None:
-        """Return the reason with which a delivery in doubt ends as unconfirmed now, None if it does not."""
-        since = self._without_list
-        if not is_doubt_over(
-            age=age,
-            up=timedelta(seconds=monotonic() - self._started),
-            is_searched=delivery.token in self._searched,
-            is_undecided=delivery.token in self._undecided,
-            without_list=None if since is None else timedelta(seconds=monotonic() - since),
-        ):
-            return None
-        if delivery.token in self._ambiguous:
-            return "several_unanswered"
-        # One that the service did answer has a reason by then.
-        return "no_answer" if delivery.reason is None else "unclear_answer"
+                changes = listed(job, one, task) or {}
+            if task is None or self._uploader.is_uploading(one):
+                continue
+            self._jobs.change(
+                job,
+                one,
+                task_id=task.task_id,
+                task_known_at=dt_util.utcnow(),
+                # What a user settled does not depend on the list.
+                task_from_list=not one.is_final or one.state is JobState.UNCONFIRMED,
+                **changes,
+            )
 
     async def async_on_callback(self, token: str | None, report: Callback) -> bool:
         """Apply a callback and write it to disk; return whether it belongs to a job or a preview of this box.
@@ -488,12 +418,9 @@ class TaskTracker(JobWorker):
         if found is not None and found[0].state is not JobState.UPLOADING:
             # What is decided, and refused, would hide what is reported meanwhile.
             await self._jobs.async_decided(found[0].job_id)
-        job = self._apply_report(token, report, self._client.clean(report.result))
-        if job is None:
+        if (job := self._on_report(token, report)) is None:
             # Anyone who has seen a task's id can send this: the cloud is asked instead.
-            named = self._jobs.by_task(report.task_id)
-            if named and named[1] is named[0].present and self.hint(named[0]):
-                self._jobs.on_change()
+            self._on_hint(report.task_id)
             return False
         is_printed = job.present.proven_at is not None or job.state is JobState.COMPLETED
         if (is_printed and job.pages_printed is None) or (
@@ -505,87 +432,41 @@ class TaskTracker(JobWorker):
         await self._jobs.async_written()
         return True
 
-    def _apply_report(
-        self, token: str | None, report: Callback, result: TaskResult | None
-    ) -> Job | None:
+    def _on_hint(self, task_id: str) -> None:
+        """Poll a task soon, unless it is not followed, waits for that, or was polled just now."""
+        found = self._jobs.by_task(task_id)
+        if found is None or found[1] is not found[0].present:
+            return
+        job, tracking = found[0], self._trackings[found[1].token]
+        spacing = HINT_SPACING.total_seconds()
+        was_polled = tracking.polled_at is not None and monotonic() - tracking.polled_at < spacing
+        if self._is_followed(job, dt_util.utcnow()) and not (tracking.wants_poll or was_polled):
+            self.poll_soon(job)
+            self._jobs.on_change()
+
+    def _on_report(self, token: str | None, report: Callback) -> Job | None:
         """Apply a callback to the delivery that its token belongs to; return its job, None without one.
 
-        `result` is the report's own with our secrets removed. Repeated callbacks change nothing.
+        Repeated callbacks change nothing.
         """
         found = self._jobs.by_token(token) if token else None
         if found is None:
             return None
         job, delivery = found
-        refused = not delivery.was_sent
-        if refused and not delivery.was_refused:
-            # It was never sent.
+        # With our secrets removed.
+        result = self._client.clean(report.result)
+        now = dt_util.utcnow()
+        changes = reported(job, delivery, report.task_id, report.state, result, now)
+        if changes is None:
             return None
-        if delivery is not job.present:
-            return self._correct_list(job, delivery, report, result)
-        changes: dict[str, Any] = {}
-        moved = delivery.task_id != report.task_id
-        if moved:
-            if delivery.task_id is not None and not delivery.task_from_list:
-                # The answer to the upload named another task.
-                return None
-            if not self._release_task(report.task_id, delivery):
-                return None
-            changes = {"task_id": report.task_id, "task_known_at": dt_util.utcnow()}
-        before = delivery
-        if delivery.task_from_list or refused:
-            changes["task_from_list"] = False
-            if delivery.is_final:
-                # What rests on the list alone, or on a refusal, may be corrected.
-                before = replace(delivery, state=JobState.UNCONFIRMED)
-                if moved:
-                    changes |= {"state": JobState.UNCONFIRMED, "reason": "no_outcome"}
-            elif refused:
-                changes["state"] = JobState.QUEUED
-        state = report.state
-        if state is TaskState.REVOKED and (result is None or result.send_total is None):
-            # The task itself may say it.
-            state = TaskState.SET_REVOKE
-        ended = changes_for(job, before, state, result) or {}
-        is_printed = ended.get("state") is JobState.COMPLETED
-        if is_printed and delivery.is_final and delivery.state is not JobState.UNCONFIRMED:
-            # An end is told already, and is corrected at once. The pages may be known.
-            ended["pages_printed"] = ended["pages_printed"] or job.pages_printed
-        elif is_printed and ended["pages_printed"] is None and delivery is job.deliveries[-1]:
-            # On disk at once; its end is told together with its pages, if these become known soon.
-            ended = {} if delivery.proven_at else {"proven_at": dt_util.utcnow()}
-            if is_valid_transition(before.state, JobState.SENDING):
-                ended["state"] = JobState.SENDING
-        elif delivery.proven_at is not None and not is_printed:
-            return job
-        changes |= ended
+        is_other = changes.get("task_id", delivery.task_id) != delivery.task_id
+        if is_other and delivery is job.present and not self._release(report.task_id, delivery):
+            return None
         return self._jobs.change(job, delivery, **changes) if changes else job
 
-    def _correct_list(
-        self,
-        job: Job,
-        delivery: Delivery,
-        report: Callback,
-        result: TaskResult | None,
-    ) -> Job:
-        """Apply a callback about a delivery after which the next one waits or was begun; return the job.
-
-        Its token outranks the list of tasks: an end that the list alone had shown can be corrected while the
-        next one was not begun.
-        """
-        if not delivery.task_from_list or job.state is not JobState.HELD:
-            return job
-        doubtful = replace(delivery, state=JobState.UNCONFIRMED)
-        if (changes := changes_for(job, doubtful, report.state, result)) is None:
-            return job
-        changes = {name: value for name, value in changes.items() if name != "pages_printed"}
-        return self._jobs.change(
-            job, delivery, **changes, task_id=report.task_id, task_from_list=False
-        )
-
-    def _release_task(self, task_id: str, wanted_by: Delivery) -> bool:
+    def _release(self, task_id: str, wanted_by: Delivery) -> bool:
         """Take a task from a delivery that only the list matched it to; return False if it belongs to another."""
-        found = self._jobs.by_task(task_id)
-        if found is None:
+        if (found := self._jobs.by_task(task_id)) is None:
             return task_id not in self._jobs.own_task_ids
         job, other = found
         if not other.task_from_list or other is not job.present:
@@ -593,11 +474,6 @@ class TaskTracker(JobWorker):
         if wanted_by.task_id is not None and wanted_by.state is other.state:
             # Of those that were matched as a group, each had the other's task.
             self._jobs.change(job, other, task_id=wanted_by.task_id)
-            return True
-        changes: dict[str, Any] = {"task_id": None, "task_known_at": None, "task_from_list": False}
-        if other.is_final:
-            changes |= {"state": JobState.UNCONFIRMED, "reason": "no_answer"}
         else:
-            changes["state"] = JobState.UPLOADING
-        self._jobs.change(job, other, **changes)
+            self._jobs.change(job, other, **without_task(other))
         return True

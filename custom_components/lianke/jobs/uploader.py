@@ -2,30 +2,27 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 import logging
-from typing import Any
+import time
+from typing import Any, NamedTuple
 
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from ..account.request_limits import MAX_UPLOADS
-from ..api.errors import (
-    LiankeError,
-    LiankeRefusedError,
-    LiankeResponseError,
-    PrinterNotFoundError,
-)
+from ..api.errors import LiankeError, PrinterNotFoundError
 from ..api.upload import Ticket
 from ..box.printer_status import PrinterStatus
+from ..coordinator import LiankeCoordinator
 from ..fair_queue import FairQueue, Turns
 from ..ledger import View
 from ..ledger_file import LedgerRefusedError
-from .box_jobs import JobWorker, QueueBox
+from .box_jobs import BoxJobs, JobWorker
 from .files import DocumentsError
 from .job import Delivery, Job, JobState, type_and_place
-from .outcome import may_have_arrived, passing_reason
-from .rules import QueueReason, is_replaced, quiet_until
+from .outcome import held, not_taken
+from .rules import OF_THE_BOX, QueueReason, Verdict, backoff, is_replaced, quiet_until, verdict
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,6 +33,78 @@ TASK_DELAY = 0.2
 # How long after a job was made the service is taken to have what it prepared for the job's preview. It does not say.
 TICKET_SECONDS = 600
 PROGRESS_EVERY = timedelta(seconds=1)
+_LONG_AGO = float("-inf")
+
+
+class _Backoff(NamedTuple):
+    reason: str
+    # By the monotonic clock, as all pauses: a wall clock that is set back must not prolong them.
+    until: float
+    pause: timedelta
+
+
+class Readiness:
+    """Since when the printers of a box are ready, and which are backed off from."""
+
+    def __init__(self, coordinator: LiankeCoordinator) -> None:
+        self._coordinator = coordinator
+        self._ready_since: dict[str, float] = {}
+        self._seen = False
+        # By printer; None for the box as a whole.
+        self._backoffs: dict[str | None, _Backoff] = {}
+
+    def observe(self) -> None:
+        """Note which printers are ready. To be called at every update of the coordinator."""
+        if not self._coordinator.is_fresh:
+            self._ready_since.clear()
+            return
+        for key in self._coordinator.data.printers:
+            if self._coordinator.hold_reason(key) is not None:
+                self._ready_since.pop(key, None)
+            elif key not in self._ready_since:
+                # At the first observation it counts as ready all along.
+                self._ready_since[key] = time.monotonic() if self._seen else _LONG_AGO
+        self._seen = True
+
+    def check(self, key: str, now: datetime, *, ignore_quiet_hours: bool = False) -> Verdict:
+        coordinator, clock = self._coordinator, time.monotonic()
+        state: str | None
+        if not coordinator.is_fresh:
+            rejected = coordinator.key_rejected
+            state = QueueReason.KEY_REJECTED if rejected else QueueReason.CLOUD_UNREACHABLE
+        elif key not in coordinator.data.printers:
+            state = PrinterStatus.DISCONNECTED
+        else:
+            state = coordinator.hold_reason(key)
+        backoffs = [self._backoffs[whose] for whose in (None, key) if whose in self._backoffs]
+        options = coordinator.config_entry.options
+        since = self._ready_since.get(key, clock)
+        return verdict(
+            now,
+            state=state,
+            backoffs=[
+                (one.reason, timedelta(seconds=one.until - clock))
+                for one in backoffs
+                # It was for the key, which works again since.
+                if one.reason != QueueReason.KEY_REJECTED
+                or coordinator.key_accepted_at <= one.until - one.pause.total_seconds()
+            ],
+            quiet_end=None if ignore_quiet_hours else quiet_until(options, now),
+            ready_for=timedelta.max if since == _LONG_AGO else timedelta(seconds=clock - since),
+        )
+
+    def back_off(self, key: str, reason: str) -> None:
+        """Back off from a printer, or its box, for a while; longer each time in a row."""
+        whose = None if reason in OF_THE_BOX else key
+        last = self._backoffs.get(whose)
+        pause = backoff(reason, last.pause if last else None)
+        until = time.monotonic() + pause.total_seconds()
+        self._backoffs[whose] = _Backoff(reason=reason, until=until, pause=pause)
+
+    def clear_backoff(self, key: str) -> None:
+        """Forget past refusals: the printer accepted a job, or a user says that it is ready."""
+        for whose in (key, None):
+            self._backoffs.pop(whose, None)
 
 
 class _StoppedError(Exception):
@@ -48,8 +117,9 @@ class _StoppedError(Exception):
 class Uploader(JobWorker):
     """Owns the uploads of one box. An answer belongs to the delivery that asked."""
 
-    def __init__(self, box: QueueBox) -> None:
-        super().__init__(box)
+    def __init__(self, coordinator: LiankeCoordinator, jobs: BoxJobs) -> None:
+        super().__init__(coordinator, jobs)
+        self.readiness = Readiness(coordinator)
         # One job at a time from the last byte of an upload until its answer. Its task is on disk before, or with
         # it, that the end of the next one is about to be sent. So a crash or a lost answer leaves at most one job
         # of the box in doubt.
@@ -76,6 +146,7 @@ class Uploader(JobWorker):
         )
 
     def is_uploading(self, delivery: Delivery) -> bool:
+        """Whether an answer to an upload of it may still come."""
         return delivery.token in self._uploads
 
     def abort(self, job: Job) -> None:
@@ -101,7 +172,7 @@ class Uploader(JobWorker):
                 for job in self._jobs.unsettled
                 if job.spec.printer_key == printer_key
                 and job.is_uploading
-                and not job.present.is_unsure
+                and job.present.handed_over_at is None
                 and job.present.task_id is None
                 # Nothing is sent of a job that is not on disk.
                 and job.job_id not in self._jobs.deciding
@@ -118,7 +189,7 @@ class Uploader(JobWorker):
                 continue
             if self._must_wait(job):
                 # They have begun while it waited for its turn.
-                self._hold(job, delivery, QueueReason.QUIET_HOURS)
+                self._end(job, delivery, held(QueueReason.QUIET_HOURS))
                 continue
             self._turns.note((printer_key, *job.spec.owner))
             upload = self._entry.async_create_background_task(
@@ -134,7 +205,9 @@ class Uploader(JobWorker):
                     raise
                 finally:
                     del self._uploads[delivery.token]
-                self._note_end(delivery, upload)
+                # Canceled by the user, or by a queue that closes: the review handles both.
+                if not upload.cancelled() and (err := upload.exception()) is not None:
+                    self._on_error(delivery, err)
             finally:
                 if self._handing_over is upload:
                     # Only now, so that the next upload heeds a refusal that concerns the whole box.
@@ -143,16 +216,32 @@ class Uploader(JobWorker):
             self._jobs.on_change()
 
     def _must_wait(self, job: Job) -> bool:
-        """Return whether these are quiet hours that concern a job."""
+        """Whether these are quiet hours that concern a job."""
         ignored = job.ignores_quiet_hours or not job.spec.hold
         return not ignored and quiet_until(self._entry.options, dt_util.utcnow()) is not None
 
     async def _async_upload(self, job: Job, delivery: Delivery) -> None:
-        upload = asyncio.current_task()
+        upload, key = asyncio.current_task(), job.spec.printer_key
         document = delivery.document
         if dt_util.utcnow() - job.created_at >= timedelta(seconds=TICKET_SECONDS):
             document = replace(document, ticket=None)
         last_shown = dt_util.utcnow()
+
+        def check() -> None:
+            """Raise _StoppedError where the end must not be sent any more."""
+            found = self._jobs.by_token(delivery.token)
+            if found is None or found[0].cancel_requested or found[1].task_id is not None:
+                # A callback may have shown that an earlier upload was taken although it was refused.
+                raise _StoppedError
+            if self._must_wait(job):
+                raise _StoppedError(QueueReason.QUIET_HOURS)
+            now, view = dt_util.utcnow(), self._coordinator.data.printers.get(key)
+            if job.spec.hold and self.readiness.check(key, now).reason == PrinterStatus.BOX_OFFLINE:
+                # It would be refused, and a power cut now would leave it in doubt.
+                raise _StoppedError(PrinterStatus.BOX_OFFLINE)
+            if view is None or view.printer.address != address or now >= job.expires_at:
+                # Another printer may be at its old place by now: it is sent anew.
+                raise _StoppedError
 
         async def before_end() -> None:
             await self._files.async_flushed(job.job_id)
@@ -162,25 +251,7 @@ class Uploader(JobWorker):
                 self._handover.release()
                 raise _StoppedError
             self._handing_over = upload
-            found = self._jobs.by_token(delivery.token)
-            if found is None or found[0].cancel_requested or found[1].task_id is not None:
-                # A callback may have shown that an earlier upload was taken although it was refused.
-                raise _StoppedError
-            if self._must_wait(job):
-                raise _StoppedError(QueueReason.QUIET_HOURS)
-            if (
-                job.spec.hold
-                and self._readiness.check(job.spec.printer_key, dt_util.utcnow()).reason
-                == PrinterStatus.BOX_OFFLINE
-            ):
-                # It would be refused, and a power cut now would leave it in doubt.
-                raise _StoppedError(PrinterStatus.BOX_OFFLINE)
-            now_there = self._coordinator.data.printers.get(job.spec.printer_key)
-            if now_there is None or now_there.printer.address != address:
-                # Another printer may be at its old place by now: it is sent anew.
-                raise _StoppedError
-            if dt_util.utcnow() >= job.expires_at:
-                raise _StoppedError
+            check()
             least, most = self._client.clock_offset or (None, None)
             try:
                 await self._jobs.async_change(
@@ -202,7 +273,7 @@ class Uploader(JobWorker):
                 raise
             found = self._jobs.by_token(delivery.token)
             if found is None or found[1].task_id is not None:
-                # As above, while the disk took its time.
+                # A callback came while the disk took its time.
                 raise _StoppedError
 
         @callback
@@ -214,7 +285,7 @@ class Uploader(JobWorker):
                 self._jobs.change(job, delivery, sent_bytes=sent_bytes)
 
         async with self._places.place(job.spec.owner):
-            if (view := self._coordinator.data.printers.get(job.spec.printer_key)) is None:
+            if (view := self._coordinator.data.printers.get(key)) is None:
                 raise PrinterNotFoundError
             address = view.printer.address
             task_id = await self._client.submit(
@@ -227,58 +298,9 @@ class Uploader(JobWorker):
                 before_end=before_end,
                 on_progress=on_progress,
             )
-        self._note_task(delivery, task_id)
+        self._on_answer(delivery, task_id)
 
-    def _note_end(self, delivery: Delivery, upload: asyncio.Task[None]) -> None:
-        """Set a delivery's next state after its upload; the one place that handles an upload's errors."""
-        if upload.cancelled():
-            # By the user, or by a queue that closes: the review handles both.
-            return
-        err = upload.exception()
-        if err is None or (found := self._jobs.by_token(delivery.token)) is None:
-            # Without a job: discarded before it was published, since its document did not reach the disk.
-            return
-        job, delivery = found
-        if isinstance(err, _StoppedError):
-            if err.reason is not None:
-                self._hold(job, delivery, err.reason)
-        elif delivery.task_id is not None:
-            # A callback named its task although the answer was lost, or only the write failed.
-            _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
-        elif isinstance(err, DocumentsError | LedgerRefusedError):
-            self._readiness.back_off(job.spec.printer_key, QueueReason.DISK_FULL)
-            if job.spec.hold:
-                self._hold(job, delivery, QueueReason.DISK_FULL)
-            else:
-                self._fail(job, delivery, QueueReason.DISK_FULL)
-        elif isinstance(err, LiankeError):
-            self._note_error(job, delivery, err)
-        else:
-            _LOGGER.error("Print job %s met an unexpected %s", job.job_id, type_and_place(err))
-            if delivery.handed_over_at is None:
-                self._fail(job, delivery, "internal_error")
-            else:
-                # It may have arrived, as where the line broke.
-                self._jobs.change(job, delivery, given_up_at=dt_util.utcnow())
-
-    def _hold(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
-        key = None if job.has_stack else job.spec.replace_key
-
-        def replaced(view: View, current: Job) -> dict[str, Any]:
-            # Until the one that came while it was sent is safe, this one stays.
-            others = view.all(self._jobs.table)
-            safe = (other for other in others if not self._jobs.is_staged(view, other.job_id))
-            if not is_replaced(current, safe):
-                return {}
-            return {"state": JobState.CANCELED, "reason": "replaced", "code": None, "detail": ""}
-
-        changes |= {"state": JobState.HELD, "hold_reason": reason, "sent_bytes": None}
-        held = self._jobs.change(job, delivery, rule=replaced, **changes)
-        if held.state is JobState.HELD and job.job_id in self._jobs.committed:
-            # What was moved here while it was sent.
-            self._jobs.replace(job, key)
-
-    def _note_task(self, delivery: Delivery, task_id: str) -> None:
+    def _on_answer(self, delivery: Delivery, task_id: str) -> None:
         if (found := self._jobs.by_token(delivery.token)) is None:
             return
         job, delivery = found
@@ -296,42 +318,56 @@ class Uploader(JobWorker):
                 state=JobState.QUEUED,
                 within=TASK_DELAY if any(one.is_uploading for one in others) else 0,
             )
-        self._readiness.clear_backoff(job.spec.printer_key)
+        self.readiness.clear_backoff(job.spec.printer_key)
 
-    def _note_error(self, job: Job, delivery: Delivery, err: LiankeError) -> None:
-        """Hold or fail a job after an error of the service, or leave it in doubt."""
-        was_handed_over = delivery.handed_over_at is not None
-        refused: dict[str, Any] = {
-            "handed_over_at": None,
-            "was_refused": delivery.was_refused or was_handed_over,
-        }
-        if was_handed_over and may_have_arrived(err):
-            _LOGGER.debug("Print job %s may have arrived: %s", job.job_id, err.reason)
-            changes: dict[str, Any] = {"given_up_at": dt_util.utcnow()}
-            if isinstance(err, LiankeRefusedError | LiankeResponseError) and err.detail:
-                # The service's message is shown at once, and stays if nothing more is found out.
-                changes |= {"reason": err.reason, "code": err.code, "detail": err.detail}
-            self._jobs.change(job, delivery, **changes)
+    def _on_error(self, delivery: Delivery, err: BaseException) -> None:
+        """Set a delivery's next state after its upload; the one place that handles an upload's errors."""
+        if (found := self._jobs.by_token(delivery.token)) is None:
+            # Discarded before it was published, since its document did not reach the disk.
             return
-        if job.cancel_requested:
-            if job.job_id not in self._jobs.deciding:
-                refused["state"] = JobState.CANCELED
-            # Else the review that follows cancels it, or sends it again if the disk refuses the cancellation.
-            self._jobs.change(job, delivery, **refused)
-            return
-        reason = passing_reason(err)
-        if reason is None and delivery.document.ticket is not None:
-            # What the service prepared for a preview may be gone; the document is still here.
-            document = replace(delivery.document, ticket=None)
-            self._jobs.change(job, delivery, document=document, **refused)
-            return
-        if reason is None or not job.spec.hold:
-            self._fail(job, delivery, err.reason, code=err.code, detail=err.detail, **refused)
-            return
-        self._readiness.back_off(job.spec.printer_key, reason)
-        self._hold(job, delivery, reason, code=err.code, detail=err.detail, **refused)
-        self._coordinator.async_refresh_soon("a job was refused")
+        job, delivery = found
+        now, changes = dt_util.utcnow(), dict[str, Any]()
+        if isinstance(err, _StoppedError):
+            changes = {} if err.reason is None else held(err.reason)
+        elif delivery.task_id is not None:
+            # A callback named its task although the answer was lost, or only the write failed.
+            _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
+        elif isinstance(err, LiankeError):
+            is_deciding = job.job_id in self._jobs.deciding
+            changes = not_taken(job, delivery, err, now, is_deciding=is_deciding)
+            if reason := changes.get("hold_reason"):
+                self.readiness.back_off(job.spec.printer_key, reason)
+                self._coordinator.async_refresh_soon("a job was refused")
+            elif "given_up_at" in changes:
+                _LOGGER.debug("Print job %s may have arrived: %s", job.job_id, err.reason)
+        elif isinstance(err, DocumentsError | LedgerRefusedError):
+            self.readiness.back_off(job.spec.printer_key, QueueReason.DISK_FULL)
+            failed = {"state": JobState.FAILED, "reason": QueueReason.DISK_FULL}
+            changes = held(QueueReason.DISK_FULL) if job.spec.hold else failed
+        else:
+            _LOGGER.error("Print job %s met an unexpected %s", job.job_id, type_and_place(err))
+            # After its end it may have arrived, as where the line broke.
+            may_have_arrived = delivery.handed_over_at is not None
+            failed = {"state": JobState.FAILED, "reason": "internal_error"}
+            changes = {"given_up_at": now} if may_have_arrived else failed
+        if changes:
+            self._end(job, delivery, changes)
 
-    def _fail(self, job: Job, delivery: Delivery, reason: str, **changes: Any) -> None:
-        self._jobs.change(job, delivery, state=JobState.FAILED, reason=reason, **changes)
-        self._coordinator.async_refresh_soon("a job failed")
+    def _end(self, job: Job, delivery: Delivery, changes: dict[str, Any]) -> None:
+        """Apply what becomes of a job that is not uploaded, or was not taken."""
+        key = None if job.has_stack else job.spec.replace_key
+
+        def replaced(view: View, current: Job) -> dict[str, Any]:
+            # Until the one that came while it was sent is safe, this one stays.
+            others = view.all(self._jobs.table)
+            safe = (other for other in others if not self._jobs.is_staged(view, other.job_id))
+            if "hold_reason" not in changes or not is_replaced(current, safe):
+                return {}
+            return {"state": JobState.CANCELED, "reason": "replaced", "code": None, "detail": ""}
+
+        new = self._jobs.change(job, delivery, rule=replaced, **changes)
+        if new.state is JobState.HELD and job.job_id in self._jobs.committed:
+            # What was moved here while it was sent.
+            self._jobs.replace(job, key)
+        elif new.state is JobState.FAILED:
+            self._coordinator.async_refresh_soon("a job failed")

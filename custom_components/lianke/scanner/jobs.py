@@ -36,10 +36,10 @@ from ..documents.sheets import WHOLE, SheetOptions
 from ..documents.sources import Source
 from ..documents.spool import disk_full, translate_disk_errors, unlink_all
 from ..errors import InputError
+from ..jobs.box_jobs import heard
 from ..jobs.job import Asker
 from ..jobs.opening import async_remove_records
 from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
-from ..jobs.scheduler import heard
 from ..ledger import CLOSE_TIME, Lease, Step, Table, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
 from ..printing.builder import JobBuilder, Made, PrintRequest, async_building, from_source
