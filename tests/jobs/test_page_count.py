@@ -16,7 +16,7 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import page_count
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.rules import LimitError, waits_uncounted
-from custom_components.lianke.printing.builder import async_print_again
+from custom_components.lianke.printing.builder import Changes, async_move_to, async_print_again
 from tests.jobs.conftest import COUNT, SUBMIT, Shop
 from tests.simulator import Fault
 
@@ -163,3 +163,31 @@ async def test_the_estimate_survives_a_retry(shop: Shop, hass: HomeAssistant) ->
     again = await async_print_again(shop.queue, job, Context())
     assert again.present.document.pages_at_most == 1
     assert shop.sim.cloud.count(COUNT) == 0
+
+
+@pytest.mark.parametrize("way", ["moved", "printed again"])
+@pytest.mark.parametrize("paper", ["A4", "A5"])
+async def test_what_depends_on_the_paper_is_counted_anew_for_another(
+    shop: Shop, way: str, paper: str
+) -> None:
+    """A job that was moved to smaller paper kept the count by which the limit had let it pass."""
+    await shop.set_paper(0)
+    document = replace(office(shop), pages=3)
+    job = await shop.submit(document, options=PrintOptions(paper="A4"))
+    assert job.state is JobState.HELD
+    if way == "printed again":
+        shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=400))
+        await shop.set_paper(None)
+        await shop.until(job, JobState.FAILED)
+        await shop.set_paper(0)
+    changes = Changes(
+        printer_key=shop.key(), options=shop.options(PrintOptions(paper=paper)), requested={}
+    )
+    if way == "moved":
+        new = await async_move_to(shop.queue, job, changes, shop.entry.entry_id)
+    else:
+        new = await async_print_again(shop.queue, job, Context(), changes=changes)
+    is_other = paper != "A4"
+    # The simulated service cannot open it.
+    assert new.pages == (None if is_other else 3)
+    assert shop.sim.cloud.count(COUNT) == int(is_other)

@@ -13,13 +13,14 @@ from typing import Any, Final, NamedTuple
 
 from homeassistant.util import dt as dt_util
 
-from ..api.options import count_selected
+from ..api.options import ResolvedOptions, count_selected
 from ..box.printer_status import HOLDING, PrinterStatus
 from ..const import CONF_QUIET_FROM, CONF_QUIET_TO, MAX_DOCUMENT_MB
 from ..documents.document import Document, FileType
 from ..errors import InputError
 from ..fair_queue import Owner
 from .job import (
+    CONVERTED,
     HANDED_ON,
     IN_CLOUD,
     MOVED,
@@ -514,6 +515,15 @@ def check_movable(job: Job | None, job_id: str) -> Job:
     if not job.can_reroute:
         raise job_error("job_not_movable", job)
     return job
+
+
+def with_options(old: Delivery, options: ResolvedOptions) -> Delivery:
+    """Return a new delivery of a document, also for another printer."""
+    document = old.document
+    if options.paper_id != old.options.paper_id and document.extension in CONVERTED:
+        # How many pages it becomes depends on the paper.
+        document = replace(document, pages=None)
+    return Delivery(document=document, options=options)
 
 
 def asks_for_more(job: Job, new: Delivery) -> bool:

@@ -41,9 +41,9 @@ from ..documents.sources import Source, async_get_document
 from ..documents.spool import Spool, async_get_spool
 from ..errors import InputError
 from ..fair_queue import FairQueue, NoPlaceError, lan_owner
-from ..jobs.job import CONVERTED, Asker, Delivery, Job, JobSpec
+from ..jobs.job import Asker, Delivery, Job, JobSpec
 from ..jobs.queue import PrintQueue
-from ..jobs.rules import asks_for_more, max_document_bytes
+from ..jobs.rules import asks_for_more, max_document_bytes, with_options
 from ..people.beginning import Beginning
 from ..people.release_code import async_hash_code
 from ..people.rights import async_check_caller, reading_context
@@ -430,12 +430,8 @@ async def async_print_again(
         first = 1 if from_sheet is None else from_sheet
         deliveries = manual_duplex.rest_of(job, from_sheet=first, backs_only=bool(backs_only))
     else:
-        document, before = job.deliveries[0].document, job.deliveries[0].options
-        options = before if changes is None else changes.options
-        if options.paper_id != before.paper_id and document.extension in CONVERTED:
-            # How many pages it becomes depends on the paper.
-            document = replace(document, pages=None)
-        deliveries = (Delivery(document=document, options=options),)
+        old = job.deliveries[0]
+        deliveries = (with_options(old, old.options if changes is None else changes.options),)
     return await queue.async_retry(job, spec, deliveries, to=to, as_it_was=changes is None)
 
 
@@ -449,7 +445,7 @@ async def async_move_to(
     """
     # Somebody may have answered for it since it was looked at.
     job = queue.find(job.job_id) or job
-    new = Delivery(document=job.deliveries[0].document, options=changes.options)
+    new = with_options(job.deliveries[0], changes.options)
     spec = replace(
         job.spec,
         printer_key=changes.printer_key,
