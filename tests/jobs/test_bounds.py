@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 import json
-from pathlib import Path
 import shutil
 
 from homeassistant.core import HomeAssistant
@@ -18,12 +17,6 @@ from custom_components.lianke.jobs import page_count
 from custom_components.lianke.jobs.box_jobs import JOBS, MAX_TASK_IDS, OwnTasks
 from custom_components.lianke.jobs.files import DAMAGED_PREFIX, jobs_path, ledger_path, old_path
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.location import (
-    MARKER_NAME,
-    MAX_MARKER_BYTES,
-    is_copied,
-    record_location,
-)
 from custom_components.lianke.jobs.migration import (
     MAX_DAMAGED,
     MAX_RECORD_BYTES,
@@ -229,13 +222,3 @@ async def test_counts_of_pages_are_remembered_up_to_a_limit(
     assert shop.sim.cloud.count(COUNT) == asked
     await counter.async_count(shop.key(), documents[0], 9)
     assert shop.sim.cloud.count(COUNT) == asked + 1
-
-
-def test_a_long_marker_says_nothing(tmp_path: Path) -> None:
-    record_location(tmp_path)
-    marker = tmp_path / MARKER_NAME
-    foreign = json.dumps(json.loads(marker.read_text("utf-8")) | {"host": "other", "inode": 1})
-    marker.write_text(foreign, "utf-8")
-    assert is_copied(tmp_path)
-    marker.write_text(" " * MAX_MARKER_BYTES + foreign, "utf-8")
-    assert not is_copied(tmp_path)

@@ -293,7 +293,7 @@ def test_what_is_not_held_here_is_not_canceled_here() -> None:
             canceled(job)
 
 
-def test_only_what_waits_since_its_folder_was_copied_is_released() -> None:
+def test_only_what_waits_since_its_record_was_damaged_is_released() -> None:
     job = make_job(copied=True)
     assert not job.changed(**released(job)).copied
     for other in (make_job(), make_job(copied=True, state=JobState.CANCELED)):

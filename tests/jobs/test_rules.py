@@ -539,7 +539,7 @@ def test_the_end_of_what_waits_here(
 @rows(
     ("nobody", {}, None),
     ("who approves", {"waits_for": ("approval", "release")}, "approval"),
-    ("who decides about a copied folder", {"waits_for": ("approval",), "copied": True}, "copied"),
+    ("who decides about a damaged record", {"waits_for": ("approval",), "copied": True}, "copied"),
 )
 def test_who_is_asked_first(values: dict[str, Any], reason: str | None) -> None:
     assert rules.asks_first(make_job(**values)) == reason
@@ -583,7 +583,7 @@ UPLOADING = {"state": JobState.UPLOADING}
     ("held", {}, None),
     ("an upload waits again", UPLOADING, "held"),
     ("one that must not wait ends", UPLOADING | {"hold": False}, "expired"),
-    ("of a copied folder, it asks first", UPLOADING | {"hold": False, "copied": True}, "held"),
+    ("of a damaged record, it asks first", UPLOADING | {"hold": False, "copied": True}, "held"),
     ("its end may have been sent", UPLOADING | SENT, None),
     ("in the cloud", {"state": JobState.QUEUED, "task_id": "1"}, None),
 )
@@ -746,7 +746,7 @@ def no(job: Job, reason: str | None) -> object:
     ("a job that goes on", {"waits_for": ()}, "approval", "job_not_waiting"),
     ("no reason of a job that goes on", {"waits_for": ()}, None, "job_not_waiting"),
     ("a job that was canceled", {"state": JobState.CANCELED}, "approval", "job_not_waiting"),
-    ("a job of a copied folder", {"copied": True}, "approval", "job_not_waiting"),
+    ("a job of a damaged record", {"copied": True}, "approval", "job_not_waiting"),
 )
 def test_an_answer_counts_for_its_reason(
     values: dict[str, Any],
@@ -797,7 +797,7 @@ def test_a_confirmed_job_counts(values: dict[str, Any], pages: int | None) -> No
     ("over", {"state": JobState.EXPIRED}, "job_not_movable"),
     ("it may have been sent", SENT, "job_not_movable"),
     ("a part of it was printed", {"partly_printed": True}, "job_not_movable"),
-    ("of a copied folder", {"copied": True}, "job_not_movable"),
+    ("of a damaged record", {"copied": True}, "job_not_movable"),
 )
 def test_what_may_be_moved(values: dict[str, Any], key: str | None) -> None:
     job = make_job(**values)
@@ -845,7 +845,7 @@ AGAIN = FAILED | {"retried_as": "again"}
     ("printed", {"state": JobState.COMPLETED}, None, "job_not_retryable"),
     ("canceled", {"state": JobState.CANCELED}, None, "job_not_retryable"),
     ("its document is gone", FAILED | {"has_document": False}, None, "job_not_retryable"),
-    ("held in a copied folder", {"copied": True}, None, "job_not_retryable"),
+    ("held in a damaged record", {"copied": True}, None, "job_not_retryable"),
     ("retried, nobody knows where", AGAIN, None, "job_retried_already"),
     ("its retry waits", AGAIN, {"state": JobState.HELD}, "job_retried_already"),
     ("its retry was printed", AGAIN, {"state": JobState.COMPLETED}, "job_retried_already"),

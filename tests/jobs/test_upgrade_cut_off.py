@@ -6,7 +6,6 @@ The states are those of `test_upgrade_states`.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
-import json
 import os
 from pathlib import Path
 import shutil
@@ -45,7 +44,7 @@ __all__ = ["entries", "written"]
 # What changes the disk on that way, besides the ledger.
 STEPS = ("mkdir", "rename", "rmdir", "touch", "unlink")
 # What says where a folder lies differs with each that is made.
-PLACES = {DATABASE_NAME, f"{DATABASE_NAME}-wal", "ledger.count", "home.json"}
+PLACES = {DATABASE_NAME, f"{DATABASE_NAME}-wal", "ledger.count"}
 
 
 async def taken_in(hass: HomeAssistant) -> dict[str, Any]:
@@ -192,22 +191,6 @@ async def test_a_full_disk_puts_it_off(
         with patch.object(kind, step, refuse), suppress(OSError):
             await taken_in(hass)
     assert await taken_in(hass) == whole
-
-
-async def test_a_folder_that_was_copied_from_elsewhere_asks_first(
-    hass: HomeAssistant, entries: list[MockConfigEntry], clock: Clock, tmp_path: Path
-) -> None:
-    """Also where the first start is cut off: its new place says nothing of where it comes from."""
-    lay_out(hass, "0_3_0 held", "0_3_0 in_cloud")
-    place = {"inode": 1, "host": "another", "path": "/another"}
-    (old_path(hass, "test_entry") / "home.json").write_text(json.dumps(place))
-    with cut_off_anywhere(hass, tmp_path / "cut off") as taken:
-        whole = await taken_in(hass)
-    waits = {job["deliveries"][0]["state"]: job["copied"] for job in whole["job test_entry"]}
-    assert waits == {"held": True, "queued": False}
-    for number in range(taken.count):
-        taken.restore(number)
-        assert await taken_in(hass) == whole, number
 
 
 async def test_what_cannot_be_read_is_set_aside_and_stays(

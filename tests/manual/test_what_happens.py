@@ -60,9 +60,6 @@ SHOWN_BY = {
         "tests/chaos/case_disks.py::starts_on_a_read_only_disk",
         "tests/jobs/test_interrupted.py::test_a_cancel_that_cannot_be_written_is_not_told_and_not_done",
     ],
-    "the configuration folder was copied to another Home Assistant": [
-        "tests/jobs/test_location.py::test_held_jobs_of_a_copied_folder_wait_for_a_person"
-    ],
     "the disk damages the list of jobs": [
         "tests/ledger/test_ledger.py::test_a_damaged_ledger_is_set_aside_and_what_can_be_read_asks_first",
         "tests/ledger/test_damage.py::test_few_damaged_ledgers_are_kept",

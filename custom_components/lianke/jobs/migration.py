@@ -39,7 +39,6 @@ from .job import (
     PersonReason,
     new_token,
 )
-from .location import MARKER_NAME, is_copied
 from .rules import LISTED
 
 _LOGGER = logging.getLogger(__name__)
@@ -52,8 +51,8 @@ COMING_BYTES: Final = int(LISTED.total_seconds() * ANSWER_BYTES_A_SECOND)
 # A folder that was being made or deleted.
 PART_PREFIX: Final = "part-"
 MAX_DAMAGED: Final = 10
-# The marker of a folder that was copied from elsewhere, until its jobs are taken in.
-COPIED_NAME: Final = "copied"
+# Told 0.3.0 where the folder lay.
+MARKER_NAME: Final = "home.json"
 # Exists in a job's folder of 0.3.0 until its document is on disk.
 FLUSHING_NAME: Final = "flushing"
 # A larger record was not written by this code.
@@ -126,10 +125,6 @@ def _move(old: Path, new: Path) -> None:
 
     No system has one step for both: a process that is killed in between leaves neither.
     """
-    if is_copied(old):
-        # Its new place would not say so any more.
-        (old / MARKER_NAME).rename(old / COPIED_NAME)
-        sync_path(old)
     if not new.exists():
         old.rename(new)
     else:
@@ -147,7 +142,6 @@ def _move(old: Path, new: Path) -> None:
 
 def _find(entry_id: str, root: Path) -> _Found:
     found, damaged = _Found(entry_id), []
-    is_copy = (root / COPIED_NAME).exists()
     for folder in sorted(root.iterdir()):
         if folder.name.startswith(DAMAGED_PREFIX):
             damaged.append(folder)
@@ -162,13 +156,13 @@ def _find(entry_id: str, root: Path) -> _Found:
             except (OSError, StoredError) as err:
                 damaged.append(_set_aside(folder, err))
                 continue
-            found.jobs.append(replace(job, copied=True) if is_copy and job.waits_here else job)
+            found.jobs.append(job)
             found.left.append(folder / RECORD_NAME)
     found.jobs.sort(key=lambda job: (job.created_at, job.job_id))
     for folder in sorted(damaged, reverse=True)[MAX_DAMAGED:]:
         shutil.rmtree(folder, ignore_errors=True)
     found.tasks = _read_tasks(root / OTHER_TASKS_NAME)
-    found.left += [root / name for name in (OTHER_TASKS_NAME, MARKER_NAME, COPIED_NAME)]
+    found.left += [root / name for name in (OTHER_TASKS_NAME, MARKER_NAME)]
     return found
 
 

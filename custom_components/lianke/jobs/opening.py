@@ -18,7 +18,6 @@ from ..ledger_file import ASIDE
 from .box_jobs import JOBS, OWN_TASKS
 from .files import ledger_path, old_path
 from .job import Job, JobState
-from .location import async_hold_copied
 from .migration import async_take_in
 
 _LOGGER = logging.getLogger(__name__)
@@ -50,7 +49,6 @@ async def _async_open(hass: HomeAssistant, ids: list[str]) -> Ledger:
         gone = await ledger.async_keep(ids)
         await hass.async_add_executor_job(_delete_left, hass, gone)
         await async_take_in(hass, ledger, ids)
-        await async_hold_copied(hass, ledger, ids)
     except BaseException:
         await ledger.async_close()
         raise

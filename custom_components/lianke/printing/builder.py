@@ -407,8 +407,8 @@ async def async_print_again(
 ) -> Job:
     """Print a finished job's document again, by the box `to` if that is another one; return the new job.
 
-    Of both sides by hand, what is left from a sheet on, or its second sides only. A job that is held because its folder
-    was copied is released instead. A cancelled caller does not stop it. Raises as `manual_duplex.rest_of` and
+    Of both sides by hand, what is left from a sheet on, or its second sides only. A job of a damaged
+    record is released instead. A cancelled caller does not stop it. Raises as `manual_duplex.rest_of` and
     `PrintQueue.async_retry`.
     """
     job = queue.find(job.job_id) or job
