@@ -65,8 +65,6 @@ class JobScheduler(JobWorker):
         self._task: asyncio.Task[None] | None = None
         # By the monotonic clock.
         self._cleanup_at = 0.0
-        # Jobs that have just ended, and their states before.
-        self._ended: list[tuple[Job, JobState | None]] = []
         # When to ask the cloud again to cancel a job, by the monotonic clock; None once it has answered.
         self._cancel_retry_at: dict[str, float | None] = {}
         self._stop_timer: CALLBACK_TYPE = lambda: None
@@ -92,36 +90,29 @@ class JobScheduler(JobWorker):
 
     @callback
     def on_change(self, job: Job, old: JobState | None) -> None:
-        """Note the end of a job, or of its first delivery, for the review that follows."""
-        is_new = job.state is not old
-        if is_new and (job.is_final or (job.is_at_second and job.state is JobState.HELD)):
-            self._ended.append((job, old))
-            self.review_soon()
-        elif job.is_final:
-            # They may have become known after the end.
+        """Do what follows from the end of a job, or of its first delivery."""
+        if job.is_final:
+            # The pages may have become known after the end.
             self.count_pages(job)
-
-    def _handle_ended(self) -> None:
-        ended, self._ended = self._ended, []
-        for job, old in ended:
-            self._cancel_retry_at.pop(job.job_id, None)
-            if job.is_final:
-                self.count_pages(job)
-                soon = time.monotonic() + CLEANUP_DELAY.total_seconds()
-                self._cleanup_at = min(self._cleanup_at or soon, soon)
-            if job.state is JobState.FAILED and job.present.task_id:
-                self._coordinator.async_refresh_soon("a job failed", job.spec.printer_key)
-            # What was in doubt came out some time ago, perhaps before the printer's fault.
-            is_fresh = old is not JobState.UNCONFIRMED
-            if is_fresh and job.state in (JobState.COMPLETED, JobState.HELD):
-                self._coordinator.async_on_page_printed(job.spec.printer_key)
-            if (job.present.task_id or not job.is_final) and not any(
-                other.spec.printer_key == job.spec.printer_key
-                and other.present.task_id
-                and not other.is_final
-                for other in self._jobs.unsettled
-            ):
-                self._coordinator.async_on_jobs_ended(job.spec.printer_key)
+        first_is_out = job.is_at_second and job.state is JobState.HELD
+        if job.state is old or not (job.is_final or first_is_out):
+            return
+        key, coordinator = job.spec.printer_key, self._coordinator
+        self._cancel_retry_at.pop(job.job_id, None)
+        if job.is_final:
+            soon = time.monotonic() + CLEANUP_DELAY.total_seconds()
+            self._cleanup_at = min(self._cleanup_at or soon, soon)
+        if job.state is JobState.FAILED and job.present.task_id:
+            coordinator.async_refresh_soon("a job failed", key)
+        # What was in doubt came out some time ago, perhaps before the printer's fault.
+        if old is not JobState.UNCONFIRMED and job.state in (JobState.COMPLETED, JobState.HELD):
+            coordinator.async_on_page_printed(key)
+        if (job.present.task_id or first_is_out) and not any(
+            other.spec.printer_key == key and other.present.task_id and not other.is_final
+            for other in self._jobs.unsettled
+        ):
+            coordinator.async_on_jobs_ended(key)
+        self.review_soon()
 
     def count_pages(self, job: Job) -> None:
         """Count the pages of a job that was surely printed; a second call changes nothing."""
@@ -163,7 +154,6 @@ class JobScheduler(JobWorker):
         self._reviewing, self._review_is_due = True, False
         try:
             now = dt_util.utcnow()
-            self._handle_ended()
             self._uploader.readiness.observe()
             dues = [self._tracker.end_proven(now)]
             open_jobs = [job for job in self._jobs.unsettled if not job.is_final]
