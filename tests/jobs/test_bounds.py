@@ -13,7 +13,7 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.box.printer_status import PrinterStatus
-from custom_components.lianke.jobs import page_count
+from custom_components.lianke.documents import page_count
 from custom_components.lianke.jobs.box_jobs import JOBS, MAX_TASK_IDS, OwnTasks
 from custom_components.lianke.jobs.files import DAMAGED_PREFIX, jobs_path, ledger_path, old_path
 from custom_components.lianke.jobs.job import JobState
@@ -205,7 +205,7 @@ async def test_a_count_of_pages_is_not_waited_for_for_long(
     shop.sim.cloud.fail(COUNT, Fault(kind="timeout", seconds=60))
     counter = shop.queue.page_counter
     with pytest.raises(LiankeError):
-        await counter.async_count(shop.key(), shop.document(), 9)
+        await counter.async_count(shop.coordinator.client, shop.key(), shop.document(), 9)
 
 
 async def test_counts_of_pages_are_remembered_up_to_a_limit(
@@ -215,10 +215,13 @@ async def test_counts_of_pages_are_remembered_up_to_a_limit(
     counter = shop.queue.page_counter
     documents = [shop.document(pages=pages) for pages in (1, 2, 3)]
     for document in documents:
-        assert await counter.async_count(shop.key(), document, 9) == document.pages
+        assert (
+            await counter.async_count(shop.coordinator.client, shop.key(), document, 9)
+            == document.pages
+        )
     assert len(counter._results) == 2
     asked = shop.sim.cloud.count(COUNT)
-    await counter.async_count(shop.key(), documents[2], 9)
+    await counter.async_count(shop.coordinator.client, shop.key(), documents[2], 9)
     assert shop.sim.cloud.count(COUNT) == asked
-    await counter.async_count(shop.key(), documents[0], 9)
+    await counter.async_count(shop.coordinator.client, shop.key(), documents[0], 9)
     assert shop.sim.cloud.count(COUNT) == asked + 1

@@ -356,7 +356,7 @@ async def test_an_ordered_stop_lets_an_upload_end(open_shop: OpenShop, hass: Hom
         job = await shop.submit()
         await shop.handed_over(job)
         hang = asyncio.Event().wait
-        with patch.object(shop.queue.page_counter, "async_complete", lambda *_, **__: hang()):
+        with patch.object(shop.queue, "_async_counted", lambda *_, **__: hang()):
             counting = asyncio.create_task(shop.submit(replace(shop.document(), pages=None)))
             await until(lambda: shop.queue._submitting)
             stopping = asyncio.create_task(hass.async_stop(force=True))

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-import re
 import shutil
 from typing import Final
 
@@ -27,10 +26,6 @@ COPY_PREFIX: Final = "copy-"
 DAMAGED_PREFIX: Final = "damaged-"
 # Documents of so many bytes are flushed before the job's row is written, larger ones beside their upload.
 SMALL_BYTES: Final = 1024 * 1024
-DOCUMENT_STEM: Final = "document"
-# What the second delivery prints.
-SECOND_NAME: Final = "backs.pdf"
-_SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,10}")
 
 
 class DocumentsError(OSError):
@@ -49,11 +44,6 @@ def jobs_path(hass: HomeAssistant, entry_id: str) -> Path:
 def old_path(hass: HomeAssistant, name: str) -> Path:
     """Return where 0.1.0 to 0.3.0 had such a folder; for that of jobs, an empty file keeps them from starting."""
     return Path(hass.config.cache_path(DOMAIN, name))
-
-
-def file_name(name: str) -> str:
-    suffix = Path(name).suffix.lower()
-    return f"{DOCUMENT_STEM}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
 
 
 class JobFiles:

@@ -3,12 +3,14 @@
 Sizes are bytes, pages are printed sides as the service counts them. What is None or unknown says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 import json
+from pathlib import Path
+import re
 import secrets
 import traceback
 from typing import Any, Final, Self, override
@@ -557,6 +559,65 @@ class Job(Record):
         if len({one.token for one in job.deliveries}) != count:
             raise StoredError("deliveries that cannot be told apart")
         return job
+
+
+# What its documents are called in a job's folder; the second one is what the second delivery prints.
+SECOND_NAME: Final = "backs.pdf"
+_SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,10}")
+
+
+def file_name(name: str) -> str:
+    suffix = Path(name).suffix.lower()
+    return f"document{suffix if _SUFFIX.fullmatch(suffix) else ''}"
+
+
+def new_job(
+    job_id: str,
+    spec: JobSpec,
+    deliveries: Sequence[Delivery],
+    *,
+    moved: Job | None,
+    printer_name: str,
+    reason: str | None,
+    now: datetime,
+    hold_time: timedelta,
+) -> Job:
+    """Return a job as it is accepted, or in the place of one that is moved.
+
+    `reason` is why its printer cannot take it now, `hold_time` how long it may wait if it does not say.
+    """
+    waits_for = spec.waits_for or ()
+    if PersonReason.RELEASE not in waits_for:
+        spec = replace(spec, release_code=None)
+    counted = deliveries[0]
+    names = [file_name(counted.document.name), *(SECOND_NAME for _ in deliveries[1:])]
+    job = Job(
+        job_id=job_id,
+        spec=replace(spec, waits_for=waits_for),
+        deliveries=tuple(
+            replace(one, document=replace(one.document, path=Path(name)))
+            for one, name in zip(deliveries, names, strict=True)
+        ),
+        printer_name=printer_name,
+        created_at=moved.created_at if moved else now,
+        changed_at=now,
+        expires_at=moved.expires_at if moved else now + (spec.expires_in or hold_time),
+        pages=counted.job_pages,
+        copies=counted.job_copies,
+    )
+    return job.changed(
+        now=now,
+        state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
+        hold_reason=waits_for[0] if waits_for else reason,
+        sent_bytes=None if waits_for or reason else 0,
+        # Nobody leaves a stack in the tray until others have answered.
+        after=PersonReason.TURN_PAPER if job.is_at_second and waits_for else job.present.after,
+    )
+
+
+def held(reason: str) -> dict[str, Any]:
+    """Return the changes of a job that was to be sent, and waits."""
+    return {"state": JobState.HELD, "hold_reason": reason, "sent_bytes": None}
 
 
 def begin_next(old: Job, new: Job, until: datetime, again: Job | None = None) -> Job:

@@ -27,16 +27,18 @@ from ..api.transport import ANSWER_BYTES_A_SECOND
 from ..documents.spool import sync_path
 from ..ledger import Ledger, Table, View
 from .box_jobs import JOBS, OWN_TASKS, OwnTask
-from .files import DAMAGED_PREFIX, SECOND_NAME, file_name, jobs_path, old_path
+from .files import DAMAGED_PREFIX, jobs_path, old_path
 from .job import (
     BEFORE_PAPER,
     MOVED,
+    SECOND_NAME,
     Delivery,
     Job,
     JobSpec,
     JobState,
     Origin,
     PersonReason,
+    file_name,
     new_token,
 )
 from .rules import LISTED

@@ -19,7 +19,7 @@ from ..api.errors import (
 )
 from ..api.tasks import DayTask, Task, TaskResult, TaskState
 from ..box.printer_status import PrinterStatus
-from .job import BEFORE_PAPER, Delivery, Job, JobState, is_valid_transition
+from .job import BEFORE_PAPER, Delivery, Job, JobState, held, is_valid_transition
 from .rules import QueueReason
 
 PRINTED_CODE = 200
@@ -58,10 +58,6 @@ def may_have_arrived(err: LiankeError) -> bool:
     if isinstance(err, LiankeRefusedError):
         return not err.surely_refused
     return getattr(err, "may_have_arrived", True)
-
-
-def held(reason: str) -> dict[str, Any]:
-    return {"state": JobState.HELD, "hold_reason": reason, "sent_bytes": None}
 
 
 def not_taken(

@@ -8,8 +8,9 @@ prints it again, and a job that is moved ends together with the one that takes i
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
+import logging
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -20,52 +21,52 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
-from ..api.models import DriverState
+from ..api.errors import LiankeError
+from ..api.models import DriverState, PrinterAddress
 from ..box.printer_status import PrinterSnapshot
 from ..const import DOMAIN, HOLD_HOURS, MAX_JOBS_PER_HOUR, MAX_PAGES
 from ..coordinator import LiankeCoordinator, printer_identifier
 from ..documents.document import file_digest
+from ..documents.page_count import PageCounter
 from ..documents.spool import disk_full, unlink_all
 from ..errors import InputError
 from ..fair_queue import Owner
 from ..ledger import Change, Ledger, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError
 from .box_jobs import BoxJobs, JobWorker, Rule, heard
-from .files import SECOND_NAME, DocumentsError, file_name
+from .files import DocumentsError
 from .job import (
     MOVED,
     Delivery,
     Job,
     JobSpec,
     JobState,
-    PersonReason,
-    already_retried,
     change_not_saved,
     job_error,
+    new_job,
 )
-from .outcome import held
-from .page_count import PageCounter
 from .rules import (
     PERMANENT,
     LimitError,
-    QueueReason,
     answered,
+    beside,
     canceled,
     check_movable,
     check_pages,
     check_rates,
     check_retry,
-    check_tray,
     confirmed,
+    depends_on_count,
     find_duplicate,
     rejected,
     released,
     replaced_by,
-    stacks_in_trays,
 )
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, recover
 from .tracker import TaskTracker
 from .uploader import Uploader
+
+_LOGGER = logging.getLogger(__name__)
 
 # Those of the boxes that have loaded their jobs, by config entry.
 DATA_QUEUES: Final[HassKey[dict[str, PrintQueue]]] = HassKey(f"{DOMAIN}_queues")
@@ -93,18 +94,6 @@ class People(Protocol):
         """
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Asked:
-    """What `PrintQueue.async_submit` is asked for."""
-
-    job_id: str
-    spec: JobSpec
-    deliveries: Sequence[Delivery]
-    moved: Job | None
-    as_it_was: bool
-    together: Change[None] | None
-
-
 class PrintQueue(JobWorker):
     """Submits, holds, tracks and settles the jobs of one box.
 
@@ -128,7 +117,7 @@ class PrintQueue(JobWorker):
         self.own_tasks = jobs.tasks
         self._people = people
         self.ledger = ledger
-        self.page_counter = PageCounter(coordinator)
+        self.page_counter = PageCounter(self._hass, self._present_address)
         self._uploader = Uploader(coordinator, jobs)
         self.tracker = TaskTracker(coordinator, jobs, self._uploader)
         self._scheduler = JobScheduler(coordinator, jobs, self.tracker, self._uploader)
@@ -203,15 +192,10 @@ class PrintQueue(JobWorker):
         ready and `hold` false) and HomeAssistantError when it cannot be written to disk. A cancelled caller does
         not stop it: a job that was half accepted would be found after a restart.
         """
-        asked = _Asked(
-            job_id=job_id or ulid_now(),
-            spec=spec,
-            deliveries=deliveries,
-            moved=moved,
-            as_it_was=as_it_was,
-            together=together,
+        work = self._async_submit(
+            job_id or ulid_now(), spec, deliveries, moved, as_it_was=as_it_was, together=together
         )
-        job = await self._async_to_its_end(self._async_submit(asked), "submit print job")
+        job = await self._async_to_its_end(work, "submit print job")
         return self._jobs.committed[job.job_id]
 
     async def _async_to_its_end(self, work: Coroutine[Any, Any, Job], name: str) -> Job:
@@ -222,41 +206,69 @@ class PrintQueue(JobWorker):
         await asyncio.wait([heard(task)])
         return task.result()
 
-    async def _async_submit(self, asked: _Asked) -> Job:
+    async def _async_submit(
+        self,
+        job_id: str,
+        spec: JobSpec,
+        deliveries: Sequence[Delivery],
+        moved: Job | None,
+        **how: Any,
+    ) -> Job:
         """Accept or refuse a job; one at a time is written."""
-        accepted = False
+        accepted, paths = False, [one.document.path for one in deliveries]
         try:
             await self._jobs.async_read_rest()
-            spec, first = asked.spec, asked.deliveries[0]
-            if asked.moved is None:
+            first = deliveries[0]
+            if moved is None:
                 spec = await self._people.async_with_asker(spec)
             if first.document.pages is None:
                 # Not in the lock: it may take a while.
-                limit = MAX_PAGES.of(self._entry.options)
-                first = await self.page_counter.async_complete(spec.printer_key, first, limit=limit)
+                first = await self._async_counted(spec.printer_key, first)
             if spec.request_id is not None and first.document.digest is None:
-                path = first.document.path
-                digest = await self._hass.async_add_executor_job(file_digest, path)
+                digest = await self._hass.async_add_executor_job(file_digest, paths[0])
                 first = replace(first, document=replace(first.document, digest=digest))
-            deliveries = (first, *asked.deliveries[1:])
+            deliveries = (first, *deliveries[1:])
             async with self._lock:
-                job = await self._async_accept(replace(asked, spec=spec, deliveries=deliveries))
-                accepted = job.job_id == asked.job_id
+                job = await self._async_accept(job_id, spec, deliveries, moved, **how)
+                accepted = job.job_id == job_id
         finally:
             # Its upload may begin, but does not end before the document is on disk. If the job was
             # refused, what it would have replaced goes on.
             self._scheduler.review_soon()
             if not accepted:
-                paths = [one.document.path for one in asked.deliveries]
                 await self._hass.async_add_executor_job(unlink_all, paths)
         if job.job_id not in self._jobs.committed:
             await self._async_tell(job)
         return job
 
-    async def _async_accept(self, asked: _Asked) -> Job:
+    async def _async_counted(self, printer_key: str, first: Delivery) -> Delivery:
+        """Return a first delivery with the service's count of its pages, if the limit depends on it and it has one."""
+        limit = MAX_PAGES.of(self._entry.options)
+        is_reached = self._coordinator.last_update_success and self._present_address(printer_key)
+        if not is_reached or not depends_on_count(first, limit):
+            return first
+        document, paper_id = first.document, first.options.paper_id
+        try:
+            pages = await self.page_counter.async_count(
+                self._client, printer_key, document, paper_id
+            )
+        except LiankeError as err:
+            _LOGGER.debug("The service did not count a document: %s", err)
+            return first
+        return replace(first, document=replace(document, pages=pages))
+
+    async def _async_accept(
+        self,
+        job_id: str,
+        spec: JobSpec,
+        deliveries: Sequence[Delivery],
+        moved: Job | None,
+        *,
+        as_it_was: bool,
+        together: Change[None] | None,
+    ) -> Job:
         """Return a new job once it is on disk, but for large documents; or the one that was asked for before."""
-        now, jobs = dt_util.utcnow(), [*self._jobs.latest.values()]
-        spec, first, moved = asked.spec, asked.deliveries[0], asked.moved
+        now, jobs, first = dt_util.utcnow(), [*self._jobs.latest.values()], deliveries[0]
         if spec.request_id and moved is None:
             earlier = find_duplicate(jobs, spec, first, now)
             if earlier is not None:
@@ -278,87 +290,48 @@ class PrintQueue(JobWorker):
             # What has ended counts as waiting until its end is told, and its pages with it.
             told = self._jobs.committed
             others = [told.get(job.job_id, job) for job in jobs if job not in replaced]
-            spec = await self._people.async_with_reasons(
-                spec, first, others, as_it_was=asked.as_it_was
-            )
-            asked = replace(asked, spec=spec)
-        job = self._new_job(asked, view.name, ready.reason, now)
+            spec = await self._people.async_with_reasons(spec, first, others, as_it_was=as_it_was)
+        job = new_job(
+            job_id,
+            spec,
+            deliveries,
+            moved=moved,
+            printer_name=view.name,
+            reason=ready.reason,
+            now=now,
+            hold_time=timedelta(hours=HOLD_HOURS.of(self._entry.options)),
+        )
         # The old jobs stay until the one that replaces them is safe, and are not sent meanwhile.
         self._jobs.reserved |= {old.job_id for old in replaced}
         try:
-            paths = [one.document.path for one in asked.deliveries]
+            paths = [one.document.path for one in deliveries]
             is_flushed = await self._files.async_take(job, paths)
-            if (replaced or asked.together is not None) and not is_flushed:
+            if (replaced or together is not None) and not is_flushed:
                 # What ends with it would have ended for nothing if a power cut came before its documents are there.
                 await self._files.async_flushed(job.job_id)
                 is_flushed = True
-            done = self._jobs.decide(
-                lambda view: self._accept(view, job, asked, staged=not is_flushed), job.job_id
-            )
+
+            def accept(view: View) -> Job:
+                if together is not None:
+                    together(view)
+                new = beside(job, [*view.all(self._jobs.table)], view.now)
+                view.put(self._jobs.table, job_id, new, staged=None if is_flushed else True)
+                if is_flushed:
+                    self._end_replaced(view, new, moved)
+                return new
+
+            done = self._jobs.decide(accept, job_id)
             self._jobs.note_new(job)
             await asyncio.wait([done])
             return done.result()
         except (DocumentsError, LedgerRefusedError, InputError) as err:
             self._jobs.note_gone(job)
-            await self._files.async_delete([job.job_id])
+            await self._files.async_delete([job_id])
             if isinstance(err, InputError):
                 raise
             raise _not_accepted(err, view.name) from None
         finally:
             self._jobs.reserved.clear()
-
-    def _new_job(self, asked: _Asked, printer: str, reason: str | None, now: datetime) -> Job:
-        """Return the job that is accepted; `reason` is why its printer cannot take it now."""
-        spec, deliveries, moved = asked.spec, asked.deliveries, asked.moved
-        waits_for = spec.waits_for or ()
-        if PersonReason.RELEASE not in waits_for:
-            spec = replace(spec, release_code=None)
-        hold_time = timedelta(hours=HOLD_HOURS.of(self._entry.options))
-        counted = deliveries[0]
-        # In the folder of the job.
-        names = [file_name(counted.document.name), *(SECOND_NAME for _ in deliveries[1:])]
-        job = Job(
-            job_id=asked.job_id,
-            spec=replace(spec, waits_for=waits_for),
-            deliveries=tuple(
-                replace(one, document=replace(one.document, path=Path(name)))
-                for one, name in zip(deliveries, names, strict=True)
-            ),
-            printer_name=printer,
-            created_at=moved.created_at if moved else now,
-            changed_at=now,
-            expires_at=moved.expires_at if moved else now + (spec.expires_in or hold_time),
-            pages=counted.job_pages,
-            copies=counted.job_copies,
-        )
-        return job.changed(
-            state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
-            hold_reason=waits_for[0] if waits_for else reason,
-            sent_bytes=None if waits_for or reason else 0,
-            # Nobody leaves a stack in the tray until others have answered.
-            after=PersonReason.TURN_PAPER if job.is_at_second and waits_for else job.present.after,
-        )
-
-    def _accept(self, view: View, job: Job, asked: _Asked, *, staged: bool) -> Job:
-        """Write a new job, and end those that it replaces."""
-        table, spec = self._jobs.table, job.spec
-        if asked.together is not None:
-            asked.together(view)
-        jobs = [*view.all(table)]
-        for other in jobs:
-            if spec.retry_of and other.spec.retry_of == spec.retry_of and not other.was_never_sent:
-                raise already_retried(other)
-        # A stack may have been put back since the job was asked for.
-        if job.has_stack:
-            check_tray(job, jobs, view.now)
-        if job.state is JobState.UPLOADING and job.spec.printer_key in stacks_in_trays(jobs):
-            if not spec.hold:
-                raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
-            job = job.changed(now=view.now, **held(QueueReason.PAPER_TURNED))
-        view.put(table, job.job_id, job, staged=staged or None)
-        if not staged:
-            self._end_replaced(view, job, asked.moved)
-        return job
 
     def _end_replaced(self, view: View, job: Job, moved: Job | None) -> None:
         """End those that a new job replaces, which is safe by now; those whose upload was refused meanwhile, too."""
@@ -648,6 +621,10 @@ class PrintQueue(JobWorker):
                 self._jobs.on_change()
 
         return await self._async_to_its_end(hand_on(), "print a job's document again")
+
+    def _present_address(self, printer_key: str) -> PrinterAddress | None:
+        view = self._coordinator.data.printers.get(printer_key)
+        return None if view is None else view.printer.address
 
     def printer_name(self, printer_key: str) -> str:
         view = self._coordinator.data.printers.get(printer_key)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from homeassistant.util import dt as dt_util
 
+from ..api.client import MAX_COUNTED_BYTES
 from ..api.options import ResolvedOptions, count_selected
 from ..box.printer_status import HOLDING, PrinterStatus
 from ..const import CONF_QUIET_FROM, CONF_QUIET_TO, MAX_DOCUMENT_MB
@@ -32,6 +33,7 @@ from .job import (
     JobState,
     PersonReason,
     already_retried,
+    held,
     job_error,
 )
 
@@ -72,6 +74,14 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
     if first.most_pages * first.job_copies > limit:
         text = "too_many_pages" if document.pages is not None else "maybe_too_many_pages"
         raise LimitError("too_many_pages", limit=limit, printer=printer, text=text)
+
+
+def depends_on_count(first: Delivery, limit: int) -> bool:
+    """Whether the service is to count the pages of a job that nobody has counted."""
+    document, copies, most = first.document, first.options.copies, first.most_pages
+    is_within = most is not None and most * copies <= limit
+    countable = document.extension != FileType.RAW and document.size <= MAX_COUNTED_BYTES
+    return countable and not is_within and copies <= limit
 
 
 def max_document_bytes(options: Mapping[str, Any]) -> int:
@@ -416,6 +426,21 @@ def stacks_in_trays(jobs: Iterable[Job]) -> dict[str, Job]:
     """Return the job whose stack lies in a printer's tray, by the keys of the printers."""
     # Of several, which only an earlier version allowed, the first.
     return {job.spec.printer_key: job for job in reversed([*jobs]) if job.has_stack}
+
+
+def beside(job: Job, jobs: Collection[Job], now: datetime) -> Job:
+    """Return a new job as it is written beside these, which may have come since it was asked for. Raises InputError."""
+    spec = job.spec
+    for other in jobs:
+        if spec.retry_of and other.spec.retry_of == spec.retry_of and not other.was_never_sent:
+            raise already_retried(other)
+    if job.has_stack:
+        check_tray(job, jobs, now)
+    if job.state is JobState.HELD or spec.printer_key not in stacks_in_trays(jobs):
+        return job
+    if not spec.hold:
+        raise InputError(f"not_ready_{QueueReason.PAPER_TURNED}", printer=job.printer_name)
+    return job.changed(now=now, **held(QueueReason.PAPER_TURNED))
 
 
 def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:

@@ -20,8 +20,8 @@ from ..ledger import View
 from ..ledger_file import LedgerRefusedError
 from .box_jobs import BoxJobs, JobWorker
 from .files import DocumentsError
-from .job import Delivery, Job, JobState, type_and_place
-from .outcome import held, not_taken
+from .job import Delivery, Job, JobState, held, type_and_place
+from .outcome import not_taken
 from .rules import OF_THE_BOX, QueueReason, Verdict, backoff, is_replaced, quiet_until, verdict
 
 _LOGGER = logging.getLogger(__name__)

@@ -194,10 +194,7 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
         if shown is documents[0]:
             if pages is None:
                 pages = await target.data.queue.page_counter.async_count(
-                    target.printer_key,
-                    shown,
-                    options.paper_id,
-                    client=target.data.client_for(asker),
+                    target.data.client_for(asker), target.printer_key, shown, options.paper_id
                 )
                 scope = ticket_scope(target.printer_key, options)
                 documents = [replace(shown, pages=pages, counted_for=scope)]

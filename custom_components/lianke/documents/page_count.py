@@ -1,0 +1,77 @@
+"""Page counts by the service, once for each document that cannot be counted here."""
+
+import asyncio
+from collections.abc import Callable
+from weakref import WeakValueDictionary
+
+from homeassistant.core import HomeAssistant
+
+from ..api.client import LiankeClient
+from ..api.errors import (
+    BadParameterError,
+    ConversionFailedError,
+    DocumentTooLargeError,
+    LiankeRefusedError,
+    LiankeTimeoutError,
+    PrinterNotFoundError,
+    UnknownCodeError,
+)
+from ..api.models import PrinterAddress
+from .document import Document, file_digest
+
+# Seconds that the service gets, the upload included.
+COUNT_SECONDS = 30
+# Results that are remembered: a bad file that is sent again gets the sender blocked.
+MAX_REMEMBERED = 500
+# Results that are about the document, and the same the next time.
+REFUSALS = (BadParameterError, ConversionFailedError, DocumentTooLargeError, UnknownCodeError)
+
+
+# What the pages of a document depend on: its digest, the printer and the paper.
+type _Query = tuple[str, str, int]
+type _Result = int | LiankeRefusedError | None
+
+
+class PageCounter:
+    """Has the service count pages for the printers of a box, and remembers the results."""
+
+    def __init__(
+        self, hass: HomeAssistant, address_of: Callable[[str], PrinterAddress | None]
+    ) -> None:
+        """`address_of` returns the address of a printer by its key, None once it is gone."""
+        self._hass = hass
+        self._address_of = address_of
+        self._results: dict[_Query, _Result] = {}
+        # Locks live as long as somebody asks or waits.
+        self._asking: WeakValueDictionary[_Query, asyncio.Lock] = WeakValueDictionary()
+
+    async def async_count(
+        self, client: LiankeClient, printer_key: str, document: Document, paper_id: int
+    ) -> int | None:
+        """Return the service's count of a document's pages, None if it gives none. Raises LiankeError."""
+        digest = await self._hass.async_add_executor_job(file_digest, document.path)
+        query = (digest, printer_key, paper_id)
+        async with self._asking.setdefault(query, asyncio.Lock()):
+            if query not in self._results:
+                self._results[query] = await self._async_ask(
+                    client, printer_key, document, paper_id
+                )
+                while len(self._results) > MAX_REMEMBERED:
+                    del self._results[next(iter(self._results))]
+            result = self._results[query]
+        if isinstance(result, LiankeRefusedError):
+            raise result.with_traceback(None)
+        return result
+
+    async def _async_ask(
+        self, client: LiankeClient, printer_key: str, document: Document, paper_id: int
+    ) -> _Result:
+        if (address := self._address_of(printer_key)) is None:
+            raise PrinterNotFoundError
+        try:
+            async with asyncio.timeout(COUNT_SECONDS):
+                return await client.count_pages(address, document, paper_id)
+        except TimeoutError:
+            raise LiankeTimeoutError(may_have_arrived=True) from None
+        except REFUSALS as err:
+            return err
