@@ -378,8 +378,8 @@ class BoxJobs:
             return job
 
         def report(view: View) -> None:
-            if (now := view.get(self.table, job.job_id)) is not None:
-                self._change(view, now, delivery, changes, rule)
+            if (known := view.get(self.table, job.job_id)) is not None:
+                self._change(view, known, delivery, changes, rule)
 
         with suppress(LedgerClosedError):
             self.lease.commit(report, report=True, within=within)

@@ -620,6 +620,10 @@ def held(reason: str) -> dict[str, Any]:
     return {"state": JobState.HELD, "hold_reason": reason, "sent_bytes": None}
 
 
+def failed(reason: str) -> dict[str, Any]:
+    return {"state": JobState.FAILED, "reason": reason}
+
+
 def begin_next(old: Job, new: Job, until: datetime, again: Job | None = None) -> Job:
     """Return a job as it goes on when a delivery came out that is not its last one.
 

@@ -62,11 +62,6 @@ async def _async_open(hass: HomeAssistant, ids: list[str]) -> Ledger:
 
 async def async_close_ledger(hass: HomeAssistant) -> None:
     """Close the ledger; the next box opens it again."""
-    async with _lock(hass):
-        await _async_close(hass)
-
-
-async def _async_close(hass: HomeAssistant) -> None:
     if (ledger := hass.data.get(DATA_LEDGER)) is not None:
         await ledger.async_close()
         del hass.data[DATA_LEDGER]
@@ -77,7 +72,7 @@ async def async_delete_ledger(hass: HomeAssistant) -> None:
     async with _lock(hass):
         if hass.config_entries.async_entries(DOMAIN):
             return
-        await _async_close(hass)
+        await async_close_ledger(hass)
         root = ledger_path(hass)
         await hass.async_add_executor_job(lambda: _delete([root, *_set_aside(root)]))
 

@@ -19,7 +19,7 @@ from ..api.errors import (
 )
 from ..api.tasks import DayTask, Task, TaskResult, TaskState
 from ..box.printer_status import PrinterStatus
-from .job import BEFORE_PAPER, Delivery, Job, JobState, held, is_valid_transition
+from .job import BEFORE_PAPER, Delivery, Job, JobState, failed, held, is_valid_transition
 from .rules import QueueReason
 
 PRINTED_CODE = 200
@@ -79,7 +79,7 @@ def not_taken(
         # What the service prepared for a preview may be gone; the document is still here.
         return {**refused, "document": replace(delivery.document, ticket=None)}
     if reason is None or not job.spec.hold:
-        return {**refused, **answer, "state": JobState.FAILED, "reason": err.reason}
+        return {**refused, **answer, **failed(err.reason)}
     return {**refused, **answer, **held(reason)}
 
 

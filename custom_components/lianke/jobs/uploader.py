@@ -20,7 +20,7 @@ from ..ledger import View
 from ..ledger_file import LedgerRefusedError
 from .box_jobs import BoxJobs, JobWorker
 from .files import DocumentsError
-from .job import Delivery, Job, JobState, held, type_and_place
+from .job import Delivery, Job, JobState, failed, held, type_and_place
 from .outcome import not_taken
 from .rules import OF_THE_BOX, QueueReason, Verdict, backoff, is_replaced, quiet_until, verdict
 
@@ -342,14 +342,13 @@ class Uploader(JobWorker):
                 _LOGGER.debug("Print job %s may have arrived: %s", job.job_id, err.reason)
         elif isinstance(err, DocumentsError | LedgerRefusedError):
             self.readiness.back_off(job.spec.printer_key, QueueReason.DISK_FULL)
-            failed = {"state": JobState.FAILED, "reason": QueueReason.DISK_FULL}
-            changes = held(QueueReason.DISK_FULL) if job.spec.hold else failed
+            full = QueueReason.DISK_FULL
+            changes = held(full) if job.spec.hold else failed(full)
         else:
             _LOGGER.error("Print job %s met an unexpected %s", job.job_id, type_and_place(err))
             # After its end it may have arrived, as where the line broke.
             may_have_arrived = delivery.handed_over_at is not None
-            failed = {"state": JobState.FAILED, "reason": "internal_error"}
-            changes = {"given_up_at": now} if may_have_arrived else failed
+            changes = {"given_up_at": now} if may_have_arrived else failed("internal_error")
         if changes:
             self._end(job, delivery, changes)
 
