@@ -198,16 +198,13 @@ class BoxJobs:
 
     @property
     def latest(self) -> Records[Job]:
-        """As they will be, oldest first."""
         return self._ledger.latest(self.table)
 
     @property
     def committed(self) -> Records[Job]:
-        """As they are on disk, oldest first."""
         return self._ledger.committed(self.table)
 
     def find(self, job_id: str) -> Job | None:
-        """Return a job as it will be, None for an unknown one."""
         return self.latest.get(job_id)
 
     def get(self, job_id: str) -> Job:
@@ -244,7 +241,6 @@ class BoxJobs:
         return next(iter(self._told(self.committed.at_hand, printer_key)), None)
 
     def waiting(self, printer_key: str) -> int:
-        """Return how many jobs are held here or queued in the cloud."""
         return sum(job.state in WAITING for job in self.told_open(printer_key))
 
     def hold_reason(self, printer_key: str) -> str | None:
@@ -525,7 +521,6 @@ class BoxJobs:
             self._by_token.pop(one.token, None)
 
     async def async_trim(self) -> None:
-        """Forget finished jobs beyond the limits."""
         gone = [*to_forget(self.committed.values(), dt_util.utcnow())]
         if not gone:
             return
@@ -581,8 +576,6 @@ class BoxJobs:
 
 
 class JobWorker:
-    """Whoever works on the jobs of one box."""
-
     def __init__(self, coordinator: LiankeCoordinator, jobs: BoxJobs) -> None:
         self._coordinator = coordinator
         self._hass = coordinator.hass

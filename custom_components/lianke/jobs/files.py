@@ -99,7 +99,6 @@ class JobFiles:
         await self._hass.async_add_executor_job(unlink_all, paths)
 
     async def async_delete(self, job_ids: Iterable[str]) -> None:
-        """Delete the folders of jobs without a row."""
         folders = [self._root / job_id for job_id in job_ids]
         for folder in folders:
             self._flushing.pop(folder.name, None)

@@ -83,8 +83,6 @@ def _read_origin(value: object) -> Origin | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asker(Record):
-    """Who requested the print: the ids of a Home Assistant context."""
-
     context_id: str | None = None
     user_id: str | None = None
     parent_id: str | None = None
@@ -387,7 +385,6 @@ class Job(Record):
 
     @property
     def partly_printed(self) -> bool:
-        """A part of it may be on paper, and it is over."""
         now = self.present
         if now.state is JobState.COMPLETED:
             # What was in doubt before it came out.
@@ -428,7 +425,6 @@ class Job(Record):
 
     @property
     def is_uploading(self) -> bool:
-        """It is uploaded, or waits for its turn, and nobody has canceled it."""
         return self.present.state is JobState.UPLOADING and not self.cancel_requested
 
     @property
@@ -534,7 +530,6 @@ class Job(Record):
         return replace(self, changed_at=now, **changes)
 
     def as_json(self) -> str:
-        """As it is stored, secrets included."""
         return json.dumps({"version": RECORD_VERSION, **plain(self)}, default=plain)
 
     @classmethod
@@ -616,7 +611,6 @@ def new_job(
 
 
 def held(reason: str) -> dict[str, Any]:
-    """Return the changes of a job that was to be sent, and waits."""
     return {"state": JobState.HELD, "hold_reason": reason, "sent_bytes": None}
 
 

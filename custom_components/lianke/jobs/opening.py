@@ -61,7 +61,6 @@ async def _async_open(hass: HomeAssistant, ids: list[str]) -> Ledger:
 
 
 async def async_close_ledger(hass: HomeAssistant) -> None:
-    """Close the ledger; the next box opens it again."""
     if (ledger := hass.data.get(DATA_LEDGER)) is not None:
         await ledger.async_close()
         del hass.data[DATA_LEDGER]

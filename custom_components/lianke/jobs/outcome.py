@@ -129,7 +129,6 @@ def _revocation(delivery: Delivery, result: TaskResult | None) -> dict[str, Any]
 
 
 def failure(result: TaskResult | None) -> dict[str, Any]:
-    """Return the changes of a delivery that failed, with a result or without one."""
     if result is None:
         return {"reason": "print_failed", "code": None, "detail": "", "partly_printed": True}
     # The bytes that the cloud sent to the printer; where these are unknown, the code says it.
@@ -294,7 +293,6 @@ def has_no_outcome(job: Job, now: datetime, *, age: timedelta, expired_for: time
 
 
 def is_followed(job: Job, now: datetime, *, is_uploading: bool) -> bool:
-    """Whether the cloud is to be asked about a job's present delivery."""
     delivery = job.present
     if delivery.proven_at is not None:
         return delivery.state is not JobState.COMPLETED

@@ -214,7 +214,6 @@ class PrintQueue(JobWorker):
         moved: Job | None,
         **how: Any,
     ) -> Job:
-        """Accept or refuse a job; one at a time is written."""
         accepted, paths = False, [one.document.path for one in deliveries]
         try:
             await self._jobs.async_read_rest()
@@ -375,7 +374,6 @@ class PrintQueue(JobWorker):
         await self._jobs.async_tried()
 
     def check_printer(self, printer_key: str) -> PrinterSnapshot:
-        """Return a printer that may be given jobs. Raises InputError for one that surely takes none."""
         view = self._coordinator.data.printers.get(printer_key)
         if view is None:
             raise InputError("printer_gone")
@@ -631,7 +629,6 @@ class PrintQueue(JobWorker):
         return "" if view is None else view.name
 
     def _job(self, job_id: str) -> Job:
-        """Return a job as it will be. Raises InputError for an unknown one."""
         return self.find(job_id) or self.get(job_id)
 
     def document_path(self, job: Job) -> Path:
@@ -662,6 +659,5 @@ def _getting_ready(printer: str) -> InputError:
 
 
 def _not_accepted(err: OSError, printer: str) -> HomeAssistantError | InputError:
-    """Return the error for a job that was not accepted, since something could not be written to disk."""
     # This box was unloaded meanwhile, or the one that the document is of.
     return _getting_ready(printer) if isinstance(err, LedgerClosedError) else disk_full(err)

@@ -534,7 +534,6 @@ def confirmed(job: Job) -> dict[str, Any]:
 
 
 def check_movable(job: Job | None, job_id: str) -> Job:
-    """Return a job that can be moved now. Raises InputError."""
     if job is None:
         raise InputError("job_not_found", job_id=job_id[:64])
     if not job.can_reroute:
@@ -643,13 +642,11 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
 
 
 def _may_become_a_task(job: Job, now: datetime) -> bool:
-    """Whether one of the tasks on the list may be the job's."""
     sent_at = job.present.handed_over_at or job.created_at
     return job.present.may_have_unknown_task and now - sent_at < LISTED
 
 
 def _is_needed(job: Job, now: datetime) -> bool:
-    """Whether a finished job still counts for new ones, or can be retried."""
     age = now - job.created_at
     if _may_become_a_task(job, now):
         return True

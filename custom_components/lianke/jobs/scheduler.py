@@ -49,8 +49,6 @@ CLEANUP_DELAY = timedelta(seconds=1)
 
 
 class JobScheduler(JobWorker):
-    """Starts, tracks, expires and cleans up the jobs of one box."""
-
     def __init__(
         self,
         coordinator: LiankeCoordinator,
@@ -137,7 +135,6 @@ class JobScheduler(JobWorker):
 
     @callback
     def review_soon(self) -> None:
-        """Review the jobs once for all that has happened by then."""
         if not self._review_is_due:
             self._review_is_due = True
             self._hass.loop.call_soon(self.review)
@@ -246,7 +243,6 @@ class JobScheduler(JobWorker):
                 self._cancel_retry_at[job.job_id] = time.monotonic() + CANCEL_RETRY.total_seconds()
 
     def _cancel_due(self, job: Job, now: datetime) -> datetime | None:
-        """Return when the cloud is to be asked to cancel a job, None for not at all."""
         due = cancel_due(job, now)
         if due is None or job.job_id in self._jobs.deciding:
             # The request to cancel it may be rolled back; afterwards the job is reviewed again.
@@ -357,6 +353,5 @@ class JobScheduler(JobWorker):
 
 
 def recover(jobs: BoxJobs) -> None:
-    """Change what a crash interrupted, before anything is sent again."""
     for job_id, changes in recovered(jobs.unsettled).items():
         jobs.change(jobs.latest[job_id], **changes)

@@ -49,7 +49,6 @@ class ClockOffset(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """Return whether the difference is certain enough to match tasks."""
         return self.most - self.least <= MAX_UNCERTAINTY
 
 
@@ -225,7 +224,6 @@ def _measured(tasks: Sequence[DayTask], own: Sequence[Delivery]) -> ClockOffset 
 
 
 def handed_over(upload: Delivery) -> datetime:
-    """Return when the end of an upload was sent, by our clock."""
     assert upload.handed_over_at is not None, "it has none without an end"
     return upload.handed_over_at
 

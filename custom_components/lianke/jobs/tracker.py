@@ -86,8 +86,6 @@ class _Tracking:
 
 
 class TaskTracker(JobWorker):
-    """Tracks the open jobs of one box."""
-
     def __init__(self, coordinator: LiankeCoordinator, jobs: BoxJobs, uploader: Uploader) -> None:
         super().__init__(coordinator, jobs)
         self._uploader = uploader
@@ -132,7 +130,6 @@ class TaskTracker(JobWorker):
         return now + timedelta(seconds=max(due, self.until_slot()))
 
     def until_slot(self) -> float:
-        """Return the seconds until the next request may be made."""
         if self._last_request is None:
             return 0.0
         return max(0.0, self._last_request + SPACING.total_seconds() - monotonic())
@@ -150,7 +147,6 @@ class TaskTracker(JobWorker):
             one.set()
 
     def poll_soon(self, job: Job) -> None:
-        """Poll this job's own task as soon as the spacing allows."""
         tracking = self._trackings[job.present.token]
         tracking.wants_poll = True
         tracking.next_poll = monotonic()
@@ -226,7 +222,6 @@ class TaskTracker(JobWorker):
         return tracking.next_poll
 
     def _single(self, jobs: list[Job]) -> Job | None:
-        """Return the job whose own task to poll, None to read the list."""
         for job in jobs:
             if job.present.task_id and self._trackings[job.present.token].wants_poll:
                 return job

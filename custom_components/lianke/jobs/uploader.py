@@ -137,7 +137,6 @@ class Uploader(JobWorker):
 
     @callback
     def start(self, printer_key: str) -> None:
-        """Start the uploads of a printer unless they are under way."""
         worker = self._workers.get(printer_key)
         if self._closing or (worker is not None and not worker.done()):
             return
@@ -216,7 +215,6 @@ class Uploader(JobWorker):
             self._jobs.on_change()
 
     def _must_wait(self, job: Job) -> bool:
-        """Whether these are quiet hours that concern a job."""
         ignored = job.ignores_quiet_hours or not job.spec.hold
         return not ignored and quiet_until(self._entry.options, dt_util.utcnow()) is not None
 
@@ -228,7 +226,6 @@ class Uploader(JobWorker):
         last_shown = dt_util.utcnow()
 
         def check() -> None:
-            """Raise _StoppedError where the end must not be sent any more."""
             found = self._jobs.by_token(delivery.token)
             if found is None or found[0].cancel_requested or found[1].task_id is not None:
                 # A callback may have shown that an earlier upload was taken although it was refused.
