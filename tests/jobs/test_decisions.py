@@ -385,7 +385,7 @@ async def test_a_box_is_not_set_up_while_the_disk_hangs(
             answering = asyncio.create_task(before.queue.async_continue(job.job_id))
             await until(lambda: disk.hangs)
             await before.queue.async_drain(0.1)
-            jobs = box_jobs.BoxJobs(other.hass, before.entry, other.queue._jobs._ledger)
+            jobs = box_jobs.BoxJobs(before.coordinator, other.queue._jobs._ledger)
             with pytest.raises(TimeoutError):
                 await jobs.async_load()
             disk.goes_on.set()

@@ -478,13 +478,13 @@ def test_what_was_prepared_for_a_preview_is_made_up_for_by_the_document() -> Non
 
 
 DONE = TaskResult(code=200, total_page=2)
-OF_THE_LIST = {"task_id": "listed", "task_from_list": True}
+OF_THE_LIST: dict[str, Any] = {"task_id": "listed", "task_from_list": True}
 
 
-def told(task_id: str, state: TaskState, result: TaskResult | None = None, **job: Any) -> Any:
+def told(named: str, says: TaskState, result: TaskResult | None = None, **job: Any) -> Any:
     """Return what a callback with its token makes of a job."""
     one = make_job(**({"state": JobState.SENDING, "pages": None} | job))
-    return reported(one, one.present, task_id, state, result, NOW)
+    return reported(one, one.present, named, says, result, NOW)
 
 
 @pytest.mark.parametrize(
@@ -551,9 +551,9 @@ def test_a_callback_alone_does_not_say_what_of_a_revoked_task_came_out() -> None
 def test_what_is_asked_of_a_task() -> None:
     """Of one that is over, or proven, only its pages; of another's, which the list named, nothing."""
 
-    def answer(state: TaskState, result: TaskResult | None, **job: Any) -> dict[str, Any] | None:
+    def answer(says: TaskState, result: TaskResult | None, **job: Any) -> dict[str, Any] | None:
         one = make_job(**({"state": JobState.SENDING, "task_id": "task", "pages": None} | job))
-        return asked(one, one.present, Task(task_id="task", state=state, result=result))
+        return asked(one, one.present, Task(task_id="task", state=says, result=result))
 
     over = {"state": JobState.COMPLETED}
     assert answer(TaskState.SUCCESS, DONE, **over) == {"pages": 2, "pages_printed": 2}

@@ -349,7 +349,7 @@ def _read_tasks(path: Path) -> dict[str, OwnTask]:
         return {}
     now = dt_util.utcnow()
     tasks = {}
-    coming = {"handed_over_at": written_at.isoformat(), "size": COMING_BYTES}
+    coming = {"handed_over_at": min(written_at, now).isoformat(), "size": COMING_BYTES}
     for number, said in enumerate(found):
         item = coming if said == COMING else said
         if isinstance(item, str) and item:

@@ -150,7 +150,7 @@ def asked(job: Job, delivery: Delivery, task: Task) -> dict[str, Any] | None:
         if job.state is not JobState.COMPLETED:
             is_printed = found.get("state") is JobState.COMPLETED
             return found if is_printed else printed(job, delivery)
-        pages = {name: found[name] for name in ("pages", "pages_printed") if name in found}
+        pages = {name: value for name, value in found.items() if name.startswith("pages")}
         return pages if pages.get("pages_printed") and job.pages_printed is None else None
     if delivery.task_from_list and has_other_pages(delivery, task.result):
         # Another sender's task after all.
