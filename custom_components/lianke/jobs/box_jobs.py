@@ -303,13 +303,13 @@ class BoxJobs:
     @property
     def unsettled(self) -> list[Job]:
         """The few jobs that may still change, oldest first."""
-        found, latest, committed = list[Job](), self.latest, self.committed
+        found = []
         for job_id in [*self._open]:
-            job = latest.get(job_id)
+            job = self.latest.get(job_id)
             if job is not None and job.state not in _SETTLED:
                 found.append(job)
                 continue
-            known = committed.get(job_id)
+            known = self.committed.get(job_id)
             if known is None or known.state in _SETTLED:
                 # A decision that the disk refuses is not among them any more.
                 self._open.pop(job_id, None)
