@@ -97,7 +97,8 @@ class Spool:
         finally:
             _own_files.reset(token)
             if mine:
-                await self._hass.async_add_executor_job(unlink_all, [*mine])
+                # Whoever is canceled twice must not cancel what waits for its thread.
+                await asyncio.shield(self._hass.async_add_executor_job(unlink_all, [*mine]))
 
     def let_go(self, *paths: Path) -> None:
         """Leave files to somebody else."""
