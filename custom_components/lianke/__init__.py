@@ -249,5 +249,5 @@ async def async_remove_config_entry_device(
             await entry.runtime_data.queue.async_fail_waiting(key)
             coordinator.async_forget(key)
         elif scanner_id:
-            hub.forget(scanner_id)
+            hub.forget_scanner(scanner_id)
     return True

@@ -134,6 +134,12 @@ class ScanTask:
     is_open: bool = False
     is_plain: bool = False
 
+    @property
+    def shape(self) -> str:
+        """What changes as more of a scan comes. Addresses may differ each time, as they may be signed."""
+        sizes = [len(part) if isinstance(part, bytes) else None for part in self.parts]
+        return repr((str(self.state), self.code, sizes, self.has_more))
+
 
 @without_frames
 class Scanners:

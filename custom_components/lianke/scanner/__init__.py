@@ -18,6 +18,7 @@ from ..runtime import LiankeConfigEntry
 from .actions import async_follow_waiting
 from .hub import (
     FEATURE,
+    FORGET_PAUSE,
     HUBS,
     SIGNAL_SCANNERS,
     ScannerHub,
@@ -48,6 +49,7 @@ async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     Raises OSError.
     """
     hub = hass.data.setdefault(HUBS, {})[entry.entry_id] = ScannerHub(hass, entry)
+    await hub.async_load()
     jobs = ScanJobs(hass, entry, hub)
     await jobs.async_load()
     hass.data.setdefault(JOBS, {})[entry.entry_id] = jobs
@@ -62,6 +64,8 @@ async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         if not loaded:
             loaded = True
             jobs.resume()
+            for task_id, ended in hub.left.items():
+                hub.forget(task_id, ended, FORGET_PAUSE if ended else 0)
             await jobs.async_prune()
         await hub.async_refresh()
 

@@ -5,6 +5,7 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+import json
 import logging
 from typing import Final
 
@@ -22,8 +23,11 @@ from ..api.coerce import JsonValue
 from ..api.errors import LiankeError
 from ..api.scanning import Scanner
 from ..const import DOMAIN
+from ..documents.spool import disk_full
 from ..errors import InputError
 from ..fair_queue import FairQueue, NoPlaceError, Place
+from ..ledger import Table, View
+from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError
 from ..runtime import LiankeConfigEntry
 from .abilities import Abilities
 
@@ -32,15 +36,21 @@ _LOGGER = logging.getLogger(__name__)
 FEATURE: Final = "scanning"
 """The preview feature of Home Assistant Labs that all of this is behind."""
 MAX_STARTS: Final = 12
-"""scans of a scanner that begin in a minute: whoever lets them come to their end has no more."""
+"""scans of a scanner that begin in a minute for the house: whoever lets them come to their end has no more."""
 MAX_LAN_STARTS: Final = 10
-"""those for the home network: the others are left to the house."""
+"""those for the home network, which take none of the house's."""
 MAX_LAN_STARTS_A_DEVICE: Final = 8
 """those for one device."""
 TURN_SECONDS: Final = 20.0
 """for which a scan waits while others have the scanner."""
 LIST_SECONDS: Final = 20.0
 """for the list of scanners after a start."""
+FORGET_PAUSE: Final = 120.0
+"""seconds from the end of a stack until the service is asked to forget it: more of it may come after its end."""
+FORGET_TRIES: Final = 5
+"""of them, where the service does not answer."""
+LEFT: Final = Kind[str]("scan_task", json.dumps, json.loads)
+"""Scans that the service is to forget, by their tasks' ids: as they were at their end, "" for whatever they became."""
 SIGNAL_SCANNERS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scanners_changed")
 """The scanners of a box, or their scans, have changed."""
 
@@ -113,9 +123,42 @@ class ScannerHub:
         self._places: defaultdict[str, FairQueue] = defaultdict(lambda: FairQueue(1))
         # When scans began, and for which device; None is the house.
         self._begun: defaultdict[str, deque[tuple[float, str | None]]] = defaultdict(
-            lambda: deque(maxlen=MAX_STARTS)
+            lambda: deque(maxlen=MAX_STARTS + MAX_LAN_STARTS)
         )
         self._listed = asyncio.Event()
+        # Also for what outlives the box that is unloaded.
+        self.service = entry.runtime_data.client.scanners
+        self._ledger = entry.runtime_data.queue.ledger
+        self._left = Table(LEFT, entry.entry_id)
+
+    async def async_load(self) -> None:
+        """Read which scans the service is still to forget."""
+        await self._ledger.async_load(self._left)
+
+    @property
+    def left(self) -> dict[str, str]:
+        """Return the scans that the service is to forget, as LEFT has them."""
+        return {**self._ledger.latest(self._left)}
+
+    async def async_note_left(self, task_id: str) -> None:
+        """Keep on disk that nobody takes a scan up again. Raises HomeAssistantError: disk_full."""
+        try:
+            await self._ledger.commit(lambda view: view.put(self._left, task_id, ""))
+        except LedgerRefusedError as err:
+            raise disk_full(err) from None
+
+    @callback
+    def report_left(self, task_id: str, ended: str | None) -> None:
+        """Keep what the service is to forget of a scan, as LEFT has it; None once it need not any more."""
+
+        def change(view: View) -> None:
+            if ended is None:
+                view.delete(self._left, task_id)
+            else:
+                view.put(self._left, task_id, ended)
+
+        with suppress(LedgerClosedError):
+            self._ledger.commit(change, report=True)
 
     @property
     def is_listed(self) -> bool:
@@ -127,6 +170,14 @@ class ScannerHub:
         with suppress(TimeoutError):
             async with asyncio.timeout(LIST_SECONDS):
                 await self._listed.wait()
+
+    @property
+    def _is_going(self) -> bool:
+        is_there = self._entry.state in (
+            ConfigEntryState.LOADED,
+            ConfigEntryState.SETUP_IN_PROGRESS,
+        )
+        return self._hass.is_stopping or not is_there
 
     @callback
     def notify(self) -> None:
@@ -140,7 +191,7 @@ class ScannerHub:
         self.notify()
 
     @callback
-    def forget(self, scanner_id: str) -> None:
+    def forget_scanner(self, scanner_id: str) -> None:
         """Forget a scanner whose device the user removed."""
         self.scanners.pop(scanner_id, None)
         self.notify()
@@ -247,10 +298,10 @@ class ScannerHub:
         Those that are taken back at once would take the account's requests.
         """
         begun = self._begun[scanner_id]
-        counted = [([at for at, _ in begun], MAX_STARTS)]
+        own = [at for at, by in begun if by == device]
+        counted = [(own, MAX_STARTS if device is None else MAX_LAN_STARTS_A_DEVICE)]
         if device is not None:
             counted.append(([at for at, by in begun if by is not None], MAX_LAN_STARTS))
-            counted.append(([at for at, by in begun if by == device], MAX_LAN_STARTS_A_DEVICE))
         full = [times[-most] for times, most in counted if len(times) >= most]
         return max(full) + MINUTE - self._hass.loop.time() if full else 0
 
@@ -283,37 +334,82 @@ class ScannerHub:
 
         Whoever cancels this meanwhile cancels a scan that may have started.
         """
-        start = self._entry.runtime_data.client.scanners.start
-        started = self._entry.async_create_background_task(
-            self._hass, start(self.get(scanner_id).service_id, fields), "lianke: start a scan"
-        )
+        # Not the box's task: an unload would leave a scan that may have started, and whose id nobody knows.
+        start = self.service.start(self.get(scanner_id).service_id, fields)
+        started = self._hass.async_create_background_task(start, "lianke: start a scan")
         try:
-            return await asyncio.shield(started)
+            await asyncio.wait([started])
         except asyncio.CancelledError:
             self.cancel(started, place)
             raise
+        return started.result()
 
     @callback
-    def cancel(self, task: str | asyncio.Task[str], place: Place) -> None:
-        """Cancel a scan; whether the service does is not known. A box that is unloaded takes its scans up again.
+    def cancel(
+        self, task: str | asyncio.Task[str], place: Place, *, is_taken_up: bool = False
+    ) -> None:
+        """Cancel a scan, unless a box that is unloaded takes it up again; whether the service does is not known.
 
-        The place is held until it has answered: it refuses whoever comes before that.
+        The place is held until it has answered: it refuses whoever comes before that. Where it does not answer, it is
+        asked again at the next start.
         """
-        if self._entry.state is not ConfigEntryState.LOADED or self._hass.is_stopping:
+        if is_taken_up and self._is_going:
+            return
+        if isinstance(task, str):
+            self.report_left(task, "")
+        if self._hass.is_stopping:
             return
         place.keep()
 
         async def cancel() -> None:
             try:
                 task_id = task if isinstance(task, str) else await task
-                await self._entry.runtime_data.client.scanners.cancel(task_id)
+                self.report_left(task_id, "")
+                await self.service.cancel(task_id)
+                self.report_left(task_id, None)
             except LiankeError as err:
                 _LOGGER.debug("A scan stays at the service: %s", err)
             finally:
                 place.give_back()
                 self.notify()
 
-        self._entry.async_create_background_task(self._hass, cancel(), "lianke: cancel a scan")
+        # It outlives the box that is unloaded.
+        self._hass.async_create_background_task(cancel(), "lianke: cancel a scan")
+
+    @callback
+    def leave(self, task_id: str) -> None:
+        """Leave to the service what came of a scan, unless that may only be so as the box is unloaded."""
+        if not self._is_going:
+            self.report_left(task_id, None)
+
+    @callback
+    def forget(self, task_id: str, ended: str, pause: float) -> None:
+        """Have the service forget a scan after `pause` seconds, unless more has come than when it had `ended` so.
+
+        Whether it does is not known. What an unload or a restart cuts off is done at the next start.
+        """
+        self.report_left(task_id, ended)
+        if self._is_going:
+            return
+
+        async def forget() -> None:
+            for wait in (pause, *[FORGET_PAUSE] * (FORGET_TRIES - 1)):
+                await asyncio.sleep(wait)
+                try:
+                    if ended and (await self.service.task(task_id)).shape != ended:
+                        _LOGGER.warning(
+                            "Something came after the end of a scan: it stays at the service"
+                        )
+                        break
+                    await self.service.cancel(task_id)
+                except LiankeError as err:
+                    _LOGGER.debug("A scan stays at the service: %s", err)
+                    if err.is_passing:
+                        continue
+                break
+            self.report_left(task_id, None)
+
+        self._entry.async_create_background_task(self._hass, forget(), "lianke: forget a scan")
 
 
 HUBS: HassKey[dict[str, ScannerHub]] = HassKey(f"{DOMAIN}_scanners")

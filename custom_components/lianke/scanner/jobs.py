@@ -61,7 +61,7 @@ from .files import (
     scans_path,
     sizes_of,
 )
-from .hub import HUBS, ScannerHub
+from .hub import HUBS, LEFT, ScannerHub
 from .job import (
     GIVEN_UP,
     ID_CARD,
@@ -101,8 +101,8 @@ async def async_remove_scans(hass: HomeAssistant, entry_id: str) -> None:
     """Delete the scans of a removed config entry, and forget its scanners."""
     hass.data.get(HUBS, {}).pop(entry_id, None)
     hass.data.get(JOBS, {}).pop(entry_id, None)
-    folder = scans_path(hass, entry_id).name
-    await async_remove_records(hass, folder, Table(SCANS_KIND, entry_id))
+    tables = Table(SCANS_KIND, entry_id), Table(LEFT, entry_id)
+    await async_remove_records(hass, scans_path(hass, entry_id).name, *tables)
 
 
 class ScanJobs:

@@ -12,8 +12,7 @@ from pathlib import Path
 import re
 from typing import Final, NamedTuple
 
-from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from yarl import URL
 
@@ -39,7 +38,7 @@ from ..documents.whole import UNCHECKED, async_check
 from ..errors import InputError
 from ..runtime import LiankeConfigEntry
 from .abilities import ScanRequest
-from .hub import async_get_hub
+from .hub import FORGET_PAUSE, async_get_hub
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -53,8 +52,6 @@ LONGEST_PAUSE: Final = 10.0
 """seconds between two polls; the service asks for no more than one in ten seconds where somebody waits for long."""
 RETRY_PAUSE: Final = 1.0
 """seconds until a page is fetched again; the next one is twice as long."""
-FORGET_PAUSE: Final = 120.0
-"""seconds from the end of a stack until the service is asked to forget it: more of it may come after its end."""
 MAX_FAILED_POLLS: Final = 5
 """after each other, of those that reach the service; others are made for as long as a scan may take."""
 MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
@@ -135,15 +132,6 @@ class _UncheckedError(InputError):
     reason = "scan_unchecked"
 
 
-class _Shape(NamedTuple):
-    """What changes as more of a scan comes. Addresses may differ each time, as they may be signed."""
-
-    state: TaskState
-    code: int | None
-    sizes: tuple[int | None, ...]
-    has_more: bool
-
-
 class Scanned(NamedTuple):
     """What came of a scan: files in the order of the pages, and why these are not all, None where they are."""
 
@@ -168,15 +156,17 @@ async def async_scan_page(
     answer leaves no question what its pages are, the service is asked to forget them, once it has told that nothing
     came after them; until then they are to be had again by the task's id, which `on_started` gets once the service has
     taken the scan. With a `task_id` of such a scan, nothing is scanned. What `on_started` raises cancels the scan, and
-    so does whoever cancels this call. Raises InputError for what the scanner cannot do, and while it is in use
-    (scanner_busy); ScanError once the service was asked, also where a scan may have happened (scan_in_doubt,
-    scan_busy_in_doubt); LiankeError where it surely has not; HomeAssistantError: disk_full.
+    so does whoever cancels this call; without it and a `task_id`, so does a restart. Raises InputError for what the
+    scanner cannot do, and while it is in use (scanner_busy); ScanError once the service was asked, also where a scan
+    may have happened (scan_in_doubt, scan_busy_in_doubt); LiankeError where it surely has not; HomeAssistantError:
+    disk_full.
     """
     hub, spool = async_get_hub(hass, entry), await async_get_spool(hass)
     async with spool.scope():
         async with hub.using(scanner_id, device, is_begun=task_id is not None) as place:
-            is_noted = task_id is not None
+            is_noted = is_taken_up = task_id is not None
             if task_id is None:
+                is_taken_up = on_started is not None
                 await hub.async_listed()
                 fields = hub.abilities(scanner_id).fields(request)
                 try:
@@ -189,51 +179,32 @@ async def async_scan_page(
                         raise ScanError("scan_in_doubt", err.detail) from None
                     raise
             try:
-                if not is_noted and on_started is not None:
-                    await on_started(task_id)
+                if not is_noted:
+                    await (on_started or hub.async_note_left)(task_id)
                     is_noted = True
                 scanned, shape = await _async_follow(hass, entry, spool, task_id, request)
             except (asyncio.CancelledError, HomeAssistantError, InputError) as err:
-                # Pages for which there is no room are fetched later.
-                if isinstance(err, asyncio.CancelledError) or not is_noted:
+                # Pages for which there is no room are fetched later, by whoever takes them up.
+                if isinstance(err, asyncio.CancelledError) or not (is_noted and is_taken_up):
+                    hub.cancel(task_id, place, is_taken_up=is_taken_up)
+                raise
+            except ScanError as err:
+                if not is_taken_up and err.reason == "scan_timed_out":
                     hub.cancel(task_id, place)
+                elif not is_taken_up:
+                    hub.leave(task_id)
                 raise
         is_all = shape is not None
-        # Nobody takes up what nobody has noted.
-        is_done = is_all and not is_noted
+        is_done = is_all and not is_taken_up
         try:
             yield scanned
             is_done = is_all
         finally:
             if is_done and shape is not None:
                 is_stack = request.source is not ScanSource.GLASS
-                _forget(hass, entry, task_id, shape, FORGET_PAUSE if is_stack else FIRST_PAUSE)
-
-
-@callback
-def _forget(
-    hass: HomeAssistant, entry: LiankeConfigEntry, task_id: str, ended: _Shape, pause: float
-) -> None:
-    """Have the service forget what came of a scan; whether it does is not known.
-
-    Of one that has `ended` so, nothing is forgotten if there is more of it after `pause` seconds. A box that is
-    unloaded takes its scans up again.
-    """
-    if entry.state is not ConfigEntryState.LOADED or hass.is_stopping:
-        return
-
-    async def forget() -> None:
-        scanners = entry.runtime_data.client.scanners
-        try:
-            await asyncio.sleep(pause)
-            if _shape(await scanners.task(task_id)) != ended:
-                _LOGGER.warning("Something came after the end of a scan: it stays at the service")
-                return
-            await scanners.cancel(task_id)
-        except LiankeError as err:
-            _LOGGER.debug("A scan stays at the service: %s", err)
-
-    entry.async_create_background_task(hass, forget(), "lianke: forget a scan")
+                hub.forget(task_id, shape, FORGET_PAUSE if is_stack else FIRST_PAUSE)
+            elif not is_taken_up:
+                hub.leave(task_id)
 
 
 def _may_have_started(err: LiankeError) -> bool:
@@ -249,7 +220,7 @@ async def _async_follow(
     spool: Spool,
     task_id: str,
     request: ScanRequest,
-) -> tuple[Scanned, _Shape | None]:
+) -> tuple[Scanned, str | None]:
     """Wait for a scan's end and fetch its pages; return also what is to be forgotten of it, None for nothing.
 
     Raises ScanError where there are none; HomeAssistantError: disk_full.
@@ -272,7 +243,7 @@ async def _async_follow(
         and not (request.duplex and _is_odd(files))
     )
     is_over = failure is None and task.state in _ENDS
-    return Scanned(files, failure), _shape(task) if is_over and is_sure else None
+    return Scanned(files, failure), task.shape if is_over and is_sure else None
 
 
 def _failure(task: ScanTask, *, is_end: bool) -> str | None:
@@ -284,11 +255,6 @@ def _failure(task: ScanTask, *, is_end: bool) -> str | None:
     if not is_end:
         return "scan_timed_out"
     return None if task.code in _FINE else "scan_failed"
-
-
-def _shape(task: ScanTask) -> _Shape:
-    sizes = tuple(len(part) if isinstance(part, bytes) else None for part in task.parts)
-    return _Shape(task.state, task.code, sizes, task.has_more)
 
 
 async def _async_end(
@@ -304,7 +270,7 @@ async def _async_end(
     # Since when the service has told nothing new: of an end, or of pages where it names no end that is known.
     still_since: float | None = None
     task: ScanTask | None = None
-    shape: _Shape | None = None
+    shape: str | None = None
     pause, failed = FIRST_PAUSE, 0
     while clock() < until:
         await asyncio.sleep(pause)
@@ -334,7 +300,7 @@ async def _async_end(
             task.state is TaskState.FAILURE or (is_over and task.code not in _FINE)
         ):
             return task, True
-        before, shape = shape, _shape(task)
+        before, shape = shape, task.shape
         if shape != before:
             still_since = clock()
         # The pages of a stack may come one by one, after its end too. On the glass is one, for which somebody waits:

@@ -48,11 +48,10 @@ SILENT_SECONDS: Final = 20
 _LATER: Final = "2"
 XML: Final = "text/xml"
 _ICON: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
+# Only the first tells a client that it has had all pages.
 _GONE: Final = {
-    JobState.PROCESSING: web.HTTPNotFound,
     JobState.COMPLETED: web.HTTPNotFound,
     JobState.CANCELED: web.HTTPGone,
-    JobState.ABORTED: web.HTTPInternalServerError,
 }
 
 
@@ -60,6 +59,8 @@ class _View(HomeAssistantView):
     """A view of a scanner; to everybody outside of the home network it is not there."""
 
     requires_auth = False
+    # For who is at home and asks for what is not there.
+    unknown: type[web.HTTPException] = web.HTTPNotFound
 
     @asynccontextmanager
     async def scanner(
@@ -70,7 +71,7 @@ class _View(HomeAssistantView):
         server = async_get_server(hass)
         client = await server.devices.async_client(hass, request)
         if (scanner := async_find(hass, token)) is None:
-            raise web.HTTPNotFound
+            raise self.unknown
         if not scanner.hub.is_listed:
             raise _busy()
         try:
@@ -78,6 +79,13 @@ class _View(HomeAssistantView):
                 yield scanner, client
         except NoPlaceError:
             raise _busy() from None
+
+    def found(self, scanner: NetworkScanner, uuid: str, client: Client) -> ScanJob:
+        """Return a client's scan. Raises HTTPException."""
+        for job in scanner.jobs(client.address):
+            if job.uuid == uuid:
+                return job
+        raise self.unknown
 
 
 class DescriptionView(_View):
@@ -158,7 +166,7 @@ class JobView(_View):
     async def delete(self, request: web.Request, token: str, uuid: str) -> web.Response:
         """End a scan; of one that is over nothing is left to be ended."""
         async with self.scanner(request, token) as (scanner, client):
-            scanner.cancel(_found(scanner, uuid, client))
+            scanner.cancel(self.found(scanner, uuid, client))
             return web.Response()
 
 
@@ -167,11 +175,13 @@ class DocumentView(_View):
 
     url = f"{LAN_SCANNER_PATH}/{{token}}/ScanJobs/{{uuid}}/NextDocument"
     name = "api:lianke:escl:document"
+    # Of a scan that a restart has cut off: nobody knows whether its client had all pages.
+    unknown = web.HTTPGone
 
     async def get(self, request: web.Request, token: str, uuid: str) -> web.StreamResponse:
         """Return the next document once it is there, 404 behind the last one."""
         async with self.scanner(request, token) as (scanner, client):
-            job = _found(scanner, uuid, client)
+            job = self.found(scanner, uuid, client)
             with scanner.attending(job):
                 async with job.turn:
                     try:
@@ -179,15 +189,8 @@ class DocumentView(_View):
                     except TimeoutError:
                         raise _busy() from None
                     if path is None:
-                        raise _GONE[job.state]
+                        raise _GONE.get(job.state, web.HTTPInternalServerError)
                     return await _async_send(request, scanner, job, path)
-
-
-def _found(scanner: NetworkScanner, uuid: str, client: Client) -> ScanJob:
-    for job in scanner.jobs(client.address):
-        if job.uuid == uuid:
-            return job
-    raise web.HTTPNotFound
 
 
 def _busy() -> web.HTTPServiceUnavailable:
@@ -213,7 +216,12 @@ async def _async_send(
         # A computer that is closed goes without a word. The line may have ended, and only Linux knows this option.
         with suppress(OSError, AttributeError):
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_SECONDS * 1000)
-    with await hass.async_add_executor_job(path.open, "rb") as file:
+    try:
+        opened = await hass.async_add_executor_job(path.open, "rb")
+    except OSError:
+        # It was canceled just then, or the disk does not give it.
+        raise _GONE.get(job.state, web.HTTPInternalServerError) from None
+    with opened as file:
         # A page of somebody's, which nothing on the way keeps.
         kept_by_nobody = {hdrs.CACHE_CONTROL: "no-store"}
         kind, taken = job.settings.format, partial(scanner.note_taken, job)
