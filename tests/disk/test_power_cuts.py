@@ -73,11 +73,11 @@ def both(recording: Recording, **limits: Any) -> Iterable[State]:
 
 
 def test_a_file_replaced_as_it_should_be_survives(
-    folder: Path, recorder: Recorder, tmp_path: Path
+    folder: Path, recorder: Recorder, scratch: Path
 ) -> None:
     recording = recorder.run(WRITERS, "replace", str(folder))
     assert recording.status == 0, recording.output
-    assert check_all(both(recording), tmp_path / "state", has_settings) > 70
+    assert check_all(both(recording), scratch, has_settings) > 70
 
 
 @pytest.mark.parametrize(
@@ -91,34 +91,34 @@ def test_a_file_replaced_as_it_should_be_survives(
     ],
 )
 def test_a_file_replaced_without_one_of_the_steps_is_found_out(
-    folder: Path, recorder: Recorder, tmp_path: Path, omitted: str, found_in: tuple[Metadata, ...]
+    folder: Path, recorder: Recorder, scratch: Path, omitted: str, found_in: tuple[Metadata, ...]
 ) -> None:
     recording = recorder.run(WRITERS, "replace", str(folder), omitted)
     assert recording.status == 0, recording.output
     for mode in MODES:
-        state = first_broken(power_cuts(recording, metadata=mode), tmp_path / "state", has_settings)
+        state = first_broken(power_cuts(recording, metadata=mode), scratch, has_settings)
         assert (state is not None) == (mode in found_in), state
         if state is not None:
             assert named(recording, state.name) == state
 
 
-def test_a_ledger_survives(folder: Path, recorder: Recorder, tmp_path: Path) -> None:
+def test_a_ledger_survives(folder: Path, recorder: Recorder, scratch: Path) -> None:
     recording = recorder.run(WRITERS, "ledger", str(folder), "3")
     assert recording.status == 0, recording.output
     states = both(recording, bound=8, torn=4)
-    assert check_all(states, tmp_path / "state", has_rows) > 300
+    assert check_all(states, scratch, has_rows) > 300
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("mode", MODES)
 def test_a_ledger_survives_everything(
-    folder: Path, recorder: Recorder, tmp_path: Path, mode: Metadata
+    folder: Path, recorder: Recorder, scratch: Path, mode: Metadata
 ) -> None:
     recording = recorder.run(WRITERS, "ledger", str(folder), "60")
     assert recording.status == 0, recording.output
     states = chain(kills(recording), power_cuts(recording, metadata=mode, bound=64, torn=32))
-    assert check_all(states, tmp_path / "state", has_rows) > 5000
+    assert check_all(states, scratch, has_rows) > 5000
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ def test_a_ledger_survives_everything(
     ids=", ".join,
 )
 def test_a_ledger_with_unsafe_settings_is_found_out(
-    folder: Path, recorder: Recorder, tmp_path: Path, pragmas: tuple[str, ...]
+    folder: Path, recorder: Recorder, scratch: Path, pragmas: tuple[str, ...]
 ) -> None:
     recording = recorder.run(WRITERS, "ledger", str(folder), "3", *pragmas)
     assert recording.status == 0, recording.output
     for mode in MODES:
         states = power_cuts(recording, metadata=mode, bound=8, torn=4)
-        state = first_broken(states, tmp_path / "state", has_rows)
+        state = first_broken(states, scratch, has_rows)
         assert state is not None
         assert named(recording, state.name) == state
 
@@ -155,13 +155,13 @@ def test_a_ledger_with_unsafe_settings_is_found_out(
     ids=", ".join,
 )
 def test_a_ledger_with_other_safe_settings_survives(
-    folder: Path, recorder: Recorder, tmp_path: Path, pragmas: tuple[str, ...]
+    folder: Path, recorder: Recorder, scratch: Path, pragmas: tuple[str, ...]
 ) -> None:
     recording = recorder.run(WRITERS, "ledger", str(folder), "2", *pragmas)
     assert recording.status == 0, recording.output
     side = "ledger.db-journal" if "journal_mode=DELETE" in pragmas else "ledger.db-shm"
     assert any(one.path == side for one in recording.operations[10:])
-    assert check_all(both(recording, bound=6, torn=4), tmp_path / "state", has_rows) > 200
+    assert check_all(both(recording, bound=6, torn=4), scratch, has_rows) > 200
 
 
 # With faults
@@ -170,9 +170,9 @@ def test_a_ledger_with_other_safe_settings_survives(
 @pytest.mark.parametrize("kind", ["dies_before", "dies_after"])
 @pytest.mark.parametrize("at", [11, 24])
 def test_a_process_dies_at_an_operation(
-    folder: Path, recorder: Recorder, tmp_path: Path, kind: FaultKind, at: int
+    folder: Path, recorder: Recorder, scratch: Path, kind: FaultKind, at: int
 ) -> None:
-    dies(folder, recorder, tmp_path, Fault(kind=kind, at=at))
+    dies(folder, recorder, scratch, Fault(kind=kind, at=at))
 
 
 def test_a_process_is_killed_from_outside(folder: Path, recorder: Recorder) -> None:
@@ -193,7 +193,7 @@ def test_a_process_is_killed_from_outside(folder: Path, recorder: Recorder) -> N
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_a_process_dies_at_every_operation(tmp_path: Path) -> None:
+def test_a_process_dies_at_every_operation(tmp_path: Path, scratch: Path) -> None:
     at = 0
     while True:
         at += 1
@@ -202,13 +202,13 @@ def test_a_process_dies_at_every_operation(tmp_path: Path) -> None:
         (place / "log").mkdir()
         recorder = Recorder(place / "watched", place / "log")
         try:
-            dies(place / "watched", recorder, place, Fault(kind="dies_before", at=at))
+            dies(place / "watched", recorder, scratch, Fault(kind="dies_before", at=at))
         except NeverMetError:
             break
     assert at > 30
 
 
-def dies(folder: Path, recorder: Recorder, tmp_path: Path, fault: Fault) -> None:
+def dies(folder: Path, recorder: Recorder, scratch: Path, fault: Fault) -> None:
     """Let a ledger die, and check what is left."""
     recorder.order(fault)
     recording = recorder.run(WRITERS, "ledger", str(folder), "3")
@@ -219,7 +219,7 @@ def dies(folder: Path, recorder: Recorder, tmp_path: Path, fault: Fault) -> None
         "": None,
         **{path.name: path.read_bytes() for path in folder.iterdir()},
     }
-    check_all([last], tmp_path / "state", has_rows)
+    check_all([last], scratch, has_rows)
 
 
 STUBBORN = [
@@ -235,30 +235,30 @@ STUBBORN = [
 @pytest.mark.short
 @pytest.mark.parametrize("fault", STUBBORN[::2], ids=repr)
 def test_a_ledger_that_was_refused_keeps_what_it_promised(
-    folder: Path, tmp_path: Path, fault: Fault
+    folder: Path, tmp_path: Path, scratch: Path, fault: Fault
 ) -> None:
     recording = refused(folder, tmp_path, fault, last=5)
-    assert check_all(both(recording, bound=8, torn=4), tmp_path / "state", has_rows) > 100
+    assert check_all(both(recording, bound=8, torn=4), scratch, has_rows) > 100
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("fault", STUBBORN, ids=repr)
 def test_a_ledger_that_was_refused_keeps_what_it_promised_always(
-    folder: Path, tmp_path: Path, fault: Fault
+    folder: Path, tmp_path: Path, scratch: Path, fault: Fault
 ) -> None:
     recording = refused(folder, tmp_path, fault, last=40)
-    assert check_all(both(recording, bound=16, torn=16), tmp_path / "state", has_rows) > 3000
+    assert check_all(both(recording, bound=16, torn=16), scratch, has_rows) > 3000
 
 
-def test_a_refused_commit_can_come_true(folder: Path, tmp_path: Path) -> None:
+def test_a_refused_commit_can_come_true(folder: Path, tmp_path: Path, scratch: Path) -> None:
     recording = refused(folder, tmp_path, STUBBORN[0], last=3)
     (mark,) = (mark for mark in recording.marks if mark.text.startswith("refused"))
     found: set[tuple[int]] = set()
     for state in power_cuts(recording, points=range(mark.number, mark.number + 1)):
         assert state.marks == ("kept 2", "refused 3 SQLITE_IOERR_FSYNC")
-        state.write_to(tmp_path / "state")
-        with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as database:
+        state.write_to(scratch)
+        with closing(sqlite3.connect(scratch / "ledger.db")) as database:
             found |= set(database.execute("SELECT COUNT(*) FROM jobs"))
     assert found == {(2,), (3,)}
 
