@@ -40,10 +40,17 @@ def rows(root: Path, kind: str, box: str | None = None) -> list[dict[str, Any]]:
 
 
 def texts(root: Path, kind: str, box: str | None = None) -> list[str]:
-    """Return the same as it is written.
+    """Return the same as it is written."""
+    return [text for of, at, _, text in _found(root) if (of, at) == (kind, box or at)]
 
-    It is read from a copy of one moment, as after a power cut: a ledger that is open belongs to its process alone.
-    """
+
+def ids(root: Path, kind: str) -> list[str]:
+    """Return the ids of the records of a kind, oldest first; blocks."""
+    return [record_id for of, _, record_id, _ in _found(root) if of == kind]
+
+
+def _found(root: Path) -> list[tuple[str, str, str, str]]:
+    """Return what is read from a copy of one moment, as after a power cut: an open ledger is its process's alone."""
     for _ in range(MOST):
         with TemporaryDirectory() as folder, suppress(sqlite3.DatabaseError, FileNotFoundError):
             before = look(root)
@@ -52,8 +59,7 @@ def texts(root: Path, kind: str, box: str | None = None) -> list[str]:
             if DATABASE_NAME not in before:
                 return []
             if look(root) == before:
-                found = _read(Path(folder) / DATABASE_NAME)
-                return [text for of, at, text in found if (of, at) == (kind, box or at)]
+                return _read(Path(folder) / DATABASE_NAME)
         time.sleep(0.002)
     raise AssertionError("the ledger does not stand still for as long as a copy takes")
 
@@ -127,8 +133,8 @@ def look(root: Path) -> dict[str, tuple[int, int, int]]:
     return found
 
 
-def _read(path: Path) -> list[tuple[str, str, str]]:
+def _read(path: Path) -> list[tuple[str, str, str, str]]:
     with closing(sqlite3.connect(path)) as db:
         tables = db.execute("SELECT name FROM sqlite_master WHERE name = 'record'").fetchall()
-        sql = "SELECT kind, box, record FROM record WHERE staged = 0 ORDER BY seq"
+        sql = "SELECT kind, box, id, record FROM record WHERE staged = 0 ORDER BY seq"
         return db.execute(sql).fetchall() if tables else []

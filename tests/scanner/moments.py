@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 import shutil
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.core import callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 import pytest
 
+from custom_components.lianke import ledger
+from custom_components.lianke.api.errors import LiankeConnectionError
 from custom_components.lianke.api.transport import Transport
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.opening import async_close_ledger
 from custom_components.lianke.ledger import Ledger
@@ -74,6 +78,8 @@ class Moments:
     # The power is gone: what the old life still does is no more.
     is_dead: bool = False
     is_copied: bool = False
+    # What still waits for an answer of the life before never gets one.
+    buried: asyncio.Event = field(default_factory=asyncio.Event)
     told: list[ScanJob] = field(default_factory=list)
     lies: list[str] = field(default_factory=list)
 
@@ -101,15 +107,20 @@ class Moments:
     async def async_start(self) -> None:
         """Start with what a power cut has left."""
         hass, entry = self.house.hass, self.house.entry
-        await hass.config_entries.async_unload(entry.entry_id)
-        await async_close_ledger(hass)
+        # What the disk of the dead refuses is not waited for.
+        with patch.object(ledger, "CLOSE_TIME", 0.1):
+            await hass.config_entries.async_unload(entry.entry_id)
+            await async_close_ledger(hass)
 
         def put_back() -> None:
             shutil.rmtree(self.root)
             self.copy.rename(self.root)
 
         await hass.async_add_executor_job(put_back)
+        await (await async_get_spool(hass)).async_start()
         self.is_dead = self.is_copied = False
+        self.buried.set()
+        self.buried = asyncio.Event()
         assert await hass.config_entries.async_setup(entry.entry_id)
 
     @callback
@@ -130,26 +141,22 @@ class Moments:
             self.lies.append(f"told {job.state} without {missing}")
 
 
-@asynccontextmanager
-async def moments_of(
-    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> AsyncGenerator[Moments]:
-    """Watch a house that scans."""
+def drive(moments: Moments, monkeypatch: pytest.MonkeyPatch, where: object, name: str) -> None:
+    """Let each moment count in which a coroutine function waits."""
+    work = getattr(where, name)
+
+    async def driven(*args: Any, **more: Any) -> Any:
+        return await Driven(work(*args, **more), moments.pass_)
+
+    monkeypatch.setattr(where, name, driven)
+
+
+def moments_of_ledger(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Moments:
+    """Count the transactions of a house, and let nothing of it reach disk and service once it is dead."""
     root = Path(house.hass.config.cache_path(DOMAIN))
     moments = Moments(house, root, tmp_path / "moment")
-    run, to_its_end = ScanJobs._async_run, ScanJobs._async_to_its_end
     write_all, tidy_up = Ledger._write, Ledger._tidy_up
-    done, write = Ledger._on_done, LedgerFile.write
-    slot, copy_all = Transport._slot, files.copy_all
-
-    async def run_driven(self: ScanJobs, job_id: str, **more: Any) -> None:
-        await Driven(run(self, job_id, **more), moments.pass_)
-
-    async def work_driven(self: ScanJobs, work: Coroutine[Any, Any, Any]) -> Any:
-        async def driven() -> Any:
-            return await Driven(work, moments.pass_)
-
-        return await to_its_end(self, driven())
+    done, write, slot = Ledger._on_done, LedgerFile.write, Transport._slot
 
     # Before it has taken anything in hand: what happens between that and the thread's work is nothing, as no other task
     # can run then.
@@ -183,22 +190,40 @@ async def moments_of(
     @asynccontextmanager
     async def no_line(self: Transport, *args: Any, **more: Any) -> AsyncIterator[None]:
         if moments.is_dead:
-            await asyncio.Event().wait()
+            await moments.buried.wait()
+            raise LiankeConnectionError("the power is gone", may_have_arrived=False)
         async with slot(self, *args, **more):
             yield
+
+    monkeypatch.setattr(Ledger, "_write", begin_write)
+    monkeypatch.setattr(Ledger, "_tidy_up", begin_tidying_up)
+    monkeypatch.setattr(Ledger, "_on_done", end_write)
+    monkeypatch.setattr(LedgerFile, "write", refusing)
+    monkeypatch.setattr(Transport, "_slot", no_line)
+    return moments
+
+
+@asynccontextmanager
+async def moments_of(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncGenerator[Moments]:
+    """Watch a house that scans."""
+    moments = moments_of_ledger(house, monkeypatch, tmp_path)
+    to_its_end, copy_all = ScanJobs._async_to_its_end, files.copy_all
+
+    async def work_driven(self: ScanJobs, work: Coroutine[Any, Any, Any]) -> Any:
+        async def driven() -> Any:
+            return await Driven(work, moments.pass_)
+
+        return await to_its_end(self, driven())
 
     def no_copy(*args: Any, **more: Any) -> bool:
         if moments.is_dead:
             raise OSError("the power is gone")
         return copy_all(*args, **more)
 
-    monkeypatch.setattr(ScanJobs, "_async_run", run_driven)
+    drive(moments, monkeypatch, ScanJobs, "_async_run")
     monkeypatch.setattr(ScanJobs, "_async_to_its_end", work_driven)
-    monkeypatch.setattr(Ledger, "_write", begin_write)
-    monkeypatch.setattr(Ledger, "_tidy_up", begin_tidying_up)
-    monkeypatch.setattr(Ledger, "_on_done", end_write)
-    monkeypatch.setattr(LedgerFile, "write", refusing)
-    monkeypatch.setattr(Transport, "_slot", no_line)
     monkeypatch.setattr(files, "copy_all", no_copy)
     stop = async_dispatcher_connect(house.hass, SIGNAL_SCAN, moments.on_scan)
     try:

@@ -24,6 +24,7 @@ from custom_components.lianke.ledger_file import (
     RowKey,
 )
 from custom_components.lianke.scanner import files as files_module, scan
+from custom_components.lianke.scanner.hub import async_get_hub
 from custom_components.lianke.scanner.job import ScanJob, ScanState, ScanUpdate
 from custom_components.lianke.scanner.jobs import SIGNAL_SCAN, async_get_jobs
 from tests.clock import rest, until
@@ -32,6 +33,7 @@ from tests.household import House, refusal
 from tests.ledger.test_ledger import refusing_disk
 from tests.scanner.conftest import rewrite
 from tests.scanner.test_scans import do, records
+from tests.simulator import Fault
 from tests.simulator.models import Printer
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
@@ -295,3 +297,28 @@ async def test_a_page_that_a_full_disk_has_given_up_is_told_of_when_the_others_a
     await do(house, laser, "continue_scan", answer="next")
     done = await do(house, laser, "continue_scan", answer="finish")
     assert (done["state"], done["pages"]) == ("completed", 2)
+
+
+@pytest.mark.parametrize("way", ["reload", "restart", "away", "more"])
+async def test_a_scan_that_the_service_was_still_to_forget(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Whatever cut that off, it is asked after the next start; not if more has come since."""
+    hub, cloud = async_get_hub(house.hass, house.entry), house.cloud
+    monkeypatch.setattr(scan, "FORGET_PAUSE", 10**9)
+    laser.feeder = ["one", "two"]
+    assert (await do(house, laser, source="feeder"))["pages"] == 2
+    [made] = cloud.scans.values()
+    assert (len(hub.left), made.deleted) == (1, False)
+    if way == "more":
+        made.files.append(made.files[0])
+        made.shown += 1
+    elif way == "away":
+        cloud.fail("GET /scanning/job", Fault(kind="reset_before"), times=2)
+        cloud.fail("DELETE /scanning/job", Fault(kind="reset_before"))
+    if way == "restart":
+        await restart(house)
+    else:
+        await house.hass.config_entries.async_reload(house.entry.entry_id)
+    await until(lambda: not async_get_hub(house.hass, house.entry).left)
+    assert made.deleted is (way != "more")

@@ -1,9 +1,13 @@
 """A copy is one thing: its scan ends together with the print that it was for."""
 
+from homeassistant.config_entries import ConfigEntryState
 import pytest
 
+from custom_components.lianke.scanner import jobs
+from custom_components.lianke.scanner.job import ScanState
+from tests.clock import rest, until
 from tests.household import House
-from tests.scanner.test_scans import do, records
+from tests.scanner.test_scans import do, printer, records
 from tests.simulator.models import Printer
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
@@ -17,3 +21,44 @@ async def test_a_copy_s_end_and_its_print_are_on_disk_together(
     house.queue.listen(lambda _job, _old: told.append(records(house)[0].state))
     assert (await do(house, laser, "copy"))["state"] == "completed"
     assert told[0] == "completed"
+
+
+async def copy_without_its_box(house: House, laser: Printer, other: House) -> None:
+    """Begin a copy for another box, which is gone once the page is scanned."""
+    house.cloud.variants.update(scan_seconds=100.0)
+    await do(house, laser, "copy", printer=printer(other), size="A4", wait=False)
+    await until(lambda: records(house)[0].task_id)
+    await house.hass.config_entries.async_unload(other.entry.entry_id)
+    await until(lambda: records(house)[0].files)
+    assert len(laser.scanned) == 1
+
+
+async def test_a_copy_waits_for_the_box_of_its_printer(
+    house: House, laser: Printer, other: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a start it may be set up later than the scanner's."""
+    monkeypatch.setattr(jobs, "BOX_SECONDS", 10**6)
+    await copy_without_its_box(house, laser, other)
+    await rest(house.hass)
+    assert (records(house)[0].state, house.printed) == (ScanState.FINISHING, [])
+    assert await house.hass.config_entries.async_setup(other.entry.entry_id)
+    [paper] = await house.came_out()
+    assert paper.device_id == other.entry.unique_id
+    await until(lambda: records(house)[0].is_final)
+    assert (records(house)[0].state, records(house)[0].reason) == ("completed", None)
+
+
+async def test_a_copy_whose_box_is_never_set_up_is_told_why(
+    house: House, laser: Printer, other: House
+) -> None:
+    await copy_without_its_box(house, laser, other)
+    began = house.hass.loop.time()
+    await until(lambda: records(house)[0].is_final)
+    assert other.entry.state is ConfigEntryState.NOT_LOADED
+    [job] = records(house)
+    assert (job.state, job.reason, job.print_jobs) == ("failed", "scan_not_printed", ())
+    assert "Home box" in job.detail
+    assert house.hass.loop.time() - began >= jobs.BOX_SECONDS / 2
+    # What was scanned is kept, and comes out by hand.
+    assert len(job.files) == 1
+    assert house.printed == []
