@@ -2,6 +2,8 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 from homeassistant.core import Context
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.jobs import rules
 from custom_components.lianke.lan import origin
+from custom_components.lianke.lan.printer import printing, requests
+from tests.clock import until
 from tests.household import ask, came_out, device_of
 from tests.lan.conftest import Device, LanPrinter, jobs_of
 from tests.simulator import make_pdf
@@ -46,3 +50,28 @@ async def test_twenty_jobs_at_once_hold_up_a_user_an_automation_and_another_devi
     order = [job.name.rpartition(".")[0] for job in await came_out(lan.simulator, MANY + 3)]
     assert order[0].startswith("flood")
     assert order[1:4] == ["automation", "anna", "laptop"]
+
+
+async def test_what_a_device_sends_comes_out_in_the_order_in_which_it_arrived(
+    lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although it waits for no answer before it sends the next, and some take longer to be looked at."""
+    receive, arrived = requests.async_receive, list[Path]()
+
+    async def noted(*args: Any) -> Path:
+        arrived.append(await receive(*args))
+        return arrived[-1]
+
+    monkeypatch.setattr(printing, "async_receive", noted)
+    await lan.switch_off()
+    names = [f"{number} with {pages}" for number, pages in enumerate((90, 1, 40, 1, 1, 20, 1, 1))]
+    sent = []
+    for number, name in enumerate(names):
+        document = make_pdf(int(name.split()[-1]), name)
+        sent.append(asyncio.create_task(lan.print(document, job_name=values.name(name))))
+        await until(lambda number=number: len(arrived) > number)  # type: ignore[misc]
+    await asyncio.gather(*sent)
+    lan.simulator.box.online = True
+    await lan.data.coordinator.async_refresh()
+    order = [job.name.rpartition(".")[0] for job in await came_out(lan.simulator, len(names))]
+    assert order == names

@@ -111,7 +111,10 @@ async def test_who_begins_and_cancels_all_the_while_keeps_the_scanner_from_nobod
 
 
 async def test_few_scans_begin_in_a_minute(lan: LanScanner, device: Device) -> None:
-    """Who takes back what was begun leaves the account's requests to others: a device to others, all to the house."""
+    """Who takes back what was begun leaves the account's requests to others: a device to others, all to the house.
+
+    However many phones scan, whoever stands at the card has as many as without them.
+    """
     begun: list[str] = []
     for sender, most in (
         (lan, MAX_LAN_STARTS_A_DEVICE),
@@ -122,9 +125,22 @@ async def test_few_scans_begin_in_a_minute(lan: LanScanner, device: Device) -> N
             await sender.delete(begun[-1])
             await until(lambda: not lan.hub.is_in_use(lan.scanner_id))
         assert (await sender.post(settings(dpi(75))))[0] == 503
-    for _ in range(MAX_STARTS - len(begun)):
+    real = 3
+    for _ in range(real):
         await scan_in_house(lan)
+    for _ in range(MAX_STARTS - real):
+        async with lan.hub.using(lan.scanner_id):
+            pass
     assert await refusal(scan_in_house(lan)) == "scanner_busy"
+    assert lan.hub.opens_in(lan.scanner_id, "127.0.0.3") > 0
+    assert len(lan.printer.scanned) == real
+
+
+async def test_a_house_that_scans_page_after_page_leaves_devices_theirs(lan: LanScanner) -> None:
+    for _ in range(MAX_STARTS):
+        async with lan.hub.using(lan.scanner_id):
+            pass
+    await get_page(lan)
 
 
 async def test_the_house_waits_for_the_scan_of_a_device(

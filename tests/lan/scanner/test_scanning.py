@@ -90,8 +90,10 @@ async def test_what_it_can_do(lan: LanScanner) -> None:
     ):
         assert part in text, part
     assert (await lan.session.get(f"{lan.url}/icon.png")).content_type == "image/png"
-    for other in ("", "x", "ScanJobs/", "ScanBufferInfo", "ScanJobs/x/NextDocument"):
+    for other in ("", "x", "ScanJobs/", "ScanBufferInfo"):
         assert (await lan.get(other))[0] in (404, 405)
+    # 404 would tell a client whose scan a restart has cut off that it had all pages.
+    assert (await lan.get("ScanJobs/x/NextDocument"))[0] == 410
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ async def test_one_client_at_a_time(lan: LanScanner) -> None:
     async with ClientSession(connector=TCPConnector(local_addr=("127.0.0.2", 0))) as session:
         other = replace(lan, session=session)
         assert (await other.post(settings()))[0] == 503
-        assert (await other.next(place))[0] == 404
+        assert (await other.next(place))[0] == 410
         assert await other.delete(place) == 404
         _, text = await other.get("ScannerStatus")
         assert "<pwg:State>Processing</pwg:State>" in text
@@ -428,7 +430,8 @@ async def test_few_scans_are_kept_in_mind(lan: LanScanner) -> None:
         await lan.delete(places[-1])
         await until(lambda: not lan.hub.is_in_use(lan.scanner_id))
     statuses = [(await lan.next(place))[0] for place in places]
-    assert statuses == [404, 404, *[410] * scans.MAX_ENDED]
+    assert statuses == [410] * (2 + scans.MAX_ENDED)
+    assert [await lan.delete(place) for place in places] == [404, 404, *[200] * scans.MAX_ENDED]
 
 
 async def test_a_page_that_takes_too_long(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -448,7 +451,45 @@ async def test_the_box_is_unloaded_meanwhile(lan: LanScanner) -> None:
     assert await lan.hass.config_entries.async_unload(lan.entry.entry_id)
     assert (await waiting)[0] == 410
     assert (await lan.get("ScannerCapabilities"))[0] == 404
+    assert (await lan.next(place))[0] == 410
     assert spooled(lan) == []
+    # Nobody takes it up again: the scanner is not left at work.
+    await until(lambda: [one.state for one in lan.simulator.cloud.scans.values()] == ["REVOKED"])
+
+
+async def test_the_box_is_loaded_anew_while_a_scan_is_begun(lan: LanScanner) -> None:
+    """The service has taken it, which nobody was told: it is canceled all the same."""
+    cloud = lan.simulator.cloud
+    cloud.variants.scan_problem = "hangs"
+    cloud.fail("POST /scanning/job", Fault(kind="delay", seconds=0.5))
+    place = await lan.order()
+    await until(lambda: cloud.hanging)
+    await lan.hass.config_entries.async_reload(lan.entry.entry_id)
+    await until(lambda: [one.state for one in cloud.scans.values()] == ["REVOKED"])
+    await until(lambda: lan.hub.is_listed and not lan.hub.left)
+    assert (await lan.next(place))[0] == 410
+
+
+async def test_a_page_that_the_disk_does_not_give(lan: LanScanner) -> None:
+    """The client is told, and the scanner is free for others once it gives up."""
+    place = await lan.order(dpi(75))
+    scanner = scans.async_find(lan.hass, TOKEN)
+    assert scanner is not None
+    [job] = scanner.jobs("127.0.0.1")
+    await until(lambda: job.pages)
+    job.pages[0].unlink()
+    assert (await lan.next(place))[0] == 500
+    assert await lan.delete(place) == 200
+    await freed(lan)
+
+
+async def test_a_scan_that_never_ends(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is given up here, and at the service."""
+    monkeypatch.setattr(scanning, "SCAN_SECONDS", 0.2)
+    lan.simulator.cloud.variants.scan_problem = "hangs"
+    assert (await lan.next(await lan.order()))[0] == 500
+    await freed(lan)
+    assert [one.state for one in lan.simulator.cloud.scans.values()] == ["REVOKED"]
 
 
 @pytest.mark.parametrize(
