@@ -305,9 +305,9 @@ def _judge_events(story: Story, found: Judgement) -> None:
     final = story.record and story.record["state"]
     if final not in FINAL or any(one.state == final for one in events):
         return
-    before = [one.time for one in story.reported if one.state not in FINAL]
-    after = [one.time for one in story.reported if one.state in FINAL]
-    begin = max(before, default=0.0)
+    # An end in doubt is one before: the proof may come, and the process die, long after that.
+    begin = max((one.time for one in story.reported if one.state != final), default=0.0)
+    after = [one.time for one in story.reported if one.state == final]
     end = min((one for one in after if one > begin), default=float("inf"))
     if not any(begin <= death <= end for death in story.home.deaths):
         found.add("no event", story, f"of {final} ({story.record and story.record['reason']})")
