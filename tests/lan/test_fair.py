@@ -63,8 +63,9 @@ async def test_what_a_device_sends_comes_out_in_the_order_in_which_it_arrived(
         return arrived[-1]
 
     monkeypatch.setattr(printing, "async_receive", noted)
+    monkeypatch.setattr(rules, "STEADY", timedelta(0))
     await lan.switch_off()
-    names = [f"{number} with {pages}" for number, pages in enumerate((90, 1, 40, 1, 1, 20, 1, 1))]
+    names = [f"{number} with {pages}" for number, pages in enumerate((30, 1, 12, 1, 1))]
     sent = []
     for number, name in enumerate(names):
         document = make_pdf(int(name.split()[-1]), name)
