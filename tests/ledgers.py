@@ -91,7 +91,7 @@ async def keep(hass: HomeAssistant, entry: ConfigEntry, *jobs: Job) -> None:
 
 def rewrite(root: Path, box: str, record: dict[str, Any]) -> None:
     """Put a record in the place of a job's in a ledger that is closed, as if it had been written so; blocks."""
-    key, text = Table(JOBS, box).key(record["job_id"]), json.dumps(record)
+    key, text = RowKey(*Table(JOBS, box).name, record["job_id"]), json.dumps(record)
     sql = "UPDATE record SET record = ?, digest = ? WHERE kind = ? AND box = ? AND id = ?"
     with closing(sqlite3.connect(root / DATABASE_NAME)) as db, db:
         done = db.execute(sql, (text, _digest(key, text, is_staged=False), *key))

@@ -27,13 +27,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 import logging
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast, override
+from typing import Any, Final, cast, override
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 from homeassistant.util.logging import catch_log_exception
 
-from .ledger_file import Kind, LedgerClosedError, LedgerFile, LedgerRefusedError, Row, RowKey
+from .ledger_file import (
+    MAX_RECORD,
+    Kind,
+    LedgerClosedError,
+    LedgerFile,
+    LedgerRefusedError,
+    Row,
+    RowKey,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,15 +56,21 @@ CLOSE_TIME: Final = 10.0
 RECENT: Final = timedelta(hours=48)
 
 
-class Table[T](NamedTuple):
+type TableName = tuple[str, str]
+"""The name of a kind, and a box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table[T]:
     """The records of one kind that belong to one box."""
 
     kind: Kind[T]
     box: str
+    name: TableName = field(init=False)
 
-    def key(self, record_id: str) -> RowKey:
-        """Return what a row of it is found by."""
-        return RowKey(self.kind.name, self.box, record_id)
+    def __post_init__(self) -> None:
+        # As dataclasses do it that are frozen.
+        object.__setattr__(self, "name", (self.kind.name, self.box))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +138,14 @@ class Records[T](Mapping[str, T]):
 
     @override
     def values(self) -> ValuesView[T]:
-        self._read_rest()
+        if self.rest:
+            self._read_rest()
         return self._known.values()
 
     @override
     def items(self) -> ItemsView[str, T]:
-        self._read_rest()
+        if self.rest:
+            self._read_rest()
         return self._known.items()
 
     @property
@@ -151,6 +167,10 @@ class Records[T](Mapping[str, T]):
         """Return one that changes by itself."""
         return Records({**self._known})
 
+    def reset(self, to: Records[T]) -> None:
+        """Become what others are: whoever has this keeps it."""
+        self._known, self.rest = {**to._known}, {**to.rest}
+
     def _read_rest(self) -> None:
         for record_id in [*self.rest]:
             self._read(record_id)
@@ -159,37 +179,33 @@ class Records[T](Mapping[str, T]):
         self.put(record_id, self.rest[record_id].read())
 
 
-type AllRecords = dict[tuple[str, str], Records[Any]]
-"""By kind and box."""
+type AllRecords = dict[TableName, Records[Any]]
 
 
+@dataclass(slots=True)
 class View:
     """All records as they are for one change, which may write here."""
 
-    def __init__(self, records: AllRecords, staged: AbstractSet[RowKey], now: datetime) -> None:
-        self._records = records
-        self._written: dict[RowKey, Any] = {}
-        self.staged = set(staged)
-        # When the change was asked for, however often it is made.
-        self.now = now
+    records: AllRecords
+    staged: set[RowKey]
+    # When the change was asked for, however often it is made.
+    now: datetime
+    written: dict[RowKey, Any] = field(default_factory=dict)
 
     def get[T](self, table: Table[T], record_id: str) -> T | None:
         """Return a record, None without one."""
-        key = table.key(record_id)
-        if key in self._written:
-            found: T | None = self._written[key]
+        key = RowKey(*table.name, record_id)
+        if key in self.written:
+            found: T | None = self.written[key]
             return found
-        return self._records[key[:2]].get(record_id)
+        return self.records[table.name].get(record_id)
 
     def all[T](self, table: Table[T]) -> Iterator[T]:
         """Yield the records of a table, oldest first."""
-        known = self._records[table.key("")[:2]]
         written = {
-            key.record_id: value
-            for key, value in self._written.items()
-            if key[:2] == (table.kind.name, table.box)
+            key.record_id: value for key, value in self.written.items() if key[:2] == table.name
         }
-        for record_id, value in known.items():
+        for record_id, value in self.records[table.name].items():
             if (now := written.pop(record_id, value)) is not None:
                 yield now
         yield from (value for value in written.values() if value is not None)
@@ -198,26 +214,18 @@ class View:
         self, table: Table[T], record_id: str, value: T, *, staged: bool | None = None
     ) -> None:
         """Write a record. Nobody is told of a staged one, and a start forgets it; None leaves that as it was."""
-        key = table.key(record_id)
-        self._written[key] = value
+        key = RowKey(*table.name, record_id)
+        self.written[key] = value
         if staged is not None:
             (self.staged.add if staged else self.staged.discard)(key)
 
     def delete(self, table: Table[Any], record_id: str) -> None:
-        """Delete a record, if there is one."""
-        self._written[table.key(record_id)] = None
+        self.written[RowKey(*table.name, record_id)] = None
 
     def rewrite(self, key: RowKey, value: object, *, staged: bool) -> None:
         """Write a record that is known by its key alone, or delete it."""
-        self._written[key] = value
+        self.written[key] = value
         (self.staged.add if staged else self.staged.discard)(key)
-
-    def changes(self) -> dict[RowKey, Step[Any]]:
-        """Return what has become of each record that was written."""
-        return {
-            key: Step(self._records[key[:2]].get(key.record_id), value)
-            for key, value in self._written.items()
-        }
 
 
 type Change[R] = Callable[[View], R]
@@ -244,9 +252,9 @@ class Ledger:
         self._hass = hass
         self._file = LedgerFile(root)
         # Rows of tables that were not loaded yet, and which of them a start need not read.
-        self._rows: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+        self._rows: defaultdict[TableName, list[tuple[str, str]]] = defaultdict(list)
         self._not_needed: AbstractSet[RowKey] = frozenset()
-        self._unread: dict[tuple[str, str], set[str]] = {}
+        self._unread: dict[TableName, set[str]] = {}
         self._kinds: dict[str, Kind[Any]] = {}
         self._loading = asyncio.Lock()
         self._committed: AllRecords = {}
@@ -256,9 +264,9 @@ class Ledger:
         self._latest_staged: set[RowKey] = set()
         self._queue: list[_Asked] = []
         self._in_hand: list[_Asked] = []
-        self._listeners: dict[tuple[str, str], list[tuple[Listener[Any], bool]]] = {}
+        self._listeners: dict[TableName, list[tuple[Listener[Any], bool]]] = {}
         # What came on disk of a table while the instance that had listened to it was gone.
-        self._unheard: defaultdict[tuple[str, str], dict[RowKey, Step[Any]]] = defaultdict(dict)
+        self._unheard: defaultdict[TableName, dict[RowKey, Step[Any]]] = defaultdict(dict)
         # Until a transaction succeeds, one that was refused may come true at the next start.
         self._is_tainted = False
         self._pause = RETRY_AFTER
@@ -297,12 +305,14 @@ class Ledger:
 
     async def async_load[T](self, table: Table[T]) -> None:
         """Read the records of a table; before that none is changed. After damage they are what can be made of them."""
-        name = table.key("")[:2]
+        name = table.name
         async with self._loading:
             if name in self._latest:
                 return
             rows = self._rows.pop(name, [])
-            later = {record_id for record_id, _ in rows if table.key(record_id) in self._not_needed}
+            later = {
+                record_id for record_id, _ in rows if RowKey(*name, record_id) in self._not_needed
+            }
             found = await self._hass.async_add_executor_job(
                 _read_all, table.kind, [row for row in rows if row[0] not in later]
             )
@@ -331,7 +341,7 @@ class Ledger:
 
     async def async_read_rest(self, table: Table[Any]) -> None:
         """Read what the start did not need: who asks for it before that reads it in the event loop."""
-        if not (rest := {**self._latest[table.key("")[:2]].rest}):
+        if not (rest := {**self._latest[table.name].rest}):
             return
         texts = [(key, one.text) for key, one in rest.items() if one.text is not None]
         found = await self._hass.async_add_executor_job(_read_all, table.kind, texts)
@@ -342,15 +352,15 @@ class Ledger:
 
     def committed[T](self, table: Table[T]) -> Records[T]:
         """Return the records of a table as they are on disk, oldest first."""
-        return self._committed[table.key("")[:2]]
+        return self._committed[table.name]
 
     def latest[T](self, table: Table[T]) -> Records[T]:
         """Return the records of a table as they will be, oldest first."""
-        return self._latest[table.key("")[:2]]
+        return self._latest[table.name]
 
     def unread(self, table: Table[Any]) -> AbstractSet[str]:
         """Return the ids of the records that this version cannot read, and a later one may."""
-        return self._unread[table.key("")[:2]]
+        return self._unread[table.name]
 
     @property
     def aside(self) -> Path | None:
@@ -370,7 +380,7 @@ class Ledger:
 
         What it hears is unheard, unless it `tells` others.
         """
-        listeners = self._listeners.setdefault(table.key("")[:2], [])
+        listeners = self._listeners.setdefault(table.name, [])
         # One that fails must not keep the others from being called, nor the queue from going on.
         failed = "A listener to the ledger failed"
         safe = cast(Listener[T], catch_log_exception(listener, lambda *_: failed))
@@ -379,7 +389,7 @@ class Ledger:
 
     def take_unheard[T](self, table: Table[T]) -> list[Step[T]]:
         """Return, once, the steps of a table that nobody told of since somebody did: one a record."""
-        steps = self._unheard.pop(table.key("")[:2], {}).values()
+        steps = self._unheard.pop(table.name, {}).values()
         return [step for step in steps if step != Step(None, None)]
 
     @callback
@@ -404,26 +414,28 @@ class Ledger:
         return asked.done
 
     def _make(self, asked: _Asked) -> None:
-        """Make a change of what is latest."""
-        view = View(self._latest, self._latest_staged, asked.now)
+        """Make a change of what is latest. Raises what the change raises, and LedgerRefusedError for a large record."""
+        view = View(self._latest, {*self._latest_staged}, asked.now)
         asked.result = asked.change(view)
-        asked.steps = {
-            key: step
-            for key, step in view.changes().items()
-            # One that is staged no more is told of, although it stays as it was.
-            if step.old != step.new
-            or (key in self._latest_staged and key not in view.staged)
-            or (step.new is None and key.record_id in self._unread[key[:2]])
-        }
-        asked.rows = {
-            key: None
-            if step.new is None
-            else Row.of(self._kinds[key.kind], key, step.new, staged=key in view.staged)
-            for key, step in asked.steps.items()
-        }
-        _apply(self._latest, asked.steps)
-        gone = {key for key, step in asked.steps.items() if step.new is None}
-        self._latest_staged = view.staged - gone
+        asked.steps, asked.rows = {}, {}
+        for key, new in view.written.items():
+            old, is_staged = self._latest[key[:2]].get(key.record_id), key in view.staged
+            if (
+                old != new
+                # One that is staged no more is told of, although it stays as it was.
+                or (key in self._latest_staged and not is_staged)
+                or (new is None and key.record_id in self._unread[key[:2]])
+            ):
+                text = None if new is None else self._kinds[key.kind].write(new)
+                if text is not None and len(text) > MAX_RECORD:
+                    raise LedgerRefusedError(f"the record of a {key.kind} is too large")
+                asked.steps[key] = Step(old, new)
+                asked.rows[key] = None if text is None else Row(text, is_staged)
+        for key, step in asked.steps.items():
+            self._latest[key[:2]].put(key.record_id, step.new)
+            if step.new is None:
+                view.staged.discard(key)
+        self._latest_staged = view.staged
 
     def _write_within(self, seconds: float) -> None:
         if self._work is not None or self._is_over:
@@ -448,27 +460,19 @@ class Ledger:
         for asked in self._in_hand:
             rows |= asked.rows
         if rows or self._is_tainted:
-            self._run(self._file.write, rows)
+            # One thing at a time. Home Assistant's executor goes on until it has closed, unlike its tasks.
+            self._work = self._hass.async_add_executor_job(self._file.write, rows)
+            self._work.add_done_callback(self._on_done)
         else:
             # Repeats of what is on disk.
-            self._written()
+            self._on_done(None)
 
-    def _run(self, work: Callable[..., None], *args: Any) -> None:
-        """Have the file do something, one thing at a time."""
-        # Home Assistant's executor goes on until it has closed, unlike its tasks.
-        self._work = self._hass.async_add_executor_job(work, *args)
-        self._work.add_done_callback(self._on_done)
-
-    def _on_done(self, work: asyncio.Future[None]) -> None:
+    def _on_done(self, work: asyncio.Future[None] | None) -> None:
+        """Tell what is on disk by now, and go on; `work` is what the file has done, None if there was nothing to do."""
         self._work = None
-        if work.cancelled():
-            self._refused(LedgerRefusedError("canceled"))
-        elif (error := work.exception()) is not None:
-            self._refused(error)
-        else:
-            self._written()
-
-    def _written(self) -> None:
+        if work is not None and (work.cancelled() or work.exception() is not None):
+            self._refused("canceled" if work.cancelled() else str(work.exception()))
+            return
         done, self._in_hand = self._in_hand, []
         self._is_tainted = False
         self._pause = RETRY_AFTER
@@ -493,7 +497,8 @@ class Ledger:
                 continue
             was_staged = self._staged.pop(key, None) is not None
             steps[key] = Step(None, step.new) if was_staged else step
-        _apply(self._committed, steps)
+        for key, step in steps.items():
+            self._committed[key[:2]].put(key.record_id, step.new)
         for key, step in steps.items():
             self._unread[key[:2]].discard(key.record_id)
             if step.old is None and step.new is None:
@@ -505,14 +510,15 @@ class Ledger:
             for listener, _ in [*(listeners or ())]:
                 listener(step)
 
-    def _refused(self, error: BaseException) -> None:
+    def _refused(self, error: str) -> None:
         refused, self._in_hand = self._in_hand, []
         later, self._queue = self._queue, []
         if not self._is_tainted:
             _LOGGER.warning("The disk refuses what is to be kept of jobs and scans: %s", error)
         self._is_tainted = True
         self._settled.clear()
-        self._latest = {name: known.copy() for name, known in self._committed.items()}
+        for name, known in self._committed.items():
+            self._latest[name].reset(known)
         self._latest_staged = {*self._staged}
         for key, value in self._staged.items():
             self._latest[key[:2]].put(key.record_id, value)
@@ -520,7 +526,7 @@ class Ledger:
         self._queue += [one for one in later if self._make_again(one)]
         for asked in refused:
             if not asked.done.done():
-                asked.done.set_exception(LedgerRefusedError(str(error)))
+                asked.done.set_exception(LedgerRefusedError(error))
         if any(not asked.is_report for asked in self._queue):
             # Somebody waits for an answer.
             self._write_within(0)
@@ -540,7 +546,8 @@ class Ledger:
 
     def _tidy_up(self) -> None:
         self._idle_timer = None
-        self._run(self._file.checkpoint)
+        self._work = self._hass.async_add_executor_job(self._file.checkpoint)
+        self._work.add_done_callback(self._on_done)
 
     async def async_close(self) -> None:
         """Write what can be written within CLOSE_TIME, and close the file: nothing changes after that."""
@@ -623,11 +630,6 @@ def _merged(reports: list[_Asked]) -> list[_Asked]:
 
     first.change = again
     return [first]
-
-
-def _apply(records: AllRecords, steps: Mapping[RowKey, Step[Any]]) -> None:
-    for key, step in steps.items():
-        records[key[:2]].put(key.record_id, step.new)
 
 
 def _open(

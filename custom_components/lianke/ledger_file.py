@@ -20,7 +20,7 @@ import os
 from pathlib import Path
 import shutil
 import sqlite3
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 from homeassistant.util.json import json_loads
 from homeassistant.util.ulid import ulid_now
@@ -124,14 +124,6 @@ class Row:
     text: str = field(repr=False)
     is_staged: bool
 
-    @classmethod
-    def of(cls, kind: Kind[Any], key: RowKey, value: Any, *, staged: bool) -> Self:
-        """Write a record as text. Raises LedgerRefusedError for one that is too large."""
-        text = kind.write(value)
-        if len(text) > MAX_RECORD:
-            raise LedgerRefusedError(f"the record of a {kind.name} is too large")
-        return cls(text, staged)
-
 
 class LedgerFile:
     """The database and the count beside it."""
@@ -233,7 +225,6 @@ class LedgerFile:
             raise OSError(str(err)) from None
 
     def _set_aside(self, damage: _DamagedError) -> None:
-        """Set the folder aside, in one step."""
         aside = self.root.with_name(f"{ASIDE}{ulid_now()}")
         _LOGGER.error(
             "The ledger of print jobs and scans is damaged: %s. It is set aside as %s; what can be read of it is kept",
@@ -303,7 +294,6 @@ class LedgerFile:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
-        """Close the file."""
         if self._db is not None:
             with suppress(sqlite3.Error):
                 self._db.close()

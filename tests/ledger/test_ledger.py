@@ -21,6 +21,7 @@ from custom_components.lianke.ledger_file import (
     ASIDE,
     COUNTER_NAME,
     DATABASE_NAME,
+    MAX_RECORD,
     Kind,
     LedgerBusyError,
     LedgerClosedError,
@@ -524,11 +525,12 @@ async def test_closing_waits_for_a_disk_that_refuses_only_so_long(
 
 
 async def test_a_record_that_is_too_large_is_refused_alone(hass: HomeAssistant, root: Path) -> None:
+    pad = "x" * (MAX_RECORD - len(THING.write(Thing("a", "held"))))
     async with opened(hass, root) as ledger:
-        small = ledger.commit(put(HERE, "a", "held"))
+        largest = ledger.commit(put(HERE, "a", "held", pad=pad))
         with pytest.raises(LedgerRefusedError, match="too large"):
-            ledger.commit(put(HERE, "b", "held", pad="x" * 300_000))
-        await small
+            ledger.commit(put(HERE, "b", "held", pad=f"{pad}x"))
+        await largest
         assert [*states(ledger)] == ["a"]
         assert "b" not in ledger.latest(HERE)
 

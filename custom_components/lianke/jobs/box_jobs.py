@@ -27,7 +27,7 @@ from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
 from ..errors import InputError
 from ..ledger import CLOSE_TIME, Lease, Ledger, Records, Step, Table, View
-from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError, loads
+from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError, RowKey, loads
 from .files import JobFiles
 from .job import FINAL, WAITING, Delivery, Job, JobState, begin_next
 from .rules import LISTED, QueueReason, replaceable, to_forget
@@ -36,6 +36,7 @@ _LOGGER = logging.getLogger(__name__)
 
 # s that loading waits for a disk that hangs.
 LOAD_TIME: Final = 10.0
+ALL_STATES: Final = frozenset(JobState)
 # What no proof changes any more.
 _SETTLED: Final = FINAL - {JobState.UNCONFIRMED}
 
@@ -100,16 +101,17 @@ class OwnTasks:
 
     async def async_load(self) -> None:
         await self._ledger.async_load(self.table)
+        self._known = self._ledger.latest(self.table)
 
     @property
     def task_ids(self) -> frozenset[str]:
-        known = self._ledger.latest(self.table).values()
+        known = self._known.values()
         return frozenset(task.task_id for task in known if task.task_id is not None)
 
     @property
     def lost(self) -> list[Delivery]:
         """The uploads whose tasks will not become known."""
-        uploads = [task.upload for task in self._ledger.latest(self.table).values()]
+        uploads = [task.upload for task in self._known.values()]
         return [one for one in uploads if one is not None and one.token not in self.pending]
 
     async def async_begin(self, upload: Delivery) -> None:
@@ -166,6 +168,10 @@ class OwnTasks:
 class BoxJobs:
     """The jobs of one box in the ledger, with what is found by token, task and printer."""
 
+    # The jobs as they will be, and as they are on disk, oldest first; there once they are loaded.
+    latest: Records[Job]
+    committed: Records[Job]
+
     def __init__(self, coordinator: LiankeCoordinator, ledger: Ledger) -> None:
         self._hass = coordinator.hass
         self._entry = coordinator.config_entry
@@ -190,19 +196,12 @@ class BoxJobs:
         # As they are on disk, oldest first.
         self.committed_open: dict[str, Job] = {}
         # By printer; None for those of all printers.
-        self._listeners: defaultdict[str | None, list[JobListener]] = defaultdict(list)
+        self._listeners: defaultdict[str | None, list[tuple[JobListener, Collection[JobState]]]]
+        self._listeners = defaultdict(list)
         self._watchers: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
         self._stop_listening: CALLBACK_TYPE = lambda: None
         # Printers whose watchers are to be called.
         self._stale: set[str] = set()
-
-    @property
-    def latest(self) -> Records[Job]:
-        return self._ledger.latest(self.table)
-
-    @property
-    def committed(self) -> Records[Job]:
-        return self._ledger.committed(self.table)
 
     def find(self, job_id: str) -> Job | None:
         return self.latest.get(job_id)
@@ -251,6 +250,8 @@ class BoxJobs:
     async def async_load(self) -> None:
         """Read the jobs. Raises OSError where the folder of their documents cannot be made, or the disk hangs."""
         await self._ledger.async_load(self.table)
+        self.latest = self._ledger.latest(self.table)
+        self.committed = self._ledger.committed(self.table)
         await self.tasks.async_load()
         await self._async_begin()
         self._rest = [*self.committed.rest]
@@ -269,7 +270,7 @@ class BoxJobs:
         def drop(view: View) -> None:
             # What it was still accepting is forgotten: nobody goes on with that.
             for key in [*view.staged]:
-                if key == self.table.key(key.record_id):
+                if key[:2] == self.table.name:
                     view.delete(self.table, key.record_id)
 
         self.lease.commit(drop, report=True)
@@ -331,18 +332,25 @@ class BoxJobs:
         deliveries = ((job, one) for job in self.latest.values() for one in job.deliveries)
         return next((found for found in deliveries if found[1].task_id == task_id), None)
 
-    def listen(self, listener: JobListener, printer_key: str | None = None) -> CALLBACK_TYPE:
+    def listen(
+        self,
+        listener: JobListener,
+        printer_key: str | None = None,
+        *,
+        states: Collection[JobState] = ALL_STATES,
+    ) -> CALLBACK_TYPE:
         """Call `listener(job, state before or None when new)` for every change once it is on disk.
 
-        `printer_key` limits it to the jobs of one printer. Returns what unsubscribes.
+        `printer_key` limits it to the jobs of one printer, `states` to jobs that are, or were before, in one of these.
+        Returns what unsubscribes.
         """
         # One that fails must not keep the others from being called.
         safe = cast(
             JobListener,
             catch_log_exception(listener, lambda *_: "A listener to print jobs failed"),
         )
-        self._listeners[printer_key].append(safe)
-        return partial(self._listeners[printer_key].remove, safe)
+        self._listeners[printer_key].append((safe, states))
+        return partial(self._listeners[printer_key].remove, (safe, states))
 
     @callback
     def watch(self, watcher: CALLBACK_TYPE, printer_key: str | None = None) -> CALLBACK_TYPE:
@@ -459,7 +467,7 @@ class BoxJobs:
 
     def is_staged(self, view: View, job_id: str) -> bool:
         """Whether nobody is told of a job yet, in a change."""
-        return self.table.key(job_id) in view.staged
+        return RowKey(*self.table.name, job_id) in view.staged
 
     async def async_decided(self, job_id: str) -> None:
         """Wait until nothing is being decided about a job, whether the disk takes it or not.
@@ -556,8 +564,9 @@ class BoxJobs:
             self.committed_open[job.job_id] = job
         _log_step(job, old)
         before = None if old is None else old.state
-        for listener in (*self._listeners[None], *self._listeners[job.spec.printer_key]):
-            listener(job, before)
+        for listener, states in (*self._listeners[None], *self._listeners[job.spec.printer_key]):
+            if job.state in states or before in states:
+                listener(job, before)
         self._schedule_watchers(job.spec.printer_key)
 
     def _schedule_watchers(self, printer_key: str) -> None:
