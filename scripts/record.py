@@ -24,11 +24,11 @@ from typing import override
 import aiohttp
 from yarl import URL
 
+from custom_components.lianke.api.addresses import DEFAULT_SERVER, check_server, is_loopback
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.coerce import JsonValue
 from custom_components.lianke.api.errors import AuthenticationError, LiankeError
 from custom_components.lianke.api.models import Credentials, DriverState, Printer, PrinterKind
-from custom_components.lianke.api.server import DEFAULT_SERVER, check_server, is_loopback
 from custom_components.lianke.api.sticker import parse_credentials, read_photo
 from custom_components.lianke.api.transport import (
     MAX_ANSWER,

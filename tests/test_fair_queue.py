@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Hashable
 from contextlib import suppress
 import random
-from typing import override
 
 import pytest
 
@@ -223,18 +222,15 @@ async def test_a_rate_opens_the_queue_again(clock: Clock) -> None:
     """Without anybody's doing, and for who is the next one by then."""
     loop = asyncio.get_running_loop()
 
-    class TwoAMinute(FairQueue):
-        times: list[float] = []  # noqa: RUF012
+    times: list[float] = []
 
-        @override
-        def opens_in(self, place: Place) -> float:
-            return self.times[-2] + 60 - loop.time() if len(self.times) > 1 else 0
+    def opens_in(_place: Place) -> float:
+        return times[-2] + 60 - loop.time() if len(times) > 1 else 0
 
-        @override
-        def on_turn(self, place: Place) -> None:
-            self.times.append(loop.time())
+    def on_turn(_place: Place) -> None:
+        times.append(loop.time())
 
-    here = Visitors(TwoAMinute(10))
+    here = Visitors(FairQueue(10, opens_in=opens_in, on_turn=on_turn))
     for name in ("a1", "a2", "a3", "b1"):
         await here.enter(name)
     assert here.inside == ["a1", "a2"]

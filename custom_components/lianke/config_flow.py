@@ -16,10 +16,10 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import BooleanSelector
 import voluptuous as vol
 
+from .api.addresses import DEFAULT_SERVER, check_server
 from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError
 from .api.models import Credentials, Printer
-from .api.server import DEFAULT_SERVER, check_server
-from .box.kept import async_delete_kept, async_find_kept
+from .box.storage import async_delete_kept, async_find_kept
 from .const import CONF_DEVICE_KEY, CONF_SERVER, CONSOLE_URL, DOMAIN, ENTRY_VERSION
 from .errors import InputError
 from .flows import binding

@@ -1,12 +1,13 @@
 """Coordinator that polls one box and its printers."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 import logging
 from random import Random
 import time
-from typing import Any, override
+from typing import Any, Final, Literal, override
 
 from homeassistant.config_entries import (
     SIGNAL_CONFIG_ENTRY_CHANGED,
@@ -21,18 +22,23 @@ from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
 
 from .account.request_limits import REQUESTS_A_POLL, Account
+from .api.capabilities import Capabilities, Paper
 from .api.client import LiankeClient
 from .api.errors import (
+    AlreadyRunningError,
     AuthenticationError,
     BoxNotBoundError,
     LiankeError,
+    LiankeRefusedError,
     ServiceExpiredError,
+    TooFrequentError,
+    TooManyRequestsError,
 )
-from .api.models import Box, Printer, PrinterKind
+from .api.models import Box, DriverState, Printer, PrinterKind
 from .api.unknown import unknown_state
-from .box.capabilities import CapabilityCache
 from .box.condition_reader import ConditionReader
 from .box.polling import REFRESH_SPACING, PushTracker, async_poll, poll_interval
 from .box.printer_status import (
@@ -47,8 +53,7 @@ from .box.printer_status import (
     settled_condition,
     status_of,
 )
-from .box.report_requests import ReportRequests
-from .box.storage import BoxStorage
+from .box.storage import BoxStorage, StoredPrinter
 from .const import CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND, DOMAIN, POLL_INTERVAL
 
 _LOGGER = logging.getLogger(__name__)
@@ -64,8 +69,83 @@ _POLL_OPTIONS = (CONF_PRINTER_KIND, POLL_INTERVAL.key)
 
 
 def printer_identifier(entry: ConfigEntry, key: str) -> tuple[str, str]:
-    """Return the identifier of the printer with this key in the device registry."""
     return DOMAIN, f"{entry.data[CONF_DEVICE_ID]}_{key}"
+
+
+# How long a printer's abilities are taken to stay as they are.
+CACHE_TIME: Final = timedelta(days=7)
+# Seconds until another try after a failure.
+CACHE_PAUSE = 300
+# Seconds. A report goes through the box, so it is asked for as seldom as a printer's condition: what changes from
+# minute to minute, a box that is off and jobs, the service knows by itself.
+REPORT_INTERVAL = 300
+REFUSED_PAUSE = 86400
+
+# Returns the client of the user who asks, or raises TooManyRequestsError.
+type ClientFactory = Callable[[], LiankeClient]
+type _Detail = Literal["capabilities", "papers"]
+_DETAILS: Final[tuple[_Detail, ...]] = ("capabilities", "papers")
+
+
+class CapabilityCache:
+    """What the printers behind one box can do, and their papers; stored, and asked for anew after seven days.
+
+    When the service does not answer, the stored ones are used for longer.
+    """
+
+    def __init__(self, client: LiankeClient, storage: BoxStorage) -> None:
+        self._client = client
+        self._storage = storage
+        self._locks: defaultdict[tuple[_Detail, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._failed: dict[tuple[_Detail, str], float] = {}
+
+    async def get(
+        self, key: str, get_client: ClientFactory | None = None
+    ) -> tuple[Capabilities | None, tuple[Paper, ...]]:
+        """Return what a printer can do and the papers of its driver, None and () where these are not known.
+
+        Lookups of users pass a client of their own by `get_client`. Raises TooManyRequestsError for one whose
+        user has reached the limit when nothing is stored.
+        """
+        for detail in _DETAILS:
+            async with self._locks[detail, key]:
+                known = self._storage.printers.get(key)
+                if known is not None and self._is_wanted(detail, known):
+                    await self._async_ask(detail, known, get_client)
+        known = self._storage.printers.get(key)
+        return (known.capabilities, known.papers) if known else (None, ())
+
+    def _is_wanted(self, detail: _Detail, known: StoredPrinter) -> bool:
+        """Return whether the stored answer is too old, and the service can have another."""
+        stored_at = known.capabilities_at if detail == "capabilities" else known.papers_at
+        if stored_at is not None and dt_util.utcnow() - stored_at < CACHE_TIME:
+            return False
+        printer = known.printer
+        if not printer.model or printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED):
+            return False
+        failed_at = self._failed.get((detail, known.key))
+        return failed_at is None or time.monotonic() - failed_at >= CACHE_PAUSE
+
+    async def _async_ask(
+        self, detail: _Detail, known: StoredPrinter, get_client: ClientFactory | None
+    ) -> None:
+        found: Capabilities | tuple[Paper, ...]
+        try:
+            client = get_client() if get_client is not None else self._client
+            if detail == "capabilities":
+                found = await client.capabilities(known.printer.address)
+            else:
+                found = await client.papers(known.printer.model)
+            current = self._storage.printers.get(known.key)
+            if current is not None and current.printer.model == known.printer.model:
+                answer = {detail: found, f"{detail}_at": dt_util.utcnow()}
+                self._storage.update(known.key, **answer)
+        except TooManyRequestsError:
+            if (known.capabilities_at if detail == "capabilities" else known.papers_at) is None:
+                raise
+        except LiankeError as err:
+            _LOGGER.debug("Asking for a printer's %s failed: %s", detail, err)
+            self._failed[detail, known.key] = time.monotonic()
 
 
 class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
@@ -124,7 +204,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             account=account,
             on_update=self._update_view,
         )
-        self._reports = ReportRequests(hass, entry, client)
+        # Until when the box, with old firmware, is not asked to report, in seconds of the monotonic clock.
+        self._no_report_before = NEVER
         self.last_error: LiankeError | None = None
         # When the service accepted the key again after it had refused it, in seconds of the monotonic clock.
         self.key_accepted_at = NEVER
@@ -146,12 +227,10 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @property
     def key_rejected(self) -> bool:
-        """Return whether the service does not accept the ApiKey."""
         return isinstance(self.last_error, AuthenticationError)
 
     @property
     def service_expired(self) -> bool:
-        """Return whether the vendor's service period of the box is over."""
         box = self.storage.box
         return bool(box and box.expired) or isinstance(self.last_error, ServiceExpiredError)
 
@@ -164,7 +243,6 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         return None if view.status in READY else view.status
 
     def is_ready(self, key: str) -> bool:
-        """Return whether a printer can take a job now."""
         return self.is_fresh and self.hold_reason(key) is None
 
     @callback
@@ -231,7 +309,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if self._watches_list and not watched_list and self._listeners:
             self._set_interval(self.data)
             self._schedule_refresh()
-        elif opens:
+        elif opens and self.pushes.proven:
             self._poll_usually()
 
     def _watch(self) -> None:
@@ -245,14 +323,13 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._conditions.watch(reporting)
 
     def _poll_usually(self) -> None:
-        """Poll at the normal interval from now on, if it is longer at present."""
-        if self.pushes.proven and self.data.online and self._listeners:
+        """Poll at the normal interval from now on, which is longer at present where pushes tell what matters."""
+        if self.data.online and self._listeners:
             self._set_interval(self.data)
             self._schedule_refresh()
 
     @callback
     def async_forget(self, key: str) -> None:
-        """Drop a printer that the user removed."""
         self.storage.forget(key)
         self._times.pop(key, None)
         self._finishing.discard(key)
@@ -309,11 +386,26 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self.pushes.record_useless()
         self._set_interval(data)
         if self._online:
-            self._reports.request(box)
+            if not box.reports_by_itself and time.monotonic() >= self._no_report_before:
+                # The service shows its last report until it is asked; the next poll shows what it has said.
+                self._no_report_before = time.monotonic() + REPORT_INTERVAL
+                self.config_entry.async_create_background_task(
+                    self.hass, self._async_ask_to_report(), f"ask {self.name} to report"
+                )
             self._conditions.request_next(data.faulty)
             for printer_key in asked:
                 self._conditions.request(printer_key)
         return data
+
+    async def _async_ask_to_report(self) -> None:
+        try:
+            await self.client.refresh_box()
+        except (AlreadyRunningError, TooFrequentError) as err:
+            _LOGGER.debug("The box is reporting already: %s", err)
+        except LiankeError as err:
+            _LOGGER.debug("The box is not asked to report: %s", err)
+            if isinstance(err, LiankeRefusedError):
+                self._no_report_before = time.monotonic() + REFUSED_PAUSE
 
     def _failed(self, err: LiankeError) -> BoxData:
         """Handle a failed poll: ignore the first one, back off after more."""
@@ -405,11 +497,10 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def _update_view(self) -> None:
-        """Notify listeners of a change that did not come from a poll."""
         if (data := self._view()) != self.data:
             before, self.data = self.data, data
             self.async_update_listeners()
-            if data.faulty and not before.faulty:
+            if data.faulty and not before.faulty and self.pushes.proven:
                 self._poll_usually()
 
     def _view(self) -> BoxData:

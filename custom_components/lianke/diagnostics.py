@@ -13,7 +13,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.loader import async_get_integration
 
 from . import const
-from .api.server import DEFAULT_SERVER
+from .api.addresses import DEFAULT_SERVER
 from .devices import printer_key_of
 from .jobs.job import REJECTED
 from .printing.print import job_dict

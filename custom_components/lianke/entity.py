@@ -38,7 +38,8 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
         identifier: tuple[str, str],
         description: EntityDescription,
     ) -> None:
-        coordinator = entry.runtime_data.coordinator
+        self.lianke: LiankeData = entry.runtime_data
+        coordinator = self.lianke.coordinator
         super().__init__(coordinator)
         self.entity_description = description
         self.entry = entry
@@ -52,12 +53,12 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
     @property
     @override
     def available(self) -> bool:
-        return self._stays_available or super().available
+        return self._stays_available or (super().available and self._is_there)
 
     @property
-    def lianke(self) -> LiankeData:
-        """Return the runtime data of the box."""
-        return self.entry.runtime_data
+    def _is_there(self) -> bool:
+        """Return whether what the entity is of is there, after a poll that went well."""
+        return True
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -115,10 +116,9 @@ class PrinterEntity(LiankeEntity):
 
     @property
     @override
-    def available(self) -> bool:
-        view, data = self.view, self.coordinator.data
-        is_connected = bool(data.online and view and view.present)
-        return super().available and (self._stays_available or is_connected)
+    def _is_there(self) -> bool:
+        view = self.view
+        return bool(self.coordinator.data.online and view and view.present)
 
 
 class KnownPrinterEntity(PrinterEntity):
@@ -141,7 +141,6 @@ class ScannerEntity(LiankeEntity):
 
     @property
     def hub(self) -> ScannerHub:
-        """Return the scanners of the box."""
         return async_get_hub(self.coordinator.hass, self.entry)
 
     @callback
@@ -181,7 +180,6 @@ def async_add_scanners(
     async_add_entities: AddConfigEntryEntitiesCallback,
     make: Callable[[str], Iterable[Entity]],
 ) -> None:
-    """Add the entities that `make` returns for each scanner's id, now and later."""
     hass = entry.runtime_data.coordinator.hass
     hub = async_get_hub(hass, entry)
     added: set[str] = set()
@@ -202,7 +200,6 @@ def async_add_scanners(
 def is_registered(
     hass: HomeAssistant, entry: LiankeConfigEntry, platform: str, printer_key: str, key: str
 ) -> bool:
-    """Return whether a printer's entity with this key is in the entity registry."""
     unique_id = f"{printer_identifier(entry, printer_key)[1]}_{key}"
     return er.async_get(hass).async_get_entity_id(platform, DOMAIN, unique_id) is not None
 

@@ -25,9 +25,10 @@ class InputError(Exception):
     @property
     def placeholders(self) -> dict[str, str]:
         """What the translated text may mention, shortened."""
-        return {name: whole_text(text[:MAX_QUOTED]) for name, text in self._placeholders.items()}
-
-
-def whole_text(text: str) -> str:
-    """Return text that can be encoded: surrogate pairs joined, lone surrogates replaced."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return {
+            # As `api.coerce.whole_text`, which lies above.
+            name: text[:MAX_QUOTED]
+            .encode("utf-16-le", "surrogatepass")
+            .decode("utf-16-le", "replace")
+            for name, text in self._placeholders.items()
+        }

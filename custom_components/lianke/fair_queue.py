@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -39,7 +39,6 @@ class Turns:
         self._numbers = count(1)
 
     def note(self, owner: Hashable) -> None:
-        """Remember that an owner has a turn now."""
         for one in _with_groups(owner):
             self._last.pop(one, None)
             self._last[one] = next(self._numbers)
@@ -94,8 +93,16 @@ class FairQueue:
         *,
         line: int | None = None,
         line_share: int | None = None,
+        opens_in: Callable[[Place], float] | None = None,
+        on_turn: Callable[[Place], None] | None = None,
     ) -> None:
-        """`line` is how many may wait, `line_share` how many of one owner."""
+        """`line` is how many may wait, `line_share` how many of one owner.
+
+        Where a rate is limited, `opens_in` says in how many seconds a place may be taken that is free, and `on_turn` is
+        called with each that is.
+        """
+        self._opens_in = opens_in
+        self._on_turn = on_turn
         self._places = places
         self._share = share
         self._line = line
@@ -108,20 +115,16 @@ class FairQueue:
 
     @property
     def taken(self) -> int:
-        """Return how many places are taken."""
         return len(self._held)
 
     @property
     def waiting(self) -> int:
-        """Return how many wait for one."""
         return len(self._waiting)
 
     def is_full(self, owner: Hashable) -> bool:
-        """Return whether an owner would have to wait."""
         return not self._fits(self._limits(owner))
 
     def is_wanted_by(self, owner: Hashable) -> bool:
-        """Return whether an owner holds a place or waits for one."""
         return any(one.owner == owner for one in (*self._held, *self._waiting))
 
     @asynccontextmanager
@@ -165,13 +168,6 @@ class FairQueue:
             self._waiting.remove(place)
         self._hand_out()
 
-    def opens_in(self, place: Place) -> float:
-        """Return in how many seconds a place may be taken that is free; subclasses limit rates by it."""
-        return 0
-
-    def on_turn(self, place: Place) -> None:
-        """Do what must be done before the next place is handed out; for subclasses."""
-
     def _limits(self, owner: Hashable) -> dict[Hashable, int]:
         limits: dict[Hashable, int | None] = {self: self._places, ("owner", owner): self._share}
         return {one: most for one, most in limits.items() if most is not None}
@@ -193,7 +189,7 @@ class FairQueue:
         while fitting := [
             one for one in self._waiting if not one.turn.done() and self._fits(one.limits)
         ]:
-            waits = {one: self.opens_in(one) for one in fitting}
+            waits = {one: 0.0 if self._opens_in is None else self._opens_in(one) for one in fitting}
             if (soonest := min(waits.values())) > 0:
                 loop = asyncio.get_running_loop()
                 self._timer = loop.call_later(max(soonest, SHORTEST_WAIT), self._hand_out)
@@ -204,5 +200,6 @@ class FairQueue:
             self._held.append(chosen)
             self._counts.update(chosen.limits.keys())
             self._turns.note(chosen.owner)
-            self.on_turn(chosen)
+            if self._on_turn is not None:
+                self._on_turn(chosen)
             chosen.turn.set_result(None)

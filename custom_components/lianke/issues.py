@@ -44,6 +44,8 @@ DRIVER_TIME = timedelta(hours=72)
 ERROR_LIMIT_TIME = timedelta(minutes=31)
 # An address may change for a moment while Home Assistant starts.
 ADDRESS_SECONDS = 300
+# The states of a job that goes, or went.
+_GOING = IN_CLOUD | {JobState.COMPLETED}
 REVIEW_INTERVAL = timedelta(hours=1)
 
 type IssueData = dict[str, str | int | float | None]
@@ -51,7 +53,6 @@ type IssueData = dict[str, str | int | float | None]
 
 @callback
 def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Keep the issues of a box up to date for as long as it is loaded."""
     _Watcher(hass, entry).start()
 
 
@@ -88,7 +89,6 @@ def async_delete_issues(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 
 def issue_id(kind: str, entry: LiankeConfigEntry, *more: str) -> str:
-    """Return the id of an issue of a box, or of one of its printers."""
     return "_".join((kind, entry.entry_id, *more))
 
 
@@ -162,18 +162,19 @@ class _Watcher:
         self._create_issue = partial(_create_issue, hass, entry)
         # When the service paused each printer.
         self._paused: dict[str, datetime] = {}
+        # What ends the look at the jobs of each.
+        self._unfollow: dict[str, CALLBACK_TYPE] = {}
         self._timers: dict[str, CALLBACK_TYPE] = {}
         # The fingerprint of the address at which pushes came, and when another took its place.
         self._moved: tuple[str, datetime] | None = None
 
     @callback
     def start(self) -> None:
-        """Raise and clear issues now, and subscribe to what they depend on."""
         data = self._data
         for unsubscribe in (
             data.coordinator.async_add_listener(self._review),
             data.coordinator.pushes.listen(self._check_address),
-            data.queue.listen(self._on_job),
+            data.queue.listen(self._on_job, states={JobState.HELD, JobState.FAILED}),
             data.account.listen(self._check_address),
             async_track_time_interval(self._hass, self._review, REVIEW_INTERVAL),
             self._stop,
@@ -181,6 +182,8 @@ class _Watcher:
             self._entry.async_on_unload(unsubscribe)
         data.queue.on_limit = self._on_limit
         for key in data.storage.printers:
+            if self._registry.async_get_issue(DOMAIN, issue_id(PRINT_LIMIT, self._entry, key)):
+                data.queue.limited.add(key)
             # A pause that was reported before a reload ends when it would have without it.
             paused = issue_id(ERROR_LIMIT_REACHED, self._entry, key)
             if (issue := self._registry.async_get_issue(DOMAIN, paused)) and issue.active:
@@ -192,7 +195,6 @@ class _Watcher:
         self._review()
 
     def _clear_left_account(self) -> None:
-        """Clear the address issue of an account that the box has left."""
         for (_domain, found), issue in list(self._registry.issues.items()):
             if (
                 found.startswith(PUSH_ADDRESS_CHANGED)
@@ -211,7 +213,6 @@ class _Watcher:
 
     @callback
     def _review(self, _now: datetime | None = None) -> None:
-        """Raise and clear what depends on polled data."""
         coordinator = self._data.coordinator
         not_bound = issue_id(BOX_NOT_BOUND, self._entry)
         if isinstance(coordinator.last_error, BoxNotBoundError):
@@ -257,7 +258,7 @@ class _Watcher:
 
     @callback
     def _on_job(self, job: Job, _old: JobState | None) -> None:
-        """Raise an issue for a printer that the service has paused; clear it when jobs go again."""
+        """Raise an issue for a printer that the service has paused."""
         key = job.spec.printer_key
         if (job.state is JobState.HELD and job.present.hold_reason == QueueReason.ERROR_LIMIT) or (
             job.state is JobState.FAILED and job.reason == ERROR_LIMIT_REACHED
@@ -265,23 +266,29 @@ class _Watcher:
             paused = issue_id(ERROR_LIMIT_REACHED, self._entry, key)
             self._create_issue(paused, ERROR_LIMIT_REACHED, printer_key=key)
             self._pause(key, dt_util.utcnow())
-        elif (
-            (since := self._paused.get(key)) is not None
-            and (job.state in IN_CLOUD or job.state is JobState.COMPLETED)
-            and (known_at := job.present.task_known_at) is not None
-            and known_at > since
-        ):
+
+    @callback
+    def _on_job_of_paused(self, job: Job, _old: JobState | None) -> None:
+        """Clear the issue of a printer when its jobs go again."""
+        key, known_at = job.spec.printer_key, job.present.task_known_at
+        since = self._paused.get(key)
+        if job.state in _GOING and since and known_at and known_at > since:
             self._clear_pause(key)
 
     @callback
     def _pause(self, key: str, since: datetime) -> None:
         self._paused[key] = since
+        if key not in self._unfollow:
+            listen = self._data.queue.listen
+            self._unfollow[key] = listen(self._on_job_of_paused, key, states=_GOING)
         left = since + ERROR_LIMIT_TIME - dt_util.utcnow()
         self._start_timer(key, max(0.0, left.total_seconds()), partial(self._clear_pause, key))
 
     @callback
     def _clear_pause(self, key: str, _now: datetime | None = None) -> None:
         self._paused.pop(key, None)
+        if (unfollow := self._unfollow.pop(key, None)) is not None:
+            unfollow()
         self._cancel_timer(key)
         self._clear(issue_id(ERROR_LIMIT_REACHED, self._entry, key))
 

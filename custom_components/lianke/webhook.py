@@ -23,8 +23,8 @@ from homeassistant.util.hass_dict import HassKey
 from yarl import URL
 
 from .account.callback_url import CallbackUrlManager, async_delete_cloudhook
+from .api.addresses import is_loopback
 from .api.coerce import to_json
-from .api.server import is_loopback
 from .api.tasks import parse_callback, parse_push
 from .api.unknown import CALLBACK, Unknown, UnknownKind, shape_of, unknown_parts
 from .const import CONF_SERVER, DOMAIN
@@ -101,19 +101,25 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
     token = request.query.get("job", "")[:MAX_TOKEN] or None
     claim = parse_callback(message) if isinstance(message, dict) else None
     named = parse_push(message) if claim is None else (claim.device_id,)
-    boxes = [box for device_id in named if (box := _box(hass, webhook_id, device_id)) is not None]
+    boxes: list[LiankeConfigEntry] = [
+        box
+        for device_id in named
+        if (box := hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, device_id))
+        and box.disabled_by is None
+        # Of another account's nothing is believed here.
+        and box.data.get(CONF_WEBHOOK_ID) == webhook_id
+    ]
+    status = HTTPStatus.OK
     if not boxes:
         members = async_account_entries(hass, webhook_id)
         member = next((one for one in members if one.state is ConfigEntryState.LOADED), None)
         if member is None:
-            return _answer(HTTPStatus.SERVICE_UNAVAILABLE)
-        if claim is None:
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+        elif claim is None:
             _remember(hass, member, "of no box of ours", request, body)
             if message:
                 # Payloads are not documented: the user who sets push up should learn that one arrived.
                 member.runtime_data.account.unclear_messages += 1
-        return _answer(HTTPStatus.OK)
-    status = HTTPStatus.OK
     for box in boxes:
         if box.state is not ConfigEntryState.LOADED:
             status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -130,17 +136,8 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
         else:
             _remember(hass, box, "a push", request, body)
             box.runtime_data.coordinator.async_on_push()
-    return _answer(status)
-
-
-def _box(hass: HomeAssistant, webhook_id: str, device_id: str) -> LiankeConfigEntry | None:
-    """Return a box of the account that is not disabled; None for any other."""
-    box: LiankeConfigEntry | None = hass.config_entries.async_entry_for_domain_unique_id(
-        DOMAIN, device_id
-    )
-    if box is None or box.disabled_by is not None or box.data.get(CONF_WEBHOOK_ID) != webhook_id:
-        return None
-    return box
+    words = "success" if status is HTTPStatus.OK else "busy"
+    return web.json_response({"code": status.value, "msg": words}, status=status)
 
 
 def _remember(
@@ -203,10 +200,3 @@ def _parse(body: bytes) -> object:
             return to_json(text)
         return dict(parse_qsl(text, max_num_fields=MAX_FIELDS))
     return None
-
-
-def _answer(status: HTTPStatus) -> web.Response:
-    ready = status is HTTPStatus.OK
-    return web.json_response(
-        {"code": status.value, "msg": "success" if ready else "busy"}, status=status
-    )

@@ -1,6 +1,6 @@
 """Boxes whose key was refused, and the first one for which it works again."""
 
-from custom_components.lianke.account.key_watch import PAUSE_LIMIT, KeyWatch
+from custom_components.lianke.account.request_limits import KEY_PAUSE_LIMIT, KeyWatch
 from tests.clock import Clock
 
 
@@ -31,7 +31,7 @@ def test_a_box_that_is_refused_alone_is_woken_less_often(clock: Clock) -> None:
         clock.tick(60)
     # Doubled from a minute on until it is an hour, and each hour from then on.
     assert 24 <= woken <= 24 + 7
-    assert PAUSE_LIMIT == 60 * 60
+    assert KEY_PAUSE_LIMIT == 60 * 60
     watch.key_works("alone")
     watch.await_key("alone", wake)
     watch.key_works("other")

@@ -9,6 +9,7 @@ from aiohttp import ClientSession, TCPConnector, ThreadedResolver
 import pytest
 
 from custom_components.lianke.api import client as client_module, transport
+from custom_components.lianke.api.addresses import is_public_name
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import (
     CODES,
@@ -27,7 +28,6 @@ from custom_components.lianke.api.errors import (
     UnknownCodeError,
 )
 from custom_components.lianke.api.models import Credentials, PrinterAddress
-from custom_components.lianke.api.server import is_public_name
 from custom_components.lianke.api.transport import Purpose
 from custom_components.lianke.api.upload import UploadFile
 from custom_components.lianke.jobs.outcome import may_have_arrived

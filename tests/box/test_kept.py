@@ -17,12 +17,13 @@ from homeassistant.util.file import WriteError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
-from custom_components.lianke.box.kept import MAX_KEPT_BOXES, box_store
 from custom_components.lianke.box.page_counts import month_of
 from custom_components.lianke.box.storage import (
     MAX_FORMER_ENTRIES,
     MAX_FORMER_PRINTERS,
+    MAX_KEPT_BOXES,
     MAX_PRINTERS,
+    box_store,
 )
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.printing.stand_in import current_name

@@ -18,8 +18,7 @@ import pypdfium2
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke.account.key_watch import KeyWatch
-from custom_components.lianke.account.request_limits import Account
+from custom_components.lianke.account.request_limits import Account, KeyWatch
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.models import Credentials
 from custom_components.lianke.api.options import PrintOptions, ResolvedOptions, resolve_options
@@ -77,9 +76,10 @@ class Receiver:
     taken: list[bool] = field(default_factory=list)
     key_watch: KeyWatch = field(default_factory=KeyWatch)
 
-    def callback_url(self, token: str) -> str | None:
-        """Return the address of one job."""
-        return None if self.url is None else f"{self.url}?job={token}"
+    @property
+    def address(self) -> str | None:
+        """Return where callbacks arrive."""
+        return self.url
 
     @property
     def fingerprint(self) -> str | None:

@@ -11,7 +11,7 @@ from aiohttp import ThreadedResolver
 from homeassistant.core import HomeAssistant
 import pytest
 
-from custom_components.lianke.api.server import DEFAULT_SERVER, check_server
+from custom_components.lianke.api.addresses import DEFAULT_SERVER, check_server
 from custom_components.lianke.documents.download import async_download
 from custom_components.lianke.errors import InputError
 

@@ -15,7 +15,7 @@ from homeassistant.loader import async_get_loaded_integration
 from homeassistant.setup import ATTR_COMPONENT, EventComponentLoaded
 from yarl import URL
 
-from ..api.server import is_loopback
+from ..api.addresses import is_loopback
 from .request_limits import Account
 
 _LOGGER = logging.getLogger(__name__)

@@ -4,18 +4,17 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 import hashlib
 import logging
 import time
-from typing import override
 
-from homeassistant.core import CALLBACK_TYPE
+from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ..api.errors import TooManyRequestsError
 from ..api.transport import Purpose
 from ..fair_queue import FairQueue, NoPlaceError, Place
-from .key_watch import KeyWatch
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -129,14 +128,13 @@ class _Requests(FairQueue):
     """Requests in the order of their purposes, which are their ranks, within the limits of each minute."""
 
     def __init__(self) -> None:
-        super().__init__(MAX_UNDER_WAY)
+        super().__init__(MAX_UNDER_WAY, opens_in=self._seconds_until_within, on_turn=self._note)
         # When the last ones were sent, and for what.
         self._sent: deque[tuple[float, Purpose]] = deque()
         self.pause = _Pause()
         self.lookup_pause = _Pause()
 
-    @override
-    def opens_in(self, place: Place) -> float:
+    def _seconds_until_within(self, place: Place) -> float:
         now = time.monotonic()
         while self._sent and self._sent[0][0] <= now - MINUTE:
             self._sent.popleft()
@@ -150,8 +148,7 @@ class _Requests(FairQueue):
                 opens = max(opens, times[-limit] + MINUTE)
         return opens - now
 
-    @override
-    def on_turn(self, place: Place) -> None:
+    def _note(self, place: Place) -> None:
         if LIMITS[purpose := Purpose(place.rank)]:
             self._sent.append((time.monotonic(), purpose))
 
@@ -173,6 +170,53 @@ class UserThrottle:
     def too_frequent(self) -> None:
         """Pause all lookups: the endpoints they use have limits of their own."""
         self._account.requests.lookup_pause.begin()
+
+
+# Boxes of an ApiKey that the service does not accept: the first that it answers again wakes the others.
+
+# Seconds from which on a box is woken less often, where its key is refused for it alone.
+KEY_PAUSE_START = 60
+KEY_PAUSE_LIMIT = 3600
+
+
+@dataclass(slots=True)
+class _Refused:
+    """A box whose key was refused; `wake` is None once it was woken."""
+
+    wake: CALLBACK_TYPE | None
+    pause: float
+    # By the monotonic clock.
+    not_before: float
+
+
+class KeyWatch:
+    """Knows the boxes of one ApiKey for which it was refused."""
+
+    def __init__(self) -> None:
+        self._refused: dict[str, _Refused] = {}
+
+    @callback
+    def await_key(self, entry_id: str, wake: CALLBACK_TYPE) -> None:
+        """Call `wake` once the key works for another box; less often where that did not help this one."""
+        known = self._refused.get(entry_id)
+        pause = min(max(known.pause * 2, KEY_PAUSE_START), KEY_PAUSE_LIMIT) if known else 0
+        self._refused[entry_id] = _Refused(wake, pause, time.monotonic() + pause)
+
+    @callback
+    def forget(self, entry_id: str) -> None:
+        """Wake a box no more."""
+        self._refused.pop(entry_id, None)
+
+    @callback
+    def key_works(self, entry_id: str | None = None) -> None:
+        """Note that the service has accepted the key, for this box if one is named, and wake those that wait for it."""
+        if entry_id is not None:
+            self.forget(entry_id)
+        now = time.monotonic()
+        for refused in list(self._refused.values()):
+            if refused.wake is not None and now >= refused.not_before:
+                wake, refused.wake = refused.wake, None
+                wake()
 
 
 class Account:
@@ -200,7 +244,6 @@ class Account:
         self._watched: dict[str, int] = {}
 
     def set_address(self, address: str | None) -> None:
-        """Set the address and notify listeners when it has changed."""
         if address == self.address:
             return
         self.address = address
@@ -208,12 +251,7 @@ class Account:
         for listener in list(self._listeners):
             listener()
 
-    def callback_url(self, token: str) -> str | None:
-        """Return the address that carries a job's token, None without an address."""
-        return None if self.address is None else f"{self.address}?job={token}"
-
     def listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Call `listener` whenever the address has changed."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 

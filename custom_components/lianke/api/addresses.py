@@ -1,4 +1,4 @@
-"""Which addresses are on the public internet, and names that lead to no others."""
+"""Which addresses are on the public internet, names that lead to no others, and the address of the server."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 import socket
@@ -6,6 +6,9 @@ from typing import Final, override
 
 from aiohttp import ThreadedResolver
 from aiohttp.abc import ResolveResult
+from yarl import URL
+
+from ..errors import InputError
 
 # Allocated IPv6 space (RFC 4291, 2.4); ipaddress calls more than that global.
 GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
@@ -85,3 +88,55 @@ class PublicResolver(ThreadedResolver):
 
     def _allows(self, address: str) -> bool:
         return is_public(address) or (self._made_up_allowed and is_made_up(address))
+
+
+_VENDOR = (".liankenet.com", ".wisiyilink.com")
+_LOCAL = frozenset({"localhost", "local", "lan", "home", "internal", "intranet", "arpa"})
+
+DEFAULT_SERVER = "https://cloud.liankenet.com/api"
+
+
+def check_server(text: str) -> str:
+    """Return a server's base address without a trailing slash, with the service's `/api` where no path is given.
+
+    Raises InputError unless it is https, or http to this machine itself: every request carries the keys.
+    """
+    try:
+        url = URL(text.strip())
+        # A name that cannot be decoded is refused only when it is asked for.
+        host = url.host
+    except ValueError:
+        raise InputError("invalid_server") from None
+    if not host or url.user is not None or url.query_string or url.fragment:
+        raise InputError("invalid_server")
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(host)):
+        raise InputError("invalid_server")
+    if url.path == "/":
+        url = url.with_path("/api")
+    return str(url).rstrip("/")
+
+
+def is_vendors(host: str | None) -> bool:
+    return f".{host}".endswith(_VENDOR)
+
+
+def is_public_name(host: str | None) -> bool:
+    """Return whether a host may be on the internet, judged by its address or name."""
+    if not host:
+        return False
+    if ":" in host:
+        return is_public(host)
+    # One that ends in a number is an address, in whatever notation (127.1, 0x7f000001).
+    last = host.rstrip(".").rpartition(".")
+    if last[2][:1].isdecimal():
+        return is_public(host)
+    return bool(last[0]) and last[2].casefold() not in _LOCAL
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

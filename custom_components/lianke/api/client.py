@@ -13,8 +13,9 @@ from typing import Any, Self
 
 from aiohttp import ClientSession
 
+from .addresses import DEFAULT_SERVER
 from .capabilities import Capabilities, Paper, parse_papers
-from .coerce import JsonValue, to_int, to_mapping, to_text
+from .coerce import JsonValue, to_int, to_mapping, to_message, to_text
 from .errors import (
     AlreadyRunningError,
     BadPhoneError,
@@ -35,7 +36,6 @@ from .models import (
     parse_printers,
 )
 from .scanning import Scanners
-from .server import DEFAULT_SERVER
 from .tasks import DayTask, Task, TaskResult, parse_day_tasks
 from .transport import ErrorCodes, Purpose, Throttle, Transport
 from .unknown import Observer
@@ -83,23 +83,17 @@ class LiankeClient:
             ssl=ssl,
             observer=observer,
         )
+        self.clock = self._transport.clock
         self._credentials = credentials
 
     def with_throttle(self, throttle: Throttle) -> Self:
-        """Return a copy that uses another throttle."""
         other = copy.copy(self)
         other._transport = copy.copy(self._transport)  # noqa: SLF001  # a copy of ours
         other._transport.throttle = throttle  # noqa: SLF001
         return other
 
     @property
-    def clock_offset(self) -> tuple[int, int] | None:
-        """The least and the most by which the service's clock is ahead of ours, in ms; None if unknown."""
-        return self._transport.clock.offset
-
-    @property
     def scanners(self) -> Scanners:
-        """The scanners behind the box."""
         return Scanners(self._transport, self._auth)
 
     @property
@@ -150,7 +144,7 @@ class LiankeClient:
             "GET", "/device/printer_status", query=self._auth | where, timeout=STATUS_SECONDS
         )
         condition = PrinterCondition.from_json(data)
-        return replace(condition, message=self._transport.clean(condition.message))
+        return replace(condition, message=to_message(condition.message, self._transport.secrets))
 
     async def printer_models(self) -> tuple[str, ...]:
         """Return the models the service has drivers for (`GET /print/printer_enum`)."""
@@ -189,7 +183,7 @@ class LiankeClient:
         """
         if file.size > MAX_COUNTED_BYTES:
             raise DocumentTooLargeError
-        fields = self._auth | address.form_fields() | {"dmPaperSize": str(paper_id)}
+        fields = self._auth | _printer(address) | {"dmPaperSize": str(paper_id)}
         form = await asyncio.to_thread(JobForm, file, fields)
         data = await self._transport.upload("/print/file_pages", form, Purpose.COUNT)
         pages = to_int(to_mapping(data).get("pages"))
@@ -201,22 +195,28 @@ class LiankeClient:
         content: UploadFile | Ticket,
         fields: Mapping[str, str],
         *,
-        callback_url: str | None = None,
+        callback_address: str | None = None,
+        token: str = "",
         preview: bool = False,
         before_end: Callable[[], Awaitable[None]] | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> str:
         """Submit a job and return its task id (`POST /print/job`).
 
-        `fields` are `ResolvedOptions.form_fields()`. `before_end` is awaited once everything but the form's end has
-        been sent; its error ends the upload and is raised as it is. `on_progress` gets the number of bytes of the file
-        sent so far. If this raises with `may_have_arrived` False, the form's end was never sent.
+        `fields` are `ResolvedOptions.form_fields()`. `token` comes back with callbacks, which arrive at
+        `callback_address`, if at all. `before_end` is awaited once everything but the form's end has been sent; its
+        error ends the upload and is raised as it is. `on_progress` gets the number of bytes of the file sent so far.
+        If this raises with `may_have_arrived` False, the form's end was never sent.
         """
-        form_fields = self._auth | address.form_fields() | dict(fields)
-        if content.is_web_page:
+        form_fields = self._auth | _printer(address) | dict(fields)
+        if isinstance(content, UploadFile) and (
+            content.content_type == "text/html"
+            or content.name.casefold().endswith((".html", ".htm"))
+        ):
+            # The service renders it.
             form_fields["htmlKernel"] = "chrometopdf"
-        if callback_url is not None:
-            form_fields["callbackUrl"] = callback_url
+        if callback_address is not None:
+            form_fields["callbackUrl"] = f"{callback_address}?job={token}"
         if preview:
             form_fields["isPreview"] = "1"
         form = await asyncio.to_thread(
@@ -243,7 +243,7 @@ class LiankeClient:
         """Return a result with our secrets removed from its message."""
         if result is None:
             return None
-        return replace(result, message=self._transport.clean(result.message))
+        return replace(result, message=to_message(result.message, self._transport.secrets))
 
     async def cancel_task(self, address: PrinterAddress | None, task_id: str) -> None:
         """Cancel a task (`DELETE /print/job`) like `task`; success does not prove that nothing was printed."""
@@ -259,17 +259,17 @@ class LiankeClient:
         """Return the day's tasks of the box, other apps' included (`POST /print/query_device_task`)."""
         data = await self._post("/print/query_device_task", purpose=Purpose.TRACK)
         return tuple(
-            replace(task, message=self._transport.clean(task.message))
+            replace(task, message=to_message(task.message, self._transport.secrets))
             for task in parse_day_tasks(data)
         )
 
     async def flush(self, address: PrinterAddress) -> None:
         """Delete a printer's waiting tasks, including those of other apps (`POST /print/flush_jobs`)."""
-        await self._post("/print/flush_jobs", _printer(address))
+        await self._post("/print/flush_jobs", _printer_in_json(address))
 
     async def reset_error_limit(self, address: PrinterAddress) -> None:
         """Resume a printer paused after 30 failures (`POST /print/reset_printing_error_limit`); 10 per day and box."""
-        await self._post("/print/reset_printing_error_limit", _printer(address))
+        await self._post("/print/reset_printing_error_limit", _printer_in_json(address))
 
     async def request_driver(self, row_id: int, phone: str) -> None:
         """Ask the vendor to support an unknown model (`POST /driver/uninstall_driver_event`).
@@ -308,9 +308,22 @@ def _task(address: PrinterAddress | None, task_id: str) -> dict[str, str]:
     return {"task_id": task_id, "devicePort": str(address.port)}
 
 
-def _printer(address: PrinterAddress) -> dict[str, JsonValue]:
+def _printer(address: PrinterAddress) -> dict[str, str]:
+    """Return the form fields that name a printer.
+
+    A network printer whose address is unknown is named by its hash alone: port 1 would mean the USB printer there.
+    Raises PrinterNotFoundError when its hash is unknown, too.
+    """
+    if address.target_ip is not None:
+        return {"devicePort": "1", "printerModel": address.model, "targetIp": address.target_ip}
+    if address.port == NETWORK_PORT:
+        return {"printerHash": address.known_hash}
+    return {"devicePort": str(address.port), "printerModel": address.model}
+
+
+def _printer_in_json(address: PrinterAddress) -> dict[str, JsonValue]:
     """Return what identifies a printer in JSON, where no model is required; a port is a number there."""
-    target: dict[str, JsonValue] = {**address.form_fields()}
+    target: dict[str, JsonValue] = {**_printer(address)}
     target.pop("printerModel", None)
     if (port := target.get("devicePort")) is not None:
         target["devicePort"] = to_int(port)

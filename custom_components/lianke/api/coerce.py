@@ -89,6 +89,11 @@ def to_text(value: object, limit: int = MAX_TEXT) -> str:
     return clean.strip()[:limit].strip()
 
 
+def whole_text(text: str) -> str:
+    """Return text that can be encoded: surrogate pairs joined, lone surrogates replaced."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def to_optional_text(value: object, limit: int = MAX_TEXT) -> str | None:
     """Like `to_text`, with None for an empty string."""
     return to_text(value, limit) or None

@@ -159,7 +159,6 @@ class PrinterAddress:
 
     @property
     def is_network(self) -> bool:
-        """Whether the printer is reached over the network."""
         return self.target_ip is not None or self.port == NETWORK_PORT
 
     @property
@@ -168,18 +167,6 @@ class PrinterAddress:
         if self.hash_id is None:
             raise PrinterNotFoundError
         return self.hash_id
-
-    def form_fields(self) -> dict[str, str]:
-        """Return the form fields that name the printer.
-
-        A network printer whose address is unknown is named by its hash alone: port 1 would mean the USB printer there.
-        Raises PrinterNotFoundError when its hash is unknown, too.
-        """
-        if self.target_ip is not None:
-            return {"devicePort": "1", "printerModel": self.model, "targetIp": self.target_ip}
-        if self.port == NETWORK_PORT:
-            return {"printerHash": self.known_hash}
-        return {"devicePort": str(self.port), "printerModel": self.model}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -200,14 +187,18 @@ class Printer(Stored):
     markers: tuple[Marker, ...] = ()
     vendor: str | None = None
     product: str | None = None
+    # Where its jobs go.
+    address: PrinterAddress = field(init=False, repr=False, compare=False)
 
-    @property
-    def address(self) -> PrinterAddress:
-        """Where this printer's jobs go."""
-        port = 1 if self.ip_address is not None else self.port
-        return PrinterAddress(
-            port=port, model=self.model, hash_id=self.hash_id, target_ip=self.ip_address
+    def __post_init__(self) -> None:
+        address = PrinterAddress(
+            port=1 if self.ip_address is not None else self.port,
+            model=self.model,
+            hash_id=self.hash_id,
+            target_ip=self.ip_address,
         )
+        # As dataclasses do it that are frozen.
+        object.__setattr__(self, "address", address)
 
     @classmethod
     def from_json(cls, row: object) -> Self | None:

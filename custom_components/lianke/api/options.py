@@ -307,7 +307,18 @@ def resolve_options(
         else _paper(wanted, able, papers)
     )
     custom = paper if paper_id == CUSTOM_ID else None
-    duplex, by_hand = _duplex(options.get("duplex"), able)
+    duplex, by_hand = _choice("duplex", None, DUPLEX, able.duplex, able.defaults.duplex), None
+    if (wanted_duplex := options.get("duplex")) is not None:
+        duplex, by_hand = _duplex(wanted_duplex, able)
+    wanted_copies, most_copies = (
+        options.get("copies"),
+        min(able.max_copies or MAX_COPIES, MAX_COPIES),
+    )
+    copies = able.defaults.copies if wanted_copies is None else wanted_copies
+    if wanted_copies is not None and not 1 <= wanted_copies <= most_copies:
+        raise OptionError(
+            "too_many_copies", option="copies", value=wanted_copies, allowed=[f"1–{most_copies}"]
+        )
     default, pages = able.defaults, options.get("pages")
     scale, align, fit = options.get("scale"), options.get("align"), options.get("excel_fit")
     return ResolvedOptions(
@@ -315,7 +326,7 @@ def resolve_options(
         paper_width=None if custom is None else custom.width,
         paper_length=None if custom is None else custom.height,
         paper=paper,
-        copies=_copies(options.get("copies"), able),
+        copies=copies if copies is not None and 1 <= copies <= most_copies else 1,
         color=_choice("color", options.get("color"), COLORS, able.colors, default.color),
         duplex=duplex,
         by_hand=by_hand,
@@ -393,12 +404,12 @@ def _default_paper(
     capabilities: Capabilities, papers: tuple[Paper, ...], species: Species
 ) -> tuple[int, Paper | None]:
     """Return the driver's paper or A4; raises OptionError where that would waste labels."""
-    paper_id, size = capabilities.defaults.paper_id, _default_size(capabilities)
+    paper_id = capabilities.defaults.paper_id
     labels = [paper for paper in papers if min(paper.width, paper.height) <= MAX_NARROW]
     are_mostly_narrow = species is Species.UNKNOWN and len(labels) * 2 > len(papers)
     narrow = species in NO_DEFAULT_A4 or are_mostly_narrow
     is_custom = paper_id == CUSTOM_ID or (narrow and paper_id is None)
-    if is_custom and size is not None:
+    if is_custom and (size := _default_size(capabilities)) is not None:
         return CUSTOM_ID, _sized(*size)
     if paper_id is not None and paper_id > 0 and not (narrow and paper_id == A4_ID):
         return paper_id, _describe(paper_id, capabilities, papers)
@@ -467,16 +478,6 @@ def known_papers(capabilities: Capabilities | None, papers: tuple[Paper, ...]) -
     return [paper for paper in described if paper is not None] if ids else [*STANDARD]
 
 
-def _copies(wanted: int | None, capabilities: Capabilities) -> int:
-    limit = min(capabilities.max_copies or MAX_COPIES, MAX_COPIES)
-    if wanted is None:
-        default = capabilities.defaults.copies
-        return default if default is not None and 1 <= default <= limit else 1
-    if not 1 <= wanted <= limit:
-        raise OptionError("too_many_copies", option="copies", value=wanted, allowed=[f"1–{limit}"])
-    return wanted
-
-
 def _choice(
     option: str,
     wanted: str | None,
@@ -493,14 +494,12 @@ def _choice(
     return values[name]
 
 
-def _duplex(wanted: str | None, capabilities: Capabilities) -> tuple[int | None, str | None]:
+def _duplex(wanted: str, capabilities: Capabilities) -> tuple[int | None, str | None]:
     """Return the id of a duplex mode, and the edge along which pages turn if that is done by hand.
 
     By hand is possible on every printer: a duplex unit may be broken, or the paper too thick for it.
     """
     supported = capabilities.duplex
-    if wanted is None:
-        return _choice("duplex", None, DUPLEX, supported, capabilities.defaults.duplex), None
     name = wanted.strip().casefold()
     if (edge := MANUAL_DUPLEX.get(name)) is not None:
         return (DUPLEX["off"] if supported is None or DUPLEX["off"] in supported else None), edge

@@ -22,7 +22,7 @@ from .coerce import (
 from .errors import LiankeResponseError, without_frames
 from .long_json import LongText, parse_long
 from .scan_texts import GOOD_ENDS, Part, is_nothing, read_text
-from .tasks import TaskState, to_task_state
+from .tasks import TaskState
 from .transport import Purpose, Transport
 
 _LOGGER = logging.getLogger(__name__)
@@ -232,7 +232,7 @@ class Scanners:
 
 def _to_state(value: object) -> TaskState:
     """Return a scan's state: those of print jobs, or what says the same in plain words."""
-    return _WORDS.get(to_text(value).upper()) or to_task_state(value)
+    return _WORDS.get(to_text(value).upper()) or TaskState(value)
 
 
 class Found(NamedTuple):

@@ -27,10 +27,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from . import errors
-from .addresses import PublicResolver
+from .addresses import PublicResolver, is_public_name
 from .coerce import JsonValue, to_int, to_json, to_mapping, to_message
 from .long_json import parse_long
-from .server import is_public_name
 from .unknown import Observer, Unknown, unknown_answer, unknown_code, unknown_parts
 from .upload import JobForm
 
@@ -201,7 +200,8 @@ class Transport:
         self._session = session
         self._ssl = ssl
         self._api_key = api_key.strip()
-        self._secrets = (self._api_key, *secrets)
+        # What no message may show.
+        self.secrets = (self._api_key, *secrets)
         self._base = server.rstrip("/")
         self._observer = observer
         self.throttle = throttle
@@ -427,7 +427,7 @@ class Transport:
             data = answer.get("data")
             self._report(unknown_parts(where, data))
             return data
-        message = to_message(answer.get("msg") or answer.get("message"), self._secrets)
+        message = to_message(answer.get("msg") or answer.get("message"), self.secrets)
         if code == HTTPStatus.OK or (code is None and not message):
             self._report([unknown_answer(where, answer)])
             raise errors.LiankeResponseError(f"HTTP {status} without a code", code=status)
@@ -455,7 +455,7 @@ class Transport:
         """
         answer = await self._parse(status, raw)
         code = to_int(answer.get("code"))
-        message = to_message(answer.get("msg") or answer.get("message"), self._secrets)
+        message = to_message(answer.get("msg") or answer.get("message"), self.secrets)
         if code is None and status in _NO_SUCH_ADDRESS:
             raise errors.AddressUnknownError(code=status)
         if code is None or status >= 500 or 300 <= status < 400:
@@ -502,10 +502,6 @@ class Transport:
         if status in _NO_SUCH_ADDRESS:
             raise errors.AddressUnknownError(code=status)
         raise errors.LiankeResponseError(f"HTTP {status} without a JSON object", code=status)
-
-    def clean(self, message: str) -> str:
-        """Return the vendor's words without our secrets."""
-        return to_message(message, self._secrets)
 
 
 async def _send_once(

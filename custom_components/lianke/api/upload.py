@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 import re
 import stat
-from typing import ClassVar, override
+from typing import override
 from uuid import uuid4
 
 from aiohttp import Payload
@@ -26,7 +26,6 @@ MAX_NAME = 120
 _ANY_MIME = "application/octet-stream"
 _MIME = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,100}", re.ASCII)
 _SLASHES = re.compile(r"[/\\]")
-_HTML_EXTENSIONS = (".html", ".htm")
 _AFTER_FILE = b"\r\n"
 
 
@@ -39,18 +38,12 @@ class UploadFile:
     content_type: str
     size: int
 
-    @property
-    def is_web_page(self) -> bool:
-        """Whether it is a web page, which the service renders."""
-        return self.content_type == "text/html" or self.name.casefold().endswith(_HTML_EXTENSIONS)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket:
     """A preview's ticket: the service still has the document."""
 
     value: str = field(repr=False)
-    is_web_page: ClassVar[bool] = False
 
 
 def safe_name(name: str) -> str:
@@ -158,7 +151,8 @@ class JobForm(Payload):
             await writer.write(_AFTER_FILE)
         await writer.drain()
         self.on_step()
-        await self._stay_if_abandoned()
+        if self.abandoned:
+            await self._stay()
         if self.before_end is not None:
             self.waiting = True
             self.on_step()
@@ -172,37 +166,31 @@ class JobForm(Payload):
                 raise
             self.waiting = False
             self.on_step()
-        if _has_answered(writer):
-            # Whoever reads that finds the form without its end.
+        protocol = getattr(writer, "protocol", None)
+        if isinstance(protocol, ResponseHandler) and (
+            protocol.should_close or not protocol.is_connected()
+        ):
+            # The other side has answered or hung up, also where nobody could read that yet: what reached us while the
+            # hook waited has reached the protocol by now, since the hook comes back through the event loop. Whoever
+            # reads that finds the form without its end.
             self.abandoned = True
-        await self._stay_if_abandoned()
+        if self.abandoned:
+            await self._stay()
         self.handed_over = True
         self.on_step()
         await writer.write(self._end)
 
-    async def _stay_if_abandoned(self) -> None:
+    async def _stay(self) -> None:
         """Send nothing more of an abandoned form, and keep the connection until its answer is read.
 
         aiohttp closes it with the form's end or error, and the rest of an answer that comes in pieces would be lost.
         Whoever reads the answer, in the upload's time, cancels the form then.
         """
-        if self.abandoned:
-            await asyncio.get_running_loop().create_future()
+        await asyncio.get_running_loop().create_future()
 
     @override
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         raise TypeError("a file is only streamed")
-
-
-def _has_answered(writer: AbstractStreamWriter) -> bool:
-    """Return whether the other side has answered or hung up already, also where nobody could read that yet.
-
-    What reached us while the hook waited has reached the protocol by now: the hook comes back through the event loop.
-    """
-    protocol = getattr(writer, "protocol", None)
-    if not isinstance(protocol, ResponseHandler):
-        return False
-    return protocol.should_close or not protocol.is_connected()
 
 
 def _open(path: Path, size: int) -> tuple[io.BufferedReader, bytes]:

@@ -97,29 +97,27 @@ class ConditionReader:
         self._watched = {key: self._watched.get(key, now) for key in keys}
         for key in self._refusals.keys() - self._watched.keys():
             del self._refusals[key]
-        self._schedule_watch()
+        self._read_watched()
 
     @callback
     def _read_watched(self) -> None:
-        now = time.monotonic()
-        for key in self._watched:
-            if self._due(key) <= now:
-                self._watched[key] = now
-                self._extra.add(key)
-                self.request(key)
-        self._schedule_watch()
-
-    def _due(self, key: str) -> float:
-        pause = self._account.watch_interval * (1 << min(self._refusals[key], 10))
-        return self._watched[key] + min(pause, CONDITION_INTERVAL)
-
-    def _schedule_watch(self) -> None:
+        """Read those of the watched printers that are due, and set the timer for the next ones."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._watched and not self._stopped:
-            wait = min(map(self._due, self._watched)) - time.monotonic()
-            self._timer = self._hass.loop.call_later(max(wait, SHORTEST_WAIT), self._read_watched)
+        now, waits = time.monotonic(), []
+        for key, asked_at in self._watched.items():
+            often = self._account.watch_interval * (1 << min(self._refusals[key], 10))
+            pause = min(often, CONDITION_INTERVAL)
+            wait = asked_at + pause - now
+            if wait <= 0:
+                self._watched[key], wait = now, pause
+                self._extra.add(key)
+                self.request(key)
+            waits.append(wait)
+        if waits and not self._stopped:
+            wait = max(min(waits), SHORTEST_WAIT)
+            self._timer = self._hass.loop.call_later(wait, self._read_watched)
 
     @callback
     def forget(self, keys: Iterable[str]) -> None:
@@ -138,7 +136,7 @@ class ConditionReader:
         """Stop reading, for good."""
         self._stopped = True
         self._pending.clear()
-        self._schedule_watch()
+        self.watch(())
         if self._task is not None:
             self._task.cancel()
 

@@ -45,7 +45,8 @@ class PageCounts:
         self.is_shown_for_sure = True
         # The entry that statistics were begun by: they go on under its id when the box is added again.
         self.owner = ""
-        self.on_pages: PageListener = lambda _user_id, _source, _pages: None
+        # None where nobody is to be told.
+        self.on_pages: PageListener | None = None
         # Names of printers that may be gone by now.
         self.names: dict[str, str] = {}
 
@@ -53,7 +54,6 @@ class PageCounts:
     def add(
         self, month: str, key: str, name: str, *, user_id: str | None, source: str, pages: int
     ) -> None:
-        """Count pages."""
         who = user_id or ""
         rows = self._months.setdefault(month, Counter())
         row = (key, who, source)
@@ -65,7 +65,8 @@ class PageCounts:
         self.names[key] = name
         known = {printer for rows in self._months.values() for printer, _, _ in rows}
         self.names = {key: name for key, name in self.names.items() if key in known}
-        self.on_pages(who, source, pages)
+        if self.on_pages is not None:
+            self.on_pages(who, source, pages)
 
     def show(self, user_id: str, source: str, pages: int) -> tuple[str, str, int]:
         """Count pages that statistics show; return the user, the source, and all that were shown of them."""

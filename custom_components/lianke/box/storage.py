@@ -1,6 +1,12 @@
-"""Stored data of a box: its printers with their keys, capabilities, papers and counters."""
+"""Stored data of a box: its printers with their keys, capabilities, papers and counters.
+
+The file is called after the box's entry. It stays when the entry goes, so that nothing has to be written at that
+moment: one whose entry is gone, and that names the box, is what is kept of it until somebody adds it again or has it
+deleted.
+"""
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -9,10 +15,12 @@ import logging
 from math import inf
 from operator import attrgetter
 import os
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.storage import STORAGE_DIR, Store
 from homeassistant.util import dt as dt_util
 from homeassistant.util.limited_size_dict import LimitedSizeDict
 
@@ -20,9 +28,77 @@ from ..api.capabilities import Capabilities, Paper
 from ..api.coerce import to_list, to_mapping
 from ..api.models import Box, DriverState, Printer
 from ..api.stored import READ, Stored, read_time
-from .kept import MAX_KEPT_BOXES, KeptBox, async_delete_all_kept, async_find_kept, box_store
+from ..const import DOMAIN
 from .page_counts import PageCounts, month_of
 from .unknown import UnknownLog
+
+STORAGE_VERSION = 1
+# Removed boxes of which something is kept.
+MAX_KEPT_BOXES = 50
+
+type BoxStore = Store[dict[str, Any]]
+
+
+def box_store(hass: HomeAssistant, entry_id: str) -> BoxStore:
+    """Return the file with the data of the box of an entry."""
+    return Store(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True)
+
+
+class KeptBox(NamedTuple):
+    """What is kept of a box: the entry that it was set up by, and the data stored then."""
+
+    entry_id: str
+    data: Mapping[str, Any]
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The options of the entry."""
+        return to_mapping(self.data.get("options"))
+
+
+async def async_find_kept(hass: HomeAssistant, device_id: str) -> list[KeptBox]:
+    """Return what is kept of a box, the newest first; raises OSError, HomeAssistantError."""
+    found = []
+    for entry_id in await _async_left_behind(hass):
+        data = await box_store(hass, entry_id).async_load()
+        if isinstance(data, dict) and data.get("device_id") == device_id:
+            found.append(KeptBox(entry_id, data))
+    return found
+
+
+async def async_delete_kept(hass: HomeAssistant, device_id: str) -> None:
+    """Delete what is kept of a box; raises OSError, HomeAssistantError."""
+    for kept in await async_find_kept(hass, device_id):
+        await box_store(hass, kept.entry_id).async_remove()
+
+
+async def async_delete_all_kept(hass: HomeAssistant, *, beyond: int = 0) -> int:
+    """Delete what is kept of removed boxes, but for so many of the last ones; return of how many; raises OSError."""
+    left = (await _async_left_behind(hass))[beyond:]
+    for entry_id in left:
+        await box_store(hass, entry_id).async_remove()
+    return len(left)
+
+
+async def _async_left_behind(hass: HomeAssistant) -> list[str]:
+    """Return the ids of entries that are gone and whose files are there, the last written first."""
+    names = await hass.async_add_executor_job(_files, Path(hass.config.path(STORAGE_DIR)))
+    # Not before: an entry may have been added while the folder was read.
+    there = {entry.entry_id for entry in hass.config_entries.async_entries(DOMAIN)}
+    return [name for name in names if name not in there]
+
+
+def _files(folder: Path) -> list[str]:
+    """Return the entries' ids by the names of the files, the last written first."""
+    prefix = f"{DOMAIN}."
+    found: dict[str, int] = {}
+    # The storage helper puts a damaged file aside as NAME.corrupt.TIME.
+    for file in folder.glob(f"{prefix}*"):
+        if "." not in (name := file.name.removeprefix(prefix)):
+            with suppress(FileNotFoundError):
+                found[name] = file.stat().st_mtime_ns
+    return sorted(found, key=found.__getitem__, reverse=True)
+
 
 # A busy printer's row says "no printer": this long it is taken for busy, then for off.
 BUSY_TIME = timedelta(minutes=10)
@@ -231,7 +307,7 @@ class BoxStorage:
     """Stored data of one box, on disk under the config entry's id.
 
     It is written some time after a change that is worth keeping; a poll that finds nothing new
-    writes nothing. It outlives the entry (kept.py): a box that is added again has its printers, each with its key,
+    writes nothing. It outlives the entry (`KeptBox`): a box that is added again has its printers, each with its key,
     its counts and, by the config flow, its options.
     """
 
@@ -326,7 +402,6 @@ class BoxStorage:
         self.callback_address = self.push_address = None
 
     async def async_flush(self) -> None:
-        """Write pending changes now."""
         if self._due < inf:
             await self._store.async_save(self._as_stored())
 
@@ -360,7 +435,6 @@ class BoxStorage:
             self._save(SAVE_SOON)
 
     def save_box(self, box: Box) -> None:
-        """Store the box's own data."""
         kept = replace(box, online=None)
         if kept != self.box:
             # The very first answer decides how the next start goes.
@@ -462,7 +536,6 @@ class BoxStorage:
             self._replace(replace(known, **changes))
 
     def record_driver_request(self, key: str) -> None:
-        """Record that the vendor was asked for a driver of this printer."""
         self.update(key, driver_requested_at=dt_util.utcnow())
         self._save(SAVE_SOON)
 
@@ -502,7 +575,6 @@ class BoxStorage:
         self._save(SAVE_SOON)
 
     def record_push(self) -> None:
-        """Record that a push message has arrived."""
         self.last_push_at = dt_util.utcnow()
         self._save(SAVE_LATER)
 

@@ -281,7 +281,8 @@ class Delivery(Record):
     @property
     def pages(self) -> int | None:
         """Of one copy of its task; None if nobody knows."""
-        return count_selected(self.options.page_range, self.document.pages)
+        selection, pages = self.options.page_range, self.document.pages
+        return count_selected(selection, pages) if selection else pages
 
     @property
     def job_pages(self) -> int | None:
@@ -303,7 +304,8 @@ class Delivery(Record):
         if self.counts_as is not None:
             return self.counts_as[0]
         known = self.document.pages_at_most if self.document.pages is None else self.document.pages
-        return most_selected(self.options.page_range, known)
+        selection = self.options.page_range
+        return most_selected(selection, known) if selection else known
 
 
 DELIVERY_FIELDS: Final = frozenset(item.name for item in fields(Delivery))

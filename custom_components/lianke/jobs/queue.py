@@ -127,6 +127,8 @@ class PrintQueue(JobWorker):
         self._lock = asyncio.Lock()
         self._submitting: set[asyncio.Task[Any]] = set()
         self.on_limit: LimitListener = lambda _key, _error: None
+        # Printers that a refusal by the print limits is told of.
+        self.limited: set[str] = set()
         self._waiters: set[asyncio.Event] = set()
         self._stopped = False
 
@@ -279,7 +281,9 @@ class PrintQueue(JobWorker):
         view = self.check_printer(spec.printer_key)
         replaced = replaced_by(jobs, spec, moved) if spec.replace_key else []
         self.check_limits(view.key, spec.owner, first=first, replaced=replaced)
-        self.on_limit(view.key, None)
+        if view.key in self.limited:
+            self.limited.discard(view.key)
+            self.on_limit(view.key, None)
         ready = self._uploader.readiness.check(
             view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
         )
@@ -417,6 +421,7 @@ class PrintQueue(JobWorker):
                 check_pages(first, limit=MAX_PAGES.of(self._entry.options), printer=view.name)
             check_rates(jobs, now, owner=owner, limit=limit, printer=view.name, refused=refused)
         except LimitError as err:
+            self.limited.add(printer_key)
             self.on_limit(printer_key, err)
             raise
 

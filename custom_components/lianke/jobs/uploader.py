@@ -249,7 +249,7 @@ class Uploader(JobWorker):
                 raise _StoppedError
             self._handing_over = upload
             check()
-            least, most = self._client.clock_offset or (None, None)
+            least, most = self._client.clock.offset or (None, None)
             try:
                 await self._jobs.async_change(
                     job,
@@ -291,7 +291,8 @@ class Uploader(JobWorker):
                 if document.ticket
                 else replace(document, path=self._files.path_of(job.job_id, document.path)),
                 delivery.options.form_fields(),
-                callback_url=self._account.callback_url(delivery.token),
+                callback_address=self._account.address,
+                token=delivery.token,
                 before_end=before_end,
                 on_progress=on_progress,
             )

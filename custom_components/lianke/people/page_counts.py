@@ -80,11 +80,18 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
     @callback
     def on_pages(user_id: str, source: str, count: int) -> None:
-        if entry.options.get(const.CONF_PAGE_STATISTICS, False) and DATA_INSTANCE in hass.data:
+        if DATA_INSTANCE in hass.data:
             add = _async_add(hass, entry, *pages.show(user_id, source, count))
             entry.async_create_background_task(hass, add, "add pages to the statistics")
 
-    pages.on_pages = on_pages
+    @callback
+    def follow() -> None:
+        is_wanted = entry.options.get(const.CONF_PAGE_STATISTICS, False)
+        pages.on_pages = on_pages if is_wanted else None
+
+    # Called when the options have changed, too.
+    entry.async_on_unload(entry.runtime_data.coordinator.async_add_listener(follow))
+    follow()
 
 
 async def _async_add(

@@ -135,7 +135,7 @@ async def _async_submit(
 
     async def before_end() -> None:
         nonlocal noted
-        least, most = client.clock_offset or (None, None)
+        least, most = client.clock.offset or (None, None)
         upload = replace(
             delivery,
             handed_over_at=dt_util.utcnow(),
@@ -153,7 +153,8 @@ async def _async_submit(
             address,
             delivery.document,
             delivery.options.form_fields(),
-            callback_url=data.account.callback_url(delivery.token),
+            callback_address=data.account.address,
+            token=delivery.token,
             preview=True,
             before_end=before_end,
         )

@@ -8,7 +8,7 @@ from datetime import datetime
 import hmac
 import logging
 from pathlib import Path
-from typing import Any, Final, NamedTuple, override
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4, uuid5
 
 from homeassistant.config_entries import ConfigEntryState
@@ -38,7 +38,7 @@ from ...jobs.rules import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry, async_loaded_entries
 from ...scanner.abilities import Abilities, ScanRequest
-from ...scanner.hub import ScannerHub, async_get_hub
+from ...scanner.hub import async_get_hub
 from ...scanner.scan import ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
@@ -176,19 +176,6 @@ class ScanJob:
         self.stop_alarm: CALLBACK_TYPE | None = None
 
 
-class _Line(FairQueue):
-    """Clients that want a scanner: one has it, of those that have not just had it too often."""
-
-    def __init__(self, hub: ScannerHub, scanner_id: str) -> None:
-        super().__init__(1)
-        self._hub = hub
-        self._scanner_id = scanner_id
-
-    @override
-    def opens_in(self, place: Place) -> float:
-        return self._hub.opens_in(self._scanner_id, str(place.owner))
-
-
 class NetworkScanner:
     """A scanner as the home network uses it: one client at a time."""
 
@@ -196,7 +183,11 @@ class NetworkScanner:
         self._hass = hass
         self.offered = offered
         self.hub = async_get_hub(hass, offered.entry)
-        self._line = _Line(self.hub, offered.scanner_id)
+        # One client has it, of those that have not just had it too often.
+        self._line = FairQueue(
+            1,
+            opens_in=lambda place: self.hub.opens_in(offered.scanner_id, str(place.owner)),
+        )
         self._job: ScanJob | None = None
         self._is_gone = False
         self._ended: deque[ScanJob] = deque(maxlen=MAX_ENDED)
