@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Hashable
 from contextlib import suppress
 import random
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ class Visitors:
 async def visitors() -> AsyncGenerator[Callable[..., Visitors]]:
     made: list[Visitors] = []
 
-    def make(*places: int, **bounds: int) -> Visitors:
+    def make(*places: int, **bounds: Any) -> Visitors:
         made.append(Visitors(FairQueue(*places, **bounds)))
         return made[-1]
 

@@ -19,7 +19,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
-from custom_components.lianke import webhook
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.printing.own_pages import async_print_test_page
@@ -142,16 +141,16 @@ async def test_screens_are_told_of_the_outcome_before_the_cloud_hears_our_answer
     house.box.printer(1).seconds_per_page = 1000.0
     job = await sent_job(house.hass, house.entry)
     order: list[str] = []
-    send, answer = WebSocketHandler._send_message, webhook._answer
+    send, answer = WebSocketHandler._send_message, web.json_response
 
     def on_message(self: WebSocketHandler, message: bytes | dict[str, Any]) -> None:
         if b'"completed"' in message:
             order.append("told")
         send(self, message)
 
-    def on_answer(*args: Any) -> web.Response:
+    def on_answer(*args: Any, **more: Any) -> web.Response:
         order.append("answered")
-        return answer(*args)
+        return answer(*args, **more)
 
     with patch.object(WebSocketHandler, "_send_message", on_message):
         screen = await hass_ws_client()
@@ -165,7 +164,7 @@ async def test_screens_are_told_of_the_outcome_before_the_cloud_hears_our_answer
         # An end that does not say how many pages were printed is told some seconds later, after our answer.
         result = {"code": 200, "msg": "success", "data": {"total_page": 1}}
         body = claim(house.data, job, task_result=result)
-        with patch.object(webhook, "_answer", on_answer):
+        with patch.object(web, "json_response", on_answer):
             response = await client.post(url, json=body, params={"job": job.present.token})
     assert await response.json() == SUCCESS
     assert order == ["told", "answered"]

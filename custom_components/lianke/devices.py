@@ -36,7 +36,6 @@ from .runtime import LiankeConfigEntry, LiankeData, async_loaded_entries
 
 
 def box_identifier(entry: LiankeConfigEntry) -> tuple[str, str]:
-    """Return the identifier of the box in the device registry."""
     return DOMAIN, entry.data[CONF_DEVICE_ID]
 
 
@@ -135,7 +134,6 @@ def _box_info(entry: LiankeConfigEntry, box: Box | None) -> DeviceInfo:
 
 
 def _web_page(ip: str | None) -> str | None:
-    """Return the address of a network printer's own page; None without an address of a private network."""
     try:
         address = ip_address(ip or "")
     except ValueError:
@@ -220,8 +218,11 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
     selection = TargetSelection(dict(data))
     if not selection.has_any_target:
         raise InputError("printer_missing")
-    for device_id in sorted(selection.device_ids):
-        async_target(hass, device_id)
+    targets = [async_target(hass, device_id) for device_id in sorted(selection.device_ids)]
+    places = selection.area_ids | selection.floor_ids | selection.label_ids
+    if len(targets) == 1 and not (selection.entity_ids or places):
+        # Nothing else can be meant.
+        return targets[0]
     entities = er.async_get(hass)
     for entity_id in sorted(async_extract_referenced_entity_ids(hass, selection).referenced):
         if (entity := entities.async_get(entity_id)) is None:
@@ -317,7 +318,6 @@ def async_may(
 
 
 def status_entity(hass: HomeAssistant, entry: ConfigEntry, printer_key: str) -> str | None:
-    """Return the entity that stands for a printer where permissions are asked for."""
     return er.async_get(hass).async_get_entity_id(
         "sensor", DOMAIN, f"{entry.unique_id}_{printer_key}_{STATUS_KEY}"
     )

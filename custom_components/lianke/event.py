@@ -28,7 +28,6 @@ async def async_setup_entry(
     entry: LiankeConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add an event entity for each printer as it appears."""
     async_add_printers(entry, async_add_entities, lambda view: [JobEvents(entry, view.key, JOB)])
     async_add_scanners(entry, async_add_entities, lambda key: [ScanEvents(entry, key, SCAN)])
 

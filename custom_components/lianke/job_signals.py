@@ -29,7 +29,6 @@ SIGNAL_JOB_UPDATED: Final[SignalType[JobUpdate]] = SignalType(f"{DOMAIN}_job_upd
 
 
 def event_data(job: Job) -> dict[str, Any]:
-    """Return what an event or a trigger says about a job."""
     return {
         "job_id": job.job_id,
         "title": job.spec.title,

@@ -29,8 +29,8 @@ import voluptuous as vol
 from .const import DOMAIN
 from .devices import Target, async_target
 from .documents.document import SourceKind
-from .documents.entities import AGENDAS, SNAPSHOT_DOMAINS
 from .documents.media import SCANS, URI_SCHEME
+from .documents.page_documents import AGENDAS, SNAPSHOT_DOMAINS
 from .documents.sources import entity_of
 from .errors import InputError
 from .jobs.job import FINAL, JobState, PersonReason

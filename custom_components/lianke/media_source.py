@@ -16,12 +16,13 @@ from homeassistant.components.media_source import (
 )
 from homeassistant.core import HomeAssistant
 
+from .api.coerce import whole_text
 from .const import DOMAIN
 from .documents.document import CONTENT_TYPES, FileType, sniff
-from .documents.local_files import allowed_path, media_roots
+from .documents.local_files import Roots, allowed_path, media_roots
 from .documents.media import SCANS, local_media_path
 from .documents.page_documents import async_page_text
-from .errors import InputError, whole_text
+from .errors import InputError
 from .frontend import DOCUMENT_URL
 from .scanner.hub import is_enabled
 from .scanner.job import content_type as type_of_scan, dated_name
@@ -175,7 +176,7 @@ def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaS
     return folders + files
 
 
-def _is_allowed(path: Path, roots: tuple[Path, ...], config_dir: str) -> bool:
+def _is_allowed(path: Path, roots: Roots, config_dir: str) -> bool:
     """Tell whether no link leads out of the folders that may be read."""
     try:
         allowed_path(path, roots, config_dir)

@@ -74,7 +74,6 @@ def preview_signal(entry: LiankeConfigEntry, printer_key: str) -> SignalType[byt
 
 @callback
 def async_account(hass: HomeAssistant, webhook_id: str) -> Account:
-    """Return the account with this webhook."""
     return hass.data.setdefault(ACCOUNTS, {}).setdefault(webhook_id, Account(webhook_id))
 
 
@@ -108,7 +107,6 @@ def async_drop_accounts(hass: HomeAssistant) -> None:
 def async_account_entries(
     hass: HomeAssistant, webhook_id: str, *, include_disabled: bool = False
 ) -> list[LiankeConfigEntry]:
-    """Return the entries of an account, loaded or not."""
     entries: list[LiankeConfigEntry] = hass.config_entries.async_entries(
         DOMAIN, include_ignore=False, include_disabled=include_disabled
     )
@@ -117,7 +115,6 @@ def async_account_entries(
 
 @callback
 def async_loaded_entries(hass: HomeAssistant) -> list[LiankeConfigEntry]:
-    """Return the entries that are set up."""
     entries: list[LiankeConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
     return entries
 
@@ -189,18 +186,16 @@ def translating() -> Iterator[None]:
 
 
 async def async_error_text(
-    hass: HomeAssistant, key: str, placeholders: Mapping[str, str] | None = None
+    hass: HomeAssistant,
+    key: str,
+    placeholders: Mapping[str, str] | None = None,
+    *,
+    domain: str = DOMAIN,
 ) -> str:
-    """Return an error's text in Home Assistant's language, empty when there is none.
+    """Return an error's text, by default one of ours, in Home Assistant's language; empty when there is none.
 
     Placeholders that a stored job does not know are empty.
     """
-    return await _async_text(hass, DOMAIN, key, placeholders)
-
-
-async def _async_text(
-    hass: HomeAssistant, domain: str, key: str, placeholders: Mapping[str, str] | None
-) -> str:
     texts = await async_get_translations(hass, hass.config.language, "exceptions", [domain])
     text = texts.get(f"component.{domain}.exceptions.{key}.message", "")
     return text.format_map(defaultdict(str, placeholders or {}))
@@ -217,8 +212,10 @@ def error_text(hass: HomeAssistant, key: str, placeholders: Mapping[str, str]) -
 async def async_said(hass: HomeAssistant, err: HomeAssistantError) -> str:
     """Return what an error says in Home Assistant's language; by itself it says most in English."""
     domain, key = err.translation_domain, err.translation_key
-    known = domain and key and await _async_text(hass, domain, key, err.translation_placeholders)
-    return known or str(err)
+    if not (domain and key):
+        return str(err)
+    text = await async_error_text(hass, key, err.translation_placeholders, domain=domain)
+    return text or str(err)
 
 
 async def async_whole_error(

@@ -69,8 +69,8 @@ async def test_the_form_byte_for_byte(session: ClientSession, small: UploadFile)
     named = upload_file(small.path, name='报告 "1"\\x.pdf')
     async with raw_server(script) as server:
         client = client_of(server, session)
-        back = {"callback_address": "https://ha/c", "token": "1"}
-        assert await client.submit(LASER, named, FIELDS, **back) == "t-1"
+        task = await client.submit(LASER, named, FIELDS, callback_address="https://ha/c", token="1")
+        assert task == "t-1"
         assert b"Transfer-Encoding" not in server.heads[0]
         form = FormData(quote_fields=False)
         form.add_field("deviceId", "lk00ab00000000")

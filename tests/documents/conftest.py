@@ -7,8 +7,10 @@ from homeassistant.core import Context, HomeAssistant
 from PIL import Image
 import pytest
 
+from custom_components.lianke.api.capabilities import A4_ID
+from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.documents.document import Document, SourceKind
-from custom_components.lianke.documents.sources import Source, async_get_document
+from custom_components.lianke.documents.sources import Making, Source, async_get_document
 from custom_components.lianke.documents.spool import Spool, async_get_spool
 
 
@@ -23,14 +25,12 @@ async def fetched(
     **data: Any,
 ) -> Document:
     """Take what a call names as far as to its document; `data` is what else the call says."""
+    (source,) = Source.all_in({kind.value: value, **data})
     async with spool.scope():
         document = await async_get_document(
             hass,
-            spool,
-            *Source.all_in({kind.value: value, **data}),
-            limit_bytes=limit,
-            context=context or Context(),
-            paper=None,
+            source,
+            Making(spool, ResolvedOptions(paper_id=A4_ID), limit, context or Context()),
         )
         spool.let_go(document.path)
     return document

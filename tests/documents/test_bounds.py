@@ -13,8 +13,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.lianke.documents.document import SourceKind
-from custom_components.lianke.documents.entities import _refuse_empty
-from custom_components.lianke.documents.page_documents import DEFAULT_PAGE
+from custom_components.lianke.documents.page_documents import DEFAULT_PAGE, _refuse_empty
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pages.lists import MAX_ENTRIES, TodoEntry

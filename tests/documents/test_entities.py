@@ -20,7 +20,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.lianke.documents.document import Document, SourceKind
-from custom_components.lianke.documents.entities import days_of
+from custom_components.lianke.documents.page_documents import days_of
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from tests.documents.conftest import fetched

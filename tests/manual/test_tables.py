@@ -30,7 +30,7 @@ from custom_components.lianke.button import (
     TEST_PAGE,
 )
 from custom_components.lianke.documents.document import RAW_ENCODINGS, SourceKind
-from custom_components.lianke.documents.entities import AGENDAS
+from custom_components.lianke.documents.page_documents import AGENDAS
 from custom_components.lianke.documents.sheets import (
     BOOKLET_SIDES,
     PHOTO_FITS,

@@ -13,7 +13,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.lianke.people import timers
+from custom_components.lianke.people import beginning
 from custom_components.lianke.people.beginning import async_get_trail
 from tests.household import House
 
@@ -101,7 +101,7 @@ async def test_few_timers_are_kept(
 ) -> None:
     """Who set one going that is not remembered is forgotten, and nobody's is not meant by that."""
     hass = house.hass
-    monkeypatch.setattr(timers, "MAX_TIMERS", 1)
+    monkeypatch.setattr(beginning, "MAX_TIMERS", 1)
     await detour(house, TRIGGERS["event"] | {"event_data": {"entity_id": "timer.tea"}})
     house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     await call(hass, anna, "timer.start", entity_id="timer.tea")

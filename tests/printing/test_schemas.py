@@ -25,7 +25,7 @@ from custom_components.lianke.documents.page_documents import async_notification
 from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import async_get_spool, write_bytes
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.printing import builder
+from custom_components.lianke.printing import print as print_module
 from custom_components.lianke.printing.builder import PrintRequest, Sender, async_print_one
 from custom_components.lianke.printing.own_pages import async_print_page
 from tests.documents.samples import zipped
@@ -297,7 +297,7 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
     else:
         asked = house.ask(action, device_id=house.device(), text="x")
     with (
-        patch.object(builder, "async_get_document", unloading(async_get_document)),
+        patch.object(print_module, "async_get_document", unloading(async_get_document)),
         pytest.raises(ServiceValidationError) as raised,
     ):
         await asked

@@ -211,7 +211,7 @@ class Scanners:
             is_stated=bool(to_text(fields.get("task_state"))),
             # An answer that is nothing but pages says that they are there.
             code=to_int(result.get("code")) if isinstance(data, dict) or not found.parts else 200,
-            message=self._transport.clean(message),
+            message=to_message(message, self._transport.secrets),
             **found._asdict(),
         )
 
@@ -232,7 +232,7 @@ class Scanners:
 
 def _to_state(value: object) -> TaskState:
     """Return a scan's state: those of print jobs, or what says the same in plain words."""
-    return _WORDS.get(to_text(value).upper()) or TaskState(value)
+    return _WORDS.get(to_text(value).upper()) or TaskState(to_text(value))
 
 
 class Found(NamedTuple):

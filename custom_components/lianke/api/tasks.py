@@ -31,8 +31,8 @@ class TaskState(StrEnum):
     @classmethod
     @override
     def _missing_(cls, value: object) -> Self:
-        """Return the state of that name, in any case of letters; UNKNOWN for any other."""
-        return cls.__members__.get(to_text(value).upper(), cls.UNKNOWN)
+        # Its name in any case of letters.
+        return cls.__members__.get(str(value).upper(), cls.UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +92,7 @@ class Task:
         fields = to_mapping(data)
         return cls(
             task_id=task_id,
-            state=TaskState(fields.get("task_state")),
+            state=TaskState(to_text(fields.get("task_state"))),
             result=TaskResult.from_json(fields.get("task_result")),
         )
 
@@ -102,7 +102,7 @@ class DayTask(Stored):
     """A row of the day's list. Times are aware; the service writes them in China time."""
 
     task_id: str = said("task_id", "")
-    state: TaskState = said("status", TaskState.UNKNOWN, TaskState)
+    state: TaskState = said("status", TaskState.UNKNOWN, lambda value: TaskState(to_text(value)))
     code: int | None = said("result/code")
     message: str = said("result/msg", "", to_message)
     created_at: datetime | None = said("create_at", None, to_time)
@@ -153,7 +153,7 @@ def parse_callback(body: Mapping[str, object]) -> Callback | None:
     return Callback(
         device_id=device_id,
         task_id=task_id,
-        state=TaskState(body.get("task_state")),
+        state=TaskState(to_text(body.get("task_state"))),
         result=TaskResult.from_json(_from_text(result) if isinstance(result, str) else result),
     )
 

@@ -203,7 +203,12 @@ def _open(path: Path, size: int) -> tuple[io.BufferedReader, bytes]:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size != size:
             raise DocumentUnreadableError
-        first = _read(file, 0, min(PIECE, size)) if size else b""
+        first = file.read(min(PIECE, size))
+        if size and not first:
+            raise DocumentUnreadableError
+    except (OSError, ValueError) as err:
+        file.close()
+        raise DocumentUnreadableError from err
     except BaseException:
         file.close()
         raise

@@ -13,8 +13,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util.hass_dict import HassKey
 from PIL import Image, ImageOps, features
 
+from ..api.coerce import whole_text
 from ..const import DOMAIN
-from ..errors import InputError, whole_text
+from ..errors import InputError
 from ..fair_queue import FairQueue
 from ..pages.compose import csv_page, markdown_page, text_page
 from ..pages.page import MAX_MADE_BYTES, MAX_TEXT_BYTES, PageStyle, is_visible, page_too_large
@@ -138,7 +139,8 @@ async def async_make_document(
     if (document := await hass.async_add_executor_job(make)) is not None:
         return document
     # One at a time, or the peaks add up; whoever waits for its turn keeps no thread from others.
-    turns = hass.data.setdefault(DATA_CONVERTING, FairQueue(1))
+    if (turns := hass.data.get(DATA_CONVERTING)) is None:
+        turns = hass.data[DATA_CONVERTING] = FairQueue(1)
     async with turns.place(user) as place:
         work = hass.async_add_executor_job(made)
 

@@ -34,15 +34,12 @@ class Unpacker:
     """Unpacks one stream of packed data, a piece at a time. Its methods block."""
 
     def __init__(self, coding: str) -> None:
-        """Take the coding, one of CODINGS."""
+        """Take the coding, one of CODINGS but IDENTITY."""
         self._coding = coding
         self._stream: zlib._Decompress | None = None  # it has no public name
 
     def unpack(self, data: bytes, piece_bytes: int) -> Iterator[bytes]:
         """Yield what the next bytes stand for, in pieces of at most piece_bytes. Raises DamagedDataError."""
-        if self._coding == IDENTITY:
-            yield data
-            return
         while data:
             if self._stream is None or self._stream.eof:
                 if self._stream is not None and not data.startswith(_GZIP_START):
@@ -236,7 +233,7 @@ async def async_save(
     `limit_of` gives the most bytes of a file that begins so. Raises DamagedDataError, InputError: file_too_large,
     HomeAssistantError: disk_full; the file stays then.
     """
-    unpacker = Unpacker(coding)
+    unpacker = None if coding == IDENTITY else Unpacker(coding)
     size = limit = 0
     translated = translate_disk_errors()
     file = await hass.async_add_executor_job(translated(open_private), target)
@@ -254,7 +251,8 @@ async def async_save(
             file.write(piece)
 
     async def unpack(data: bytes) -> None:
-        await hass.async_add_executor_job(write, unpacker.unpack(data, CHUNK_BYTES))
+        pieces = [data] if unpacker is None else unpacker.unpack(data, CHUNK_BYTES)
+        await hass.async_add_executor_job(write, pieces)
 
     try:
         buffer = bytearray()
@@ -264,7 +262,8 @@ async def async_save(
                 await unpack(bytes(buffer))
                 buffer.clear()
         await unpack(bytes(buffer))
-        await hass.async_add_executor_job(write, [unpacker.finish()])
+        if unpacker is not None:
+            await hass.async_add_executor_job(write, [unpacker.finish()])
     finally:
         await hass.async_add_executor_job(translated(file.close))
 

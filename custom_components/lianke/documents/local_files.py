@@ -1,12 +1,11 @@
 """What may be read: local files (blocks), and entities by the user of a call."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 import os
 from pathlib import Path
 import stat
 from typing import BinaryIO, Final, NamedTuple
 
-from homeassistant.auth.models import User
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import Unauthorized, UnknownUser
 
@@ -19,34 +18,24 @@ PUBLIC_FOLDER: Final = "www"
 NEVER_FOLDERS: Final = frozenset({".storage", ".cloud"})
 
 
-type Roots = Callable[[HomeAssistant], tuple[Path, ...]]
-"""What gives the folders in which a file may be read."""
+type Roots = Iterable[str | Path]
+"""The folders in which a file may be read."""
 
 
 class LocalFile(NamedTuple):
-    """A file of this system, and where it may be read."""
+    """A file of this system, where it may be read, and what people call it."""
 
     path: Path
     roots: Roots
-    called: str | None = None
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.called or self.path.name
+    name: str
 
 
-def file_roots(hass: HomeAssistant) -> tuple[Path, ...]:
-    """Return the folders that the configuration allows to be read."""
-    return _roots(hass.config.allowlist_external_dirs)
-
-
-def media_roots(hass: HomeAssistant) -> tuple[Path, ...]:
+def media_roots(hass: HomeAssistant) -> tuple[str, ...]:
     """Return the media folders, and those that the configuration allows to be read."""
-    return _roots((*hass.config.media_dirs.values(), *hass.config.allowlist_external_dirs))
+    return (*hass.config.media_dirs.values(), *hass.config.allowlist_external_dirs)
 
 
-def allowed_path(path: Path, roots: Iterable[Path], config_dir: str) -> tuple[Path, Path]:
+def allowed_path(path: Path, roots: Roots, config_dir: str) -> tuple[Path, Path]:
     """Return the root and the real path of a file or folder, all links followed.
 
     Raises InputError: file_not_allowed, file_not_found.
@@ -55,7 +44,8 @@ def allowed_path(path: Path, roots: Iterable[Path], config_dir: str) -> tuple[Pa
         real = path.resolve()
     except ValueError, OSError, RuntimeError:
         raise InputError("file_not_found", name=path.name) from None
-    root = next((root for root in roots if real.is_relative_to(root)), None)
+    resolved = (Path(root).resolve() for root in roots)
+    root = next((root for root in resolved if real.is_relative_to(root)), None)
     config = Path(config_dir).resolve()
     below = real.relative_to(config).parts if real.is_relative_to(config) else ()
     is_secret = real.name in NEVER_NAMES or not NEVER_FOLDERS.isdisjoint(below)
@@ -64,7 +54,7 @@ def allowed_path(path: Path, roots: Iterable[Path], config_dir: str) -> tuple[Pa
     return root, real
 
 
-def open_allowed(path: Path, roots: Iterable[Path], config_dir: str) -> BinaryIO:
+def open_allowed(path: Path, roots: Roots, config_dir: str) -> BinaryIO:
     """Open a file below one of the roots.
 
     From the root on, each part is opened within the one before and none may be a link: what was
@@ -91,7 +81,7 @@ def check_not_public(folder: Path, config_dir: str) -> None:
         raise InputError("scan_folder_public", folder=PUBLIC_FOLDER)
 
 
-def open_folder(folder: Path, roots: Iterable[Path], config_dir: str) -> int:
+def open_folder(folder: Path, roots: Roots, config_dir: str) -> int:
     """Return the descriptor of a folder below one of the roots, to put files into.
 
     `folder` is where it really lay when it was chosen; it is opened part by part, as a file is, and none may be a link
@@ -102,10 +92,6 @@ def open_folder(folder: Path, roots: Iterable[Path], config_dir: str) -> int:
         raise InputError("file_not_allowed", name=folder.name)
     check_not_public(real, config_dir)
     return _open_below(root, real.relative_to(root).parts, os.O_DIRECTORY)
-
-
-def _roots(folders: Iterable[str]) -> tuple[Path, ...]:
-    return tuple(dict.fromkeys(Path(folder).resolve() for folder in folders))
 
 
 def _open_below(root: Path, parts: tuple[str, ...], last: int = 0) -> int:
@@ -123,26 +109,18 @@ def _open_below(root: Path, parts: tuple[str, ...], last: int = 0) -> int:
     return descriptor
 
 
-async def async_user_of(hass: HomeAssistant, context: Context) -> User | None:
-    """Return who asks, None for Home Assistant itself. Raises UnknownUser."""
-    if context.user_id is None:
-        return None
-    user = await hass.auth.async_get_user(context.user_id)
-    if user is None:
-        raise UnknownUser(context=context)
-    return user
-
-
 async def async_check_entity(
     hass: HomeAssistant, context: Context, entity_id: str | None, policy: str
 ) -> None:
-    """Raise Unauthorized unless the user of the context has the policy on the entity.
+    """Raise Unauthorized, or UnknownUser, unless the user of the context has the policy on the entity.
 
     A call without a user comes from Home Assistant itself and may do everything. Where there is
     no entity to ask about, only an administrator may.
     """
-    if (user := await async_user_of(hass, context)) is None:
+    if context.user_id is None:
         return
+    if (user := await hass.auth.async_get_user(context.user_id)) is None:
+        raise UnknownUser(context=context)
     if entity_id is None:
         if not user.is_admin:
             raise Unauthorized(context=context, permission=policy)

@@ -24,17 +24,17 @@ from homeassistant.components.media_source.error import UnknownMediaSource
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_IP_ADDRESS, CONF_PORT, CONF_URL
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, Unauthorized
+from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
 from homeassistant.helpers.network import is_hass_url
 from homeassistant.loader import IntegrationNotLoaded, async_get_loaded_integration
 from homeassistant.util import raise_if_invalid_path
 from yarl import URL
 
-from ..api.server import is_loopback
+from ..api.addresses import is_loopback
 from ..const import DOMAIN
 from ..errors import InputError
 from .download import async_download
-from .local_files import LocalFile, async_user_of, media_roots
+from .local_files import LocalFile, media_roots
 
 URI_SCHEME: Final = "media-source://"
 # Kept scans, in the place of a media folder; none of these may be called so, since their names have no hyphens.
@@ -80,6 +80,15 @@ def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
     return Path(base) / location
 
 
+async def _async_user_of(hass: HomeAssistant, context: Context) -> User | None:
+    """Return who asks, None for Home Assistant itself. Raises UnknownUser."""
+    if context.user_id is None:
+        return None
+    if (user := await hass.auth.async_get_user(context.user_id)) is None:
+        raise UnknownUser(context=context)
+    return user
+
+
 async def async_find_media(
     hass: HomeAssistant, media_id: str, context: Context
 ) -> LocalFile | MediaAddress:
@@ -97,8 +106,8 @@ async def async_find_media(
         path = local_media_path(hass, identifier)
         if path is None:
             raise InputError("media_not_found")
-        return LocalFile(path, media_roots)
-    asks = resolved_for.set(await async_user_of(hass, context))
+        return LocalFile(path, media_roots(hass), path.name)
+    asks = resolved_for.set(await _async_user_of(hass, context))
     try:
         async with asyncio.timeout(RESOLVE_SECONDS):
             media = await async_resolve_media(hass, media_id, None)
@@ -116,10 +125,9 @@ async def async_find_media(
     finally:
         resolved_for.reset(asks)
     if media.path is not None:
-        folder = media.path.parent
         # Another integration vouches for the folder. Its files may bear no names of their own.
-        name = None if media.path.suffix else _source_name(hass, domain)
-        return LocalFile(media.path, lambda _: (folder.resolve(),), name)
+        name = "" if media.path.suffix else _source_name(hass, domain)
+        return LocalFile(media.path, (media.path.parent,), name or media.path.name)
     if not media.mime_type:
         raise _failed(hass, domain, "mime_type")
     name = _name(identifier, media.mime_type) or _source_name(hass, domain)
@@ -264,7 +272,7 @@ async def _async_signer(hass: HomeAssistant, context: Context) -> Callable[[URL]
     Raises Unauthorized, also for a user who is not logged in anywhere.
     """
     token = None
-    if (user := await async_user_of(hass, context)) is not None:
+    if (user := await _async_user_of(hass, context)) is not None:
         token = next(iter(user.refresh_tokens), None)
         if token is None or not user.is_active:
             raise Unauthorized(context=context)

@@ -1,22 +1,35 @@
-"""Documents made of pages composed here, in Home Assistant's language: text, notifications, the test page."""
+"""Documents made here, in Home Assistant's language: text, notifications, the test page; and what entities show.
 
-from collections.abc import Awaitable, Callable
+Of these, cameras and images give a picture, to-do lists and calendars a page.
+"""
+
+from calendar import monthrange
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from datetime import date, timedelta
+from functools import partial
+import mimetypes
+from typing import Any, Literal
 
-from homeassistant.core import HomeAssistant
+from homeassistant.auth.permissions.const import POLICY_READ
+from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE
+from homeassistant.core import Context, HomeAssistant, split_entity_id
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Capabilities, Paper
+from ..api.coerce import to_list, to_mapping, whole_text
 from ..const import DOMAIN
-from ..errors import InputError, whole_text
+from ..errors import InputError
 from ..pages.compose import html_page, markdown_page, text_page
+from ..pages.lists import COMPLETED, MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
 from ..pages.page import MAX_TEXT_BYTES, PageStyle, is_visible, paper_size
 from ..pages.testpage import color_page, test_page
-from .conversion import clean_title, make_page_document
-from .document import Document, SourceKind, digest_of
-from .spool import Spool
+from .conversion import async_make_document, clean_title, make_page_document
+from .document import Document, SourceKind, digest_of, too_large
+from .local_files import async_check_entity
+from .spool import Spool, write_bytes
 
 
 async def async_page_text(hass: HomeAssistant, key: str) -> str:
@@ -194,3 +207,166 @@ async def async_color_page(hass: HomeAssistant, spool: Spool, paper: Paper | Non
     """Return the page with a little of every ink, which keeps nozzles from drying."""
     title = await async_page_text(hass, "page_keep_alive_title")
     return await async_write_page(hass, spool, color_page, paper, title=title, at_most=OWN_PAGES)
+
+
+SNAPSHOT_DOMAINS = frozenset({"camera", "image"})
+PRINTABLE_DOMAINS = SNAPSHOT_DOMAINS | {"todo", "calendar"}
+NEEDS_ACTION = "needs_action"
+# Days of a calendar that can be printed; `days_of` says which they are.
+AGENDAS = ("today", "tomorrow", "week", "next_week", "this_month", "next_month")
+
+
+async def async_entity_document(
+    hass: HomeAssistant,
+    spool: Spool,
+    entity_id: str,
+    *,
+    title: str | None,
+    limit_bytes: int,
+    context: Context,
+    paper: Paper | None,
+    options: PageOptions,
+) -> Document:
+    """Return a document with an entity's current content.
+
+    Raises Unauthorized when the user of the context may not read it, InputError:
+    entity_not_found, entity_not_printable, entity_unavailable, snapshot_failed, list_empty.
+    """
+    domain = split_entity_id(entity_id)[0]
+    if domain not in PRINTABLE_DOMAINS:
+        raise InputError("entity_not_printable", entity=entity_id)
+    await async_check_entity(hass, context, entity_id, POLICY_READ)
+    state = hass.states.get(entity_id)
+    if state is None:
+        raise InputError("entity_not_found", entity=entity_id)
+    if state.state == STATE_UNAVAILABLE:
+        raise InputError("entity_unavailable", entity=entity_id)
+    title = title or state.name
+    if domain in SNAPSHOT_DOMAINS:
+        return await _async_snapshot(
+            hass,
+            spool,
+            entity_id,
+            title=title,
+            limit_bytes=limit_bytes,
+            user=context.user_id,
+        )
+    shown = title if options.header is not False else None
+    build: Callable[[PageStyle], str]
+    if domain == "todo":
+        entries = await _async_items(hass, entity_id, context, options)
+        _refuse_empty(entries, entity_id, options)
+        build = partial(todo_page, entries, title=title)
+    else:
+        first, days = days_of(options.agenda, dt_util.now().date())
+        events = await _async_events(hass, entity_id, context, first, days)
+        _refuse_empty(events, entity_id, options)
+        build = partial(agenda_page, events, first, days, title=title)
+    asked = (entity_id, title, asdict(options))
+    return await async_write_page(
+        hass, spool, build, paper, options, title=title, header=shown, asked=asked
+    )
+
+
+def days_of(agenda: str, today: date) -> tuple[date, int]:
+    """Return the first day of an agenda and the number of its days, at most 31.
+
+    `week` are the seven days from today on, `next_week` begins on Monday; what is over of this month is left out.
+    """
+    if agenda == "next_week":
+        return today + timedelta(days=7 - today.weekday()), 7
+    if agenda in ("this_month", "next_month"):
+        next_month = (today.replace(day=1) + timedelta(days=31)).replace(day=1)
+        if agenda == "this_month":
+            return today, (next_month - today).days
+        return next_month, monthrange(next_month.year, next_month.month)[1]
+    offset, days = {"today": (0, 1), "tomorrow": (1, 1), "week": (0, 7)}[agenda]
+    return today + timedelta(days=offset), days
+
+
+async def _async_snapshot(
+    hass: HomeAssistant,
+    spool: Spool,
+    entity_id: str,
+    *,
+    title: str,
+    limit_bytes: int,
+    user: str | None,
+) -> Document:
+    picture: Any
+    try:
+        # Both import large libraries, which an installation without cameras may lack.
+        if entity_id.startswith("camera."):
+            from homeassistant.components.camera import async_get_image as get_camera  # noqa: PLC0415
+
+            picture = await get_camera(hass, entity_id)
+        else:
+            from homeassistant.components.image import async_get_image  # noqa: PLC0415
+
+            picture = await async_get_image(hass, entity_id)
+    except Exception:  # noqa: BLE001 - a camera raises what it likes
+        raise InputError("snapshot_failed", entity=entity_id) from None
+    content: bytes = picture.content
+    if len(content) > limit_bytes:
+        raise too_large(title, limit_bytes)
+    name = f"{title}{mimetypes.guess_extension(picture.content_type) or ''}"
+
+    path = await spool.async_new_path(".part")
+    write = partial(write_bytes, path, content)
+    document = await async_make_document(hass, path, write, name, user=user, title=title)
+    return replace(document, digest=digest_of(entity_id, title), snapshot=True)
+
+
+async def _async_items(
+    hass: HomeAssistant, entity_id: str, context: Context, options: PageOptions
+) -> list[TodoEntry]:
+    wanted = [NEEDS_ACTION, COMPLETED] if options.completed else [NEEDS_ACTION]
+    answer = await _async_ask(hass, "get_items", entity_id, context, {"status": wanted})
+    zone = dt_util.get_default_time_zone()
+    return [TodoEntry.from_item(to_mapping(item), zone) for item in to_list(answer.get("items"))]
+
+
+async def _async_events(
+    hass: HomeAssistant, entity_id: str, context: Context, first: date, days: int
+) -> list[AgendaEntry]:
+    begin = dt_util.start_of_local_day(first)
+    end = dt_util.start_of_local_day(first + timedelta(days=days))
+    answer = await _async_ask(
+        hass,
+        "get_events",
+        entity_id,
+        context,
+        {"start_date_time": begin.isoformat(), "end_date_time": end.isoformat()},
+    )
+    zone, events = dt_util.get_default_time_zone(), to_list(answer.get("events"))
+    entries = (AgendaEntry.from_event(to_mapping(event), zone) for event in events)
+    return [entry for entry in entries if entry is not None]
+
+
+async def _async_ask(
+    hass: HomeAssistant, action: str, entity_id: str, context: Context, data: Mapping[str, Any]
+) -> Mapping[str, object]:
+    try:
+        answer = await hass.services.async_call(
+            split_entity_id(entity_id)[0],
+            action,
+            {ATTR_ENTITY_ID: entity_id, **data},
+            blocking=True,
+            # Who may read it has been checked; these actions ask for control, as if they changed something.
+            context=Context(parent_id=context.id),
+            return_response=True,
+        )
+    except HomeAssistantError:
+        raise
+    except Exception:  # noqa: BLE001 - as a camera does
+        raise InputError("entity_unavailable", entity=entity_id) from None
+    return to_mapping((answer or {}).get(entity_id))
+
+
+def _refuse_empty(
+    entries: list[TodoEntry] | list[AgendaEntry], entity_id: str, options: PageOptions
+) -> None:
+    if not entries and not options.print_empty:
+        raise InputError("list_empty", entity=entity_id)
+    if len(entries) > MAX_ENTRIES:
+        raise InputError("list_too_long", entity=entity_id, allowed=str(MAX_ENTRIES))

@@ -71,7 +71,7 @@ class PdfWorker:
         self._hass = hass
         self._turns = FairQueue(1, line=MAX_WAITING, line_share=MAX_WAITING_A_USER)
         self._process: asyncio.subprocess.Process | None = None
-        self._stop_idle: CALLBACK_TYPE | None = None
+        self._stop_idle: CALLBACK_TYPE = lambda: None
         self._stopped = False
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._async_on_stop)
 
@@ -108,7 +108,7 @@ class PdfWorker:
 
     async def async_close(self) -> None:
         """End the process; a task under way fails. The next task starts another."""
-        self._drop_idle_timer()
+        self._stop_idle()
         process, self._process = self._process, None
         if process is None:
             return
@@ -140,13 +140,15 @@ class PdfWorker:
             raise PdfError("busy") from None
 
     async def _async_ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        self._drop_idle_timer()
+        self._stop_idle()
         answer: dict[str, Any] | None = None
         try:
             # A system that is busy is no fault of the file.
             try:
                 async with asyncio.timeout(START_SECONDS):
-                    running = await self._async_running()
+                    running = self._process
+                    if running is None or running.returncode is not None:
+                        running = await self._async_started()
             except TimeoutError:
                 raise PdfError("busy") from None
             async with asyncio.timeout(seconds):
@@ -171,10 +173,8 @@ class PdfWorker:
             raise PdfError(str(error))
         return answer
 
-    async def _async_running(self) -> asyncio.subprocess.Process:
-        """Return the process, started if there is none; raises PdfUnavailableError."""
-        if self._process is not None and self._process.returncode is None:
-            return self._process
+    async def _async_started(self) -> asyncio.subprocess.Process:
+        """Start the process and return it; raises PdfUnavailableError."""
         if self._stopped:
             raise PdfUnavailableError
         pdfium = await self._hass.async_add_executor_job(package_folder, "pypdfium2")
@@ -207,7 +207,6 @@ class PdfWorker:
         return process
 
     async def _async_on_idle(self, _now: datetime) -> None:
-        self._stop_idle = None
         # Whoever has its turn now sets a new timer.
         with contextlib.suppress(NoPlaceError):
             async with self._turns.place(None, patience=0):
@@ -216,11 +215,6 @@ class PdfWorker:
     async def _async_on_stop(self, _event: Event) -> None:
         self._stopped = True
         await self.async_close()
-
-    def _drop_idle_timer(self) -> None:
-        if self._stop_idle is not None:
-            self._stop_idle()
-            self._stop_idle = None
 
 
 async def _async_read(process: asyncio.subprocess.Process) -> dict[str, Any]:

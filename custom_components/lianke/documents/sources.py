@@ -7,13 +7,13 @@ from functools import partial
 import os
 from pathlib import Path
 import re
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, BinaryIO, Final, NamedTuple, Self
 
 from homeassistant.components.file_upload import process_uploaded_file
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import config_validation as cv
 
-from ..api.capabilities import Paper
+from ..api.options import ORIENTATIONS, ResolvedOptions
 from ..errors import InputError
 from ..pdf.ending import check_end
 from ..pdf.process import TaskError
@@ -31,13 +31,14 @@ from .document import (
     too_large,
 )
 from .download import async_download
-from .entities import SNAPSHOT_DOMAINS, async_entity_document
-from .local_files import Roots, file_roots, open_allowed
+from .local_files import LocalFile, open_allowed
 from .media import URI_SCHEME, MediaAddress, async_fetch_media, async_find_media
 from .page_documents import (
     DEFAULT_PAGE,
     PAGE_BUILDERS,
+    SNAPSHOT_DOMAINS,
     PageOptions,
+    async_entity_document,
     async_page_text,
     async_style,
     async_text_document,
@@ -149,25 +150,28 @@ def entity_of(kind: SourceKind, value: str) -> str | None:
     return None
 
 
-async def async_get_document(
-    hass: HomeAssistant,
-    spool: Spool,
-    source: Source,
-    *,
-    limit_bytes: int,
-    context: Context,
-    paper: Paper | None,
-    landscape: bool = False,
-) -> Document:
+class Making(NamedTuple):
+    """What is known when a document is made: its options are checked by then."""
+
+    spool: Spool
+    options: ResolvedOptions
+    limit_bytes: int
+    # Who may read what the document is made of.
+    reading: Context
+    # Whose turn it takes in the PDF process.
+    user: str | None = None
+
+
+async def async_get_document(hass: HomeAssistant, source: Source, making: Making) -> Document:
     """Return the document of a source; its file is the present scope's (`Spool.scope`).
 
-    limit_bytes bounds the file, context says who asks, `paper` and `landscape` are what pages are laid out for.
-    Raises InputError with what is wrong and what to do; Unauthorized;
-    HomeAssistantError: disk_full.
+    Raises InputError with what is wrong and what to do; Unauthorized; HomeAssistantError: disk_full.
     """
-    kind, value, raw = source.kind, source.value, source.raw
+    spool, limit_bytes, context = making.spool, making.limit_bytes, making.reading
+    kind, value, raw, paper = source.kind, source.value, source.raw, making.options.paper
     title = clean_title(source.title) or None
     is_foreign = False
+    landscape = making.options.orientation == ORIENTATIONS["landscape"]
     page = replace(source.page, landscape=landscape)
     if raw and kind not in FILES | {SourceKind.TEXT}:
         raise InputError("raw_needs_file_or_text")
@@ -208,9 +212,10 @@ async def async_get_document(
                 raise too_large(name, limit_bytes)
             write = partial(write_bytes, path, commands)
         elif kind is SourceKind.FILE:
-            file, may_be_raw = Path(hass.config.path(value)), True
-            name = file.name
-            write = partial(_copy_file, hass, file, file_roots, name, limit_bytes, path)
+            local = Path(hass.config.path(value))
+            name, may_be_raw = local.name, True
+            file = LocalFile(local, tuple(hass.config.allowlist_external_dirs), name)
+            write = partial(_copy_file, file, hass.config.config_dir, limit_bytes, path)
         else:
             found = await async_find_media(hass, value, context)
             if isinstance(found, MediaAddress):
@@ -218,7 +223,7 @@ async def async_get_document(
                 is_foreign = title is None
             else:
                 name, may_be_raw = found.name, True
-                write = partial(_copy_file, hass, *found[:2], name, limit_bytes, path)
+                write = partial(_copy_file, found, hass.config.config_dir, limit_bytes, path)
 
         document = await async_make_document(
             hass,
@@ -347,14 +352,12 @@ def _write_content(content: str, name: str, limit_bytes: int, target: Path) -> N
         raise InputError("content_not_base64") from None
 
 
-def _copy_file(
-    hass: HomeAssistant, path: Path, roots: Roots, name: str, limit_bytes: int, target: Path
-) -> None:
+def _copy_file(file: LocalFile, config_dir: str, limit_bytes: int, target: Path) -> None:
     """Copy a file of this system to target. Blocks."""
-    with open_allowed(path, roots(hass), hass.config.config_dir) as reader:
+    with open_allowed(file.path, file.roots, config_dir) as reader:
         if os.fstat(reader.fileno()).st_size > limit_bytes:
-            raise too_large(name, limit_bytes)
-        copy_opened(reader, target, limit_bytes, name)
+            raise too_large(file.name, limit_bytes)
+        copy_opened(reader, target, limit_bytes, file.name)
 
 
 # What devices of the home network send: a PDF or JPEG as it is, raster pages as a PDF.
@@ -387,8 +390,8 @@ async def async_received_document(
     InputError: file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported,
     and what `async_open_document` raises; HomeAssistantError: disk_full.
     """
-    if not await hass.async_add_executor_job(_is_raster, path):
-        document = await hass.async_add_executor_job(partial(_admit, path, name, title=title))
+    admitted = partial(_admitted, path, name, title=title)
+    if (document := await hass.async_add_executor_job(admitted)) is not None:
         return await async_open_document(
             hass, spool, document, password=None, limit_bytes=limit_bytes, user=user
         )
@@ -409,13 +412,11 @@ async def async_received_document(
     )
 
 
-def _is_raster(path: Path) -> bool:
+def _admitted(path: Path, name: str, *, title: str) -> Document | None:
+    """Return the document for a file that is sent as it is, None for raster pages."""
     with path.open("rb") as file:
-        return file.read(len(URF_SYNC)).startswith((URF_SYNC, PWG_SYNC))
-
-
-def _admit(path: Path, name: str, *, title: str) -> Document:
-    """Return the document for a file that is sent as it is."""
+        if file.read(len(URF_SYNC)).startswith((URF_SYNC, PWG_SYNC)):
+            return None
     try:
         kind = sniff(path, name)
     except InputError as err:

@@ -85,15 +85,16 @@ class Spool:
         self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._drop_alarm)
 
     @asynccontextmanager
-    async def scope(self, *paths: Path) -> AsyncIterator[None]:
+    async def scope(self, *paths: Path) -> AsyncIterator[set[Path]]:
         """Delete in the end the files that were made in here, and these, unless they were let go by then.
 
-        So whoever makes a document need not delete it, whatever comes to pass. What is kept is let go.
+        So whoever makes a document need not delete it, whatever comes to pass. What is kept is let go. Yields the
+        files, for whoever hands one on to take it out.
         """
         mine = set(paths)
         token = _own_files.set((mine, asyncio.current_task()))
         try:
-            yield
+            yield mine
         finally:
             _own_files.reset(token)
             if mine:

@@ -1,6 +1,7 @@
 """Encode and decode IPP messages (RFC 8010), without Home Assistant."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 import struct
 from typing import Final
@@ -67,13 +68,13 @@ def decode(data: bytes) -> tuple[Message, int]:
     return message, reader.position
 
 
+@dataclass(slots=True)
 class _Reader:
     """Reads groups and values one after the other."""
 
-    def __init__(self, data: bytes, position: int) -> None:
-        self._data = data
-        self._counted = 0
-        self.position = position
+    _data: bytes
+    position: int
+    _counted: int = 0
 
     def groups(self) -> Iterator[Group]:
         tag = self._byte()

@@ -168,15 +168,14 @@ class OwnTasks:
 class BoxJobs:
     """The jobs of one box in the ledger, with what is found by token, task and printer."""
 
-    # The jobs as they will be, and as they are on disk, oldest first; there once they are loaded.
-    latest: Records[Job]
-    committed: Records[Job]
-
     def __init__(self, coordinator: LiankeCoordinator, ledger: Ledger) -> None:
         self._hass = coordinator.hass
         self._entry = coordinator.config_entry
         self._ledger = ledger
         self.table = Table(JOBS, self._entry.entry_id)
+        # The jobs as they will be, and as they are on disk, oldest first; none before they are loaded.
+        self.latest = Records[Job]({})
+        self.committed = self.latest
         self.lease = Lease(ledger)
         self.files = JobFiles(self._hass, self._entry.entry_id)
         self.tasks = OwnTasks(ledger, self.lease, self._entry.entry_id)

@@ -69,15 +69,13 @@ def is_asked_by_home_name(hass: HomeAssistant, host: str) -> bool:
         name = (URL(f"http://{host}").host or "").rstrip(".").lower()
     except ValueError:
         return False
-    if name == _host_of(hass.config.internal_url):
+    urls = (hass.config.internal_url, hass.config.external_url)
+    internal, external = (URL(url).host if url else None for url in urls)
+    if name == internal:
         return bool(name)
-    if name == _host_of(hass.config.external_url):
+    if name == external:
         return False
     return is_ip_address(name) or (bool(name) and "." not in name) or name.endswith(_HOME_NAMES)
-
-
-def _host_of(url: str | None) -> str | None:
-    return URL(url).host if url else None
 
 
 FRESH_SECONDS: Final = 1

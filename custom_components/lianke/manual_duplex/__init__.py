@@ -105,7 +105,6 @@ class Plan(Record):
 
     @property
     def sheets(self) -> int:
-        """Return the sheets of all copies."""
         return (self.pages + 1) // 2 * self.copies
 
     @property

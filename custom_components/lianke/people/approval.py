@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, override
+from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, HomeAssistant
@@ -18,6 +18,15 @@ from .beginning import async_find_beginning
 from .release_code import async_get_code_checker
 from .rights import async_check_job, async_is_not_for_all, async_may_approve
 
+# Options that ask for an approval, whoever prints: without any of them nobody is asked because of them.
+_ASKING: Final = (
+    const.CONF_MONTHLY_PAGES,
+    const.CONF_APPROVAL_PAGES,
+    const.CONF_APPROVAL_PRINTERS,
+    const.CONF_APPROVAL_SOURCES,
+    const.CONF_APPROVAL_USERS,
+)
+
 
 class PrintPolicy(People):
     """What the print queue of a box asks about people, before it accepts a job."""
@@ -29,6 +38,9 @@ class PrintPolicy(People):
 
     @override
     async def async_with_asker(self, spec: JobSpec) -> JobSpec:
+        if spec.sender_address is not None:
+            # Nobody in Home Assistant has begun it.
+            return replace(spec, origin=spec.origin or Origin.LAN_PRINTER, automated=True)
         beginning = await async_find_beginning(self._hass, spec.asker.context)
         if beginning.forgotten and await self._async_is_not_for_all(spec):
             # It would cancel others' jobs, and waits itself.
@@ -36,7 +48,7 @@ class PrintPolicy(People):
         return replace(
             spec,
             asker=replace(spec.asker, user_id=beginning.user_id),
-            origin=spec.origin or (Origin.LAN_PRINTER if spec.sender_address else beginning.origin),
+            origin=spec.origin or beginning.origin,
             automated=beginning.automated,
             forgotten=beginning.forgotten,
         )
@@ -59,7 +71,10 @@ class PrintPolicy(People):
         by_person = spec.asker.user_id is not None or spec.forgotten
         if (
             (
-                self._is_to_be_approved(spec, first, jobs)
+                (
+                    any(options.get(name) for name in _ASKING)
+                    and self._is_to_be_approved(spec, first, jobs)
+                )
                 or (uncounted and by_person)
                 or (
                     # Somebody who may not use the printer may have asked for it.
@@ -75,7 +90,7 @@ class PrintPolicy(People):
         if (
             spec.release_code is not None
             or spec.printer_key in options.get(const.CONF_RELEASE_PRINTERS, [])
-            or _may_be_of(spec, options.get(const.CONF_RELEASE_USERS, []))
+            or ((users := options.get(const.CONF_RELEASE_USERS)) and _may_be_of(spec, users))
             or uncounted
         ):
             reasons.append(PersonReason.RELEASE)
@@ -120,15 +135,15 @@ class PrintPolicy(People):
         most_free = options.get(const.CONF_APPROVAL_PAGES, 0)
         return (
             spec.printer_key in options.get(const.CONF_APPROVAL_PRINTERS, [])
-            or _may_be_of(spec, options.get(const.CONF_APPROVAL_USERS, []))
+            or ((users := options.get(const.CONF_APPROVAL_USERS)) and _may_be_of(spec, users))
             or not sources.isdisjoint(options.get(const.CONF_APPROVAL_SOURCES, []))
             or bool(most_free and (most is None or most * first.job_copies > most_free))
         )
 
 
 def _may_be_of(spec: JobSpec, users: Collection[str]) -> bool:
-    """Return whether one of these users asks for a job, as far as that is not forgotten."""
-    return bool(users) if spec.forgotten else spec.asker.user_id in users
+    """Return whether one of these users asks for a job, or may have, where that is forgotten."""
+    return spec.forgotten or spec.asker.user_id in users
 
 
 def pages_left(

@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass, field
+import logging
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
@@ -32,6 +34,7 @@ from homeassistant.const import (
     MATCH_ALL,
 )
 from homeassistant.core import Context, Event, EventOrigin, HomeAssistant, State, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.chat_session import current_session
 from homeassistant.helpers.entity import entity_sources
@@ -39,13 +42,16 @@ from homeassistant.helpers.http import current_request
 from homeassistant.helpers.script import ATTR_CUR
 from homeassistant.helpers.singleton import singleton
 from homeassistant.helpers.start import async_at_started
+from homeassistant.helpers.storage import Store
 from homeassistant.helpers.trace import variables_cv
 from homeassistant.util.ulid import ulid_now
 import voluptuous as vol
 
+from ..api.coerce import to_mapping
 from ..const import DOMAIN
 from ..jobs.job import Origin
-from .timers import Timers
+
+_LOGGER = logging.getLogger(__name__)
 
 AUTOMATION: Final = "automation"
 SERVICE_TRIGGER: Final = "trigger"
@@ -57,6 +63,11 @@ MAX_RUNS: Final = 200
 # People whose contexts are remembered.
 MAX_PEOPLE: Final = 100
 TIMER_DOMAIN: Final = "timer"
+# Timers of which is remembered who set them going.
+MAX_TIMERS: Final = 100
+STORAGE_VERSION: Final = 1
+# Seconds until that is on disk.
+SAVE_DELAY: Final = 1
 TIMER: Final = f"{TIMER_DOMAIN}."
 TIMER_ACTIVE: Final = "active"
 TIMER_RESTS: Final = ("idle", "paused")
@@ -100,11 +111,6 @@ class _Begun(NamedTuple):
     forgotten: bool = False
 
     @property
-    def share(self) -> str:
-        """Return whose memory it takes: a person's, or that of all whom nobody can name."""
-        return self.user_id or ("never" if self.never else "forgotten" if self.forgotten else "")
-
-    @property
     def as_kept(self) -> dict[str, Any]:
         """Return what is kept of how a timer began, over a restart as well."""
         names = ("user_id", "spoken", "never", "forgotten")
@@ -124,16 +130,17 @@ _NEVER: Final = _Begun(None, independent=True, never=True)
 _FORGOTTEN: Final = _Begun(None, forgotten=True)
 
 
+@dataclass(eq=False, slots=True)
 class _Call:
     """An action that is called, and who began that; over once the event loop turns."""
 
-    def __init__(self, begun: _Begun) -> None:
-        self.begun = begun
-        self.task = id(asyncio.current_task())
-        # When it began, and when a delayed sensor or a timer of it changed: from these the next delay counts.
-        self.began = monotonic()
-        self.times: deque[float] = deque(maxlen=DELAYS_OF_A_CALL)
-        self.is_over = False
+    begun: _Begun
+    # The id of the task that calls it.
+    task: int
+    # When it began, and when a delayed sensor or a timer of it changed: from these the next delay counts.
+    began: float
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=DELAYS_OF_A_CALL))
+    is_over: bool = False
 
     def goes_on(self) -> None:
         """Note that a delayed sensor or a timer which it has set going changes now."""
@@ -144,9 +151,6 @@ class _Call:
         now = monotonic()
         times = (self.began, *self.times)
         return any(0 <= now - time - seconds + TOO_EARLY < SLOW for time in times)
-
-    def end(self) -> None:
-        self.is_over = True
 
 
 # What is called, or was called last, where whatever runs now was scheduled.
@@ -172,13 +176,56 @@ class Beginning(NamedTuple):
     forgotten: bool = False
 
 
+@dataclass(slots=True)
 class _Share:
     """What is remembered of one person, the oldest first."""
 
-    def __init__(self) -> None:
-        self.contexts: dict[str, None] = {}
-        # Of automations, by the ids of their contexts.
-        self.runs: dict[str, str] = {}
+    contexts: dict[str, None] = field(default_factory=dict)
+    # Of automations, by the ids of their contexts.
+    runs: dict[str, str] = field(default_factory=dict)
+
+
+class Timers:
+    """Remembers who set each timer going last, also over a restart: one that goes on by itself goes on for ever."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        self._began: dict[str, Mapping[str, Any]] = {}
+        self._store = Store[dict[str, Any]](
+            hass, STORAGE_VERSION, f"{DOMAIN}_timers", private=True, atomic_writes=True
+        )
+        # Those of a Home Assistant that has kept none so far were nobody's.
+        self.is_new = False
+
+    async def async_load(self) -> None:
+        """Read what was kept before the restart."""
+        try:
+            stored = await self._store.async_load()
+        except (OSError, HomeAssistantError) as err:
+            _LOGGER.debug("Who set timers going cannot be read: %s", err)
+            return
+        self.is_new = stored is None
+        kept = {key: to_mapping(value) for key, value in to_mapping(stored).items()}
+        # What was set going meanwhile is newer.
+        self._began = dict([*(kept | self._began).items()][-MAX_TIMERS:])
+
+    def find(self, timer: str) -> Mapping[str, Any] | None:
+        """Return how a timer began, None where that is not known."""
+        return self._began.get(timer)
+
+    @callback
+    def set(self, timer: str, began: Mapping[str, Any]) -> None:
+        """Remember how a timer began."""
+        is_known = self._began.pop(timer, None) == began
+        self._began[timer] = began
+        if len(self._began) > MAX_TIMERS:
+            del self._began[next(iter(self._began))]
+            self.is_new = False
+        if not is_known:
+            self._store.async_delay_save(lambda: dict(self._began), SAVE_DELAY)
+
+    async def async_remove(self) -> None:
+        """Delete what is kept."""
+        await self._store.async_remove()
 
 
 class _Trail:
@@ -187,6 +234,8 @@ class _Trail:
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
         self._known: dict[str, _Begun] = {}
+        # Whose memory each takes.
+        self._whose: dict[str, str] = {}
         # Who did something last is the last.
         self._shares: dict[str, _Share] = {}
         # The time of the newest id that was forgotten: nothing from before the first look is known either.
@@ -209,16 +258,6 @@ class _Trail:
         for state in self._hass.states.async_all(TIMER_DOMAIN):
             if state.state != TIMER_RESTS[0] and self.timers.find(state.entity_id) is None:
                 self.timers.set(state.entity_id, _NEVER.as_kept)
-
-    async def async_catch_up(self) -> None:
-        """Wait until this has heard of every event that is being dispatched, and of those that were fired meanwhile.
-
-        Others may hear first of one, and call an action before this has heard of it. A dispatch does not let go of the
-        event loop before its end: `call_soon` marks that, as it marks a call's.
-        """
-        has_ended = asyncio.Event()
-        self._hass.loop.call_soon(has_ended.set)
-        await has_ended.wait()
 
     def find(self, context: Context) -> _Begun:
         """Return what is known of a context."""
@@ -341,8 +380,9 @@ class _Trail:
             begun = begun._replace(runs_automations=True)
         self.note(event.context, begun)
         if self._find_caller() is None:
-            _calling.set(call := _Call(begun._replace(runs_automations=False)))
-            self._hass.loop.call_soon(call.end)
+            begun = begun._replace(runs_automations=False)
+            _calling.set(call := _Call(begun, id(asyncio.current_task()), monotonic()))
+            self._hass.loop.call_soon(setattr, call, "is_over", True)
 
     def _find_caller(self) -> _Begun | None:
         """Return who began the call within which this runs, None outside of one."""
@@ -418,14 +458,15 @@ class _Trail:
 
     def note(self, context: Context, begun: _Begun, automation: str | None = None) -> None:
         """Remember how a context began; `automation` is the one whose run it is."""
-        if (before := self._known.get(context.id)) is not None and (
-            old := self._shares.get(before.share)
-        ):
+        if context.id in self._known and (old := self._shares.get(self._whose[context.id])):
             old.contexts.pop(context.id, None)
             automation = old.runs.pop(context.id, automation)
-        self._known[context.id] = begun
-        share = self._shares.pop(begun.share, None) or _Share()
-        self._shares[begun.share] = share
+        # A person's memory, or that of all whom nobody can name.
+        nobody = "never" if begun.never else "forgotten" if begun.forgotten else ""
+        whose = begun.user_id or nobody
+        self._known[context.id], self._whose[context.id] = begun, whose
+        share = self._shares.pop(whose, None) or _Share()
+        self._shares[whose] = share
         if automation is None:
             share.contexts[context.id] = None
             if len(share.contexts) > MAX_CONTEXTS:
@@ -450,6 +491,7 @@ class _Trail:
         context_id = context_id or next(iter(remembered))
         del remembered[context_id]
         begun = self._known.pop(context_id)
+        del self._whose[context_id]
         if begun.never:
             # As which it is taken by its time as well.
             return
@@ -504,28 +546,29 @@ def async_get_trail(hass: HomeAssistant) -> _Trail:
 async def async_find_beginning(hass: HomeAssistant, context: Context) -> Beginning:
     """Return who began what led to a call with this context."""
     trail = async_get_trail(hass)
-    await trail.async_catch_up()
+    # Others may hear first of an event, and call an action before the trail has heard of it. A dispatch, with all that
+    # is fired meanwhile, does not let go of the event loop before its end: `call_soon` marks that, as a call's.
+    has_ended = asyncio.Event()
+    hass.loop.call_soon(has_ended.set)
+    await has_ended.wait()
     begun = trail.find(context)
     if context.user_id is not None:
         # What the card asks for passes the bus by.
         trail.note(context, begun)
-    person = await _async_person(hass, begun.user_id)
-    by_tool = asked_by_tool.get() == context.id
-    in_person = (
-        context.user_id is not None and await _async_person(hass, context.user_id) is not None
-    )
+    # Without those that Home Assistant made for itself, an add-on or a cloud.
+    people = {
+        user_id
+        for user_id in {begun.user_id, context.user_id}
+        if user_id is not None
+        and not ((user := await hass.auth.async_get_user(user_id)) and user.system_generated)
+    }
+    in_person, by_tool = context.user_id in people, asked_by_tool.get() == context.id
     by = Origin.USER if in_person else Origin.AUTOMATION
     return Beginning(
-        user_id=person,
+        user_id=begun.user_id if begun.user_id in people else None,
         origin=Origin.ASSISTANT if by_tool or begun.spoken else by,
         automated=not in_person and not by_tool,
         independent=begun.independent and not in_person and not by_tool,
         first_context=begun.first,
         forgotten=begun.forgotten,
     )
-
-
-async def _async_person(hass: HomeAssistant, user_id: str | None) -> str | None:
-    """Return a user, unless Home Assistant made it for itself, an add-on or a cloud."""
-    user = await hass.auth.async_get_user(user_id) if user_id else None
-    return None if user is not None and user.system_generated else user_id

@@ -226,7 +226,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         else:
             begin(hass)
 
-    entry.async_on_unload(queue.listen(on_job))
+    entry.async_on_unload(queue.listen(on_job, states={JobState.HELD}))
 
 
 @callback
@@ -239,10 +239,6 @@ def async_tell_dropped(hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iter
                 await _async_tell_answer(hass, entry, job, key="approval_box_removed")
 
     hass.async_create_background_task(tell(), "notify of dropped jobs")
-
-
-def _targets(entry: LiankeConfigEntry) -> list[str]:
-    return list(entry.options.get(CONF_APPROVAL_NOTIFY, []))
 
 
 def _is_over(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> bool:
@@ -272,7 +268,7 @@ async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) ->
         # Where a tap on the notification itself leads, on iOS and Android.
         data |= {"url": path, "clickAction": path}
     reached = hass.data.setdefault(DATA_REACHED, {})[job.job_id] = set()
-    for target in _targets(entry):
+    for target in entry.options.get(CONF_APPROVAL_NOTIFY, []):
         if _is_over(hass, entry, job):
             break
         reached.add(target)
@@ -327,7 +323,7 @@ async def _async_tell_answer(
     `key` is that of the text for the asker, where there is no answer.
     """
     reached = hass.data.get(DATA_REACHED, {}).pop(job.job_id, None)
-    for target in _targets(entry):
+    for target in entry.options.get(CONF_APPROVAL_NOTIFY, []):
         if reached is None or target in reached:
             await _async_clear(hass, target, job)
     if job.spec.asker.user_id is None or (key := key or _answer_key(job)) is None:

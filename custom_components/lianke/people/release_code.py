@@ -104,5 +104,4 @@ class CodeChecker:
 
 @singleton(f"{DOMAIN}_code_checker")
 def async_get_code_checker(hass: HomeAssistant) -> CodeChecker:
-    """Return the one checker of this Home Assistant."""
     return CodeChecker(hass)

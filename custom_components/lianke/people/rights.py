@@ -68,17 +68,6 @@ async def async_check_printer(
     return await async_check_caller(hass, context, entity_id, policy)
 
 
-def reading_context(who: Beginning, context: Context) -> Context:
-    """Return the context in which the documents of a call are read that somebody began.
-
-    Who makes an automation run past its triggers reads by it what that person may, and by its own trigger it reads
-    whatever an administrator wanted it to.
-    """
-    if who.user_id in (None, context.user_id) or who.independent:
-        return context
-    return Context(user_id=who.user_id, parent_id=context.id)
-
-
 async def async_check_change(
     hass: HomeAssistant, context: Context, entity_id: str | None, title: str
 ) -> Beginning:
@@ -125,7 +114,6 @@ async def async_may_approve(
 
 
 def is_approver(options: Mapping[str, Any], user: User) -> bool:
-    """Return whether a user is one of the approvers."""
     approvers: list[str] = options.get(const.CONF_APPROVERS, [])
     return user.is_active and (user.id in approvers if approvers else user.is_admin)
 

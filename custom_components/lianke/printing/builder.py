@@ -37,16 +37,16 @@ from ..devices import Target, status_entity
 from ..documents.document import Document
 from ..documents.pdf_client import lan_user
 from ..documents.sheets import BOOKLET, LAID_OUT_BY, ONE_SIDED, SheetOptions, async_lay_out
-from ..documents.sources import Source, async_get_document
+from ..documents.sources import Making
 from ..documents.spool import Spool, async_get_spool
 from ..errors import InputError
-from ..fair_queue import FairQueue, NoPlaceError, lan_owner
+from ..fair_queue import FairQueue, NoPlaceError, Owner, lan_owner
 from ..jobs.job import Asker, Delivery, Job, JobSpec
 from ..jobs.queue import PrintQueue
 from ..jobs.rules import asks_for_more, max_document_bytes, with_options
 from ..people.beginning import Beginning
 from ..people.release_code import async_hash_code
-from ..people.rights import async_check_caller, reading_context
+from ..people.rights import async_check_caller
 
 # Options that sheets are printed with as they were made, on another printer, too.
 DONE_HERE: Final = ("pages", "excel_fit", "auto_rotate")
@@ -66,18 +66,6 @@ class Sender(NamedTuple):
     name: str
     address: str
     device: str
-
-
-class Making(NamedTuple):
-    """What is known when a document is made: its options are checked by then."""
-
-    spool: Spool
-    options: ResolvedOptions
-    limit_bytes: int
-    # Who may read what the document is made of.
-    reading: Context
-    # Whose turn it takes in the PDF process.
-    user: str | None
 
 
 type MakeDocument = Callable[[Making], Awaitable[Document]]
@@ -126,23 +114,6 @@ class PrintRequest:
         return self.sheets is not None and self.sheets.joins
 
 
-def from_source(hass: HomeAssistant, source: Source) -> MakeDocument:
-    """Return how a document is made of a source, as whoever asks may read it."""
-
-    async def make(making: Making) -> Document:
-        return await async_get_document(
-            hass,
-            making.spool,
-            source,
-            limit_bytes=making.limit_bytes,
-            context=making.reading,
-            paper=making.options.paper,
-            landscape=making.options.orientation == ORIENTATIONS["landscape"],
-        )
-
-    return make
-
-
 @asynccontextmanager
 async def async_building(
     hass: HomeAssistant, request: PrintRequest, *, prints: bool = True
@@ -153,24 +124,34 @@ async def async_building(
     """
     target, sender, request_id = request.target, request.sender, request.request_id
     spool = await async_get_spool(hass)
-    async with spool.scope(*request.files):
-        who: Beginning | None = None
+    async with spool.scope(*request.files) as files:
+        # In whose name documents are read, whose turn they take in the PDF process, whose share of the requests it is.
+        owner: Owner
+        reading = request.context
         if sender is None:
             # What a person sets off prints where that person may: a phone's event asks for no rights.
             asked = request.entity_id or status_entity(hass, target.entry, target.printer_key)
             who = await async_check_caller(hass, request.context, asked, POLICY_CONTROL)
+            user, asker, owner = request.context.user_id, who.user_id, (who.user_id,)
+            if asker not in (None, user) and not who.independent:
+                # Who makes an automation run past its triggers reads by it what that person may, and by its own trigger
+                # it reads whatever an administrator wanted it to.
+                reading = Context(user_id=asker, parent_id=request.context.id)
+        else:
+            user = asker = lan_user(sender.device)
+            owner = lan_owner(sender.device)
         if prints and request_id is None and request.replace_key is None:
             # A new job in any case, which can be refused before its documents are made.
-            owner = lan_owner(sender.device) if sender else (who and who.user_id,)
             target.data.queue.check_limits(target.printer_key, owner)
-        builder = JobBuilder(hass, request, spool, who)
-        places = hass.data.setdefault(DATA_PREPARING, FairQueue(share=MAX_MADE_AT_ONCE))
+        builder = JobBuilder(asker, hass, request, spool, files, user, reading)
+        if (places := hass.data.get(DATA_PREPARING)) is None:
+            places = hass.data[DATA_PREPARING] = FairQueue(share=MAX_MADE_AT_ONCE)
         # The same request once more waits for the first one.
         locks = hass.data.setdefault(DATA_REQUEST_LOCKS, WeakValueDictionary())
         turn = request_id and locks.setdefault((target.printer_key, request_id), asyncio.Lock())
         try:
             async with (
-                places.place((target.entry.entry_id, builder.asker), patience=0),
+                places.place((target.entry.entry_id, asker), patience=0),
                 turn or nullcontext(),
             ):
                 yield builder
@@ -178,20 +159,21 @@ async def async_building(
             raise InputError("too_many_requests") from None
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class JobBuilder:
     """Makes the documents of a request, and its jobs."""
 
-    def __init__(
-        self, hass: HomeAssistant, request: PrintRequest, spool: Spool, who: Beginning | None
-    ) -> None:
-        self._hass = hass
-        self._request = request
-        self._spool = spool
-        sender, context = request.sender, request.context
-        # Whose share of the requests it takes, and whose turn in the PDF process.
-        self.asker = lan_user(sender.device) if sender else who and who.user_id
-        self._user = self.asker if sender else context.user_id
-        self._reading = context if who is None else reading_context(who, context)
+    # Whose share of the requests it takes.
+    asker: str | None
+    _hass: HomeAssistant
+    _request: PrintRequest
+    _spool: Spool
+    # What is deleted in the end.
+    _files: set[Path]
+    # Whose turn it takes in the PDF process.
+    _user: str | None
+    # In whose name the documents are read.
+    _reading: Context
 
     async def async_documents(
         self,
@@ -284,7 +266,7 @@ class JobBuilder:
         """Submit one of the jobs. Raises as `PrintQueue.async_submit`, which has `more`."""
         spec, deliveries = made
         queue = self._request.target.data.queue
-        self._spool.let_go(*(one.document.path for one in deliveries))
+        self._files.difference_update(one.document.path for one in deliveries)
         return await queue.async_submit(spec, deliveries, **more)
 
 
@@ -474,6 +456,5 @@ async def async_move_to(
 
 
 def _is_foreign_code(spec: JobSpec, user_id: str | None) -> bool:
-    """Return whether whoever asks for a job's document does not know the code that it is released with."""
     is_other = spec.asker.user_id is None or spec.asker.user_id != user_id
     return spec.release_code is not None and (spec.foreign_code or is_other)

@@ -25,8 +25,9 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from homeassistant.util.signal_type import SignalType
 import voluptuous as vol
 
+from ..api.errors import LiankeError
 from ..api.options import options_in
-from ..box.kept import async_delete_all_kept
+from ..box.storage import async_delete_all_kept
 from ..const import DOMAIN
 from ..devices import (
     Target,
@@ -48,7 +49,7 @@ from ..people.rights import (
     async_may_approve,
     visible,
 )
-from ..runtime import translating
+from ..runtime import translated
 from . import schemas
 from .again import async_changes, async_move
 from .builder import Mover, async_print_again
@@ -79,16 +80,18 @@ async def telling_refusals(hass: HomeAssistant, context: Context) -> AsyncIterat
     The signal is sent for people alone; an assistant says by itself what becomes of a sentence.
     """
     try:
-        with translating():
-            yield
-    except HomeAssistantError as err:
+        yield
+    except (InputError, LiankeError, HomeAssistantError) as err:
+        shown = err if isinstance(err, HomeAssistantError) else translated(err)
         # What is asked for directly is answered to who asks.
         if script_stack_cv.get():
             who = await async_find_beginning(hass, context)
             if who.user_id is not None and who.origin is not Origin.ASSISTANT:
-                refusal = Refusal(who.user_id, context.id, err, who.first_context)
+                refusal = Refusal(who.user_id, context.id, shown, who.first_context)
                 async_dispatcher_send(hass, SIGNAL_REFUSED, refusal)
-        raise
+        if shown is err:
+            raise
+        raise shown from None
 
 
 class Action(NamedTuple):
@@ -101,15 +104,13 @@ class Action(NamedTuple):
 
     def check(self, data: Any) -> dict[str, Any]:
         """Return the fields of a call as the schema takes them; raises HomeAssistantError."""
-        with translating():
-            try:
-                fields: dict[str, Any] = self.schema(data)
-            except vol.Invalid as err:
-                raise schemas.refusal(err, data, self.schema) from None
-            return fields
+        try:
+            fields: dict[str, Any] = self.schema(data)
+        except vol.Invalid as err:
+            raise translated(schemas.refusal(err, data, self.schema)) from None
+        return fields
 
     async def run(self, hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-        """Run the handler; raises HomeAssistantError."""
         async with telling_refusals(hass, call.context):
             return await self.handler(hass, call)
 

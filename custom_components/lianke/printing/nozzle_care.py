@@ -118,7 +118,6 @@ class NozzleCareSteps(BoxOptionsFlow):
 
 
 def nozzle_care_schema(plan: Mapping[str, Any]) -> vol.Schema:
-    """Return the form of a printer's plan with its present values."""
     return vol.Schema(
         {
             vol.Required(DAYS, default=plan.get(DAYS, 0)): number_field(0, 90, unit="days"),

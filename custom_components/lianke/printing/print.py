@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,14 +20,14 @@ from ..devices import Target, async_resolve_target
 from ..documents.conversion import clean_title
 from ..documents.document import SourceKind
 from ..documents.sheets import SheetOptions
-from ..documents.sources import Source
+from ..documents.sources import Source, async_get_document
 from ..errors import InputError
 from ..jobs.job import REJECTED, Job, JobState, PersonReason
 from ..jobs.queue import PrintQueue
 from ..jobs.rules import REQUEST_ID_LIFE, frees_request_id, waits_uncounted
 from ..people.rights import async_as_seen
 from ..runtime import async_error_text, async_said, async_whole_error, translated
-from .builder import PrintRequest, async_building, from_source, numbered
+from .builder import PrintRequest, async_building, numbered
 from .schemas import DEFAULT_WAIT, HOLD, MAX_SOURCES, SHEET_FIELDS
 
 # Seconds between two checks whether a box that reloads is back.
@@ -127,7 +128,7 @@ def request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -
     return PrintRequest(
         target=target,
         context=context,
-        documents=[from_source(hass, source) for source in sources],
+        documents=[partial(async_get_document, hass, source) for source in sources],
         options=options_in(data),
         raw=data.get("raw", False),
         sheets=SheetOptions.of(data, len(sources)) if SHEET_NAMES & data.keys() else None,
@@ -189,11 +190,14 @@ async def async_describe(
     waited: bool = False,
 ) -> JsonObjectType:
     """Return a job for the response of a call, with the reason as text; `repeated` if it was asked for before."""
-    job = await async_as_seen(hass, target.entry.options, job, context)
+    if job.reason == REJECTED:
+        # Why is not for everybody.
+        job = await async_as_seen(hass, target.entry.options, job, context)
+    has_reason = job.state is JobState.HELD or job.reason is not None
     return {
         **job_dict(job),
         "device_id": target.device_id,
-        "message": await async_reason(hass, job),
+        "message": await async_reason(hass, job) if has_reason else None,
         "duplicate": repeated,
         "timed_out": waited and not job.is_final and job.state is not JobState.HELD,
     }

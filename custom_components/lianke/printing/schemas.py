@@ -12,10 +12,11 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 
+from ..api.coerce import whole_text
 from ..api.options import MAX_PAGE_RANGE, OPTION_NAMES
 from ..documents.conversion import clean_title
 from ..documents.document import RAW_ENCODINGS, SourceKind
-from ..documents.entities import AGENDAS
+from ..documents.page_documents import AGENDAS
 from ..documents.sheets import (
     BOOKLET_SIDES,
     MAX_PHOTO_COUNT,
@@ -28,7 +29,7 @@ from ..documents.sheets import (
     SHEETS,
     STAMPS,
 )
-from ..errors import InputError, whole_text
+from ..errors import InputError
 from ..jobs.job import JobState, PersonReason
 from ..pdf.process import MAX_SOURCE_PAGES
 from ..people.release_code import MAX_CODE, MIN_CODE

@@ -71,7 +71,6 @@ class StandInWatch:
         self._checking = False
 
     async def async_check(self, _now: datetime) -> None:
-        """Move what is due."""
         if self._checking or self._entry.state is not ConfigEntryState.LOADED:
             return
         self._checking = True
@@ -166,7 +165,6 @@ class StandInSteps(BoxOptionsFlow):
 
     @needs_box
     async def async_step_stand_in(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Choose the printer that another one stands in for."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_stand_in_printer(None)

@@ -33,7 +33,7 @@ from ..documents.document import FileType, SourceKind
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError
 from ..documents.sheets import WHOLE, SheetOptions
-from ..documents.sources import Source
+from ..documents.sources import Source, async_get_document
 from ..documents.spool import disk_full, translate_disk_errors, unlink_all
 from ..errors import InputError
 from ..jobs.box_jobs import heard
@@ -42,7 +42,7 @@ from ..jobs.opening import async_remove_records
 from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
 from ..ledger import CLOSE_TIME, Lease, Step, Table, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
-from ..printing.builder import JobBuilder, Made, PrintRequest, async_building, from_source
+from ..printing.builder import JobBuilder, Made, PrintRequest, async_building
 from ..printing.handlers import async_run_action, telling_refusals
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_said
@@ -600,7 +600,7 @@ class ScanJobs:
             request = PrintRequest(
                 target=async_target(self._hass, job.printing["device_id"]),
                 context=job.asker.context,
-                documents=[from_source(self._hass, source) for source in sources],
+                documents=[partial(async_get_document, self._hass, one) for one in sources],
                 options=options_in(job.printing),
                 sheets=SheetOptions(sheet=ID_CARD, id_card_crop=cuts) if job.is_card else None,
                 request_id=f"{job.job_id}#{start + 1}" if start else job.job_id,

@@ -16,6 +16,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from yarl import URL
 
+from ..api.addresses import is_vendors
 from ..api.errors import (
     BoxNotRespondingError,
     BoxOfflineError,
@@ -27,7 +28,6 @@ from ..api.errors import (
 )
 from ..api.scan_texts import Part
 from ..api.scanning import ScanTask, side_of_sheet
-from ..api.server import is_vendors
 from ..api.tasks import TaskState
 from ..const import CONF_SERVER, MAX_DOCUMENT_MB, ScanSource
 from ..documents.document import CONVERTED_IMAGES, IMAGES, FileType, sniff

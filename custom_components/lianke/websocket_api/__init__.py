@@ -57,7 +57,6 @@ KEPT_HOURS: Final = 7 * 24
 
 @callback
 def async_setup(hass: HomeAssistant) -> None:
-    """Register the commands."""
     async_register_command(hass, _ws_subscribe)
     async_register_command(hass, _ws_confirm)
     async_register_command(hass, _ws_plan_move)

@@ -99,7 +99,6 @@ class Subscription:
         return self.connection.user.id, self.device_ids
 
     def send(self, content: bytes) -> None:
-        """Send a message unless it equals the last one."""
         if content != self._sent:
             self._sent = content
             self.connection.send_message(construct_event_message(self._number, content))
@@ -255,7 +254,6 @@ class JobFeed:
 @singleton(f"{DOMAIN}_feed")
 @callback
 def async_get_feed(hass: HomeAssistant) -> JobFeed:
-    """Return the job feed of this Home Assistant."""
     return JobFeed(hass)
 
 

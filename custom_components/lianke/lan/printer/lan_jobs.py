@@ -105,7 +105,6 @@ class PendingJobs:
         return [job for job in self._jobs.values() if job.same_as is None]
 
     def get(self, number: int) -> PendingJob | None:
-        """Return the job of a number, None without one."""
         self.expire()
         return self._jobs.get(number)
 
@@ -203,7 +202,6 @@ class Repeats:
         return self._turns.setdefault((printer_key, digest), asyncio.Lock())
 
     def note_told(self, job_id: str) -> None:
-        """Keep in mind that a job's device knows of it."""
         self._told[job_id] = None
 
     def find(self, jobs: Iterable[Job], sent: Sent, now: datetime) -> Job | None:

@@ -19,14 +19,14 @@ from ...api.errors import LiankeError
 from ...api.options import ORIENTATIONS, options_in
 from ...documents.conversion import clean_title
 from ...documents.document import Document, file_digest
-from ...documents.sources import async_received_document
+from ...documents.sources import Making, async_received_document
 from ...errors import InputError
 from ...fair_queue import NoPlaceError, lan_owner
 from ...ipp.model import Group, IppError, Status, Tag
 from ...jobs.job import Job
 from ...jobs.rules import max_document_bytes
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
-from ...printing.builder import Making, PrintRequest, Sender, async_print_one
+from ...printing.builder import PrintRequest, Sender, async_print_one
 from . import querying, server
 from .job_options import JobOptions, read_job_options
 from .lan_jobs import MAX_PENDING, MAX_PENDING_A_DEVICE, PendingJob, Sent, is_own, job_number
@@ -38,13 +38,14 @@ _NO_NAME: Final = "document"
 
 async def async_validate_job(request: Request) -> Answer:
     """Say whether a job like this would be taken, without a document."""
-    return _answer(_checked(request))
+    options, _ = _checked(request)
+    return _answer(request, options)
 
 
 async def async_print_job(request: Request) -> Answer:
     """Make a job of the document that follows, unless it is one whose answer was lost."""
-    options = _checked(request)
-    code = await _async_release_code(request)
+    options, given = _checked(request)
+    code = None if given is None else await _async_release_code(request, given)
     title = _title(request)
     path = await _async_document(request, title, options)
     digest, size = await _async_turn(request, path)
@@ -55,20 +56,21 @@ async def async_print_job(request: Request) -> Answer:
             request, path, job_id, title=title, options=options, code=code, digest=digest
         )
         job = await _async_to_its_end(request, work)
-    answer = _answer(options, await querying.async_describe(request, job, querying.STATE))
-    return _telling(request, answer, job)
+    return _answer(
+        request, options, await querying.async_describe(request, job, querying.STATE), job
+    )
 
 
 async def async_create_job(request: Request) -> Answer:
     """Make a job whose document comes with Send-Document."""
-    options = _checked(request)
+    options, given = _checked(request)
     request.pending.expire()
     token, device = request.offered.token, request.device
     within = {token: MAX_PENDING, (token, device): MAX_PENDING_A_DEVICE}
     places = request.server.pending_places
     try:
         async with places.place(device, within=within, patience=server.PLACE_SECONDS) as place:
-            code = await _async_release_code(request)
+            code = None if given is None else await _async_release_code(request, given)
             job = PendingJob(
                 job_id=_new_id(request),
                 sender=request.sender,
@@ -81,7 +83,7 @@ async def async_create_job(request: Request) -> Answer:
     except NoPlaceError:
         raise IppError(Status.BUSY, "too many jobs wait for their documents") from None
     request.pending.put(job)
-    return _answer(options, await querying.async_describe(request, job, querying.STATE))
+    return _answer(request, options, await querying.async_describe(request, job, querying.STATE))
 
 
 async def async_send_document(request: Request) -> Answer:
@@ -98,7 +100,7 @@ async def async_send_document(request: Request) -> Answer:
         if first:
             raise IppError(Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED)
         # The end of a job whose document has come already.
-        return _answer(None, await querying.async_describe(request, job, querying.STATE))
+        return _answer(request, None, await querying.async_describe(request, job, querying.STATE))
     if job.ended is not None:
         raise IppError(Status.NOT_POSSIBLE, "the job has ended")
     if not first:
@@ -121,8 +123,9 @@ async def async_send_document(request: Request) -> Answer:
     else:
         work = _async_print_pending(request, path, job, title, digest)
         made = await _async_to_its_end(request, work)
-    answer = _answer(None, await querying.async_describe(request, made, querying.STATE))
-    return _telling(request, answer, made)
+    return _answer(
+        request, None, await querying.async_describe(request, made, querying.STATE), made
+    )
 
 
 async def _async_print_pending(
@@ -142,7 +145,7 @@ async def _async_print_pending(
         _abort_unless_canceled(request, job)
         raise
     if _was_canceled(request, job):
-        made = await querying.target_of(request).data.queue.async_cancel(made.job_id)
+        made = await request.target.data.queue.async_cancel(made.job_id)
     request.pending.drop(job)
     return made
 
@@ -155,11 +158,15 @@ async def async_close_job(request: Request) -> Answer:
     return Answer()
 
 
-def _checked(request: Request) -> JobOptions:
-    """Return the options of a new job. Raises IppError when they must be met and cannot be."""
+def _checked(request: Request) -> tuple[JobOptions, bytes | None]:
+    """Return the options of a new job, and the code that it is to be released with, None without one.
+
+    Raises IppError when they must be met and cannot be; InputError: printer_gone.
+    """
     _check_document(request)
-    _check_code(request)
-    querying.view_of(request)
+    code = _checked_code(request) if "job-password" in request.operation else None
+    # It may be gone.
+    _ = request.target.view
     asked = request.message.group(Tag.JOB)
     options = read_job_options(asked, querying.profile_of(request)) if asked else JobOptions()
     if options.unsupported and request.flag("ipp-attribute-fidelity"):
@@ -167,12 +174,12 @@ def _checked(request: Request) -> JobOptions:
         raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, names, options.unsupported)
     if options.is_lying:
         _lay(request, options, "landscape")
-    return options
+    return options, code
 
 
 def _lay(request: Request, options: JobOptions, orientation: str) -> None:
     """Set how the pages of a job lie on its paper, unless the driver knows no such way."""
-    target = querying.target_of(request)
+    target = request.target
     known = target.data.storage.printers.get(target.printer_key)
     able = known.capabilities and known.capabilities.orientations if known else None
     options.options["orientation"] = orientation
@@ -180,13 +187,11 @@ def _lay(request: Request, options: JobOptions, orientation: str) -> None:
         del options.options["orientation"]
 
 
-def _check_code(request: Request) -> bytes | None:
-    """Return the code that a job is to be released with, None without one. Raises IppError.
+def _checked_code(request: Request) -> bytes:
+    """Return the code that a job is to be released with. Raises IppError.
 
     A job whose code cannot be used is not taken: without it, it would be printed at once.
     """
-    if "job-password" not in request.operation:
-        return None
     code = request.first("job-password")
     encryption = request.text("job-password-encryption", PLAIN)
     least = MIN_CODE if encryption == PLAIN else 1
@@ -199,9 +204,7 @@ def _check_code(request: Request) -> bytes | None:
     return code
 
 
-async def _async_release_code(request: Request) -> str | None:
-    if (code := _check_code(request)) is None:
-        return None
+async def _async_release_code(request: Request, code: bytes) -> str:
     encryption = request.text("job-password-encryption", PLAIN)
     return await async_hash_code(request.hass, code, encryption, owner=request.device)
 
@@ -214,11 +217,21 @@ def _check_document(request: Request) -> None:
         raise IppError(Status.FORMAT_NOT_SUPPORTED, "this document format is not supported")
 
 
-def _answer(options: JobOptions | None, job: Group | None = None) -> Answer:
-    groups = () if job is None else (job,)
-    if options is None or not options.unsupported:
-        return Answer(groups=groups)
-    return Answer(status=Status.OK_SUBSTITUTED, groups=groups, unsupported=options.unsupported)
+def _answer(
+    request: Request,
+    options: JobOptions | None,
+    described: Group | None = None,
+    made: Job | None = None,
+) -> Answer:
+    """Return the answer to a request; once it has arrived, the device knows of the job that was made."""
+    unsupported = None if options is None else options.unsupported
+    told = None if made is None else partial(request.server.repeats.note_told, made.job_id)
+    return Answer(
+        status=Status.OK_SUBSTITUTED if unsupported else Status.OK,
+        groups=() if described is None else (described,),
+        unsupported=unsupported or None,
+        on_arrival=told,
+    )
 
 
 def _title(request: Request) -> str:
@@ -259,7 +272,7 @@ async def _async_to_its_end[T](request: Request, work: Coroutine[Any, Any, T]) -
 
 async def _async_document(request: Request, title: str, options: JobOptions) -> Path:
     """Receive the document of a request; return its file in the spool."""
-    target = querying.target_of(request)
+    target = request.target
     if request.text("document-format") in (APPLE_RASTER, PWG_RASTER):
         # Pages that a device drew lie as it wants them, whatever the printer's defaults say.
         _lay(request, options, "landscape" if options.is_lying else "portrait")
@@ -289,14 +302,9 @@ async def _async_turn(request: Request, path: Path) -> tuple[str, int]:
 
 def _repeated(request: Request, sent: Sent) -> Job | None:
     """Return the job that a document has made already, of which its device does not know."""
-    target = querying.target_of(request)
+    target = request.target
     jobs = target.data.queue.jobs(target.printer_key)
     return request.server.repeats.find(jobs, sent, datetime.now(UTC))
-
-
-def _telling(request: Request, answer: Answer, job: Job) -> Answer:
-    """Return an answer that has told a device of its job once it has arrived."""
-    return replace(answer, on_arrival=partial(request.server.repeats.note_told, job.job_id))
 
 
 async def _async_print(
@@ -310,7 +318,7 @@ async def _async_print(
     digest: str,
 ) -> Job:
     target, sender, name = (
-        querying.target_of(request),
+        request.target,
         request.sender,
         _document_name(request, title),
     )
@@ -413,4 +421,4 @@ async def _async_cancel(request: Request, job: querying.AnyJob) -> None:
     if isinstance(job, PendingJob):
         request.pending.end(job, "job-canceled-by-user")
     else:
-        await querying.target_of(request).data.queue.async_cancel(job.job_id)
+        await request.target.data.queue.async_cancel(job.job_id)

@@ -11,9 +11,8 @@ from typing import Final
 from homeassistant.helpers.translation import async_translate_state
 from homeassistant.loader import async_get_integration
 
-from ...box.printer_status import HOLDING, PrinterSnapshot
+from ...box.printer_status import HOLDING
 from ...const import DOMAIN
-from ...devices import Target
 from ...ipp import model as values
 from ...ipp.model import Attributes, Group, IppError, Status, Tag, Value
 from ...jobs.job import MOVED, Job, JobState, PersonReason
@@ -93,21 +92,9 @@ type AnyJob = Job | PendingJob
 ICON: Final = "icon.png"
 
 
-def target_of(request: Request) -> Target:
-    """Return the printer as a target of actions."""
-    return Target(
-        device_id="", entry=request.offered.entry, printer_key=request.offered.printer_key
-    )
-
-
-def view_of(request: Request) -> PrinterSnapshot:
-    """Return the printer as it is now; raises as `Target.view`."""
-    return target_of(request).view
-
-
 def profile_of(request: Request) -> Profile:
-    """Return what the printer offers; raises as `view_of`."""
-    view_of(request)
+    """Return what the printer offers; raises as `Target.view`."""
+    _ = request.target.view
     entry = request.offered.entry
     known = entry.runtime_data.storage.printers[request.offered.printer_key]
     return make_profile(request.hass, entry, known, request.offered.token)
@@ -116,7 +103,7 @@ def profile_of(request: Request) -> Profile:
 async def _async_situation(request: Request, profile: Profile) -> Attributes:
     """Return what is said of the printer besides what it offers, and changes from one request to the next."""
     hass, server, token = request.hass, request.server, request.offered.token
-    entry, view = request.offered.entry, view_of(request)
+    entry, view = request.offered.entry, request.target.view
     web_url = f"{request.base_url}/config/integrations/integration/{DOMAIN}"
     icon_url = f"{request.base_url}{request.offered.path}/{ICON}"
     version = str((await async_get_integration(hass, DOMAIN)).version)
@@ -163,7 +150,7 @@ async def _async_situation(request: Request, profile: Profile) -> Attributes:
 
 def lan_jobs(request: Request) -> list[AnyJob]:
     """Return the printer's jobs that came from the home network, oldest first."""
-    queue = target_of(request).data.queue
+    queue = request.target.data.queue
     stored = [job for job in queue.jobs(request.offered.printer_key) if sender_of(job) is not None]
     found: list[AnyJob] = [*stored, *request.pending.all]
     return sorted(found, key=lambda job: job.created_at)
@@ -199,30 +186,34 @@ async def async_describe(request: Request, job: AnyJob, wanted: Collection[str] 
         # The device knows it by this one.
         number = named
     state, reason = state_of(job)
-    message = ""
-    size: Attributes = {}
-    if isinstance(job, PendingJob):
-        title, name, began, ended = job.title, job.sender.name, None, job.ended_at
-    else:
-        spec, now = job.spec, job.present
-        title, name, began, ended = spec.title, spec.sender or "", now.handed_over_at, now.ended_at
-        message, size = await async_reason(request.hass, job) or "", _size(job)
-    attributes: Attributes = {
+    message: str | None = ""
+    if isinstance(job, Job) and (job.state is JobState.HELD or job.reason):
+        message = await async_reason(request.hass, job)
+    attributes: dict[str, tuple[Value, ...]] = {
         "job-id": values.integer(number),
         "job-uri": values.uri(f"{request.printer_uri}/jobs/{number}"),
-        "job-printer-uri": values.uri(request.printer_uri),
-        "job-name": values.name(title),
-        "job-originating-user-name": values.name(name or "anonymous"),
         "job-state": values.enum(state),
         "job-state-reasons": values.keyword(reason),
-        "job-state-message": values.text(message),
-        "output-device-assigned": values.name(view_of(request).name),
-        **_times("creation", since, job.created_at),
-        **_times("processing", since, began),
-        **_times("completed", since, ended or job.created_at if state >= CANCELED else None),
-        "job-printer-up-time": values.integer(up_time(since)),
-        **size,
+        "job-state-message": values.text(message or ""),
     }
+    if wanted is None or not attributes.keys() >= set(wanted):
+        size: Attributes = {}
+        if isinstance(job, PendingJob):
+            title, name, began, ended = job.title, job.sender.name, None, job.ended_at
+        else:
+            title, name, size = job.spec.title, job.spec.sender or "", _size(job)
+            began, ended = job.present.handed_over_at, job.present.ended_at
+        attributes |= {
+            "job-printer-uri": values.uri(request.printer_uri),
+            "job-name": values.name(title),
+            "job-originating-user-name": values.name(name or "anonymous"),
+            "output-device-assigned": values.name(request.target.view.name),
+            **_times("creation", since, job.created_at),
+            **_times("processing", since, began),
+            **_times("completed", since, ended or job.created_at if state >= CANCELED else None),
+            "job-printer-up-time": values.integer(up_time(since)),
+            **size,
+        }
     if wanted is not None:
         attributes = {name: value for name, value in attributes.items() if name in wanted}
     return Group(tag=Tag.JOB, attributes=attributes)
@@ -245,7 +236,6 @@ _TEMPLATE: Final = frozenset(
 
 
 async def async_get_printer_attributes(request: Request) -> Answer:
-    """Describe the printer."""
     profile = profile_of(request)
     situation = await _async_situation(request, profile)
     attributes = {**printer_attributes.describe_printer(profile), **situation}
@@ -282,7 +272,6 @@ async def async_get_jobs(request: Request) -> Answer:
 
 
 async def async_get_job_attributes(request: Request) -> Answer:
-    """Describe a job."""
     job = await async_describe(request, find_job(request), _wanted_of_job(request))
     return Answer(groups=(job,))
 

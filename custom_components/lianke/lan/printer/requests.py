@@ -12,6 +12,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from yarl import URL
 
+from ...devices import Target
 from ...documents.download import IDENTITY, DamagedDataError, async_save
 from ...documents.spool import async_get_spool
 from ...errors import InputError
@@ -40,14 +41,14 @@ IDLE_SECONDS: Final = 120
 """seconds without a byte of it."""
 
 
+@dataclass(slots=True)
 class DocumentStream:
-    """A document as it comes, with bounds on the time it takes."""
+    """A document as it comes, with bounds on the time it takes, which runs from the first read on."""
 
-    def __init__(self, first: bytes, stream: StreamReader) -> None:
-        """Begin with the bytes that have been read already; the time runs from the first read on."""
-        self._first = first
-        self._stream = stream
-        self._until: float | None = None
+    # The bytes that have been read already, and what follows.
+    _first: bytes
+    _stream: StreamReader
+    _until: float | None = None
 
     async def read(self) -> bytes:
         """Return the next bytes, b"" at the end. Raises IppError when they take too long."""
@@ -117,7 +118,10 @@ class Request:
     hass: HomeAssistant
     server: LanServer
     offered: Offered
+    target: Target
     message: Message
+    # The operation attributes of the message.
+    operation: Attributes
     address: str
     device: str
     base_url: str
@@ -125,11 +129,6 @@ class Request:
     number: int | None
     document: DocumentStream
     until_answered: AsyncExitStack
-
-    @property
-    def operation(self) -> Attributes:
-        """Return the operation attributes."""
-        return self.message.group(Tag.OPERATION)
 
     @property
     def pending(self) -> PendingJobs:
@@ -194,7 +193,6 @@ class Answer:
 
 
 def check_message(message: Message) -> None:
-    """Check what every request must have. Raises IppError."""
     if message.version[0] not in VERSIONS:
         raise IppError(Status.VERSION_NOT_SUPPORTED)
     if message.request_id == 0:

@@ -65,7 +65,6 @@ class Offered(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Return the path of the printer on Home Assistant's web server."""
         return f"{LAN_PRINTER_PATH}/{self.token}"
 
 
@@ -84,7 +83,6 @@ class Refusals:
         return len(times)
 
     def note(self, token: str, device: str) -> None:
-        """Count one more."""
         self._times.setdefault((token, device), deque()).append(time.monotonic())
         self._times.move_to_end((token, device))
 
@@ -109,7 +107,6 @@ class LanServer:
 @singleton(f"{DOMAIN}_lan_server")
 @callback
 def async_get_server(hass: HomeAssistant) -> LanServer:
-    """Return the one server of this Home Assistant."""
     return LanServer()
 
 

@@ -14,10 +14,11 @@ from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 
 from ...api.errors import LiankeError
 from ...const import LAN_PRINTER_PATH
+from ...devices import Target
 from ...errors import InputError
 from ...fair_queue import NoPlaceError
 from ...ipp.codec import MAX_MESSAGE, IncompleteError, decode, encode
-from ...ipp.model import IppError, Message, Operation
+from ...ipp.model import IppError, Message, Operation, Tag
 from ...runtime import translated
 from ..origin import is_from_home
 from . import printing, querying
@@ -62,7 +63,6 @@ class LanPrinterView(HomeAssistantView):
     requires_auth = False
 
     async def post(self, request: web.Request, token: str, number: str = "") -> web.Response:
-        """Answer a request."""
         hass: HomeAssistant = request.app[KEY_HASS]
         server = async_get_server(hass)
         address, device = await server.devices.async_client(hass, request)
@@ -96,7 +96,9 @@ class LanPrinterView(HomeAssistantView):
                         hass=hass,
                         server=server,
                         offered=offered,
+                        target=Target("", offered.entry, offered.printer_key),
                         message=message,
+                        operation=message.group(Tag.OPERATION),
                         address=address,
                         device=device,
                         base_url=f"{request.scheme}://{request.host}",
