@@ -139,8 +139,12 @@ async def test_who_cancels_an_expired_job_that_is_being_printed_cancels_it(shop:
     assert shop.sim.cloud.count(CANCEL) == 1
 
 
-async def test_a_job_whose_printer_was_removed_goes_on(shop: Shop) -> None:
+async def test_a_job_whose_printer_was_removed_goes_on(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Somebody removes the device while its box is off; the cloud still has the job."""
+    # Else the cloud is done with it before the cancellation is on disk, now and then.
+    monkeypatch.setattr("tests.simulator.printing.REVOKE_SECONDS", 500.0)
     shop.sim.cloud.variants.printer_off = "accepted_until_on"
     shop.printer().on = False
     jobs = [await shop.uploaded(await shop.submit()) for _ in range(2)]
@@ -148,6 +152,8 @@ async def test_a_job_whose_printer_was_removed_goes_on(shop: Shop) -> None:
     shop.coordinator.async_forget(jobs[0].spec.printer_key)
     assert (await shop.queue.async_cancel(jobs[0].job_id)).state is JobState.CANCELING
     assert shop.sim.cloud.count(CANCEL) == 1
+    task = shop.sim.cloud.tasks[str(jobs[0].present.task_id)]
+    await until(lambda: task.state == "REVOKED")
     await shop.until(jobs[0], JobState.CANCELED)
     shop.printer().on = shop.box.online = True
     await shop.until(jobs[1], JobState.COMPLETED)
