@@ -29,7 +29,7 @@ from .people.beginning import async_find_beginning
 from .people.rights import async_check_change
 from .printing.own_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData, translating
-from .scanner.abilities import ScanFormat, ScanRequest
+from .scanner.job import ScanFormat, ScanRequest
 from .scanner.jobs import async_get_jobs
 
 PARALLEL_UPDATES = 1

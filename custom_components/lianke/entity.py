@@ -19,7 +19,8 @@ from .coordinator import LiankeCoordinator, printer_identifier
 from .devices import box_identifier
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry, LiankeData
-from .scanner.hub import SIGNAL_SCANNERS, ScannerHub, async_get_hub, scanner_identifier
+from .scanner.hub import SIGNAL_SCANNERS, SIGNAL_SCANS, async_get_hub, scanner_identifier
+from .scanner.jobs import async_get_jobs
 
 
 class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
@@ -138,17 +139,14 @@ class ScannerEntity(LiankeEntity):
     ) -> None:
         super().__init__(entry, scanner_identifier(entry, scanner_id), description)
         self.scanner_id = scanner_id
-
-    @property
-    def hub(self) -> ScannerHub:
-        return async_get_hub(self.coordinator.hass, self.entry)
+        self.scans = async_get_jobs(self.coordinator.hass, entry)
 
     @callback
     @override
     def _async_subscribe(self) -> None:
         self.async_on_remove(
             async_dispatcher_connect(
-                self.coordinator.hass, SIGNAL_SCANNERS, self.async_write_if_changed
+                self.coordinator.hass, SIGNAL_SCANS, self.async_write_if_changed
             )
         )
         self.async_on_remove(self.coordinator.async_add_listener(self.async_write_if_changed))

@@ -16,7 +16,6 @@ from .entity import JobEntity, ScannerEntity, async_add_printers, async_add_scan
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry, preview_signal
 from .scanner.job import content_type
-from .scanner.jobs import async_get_jobs
 
 PARALLEL_UPDATES = 0
 
@@ -113,10 +112,9 @@ class ScanImage(ScannerEntity, ImageEntity):
     @property
     def _page(self) -> tuple[Path, datetime] | None:
         """The page, and when its scan began: after a restart it is no newer than before."""
-        jobs = async_get_jobs(self.coordinator.hass, self.entry)
-        for job in jobs.all:
+        for job in self.scans.all:
             if job.scanner_id == self.scanner_id and job.files and job.pages:
-                path = jobs.path(job, job.pages[0])
+                path = self.scans.path(job, job.pages[0])
                 return (path, job.created_at) if path.suffix in (".jpg", ".png") else None
         return None
 

@@ -36,12 +36,19 @@ from .errors import InputError
 from .jobs.job import FINAL, JobState, PersonReason
 from .people.beginning import asked_by_tool
 from .people.release_code import MAX_CODE
-from .printing.exposed import Names, as_offered, exposed_entities, exposed_printers, is_exposed
+from .printing.exposed import (
+    Names,
+    as_offered,
+    exposed_devices,
+    exposed_entities,
+    exposed_printers,
+    is_exposed,
+)
 from .printing.handlers import async_run_action
 from .printing.schemas import MAX_KEY, MAX_MESSAGE, MAX_NAME
-from .runtime import translated, translating
-from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN, exposed_scanners
-from .scanner.hub import scanner_device
+from .runtime import async_loaded_entries, translated, translating
+from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN
+from .scanner.hub import async_get_hub, scanner_device, status_entity
 from .scanner.view import visible_scans
 
 MAX_LISTED: Final = 20
@@ -135,12 +142,22 @@ class _Call(NamedTuple):
         return list((await self.act("list_jobs", limit=MAX_LISTED, **data))["jobs"])
 
 
+@callback
+def _exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> Names:
+    entities = (
+        (entry, status_entity(hass, entry, scanner_id))
+        for entry in async_loaded_entries(hass)
+        for scanner_id in async_get_hub(hass, entry).scanners
+    )
+    return exposed_devices(hass, llm_context, entities)
+
+
 def _is_scan_exposed(call: _Call, address: str) -> bool:
     """Return whether a media item is of a scanner that is exposed to the assistant, or no kept scan of a known one."""
     kept = f"{URI_SCHEME}{DOMAIN}/{SCANS}"
     if not address.lower().startswith(kept):
         return True
-    exposed = exposed_scanners(call.hass, call.llm_context).values()
+    exposed = _exposed_scanners(call.hass, call.llm_context).values()
     scan_id = address[len(kept) :].split("/")[1:2]
     for entry, job in visible_scans(call.hass, None):
         if [job.job_id] == scan_id:
@@ -474,7 +491,7 @@ class ScanTool(_DeviceTool):
         self, hass: HomeAssistant, tool_input: ToolInput, llm_context: LLMContext
     ) -> ToolResult:
         device_id, data = self._read(tool_input)
-        if device_id not in exposed_scanners(hass, llm_context).values():
+        if device_id not in _exposed_scanners(hass, llm_context).values():
             raise translated(InputError("printer_not_exposed"))
         answer = await SCAN_ACTIONS[SERVICE_SCAN].call(
             hass, {ATTR_DEVICE_ID: device_id, **data}, llm_context.context or Context()
@@ -503,6 +520,6 @@ def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -
             tools.append(PrintListTool(printers, lists))
         if cameras := exposed_entities(hass, llm_context, sorted(SNAPSHOT_DOMAINS)):
             tools.append(PrintPictureTool(printers, cameras))
-    if scanners := exposed_scanners(hass, llm_context):
+    if scanners := _exposed_scanners(hass, llm_context):
         tools.append(ScanTool(scanners))
     return LLMTools(tools=tools) if tools else None

@@ -1,10 +1,14 @@
 """Media source of the files that can be printed; the built-in one shows no documents."""
 
+from collections.abc import Mapping
 from itertools import chain, repeat
 import mimetypes
 from pathlib import Path
 from typing import Final, override
 
+from homeassistant.auth.models import User
+from homeassistant.auth.permissions.models import PermissionLookup
+from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.components.media_player.const import MediaClass
 from homeassistant.components.media_player.errors import BrowseError
 from homeassistant.components.media_source import (
@@ -14,19 +18,23 @@ from homeassistant.components.media_source import (
     PlayMedia,
     Unresolvable,
 )
-from homeassistant.core import HomeAssistant
+from homeassistant.components.websocket_api.connection import current_connection
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.http import current_request
+from homeassistant.helpers.trace import variables_cv
 
 from .api.coerce import whole_text
 from .const import DOMAIN
 from .documents.document import CONTENT_TYPES, FileType, sniff
 from .documents.local_files import Roots, allowed_path, media_roots
-from .documents.media import SCANS, local_media_path
+from .documents.media import SCANS, local_media_path, resolved_for
 from .documents.page_documents import async_page_text
 from .errors import InputError
 from .frontend import DOCUMENT_URL
 from .scanner.hub import is_enabled
-from .scanner.job import content_type as type_of_scan, dated_name
-from .scanner.view import asking_user, find_file, picture_paths, visible_scans
+from .scanner.job import ScanJob, content_type as type_of_scan, local_time
+from .scanner.view import find_file, picture_paths, visible_scans
 
 SCANS_FOLDER: Final = SCANS.rstrip("/")
 # Files of one folder.
@@ -64,7 +72,7 @@ class PrintableSource(MediaSource):
         """Return where a file lies. Its address works for what Home Assistant itself shows."""
         identifier = item.identifier or ""
         if identifier.startswith(SCANS):
-            scan = find_file(self._hass, identifier.removeprefix(SCANS), asking_user(self._hass))
+            scan = find_file(self._hass, identifier.removeprefix(SCANS), _asking_user(self._hass))
             if scan is None:
                 raise Unresolvable(translation_domain=DOMAIN, translation_key="media_not_found")
             file, address = scan
@@ -112,11 +120,11 @@ class PrintableSource(MediaSource):
         folder.children = [
             _item(
                 f"{SCANS}{entry.entry_id}/{job.job_id}/{name}",
-                dated_name(job, name),
+                _dated_name(job, name),
                 type_of_scan(name),
                 picture,
             )
-            for entry, job in visible_scans(self._hass, asking_user(self._hass))
+            for entry, job in visible_scans(self._hass, _asking_user(self._hass))
             # Of a file with several pages the first.
             for name, picture in zip(
                 job.files, chain(picture_paths(entry, job), repeat(None)), strict=False
@@ -204,3 +212,36 @@ def _content_type(path: Path) -> str | None:
     except InputError, OSError, ValueError:
         return None
     return (CONTENT_TYPES | OTHER_TYPES)[kind]
+
+
+def _asking_user(hass: HomeAssistant) -> User | None:
+    """Return who asks just now, by a call, a connection or a request; None for Home Assistant itself.
+
+    A companion app's call comes by a webhook, whose request has no user: it is a stranger's, unless an automation asks.
+    """
+    unknown = object()
+    caller = resolved_for.get(unknown)
+    if caller is None or isinstance(caller, User):
+        # An automation that somebody set off over a connection inherits that, and asks for itself.
+        return caller
+    if (connection := current_connection.get()) is not None:
+        return connection.user
+    if (request := current_request.get()) is None:
+        return None
+    user: User | None = request.get(KEY_HASS_USER)
+    if user is not None or _is_automation():
+        return user
+    return User(None, PermissionLookup(er.async_get(hass), dr.async_get(hass)))
+
+
+def _is_automation() -> bool:
+    """Return whether an automation's run asks, which an administrator made; a script's has the context of its user."""
+    variables = variables_cv.get()
+    context = variables.get("context") if isinstance(variables, Mapping) else None
+    return isinstance(context, Context) and context.user_id is None
+
+
+def _dated_name(job: ScanJob, name: str) -> str:
+    """Return the name of a kept file with its time first: where a list cuts it off, it is told from the others."""
+    bare = name.replace(f" {local_time(job, '%Y-%m-%d %H.%M.%S')}", "", 1)
+    return f"{local_time(job, '%Y-%m-%d %H:%M:%S')} {bare}"

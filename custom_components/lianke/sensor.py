@@ -32,7 +32,6 @@ from .entity import (
 from .jobs.job import JobState
 from .jobs.rules import HOLD_REASONS
 from .runtime import LiankeConfigEntry, LiankeData
-from .scanner.jobs import async_get_jobs
 
 PARALLEL_UPDATES = 0
 
@@ -214,13 +213,13 @@ class ScannerStatusSensor(ScannerEntity, SensorEntity):
     def native_value(self) -> str | None:
         if not self.coordinator.is_fresh:
             return None
-        scanner = self.hub.scanners.get(self.scanner_id)
+        scanner = self.scans.hub.scanners.get(self.scanner_id)
         if self.coordinator.data.online is False or scanner is None or not scanner.present:
             return "offline"
-        job = async_get_jobs(self.coordinator.hass, self.entry).open_job(self.scanner_id)
+        job = self.scans.open_job(self.scanner_id)
         if job is not None and job.is_waiting:
             return "waiting"
-        return "scanning" if job or self.hub.is_in_use(self.scanner_id) else "idle"
+        return "scanning" if job or self.scans.hub.is_in_use(self.scanner_id) else "idle"
 
 
 class InkSensor(KnownPrinterEntity, SensorEntity):

@@ -20,12 +20,12 @@ from custom_components.lianke import ledger
 from custom_components.lianke.api.errors import LiankeConnectionError
 from custom_components.lianke.api.transport import Transport
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents import folders
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.opening import async_close_ledger
 from custom_components.lianke.ledger import Ledger
 from custom_components.lianke.ledger_file import LedgerFile, LedgerRefusedError
-from custom_components.lianke.scanner import files
 from custom_components.lianke.scanner.job import ScanJob, ScanUpdate
 from custom_components.lianke.scanner.jobs import SIGNAL_SCAN, ScanJobs, async_get_jobs
 from tests.household import House
@@ -209,7 +209,7 @@ async def moments_of(
 ) -> AsyncGenerator[Moments]:
     """Watch a house that scans."""
     moments = moments_of_ledger(house, monkeypatch, tmp_path)
-    to_its_end, copy_all = ScanJobs._async_to_its_end, files.copy_all
+    to_its_end, copy_all = ScanJobs._async_to_its_end, folders.copy_all
 
     async def work_driven(self: ScanJobs, work: Coroutine[Any, Any, Any]) -> Any:
         async def driven() -> Any:
@@ -224,7 +224,7 @@ async def moments_of(
 
     drive(moments, monkeypatch, ScanJobs, "_async_run")
     monkeypatch.setattr(ScanJobs, "_async_to_its_end", work_driven)
-    monkeypatch.setattr(files, "copy_all", no_copy)
+    monkeypatch.setattr(folders, "copy_all", no_copy)
     stop = async_dispatcher_connect(house.hass, SIGNAL_SCAN, moments.on_scan)
     try:
         yield moments

@@ -6,10 +6,8 @@ import pytest
 
 from custom_components.lianke.const import ScanColor, ScanSource
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.scanner.abilities import (
-    Abilities,
-    ScanRequest,
-)
+from custom_components.lianke.scanner.hub import Abilities
+from custom_components.lianke.scanner.job import ScanRequest
 
 LISTS: dict[str, list[Any]] = {
     "colorMode": ["RGB24", "Grayscale8"],

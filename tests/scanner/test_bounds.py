@@ -17,6 +17,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.api import scanning
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents import folders
 from custom_components.lianke.printing.schemas import MAX_SOURCES
 from custom_components.lianke.scanner import actions, files, hub as scanner_hub, jobs, view
 from custom_components.lianke.scanner.actions import describe_scanners
@@ -264,12 +265,12 @@ async def test_names_that_somebody_else_always_takes(
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     house.hass.config.allowlist_external_dirs = {str(tmp_path)}
-    copy = files.async_copy
+    copy = folders.async_copy
 
     async def late(
-        hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[Path], *, again: bool
+        hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[str], *, again: bool
     ) -> bool:
-        for target in targets:
+        for target in map(Path, targets):
             target.write_text("of somebody else")
         return await copy(hass, paths, targets, again=again)
 

@@ -13,7 +13,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 import pytest
 
-from custom_components.lianke.documents import whole
+from custom_components.lianke.documents import folders, whole
 from custom_components.lianke.documents.pdf_client import PdfError
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
 from custom_components.lianke.ledger import Step
@@ -23,7 +23,7 @@ from custom_components.lianke.ledger_file import (
     Row,
     RowKey,
 )
-from custom_components.lianke.scanner import files as files_module, scan
+from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.hub import async_get_hub
 from custom_components.lianke.scanner.job import ScanJob, ScanState, ScanUpdate
 from custom_components.lianke.scanner.jobs import SIGNAL_SCAN, async_get_jobs
@@ -80,17 +80,17 @@ async def test_a_box_that_is_loaded_anew_while_a_scan_is_copied(
     folder = tmp_path / "media"
     folder.mkdir()
     house.hass.config.media_dirs = {"local": str(folder)}
-    copy, copying, go_on = files_module.copy_all, threading.Event(), threading.Event()
+    copy, copying, go_on = folders.copy_all, threading.Event(), threading.Event()
 
     def slow(*where: Any, **more: Any) -> bool:
         copying.set()
         go_on.wait(20)
         return copy(*where, **more)
 
-    monkeypatch.setattr(files_module, "copy_all", slow)
+    monkeypatch.setattr(folders, "copy_all", slow)
     await do(house, laser, folder="local", filename="a", wait=False)
     await until(copying.is_set)
-    monkeypatch.setattr(files_module, "copy_all", copy)
+    monkeypatch.setattr(folders, "copy_all", copy)
     reload = house.hass.async_create_task(
         house.hass.config_entries.async_reload(house.entry.entry_id)
     )

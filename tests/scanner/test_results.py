@@ -18,9 +18,7 @@ from custom_components.lianke.documents.download import async_download
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.scanner import scan
-from custom_components.lianke.scanner.abilities import (
-    ScanRequest,
-)
+from custom_components.lianke.scanner.job import ScanRequest
 from custom_components.lianke.scanner.scan import ScanError, ScannedFile, async_scan_page
 from tests.household import House, Site
 from tests.simulator import Fault

@@ -2,10 +2,8 @@
 
 import asyncio
 from contextlib import nullcontext, suppress
-from functools import partial
 from http import HTTPStatus
 from io import BytesIO
-import os
 from pathlib import Path
 import shutil
 import threading
@@ -34,11 +32,12 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 from custom_components.lianke.api.scanning import Scanners
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import async_printer_device
+from custom_components.lianke.documents import folders
 from custom_components.lianke.jobs.opening import async_get_ledger
 from custom_components.lianke.people.notifications import EVENT_ACTION
 from custom_components.lianke.scanner import files as files_module, jobs
 from custom_components.lianke.scanner.actions import describe_scanners
-from custom_components.lianke.scanner.files import copy_all, scans_path
+from custom_components.lianke.scanner.files import scans_path
 from custom_components.lianke.scanner.hub import (
     FEATURE,
     ScannerHub,
@@ -687,7 +686,7 @@ async def test_an_assistant_scans(hass: HomeAssistant, house: House, laser: Prin
 
 
 async def test_two_scans_of_one_name_into_a_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two scanners at a time: neither takes the other's place, and one is told to take another name."""
     copy, both = shutil.copyfileobj, threading.Barrier(2)
@@ -703,16 +702,17 @@ async def test_two_scans_of_one_name_into_a_folder(
     for file in files:
         file.parent.mkdir()
         file.write_text(file.parent.name)
-    opened = partial(os.open, folder, os.O_RDONLY)
+    hass.config.allowlist_external_dirs = {str(tmp_path)}
+    target = [folder / "a.pdf"]
     done = await asyncio.gather(
-        *(asyncio.to_thread(copy_all, [one], ["a.pdf"], opened) for one in files)
+        *(asyncio.to_thread(folders.copy_all, hass, [one], target) for one in files)
     )
     [path] = folder.iterdir()
     assert sorted(done) == [False, True]
     assert path.read_text() == files[done.index(True)].read_text()
-    assert not copy_all([files[done.index(True)]], ["a.pdf"], opened)
-    assert copy_all([files[done.index(True)]], ["a.pdf"], opened, again=True)
-    assert not copy_all([files[done.index(False)]], ["a.pdf"], opened, again=True)
+    assert not folders.copy_all(hass, [files[done.index(True)]], target)
+    assert folders.copy_all(hass, [files[done.index(True)]], target, again=True)
+    assert not folders.copy_all(hass, [files[done.index(False)]], target, again=True)
 
 
 async def test_a_folder_that_became_a_link_gets_nothing(
@@ -920,14 +920,14 @@ async def test_a_scan_that_is_discarded_while_it_is_copied(
     folder = tmp_path / "media"
     folder.mkdir()
     house.hass.config.media_dirs = {"local": str(folder)}
-    copy, copying, discarding = files_module.copy_all, threading.Event(), threading.Event()
+    copy, copying, discarding = folders.copy_all, threading.Event(), threading.Event()
 
     def slow(*where: Any, **more: Any) -> bool:
         copying.set()
         discarding.wait(5)
         return copy(*where, **more)
 
-    monkeypatch.setattr(files_module, "copy_all", slow)
+    monkeypatch.setattr(folders, "copy_all", slow)
     await do(house, laser, folder="local", filename="a", wait=False)
     await until(copying.is_set)
     discard = house.hass.async_create_task(do(house, laser, "continue_scan", answer="discard"))

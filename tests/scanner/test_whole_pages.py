@@ -11,7 +11,7 @@ from custom_components.lianke.const import ScanSource
 from custom_components.lianke.documents import whole
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.scanner import scan
-from custom_components.lianke.scanner.abilities import ScanRequest
+from custom_components.lianke.scanner.job import ScanRequest
 from custom_components.lianke.scanner.scan import ScanError, async_scan_page
 from tests.household import LASER, House, device_of
 from tests.simulator import Fault

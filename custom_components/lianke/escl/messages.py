@@ -6,6 +6,7 @@ Lengths are in 1/300 inch, as in all regions of the protocol, and resolutions in
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count
 from typing import Final, NamedTuple, NoReturn
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
@@ -109,8 +110,6 @@ class Capabilities:
 
 
 class JobState(StrEnum):
-    """What has become of a scan."""
-
     PROCESSING = "Processing"
     COMPLETED = "Completed"
     CANCELED = "Canceled"
@@ -137,57 +136,49 @@ class JobInfo:
     waiting: int
 
 
-class _Reader:
-    """Collects the text of the first element of each name; prefixes are whatever a client likes."""
+def _texts(data: bytes) -> dict[str, str]:
+    """Return the text of the first element of each name; prefixes are whatever a client likes. Raises EsclError."""
+    texts: dict[str, str] = {}
+    names: list[str] = []
+    text: list[str] = []
+    elements = count(1)
 
-    def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
-        self._open: list[str] = []
-        self._text: list[str] = []
-        self._count = 0
-        parser = expat.ParserCreate("utf-8")
-        parser.buffer_text = True
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._text.append
-        # Entities are declared in a document type, which no client has.
-        parser.StartDoctypeDeclHandler = self._refuse
-        self._parser = parser
-
-    def read(self, data: bytes) -> None:
-        """Read a whole document. Raises EsclError."""
-        try:
-            self._parser.Parse(data, True)
-        except expat.ExpatError as err:
-            raise EsclError(f"no XML: {expat.ErrorString(err.code)}") from None
-
-    def _start(self, name: str, _attributes: dict[str, str]) -> None:
+    def start(name: str, _attributes: dict[str, str]) -> None:
         name = name.rpartition(":")[2]
-        if not self._open and name != "ScanSettings":
+        if not names and name != "ScanSettings":
             raise EsclError("no ScanSettings")
-        self._count += 1
-        self._open.append(name)
-        if self._count > MAX_ELEMENTS or len(self._open) > MAX_DEPTH:
+        names.append(name)
+        if next(elements) > MAX_ELEMENTS or len(names) > MAX_DEPTH:
             raise EsclError("too much of it")
-        self._text.clear()
+        text.clear()
 
-    def _end(self, _name: str) -> None:
-        self.texts.setdefault(self._open.pop(), "".join(self._text).strip())
-        self._text.clear()
+    def end(_name: str) -> None:
+        texts.setdefault(names.pop(), "".join(text).strip())
+        text.clear()
 
-    @staticmethod
-    def _refuse(*_declared: object) -> NoReturn:
+    def refuse(*_declared: object) -> NoReturn:
         raise EsclError("document types are not read")
+
+    parser = expat.ParserCreate("utf-8")
+    parser.buffer_text = True
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = text.append
+    # Entities are declared in a document type, which no client has.
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as err:
+        raise EsclError(f"no XML: {expat.ErrorString(err.code)}") from None
+    return texts
 
 
 def parse_settings(data: bytes) -> ScanSettings:
     """Return what the body of a request to scan asks for. Raises EsclError."""
     if len(data) > MAX_SETTINGS:
         raise EsclError("too much of it")
-    reader = _Reader()
     # A client has blanks before the declaration, which XML forbids.
-    reader.read(data.removeprefix(b"\xef\xbb\xbf").lstrip())
-    texts = reader.texts
+    texts = _texts(data.removeprefix(b"\xef\xbb\xbf").lstrip())
     source = texts.get("InputSource")
     if source and source not in _SOURCES:
         raise EsclError("no such source")
@@ -232,7 +223,6 @@ def _number(texts: dict[str, str], name: str, default: int) -> int:
 
 
 def capabilities_xml(able: Capabilities) -> bytes:
-    """Return the ScannerCapabilities document."""
     nodes: list[Node] = [
         ("pwg:Version", VERSION),
         ("pwg:MakeAndModel", able.make_and_model),
@@ -254,18 +244,16 @@ def capabilities_xml(able: Capabilities) -> bytes:
 
 
 def _source(able: Capabilities, area: Area) -> list[Node]:
-    formats: list[Node] = [("pwg:DocumentFormat", word) for word in FORMATS]
-    formats += [("scan:DocumentFormatExt", word) for word in FORMATS]
     each: list[Node] = [
-        (
-            "scan:DiscreteResolution",
-            [("scan:XResolution", dpi), ("scan:YResolution", dpi)],
-        )
+        ("scan:DiscreteResolution", [("scan:XResolution", dpi), ("scan:YResolution", dpi)])
         for dpi in able.resolutions
     ]
     profile: list[Node] = [
-        ("scan:ColorModes", [("scan:ColorMode", _COLORS[color]) for color in able.colors]),
-        ("scan:DocumentFormats", formats),
+        ("scan:ColorModes", _each("scan:ColorMode", [_COLORS[color] for color in able.colors])),
+        (
+            "scan:DocumentFormats",
+            _each("pwg:DocumentFormat", FORMATS) + _each("scan:DocumentFormatExt", FORMATS),
+        ),
         ("scan:SupportedResolutions", [("scan:DiscreteResolutions", each)]),
     ]
     return [
@@ -275,10 +263,14 @@ def _source(able: Capabilities, area: Area) -> list[Node]:
         ("scan:MaxHeight", area.height),
         ("scan:MaxScanRegions", 1),
         ("scan:SettingProfiles", [("scan:SettingProfile", profile)]),
-        ("scan:SupportedIntents", [("scan:Intent", intent) for intent in _INTENTS]),
+        ("scan:SupportedIntents", _each("scan:Intent", _INTENTS)),
         ("scan:MaxOpticalXResolution", max(able.resolutions)),
         ("scan:MaxOpticalYResolution", max(able.resolutions)),
     ]
+
+
+def _each(name: str, texts: Sequence[str]) -> list[Node]:
+    return [(name, text) for text in texts]
 
 
 def status_xml(jobs: Sequence[JobInfo], *, is_idle: bool) -> bytes:

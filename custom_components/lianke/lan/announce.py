@@ -26,8 +26,7 @@ from ..const import DOMAIN, ScanColor, ScanSource
 from ..escl.messages import FORMATS as SCAN_FORMATS, VERSION
 from ..ipp.model import shortened
 from ..runtime import LiankeConfigEntry
-from ..scanner.abilities import Abilities
-from ..scanner.hub import SIGNAL_SCANNERS, async_get_hub, scanner_device
+from ..scanner.hub import SIGNAL_SCANNERS, Abilities, async_get_hub, scanner_device
 from .printer.printer_attributes import ANY, FORMATS, MOPRIA, urf_keywords
 from .printer.profile import Profile, largest_paper, location_of, make_profile, printer_uuid
 from .printer.server import Offered, async_get_server, offered_of

@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from homeassistant.components import labs
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceInfo
@@ -37,7 +38,6 @@ SPACING: Final = 60.0
 
 @callback
 def async_setup(hass: HomeAssistant) -> None:
-    """Register the views that serve kept scans and pictures of pages; follow scans that wait for somebody."""
     async_follow_waiting(hass)
     hass.http.register_view(ScanView)
     hass.http.register_view(ScanPictureView)
@@ -53,31 +53,32 @@ async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     jobs = ScanJobs(hass, entry, hub)
     await jobs.async_load()
     hass.data.setdefault(JOBS, {})[entry.entry_id] = jobs
-    # Cards are told of boxes that are set up, and scanners may be known before.
-    entry.async_on_unload(entry.async_on_state_change(hub.notify))
     coordinator = entry.runtime_data.coordinator
     looked_at = -SPACING
-    loaded = False
-
-    async def refresh() -> None:
-        nonlocal loaded
-        if not loaded:
-            loaded = True
-            jobs.resume()
-            for task_id, ended in hub.left.items():
-                hub.forget(task_id, ended, FORGET_PAUSE if ended else 0)
-            await jobs.async_prune()
-        await hub.async_refresh()
 
     @callback
     def look(_now: datetime | None = None) -> None:
         nonlocal looked_at
-        online = coordinator.data.online is not False
-        # Kept scans are there without the box, too.
-        if is_enabled(hass) and (not loaded or online) and time.monotonic() - looked_at >= SPACING:
-            if online:
+        if not is_enabled(hass):
+            return
+        if entry.state is ConfigEntryState.LOADED and not jobs.is_resumed:
+            # Its printers and files are there by now; kept scans are there without the box, too.
+            jobs.resume()
+            for task_id, ended in hub.left.items():
+                hub.forget(task_id, ended, FORGET_PAUSE if ended else 0)
+            entry.async_create_background_task(hass, jobs.async_prune(), "lianke: kept scans")
+        is_online = coordinator.data.online is not False
+        if (is_online or not hub.is_listed) and time.monotonic() - looked_at >= SPACING:
+            if is_online:
                 looked_at = time.monotonic()
-            entry.async_create_background_task(hass, refresh(), f"scanners of {entry.title}")
+            entry.async_create_background_task(hass, hub.async_refresh(), "lianke: scanners")
+
+    @callback
+    def on_state() -> None:
+        # Cards, and the home network, are told of boxes that are set up, and scanners may be known before.
+        hub.notify_known()
+        if entry.state is ConfigEntryState.LOADED:
+            look()
 
     async def prune(_now: datetime) -> None:
         # Scans grow old while the feature is off, too.
@@ -92,6 +93,7 @@ async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             hub.clear()
             _remove_devices(hass, entry)
 
+    entry.async_on_unload(entry.async_on_state_change(on_state))
     register = partial(_register_devices, hass, entry, hub)
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_SCANNERS, register))
     entry.async_on_unload(coordinator.async_add_listener(look))

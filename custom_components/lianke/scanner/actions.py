@@ -18,7 +18,6 @@ from homeassistant.core import (
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
-from homeassistant.helpers.llm import LLMContext
 from homeassistant.helpers.target import TargetSelection
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
@@ -32,11 +31,11 @@ from ..devices import (
     async_target,
     async_targeted_devices,
 )
+from ..documents.folders import find_folder
 from ..documents.sheets import WHOLE
 from ..errors import InputError
 from ..people.notifications import CLEAR, EVENT_ACTION, async_send, async_tell_user, phones_of
 from ..people.rights import async_check_change, async_check_printer, async_proven_path
-from ..printing.exposed import Names, exposed_devices
 from ..printing.handlers import Action
 from ..printing.schemas import CUT, DEFAULT_WAIT, JOB, MAX_ADDRESS, MAX_NAME, OPTIONS, TARGET, OneOf
 from ..runtime import (
@@ -48,21 +47,21 @@ from ..runtime import (
     error_text,
     translating,
 )
-from .abilities import Abilities, ScanFormat, ScanRequest
-from .files import find_folder
-from .hub import async_get_hub, is_enabled, scanner_device
+from .hub import Abilities, async_get_hub, is_enabled, scanner_device, status_entity
 from .job import (
     ID_CARD,
     NOT_PRINTED,
     ScanAnswer,
+    ScanFormat,
     ScanJob,
+    ScanRequest,
     ScanState,
     ScanUpdate,
     content_type,
     media_id,
 )
 from .jobs import MAX_PAGES, SIGNAL_SCAN, WAIT_SECONDS, async_get_jobs
-from .view import file_path, may_use, picture_paths, status_entity
+from .view import file_path, may_use, picture_paths
 
 SERVICE_SCAN: Final = "scan"
 SCRIPT_DOMAIN: Final = "script"
@@ -76,6 +75,10 @@ _BUTTON: Final = re.compile(r"LIANKE_SCAN_(NEXT|AGAIN|FINISH)_([0-9A-Z]{26})")
 # Of the print options, those that a copy has.
 _COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_type", "quality")
 
+_WAIT: Final = {
+    **{key: check for key, check in JOB.items() if key == "wait_timeout"},
+    vol.Optional("wait", default=True): cv.boolean,
+}
 _SCANNED: Final = {
     **TARGET,
     vol.Optional("source", default=ScanSource.GLASS.value): OneOf([*ScanSource]),
@@ -84,8 +87,7 @@ _SCANNED: Final = {
     vol.Optional("scan_duplex", default=False): cv.boolean,
     vol.Optional("several_pages", default=False): cv.boolean,
     vol.Optional("straighten", default=False): cv.boolean,
-    **{key: check for key, check in JOB.items() if key == "wait_timeout"},
-    vol.Optional("wait", default=True): cv.boolean,
+    **_WAIT,
 }
 SCAN_SCHEMA: Final = vol.Schema(
     {
@@ -111,16 +113,13 @@ CONTINUE_SCHEMA: Final = vol.Schema(
         vol.Optional("page"): vol.All(cv.positive_int, vol.Range(min=1, max=2 * MAX_PAGES)),
         vol.Optional("crop"): CUT,
         vol.Optional("straighten", default=False): cv.boolean,
-        **{key: check for key, check in JOB.items() if key == "wait_timeout"},
-        vol.Optional("wait", default=True): cv.boolean,
+        **_WAIT,
     }
 )
 
 
 @callback
-def async_resolve_scanner(
-    hass: HomeAssistant, data: dict[str, Any]
-) -> tuple[LiankeConfigEntry, str]:
+def _resolve(hass: HomeAssistant, data: dict[str, Any]) -> tuple[LiankeConfigEntry, str]:
     """Return the one scanner that a call's target stands for.
 
     Raises InputError: scanning_off, scanner_missing, target_several_scanners.
@@ -141,19 +140,22 @@ def async_resolve_scanner(
     return found[0]
 
 
-async def async_check_scanner(
-    hass: HomeAssistant,
-    entry: LiankeConfigEntry,
-    scanner_id: str,
-    context: Context,
-    job: ScanJob | None = None,
-) -> None:
-    """Check that who calls, and who set the call off, may control a scanner, such as for a scan that waits there.
+async def _async_scanner(hass: HomeAssistant, call: ServiceCall) -> tuple[LiankeConfigEntry, str]:
+    """Return a call's scanner, which the caller may control, and whoever set the call off.
 
-    Raises as `async_check_change`.
+    Raises as `_resolve` and `async_check_change`.
     """
-    title = async_get_hub(hass, entry).scanners[scanner_id].name if job is None else job.title
-    await async_check_change(hass, context, status_entity(hass, entry, scanner_id), title)
+    entry, scanner_id = _resolve(hass, call.data)
+    title = async_get_hub(hass, entry).scanners[scanner_id].name
+    await async_check_change(hass, call.context, status_entity(hass, entry, scanner_id), title)
+    return entry, scanner_id
+
+
+async def _async_check(
+    hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, context: Context
+) -> None:
+    """Check the same for a scan. Raises as `async_check_change`."""
+    await async_check_change(hass, context, status_entity(hass, entry, job.scanner_id), job.title)
 
 
 def _request(data: dict[str, Any], form: ScanFormat) -> ScanRequest:
@@ -167,8 +169,7 @@ def _request(data: dict[str, Any], form: ScanFormat) -> ScanRequest:
 
 
 async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    entry, scanner_id = async_resolve_scanner(hass, call.data)
-    await async_check_scanner(hass, entry, scanner_id, call.context)
+    entry, scanner_id = await _async_scanner(hass, call)
     folder = None
     if "folder" in call.data:
         folder = await hass.async_add_executor_job(find_folder, hass, call.data["folder"])
@@ -185,9 +186,9 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
 
 
 async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    entry, scanner_id = async_resolve_scanner(hass, call.data)
-    await async_check_scanner(hass, entry, scanner_id, call.context)
-    name = async_get_hub(hass, entry).get(scanner_id).name
+    entry, scanner_id = await _async_scanner(hass, call)
+    jobs = async_get_jobs(hass, entry)
+    name = jobs.hub.get(scanner_id).name
     if (printer := call.data.get("printer") or _own_printer(hass, entry, name)) is None:
         raise InputError("copy_printer_missing")
     target = async_target(hass, printer)
@@ -202,7 +203,7 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
             raise InputError("scan_page_fixed")
         # The card's two sides, each cut from the corner of a page whose size is known.
         printing["sheet"], data["size"], most = ID_CARD, "A4", 2 if most is None else 3
-    job = await async_get_jobs(hass, entry).async_start(
+    job = await jobs.async_start(
         scanner_id,
         _request(data, ScanFormat.PDF),
         call.context,
@@ -247,20 +248,21 @@ def scanners_by_printer(
 async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     if scan_id := call.data.get("scan_id"):
         entry, job = await async_find_scan(hass, scan_id)
+        jobs = async_get_jobs(hass, entry)
     else:
-        entry, scanner_id = async_resolve_scanner(hass, call.data)
-        await async_get_hub(hass, entry).async_listed()
-        found = async_get_jobs(hass, entry).open_job(scanner_id)
-        if found is None:
+        entry, scanner_id = _resolve(hass, call.data)
+        jobs = async_get_jobs(hass, entry)
+        await jobs.hub.async_listed()
+        if (found := jobs.open_job(scanner_id)) is None:
             raise InputError("scan_not_waiting")
         job = found
-    await async_check_scanner(hass, entry, job.scanner_id, call.context, job)
+    await _async_check(hass, entry, job, call.context)
     answer = ScanAnswer(call.data["answer"])
     if answer is ScanAnswer.HAND_ON:
         await _async_hand_on(hass, entry, job, call.context)
     else:
         cut = call.data.get("crop")
-        job = await async_get_jobs(hass, entry).async_answer(
+        job = await jobs.async_answer(
             job.job_id,
             answer,
             call.data.get("page", 0),
@@ -315,10 +317,9 @@ async def _async_outcome(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, call: ServiceCall
 ) -> ServiceResponse:
     """Wait if that is asked for, and return the scan; raises what went wrong where nobody gets a response."""
-    jobs = async_get_jobs(hass, entry)
     if call.data["wait"]:
         seconds = call.data.get("wait_timeout", DEFAULT_WAIT).total_seconds()
-        job = await jobs.async_wait(job.job_id, seconds)
+        job = await async_get_jobs(hass, entry).async_wait(job.job_id, seconds)
     if job.state is ScanState.FAILED and not call.return_response:
         if job.reason == NOT_PRINTED:
             raise await async_whole_error(hass, NOT_PRINTED, {"detail": job.detail})
@@ -333,7 +334,6 @@ async def _async_outcome(
 async def async_describe_scan(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob
 ) -> JsonObjectType:
-    """Return a scan for a response."""
     jobs = async_get_jobs(hass, entry)
     message = None
     if job.reason is not None:
@@ -371,7 +371,8 @@ def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
     found: list[JsonObjectType] = []
     for entry in async_loaded_entries(hass):
         jobs = async_get_jobs(hass, entry)
-        for scanner in async_get_hub(hass, entry).scanners.values():
+        script = hass.states.get(entry.options.get(CONF_SCAN_SCRIPT, ""))
+        for scanner in jobs.hub.scanners.values():
             device = scanner_device(hass, entry, scanner.scanner_id)
             if device is None or not may_use(hass, user, entry, scanner.scanner_id):
                 continue
@@ -387,16 +388,11 @@ def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
                     "sizes": _sorted(abilities.sizes),
                     "duplex": abilities.duplex,
                     "printer": _own_printer(hass, entry, scanner.name),
-                    "hand_on": _script_name(hass, entry),
+                    "hand_on": None if script is None else script.name,
                     "scan": None if job is None else _brief(hass, entry, job),
                 }
             )
     return found
-
-
-def _script_name(hass: HomeAssistant, entry: LiankeConfigEntry) -> str | None:
-    state = hass.states.get(entry.options.get(CONF_SCAN_SCRIPT, ""))
-    return None if state is None else state.name
 
 
 def _sorted(names: Iterable[str] | None) -> list[JsonValueType] | None:
@@ -439,20 +435,6 @@ SCAN_ACTIONS: Final = {
 
 
 @callback
-def exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> Names:
-    """Return the device ids of scanners that are exposed to an assistant, by their names and aliases."""
-    return exposed_devices(
-        hass,
-        llm_context,
-        (
-            (entry, status_entity(hass, entry, scanner_id))
-            for entry in async_loaded_entries(hass)
-            for scanner_id in async_get_hub(hass, entry).scanners
-        ),
-    )
-
-
-@callback
 def async_follow_waiting(hass: HomeAssistant) -> None:
     """Ask on the phones of who scans, while a scan waits for its next page, with the buttons that answer."""
 
@@ -473,7 +455,7 @@ def async_follow_waiting(hass: HomeAssistant) -> None:
         try:
             with translating():
                 entry, job = await async_find_scan(hass, found[2])
-                await async_check_scanner(hass, entry, job.scanner_id, event.context, job)
+                await _async_check(hass, entry, job, event.context)
                 jobs = async_get_jobs(hass, entry)
                 await jobs.async_answer(job.job_id, ScanAnswer(found[1].lower()))
         except HomeAssistantError as err:

@@ -2,34 +2,36 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 import json
 import logging
+import re
 from typing import Final
 
 from homeassistant.components import labs
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_DEVICE_ID
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 
 from ..account.request_limits import MINUTE
-from ..api.coerce import JsonValue
+from ..api.coerce import JsonValue, to_bool, to_text
 from ..api.errors import LiankeError
 from ..api.scanning import Scanner
-from ..const import DOMAIN
+from ..const import DOMAIN, ScanColor, ScanSource
 from ..documents.spool import disk_full
 from ..errors import InputError
 from ..fair_queue import FairQueue, NoPlaceError, Place
 from ..ledger import Table, View
 from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError
 from ..runtime import LiankeConfigEntry
-from .abilities import Abilities
+from .job import ScanRequest
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -51,8 +53,29 @@ FORGET_TRIES: Final = 5
 """of them, where the service does not answer."""
 LEFT: Final = Kind[str]("scan_task", json.dumps, json.loads)
 """Scans that the service is to forget, by their tasks' ids: as they were at their end, "" for whatever they became."""
+MAX_WORDS: Final = 500
+"""names and values of a scanner's abilities that are looked at."""
+MAX_SIZES: Final = 40
+MAX_DEPTH: Final = 6
+_BETWEEN_WORDS: Final = re.compile(r"[,;|\s]+")
 SIGNAL_SCANNERS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scanners_changed")
-"""The scanners of a box, or their scans, have changed."""
+"""The scanners of a box have changed, or what is known of them."""
+SIGNAL_SCANS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scans_changed")
+"""That, or what they do."""
+# The first one is what the vendor's clients send where a scanner says nothing else.
+_COLORS: Final[Mapping[ScanColor, tuple[str, ...]]] = {
+    ScanColor.COLOR: ("RGB24", "RGB48", "Color", "RGB"),
+    ScanColor.GRAY: ("Grayscale8", "Grayscale16", "Gray", "Grey", "Grayscale"),
+    ScanColor.MONO: ("BlackAndWhite1", "BlackAndWhite", "Lineart", "Mono"),
+}
+_SOURCES: Final = {
+    "platen": ScanSource.GLASS,
+    "flatbed": ScanSource.GLASS,
+    "adf": ScanSource.FEEDER,
+    "feeder": ScanSource.FEEDER,
+}
+_SIZE: Final = re.compile(r"(?i)[ABC]\d{1,2}|letter|legal|executive|statement|ledger|tabloid")
+_NO_LETTERS: Final = re.compile(r"[\W_]+")
 
 
 def scanner_identifier(entry: LiankeConfigEntry, scanner_id: str) -> tuple[str, str]:
@@ -60,11 +83,16 @@ def scanner_identifier(entry: LiankeConfigEntry, scanner_id: str) -> tuple[str, 
     return DOMAIN, f"{entry.data[CONF_DEVICE_ID]}/scanner/{scanner_id}"
 
 
+def status_entity(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str) -> str | None:
+    """Return the entity that stands for a scanner where permissions are asked for."""
+    unique_id = f"{scanner_identifier(entry, scanner_id)[1]}_scanner_status"
+    return er.async_get(hass).async_get_entity_id("sensor", DOMAIN, unique_id)
+
+
 @callback
 def scanner_device(
     hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str
 ) -> dr.DeviceEntry | None:
-    """Return the device of a scanner, None where there is none (yet)."""
     identifier = scanner_identifier(entry, scanner_id)
     return dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
 
@@ -73,7 +101,6 @@ def scanner_device(
 def scanner_devices(
     hass: HomeAssistant, entry: LiankeConfigEntry
 ) -> list[tuple[str, dr.DeviceEntry]]:
-    """Return the devices of a box that are scanners, each with the scanner's id."""
     start = scanner_identifier(entry, "")[1]
     return [
         (name.removeprefix(start), device)
@@ -85,8 +112,103 @@ def scanner_devices(
 
 @callback
 def is_enabled(hass: HomeAssistant) -> bool:
-    """Return whether somebody has switched the preview feature on."""
     return labs.async_is_preview_feature_enabled(hass, DOMAIN, FEATURE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Abilities:
+    """What a scanner is known to be able to do; None stands for what is not known, and is not refused.
+
+    `colors` has the scanner's own word for each of ours.
+    """
+
+    colors: Mapping[ScanColor, str] | None = None
+    sources: frozenset[ScanSource] | None = None
+    duplex: bool | None = None
+    sizes: tuple[str, ...] | None = None
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, object]) -> Abilities:
+        """Read `scanner_params`, of which no document says how it looks: by its words, wherever they are."""
+        words = dict.fromkeys(islice(_words(params), MAX_WORDS))
+        by_sign = {_NO_LETTERS.sub("", word).casefold(): word for word in words}
+        colors = {
+            color: by_sign[name.casefold()]
+            for color, names in _COLORS.items()
+            for name in reversed(names)
+            if name.casefold() in by_sign
+        }
+        sizes = tuple(word for word in words if _SIZE.fullmatch(word))[:MAX_SIZES]
+        sources = frozenset(_SOURCES[sign] for sign in by_sign if sign in _SOURCES)
+        return cls(
+            colors=colors or None,
+            sources=sources or None,
+            duplex=_says_duplex(params, 0),
+            sizes=sizes or None,
+        )
+
+    def fields(self, request: ScanRequest) -> dict[str, JsonValue]:
+        """Return the fields of `POST /scanning/job`, in the scanner's words.
+
+        Raises InputError for what the scanner is known not to do: scan_no_source, scan_no_color, scan_duplex_glass,
+        scan_no_duplex, scan_no_size.
+        """
+        if self.sources is not None and request.source not in self.sources:
+            raise InputError(f"scan_no_{request.source}")
+        if request.duplex and request.source is not ScanSource.FEEDER:
+            raise InputError("scan_duplex_glass")
+        if request.duplex and self.duplex is False:
+            raise InputError("scan_no_duplex")
+        color = _COLORS[request.color][0]
+        if self.colors is not None:
+            if request.color not in self.colors:
+                raise InputError(f"scan_no_{request.color}")
+            color = self.colors[request.color]
+        size = request.size or ""
+        if size and self.sizes is not None:
+            named = {word.casefold(): word for word in self.sizes}
+            if size.casefold() not in named:
+                raise InputError("scan_no_size", size=size, sizes=", ".join(self.sizes))
+            size = named[size.casefold()]
+        return {
+            "colorMode": color,
+            "inputSource": "ADF" if request.source is ScanSource.FEEDER else "Platen",
+            # The pages of a PDF could not be changed any more.
+            "format": "JPEG",
+            "duplex": int(request.duplex),
+            **({"size": size} if size else {}),
+        }
+
+
+def _words(value: object, depth: int = 0) -> Iterator[str]:
+    """Yield the texts in a JSON value, names of fields too."""
+    if isinstance(value, str):
+        for part in _BETWEEN_WORDS.split(value[:1000]):
+            if word := to_text(part, 40):
+                yield word
+    elif depth < MAX_DEPTH and isinstance(value, dict):
+        for name, inner in islice(value.items(), MAX_WORDS):
+            yield to_text(name, 40)
+            yield from _words(inner, depth + 1)
+    elif depth < MAX_DEPTH and isinstance(value, list):
+        for inner in value[:MAX_WORDS]:
+            yield from _words(inner, depth + 1)
+
+
+def _says_duplex(value: object, depth: int) -> bool | None:
+    """Return what a field whose name speaks of duplex says; None where there is none that says something."""
+    if depth >= MAX_DEPTH or not isinstance(value, dict | list):
+        return None
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    said: list[bool] = []
+    for name, inner in islice(items, MAX_WORDS):
+        if "duplex" in str(name)[:40].casefold():
+            choices = inner if isinstance(inner, list) else [inner]
+            flags = [to_bool(one) for one in choices[:MAX_SIZES]]
+            said += [any(flags)] if None not in flags and flags else []
+        elif (found := _says_duplex(inner, depth + 1)) is not None:
+            said.append(found)
+    return any(said) if said else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -181,20 +303,25 @@ class ScannerHub:
 
     @callback
     def notify(self) -> None:
-        """Tell entities and cards that something has changed."""
+        """Tell entities and cards that a scanner does something else."""
+        async_dispatcher_send(self._hass, SIGNAL_SCANS)
+
+    @callback
+    def notify_known(self) -> None:
+        """Tell these, and who goes by what scanners there are, that this has changed."""
         async_dispatcher_send(self._hass, SIGNAL_SCANNERS)
+        self.notify()
 
     @callback
     def clear(self) -> None:
-        """Forget all scanners."""
         self.scanners = {}
-        self.notify()
+        self.notify_known()
 
     @callback
     def forget_scanner(self, scanner_id: str) -> None:
         """Forget a scanner whose device the user removed."""
         self.scanners.pop(scanner_id, None)
-        self.notify()
+        self.notify_known()
 
     async def async_refresh(self) -> None:
         """Ask the service which scanners there are, and of new ones what they can do, unless the box is offline."""
@@ -206,7 +333,7 @@ class ScannerHub:
         finally:
             if not self.is_listed:
                 self._listed.set()
-                self.notify()
+                self.notify_known()
 
     async def _async_list(self) -> None:
         client = self._entry.runtime_data.client
@@ -226,7 +353,7 @@ class ScannerHub:
         )
         before, self.scanners = self.scanners, known
         if known != before:
-            self.notify()
+            self.notify_known()
         for key in listed:
             if known[key].abilities is None and key in self.scanners:
                 await self._async_learn(key)
@@ -270,7 +397,7 @@ class ScannerHub:
         # Meanwhile somebody may have switched it off.
         if (known := self.scanners.get(scanner_id)) is not None:
             self.scanners[scanner_id] = replace(known, abilities=abilities)
-            self.notify()
+            self.notify_known()
 
     def get(self, scanner_id: str) -> KnownScanner:
         """Return a scanner. Raises InputError: scanner_gone."""
@@ -280,12 +407,10 @@ class ScannerHub:
         return known
 
     def abilities(self, scanner_id: str) -> Abilities:
-        """Return what a scanner can do, as far as is known."""
         known = self.scanners.get(scanner_id)
         return (known and known.abilities) or Abilities()
 
     def is_in_use(self, scanner_id: str) -> bool:
-        """Return whether a scan of ours is under way."""
         return self._places[scanner_id].taken > 0
 
     def is_wanted_by_house(self, scanner_id: str) -> bool:

@@ -1,7 +1,7 @@
 """A scan as people know it: what was asked for, its pages, and where it stands."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 import json
@@ -11,13 +11,13 @@ from typing import Any, Final, NamedTuple
 from homeassistant.util import dt as dt_util
 
 from ..api.stored import Record, plain
-from ..const import DOMAIN
+from ..const import DOMAIN, ScanColor, ScanSource
 from ..documents.document import CONTENT_TYPES
 from ..documents.media import SCANS, URI_SCHEME
+from ..errors import InputError
 from ..jobs.job import Asker
 from ..ledger_file import Kind
 from ..runtime import LiankeConfigEntry
-from .abilities import ScanRequest
 
 NOT_KEPT: Final = "scan_not_kept"
 """The reason of a scan for which the disk had no room, and which is taken up at the next start."""
@@ -30,8 +30,6 @@ ID_CARD: Final = "id_card"
 
 
 class ScanState(StrEnum):
-    """Where a scan is."""
-
     SCANNING = "scanning"
     WAITING = "waiting"
     FINISHING = "finishing"
@@ -53,6 +51,25 @@ class ScanAnswer(StrEnum):
 
 
 FINAL: Final = frozenset({ScanState.COMPLETED, ScanState.FAILED, ScanState.CANCELED})
+
+
+class ScanFormat(StrEnum):
+    JPEG = "jpeg"
+    PDF = "pdf"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScanRequest(Record):
+    """What is to be scanned. `size` is a word of the scanner such as A4, None for all of the glass.
+
+    `format` is what is kept; the scanner makes pictures.
+    """
+
+    color: ScanColor = ScanColor.COLOR
+    source: ScanSource = ScanSource.GLASS
+    duplex: bool = False
+    size: str | None = None
+    format: ScanFormat = ScanFormat.JPEG
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +111,6 @@ class ScanJob(Record):
 
     @property
     def is_final(self) -> bool:
-        """Return whether it is over."""
         return self.state in FINAL
 
     @property
@@ -110,8 +126,30 @@ class ScanJob(Record):
 
     @property
     def is_card(self) -> bool:
-        """Return whether it is a copy of both sides of a card."""
         return bool(self.printing.get("sheet") == ID_CARD)
+
+    def going_on(self, **changes: Any) -> ScanJob:
+        """Return it changed. Raises InputError: scan_gone, where it was discarded meanwhile."""
+        if self.is_final:
+            raise InputError("scan_gone")
+        return replace(self, **changes)
+
+    def failing(self) -> ScanJob:
+        """Return it as what the disk did not take, to be taken up if there is something to be had."""
+        failed = self.going_on(state=ScanState.FAILED, reason=NOT_KEPT)
+        return failed if failed.is_unkept else replace(failed, reason=GIVEN_UP)
+
+    @property
+    def discarded(self) -> ScanJob:
+        return replace(
+            self,
+            state=ScanState.CANCELED,
+            pages=(),
+            files=(),
+            copied_to=(),
+            task_id=None,
+            reason=None,
+        )
 
 
 SCANS_KIND: Final = Kind[ScanJob](
@@ -129,7 +167,6 @@ class ScanUpdate(NamedTuple):
 
 
 def media_id(entry_id: str, job: ScanJob, name: str) -> str:
-    """Return the media id of a kept file."""
     return f"{URI_SCHEME}{DOMAIN}/{SCANS}{entry_id}/{job.job_id}/{name}"
 
 
@@ -148,17 +185,10 @@ def scan_data(update: ScanUpdate) -> dict[str, Any]:
     }
 
 
-def dated_name(job: ScanJob, name: str) -> str:
-    """Return the name of a kept file with its time first: where a list cuts it off, it is told from the others."""
-    bare = name.replace(f" {local_time(job, '%Y-%m-%d %H.%M.%S')}", "", 1)
-    return f"{local_time(job, '%Y-%m-%d %H:%M:%S')} {bare}"
-
-
 def local_time(job: ScanJob, form: str) -> str:
     """Return when a scan was begun, as the clock on the wall said."""
     return dt_util.as_local(job.created_at).strftime(form)
 
 
 def content_type(name: str) -> str:
-    """Return the type of a kept file."""
     return CONTENT_TYPES.get(Path(name).suffix, "application/octet-stream")

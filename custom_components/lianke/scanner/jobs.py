@@ -5,14 +5,13 @@ restart, none that came is lost, and a copy's end and its print are one transact
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 import logging
 from pathlib import Path
-import shutil
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState
@@ -28,13 +27,13 @@ from homeassistant.util.ulid import ulid_now
 from ..api.errors import MAX_DETAIL, LiankeError
 from ..api.options import options_in
 from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
-from ..devices import async_target
-from ..documents.document import FileType, SourceKind
+from ..devices import Target, async_target, async_target_of_job
+from ..documents.document import FileType
+from ..documents.folders import async_copy, delete_copies, free_names
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError
 from ..documents.sheets import WHOLE, SheetOptions
-from ..documents.sources import Source, async_get_document
-from ..documents.spool import disk_full, translate_disk_errors, unlink_all
+from ..documents.spool import disk_full, unlink_all
 from ..errors import InputError
 from ..jobs.box_jobs import heard
 from ..jobs.job import Asker
@@ -43,19 +42,16 @@ from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
 from ..ledger import CLOSE_TIME, Lease, Step, Table, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
 from ..printing.builder import JobBuilder, Made, PrintRequest, async_building
-from ..printing.handlers import async_run_action, telling_refusals
+from ..printing.handlers import telling_refusals
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_said
-from .abilities import ScanFormat, ScanRequest
 from .files import (
-    async_copy,
-    async_delete_copies,
+    as_document,
     async_draw_page,
-    async_free_names,
     async_make_files,
-    async_take_in_scans,
     flush,
     keep_only,
+    move,
     remove_all,
     remove_orphans,
     scans_path,
@@ -63,18 +59,18 @@ from .files import (
 )
 from .hub import HUBS, LEFT, ScannerHub
 from .job import (
-    GIVEN_UP,
     ID_CARD,
-    NOT_KEPT,
     NOT_PRINTED,
     SCANS_KIND,
     ScanAnswer,
+    ScanFormat,
     ScanJob,
+    ScanRequest,
     ScanState,
     ScanUpdate,
     local_time,
-    media_id,
 )
+from .migration import async_take_in_scans
 from .scan import ScanError, ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
@@ -106,8 +102,6 @@ async def async_remove_scans(hass: HomeAssistant, entry_id: str) -> None:
 
 
 class ScanJobs:
-    """The scans of one box."""
-
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, hub: ScannerHub) -> None:
         self._hass = hass
         self._entry = entry
@@ -118,7 +112,7 @@ class ScanJobs:
         self._root = scans_path(hass, entry.entry_id)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         # All that are not over are brought to their end from `resume` on.
-        self._is_resumed = False
+        self.is_resumed = False
         self._is_closed = False
         self._stop_listening: CALLBACK_TYPE = lambda: None
         # What people say is done one after the other.
@@ -139,13 +133,12 @@ class ScanJobs:
         return job
 
     def open_job(self, scanner_id: str, view: View | None = None) -> ScanJob | None:
-        """Return the scan that a scanner is at, also within a change; None without one."""
+        """Return the scan that a scanner is at, within a change if there is a view; None without one."""
         known = view.all(self.table) if view else self._ledger.latest(self.table).values()
         jobs = [one for one in known if one.scanner_id == scanner_id and not one.is_final]
         return max(jobs, key=lambda job: job.job_id, default=None)
 
     def path(self, job: ScanJob, name: str) -> Path:
-        """Return where a file of a scan lies."""
         return self._root / job.job_id / name
 
     async def async_load(self) -> None:
@@ -182,17 +175,10 @@ class ScanJobs:
     @callback
     def resume(self) -> None:
         """Take up what a restart has cut off, and what the disk had no room for."""
-        self._is_resumed = True
+        self.is_resumed = True
         for step in self._ledger.take_unheard(self.table):
             self._on_step(step)
         for job in [*self._ledger.latest(self.table).values()]:
-            if job.is_unkept:
-                # Of a page that was asked for, and given up, whoever waits for it is told.
-                is_open = job.task_id or job.asked
-                state = ScanState.SCANNING if is_open else ScanState.FINISHING
-                again = replace(job, state=state, reason=None)
-                put = partial(View.put, table=self.table, record_id=job.job_id, value=again)
-                self._lease.commit(put, report=True)
             if not job.is_final or job.is_unkept:
                 self._spawn(job.job_id, is_resumed=True)
 
@@ -251,80 +237,73 @@ class ScanJobs:
         process' `scan_page`. Raises InputError: scan_gone, scan_not_waiting, scan_no_page, scan_only_page,
         scan_page_fixed, and what the page cannot be drawn for; HomeAssistantError: disk_full.
         """
-
-        async def in_turn() -> ScanJob:
-            async with self._lock:
-                if answer is ScanAnswer.DISCARD:
-                    return await self._async_discard(self.get(job_id))
-                return await self._async_answer(self.get(job_id), answer, page, changes)
-
-        return await self._async_to_its_end(in_turn())
+        return await self._async_to_its_end(self._async_answer(job_id, answer, page, changes))
 
     async def _async_answer(
-        self, job: ScanJob, answer: ScanAnswer, page: int, changes: dict[str, Any]
+        self, job_id: str, answer: ScanAnswer, page: int, how: dict[str, Any]
     ) -> ScanJob:
-        if not job.is_waiting:
-            raise InputError("scan_not_waiting")
-        async with self._disk:
-            # What is left over is deleted by now: it must not be what the answer makes.
-            pass
-        pages, count = job.pages, len(job.pages)
-        if page > count:
-            raise InputError("scan_no_page", page=str(page), count=str(count))
-        index = (page or count) - 1
-        if answer is ScanAnswer.CHANGE:
-            name = await self._async_redraw(job, self.path(job, pages[index]), changes)
-            pages = (*pages[:index], name, *pages[index + 1 :])
-            job = await self._async_set(job, pages=pages, taken=job.taken + 1)
-            await self._async_keep_only(job, pages)
-        elif answer is ScanAnswer.REMOVE:
-            if count == 1:
-                raise InputError("scan_only_page")
-            pages = (*pages[:index], *pages[index + 1 :])
-            newest = job.newest - (index >= count - job.newest)
-            job = await self._async_set(job, pages=pages, newest=newest)
-            await self._async_keep_only(job, pages)
-        elif answer is ScanAnswer.FINISH:
-            # Whoever says so knows what did not come.
-            job = await self._async_set(job, state=ScanState.FINISHING, reason=None, detail="")
-        elif answer is ScanAnswer.NEXT and job.is_card and count > 1:
-            raise InputError("scan_card_full")
-        else:
-            replaces = pages[count - job.newest :] if answer is ScanAnswer.AGAIN else ()
-            job = await self._async_set(
-                job, state=ScanState.SCANNING, replaces=replaces, asked=False, reason=None
-            )
-        self._spawn(job.job_id)
-        return job
-
-    async def _async_redraw(self, job: ScanJob, page: Path, changes: dict[str, Any]) -> str:
-        if page.suffix == FileType.PDF or job.is_card:
-            raise InputError("scan_page_fixed")
-        name = f"page-{job.taken + 1:04}{FileType.JPEG}"
-        try:
-            await self._async_draw(job, page, name, **changes)
-        except PdfError as err:
-            raise pdf_error(err, job.title) from None
-        return name
+        async with self._lock:
+            job = self.get(job_id)
+            if answer is ScanAnswer.DISCARD:
+                return await self._async_discard(job)
+            if not job.is_waiting:
+                raise InputError("scan_not_waiting")
+            async with self._disk:
+                # What is left over is deleted by now: it must not be what the answer makes.
+                pass
+            pages, count = job.pages, len(job.pages)
+            if page > count:
+                raise InputError("scan_no_page", page=str(page), count=str(count))
+            index = (page or count) - 1
+            changes: dict[str, Any]
+            if answer is ScanAnswer.CHANGE:
+                source = self.path(job, pages[index])
+                if source.suffix == FileType.PDF or job.is_card:
+                    raise InputError("scan_page_fixed")
+                try:
+                    name = await self._async_draw(job, source, job.taken + 1, **how)
+                except PdfError as err:
+                    raise pdf_error(err, job.title) from None
+                pages = (*pages[:index], name, *pages[index + 1 :])
+                changes = {"pages": pages, "taken": job.taken + 1}
+            elif answer is ScanAnswer.REMOVE:
+                if count == 1:
+                    raise InputError("scan_only_page")
+                newest = job.newest - (index >= count - job.newest)
+                changes = {"pages": (*pages[:index], *pages[index + 1 :]), "newest": newest}
+            elif answer is ScanAnswer.FINISH:
+                # Whoever says so knows what did not come.
+                changes = {"state": ScanState.FINISHING, "reason": None, "detail": ""}
+            elif answer is ScanAnswer.NEXT and job.is_card and count > 1:
+                raise InputError("scan_card_full")
+            else:
+                replaces = pages[count - job.newest :] if answer is ScanAnswer.AGAIN else ()
+                changes = {"state": ScanState.SCANNING, "replaces": replaces}
+                changes |= {"asked": False, "reason": None}
+            job = await self._async_set(job, **changes)
+            if "pages" in changes:
+                await self._async_keep_only(job, job.pages)
+            self._spawn(job.job_id)
+            return job
 
     async def _async_discard(self, job: ScanJob) -> ScanJob:
         task, canceled = self._tasks.get(job.job_id), tuple[str, ...]()
         # The prints of a copy that is over are jobs like any other.
         is_under_way = task is not None and not task.done()
-        nothing: dict[str, Any] = {"pages": (), "files": (), "copied_to": ()}
-        nothing |= {"task_id": None, "reason": None}
+        was = job
 
-        def discard(view: View) -> ScanJob:
-            was = self._existing(view, job.job_id)
-            if not is_under_way or was.print_jobs == canceled:
-                # From now on no print is made of it.
-                view.put(self.table, was.job_id, replace(was, state=ScanState.CANCELED, **nothing))
-            return was
+        def discard(known: ScanJob) -> ScanJob:
+            nonlocal was
+            was = known
+            # From now on no print is made of it.
+            return known.discarded if known.print_jobs == canceled or not is_under_way else known
 
-        while (was := await self._async_decide(discard)).print_jobs != canceled and is_under_way:
+        while (
+            await self._async_decide(self._change(job.job_id, discard))
+        ).state is not ScanState.CANCELED:
             for print_id in was.print_jobs[len(canceled) :]:
-                what = {"job_id": print_id}
-                await async_run_action(self._hass, "cancel_job", what, job.asker.context)
+                target, _ = async_target_of_job(self._hass, print_id)
+                await target.data.queue.async_cancel(print_id)
             canceled = was.print_jobs
         if task is not None:
             # Tells the scanner, too.
@@ -332,7 +311,7 @@ class ScanJobs:
             await asyncio.wait([task])
         if not was.is_copied:
             paths = [self.path(was, name) for name in was.files]
-            await async_delete_copies(self._hass, paths, [*map(Path, was.copied_to)])
+            await self._hass.async_add_executor_job(delete_copies, self._hass, paths, was.copied_to)
         await self._async_keep_only(job, ())
         return self.get(job.job_id)
 
@@ -383,32 +362,26 @@ class ScanJobs:
         except LedgerRefusedError as err:
             raise disk_full(err) from None
 
-    async def _async_set(self, job: ScanJob, **changes: Any) -> ScanJob:
-        """Change a scan that is not over; return it once that is on disk, after its new files.
+    def _change(
+        self, job_id: str, change: Callable[[ScanJob], ScanJob]
+    ) -> Callable[[View], ScanJob]:
+        """Return what makes another of a scan."""
 
-        Raises as `_async_decide`.
-        """
+        def make(view: View) -> ScanJob:
+            if (job := view.get(self.table, job_id)) is None:
+                raise InputError("scan_gone")
+            view.put(self.table, job_id, new := change(job))
+            return new
+
+        return make
+
+    async def _async_set(self, job: ScanJob, **changes: Any) -> ScanJob:
+        """Change a scan that is not over, after its new files are on disk. Raises as `_async_decide`."""
         names = {*changes.get("pages", ()), *changes.get("files", ())}
         if new := names.difference(job.pages, job.files):
             await self._hass.async_add_executor_job(flush, self._root / job.job_id, new)
-        return await self._async_decide(partial(self._change, job_id=job.job_id, changes=changes))
-
-    def _change(self, view: View, *, job_id: str, changes: Mapping[str, Any]) -> ScanJob:
-        if (current := self._existing(view, job_id)).is_final:
-            # It was discarded meanwhile.
-            raise InputError("scan_gone")
-        view.put(self.table, job_id, new := replace(current, **changes))
-        return new
-
-    def _fail(self, view: View, *, job_id: str) -> None:
-        failed = {"state": ScanState.FAILED, "reason": NOT_KEPT}
-        if not (job := self._change(view, job_id=job_id, changes=failed)).is_unkept:
-            view.put(self.table, job_id, replace(job, reason=GIVEN_UP))
-
-    def _existing(self, view: View, job_id: str) -> ScanJob:
-        if (job := view.get(self.table, job_id)) is None:
-            raise InputError("scan_gone")
-        return job
+        change = self._change(job.job_id, lambda known: known.going_on(**changes))
+        return await self._async_decide(change)
 
     @callback
     def _on_step(self, step: Step[ScanJob]) -> None:
@@ -418,16 +391,14 @@ class ScanJobs:
             async_dispatcher_send(self._hass, SIGNAL_SCAN, ScanUpdate(self._entry, new))
 
     async def _async_run(self, job_id: str, *, is_resumed: bool) -> None:
-        if self._entry.state is ConfigEntryState.SETUP_IN_PROGRESS:
-            # Printers and files of a box are there once it is set up.
-            changed = asyncio.Event()
-            stop = self._entry.async_on_state_change(changed.set)
-            try:
-                await changed.wait()
-            finally:
-                stop()
         try:
             job = self._ledger.latest(self.table)[job_id]
+            if job.is_unkept:
+                # Of a page that was asked for, and given up, whoever waits for it is told.
+                is_open = job.task_id or job.asked
+                state = ScanState.SCANNING if is_open else ScanState.FINISHING
+                change = self._change(job_id, partial(replace, state=state, reason=None))
+                job = await self._async_decide(change)
             if job.state is ScanState.SCANNING:
                 job = await self._async_scan(job, is_resumed=is_resumed)
             if job.is_waiting:
@@ -443,7 +414,7 @@ class ScanJobs:
         except HomeAssistantError, InputError, LiankeError, OSError:
             # A full disk, as a rule.
             with suppress(LedgerClosedError, InputError):
-                self._lease.commit(partial(self._fail, job_id=job_id), report=True)
+                self._lease.commit(self._change(job_id, ScanJob.failing), report=True)
                 _LOGGER.exception("A scan could not be finished")
 
     async def _async_scan(self, job: ScanJob, *, is_resumed: bool) -> ScanJob:
@@ -477,10 +448,16 @@ class ScanJobs:
         failure: InputError | LiankeError | None,
     ) -> ScanJob:
         """Move scanned files into the scan's folder; return the scan with these pages, and where it stands then."""
-        names = [
-            await self._async_keep_page(job, file, number)
-            for number, file in enumerate(files, start=job.taken + 1)
-        ]
+        names: list[str] = []
+        for number, file in enumerate(files, start=job.taken + 1):
+            name = None
+            if job.straighten and file.extension != FileType.PDF:
+                with suppress(PdfError):
+                    name = await self._async_draw(job, file.path, number, straighten=True)
+            if name is None:
+                name = f"page-{number:04}{file.extension}"
+                await self._hass.async_add_executor_job(move, file.path, self.path(job, name))
+            names.append(name)
         kept = [one for one in job.pages if not (names and one in job.replaces)]
         pages = (*kept, *names)
         state = ScanState.FINISHING
@@ -506,25 +483,12 @@ class ScanJobs:
         await self._async_keep_only(job, job.pages)
         return job
 
-    async def _async_keep_page(self, job: ScanJob, file: ScannedFile, number: int) -> str:
-        """Move a scanned file into the scan's folder, or make a straight page of it there; return its name."""
-        if job.straighten and file.extension != FileType.PDF:
-            name = f"page-{number:04}{FileType.JPEG}"
-            with suppress(PdfError):
-                await self._async_draw(job, file.path, name, straighten=True)
-                return name
-        name = f"page-{number:04}{file.extension}"
+    async def _async_draw(self, job: ScanJob, page: Path, number: int, **how: Any) -> str:
+        """Make a new page of one, with the `cut` and `straighten` of `async_draw_page`; return its name.
 
-        def move() -> None:
-            with translate_disk_errors():
-                shutil.move(file.path, self.path(job, name))
-
-        await self._hass.async_add_executor_job(move)
-        return name
-
-    async def _async_draw(self, job: ScanJob, page: Path, name: str, **changes: Any) -> None:
-        """Make a new page of one, with the `cut` and `straighten` of `async_draw_page`. Raises PdfError."""
-        target = self.path(job, name)
+        Raises PdfError.
+        """
+        target = self.path(job, name := f"page-{number:04}{FileType.JPEG}")
         # One that a crash left is no page.
         await self._hass.async_add_executor_job(unlink_all, [target])
         await async_draw_page(
@@ -534,8 +498,9 @@ class ScanJobs:
             limit=max_document_bytes(self._entry.options),
             user=job.asker.user_id,
             color="color" if job.request.color is ScanColor.COLOR else "gray",
-            **changes,
+            **how,
         )
+        return name
 
     async def _async_finish(self, job: ScanJob) -> None:
         if not job.files:
@@ -555,7 +520,6 @@ class ScanJobs:
             job = await self._async_set(job, reason=job.reason or "copy_in_doubt")
         elif job.printing and job.reason is None:
             try:
-                await self._async_wait_for_box(job.printing["device_id"])
                 async with telling_refusals(self._hass, job.asker.context):
                     job = await self._async_print(job)
             except HomeAssistantError as err:
@@ -570,14 +534,14 @@ class ScanJobs:
     async def _async_copy_to(self, job: ScanJob, folder: Path) -> ScanJob:
         """Copy the files into a folder, each under a name that is on disk before the file is: so it is there once."""
         paths = [self.path(job, name) for name in job.files]
+        run = self._hass.async_add_executor_job
         try:
             for _ in range(MAX_NAMES):
                 again = bool(job.copied_to) and not job.is_copied
                 if not again:
-                    names = await async_free_names(self._hass, paths, folder)
+                    names = await run(free_names, self._hass, paths, folder)
                     job = await self._async_set(job, copied_to=names, is_copied=False)
-                targets = [*map(Path, job.copied_to)]
-                if await async_copy(self._hass, paths, targets, again=again):
+                if await async_copy(self._hass, paths, job.copied_to, again=again):
                     return await self._async_set(job, is_copied=True)
                 # Somebody else has taken a name meanwhile.
                 job = await self._async_set(job, copied_to=(), is_copied=True)
@@ -591,65 +555,67 @@ class ScanJobs:
 
         Raises as the builder of jobs does.
         """
-        media = [media_id(self._entry.entry_id, job, name) for name in job.files]
+        target = await self._async_printer(job.printing["device_id"])
         # Pages that could not be joined are more files than one print may have.
-        for start in range(0, len(media), MAX_SOURCES):
-            some = media[start : start + MAX_SOURCES]
-            sources = [Source(kind=SourceKind.MEDIA, value=one) for one in some]
-            cuts = (WHOLE | CARD_CUT,) * len(some)
+        for start in range(0, len(job.files), MAX_SOURCES):
+            names = job.files[start : start + MAX_SOURCES]
+            cuts = (WHOLE | CARD_CUT,) * len(names)
             request = PrintRequest(
-                target=async_target(self._hass, job.printing["device_id"]),
+                target=target,
                 context=job.asker.context,
-                documents=[partial(async_get_document, self._hass, one) for one in sources],
+                documents=[as_document(self._hass, self.path(job, name)) for name in names],
                 options=options_in(job.printing),
                 sheets=SheetOptions(sheet=ID_CARD, id_card_crop=cuts) if job.is_card else None,
                 request_id=f"{job.job_id}#{start + 1}" if start else job.job_id,
             )
-            is_last = start + MAX_SOURCES >= len(media)
+            is_last = start + MAX_SOURCES >= len(job.files)
             async with async_building(self._hass, request) as builder:
                 wanted = await builder.async_jobs()
                 for number, made in enumerate(wanted, start=1):
                     ends = is_last and number == len(wanted)
-                    job = await self._async_submit(job, builder, made, ends=ends)
-        return job
+                    await self._async_submit(job.job_id, builder, made, ends=ends)
+        return self.get(job.job_id)
 
     async def _async_submit(
-        self, job: ScanJob, builder: JobBuilder, made: Made, *, ends: bool
-    ) -> ScanJob:
+        self, job_id: str, builder: JobBuilder, made: Made, *, ends: bool
+    ) -> None:
         print_id = ulid_now()
 
         def note(view: View, made_id: str = print_id) -> None:
             self._lease.check()
-            known = self._existing(view, job.job_id).print_jobs
-            changes: dict[str, Any] = {"print_jobs": (*known, made_id)}
-            if ends:
-                changes["state"] = ScanState.COMPLETED
-            self._change(view, job_id=job.job_id, changes=changes)
+            state = {"state": ScanState.COMPLETED} if ends else {}
+            self._change(
+                job_id,
+                lambda job: job.going_on(print_jobs=(*job.print_jobs, made_id), **state),
+            )(view)
 
         printed = await builder.async_submit(made, job_id=print_id, together=note)
-        if printed.job_id not in self.get(job.job_id).print_jobs:
+        if printed.job_id not in self.get(job_id).print_jobs:
             # A version without the ledger had made it.
             await self._async_decide(partial(note, made_id=printed.job_id))
-        return self.get(job.job_id)
 
-    async def _async_wait_for_box(self, device_id: str) -> None:
-        """Wait for a while until the box of a printer is set up: after a start it may be later than the scanner's."""
+    async def _async_printer(self, device_id: str) -> Target:
+        """Return a copy's printer: after a start its box may be set up later than the scanner's.
+
+        Raises as `async_target`.
+        """
         device = dr.async_get(self._hass).async_get(device_id)
-        if device is None:
-            return
-        entry = self._hass.config_entries.async_get_entry(device.config_entry_id)
-        if entry is None:
-            return
-        changed = asyncio.Event()
-        stop = entry.async_on_state_change(changed.set)
-        try:
-            with suppress(TimeoutError):
+        entry = None
+        if device is not None:
+            entry = self._hass.config_entries.async_get_entry(device.config_entry_id)
+        if entry is not None:
+            changed = asyncio.Event()
+            stop = entry.async_on_state_change(changed.set)
+            try:
                 async with asyncio.timeout(BOX_SECONDS):
                     while entry.state is not ConfigEntryState.LOADED:
                         changed.clear()
                         await changed.wait()
-        finally:
-            stop()
+            except TimeoutError:
+                pass
+            finally:
+                stop()
+        return async_target(self._hass, device_id)
 
     async def async_prune(self) -> None:
         """Delete scans that are too old, too many, or too large together; the newest is never too large.
@@ -662,7 +628,7 @@ class ScanJobs:
         known = [job.job_id for job in self.all]
         sizes = await self._hass.async_add_executor_job(sizes_of, self._root, known)
         total = sum(sizes.values())
-        finished = [one for one in reversed(self.all) if one.is_final or not self._is_resumed]
+        finished = [one for one in reversed(self.all) if one.is_final or not self.is_resumed]
         gone: list[str] = []
         for number, job in enumerate(finished):
             copies = job.printing and job.state is ScanState.COMPLETED
@@ -676,8 +642,6 @@ class ScanJobs:
             await self.async_delete(gone)
 
     async def async_delete(self, job_ids: list[str]) -> None:
-        """Delete scans with their files."""
-
         def delete(view: View) -> None:
             for job_id in job_ids:
                 view.delete(self.table, job_id)

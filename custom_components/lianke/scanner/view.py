@@ -1,6 +1,5 @@
 """Who may see kept scans, and the view that serves them."""
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -9,23 +8,18 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL
-from homeassistant.auth.permissions.models import PermissionLookup
 from homeassistant.components.http.const import KEY_HASS_USER
-from homeassistant.components.websocket_api.connection import current_connection
-from homeassistant.core import Context, HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr, entity_registry as er
-from homeassistant.helpers.http import KEY_HASS, HomeAssistantView, current_request
-from homeassistant.helpers.trace import variables_cv
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 
 from ..const import DOMAIN
 from ..documents.document import CONTENT_TYPES, FileType
-from ..documents.media import resolved_for
 from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
 from ..people.rights import is_proven
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from .files import async_draw_page
-from .hub import is_enabled, scanner_identifier
+from .hub import is_enabled, status_entity
 from .job import ScanJob, content_type
 from .jobs import async_get_jobs
 
@@ -35,12 +29,6 @@ _SCANS: Final = f"/api/{DOMAIN}/scans"
 _PICTURES: Final = f"/api/{DOMAIN}/scan_pictures"
 
 
-def status_entity(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str) -> str | None:
-    """Return the entity that stands for a scanner where permissions are asked for."""
-    unique_id = f"{scanner_identifier(entry, scanner_id)[1]}_scanner_status"
-    return er.async_get(hass).async_get_entity_id("sensor", DOMAIN, unique_id)
-
-
 @callback
 def may_use(hass: HomeAssistant, user: User, entry: LiankeConfigEntry, scanner_id: str) -> bool:
     """Return whether a user may control a scanner, and so see what it scanned."""
@@ -48,33 +36,6 @@ def may_use(hass: HomeAssistant, user: User, entry: LiankeConfigEntry, scanner_i
     if entity_id is None:
         return user.is_admin
     return user.permissions.check_entity(entity_id, POLICY_CONTROL)
-
-
-def asking_user(hass: HomeAssistant) -> User | None:
-    """Return who asks just now, by a call, a connection or a request; None for Home Assistant itself.
-
-    A companion app's call comes by a webhook, whose request has no user: it is a stranger's, unless an automation asks.
-    """
-    unknown = object()
-    caller = resolved_for.get(unknown)
-    if caller is None or isinstance(caller, User):
-        # An automation that somebody set off over a connection inherits that, and asks for itself.
-        return caller
-    if (connection := current_connection.get()) is not None:
-        return connection.user
-    if (request := current_request.get()) is None:
-        return None
-    user: User | None = request.get(KEY_HASS_USER)
-    if user is not None or _is_automation():
-        return user
-    return User(None, PermissionLookup(er.async_get(hass), dr.async_get(hass)))
-
-
-def _is_automation() -> bool:
-    """Return whether an automation's run asks, which an administrator made; a script's has the context of its user."""
-    variables = variables_cv.get()
-    context = variables.get("context") if isinstance(variables, Mapping) else None
-    return isinstance(context, Context) and context.user_id is None
 
 
 @callback

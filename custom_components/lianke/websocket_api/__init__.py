@@ -37,7 +37,7 @@ from ..printing.lookup import async_describe_capabilities
 from ..printing.print import job_dict
 from ..runtime import translating
 from ..scanner.actions import SCAN_ACTIONS, describe_scanners
-from ..scanner.hub import SIGNAL_SCANNERS
+from ..scanner.hub import SIGNAL_SCANS
 from .job_feed import Subscription, async_get_feed
 
 SUBSCRIBE: Final = f"{DOMAIN}/jobs/subscribe"
@@ -253,7 +253,7 @@ def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -
             before = scanners
             connection.send_event(msg["id"], {"scanners": scanners})
 
-    connection.subscriptions[msg["id"]] = async_dispatcher_connect(hass, SIGNAL_SCANNERS, send)
+    connection.subscriptions[msg["id"]] = async_dispatcher_connect(hass, SIGNAL_SCANS, send)
     connection.send_result(msg["id"])
     send()
 

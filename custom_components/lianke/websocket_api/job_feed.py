@@ -48,7 +48,7 @@ from ..printing.handlers import SIGNAL_REFUSED, Refusal
 from ..printing.print import job_dict, reason_key
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from ..scanner.actions import scanners_by_printer
-from ..scanner.hub import SIGNAL_SCANNERS
+from ..scanner.hub import SIGNAL_SCANS
 from ..scanner.jobs import async_get_jobs
 from ..scanner.view import may_use
 
@@ -149,7 +149,7 @@ class JobFeed:
         self._signals = [
             async_dispatcher_connect(self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._entry_changed),
             async_dispatcher_connect(self._hass, SIGNAL_REFUSED, self._refused),
-            async_dispatcher_connect(self._hass, SIGNAL_SCANNERS, self._changed),
+            async_dispatcher_connect(self._hass, SIGNAL_SCANS, self._changed),
             self._hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._device_changed),
         ]
         for entry in async_loaded_entries(self._hass):

@@ -14,13 +14,13 @@ from custom_components.lianke.lan.printer import server
 from custom_components.lianke.lan.printer.server import async_get_server
 from custom_components.lianke.lan.scanner import scans
 from custom_components.lianke.scanner import hub
-from custom_components.lianke.scanner.abilities import ScanRequest
 from custom_components.lianke.scanner.hub import (
     MAX_LAN_STARTS,
     MAX_LAN_STARTS_A_DEVICE,
     MAX_STARTS,
     scanner_device,
 )
+from custom_components.lianke.scanner.job import ScanRequest
 from custom_components.lianke.scanner.scan import ScanError, async_scan_page
 from tests.clock import until
 from tests.household import ask, refusal

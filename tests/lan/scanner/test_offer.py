@@ -17,8 +17,7 @@ from custom_components.lianke.const import CONF_LAN_PRINTERS, DOMAIN, ScanSource
 from custom_components.lianke.lan import announce
 from custom_components.lianke.lan.announce import USCAN, Place, scanner_record
 from custom_components.lianke.lan.scanner.scans import OfferedScanner, area_of, resolutions_of
-from custom_components.lianke.scanner.abilities import Abilities
-from custom_components.lianke.scanner.hub import FEATURE, scanner_identifier
+from custom_components.lianke.scanner.hub import FEATURE, Abilities, scanner_identifier
 from tests.clock import until
 from tests.flows.test_options_flow import answer, go, shown
 from tests.household import LASER, key_of

@@ -475,7 +475,7 @@ async def test_a_page_that_the_disk_does_not_give(lan: LanScanner) -> None:
     place = await lan.order(dpi(75))
     scanner = scans.async_find(lan.hass, TOKEN)
     assert scanner is not None
-    [job] = scanner.jobs("127.0.0.1")
+    [job] = scanner.scans("127.0.0.1")
     await until(lambda: job.pages)
     job.pages[0].unlink()
     assert (await lan.next(place))[0] == 500

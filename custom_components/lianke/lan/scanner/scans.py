@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 import hmac
 import logging
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4, uuid5
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.event import async_call_later
 from homeassistant.util.hass_dict import HassKey
 
 from ...api.errors import LiankeError
 from ...const import CONF_LAN_SCANNERS, DOMAIN, LAN_SCANNER_PATH, ScanColor, ScanSource
+from ...documents.document import FileType
 from ...documents.pdf_client import PdfError, async_get_pdf_worker, lan_user
 from ...documents.spool import Spool, async_get_spool, unlink_all
 from ...errors import InputError
@@ -37,8 +36,9 @@ from ...fair_queue import FairQueue, NoPlaceError, Place
 from ...jobs.rules import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry, async_loaded_entries
-from ...scanner.abilities import Abilities, ScanRequest
-from ...scanner.hub import async_get_hub
+from ...scanner.files import async_draw_page, async_join_pages
+from ...scanner.hub import Abilities, async_get_hub
+from ...scanner.job import ScanRequest
 from ...scanner.scan import ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
@@ -88,7 +88,6 @@ class OfferedScanner(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Return the path of the scanner on Home Assistant's web server."""
         return f"{LAN_SCANNER_PATH}/{self.token}"
 
     @property
@@ -109,7 +108,6 @@ def offered_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) -> list[Offe
 
 @callback
 def async_find(hass: HomeAssistant, token: str) -> NetworkScanner | None:
-    """Return the scanner that is offered under a token."""
     scanners = hass.data.setdefault(DATA_SCANNERS, {})
     for entry in async_loaded_entries(hass):
         for offered in offered_scanners(hass, entry):
@@ -138,7 +136,6 @@ def resolutions_of(area: Area) -> tuple[int, ...]:
 
 
 def colors_of(abilities: Abilities) -> tuple[ScanColor, ...]:
-    """Return the colours that can be made of what a scanner gives."""
     given = abilities.colors
     return tuple(
         one for one, of in _COLORS.items() if given is None or not given.keys().isdisjoint(of)
@@ -150,30 +147,30 @@ def has_source(abilities: Abilities, source: ScanSource) -> bool:
     return source in (abilities.sources or (ScanSource.GLASS,))
 
 
-class ScanJob:
-    """A scan for a client: `pages` are the documents that it has not taken yet."""
+class NetworkScan:
+    """A scan for a client, from its order until it has taken all of it, or is given up."""
 
-    def __init__(self, settings: ScanSettings, address: str, now: float, place: Place) -> None:
-        """Begin; `address` is the client's, `place` is given back once others may have the scanner."""
+    def __init__(self, settings: ScanSettings, address: str, place: Place) -> None:
         self.uuid = str(uuid4())
         self.settings = settings
         self.address = address
         self.device = str(place.owner)
+        # Given back once others may have the scanner.
         self.place = place
-        # For the document that is sent, however often it is asked for.
-        self.take_until: float | None = None
+        self.began = asyncio.get_running_loop().time()
         self.state = JobState.PROCESSING
+        self.is_scanned = False
+        # The documents that the client has not taken yet, how many it has, and until when it may take the next one.
         self.pages: deque[Path] = deque()
         self.taken = 0
+        self.take_until: float | None = None
+        # Requests for a document, which get it one after the other.
         self.turn = asyncio.Lock()
         self.held = 0
-        self.is_scanned = False
-        # Until it has not.
-        self.has_failed = True
         self.changed = asyncio.Event()
-        self.began = now
+        # With its client, as long as that asks for nothing.
+        self.patience = asyncio.timeout(ABANDONED_SECONDS)
         self.task: asyncio.Task[None] | None = None
-        self.stop_alarm: CALLBACK_TYPE | None = None
 
 
 class NetworkScanner:
@@ -188,38 +185,36 @@ class NetworkScanner:
             1,
             opens_in=lambda place: self.hub.opens_in(offered.scanner_id, str(place.owner)),
         )
-        self._job: ScanJob | None = None
+        self._scan: NetworkScan | None = None
         self._is_gone = False
-        self._ended: deque[ScanJob] = deque(maxlen=MAX_ENDED)
+        self._ended: deque[NetworkScan] = deque(maxlen=MAX_ENDED)
 
     @property
     def abilities(self) -> Abilities:
-        """Return what it can do, as far as is known."""
         return self.hub.abilities(self.offered.scanner_id)
 
     def is_busy(self, device: str) -> bool:
         """Return whether a device would have to wait for its turn."""
         scanner_id = self.offered.scanner_id
-        is_used = self._job is not None or self.hub.is_in_use(scanner_id)
+        is_used = self._scan is not None or self.hub.is_in_use(scanner_id)
         return is_used or self.hub.opens_in(scanner_id, device) > 0
 
-    def jobs(self, address: str) -> list[ScanJob]:
+    def scans(self, address: str) -> list[NetworkScan]:
         """Return a client's scans, the newest first; nobody else's can be had."""
-        known = [self._job, *self._ended]
-        return [job for job in known if job is not None and job.address == address]
+        known = [self._scan, *self._ended]
+        return [scan for scan in known if scan is not None and scan.address == address]
 
-    def info(self, job: ScanJob) -> JobInfo:
-        """Return what is told of a scan."""
+    def info(self, scan: NetworkScan) -> JobInfo:
         return JobInfo(
-            path=f"{self.offered.path}/ScanJobs/{job.uuid}",
-            uuid=job.uuid,
-            age=int(self._hass.loop.time() - job.began),
-            state=job.state,
-            taken=job.taken,
-            waiting=len(job.pages),
+            path=f"{self.offered.path}/ScanJobs/{scan.uuid}",
+            uuid=scan.uuid,
+            age=int(self._hass.loop.time() - scan.began),
+            state=scan.state,
+            taken=scan.taken,
+            waiting=len(scan.pages),
         )
 
-    async def async_begin(self, settings: ScanSettings, address: str, device: str) -> ScanJob:
+    async def async_begin(self, settings: ScanSettings, address: str, device: str) -> NetworkScan:
         """Start a scan once it is a device's turn. Raises EsclError for what it cannot do; NoPlaceError."""
         area = area_of(self.abilities)
         request = self._request(settings)
@@ -230,13 +225,11 @@ class NetworkScanner:
             # Who waits for the house's scan would wait for long.
             if self._is_gone or self.hub.is_wanted_by_house(self.offered.scanner_id):
                 raise NoPlaceError
-            now = self._hass.loop.time()
-            job = self._job = ScanJob(settings, address, now, place.keep())
-        job.task = self.offered.entry.async_create_background_task(
-            self._hass, self._async_run(job, request, region), "scan for the home network"
+            scan = self._scan = NetworkScan(settings, address, place.keep())
+        scan.task = self.offered.entry.async_create_background_task(
+            self._hass, self._async_run(scan, request, region), "scan for the home network"
         )
-        self.touch(job)
-        return job
+        return scan
 
     def _request(self, settings: ScanSettings) -> ScanRequest:
         """Return what the box is to scan. Raises EsclError."""
@@ -255,154 +248,139 @@ class NetworkScanner:
             duplex=two_sided,
         )
 
-    async def _async_run(self, job: ScanJob, request: ScanRequest, region: Region) -> None:
+    async def _async_run(self, scan: NetworkScan, request: ScanRequest, region: Region) -> None:
         entry, scanner_id = self.offered.entry, self.offered.scanner_id
+        state = JobState.ABORTED
         try:
-            async with async_scan_page(
-                self._hass, entry, scanner_id, request, device=job.device
-            ) as (files, failure):
-                # What has come is handed out before the client is told that there is no more.
-                await self._async_make(job, files, region)
-            job.has_failed = failure is not None
-        except (InputError, LiankeError, PdfError, HomeAssistantError, OSError) as err:
-            _LOGGER.debug("A scan for the home network failed: %r", err)
+            async with scan.patience:
+                try:
+                    async with async_scan_page(
+                        self._hass, entry, scanner_id, request, device=scan.device
+                    ) as (files, failure):
+                        # What has come is handed out before the client is told that there is no more.
+                        await self._async_make(scan, files, region)
+                    if failure is None:
+                        state = JobState.COMPLETED
+                except (InputError, LiankeError, PdfError, HomeAssistantError, OSError) as err:
+                    _LOGGER.debug("A scan for the home network failed: %r", err)
+                scan.is_scanned = True
+                while scan.pages:
+                    scan.changed.clear()
+                    await scan.changed.wait()
+        except TimeoutError:
+            state = JobState.CANCELED
         finally:
-            job.is_scanned = True
-            self._look(job)
+            self._end(scan, state)
 
-    async def _async_make(self, job: ScanJob, files: Iterable[ScannedFile], region: Region) -> None:
-        spool = await async_get_spool(self._hass)
-        fixed = {
+    async def _async_make(
+        self, scan: NetworkScan, files: Iterable[ScannedFile], region: Region
+    ) -> None:
+        hass, spool = self._hass, await async_get_spool(self._hass)
+        user, color = lan_user(scan.device), scan.settings.color
+        limit = max_document_bytes(self.offered.entry.options)
+        how: dict[str, Any] = {
             "width": area_of(self.abilities).width * MM_PER_UNIT,
             "region": [length * MM_PER_UNIT for length in region],
-            "dpi": job.settings.dpi,
-            "color": job.settings.color,
+            "dpi": scan.settings.dpi,
+            "color": color,
+            "limit": limit,
+            "user": user,
+            "seconds": PAGE_SECONDS,
         }
         pages: list[Path] = []
-        async for page in self._async_pages(job, files):
-            pages.append(await self._async_task(job, spool, "scan_page", {**page, **fixed}))
-            if job.settings.format == JPEG:
-                self._hand_out(job, spool, pages.pop())
-        if pages:
-            is_mono = job.settings.color is ScanColor.MONO
-            joined = {"paths": [*map(str, pages)], "mono": is_mono}
-            self._hand_out(job, spool, await self._async_task(job, spool, "join_scans", joined))
-
-    async def _async_pages(
-        self, job: ScanJob, files: Iterable[ScannedFile]
-    ) -> AsyncIterator[dict[str, Any]]:
         for file in files:
-            is_pdf = file.extension == ".pdf"
-            count = 1
+            is_pdf, count = file.extension == FileType.PDF, 1
             if is_pdf:
-                worker = async_get_pdf_worker(self._hass)
-                count = await worker.async_count(file.path, user=lan_user(job.device))
+                count = await async_get_pdf_worker(hass).async_count(file.path, user=user)
             for number in range(count):
-                yield {"path": str(file.path), "is_pdf": is_pdf, "page": number}
-
-    async def _async_task(
-        self, job: ScanJob, spool: Spool, task: str, fields: dict[str, Any]
-    ) -> Path:
-        """Return the new file that the PDF process makes. Raises PdfError."""
-        path = await spool.async_new_path(".scan")
-        limit = max_document_bytes(self.offered.entry.options)
-        request = {**fields, "target": str(path), "limit": limit}
-        user = lan_user(job.device)
-        worker = async_get_pdf_worker(self._hass)
-        await worker.async_run(task, request, user=user, seconds=PAGE_SECONDS)
-        return path
+                page = await spool.async_new_path(".scan")
+                await async_draw_page(hass, file.path, page, is_pdf=is_pdf, page=number, **how)
+                if scan.settings.format == JPEG:
+                    self._hand_out(scan, spool, page)
+                else:
+                    pages.append(page)
+        if pages:
+            joined, is_mono = await spool.async_new_path(".scan"), color is ScanColor.MONO
+            await async_join_pages(
+                hass, pages, joined, mono=is_mono, limit=limit, user=user, seconds=PAGE_SECONDS
+            )
+            self._hand_out(scan, spool, joined)
 
     @callback
-    def _hand_out(self, job: ScanJob, spool: Spool, path: Path) -> None:
+    def _hand_out(self, scan: NetworkScan, spool: Spool, path: Path) -> None:
         spool.let_go(path)
-        job.pages.append(path)
-        job.changed.set()
+        scan.pages.append(path)
+        scan.changed.set()
 
-    async def async_next(self, job: ScanJob) -> Path | None:
+    async def async_next(self, scan: NetworkScan) -> Path | None:
         """Return the next document, once it is there; None when no more come. Raises TimeoutError."""
         async with asyncio.timeout(HOLD_SECONDS):
-            while not job.pages and not job.is_scanned:
-                job.changed.clear()
-                await job.changed.wait()
-        return job.pages[0] if job.pages else None
+            while not scan.pages and scan.state is JobState.PROCESSING:
+                scan.changed.clear()
+                await scan.changed.wait()
+        return scan.pages[0] if scan.pages else None
 
     @contextmanager
-    def attending(self, job: ScanJob) -> Iterator[None]:
+    def attending(self, scan: NetworkScan) -> Iterator[None]:
         """Know that a scan's client waits for something, or is just getting it."""
-        job.held += 1
+        scan.held += 1
+        self.touch(scan)
         try:
             yield
         finally:
-            job.held -= 1
-            self.touch(job)
+            scan.held -= 1
+            self.touch(scan)
 
     @callback
-    def note_taken(self, job: ScanJob) -> None:
+    def note_taken(self, scan: NetworkScan) -> None:
         """Delete the document that the client has got."""
-        if job.pages:
-            job.taken += 1
-            job.take_until = None
-            self._hass.async_add_executor_job(unlink_all, [job.pages.popleft()])
-        self._look(job)
+        if scan.pages:
+            scan.taken += 1
+            scan.take_until = None
+            self._hass.async_add_executor_job(unlink_all, [scan.pages.popleft()])
+            scan.changed.set()
 
-    def take_until(self, job: ScanJob, size: int) -> float:
+    def take_until(self, scan: NetworkScan, size: int) -> float:
         """Return until when a client may take the next document, of so many bytes, by the event loop's clock."""
-        if job.take_until is None:
+        if scan.take_until is None:
             seconds = TAKE_SECONDS + size / SLOWEST_BYTES_A_SECOND
-            job.take_until = self._hass.loop.time() + seconds
-        return job.take_until
+            scan.take_until = self._hass.loop.time() + seconds
+        return scan.take_until
 
     @callback
-    def touch(self, job: ScanJob) -> None:
-        """Give a scan's client its time anew."""
-        if job.stop_alarm is not None:
-            job.stop_alarm()
-            job.stop_alarm = None
-        if job is self._job:
-
-            @callback
-            def is_over(_now: datetime) -> None:
-                job.stop_alarm = None
-                if not job.held:
-                    self.cancel(job)
-
-            job.stop_alarm = async_call_later(self._hass, ABANDONED_SECONDS, is_over)
+    def touch(self, scan: NetworkScan) -> None:
+        """Give a scan's client its time anew; while it waits for something, it need not say a word."""
+        if scan is self._scan and not scan.patience.expired():
+            now = self._hass.loop.time()
+            scan.patience.reschedule(None if scan.held else now + ABANDONED_SECONDS)
 
     @callback
-    def _look(self, job: ScanJob) -> None:
-        """End a scan of which all has come and was taken."""
-        job.changed.set()
-        if job.is_scanned and not job.pages:
-            self._end(job, JobState.ABORTED if job.has_failed else JobState.COMPLETED)
+    def cancel(self, scan: NetworkScan) -> None:
+        """Stop a scan for its client; one that is over stays what it was."""
+        self._end(scan, JobState.CANCELED)
+        if scan.task is not None:
+            scan.task.cancel()
 
     @callback
-    def cancel(self, job: ScanJob) -> None:
-        """Stop a scan, for its client or since that has gone; one that is over stays what it was."""
-        self._end(job, JobState.CANCELED)
-
-    @callback
-    def _end(self, job: ScanJob, state: JobState) -> None:
-        if job is not self._job:
+    def _end(self, scan: NetworkScan, state: JobState) -> None:
+        if scan is not self._scan:
             return
-        self._job = None
-        job.place.give_back()
-        self._ended.appendleft(job)
-        job.state = state
-        job.is_scanned = True
-        job.changed.set()
-        self.touch(job)
-        if job.task is not None and state is JobState.CANCELED:
-            job.task.cancel()
-        pages = [*job.pages]
-        job.pages.clear()
+        self._scan = None
+        self._ended.appendleft(scan)
+        scan.place.give_back()
+        scan.state = state
+        scan.is_scanned = True
+        scan.changed.set()
+        pages = [*scan.pages]
+        scan.pages.clear()
         self._hass.async_add_executor_job(unlink_all, pages)
 
     @callback
     def end(self) -> None:
         """Stop whatever is under way, for good."""
         self._is_gone = True
-        if self._job is not None:
-            self.cancel(self._job)
+        if self._scan is not None:
+            self.cancel(self._scan)
 
 
 DATA_SCANNERS: HassKey[dict[str, NetworkScanner]] = HassKey(f"{DOMAIN}_lan_scanners")

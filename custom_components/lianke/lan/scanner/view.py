@@ -29,8 +29,8 @@ from ..printer.lan_jobs import async_deliver
 from ..printer.server import async_get_server
 from .scans import (
     ICON,
+    NetworkScan,
     NetworkScanner,
-    ScanJob,
     area_of,
     async_find,
     colors_of,
@@ -80,11 +80,11 @@ class _View(HomeAssistantView):
         except NoPlaceError:
             raise _busy() from None
 
-    def found(self, scanner: NetworkScanner, uuid: str, client: Client) -> ScanJob:
+    def found(self, scanner: NetworkScanner, uuid: str, client: Client) -> NetworkScan:
         """Return a client's scan. Raises HTTPException."""
-        for job in scanner.jobs(client.address):
-            if job.uuid == uuid:
-                return job
+        for scan in scanner.scans(client.address):
+            if scan.uuid == uuid:
+                return scan
         raise self.unknown
 
 
@@ -102,13 +102,13 @@ class DescriptionView(_View):
             if what == "ScannerCapabilities":
                 document = capabilities_xml(_capabilities(request, scanner))
             else:
-                jobs = scanner.jobs(client.address)
-                for job in jobs:
+                known = scanner.scans(client.address)
+                for scan in known:
                     # Pages that nobody fetches are nobody's, however often somebody looks for a turn.
-                    if not job.is_scanned:
-                        scanner.touch(job)
+                    if not scan.is_scanned:
+                        scanner.touch(scan)
                 document = status_xml(
-                    [*map(scanner.info, jobs)], is_idle=not scanner.is_busy(client.device)
+                    [*map(scanner.info, known)], is_idle=not scanner.is_busy(client.device)
                 )
             return web.Response(body=document, content_type=XML, charset="utf-8")
 
@@ -131,13 +131,10 @@ def _capabilities(request: web.Request, scanner: NetworkScanner) -> Capabilities
 
 
 class JobsView(_View):
-    """Takes orders to scan."""
-
     url = f"{LAN_SCANNER_PATH}/{{token}}/ScanJobs"
     name = "api:lianke:escl:jobs"
 
     async def post(self, request: web.Request, token: str) -> web.Response:
-        """Start a scan and say where it is to be had."""
         async with self.scanner(request, token) as (scanner, client):
             if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
                 raise web.HTTPUnsupportedMediaType
@@ -150,10 +147,10 @@ class JobsView(_View):
             except EsclError as err:
                 raise web.HTTPBadRequest(text=str(err)) from None
             try:
-                job = await scanner.async_begin(settings, *client)
+                scan = await scanner.async_begin(settings, *client)
             except EsclError as err:
                 raise web.HTTPConflict(text=str(err)) from None
-            place = f"{request.scheme}://{request.host}{scanner.info(job).path}"
+            place = f"{request.scheme}://{request.host}{scanner.info(scan).path}"
             return web.Response(status=201, headers={hdrs.LOCATION: place})
 
 
@@ -181,16 +178,16 @@ class DocumentView(_View):
     async def get(self, request: web.Request, token: str, uuid: str) -> web.StreamResponse:
         """Return the next document once it is there, 404 behind the last one."""
         async with self.scanner(request, token) as (scanner, client):
-            job = self.found(scanner, uuid, client)
-            with scanner.attending(job):
-                async with job.turn:
+            scan = self.found(scanner, uuid, client)
+            with scanner.attending(scan):
+                async with scan.turn:
                     try:
-                        path = await scanner.async_next(job)
+                        path = await scanner.async_next(scan)
                     except TimeoutError:
                         raise _busy() from None
                     if path is None:
-                        raise _GONE.get(job.state, web.HTTPInternalServerError)
-                    return await _async_send(request, scanner, job, path)
+                        raise _GONE.get(scan.state, web.HTTPInternalServerError)
+                    return await _async_send(request, scanner, scan, path)
 
 
 def _busy() -> web.HTTPServiceUnavailable:
@@ -208,7 +205,7 @@ async def _async_read(request: web.Request) -> bytes:
 
 
 async def _async_send(
-    request: web.Request, scanner: NetworkScanner, job: ScanJob, path: Path
+    request: web.Request, scanner: NetworkScanner, scan: NetworkScan, path: Path
 ) -> web.Response:
     """Send a scan's next document; where the line breaks, the client may ask for it again, while it has time."""
     hass: HomeAssistant = request.app[KEY_HASS]
@@ -220,13 +217,13 @@ async def _async_send(
         opened = await hass.async_add_executor_job(path.open, "rb")
     except OSError:
         # It was canceled just then, or the disk does not give it.
-        raise _GONE.get(job.state, web.HTTPInternalServerError) from None
+        raise _GONE.get(scan.state, web.HTTPInternalServerError) from None
     with opened as file:
         # A page of somebody's, which nothing on the way keeps.
         kept_by_nobody = {hdrs.CACHE_CONTROL: "no-store"}
-        kind, taken = job.settings.format, partial(scanner.note_taken, job)
+        kind, taken = scan.settings.format, partial(scanner.note_taken, scan)
         response = web.Response(body=file, content_type=kind, headers=kept_by_nobody)
-        until = scanner.take_until(job, os.fstat(file.fileno()).st_size)
+        until = scanner.take_until(scan, os.fstat(file.fileno()).st_size)
         try:
             async with asyncio.timeout(DELIVERY_SECONDS), asyncio.timeout_at(until):
                 # A slow line gets the end of a page long after it was written.
@@ -235,5 +232,5 @@ async def _async_send(
             if request.transport is not None:
                 request.transport.abort()
             if asyncio.get_running_loop().time() >= until:
-                scanner.cancel(job)
+                scanner.cancel(scan)
         return response

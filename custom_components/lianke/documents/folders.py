@@ -1,0 +1,149 @@
+"""Folders that somebody names, to put files into: each file is there once, and whole. What is not async blocks."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+import os
+from pathlib import Path
+import shutil
+import threading
+from typing import Final
+
+from homeassistant.core import HomeAssistant
+
+from ..errors import InputError
+from .local_files import allowed_path, check_not_public, media_roots, open_folder
+from .spool import translate_disk_errors
+
+_PIECE: Final = 1024 * 1024
+_COPYING: Final = threading.Lock()
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def find_folder(hass: HomeAssistant, text: str) -> str:
+    """Return the folder that a text names: one below a media folder by its name, or an allowed path; blocks.
+
+    One directly in the media folder of this machine is made where there is none yet; not on a share, which may be gone
+    and would get it on the disk below. Raises InputError: scan_folder, scan_folder_public.
+    """
+    first, _, rest = text.partition("/")
+    base = hass.config.media_dirs.get(first)
+    path = Path(hass.config.path(text)) if base is None else Path(base) / rest
+    try:
+        _, real = allowed_path(path, media_roots(hass), hass.config.config_dir)
+    except InputError, ValueError, OSError:
+        raise InputError("scan_folder", folder=text) from None
+    check_not_public(real, hass.config.config_dir)
+    with suppress(OSError):
+        if first == "local" and base is not None and real.parent == Path(base).resolve():
+            real.mkdir(exist_ok=True)
+        if real.is_dir():
+            return str(real)
+    raise InputError("scan_folder", folder=text)
+
+
+@contextmanager
+def _opened(hass: HomeAssistant, folder: Path) -> Iterator[int]:
+    """Open a folder that was found before: all is done there, wherever its path may lead by then. Blocks.
+
+    Raises InputError where nothing of ours may lie there by now.
+    """
+    descriptor = open_folder(folder, media_roots(hass), hass.config.config_dir)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def free_names(hass: HomeAssistant, paths: Sequence[Path], folder: Path) -> tuple[str, ...]:
+    """Return paths below a folder under which nothing lies, one for each of some files. Raises as `_opened`."""
+    names: list[str] = []
+    with _opened(hass, folder) as opened:
+        for path in paths:
+            name, number = path.name, 1
+            while name in names or _is_taken(name, opened):
+                number += 1
+                name = f"{path.stem} ({number}){path.suffix}"
+            names.append(name)
+    return tuple(str(folder / name) for name in names)
+
+
+async def async_copy(
+    hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[str], *, again: bool
+) -> bool:
+    """Copy files as `copy_all` does; also who is canceled knows what became of it in its thread."""
+    copying = hass.async_add_executor_job(
+        partial(copy_all, again=again), hass, paths, [*map(Path, targets)]
+    )
+    try:
+        return await asyncio.shield(copying)
+    finally:
+        await asyncio.wait([copying])
+
+
+def copy_all(
+    hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[Path], *, again: bool = False
+) -> bool:
+    """Copy files to these paths of one folder; return False where another file lies at one of them.
+
+    With `again` an earlier try may have put one there, which stays. Raises as `_opened`; HomeAssistantError: disk_full.
+    """
+    with _opened(hass, targets[0].parent) as folder:
+        return all(
+            _copy(path, target.name, folder, again=again)
+            for path, target in zip(paths, targets, strict=True)
+        )
+
+
+def delete_copies(hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[str]) -> None:
+    """Delete what lies at these paths of one folder, where it is a copy of these files."""
+    with suppress(InputError), _opened(hass, Path(targets[0]).parent) as folder:
+        for path, target in zip(paths, targets, strict=True):
+            name = Path(target).name
+            with suppress(OSError):
+                if _is_same(path, name, folder):
+                    os.unlink(name, dir_fd=folder)
+
+
+def _copy(path: Path, name: str, folder: int, *, again: bool) -> bool:
+    # A name is free for one at a time.
+    with _COPYING, translate_disk_errors():
+        if _is_taken(name, folder):
+            return again and _is_same(path, name, folder)
+        # Whoever watches the folder must not meet half a file.
+        part = f".{name}.part"
+        with suppress(FileNotFoundError):
+            # A crash left it.
+            os.unlink(part, dir_fd=folder)
+        with (
+            path.open("rb") as reader,
+            os.fdopen(os.open(part, _FLAGS, 0o666, dir_fd=folder), "wb") as writer,
+        ):
+            shutil.copyfileobj(reader, writer)
+            writer.flush()
+            os.fsync(writer.fileno())
+        os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
+    return True
+
+
+def _is_taken(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _is_same(path: Path, name: str, folder: int) -> bool:
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return False
+    with os.fdopen(descriptor, "rb") as there, path.open("rb") as here:
+        if os.fstat(there.fileno()).st_size != os.fstat(here.fileno()).st_size:
+            return False
+        while piece := here.read(_PIECE):
+            if there.read(_PIECE) != piece:
+                return False
+    return True
