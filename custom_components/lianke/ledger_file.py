@@ -348,9 +348,15 @@ def _read(db: sqlite3.Connection) -> list[tuple[RowKey, str]]:
 
 def _checked(record: tuple[Any, ...]) -> tuple[RowKey, str, bool]:
     """Return a row as it was written. Raises _DamagedError."""
-    *names, staged, text, digest = record
-    if all(isinstance(one, str) for one in (*names, text)):
-        key = RowKey(*names)
+    kind, box, record_id, staged, text, digest = record
+    # One after the other: a start looks at ten thousand.
+    if (
+        isinstance(kind, str)
+        and isinstance(box, str)
+        and isinstance(record_id, str)
+        and isinstance(text, str)
+    ):
+        key = RowKey(kind, box, record_id)
         if staged in (0, 1) and digest == _digest(key, text, is_staged=staged == 1):
             return key, text, staged == 1
     raise _DamagedError("a row was changed from outside")
@@ -384,8 +390,10 @@ def _readable(path: Path) -> list[tuple[RowKey, str]]:
 
 
 def _digest(key: RowKey, text: str, *, is_staged: bool) -> str:
-    parts = (*key, text, "staged") if is_staged else (*key, text)
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
+    kind, box, record_id = key
+    end = "\0staged" if is_staged else ""
+    whole = f"{kind}\0{box}\0{record_id}\0{text}{end}"
+    return hashlib.blake2b(whole.encode(), digest_size=8).hexdigest()
 
 
 def loads(text: str) -> Any:
