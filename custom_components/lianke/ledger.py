@@ -460,8 +460,9 @@ class Ledger:
         for asked in self._in_hand:
             rows |= asked.rows
         if rows or self._is_tainted:
-            # One thing at a time. Home Assistant's executor goes on until it has closed, unlike its tasks.
-            self._work = self._hass.async_add_executor_job(self._file.write, rows)
+            # One thing at a time. Home Assistant cancels what `async_add_executor_job` returns when it stops, while the
+            # thread goes on: what it writes would count as refused, and the next transaction begin beside it.
+            self._work = self._hass.loop.run_in_executor(None, self._file.write, rows)
             self._work.add_done_callback(self._on_done)
         else:
             # Repeats of what is on disk.
@@ -546,7 +547,7 @@ class Ledger:
 
     def _tidy_up(self) -> None:
         self._idle_timer = None
-        self._work = self._hass.async_add_executor_job(self._file.checkpoint)
+        self._work = self._hass.loop.run_in_executor(None, self._file.checkpoint)
         self._work.add_done_callback(self._on_done)
 
     async def async_close(self) -> None:

@@ -20,6 +20,7 @@ import os
 from pathlib import Path
 import shutil
 import sqlite3
+from threading import RLock
 from typing import Any, Final, NamedTuple
 
 from homeassistant.util.json import json_loads
@@ -131,6 +132,8 @@ class LedgerFile:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._db: sqlite3.Connection | None = None
+        # A connection that one thread closes while another one uses it takes all of Home Assistant with it.
+        self._lock = RLock()
         self._count = 0
         self._counter: int | None = None
         # Set aside at this start: nothing below the root counts as left behind then.
@@ -258,6 +261,10 @@ class LedgerFile:
 
     def write(self, rows: Mapping[RowKey, Row | None]) -> None:
         """Write rows, or delete those that are None, and count, in one transaction. Raises LedgerRefusedError."""
+        with self._lock:
+            self._write(rows)
+
+    def _write(self, rows: Mapping[RowKey, Row | None]) -> None:
         db = self._db
         if db is None:
             raise LedgerClosedError("the ledger is closed")
@@ -289,18 +296,20 @@ class LedgerFile:
 
     def checkpoint(self) -> None:
         """Move the log of changes into the database; a disk that refuses gets it at the next one."""
-        if self._db is not None:
-            with suppress(sqlite3.Error):
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        with self._lock:
+            if self._db is not None:
+                with suppress(sqlite3.Error):
+                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
-        if self._db is not None:
-            with suppress(sqlite3.Error):
-                self._db.close()
-            self._db = None
-        if self._counter is not None:
-            os.close(self._counter)
-            self._counter = None
+        with self._lock:
+            if self._db is not None:
+                with suppress(sqlite3.Error):
+                    self._db.close()
+                self._db = None
+            if self._counter is not None:
+                os.close(self._counter)
+                self._counter = None
 
 
 def _prepare(db: sqlite3.Connection) -> None:

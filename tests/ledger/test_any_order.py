@@ -37,6 +37,8 @@ class Threads:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
+        # The loop ends with the case.
+        self.loop.run_in_executor = self._run_in_executor  # type: ignore[assignment, method-assign]
         self.is_manual = False
         self.waiting: list[Work] = []
 
@@ -47,6 +49,11 @@ class Threads:
         if not self.is_manual:
             self.work(refuses=False)
         return work.done
+
+    def _run_in_executor(
+        self, _pool: None, what: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        return self.async_add_executor_job(what, *args)
 
     def work(self, *, refuses: bool) -> None:
         """Let one that waits have its end."""
@@ -137,11 +144,11 @@ LONG: list[tuple[str, str] | str] = [
 ]
 
 
-@settings(max_examples=examples(300), deadline=None)
 def _begin(name: str, count: int, view: View) -> None:
     view.put(HERE, name, count)
 
 
+@settings(max_examples=examples(300), deadline=None)
 @example(LONG)
 @given(st.lists(asks | ends, max_size=40))
 def test_any_order(steps: list[tuple[str, str] | str]) -> None:

@@ -209,13 +209,33 @@ async def test_closing_waits_for_the_log_that_is_just_being_moved(
         assert states(again) == {"a": "held"}
 
 
+async def test_a_write_goes_on_when_home_assistant_stops(hass: HomeAssistant, root: Path) -> None:
+    """Home Assistant cancels all that it knows of then, while the thread is in the midst of its transaction."""
+    async with opened(hass, root) as ledger:
+        with hanging() as disk:
+            decision = ledger.commit(put(HERE, "a", "held"))
+            while not disk.hangs:
+                await asyncio.sleep(0.01)
+            known = {*hass._tasks, *hass._background_tasks} - {asyncio.current_task()}
+            for task in known:
+                task.cancel("Home Assistant is stopping")
+            late = ledger.commit(put(HERE, "b", "queued"))
+            await asyncio.sleep(0.05)
+            assert not decision.done()
+            # The next transaction does not begin beside it.
+            assert len(disk.visits) == 1
+            disk.goes_on.set()
+            await asyncio.gather(decision, late)
+        assert states(ledger) == {"a": "held", "b": "queued"}
+
+
 async def test_a_thread_that_was_canceled_has_written_nothing(
     hass: HomeAssistant, root: Path
 ) -> None:
-    """Home Assistant drops what waits for a thread when it stops."""
+    """As where the event loop's threads are no more before it has begun."""
     async with opened(hass, root) as ledger:
         dropped = hass.loop.create_future()
-        with patch.object(hass, "async_add_executor_job", return_value=dropped):
+        with patch.object(hass.loop, "run_in_executor", return_value=dropped):
             decision = ledger.commit(put(HERE, "a", "held"))
             report = ledger.commit(put(HERE, "b", "queued"), report=True)
             await under_way(ledger)

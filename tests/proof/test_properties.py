@@ -80,7 +80,13 @@ moments = st.datetimes(
 near = st.integers(-2 * 86400, 60).map(lambda seconds: NOW + timedelta(seconds=seconds))
 counts = st.integers(0, 10**9)
 states = st.sampled_from(JobState)
-NAMES = [item.name for kind in (Job, JobSpec, Delivery, Document) for item in fields(kind)]
+NAMES = [
+    item.name
+    for kind in (Job, JobSpec, Delivery, Document)
+    for item in fields(kind)
+    # The others follow from these, and are not kept.
+    if item.init
+]
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
 json_values = st.recursive(
     scalars,
