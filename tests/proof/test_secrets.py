@@ -229,7 +229,8 @@ async def test_no_exception_tells(
             LASER,
             upload,
             {"dmPaperSize": "9"},
-            callback_url=f"{house.entry.runtime_data.account.address}?job=token",
+            callback_address=house.entry.runtime_data.account.address,
+            token="token",
         ),
     }
     for endpoint, call in calls.items():
