@@ -326,6 +326,20 @@ class Household:
         await self.until(dict.fromkeys(("new", *jobs), "completed"))
         assert await self.came_out() == Counter(["new", *jobs])
 
+    async def ends_in(self, states: set[str]) -> None:
+        """Return once the entry is in one of these states.
+
+        For a moment it may be in none: Home Assistant tries again what it could not set up, already while it starts.
+        """
+
+        async def state() -> str:
+            entry = await self.home.entry(self.entry_id)
+            assert entry is not None
+            return str(entry["state"])
+
+        found = await self.home.poll(state, lambda now: now in states, timeout=PATIENCE)
+        assert found is not None, await state()
+
     async def download(self, media: str) -> bytes:
         """Return a kept scan."""
         found = await self.home.command("media_source/resolve_media", media_content_id=media)
@@ -397,9 +411,7 @@ async def test_an_update_and_the_way_back(tmp_path: Path, version: str, *, kill:
             await house.start(old)
             await house.switch_inkjet(on=True)
             refused = {"setup_error", "setup_retry"} if kill else {"migration_error"}
-            entry = await home.entry(house.entry_id)
-            assert entry is not None
-            assert entry["state"] in refused
+            await house.ends_in(refused)
             with pytest.raises(HassError):
                 await house.print("new", PRINTER)
             await home.stop()
