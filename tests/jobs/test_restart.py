@@ -290,6 +290,25 @@ async def test_a_small_document_is_on_disk_before_its_record(shop: Shop) -> None
 
 
 @pytest.mark.usefixtures("large")
+async def test_a_large_document_is_flushed_after_its_row(shop: Shop) -> None:
+    """Beside it, the row would wait for all of the document, and the upload's begin for the row."""
+    written: list[str] = []
+    flush, write = files._flush, LedgerFile.write
+
+    def note_flush(paths: list[Path]) -> None:
+        written.append("document")
+        flush(paths)
+
+    def note_write(self: LedgerFile, rows: Mapping[RowKey, Row | None]) -> None:
+        write(self, rows)
+        written.append("row")
+
+    with patch.object(files, "_flush", note_flush), patch.object(LedgerFile, "write", note_write):
+        await shop.submit()
+    assert written[:2] == ["row", "document"]
+
+
+@pytest.mark.usefixtures("large")
 async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,7 +54,8 @@ class JobFiles:
         self._hass = hass
         self._root = jobs_path(hass, entry_id)
         self._old = old_path(hass, entry_id)
-        # Documents of new jobs that are being flushed, by job.
+        # Large documents of new jobs, by job: what is to be flushed, and what is being flushed.
+        self._unflushed: dict[str, list[Path]] = {}
         self._flushing: dict[str, asyncio.Future[None]] = {}
 
     def path_of(self, job_id: str, name: Path) -> Path:
@@ -67,23 +68,28 @@ class JobFiles:
     async def async_take(self, job: Job, spooled: Sequence[Path]) -> bool:
         """Move the documents of a new job into its folder; return whether they are flushed to disk.
 
-        Large ones are being flushed then: await `async_flushed`. Raises DocumentsError; then nothing is left behind.
+        Large ones are left to `async_flushed`. Raises DocumentsError; then nothing is left behind.
         """
         large = await self._hass.async_add_executor_job(
             _take, self._root / job.job_id, job, spooled
         )
         if large:
-            flushing = self._hass.async_add_executor_job(_flush, large)
-            flushing.add_done_callback(lambda done: done.cancelled() or done.exception())
-            self._flushing[job.job_id] = flushing
+            self._unflushed[job.job_id] = large
         return not large
 
     async def async_flushed(self, job_id: str) -> None:
-        """Wait until the documents of a new job are on disk. Raises DocumentsError."""
-        if (flushing := self._flushing.get(job_id)) is None:
+        """Flush the documents of a new job to disk, once for all who wait. Raises DocumentsError.
+
+        To be called once its row is written: flushed beside them, the row would wait for the documents.
+        """
+        if (large := self._unflushed.pop(job_id, None)) is not None:
+            flushing = self._hass.async_add_executor_job(_flush, large)
+            flushing.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._flushing[job_id] = flushing
+        if (found := self._flushing.get(job_id)) is None:
             return
-        await asyncio.wait([flushing])
-        if (err := flushing.exception()) is not None:
+        await asyncio.wait([found])
+        if (err := found.exception()) is not None:
             # It stays in `_flushing`, so that the next caller gets the same error.
             raise DocumentsError("the document could not be written") from err
         self._flushing.pop(job_id, None)
@@ -102,6 +108,7 @@ class JobFiles:
     async def async_delete(self, job_ids: Iterable[str]) -> None:
         folders = [self._root / job_id for job_id in job_ids]
         for folder in folders:
+            self._unflushed.pop(folder.name, None)
             self._flushing.pop(folder.name, None)
         await self._hass.async_add_executor_job(_remove_all, folders)
 
