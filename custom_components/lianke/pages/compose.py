@@ -60,10 +60,10 @@ def csv_page(text: str, style: PageStyle, *, title: str) -> str:
     head, body = "".join(lines[:1]), "".join(lines[1:])
     # The more columns, the smaller the type.
     size = 1.0 if columns <= 6 else 0.8 if columns <= 12 else 0.6 if columns <= 25 else 0.4
-    css = f"table {{ width: 100%; font-size: {size:g}em; }}"
+    css = "table { width: 100%; }"
     if columns > 12:
         css += " th, td { padding: 0.1em; }"
-    fitted = table_style(rows, style)
+    fitted = table_style(rows, style) or (f"font-size: {size:g}em" if size < 1 else "")
     # Cell by cell: without blanks after the commas a row of the text looks like one word.
     if WRAP not in fitted and any(has_long_words(cell) for row in rows for cell in row):
         fitted += f"; {WRAP}"

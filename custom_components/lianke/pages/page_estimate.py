@@ -1,258 +1,125 @@
-"""Estimate the most pages that HTML takes, without a browser.
+"""Bound the pages that HTML takes, without a browser.
 
-The estimate is for pages in the integration's own style (`page`) and never lower than what a browser
-makes of them, whatever font it has. HTML that may say otherwise (its own styles, sizes, frames) has
-none. Blocks: run it in the executor.
+The bound holds for pages in the integration's own style (`page`), whatever fonts the browser has. HTML that may say
+otherwise (its own styles, sizes, frames) has none. Blocks: run it in the executor.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cache
 from html.parser import HTMLParser
 import math
 import re
 from typing import Final, override
 
-from .page import MM_A_POINT, PageStyle, base_size
+from .page import MM_A_POINT, WRAP, PageStyle, base_size
+
+BLANKS: Final = " \t\n\r\f"
+_HAN: Final = "\u3400-\u9fff\U00020000-\U0003ffff"
+# No browser breaks a line anywhere but between two of these: at blanks, and between Chinese characters.
+UNBROKEN: Final = re.compile(
+    rf"[{BLANKS}]+|(?:[^{BLANKS}{_HAN}]|[{_HAN}](?![{_HAN}]))+[{_HAN}]?|[{_HAN}]"
+)
+# Those that no browser breaks at all, and every other character.
+ATOM: Final = re.compile(rf"[0-9A-Za-z]+|[^0-9A-Za-z{BLANKS}]")
+_NARROW: Final = frozenset(" !\"'()*,-./:;I[\\]_`fijlrt|")
+_WIDE: Final = frozenset("#+<=>^~&w")
+_WIDEST: Final = frozenset("mMW@%")
+_EAST_ASIAN: Final = re.compile(
+    f"[{_HAN}\u2e80-\u33ff\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe6f\uff00-\uffef]"
+)
 
 
-@dataclass(slots=True)
-class Paginator:
-    """Counts the pages that blocks and lines fill; lengths in mm."""
+class _Widths(dict[str, float]):
+    """The most em that a character takes: bold DejaVu Sans is the widest of the usual fonts."""
 
-    height: float
-    # What is repeated at the top of each page.
-    repeated: float = 0.0
-    count: int = 1
-    _y: float = 0.0
-    # What must stay on the same page as what follows.
-    _kept: float = 0.0
-
-    def keep(self, height: float) -> None:
-        """Place a block that stays with what follows."""
-        self._kept += height
-
-    def put(self, height: float) -> None:
-        """Place a block that is not broken unless it is higher than a page."""
-        height += self._kept
-        self._kept = 0.0
-        if self._y + height > self.height:
-            if self._y > self.repeated:
-                self._next(1)
-            if height > (room := max(self.height - self.repeated, self.height / 4)):
-                more = math.ceil(height / room) - 1
-                self._next(more)
-                height -= more * room
-        self._y += height
-
-    def put_lines(self, count: int, height: float) -> None:
-        """Place lines, of which the first and last two stay together."""
-        if count <= 4:
-            self.put(count * height)
-            return
-        self.put(2 * height)
-        self._rows(count - 4, height)
-        self.put(2 * height)
-
-    def add_pages(self, count: int) -> None:
-        """Place whole pages, with a new one behind them."""
-        self.put(0.0)
-        self._next(count + 1)
-
-    def _rows(self, count: int, height: float) -> None:
-        fit = int(max(self.height - self._y, 0.0) / height)
-        if count <= fit:
-            self._y += count * height
-            return
-        each = max(1, int(self.height / height))
-        pages = math.ceil((count - fit) / each)
-        self._next(pages)
-        self._y = (count - fit - (pages - 1) * each) * height
-
-    def _next(self, pages: int) -> None:
-        self.count += pages
-        if pages:
-            self._y = self.repeated
+    def __missing__(self, letter: str) -> float:
+        self[letter] = width = _width(letter)
+        return width
 
 
-BOLD: Final = 1.15
-# Room (em) that line-breaking rules may leave empty.
-KINSOKU: Final = 3.0
-BREAKING: Final = re.compile("[\n\r\u2028\u2029\x85\x0b\x0c]")
-SPACES: Final = " \t\n\r\f"
-_CJK: Final = "\u2e80-\u9fff\ua000-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
-PIECE: Final = 50_000
-_KNOWN_WIDTHS: Final = {" ": 0.36, "\t": 5.5, "\u200b": 0.0}
-TOKEN: Final = re.compile(f"[{SPACES}]+|[{_CJK}]+|[^{SPACES}{_CJK}]+")
-
-
-@cache
-def _em(letter: str) -> float:
-    """Return the greatest width of a character in any common font, in em."""
+def _width(letter: str) -> float:
     code = ord(letter)
-    if letter in _KNOWN_WIDTHS:
-        return _KNOWN_WIDTHS[letter]
-    if letter in "mMW@%w&":
-        return 1.05
-    if "A" <= letter <= "Z":
-        return 0.9
     if code < 0x7F:
-        return 0.68
-    if code < 0x0600:
-        return 1.15
-    if 0x2E80 <= code < 0xFB00 or 0xFE30 <= code < 0xFFF0 or code >= 0x20000:
+        if letter in _NARROW:
+            return 0.55
+        return 1.15 if letter in _WIDEST else 0.95 if letter in _WIDE or letter.isupper() else 0.74
+    if _EAST_ASIAN.match(letter):
         return 1.05
-    # Scripts with wide letters and ligatures are the widest.
-    return 1.5 if 0x1F000 <= code < 0x20000 or 0x2000 <= code < 0x2E80 else 3.0
+    if code < 0x180 or 0x370 <= code < 0x600:
+        return 1.35
+    if 0x2010 <= code < 0x2028 or 0x1F000 <= code < 0x20000:
+        return 1.6
+    # Ligatures of whole sentences, and scripts of the ancient world.
+    return 12.0 if code >= 0x10000 or 0xFDF0 <= code < 0xFE00 else 3.0
 
 
-# A cell of a table: its text, and how much wider that is than usual text.
-type Cell = tuple[str, float]
+_WIDTHS: Final = {"\t": 5.5, "\u200b": 0.0}
+_EM: Final = _Widths(_WIDTHS)
 
 
-def table_lines(rows: list[list[Cell]], columns: int, room: float) -> list[int]:
-    """Return the lines of each row of a table that is laid out by its contents, in room em."""
-    longest = [0.0] * columns
-    words = [0.0] * columns
-    for row in rows:
-        for index, (text, bold) in enumerate(row):
-            tokens = TOKEN.findall(text)
-            longest[index] = max(longest[index], _width(text) * bold)
-            parts = [2.0 if piece[0] >= "\u2e80" else _width(piece) * bold for piece in tokens]
-            words[index] = max(words[index], *parts, 0.0)
-    whole, least = sum(longest), sum(words)
-    shares = [
-        _share(wide, word, whole, least, room) for wide, word in zip(longest, words, strict=True)
-    ]
-    return [
-        max(
-            (
-                sum(wrapped_lines(part, column, bold) for part in lines_of(text))
-                for (text, bold), column in zip(row, shares, strict=False)
-            ),
-            default=1,
-        )
-        for row in rows
-    ]
+def fill(pieces: list[float], room: float) -> int:
+    """Return the most lines or pages of that room that pieces take which are put there in order, each unbroken.
 
-
-def _share(wide: float, word: float, whole: float, least: float, room: float) -> float:
-    """Return the least width that a browser gives to a column, wide if it could choose.
-
-    It divides the room by what the columns would like, with or without regard to the longest word
-    of each.
+    A piece that does not fit begins the next one: so each lacks less than the largest piece, and any two hold more
+    than one could. A piece larger than a whole one is broken, but may leave one behind that is not full.
     """
-    if whole <= room:
-        return wide + 0.1
-    share = room * wide / whole
-    if least < room:
-        share = min(share, word + (room - least) * (wide - word) / (whole - least))
-    return 0.85 * share
-
-
-def lines_of(text: str) -> Iterator[str]:
-    """Split text at the ends of lines."""
-    start = 0
-    for match in BREAKING.finditer(text):
-        yield text[start : match.start()]
-        start = match.end()
-    yield text[start:]
-
-
-def _width(text: str) -> float:
-    # In chunks, to let other threads run in between.
-    return sum(sum(map(_em, text[start : start + PIECE])) for start in range(0, len(text), PIECE))
-
-
-def wrapped_lines(text: str, width: float, bold: float) -> int:
-    """Return the most lines that text takes in a width (em)."""
-    if width < 2:
-        return max(1, len(text))
-    if len(text) < 2000 and _width(text) * bold <= width:
+    total = sum(pieces)
+    if total <= room:
         return 1
-    lines, x = 1, 0.0
-    after_cjk = False
-    for match in TOKEN.finditer(text):
-        token = match[0]
-        wide = _width(token) * bold
-        if token[0] in SPACES:
-            # Blanks hang over the end of a line.
-            x = min(width, x + wide)
-            after_cjk = False
-            continue
-        cjk = token[0] >= "\u2e80"
-        # Some characters must not start a line.
-        glued = wide + (2.0 if after_cjk != cjk else 0.0)
-        after_cjk = cjk
-        if x + glued <= width:
-            x += wide
-            continue
-        if glued > width or cjk:
-            room = max(width - KINSOKU, width / 2)
-            full = math.ceil(wide / room)
-            lines += full if x else full - 1
-            x = min(width, wide - (full - 1) * room + KINSOKU)
-            continue
-        lines += 1
-        x = wide
-    return lines
+    least = max(room - max(pieces), room / 2)
+    return math.ceil(total / least) + sum(piece > room for piece in pieces)
+
+
+def _measure(line: str) -> list[float]:
+    """Return the widths of what is not broken in a line of text, in em."""
+    return [sum(_EM[letter] for letter in found[0]) for found in UNBROKEN.finditer(line)]
 
 
 LINE: Final = 1.45
-# Inline code is set in a font with higher lines.
-MIXED_LINE: Final = 1.65
+# Code is set in another font, whose lines are not at the same height.
+CODE_LINE: Final = 1.65
+# Lines of a block that stay together: those of a shorter block, or the first and last two.
+TOGETHER: Final = 3
 COLUMN_GAP: Final = 8.0
 QR: Final = 40.0
-HEADINGS: Final = {"h1": 1.6, "h2": 1.3, "h3": 1.1, "h4": 1.0, "h5": 0.83, "h6": 0.67}
-# Space above and below together, in em of the element; h4 to h6 as in a browser's own style.
+# Type sizes in em; to-do lists are set in larger type, with small notes.
+SIZES: Final = {"h1": 1.6, "h2": 1.3, "h3": 1.1, "todo": 1.35, "note": 0.75}
+HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+# Elements that may stay on one page as a whole.
+WHOLE: Final = frozenset({"li", "section"})
+# Space above and below together, in em of the element, or as in a browser's own style.
 MARGINS: Final = {
-    "h1": 1.0,
-    "h2": 1.3,
-    "h3": 1.0,
-    "h4": 2.7,
-    "h5": 3.4,
-    "h6": 4.7,
-    "p": 0.8,
-    "ul": 1.0,
-    "ol": 1.0,
-    "blockquote": 1.0,
-    "pre": 2.0,
-    "hr": 1.5,
-    "dl": 2.0,
-    "header": 2.0,
-    "section": 1.4,
-    "li": 0.7,
-    "dd": 0.5,
-    "dt": 0.5,
-    "table": 1.2,
+    **dict.fromkeys(("dd", "dt", "li"), 0.5),
+    **dict.fromkeys(("p", "ul", "ol"), 0.8),
+    **dict.fromkeys(("h1", "h2", "h3", "todo", "blockquote"), 1.3),
+    **dict.fromkeys(("pre", "hr", "dl", "header", "section"), 2.0),
+    **dict.fromkeys(("h4", "h5", "h6"), 4.7),
 }
-# Space at the sides, in em.
-INDENTS: Final = {"ul": 2.0, "ol": 2.0, "blockquote": 1.2, "dd": 7.6}
-INLINE: Final = frozenset(
-    {"a", "b", "strong", "em", "i", "s", "del", "ins", "u", "span", "code", "mark", "abbr", "q"}
-)
+# Space at the sides, in em of the element.
+INDENTS: Final = {"ul": 1.6, "ol": 1.6, "todo": 1.6, "blockquote": 1.3, "dd": 7.6}
 BLOCKS: Final = frozenset({*MARGINS, "div", "main", "small", "article", "footer"})
-TABLE: Final = frozenset({"table", "thead", "tbody", "tr", "td", "th"})
+INLINE: Final = frozenset(
+    {"a", "b", "strong", "em", "i", "s", "del", "ins", "u", "span", "code", "mark", "abbr"}
+)
+TABLE: Final = frozenset({"thead", "tbody", "tr", "td", "th"})
+# Those that hold nothing, and those that hold everything.
+OUTSIDE: Final = frozenset({"br", "hr", "img", "body", "html"})
+# Elements that keep the ends of lines.
+KEEPING: Final = frozenset({"pre", "plain", "code"})
 # What only QR codes that are drawn here have.
 CODE: Final = "data-qr"
 ATTRIBUTES: Final = frozenset(
     {"class", "href", "alt", "title", "lang", "id", "dir", "src", "start", CODE}
 )
 TABLE_STYLE: Final = re.compile(
-    r"(page: sideways; )?(?:font-size: (\d(?:\.\d+)?)em(?:; --wrap: anywhere)?|--wrap: anywhere)"
+    rf"(page: sideways; )?(?:font-size: (\d(?:\.\d+)?)em)?(?:; )?({WRAP})?"
 )
 # Those that change no height.
-STYLES: Final = frozenset(
-    {
-        "list-style: none",
-        "list-style:none",
-        *(f"text-align:{side}" for side in ("left", "center", "right")),
-    }
-)
+STYLE: Final = re.compile(r"(?:list-style: ?none|text-align:(?:left|center|right))?")
 PLAIN_FRAME: Final = re.compile(r'<!DOCTYPE html>\n<html lang="[^"]*">\n')
-TABLE_SIZE: Final = re.compile(r"<style>table \{ width: 100%; font-size: ([\d.]+)em; \}")
-_COLUMN_COUNT = re.compile(r"column-count: (\d)")
-_BLANKS: Final = str.maketrans(dict.fromkeys(SPACES, " "))
+_COLUMN_COUNT: Final = re.compile(r"column-count: (\d)")
+
+
+class _UnknownError(Exception):
+    """Something whose size is unknown."""
 
 
 def pages_at_most(html: str, style: PageStyle) -> int | None:
@@ -261,239 +128,226 @@ def pages_at_most(html: str, style: PageStyle) -> int | None:
     if not mark or not PLAIN_FRAME.match(head):
         # Attributes of its own may say anything.
         return None
-    smaller = TABLE_SIZE.search(head)
-    found = _COLUMN_COUNT.search(head)
-    width = style.width - 2 * style.margin_side
-    if found is not None:
-        width = (width - COLUMN_GAP) / int(found[1])
-    reader = _Reader(
-        em=base_size(style) * MM_A_POINT,
-        width=max(width, 1.0),
-        height=max(style.height - 2 * style.margin_top, 1.0),
-        qr=min(QR, style.width * 0.5),
-        table_scale=float(smaller[1]) if smaller else 1.0,
-    )
+    columns = _COLUMN_COUNT.search(head)
+    reader = _Reader(style, int(columns[1]) if columns else 1)
     try:
         reader.feed(body)
         reader.close()
+        return reader.result()
     except _UnknownError:
         return None
-    return reader.result()
 
 
-class _UnknownError(Exception):
-    """An element whose size is unknown."""
+class _Table:
+    """The rows of a table that is laid out by its contents."""
 
+    def __init__(self, style: str) -> None:
+        found = TABLE_STYLE.fullmatch(style)
+        sideways, size, wrap = found.groups() if found else (None, None, None)
+        self.is_sideways = sideways is not None
+        self.scale = float(size or 1)
+        self._breaks_words = wrap is not None
+        self._rows: list[list[str]] = []
+        self.heads = 0
 
-@dataclass(slots=True)
-class _TableRows:
-    head: list[list[Cell]] = field(default_factory=list)
-    rows: list[list[Cell]] = field(default_factory=list)
-    in_head: bool = False
-    scale: float = 1.0
-    sideways: bool = False
+    @property
+    def columns(self) -> int:
+        return max(map(len, self._rows), default=0)
+
+    def start(self, tag: str) -> None:
+        if tag == "tr":
+            self._rows.append([])
+
+    def end(self, tag: str, text: str) -> None:
+        if tag in ("td", "th"):
+            if not self._rows:
+                raise _UnknownError
+            self._rows[-1].append(text)
+        elif tag == "thead":
+            self.heads = len(self._rows)
+
+    def lines(self, room: float) -> list[int]:
+        """Return the most lines of each row, in a room of so many em.
+
+        A browser gives each column its longest word, and parts what is left by how long the texts of the columns are,
+        the longest of each. So where all texts together have `times` the room that is left, none has more lines than
+        twice that many; nor has any more than it has words.
+        """
+        cells = [[text.splitlines() for text in row] for row in self._rows]
+        texts, words = [0.0] * self.columns, [0.0] * self.columns
+        for row in cells:
+            for column, lines in enumerate(row):
+                for line in lines:
+                    widths = _measure(line)
+                    texts[column] = max(texts[column], sum(widths))
+                    parts = map(_EM.__getitem__, line) if self._breaks_words else widths
+                    words[column] = max(words[column], *parts, 0.0)
+        if sum(texts) <= room:
+            return [max((len(lines) for lines in row), default=1) for row in cells]
+        left = room - sum(words)
+        most = math.ceil(2 * sum(texts) / left) if left > 0 else math.inf
+
+        def height(line: str) -> int:
+            if self._breaks_words:
+                return int(min(len(line) or 1, most + len(line.split())))
+            return int(min(len(ATOM.findall(line)) or 1, most))
+
+        return [max((sum(map(height, lines)) for lines in row), default=1) for row in cells]
 
 
 class _Reader(HTMLParser):
-    """Parser that puts a body block by block onto pages."""
+    """Parser that collects what a body puts onto its pages, in mm."""
 
-    def __init__(
-        self, *, em: float, width: float, height: float, qr: float, table_scale: float
-    ) -> None:
+    def __init__(self, style: PageStyle, columns: int) -> None:
         super().__init__(convert_charrefs=True)
-        self._em = em
-        self._width = width
-        self._qr = qr
-        self._table_scale = table_scale
-        self._pages = Paginator(height)
-        self._stack: list[str] = []
+        self._em = base_size(style) * MM_A_POINT
+        self._width = style.width - 2 * style.margin_side
+        self._height = style.height - 2 * style.margin_top
+        self._column = (self._width - COLUMN_GAP * (columns - 1)) / columns
+        self._qr = min(QR, style.width / 2)
+        # Names of the open elements; a class that changes more than its element does stands for it.
+        self._open: list[str] = []
         self._text: list[str] = []
-        self._pictures = 0
-        self._mixed = False
-        self._plain = 0
-        self._table: _TableRows | None = None
-        # Height of the blocks within a section that is not broken.
-        self._whole: float | None = None
+        self._codes = 0
+        self._has_code = False
+        # Pieces that no page end parts, since the last change between upright and sideways.
+        self._pieces: list[float] = []
+        # What stays with the next piece: headings, margins, the beginning of a whole element.
+        self._kept = 0.0
+        # The highest head of a table: it is at the top of each page again.
+        self._head = 0.0
+        self._pages = 0
+        self._table: _Table | None = None
 
     def result(self) -> int:
         self._flush()
-        self._end_whole()
-        self._pages.put(0.0)
-        return self._pages.count
+        self._turn(self._height)
+        return max(self._pages, 1)
 
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        classes: list[str] = []
-        is_code = False
-        table_style = None
-        for name, value in attrs:
-            is_code |= name == CODE
-            if name == "class":
-                classes = (value or "").split()
-            if tag == "table" and name == "style":
-                table_style = TABLE_STYLE.fullmatch(value or "")
-                if table_style is not None:
-                    continue
-            if name not in ATTRIBUTES and not (name == "style" and value in STYLES):
-                raise _UnknownError
-        if ("qr" in classes) is not is_code:
+        values = {name: value or "" for name, value in attrs}
+        style, classes = values.pop("style", ""), values.get("class", "").split()
+        known = TABLE_STYLE if tag == "table" else STYLE
+        is_code = CODE in values
+        if not (
+            values.keys() <= ATTRIBUTES and known.fullmatch(style) and ("qr" in classes) is is_code
+        ):
             raise _UnknownError
-        if "plain" in classes and (tag != "div" or self._plain):
-            raise _UnknownError
+        name = next((one for one in ("plain", "todo") if one in classes), tag)
+        if tag == "small" and "todo" in self._open:
+            name = "note"
         if tag == "br":
             self._text.append("\u2028")
-        elif tag == "img":
-            if not is_code or self._table is not None:
-                raise _UnknownError
-            self._pictures += 1
-        elif tag in TABLE:
-            self._start_table(tag, table_style)
+        elif tag == "img" and is_code and self._table is None:
+            self._codes += 1
+        elif tag in TABLE and self._table is not None:
+            self._table.start(tag)
+            self._text.clear()
+        elif tag == "table" and self._table is None:
+            self._flush()
+            self._table = _Table(style)
+        elif tag in BLOCKS and self._table is None:
+            self._flush()
+            self._open.append(name)
+            self._kept += MARGINS.get(name, MARGINS.get(tag, 0.0)) * self._size()
+            if tag == "hr":
+                self._open.pop()
         elif tag in INLINE:
-            self._mixed |= tag == "code"
+            self._open.append(name)
+            self._has_code |= tag == "code"
         else:
-            self._start_block(tag, classes)
-
-    def _start_block(self, tag: str, classes: list[str]) -> None:
-        if tag not in BLOCKS or self._table is not None:
             raise _UnknownError
-        self._flush()
-        if tag == "section" and "long" not in classes and self._whole is None:
-            self._whole = 0.0
-        if tag == "hr":
-            self._put(MARGINS["hr"] * self._em + 0.5)
-            return
-        self._stack.append(tag)
-        if "plain" in classes:
-            self._plain = len(self._stack)
-        if tag in MARGINS and tag not in HEADINGS:
-            self._put(MARGINS[tag] * self._scale() * self._em)
 
     @override
     def handle_endtag(self, tag: str) -> None:
-        if tag in TABLE:
-            self._end_table(tag)
+        if tag in OUTSIDE:
             return
-        if tag not in BLOCKS or tag not in self._stack:
+        if self._table is not None and tag not in INLINE:
+            self._table.end(tag, "".join(self._text))
+            self._text.clear()
+            if tag == "table":
+                table, self._table = self._table, None
+                self._put_table(table)
             return
-        self._flush()
-        while self._stack.pop() != tag:
-            pass
-        if self._plain > len(self._stack):
-            self._plain = 0
-        if tag == "section":
-            self._end_whole()
+        if tag in BLOCKS:
+            self._flush()
+        if not self._open:
+            raise _UnknownError
+        self._open.pop()
+        if tag in WHOLE and not WHOLE.intersection(self._open):
+            self._put([0.0])
 
     @override
     def handle_data(self, data: str) -> None:
+        if KEEPING.isdisjoint(self._open):
+            data = re.sub(f"[{BLANKS}]+", " ", data)
         self._text.append(data)
 
-    def _scale(self) -> float:
-        scale = 1.0
-        for tag in self._stack:
-            scale *= HEADINGS.get(tag, 1.0)
-            if tag == "ul":
-                # To-do lists are set in larger type.
-                scale = max(scale, 1.35)
-        return scale
+    def _size(self) -> float:
+        """Return the type size (mm)."""
+        return self._em * math.prod(SIZES.get(name, 1.0) for name in self._open)
 
-    def _put(self, height: float) -> None:
-        if self._whole is not None:
-            self._whole += height
-        else:
-            self._pages.put(height)
-
-    def _end_whole(self) -> None:
-        if self._whole is not None:
-            height, self._whole = self._whole, None
-            self._pages.put(height)
+    def _room(self, width: float) -> float:
+        """Return how much of a width there is within all that is open."""
+        room = width - sum(INDENTS.get(name, 0.0) for name in self._open) * self._size()
+        if room <= 0:
+            raise _UnknownError
+        return room
 
     def _flush(self) -> None:
-        """Place the text since the last block."""
-        text = "".join(self._text)
-        pictures, mixed = self._pictures, self._mixed
+        """Put the text since the last block."""
+        text, codes = "".join(self._text), self._codes
+        if KEEPING.isdisjoint(self._open):
+            text = text.strip(" ")
+        line = CODE_LINE if self._has_code or "pre" in self._open else LINE
         self._text.clear()
-        self._pictures, self._mixed = 0, False
-        if self._table is not None:
+        self._codes, self._has_code = 0, False
+        if not text and not codes:
             return
-        if not self._plain and "pre" not in self._stack:
-            text = " ".join(filter(None, text.translate(_BLANKS).split(" ")))
-        if not text and not pictures:
-            return
-        heading = next((tag for tag in self._stack if tag in HEADINGS), None)
-        em = self._em * self._scale()
-        indent = sum(INDENTS.get(tag, 0.0) for tag in self._stack) * em
-        width = max(self._width - indent, 0.0) / em
-        bold = BOLD if heading or {"dt", "pre"}.intersection(self._stack) else 1.0
-        lines = sum(wrapped_lines(part, width, bold) for part in lines_of(text))
-        height = em * (MIXED_LINE if mixed else LINE)
-        # Each picture may stand on a line of its own, with a piece of text beside it.
-        for _ in range(pictures):
-            self._put(self._qr + height)
-            lines += 1
-        if self._whole is not None:
-            self._whole += lines * height
-        elif heading:
-            self._pages.keep(lines * em * LINE + MARGINS[heading] * em)
+        em = self._size()
+        room = self._room(self._column) / em
+        lines = sum(fill(_measure(part), room) for part in text.splitlines())
+        # Each code may have a line of its own, and part the text around it.
+        pieces = _together(codes, self._qr + TOGETHER * line * em) + _together(lines, line * em)
+        if HEADINGS.intersection(self._open):
+            self._kept += sum(pieces)
         else:
-            self._pages.put_lines(lines, height)
+            self._put(pieces)
 
-    def _start_table(self, tag: str, style: re.Match[str] | None) -> None:
-        if tag == "table":
-            if self._table is not None or self._whole is not None:
-                raise _UnknownError
-            self._flush()
-            self._table = _TableRows()
-            if style is not None:
-                self._table.scale = float(style[2] or 1)
-                self._table.sideways = style[1] is not None
-            return
-        if self._table is None:
-            raise _UnknownError
-        rows = self._table.head if self._table.in_head else self._table.rows
-        if tag == "thead":
-            self._table.in_head = True
-        elif tag == "tr":
-            rows.append([])
-        elif tag in ("td", "th"):
-            if not rows:
-                raise _UnknownError
-            self._text.clear()
-            rows[-1].append(("", BOLD if tag == "th" else 1.0))
+    def _put(self, pieces: list[float]) -> None:
+        if WHOLE.intersection(self._open):
+            self._kept += sum(pieces)
+        elif pieces:
+            pieces[0] += self._kept
+            self._kept = 0.0
+            self._pieces += pieces
 
-    def _end_table(self, tag: str) -> None:
-        if self._table is None:
-            return
-        rows = self._table.head if self._table.in_head else self._table.rows
-        if tag == "thead":
-            self._table.in_head = False
-        elif tag in ("td", "th") and rows and rows[-1]:
-            text, bold = rows[-1][-1]
-            rows[-1][-1] = (text + "".join(self._text), bold)
-            self._text.clear()
-        elif tag == "table":
-            table, self._table = self._table, None
-            self._text.clear()
-            self._put_table(table)
+    def _turn(self, height: float) -> None:
+        """Count the pages of that height so far: what follows begins a new one."""
+        self._pieces.append(self._kept)
+        if any(self._pieces):
+            # Browsers repeat no head that is higher than a quarter of a page.
+            self._pages += fill(self._pieces, height - min(self._head, height / 4))
+        self._pieces, self._kept, self._head = [], 0.0, 0.0
 
-    def _put_table(self, table: _TableRows) -> None:
-        indent = sum(INDENTS.get(tag, 0.0) for tag in self._stack)
-        columns = max((len(row) for row in [*table.head, *table.rows]), default=0)
-        # Padding at both sides and a border.
-        em = self._em * self._table_scale * table.scale
-        pages, width = self._pages, self._width - indent * self._em
-        if table.sideways:
-            # On pages of its own.
-            pages, width = Paginator(self._width), self._pages.height
-        room = width / em - columns * (0.8 + 0.4 / em)
-        measured = table_lines([*table.head, *table.rows], columns, room)
-        heights = [(lines * LINE + 0.5) * em + 0.4 for lines in measured]
-        head = sum(heights[: len(table.head)])
-        pages.put(MARGINS["table"] * self._em)
-        pages.put(head)
-        if head < pages.height:
-            pages.repeated = head
-        for height in heights[len(table.head) :]:
-            pages.put(height)
-        pages.repeated = 0.0
-        if table.sideways:
-            self._pages.add_pages(pages.count)
+    def _put_table(self, table: _Table) -> None:
+        em = self._size() * table.scale
+        if table.is_sideways:
+            self._turn(self._height)
+        width = self._height if table.is_sideways else self._column
+        # A cell has padding at both sides and a border.
+        room = self._room(width) / em - table.columns * (0.8 + 0.4 / em)
+        line = CODE_LINE if self._has_code else LINE
+        self._has_code = False
+        heights = [(lines * line + 0.5) * em + 0.4 for lines in table.lines(room)]
+        self._kept += em
+        self._head = max(self._head, sum(heights[: table.heads]))
+        self._put(heights)
+        if table.is_sideways:
+            self._turn(self._width)
+
+
+def _together(count: int, height: float) -> list[float]:
+    """Return the heights of lines that stay together."""
+    return [TOGETHER * height] * (count // TOGETHER) + [count % TOGETHER * height]
