@@ -196,7 +196,7 @@ def test_large_photos_are_decoded_smaller(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(pictures, "MAX_PIXELS", 300_000)
     page = drawn(tmp_path, picture((2000, 1000), "JPEG"))
     assert [colour(page, x, 0.5) for x in (0.2, 0.8)] == ["red", "blue"]
-    for limit, kind in (("MAX_PIXELS", "TIFF"), ("MAX_JPEG_PIXELS", "JPEG")):
+    for limit, kind in (("MAX_PIXELS", "TIFF"), ("MAX_PIXELS", "PNG"), ("MAX_JPEG_PIXELS", "JPEG")):
         monkeypatch.setattr(pictures, limit, 300_000)
         with pytest.raises(TaskError, match=r"^image_too_large$"):
             drawn(tmp_path, picture((2000, 1000), kind))

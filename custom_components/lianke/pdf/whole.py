@@ -9,10 +9,11 @@ from pathlib import Path
 import re
 import struct
 from typing import IO, Any, BinaryIO, Final, cast, override
+import zlib
 
 from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
-from .pictures import DECODER_ERRORS, SAMPLES, Unpacked, png_head
+from .pictures import DECODER_ERRORS
 from .process import TaskError
 
 # What is left to decode of a JPEG is as large as this at most, in pixels: twice, to be compared.
@@ -310,11 +311,85 @@ def _is_moderate(size: tuple[int, int]) -> bool:
     return size[0] * size[1] <= MAX_DECODED
 
 
+SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+# Samples of a pixel by the type of colour that the header names.
+SAMPLES: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_READ_BYTES: Final = 64 * 1024
+
+
+def _png_header(file: BinaryIO) -> bytes:
+    """Read up to the length of the first chunk of pixels; return the header.
+
+    Raises zlib.error where it or a palette differs from its sum; others, such as notes, may.
+    """
+    if file.read(len(SIGNATURE)) != SIGNATURE:
+        raise OSError("no PNG")
+    header = b""
+    while True:
+        length, name = struct.unpack(">I4s", file.read(8))
+        if name == b"IDAT":
+            file.seek(-8, 1)
+            return header
+        data = file.read(length) if name in (b"IHDR", b"PLTE", b"tRNS") and length <= 1024 else b""
+        if data and file.read(4) != struct.pack(">I", zlib.crc32(name + data)):
+            raise zlib.error("a chunk differs from its sum")
+        if not data:
+            # The check sum as well.
+            file.seek(length + 4, 1)
+        if name == b"IHDR":
+            header = data
+
+
+class _Unpacked:
+    """The rows of a PNG as they were before compression, read as they are needed."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """`file` stands at the first chunk of pixels."""
+        self._parts = self._compressed(file)
+        self._inflater = zlib.decompressobj()
+
+    def read(self, count: int) -> bytes:
+        """Return so many bytes. Raises OSError when the file has fewer, zlib.error when it is damaged."""
+        found = bytearray()
+        while len(found) < count:
+            # What is behind the end would be gathered there.
+            if self._inflater.eof:
+                raise OSError("the picture is cut off")
+            found += self._next(count - len(found))
+        return bytes(found)
+
+    def has_end(self, most: int) -> bool:
+        """Return whether the data ends, as the sum says, after at most so many bytes. Raises as `read`."""
+        while not self._inflater.eof and most > 0:
+            most -= len(self._next(min(most, _BLOCK)))
+        return self._inflater.eof
+
+    def _next(self, most: int) -> bytes:
+        packed = self._inflater.unconsumed_tail or next(self._parts, b"")
+        if not packed:
+            raise OSError("the picture is cut off")
+        return self._inflater.decompress(packed, most)
+
+    @staticmethod
+    def _compressed(file: BinaryIO) -> Iterator[bytes]:
+        while len(head := file.read(8)) == 8:
+            length, name = struct.unpack(">I4s", head)
+            if name != b"IDAT":
+                return
+            while length:
+                part = file.read(min(length, _READ_BYTES))
+                if not part:
+                    return
+                length -= len(part)
+                yield part
+            file.seek(4, 1)
+
+
 def _check_png(path: str) -> bool:
     """Unpack all rows and the sum behind them, which tells of zeros within; what follows does not count."""
     with Path(path).open("rb") as file:
         try:
-            header, _ = png_head(file)
+            header = _png_header(file)
             width, height, depth, kind, _, _, interlaced = struct.unpack(">IIBBBBB", header)
         except struct.error:
             raise TaskError("incomplete") from None
@@ -327,7 +402,7 @@ def _check_png(path: str) -> bool:
             return False
         # Some have more rows than they say.
         more = MAX_UNPACKED - left
-        unpacked = Unpacked(file)
+        unpacked = _Unpacked(file)
         try:
             while left:
                 part = min(left, _BLOCK)
