@@ -31,9 +31,7 @@ class Variants:
     printer_off: OffMode = "row_gone"
     busy_is_printer: Literal[0, 1] = 0
     hash_id: Literal["as_is", "missing", "number"] = "as_is"
-    markers: Literal[
-        "list", "vendor", "parallel", "text", "json_text", "negative", "null", "missing", "garbage"
-    ] = "list"
+    markers: Literal["list", "vendor", "negative", "null", "missing", "garbage"] = "list"
     missing_blocks: list[str]
     papers: Literal["yes", "empty", "missing", "code_400"] = "yes"
 

@@ -21,7 +21,6 @@ from .models import Credentials
 
 MAX_TEXT = 4096
 MAX_ENCODINGS = 3
-MAX_WORDS = 32
 MAX_PHOTO_BYTES = 32 * 1024 * 1024
 MAX_JPEG_PIXELS = 51_000_000
 """Measured: JPEG is decoded at a smaller size, but a progressive one takes 6 bytes a pixel even so, in CMYK 8."""
@@ -59,7 +58,8 @@ _BROKEN_PICTURE = (
 _SURE = 2
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202f\u2060\ufeff\x00-\x08\x0b\x0c\x0e-\x1f]")
-_TOKEN = re.compile(r"[?&#/;]token=([^&#;\"'<>]*)", re.IGNORECASE)
+# Chats put a link between brackets, quotes and other words. A token that was wrapped has blanks in it.
+_TOKEN = re.compile(r"[?&#/;]token=([a-z0-9+/=_%\s-]*)", re.IGNORECASE)
 _PAIR = re.compile(r"([A-Za-z0-9_-]{4,64})\s*[:：]\s*([A-Za-z0-9_-]{4,64})")
 _BARE_PAIR = re.compile(r"([A-Za-z0-9_-]{6,64})\s*[:：]\s*([A-Za-z0-9_-]{8,64})")
 _LINK = re.compile(r"[a-z][a-z0-9+.-]{0,20}://", re.IGNORECASE)
@@ -67,18 +67,6 @@ _VENDOR = re.compile(
     r"https?://([\w-]{1,63}\.){0,8}(liankenet|wisiyilink)\.com[/?#:]", re.IGNORECASE
 )
 _LINE_ENDS = re.compile(r"[\r\n\t]\s*")
-# Texts around the link or token, as messengers, chats and people put them there.
-_LOOSE_TOKEN = re.compile(
-    r"token[\"']?\s*[:=]\s*[\"']?([A-Za-z0-9+/_%-]{8,512}={0,2})", re.IGNORECASE
-)
-_ID_LABEL = re.compile(
-    r"(?:设备(?:编号|号|id)|云盒(?:编号|号|id)|编号|device[ _]?id|\bsn|\bid)[ )]*[:=]?\s*([A-Za-z0-9_-]{6,64})",
-    re.IGNORECASE,
-)
-_KEY_LABEL = re.compile(
-    r"(?:密钥|秘钥|密码|device[ _]?key|\bkey)[ )]*[:=]?\s*([A-Za-z0-9_-]{8,64})", re.IGNORECASE
-)
-_WORD = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{8,512}(?![A-Za-z0-9+/=_-])")
 _USUAL_ID = re.compile(r"[a-z0-9]{14}")
 _USUAL_KEY = re.compile(r"[A-Za-z0-9]{16}")
 
@@ -88,14 +76,11 @@ def parse_credentials(text: str) -> Credentials:
     # Full-width letters and signs are what Chinese keyboards make of plain ones.
     folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text[:MAX_TEXT]))[:MAX_TEXT]
     clean = folded.strip().strip("\"'<>").strip()
-    try:
-        if _LINK.match(clean) or _TOKEN.search(clean):
-            return _from_link(clean)
-        if (pair := _BARE_PAIR.fullmatch(clean)) is not None:
-            return Credentials(device_id=pair[1], device_key=pair[2])
-        return _from_token(clean.removeprefix("token="))
-    except CredentialsError:
-        return _from_prose(clean)
+    if _LINK.match(clean) or _TOKEN.search(clean):
+        return _from_link(clean)
+    if (pair := _BARE_PAIR.fullmatch(clean)) is not None:
+        return Credentials(device_id=pair[1], device_key=pair[2])
+    return _from_token(clean.removeprefix("token="))
 
 
 def rank_code(text: str) -> int:
@@ -129,28 +114,6 @@ def _from_link(link: str) -> Credentials:
                 continue
         # The whole link may be percent-encoded, as a parameter of another one.
         text = unquote(text)
-    raise CredentialsError
-
-
-def _from_prose(text: str) -> Credentials:
-    """Return the credentials in a text around a link, a token, or a number and key with or without labels."""
-    words = _WORD.findall(text)[:MAX_WORDS]
-    tokens = [found[1] for found in _LOOSE_TOKEN.finditer(text)][:MAX_WORDS]
-    for token in (*tokens, *words):
-        try:
-            found = _from_token(token)
-        except CredentialsError:
-            continue
-        # Half of a token that was cut in two would be another box, or another key.
-        if _is_usual(found):
-            return found
-    device_id, device_key = _ID_LABEL.search(text), _KEY_LABEL.search(text)
-    if device_id is not None and device_key is not None:
-        return Credentials(device_id=device_id[1], device_key=device_key[1])
-    ids = [word for word in words if _USUAL_ID.fullmatch(word)]
-    keys = [word for word in words if _USUAL_KEY.fullmatch(word)]
-    if len(ids) == len(keys) == 1:
-        return Credentials(device_id=ids[0], device_key=keys[0])
     raise CredentialsError
 
 

@@ -65,19 +65,6 @@ def _markers(cloud: Cloud, printer: Printer) -> Any:
     match cloud.variants.markers:
         case "vendor":
             return [_vendor_marker(number, one) for number, one in enumerate(by_name, 1)]
-        case "parallel":
-            return {
-                "marker-names": [one["name"] for one in levels],
-                "marker-colors": [one["color"] for one in levels],
-                "marker-levels": [one["level"] for one in levels],
-            }
-        case "text":
-            return ",".join(f"{one['name']}:{one['level']}" for one in levels)
-        case "json_text":
-            pairs = ", ".join(
-                f'{{"name": "{one["name"]}", "level": {one["level"]}}}' for one in levels
-            )
-            return f"[{pairs}]"
         case "negative":
             return [{**one, "level": -2} for one in levels]
         case "null":
