@@ -94,6 +94,9 @@ PRICES = "Item,Piece,Price,Note\n" + "\n".join(
 CASES = {
     "text": lambda s: text_page(words(9000), s, title="t"),
     "log": lambda s: text_page("\n".join(words(n % 15, n) for n in range(2500)), s, title="t"),
+    # Nothing is wrapped: all that is lost is what does not fill a page.
+    "lines": lambda s: text_page("x\n" * 1200, s, title="t"),
+    "items": lambda s: markdown_page("- x\n" * 600, s, title="t"),
     "letters": lambda s: text_page("W" * 9000 + "\n" + "𒐫" * 500, s, title="t"),
     "chinese": lambda s: text_page(
         "这是一段很长的文字，用来检查自动换行（“准时”）！" * 600, s, title="t"
