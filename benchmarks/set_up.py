@@ -21,7 +21,10 @@ UNWANTED = (
     "hass_nabucasa",
     "homeassistant.components.camera",
     "homeassistant.components.cloud",
+    "lxml",
     "markdown_it",
+    "olefile",
+    "pikepdf",
     "pypdfium2",
     "pyzbar",
 )

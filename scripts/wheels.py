@@ -5,7 +5,7 @@ writes to tests/wheels.json what was found: version, tags of the build, bytes on
 """
 
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 import json
 from pathlib import Path
 import subprocess
@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from custom_components.lianke.documents.sheets import FONT_PACKAGE
 
@@ -27,6 +28,8 @@ SYSTEMS = {
     "glibc aarch64": "aarch64-manylinux_2_28",
     "glibc x86_64": "x86_64-manylinux_2_28",
 }
+# What Home Assistant itself has already, in versions of its own.
+HOME_ASSISTANT = {"packaging", "pillow"}
 
 
 def measure(uv: str, requirement: str, platform: str) -> dict[str, object] | None:
@@ -47,22 +50,34 @@ def measure(uv: str, requirement: str, platform: str) -> dict[str, object] | Non
         return {"version": found, "tags": tags, "bytes": size}
 
 
+def brings(name: str) -> set[str]:
+    """Return the packages that come with an installed one."""
+    asked = [Requirement(text) for text in metadata(name).get_all("Requires-Dist", [])]
+    return {
+        canonicalize_name(one.name)
+        for one in asked
+        if one.marker is None or one.marker.evaluate({"extra": ""})
+    }
+
+
 def main(uv: str) -> None:
     """Measure all and write the file."""
     requirements = json.loads(MANIFEST.read_text("utf-8"))["requirements"]
     names = [Requirement(text).name for text in requirements]
+    brought = sorted({one for name in names for one in brings(name)} - set(names) - HOME_ASSISTANT)
     found = {
         name: {
             # As the tests have it: Home Assistant decides about some versions.
             system: measure(uv, f"{name}=={version(name)}", platform)
             for system, platform in SYSTEMS.items()
         }
-        for name in names
+        for name in names + brought
     }
     result = {
         "measured": f"{datetime.now(UTC):%Y-%m-%d}",
         "python": PYTHON,
-        "requirements": found,
+        "requirements": {name: found[name] for name in names},
+        "brought": {name: found[name] for name in brought},
         "when_needed": {
             FONT_PACKAGE: {
                 system: measure(uv, FONT_PACKAGE, platform) for system, platform in SYSTEMS.items()

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 import random
+import struct
+import time
 import tracemalloc
 
 import pytest
 
-from custom_components.lianke.documents.document import FileType, sniff
+from custom_components.lianke.documents.document import MAX_DIRECTORY_ENTRIES, FileType, sniff
 from custom_components.lianke.errors import InputError
 from tests.documents.samples import ole, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf
@@ -183,3 +185,58 @@ def test_nor_one_whose_end_seems_to_stand_elsewhere(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
     finally:
         tracemalloc.stop()
+
+
+def test_an_old_office_file_with_too_many_entries(tmp_path: Path) -> None:
+    """Each entry would take a hundred times its size in memory."""
+    path = tmp_path / "x.doc"
+    path.write_bytes(with_entries(MAX_DIRECTORY_ENTRIES))
+    with pytest.raises(InputError, match="file_damaged"):
+        sniff(path, "x.doc")
+    path.write_bytes(with_entries(MAX_DIRECTORY_ENTRIES - 1))
+    assert sniff(path, "x.doc") is FileType.XLS
+
+
+def with_entries(count: int) -> bytes:
+    """Return an old Office file with so many entries below its root, each with two others below it in the tree."""
+    entries = b""
+    for index in range(count + 1):
+        name = "Root Entry" if not index else "Workbook" if index == 1 else f"{index}"
+        others = (2 * index, 2 * index + 1) if index else (count + 1, count + 1)
+        numbers = [one if one <= count else 0xFFFFFFFF for one in others]
+        numbers.append(0xFFFFFFFF if index else 1)
+        text = name.encode("utf-16-le")
+        kind = b"\1" if not index else b"\2"
+        entry = text.ljust(64, b"\0") + (len(text) + 2).to_bytes(2, "little") + kind + b"\1"
+        entries += (entry + struct.pack("<3I", *numbers)).ljust(128, b"\0")
+    sectors = -(-len(entries) // 512)
+    tables = next(number for number in range(1, 109) if number * 128 >= number + sectors)
+    chain = [number + 1 for number in range(tables, tables + sectors - 1)]
+    table = [0xFFFFFFFD] * tables + [*chain, 0xFFFFFFFE]
+    table += [0xFFFFFFFF] * (tables * 128 - len(table))
+    header = bytearray(ole("x")[:512])
+    header[44:52] = struct.pack("<2I", tables, tables)
+    header[60:72] = struct.pack("<3I", 0xFFFFFFFE, 0, 0xFFFFFFFE)
+    header[76:512] = struct.pack("<109I", *range(tables), *[0xFFFFFFFF] * (109 - tables))
+    return (
+        bytes(header) + struct.pack(f"<{len(table)}I", *table) + entries.ljust(512 * sectors, b"\0")
+    )
+
+
+@pytest.mark.parametrize("shift", [9, 12])
+def test_an_old_office_file_whose_table_names_itself(tmp_path: Path, shift: int) -> None:
+    """A small file named a table of all sectors of half a gigabyte, which is read first."""
+    data = bytearray(ole("WordDocument").ljust(20_000, b"\0"))
+    data[30:32] = shift.to_bytes(2, "little")
+    tables = 1_000_000
+    each = (1 << (shift - 2)) - 1
+    data[44:48] = tables.to_bytes(4, "little")
+    data[68:72] = (2).to_bytes(4, "little")
+    data[72:76] = (-(-(tables - 109) // each)).to_bytes(4, "little")
+    at = 3 << shift
+    data[at : at + (1 << shift)] = bytes(4 * each) + (2).to_bytes(4, "little")
+    (tmp_path / "x.doc").write_bytes(data)
+    started = time.process_time()
+    with pytest.raises(InputError, match="file_damaged"):
+        sniff(tmp_path / "x.doc", "x.doc")
+    assert time.process_time() - started < 1

@@ -21,6 +21,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.document import Document, SourceKind
+from custom_components.lianke.documents.pdf import pdf_error
 from custom_components.lianke.documents.pdf_client import (
     IDLE_SECONDS,
     PdfError,
@@ -125,36 +126,40 @@ async def test_a_password_that_is_not_needed_changes_nothing(fetch: Fetch) -> No
     assert (document.pages, document.path.read_bytes()) == (2, data)
 
 
-# A byte less than the copy that was opened has.
-LARGER = -1
-
-
 @pytest.mark.parametrize(
     ("data", "password", "limit", "key"),
     [
         # Was sent, failed there, and the user was told to save a PDF as PDF.
         (protected_pdf(3, user="geheim"), None, 2**20, "pdf_password_needed"),
         (protected_pdf(3, user="geheim"), "falsch", 2**20, "pdf_password_wrong"),
-        (protected_pdf(3, user="geheim"), "geheim", LARGER, "file_too_large"),
         (b"%PDF-1.4\nnothing", None, 2**20, "pdf_damaged"),
         (make_pdf(3)[:200], None, 2**20, "file_damaged"),
         (b"%PDF-1.4\n" + b"[" * 5000 + b"\nstartxref\n9\n%%EOF", None, 2**20, "pdf_damaged"),
     ],
-    ids=["needed", "wrong", "too-large", "nothing", "cut", "brackets"],
+    ids=["needed", "wrong", "nothing", "cut", "brackets"],
 )
 async def test_what_cannot_be_opened_is_refused(
     fetch: Fetch, spool: Spool, data: bytes, password: str | None, limit: int, key: str
 ) -> None:
-    if limit == LARGER:
-        document = await fetch(data, password)
-        limit = document.size - 1
-        assert limit > len(data)
-        document.path.unlink()
     with pytest.raises(InputError) as refused:
         await fetch(data, password, limit)
     assert refused.value.reason == key
     assert "geheim" not in str(refused.value.placeholders)
     assert not [*spool._folder.iterdir()]
+
+
+async def test_a_copy_without_its_password_has_a_limit(tmp_path: Path, worker: PdfWorker) -> None:
+    path, copy = tmp_path / "x.pdf", tmp_path / "copy.pdf"
+    path.write_bytes(protected_pdf(3, user="geheim"))
+    assert await worker.async_count(path, "geheim", copy=(copy, 2**20)) == 3
+    limit = copy.stat().st_size - 1
+    copy.unlink()
+    with pytest.raises(PdfError, match=r"^too_large$") as refused:
+        await worker.async_count(path, "geheim", copy=(copy, limit))
+    error = pdf_error(refused.value, "x.pdf", password="geheim", limit_bytes=limit)
+    assert isinstance(error, InputError)
+    assert error.reason == "file_too_large"
+    assert not copy.exists()
 
 
 def bomb() -> bytes:

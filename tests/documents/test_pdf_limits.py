@@ -114,16 +114,20 @@ def worker(hass: HomeAssistant) -> PdfWorker:
     return async_get_pdf_worker(hass)
 
 
-@pytest.mark.parametrize("task", ["draw", "lay_out"])
 @pytest.mark.parametrize(
-    ("make", "reasons"),
+    ("task", "make", "reasons"),
     [
         # It is read line by line, if there is time.
-        (huge_picture, {"time", None}),
+        ("draw", huge_picture, {"time", None}),
         # On a busy machine the time is over before the memory.
-        (huge_content, {"memory", "time"}),
-        (endless_drawing, {"time", "memory"}),
-        (wide_picture, {"image_too_large"}),
+        ("draw", huge_content, {"memory", "time"}),
+        ("draw", endless_drawing, {"time", "memory"}),
+        ("draw", wide_picture, {"image_too_large"}),
+        # Pages go to a sheet as they are packed.
+        ("lay_out", huge_picture, {None}),
+        ("lay_out", huge_content, {None}),
+        ("lay_out", endless_drawing, {None}),
+        ("lay_out", wide_picture, {"image_too_large"}),
     ],
 )
 async def test_hostile_files_end_within_the_limits(
@@ -146,6 +150,98 @@ async def test_hostile_files_end_within_the_limits(
     assert await asyncio.gather(*others) == [2] * 10
     assert peak(worker) < MEMORY
     assert reason in reasons
+
+
+def chain(length: int, entry: str) -> list[bytes]:
+    """Return objects, from number 4 on, each of which names the next one."""
+    return [f"<< {entry} {number + 1} 0 R >>".encode() for number in range(4, 4 + length)]
+
+
+def many_pages(path: Path) -> Path:
+    """Write a PDF of a hundred thousand pages that are nearly nothing."""
+    kids = " ".join(f"{number} 0 R" for number in range(3, 100_003))
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Resources << >> >>"
+    tree = f"<< /Type /Pages /Count 100000 /Kids [{kids}] >>".encode()
+    return write_pdf(path, PAGE[0], tree, *[page] * 100_000)
+
+
+def deep_tree(path: Path) -> Path:
+    """Write a PDF whose page is below a hundred thousand branches."""
+    branches = [
+        f"<< /Type /Pages /Parent {number - 1} 0 R /Count 1 /Kids [{number + 1} 0 R] >>".encode()
+        for number in range(2, 100_002)
+    ]
+    return write_pdf(path, PAGE[0], *branches, b"<< /Type /Page /MediaBox [0 0 9 9] >>")
+
+
+def tree_in_a_circle(path: Path) -> Path:
+    """Write a PDF with a page and a branch that is its own."""
+    tree = b"<< /Type /Pages /Count 2 /Kids [3 0 R 2 0 R] >>"
+    return write_pdf(path, PAGE[0], tree, PAGE[2], b"<< >>", b"<< >>")
+
+
+def long_chain(path: Path) -> Path:
+    """Write a PDF whose page names the first of many objects that each name the next."""
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Resources << /Properties 4 0 R >> >>"
+    return write_pdf(path, *PAGE[:2], page, *chain(200_000, "/A"), b"null")
+
+
+def deep_brackets(path: Path) -> Path:
+    """Write a PDF with a page in whose resources lists are in lists."""
+    nested = b"[" * 100_000 + b"]" * 100_000
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Resources << /A %b >> >>" % nested
+    return write_pdf(path, *PAGE[:2], page)
+
+
+def huge_object_stream(path: Path) -> Path:
+    """Write a PDF of some kB whose objects are in a stream of more than half a gigabyte."""
+    packed = stream("/Type /ObjStm /N 1 /First 4 /Filter /FlateDecode", deflated(600 * 2**20))
+    table = b"".join(
+        bytes([kind]) + place.to_bytes(4) + b"\0"
+        for kind, place in ((0, 0), (2, 3), (2, 3), (1, 9))
+    )
+    data = b"%PDF-1.5\n3 0 obj\n" + packed + b"\nendobj\n"
+    table = table[:19] + (9).to_bytes(4) + b"\0"
+    at = len(data)
+    entries = "/Type /XRef /Root 1 0 R /W [1 4 1] /Size 4"
+    data += b"4 0 obj\n" + stream(entries, table) + b"\nendobj\n"
+    path.write_bytes(data + f"startxref\n{at}\n%%EOF\n".encode())
+    return path
+
+
+@pytest.mark.parametrize("task", ["count", "draw", "lay_out"])
+@pytest.mark.parametrize(
+    ("make", "reasons"),
+    [
+        (many_pages, {None, "time"}),
+        (deep_tree, {None, "damaged", "memory"}),
+        (tree_in_a_circle, {None, "damaged"}),
+        (long_chain, {None, "memory", "time"}),
+        (deep_brackets, {None, "damaged"}),
+        (huge_object_stream, {"damaged", "memory", "time"}),
+    ],
+)
+async def test_files_of_a_hostile_structure_end_within_the_limits(
+    tmp_path: Path, worker: PdfWorker, make: Any, reasons: set[str | None], task: str
+) -> None:
+    path = make(tmp_path / "x.pdf")
+    assert path.stat().st_size < 12_000_000
+    good = tmp_path / "good.pdf"
+    good.write_bytes(make_pdf(2))
+    requests = {
+        "count": {"path": str(path)},
+        "draw": draw_request(path, tmp_path / "made"),
+        "lay_out": layout_request(path, tmp_path / "made"),
+    }
+    reason: str | None = None
+    try:
+        await worker.async_run(task, requests[task], seconds=8)
+    except PdfError as err:
+        reason = err.reason
+    if worker.process_id is not None:
+        assert peak(worker) < MEMORY
+    assert reason in reasons
+    assert await worker.async_count(good) == 2
 
 
 async def test_five_hundred_pages_take_little_memory(tmp_path: Path, worker: PdfWorker) -> None:

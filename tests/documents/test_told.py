@@ -1,16 +1,20 @@
 """Files that are not what they seem: each is told as what it is, and not printed."""
 
 from pathlib import Path
+from typing import Any
 
 from homeassistant.core import HomeAssistant
 from PIL import Image
 import pytest
 
 from custom_components.lianke.documents.document import FileType, SourceKind, sniff
+from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pdf.photographed import clean_page
 from tests.documents.conftest import fetched
+from tests.documents.test_pdf_limits import draw_request
+from tests.pdf.sheets import REQUEST
 
 KEY = (
     b"-----BEGIN %sPRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
@@ -100,3 +104,27 @@ def test_a_photo_without_a_page_keeps_its_proportions(
     clean_page({**request, "limit": 2**25, "corners": None})
     with Image.open(tmp_path / "made") as made:
         assert made.width / made.height == pytest.approx(size[0] / size[1], rel=0.003)
+
+
+@pytest.mark.parametrize("task", ["count", "draw", "lay_out", "split"])
+async def test_a_pdf_that_a_certificate_opens_is_named(
+    hass: HomeAssistant, tmp_path: Path, task: str
+) -> None:
+    """Whatever is to be done with it."""
+    path = tmp_path / "x.pdf"
+    path.write_bytes(FILES["certificate.pdf"][0])
+    file = {"path": str(path), "is_pdf": True, "pages": [0]}
+    target = str(tmp_path / "made.pdf")
+    requests: dict[str, dict[str, Any]] = {
+        "count": {"path": str(path)},
+        "draw": draw_request(path, tmp_path / "made.jpg"),
+        "lay_out": {**REQUEST, "files": [file], "target": target},
+        "split": {
+            "file": file,
+            "parts": [{"target": target, "pages": [0], "turned": False}],
+            "limit": 10**7,
+            "upright": False,
+        },
+    }
+    with pytest.raises(PdfError, match=r"^certificate$"):
+        await async_get_pdf_worker(hass).async_run(task, requests[task])

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 import pytest
 
@@ -53,10 +54,11 @@ def test_who_makes_it_and_its_license(language: str, name: str) -> None:
     section, _ = tables(language)
     _, _, made_by, license_ = by_package(section)[name]
     owner = re.split(r"[,，]", made_by)[0]
-    addresses = [*reported.get_all("Project-URL", []), reported.get("Home-page") or ""]
+    addresses = [*reported.get_all("Project-URL", []), *reported.get_all("Home-page", [])]
+    addresses += reported.get_all("Download-URL", [])
     assert any(f"https://github.com/{owner}" in address for address in addresses)
     assert f"https://github.com/{owner}" in section.links
-    licenses = f"{reported.get('License')} {reported.get_all('Classifier', [])}"
+    licenses = f"{reported.get('License')} {reported.get('License-Expression')} {reported.get_all('Classifier', [])}"
     for one in license_.split(", "):
         assert one in licenses
 
@@ -102,12 +104,20 @@ def test_what_is_installed_when_needed_is_told(language: str) -> None:
 
 
 def test_what_a_package_brings_is_told() -> None:
-    """No other packages come along."""
+    """No other packages come along, and each that does has builds for every system."""
+    # What Home Assistant itself has.
+    own = {"packaging", "pillow"}
+    page = Path(ROOT / "docs" / "en" / f"{PAGE}.md").read_text("utf-8")
     for name in requirements():
         brought = {
-            Requirement(text).name
+            canonicalize_name(Requirement(text).name)
             for text in metadata(name).get_all("Requires-Dist", [])
             if (marker := Requirement(text).marker) is None or marker.evaluate({"extra": ""})
         }
-        assert brought <= {"mdurl"}, name
-    assert "mdurl" in Path(ROOT / "docs" / "en" / f"{PAGE}.md").read_text("utf-8")
+        assert brought - own <= {"mdurl", "lxml"}, name
+    assert set(MEASURED["brought"]) == {"mdurl", "lxml"}
+    for name, builds in MEASURED["brought"].items():
+        assert f"`{name}`" in page
+        assert set(builds) == SYSTEMS
+        assert None not in builds.values()
+    assert f"{MEASURED['brought']['lxml']['musl aarch64']['bytes'] / 1024**2:.1f} MB" in page

@@ -10,7 +10,7 @@ import pytest
 from custom_components.lianke.pdf import pictures
 from custom_components.lianke.pdf.draw import SIDE, draw
 from custom_components.lianke.pdf.process import TaskError
-from tests.documents.pdf_samples import A4 as A4_BOX, one_page
+from tests.documents.pdf_samples import A4 as A4_BOX, LETTER, one_page
 from tests.pdf.sheets import A4, picture
 from tests.simulator import make_pdf
 
@@ -99,6 +99,18 @@ def test_a_page_in_larger_units(tmp_path: Path) -> None:
     samples = [one_page(entries=f"{A4_BOX} /UserUnit {unit}")() for unit in (0.5, 1)]
     small, usual = (ink(drawn(tmp_path, data, scale="none", align=1)) for data in samples)
     assert [2 * edge for edge in small] == pytest.approx(list(usual), abs=6)
+
+
+@pytest.mark.parametrize("unit", [0.5, 2])
+def test_a_unit_counts_on_paper(tmp_path: Path, unit: float) -> None:
+    """A page of A5 in double units is one of A3, of which A4 shows the half."""
+    data = one_page(entries=f"/MediaBox [0 0 420 595] /UserUnit {unit}")()
+    plain = one_page(
+        f"{unit} 0 0 {unit} 0 0 cm {LETTER}", f"/MediaBox [0 0 {420 * unit} {595 * unit}]"
+    )
+    for changes in ({"scale": "none"}, {"scale": "50%", "align": 1}, {"scale": "fit"}):
+        one, other = (ink(drawn(tmp_path, one, **changes)) for one in (data, plain()))
+        assert one == pytest.approx(other, abs=2)
 
 
 def test_grey(tmp_path: Path) -> None:

@@ -16,6 +16,19 @@ EXACT = 0.3
 LINE = 0.5
 
 
+def test_posters_are_as_sharp_as_their_pictures(tmp_path: Path) -> None:
+    """One of 24 megapixels came out with 59 dots an inch on 4 × 4 sheets."""
+    image = Image.effect_noise((6000, 4000), 60)
+    image.save(tmp_path / "x.jpg")
+    file = {"path": str(tmp_path / "x.jpg"), "is_pdf": False, "pages": [0]}
+    for columns, width in ((2, 6000), (1, 4000)):
+        poster = laid_out(tmp_path, file, sheet="poster", columns=columns, rows=columns)
+        [picture] = poster.document[0].get_objects(
+            filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=3
+        )
+        assert picture.get_metadata().width == width
+
+
 def whole(sheets: Sheets, number: int = 0) -> Seen:
     """Return where all that is red or blue lies on a sheet."""
     places = [place for _, place in sheets.colours(number)]

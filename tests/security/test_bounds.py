@@ -34,7 +34,7 @@ from custom_components.lianke.api import (
 )
 from custom_components.lianke.api.models import Credentials
 from custom_components.lianke.api.stored import StoredError
-from custom_components.lianke.documents import conversion, document
+from custom_components.lianke.documents import conversion
 from custom_components.lianke.documents.document import FileType
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.flows.binding import checked_key
@@ -320,15 +320,6 @@ CALLS: dict[str, tuple[Callable[[int], bool], int]] = {
 }
 
 
-def directory(sectors: int) -> io.BytesIO:
-    """Return an OLE file whose directory has as many sectors as follow."""
-    begin = document.HEADER_FAT_SECTORS * 32
-    header = bytearray(512)
-    header[30] = 7
-    header[48:52] = struct.pack("<I", begin)
-    return io.BytesIO(bytes(header).ljust((begin + 1) * 128, b"\0") + b"\0" * 128 * sectors)
-
-
 DOCUMENTS: dict[str, Case] = {
     "errors.MAX_QUOTED": (
         lambda: len(InputError("file_damaged", name="x" * MANY).placeholders["name"]),
@@ -339,10 +330,6 @@ DOCUMENTS: dict[str, Case] = {
         104,
     ),
     "documents.conversion.MAX_TITLE": (lambda: len(conversion.clean_title("x" * MANY)), 200),
-    "documents.document.MAX_DIRECTORY_SECTORS": (
-        lambda: len(document._directory(directory(3000)) or b""),  # type: ignore[arg-type]  # a file in memory
-        1024 * 128,
-    ),
     "pdf.process.MAX_REQUEST": (
         lambda: process._read(io.BytesIO(struct.pack(">I", 65537) + b'"' + b"x" * 65535 + b'"')),
         None,

@@ -39,7 +39,7 @@ from custom_components.lianke.api.upload import UploadFile
 from custom_components.lianke.box import condition_reader as conditions
 from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.pdf_client import MAX_ANSWER, PdfError, PdfWorker
-from custom_components.lianke.pdf import files, process as pdf_process
+from custom_components.lianke.pdf import process as pdf_process
 from custom_components.lianke.printing import lookup
 from tests.api.raw_server import answer, raw_server, saying
 from tests.api.test_upload import client_of
@@ -275,15 +275,3 @@ async def test_a_pdf_process_whose_client_is_gone(socket_enabled: None) -> None:
         assert process.stdin is not None
         process.stdin.write(pdf_process.LENGTH.pack(2) + b"{}")
         assert await process.wait() == -signal.SIGALRM
-
-
-def test_a_pdf_that_is_too_large_to_be_checked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "x.pdf"
-    path.write_bytes(make_pdf(3).replace(b"/Count 3", b"/Count 1"))
-    document = pypdfium2.PdfDocument(path)
-    assert files.count_pages(document, str(path)) == 3
-    monkeypatch.setattr(files, "MAX_CHECKED", 10)
-    assert files.count_pages(document, str(path)) == 1
-    document.close()

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 import re
 import struct
-from typing import Final, override
+from typing import Any, Final, override
 import zipfile
 
 from ..api.stored import Record
@@ -83,78 +83,50 @@ class SourceKind(StrEnum):
 
 
 MAGIC: Final = bytes.fromhex("d0cf11e0a1b11ae1")
-# 4096 entries of 128 bytes: far more than any document has.
-MAX_DIRECTORY_SECTORS: Final = 1024
-ENTRY_BYTES: Final = 128
+# Of streams and folders: far more than any document has.
+MAX_DIRECTORY_ENTRIES: Final = 4096
+HEADER_BYTES: Final = 512
+SECTOR_SHIFTS: Final = (9, 12)
+# Of the sectors with the table of all sectors, in a header; a file may have so many that it does not need.
 HEADER_FAT_SECTORS: Final = 109
+_OLE_ERRORS: Final = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+    RecursionError,
+)
 
 
-def root_names(file: BufferedReader) -> frozenset[str] | None:
-    """Return the names of the streams and folders at the root; None when the file is cut off.
+def root_names(path: Path) -> frozenset[str] | None:
+    """Return the names of the streams and folders at the root; None when the file is cut off or damaged.
 
     Embedded documents are in folders below, which are left out.
     """
-    directory = _directory(file)
-    if directory is None:
+    from olefile import OleFileIO  # noqa: PLC0415  # few files need it
+
+    class Bounded(OleFileIO):  # type: ignore[misc]  # it has no types
+        def _load_direntry(self, sid: int) -> Any:
+            if sid >= MAX_DIRECTORY_ENTRIES:
+                raise ValueError
+            return super()._load_direntry(sid)
+
+    with path.open("rb") as file:
+        header = file.read(HEADER_BYTES)
+    shift = int.from_bytes(header[30:32], "little")
+    if len(header) < HEADER_BYTES or shift not in SECTOR_SHIFTS:
         return None
-    entries = [
-        directory[start : start + ENTRY_BYTES]
-        for start in range(0, len(directory) - ENTRY_BYTES + 1, ENTRY_BYTES)
-    ]
-    names: set[str] = set()
-    waiting = [_number(entries[0], 76)] if entries else []
-    seen: set[int] = set()
-    while waiting:
-        index = waiting.pop()
-        if index in seen or not 0 < index < len(entries):
-            continue
-        seen.add(index)
-        entry = entries[index]
-        names.add(entry[:64].decode("utf-16-le", errors="replace").partition("\0")[0])
-        # The siblings left and right; not the children.
-        waiting += [_number(entry, 68), _number(entry, 72)]
-    return frozenset(names)
-
-
-def _directory(file: BufferedReader) -> bytes | None:
-    """Return the sectors of the directory; None when the first is not there."""
-    file.seek(0)
-    header = file.read(512)
-    if len(header) < 512:
+    # The table is read whole, before anything else: a small file must not have a large one.
+    table_sectors = int.from_bytes(header[44:48], "little")
+    if (table_sectors - 2 * HEADER_FAT_SECTORS) << (shift - 2) > path.stat().st_size >> shift:
         return None
-    sector_size = 1 << min(max(int.from_bytes(header[30:32], "little"), 7), 12)
-    sector = _number(header, 48)
-    found = b""
-    seen: set[int] = set()
-    while sector not in seen and len(seen) < MAX_DIRECTORY_SECTORS:
-        seen.add(sector)
-        data = _sector(file, sector, sector_size)
-        found += data
-        if len(data) < sector_size:
-            break
-        sector = _next(file, header, sector, sector_size)
-    return found or None
-
-
-def _next(file: BufferedReader, header: bytes, sector: int, sector_size: int) -> int:
-    """Return the sector after one by the allocation table; beyond the header's part of it the adjacent one."""
-    per_sector = sector_size // 4
-    table, place = divmod(sector, per_sector)
-    if table >= HEADER_FAT_SECTORS:
-        return sector + 1
-    data = _sector(file, _number(header, 76 + 4 * table), sector_size)
-    return _number(data, 4 * place) if len(data) >= 4 * place + 4 else -1
-
-
-def _sector(file: BufferedReader, sector: int, sector_size: int) -> bytes:
-    if not 0 <= sector < 0xFFFFFFFA:
-        return b""
-    file.seek((sector + 1) * sector_size)
-    return file.read(sector_size)
-
-
-def _number(data: bytes, start: int) -> int:
-    return int.from_bytes(data[start : start + 4], "little")
+    try:
+        with Bounded(path) as document:
+            return frozenset(one.name.partition("\0")[0] for one in document.root.kids)
+    except _OLE_ERRORS:
+        return None
 
 
 CONTENT_TYPES: Final = {
@@ -294,9 +266,7 @@ def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
 
 def _ole_kind(path: Path, name: str, suffix: str) -> str | None:
     """Return whether it is Word, Excel or PowerPoint, by the entries at the root of the file."""
-    with path.open("rb") as file:
-        names = root_names(file)
-    if names is None:
+    if (names := root_names(path)) is None:
         raise InputError("file_damaged", name=name)
     if names & OLE_PROTECTED:
         raise InputError("office_protected", name=name)

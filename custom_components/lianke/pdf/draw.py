@@ -1,16 +1,13 @@
 """Draw a page as it will lie on paper, as a JPEG file."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from PIL import Image
 
-from .annotations import Layers, needs_form, with_form
-from .files import new_file, opened, opened_page, render, unit_of
+from .annotations import drawable
+from .files import folder_of, new_file, render
 from .pictures import as_jpeg, read_picture
 from .plan import Rect, Size, aligned, mm, scaled
-from .process import TaskError
 
 # Pixels of the longer side: 150 a inch on A4, enough to read the small print when zoomed.
 SIDE: Final = 1754
@@ -32,43 +29,11 @@ def draw(request: dict[str, Any]) -> None:
 
 
 def _draw_page(request: dict[str, Any]) -> Image.Image:
-    with opened(request["path"]) as document:
-        if not 0 <= request["page"] < len(document):
-            raise TaskError("damaged")
-        with _opened_page(document, request) as page:
-            if not needs_form(page):
-                return _drawn(document, page, request)
-        with (
-            with_form(document, request["path"]) as changed,
-            _opened_page(changed, request) as page,
-        ):
-            return _drawn(changed, page, request)
-
-
-@contextmanager
-def _opened_page(document: Any, request: dict[str, Any]) -> Iterator[Any]:
-    """Open the page without the annotations that are on hidden layers. Raises TaskError: damaged."""
-    if not document.formenv:
-        document.init_forms()
-    with (
-        opened_page(document, request["page"]) as page,
-        closing(Layers(document, request["path"])) as layers,
-    ):
-        layers.hide_annotations(page, request["page"])
-        yield page
-
-
-def _drawn(document: Any, page: Any, request: dict[str, Any]) -> Image.Image:
-    size = Size(*page.get_size())
-    if min(size) <= 0:
-        raise TaskError("damaged")
-    if request["scale"] == "none" or request["scale"].endswith("%"):
-        # Otherwise it is as large as it fits.
-        unit = unit_of(document, request["page"])
-        size = Size(size.width * unit, size.height * unit)
-    canvas, place = _canvas(size, request)
-    pixels = round(canvas.width), round(canvas.height)
-    return render(document, page, pixels, _pixels(place, canvas))
+    folder = folder_of(request["target"])
+    with drawable(request["path"], request["page"], folder) as (document, page, size):
+        canvas, place = _canvas(size, request)
+        pixels = round(canvas.width), round(canvas.height)
+        return render(document, page, pixels, _pixels(place, canvas))
 
 
 def _draw_picture(request: dict[str, Any]) -> Image.Image:

@@ -1,19 +1,20 @@
 """Open, count, unlock, render and save PDF files."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-import ctypes
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 import os
-import re
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO, Final
 
+import pikepdf
+from pikepdf import Dictionary, Name, Pdf
+from pikepdf.exceptions import PikepdfError
 from PIL import Image
 import pypdfium2
 
 from .ending import check_end
 from .process import TaskError
 
-LONGEST_NAME: Final = 32
 _REASONS: Final = {
     pypdfium2.raw.FPDF_ERR_PASSWORD: "password",
     pypdfium2.raw.FPDF_ERR_SECURITY: "certificate",
@@ -22,7 +23,7 @@ _REASONS: Final = {
 
 @contextmanager
 def opened(file: str | bytes, password: str | None = None) -> Iterator[Any]:
-    """Open a PDF file by its path or what is in it, a `pypdfium2.PdfDocument`.
+    """Open a PDF file, by its path or what is in it, to be drawn: a `pypdfium2.PdfDocument`.
 
     Reasons: password, certificate, damaged.
     """
@@ -66,125 +67,121 @@ def new_file(target: str, limit: int | None = None) -> Iterator[BinaryIO]:
         raise TaskError("disk") from None
 
 
-def save_new(document: Any, target: str, limit: int) -> None:
-    """Write a document without its password to the new file `target`. Reasons: too_large, disk."""
+@contextmanager
+def temporary(folder: str) -> Iterator[Any]:
+    """Open a file without a name, which goes with the process whatever happens. Raises TaskError: disk."""
+    try:
+        with TemporaryFile(dir=folder) as file:
+            yield file
+    except OSError:
+        raise TaskError("disk") from None
+
+
+def folder_of(target: str) -> str:
+    """Return the folder of a file that is to be written."""
+    return os.path.dirname(target)  # noqa: PTH120  # a process that starts fast
+
+
+class _Limited:
+    """A file that takes so many bytes."""
+
+    def __init__(self, file: BinaryIO, limit: int) -> None:
+        self._file = file
+        self._left = limit
+
+    def write(self, data: bytes) -> int:
+        """Write, and raise TaskError: too_large for more than there is room for."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise TaskError("too_large")
+        return self._file.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def save(pdf: Pdf, file: Any) -> None:
+    """Write a document without its password. Raises TaskError: damaged."""
+    try:
+        pdf.save(file, fix_metadata_version=False)
+    except PikepdfError:
+        raise TaskError("damaged") from None
+
+
+def save_new(pdf: Pdf, target: str, limit: int) -> None:
+    """Write a document without its password to the new file `target`. Reasons: too_large, disk, damaged."""
     with new_file(target) as file:
-
-        def write(data: bytes) -> None:
-            if file.tell() + len(data) > limit:
-                raise TaskError("too_large")
-            file.write(data)
-
-        save(document, write)
+        save(pdf, _Limited(file, limit))
 
 
-def names(document: Any, wanted: re.Pattern[bytes]) -> set[bytes]:
-    """Return the names that a document's objects have, of those wanted; raises nothing."""
-    found, last = set[bytes](), b""
+@contextmanager
+def structure(path: str, password: str | None = None) -> Iterator[Pdf]:
+    """Open a PDF file for what it is made of; its pages have all that they inherit.
 
-    def look(data: bytes) -> None:
-        nonlocal last
-        # A name may be cut by the end of a block.
-        found.update(wanted.findall(last + data))
-        last = data[-LONGEST_NAME:]
-
-    # In a copy no object is compressed.
-    save(document, look)
-    return found
-
-
-def save(document: Any, write: Callable[[bytes], object]) -> None:
-    """Give a copy of a document without its password to `write`; raises what write() raises."""
-    raw = pypdfium2.raw
-    error: Exception | None = None
-
-    def write_block(_this: Any, data: Any, size: int) -> int:
-        nonlocal error
-        try:
-            write(ctypes.string_at(data, size))
-        except (OSError, MemoryError, TaskError) as err:
-            error = err
-        return error is None
-
-    writer = raw.FPDF_FILEWRITE(version=1)
-    writer.WriteBlock = type(writer.WriteBlock)(write_block)
-    raw.FPDF_SaveAsCopy(document, writer, raw.FPDF_REMOVE_SECURITY)
-    if error is not None:
-        raise error
+    What is damaged is opened as PDFium understands it: it forgives more, and draws what others print. Reasons:
+    password, certificate, damaged.
+    """
+    with ExitStack() as stack:
+        if (pdf := _undamaged(path, password or "")) is None:
+            copy = stack.enter_context(temporary(folder_of(path)))
+            with opened(path, password) as document:
+                document.save(copy, flags=pypdfium2.raw.FPDF_REMOVE_SECURITY)
+            try:
+                pdf = pikepdf.open(copy)
+                len(pdf.pages)
+            except PikepdfError:
+                raise TaskError("damaged") from None
+        stack.enter_context(pdf)
+        if not pdf.pages:
+            raise TaskError("damaged")
+        yield pdf
 
 
-def uncompressed(document: Any, path: str, most: int) -> bytearray | None:
-    """Return a copy of a document, in which no object is compressed; None if its file has more than `most` bytes."""
-    if os.path.getsize(path) > most:  # noqa: PTH202  # a process that starts fast
+def _undamaged(path: str, password: str) -> Pdf | None:
+    """Open a file in which nothing has to be repaired, None for any other."""
+    try:
+        pdf = pikepdf.open(path, password=password)
+        # This reads the whole page tree, whatever number it claims.
+        len(pdf.pages)
+    except PikepdfError:
         return None
-    copy = bytearray()
-    save(document, copy.extend)
-    return copy
-
-
-def import_pages(target: Any, source: Any, pages: list[int]) -> None:
-    """Append pages of a document, by their numbers from 0, to another. Raises TaskError: damaged."""
-    numbers = (ctypes.c_int * len(pages))(*pages)
-    if not pypdfium2.raw.FPDF_ImportPagesByIndex(target, source, numbers, len(pages), len(target)):
-        raise TaskError("damaged")
-
-
-_UNIT: Final = re.compile(rb"/UserUnit (\d*\.?\d+)(?!\d|\.| \d+ R)")
-
-
-def unit_of(document: Any, number: int) -> float:
-    """Return how many points the unit of a page is, of whose size PDFium knows nothing; 1 where it makes no sense."""
-    with pypdfium2.PdfDocument.new() as alone:
-        import_pages(alone, document, [number])
-        found = names(alone, _UNIT)
-    # The end of a block may cut it.
-    unit = float(max(found, key=len, default=b"1"))
-    return unit if unit > 0 else 1.0
-
-
-MAX_CHECKED: Final = 64 * 1024 * 1024
-COLLECTION: Final = re.compile(rb"/Collection\s*(<<|\d+ \d+ R)")
-COUNT: Final = re.compile(rb"/Count ?([+-]?\d+)")
+    if pdf.get_warnings():
+        pdf.close()
+        return None
+    return pdf
 
 
 def count(request: dict[str, Any]) -> dict[str, Any]:
-    """Count the pages of the file `path`, opened with `password`. Raises TaskError: incomplete, password, damaged."""
+    """Count the pages of the file `path`, opened with `password`.
+
+    Reasons: incomplete, password, certificate, damaged, dynamic_form, collection.
+    """
     check_end(request["path"])
-    with opened(request["path"], request.get("password")) as document:
-        return {"pages": count_pages(document, request["path"])}
+    with structure(request["path"], request.get("password")) as pdf:
+        return {"pages": _count(pdf)}
 
 
 def unlock(request: dict[str, Any]) -> dict[str, Any]:
-    """Count the pages and write a copy without password, at most `limit` bytes, to `target`."""
+    """Count the pages as `count` does and write a copy without password, at most `limit` bytes, to `target`."""
     check_end(request["path"])
-    with opened(request["path"], request.get("password")) as document:
-        save_new(document, request["target"], request["limit"])
-        return {"pages": count_pages(document, request["path"])}
+    with structure(request["path"], request.get("password")) as pdf:
+        pages = _count(pdf)
+        save_new(pdf, request["target"], request["limit"])
+        return {"pages": pages}
 
 
-def count_pages(document: Any, path: str) -> int:
-    """Return the number of pages of an open file, however few it claims to have.
+def _count(pdf: Pdf) -> int:
+    """Return the number of pages that are there, whatever number the file claims.
 
-    PDFium believes the page tree's /Count; other programs print the pages that are there. In a
-    copy, in which no object is compressed, every /Count is overwritten, so that PDFium has to
-    count the pages. That is left out for a file too large to be held in memory.
     Of a form that is drawn by a program inside it (XFA), and of a collection of files, the pages say no more than
-    that. Raises TaskError: damaged, dynamic_form, collection.
+    that. Raises TaskError: dynamic_form, collection.
     """
-    if document.get_formtype() == pypdfium2.raw.FORMTYPE_XFA_FULL:
+    form, needs_program = pdf.Root.get(Name.AcroForm), pdf.Root.get(Name.NeedsRendering, False)
+    if needs_program and isinstance(form, Dictionary) and Name.XFA in form:
         raise TaskError("dynamic_form")
-    claimed = len(document)
-    if (copy := uncompressed(document, path, MAX_CHECKED)) is None:
-        return claimed
-    if document.count_attachments() and COLLECTION.search(copy):
+    if isinstance(pdf.Root.get(Name.Collection), Dictionary) and len(pdf.attachments):
         raise TaskError("collection")
-    for match in COUNT.finditer(copy):
-        copy[match.start(1) : match.end(1)] = b"0" * len(match[1])
-    with opened(bytes(copy)) as counted:
-        # None means that there is no end to them.
-        if not (found := len(counted)):
-            raise TaskError("damaged")
-        return max(claimed, found)
+    return len(pdf.pages)
 
 
 def render(

@@ -1,257 +1,203 @@
 """Lay out documents on sheets of paper: gather their pages, then impose them; or split them over files."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-import hashlib
-from io import BytesIO
-import re
 from typing import Any, Final
 
+from pikepdf import Array, Dictionary, Name, Page, Pdf, Stream
+from pikepdf.exceptions import PikepdfError
 from PIL import Image
-import pypdfium2
 
 from . import plan
-from .annotations import LAYER_NAMES, Layers, flatten, may_hide, with_form
-from .files import import_pages, names, opened, opened_page, render, save_new, unit_of
-from .marks import STAMP_ROOM, Stamps, draw_lines, draw_watermark, lettering
+from .annotations import LARGEST, View, printable, view_of
+from .files import folder_of, save_new
+from .layers import Layers, carry
+from .marks import STAMP_ROOM, Stamps, Watermark, lettering, lines
 from .pictures import Crop, Cut, as_jpeg, cropped, read_picture
-from .plan import CARD, Grid, Item, Paper, Rect, Sheet, Size, mm
+from .plan import CARD, Item, Paper, Rect, Sheet, Size, mm
 from .process import MAX_SOURCE_PAGES, TaskError
 
 # Pixels an inch of a photo, and of the longer side of any picture, which on A4 is as sharp. More cannot be seen.
 SHARP: Final = 340
 MOST_PIXELS: Final = 4000
 QUALITY: Final = 92
-# Of a page's longer side, enough to see that a layer is hidden.
-FEW_PIXELS: Final = 600
-FREE_TEXT: Final = b"/FreeText"
-USER_UNIT: Final = b"/UserUnit"
-NAMES: Final = re.compile(rb"%b|%b\b|%b\b" % (LAYER_NAMES, FREE_TEXT, USER_UNIT))
-# Points; a PDF page cannot be larger.
-LARGEST: Final = 14_400
 
 
 @dataclass(slots=True)
 class Gathered:
-    """Pages in one document: their sizes as they are seen, and where each file's first one is."""
+    """Pages as they are printed: their sizes as they are seen, and where each file's first one is."""
 
-    document: Any
-    sizes: list[Size] = field(default_factory=list)
+    pages: list[tuple[Pdf, Page, View]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
 
+    @property
+    def sizes(self) -> list[Size]:
+        """Return the sizes of the pages."""
+        return [view.size for _, _, view in self.pages]
 
-def gather(files: list[dict[str, Any]], crop: Crop | None = None) -> Gathered:
-    """Return the pages of files in one new document.
+
+@contextmanager
+def gather(
+    files: list[dict[str, Any]], folder: str, crop: Crop | None = None, most: int = MOST_PIXELS
+) -> Iterator[Gathered]:
+    """Open the pages of files; what is needed meanwhile is in `folder`.
 
     Each file has `path`, `is_pdf` and `pages`, their numbers from 0; a picture may have `cut`, the
-    fields of the Cut that was chosen of it. Raises TaskError.
+    fields of the Cut that was chosen of it. Pictures have `most` pixels on their longer sides. Raises TaskError.
     """
-    gathered = Gathered(pypdfium2.PdfDocument.new())
-    for file in files:
-        gathered.starts.append(len(gathered.sizes))
-        if len(gathered.sizes) + len(file["pages"]) > MAX_SOURCE_PAGES:
-            raise TaskError("too_many_pages")
-        if file["is_pdf"]:
-            _add_pages(gathered, file)
-        else:
-            for frame in file["pages"]:
-                _add_picture(gathered, file, frame, crop)
-    return gathered
+    gathered = Gathered()
+    with ExitStack() as stack:
+        pictures = stack.enter_context(Pdf.new())
+        for file in files:
+            gathered.starts.append(len(gathered.pages))
+            if len(gathered.pages) + len(file["pages"]) > MAX_SOURCE_PAGES:
+                raise TaskError("too_many_pages")
+            if file["is_pdf"]:
+                pdf, pages = stack.enter_context(printable(file["path"], file["pages"], folder))
+            else:
+                pdf = pictures
+                pages = [_picture(pdf, file, frame, crop, most) for frame in file["pages"]]
+            gathered.pages += [(pdf, page, view_of(page)) for page in pages]
+        yield gathered
 
 
-def _add_pages(gathered: Gathered, file: dict[str, Any]) -> None:
-    """Append pages of a PDF file; seals, notes and fields of forms become part of them."""
-    with opened(file["path"]) as source:
-        if not file["pages"] or max(file["pages"]) >= len(source):
-            raise TaskError("damaged")
-        found = names(source, NAMES)
-        text = FREE_TEXT in found
-        with with_form(source, file["path"]) if text else nullcontext(source) as document:
-            hidden = closing(Layers(document, file["path"])) if may_hide(found) else nullcontext()
-            with hidden as layers:
-                _add_from(gathered, document, file["pages"], layers, has_units=USER_UNIT in found)
-
-
-def _add_from(
-    gathered: Gathered,
-    document: Any,
-    numbers: list[int],
-    layers: Layers | None,
-    *,
-    has_units: bool,
-) -> None:
-    """Append pages of an open document; layers if some may be hidden, `has_units` if some are larger than they say."""
-    document.init_forms()
-    # Copies lose which layers are hidden.
-    seen: list[bytes | None] = []
-    for number in numbers:
-        with opened_page(document, number) as page:
-            if layers is not None:
-                layers.hide_annotations(page, number)
-            if pypdfium2.raw.FPDFPage_GetAnnotCount(page) > 0:
-                # PDFium makes the appearances that are missing when it draws a page: here beside the bitmap.
-                render(document, page, (1, 1), (2, 2, 1, 1))
-            seen.append(None if layers is None else _seen(document, page))
-    first = len(gathered.document)
-    import_pages(gathered.document, document, numbers)
-    for place, (number, drawn) in enumerate(zip(numbers, seen, strict=True), first):
-        with opened_page(gathered.document, place) as page:
-            size = Size(*page.get_size())
-            if min(size) <= 0:
-                raise TaskError("damaged")
-            if has_units:
-                unit = min(unit_of(document, number), LARGEST / max(size))
-                size = Size(size.width * unit, size.height * unit)
-            gathered.sizes.append(size)
-            hides = layers is not None and _seen(gathered.document, page) != drawn
-            if not hides:
-                flatten(page)
-        if hides:
-            gathered.document.del_page(place)
-            with opened_page(document, number) as page:
-                picture = _drawn(document, page, MOST_PIXELS)
-            _new_page(gathered.document, picture, size, place)
-
-
-def _seen(document: Any, page: Any) -> bytes:
-    return hashlib.sha256(_drawn(document, page, FEW_PIXELS).tobytes()).digest()
-
-
-def _drawn(document: Any, page: Any, side: int) -> Image.Image:
-    size = Size(*page.get_size())
-    factor = side / max(size)
-    pixels = max(1, round(size.width * factor)), max(1, round(size.height * factor))
-    return render(document, page, pixels, (0, 0, *pixels))
-
-
-def _add_picture(gathered: Gathered, file: dict[str, Any], frame: int, crop: Crop | None) -> None:
-    picture, size = read_picture(file["path"], frame, MOST_PIXELS)
-    most = (MOST_PIXELS, MOST_PIXELS)
+def _picture(pdf: Pdf, file: dict[str, Any], frame: int, crop: Crop | None, most: int) -> Page:
+    """Return a page that a picture fills."""
+    picture, size = read_picture(file["path"], frame, most)
     cut = Cut(**file["cut"]) if file.get("cut") else None
     if cut is not None:
         # Turned it may take twice the space.
-        picture.thumbnail(most, Image.Resampling.LANCZOS)
+        picture.thumbnail((most, most), Image.Resampling.LANCZOS)
         picture, size = cut.apply(picture, size)
     if crop is not None:
         picture, size = cropped(picture, size, crop, chosen=cut is not None)
-        most = (crop.pixels, crop.pixels)
-    picture.thumbnail(most, Image.Resampling.LANCZOS)
+        most = crop.pixels
+    picture.thumbnail((most, most), Image.Resampling.LANCZOS)
     factor = min(1.0, LARGEST / max(size))
-    size = Size(size.width * factor, size.height * factor)
-    _new_page(gathered.document, picture, size)
-    gathered.sizes.append(size)
-
-
-def _new_page(document: Any, picture: Image.Image, size: Size, place: int | None = None) -> None:
-    """Insert a page that a picture fills, at the end unless there is a place."""
-    page = document.new_page(*size, place)
-    image = pypdfium2.PdfImage.new(document)
-    image.load_jpeg(BytesIO(as_jpeg(picture, QUALITY)), inline=True)
-    image.set_matrix(pypdfium2.PdfMatrix().scale(*size))
-    page.insert_obj(image)
-    page.gen_content()
-    page.close()
-
-
-# A page may close states that it did not open, and would so leave its clip: each is set so many times.
-CLIPS: Final = 4
-
-type Box = tuple[float, float, float, float]
-
-
-def impose(gathered: Gathered, sheets: Sequence[Sheet]) -> Any:
-    """Return a new document with a page for each sheet; the gathered one is closed. Raises TaskError: damaged.
-
-    PDFium puts the pages of a document into the cells of a grid, each as large as fits. For a page to lie
-    where the plan says, its box is made as much larger than what is seen of it as its cell is.
-    The content that PDFium writes for this stays as it is: written anew for a form that was moved, it begins
-    with a colour of its own, while a page may count on that of an empty page.
-    All pages are brought over at once, so that fonts and pictures that they share are there once.
-    """
-    raw = pypdfium2.raw
-    grids = [sheet.grid or Grid(Rect(0, 0, *sheet.size), 1, 1, 0.0) for sheet in sheets]
-    columns, rows = grids[0].columns, grids[0].rows
-    # A page alone would be copied and make no form.
-    columns = 2 if columns * rows == 1 else columns
-    cell = Size(max(grid.pitch.width for grid in grids), max(grid.pitch.height for grid in grids))
-    boxes = _clip(gathered)
-    slots: list[Item | None] = []
-    for sheet, grid in zip(sheets, grids, strict=True):
-        places = {grid.cell_of(item.place): item for item in sheet.items}
-        slots += [places.get(index) for index in range(columns * rows)]
-    ordered = pypdfium2.PdfDocument.new()
-    import_pages(ordered, gathered.document, [item.page for item in slots if item])
-    gathered.document.close()
-    for number, item in enumerate(slots):
-        if item is None:
-            ordered.new_page(1, 1, number).close()
-            continue
-        sheet_number, index = divmod(number, columns * rows)
-        row, column = divmod(index, columns)
-        left, bottom = _origin(grids[sheet_number])
-        area = Rect(left + column * cell.width, bottom + (rows - 1 - row) * cell.height, *cell)
-        with opened_page(ordered, number) as page:
-            _enlarge(page, boxes[item.page], item, area)
-    made = raw.FPDF_ImportNPagesToOne(
-        ordered, cell.width * columns, cell.height * rows, columns, rows
+    width, height = size.width * factor, size.height * factor
+    image = Stream(
+        pdf,
+        as_jpeg(picture, QUALITY),
+        Type=Name.XObject,
+        Subtype=Name.Image,
+        Width=picture.width,
+        Height=picture.height,
+        ColorSpace=Name.DeviceGray if picture.mode == "L" else Name.DeviceRGB,
+        BitsPerComponent=8,
+        Filter=Name.DCTDecode,
     )
-    ordered.close()
-    if not made:
-        raise TaskError("damaged")
-    document = pypdfium2.PdfDocument(made)
-    for number, (sheet, grid) in enumerate(zip(sheets, grids, strict=True)):
-        with opened_page(document, number) as page:
-            page.set_mediabox(0, 0, *sheet.size)
-            x, y = _origin(grid)
-            window = sheet.window or Rect(0, 0, *sheet.size)
-            _transform(page, window, raw.FS_MATRIX(1, 0, 0, 1, x, y))
-    return document
+    page = _new_page(pdf, Size(width, height))
+    name = page.add_resource(image, Name.XObject)
+    page.obj.Contents = pdf.make_stream(f"{width:.6f} 0 0 {height:.6f} 0 0 cm {name} Do".encode())
+    return page
 
 
-def _clip(gathered: Gathered) -> list[Box]:
-    """Hide what lies outside of each page's box, and return the boxes: left, bottom, right, top."""
-    boxes: list[Box] = []
-    for number in range(len(gathered.sizes)):
-        with opened_page(gathered.document, number) as page:
-            left, bottom, right, top = page.get_bbox()
-            boxes.append((left, bottom, right, top))
-            for _ in range(CLIPS):
-                _transform(page, Rect(left, bottom, right - left, top - bottom), None)
-    return boxes
+def _new_page(pdf: Pdf, size: Size) -> Page:
+    page = Page(
+        pdf.make_indirect(
+            Dictionary(
+                Type=Name.Page,
+                MediaBox=Array([0, 0, *size]),
+                Resources=Dictionary(),
+                Contents=pdf.make_stream(b""),
+            )
+        )
+    )
+    pdf.pages.append(page)
+    return pdf.pages[-1]
 
 
-def _origin(grid: Grid) -> tuple[float, float]:
-    """Return where the lower left cell begins, the half of the gap included."""
-    return grid.area.x - grid.gap / 2, grid.area.y - grid.gap / 2
+# Of a page that is copied, all that can be seen.
+_SEEN: Final = (
+    Name.MediaBox,
+    Name.CropBox,
+    Name.UserUnit,
+    Name.Resources,
+    Name.Contents,
+    Name.Group,
+)
+_CODING: Final = frozenset(
+    {"/Length", "/Filter", "/DecodeParms", "/F", "/FFilter", "/FDecodeParms"}
+)
 
 
-def _enlarge(page: Any, box: Box, item: Item, cell: Rect) -> None:
-    """Give a page the box and the rotation with which it fills a cell and lies in its place in it."""
-    rotation = (page.get_rotation() - 90 * item.turns) % 360
-    size = Size(box[2] - box[0], box[3] - box[1])
-    shape = size.turned if rotation % 180 else size
-    place, factor = item.place, item.place.width / shape.width
-    around = [
-        place.x - cell.x,
-        cell.y + cell.height - place.y - place.height,
-        cell.x + cell.width - place.x - place.width,
-        place.y - cell.y,
-    ]
-    # Clockwise from the left as it is seen; a page is rotated clockwise.
-    turn = rotation // 90
-    left, top, right, bottom = (length / factor for length in around[turn:] + around[:turn])
-    wanted = (box[0] - left, box[1] - bottom, box[2] + right, box[3] + top)
-    page.set_mediabox(*wanted)
-    page.set_cropbox(*wanted)
-    page.set_rotation(rotation)
+class _Copies:
+    """Copies parts of gathered pages to a new document, what they share once, and hides what they hide."""
+
+    def __init__(self, target: Pdf) -> None:
+        self._target = target
+        self._hidden: dict[int, list[Any]] = {}
+
+    def form(self, source: Pdf, page: Page, view: View) -> Any:
+        """Return what draws all that is seen of a page."""
+        contents = page.obj.get(Name.Contents)
+        if isinstance(contents, Array) and len(contents) == 1:
+            contents = contents[0]
+        if not isinstance(contents, Stream):
+            # Of many parts, or none.
+            contents = page.as_form_xobject(handle_transformations=False)
+        part = self.part(source, page, Contents=contents)
+        # What is packed stays so: nobody has to have room for it. Two pages may have one content.
+        form = part.Contents.copy()
+        for name in {*form.keys()} - _CODING:
+            del form[name]
+        form.Type, form.Subtype, form.BBox = Name.XObject, Name.Form, Array(view.box)
+        for name in (Name.Resources, Name.Group):
+            if name in part:
+                form[name] = part[name]
+        return form
+
+    def part(self, source: Pdf, page: Page, **changes: Any) -> Any:
+        """Return a page with what can be seen of it alone."""
+        seen = {str(name)[1:]: page.obj[name] for name in _SEEN if name in page.obj}
+        part = source.make_indirect(Dictionary(Type=Name.Page, **seen | changes))
+        if id(source) not in self._hidden:
+            self._hidden[id(source)] = [
+                self._target.copy_foreign(one) for one in Layers(source).hidden.values()
+            ]
+        return self._target.copy_foreign(part)
+
+    def finish(self) -> None:
+        carry(self._target, [one for some in self._hidden.values() for one in some])
 
 
-def _transform(page: Any, clip: Rect, matrix: Any) -> None:
-    """Clip and move all that a page shows, without writing its content anew."""
-    raw = pypdfium2.raw
-    rect = raw.FS_RECTF(clip.x, clip.y + clip.height, clip.x + clip.width, clip.y)
-    raw.FPDFPage_TransFormWithClip(page, matrix, rect)
+def impose(gathered: Gathered, sheets: Sequence[Sheet]) -> Pdf:
+    """Return a new document with a page for each sheet. Raises TaskError: damaged.
+
+    A page becomes a form: what it does to the state of drawing ends with it, and nothing outside of its box is seen.
+    """
+    target, forms = Pdf.new(), dict[int, Any]()
+    copies = _Copies(target)
+    for sheet in sheets:
+        page = _new_page(target, sheet.size)
+        content = [b"q"]
+        if sheet.window:
+            content.append(b"%f %f %f %f re W n" % sheet.window)
+        for item in sheet.items:
+            source, origin, view = gathered.pages[item.page]
+            if item.page not in forms:
+                forms[item.page] = copies.form(source, origin, view)
+            name = page.add_resource(forms[item.page], Name.XObject)
+            matrix = b"%.8f %.8f %.8f %.8f %.6f %.6f" % _matrix(view, item)
+            content.append(b"q %b cm %b Do Q" % (matrix, str(name).encode()))
+        page.obj.Contents = target.make_stream(b"\n".join([*content, b"Q\n"]))
+    copies.finish()
+    return target
+
+
+def _matrix(view: View, item: Item) -> tuple[float, ...]:
+    """Return what brings what is seen of a page into its place on a sheet."""
+    left, bottom, right, top = view.box
+    turn, place = (view.turn - 90 * item.turns) % 360, item.place
+    wide, high = (right - left, top - bottom) if turn % 180 == 0 else (top - bottom, right - left)
+    s = min(place.width / wide, place.height / high)
+    return {
+        0: (s, 0, 0, s, place.x - s * left, place.y - s * bottom),
+        90: (0, -s, s, 0, place.x - s * bottom, place.y + s * right),
+        180: (-s, 0, 0, -s, place.x + s * right, place.y + s * top),
+        270: (0, s, -s, 0, place.x + s * top, place.y - s * left),
+    }[turn]
 
 
 SEVERAL: Final = {"2_up": 2, "4_up": 4, "6_up": 6, "9_up": 9}
@@ -272,27 +218,43 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
         Size(*map(mm, request["margin"])),
         STAMP_ROOM if stamped else 0.0,
     )
-    gathered = gather(request["files"], _crop(request, paper))
-    sheets = [*_plan(gathered, request, paper)]
-    letters = None
-    if request["watermark"]:
-        letters = lettering(request["watermark"], tuple(request["fonts"]))
-    with impose(gathered, sheets) as document:
-        of = len(sheets) if request["numbers"] else None
-        stamps = Stamps(document, date=request["date"], of=of) if stamped else None
-        for number, sheet in enumerate(sheets):
-            with opened_page(document, number) as page:
-                draw_lines(page, sheet)
-                if letters is not None:
+    crop, folder = _crop(request, paper), folder_of(request["target"])
+    with _damage(), gather(request["files"], folder, crop, _most_pixels(request)) as gathered:
+        sheets = [*_plan(gathered, request, paper)]
+        letters = None
+        if request["watermark"]:
+            letters = lettering(request["watermark"], tuple(request["fonts"]))
+        with impose(gathered, sheets) as document:
+            of = len(sheets) if request["numbers"] else None
+            stamps = Stamps(document, date=request["date"], of=of) if stamped else None
+            mark = Watermark(document, letters, request["opacity"]) if letters else None
+            for number, (sheet, page) in enumerate(zip(sheets, document.pages, strict=True)):
+                drawn = lines(sheet)
+                if mark is not None:
                     for area in sheet.marked or [Rect(0, 0, *sheet.size)]:
-                        draw_watermark(page, area, letters, request["opacity"])
+                        drawn += mark.drawn(page, area)
                 if stamps is not None:
-                    stamps.draw(page, sheet.size, number)
-                page.gen_content()
-        if stamps is not None:
-            stamps.close()
-        save_new(document, request["target"], request["limit"])
+                    drawn += stamps.drawn(page, sheet.size, number)
+                if drawn:
+                    page.contents_add(drawn)
+            save_new(document, request["target"], request["limit"])
     return {"pages": len(sheets), "landscape": sheets[0].size.is_landscape}
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """Say of a document in which something is of another kind than it has to be that it is damaged."""
+    try:
+        yield
+    except PikepdfError, TypeError, ValueError, KeyError, AttributeError:
+        raise TaskError("damaged") from None
+
+
+def _most_pixels(request: dict[str, Any]) -> int:
+    """Return how many pixels the longer side of a picture needs: on a poster as many more as it is larger."""
+    return MOST_PIXELS * (
+        max(request["columns"], request["rows"]) if request["sheet"] == "poster" else 1
+    )
 
 
 def _crop(request: dict[str, Any], paper: Paper) -> Crop | None:
@@ -351,24 +313,27 @@ def split(request: dict[str, Any]) -> dict[str, Any]:
     """
     if sum(len(part["pages"]) for part in request["parts"]) > MAX_SOURCE_PAGES:
         raise TaskError("too_many_pages")
-    gathered = gather([request["file"]])
-    for part in request["parts"]:
-        with _part_of(gathered, part, upright=request["upright"]) as made:
-            save_new(made, part["target"], request["limit"])
-    gathered.document.close()
-    return {"lies": request["upright"] and gathered.sizes[0].is_landscape}
+    folder = folder_of(request["parts"][0]["target"])
+    with _damage(), gather([request["file"]], folder) as gathered:
+        for part in request["parts"]:
+            with _part_of(gathered, part, upright=request["upright"]) as made:
+                save_new(made, part["target"], request["limit"])
+        return {"lies": request["upright"] and gathered.sizes[0].is_landscape}
 
 
-def _part_of(gathered: Gathered, part: dict[str, Any], *, upright: bool) -> Any:
-    document = pypdfium2.PdfDocument.new()
-    # All at once, so that what pages share is there once.
-    if numbers := [number for number in part["pages"] if number is not None]:
-        import_pages(document, gathered.document, numbers)
-    for place, number in enumerate(part["pages"]):
+def _part_of(gathered: Gathered, part: dict[str, Any], *, upright: bool) -> Pdf:
+    target = Pdf.new()
+    copies = _Copies(target)
+    for number in part["pages"]:
         if number is None:
-            document.new_page(*gathered.sizes[-1], place).close()
-        with opened_page(document, place) as page:
-            turns = 90 if upright and page.get_width() > page.get_height() else 0
-            turns += 180 if part["turned"] else 0
-            page.set_rotation((page.get_rotation() + turns) % 360)
-    return document
+            _, _, view = gathered.pages[-1]
+            page, turn = _new_page(target, view.size), 0
+        else:
+            source, origin, view = gathered.pages[number]
+            turn = view.turn
+            target.pages.append(Page(copies.part(source, origin)))
+            page = target.pages[-1]
+        turn += (90 if upright and view.size.is_landscape else 0) + (180 if part["turned"] else 0)
+        page.obj.Rotate = turn % 360
+    copies.finish()
+    return target

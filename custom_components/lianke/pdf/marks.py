@@ -1,4 +1,4 @@
-"""Draw on sheets: frames, lines to cut, stamps, watermarks and their letters."""
+"""What is drawn on sheets: frames, lines to cut, stamps, watermarks and their letters."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 import unicodedata
 
+from pikepdf import Array, Dictionary, Name, Page, Pdf, Stream
 import pypdfium2
 
 from .plan import Rect, Sheet, Size, mm
@@ -61,24 +62,24 @@ class Lettering:
         if self.width <= 0:
             raise TaskError("no_font")
 
-    def path(self) -> Any:
-        """Return a new page object of the outlines."""
+    def path(self) -> bytes:
+        """Return what makes a path of the outlines."""
         raw = pypdfium2.raw
-        path = raw.FPDFPageObj_CreateNewPath(0.0, 0.0)
+        drawn: list[bytes] = []
         curve: list[float] = []
         for kind, x, y, closes in self._points:
-            if kind == raw.FPDF_SEGMENT_MOVETO:
-                raw.FPDFPath_MoveTo(path, x, y)
-            elif kind == raw.FPDF_SEGMENT_LINETO:
-                raw.FPDFPath_LineTo(path, x, y)
-            else:
+            if kind == raw.FPDF_SEGMENT_BEZIERTO:
                 curve += [x, y]
                 if len(curve) == 6:
-                    raw.FPDFPath_BezierTo(path, *curve)
+                    drawn.append(b"%.4f %.4f %.4f %.4f %.4f %.4f c" % tuple(curve))
                     curve = []
+            else:
+                drawn.append(
+                    b"%.4f %.4f %b" % (x, y, b"m" if kind == raw.FPDF_SEGMENT_MOVETO else b"l")
+                )
             if closes:
-                raw.FPDFPath_Close(path)
-        return path
+                drawn.append(b"h")
+        return b"\n".join([*drawn, b""])
 
 
 @lru_cache(maxsize=8)
@@ -246,10 +247,13 @@ def _outline(font: Any, letter: int) -> list[_Point]:
 
 
 THIN: Final = 0.5
-GREY: Final = (150, 150, 150, 255)
-INK: Final = (90, 90, 90)
+GREY: Final = 150 / 255
+INK: Final = 90 / 255
 DASH: Final = 4.0
 STAMP_SIZE: Final = 9.0
+# Of the letters of stamps in Helvetica, in parts of their height.
+_DIGIT: Final = 0.556
+_WIDTHS: Final = {" ": 0.278, "/": 0.278, "-": 0.333}
 # Smaller letters cannot be read.
 SMALLEST_STAMP: Final = 6.0
 STAMP_MARGIN: Final = mm(6)
@@ -262,103 +266,84 @@ WATERMARK_PART: Final = 0.8
 WATERMARK_HEIGHT: Final = 0.22
 
 
-def draw_lines(page: Any, sheet: Sheet) -> None:
-    """Draw the frames and cuts of a sheet."""
-    for frame in sheet.frames:
-        _insert(page, pypdfium2.raw.FPDFPageObj_CreateNewRect(*frame), stroke=GREY)
-    raw = pypdfium2.raw
-    for x1, y1, x2, y2 in sheet.cuts:
-        line = raw.FPDFPageObj_CreateNewPath(x1, y1)
-        raw.FPDFPath_LineTo(line, x2, y2)
-        raw.FPDFPageObj_SetDashArray(line, (ctypes.c_float * 2)(DASH, DASH), 2, 0.0)
-        _insert(page, line, stroke=GREY)
-
-
-def draw_watermark(page: Any, area: Rect, lettering: Lettering, opacity: int) -> None:
-    """Draw a text from the lower left to the upper right of an area; `opacity` in percent."""
-    angle = math.atan2(area.height, area.width)
-    length = math.hypot(area.width, area.height) * WATERMARK_PART
-    # At its ends a line of letters is as high as it is in the middle.
-    size = min(length / lettering.width, area.height * WATERMARK_HEIGHT)
-    cos, sin = math.cos(angle) * size, math.sin(angle) * size
-    middle = (lettering.width / 2, CAP_HEIGHT / 2)
-    matrix = (
-        cos,
-        sin,
-        -sin,
-        cos,
-        area.x + area.width / 2 - cos * middle[0] + sin * middle[1],
-        area.y + area.height / 2 - sin * middle[0] - cos * middle[1],
+def lines(sheet: Sheet) -> bytes:
+    """Return what draws the frames and cuts of a sheet."""
+    drawn = [b"%f %f %f %f re S" % frame for frame in sheet.frames]
+    cuts = [b"%f %f m %f %f l" % cut for cut in sheet.cuts]
+    cuts = [b"[%f %f] 0 d" % (DASH, DASH), *cuts, b"S"] if cuts else []
+    return (
+        b"\n".join([b"q %f G %f w" % (GREY, THIN), *drawn, *cuts, b"Q\n"]) if drawn or cuts else b""
     )
-    path = lettering.path()
-    pypdfium2.raw.FPDFPageObj_Transform(path, *matrix)
-    _insert(page, path, fill=(*INK, round(255 * opacity / 100)))
+
+
+class Watermark:
+    """A text that goes across areas of sheets, in a document once."""
+
+    def __init__(self, pdf: Pdf, letters: Lettering, opacity: int) -> None:
+        """Take the letters, and how much of what is below is covered, in percent."""
+        self._width = letters.width
+        self._look = pdf.make_indirect(Dictionary(Type=Name.ExtGState, ca=opacity / 100))
+        content = b"%f %f %f rg\n" % ((INK,) * 3) + letters.path() + b"f"
+        # Letters may reach beyond their width, and below the line.
+        box = Array([-2, -2, letters.width + 2, 3])
+        self._form = Stream(pdf, content, Type=Name.XObject, Subtype=Name.Form, BBox=box)
+
+    def drawn(self, page: Page, area: Rect) -> bytes:
+        """Return what draws it from the lower left to the upper right of an area of a page."""
+        angle = math.atan2(area.height, area.width)
+        length = math.hypot(area.width, area.height) * WATERMARK_PART
+        # At its ends a line of letters is as high as it is in the middle.
+        size = min(length / self._width, area.height * WATERMARK_HEIGHT)
+        cos, sin = math.cos(angle) * size, math.sin(angle) * size
+        middle = (self._width / 2, CAP_HEIGHT / 2)
+        x = area.x + area.width / 2 - cos * middle[0] + sin * middle[1]
+        y = area.y + area.height / 2 - sin * middle[0] - cos * middle[1]
+        look, form = (
+            page.add_resource(self._look, Name.ExtGState),
+            page.add_resource(self._form, Name.XObject),
+        )
+        return f"q {look} gs {cos:f} {sin:f} {-sin:f} {cos:f} {x:f} {y:f} cm {form} Do Q\n".encode()
 
 
 class Stamps:
     """Writes the date and the number of the page on sheets, as text."""
 
-    def __init__(self, document: Any, *, date: str | None, of: int | None) -> None:
-        """Take the date as it is to be written, and the number of pages; None leaves either out."""
-        self._document = document
-        self._font = pypdfium2.raw.FPDFText_LoadStandardFont(document, b"Helvetica")
+    def __init__(self, pdf: Pdf, *, date: str | None, of: int | None) -> None:
+        """Take the date as it is to be written, digits and dashes, and the number of pages; None leaves either out."""
+        self._font = pdf.make_indirect(
+            Dictionary(
+                Type=Name.Font,
+                Subtype=Name.Type1,
+                BaseFont=Name.Helvetica,
+                Encoding=Name.WinAnsiEncoding,
+            )
+        )
         self._date = date
         self._of = of
 
-    def draw(self, page: Any, size: Size, number: int) -> None:
-        """Write on a page: its number, from 0, at the bottom, the date at the top right."""
+    def drawn(self, page: Page, size: Size, number: int) -> bytes:
+        """Return what writes on a page: its number, from 0, at the bottom, the date at the top right."""
         factor = size.height / USUAL_HEIGHT
         margin = STAMP_MARGIN * factor
         room = size.width - 2 * margin
+        font = str(page.add_resource(self._font, Name.Font))
 
         def fitting(text: str) -> tuple[float, float]:
             """Return the height of the letters and the width of a text."""
-            width = self._width(text)
+            width = sum(_WIDTHS.get(letter, _DIGIT) for letter in text)
             height = min(max(STAMP_SIZE * factor, SMALLEST_STAMP), room / width)
             return height, width * height
 
+        def written(text: str, x: float, y: float, height: float) -> bytes:
+            return f"BT {font} {height:f} Tf {x:f} {y:f} Td ({text}) Tj ET\n".encode()
+
+        drawn = b"q 0 g\n"
         if self._of is not None:
             text = f"{number + 1} / {self._of}"
             height, width = fitting(text)
-            self._write(page, text, (size.width - width) / 2, margin, height)
+            drawn += written(text, (size.width - width) / 2, margin, height)
         if self._date is not None:
             height, width = fitting(self._date)
             top = size.height - margin - height * 0.7
-            self._write(page, self._date, size.width - margin - width, top, height)
-
-    def _write(self, page: Any, text: str, x: float, y: float, height: float) -> None:
-        raw = pypdfium2.raw
-        written = raw.FPDFPageObj_CreateTextObj(self._document, self._font, height)
-        data = ctypes.create_string_buffer(f"{text}\0".encode("utf-16-le"))
-        raw.FPDFText_SetText(written, ctypes.cast(data, ctypes.POINTER(ctypes.c_ushort)))
-        raw.FPDFPageObj_Transform(written, 1, 0, 0, 1, x, y)
-        raw.FPDFPage_InsertObject(page, written)
-
-    def _width(self, text: str) -> float:
-        width, total = ctypes.c_float(), 0.0
-        for letter in text:
-            pypdfium2.raw.FPDFFont_GetGlyphWidth(self._font, ord(letter), 1.0, width)
-            total += width.value
-        return total
-
-    def close(self) -> None:
-        """Let the font go."""
-        pypdfium2.raw.FPDFFont_Close(self._font)
-
-
-def _insert(
-    page: Any,
-    drawn: Any,
-    *,
-    fill: tuple[int, int, int, int] | None = None,
-    stroke: tuple[int, int, int, int] | None = None,
-) -> None:
-    raw = pypdfium2.raw
-    if fill is not None:
-        raw.FPDFPageObj_SetFillColor(drawn, *fill)
-    if stroke is not None:
-        raw.FPDFPageObj_SetStrokeColor(drawn, *stroke)
-        raw.FPDFPageObj_SetStrokeWidth(drawn, THIN)
-    mode = raw.FPDF_FILLMODE_NONE if fill is None else raw.FPDF_FILLMODE_WINDING
-    raw.FPDFPath_SetDrawMode(drawn, mode, stroke is not None)
-    raw.FPDFPage_InsertObject(page, drawn)
+            drawn += written(self._date, size.width - margin - width, top, height)
+        return drawn + b"Q\n"

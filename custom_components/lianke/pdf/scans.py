@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from PIL import Image
 
-from .files import new_file, opened, opened_page, render
+from .annotations import drawable
+from .files import folder_of, new_file, render
 from .pictures import MAX_PIXELS, Cut, as_jpeg, has_other_colors, read_picture, reading, reduction
 from .plan import Size
 from .process import MAX_SCAN_PIXELS, TaskError
@@ -72,7 +73,8 @@ def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
     """Return a page, in grey or colour, and its dots per inch."""
     path, page, dpi_wanted = request["path"], request.get("page", 0), request.get("dpi")
     if request["is_pdf"]:
-        return _read_pdf(path, page, dpi_wanted or DEFAULT_DPI, mode)
+        folder = folder_of(request["target"])
+        return _read_pdf(path, page, folder, dpi_wanted or DEFAULT_DPI, mode)
     with reading(), Image.open(path) as found:
         full = found.width
         dpi = _resolution(found, found.width, request.get("width") or WIDTH_MM)
@@ -91,9 +93,11 @@ def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
     return picture, dpi * max(picture.size) / max(found.size)
 
 
-def _read_pdf(path: str, number: int, dpi: int, mode: str) -> tuple[Image.Image, float]:
-    with opened(path) as document, opened_page(document, number) as page:
-        width, height = (max(1, round(side / 72 * dpi)) for side in page.get_size())
+def _read_pdf(
+    path: str, number: int, folder: str, dpi: int, mode: str
+) -> tuple[Image.Image, float]:
+    with drawable(path, number, folder) as (document, page, size):
+        width, height = (max(1, round(side / 72 * dpi)) for side in size)
         if width * height > MAX_SCAN_PIXELS:
             raise TaskError("image_too_large")
         made = Image.new(mode, (width, height))

@@ -1,0 +1,136 @@
+"""The layers of a PDF (optional content): which of them are printed, whatever is shown on a screen."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from pikepdf import Array, Dictionary, Name, Pdf
+
+# Of the parts of rules that say what is shown: one may name itself.
+MAX_RULE_PARTS: Final = 200
+
+
+def _dictionaries(found: Any) -> Iterator[Any]:
+    if isinstance(found, Array):
+        yield from (one for one in found if isinstance(one, Dictionary))
+    elif isinstance(found, Dictionary):
+        yield found
+
+
+class Layers:
+    """The layers of a document as it is printed."""
+
+    def __init__(self, pdf: Pdf) -> None:
+        """Read which are hidden; `hidden` has them by their numbers."""
+        properties = pdf.Root.get(Name.OCProperties)
+        self._properties = properties if isinstance(properties, Dictionary) else None
+        self._all: dict[Any, Any] = {}
+        self.hidden: dict[Any, Any] = {}
+        if self._properties is not None:
+            self._all = {one.objgen: one for one in _dictionaries(self._properties.get(Name.OCGs))}
+            self._read(self._properties.get(Name.D))
+
+    def _read(self, state: Any) -> None:
+        state = state if isinstance(state, Dictionary) else Dictionary()
+        on, off = (
+            {one.objgen for one in _dictionaries(state.get(name))} for name in (Name.ON, Name.OFF)
+        )
+        is_off = state.get(Name.BaseState) == Name.OFF
+        shown = {
+            number: number not in off if number in off or not is_off else number in on
+            for number in self._all
+        }
+        # What printing asks of layers comes before what is seen on a screen.
+        wishes: dict[Any, bool] = {}
+        for rule in _dictionaries(state.get(Name.AS)):
+            if rule.get(Name.Event) == Name.Print:
+                categories = rule.get(Name.Category)
+                for one in _dictionaries(rule.get(Name.OCGs)):
+                    for wish in _wishes(one, categories):
+                        wishes[one.objgen] = wishes.get(one.objgen, True) and wish
+        for number, one in self._all.items():
+            # The state is of no concern to a layer that is not meant for looking at.
+            if _is_for_view(one) and not wishes.get(number, shown[number]):
+                self.hidden[number] = one
+
+    def settle(self) -> None:
+        """Have the file say of each layer what holds for printing, so that all programs show the same."""
+        if self._properties is None:
+            return
+        for one in self._all.values():
+            for name in (Name.Usage, Name.Intent):
+                if name in one:
+                    del one[name]
+        self._properties.D = Dictionary(OFF=Array(self.hidden.values()))
+        if Name.Configs in self._properties:
+            del self._properties.Configs
+
+    def shows(self, layer: Any) -> bool:
+        """Return whether something on a layer, or on a membership of layers, is printed."""
+        return self._shows(layer, [MAX_RULE_PARTS])
+
+    def _shows(self, layer: Any, left: list[int]) -> bool:
+        left[0] -= 1
+        if left[0] < 0 or not isinstance(layer, Dictionary):
+            return True
+        if layer.get(Name.Type) != Name.OCMD:
+            return layer.objgen not in self.hidden
+        if isinstance(rule := layer.get(Name.VE), Array):
+            return self._holds(rule, left)
+        states = [self._shows(one, left) for one in _dictionaries(layer.get(Name.OCGs))]
+        if not states:
+            return True
+        match layer.get(Name.P):
+            case Name.AllOn:
+                return all(states)
+            case Name.AllOff:
+                return not any(states)
+            case Name.AnyOff:
+                return not all(states)
+        return any(states)
+
+    def _holds(self, rule: Any, left: list[int]) -> bool:
+        """Return what a rule of layers says, which may be made of others."""
+        if not isinstance(rule, Array) or left[0] <= 0:
+            return self._shows(rule, left)
+        left[0] -= 1
+        parts = list(rule)
+        states = (self._holds(one, left) for one in parts[1:])
+        match parts[0] if parts else None:
+            case Name.And:
+                return all(states)
+            case Name.Or:
+                return any(states)
+            case Name.Not:
+                return not next(states, False)
+        return True
+
+
+def _wishes(layer: Any, categories: Any) -> Iterable[bool]:
+    """Yield what the usage of a layer says of whether it is shown, by such categories."""
+    usage = layer.get(Name.Usage)
+    if not isinstance(usage, Dictionary) or not isinstance(categories, Array):
+        return
+    for category, state in (
+        (Name.Print, Name.PrintState),
+        (Name.View, Name.ViewState),
+        (Name.Export, Name.ExportState),
+    ):
+        said = usage.get(category)
+        if category in list(categories) and isinstance(said, Dictionary) and state in said:
+            yield said[state] != Name.OFF
+
+
+def _is_for_view(layer: Any) -> bool:
+    intent = layer.get(Name.Intent, Name.View)
+    return any(
+        one in (Name.View, Name.All)
+        for one in (list(intent) if isinstance(intent, Array) else [intent])
+    )
+
+
+def carry(target: Pdf, hidden: list[Any]) -> None:
+    """Have a document hide layers that were copied to it."""
+    if hidden:
+        target.Root.OCProperties = target.make_indirect(
+            Dictionary(OCGs=Array(hidden), D=Dictionary(OFF=Array(hidden)))
+        )
