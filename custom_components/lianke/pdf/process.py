@@ -30,7 +30,8 @@ MAX_REQUEST: Final = 64 * 1024
 MEMORY: Final = 384 * 1024 * 1024
 # Seconds. The client gives up earlier; this is for a process whose client was killed.
 TASK_SECONDS: Final = 60
-OPEN_FILES: Final = 32
+# Twenty documents may be laid out together, each of which may have some files beside it meanwhile.
+OPEN_FILES: Final = 128
 # Of all documents that are laid out together, and sheets that come of them.
 MAX_SOURCE_PAGES: Final = 2000
 # Of a page of a scan, read or made: A4 with 600 dots per inch has 35 million, which take 140 MB in colour.
