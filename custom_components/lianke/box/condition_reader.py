@@ -1,4 +1,4 @@
-"""Reads printers' own conditions: slow requests, so one at a time for each box, in rotation."""
+"""Reads printers' own condition reports: slow requests, so one at a time for each box, in rotation."""
 
 import asyncio
 from collections import Counter
@@ -20,11 +20,11 @@ from .storage import BoxStorage, StoredPrinter
 
 _LOGGER = logging.getLogger(__name__)
 
-# Printers read after one hint.
+# Printers read after a hint that names none, such as a push.
 MAX_AT_ONCE = 3
-# Seconds until then, so that the update itself reaches listeners first.
+# Seconds before reading starts, so that listeners get the poll's result first.
 PAUSE = 0.1
-# By entry: until when a box may be busy with a request that was not answered.
+# By entry: until when the box may still work on a request whose answer was lost (monotonic clock).
 BUSY_UNTIL: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_busy_until")
 
 
@@ -41,7 +41,7 @@ class ConditionReader:
         account: Account,
         on_update: Callable[[], None],
     ) -> None:
-        """`on_update` is called after each new reading."""
+        """Call `on_update` after each reading that arrives or is dropped."""
         self._hass = hass
         self._entry = entry
         self._client = client
@@ -49,25 +49,25 @@ class ConditionReader:
         self._account = account
         self._on_update = on_update
         self._requested_at = float("-inf")
-        # Keys to read beside the rotation.
+        # Printers read out of turn, which does not delay the rotation.
         self._extra: set[str] = set()
-        # By printer.
+        # Knows which printer was read longest ago.
         self._turns = Turns()
         # Keys to read; None for the next ones in rotation.
         self._pending: dict[str | None, None] = {}
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
-        # Printers where jobs of ours are, and when each was asked last.
+        # Printers with jobs of ours, and when each was last asked.
         self._watched: dict[str, float] = {}
-        # How often each of them has refused in a row: "request overload", or a firmware that cannot tell.
+        # Reads that failed in a row ("request overload", firmware that cannot report): each delays the next one more.
         self._refusals: Counter[str] = Counter()
         self._timer: asyncio.TimerHandle | None = None
         self.readings: dict[str, Reading] = {}
 
     def request_next(self, faulty: Collection[str]) -> None:
-        """Read the next printer in rotation if its time has come, else the next one of those that show a fault.
+        """Read the next printer in rotation when it is due, otherwise the next one that shows a fault.
 
-        Only a printer's own report may say that the fault is over.
+        The end of a fault may show only in the printer's own report.
         """
         able = [key for key in self._in_rotation() if key not in self._watched]
         if able and time.monotonic() - self._requested_at >= CONDITION_INTERVAL:
@@ -78,7 +78,7 @@ class ConditionReader:
 
     @callback
     def request(self, key: str | None) -> None:
-        """Read one printer soon, or with None the next ones in rotation."""
+        """Read one printer soon; with None, the next ones in rotation."""
         if self._stopped:
             return
         self._pending[key] = None
@@ -89,10 +89,7 @@ class ConditionReader:
 
     @callback
     def watch(self, keys: Collection[str]) -> None:
-        """Read these printers from now on until others are named, the first time after one interval.
-
-        Most jobs are over by then.
-        """
+        """Read only these printers often from now on, first after one interval: most jobs are over by then."""
         now = time.monotonic()
         self._watched = {key: self._watched.get(key, now) for key in keys}
         for key in self._refusals.keys() - self._watched.keys():
@@ -101,7 +98,6 @@ class ConditionReader:
 
     @callback
     def _read_watched(self) -> None:
-        """Read those of the watched printers that are due, and set the timer for the next ones."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -121,19 +117,18 @@ class ConditionReader:
 
     @callback
     def forget(self, keys: Iterable[str]) -> None:
-        """Drop the readings of printers that are gone."""
         for key in list(keys):
             self.readings.pop(key, None)
             self._pending.pop(key, None)
 
     def forget_all(self) -> None:
-        """Drop all readings and requests: the box is off."""
+        """Drop all readings and requests, since the box is off."""
         self.readings.clear()
         self._pending.clear()
 
     @callback
     def stop(self) -> None:
-        """Stop reading, for good."""
+        """Stop reading for good."""
         self._stopped = True
         self._pending.clear()
         self.watch(())
@@ -141,7 +136,7 @@ class ConditionReader:
             self._task.cancel()
 
     def _in_rotation(self) -> list[str]:
-        """Return the printers that report a condition, the longest unread first."""
+        """Printers that report a condition, longest unread first."""
         able = [key for key, known in self._storage.printers.items() if known.reports_condition]
         return sorted(able, key=self._turns.last)
 
@@ -149,7 +144,7 @@ class ConditionReader:
         await asyncio.sleep(PAUSE)
         while self._pending:
             if None in self._pending:
-                # First, so that a printer requested by its key, too, is read once.
+                # Expand the rotation first, so that a printer that is also requested by its key is read once.
                 del self._pending[None]
                 self._pending |= dict.fromkeys(self._in_rotation()[:MAX_AT_ONCE])
                 continue
@@ -166,16 +161,16 @@ class ConditionReader:
                 await self._async_read(known)
 
     async def _async_until_free(self) -> None:
-        """Wait while the box may be busy with a request whose answer was lost, also by a reload.
+        """Wait while the box may be busy with a request whose answer was lost, even before a reload.
 
-        A box handles one at a time.
+        A box handles one request at a time.
         """
         until = self._hass.data.get(BUSY_UNTIL, {}).get(self._entry.entry_id, 0.0)
         if (wait := until - time.monotonic()) > 0:
             await asyncio.sleep(min(wait, STATUS_SECONDS))
 
     async def _async_read(self, known: StoredPrinter) -> None:
-        # The answer takes seconds: rows that arrive from now on are newer.
+        # The answer takes seconds, so rows that arrive in the meantime are newer than it.
         started = time.monotonic()
         busy = self._hass.data.setdefault(BUSY_UNTIL, {})
         busy[self._entry.entry_id] = started + STATUS_SECONDS

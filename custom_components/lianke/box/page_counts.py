@@ -1,4 +1,4 @@
-"""Pages that were printed, by month, printer, user and source."""
+"""Printed pages by month, printer, user and source."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,44 +10,43 @@ from homeassistant.core import callback
 from ..api.coerce import to_list, to_mapping
 
 MAX_MONTHS = 36
-# Combinations of printer, user and source in a month; the pages of more count for nobody.
+# Combinations of printer, user and source in a month. Beyond that, pages are counted by source alone.
 MAX_ROWS = 200
-# Combinations of user and source that statistics show.
+# Combinations of user and source in the statistics. Beyond that, pages are counted by source alone.
 MAX_TOTALS = 200
 
 
 class PageRow(NamedTuple):
-    """Pages of a month; the user is empty where nobody is known."""
-
     month: str
     printer_key: str
+    # Empty where the user is not known.
     user_id: str
     source: str
     pages: int
 
 
-# Called with a user, a source and their pages whenever some are counted.
+# Called with the user, the source and the pages whenever some are counted.
 type PageListener = Callable[[str, str, int], None]
 
 
 def month_of(moment: datetime) -> str:
-    """Return the month of a local time, such as 2026-11."""
+    """Write the month of a local time as in 2026-11."""
     return f"{moment:%Y-%m}"
 
 
 class PageCounts:
-    """Counts pages; part of the stored data of a box, so that it outlives printers and jobs."""
+    """Counts pages. They are stored with the box, so that they outlive printers and jobs."""
 
     def __init__(self) -> None:
         self._months: dict[str, Counter[tuple[str, str, str]]] = {}
-        # What statistics have shown so far; as 0.2.0 has counted it, also what they have not.
+        # Pages that statistics show so far. What 0.2.0 counted may include pages that they do not show.
         self.shown: Counter[tuple[str, str]] = Counter()
         self.is_shown_for_sure = True
-        # The entry that statistics were begun by: they go on under its id when the box is added again.
+        # The entry that began the statistics: they continue under its id when the box is added again.
         self.owner = ""
-        # None where nobody is to be told.
+        # None when nobody listens.
         self.on_pages: PageListener | None = None
-        # Names of printers that may be gone by now.
+        # Printers' names by key, also of those that are gone.
         self.names: dict[str, str] = {}
 
     @callback
@@ -69,7 +68,7 @@ class PageCounts:
             self.on_pages(who, source, pages)
 
     def show(self, user_id: str, source: str, pages: int) -> tuple[str, str, int]:
-        """Count pages that statistics show; return the user, the source, and all that were shown of them."""
+        """Count pages that statistics now show; return user (empty beyond MAX_TOTALS), source and their new total."""
         total = (user_id, source)
         if total not in self.shown and len(self.shown) >= MAX_TOTALS:
             total = ("", source)
@@ -77,12 +76,11 @@ class PageCounts:
         return *total, self.shown[total]
 
     def of_user(self, month: str, user_id: str) -> int:
-        """Return the pages of a user in a month."""
         rows = self._months.get(month, Counter())
         return sum(pages for (_, who, _), pages in rows.items() if who == user_id)
 
     def rows(self, first: str = "", last: str = "9999-99") -> list[PageRow]:
-        """Return the pages of these months and all between, oldest first."""
+        """Pages of these months, both included, oldest first."""
         return [
             PageRow(month, *row, pages)
             for month, rows in sorted(self._months.items())
@@ -91,7 +89,6 @@ class PageCounts:
         ]
 
     def as_stored(self) -> dict[str, Any]:
-        """Return plain JSON data for storage."""
         return {
             "rows": [list(row) for row in self.rows()],
             "shown": [[*who, pages] for who, pages in self.shown.items()],
@@ -100,7 +97,7 @@ class PageCounts:
         }
 
     def load(self, stored: object) -> None:
-        """Read what `as_stored` returned; what cannot be read is skipped."""
+        """Read what `as_stored` returned; skip what cannot be read."""
         found = to_mapping(stored)
         for month, key, who, source, pages in _rows(found.get("rows"), 4):
             self._months.setdefault(month, Counter())[key, who, source] += pages
@@ -113,7 +110,7 @@ class PageCounts:
 
 
 def _rows(stored: object, texts: int) -> list[Any]:
-    """Return the stored rows that are so many texts and a number."""
+    """Keep the stored rows that consist of this many strings and a number."""
     return [
         row
         for row in to_list(stored)

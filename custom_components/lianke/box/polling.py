@@ -1,4 +1,4 @@
-"""When a box is polled, what one poll asks, and what pushes have shown."""
+"""When a box is polled, what one poll asks for, and whether push messages can be trusted."""
 
 import asyncio
 from collections import deque
@@ -23,7 +23,7 @@ RELAXED_INTERVAL = 300
 
 
 def poll_interval(options: Mapping[str, Any], *, online: bool, relaxed: bool) -> float:
-    """Return the seconds between two polls of a box by its options; `relaxed` if pushes tell what matters."""
+    """Seconds between two polls; `relaxed` when pushes announce what matters."""
     interval = min(max(POLL_INTERVAL.of(options), POLL_INTERVAL.least), POLL_INTERVAL.most)
     if not online:
         return max(interval, OFFLINE_INTERVAL)
@@ -33,9 +33,9 @@ def poll_interval(options: Mapping[str, Any], *, online: bool, relaxed: bool) ->
 async def async_poll(
     client: LiankeClient, kind: PrinterKind, *, was_online: bool
 ) -> tuple[Box, tuple[Printer, ...] | None]:
-    """Return the box and its printers' rows, None for the rows of a box that is offline.
+    """Return the box and its printers' rows, which are None when it is offline. Raises LiankeError.
 
-    Of one that was online both are asked at once, which shows a change a round trip sooner. Raises LiankeError.
+    A box that was online is asked for both at once, which shows a change one round trip sooner.
     """
     asked = create_eager_task(client.box())
     rows: tuple[Printer, ...] | None = None
@@ -59,23 +59,23 @@ async def async_poll(
     return (box if rows is not None else replace(box, online=False)), rows
 
 
-# Seconds. See lianke-api, "Ground rules": no rate is published, so the least that serves.
+# Seconds. No rate is published (lianke-api, "Ground rules"), so refreshes come no closer than is useful.
 REFRESH_SPACING = 5
-# Seconds. A push this long after polling found a change was merely late.
+# Seconds. A push that arrives this soon after polling found a change was merely late.
 LATE_PUSH = 60
-# Until listeners are notified: the change itself comes first, and many pushes are notified as one.
+# Seconds until listeners are notified: the change itself goes first, and a burst of pushes is reported once.
 PAUSE = 0.5
-# With so many polls in an hour that pushes caused and that found nothing new, pushes are not trusted.
+# Pushes are not trusted once this many of them in USELESS_TIME (seconds) caused a poll that found nothing new.
 MAX_USELESS = 3
 USELESS_TIME = 3600
 
 
 class PushTracker:
-    """Tracks the push messages about one box.
+    """Decides whether push messages about one box are trusted.
 
-    They are trusted once one announced a change before polling found it, and no longer when a
-    change came without one, or several came without a change: anybody who knows the address can
-    send them, and coincidental changes would make them look useful.
+    They are once one announces a change before polling finds it. They no longer are when polling finds a change first,
+    or when several announce nothing: anybody who knows the address can send pushes, and changes that happen to
+    coincide would make them look useful.
     """
 
     def __init__(self, hass: HomeAssistant, storage: BoxStorage, account: Account) -> None:
@@ -92,17 +92,16 @@ class PushTracker:
 
     @property
     def proven(self) -> bool:
-        """Return whether pushes to the present address are worth waiting for."""
+        """Whether pushes to the account's current address are worth waiting for."""
         return self._storage.pushes_proven_for(self._account.fingerprint)
 
     def listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Call `listener` soon after push messages; returns a function that unsubscribes."""
+        """Call `listener` soon after push messages, once for several; return a function that unsubscribes."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     @callback
     def record(self) -> None:
-        """Record a push message."""
         self._storage.record_push()
         if time.monotonic() - self._unannounced_at < LATE_PUSH and not self._is_noise():
             self._storage.save_push_address(self._account.fingerprint)
@@ -112,7 +111,6 @@ class PushTracker:
 
     @callback
     def stop(self) -> None:
-        """Stop notifying listeners."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -123,7 +121,7 @@ class PushTracker:
             listener()
 
     def consume(self) -> bool:
-        """Return whether a push has arrived since the last call."""
+        """Tell whether a push has arrived since the last call."""
         pending, self._pending = self._pending, False
         return pending
 
@@ -132,7 +130,7 @@ class PushTracker:
         self._pending = self._pending or pending
 
     def rate_usefulness(self, *, announced: bool) -> None:
-        """Rate pushes by a change: whether one announced it."""
+        """Rate pushes by whether one announced a change that polling found."""
         if announced and self._is_noise():
             return
         if announced:
@@ -148,7 +146,6 @@ class PushTracker:
             self._storage.save_push_address(None)
 
     def _is_noise(self) -> bool:
-        """Return whether recent pushes announced nothing too often to be trusted."""
         return (
             len(self._useless) == MAX_USELESS and time.monotonic() - self._useless[0] < USELESS_TIME
         )

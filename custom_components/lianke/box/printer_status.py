@@ -1,4 +1,4 @@
-"""A printer at this moment, and its status, from its row and its own report, which differ in age."""
+"""A printer now, and its status, taken from its row and its own report, which differ in age."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from ..api.models import Box, DriverState, Printer, PrinterCondition
 
 
 class PrinterStatus(StrEnum):
-    """A printer's state, in order of precedence."""
+    """In order of precedence."""
 
     BOX_OFFLINE = "box_offline"
     DISCONNECTED = "disconnected"
@@ -29,20 +29,20 @@ class PrinterStatus(StrEnum):
 
 # States in which a printer takes jobs.
 READY = frozenset({PrinterStatus.PRINTING, PrinterStatus.IDLE})
-# Those in which it cannot, in order of precedence: why a job is held.
+# States in which it takes none, in order of precedence: the reasons why a job is held.
 HOLDING = tuple(status for status in PrinterStatus if status not in READY)
-# A printer that is off, behind a box that is off, is no problem.
+# A printer that is off, or behind a box that is off, is not a problem.
 PROBLEMS = frozenset(PrinterStatus) - {
     PrinterStatus.BOX_OFFLINE,
     PrinterStatus.DISCONNECTED,
     *READY,
 }
 
-# Those that end by what somebody does at the printer.
+# Problems that somebody ends at the printer itself.
 FAULTS = PROBLEMS - {PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED}
 
-# `printer_state` is an open set (lianke-api, "A printer row"): seen are idle, printing, stopped
-# and outOfPaper; the rest are the names that `printer_status` uses.
+# `printer_state` is an open set (lianke-api, "A printer row"). The service has sent idle, printing, stopped
+# and outOfPaper; the others are the names that `printer_status` uses.
 _RAW_STATES = {
     "idle": PrinterStatus.IDLE,
     "ready": PrinterStatus.IDLE,
@@ -59,7 +59,7 @@ _RAW_STATES = {
     "outofink": PrinterStatus.OUT_OF_INK,
     "offline": PrinterStatus.DISCONNECTED,
 }
-# The faults that a printer reports, in fields of these names, the gravest first.
+# Faults that a printer reports, gravest first; the report's fields have the same names.
 _REPORTED = (
     PrinterStatus.COVER_OPEN,
     PrinterStatus.PAPER_JAM,
@@ -72,28 +72,27 @@ _SEPARATORS = re.compile(r"[\s_-]+")
 
 
 class Reading(NamedTuple):
-    """A printer's own report and when it was taken, in seconds of the monotonic clock."""
-
     condition: PrinterCondition
+    # When it was asked for, in seconds of the monotonic clock.
     at: float
 
 
 def row_status(raw_state: str | None) -> PrinterStatus | None:
-    """Return what a row's `printer_state` means, None for nothing or nothing known."""
+    """None when the row names no state, or an unknown one."""
     return _RAW_STATES.get(_SEPARATORS.sub("", (raw_state or "").lower()))
 
 
 def faults_of(condition: PrinterCondition) -> list[PrinterStatus]:
-    """Return the faults that a printer reports, the gravest first."""
+    """Gravest first."""
     return [fault for fault in _REPORTED if getattr(condition, fault)]
 
 
 def settled_condition(
     condition: PrinterCondition | None, status: PrinterStatus | None
 ) -> PrinterCondition | None:
-    """Return a printer's report corrected by its status, so that no two entities disagree.
+    """Correct a printer's report by its status, so that no two entities disagree.
 
-    A printer that rests or prints has none of the faults that it reported earlier; one whose
+    A printer that is idle or printing no longer has the faults that it reported earlier; one whose
     status is a fault has that fault.
     """
     if status in _REPORTED:
@@ -112,25 +111,23 @@ NEVER = float("-inf")
 
 @dataclass(kw_only=True, slots=True)
 class StatusTimes:
-    """The times that a printer's status depends on, in seconds of the monotonic clock.
-
-    `row_at` is when its last row came, and `row_since` when that state was new: a row that only repeats itself is
-    older than what the printer has reported since. `ended_at` is when our last job there ended: that it prints, the
-    printer has to have reported since. `printed_at` is when a page of ours was last known to be on paper: faults from
-    before it, in the row or the report, are over.
-    """
+    """What a printer's status depends on; times in seconds of the monotonic clock."""
 
     raw_state: str | None = None
+    # When this state was new. A row that only repeats it is older than what the printer has reported since.
     row_since: float = NEVER
+    # When the last row arrived.
     row_at: float = NEVER
+    # When our last job there ended. Only a later report shows that the printer still prints.
     ended_at: float = NEVER
+    # When a page of ours was last known to be on paper. Faults from before, in row or report, are over.
     printed_at: float = NEVER
 
 
 def status_of(
     printer: Printer, times: StatusTimes, *, present: bool, reading: Reading | None
 ) -> PrinterStatus | None:
-    """Return a printer's state behind a box that is online, None when it is not known."""
+    """None when it is not known. The box is online."""
     if not present:
         return PrinterStatus.DISCONNECTED
     if printer.driver is DriverState.AWAITING:
@@ -141,7 +138,7 @@ def status_of(
     if row in _REPORTED and times.row_at < times.printed_at:
         row = PrinterStatus.IDLE
     if not printer.is_printer and row in (None, PrinterStatus.IDLE):
-        # Probably busy; after a while it counts as disconnected.
+        # Probably busy; after BUSY_TIME it counts as disconnected.
         return PrinterStatus.PRINTING
     if reading is None or reading.at < times.row_since:
         return row
@@ -149,13 +146,13 @@ def status_of(
         return row if reading.at < times.printed_at else faults[0]
     prints = bool(reading.condition.printing) and reading.at >= times.ended_at
     if row is PrinterStatus.IDLE and prints and reading.at >= times.row_at:
-        # While a job of ours is there, the printer is asked more often than the list.
+        # While it has a job of ours, the printer itself is asked more often than the list.
         return PrinterStatus.PRINTING
     if row in (PrinterStatus.STOPPED, PrinterStatus.PRINTING, PrinterStatus.IDLE):
-        # The printer does not report being stopped, and rows are mostly the fresher on the others.
+        # A printer does not report that it is stopped; for the other states the row is usually newer.
         return row
     if row in _REPORTED and getattr(reading.condition, row) is None:
-        # The printer's report leaves open what its row shows.
+        # The printer's report leaves open what the row shows.
         return row
     if prints:
         return PrinterStatus.PRINTING
@@ -165,28 +162,28 @@ def status_of(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrinterSnapshot:
-    """A printer at this moment.
-
-    `status` is None while it is not known. `condition` is what the printer itself reported, if it
-    can and has, corrected by its status; `printer` is its last row, the stored one while it is off.
-    """
+    """A printer now."""
 
     key: str
     name: str
+    # Its last row; the stored one while it is off.
     printer: Printer
     present: bool
+    # What the printer itself reported, if it can and has, corrected by its status.
     condition: PrinterCondition | None
+    # None while it is not known.
     status: PrinterStatus | None
 
 
 class BoxData(NamedTuple):
-    """A box and its printers. `online` is None while it is not known."""
+    """A box and its printers."""
 
     box: Box | None
+    # None while it is not known.
     online: bool | None
     printers: Mapping[str, PrinterSnapshot]
 
     @property
     def faulty(self) -> frozenset[str]:
-        """The printers that somebody may be about to put right. No known push says that they did."""
+        """Printers that somebody may be repairing. No known push announces that they are done."""
         return frozenset(key for key, view in self.printers.items() if view.status in FAULTS)

@@ -1,8 +1,7 @@
 """Stored data of a box: its printers with their keys, capabilities, papers and counters.
 
-The file is called after the box's entry. It stays when the entry goes, so that nothing has to be written at that
-moment: one whose entry is gone, and that names the box, is what is kept of it until somebody adds it again or has it
-deleted.
+The file is named after the box's entry and stays when the entry goes, so that nothing has to be written then. A file
+without an entry is what is kept of the box that it names, until somebody adds the box again or has it deleted.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -33,31 +32,30 @@ from .page_counts import PageCounts, month_of
 from .unknown import UnknownLog
 
 STORAGE_VERSION = 1
-# Removed boxes of which something is kept.
+# Removed boxes whose data is kept.
 MAX_KEPT_BOXES = 50
 
 type BoxStore = Store[dict[str, Any]]
 
 
 def box_store(hass: HomeAssistant, entry_id: str) -> BoxStore:
-    """Return the file with the data of the box of an entry."""
     return Store(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True)
 
 
 class KeptBox(NamedTuple):
-    """What is kept of a box: the entry that it was set up by, and the data stored then."""
+    """What is kept of a removed box."""
 
+    # The entry that the box had.
     entry_id: str
     data: Mapping[str, Any]
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """The options of the entry."""
         return to_mapping(self.data.get("options"))
 
 
 async def async_find_kept(hass: HomeAssistant, device_id: str) -> list[KeptBox]:
-    """Return what is kept of a box, the newest first; raises OSError, HomeAssistantError."""
+    """Newest first. Raises OSError, HomeAssistantError."""
     found = []
     for entry_id in await _async_left_behind(hass):
         data = await box_store(hass, entry_id).async_load()
@@ -67,13 +65,13 @@ async def async_find_kept(hass: HomeAssistant, device_id: str) -> list[KeptBox]:
 
 
 async def async_delete_kept(hass: HomeAssistant, device_id: str) -> None:
-    """Delete what is kept of a box; raises OSError, HomeAssistantError."""
+    """May raise OSError and HomeAssistantError."""
     for kept in await async_find_kept(hass, device_id):
         await box_store(hass, kept.entry_id).async_remove()
 
 
 async def async_delete_all_kept(hass: HomeAssistant, *, beyond: int = 0) -> int:
-    """Delete what is kept of removed boxes, but for so many of the last ones; return of how many; raises OSError."""
+    """Keep the newest `beyond` removed boxes, and return how many were deleted. Raises OSError."""
     left = (await _async_left_behind(hass))[beyond:]
     for entry_id in left:
         await box_store(hass, entry_id).async_remove()
@@ -81,15 +79,15 @@ async def async_delete_all_kept(hass: HomeAssistant, *, beyond: int = 0) -> int:
 
 
 async def _async_left_behind(hass: HomeAssistant) -> list[str]:
-    """Return the ids of entries that are gone and whose files are there, the last written first."""
+    """Ids of entries that are gone but left a file, last written first."""
     names = await hass.async_add_executor_job(_files, Path(hass.config.path(STORAGE_DIR)))
-    # Not before: an entry may have been added while the folder was read.
+    # Read the entries last, since one may be added while the folder is read.
     there = {entry.entry_id for entry in hass.config_entries.async_entries(DOMAIN)}
     return [name for name in names if name not in there]
 
 
 def _files(folder: Path) -> list[str]:
-    """Return the entries' ids by the names of the files, the last written first."""
+    """Entry ids from the names of the files, last written first; blocking."""
     prefix = f"{DOMAIN}."
     found: dict[str, int] = {}
     # The storage helper puts a damaged file aside as NAME.corrupt.TIME.
@@ -100,7 +98,7 @@ def _files(folder: Path) -> list[str]:
     return sorted(found, key=found.__getitem__, reverse=True)
 
 
-# A busy printer's row says "no printer": this long it is taken for busy, then for off.
+# A busy printer's row says "no printer". For this long it counts as busy, then as off.
 BUSY_TIME = timedelta(minutes=10)
 
 
@@ -110,45 +108,44 @@ def _read_moment(value: object) -> datetime:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredPrinter(Stored):
-    """A printer as it was last polled. Replaced, never changed.
+    """A printer as it was last polled. Replaced, never changed."""
 
-    `key` is opaque and given once; `printer` is the last row that described it, with its last
-    ink; `pages_printed` counts the pages printed through Home Assistant, proven jobs only;
-    `driver_requested_at` is when the user asked the vendor to support it.
-    `unclear_since` is set while its row says that it is no printer (busy, or off).
-    `removed`: the user removed it, and it has not been seen for certain since.
-    """
-
+    # Opaque, and never given to another printer.
     key: str
+    # The last row that described it, with its last ink levels.
     printer: Printer
     name: str
     first_seen: datetime = field(metadata={READ: _read_moment})
     last_seen: datetime = field(metadata={READ: _read_moment})
     present: bool = False
+    # Set while its row says that it is no printer (busy, or off).
     unclear_since: datetime | None = None
     capabilities: Capabilities | None = None
     capabilities_at: datetime | None = None
     papers: tuple[Paper, ...] = ()
     papers_at: datetime | None = None
+    # Through Home Assistant, by proven jobs only.
     pages_printed: int = 0
     last_print_at: datetime | None = None
+    # When the user asked the vendor to support it.
     driver_requested_at: datetime | None = None
+    # The user removed it, and it has not been seen for certain since.
     removed: bool = False
 
     @property
     def lasting(self) -> Self:
-        """The printer without the fields that only hold for the moment."""
+        """Without what only holds for the moment."""
         printer = replace(self.printer, raw_state=None, is_printer=True)
         return replace(self, printer=printer, present=False, unclear_since=None)
 
     @property
     def reports_condition(self) -> bool:
-        """Whether the printer can be asked for its condition now."""
+        """Whether it can be asked for its condition now."""
         return self.present and self.printer.reports_condition
 
 
 def seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrinter:
-    """Return a printer's data after a poll with this row of it, or without one."""
+    """Update a printer after a poll; `row` is None when the poll does not list it."""
     if row is None:
         # An absent printer keeps its last row.
         return replace(
@@ -167,7 +164,7 @@ def seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrin
     model = row.model or old.model
     new = replace(
         known,
-        # A mark that one answer leaves out still tells the printer from others.
+        # What one answer leaves out is kept: the hash id still identifies the printer.
         printer=replace(
             row,
             model=model,
@@ -180,7 +177,7 @@ def seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrin
     )
     if model == old.model:
         return new
-    # Another driver can do other things.
+    # Another driver has other capabilities and papers.
     return replace(new, capabilities=None, capabilities_at=None, papers=(), papers_at=None)
 
 
@@ -189,15 +186,14 @@ type _Agree = Callable[[Printer, Printer], bool]
 
 
 def _place(printer: Printer) -> tuple[str, str | int | None]:
-    """Return where a printer is attached: its address in the network, or its USB port."""
     return ("network", printer.ip_address) if printer.address.is_network else ("usb", printer.port)
 
 
 def new_key(printer: Printer, taken: Container[str]) -> str:
-    """Return a key for a printer that was never seen, other than those taken.
+    """Make a key that is not taken for a printer that was never seen.
 
-    It is made of what tells rows apart most certainly, so that the same printer gets the same key even where
-    nothing is kept of its box.
+    It is derived from what identifies a row best, so that a printer gets the same key again even when nothing is
+    kept of its box.
     """
     evidence = printer.hash_id or (*_place(printer), printer.model)
     keys = (sha256(repr((evidence, number)).encode()).hexdigest()[:32] for number in count())
@@ -211,14 +207,11 @@ def assign(
 ) -> tuple[dict[str, Printer], list[Printer]]:
     """Return the rows of known printers by key, and the rows of printers never seen before.
 
-    `former` are printers that the box had before it, or they, were removed; by each criterion, they come after those
-    that it has.
+    `former` are printers that the box had before they, or the box, were removed; each criterion tries them last.
 
-    The service promises no lasting name for a printer (lianke-api, "A printer row"), so rows are
-    matched by several criteria, the most certain first, and each row and printer only once.
-
-    The order: `hash_id`; the row's id; port and model; the only vanished printer of that model;
-    the port, where only the driver's name has changed since support for it has come.
+    The service promises no lasting name for a printer (lianke-api, "A printer row"), so rows are matched by several
+    criteria, the most certain first, and each row and printer only once: `hash_id`; the row's id; port and model; the
+    only missing printer of that model; the port, when only the driver's name changed because support was added.
     """
     former = former or {}
     found: dict[str, Printer] = {}
@@ -228,7 +221,7 @@ def assign(
 
     def give(key: str, row: Printer) -> None:
         found[key] = row
-        # Equal rows are possible: the very same object is meant.
+        # Two rows may be equal, so look for this very object.
         del left[next(index for index, other in enumerate(left) if other is row)]
 
     def pair_with(printers: dict[str, Printer], evidence: _Key, agree: _Agree) -> None:
@@ -244,7 +237,7 @@ def assign(
 
     def pair(evidence: _Key, *, agree: _Agree = lambda _, __: True, certain: bool = True) -> None:
         pair_with(lost, evidence, agree)
-        # A printer that the user removed may have made room for another of its kind.
+        # Another printer of the same kind may have replaced one that the user removed.
         fitting = {
             key: one for key, one in lost_before.items() if certain or not former[key].removed
         }
@@ -265,7 +258,7 @@ def assign(
 
 
 def _unique[T](printers: Iterable[tuple[T, Printer]], evidence: _Key) -> dict[object, T]:
-    """Return what stands for printers by the printers' marks, without the marks of several."""
+    """Map each mark to its printer's item, without the marks that several printers share."""
     marked: dict[object, list[T]] = {}
     for item, printer in printers:
         if (mark := evidence(printer)) is not None:
@@ -274,10 +267,10 @@ def _unique[T](printers: Iterable[tuple[T, Printer]], evidence: _Key) -> dict[ob
 
 
 def _got_its_driver(old: Printer, new: Printer) -> bool:
-    """Return whether one port shows the same machine under its driver's new name.
+    """Whether a port shows the same machine under the name of its new driver.
 
-    Another machine in the same port looks alike, so it must have waited for its driver, or name
-    itself the same, and must not name itself otherwise.
+    Another machine in that port looks alike. So both rows must name the same product or, where one names none,
+    the printer must have waited for its driver.
     """
     if not new.is_printer:
         return False
@@ -288,46 +281,46 @@ def _got_its_driver(old: Printer, new: Printer) -> bool:
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds until a change is on disk. What a poll finds may wait: it would be found again.
+# Seconds until a change is on disk. What a poll finds can wait, since the next poll would find it again.
 SAVE_SOON = 1
 SAVE_LATER = 60
-# Jobs whose pages are counted already: more than records are kept, which count anew at each start.
+# Jobs whose pages are counted. Each start counts all kept records again, so this is more than are kept.
 MAX_COUNTED_JOBS = 2000
-# Printers stored of one box: USB ports are few, and networks of more have print servers.
+# Printers stored of one box: USB ports are few, and larger networks have print servers.
 MAX_PRINTERS = 64
-# Printers that it had before it, or they, were removed.
+# Printers that a box had before they, or the box, were removed.
 MAX_FORMER_PRINTERS = 128
-# Scanners that it has or had, whose names are known.
+# Scanners that a box has or had, and whose names are stored.
 MAX_KNOWN_SCANNERS = 128
-# Entries that it was set up by before.
+# Earlier entries of a box.
 MAX_FORMER_ENTRIES = 10
 
 
 class BoxStorage:
     """Stored data of one box, on disk under the config entry's id.
 
-    It is written some time after a change that is worth keeping; a poll that finds nothing new
-    writes nothing. It outlives the entry (`KeptBox`): a box that is added again has its printers, each with its key,
-    its counts and, by the config flow, its options.
+    It is written some time after a change worth keeping; a poll that finds nothing new writes nothing. It outlives the
+    entry (`KeptBox`): a box that is added again gets back its printers, each with its key, its counts and, by the
+    config flow, its options.
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str, device_id: str | None = None) -> None:
-        """Without the box's `device_id`, nothing of it is found that was kept, or kept."""
+        """Without the box's `device_id`, what was kept of it is not found, and nothing is kept."""
         self._hass = hass
         self._entry_id = entry_id
         self._device_id = device_id
         self._store = box_store(hass, entry_id)
-        # When it is written, by the loop's clock; infinite while no write is planned.
+        # When the next write is due, by the loop's clock; infinite when none is planned.
         self._due = inf
         self._closed = False
         self._counted = LimitedSizeDict[str, None](size_limit=MAX_COUNTED_JOBS)
-        # Printers that may come back, those that were seen last at the end.
+        # Removed printers, which may come back.
         self._former: dict[str, StoredPrinter] = {}
-        # The entry's options, for the next entry of the box.
+        # The entry's options, kept for the box's next entry.
         self._options: Mapping[str, Any] = {}
-        # Entries that the box was set up by before: others' options may name them.
+        # Earlier entries of the box, which options of other boxes may name.
         self.former_entries: list[str] = []
-        # The names of the scanners that it has or had, by what they were first known by; the last ones last.
+        # Names of present and past scanners by the id each was first known by, the latest last.
         self.scanners: dict[str, str] = {}
         self._warned_too_many = False
         self.box: Box | None = None
@@ -341,7 +334,7 @@ class BoxStorage:
         self.unknown = UnknownLog(lambda: self._save(SAVE_LATER))
 
     async def async_load(self) -> None:
-        """Read the file, or what was kept of the box; what cannot be read is skipped, since polls find it again."""
+        """Read the file, or what was kept of the box. What cannot be read is skipped, since polls find it again."""
         stored = await self._store.async_load()
         kept: list[KeptBox] = []
         if stored is None and self._device_id is not None:
@@ -352,12 +345,12 @@ class BoxStorage:
         if kept:
             await self._async_take_over(kept)
         elif stored is not None and stored.get("device_id") != self._device_id:
-            # Earlier versions wrote no name of the box.
+            # Earlier versions did not store which box it is.
             self._save(SAVE_SOON)
 
     def _read(self, stored: Mapping[str, Any]) -> None:
         if isinstance(box := stored.get("box"), dict):
-            # Whether the box is online is known only by a poll.
+            # Only a poll tells whether the box is online.
             self.box = replace(Box.from_dict(box), online=None)
         self.printers = _read_printers(stored.get("printers"))
         self._former = _read_printers(stored.get("former_printers"))
@@ -373,20 +366,20 @@ class BoxStorage:
         self.unknown.load(stored.get("unknown"))
 
     async def _async_take_over(self, kept: list[KeptBox]) -> None:
-        """Go on with what an entry before this one has left; its file goes once this one's is on disk."""
+        """Continue with what an earlier entry left, and delete its file once ours is on disk."""
         self.former_entries = [*self.former_entries, kept[0].entry_id][-MAX_FORMER_ENTRIES:]
-        # Those that are there come back with the first poll, as those of a new box come.
+        # Printers that are still there come back with the first poll, like those of a new box.
         former, self.printers = self.printers, {}
         self._make_former(former.values())
         self._forget_moment()
         await self._store.async_save(self._as_stored())
-        # What the disk refuses, the storage helper only logs.
+        # When the disk refuses a write, the storage helper only logs it.
         if await self._hass.async_add_executor_job(os.path.exists, self._store.path):
             for one in kept:
                 await box_store(self._hass, one.entry_id).async_remove()
 
     def _make_former(self, printers: Iterable[StoredPrinter]) -> None:
-        """Keep printers that the box has no more, without what is asked for anew."""
+        """Keep printers that the box no longer has, without capabilities and papers, which are asked for again."""
         for one in printers:
             self._former[one.key] = replace(
                 one.lasting, capabilities=None, capabilities_at=None, papers=(), papers_at=None
@@ -406,15 +399,15 @@ class BoxStorage:
             await self._store.async_save(self._as_stored())
 
     async def async_close(self) -> None:
-        """Write pending changes and ignore later ones, which the next instance will find."""
+        """Write pending changes and ignore later ones, which the next instance finds again."""
         while self._due < inf:
             await self.async_flush()
         self._closed = True
 
     async def async_keep(self, options: Mapping[str, Any]) -> None:
-        """Leave behind what the box gets back when it is added again: its entry, which had these options, is gone.
+        """Store what the box gets back when it is added again, once its entry, which had these options, is gone.
 
-        While the disk refuses that, what was written before stays.
+        If the disk refuses, what was written before stays.
         """
         try:
             await self.async_load()
@@ -429,7 +422,7 @@ class BoxStorage:
             _LOGGER.warning("What a removed box leaves behind may be out of date: %s", err)
 
     def save_options(self, options: Mapping[str, Any]) -> None:
-        """Store the entry's options, so that nothing has to be written once the entry is removed."""
+        """Store the entry's options early, so that nothing has to be written when the entry is removed."""
         if options != self._options:
             self._options = dict(options)
             self._save(SAVE_SOON)
@@ -437,12 +430,12 @@ class BoxStorage:
     def save_box(self, box: Box) -> None:
         kept = replace(box, online=None)
         if kept != self.box:
-            # The very first answer decides how the next start goes.
+            # Whether a box is stored decides how the next start goes, so the first answer is written soon.
             self._save(SAVE_LATER if self.box else SAVE_SOON)
             self.box = kept
 
     def save_scanners(self, names: Mapping[str, str]) -> None:
-        """Store the scanners of a list, by what they were first known by."""
+        """Store a list's scanners by the id each was first known by."""
         if names.items() <= self.scanners.items():
             return
         others = {key: name for key, name in self.scanners.items() if key not in names}
@@ -451,11 +444,11 @@ class BoxStorage:
 
     @callback
     def match(self, rows: Iterable[Printer]) -> dict[str, Printer]:
-        """Match the rows of a poll to known printers, store them, and return key → row.
+        """Match a poll's rows to printers, store them, and return the rows by key.
 
-        `rows` is a complete list: a printer that is not on it is stored as absent. A key is assigned
-        once a row says that it is a printer, or can only be a busy one. A known printer whose row
-        no longer says so (busy, or off) keeps its stored data.
+        `rows` is complete: a printer that is missing is stored as absent. A new printer gets a key once its row says
+        that it is a printer, or can only be a busy one. A known printer whose row no longer says so (busy, or off)
+        keeps its data.
         """
         now = dt_util.utcnow()
         before = {key: known.printer for key, known in self.printers.items()}
@@ -486,7 +479,6 @@ class BoxStorage:
         return {key: self.printers[key].printer for key in found}
 
     def _has_room(self) -> bool:
-        """Return whether another printer is stored."""
         if len(self.printers) < MAX_PRINTERS:
             return True
         if not self._warned_too_many:
@@ -497,9 +489,9 @@ class BoxStorage:
         return False
 
     def _take_back(self, key: str, row: Printer) -> bool:
-        """Make a printer that the box had before one of its printers again; return whether that was done.
+        """Restore a printer that the box had before; return whether it is restored.
 
-        A row that says "no printer" does not bring back one that the user removed: it may as well be off.
+        A row that says "no printer" does not restore one that the user removed: it may just as well be off.
         """
         former = self._former[key]
         is_there = row.is_printer or (self._is_busy_printer(row) and not former.removed)
@@ -514,14 +506,14 @@ class BoxStorage:
 
     @callback
     def forget(self, key: str) -> None:
-        """Remove a printer that the user removed; should it come back, it is still the same."""
+        """Remove a printer for the user; if it comes back, it is the same printer."""
         if (known := self.printers.pop(key, None)) is not None:
             self._make_former([replace(known, removed=True)])
             self._save(SAVE_SOON)
 
     @staticmethod
     def _is_busy_printer(row: Printer) -> bool:
-        """Return whether a row that says "no printer" can only be a printer that is just printing."""
+        """Whether a row that says "no printer" can only be a printer that is printing now."""
         return (
             row.driver is DriverState.SUPPORTED
             and bool(row.model)
@@ -531,7 +523,7 @@ class BoxStorage:
 
     @callback
     def update(self, key: str, **changes: Any) -> None:
-        """Change fields of a printer, unless it is gone."""
+        """Change fields of a printer; ignored once it is gone."""
         if (known := self.printers.get(key)) is not None:
             self._replace(replace(known, **changes))
 
@@ -550,9 +542,9 @@ class BoxStorage:
         source: str = "",
         name: str = "",
     ) -> None:
-        """Count the pages of a job that is proven to be printed; a job counts once, also where its printer is gone.
+        """Count the pages of a proven job once, even if its printer is gone.
 
-        A month's pages are those that it `counts_as`, where more may have come out than anybody can prove.
+        The month counts `counts_as` pages instead, when more may have come out than anybody can prove.
         """
         if job_id in self._counted:
             return
@@ -570,7 +562,6 @@ class BoxStorage:
             self.pages.add(month, key, name, user_id=user_id, source=source, pages=used)
 
     def record_foreign_task(self) -> None:
-        """Record that somebody else's task was seen on this box."""
         self.foreign_seen_at = dt_util.utcnow()
         self._save(SAVE_SOON)
 
@@ -579,21 +570,20 @@ class BoxStorage:
         self._save(SAVE_LATER)
 
     def callbacks_proven_for(self, address: str | None) -> bool:
-        """Return whether a job's callback has arrived at the address of this fingerprint."""
+        """Whether a job's callback has arrived at the address with this fingerprint."""
         return address is not None and address == self.callback_address
 
     def save_callback_address(self, address: str | None) -> None:
-        """Store the fingerprint of the address at which a job's callback has arrived."""
         if address != self.callback_address:
             self.callback_address = address
             self._save(SAVE_SOON)
 
     def pushes_proven_for(self, address: str | None) -> bool:
-        """Return whether a push to this address announced a change before polling found it."""
+        """Whether a push to the address with this fingerprint announced a change before polling found it."""
         return address is not None and address == self.push_address
 
     def save_push_address(self, address: str | None) -> None:
-        """Store the address at which pushes are useful; None: they are not."""
+        """None when pushes are not useful."""
         if address != self.push_address:
             self.push_address = address
             self._save(SAVE_SOON)
@@ -602,7 +592,7 @@ class BoxStorage:
         if (old := self.printers.get(new.key)) is new:
             return
         self.printers[new.key] = new
-        # Mostly a printer has gone, which is cheaper to check.
+        # Usually the printer has just gone, and comparing times is cheaper.
         if old is None or old.last_seen != new.last_seen or old.lasting != new.lasting:
             self._save(SAVE_LATER)
 
@@ -617,7 +607,7 @@ class BoxStorage:
             return
         due = self._store.hass.loop.time() + delay
         if self._due <= due:
-            # That write includes this change. The store would put it off until the later time.
+            # That write includes this change. Scheduling another would delay it.
             return
         self._due = due
         self._store.async_delay_save(self._as_stored, delay)

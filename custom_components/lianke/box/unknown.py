@@ -1,4 +1,4 @@
-"""Unknown parts of the service's answers and messages, remembered for a report by the user."""
+"""Unknown parts of the service's answers and messages, remembered so that the user can report them."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,9 +14,9 @@ from ..api.unknown import Unknown, UnknownKind
 
 _LOGGER = logging.getLogger(__name__)
 
-# Of each kind: messages, which anyone with the address can send, must not crowd out the rest.
+# Each kind has its own limit: anyone with the address can send messages, which must not crowd out the rest.
 MAX_OF_A_KIND = 20
-# Characters of one shape, and of a name.
+# Characters of a shape, and of a name with its place.
 MAX_SHAPE = 4000
 MAX_NAME = 200
 _SCANNING = "/scanning/"
@@ -31,17 +31,16 @@ class UnknownLog:
     def __init__(self, save: Callable[[], None]) -> None:
         """`save` is called when there is something new to store."""
         self._save = save
-        # As they are stored, the oldest first.
+        # In their stored form, oldest first.
         self._seen: dict[_Key, dict[str, Any]] = {}
         self._warned = False
 
     def has_room(self, kind: UnknownKind) -> bool:
-        """Return whether another unknown part of this kind would be remembered."""
         return [seen["kind"] for seen in self._seen.values()].count(kind) < MAX_OF_A_KIND
 
     @callback
     def observe(self, unknown: Unknown) -> None:
-        """Remember an unknown part, unless it is known by now or there are too many of its kind."""
+        """Remember and log an unknown part, unless it is known, too large, or its kind is full."""
         key = _key(unknown)
         if key in self._seen or len(unknown.where) + len(unknown.name) > MAX_NAME:
             return
@@ -52,7 +51,7 @@ class UnknownLog:
             # Anyone who knows the address can send these, and must not reach the log.
             level = logging.DEBUG
         elif _SCANNING in unknown.where:
-            # Nobody knows yet how answers about scanners look: that is no news to whoever has switched scanning on.
+            # Nobody knows yet what answers about scanners look like, so this is no news to a user who enables scanning.
             level = logging.INFO
         else:
             # One warning tells the user; more would only fill the log.
@@ -69,7 +68,7 @@ class UnknownLog:
         self._save()
 
     def load(self, stored: object) -> None:
-        """Read what `as_stored` wrote; what cannot be read is left out."""
+        """Read what `as_stored` returned; skip what cannot be read."""
         for item in stored[: MAX_OF_A_KIND * len(UnknownKind)] if isinstance(stored, list) else ():
             fields = to_mapping(item)
             first_seen = dt_util.parse_datetime(to_text(fields.get("first_seen")))
@@ -81,7 +80,7 @@ class UnknownLog:
                 kind=UnknownKind(str(fields["kind"])), where=where, name=name, shape=shape
             )
             self._remember(unknown, first_seen)
-        # What was stored has been told.
+        # What was stored is already logged.
         self._warned = any(
             seen["kind"] != UnknownKind.MESSAGE and _SCANNING not in seen["where"]
             for seen in self._seen.values()
@@ -97,12 +96,12 @@ class UnknownLog:
         }
 
     def as_stored(self) -> list[dict[str, Any]]:
-        """Return all unknown parts as plain JSON data, the oldest first."""
+        """Plain JSON data, oldest first."""
         return list(self._seen.values())
 
 
 def _key(unknown: Unknown) -> _Key:
-    """Return what an unknown part is told apart by: of messages, the shape is all there is."""
+    """Tell unknown parts apart: messages and answers only by their shape."""
     by_shape = unknown.kind in (UnknownKind.MESSAGE, UnknownKind.ANSWER)
     shape = json.dumps(unknown.shape, sort_keys=True) if by_shape else ""
     return unknown.kind.value, unknown.where, unknown.name, shape
