@@ -39,8 +39,8 @@ def _credentials_in(data: Mapping[str, Any]) -> Credentials:
 class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     """Config flow of a box.
 
-    Secrets that were read stay in the flow and are never shown again: after an error the user corrects
-    one field, and a key that was not rejected is shown as dots.
+    Secrets stay in the flow and are never sent back: after an error the user corrects one field, and a key that was
+    not rejected appears as dots.
     """
 
     VERSION = ENTRY_VERSION
@@ -69,7 +69,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             if (sticker := self._sticker) is None and not self._errors:
                 self._errors[binding.CONF_PHOTO] = "sticker_missing"
             if sticker is not None and not self._errors:
-                # A form left behind in a closed browser tab must not bar the next one.
+                # A form left open in a closed browser tab must not block the next one.
                 await self.async_set_unique_id(sticker.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_configured()
                 self._data = {
@@ -88,11 +88,11 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def async_step_account(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Ask for the ApiKey, and fetch the box; one that the service does not know leads back."""
+        """Ask for the ApiKey and fetch the box; return to the sticker when the service does not know the box."""
         if user_input is not None:
             self._forget_errors()
             self._read_connection(user_input)
-            # A key typed anew counts more than the choice of an entry of the account.
+            # A newly typed key outranks the choice of an account.
             chosen = user_input.get(binding.CONF_ACCOUNT, binding.ANOTHER_ACCOUNT)
             is_typed = user_input.get(CONF_API_KEY, binding.KEPT_KEY) != binding.KEPT_KEY
             self._account = None if is_typed or chosen == binding.ANOTHER_ACCOUNT else chosen
@@ -125,7 +125,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def async_step_printers(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Show the printers, offer a test page and to start afresh, and create the entry."""
+        """Show the printers, offer a test page and a fresh start, and create the entry."""
         printers = self._printers
         ready = binding.test_page_printer(printers)
         device_id = self._data[CONF_DEVICE_ID]
@@ -134,7 +134,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         kept = await self._async_kept_options(device_id, delete=afresh)
         if user_input is not None and not self._errors:
             self._test_printer = ready if user_input.get(CONF_TEST_PAGE) else None
-            # Not earlier: another flow may have used the same key for the first time meanwhile.
+            # Look this up last: another flow may have just used the same key for the first time.
             webhook_id = self._webhook_id(self._data[CONF_API_KEY])
             return self.async_create_entry(
                 title=f"Lianke {device_id}",
@@ -162,7 +162,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _async_kept_options(
         self, device_id: str, *, delete: bool
     ) -> Mapping[str, Any] | None:
-        """Return the options kept of a box that was removed, None without any; or delete all that is kept."""
+        """Return the options kept of a removed box, None without any; with `delete`, first delete all that is kept."""
         try:
             if delete:
                 await async_delete_kept(self.hass, device_id)
@@ -172,7 +172,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             return {}
         return kept[0].options if kept else None
 
-    # Without a printer the entry is created all the same.
+    # The entry is created even without a printer.
     async_step_no_printers = async_step_printers
 
     @override
@@ -187,11 +187,10 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         return result
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
-        """Start after the service rejected the key."""
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Ask for a new key, for every box that shared the old one."""
+        """Ask for a new key for every box that had the old one."""
         entry = self._get_reauth_entry()
         if user_input is not None:
             self._forget_errors()
@@ -218,7 +217,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         }
 
     def _renew(self, entry: ConfigEntry) -> ConfigFlowResult:
-        """Save the new key in every entry that has the old one, and reload them."""
+        """Save the new key in every entry with the old one, and reload them."""
         updates = {
             CONF_API_KEY: self._api_key,
             CONF_WEBHOOK_ID: self._webhook_id(self._api_key, entry.data[CONF_WEBHOOK_ID]),
@@ -232,7 +231,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_update_reload_and_abort(entry, data_updates=updates)
 
     async def async_step_reconfigure(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Change key, sticker or server of the same box; what is left empty stays as it is."""
+        """Change the key, sticker or server of the same box; empty fields change nothing."""
         entry = self._get_reconfigure_entry()
         if user_input is None:
             self._server = entry.data[CONF_SERVER]
@@ -244,7 +243,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             if not self._errors:
                 await self.async_set_unique_id(credentials.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_mismatch(reason="wrong_account")
-                # An account's webhook is left to its other boxes.
+                # The account's other boxes keep its webhook.
                 alone = len(self._entries_of(entry.data[CONF_API_KEY])) == 1
                 kept = entry.data[CONF_WEBHOOK_ID] if alone else None
                 printers = await self._async_fetch(api_key, credentials, self._server, kept)
@@ -269,12 +268,12 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 }
             ),
             errors=self._errors,
-            # The name stands in the title, which is no Markdown.
+            # The name is in the title, which is not Markdown.
             description_placeholders={**self._placeholders(entry), "name": entry.title},
         )
 
     async def _async_read_sticker(self, user_input: dict[str, Any]) -> None:
-        """Read the sticker of a form and keep it, or collect the error; a photo is consumed."""
+        """Read and keep a form's sticker, or collect the error; a photo is consumed."""
         self._forget_errors()
         try:
             sticker = await binding.async_read_sticker(
@@ -285,7 +284,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             self._errors[err.placeholders["field"]] = err.reason
 
     def _read_connection(self, user_input: dict[str, Any]) -> None:
-        """Check and keep key and server of a form, and collect their errors."""
+        """Check and keep a form's key and server, and collect their errors."""
         kept, self._api_key = self._api_key, ""
         if (api_key := user_input.get(CONF_API_KEY)) is not None:
             try:
@@ -306,7 +305,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         self._details = {"detail": "", "code": ""}
 
     def _key_and_server(self) -> tuple[str, str]:
-        """Return the ApiKey and the server to use: the ones typed, or another entry's."""
+        """Use the key and server that were typed, or another entry's."""
         if self._account is None:
             if not self._api_key:
                 self._errors.setdefault(CONF_API_KEY, "api_key_missing")
@@ -322,7 +321,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> tuple[Printer, ...] | None:
         """Fetch the box's printers; on an error collect it, drop the wrong input and return None.
 
-        keep: the webhook id of the account that goes on with this key.
+        `keep` is the webhook id of the account that continues with this key.
         """
         try:
             return await binding.async_fetch_box(
@@ -348,5 +347,5 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         return [entry for entry in entries if entry.data[CONF_API_KEY] == api_key]
 
     def _webhook_id(self, api_key: str, keep: str | None = None) -> str:
-        """Return the account's webhook id: an entry's of the same key, the one to keep, or a new one."""
+        """Use the webhook id of an entry with this key, else `keep`, else a new one."""
         return async_account_of_key(self.hass, api_key, keep).webhook_id

@@ -1,4 +1,4 @@
-"""What all steps of the options flow share: the frame of a step, and kinds of fields."""
+"""What all steps of the options flow share: how a step runs, and kinds of fields."""
 
 from collections.abc import Awaitable, Callable, Container, Iterable
 from functools import wraps
@@ -21,7 +21,7 @@ from .box.storage import StoredPrinter
 
 CONF_TARGET: Final = "target"
 WHOLE_BOX: Final = "box"
-# Errors of the service with a text of their own in every form; for others, its message is shown.
+# Errors of the service for which every form has a text; for others it shows the service's message.
 EXPLAINED_EVERYWHERE: Final = frozenset(
     {
         "address_unknown",
@@ -37,23 +37,23 @@ EXPLAINED_EVERYWHERE: Final = frozenset(
 )
 _TRANSLATED_UNITS: Final = frozenset({"days", "hours", "jobs", "minutes", "pages", "seconds"})
 
+# How well a printer fits: higher is better, 0 is not at all.
 type Fit = Callable[[StoredPrinter], int]
-"""Return how well a printer fits, higher is better, 0 for not at all."""
 
 _DRIVERLESS: Final = frozenset({DriverState.AWAITING, DriverState.UNSUPPORTED})
 
 
 def fitting(known: StoredPrinter) -> int:
-    """Fit every printer that can print: one without a driver cannot."""
+    """Fit every printer that can print; one without a driver cannot."""
     return int(known.printer.driver not in _DRIVERLESS)
 
 
 def offers(
     known: Iterable[StoredPrinter], fit: Fit, chosen: Container[str]
 ) -> list[SelectOptionDict]:
-    """Return the printers that fit, the best first.
+    """Offer the printers that fit, best first.
 
-    Those in `chosen` are offered whatever they are: what has been set for one can be taken back.
+    Printers in `chosen` are always offered, so that what was set for one can be undone.
     """
     fits = sorted(
         (one for one in known if fit(one) or one.key in chosen),
@@ -71,10 +71,7 @@ def choice(
     custom: bool = False,
     listed: bool | None = None,
 ) -> SelectSelector:
-    """Return a field for one or many of these options; `key` is where their texts are translated.
-
-    Home Assistant chooses between a list and a drop-down where `listed` does not say.
-    """
+    """Translate the options' texts under `key`; with `listed` None, Home Assistant picks list or drop-down."""
     config = SelectSelectorConfig(options=[*options], multiple=many, custom_value=custom)
     if key is not None:
         config["translation_key"] = key
@@ -86,7 +83,7 @@ def choice(
 def number_field(
     low: float, high: float | None, *, step: float = 1, unit: str | None = None
 ) -> NumberSelector:
-    """Return a number field with its bounds and unit, which is a symbol or translated."""
+    """Make a number field; `unit` is a symbol or a translated unit."""
     config = NumberSelectorConfig(min=low, step=step, mode=NumberSelectorMode.BOX)
     if high is not None:
         config["max"] = high
@@ -97,8 +94,8 @@ def number_field(
     return NumberSelector(config)
 
 
+# What a form has sent; None when it is to be shown.
 type UserInput = dict[str, Any] | None
-"""What a form has sent, None where it is to be shown."""
 type Step[F] = Callable[[F, UserInput], Awaitable[ConfigFlowResult]]
 
 
@@ -115,13 +112,13 @@ def needs_box[F: BoxOptionsFlow](step: Step[F]) -> Step[F]:
 
 
 class BoxOptionsFlow(OptionsFlow):
-    """Options of a box or its printers; those of the chosen target are saved for it alone."""
+    """Options of a box or its printers; a target's options are saved for that target alone."""
 
     def __init__(self) -> None:
         self._target = WHOLE_BOX
 
     def _printers(self, chosen: Container[str] = (), fit: Fit = fitting) -> list[SelectOptionDict]:
-        """Return the printers that can print, or fit otherwise, and those that an option is set for."""
+        """Offer the printers that fit, and those in `chosen`, for which an option is set."""
         return offers(self.config_entry.runtime_data.storage.printers.values(), fit, chosen)
 
     def _choose_printer(
@@ -132,7 +129,7 @@ class BoxOptionsFlow(OptionsFlow):
         none: str = "no_printers",
         default: Any = vol.UNDEFINED,
     ) -> ConfigFlowResult:
-        """Show the form to choose one of these printers, or the step that says there is none."""
+        """Show the form to choose a printer, or the step `none` when there is no printer."""
         if not printers:
             return self.async_show_form(step_id=none, last_step=True)
         target = {vol.Required(CONF_TARGET, default=default): choice(printers, key=CONF_TARGET)}
@@ -148,7 +145,7 @@ class BoxOptionsFlow(OptionsFlow):
         return self.async_create_entry(data=options)
 
     def _save_for_target(self, option: str, chosen: dict[str, Any]) -> ConfigFlowResult:
-        """Save what was chosen for the target printer under an option of all printers."""
+        """Save the target's choice under an option that holds all printers' choices."""
         of_all = dict(self.config_entry.options.get(option, {}))
         of_all.pop(self._target, None)
         if chosen:

@@ -1,4 +1,4 @@
-"""Adding a box: its forms, sticker and key, what the service says of it, a test page."""
+"""Adding a box: its forms, its sticker and key, what the service reports about it, a test page."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -37,7 +37,7 @@ from ..printing.own_pages import async_print_test_page
 from ..runtime import LiankeConfigEntry
 
 MAX_KEY_LENGTH = 128
-# A form's wait for the turn of its requests, all in all: browsers and proxies wait no longer than a minute.
+# Seconds a form waits in all for its requests' turn: browsers and proxies give up after a minute.
 TURN_SECONDS = 40
 MARKS = {DriverState.SUPPORTED: "✓", DriverState.AWAITING: "⏳", DriverState.UNSUPPORTED: "✗"}
 
@@ -45,7 +45,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class BindingThrottle:
-    """The throttle of one form: its requests are those of polls, but do not wait for ever."""
+    """The throttle of one form. Its requests queue like those of polls, but not for ever."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -53,23 +53,22 @@ class BindingThrottle:
 
     @asynccontextmanager
     async def slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
-        """Hold a place; raises TooManyRequestsError when none gets free in time."""
+        """Hold a place. Raises TooManyRequestsError when none is free in time."""
         left = max(0.0, self._until - time.monotonic())
         async with self._account.slot(purpose, upload=upload, max_wait=left):
             yield
 
     def too_frequent(self) -> None:
-        """Pause the account."""
         self._account.too_frequent()
 
 
 async def async_read_sticker(
     hass: HomeAssistant, photo: str | None, text: str | None
 ) -> Credentials | None:
-    """Return the box's credentials from an uploaded photo's id or a pasted text.
+    """Read the box's credentials from an uploaded photo (its id) or a pasted text.
 
-    The text is used when there is no photo, or it cannot be read; None when neither was given.
-    The uploaded file is consumed in any case. Raises InputError, with the `field` of the form.
+    The text counts only when there is no readable photo; None when neither was given. The uploaded file is
+    consumed in any case. Raises InputError, with the `field` of the form.
     """
     text = (text or "").strip()
     if photo:
@@ -95,9 +94,9 @@ def _read_upload(hass: HomeAssistant, file_id: str) -> Credentials:
 
 
 def checked_key(text: str) -> str:
-    """Return an ApiKey without blanks around it; InputError, with the `field`, when it cannot be one.
+    """Strip an ApiKey; raises InputError, with the `field`, when it cannot be one.
 
-    The documented shape, 32 letters and digits, is a hint only: refused is what no HTTP header can carry.
+    The documented shape, 32 letters and digits, is only a hint: a key is refused when no HTTP header can carry it.
     """
     key = text.strip()
     if not key:
@@ -110,10 +109,10 @@ def checked_key(text: str) -> str:
 async def async_fetch_box(
     hass: HomeAssistant, *, api_key: str, credentials: Credentials, server: str, account: Account
 ) -> tuple[Printer, ...]:
-    """Fetch the box, and return its printers; raises LiankeError.
+    """Check that the service knows the box, and return its printers; raises LiankeError.
 
-    A box that cannot list its printers at the moment (off, busy) has none. Where the boxes of the account have used
-    up the requests of this minute, the form waits for its turn, for a while (TooManyRequestsError).
+    A box that cannot list its printers at the moment (off, busy) has none. When the account's boxes have used up this
+    minute's requests, the form waits for its turn, and then raises TooManyRequestsError.
     """
     client = LiankeClient(
         async_get_clientsession(hass),
@@ -133,7 +132,7 @@ async def async_fetch_box(
 
 
 def printer_list(printers: tuple[Printer, ...]) -> str:
-    """Return the printers as a Markdown list."""
+    """In Markdown."""
     lines = []
     for printer in printers:
         place = (printer.ip_address or "?") if printer.address.is_network else f"USB {printer.port}"
@@ -143,7 +142,7 @@ def printer_list(printers: tuple[Printer, ...]) -> str:
 
 
 def test_page_printer(printers: tuple[Printer, ...]) -> Printer | None:
-    """Return the printer to offer a test page on: one that can print, best an idle one."""
+    """Choose a printer that can print, preferably an idle one."""
     able = [one for one in printers if one.is_printer and one.driver is DriverState.SUPPORTED]
     return next((one for one in able if one.raw_state == "idle"), next(iter(able), None))
 
@@ -151,7 +150,7 @@ def test_page_printer(printers: tuple[Printer, ...]) -> Printer | None:
 async def async_print_first_page(
     hass: HomeAssistant, entry: LiankeConfigEntry, row: Printer
 ) -> None:
-    """Print a test page on the printer of this row, as soon as the entry is set up."""
+    """Print a test page on this row's printer; the entry must be set up."""
     known = entry.runtime_data.storage.printers.values()
     key = next((one.key for one in known if one.printer.address == row.address), None)
     if key is None:
@@ -168,11 +167,11 @@ CONF_PHOTO = "photo"
 CONF_QR_TEXT = "qr_text"
 SECTION_ADVANCED = "advanced"
 
-# The choice for a box of an account that no entry has yet.
+# The choice for an account that no entry has yet.
 ANOTHER_ACCOUNT = "another"
 
-# Stands in the key's field for a key that the flow holds already, since no key goes back to the
-# browser. No key looks like this, so one that was edited by half is refused.
+# Fills the key's field when the flow already holds a key, since no key goes back to the browser.
+# No key looks like this, so a half-edited one is refused.
 KEPT_KEY = "•" * 12
 
 EXPLAINED = EXPLAINED_EVERYWHERE | {
@@ -181,7 +180,7 @@ EXPLAINED = EXPLAINED_EVERYWHERE | {
     "box_not_provisioned",
     "too_many_requests",
 }
-# Errors that the server's address may cause, for which its section is shown open.
+# Errors that a wrong server address may cause: after them, its section is open.
 ABOUT_SERVER = frozenset(
     {"address_unknown", "cannot_connect", "invalid_server", "timed_out", "unexpected_answer"}
 )
@@ -195,9 +194,9 @@ STICKER: dict[vol.Marker, object] = {
 
 
 def account_field(entries: list[ConfigEntry], chosen: str | None) -> dict[vol.Marker, object]:
-    """Return the field for an entry of the same account, none without entries; `chosen` is the id of one.
+    """Offer the accounts of the entries, or no field without entries; `chosen` is an entry's id.
 
-    One that was chosen can be unchosen by ANOTHER_ACCOUNT, since the selector itself has no way back.
+    ANOTHER_ACCOUNT takes a choice back, which the selector itself cannot.
     """
     accounts: dict[str, SelectOptionDict] = {}
     for entry in entries:
@@ -211,13 +210,13 @@ def account_field(entries: list[ConfigEntry], chosen: str | None) -> dict[vol.Ma
 
 
 def key_field(marker: type[vol.Marker], *, kept: bool) -> dict[vol.Marker, object]:
-    """Return the field of the ApiKey, filled with dots when the flow holds one."""
+    """Fill the field with dots when the flow already holds a key (`kept`)."""
     shown: dict[str, Any] | None = {"suggested_value": KEPT_KEY} if kept else None
     return {marker(CONF_API_KEY, description=shown): _SECRET}
 
 
 def server_section(server: str, errors: Mapping[str, str]) -> dict[vol.Marker, object]:
-    """Return the section with the service's address, open after an error that it may cause."""
+    """Offer the service's address, in a section that is open after an error that it may cause."""
     address = TextSelector(TextSelectorConfig(type=TextSelectorType.URL, autocomplete="off"))
     return {
         vol.Required(SECTION_ADVANCED): section(

@@ -14,7 +14,7 @@ from homeassistant.util.file import write_utf8_file_atomic
 
 from ..const import DOMAIN
 
-# In the order in which they are offered; each is a file of this name.
+# In the order of the form; each is a file of this name.
 BLUEPRINTS = (
     "shopping_list",
     "voice",
@@ -35,22 +35,20 @@ BLUEPRINTS = (
     "scan_to_paperless",
 )
 
-# The folders of _SHIPPED: each holds all blueprints in one language.
+# Folders of _SHIPPED; each holds all blueprints in one language.
 LANGUAGE_ENGLISH = "en"
 LANGUAGE_CHINESE = "zh-Hans"
 
 _SHIPPED = Path(__file__).parents[1] / "blueprints" / AUTOMATION_DOMAIN
-# The last line of a copy has the digest of the rest: a copy that does not match it was edited.
+# The last line of a copy has the digest of the rest: when it does not match, the copy was edited.
 _SEAL = "# Copied by the integration; written over only while unchanged. sha256: "
 
 
 async def async_copy(hass: HomeAssistant, names: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Copy blueprints by their names out of BLUEPRINTS, and let Home Assistant see them.
+    """Copy these blueprints in the house's language, and make Home Assistant load them.
 
-    Returns those that hold now what this version ships, and those that were edited and are as they were.
-    They are copied in the language of the house. A file that somebody edited, or put there, is
-    left alone. Raises OSError or WriteError when a file cannot be read or written; what was copied
-    before stays.
+    Return those that are now as this version ships them, and those left alone because somebody edited or put them
+    there. Raises OSError or WriteError when a file cannot be read or written; earlier copies stay.
     """
     chosen = [name for name in BLUEPRINTS if name in set(names)]
     blueprints = async_get_blueprints(hass)
@@ -69,12 +67,12 @@ async def async_copy(hass: HomeAssistant, names: Iterable[str]) -> tuple[list[st
 
 
 def language_of(language: str) -> str:
-    """Return the folder of shipped blueprints for a language of Home Assistant: Chinese or English."""
+    """Choose the folder of shipped blueprints: Chinese or English."""
     return LANGUAGE_CHINESE if language.lower().startswith("zh") else LANGUAGE_ENGLISH
 
 
 async def async_listed(hass: HomeAssistant, names: Iterable[str]) -> str:
-    """Return a list in Markdown of blueprints, as the form offers them: what each is called and does."""
+    """List blueprints in Markdown with the form's texts, which say what each does."""
     texts = await async_get_translations(
         hass, language_of(hass.config.language), "selector", [DOMAIN]
     )
@@ -83,7 +81,7 @@ async def async_listed(hass: HomeAssistant, names: Iterable[str]) -> str:
 
 
 def path_of(name: str) -> str:
-    """Return the path of a copy, as automations name it."""
+    """Name a copy as automations do."""
     return f"{DOMAIN}/{name}.yaml"
 
 
@@ -102,7 +100,7 @@ def _copy(shipped: Path, folder: Path, names: list[str]) -> tuple[list[str], lis
 
 
 def _is_edited(file: Path) -> bool:
-    """Return whether a file is there that is not as we wrote it, whichever version it was."""
+    """Whether a file exists that differs from what any version of the integration wrote."""
     try:
         content = file.read_bytes()
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""Options flow of a box: its menu, settings, default print options, push, blueprints; the rooms bring theirs.
+"""Options flow of a box: menu, settings, default print options, push, blueprints; other rooms add their steps.
 
-Options are read when they are used; saving them reloads nothing.
+Options are read when they are used, so saving them reloads nothing.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ from ..runtime import async_account_entries, in_words
 from ..scanner.hub import is_enabled
 from .blueprints import BLUEPRINTS, async_copy, async_listed
 
-# Seconds to wait for a push message.
+# How long to wait for a push message.
 PUSH_SECONDS = 120
 
 CONF_BLUEPRINTS = "blueprints"
@@ -76,7 +76,7 @@ _OF_SCANS = (const.KEEP_SCANS_DAYS, const.KEEP_SCANS_MB)
 class LiankeOptionsFlow(
     NozzleCareSteps, StandInSteps, PeopleSteps, LanPrinterSteps, ManualDuplexSteps
 ):
-    """Options flow; each path through its menu ends with the options saved."""
+    """Each path through the menu ends with the options saved."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class LiankeOptionsFlow(
         )
 
     async def async_step_init(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Show the menu; some of its steps need the box to be loaded."""
+        """Show the menu; most of its steps need a loaded box."""
         steps = ["settings"]
         if self.config_entry.state is ConfigEntryState.LOADED:
             steps += [
@@ -108,7 +108,6 @@ class LiankeOptionsFlow(
         return self.async_show_menu(step_id="init", menu_options=steps)
 
     async def async_step_settings(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Change polling, quiet hours and limits."""
         options = self.config_entry.options
         errors: dict[str, str] = {}
         if user_input is not None:
@@ -122,7 +121,7 @@ class LiankeOptionsFlow(
 
     @needs_box
     async def async_step_defaults(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Choose the printer, or the whole box, for default print options."""
+        """Choose the printer, or the whole box, that gets default print options."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_default_options(None)
@@ -133,7 +132,7 @@ class LiankeOptionsFlow(
 
     @needs_box
     async def async_step_default_options(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Change the print options used where an action names none."""
+        """Change the print options that apply when an action names none."""
         options = self.config_entry.options
         shown = of_box = options.get(const.CONF_DEFAULT_OPTIONS, {})
         if self._target != WHOLE_BOX:
@@ -161,7 +160,7 @@ class LiankeOptionsFlow(
         )
 
     async def _async_capabilities(self) -> tuple[Capabilities | None, tuple[Paper, ...], Species]:
-        """Return the capabilities of the target, unknown for a whole box, whose printers differ."""
+        """Capabilities of the target; unknown for a whole box, since its printers differ."""
         data = self.config_entry.runtime_data
         if (printer := data.storage.printers.get(self._target)) is None:
             return None, (), Species.UNKNOWN
@@ -170,7 +169,7 @@ class LiankeOptionsFlow(
 
     @needs_box
     async def async_step_push(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Show the callback address for the console; it is shown nowhere else."""
+        """Show the callback address for the console; no other place shows it."""
         address = self.config_entry.runtime_data.account.address
         if address is None:
             return self.async_show_form(step_id="no_address", last_step=True)
@@ -183,7 +182,6 @@ class LiankeOptionsFlow(
         )
 
     async def async_step_push_wait(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Wait until a message arrives, or the time is over."""
         if self._wait is None:
             account = self.config_entry.runtime_data.account
             self._unclear_before = account.unclear_messages
@@ -200,7 +198,7 @@ class LiankeOptionsFlow(
 
     @needs_box
     async def async_step_push_unheard(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Say that nothing arrived, which does no harm, or a message that names no box and is of no use."""
+        """Report that no message arrived, which is harmless, or one that names no box and so is of no use."""
         messages = self.config_entry.runtime_data.account.unclear_messages
         step = "push_unclear" if messages > self._unclear_before else "push_silent"
         return self.async_show_menu(step_id=step, menu_options=["push", "done"])
@@ -208,7 +206,7 @@ class LiankeOptionsFlow(
     async_step_push_unclear = async_step_push_silent = async_step_push_unheard
 
     async def _async_wait_for_push(self) -> bool:
-        """Return whether a message of this account arrived within two minutes."""
+        """Whether a message of this account arrives within PUSH_SECONDS."""
         webhook_id = self.config_entry.data[CONF_WEBHOOK_ID]
         boxes = [
             entry.runtime_data
@@ -227,11 +225,10 @@ class LiankeOptionsFlow(
                 stop()
 
     async def async_step_push_heard(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Confirm that push works."""
         return self.async_show_menu(step_id="push_heard", menu_options=["done"])
 
     async def async_step_blueprints(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Copy the chosen blueprints; this needs no box."""
+        """Copy the chosen blueprints; the box need not be loaded."""
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
@@ -241,7 +238,7 @@ class LiankeOptionsFlow(
             else:
                 if not copied and not kept:
                     return self._save({})
-                # A heading without a list below says nothing.
+                # A heading with an empty list below would be confusing.
                 some = "blueprints_some_kept" if copied else "blueprints_kept"
                 return self.async_show_menu(
                     step_id=some if kept else "blueprints_copied",
@@ -261,7 +258,6 @@ class LiankeOptionsFlow(
         )
 
     async def async_step_done(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """End without a change."""
         return self._save({})
 
     async_step_no_address = async_step_done
@@ -274,16 +270,16 @@ class LiankeOptionsFlow(
     @callback
     @override
     def async_remove(self) -> None:
-        """Stop waiting when the dialog is closed."""
+        """Stop waiting for a push when the dialog is closed."""
         if self._wait is not None:
             self._wait.cancel()
 
 
-# Forms, and the options that their answers stand for. An answer that equals the present options changes nothing.
+# Forms, and how their answers become options. An answer that equals the present options changes nothing.
 
 
 def _words(name: str, options: Iterable[str], *, custom: bool = False) -> SelectSelector:
-    """Return a drop-down list whose texts are translated under its name."""
+    """Make a drop-down list whose texts are translated under this name."""
     return choice(options, key=name, custom=custom, listed=False)
 
 
@@ -293,7 +289,7 @@ def _driver_names(options: Iterable[str]) -> SelectSelector:
 
 
 def settings_schema(options: Mapping[str, Any], *, scans: bool = True) -> vol.Schema:
-    """Return the form of the general settings with their present values, with or without those of scans."""
+    """Fill the general settings with their present values; `scans` adds those of scans."""
     schema: dict[vol.Marker, object] = {}
     for number in _NUMBERS:
         if number in _OF_SCANS and not scans:
@@ -317,7 +313,7 @@ def settings_schema(options: Mapping[str, Any], *, scans: bool = True) -> vol.Sc
 
 
 def settings_errors(answer: Mapping[str, Any]) -> dict[str, str]:
-    """Return the errors of the general settings, by field."""
+    """Errors by field."""
     begin = dt_util.parse_time(answer.get(const.CONF_QUIET_FROM) or "")
     end = dt_util.parse_time(answer.get(const.CONF_QUIET_TO) or "")
     if (begin is None) is not (end is None):
@@ -330,7 +326,7 @@ def settings_errors(answer: Mapping[str, Any]) -> dict[str, str]:
 
 
 def settings_from(answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options with the general settings changed as answered."""
+    """Options with the general settings as answered."""
     changed = dict(options)
     for number in _NUMBERS:
         if number.key in answer and int(answer[number.key]) != number.of(options):
@@ -340,7 +336,7 @@ def settings_from(answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict
     ):
         changed[const.CONF_PRINTER_KIND] = kind
     emptied = [const.CONF_QUIET_FROM, const.CONF_QUIET_TO]
-    # Without scans, the form has no field for their script.
+    # Without scans the form has no field for their script, so an absent answer does not clear it.
     if const.KEEP_SCANS_DAYS.key in answer:
         emptied.append(const.CONF_SCAN_SCRIPT)
     for key in emptied:
@@ -356,7 +352,7 @@ def defaults_schema(
     capabilities: Capabilities | None = None,
     papers: tuple[Paper, ...] = (),
 ) -> vol.Schema:
-    """Return the form of default print options, limited to what a printer can do where that is known."""
+    """Limit the form to what the printer can do when that is known."""
     able = capabilities or Capabilities()
     names = [*(able.papers or {}), *(paper.name for paper in papers)]
 
@@ -366,7 +362,7 @@ def defaults_schema(
         names = [name for name, number in values.items() if ids is None or number in ids]
         return _words(field, _with(stored.get(field), names))
 
-    # A size beyond the range gets an error of our own, which says what is possible.
+    # No upper limit here: a size beyond the range gets our own error, which names the possible sizes.
     size = number_field(0.1, None, step=0.1, unit="mm")
     fields: dict[str, object] = {
         "paper": _driver_names(names or [paper.name for paper in STANDARD]),
@@ -391,7 +387,7 @@ def defaults_schema(
 
 
 def _with(stored: str | None, names: list[str]) -> list[str]:
-    """Return names with the stored one among them, so that submitting it shows its error."""
+    """Add the stored name even if it is not available, so that submitting the form shows the error."""
     return names if stored is None or stored in names else [*names, stored]
 
 
@@ -402,7 +398,7 @@ def _shown(value: object) -> object:
 
 
 def defaults_from(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the default options of an answer; empty fields are unset."""
+    """Default options as answered; empty fields are unset."""
     chosen: dict[str, Any] = {}
     for name, answered in answer.items():
         value = answered.strip() if isinstance(answered, str) else answered
@@ -423,13 +419,13 @@ def check_defaults(
     except OptionError as err:
         if err.reason != "paper_required":
             raise
-        # The paper of a label printer may be left to each action; check the rest.
+        # A label printer's paper may be left to each action, so check the rest with some paper.
         sized: PrintOptions = {**options, "paper_width": 100.0, "paper_height": 100.0}
         resolve_options(sized, capabilities, papers, species)
 
 
 def shown_reason(err: OptionError) -> str:
-    """Return the form's error key for an option that cannot be a default."""
+    """Choose the form's error key for an option that cannot be a default."""
     if err.reason.endswith("_not_available") or err.reason == "invalid_option":
         return "not_available"
     return err.reason
