@@ -1,12 +1,9 @@
-"""The dashboard card: served by the integration, announced to the dashboards as one resource.
+"""The dashboard card, served by the integration and announced to the dashboards as one Lovelace resource.
 
-The files are what `frontend/` at the root of the repository is built to. Dashboards learn
-of the first one by one Lovelace resource whose address carries the version and a digest,
-so that a browser never shows an old card; the first loads the others, whose names carry
-digests of their own. The resource comes with the first entry and goes when Home Assistant
-stops without one: until then, the cards of a box that was removed say so.
-Where the resources are kept in YAML, which cannot be written, the script is announced to
-the frontend itself.
+The files are built from `frontend/` at the root of the repository. The resource's address carries the version and a
+digest, so that a browser never shows an old card; its file loads the others, whose names carry their own digests.
+The resource comes with the first entry and goes when Home Assistant stops without one: until then, the cards of a
+removed box say that it is gone. YAML resources cannot be written, so there the frontend is told to load the script.
 """
 
 import asyncio
@@ -31,8 +28,8 @@ FRONTEND = Path(__file__).parent
 CARD_FILE = "lianke-card.js"
 CARD_TYPE = "custom:lianke-card"
 CARD_URL = f"/{DOMAIN}/{CARD_FILE}"
+# A picture of a document.
 DOCUMENT_URL = f"/{DOMAIN}/document.svg"
-"""A picture of a document."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -40,7 +37,7 @@ _LOGGER = logging.getLogger(__name__)
 async def async_setup(hass: HomeAssistant) -> None:
     """Serve the card, and keep its resource while there is an entry, and until Home Assistant stops.
 
-    To be called once, when the integration is set up: without an entry that is not so at the next start.
+    Call it once, when the integration is set up; without an entry, the next start does not set it up.
     """
     integration = await async_get_integration(hass, DOMAIN)
     files, pictures, digest = await hass.async_add_executor_job(_read_files)
@@ -63,20 +60,20 @@ async def async_setup(hass: HomeAssistant) -> None:
 
 
 async def async_remove(hass: HomeAssistant) -> None:
-    """Remove the resource with the last entry, where the integration was not set up: nobody serves the card."""
+    """Remove the resource with the last entry if the integration was not set up, since nobody serves the card then."""
     if DOMAIN not in hass.config.components:
         await _Resource(hass, "").async_sync()
 
 
 async def async_card_path(hass: HomeAssistant, device_id: str) -> str | None:
-    """Return the path of the first view of a dashboard that has a printer's card, None without one."""
+    """Path of the first dashboard view with the printer's card; None if there is none."""
     if (data := hass.data.get(LOVELACE_DATA)) is None:
         return None
     for url_path, one in data.dashboards.items():
         try:
             views = (await one.async_load(False)).get("views")
         except HomeAssistantError:
-            # One that was never changed has no views of its own.
+            # A dashboard that nobody has changed stores no views.
             continue
         for number, view in enumerate(views if isinstance(views, list) else ()):
             if isinstance(view, dict) and _has_card(view, device_id):
@@ -85,7 +82,7 @@ async def async_card_path(hass: HomeAssistant, device_id: str) -> str | None:
 
 
 def _has_card(part: object, device_id: str) -> bool:
-    """Return whether a part of a dashboard has the card of a printer; one that names none shows all."""
+    """Whether this part of a dashboard has the printer's card; a card without `devices` shows all printers."""
     if isinstance(part, dict):
         if part.get("type") == CARD_TYPE:
             return device_id in (part.get("devices") or [device_id])
@@ -94,7 +91,7 @@ def _has_card(part: object, device_id: str) -> bool:
 
 
 def _read_files() -> tuple[list[Path], list[Path], str]:
-    """Return the card's files, the pictures that others show, and a short digest of the files; blocking."""
+    """Return the card's files, the pictures for other places, and a short digest of the files; blocking."""
     files = sorted(FRONTEND.glob("lianke-card*.js"))
     digest = sha256()
     for path in files:
@@ -103,7 +100,7 @@ def _read_files() -> tuple[list[Path], list[Path], str]:
 
 
 class _Resource:
-    """The card's entry in the list of dashboard resources."""
+    """The card's resource, kept by Home Assistant or announced to the frontend."""
 
     def __init__(self, hass: HomeAssistant, url: str) -> None:
         self._hass = hass
@@ -112,7 +109,7 @@ class _Resource:
         self._announced = False
 
     async def async_sync(self, _event: Event | None = None) -> None:
-        """Make the resource present while there is an entry, and absent otherwise."""
+        """Create the resource while there is an entry, and delete it otherwise."""
         if "lovelace" not in self._hass.config.components:
             return
         async with self._lock:
@@ -123,7 +120,7 @@ class _Resource:
                 _LOGGER.warning("Cannot update the dashboard resource: %s", err)
 
     async def _async_store(self, wanted: bool) -> None:
-        """Write the resource where this Home Assistant keeps its resources."""
+        """Write the resource; announce the script where resources are in YAML."""
         data = self._hass.data[LOVELACE_DATA]
         if data.resource_mode != MODE_STORAGE:
             self._announce(wanted)
@@ -146,7 +143,7 @@ class _Resource:
             await resources.async_delete_item(item["id"])
 
     def _announce(self, wanted: bool) -> None:
-        """Have the frontend load the script with every page, or no longer."""
+        """Make the frontend load the script with every page, or stop that."""
         if wanted == self._announced:
             return
         self._announced = wanted

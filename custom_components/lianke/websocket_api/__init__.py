@@ -1,6 +1,6 @@
 """WebSocket commands of the dashboard card: printers and jobs as they change, options, actions.
 
-None of them sends a request to the cloud, except for actions, and a printer's options that are not cached.
+Only actions, and options of a printer that are not cached, send requests to the cloud.
 """
 
 from collections.abc import Awaitable, Callable
@@ -51,7 +51,7 @@ CORNERS: Final = f"{DOMAIN}/document/corners"
 KEEP: Final = f"{DOMAIN}/printed/keep"
 
 MAX_DEVICES: Final = 50
-# For how long printed documents are kept where that is switched on at the card.
+# How long printed documents are kept when the card switches keeping on.
 KEPT_HOURS: Final = 7 * 24
 
 
@@ -73,7 +73,7 @@ type _Handler = Callable[[HomeAssistant, ActiveConnection, Message], Awaitable[N
 
 
 def _answers_mistakes(handler: _Handler) -> _Handler:
-    """Answer what the user did wrong without an error in the log, which would quote names of files."""
+    """Answer a user's mistake without an error in the log, which would quote file names."""
 
     @wraps(handler)
     async def answer(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
@@ -106,7 +106,7 @@ def _answers_mistakes(handler: _Handler) -> _Handler:
 @async_response
 @_answers_mistakes
 async def _ws_subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
-    """Send the printers that the user may see and their jobs, now and whenever they change."""
+    """Send the printers that the user may see and their jobs, now and after each change."""
     feed = async_get_feed(hass)
     subscription = Subscription(connection, msg["id"], msg.get("device_ids"))
     connection.subscriptions[msg["id"]] = feed.async_subscribe(subscription)
@@ -144,7 +144,7 @@ async def _ws_confirm(hass: HomeAssistant, connection: ActiveConnection, msg: Me
 @async_response
 @_answers_mistakes
 async def _ws_plan_move(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
-    """Send what would be different if a job were moved to another printer, and what has to be chosen first."""
+    """Send what would change if a job moved to another printer, and what must be chosen first."""
     target = await _async_controlled(hass, connection, msg)
     other = await _async_controlled(hass, connection, {**msg, "device_id": msg["to_device_id"]})
     job = target.data.queue.get(msg["job_id"])
@@ -163,7 +163,7 @@ async def _ws_plan_move(hass: HomeAssistant, connection: ActiveConnection, msg: 
 @async_response
 @_answers_mistakes
 async def _ws_action(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
-    """Run an action of the integration for the user of the connection, and send its response."""
+    """Run one of the integration's actions as the connection's user, and send its response."""
     name, data, context = msg["service"], msg["service_data"], connection.context(msg)
     if (scan := SCAN_ACTIONS.get(name)) is not None:
         response = await scan.call(hass, data, context)
@@ -180,7 +180,7 @@ async def _ws_action(hass: HomeAssistant, connection: ActiveConnection, msg: Mes
 )
 @async_response
 async def _ws_forget(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
-    """Delete a document that a preview keeps; its handle is the secret."""
+    """Delete a document that a preview keeps. Its handle is a secret, so knowing it is enough."""
     await (await async_get_spool(hass)).async_forget(msg["document"])
     connection.send_result(msg["id"])
 
@@ -194,10 +194,10 @@ async def _ws_forget(hass: HomeAssistant, connection: ActiveConnection, msg: Mes
 @async_response
 @_answers_mistakes
 async def _ws_corners(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
-    """Send where the page is in a picture that a preview or page count keeps; its handle is the secret.
+    """Send the corners of the page in a picture that a preview or page count keeps; its handle is a secret.
 
-    The answer has `found`, `corners` as the action's `clean_corners` has them for a picture (all of it where no page
-    was found), and `width` and `height`, whose proportion is the upright picture's.
+    The answer has `found`, `corners` in the form of the action's `clean_corners` (the whole picture if no page
+    was found), and `width` and `height`, in the proportion of the upright picture.
     """
     spool = await async_get_spool(hass)
     async with spool.scope():
@@ -211,7 +211,7 @@ async def _ws_corners(hass: HomeAssistant, connection: ActiveConnection, msg: Me
 @async_response
 @_answers_mistakes
 async def _ws_keep(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
-    """Have the documents that a printer's box prints from now on kept for a week, to be printed again."""
+    """Keep what a printer's box prints from now on for a week, so that it can be printed again."""
     entry = async_target(hass, msg["device_id"]).entry
     if not KEEP_PRINTED_HOURS.of(entry.options):
         options = {**entry.options, KEEP_PRINTED_HOURS.key: KEPT_HOURS}
@@ -223,10 +223,7 @@ async def _ws_keep(hass: HomeAssistant, connection: ActiveConnection, msg: Messa
 @async_response
 @_answers_mistakes
 async def _ws_options(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
-    """Send a printer's options, their defaults, and how large a file may be.
-
-    Lists are None where the driver does not say; the size is in bytes.
-    """
+    """Send a printer's options (None where the driver lists none), defaults, and the largest file in bytes."""
     target = await _async_controlled(hass, connection, msg)
     described = await async_describe_capabilities(target, connection.context(msg))
     connection.send_result(
@@ -242,7 +239,7 @@ async def _ws_options(hass: HomeAssistant, connection: ActiveConnection, msg: Me
 @websocket_command({vol.Required("type"): SCANS})
 @callback
 def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
-    """Send the scanners that the user may control, each with its open or last scan, now and at each change."""
+    """Send the scanners that the user may control with their open or last scan, now and after each change."""
     before: list[JsonObjectType] | None = None
 
     @callback
@@ -261,17 +258,14 @@ def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -
 async def _async_controlled(
     hass: HomeAssistant, connection: ActiveConnection, msg: Message
 ) -> Target:
-    """Return a message's printer, which the user may control. Raises as `async_target`, and Unauthorized."""
+    """Return the message's printer if the user may control it. Raises as `async_target`, and Unauthorized."""
     target = async_target(hass, msg["device_id"])
     await async_check_target(hass, target, connection.context(msg), POLICY_CONTROL)
     return target
 
 
 def _defaults(target: Target, described: JsonObjectType) -> JsonObjectType:
-    """Return the defaults of options: the printer's, else the entry's, else the driver's.
-
-    Ids are given by the names that the printer's lists have for them.
-    """
+    """Merge default options: the printer's win over the entry's, those over the driver's; ids become list names."""
     options = target.entry.options
     driver = described["defaults"]
     assert isinstance(driver, dict)

@@ -52,14 +52,14 @@ from ..scanner.hub import SIGNAL_SCANS
 from ..scanner.jobs import async_get_jobs
 from ..scanner.view import may_use
 
-# Seconds between two messages of a subscription; the first change is sent at once.
+# Seconds between two messages to a subscription; the first change is sent at once.
 PACE: Final = 0.25
-# Jobs in a message: finished ones, those of each printer besides, open ones of a printer, open ones in all.
+# Jobs in a message: finished ones; beyond those, finished ones of each printer; open ones of a printer; all open ones.
 MAX_FINISHED: Final = 20
 MAX_FINISHED_OF_EACH: Final = 5
 MAX_OPEN_OF_PRINTER: Final = 50
 MAX_OPEN: Final = 200
-# A dashboard has a subscription a card.
+# Each card on a dashboard has a subscription.
 MAX_SUBSCRIPTIONS: Final = 50
 
 _OFF = (PrinterStatus.BOX_OFFLINE, PrinterStatus.DISCONNECTED)
@@ -75,7 +75,7 @@ class _PrinterJobs:
     entry: LiankeConfigEntry
     printer_key: str
     key_rejected: bool
-    # The scanner beside it: its id and its device.
+    # Id and device of the scanner beside it.
     scanner: tuple[str, str] | None
     description: JsonObjectType
     open_jobs: tuple[Job, ...]
@@ -95,7 +95,7 @@ class Subscription:
 
     @property
     def audience(self) -> tuple[str, frozenset[str] | None]:
-        """User and devices: subscriptions of one audience get the same message."""
+        """User and devices. Subscriptions with the same audience get the same message."""
         return self.connection.user.id, self.device_ids
 
     def send(self, content: bytes) -> None:
@@ -105,18 +105,18 @@ class Subscription:
 
 
 class JobFeed:
-    """Listens to the boxes while there are subscriptions, and sends each audience its messages."""
+    """Listens to the boxes while anybody subscribes, and sends each audience its messages."""
 
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
         self._subscriptions: set[Subscription] = set()
         self._signals: list[CALLBACK_TYPE] = []
         self._boxes: dict[str, list[CALLBACK_TYPE]] = {}
-        # Computed at most once between two changes.
+        # Computed at most once between two changes; None after a change.
         self._printers: list[_PrinterJobs] | None = None
-        # Of the users whose jobs wait for approval.
+        # By user id, of users whose jobs wait for approval.
         self._names: dict[str, str] = {}
-        # The last one of each user, until the next message.
+        # Each user's last refusal, until the next message reports it.
         self._refusals: dict[str, Refusal] = {}
         self._refresher = Debouncer(
             hass, _LOGGER, cooldown=PACE, immediate=True, function=self._async_refresh
@@ -124,10 +124,7 @@ class JobFeed:
 
     @callback
     def async_subscribe(self, subscription: Subscription) -> CALLBACK_TYPE:
-        """Keep a subscription up to date; returns a function that unsubscribes.
-
-        Raises InputError: too_many_subscriptions.
-        """
+        """Keep a subscription up to date; return what unsubscribes. Raises InputError: too_many_subscriptions."""
         others = [one for one in self._subscriptions if one.connection is subscription.connection]
         if len(others) >= MAX_SUBSCRIPTIONS:
             raise InputError("too_many_subscriptions", limit=str(MAX_SUBSCRIPTIONS))
@@ -137,7 +134,6 @@ class JobFeed:
         return partial(self._remove, subscription)
 
     async def async_send(self, subscription: Subscription) -> None:
-        """Send a subscription the present content."""
         for entry in async_loaded_entries(self._hass):
             await entry.runtime_data.queue.async_read_rest()
         await self._async_learn_names()
@@ -194,7 +190,7 @@ class JobFeed:
 
     @callback
     def _device_changed(self, event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
-        # A new device, or a new name of one.
+        # A device may be new, or have a new name.
         device = dr.async_get(self._hass).async_get(event.data["device_id"])
         if device is not None and device.config_entry_id in self._boxes:
             self._changed()
@@ -229,7 +225,7 @@ class JobFeed:
         return self._printers
 
     async def _async_learn_names(self) -> None:
-        """Look up who asks for the jobs that wait for approval; a message shows so many jobs only."""
+        """Look up the users whose jobs wait for approval, of the open jobs that a message can show."""
         askers = {
             job.spec.asker.user_id
             for one in self._collected()
@@ -240,10 +236,7 @@ class JobFeed:
         self._names = {user.id: user.name for user in users if user is not None and user.name}
 
     def _content(self, subscription: Subscription, refusal: Refusal | None = None) -> bytes:
-        """Return the content of a subscription: printers, open jobs and the last finished ones.
-
-        `refusal` is what was refused to its user since the last message.
-        """
+        """Encode a message. `refusal` is what its user was refused since the last one."""
         user, devices = subscription.connection.user, subscription.device_ids
         shown = [one for one in self._collected() if devices is None or one.device_id in devices]
         view = _view(self._hass, user, self._names, shown)
@@ -282,7 +275,7 @@ def _view(
         open_jobs += [(job, one, may_control) for job in one.open_jobs]
         finished += [(job, one, may_control) for job in one.finished]
     finished.sort(key=lambda item: item[0].ended_at, reverse=True)
-    # What one printer has ended since does not hide the last ones of another.
+    # Many jobs of one printer must not hide the last ones of another.
     last = {job.job_id for one in shown for job in one.finished[:MAX_FINISHED_OF_EACH]}
     others = [item for item in finished[MAX_FINISHED:] if item[0].job_id in last]
     jobs = open_jobs[:MAX_OPEN] + finished[:MAX_FINISHED] + others
@@ -294,7 +287,7 @@ def _view(
 
 
 def _pages_left(entry: LiankeConfigEntry, user: User) -> int | None:
-    """Return how many pages a user may still print this month; None without a limit, or where nothing comes of it."""
+    """Pages a user may still print this month; None without a limit, or if the user may approve more."""
     options, data = entry.options, entry.runtime_data
     if options.get(CONF_MONTHLY_BEYOND) != BEYOND_REFUSED and is_approver(options, user):
         return None
@@ -303,7 +296,7 @@ def _pages_left(entry: LiankeConfigEntry, user: User) -> int | None:
 
 
 def _scanner(hass: HomeAssistant, user: User, one: _PrinterJobs) -> JsonObjectType:
-    """Return the scanner beside a printer that this user may control, and how many pages wait there for a person."""
+    """Describe the printer's scanner if the user may control it, and how many pages wait there for a person."""
     scanner_id, device_id = one.scanner or ("", None)
     if device_id is None or not may_use(hass, user, one.entry, scanner_id):
         return {"scanner": None, "scanned": 0}
@@ -314,19 +307,19 @@ def _scanner(hass: HomeAssistant, user: User, one: _PrinterJobs) -> JsonObjectTy
 
 
 def _describe_refusal(user: User, refusal: Refusal) -> JsonObjectType:
-    """Return a refusal as a user may see it, in the shape of a refused command."""
+    """Describe what a user may see of a refusal, in the form of a refused command."""
     error = refusal.error
     placeholders: JsonObjectType = {**(error.translation_placeholders or {})}
-    # It may be that of a job on a printer whose jobs this user does not see.
+    # The refusal may concern a job on a printer whose jobs this user may not see.
     if not user.permissions.access_all_entities(POLICY_READ):
         placeholders.pop("title", None)
     return {
-        # Another refusal with the same words is another message.
+        # Tells two refusals with the same words apart.
         "context_id": refusal.context_id,
-        # What a button has set off is said at that button alone.
+        # The refusal of a button's action is shown at that button only.
         "began_in": refusal.began_in,
         "code": ERR_UNAUTHORIZED if isinstance(error, Unauthorized) else ERR_HOME_ASSISTANT_ERROR,
-        # A translated one says the same by its key.
+        # A translated error has its text in the translation.
         "message": None if error.translation_key else str(error),
         "translation_domain": error.translation_domain,
         "translation_key": error.translation_key,
@@ -351,13 +344,13 @@ def _job(
         "may_answer": answers,
         "uncounted": waits_uncounted(job),
         "picture": picture_url(job) if sees else None,
-        # Names of users are not for everybody.
+        # Only people who may answer learn users' names.
         "asked_by": asked_by if answers else None,
     }
 
 
 def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_PrinterJobs]:
-    """Yield the printers of a box that have a device, with the jobs to show of each, by one pass over its records."""
+    """Yield the box's printers that have a device, each with the jobs to show; reads the records once."""
     data = entry.runtime_data
     moving: defaultdict[str, list[Job]] = defaultdict(list)
     held: defaultdict[str, list[Job]] = defaultdict(list)
@@ -373,7 +366,7 @@ def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Printer
     for key, printer in data.coordinator.data.printers.items():
         if (device := async_printer_device(hass, entry, key)) is None:
             continue
-        # Beyond the limit, jobs under way go before waiting ones.
+        # Beyond the limit, jobs under way come before waiting ones.
         open_jobs = [*moving[key], *held[key]][:MAX_OPEN_OF_PRINTER]
         open_jobs.sort(key=lambda job: job.job_id, reverse=True)
         yield _PrinterJobs(
@@ -387,7 +380,7 @@ def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Printer
                 "name": device.name_by_user or device.name or printer.name,
             },
             open_jobs=tuple(open_jobs),
-            # One that had waited for long has ended just now.
+            # By time of end, since a job that waited long may be old and yet have ended just now.
             finished=tuple(heapq.nlargest(MAX_FINISHED, finished[key], attrgetter("ended_at"))),
         )
 
