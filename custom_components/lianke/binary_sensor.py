@@ -28,7 +28,7 @@ PROBLEM = BinarySensorEntityDescription(
     device_class=BinarySensorDeviceClass.PROBLEM,
 )
 
-# What a printer reports of each.
+# The field of a printer's report for each entity key.
 _FAULTS = {
     "cover": "cover_open",
     "paper_jam": "paper_jam",
@@ -37,7 +37,7 @@ _FAULTS = {
     "ribbon": "out_of_ribbon",
 }
 
-# What these kinds of printers do not have.
+# What these kinds of printers lack.
 _ABSENT: dict[str, frozenset[Species]] = {
     "ink": frozenset({Species.DOT_MATRIX, Species.RECEIPT, Species.LABEL, Species.CARD}),
     "ribbon": frozenset({Species.LASER, Species.INKJET}),
@@ -59,13 +59,11 @@ async def async_setup_entry(
     entry: LiankeConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the box's connection, and the faults of its printers as they appear."""
-
     def make(view: PrinterSnapshot) -> Iterator[BinarySensorEntity]:
         yield ProblemSensor(entry, view.key, PROBLEM)
         if view.printer.reports_condition:
             for description in CONDITIONS:
-                # What was registered before its absence was known stays.
+                # Keep an entity that was registered before the printer's kind was known.
                 if view.printer.species not in _ABSENT.get(description.key, ()) or is_registered(
                     hass, entry, "binary_sensor", view.key, description.key
                 ):
@@ -75,7 +73,7 @@ async def async_setup_entry(
 
 
 class ConnectivitySensor(BoxEntity, BinarySensorEntity):
-    """Whether the cloud has contact with the box."""
+    """Whether the cloud can reach the box."""
 
     @property
     @override
@@ -84,7 +82,7 @@ class ConnectivitySensor(BoxEntity, BinarySensorEntity):
 
 
 class ProblemSensor(KnownPrinterEntity, BinarySensorEntity):
-    """Whether somebody has to go to the printer. One that is off is no problem."""
+    """Whether somebody has to go to the printer; a printer that is off is not a problem."""
 
     @property
     @override
@@ -100,7 +98,7 @@ class ProblemSensor(KnownPrinterEntity, BinarySensorEntity):
 
 
 class ConditionSensor(PrinterEntity, BinarySensorEntity):
-    """One fault, as the printer reported it last."""
+    """One fault as the printer last reported it."""
 
     @property
     @override

@@ -36,9 +36,9 @@ PARALLEL_UPDATES = 1
 
 
 async def _async_each(steps: Iterator[Coroutine[Any, Any, object]]) -> None:
-    """Take each step, also where others are refused; raise the first refusal afterwards.
+    """Take each step even if others are refused; then raise the first refusal.
 
-    What is over by then, or answered by somebody else, is none.
+    A job that is already over or answered by somebody else does not count as one.
     """
     refusals: list[LiankeError | HomeAssistantError] = []
     for step in steps:
@@ -62,9 +62,9 @@ async def _async_search(data: LiankeData, context: Context) -> None:
 
 
 async def _async_clear_queue(data: LiankeData, context: Context) -> None:
-    """Delete all tasks waiting in the cloud for the box's printers, whoever sent them.
+    """Delete all tasks that wait in the cloud for the box's printers, whoever sent them.
 
-    It is for those that are off, too, that tasks wait.
+    Printers that are off are included, since tasks wait for them too.
     """
     client = data.client_for(context)
     not_found: list[str] = []
@@ -77,7 +77,7 @@ async def _async_clear_queue(data: LiankeData, context: Context) -> None:
                 raise
             not_found.append(view.name)
 
-    # Whichever is at an address now is the one to be named.
+    # Former and present printers may share an address: a refusal names the one that is there now.
     views = sorted(data.coordinator.data.printers.values(), key=attrgetter("present"))
     await _async_each(map(flush, {view.printer.address: view for view in views}.values()))
     if not_found:
@@ -90,7 +90,7 @@ async def _async_cancel_waiting(data: LiankeData, key: str, _context: Context) -
 
 
 async def _async_release(data: LiankeData, key: str, context: Context) -> None:
-    """Release the jobs that wait for somebody at the printer, but for those that need a code."""
+    """Release the jobs that wait for somebody at the printer, except those that need a code."""
     asked = [job for job in data.queue.jobs(key) if job.asks_for]
     waiting = [job for job in asked if job.asks_for == PersonReason.RELEASE]
     if waiting and (await async_find_beginning(data.coordinator.hass, context)).forgotten:
@@ -113,14 +113,14 @@ async def _async_reset_error_limit(data: LiankeData, key: str, context: Context)
 
 @dataclass(frozen=True, kw_only=True)
 class BoxButtonDescription(ButtonEntityDescription):
-    """A button that does something to the box."""
+    """Does something to the box."""
 
     press_fn: Callable[[LiankeData, Context], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrinterButtonDescription(ButtonEntityDescription):
-    """A button that does something to the printer with this key."""
+    """Does something to the printer with this key."""
 
     press_fn: Callable[[LiankeData, str, Context], Awaitable[None]]
 
@@ -172,7 +172,6 @@ async def async_setup_entry(
     entry: LiankeConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the box's buttons, and those of its printers as they appear."""
     of_box = [BoxButton(entry, description) for description in BOX_BUTTONS]
 
     def make(view: PrinterSnapshot) -> Iterator[ButtonEntity]:
@@ -186,10 +185,10 @@ async def async_setup_entry(
 
 
 class _Button(ButtonEntity):
-    """A button whose presses are checked where Home Assistant asks for no rights: where an automation presses."""
+    """Checks the rights of a press itself, because Home Assistant does not when an automation presses."""
 
     async def _async_check(self) -> Context:
-        """Return the context of a press. Raises as `async_check_change`."""
+        """Return the press's context. Raises as `async_check_change`."""
         context = self._context or Context()
         title = self.name if isinstance(self.name, str) else self.entity_id
         await async_check_change(self.hass, context, self.entity_id, title)
@@ -197,8 +196,6 @@ class _Button(ButtonEntity):
 
 
 class BoxButton(BoxEntity, _Button):
-    """Does something to the box."""
-
     entity_description: BoxButtonDescription
 
     @override
@@ -209,7 +206,7 @@ class BoxButton(BoxEntity, _Button):
 
 
 class PrinterButton(PrinterEntity, _Button):
-    """Does something to a printer that is connected."""
+    """Works only while the printer is connected."""
 
     entity_description: PrinterButtonDescription
 
@@ -221,11 +218,11 @@ class PrinterButton(PrinterEntity, _Button):
 
 
 class QueueButton(QueueEntity, PrinterButton):
-    """Does something to the jobs of a printer, also while it is off."""
+    """Acts on a printer's jobs, even while it is off."""
 
 
 class TestPageButton(QueueEntity, ButtonEntity):
-    """Prints a page that shows what the printer can do, or holds it until it can be printed."""
+    """Prints a page that shows what the printer can do; the job is held until the printer is ready."""
 
     @override
     async def async_press(self) -> None:
@@ -236,7 +233,7 @@ class TestPageButton(QueueEntity, ButtonEntity):
 
 
 class ScanButton(ScannerEntity, _Button):
-    """Scans what lies on the glass to a kept PDF."""
+    """Scans what is on the glass to a PDF that is kept."""
 
     @override
     async def async_press(self) -> None:

@@ -63,7 +63,7 @@ SECOND_TRY = 15
 BACKOFF_START = 60
 BACKOFF_LIMIT = 900
 KEY_RETRY = 3600
-# The interval grows by up to this part of itself, so that boxes do not ask in step.
+# Each interval grows by a random share, at most this one, so that boxes do not poll in step.
 JITTER = 0.1
 _POLL_OPTIONS = (CONF_PRINTER_KIND, POLL_INTERVAL.key)
 
@@ -72,12 +72,12 @@ def printer_identifier(entry: ConfigEntry, key: str) -> tuple[str, str]:
     return DOMAIN, f"{entry.data[CONF_DEVICE_ID]}_{key}"
 
 
-# How long a printer's abilities are taken to stay as they are.
+# How long a printer's stored capabilities count as current.
 CACHE_TIME: Final = timedelta(days=7)
-# Seconds until another try after a failure.
+# Seconds until the next try after a failure.
 CACHE_PAUSE = 300
-# Seconds. A report goes through the box, so it is asked for as seldom as a printer's condition: what changes from
-# minute to minute, a box that is off and jobs, the service knows by itself.
+# Seconds. The box itself must report, so it is asked as seldom as a printer for its condition. What changes from
+# minute to minute (jobs, a box that is off) the service knows without a report.
 REPORT_INTERVAL = 300
 REFUSED_PAUSE = 86400
 
@@ -88,7 +88,7 @@ _DETAILS: Final[tuple[_Detail, ...]] = ("capabilities", "papers")
 
 
 class CapabilityCache:
-    """What the printers behind one box can do, and their papers; stored, and asked for anew after seven days.
+    """Capabilities and papers of one box's printers; stored, and asked for again after seven days.
 
     When the service does not answer, the stored ones are used for longer.
     """
@@ -102,10 +102,10 @@ class CapabilityCache:
     async def get(
         self, key: str, get_client: ClientFactory | None = None
     ) -> tuple[Capabilities | None, tuple[Paper, ...]]:
-        """Return what a printer can do and the papers of its driver, None and () where these are not known.
+        """Return a printer's capabilities and its driver's papers, None and () where these are not known.
 
-        Lookups of users pass a client of their own by `get_client`. Raises TooManyRequestsError for one whose
-        user has reached the limit when nothing is stored.
+        For a user's look-up, `get_client` supplies that user's own client; it raises TooManyRequestsError beyond the
+        user's limit, and so does this when nothing is stored.
         """
         for detail in _DETAILS:
             async with self._locks[detail, key]:
@@ -116,7 +116,7 @@ class CapabilityCache:
         return (known.capabilities, known.papers) if known else (None, ())
 
     def _is_wanted(self, detail: _Detail, known: StoredPrinter) -> bool:
-        """Return whether the stored answer is too old, and the service can have another."""
+        """Whether the stored answer is too old and the service can have a newer one."""
         stored_at = known.capabilities_at if detail == "capabilities" else known.papers_at
         if stored_at is not None and dt_util.utcnow() - stored_at < CACHE_TIME:
             return False
@@ -149,7 +149,7 @@ class CapabilityCache:
 
 
 class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
-    """Polls one box: two requests each time, less often when less can change.
+    """Polls one box with two requests each time, less often when less can change.
 
     Listeners are called only when something has changed.
     """
@@ -184,16 +184,16 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._online: bool | None = None
         self._failures = 0
         self._jobs_open = False
-        # Printers where jobs of ours are, and whether one of them is watched by the list, since it reports nothing.
+        # Printers with jobs of ours, and whether one of them, which does not report, is watched in the list.
         self._with_jobs: Collection[str] = ()
         self._watches_list = False
         self.pushes = PushTracker(hass, storage, account)
-        # Printers whose condition to read after the next poll; None for the next in rotation.
+        # Printers whose condition is read after the next poll; None for the next in rotation.
         self._pending_status_reads: dict[str | None, None] = {}
         self._times: defaultdict[str, StatusTimes] = defaultdict(StatusTimes)
-        # When the last poll began, in seconds of the monotonic clock.
+        # When the last poll began (monotonic clock).
         self._poll_began = NEVER
-        # Printers where our last job has ended and that still count as printing.
+        # Printers whose last job of ours has ended but which still count as printing.
         self._finishing: set[str] = set()
         self.capabilities = CapabilityCache(client, storage)
         self._conditions = ConditionReader(
@@ -204,10 +204,10 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             account=account,
             on_update=self._update_view,
         )
-        # Until when the box, with old firmware, is not asked to report, in seconds of the monotonic clock.
+        # Until when a box with old firmware is not asked to report (monotonic clock).
         self._no_report_before = NEVER
         self.last_error: LiankeError | None = None
-        # When the service accepted the key again after it had refused it, in seconds of the monotonic clock.
+        # When the service accepted the key again after refusing it (monotonic clock).
         self.key_accepted_at = NEVER
         self.data = self._view()
         self._options = entry.options
@@ -217,12 +217,12 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @property
     def is_fresh(self) -> bool:
-        """Return whether the data comes from the service, and the last poll went well."""
+        """Whether the data comes from the service and the last poll succeeded."""
         return self._online is not None and self.last_update_success
 
     @property
     def is_starting(self) -> bool:
-        """Return whether no poll has ended yet, well or not."""
+        """Whether no poll has succeeded or failed yet."""
         return self._online is None and self.last_update_success
 
     @property
@@ -235,7 +235,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         return bool(box and box.expired) or isinstance(self.last_error, ServiceExpiredError)
 
     def hold_reason(self, key: str) -> PrinterStatus | None:
-        """Return why a printer cannot take a job now; None when nothing is known against it."""
+        """Why a printer cannot take a job now; None when nothing is known to prevent it."""
         if self.data.online is not True:
             return PrinterStatus.BOX_OFFLINE
         if (view := self.data.printers.get(key)) is None:
@@ -247,7 +247,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def _on_entry(self, _change: ConfigEntryChange, entry: ConfigEntry) -> None:
-        """Let changed options take effect at once: on polls, and on what listeners hold back."""
+        """Apply changed options at once: to polls, and to what listeners hold back."""
         if entry is not self.config_entry or entry.options == self._options:
             return
         before, self._options = self._options, entry.options
@@ -258,27 +258,24 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def async_refresh_soon(self, reason: str, printer_key: str | None = None) -> None:
-        """Refresh soon, at most once in five seconds.
-
-        The condition of the printer `printer_key` is read, too; None means the next in rotation.
-        """
+        """Refresh at most once in REFRESH_SPACING seconds; read this printer's condition (None: next in rotation)."""
         if printer_key not in self._pending_status_reads:
-            # Logged once a refresh: pushes may arrive by the thousand.
+            # Log once per refresh, since pushes may arrive by the thousand.
             self.logger.debug("Refreshing: %s", reason)
             self._pending_status_reads[printer_key] = None
         self._refresher.async_schedule_call()
 
     @callback
     def async_on_push(self) -> None:
-        """Record a push message and refresh: it is a hint that something has changed."""
+        """Take a push message as a hint that something has changed."""
         self.pushes.record()
         self.async_refresh_soon("a push message arrived")
 
     @callback
     def async_on_jobs_ended(self, printer_key: str) -> None:
-        """Record that our jobs on a printer have ended; refresh if it still counts as printing.
+        """Note that our jobs on a printer have ended; refresh later if it still counts as printing.
 
-        Not at once: a job may end a little before its last sheet is out.
+        Not at once, since a job may end a little before its last sheet is out.
         """
         self._times[printer_key].ended_at = time.monotonic()
         self._finishing.add(printer_key)
@@ -289,7 +286,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def async_on_page_printed(self, printer_key: str) -> None:
-        """Record that a page of ours was printed, which ends the printer's earlier faults."""
+        """Note that a page of ours was printed, which ends the printer's earlier faults."""
         self._times[printer_key].printed_at = time.monotonic()
         view = self.data.printers.get(printer_key)
         if view is not None and view.status in PROBLEMS:
@@ -298,9 +295,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def async_set_jobs_open(self, jobs_open: bool, in_cloud: Collection[str] = ()) -> None:
-        """Set whether a job is open or held, which keeps polling at its normal interval.
+        """Set whether a job is open or held: then polling keeps its normal interval.
 
-        `in_cloud` are the printers of those that are in the cloud now: they are watched meanwhile.
+        `in_cloud` are the printers whose jobs are in the cloud now: they are watched in the meantime.
         """
         opens = jobs_open and not self._jobs_open
         self._jobs_open, self._with_jobs = jobs_open, in_cloud
@@ -313,7 +310,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self._poll_usually()
 
     def _watch(self) -> None:
-        """Have the printers where jobs of ours are asked often: for their own reports, or else by the list."""
+        """Watch the printers with jobs of ours: by their own reports, or else by polling the list more often."""
         known = self.storage.printers
         here = [known[key] for key in self._with_jobs if self._online and key in known]
         reporting = [one.key for one in here if one.reports_condition]
@@ -323,7 +320,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._conditions.watch(reporting)
 
     def _poll_usually(self) -> None:
-        """Poll at the normal interval from now on, which is longer at present where pushes tell what matters."""
+        """Return to the normal interval, which trusted pushes have made longer."""
         if self.data.online and self._listeners:
             self._set_interval(self.data)
             self._schedule_refresh()
@@ -345,16 +342,16 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @override
     async def _async_update_data(self) -> BoxData:
-        """Poll in a task of the entry, which ends with it, whoever asked for the poll."""
+        """Poll in a task that ends with the entry, no matter who asked for the poll."""
         return await self.config_entry.async_create_background_task(
             self.hass, self._async_poll(), f"poll {self.name}"
         )
 
     async def _async_poll(self) -> BoxData:
         if self.storage.box is not None:
-            # A user waits for a box that is just being added; all others can wait for their turn.
+            # A user waits for a box that is being added; all other boxes can wait for their turn.
             await self.account.async_throttle(1 if self._online is False else REQUESTS_A_POLL)
-        # What was asked for meanwhile is answered by this poll.
+        # This poll answers the refreshes that were asked for meanwhile.
         self._refresher.async_cancel()
         self._poll_began = time.monotonic()
         announced = self.pushes.consume()
@@ -387,7 +384,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._set_interval(data)
         if self._online:
             if not box.reports_by_itself and time.monotonic() >= self._no_report_before:
-                # The service shows its last report until it is asked; the next poll shows what it has said.
+                # The service keeps showing the last report until it asks for a new one, which the next poll finds.
                 self._no_report_before = time.monotonic() + REPORT_INTERVAL
                 self.config_entry.async_create_background_task(
                     self.hass, self._async_ask_to_report(), f"ask {self.name} to report"
@@ -408,7 +405,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
                 self._no_report_before = time.monotonic() + REFUSED_PAUSE
 
     def _failed(self, err: LiankeError) -> BoxData:
-        """Handle a failed poll: ignore the first one, back off after more."""
+        """Ignore the first failure, and back off after more."""
         known = self.last_error
         self._failures += 1
         self.last_error = err
@@ -424,7 +421,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             "translation_placeholders": err.placeholders,
         }
         if isinstance(err, AuthenticationError):
-            # The service may accept the key again without the user's doing. Home Assistant would not ask.
+            # The service may accept the key again without any action by the user, and Home Assistant would not try.
             self.account.key_watch.await_key(
                 self.config_entry.entry_id, self._on_key_works_elsewhere
             )
@@ -432,7 +429,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self._schedule_refresh()
             raise ConfigEntryAuthFailed(**shown) from None
         if isinstance(err, BoxNotBoundError):
-            # It is this box alone that the key is not for.
+            # The key itself works, but not for this box.
             self.account.key_watch.key_works(self.config_entry.entry_id)
         pause = min(BACKOFF_START * 2 ** min(self._failures - 1, 10), BACKOFF_LIMIT)
         seconds = self._jittered(self.account.stretch_interval(pause))
@@ -443,7 +440,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if self.config_entry.state is ConfigEntryState.LOADED:
             self.async_refresh_soon("another box shows that the key works")
         elif self.config_entry.state is ConfigEntryState.SETUP_ERROR:
-            # It was refused when the box was added: Home Assistant does not try again by itself.
+            # The key was refused during setup, after which Home Assistant does not try again by itself.
             self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
 
     @callback
@@ -464,15 +461,15 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._conditions.forget(self._conditions.readings.keys() - found.keys())
 
     def _pushed_state(self) -> tuple[bool | None, frozenset[str]]:
-        """Return what pushes announce: box online or offline, printers plugged in or not."""
+        """Return what pushes announce: whether the box is online, and which printers are plugged in."""
         present = (key for key, known in self.storage.printers.items() if known.present)
         return self._online, frozenset(present)
 
     def _set_interval(self, data: BoxData) -> None:
-        """Set the polling interval by what is known of the printers.
+        """Set the polling interval by what is known about the printers.
 
-        It is short where a refresh was asked for since the last poll began, which the debouncer forgets
-        if that poll is slow, or where a job has ended since then, and its printer still counts as printing.
+        It is short when a refresh was asked for since the last poll began (the debouncer forgets it when that poll is
+        slow), or when a job has ended since then and its printer still counts as printing.
         """
         self._finishing = {
             key
@@ -481,7 +478,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         }
         ended = (self._poll_began <= self._times[key].ended_at for key in self._finishing)
         if self._pending_status_reads or any(ended):
-            # Home Assistant polls up to a second earlier.
+            # Home Assistant polls up to a second early.
             self.update_interval = timedelta(seconds=REFRESH_SPACING + 1)
             return
         relaxed = self.pushes.proven and not (self._jobs_open or self._finishing or data.faulty)

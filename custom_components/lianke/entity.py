@@ -29,7 +29,7 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
     _attr_has_entity_name = True
     # Whether polls can change what the entity shows.
     _follows_polls = True
-    # Whether it is available in any case: actions would skip an unavailable entity silently.
+    # Available in any case, since actions silently skip an unavailable entity.
     _stays_available = False
     _written: tuple[bool, object] | None = None
 
@@ -46,7 +46,7 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
         self.entry = entry
         self._attr_unique_id = f"{identifier[1]}_{description.key}"
         self._attr_translation_key = description.key
-        # Registered already (see devices), which spares Home Assistant a search at each change.
+        # Already registered (see devices), so that Home Assistant need not search for it at each change.
         self.device_entry = dr.async_get(coordinator.hass).async_get_device_by_identifier(
             identifier, entry.entry_id
         )
@@ -58,32 +58,32 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
 
     @property
     def _is_there(self) -> bool:
-        """Return whether what the entity is of is there, after a poll that went well."""
+        """Whether the entity's device is there, after a successful poll."""
         return True
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Listen to the coordinator; Home Assistant writes the first state itself."""
         if self._follows_polls:
             await super().async_added_to_hass()
         self._async_subscribe()
+        # Home Assistant writes the first state itself.
         self._written = (self.available, self.state)
 
     def _async_subscribe(self) -> None:
-        """Listen to what changes the state besides polls."""
+        """Listen to changes of the state that polls do not bring."""
 
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
-        """Keep running under another entity id: no subscription depends on it.
+        """Keep running under another entity id, since no subscription depends on it.
 
-        Home Assistant 2026.10 has no such hook, and adds the entity anew instead.
+        Home Assistant 2026.10 lacks this hook and adds the entity again instead.
         """
         if (inherited := getattr(super(), "async_entity_id_changed", None)) is not None:
             inherited(old_entity_id)
 
     @callback
     def async_write_if_changed(self) -> None:
-        """Write the state unless it is the same as the last one written."""
+        """Write the state unless it equals the last one written."""
         if (current := (self.available, self.state)) != self._written:
             self._written = current
             self.async_write_ha_state()
@@ -95,15 +95,11 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
 
 
 class BoxEntity(LiankeEntity):
-    """An entity of the box itself."""
-
     def __init__(self, entry: LiankeConfigEntry, description: EntityDescription) -> None:
         super().__init__(entry, box_identifier(entry), description)
 
 
 class PrinterEntity(LiankeEntity):
-    """An entity of one printer."""
-
     def __init__(
         self, entry: LiankeConfigEntry, printer_key: str, description: EntityDescription
     ) -> None:
@@ -112,7 +108,7 @@ class PrinterEntity(LiankeEntity):
 
     @property
     def view(self) -> PrinterSnapshot | None:
-        """Return the printer's present data, None once it is removed."""
+        """None once the printer is removed."""
         return self.coordinator.data.printers.get(self.printer_key)
 
     @property
@@ -123,13 +119,13 @@ class PrinterEntity(LiankeEntity):
 
 
 class KnownPrinterEntity(PrinterEntity):
-    """A printer's entity that stays available while the printer is off."""
+    """Stays available while the printer is off."""
 
     _stays_available = True
 
 
 class ScannerEntity(LiankeEntity):
-    """An entity of one scanner, which follows the scans of ours."""
+    """An entity of one scanner, updated by our scans."""
 
     _follows_polls = False
     _stays_available = True
@@ -153,13 +149,13 @@ class ScannerEntity(LiankeEntity):
 
 
 class QueueEntity(KnownPrinterEntity):
-    """A printer's entity that shows or changes our own jobs, which polls do not affect."""
+    """Shows or changes our own jobs, which polls do not affect."""
 
     _follows_polls = False
 
 
 class JobEntity(QueueEntity):
-    """A printer's entity that is notified of each change of its jobs."""
+    """Is notified of each change of the printer's jobs."""
 
     @callback
     @override
@@ -169,7 +165,7 @@ class JobEntity(QueueEntity):
     @callback
     @abstractmethod
     def on_job(self, job: Job, old: JobState | None) -> None:
-        """Handle a changed job of the printer; `old` is its previous state, None for a new job."""
+        """Handle a changed job; `old` is its previous state, None for a new job."""
 
 
 @callback
@@ -185,7 +181,7 @@ def async_add_scanners(
     @callback
     def add() -> None:
         new = hub.scanners.keys() - added
-        # One that is gone with the preview feature may come back.
+        # A scanner that is gone with the preview feature may come back.
         added.intersection_update(hub.scanners)
         added.update(new)
         if entities := [entity for scanner_id in sorted(new) for entity in make(scanner_id)]:
@@ -209,13 +205,12 @@ def async_add_printers(
     make: Callable[[PrinterSnapshot], Iterable[Entity]],
     box_entities: Iterable[Entity] = (),
 ) -> None:
-    """Add the box's entities and those that `make` returns for each printer, now and later.
+    """Add the box's entities, and those that `make` returns for each printer, now and later.
 
-    `make` is called again only when what decides about a printer's entities has changed, or when
-    a printer that was removed comes back.
+    `make` is called again only when the features below have changed, or when a removed printer comes back.
     """
     coordinator = entry.runtime_data.coordinator
-    # Unique ids of a printer's entities.
+    # Unique ids, by printer.
     added: defaultdict[str, set[str]] = defaultdict(set)
     features: dict[str, tuple[bool, Species, list[str]]] = {}
 

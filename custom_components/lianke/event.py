@@ -1,4 +1,4 @@
-"""Event entity for the states of print jobs."""
+"""Event entities for the states of print jobs and scans."""
 
 from typing import override
 
@@ -40,8 +40,6 @@ SCAN = EventEntityDescription(
 
 
 class ScanEvents(ScannerEntity, EventEntity):
-    """Fires when a scan has ended."""
-
     @callback
     @override
     def _async_subscribe(self) -> None:
@@ -60,12 +58,12 @@ class ScanEvents(ScannerEntity, EventEntity):
 
 
 class JobEvents(JobEntity, EventEntity):
-    """Fires when a job of the printer reaches a state that matters, once each time."""
+    """Fires once each time a job of the printer reaches a state that people act on."""
 
     @callback
     @override
     def _async_subscribe(self) -> None:
-        # The present states of jobs fire no event, unless why one is held is still to be found out.
+        # Present states fire no event, except that of a held job whose reason is still unknown.
         self._fired = {
             job.job_id: (job.state, job.asks_for)
             for job in self.lianke.queue.open_jobs(self.printer_key)
@@ -76,15 +74,15 @@ class JobEvents(JobEntity, EventEntity):
     @callback
     @override
     def on_job(self, job: Job, old: JobState | None) -> None:
-        # Fired once for a state, and for whom a held job waits for.
+        # Fire once for a state and for the person that a held job waits for.
         fired = job.state, job.asks_for
         if job.state not in self.event_types or self._fired.get(job.job_id) == fired:
             return
         if job.state is JobState.HELD and job.present.hold_reason is None:
-            # Just stored, and about to be uploaded.
+            # The job is just stored and about to be uploaded.
             return
         if old is job.state and job.is_final:
-            # Something else of the job has changed, such as its pages.
+            # Something other than the state has changed, such as the pages.
             return
         if job.is_final:
             self._fired.pop(job.job_id, None)

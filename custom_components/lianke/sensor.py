@@ -42,14 +42,12 @@ type Value = StateType | date | datetime
 
 @dataclass(frozen=True, kw_only=True)
 class BoxSensorDescription(SensorEntityDescription):
-    """A sensor whose value comes from the box."""
-
     value_fn: Callable[[Box], Value]
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobSensorDescription(SensorEntityDescription):
-    """A sensor whose value comes from the box's data and the printer's key."""
+    """Computed from the box's data and the printer's key."""
 
     value_fn: Callable[[LiankeData, str], Value]
 
@@ -79,7 +77,7 @@ LAST_PUSH = SensorEntityDescription(
     key="last_push",
     device_class=SensorDeviceClass.TIMESTAMP,
     entity_category=EntityCategory.DIAGNOSTIC,
-    # The activity log would have a line for each message, some of each print.
+    # The activity log would get a line for each message, several for each print.
     entity_registry_enabled_default=False,
 )
 
@@ -110,7 +108,7 @@ JOB_SENSORS = (
     JobSensorDescription(
         key="hold_reason",
         device_class=SensorDeviceClass.ENUM,
-        # As with the last job: the event entity says it too.
+        # The event entity reports it too, as for the last job.
         entity_registry_enabled_default=False,
         options=list(HOLD_REASONS),
         value_fn=lambda data, key: data.queue.hold_reason(key) or NOT_HELD,
@@ -125,7 +123,7 @@ JOB_SENSORS = (
     JobSensorDescription(
         key="last_job",
         device_class=SensorDeviceClass.ENUM,
-        # The activity log would have a line for each of its states, beside those of the event entity.
+        # The activity log would get a line for each state, beside those of the event entity.
         entity_registry_enabled_default=False,
         options=[state.value for state in JobState],
         value_fn=lambda data, key: job.state if (job := data.queue.newest(key)) else None,
@@ -143,7 +141,6 @@ async def async_setup_entry(
     entry: LiankeConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the box's sensors, and those of its printers as they appear."""
     of_box = [BoxSensor(entry, description) for description in BOX_SENSORS]
 
     texts = await async_page_texts(hass)
@@ -162,8 +159,6 @@ async def async_setup_entry(
 
 
 class BoxSensor(BoxEntity, SensorEntity):
-    """A fact about the box."""
-
     entity_description: BoxSensorDescription
 
     @property
@@ -174,7 +169,7 @@ class BoxSensor(BoxEntity, SensorEntity):
 
 
 class LastPushSensor(BoxEntity, SensorEntity):
-    """When the last push message arrived; available without contact to the cloud, too."""
+    """When the last push message arrived; available without the cloud too."""
 
     _follows_polls = False
     _stays_available = True
@@ -191,7 +186,7 @@ class LastPushSensor(BoxEntity, SensorEntity):
 
 
 class StatusSensor(KnownPrinterEntity, SensorEntity):
-    """The printer's state: the device's main entity."""
+    """The device's main entity."""
 
     _attr_name = None
 
@@ -204,7 +199,7 @@ class StatusSensor(KnownPrinterEntity, SensorEntity):
 
 
 class ScannerStatusSensor(ScannerEntity, SensorEntity):
-    """What a scanner does, as far as we have it do something: the device's main entity."""
+    """What a scanner does for us; the device's main entity."""
 
     _attr_name = None
 
@@ -223,17 +218,17 @@ class ScannerStatusSensor(ScannerEntity, SensorEntity):
 
 
 class InkSensor(KnownPrinterEntity, SensorEntity):
-    """The level of one colour, as it was when the printer was last connected."""
+    """The level of one colour when the printer was last connected."""
 
     def __init__(
         self, entry: LiankeConfigEntry, printer_key: str, marker: str, ink: str | None
     ) -> None:
-        """Show the marker of this name, under the ink's own name in the user's language."""
+        """Name the marker with `ink`, the ink's name in the user's language, if there is one."""
         super().__init__(entry, printer_key, INK)
         self._marker = marker
         slug = slugify(marker, separator="_")
         if slug == STATE_UNKNOWN:
-            # Names of signs alone become their codes.
+            # The slug of a name without letters or digits is "unknown", so use its bytes.
             slug = marker.encode().hex()
         self._attr_unique_id = f"{self._attr_unique_id}_{slug}"
         self._attr_translation_placeholders = {"marker": ink or marker}
@@ -248,8 +243,6 @@ class InkSensor(KnownPrinterEntity, SensorEntity):
 
 
 class JobSensor(QueueEntity, SensorEntity):
-    """A fact about the printer's jobs."""
-
     entity_description: JobSensorDescription
     _last_value: Value
 
@@ -261,7 +254,7 @@ class JobSensor(QueueEntity, SensorEntity):
 
     @callback
     def _on_jobs(self) -> None:
-        # Asked for at each change of any job: the whole state takes Home Assistant ten times as long.
+        # This runs at each change of any job, and Home Assistant takes ten times as long to compute the whole state.
         if (value := self.native_value) != self._last_value:
             self._last_value = value
             self.async_write_ha_state()
