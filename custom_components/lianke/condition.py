@@ -13,9 +13,9 @@ from .devices import async_printer_sensors
 
 
 class PrinterCondition(EntityConditionBase):
-    """Condition on a sensor of each targeted printer, whichever of its entities is targeted.
+    """Checks a sensor of each targeted printer, whichever of the printer's entities is targeted.
 
-    A printer whose state is not known does not match, and does not count as left out either.
+    A printer with an unknown state does not match, but it is not left out either.
     """
 
     _domain_specs: Mapping[str, DomainSpec] = MappingProxyType({"sensor": DomainSpec()})
@@ -37,12 +37,12 @@ class PrinterCondition(EntityConditionBase):
     @property
     @override
     def needs_polling(self) -> bool:
-        """Return True: Home Assistant follows a targeted entity itself, not its printer's sensor."""
+        # Home Assistant tracks only the targeted entity, not its printer's sensor.
         return True
 
 
 def _condition(key: str, matches: Callable[[str], bool]) -> type[Condition]:
-    """Return a condition on the state of the sensor with a translation key."""
+    """Check the state of the sensor with this translation key."""
     return type("On", (PrinterCondition,), {"_key": key, "_matches": staticmethod(matches)})
 
 
@@ -57,5 +57,4 @@ CONDITIONS: Final[dict[str, type[Condition]]] = {
 
 
 async def async_get_conditions(hass: HomeAssistant) -> dict[str, type[Condition]]:
-    """Return the conditions by their names."""
     return CONDITIONS

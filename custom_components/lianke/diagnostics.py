@@ -1,4 +1,4 @@
-"""Diagnostics of a box and its printers, without secrets and personal data."""
+"""Diagnostics of a box and its printers, without secrets or personal data."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -20,7 +20,7 @@ from .printing.print import job_dict
 from .runtime import LiankeConfigEntry
 
 MAX_JOBS = 50
-# Addresses of all kinds and names of files, wherever they stand.
+# Addresses of all kinds and file names, wherever they occur.
 _SHAPES = re.compile(
     r"https?://[^\s\"'<>]{1,2000}"
     r"|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}"
@@ -31,9 +31,9 @@ _SHAPES = re.compile(
     re.IGNORECASE,
 )
 _MAYBE_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,45}(?:%\w{1,16})?(?![\w:])")
-# Shorter titles would remove ordinary words from a report.
+# Replacing shorter titles would remove ordinary words from a report.
 _MIN_TITLE = 3
-# Secrets, and what reveals where somebody lives or what somebody prints.
+# Secrets, and what reveals where people live or what they print.
 TO_REDACT = {
     const.CONF_APPROVAL_NOTIFY,
     const.CONF_APPROVAL_USERS,
@@ -67,10 +67,9 @@ TO_REDACT = {
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: LiankeConfigEntry
 ) -> dict[str, Any]:
-    """Return the state of a box, its printers and its last jobs."""
     data = entry.runtime_data
     storage = data.storage
-    # Another server than the vendor's is somebody's own.
+    # The address of somebody's own server would identify them.
     server = "default" if entry.data[const.CONF_SERVER] == DEFAULT_SERVER else "another"
     connection = {**entry.data, const.CONF_SERVER: server}
     report = {
@@ -94,7 +93,7 @@ async def async_get_config_entry_diagnostics(
 async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
 ) -> dict[str, Any]:
-    """Return the state of one printer with its capabilities, or of the box."""
+    """Describe one printer with its capabilities, or the box."""
     data = entry.runtime_data
     if (key := printer_key_of(entry, device)) is None:
         box = data.storage.box
@@ -115,9 +114,9 @@ async def async_get_device_diagnostics(
 async def _with_unknown(
     hass: HomeAssistant, entry: LiankeConfigEntry, report: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return a report with a section that the user can paste into an issue: what is unknown, without values.
+    """Add a section that the user can paste into an issue: unknown parts, without values.
 
-    Only names and shapes are in it, so that fields may be called `title` or `device_id` here.
+    It has only names and shapes, so fields called `title` or `device_id` are not redacted there.
     """
     integration = await async_get_integration(hass, entry.domain)
     storage = entry.runtime_data.storage
@@ -170,7 +169,7 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
     return [
         {
             **job_dict(job),
-            # What a person says when a job is rejected, with the name.
+            # A rejection quotes what a person wrote, with that person's name.
             "detail": (
                 REDACTED
                 if job.reason == REJECTED and job.present.detail
@@ -185,7 +184,7 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
 
 
 def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
-    """Return a message of the service without the titles of documents, which it quotes."""
+    """Remove the documents' titles, which the service's messages quote."""
     titles = {
         part
         for job in entry.runtime_data.queue.jobs()
@@ -193,20 +192,20 @@ def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
         for part in (title, title.rpartition(".")[0])
         if len(part) >= _MIN_TITLE
     }
-    # Longer titles first: a shorter one may be a part of them.
+    # Longer titles first, since a shorter one may be a part of them.
     for title in sorted(titles, key=len, reverse=True):
         text = text.replace(title, REDACTED)
     return text
 
 
 def _redacted(entry: LiankeConfigEntry, report: dict[str, Any]) -> dict[str, Any]:
-    """Return a report without secrets, by the names of the fields and by their content."""
+    """Remove secrets, both by field name and by content."""
     cleaned: dict[str, Any] = _scrubbed(async_redact_data(report, TO_REDACT), _secrets(entry))
     return cleaned
 
 
 def _secrets(entry: LiankeConfigEntry) -> list[str]:
-    """Return the secrets of an entry, which may stand in any text."""
+    """Secrets may occur in any text."""
     return [
         str(entry.data[name])
         for name in (CONF_API_KEY, CONF_DEVICE_ID, const.CONF_DEVICE_KEY, CONF_WEBHOOK_ID)
@@ -226,7 +225,7 @@ def _scrubbed(value: Any, secrets: list[str]) -> Any:
 
 
 def _without_ipv6(found: re.Match[str]) -> str:
-    """Replace an IPv6 address; leave anything else of its shape, such as a time of day."""
+    """Replace an IPv6 address; leave anything else that looks like one, such as a time of day."""
     try:
         ip_address(found[0])
     except ValueError:

@@ -28,13 +28,13 @@ BOX_NOT_BOUND = "box_not_bound"
 ERROR_LIMIT_REACHED = "error_limit_reached"
 JOBS_DROPPED = "jobs_dropped"
 JOBS_LEFT = "jobs_left"
-# The id is older than the word: somebody may have ignored the issue under it.
+# The id is older than the name PRINT_LIMIT; a new id would revive issues that people have ignored.
 PRINT_LIMIT = "paper_guard"
 PUSH_ADDRESS_CHANGED = "push_address_changed"
 SERVICE_EXPIRED = "service_expired"
 SERVICE_EXPIRING = "service_expiring"
 
-# Issues that depend on polled data alone: those that no longer apply are cleared together.
+# Issues that depend on polled data alone: all that no longer apply are cleared together.
 _POLLED = (AWAITING_DRIVER, SERVICE_EXPIRED, SERVICE_EXPIRING)
 
 EXPIRY_WARNING = timedelta(days=14)
@@ -42,9 +42,9 @@ EXPIRY_WARNING = timedelta(days=14)
 DRIVER_TIME = timedelta(hours=72)
 # The service lifts its pause after 30 min by itself (lianke-api, "Codes", 11203).
 ERROR_LIMIT_TIME = timedelta(minutes=31)
-# An address may change for a moment while Home Assistant starts.
+# Seconds. The address may change for a moment while Home Assistant starts.
 ADDRESS_SECONDS = 300
-# The states of a job that goes, or went.
+# States that show that the printer's jobs are going through.
 _GOING = IN_CLOUD | {JobState.COMPLETED}
 REVIEW_INTERVAL = timedelta(hours=1)
 
@@ -60,7 +60,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 def async_report_dropped_jobs(
     hass: HomeAssistant, entry: LiankeConfigEntry, dropped: int, left: int
 ) -> None:
-    """Report jobs that were dropped with their box, or left in the cloud; it has no entities to show them any more."""
+    """Report jobs dropped with their box or left in the cloud; no entities are left to show them."""
     _LOGGER.warning(
         "%d print jobs were dropped with their box, %d left in the cloud", dropped, left
     )
@@ -78,7 +78,7 @@ def async_report_dropped_jobs(
 
 @callback
 def async_delete_issues(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Delete the issues of a box that is removed or disabled."""
+    """Delete the issues of a removed or disabled box."""
     registry = ir.async_get(hass)
     account = push_issue_id(entry)
     members = async_account_entries(hass, entry.data[CONF_WEBHOOK_ID])
@@ -93,14 +93,14 @@ def issue_id(kind: str, entry: LiankeConfigEntry, *more: str) -> str:
 
 
 def push_issue_id(entry: LiankeConfigEntry) -> str:
-    """Return the id of the account's issue; the webhook's own id is a secret."""
+    """Identify the account's issue by a digest, since the webhook's id is a secret."""
     digest = hashlib.sha256(entry.data[CONF_WEBHOOK_ID].encode()).hexdigest()[:16]
     return f"{PUSH_ADDRESS_CHANGED}_{digest}"
 
 
 @callback
 def async_accept_address(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Expect pushes at the account's present address, and none at the previous one."""
+    """Expect pushes at the account's current address and no longer at the previous one."""
     for member in async_account_entries(hass, entry.data[CONF_WEBHOOK_ID]):
         if member.state is ConfigEntryState.LOADED:
             data = member.runtime_data
@@ -123,9 +123,9 @@ def _create_issue(
     persistent: bool = False,
     severity: ir.IssueSeverity = ir.IssueSeverity.WARNING,
 ) -> None:
-    """Create or update an issue of a box, or of one of its printers; `kind` is its translation key.
+    """Create or update an issue of a box or one of its printers; `kind` is its translation key.
 
-    Names are given twice: descriptions are Markdown, titles are not.
+    Names are passed twice, because descriptions are Markdown and titles are not.
     """
     facts: IssueData = {"kind": kind, "entry_id": entry.entry_id, **(data or {})}
     texts = {"box": escape_markdown(entry.title), "box_name": entry.title, **(placeholders or {})}
@@ -133,7 +133,7 @@ def _create_issue(
         facts["printer_key"] = printer_key
         texts["printer_name"] = ""
         if (known := entry.runtime_data.storage.printers.get(printer_key)) is not None:
-            # With what it says of itself while it has no driver to be named by.
+            # Without a driver it has no model name, so add what it reports about itself.
             reported = " ".join(filter(None, (known.printer.vendor, known.printer.product)))
             unnamed = bool(reported) and not known.printer.model
             texts["printer_name"] = f"{known.name} ({reported})" if unnamed else known.name
@@ -152,20 +152,18 @@ def _create_issue(
 
 
 class _Watcher:
-    """Follows coordinator, queue, print limits and address of one box."""
-
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         self._hass = hass
         self._entry = entry
         self._data = entry.runtime_data
         self._registry = ir.async_get(hass)
         self._create_issue = partial(_create_issue, hass, entry)
-        # When the service paused each printer.
+        # By printer: when the service paused it.
         self._paused: dict[str, datetime] = {}
-        # What ends the look at the jobs of each.
+        # By printer: unsubscribes from its jobs.
         self._unfollow: dict[str, CALLBACK_TYPE] = {}
         self._timers: dict[str, CALLBACK_TYPE] = {}
-        # The fingerprint of the address at which pushes came, and when another took its place.
+        # The fingerprint of the address at which pushes arrived, and when another replaced it.
         self._moved: tuple[str, datetime] | None = None
 
     @callback
@@ -184,7 +182,7 @@ class _Watcher:
         for key in data.storage.printers:
             if self._registry.async_get_issue(DOMAIN, issue_id(PRINT_LIMIT, self._entry, key)):
                 data.queue.limited.add(key)
-            # A pause that was reported before a reload ends when it would have without it.
+            # A pause reported before a reload ends when it would have ended without the reload.
             paused = issue_id(ERROR_LIMIT_REACHED, self._entry, key)
             if (issue := self._registry.async_get_issue(DOMAIN, paused)) and issue.active:
                 self._pause(key, issue.created)
@@ -232,7 +230,7 @@ class _Watcher:
         self._check_address()
 
     def _raise_polled(self) -> Iterator[str]:
-        """Raise an issue where the service has expired or soon will, or a printer has no driver; yield their ids."""
+        """Raise issues for a service that has expired or soon will, and for missing drivers; yield their ids."""
         box = self._data.storage.box
         expires = box.expires if box else None
         if self._data.coordinator.service_expired:
@@ -242,7 +240,7 @@ class _Watcher:
             )
             yield found
         elif expires and expires <= dt_util.now().date() + EXPIRY_WARNING:
-            # The date is part of the id: whoever ignores the warning has ignored this year's.
+            # The date is part of the id, so that ignoring this year's warning does not ignore next year's.
             date = expires.isoformat()
             found = issue_id(SERVICE_EXPIRING, self._entry, date)
             self._create_issue(found, SERVICE_EXPIRING, fixable=False, placeholders={"date": date})
@@ -258,7 +256,7 @@ class _Watcher:
 
     @callback
     def _on_job(self, job: Job, _old: JobState | None) -> None:
-        """Raise an issue for a printer that the service has paused."""
+        """Raise an issue when the service has paused a printer."""
         key = job.spec.printer_key
         if (job.state is JobState.HELD and job.present.hold_reason == QueueReason.ERROR_LIMIT) or (
             job.state is JobState.FAILED and job.reason == ERROR_LIMIT_REACHED
@@ -269,7 +267,7 @@ class _Watcher:
 
     @callback
     def _on_job_of_paused(self, job: Job, _old: JobState | None) -> None:
-        """Clear the issue of a printer when its jobs go again."""
+        """Clear the printer's issue when its jobs go through again."""
         key, known_at = job.spec.printer_key, job.present.task_known_at
         since = self._paused.get(key)
         if job.state in _GOING and since and known_at and known_at > since:
@@ -294,7 +292,7 @@ class _Watcher:
 
     @callback
     def _on_limit(self, key: str, error: LimitError | None) -> None:
-        """Raise an issue when a print limit refused a job; clear it when a job is accepted."""
+        """Raise an issue when a print limit refuses a job; clear it when a job is accepted."""
         found = issue_id(PRINT_LIMIT, self._entry, key)
         if error is None:
             self._clear(found)
@@ -304,7 +302,7 @@ class _Watcher:
 
     @callback
     def _check_address(self) -> None:
-        """Raise an issue when pushes used to arrive at an address that has changed."""
+        """Raise an issue when the address at which pushes arrived has changed."""
         found = push_issue_id(self._entry)
         now = self._data.account.fingerprint
         if (issue := self._registry.async_get_issue(DOMAIN, found)) is not None and issue.data:
@@ -314,7 +312,7 @@ class _Watcher:
             return
         if now is None:
             return
-        # The stored address is dropped as soon as polling finds a change before a push does.
+        # The stored address is deleted as soon as polling finds a change before a push announces it.
         was, since = self._moved or (self._data.storage.push_address, None)
         if was is None or was == now:
             self._moved = None
@@ -346,7 +344,7 @@ class _Watcher:
         ir.async_delete_issue(self._hass, DOMAIN, issue)
 
     def _start_timer(self, name: str, seconds: float, action: Callable[[datetime], None]) -> None:
-        """Call `action` later, instead of what was to be called under this name."""
+        """Call `action` later, replacing the timer of this name."""
         self._cancel_timer(name)
         self._timers[name] = async_call_later(self._hass, seconds, action)
 

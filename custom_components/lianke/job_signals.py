@@ -1,4 +1,4 @@
-"""Dispatcher signal for updates of print jobs that automations act on, and the data they get."""
+"""The dispatcher signal for changes of print jobs that automations act on, and its data."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,13 +15,11 @@ from .runtime import LiankeConfigEntry
 
 
 class JobUpdate(NamedTuple):
-    """A job that has ended, or that is held for a reason it was not held for before.
-
-    `earlier_reasons` are those that it was held for until now.
-    """
+    """A job that has ended, or that is held for a new reason."""
 
     entry: LiankeConfigEntry
     job: Job
+    # Reasons that it was held for before.
     earlier_reasons: frozenset[str]
 
 
@@ -37,17 +35,17 @@ def event_data(job: Job) -> dict[str, Any]:
         "code": job.present.code,
         "partly_printed": job.partly_printed,
         "source": job.source,
-        # Which printer has got it.
+        # The printer that the job was moved to.
         "to_printer": job.present.detail if job.reason == MOVED else None,
     }
 
 
 @callback
 def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Send the signal for the jobs of an entry until it is unloaded, once an update.
+    """Signal each change of an entry's jobs once, until the entry is unloaded.
 
-    Reasons that jobs are held for by now were sent before the entry was loaded. Automations listen only once Home
-    Assistant has nearly started: what happens before is sent then, and of jobs that are held, what for by then.
+    Reasons for which jobs are held now were sent before the entry was loaded. Automations listen only once Home
+    Assistant has nearly started: jobs that end before that are sent then, and held ones with their reason by then.
     """
     queue = entry.runtime_data.queue
     reasons: dict[str, frozenset[str]] = {
@@ -95,7 +93,7 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 def async_dispatch_dropped(
     hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iterable[Job]
 ) -> None:
-    """Send the signal for jobs that end with their box, which is removed: whoever removes it cancels them."""
+    """Signal jobs that end with their box: whoever removes the box cancels them."""
     for job in jobs:
         canceled = job.changed(state=JobState.CANCELED, hold_reason=None, after=None)
         canceled = replace(canceled, spec=replace(job.spec, waits_for=()))

@@ -35,14 +35,14 @@ LIMITS = {"too_many_pages": MAX_PAGES, "too_many_jobs": MAX_JOBS_PER_HOUR}
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: issues.IssueData | None
 ) -> RepairsFlow:
-    """Return the flow that fixes an issue; without a loaded entry it can only be confirmed."""
+    """Without a loaded entry, an issue can only be confirmed."""
     facts = data or {}
     entry: LiankeConfigEntry | None = hass.config_entries.async_get_entry(
         str(facts.get("entry_id"))
     )
     kind = str(facts.get("kind"))
     if kind == issues.PUSH_ADDRESS_CHANGED:
-        # The box that has told it may be gone; any other of its account will do.
+        # The box that reported it may be gone; any other box of its account will do.
         loaded = async_loaded_entries(hass)
         entry = next((one for one in loaded if issues.push_issue_id(one) == issue_id), entry)
     flows: dict[str, type[_FixFlow]] = {
@@ -58,7 +58,7 @@ async def async_create_fix_flow(
 
 
 class _FixFlow(RepairsFlow, ABC):
-    """One form; submitting it applies the fix, and an error shows the form again."""
+    """One form; submitting it applies the fix, and an error shows it again."""
 
     def __init__(self, entry: LiankeConfigEntry, facts: issues.IssueData) -> None:
         self.entry = entry
@@ -74,7 +74,7 @@ class _FixFlow(RepairsFlow, ABC):
 
     @property
     def printer(self) -> Printer | None:
-        """Return the printer that the issue is about, None once it is forgotten."""
+        """None once the issue's printer is forgotten."""
         known = self.box.storage.printers.get(self.printer_key)
         return known.printer if known else None
 
@@ -87,7 +87,7 @@ class _FixFlow(RepairsFlow, ABC):
 
     @abstractmethod
     async def async_fix(self, answer: dict[str, Any]) -> str | None:
-        """Apply the fix; return an error's key, None when it worked. May raise LiankeError."""
+        """Apply the fix; return an error's key, or None when it worked. May raise LiankeError."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         return await self.async_step_confirm()
@@ -119,13 +119,13 @@ class _FixFlow(RepairsFlow, ABC):
 
 
 class ResetErrorLimitFlow(_FixFlow):
-    """Lift the service's pause of a printer after too many failures."""
+    """Lift the pause that the service imposes on a printer after too many failures."""
 
     @override
     async def async_fix(self, answer: dict[str, Any]) -> str | None:
         if (printer := self.printer) is None:
             return None
-        # Nothing to reset: it was reset already, or the half hour is over.
+        # Nothing to reset: somebody reset it already, or the pause of half an hour is over.
         with suppress(NothingToResetError):
             await self.box.client.reset_error_limit(printer.address)
         self.box.queue.clear_backoff(self.printer_key)
@@ -133,8 +133,6 @@ class ResetErrorLimitFlow(_FixFlow):
 
 
 class RequestDriverFlow(_FixFlow):
-    """Ask the vendor to support an unknown printer."""
-
     @override
     def schema(self) -> vol.Schema:
         phone = TextSelector(TextSelectorConfig(type=TextSelectorType.TEL, autocomplete="tel"))
@@ -142,7 +140,7 @@ class RequestDriverFlow(_FixFlow):
 
     @override
     async def async_fix(self, answer: dict[str, Any]) -> str | None:
-        """Send the request, and record it so that the issue does not return too soon."""
+        """Send the request, and record it so that the issue does not return within DRIVER_TIME."""
         phone = _PHONE_SIGNS.sub("", answer[CONF_PHONE])
         if not PHONE.fullmatch(phone):
             return "bad_phone"
@@ -155,13 +153,13 @@ class RequestDriverFlow(_FixFlow):
     @callback
     @override
     def done(self) -> RepairsFlowResult:
-        """Say what was asked for; nothing is repaired yet."""
+        """Tell the user what was requested, since nothing is repaired yet."""
         ir.async_delete_issue(self.hass, DOMAIN, self.issue_id)
         return self.async_abort(reason="driver_requested")
 
 
 class CheckAgainFlow(_FixFlow):
-    """Check whether the box has been bound in the meantime."""
+    """Check whether the box is bound by now."""
 
     @override
     async def async_fix(self, answer: dict[str, Any]) -> str | None:
@@ -192,7 +190,7 @@ class PrintLimitFlow(_FixFlow):
 
 
 class ConfirmAddressFlow(_FixFlow):
-    """Confirm that the new address was entered in the console."""
+    """Confirm that the new address is entered in the console."""
 
     @override
     async def async_fix(self, answer: dict[str, Any]) -> str | None:

@@ -14,12 +14,11 @@ from .runtime import async_loaded_entries
 
 @callback
 def async_register(hass: HomeAssistant, register: SystemHealthRegistration) -> None:
-    """Register the information below."""
     register.async_register_info(async_info)
 
 
 async def async_info(hass: HomeAssistant) -> dict[str, Any]:
-    """Return how many boxes, printers and jobs there are, and whether callbacks and pushes arrive."""
+    """Report how many boxes, printers and jobs there are, and whether callbacks and pushes arrive."""
     entries = async_loaded_entries(hass)
     boxes = [entry.runtime_data for entry in entries]
     pushes = [box.storage.last_push_at for box in boxes if box.storage.last_push_at]
@@ -39,7 +38,7 @@ async def async_info(hass: HomeAssistant) -> dict[str, Any]:
 
 
 async def _async_check_servers(hass: HomeAssistant, servers: list[str]) -> str | dict[str, str]:
-    """Return "ok", or what is wrong with the first server that cannot be reached."""
+    """Return "ok", or the error of the first server that cannot be reached."""
     for server in servers:
         if (answer := await async_check_can_reach_url(hass, server)) != "ok":
             return answer

@@ -59,7 +59,7 @@ CONF_REASON: Final = "reason"
 DEFAULT_BELOW: Final = 15
 OUTCOMES: Final = (JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED)
 REASONS: Final = HOLD_REASONS[1:]
-# What 0.2.0 and 0.3.0 offered as well, and no job waits for any more: automations that name it go on.
+# Jobs no longer wait for this; 0.2.0 and 0.3.0 offered it, and automations that name it keep working.
 OLD_REASONS: Final = ("moving",)
 NOT_KNOWN: Final = frozenset({STATE_UNAVAILABLE, STATE_UNKNOWN})
 
@@ -67,7 +67,7 @@ _DURATION: Final[VolDictType] = {vol.Optional(CONF_FOR): cv.positive_time_period
 
 
 def _choice(values: Iterable[str], default: Iterable[str] | None = None) -> vol.All[Any]:
-    """Take some of the values; no choice means the default, which is all of them unless given."""
+    """Take some of the values; an empty choice means the default, which is all values unless given."""
     allowed, chosen_for_none = list(values), sorted(default or values)
     return vol.All(
         cv.ensure_list, [vol.In(allowed)], lambda chosen: chosen or list(chosen_for_none)
@@ -84,14 +84,13 @@ def _schema(options: VolDictType | None = None) -> vol.Schema:
 
 
 def _some_target(target: dict[str, Any]) -> dict[str, Any]:
-    """Refuse a target that names nothing."""
     if not TargetSelection(target).has_any_target:
         raise vol.Invalid("the target must name a printer")
     return target
 
 
 class LiankeTrigger(Trigger):
-    """Base of all triggers: they have a target and options."""
+    """Base of all triggers, with a target and options."""
 
     _schema: ClassVar[vol.Schema] = _schema()
 
@@ -115,15 +114,15 @@ class LiankeTrigger(Trigger):
 
     @abstractmethod
     async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
-        """Run the action whenever this is to be; return what stops that."""
+        """Run the action each time the trigger fires; return what stops that."""
 
 
 class JobTrigger(LiankeTrigger):
-    """Trigger for an update of a print job, whether or not its entry was reloaded since."""
+    """Fires for updates of print jobs, even if their entry has been reloaded since."""
 
     @abstractmethod
     def _matches(self, update: JobUpdate) -> bool:
-        """Return whether the trigger is meant to fire for an update of a job."""
+        """Whether to fire for this update."""
 
     @override
     async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
@@ -155,15 +154,13 @@ class JobTrigger(LiankeTrigger):
 
 
 class JobPrinted(JobTrigger):
-    """A job was printed."""
-
     @override
     def _matches(self, update: JobUpdate) -> bool:
         return update.job.state is JobState.COMPLETED
 
 
 class JobFailed(JobTrigger):
-    """A job ended in one of the chosen ways without surely being printed."""
+    """A job ended in one of the chosen ways, none of which proves that it was printed."""
 
     _schema = _schema({vol.Optional(CONF_OUTCOME, default=[]): _choice(OUTCOMES)})
 
@@ -173,7 +170,7 @@ class JobFailed(JobTrigger):
 
 
 class JobHeld(JobTrigger):
-    """A job is held for one of the chosen reasons, for the first time."""
+    """A job is held for one of the chosen reasons for the first time."""
 
     _schema = _schema(
         {vol.Optional(CONF_REASON, default=[]): _choice((*REASONS, *OLD_REASONS), REASONS)}
@@ -190,17 +187,17 @@ class JobHeld(JobTrigger):
 
 
 class PrinterTrigger(LiankeTrigger):
-    """Trigger for sensors of printers that begin to match.
+    """Fires when a printer's sensor begins to match.
 
-    Only known states count: what was unknown or unavailable in between changes nothing, and the
-    first known state is where the trigger starts from.
+    Only known states count: unknown or unavailable ones in between change nothing, and the first known state is
+    where the trigger starts from.
     """
 
     _key: ClassVar[str] = ATTR_STATUS
 
     @abstractmethod
     def _matches(self, state: State) -> bool:
-        """Return whether a known state is one to fire for."""
+        """Whether to fire for this known state."""
 
     def _data(self, state: State) -> dict[str, Any]:
         message = _state_text(self._hass, ATTR_STATUS, state.state)
@@ -210,7 +207,7 @@ class PrinterTrigger(LiankeTrigger):
     async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
         duration: timedelta | None = self._options.get(CONF_FOR)
         matched: dict[str, bool] = {}
-        # As they are known by now.
+        # The latest known states.
         known: dict[str, State] = {}
         timers: dict[str, CALLBACK_TYPE] = {}
 
@@ -293,7 +290,7 @@ class PrinterTrigger(LiankeTrigger):
 
 
 class PrinterNeedsAttention(PrinterTrigger):
-    """A printer has one of the chosen faults."""
+    """A printer has one of the chosen states."""
 
     _schema = _schema(
         {
@@ -318,7 +315,7 @@ class PrinterReady(PrinterTrigger):
 
 
 class InkLow(PrinterTrigger):
-    """The level of an ink or toner has fallen below a limit in percent."""
+    """An ink or toner level has fallen below a limit in percent."""
 
     _key = "ink"
     _schema = _schema(
@@ -343,7 +340,7 @@ class InkLow(PrinterTrigger):
 
 
 class ScanReady(LiankeTrigger):
-    """A scan has ended well, and its files are kept."""
+    """A scan has succeeded, and its files are kept."""
 
     @override
     async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
@@ -377,17 +374,16 @@ TRIGGERS: Final[dict[str, type[Trigger]]] = {
 
 
 async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
-    """Return the triggers by their names."""
     return TRIGGERS
 
 
 async def _async_message(hass: HomeAssistant, job: Job) -> str | None:
-    """Return why a job is held or was not printed, in the language of the house; None without a reason."""
+    """Say in the house's language why a job is held or was not printed; None without a reason."""
     if job.state is JobState.HELD and job.present.hold_reason is not None:
         return _state_text(hass, "hold_reason", job.present.hold_reason)
     return await async_reason(hass, job)
 
 
 def _state_text(hass: HomeAssistant, key: str, state: str) -> str:
-    """Return the state of a sensor in the language of the house, or as it is without a text."""
+    """Return a sensor's state in the house's language, or unchanged where there is no text."""
     return async_translate_state(hass, state, "sensor", DOMAIN, key, None)
