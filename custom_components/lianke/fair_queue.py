@@ -1,4 +1,4 @@
-"""A fair queue: what only a few may do at a time, users, boxes and devices do in turn."""
+"""A queue for what only a few may do at the same time; users, boxes and devices take turns."""
 
 import asyncio
 from collections import Counter
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final, Self
 
+# The queue remembers the last turns of this many owners.
 MAX_OWNERS: Final = 1000
-"""owners whose last turns are remembered."""
-# Seconds. A shorter timer may fire before it is time.
+# Seconds. The event loop may fire a shorter timer a moment too early.
 SHORTEST_WAIT: Final = 0.01
 
 
+# A user, None for all automations; or a group and one of its members.
 type Owner = tuple[str | None, ...]
-"""a user, None for all automations; or a group and one of it."""
 
 
 def lan_owner(device: str) -> Owner:
-    """Return who owns what a device of the home network has sent: all of them together have turns like one user."""
+    """Name the owner of what a device of the home network sends. All devices together have turns like one user."""
     return "lan", device
 
 
@@ -28,10 +28,9 @@ class NoPlaceError(Exception):
 
 
 class Turns:
-    """Remembers who had a turn when. Sort by `last`, and whose turn was longest ago comes first.
+    """Remembers the order of turns. Sort owners by `last` to get the one whose turn was longest ago first.
 
-    An owner that is a tuple belongs to a group, the tuple without its last part: the groups have turns like owners,
-    and among a group's the members have theirs.
+    A tuple is a member of the group that its other parts name: groups take turns like owners, and so do their members.
     """
 
     def __init__(self) -> None:
@@ -46,44 +45,44 @@ class Turns:
                 del self._last[next(iter(self._last))]
 
     def last(self, owner: Hashable) -> list[int]:
-        """Return the numbers of the last turns of an owner's groups and its own, 0 where there was none."""
+        """Return numbers that grow with time: the last turns of the owner's groups, then its own; 0 for no turn yet."""
         return [self._last.get(one, 0) for one in _with_groups(owner)]
 
 
 def _with_groups(owner: Hashable) -> list[Hashable]:
-    """Return an owner's groups, the largest first, and the owner."""
     if not isinstance(owner, tuple):
         return [owner]
+    # The largest group first.
     return [owner[:length] for length in range(1, len(owner) + 1)]
 
 
 @dataclass(eq=False, slots=True)
 class Place:
-    """A place that is waited for or held."""
+    """A place in a queue, held or waited for."""
 
     queue: FairQueue
     owner: Hashable
-    # How many may be held at a time of those that name the same.
+    # By key: how many places may be held at a time by all that have this key.
     limits: Mapping[Hashable, int]
     rank: int
     turn: asyncio.Future[None]
     is_kept: bool = False
 
     def keep(self) -> Self:
-        """Keep the place when its block ends; from now on it must be given back."""
+        """Keep the place after its block ends; the holder must then call `give_back`."""
         self.is_kept = True
         return self
 
     def give_back(self) -> None:
-        """Let the next one have the place. Doing so twice is harmless."""
+        """Let the next one have the place. A second call does nothing."""
         self.queue.give_back(self)
 
 
 class FairQueue:
     """Hands out `places`, at most a `share` of them to one owner.
 
-    Whose last turn was longest ago goes first, then who came first. A place is never taken away from its holder, so
-    that a share also holds while nobody else waits: whoever comes next finds the others free.
+    The owner whose last turn was longest ago goes first; among equals, who came first. A holder never loses its place,
+    so the share holds even while nobody else waits: whoever comes next finds the other places free.
     """
 
     def __init__(
@@ -98,8 +97,7 @@ class FairQueue:
     ) -> None:
         """`line` is how many may wait, `line_share` how many of one owner.
 
-        Where a rate is limited, `opens_in` says in how many seconds a place may be taken that is free, and `on_turn` is
-        called with each that is.
+        To limit a rate: `opens_in` returns the seconds until a free place may be taken, `on_turn` gets each taken place.
         """
         self._opens_in = opens_in
         self._on_turn = on_turn
@@ -138,8 +136,8 @@ class FairQueue:
     ) -> AsyncIterator[Place]:
         """Hold a place. Raises NoPlaceError.
 
-        `within` sets further limits: how many places may be held at a time by all who name the same key. A smaller
-        `rank` goes before all larger ones. `patience` is in seconds; 0 means not to wait, None to wait without end.
+        `within` adds limits by key: how many places may be held at a time by all that name the same key. A smaller
+        `rank` goes first. `patience` is in seconds: 0 means not to wait, None to wait for ever.
         """
         turn = asyncio.get_running_loop().create_future()
         mine = Place(self, owner, {**self._limits(owner), **(within or {})}, rank, turn)
@@ -160,7 +158,7 @@ class FairQueue:
                 self.give_back(mine)
 
     def give_back(self, place: Place) -> None:
-        """Let the next one have a place, or leave the line."""
+        """Let the next one have a place; or leave the line, if it is still waiting."""
         if place in self._held:
             self._held.remove(place)
             self._counts -= Counter(place.limits.keys())
@@ -185,7 +183,7 @@ class FairQueue:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        # Whoever was canceled in this moment, before it could leave the line, gets none.
+        # A waiting task that was canceled just now has not left the line yet: its future is done, so it is skipped.
         while fitting := [
             one for one in self._waiting if not one.turn.done() and self._fits(one.limits)
         ]:

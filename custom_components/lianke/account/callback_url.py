@@ -21,13 +21,13 @@ from .request_limits import Account
 _LOGGER = logging.getLogger(__name__)
 
 CLOUD = "cloud"
-# Seconds until another try to get a cloudhook.
+# Seconds.
 RETRY = 300
 
 
 @callback
 def async_get_cloud(hass: HomeAssistant) -> Any:
-    """Return the cloud component, None where it is not set up.
+    """Return the cloud component; None if it is not set up.
 
     Importing it would make it a dependency, which brings a dozen other integrations along.
     """
@@ -37,8 +37,7 @@ def async_get_cloud(hass: HomeAssistant) -> Any:
 
 
 def _cloud_errors() -> tuple[type[Exception], ...]:
-    """Return the errors of requests to the cloud; their package comes with the cloud component."""
-    from hass_nabucasa import NabuCasaBaseError  # noqa: PLC0415  # missing where no cloud is set up
+    from hass_nabucasa import NabuCasaBaseError  # noqa: PLC0415  # installed with the cloud component only
 
     return ClientError, NabuCasaBaseError, TimeoutError, ValueError
 
@@ -46,8 +45,8 @@ def _cloud_errors() -> tuple[type[Exception], ...]:
 class CallbackUrlManager:
     """Keeps the callback address of one account up to date.
 
-    A cloudhook while there is a subscription, else the external address if it is https, else
-    none: then polling does everything.
+    With a Home Assistant Cloud subscription it is a cloudhook, else the external address if that is https. Without
+    either there is none, and polling does everything.
     """
 
     def __init__(self, hass: HomeAssistant, account: Account) -> None:
@@ -58,7 +57,7 @@ class CallbackUrlManager:
         self._cancel_retry: CALLBACK_TYPE = lambda: None
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._follows_cloud = False
-        # A server on this machine, as in a demonstration, may call back without encryption.
+        # A server on this machine (the demonstration's) may call back without encryption.
         self.server_is_local = False
 
     @callback
@@ -74,7 +73,6 @@ class CallbackUrlManager:
 
     @callback
     def stop(self) -> None:
-        """Stop following changes."""
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self._unsubscribe.clear()
@@ -84,7 +82,7 @@ class CallbackUrlManager:
 
     @callback
     def update(self, _trigger: object = None) -> None:
-        """Find the address again; also a listener for whatever may have changed it."""
+        """Find the address again. Also serves as a listener."""
         self._again = True
         if self._task is None or self._task.done():
             self._task = self._hass.async_create_background_task(
@@ -111,13 +109,13 @@ class CallbackUrlManager:
         return self._local_address() if self.server_is_local else None
 
     async def _async_cloudhook(self, cloud: Any) -> str | None:
-        """Return the cloudhook, created if there is none; None until the cloud is connected."""
+        """Create the cloudhook unless there is one. None until the cloud is connected, or when the cloud fails."""
         try:
             url: str = await cloud.async_get_or_create_cloudhook(
                 self._hass, self._account.webhook_id
             )
         except cloud.CloudNotAvailable:
-            # A change of the connection triggers the next update.
+            # `update` runs again when the connection changes.
             return None
         except _cloud_errors() as err:
             _LOGGER.debug("No cloudhook could be created: %s", type(err).__name__)
@@ -152,7 +150,6 @@ class CallbackUrlManager:
 
 
 async def async_delete_cloudhook(hass: HomeAssistant, webhook_id: str) -> None:
-    """Delete an account's cloudhook, if there is one."""
     if (cloud := async_get_cloud(hass)) is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""Account of an ApiKey: request limits and the callback address that its boxes share."""
+"""What the boxes of one ApiKey share: limits of requests and the callback address."""
 
 import asyncio
 from collections import deque
@@ -18,30 +18,29 @@ from ..fair_queue import FairQueue, NoPlaceError, Place
 
 _LOGGER = logging.getLogger(__name__)
 
-# Waiting requests go in the order of their purpose: print jobs, tracking, scans, polling, page counts, and
-# last users' lookups. No rate is published (lianke-api, "Ground rules"), and too high a one gets
-# the key banned: a hundred boxes that print at nine must not look like a load test.
+# Waiting requests go in the order of their `Purpose`. The service publishes no rate (lianke-api, "Ground rules"), and
+# bans a key that asks too often: a hundred boxes that all print at nine must not look like a load test.
 MAX_UNDER_WAY = 4
-# An upload may take minutes: one place stays for quick requests.
+# An upload may take minutes; one place stays free for quick requests.
 MAX_UPLOADS = 3
-# Lookups under way: of all users, of one user, and with an upload.
+# Lookups under way: of all users, of one user, with an upload.
 MAX_LOOKUPS = 2
 MAX_LOOKUPS_A_USER = 1
 MAX_LOOKUP_UPLOADS = 1
-# Seconds that a lookup waits for its turn, without and with an upload.
+# Seconds that a lookup waits for its turn.
 LOOKUP_WAIT = 10
 LOOKUP_UPLOAD_WAIT = 60
-# Seconds that a print waits for its page count's turn.
+# Seconds that a print waits for the turn of its page count.
 COUNT_WAIT = 5
 MINUTE = 60
-# Submitted jobs are counted apart from all other requests.
+# Submitted jobs have a limit of their own.
 MAX_SUBMISSIONS_A_MINUTE = 58
 MAX_A_MINUTE = 50
 KEPT_FOR_TRACKING = 10
 KEPT_FOR_POLLS = 10
-# One lookup of a printer takes two: capabilities and papers.
+# Looking up one printer takes two requests: capabilities and papers.
 MAX_LOOKUPS_A_MINUTE = 24
-# Whoever scans page after page leaves room for what printers are asked.
+# Scanning page after page leaves room for polling printers.
 MAX_SCAN_POLLS_A_MINUTE = 12
 
 _LOOKUPS = frozenset({Purpose.COUNT, Purpose.LOOKUP})
@@ -55,7 +54,7 @@ _LOOKUP_LIMITS = (
     (_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING - KEPT_FOR_POLLS),
     (_LOOKUPS, MAX_LOOKUPS_A_MINUTE),
 )
-# How many requests of which purposes may go in any minute, for each purpose that counts.
+# For each purpose: groups of purposes, and how many requests of a group may be sent in any minute.
 LIMITS: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.SUBMIT: ((frozenset({Purpose.SUBMIT}), MAX_SUBMISSIONS_A_MINUTE),),
     Purpose.TRACK: ((_OTHERS, MAX_A_MINUTE), (_TRACKING, MAX_A_MINUTE - KEPT_FOR_POLLS)),
@@ -65,37 +64,36 @@ LIMITS: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.LOOKUP: _LOOKUP_LIMITS,
     Purpose.PICTURE: (),
 }
-# Lookups at once, and how many more a minute: of one user, and of all.
+# How many lookups may come at once, and how many more each minute: of one user, and of all users.
 USER_BURST = 8
 ALL_USERS_BURST = 12
-# Users whose lookups are counted.
+# How many users' lookups are counted.
 MAX_USERS = 64
-# Seconds of silence after "too frequent" (10009), doubled while it goes on.
+# Seconds without requests after "too frequent" (10009); doubled each time until PAUSE_LIMIT.
 PAUSE_START = 60
 PAUSE_LIMIT = 300
-# After so many seconds without a complaint a new pause is short again.
+# After this many seconds without another 10009 a new pause is short again.
 PAUSE_FORGOTTEN = 600
-# Polling requests a second and ApiKey, and how many may come in one go.
+# Polling requests a second for one ApiKey, and how many may come at once.
 POLL_RATE = 30 / 60
 POLL_BURST = 10
-# Requests of one poll, and the seconds between a box's questions for a printer's condition.
+# Requests of one poll; seconds between two requests of a box for a printer's condition.
 REQUESTS_A_POLL = 2
 CONDITION_INTERVAL = 300
-# While a job of ours is in the cloud, its printer is asked so often; all such printers together have this part of
-# the rate.
+# Seconds between two polls of a printer while a job of ours is in the cloud; the part of POLL_RATE for all of them.
 WATCH_INTERVAL = 15
 WATCH_SHARE = 0.5
 
 
 class _Pause:
-    """A pause of requests, longer each time that the service complains again."""
+    """A pause of requests; longer each time the service complains again."""
 
     def __init__(self) -> None:
         self._length = 0.0
         self.until = float("-inf")
 
     def begin(self) -> None:
-        """Begin a pause, unless one is under way: then this answers the same burst."""
+        """Begin a pause, unless one is under way: then this complaint answers the same burst of requests."""
         now = time.monotonic()
         if now < self.until:
             return
@@ -106,7 +104,7 @@ class _Pause:
 
 
 class _Bucket:
-    """A token bucket that refills once a minute."""
+    """A token bucket that refills within a minute."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -125,11 +123,11 @@ class _Bucket:
 
 
 class _Requests(FairQueue):
-    """Requests in the order of their purposes, which are their ranks, within the limits of each minute."""
+    """Requests in the order of their purposes, which are their ranks, within the limits of any minute."""
 
     def __init__(self) -> None:
         super().__init__(MAX_UNDER_WAY, opens_in=self._seconds_until_within, on_turn=self._note)
-        # When the last ones were sent, and for what.
+        # Requests of the last minute: when they were sent (monotonic, s), and for what.
         self._sent: deque[tuple[float, Purpose]] = deque()
         self.pause = _Pause()
         self.lookup_pause = _Pause()
@@ -154,7 +152,7 @@ class _Requests(FairQueue):
 
 
 class UserThrottle:
-    """The throttle for lookups of one user: last in turn, and few at once."""
+    """Throttle for the lookups of one user: they go last, and only a few at once."""
 
     def __init__(self, account: Account, user: str | None) -> None:
         self._account = account
@@ -162,54 +160,55 @@ class UserThrottle:
 
     @asynccontextmanager
     async def slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
-        """Hold a place; raises TooManyRequestsError when none gets free in time."""
+        """Hold a place. Raises TooManyRequestsError when none becomes free in time."""
         lookup = max(purpose, Purpose.LOOKUP)
         async with self._account.slot(lookup, upload=upload, user=self._user):
             yield
 
     def too_frequent(self) -> None:
-        """Pause all lookups: the endpoints they use have limits of their own."""
+        """Pause all lookups. The service limits their endpoints separately, so other requests go on."""
         self._account.requests.lookup_pause.begin()
 
 
-# Boxes of an ApiKey that the service does not accept: the first that it answers again wakes the others.
+# When the service refuses an ApiKey, its boxes stop asking; the first one that gets an answer again wakes the others.
 
-# Seconds from which on a box is woken less often, where its key is refused for it alone.
+# Seconds until a box that was woken in vain is woken again, doubled each time: the key may be refused for it alone.
 KEY_PAUSE_START = 60
 KEY_PAUSE_LIMIT = 3600
 
 
 @dataclass(slots=True)
 class _Refused:
-    """A box whose key was refused; `wake` is None once it was woken."""
+    """A box for which the key was refused."""
 
+    # None once it was called.
     wake: CALLBACK_TYPE | None
+    # Seconds.
     pause: float
-    # By the monotonic clock.
+    # By the monotonic clock, s.
     not_before: float
 
 
 class KeyWatch:
-    """Knows the boxes of one ApiKey for which it was refused."""
+    """Knows the boxes for which the service refused one ApiKey."""
 
     def __init__(self) -> None:
         self._refused: dict[str, _Refused] = {}
 
     @callback
     def await_key(self, entry_id: str, wake: CALLBACK_TYPE) -> None:
-        """Call `wake` once the key works for another box; less often where that did not help this one."""
+        """Call `wake` once the key works for another box; less often if an earlier call did not help this box."""
         known = self._refused.get(entry_id)
         pause = min(max(known.pause * 2, KEY_PAUSE_START), KEY_PAUSE_LIMIT) if known else 0
         self._refused[entry_id] = _Refused(wake, pause, time.monotonic() + pause)
 
     @callback
     def forget(self, entry_id: str) -> None:
-        """Wake a box no more."""
         self._refused.pop(entry_id, None)
 
     @callback
     def key_works(self, entry_id: str | None = None) -> None:
-        """Note that the service has accepted the key, for this box if one is named, and wake those that wait for it."""
+        """Wake the waiting boxes: the service has accepted the key, for the box `entry_id` if it is given."""
         if entry_id is not None:
             self.forget(entry_id)
         now = time.monotonic()
@@ -220,27 +219,28 @@ class KeyWatch:
 
 
 class Account:
-    """The limits and the address of one ApiKey. Its boxes come and go.
+    """Limits and callback address of one ApiKey.
 
-    It is identified by the webhook's id, which survives a renewed key.
+    The webhook's id identifies it, since it survives a renewed key.
     """
 
     def __init__(self, webhook_id: str) -> None:
         self.webhook_id = webhook_id
         self.box_count = 0
         self.key_watch = KeyWatch()
-        # Messages that named no box of ours. Proves nothing, since anyone can send one.
+        # Messages that name no box of ours. Their number proves nothing: anyone can send one.
         self.unclear_messages = 0
-        # The callback address, a secret; None when the cloud cannot reach us. Its digest does not reveal it.
+        # The callback address, a secret; None when the cloud cannot reach us.
         self.address: str | None = None
+        # Its digest, which does not reveal it.
         self.fingerprint: str | None = None
         self._listeners: list[CALLBACK_TYPE] = []
         self.requests = _Requests()
         self._all_users = _Bucket(ALL_USERS_BURST)
-        # Whoever asked last stands last.
+        # In the order of their last lookup.
         self._users = LimitedSizeDict[str | None, _Bucket](size_limit=MAX_USERS)
         self._admitted_until = float("-inf")
-        # By box: requests each time that it asks the printers of our jobs.
+        # By box: how many requests it takes to poll the printers of our jobs once.
         self._watched: dict[str, int] = {}
 
     def set_address(self, address: str | None) -> None:
@@ -256,7 +256,7 @@ class Account:
         return lambda: self._listeners.remove(listener)
 
     def join(self) -> CALLBACK_TYPE:
-        """Count a box in; returns a function that counts it out."""
+        """Count a box in; the returned function counts it out."""
         self.box_count += 1
         return self._leave
 
@@ -264,7 +264,7 @@ class Account:
         self.box_count -= 1
 
     def user_throttle(self, user: str | None) -> UserThrottle:
-        """Return the throttle for one lookup of a user; None is Home Assistant itself.
+        """Admit one lookup of a user; None is Home Assistant itself.
 
         Raises TooManyRequestsError when the user, or all users together, reached the limit.
         """
@@ -285,15 +285,15 @@ class Account:
         user: str | None = None,
         max_wait: float | None = None,
     ) -> AsyncIterator[None]:
-        """Hold a place among the requests under way; wait for a pause or a full minute to end.
+        """Hold a place among the requests under way. Waits during a pause and while the minute's limit is reached.
 
-        Raises TooManyRequestsError for a lookup, or one with a `max_wait` in seconds, that waited too long.
+        Raises TooManyRequestsError when a lookup, or a request with `max_wait` (s), waited too long.
         """
         within: dict[Hashable, int] = {}
         if upload:
             within["uploads"] = MAX_UPLOADS
         if purpose > Purpose.TRACK:
-            # A driver's papers, or a page's picture, may take a minute: jobs do not wait for four of them.
+            # A driver's papers, or a page's picture, may take a minute: they leave one place for jobs.
             within["no jobs"] = MAX_UNDER_WAY - 1
         if purpose >= Purpose.COUNT:
             within["lookups"] = MAX_LOOKUPS
@@ -311,13 +311,12 @@ class Account:
             raise TooManyRequestsError from None
 
     def too_frequent(self) -> None:
-        """Pause all requests: the service complained."""
         self.requests.pause.begin()
 
     def stretch_interval(self, interval: float) -> float:
-        """Return the seconds between two polls of a box that keep the account within its rate.
+        """Return the poll interval of a box (s) that keeps the account within its rate, at least `interval`.
 
-        Counted are all its boxes, each with at most one condition request at each poll, and what is watched.
+        It counts all boxes, each with at most one request for a printer's condition per poll, and all watched printers.
         """
         watching = sum(self._watched.values()) / self.watch_interval
         rate = (POLL_RATE - watching) / max(1, self.box_count)
@@ -327,18 +326,18 @@ class Account:
         return max(interval, shortest)
 
     def set_watched(self, box: str, requests: int) -> None:
-        """Set how many requests a box makes each time that it asks the printers of our jobs."""
+        """Set how many requests a box makes each time it polls the printers of our jobs."""
         self._watched[box] = requests
         if not requests:
             del self._watched[box]
 
     @property
     def watch_interval(self) -> float:
-        """The seconds between two questions about a printer where a job of ours is."""
+        """Seconds between two polls of a printer that has a job of ours."""
         return max(WATCH_INTERVAL, sum(self._watched.values()) / (POLL_RATE * WATCH_SHARE))
 
     async def async_throttle(self, requests: int) -> None:
-        """Wait until so many more polling requests are within the rate."""
+        """Wait until this many more polling requests are within the rate."""
         now = time.monotonic()
         self._admitted_until = max(self._admitted_until, now) + requests / POLL_RATE
         if (wait := self._admitted_until - now - POLL_BURST / POLL_RATE) > 0:

@@ -20,14 +20,14 @@ from .model import (
     shortened,
 )
 
+# Bytes of a request's attributes; its document comes after them.
 MAX_MESSAGE: Final = 64 * 1024
-"""bytes of a request's attributes; its document follows them."""
+# Values and groups of a request, members of collections included.
 MAX_VALUES: Final = 2000
-"""values and groups of a request, members of collections included."""
+# Collections within collections.
 MAX_DEPTH: Final = 5
-"""collections within collections."""
+# Of a text, name, keyword or URI (RFC 8011, section 5.1).
 MAX_VALUE_BYTES: Final = 1023
-"""of a text, a name, a keyword or a URI (RFC 8011, section 5.1)."""
 MAX_NAME_BYTES: Final = 255
 
 _HEADER: Final = struct.Struct(">BBHI")
@@ -45,14 +45,14 @@ class IncompleteError(IppError):
     """The attributes do not end within the bytes that are there."""
 
     def __init__(self) -> None:
-        """Call it a bad request, which it is if nothing follows."""
+        # The status is for a request that ends here; if more bytes follow, the caller decodes again.
         super().__init__(Status.BAD_REQUEST, "the attributes are cut off")
 
 
 def decode(data: bytes) -> tuple[Message, int]:
-    """Return the message that the bytes begin with, and how many bytes it takes.
+    """Return the message at the start of the bytes, and how many bytes it takes.
 
-    Raises IncompleteError when it does not end in them, IppError when it is malformed or beyond a limit.
+    Raises IncompleteError when the message needs more bytes, IppError when it is malformed or beyond a limit.
     """
     if len(data) < _HEADER.size:
         raise IncompleteError
@@ -70,8 +70,6 @@ def decode(data: bytes) -> tuple[Message, int]:
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads groups and values one after the other."""
-
     _data: bytes
     position: int
     _counted: int = 0
@@ -81,7 +79,7 @@ class _Reader:
         while tag != Tag.END:
             if tag not in _DELIMITERS or tag == 0:
                 raise _malformed()
-            # A group without attributes is a single byte.
+            # Count groups too: one without attributes is a single byte.
             self._count()
             attributes: dict[str, list[Value]] = {}
             group, tag = tag, self._byte()
@@ -106,7 +104,7 @@ class _Reader:
         return self._data[self.position - 1]
 
     def _field(self) -> bytes:
-        """Return the bytes behind a length of 16 bits."""
+        """Read a length (16 bits) and the bytes behind it."""
         start = self.position + 2
         if start > len(self._data):
             raise IncompleteError
@@ -141,7 +139,6 @@ class _Reader:
         return _decode_value(tag, field)
 
     def _collection(self, depth: int) -> Collection:
-        """Return the members up to the end of a collection."""
         members: dict[str, list[Value]] = {}
         name = ""
         while (tag := self._byte()) != Tag.END_COLLECTION:
@@ -185,7 +182,7 @@ def _decode_value(tag: int, field: bytes) -> Value:
             case Tag.RESOLUTION:
                 across, along, unit = _RESOLUTION.unpack(field)
                 if unit != _DPI:
-                    # Dots per centimetre; the two are never mixed up by accident.
+                    # Dots per centimetre.
                     across, along = (
                         max(-MAX_INTEGER, min(round(side * 2.54), MAX_INTEGER))
                         for side in (across, along)
@@ -231,7 +228,7 @@ def _malformed() -> IppError:
 
 
 def encode(message: Message) -> bytes:
-    """Return a message as bytes. Raises ValueError for a value that has no such form."""
+    """Turn a message into bytes. Raises ValueError for a value that IPP cannot express."""
     out = bytearray(_HEADER.pack(*message.version, message.code, message.request_id))
     for group in message.groups:
         out.append(group.tag)

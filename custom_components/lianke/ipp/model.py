@@ -44,7 +44,7 @@ class Tag(IntEnum):
 
 
 class Operation(IntEnum):
-    """Operations that are answered (RFC 8011, PWG 5100.7, 5100.11, 5100.13)."""
+    """Operations that we answer (RFC 8011, PWG 5100.7, 5100.11, 5100.13)."""
 
     PRINT_JOB = 0x0002
     VALIDATE_JOB = 0x0004
@@ -60,7 +60,7 @@ class Operation(IntEnum):
 
 
 class Status(IntEnum):
-    """Status codes of answers (RFC 8011, appendix B)."""
+    """Status codes (RFC 8011, appendix B)."""
 
     OK = 0x0000
     OK_SUBSTITUTED = 0x0001
@@ -95,7 +95,7 @@ class Range(NamedTuple):
 
 
 class Resolution(NamedTuple):
-    """A resolution in dots per inch."""
+    """Dots per inch."""
 
     across: int
     along: int
@@ -106,9 +106,10 @@ type Content = int | str | bytes | datetime | Range | Resolution | Collection | 
 
 
 class Value(NamedTuple):
-    """A value with its syntax; the content of an out-of-band value is None."""
+    """A value with its syntax."""
 
     tag: int
+    # None for an out-of-band value.
     content: Content
 
 
@@ -117,31 +118,25 @@ type Attributes = Mapping[str, tuple[Value, ...]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Group:
-    """Attributes behind one delimiter."""
-
     tag: int
     attributes: Attributes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """A request (`code` is its operation) or an answer (`code` is its status)."""
-
+    # The operation of a request, the status of an answer.
     code: int
     request_id: int
     groups: tuple[Group, ...]
     version: tuple[int, int] = (2, 0)
 
     def group(self, tag: Tag) -> Attributes:
-        """Return the attributes of the first group of a kind, none when it is not there."""
+        """Return the attributes of the first group with this tag; empty if there is none."""
         return next((group.attributes for group in self.groups if group.tag == tag), {})
 
 
 class IppError(Exception):
-    """A request that cannot be served; `status` says why, `message` in words for a person.
-
-    `unsupported` are the attributes that made it fail.
-    """
+    """A request that cannot be served: `message` is for people, `unsupported` are the attributes that made it fail."""
 
     def __init__(
         self, status: Status, message: str = "", unsupported: Attributes | None = None
@@ -153,12 +148,12 @@ class IppError(Exception):
 
 
 def shortened(text: str, most: int) -> str:
-    """Return as much of a text as has at most so many bytes in UTF-8."""
+    """Cut a text to at most `most` bytes of UTF-8, between two characters."""
     return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
 
 
+# Most clients take no more of a text or a name.
 TEXT_BYTES: Final = 127
-"""what most clients take of a text or a name."""
 
 
 def _values(tag: Tag, *contents: Content) -> tuple[Value, ...]:
@@ -191,12 +186,11 @@ def integer(*numbers: int) -> tuple[Value, ...]:
 
 
 def number_range(lower: int, upper: int) -> tuple[Value, ...]:
-    """Return a range of integers."""
     return _values(Tag.RANGE, Range(lower, upper))
 
 
 def resolution(*dpi: int) -> tuple[Value, ...]:
-    """Return resolutions that are the same in both directions, in dots per inch."""
+    """Encode resolutions (dpi) that are the same in both directions."""
     return _values(Tag.RESOLUTION, *(Resolution(item, item) for item in dpi))
 
 
