@@ -1,6 +1,6 @@
-"""The messages of eSCL: what a client asks for, read from XML, and what it is told, written as XML.
+"""Messages of eSCL: the XML that clients send, and the XML that they get.
 
-Lengths are in 1/300 inch, as in all regions of the protocol, and resolutions in dots per inch.
+Lengths are in 1/300 inch, as everywhere in the protocol, and resolutions in dots per inch.
 """
 
 from collections.abc import Sequence
@@ -14,22 +14,22 @@ from xml.parsers import expat
 from ..const import ScanColor, ScanSource
 
 UNITS_PER_INCH: Final = 300
+# Bytes of a request. Real clients send about 1,500.
 MAX_SETTINGS: Final = 64 * 1024
-"""bytes of a request; those of clients have about 1,500."""
 MAX_ELEMENTS: Final = 300
 MAX_DEPTH: Final = 16
+# Digits of a number.
 MAX_DIGITS: Final = 9
-"""of a number."""
 LEAST_DPI: Final = 75
 MOST_DPI: Final = 600
 DEFAULT_DPI: Final = 300
+# The resolutions we announce. We also scan at others in between.
 RESOLUTIONS: Final = (75, 100, 150, 200, 300, 400, 600)
-"""What clients may choose from; others in between are scanned as well."""
 JPEG: Final = "image/jpeg"
 PDF: Final = "application/pdf"
 FORMATS: Final = (JPEG, PDF)
+# The smallest region we announce.
 LEAST_SIDE: Final = 16
-"""of a region, as it is announced."""
 VERSION: Final = "2.63"
 _SCAN: Final = "http://schemas.hp.com/imaging/escl/2011/05/03"
 _PWG: Final = "http://www.pwg.org/schemas/2010/12/sm"
@@ -40,7 +40,7 @@ type Node = tuple[str, str | int | Sequence[Node]]
 
 
 class EsclError(ValueError):
-    """A request that is not understood, or asks for what there is not."""
+    """A request that cannot be read, or that asks for something this scanner does not have."""
 
 
 _COLORS: Final = {
@@ -48,7 +48,7 @@ _COLORS: Final = {
     ScanColor.GRAY: "Grayscale8",
     ScanColor.MONO: "BlackAndWhite1",
 }
-# One client says Flatbed, and the vendor of another announces Adf.
+# One client sends Flatbed, and another vendor's scanners announce Adf.
 _SOURCES: Final = {
     "Platen": ScanSource.GLASS,
     "Flatbed": ScanSource.GLASS,
@@ -66,15 +66,13 @@ class Area(NamedTuple):
 
 
 class Region(NamedTuple):
-    """A part of a page, from its upper left corner on."""
-
     left: int
     top: int
     width: int
     height: int
 
     def within(self, area: Area) -> Region:
-        """Return what of the region lies on the page. Raises EsclError if that is nothing."""
+        """Cut the region to the page. Raises EsclError if nothing of it is on the page."""
         width = min(self.left + self.width, area.width) - self.left
         height = min(self.top + self.height, area.height) - self.top
         if width <= 0 or height <= 0:
@@ -84,24 +82,24 @@ class Region(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanSettings:
-    """What a client wants to be scanned; None where it leaves the choice to the scanner."""
+    """What a client asks for."""
 
+    # None leaves the choice to the scanner.
     source: ScanSource | None = None
     color: ScanColor = ScanColor.COLOR
     dpi: int = DEFAULT_DPI
     format: str = JPEG
     two_sided: bool = False
-    region: Region | None = None
+    region: Region | None = None  # None for the whole page
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capabilities:
-    """What a scanner can do; a source that it has not is None."""
-
     make_and_model: str
     uuid: str
     admin_url: str
     icon_url: str
+    # None if the scanner has no such source.
     glass: Area | None
     feeder: Area | None
     two_sided: bool
@@ -126,18 +124,19 @@ _REASONS: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobInfo:
-    """A scan as clients are told of it; `age` is in seconds, `taken` and `waiting` count documents."""
+    """A scan as we report it to clients."""
 
     path: str
     uuid: str
-    age: int
+    age: int  # seconds
     state: JobState
+    # Documents that the client has fetched, and those it has not fetched yet.
     taken: int
     waiting: int
 
 
 def _texts(data: bytes) -> dict[str, str]:
-    """Return the text of the first element of each name; prefixes are whatever a client likes. Raises EsclError."""
+    """Map the name of each element, without its prefix, to the text of the first one. Raises EsclError."""
     texts: dict[str, str] = {}
     names: list[str] = []
     text: list[str] = []
@@ -164,7 +163,7 @@ def _texts(data: bytes) -> dict[str, str]:
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = text.append
-    # Entities are declared in a document type, which no client has.
+    # A document type could declare entities that expand without end. No client sends one.
     parser.StartDoctypeDeclHandler = refuse
     try:
         parser.Parse(data, True)
@@ -174,15 +173,15 @@ def _texts(data: bytes) -> dict[str, str]:
 
 
 def parse_settings(data: bytes) -> ScanSettings:
-    """Return what the body of a request to scan asks for. Raises EsclError."""
+    """Read the body of a request to scan. Raises EsclError."""
     if len(data) > MAX_SETTINGS:
         raise EsclError("too much of it")
-    # A client has blanks before the declaration, which XML forbids.
+    # One client sends blanks before the XML declaration, which XML forbids.
     texts = _texts(data.removeprefix(b"\xef\xbb\xbf").lstrip())
     source = texts.get("InputSource")
     if source and source not in _SOURCES:
         raise EsclError("no such source")
-    # The newer of two elements for the same.
+    # Two elements say the same; DocumentFormatExt is the newer one.
     wanted = texts.get("DocumentFormatExt") or texts.get("DocumentFormat") or JPEG
     if wanted not in FORMATS:
         raise EsclError("no such format")
@@ -274,9 +273,9 @@ def _each(name: str, texts: Sequence[str]) -> list[Node]:
 
 
 def status_xml(jobs: Sequence[JobInfo], *, is_idle: bool) -> bytes:
-    """Return the ScannerStatus document; `jobs` are the newest first.
+    """Write the ScannerStatus document; `jobs` come newest first.
 
-    It says nothing of the feeder: nobody knows whether there is paper in it.
+    It does not report the state of the feeder, since the service does not tell us whether there is paper in it.
     """
     nodes: list[Node] = [
         ("pwg:Version", VERSION),
@@ -309,7 +308,7 @@ def _add(parent: ET.Element, nodes: Sequence[Node]) -> None:
     for name, content in nodes:
         element = ET.SubElement(parent, name)
         if isinstance(content, str | int):
-            # What a name may have and XML may not is left out.
+            # A name may contain characters that XML forbids.
             element.text = "".join(letter for letter in str(content) if letter.isprintable())
         else:
             _add(element, content)
