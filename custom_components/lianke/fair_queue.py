@@ -97,7 +97,7 @@ class FairQueue:
     ) -> None:
         """`line` is how many may wait, `line_share` how many of one owner.
 
-        To limit a rate, `opens_in` returns the seconds until a free place may be taken; `on_turn` gets each place taken.
+        To limit a rate, `opens_in` returns the seconds until a free place may be taken; `on_turn` gets each taken one.
         """
         self._opens_in = opens_in
         self._on_turn = on_turn

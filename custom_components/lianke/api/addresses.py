@@ -1,4 +1,4 @@
-"""Which addresses are on the public internet, names that lead to no others, and the address of the server."""
+"""Tells public internet addresses apart from others, and checks the address of the server."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 import socket
@@ -10,20 +10,17 @@ from yarl import URL
 
 from ..errors import InputError
 
-# Allocated IPv6 space (RFC 4291, 2.4); ipaddress calls more than that global.
+# Allocated IPv6 space (RFC 4291, 2.4). `ipaddress` calls more than that global.
 GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 NAT64: Final = IPv6Network("64:ff9b::/96")
-# What a proxy in the house makes up for each name (fake-ip); nothing else is ever there.
+# A proxy in the house (Clash's fake-ip) answers each name with a made-up address from here. Nobody else uses them.
 _MADE_UP: Final = (IPv4Network("198.18.0.0/15"), IPv6Network("fc00::/18"))
-# The last 64 bits of an address that holds an IPv4 address (RFC 5214), without those.
+# What stands before the IPv4 address in the last 64 bits of an ISATAP address (RFC 5214).
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 
 def is_public(address: str) -> bool:
-    """Return whether an IP address is on the public internet.
-
-    IPv6 addresses that carry an IPv4 address are judged by that one too.
-    """
+    """Judge an IPv6 address that carries an IPv4 address by the latter, too. False for anything but an address."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
@@ -48,7 +45,7 @@ def _embedded(ip: IPv6Address) -> IPv4Address | None:
 
 
 def is_made_up(address: str) -> bool:
-    """Return whether it is such an address as a proxy in the house makes up for each name."""
+    """Tell whether a proxy in the house may have made this address up (fake-ip)."""
     ip = ip_address(address.partition("%")[0])
     return any(ip in network for network in _MADE_UP)
 
@@ -62,16 +59,15 @@ class NotPublicError(OSError):
 
 
 class PublicResolver(ThreadedResolver):
-    """Resolver that refuses private addresses unless they, or those that a proxy has made up, are allowed.
+    """Refuses private addresses, unless `private_allowed`. Raises NotPublicError.
 
-    It is used for every connection, so changing a name's address between two requests is no way
-    around it.
+    Every connection uses it, so a name cannot get around it by changing its address between two requests.
     """
 
     private_allowed = False
 
     def __init__(self, *, made_up_allowed: bool = False) -> None:
-        """Take whether made-up addresses are allowed, for what is encrypted from end to end."""
+        """Allow made-up addresses only for connections that are encrypted from end to end."""
         super().__init__()
         self._made_up_allowed = made_up_allowed
 
@@ -97,13 +93,13 @@ DEFAULT_SERVER = "https://cloud.liankenet.com/api"
 
 
 def check_server(text: str) -> str:
-    """Return a server's base address without a trailing slash, with the service's `/api` where no path is given.
+    """Return a server's base address without a trailing slash, and with the service's `/api` if it has no path.
 
-    Raises InputError unless it is https, or http to this machine itself: every request carries the keys.
+    Raises InputError unless it is https, or http to this machine: every request carries the keys.
     """
     try:
         url = URL(text.strip())
-        # A name that cannot be decoded is refused only when it is asked for.
+        # yarl decodes the host only here, and refuses a bad one.
         host = url.host
     except ValueError:
         raise InputError("invalid_server") from None
@@ -121,12 +117,12 @@ def is_vendors(host: str | None) -> bool:
 
 
 def is_public_name(host: str | None) -> bool:
-    """Return whether a host may be on the internet, judged by its address or name."""
+    """Tell whether a host may be on the internet, by its address or its name alone."""
     if not host:
         return False
     if ":" in host:
         return is_public(host)
-    # One that ends in a number is an address, in whatever notation (127.1, 0x7f000001).
+    # A host that ends in a number is an address, in whatever notation (127.1, 0x7f000001).
     last = host.rstrip(".").rpartition(".")
     if last[2][:1].isdecimal():
         return is_public(host)

@@ -1,4 +1,4 @@
-"""What a printer's driver can do, and its papers; names are matched as people write them."""
+"""What a printer's driver can do, and its papers. Names match in whatever way people write them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from .stored import Stored, said
 
 SIMILAR: Final = 0.5
 MAX_NAME: Final = 100
-# No driver of use has more papers, and comparing takes its time.
+# Comparing names is slow, and no driver in use has more papers.
 MAX_COMPARED: Final = 200
 MM_AN_INCH: Final = 25.4
-# Sizes in mm that a sheet may have. Smaller numbers without a unit are inches: 4 x 6.
+# Bounds of a sheet's side in mm. Without a unit, numbers up to MOST_INCHES are inches: 4 x 6.
 LEAST_MM: Final = 5.0
 MOST_MM: Final = 3276.7
 MOST_INCHES: Final = 13.0
@@ -45,10 +45,10 @@ _UNITS: Final[Mapping[str, float]] = {
 
 
 def normalize_name(name: str | int) -> str:
-    """Return the normalized form of a name, for comparison.
+    """Fold the ways to write a name into one.
 
-    Width of letters, case, blanks, kinds of brackets and of the sign between two sides do not
-    count; 开 is K, and a tray has one name.
+    Full width, case, blanks and the kinds of brackets and of × make no difference; 开 becomes K, all words for a tray
+    one.
     """
     text = unicodedata.normalize("NFKC", str(name)[:MAX_NAME]).casefold()
     text = "".join(text.translate(_TIMES).translate(_BRACKETS).split())
@@ -69,13 +69,13 @@ def find_by_name(wanted: str | int, names: Mapping[str, int]) -> int | None:
 
 
 def parse_size(name: str) -> tuple[int, int] | None:
-    """Return the size in 0.1 mm in a name such as `60 x 40 mm` or `4x6`; None without one."""
+    """Read the size (0.1 mm) in a name such as `60 x 40 mm` or `4x6`."""
     found = _SIZE.search(normalize_name(name))
     return None if found is None else _sides(found)
 
 
 def sort_by_similarity(wanted: object, names: Iterable[str]) -> list[str]:
-    """Return the names, the most similar to the wanted one first, the others in their order."""
+    """Put the names most similar to the wanted one first; those that are not similar keep their order."""
     folded = normalize_name(str(wanted))
     known = list(names)
     similarity: dict[str, float] = {}
@@ -105,7 +105,7 @@ MAX_PAPERS = 2000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriverDefaults(Stored):
-    """A driver's own defaults (`DevMode`): ids; paper sizes in 0.1 mm; None = it does not say."""
+    """A driver's own defaults (`DevMode`): ids, and paper sizes in 0.1 mm. None: the driver does not say."""
 
     paper_id: int | None = said("PaperSize")
     paper_width: int | None = said("PaperWidth")
@@ -121,23 +121,20 @@ class DriverDefaults(Stored):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capabilities(Stored):
-    """What a driver can do (`printer_params`). None = the block is missing or empty: unknown, not forbidden.
-
-    `colors`: 1 mono, 2 colour. `duplex`: 1 off, 2 long edge, 3 short edge. `orientations`: 1 portrait, 2 landscape.
-    """
+    """What a driver can do (`printer_params`). None: the block is missing or empty, which is unknown, not forbidden."""
 
     papers: Mapping[str, int] | None = None
     trays: Mapping[str, int] | None = None
     media_types: Mapping[str, int] | None = None
-    colors: frozenset[int] | None = None
-    duplex: frozenset[int] | None = None
-    orientations: frozenset[int] | None = None
+    colors: frozenset[int] | None = None  # 1 mono, 2 colour
+    duplex: frozenset[int] | None = None  # 1 off, 2 long edge, 3 short edge
+    orientations: frozenset[int] | None = None  # 1 portrait, 2 landscape
     max_copies: int | None = None
     defaults: DriverDefaults = DriverDefaults()
 
     @classmethod
     def from_json(cls, data: object) -> Self:
-        """Read `data` of `printer_params`; raises LiankeResponseError when it is not an object."""
+        """Read `data` of `printer_params`. Raises LiankeResponseError when it is not an object."""
         if data is not None and not isinstance(data, dict):
             raise LiankeResponseError("printer_params of an unknown shape")
         whole = to_mapping(data)
@@ -157,7 +154,7 @@ class Capabilities(Stored):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paper(Stored):
-    """A paper and its size in 0.1 mm; the printable area equals the paper where nobody tells it."""
+    """A paper and its size in 0.1 mm. The printable area is the whole paper if the service does not say."""
 
     paper_id: int
     name: str
@@ -168,7 +165,7 @@ class Paper(Stored):
 
     @classmethod
     def of_size(cls, paper_id: int, name: str, width: int, height: int) -> Self:
-        """Return a paper whose printable area is unknown; sizes in 0.1 mm."""
+        """Make a paper whose printable area is unknown; sizes in 0.1 mm."""
         return cls(
             paper_id=paper_id,
             name=name,
@@ -199,7 +196,7 @@ class Paper(Stored):
 
 
 def parse_papers(data: object) -> tuple[Paper, ...]:
-    """Read `data` of `paper_dimension_list`; raises LiankeResponseError when it is not an object."""
+    """Read `data` of `paper_dimension_list`. Raises LiankeResponseError when it is not an object."""
     if data is not None and not isinstance(data, dict):
         raise LiankeResponseError("paper_dimension_list of an unknown shape")
     entries = islice(to_mapping(data).items(), MAX_PAPERS)
@@ -208,8 +205,8 @@ def parse_papers(data: object) -> tuple[Paper, ...]:
 
 A4_ID = 9
 CUSTOM_ID = 0
+# 0.1 mm. The widest usual label and receipt printers.
 MAX_NARROW = 1120
-"""0.1 mm; the widest usual label and receipt printers."""
 
 
 _TABLE = json.loads(Path(__file__).with_name("papers.json").read_text("utf-8"))
@@ -220,7 +217,7 @@ _BY_ID: Mapping[int, Paper] = {paper.paper_id: paper for paper in STANDARD}
 
 
 def standard_paper(wanted: str | int) -> Paper | None:
-    """Return the standard paper of that name (any case) or id, None when there is none."""
+    """Find a standard paper by name (any case) or id."""
     if isinstance(wanted, int):
         return _BY_ID.get(wanted)
     name = normalize_name(wanted)

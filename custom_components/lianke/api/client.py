@@ -1,7 +1,7 @@
 """Client of the Lianke service: one method per endpoint ("Endpoints" in the service's documents).
 
-Every method raises LiankeError and nothing else that has to do with the service. Time-outs are those that clients of
-the live service use.
+When the service fails, every method raises LiankeError and nothing else. The time-outs are those of clients that
+are in use.
 """
 
 import asyncio
@@ -42,16 +42,16 @@ from .unknown import Observer
 from .upload import JobForm, Ticket, UploadFile
 
 LIST_SECONDS = 5.0
+# The box asks the printer itself, which takes 3 to 8 s.
 STATUS_SECONDS = 15.0
-"""The box asks the printer itself, which takes 3 to 8 s."""
 PAPER_SECONDS = 60.0
 DOWNLOAD_SECONDS = 60.0
+# `file_pages` accepts no more.
 MAX_COUNTED_BYTES = 20 * 1024 * 1024
-"""What `file_pages` takes."""
 
 _BUSY: ErrorCodes = {401: AlreadyRunningError}
 _PHONE: ErrorCodes = {403: BadPhoneError}
-# Whether the box is known is found out by every poll.
+# 404 here means the task: polls already find out whether the service knows the box.
 _TASK: ErrorCodes = {404: TaskUnknownError}
 
 
@@ -70,9 +70,9 @@ class LiankeClient:
         ssl: SSLContext | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """Initialize with a session that the caller closes and the base address with `/api`.
+        """Take a session, which the caller closes, and the address of a server with `/api`.
 
-        `ssl` is for connections that no other request may use; `observer` gets what is unknown in answers.
+        `ssl` is for connections that no other request may use; `observer` gets the unknown parts of answers.
         """
         self._transport = Transport(
             session,
@@ -104,24 +104,21 @@ class LiankeClient:
         }
 
     async def box(self) -> Box:
-        """Return the box (`GET /device/device_info`)."""
         data = await self._transport.call(
             "GET", "/device/device_info", query=self._auth, kept_connection=True
         )
         return Box.from_json(data)
 
     async def refresh_box(self) -> None:
-        """Have a box with old firmware report how it and its printers are (`GET /device/async_refresh_device_info`)."""
+        """Have a box with old firmware report on itself and its printers (`GET /device/async_refresh_device_info`)."""
         await self._transport.call(
             "GET", "/device/async_refresh_device_info", query=self._auth, error_codes=_BUSY
         )
 
     async def restart_box(self) -> None:
-        """Restart the box (`POST /device/async_device_reboot`)."""
         await self._post("/device/async_device_reboot", error_codes=_BUSY)
 
     async def printers(self, kind: PrinterKind = PrinterKind.BOTH) -> tuple[Printer, ...]:
-        """Return the printers behind the box (`GET /external_api/printer_list`)."""
         data = await self._transport.call(
             "GET",
             "/external_api/printer_list",
@@ -132,10 +129,10 @@ class LiankeClient:
         return parse_printers(data)
 
     async def printer_condition(self, address: PrinterAddress) -> PrinterCondition:
-        """Return the printer's own status report (`GET /device/printer_status`); slow, one at a time per box.
+        """Ask the printer for its status (`GET /device/printer_status`). Slow; only one at a time per box.
 
-        Raises PrinterNotFoundError without asking for a network printer without `hash_id`: its port number would
-        mean the USB printer there.
+        Raises PrinterNotFoundError for a network printer without `hash_id` and does not ask: its port number would mean
+        the USB printer there.
         """
         where = {"usbPort": str(address.port)}
         if address.is_network:
@@ -147,13 +144,13 @@ class LiankeClient:
         return replace(condition, message=to_message(condition.message, self._transport.secrets))
 
     async def printer_models(self) -> tuple[str, ...]:
-        """Return the models the service has drivers for (`GET /print/printer_enum`)."""
+        """List the models for which the service has drivers (`GET /print/printer_enum`)."""
         return parse_model_names(
             await self._transport.call("GET", "/print/printer_enum", timeout=PAPER_SECONDS)
         )
 
     async def capabilities(self, address: PrinterAddress) -> Capabilities:
-        """Return the capabilities of the printer's driver (`GET /print/printer_params`); worth caching."""
+        """`GET /print/printer_params`; worth caching."""
         query = (
             {"printerModel": address.model}
             if address.model
@@ -164,7 +161,7 @@ class LiankeClient:
         )
 
     async def papers(self, model: str) -> tuple[Paper, ...]:
-        """Return a driver's papers with their sizes (`GET /print/paper_dimension_list`); slow, worth caching."""
+        """`GET /print/paper_dimension_list`; slow, worth caching."""
         return parse_papers(
             await self._transport.call(
                 "GET",
@@ -177,9 +174,9 @@ class LiankeClient:
     async def count_pages(
         self, address: PrinterAddress, file: UploadFile, paper_id: int
     ) -> int | None:
-        """Return how many pages a document has (`POST /print/file_pages`); None when the answer does not say.
+        """Count a document's pages (`POST /print/file_pages`); None when the answer does not say.
 
-        Raises DocumentTooLargeError above 20 MB without sending.
+        Raises DocumentTooLargeError above 20 MB, and sends nothing then.
         """
         if file.size > MAX_COUNTED_BYTES:
             raise DocumentTooLargeError
@@ -203,17 +200,17 @@ class LiankeClient:
     ) -> str:
         """Submit a job and return its task id (`POST /print/job`).
 
-        `fields` are `ResolvedOptions.form_fields()`. `token` comes back with callbacks, which arrive at
-        `callback_address`, if at all. `before_end` is awaited once everything but the form's end has been sent; its
-        error ends the upload and is raised as it is. `on_progress` gets the number of bytes of the file sent so far.
-        If this raises with `may_have_arrived` False, the form's end was never sent.
+        `fields` are `ResolvedOptions.form_fields()`. Callbacks, if any, come to `callback_address` and carry `token`.
+        `before_end` is awaited after everything but the end of the form; its error stops the upload and is raised as it
+        is. `on_progress` gets the bytes of the file sent so far. An error with `may_have_arrived` False means that the
+        end of the form was never sent.
         """
         form_fields = self._auth | _printer(address) | dict(fields)
         if isinstance(content, UploadFile) and (
             content.content_type == "text/html"
             or content.name.casefold().endswith((".html", ".htm"))
         ):
-            # The service renders it.
+            # The service renders HTML with Chrome.
             form_fields["htmlKernel"] = "chrometopdf"
         if callback_address is not None:
             form_fields["callbackUrl"] = f"{callback_address}?job={token}"
@@ -231,7 +228,7 @@ class LiankeClient:
         return task_id
 
     async def task(self, address: PrinterAddress | None, task_id: str) -> Task:
-        """Return a task's state (`GET /print/job`); `address` is None for a printer that was removed."""
+        """`GET /print/job`; `address` is None for a printer that was removed."""
         query = self._auth | _task(address, task_id)
         data = await self._transport.call(
             "GET", "/print/job", query=query, purpose=Purpose.TRACK, error_codes=_TASK
@@ -240,13 +237,13 @@ class LiankeClient:
         return replace(task, result=self.clean(task.result))
 
     def clean(self, result: TaskResult | None) -> TaskResult | None:
-        """Return a result with our secrets removed from its message."""
+        """Remove our secrets from a result's message."""
         if result is None:
             return None
         return replace(result, message=to_message(result.message, self._transport.secrets))
 
     async def cancel_task(self, address: PrinterAddress | None, task_id: str) -> None:
-        """Cancel a task (`DELETE /print/job`) like `task`; success does not prove that nothing was printed."""
+        """`DELETE /print/job`; success does not prove that nothing was printed. `address` is as for `task`."""
         await self._transport.call(
             "DELETE",
             "/print/job",
@@ -256,7 +253,7 @@ class LiankeClient:
         )
 
     async def day_tasks(self) -> tuple[DayTask, ...]:
-        """Return the day's tasks of the box, other apps' included (`POST /print/query_device_task`)."""
+        """List the day's tasks of the box, those of other apps too (`POST /print/query_device_task`)."""
         data = await self._post("/print/query_device_task", purpose=Purpose.TRACK)
         return tuple(
             replace(task, message=to_message(task.message, self._transport.secrets))
@@ -264,7 +261,7 @@ class LiankeClient:
         )
 
     async def flush(self, address: PrinterAddress) -> None:
-        """Delete a printer's waiting tasks, including those of other apps (`POST /print/flush_jobs`)."""
+        """Delete a printer's waiting tasks, those of other apps too (`POST /print/flush_jobs`)."""
         await self._post("/print/flush_jobs", _printer_in_json(address))
 
     async def reset_error_limit(self, address: PrinterAddress) -> None:
@@ -280,7 +277,7 @@ class LiankeClient:
         await self._post("/driver/uninstall_driver_event", asked, error_codes=_PHONE)
 
     async def find_network_printers(self) -> None:
-        """Search for printers in the box's network (`GET /printer/refresh_network_printer`)."""
+        """Have the box search its network for printers (`GET /printer/refresh_network_printer`)."""
         await self._transport.call(
             "GET",
             "/printer/refresh_network_printer",
@@ -290,19 +287,18 @@ class LiankeClient:
         )
 
     async def download(self, url: str, limit_bytes: int) -> bytes:
-        """Download from an address in an answer, such as a preview's page; no key is sent.
+        """Download from an address in an answer, such as a preview's page. Sends no key.
 
         Raises LiankeResponseError above `limit_bytes`, and for an address that is neither https nor the server's own.
         """
         return await self._transport.fetch(url, limit_bytes=limit_bytes, timeout=DOWNLOAD_SECONDS)
 
     async def _post(self, path: str, more: Mapping[str, JsonValue] = {}, **how: Any) -> object:
-        """Have the box do something; `how` is as for `Transport.call`."""
         return await self._transport.call("POST", path, body={**self._auth, **more}, **how)
 
 
 def _task(address: PrinterAddress | None, task_id: str) -> dict[str, str]:
-    """Return what identifies a task; the port may be left out."""
+    # The service does not require the port.
     if address is None or address.port == NETWORK_PORT:
         return {"task_id": task_id}
     return {"task_id": task_id, "devicePort": str(address.port)}
@@ -322,7 +318,7 @@ def _printer(address: PrinterAddress) -> dict[str, str]:
 
 
 def _printer_in_json(address: PrinterAddress) -> dict[str, JsonValue]:
-    """Return what identifies a printer in JSON, where no model is required; a port is a number there."""
+    """Name a printer in JSON: without its model, which is not required there, and with a number for the port."""
     target: dict[str, JsonValue] = {**_printer(address)}
     target.pop("printerModel", None)
     if (port := target.get("devicePort")) is not None:

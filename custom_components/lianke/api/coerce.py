@@ -1,6 +1,7 @@
 """Tolerant conversion of values from outside: each function returns the converted value, or None.
 
-The service sends numbers as strings, nulls, blanks and line ends in names; nothing here raises on any JSON value.
+The service sends numbers as strings, nulls, and blanks and line ends in names. No JSON value makes a function here
+raise.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,10 +18,10 @@ CHINA = timezone(timedelta(hours=8), "CST")
 MAX_TEXT = 255
 MAX_DIGITS = 18
 MAX_NAMED = 2000
+# Values in a JSON text. The longest answers (the day's list, the list of all models) have a third of that.
 MAX_VALUES = 150_000
-"""Values in a JSON text. The longest answers, the day's list and that of all models, have a third of them."""
+# Characters of a number in a JSON text.
 MAX_NUMBER = 100
-"""characters of a number in a JSON text."""
 _PIECE = 1024 * 1024
 _DAY = re.compile(r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})")
 _LINK = re.compile(r"(?i)[a-z][a-z0-9+.-]{0,20}://[!-~]+")
@@ -30,7 +31,7 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 
 
 def to_int(value: object) -> int | None:
-    """Return a whole number from an int, a whole float or a string of digits (at most 18)."""
+    """Accept an int, a whole float, or a string of at most 18 digits."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float):
@@ -45,7 +46,7 @@ def to_int(value: object) -> int | None:
 
 
 def _from_digits(text: str) -> int | None:
-    """Return a whole number written with at most 18 digits, perhaps with zeros after a point."""
+    """Accept at most 18 digits, and zeros after a point."""
     number, point, fraction = text.partition(".")
     digits = number[1:] if number.startswith(("+", "-")) else number
     if not digits.isdecimal() or len(digits) > MAX_DIGITS:
@@ -56,7 +57,7 @@ def _from_digits(text: str) -> int | None:
 
 
 def to_bool(value: object) -> bool | None:
-    """Return a truth value from true/false, 1/0 or their names."""
+    """Accept true/false, 1/0 and words such as yes, no, on, off."""
     if isinstance(value, bool):
         return value
     if (number := to_int(value)) is not None:
@@ -68,9 +69,9 @@ def to_bool(value: object) -> bool | None:
 
 
 def to_text(value: object, limit: int = MAX_TEXT) -> str:
-    """Return a string without surrounding blanks, control characters or broken Unicode, cut to `limit`.
+    """Remove surrounding blanks, control characters and broken Unicode, and cut to `limit`.
 
-    Numbers become their digits; everything else becomes "".
+    Numbers become their digits, everything else "".
     """
     if isinstance(value, bool):
         return ""
@@ -79,10 +80,10 @@ def to_text(value: object, limit: int = MAX_TEXT) -> str:
         return "" if number is None else str(number)
     if not isinstance(value, str):
         return ""
-    # Four times the limit: what is cut away before cleaning must not cost time.
+    # Cut before cleaning, which is slow; four times the limit leaves enough.
     clean = value[: limit * 4]
     if not clean.isprintable():
-        # Broken Unicode is not printable either.
+        # Broken Unicode counts as not printable.
         clean = "".join(char if char.isprintable() else " " for char in clean)
     if "  " in clean:
         clean = " ".join(clean.split())
@@ -90,17 +91,16 @@ def to_text(value: object, limit: int = MAX_TEXT) -> str:
 
 
 def whole_text(text: str) -> str:
-    """Return text that can be encoded: surrogate pairs joined, lone surrogates replaced."""
+    """Make a text encodable: join surrogate pairs, replace lone surrogates."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def to_optional_text(value: object, limit: int = MAX_TEXT) -> str | None:
-    """Like `to_text`, with None for an empty string."""
     return to_text(value, limit) or None
 
 
 def to_message(value: object, secrets: Iterable[str] = ()) -> str:
-    """Return a message of the service without links, key values and the given secrets, which it may echo."""
+    """Remove links, keys and the given secrets from a message of the service, which may echo them."""
     if not (text := to_text(value, MAX_TEXT * 4)):
         return ""
     # Cheap checks first: most messages are a word or two.
@@ -116,17 +116,15 @@ def to_message(value: object, secrets: Iterable[str] = ()) -> str:
 
 
 def to_mapping(value: object) -> Mapping[str, object]:
-    """Return a JSON object, or an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def to_list(value: object) -> list[object]:
-    """Return a JSON array, or an empty one for anything else."""
     return value if isinstance(value, list) else []
 
 
 def to_date(value: object) -> date | None:
-    """Return a day written as `2024年8月25日`, `2024-08-25` or `2024/8/25`."""
+    """Read `2024年8月25日`, `2024-08-25` or `2024/8/25`."""
     if not isinstance(value, str) or (found := _DAY.search(value[:MAX_TEXT])) is None:
         return None
     try:
@@ -136,9 +134,9 @@ def to_date(value: object) -> date | None:
 
 
 def to_time(value: object) -> datetime | None:
-    """Return an aware time from RFC 1123, ISO, `YYYY-MM-DD HH:MM:SS` (China time) or a stamp in s or ms."""
+    """Read RFC 1123, ISO, `YYYY-MM-DD HH:MM:SS` (China time) or a timestamp in s or ms; returns UTC."""
     if (number := to_int(value)) is not None:
-        # One that is too big for seconds is in milliseconds.
+        # Too large for seconds: milliseconds.
         seconds = number / 1000 if number > 10**11 else number
         return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 10**10 else None
     if not isinstance(value, str) or not (text := value[:MAX_TEXT].strip()[:64]):
@@ -156,15 +154,15 @@ def to_time(value: object) -> datetime | None:
     try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=default)).astimezone(UTC)
     except OverflowError, ValueError:
-        # It lies where the calendar ends.
+        # Too close to the end of the calendar (the years 1 and 9999) to change its time zone.
         return None
 
 
 def to_json(text: str | bytes | bytearray) -> JsonValue:
-    """Parse JSON; raises ValueError for anything that is none, however it is broken, or has too many values.
+    """Parse JSON. Raises ValueError for anything else, however it is broken, and for too many values.
 
-    Two bytes can become a hundred in memory, and no other thread runs while they do: values are counted before they
-    are made. A number that is longer than any real one becomes None.
+    A value of two bytes can take a hundred in memory, and no other thread runs while they are made: so values are
+    counted first. A number longer than any real one becomes None.
     """
     if len(text) > MAX_VALUES and not has_few_values(text):
         raise ValueError("too many values")
@@ -175,9 +173,10 @@ def to_json(text: str | bytes | bytearray) -> JsonValue:
 
 
 def has_few_values(text: str | bytes | bytearray) -> bool:
-    """Return whether a JSON text has at most MAX_VALUES values, by the signs that come before each but the first one.
+    """Tell whether a JSON text has at most MAX_VALUES values, by counting the signs before each but the first.
 
-    Those in its texts count as well, which is all the same with so many. Blocks other threads for a moment at a time.
+    The signs inside texts count too, which makes no difference at such numbers. Blocks other threads for a moment at a
+    time.
     """
     found = 0
     for start in range(0, len(text), _PIECE):
@@ -200,7 +199,7 @@ def _to_fraction(digits: str) -> float | None:
 
 
 def to_int_map(value: object) -> dict[str, int] | None:
-    """Return a `{name: id}` block; names trimmed, entries without a whole number left out, None when none is left."""
+    """Read a `{name: id}` block. Trims names, leaves out entries without a whole number; None when none is left."""
     found: dict[str, int] = {}
     for raw_name, raw_id in islice(to_mapping(value).items(), MAX_NAMED):
         name, number = to_text(raw_name), to_int(raw_id)
@@ -210,6 +209,6 @@ def to_int_map(value: object) -> dict[str, int] | None:
 
 
 def to_ids(value: object) -> frozenset[int] | None:
-    """Return the ids of a `{name: id}` block or a list of ids; None when there are none."""
+    """Read the ids of a `{name: id}` block or of a list; None when there are none."""
     ids = islice(value if isinstance(value, list) else to_mapping(value).values(), MAX_NAMED)
     return frozenset(number for item in ids if (number := to_int(item)) is not None) or None

@@ -1,7 +1,7 @@
 """Exceptions of the Lianke service, one class per cause.
 
 The service answers HTTP 200 with a code of its own (the "Codes" table of its documents); `refusal` turns such an
-answer into one of the classes here. No exception text carries a secret: the service's messages are scrubbed.
+answer into one of the classes here. No text of an exception carries a secret: the service's messages are scrubbed.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -14,7 +14,7 @@ from ..errors import InputError
 
 MAX_DETAIL = 200
 
-# Messages about the ApiKey. The service's answer to a wrong one is not documented.
+# Messages about the ApiKey. No document says what the service answers to a wrong one.
 _ABOUT_API_KEY = re.compile(r"(?i)api[\s_-]*key")
 _ABOUT_ACCESS = re.compile(
     r"(?i)app[\s_-]*key|未授权|鉴权|认证失败|(?<!设备)[密秘]钥"
@@ -24,12 +24,11 @@ _EXPIRED = re.compile(r"超[过出]有效期|服务已?[过到]期|设备已[过
 
 
 class LiankeError(Exception):
-    """Base of all errors of the service; `reason` is its translation key.
+    """Base of all errors of the service."""
 
-    `is_passing`: a single one says little, the next attempt may succeed.
-    """
-
+    # Key of its translation.
     reason: str = "unexpected_answer"
+    # A single such error says little: the next attempt may succeed.
     is_passing: ClassVar[bool] = True
 
     def __init__(self, detail: str = "", *, code: int | None = None) -> None:
@@ -39,12 +38,11 @@ class LiankeError(Exception):
 
     @property
     def placeholders(self) -> dict[str, str]:
-        """What the translated text may mention; always contains `detail` and `code`."""
+        """What the translated text may mention; always has `detail` and `code`."""
         return {"detail": self.detail, "code": "" if self.code is None else str(self.code)}
 
     @override
     def __str__(self) -> str:
-        """Reason, code and the service's message, for the log."""
         code = "" if self.code is None else f" ({self.code})"
         words = f": {self.detail}" if self.detail else ""
         return f"{self.reason}{code}{words}"
@@ -53,7 +51,7 @@ class LiankeError(Exception):
 class LiankeConnectionError(LiankeError):
     """The service could not be reached, or the connection broke.
 
-    `may_have_arrived` is False when the request surely never left completely: repeating it is safe.
+    `may_have_arrived` is False if the request certainly never left completely, so it is safe to repeat.
     """
 
     reason = "cannot_connect"
@@ -72,36 +70,33 @@ class LiankeTimeoutError(LiankeConnectionError):
 
 
 class PreviewTimeoutError(LiankeTimeoutError):
-    """A preview that the service has taken, but not drawn in time."""
+    """The service accepted a preview, but did not draw it in time."""
 
     reason = "preview_timed_out"
 
 
 class LiankeResponseError(LiankeError):
-    """An unusable answer: HTTP 5xx, a redirect, no JSON, too big, or of a wrong shape."""
+    """An unusable answer: HTTP 5xx, a redirect, no JSON, too long, or of the wrong shape."""
 
     may_have_arrived: ClassVar[bool] = True
 
 
 class LiankeRefusedError(LiankeError):
-    """The service answered with an error code.
-
-    `surely_refused` is False where the request may have been carried out all the same. `before_end` says that the
-    answer came before the end of an upload was sent.
-    """
+    """The service answered with an error code."""
 
     reason = "refused"
     is_passing = False
+    # The answer came before the end of an upload was sent.
     before_end = False
 
     @property
     def surely_refused(self) -> bool:
-        """Return whether the request was certainly not carried out."""
+        """False if the service may have carried the request out all the same."""
         return True
 
 
 class AuthenticationError(LiankeRefusedError):
-    """The ApiKey was not accepted."""
+    """The service did not accept the ApiKey."""
 
     reason = "invalid_api_key"
     is_passing = True
@@ -116,7 +111,7 @@ class AddressUnknownError(LiankeRefusedError):
 
 
 class EndpointMissingError(AddressUnknownError):
-    """The service itself, by its own JSON, says that it has no such endpoint: nothing was done."""
+    """The service itself, in its own JSON, answers that it has no such endpoint: nothing was done."""
 
     surely_refused = True
 
@@ -128,7 +123,7 @@ class BoxNotFoundError(LiankeRefusedError):
 
 
 class TaskUnknownError(LiankeRefusedError):
-    """The service does not know this task, any more or at all (404 where a task is asked for)."""
+    """The service does not know this task, or no longer (404 where we ask for a task)."""
 
     reason = "task_unknown"
 
@@ -158,7 +153,7 @@ class BoxOfflineError(LiankeRefusedError):
 
 
 class BoxNotRespondingError(LiankeRefusedError):
-    """The box did not answer the service (500, 503); what was asked may have happened."""
+    """The box did not answer the service (500, 503); it may have carried the request out."""
 
     reason = "box_not_responding"
     is_passing = True
@@ -172,14 +167,14 @@ class PrinterNotFoundError(LiankeRefusedError):
 
 
 class TooFrequentError(LiankeRefusedError):
-    """Asked too often (10009, HTTP 429)."""
+    """We asked too often (10009, HTTP 429)."""
 
     reason = "too_frequent"
     is_passing = True
 
 
 class AlreadyRunningError(LiankeRefusedError):
-    """A refresh or restart is already under way (401 there, which is not about the key)."""
+    """A refresh or restart is already under way (401 at these endpoints, where it is not about the key)."""
 
     reason = "already_running"
 
@@ -191,12 +186,12 @@ class ErrorLimitReachedError(LiankeRefusedError):
 
 
 class _NoAnswerToUploadsError(LiankeRefusedError):
-    """A code that says nothing about an upload whose end was sent: no document explains it there."""
+    """A code that does not show what became of a whole upload: no document explains what it means there."""
 
     @property
     @override
     def surely_refused(self) -> bool:
-        """Return whether the service sent a message, and before the end of an upload."""
+        """Only if the answer has a message, and came before the end of an upload."""
         return self.before_end and bool(self.detail)
 
 
@@ -231,13 +226,13 @@ class BadParameterError(LiankeRefusedError):
 
 
 class BadPhoneError(LiankeRefusedError):
-    """The phone number of a driver request was not accepted (403 there)."""
+    """The vendor did not accept the phone number of a driver request (403 at that endpoint)."""
 
     reason = "bad_phone"
 
 
 class ServiceExpiredError(LiankeRefusedError):
-    """The box's service has expired, which only the message says."""
+    """The box's service has expired. Only the message says so, no code."""
 
     reason = "service_expired"
 
@@ -282,7 +277,7 @@ class OptionError(InputError):
         allowed: Iterable[object] = (),
         **more: str,
     ) -> None:
-        """Take what else the text of this reason mentions as `more`."""
+        """Put anything else that the translated text mentions into `more`."""
         self.option = option
         self.value = str(value)[:MAX_DETAIL]
         self.allowed = tuple(str(item) for item in allowed)
@@ -317,12 +312,12 @@ def refusal(
 ) -> LiankeRefusedError:
     """Return the exception for an answered code other than 200.
 
-    `message` is the vendor's text, secrets already scrubbed; `special` are meanings that hold for one endpoint only.
+    `message` is the vendor's text without secrets; `special` are meanings of codes at this endpoint alone.
     """
     if _EXPIRED.search(message):
         return ServiceExpiredError(message, code=code)
     kind: type[LiankeRefusedError] | None = None
-    # 404 is about the box's key, whatever it says.
+    # 404 is about the box's key, even if the message speaks of an API key.
     if code != 404 and _ABOUT_API_KEY.search(message):
         kind = AuthenticationError
     elif code is not None:
@@ -333,10 +328,10 @@ def refusal(
 
 
 def without_frames[T](api: type[T]) -> type[T]:
-    """Have the methods of a class that ask the service raise errors that keep nothing of its answer alive.
+    """Clear cause, context and traceback of each LiankeError that an async method of the class raises.
 
-    Errors are kept for long: until the next poll, by whoever was told, in circles until the collector comes. The frames
-    that they came through hold the answer, which may have megabytes.
+    Errors live long: until the next poll, or in reference cycles until the garbage collector comes. Their frames would
+    keep the answer alive, which may have megabytes.
     """
     for name, method in vars(api).items():
         if iscoroutinefunction(method):

@@ -1,7 +1,7 @@
-"""JSON with texts of megabytes, such as the pages of a scan, read without holding up everything else.
+"""Reads JSON with texts of megabytes, such as the pages of a scan, without holding up everything else.
 
-The parser lets no other thread run, and one character outside of ASCII makes it take four bytes for each of the others.
-So long texts are cut out first, stay as they came, and are read a piece at a time.
+While the JSON parser runs, no other thread does, and one character outside ASCII makes it use four bytes for every
+other one. So long texts are cut out first, stay as they came, and are read a piece at a time.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from typing import Any
 
 from .coerce import MAX_VALUES, JsonValue, has_few_values, to_json
 
+# Bytes of an answer without its long texts.
 MAX_SKELETON = 8 * 1024 * 1024
-"""bytes of an answer without its long texts."""
+# Each value may have a name and a text, with two quotes each.
 MAX_QUOTES = 4 * MAX_VALUES
-"""those of a name and a text for each value."""
+# A text is long from this many bytes on.
 LONG = 4096
-"""bytes from which on a text is long."""
 PIECE = 1024 * 1024
 _MARK = "\0long "
 _BACKSLASH = ord("\\")
@@ -25,18 +25,17 @@ _FIRST_HALF = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}")
 
 
 class LongText:
-    """A long text of a JSON text; it keeps the whole alive."""
+    """A long text inside a JSON text; keeps all of the JSON text in memory."""
 
     def __init__(self, raw: memoryview) -> None:
-        """Take the text as it stands between its quotes."""
+        """Take the bytes between the quotes as they are, escapes and all."""
         self._raw = raw
 
     def __len__(self) -> int:
-        """Return how many bytes it has as it stands."""
-        return len(self._raw)
+        return len(self._raw)  # bytes
 
     def pieces(self) -> Iterator[str]:
-        """Yield the text, a megabyte at a time; raises ValueError where it is none."""
+        """Yield the text a megabyte at a time. Raises ValueError if the bytes are no JSON text."""
         start = 0
         while start < len(self._raw):
             end = self._end(start + PIECE)
@@ -44,18 +43,18 @@ class LongText:
             start = end
 
     def start(self) -> str:
-        """Return the first characters; raises ValueError where it is no text."""
+        """Return about the first thousand characters. Raises ValueError as `pieces` does."""
         return _read_text(bytes(self._raw[: self._end(LONG // 4)]))
 
     def _end(self, end: int) -> int:
-        """Return a place near `end` that is neither in a character nor in an escape."""
+        """Return a place near `end` that is not inside a character or an escape."""
         if end >= len(self._raw):
             return len(self._raw)
-        # Four bytes are the longest character; a longer run is no UTF-8, which is told when it is read.
+        # A character has at most four bytes. A longer run is no UTF-8, and reading it fails.
         for _ in range(3):
             if self._raw[end] & 0xC0 == 0x80:
                 end -= 1
-        # The longest escape has twelve bytes: two halves of a character.
+        # The longest escape has twelve bytes: the two halves (surrogates) of a character.
         found = bytes(self._raw[end - 12 : end]).find(b"\\")
         if found >= 0:
             end += found - 12
@@ -72,7 +71,7 @@ def _read_text(raw: bytes) -> str:
 
 
 def parse_long(raw: bytes | bytearray) -> object:
-    """Parse JSON in UTF-8 in which long texts become LongText; raises ValueError as `to_json` does. Blocks."""
+    """Parse JSON in UTF-8; long texts become LongText. Raises ValueError as `to_json` does. Blocks."""
     if b"\0" in raw[:4] or not has_few_values(raw) or raw.count(b'"') > MAX_QUOTES:
         raise ValueError("not UTF-8, or too many values")
     kept, texts = _cut(raw)
@@ -83,7 +82,7 @@ def parse_long(raw: bytes | bytearray) -> object:
 
 
 def _cut(raw: bytes | bytearray) -> tuple[list[memoryview | bytes], dict[str, LongText]]:
-    """Return the parts of a JSON text, with a mark in the place of each long text, and the texts by their marks."""
+    """Put a mark in the place of each long text. Returns the parts of the rest, and the long texts by their marks."""
     whole = memoryview(raw)
     kept: list[memoryview | bytes] = []
     texts: dict[str, LongText] = {}
@@ -101,7 +100,7 @@ def _cut(raw: bytes | bytearray) -> tuple[list[memoryview | bytes], dict[str, Lo
 
 
 def _text_end(raw: bytes | bytearray, start: int) -> int:
-    """Return where the text that begins here has its closing quote, -1 without one."""
+    """Return where the closing quote of the text that begins here is, -1 without one."""
     at = start
     while (end := raw.find(b'"', at)) >= 0:
         if _backslashes(raw, start, end) % 2 == 0:
@@ -111,9 +110,9 @@ def _text_end(raw: bytes | bytearray, start: int) -> int:
 
 
 def _backslashes(raw: bytes | bytearray | memoryview, start: int, end: int) -> int:
-    """Return how many backslashes are before `end`, in a text that begins at `start`."""
+    """Count the backslashes right before `end`, in a text that begins at `start`."""
     at = end
-    # Nearly always one or two: a text may have hundreds of thousands of quotes with some before them.
+    # Nearly always one or two. A text may have hundreds of thousands of quotes with backslashes before them.
     size = 16
     while at > start and raw[at - 1] == _BACKSLASH:
         piece = bytes(raw[max(start, at - size) : at])
@@ -123,7 +122,7 @@ def _backslashes(raw: bytes | bytearray | memoryview, start: int, end: int) -> i
 
 
 def _filled(answer: JsonValue, texts: dict[str, LongText]) -> object:
-    """Return an answer with its long texts; those that are names are left as marks."""
+    """Put the long texts in the place of their marks. A mark that is the name of a field stays."""
     top: list[Any] = [answer]
     ahead: list[Any] = [top]
     while ahead:

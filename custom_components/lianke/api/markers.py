@@ -1,4 +1,4 @@
-"""Ink and toner levels: `markers` is a list of objects, as the vendor's own model has it."""
+"""Ink and toner levels: `markers` is a list of objects, as in the vendor's own model."""
 
 from dataclasses import dataclass, field
 import re
@@ -10,7 +10,6 @@ MAX_MARKERS = 16
 MAX_NAME = 64
 MAX_COLORS = 8
 MAX_ITEMS = 64
-# How printers call the usual inks.
 _INKS = {
     "black": re.compile(r"black|黑色?|k"),
     "photo_black": re.compile(r"photo ?black|照片黑色?|pk|pbk"),
@@ -26,7 +25,7 @@ _INKS = {
 
 
 def to_level(value: object) -> int | None:
-    """Return 0–100; None for the rest, negative ones and fractions below 1."""
+    """Return 0–100; None for anything else, such as a negative number or a fraction below 1."""
     if isinstance(value, float) and (0 < value < 1 or not -1 < value < 101):
         return None
     level = to_int(round(value) if isinstance(value, float) else value)
@@ -35,7 +34,7 @@ def to_level(value: object) -> int | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Marker(Stored):
-    """One colour's supply; `level` is 0–100 %, None when the printer does not say or says what cannot be."""
+    """The supply of one colour. `level` is in %, None when the printer does not say or says something impossible."""
 
     name: str
     level: int | None = field(default=None, metadata={READ: to_level})
@@ -43,7 +42,7 @@ class Marker(Stored):
 
 
 def ink_of(name: str) -> str | None:
-    """Return which of the usual inks a marker's name stands for, None for another one."""
+    """Return which of the usual inks (a key of `_INKS`) a marker's name means; None for another one."""
     text = name.casefold().removesuffix(" ink").removesuffix(" toner").replace("-", " ").strip()
     return next((ink for ink, called in _INKS.items() if called.fullmatch(text)), None)
 
@@ -57,7 +56,7 @@ def parse_markers(value: object) -> tuple[Marker, ...]:
         row = to_mapping(item)
         color = row.get("color")
         if isinstance(color, list):
-            # Of a cartridge with several.
+            # A cartridge with several colours.
             color = "".join(to_text(one, MAX_NAME) for one in color[:MAX_COLORS])
         name = to_text(row.get("name") or color, MAX_NAME) or str(len(markers) + 1)
         seen[name] = seen.get(name, 0) + 1

@@ -1,7 +1,7 @@
 """Boxes and printers of the service, as frozen data.
 
-`from_json` reads an answer and is tolerant: what cannot be read becomes None or is left out, and only an answer
-that says nothing at all raises LiankeResponseError. What Home Assistant keeps on disk is `Stored`.
+`from_json` reads an answer tolerantly: what it cannot read becomes None or is left out, and it raises
+LiankeResponseError only for an answer that says nothing at all. Home Assistant keeps `Stored` classes on disk.
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ from .markers import Marker, parse_markers
 from .stored import Stored, said
 from .tasks import rows_of
 
+# The port in a network printer's row. Its jobs go to port 1 instead, with its address.
 NETWORK_PORT = 631
-"""The port a network printer's row names; jobs for it go to port 1 with its address."""
 
 MAX_PRINTERS = 200
 MAX_GUESSED_NAME = 255
-# Models that an answer may list.
+# Of one answer.
 MAX_MODELS = 20000
 
 
@@ -49,7 +49,7 @@ _DRIVER_STATES: Mapping[int | None, DriverState] = {
 
 
 class PrinterKind(IntEnum):
-    """Which printers a list asks for (`printerType`)."""
+    """Which printers to list (`printerType`)."""
 
     USB = 1
     NETWORK = 2
@@ -85,7 +85,7 @@ _RECEIPT = re.compile(
 
 
 def guess_species(*names: str) -> Species:
-    """Return the species that a printer's names give away: only those on narrow paper, else UNKNOWN."""
+    """Guess the species from a printer's names. Recognises narrow paper only (LABEL, RECEIPT), else UNKNOWN."""
     for species, words in ((Species.LABEL, _LABEL), (Species.RECEIPT, _RECEIPT)):
         if any(words.search(name[:MAX_GUESSED_NAME]) for name in names):
             return species
@@ -94,8 +94,6 @@ def guess_species(*names: str) -> Species:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Credentials:
-    """A box's id and its secret key."""
-
     device_id: str
     device_key: str = field(repr=False)
 
@@ -106,7 +104,7 @@ _REPORTING = (2, 1, 112)
 
 
 def to_address(value: object) -> str | None:
-    """Return an address of a box; None for those that a network without a cable has (169.254.x, 0.0.0.0)."""
+    """Return an address of a box; None for those of a network without a cable (169.254.x, 0.0.0.0)."""
     if (text := to_optional_text(value)) is None:
         return None
     try:
@@ -118,9 +116,9 @@ def to_address(value: object) -> str | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Box(Stored):
-    """A box as `device_info` describes it. `online` is None when it has never been started."""
+    """A box as `device_info` describes it."""
 
-    online: bool | None = said("info/online")
+    online: bool | None = said("info/online")  # None: never started
     device_type: str = said("info/device_type", "")
     hardware: str = said("version/hardware", "")
     software: str = said("version/software", "")
@@ -133,13 +131,13 @@ class Box(Stored):
 
     @property
     def reports_by_itself(self) -> bool:
-        """Whether it tells the service by itself how it is; firmware before 2.1.112 waits to be asked."""
+        """Whether the box reports on itself unasked. Firmware before 2.1.112 does not."""
         numbers = _FIRMWARE.match(self.software)
         return numbers is None or tuple(map(int, numbers.groups())) >= _REPORTING
 
     @classmethod
     def from_json(cls, data: object) -> Self:
-        """Read `data` of `device_info`; raises LiankeResponseError when it does not describe a box."""
+        """Read `data` of `device_info`. Raises LiankeResponseError when it does not describe a box."""
         if not to_mapping(to_mapping(data).get("info")):
             raise LiankeResponseError("device_info without info")
         return cls.from_said(data)
@@ -147,11 +145,9 @@ class Box(Stored):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrinterAddress:
-    """Where a job goes: a USB port and model, or a network printer's address.
+    """Where a job goes: a USB port and model, or a network printer's address."""
 
-    A network printer has port 1 and `target_ip`; while its address is unknown, port 631, and only `hash_id` finds it.
-    """
-
+    # 1 for a network printer with `target_ip`. While that is unknown, 631, and only `hash_id` finds the printer.
     port: int
     model: str
     hash_id: str | None = None
@@ -163,7 +159,7 @@ class PrinterAddress:
 
     @property
     def known_hash(self) -> str:
-        """The printer's hash; raises PrinterNotFoundError when it is unknown."""
+        """The printer's hash. Raises PrinterNotFoundError when it is unknown."""
         if self.hash_id is None:
             raise PrinterNotFoundError
         return self.hash_id
@@ -171,14 +167,14 @@ class PrinterAddress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Printer(Stored):
-    """A row of `printer_list`. `model` is the driver's name; `is_printer` is False for a busy printer, too."""
+    """A row of `printer_list`."""
 
     row_id: int | None = None
     hash_id: str | None = None
     name: str
-    model: str
+    model: str  # the driver's name
     driver: DriverState = DriverState.UNKNOWN
-    is_printer: bool = False
+    is_printer: bool = False  # False for a printer, too, while it is busy
     port: int
     ip_address: str | None = None
     raw_state: str | None = None
@@ -197,7 +193,7 @@ class Printer(Stored):
             hash_id=self.hash_id,
             target_ip=self.ip_address,
         )
-        # As dataclasses do it that are frozen.
+        # The class is frozen.
         object.__setattr__(self, "address", address)
 
     @classmethod
@@ -219,7 +215,7 @@ class Printer(Stored):
             name=name,
             model=model,
             driver=_DRIVER_STATES.get(to_int(fields.get("driver_type")), DriverState.UNKNOWN),
-            # A row that does not say is no busy printer: it stays as it is.
+            # Only an explicit 0 means "no printer, or busy"; a row without the field is a printer.
             is_printer=to_bool(fields.get("isPrinter")) is not False,
             port=NETWORK_PORT if port is None else port,
             ip_address=ip_address,
@@ -238,7 +234,7 @@ class Printer(Stored):
 def parse_printers(data: object) -> tuple[Printer, ...]:
     """Read `data` of `printer_list`; no data means no printers.
 
-    Raises LiankeResponseError when there are rows but none can be read, or the shape is another.
+    Raises LiankeResponseError when no row can be read, or the shape is another.
     """
     rows = rows_of(data, "row")
     printers = tuple(printer for row in rows[:MAX_PRINTERS] if (printer := Printer.from_json(row)))
@@ -248,7 +244,7 @@ def parse_printers(data: object) -> tuple[Printer, ...]:
 
 
 def parse_model_names(data: object) -> tuple[str, ...]:
-    """Return the names in an answer of `printer_enum`: a list, maybe inside an object, of names or of objects.
+    """Read the names in an answer of `printer_enum`: a list, maybe inside an object, of names or of objects.
 
     Raises LiankeResponseError for any other shape: a list that cannot be read is not an empty one.
     """
@@ -269,7 +265,7 @@ def parse_model_names(data: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrinterCondition(Stored):
-    """The printer's own report (`printer_status`); None = it does not say."""
+    """The printer's own report (`printer_status`). None: it does not say."""
 
     cover_open: bool | None = said("headOpened")
     paper_jam: bool | None = said("paperJam")
@@ -283,7 +279,7 @@ class PrinterCondition(Stored):
 
     @classmethod
     def from_json(cls, data: object) -> Self:
-        """Read `data` of `printer_status`; raises LiankeResponseError when it is not an object."""
+        """Read `data` of `printer_status`. Raises LiankeResponseError when it is not an object."""
         if data is not None and not isinstance(data, dict):
             raise LiankeResponseError("printer_status of an unknown shape")
         read = cls.from_said(data)
