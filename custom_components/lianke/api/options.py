@@ -1,4 +1,4 @@
-"""Print options, as a user sets them and as the service takes them; each is checked before anything is sent.
+"""Print options, as a user sets them and as the service takes them. We check each one before we send anything.
 
 Source of the fields and their values: the table of `POST /print/job` and "Capabilities" in the service's documents.
 """
@@ -31,7 +31,7 @@ type Duplex = Literal["off", "long_edge", "short_edge", "manual_long_edge", "man
 
 COLORS: Mapping[str, int] = {"mono": 1, "color": 2}
 DUPLEX: Mapping[str, int] = {"off": 1, "long_edge": 2, "short_edge": 3}
-# By hand: the service prints one side of each sheet, then the other, and somebody turns the stack between.
+# By hand: the service prints one side of each sheet, then the other; in between somebody turns the stack.
 MANUAL_DUPLEX: Mapping[str, str] = {
     "manual_long_edge": "long_edge",
     "manual_short_edge": "short_edge",
@@ -61,7 +61,7 @@ ALIGNMENTS: Mapping[str, str] = {
 
 
 class PrintOptions(TypedDict, total=False):
-    """Options as a user sets them, by name; sizes in mm, names of paper, tray and media are the driver's."""
+    """Options as a user sets them, by name. Sizes are in mm; names of paper, tray and media type are the driver's."""
 
     paper: str | int
     paper_width: float
@@ -82,14 +82,14 @@ class PrintOptions(TypedDict, total=False):
 
 
 OPTION_NAMES: Final = tuple(PrintOptions.__annotations__)
+# Characters of a page selection that are stored.
 MAX_PAGE_RANGE = 1000
-"""characters of a page selection that are kept."""
+# These belong together: the size from one layer never goes with the paper from another.
 PAPER_OPTIONS = ("paper", "paper_width", "paper_height")
-"""These belong together: a size never mixes with a paper from another layer."""
 
 
 def options_in(*layers: Mapping[str, Any]) -> PrintOptions:
-    """Return the print options among the fields of a call, or stored ones; the first layer that sets an option wins."""
+    """Pick the print options from layers of fields (a call's, stored ones); the first layer to set an option wins."""
     found: dict[str, object] = {}
     for layer in layers:
         fixed = PAPER_OPTIONS if any(name in found for name in PAPER_OPTIONS) else ()
@@ -100,12 +100,11 @@ def options_in(*layers: Mapping[str, Any]) -> PrintOptions:
 
 
 def name_of(values: Mapping[str, object], wanted: object) -> str | None:
-    """Return the name that stands for a value, None without one."""
     return next((name for name, value in values.items() if value == wanted), None)
 
 
 def duplex_names(supported: frozenset[int] | None) -> list[str]:
-    """Return the duplex modes to offer; by hand only where a unit is not known to be there."""
+    """List the duplex modes to offer: those by hand, too, unless the printer is known to have a duplex unit."""
     names = [name for name, number in DUPLEX.items() if supported is None or number in supported]
     has_unit = supported is not None and not supported <= {DUPLEX["off"]}
     return names if has_unit else [*names, *MANUAL_DUPLEX]
@@ -113,16 +112,12 @@ def duplex_names(supported: frozenset[int] | None) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResolvedOptions(Stored):
-    """Options as the service takes them: ids, sizes in 0.1 mm; None = not sent.
-
-    `page_range` is the service's form (`1,2,5-10`, `-1` odd, `-2` even, "" all);
-    `paper` is known unless it was only an id. `by_hand` is the edge along which pages turn if both sides
-    are printed by hand, for which `duplex` is off.
-    """
+    """Options as the service takes them: ids, and sizes in 0.1 mm. None is not sent."""
 
     paper_id: int
     paper_width: int | None = None
     paper_length: int | None = None
+    # None if only its id is known.
     paper: Paper | None = None
     copies: int = 1
     color: int | None = None
@@ -135,27 +130,29 @@ class ResolvedOptions(Stored):
     align: str | None = None
     auto_rotate: bool | None = None
     reverse_order: bool | None = None
+    # As the service takes it: `1,2,5-10`, `-1` odd, `-2` even, "" all.
     page_range: str = field(
         default="", metadata={READ: lambda value: to_text(value, MAX_PAGE_RANGE)}
     )
     excel_fit: str | None = None
+    # Printing both sides by hand: the edge along which pages turn. `duplex` is off then.
     by_hand: str | None = None
 
     @property
     def duplex_name(self) -> str | None:
-        """Return the duplex mode by its name, None where it is left to the printer."""
+        """None if it is left to the printer."""
         if self.by_hand is not None:
             return f"manual_{self.by_hand}"
         return name_of(DUPLEX, self.duplex)
 
     def prints_as(self, other: ResolvedOptions) -> bool:
-        """Return whether the same is asked for; one may know more of the paper, which was looked up since."""
+        """Tell whether both print the same. One may know more of the paper, which was looked up later."""
         return (self.form_fields(), self.by_hand) == (other.form_fields(), other.by_hand)
 
     def form_fields(self) -> dict[str, str]:
-        """Return the fields of `POST /print/job` that stand for these options.
+        """Make the fields of `POST /print/job`.
 
-        Always has the service refuse what the box cannot print, and never limits the number of errors.
+        They always have the service refuse what the box cannot print, and never limit the number of errors.
         """
         custom = self.paper_id == CUSTOM_ID
         values: dict[str, object] = {
@@ -199,9 +196,9 @@ _ODD, _EVEN = "-1", "-2"
 
 
 def parse_page_range(text: str) -> str:
-    """Return a page selection as the service takes it: `1-3,5`, "" all, `odd` and `even` as -1 and -2.
+    """Turn `1-3,5`, `odd`, `even` or `all` into the form that the service takes (`1-3,5`, `-1`, `-2`, "").
 
-    Chinese commas and long dashes are understood. Raises OptionError ("invalid_page_range").
+    Understands Chinese commas and long dashes. Raises OptionError ("invalid_page_range").
     """
     clean = _BLANKS.sub("", text).translate(str.maketrans("，、;；－–—~～", ",,,,-----")).casefold()
     if clean in ("", "all"):
@@ -217,39 +214,39 @@ def parse_page_range(text: str) -> str:
 
 
 def _is_selection(value: object) -> bool:
-    """Return whether something is what `parse_page_range` returns."""
+    """Accept what `parse_page_range` returns."""
     if not isinstance(value, str) or len(value) > MAX_PAGE_RANGE:
         return False
     return value in ("", _ODD, _EVEN) or all(_is_piece(piece) for piece in value.split(","))
 
 
 def _is_piece(piece: str) -> bool:
-    """Return whether a piece is a page or a range of pages in ascending order."""
+    """Accept a page, or a range of pages in ascending order."""
     found = _RANGE.fullmatch(piece)
     return piece.isascii() and found is not None and 1 <= int(found[1]) <= int(found[2] or found[1])
 
 
 def count_selected(selection: str, pages: int | None) -> int | None:
-    """Return how many of a document's pages a selection (`page_range`'s result) takes; None when that is unknown."""
+    """Count the pages that a selection (`page_range`'s result) takes of a document; None when that is unknown."""
     if pages is None or not selection:
         return pages
     return sum(map(len, _ranges(selection, pages)))
 
 
 def most_selected(selection: str, pages: int | None) -> int | None:
-    """Return how many pages a selection takes at most; `pages` is the most a document has, None if nobody knows."""
+    """Count the pages that a selection takes at most; `pages` is the most a document has, None if unknown."""
     if pages is None and selection not in ("", _ODD, _EVEN):
         pages = MAX_PAGE
     return count_selected(selection, pages)
 
 
 def select_pages(selection: str, pages: int) -> list[int]:
-    """Return the numbers of the pages, from 1 and ascending, that a selection takes of so many."""
+    """List the numbers of the selected pages, ascending, from 1."""
     return [*chain.from_iterable(_ranges(selection, pages))]
 
 
 def _ranges(selection: str, pages: int) -> Iterator[range]:
-    """Yield the pages that a selection takes of so many, ascending and each once."""
+    """Yield the selected pages, ascending and each once."""
     if selection in (_ODD, _EVEN):
         yield range(1 if selection == _ODD else 2, pages + 1, 2)
         return
@@ -266,8 +263,8 @@ def _span(piece: str) -> tuple[int, int]:
 
 
 MAX_COPIES: Final = 999
+# 0.1 mm; what the driver's 16-bit field can hold.
 MAX_SIDE: Final = 32767
-"""0.1 mm; what the driver's 16-bit field can hold."""
 MAX_ALLOWED: Final = 40
 SWITCHES: Final = frozenset({"auto_rotate", "reverse_order"})
 NO_DEFAULT_A4: Final = frozenset({Species.LABEL, Species.RECEIPT})
@@ -284,14 +281,15 @@ def resolve_options(
     *,
     raw: bool = False,
 ) -> ResolvedOptions:
-    """Return the options as ids, checked against the printer; raises OptionError.
+    """Turn options into ids, checked against the printer. Raises OptionError.
 
-    A missing block (or no capabilities at all) means unknown: ids and standard values pass, other names are refused
-    as not checkable. What is unset comes from the driver, then A4, but never A4 for a label or receipt printer.
-    With `raw` the printer gets bare commands, on which options have no effect: none may be set.
+    A missing block (or no capabilities at all) means unknown: ids and standard values pass, and other names are refused
+    since they cannot be checked. Unset options come from the driver, and the paper from A4 after that; but label and
+    receipt printers never get A4. With `raw` the printer gets bare commands, on which options have no effect: none may
+    be set.
     """
     for name, value in options.items():
-        # YAML's yes and no where a name or a number is expected.
+        # YAML reads `yes` and `no` as booleans, where a name or a number is expected.
         if isinstance(value, bool) and name not in SWITCHES:
             raise OptionError("invalid_option", option=name, value=str(value).lower())
     able = capabilities or _UNKNOWN
@@ -352,7 +350,7 @@ def resolve_options(
 
 
 def _raw(options: PrintOptions, capabilities: Capabilities) -> ResolvedOptions:
-    """Return the options of raw commands: the service requires a paper id, which has no effect."""
+    """Return the options of raw commands: only a paper id, which the service requires and which has no effect."""
     if options:
         raise OptionError("raw_refuses_options", option="raw", value=", ".join(options))
     known = [*(capabilities.papers or {}).values()]
@@ -380,7 +378,7 @@ def _custom(wanted: str | int | None, width: float | None, height: float | None)
     if wanted is not None and normalize_name(wanted) not in ("custom", str(CUSTOM_ID)):
         raise OptionError("paper_or_size", option="paper", value=wanted)
     for option, side in (("paper_width", width), ("paper_height", height)):
-        # Written so that "not a number" fails, too.
+        # Written so that NaN fails, too.
         if not 1 <= side * 10 <= MAX_SIDE:
             raise OptionError(
                 "paper_size_out_of_range",
@@ -392,7 +390,6 @@ def _custom(wanted: str | int | None, width: float | None, height: float | None)
 
 
 def _sized(width: int, length: int) -> Paper:
-    """Return a custom paper of that size (0.1 mm)."""
     return Paper.of_size(CUSTOM_ID, _size_name(width, length), width, length)
 
 
@@ -403,7 +400,7 @@ def _size_name(width: int, length: int) -> str:
 def _default_paper(
     capabilities: Capabilities, papers: tuple[Paper, ...], species: Species
 ) -> tuple[int, Paper | None]:
-    """Return the driver's paper or A4; raises OptionError where that would waste labels."""
+    """Take the driver's paper, else A4. Raises OptionError where that would waste labels."""
     paper_id = capabilities.defaults.paper_id
     labels = [paper for paper in papers if min(paper.width, paper.height) <= MAX_NARROW]
     are_mostly_narrow = species is Species.UNKNOWN and len(labels) * 2 > len(papers)
@@ -421,7 +418,7 @@ def _default_paper(
 
 
 def _default_size(capabilities: Capabilities) -> tuple[int, int] | None:
-    """Return the size that the driver has set, None where it cannot be one."""
+    """Read the size (0.1 mm) that the driver has set, None if it is no possible one."""
     default = capabilities.defaults
     width, length = default.paper_width or 0, default.paper_length or 0
     return (width, length) if 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE else None
@@ -453,12 +450,12 @@ def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[
 
 
 def _known_ids(block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> frozenset[int]:
-    """Return the ids of all known papers of the printer; empty = unknown."""
+    """List the ids of all papers of the printer; empty means unknown."""
     return frozenset((block or {}).values()) | frozenset(paper.paper_id for paper in papers)
 
 
 def _describe(paper_id: int, capabilities: Capabilities, papers: tuple[Paper, ...]) -> Paper | None:
-    """Return a paper's name and size: from the printer's list, the standard, its driver or its name."""
+    """Find a paper's name and size: in the printer's list, the standard, the driver's default or its own name."""
     for paper in papers:
         if paper.paper_id == paper_id:
             return paper
@@ -471,7 +468,7 @@ def _describe(paper_id: int, capabilities: Capabilities, papers: tuple[Paper, ..
 
 
 def known_papers(capabilities: Capabilities | None, papers: tuple[Paper, ...]) -> list[Paper]:
-    """Return the papers of a printer whose sizes are known; the standard ones where it lists none."""
+    """List the printer's papers with known sizes; the standard papers if it lists none at all."""
     able = capabilities or _UNKNOWN
     ids = _known_ids(able.papers, papers)
     described = [_describe(paper_id, able, papers) for paper_id in sorted(ids)]
@@ -485,7 +482,7 @@ def _choice(
     supported: frozenset[int] | None,
     default: int | None,
 ) -> int | None:
-    """Return the id of one of a few fixed values, or the driver's default if it is one of them."""
+    """Find the id of one of a few fixed values. Unset, it is the driver's default if that is one of them."""
     possible = [name for name, number in values.items() if supported is None or number in supported]
     if wanted is None:
         return default if any(values[name] == default for name in possible) else None
@@ -495,9 +492,9 @@ def _choice(
 
 
 def _duplex(wanted: str, capabilities: Capabilities) -> tuple[int | None, str | None]:
-    """Return the id of a duplex mode, and the edge along which pages turn if that is done by hand.
+    """Return the id of a duplex mode; and by hand, the edge along which pages turn.
 
-    By hand is possible on every printer: a duplex unit may be broken, or the paper too thick for it.
+    Every printer can do it by hand: a duplex unit may be broken, or the paper too thick for it.
     """
     supported = capabilities.duplex
     name = wanted.strip().casefold()
@@ -513,7 +510,7 @@ def _duplex(wanted: str, capabilities: Capabilities) -> tuple[int | None, str | 
 def _named(
     option: str, wanted: str | int | None, block: Mapping[str, int] | None, default: int | None
 ) -> int | None:
-    """Return the id of a tray or media type given by the driver's name or by id."""
+    """Find the id of a tray or media type, given by the driver's name for it or by id."""
     if wanted is None:
         return default if block is None or default in block.values() else None
     if (found := find_by_name(wanted, block or {})) is not None:
@@ -534,7 +531,6 @@ def _named(
 
 
 def _keyword(option: str, wanted: str, values: Mapping[str, str]) -> str:
-    """Return the service's value for one of ours."""
     if (found := values.get(wanted.strip().casefold())) is None:
         raise OptionError("invalid_option", option=option, value=wanted, allowed=values)
     return found
@@ -553,7 +549,7 @@ def _scale(wanted: str) -> str:
 
 
 def _number(wanted: str | int) -> int | None:
-    """Return an id given as a number or as its digits."""
+    """Read an id given as a number or as its digits."""
     if isinstance(wanted, int):
         return wanted
     text = normalize_name(wanted)

@@ -1,26 +1,26 @@
-r"""What a text in an answer about a scan holds. Nobody has seen one, so this is the grammar by which it is read.
+r"""Reads the pages out of a text in an answer about a scan. Nobody has seen such a text; this is the assumed grammar.
 
-    text      = addresses / files / words           (JSON in a text is read before, as the answer itself is)
+    text      = addresses / files / words           (the caller has read JSON in a text already, like the answer)
     addresses = [missing] address *(between (address / missing)) [end]
     files     = [missing] file *(between (file / missing)) [end]
     address   = "http" ["s"] "://" what has no blank, quote or angle in it, of at most MAX_URL characters
-    file      = ["data:" [kind] *(";" word) ","] base64, in one run or in lines of one length, the last may be shorter
+    file      = ["data:" [kind] *(";" word) ","] base64, in one run, or in lines of equal length but for the last
     between   = one of "," ";" "|" with blanks and one line break around it / a line break / a blank
     missing   = nothing, or anything else, in the place of an address or a file
-    end       = [between] [a word for a good end, as "done"]
+    end       = [between] [a word for success, such as "done"]
 
-The text is one of addresses or files if its first item is one that is not missing, and words if no item is.
+The first item that is not missing decides whether the text has addresses or files. Without such an item it has words.
 
-*What stands in the place of a page and cannot be read is a missing page*, b"" here: an empty place between two
-separators (a blank line, too), before the first one or a line break, "null", a relative address, one that is too long,
-what follows a page without a separator. A separator at the end stands before nothing, and blanks before all of it say
-nothing. Where a sign may belong to an address as well as stand between two (signed ones have commas), it belongs to it
-if every address has as many; if not, the address is left as it is, and something is missing.
+*Whatever stands in the place of a page and cannot be read is a missing page*, b"" here: an empty place between two
+separators (a blank line, too), before the first separator or a line break, "null", a relative or too long address,
+whatever follows a page without a separator. A separator at the end adds no place, nor do blanks at the start. A sign
+such as a comma may separate two addresses or be part of one (signed addresses have commas). It is part of the address
+if every address has the same number of them. If not, the address stays as it is, and a missing page is reported.
 
-A file in base64 ends with its "=", at a separator, or before a line that begins as a file does, or that no line of it
-can be: one after a shorter line, or after the end of its picture, or longer than the first. A file that is not wrapped
-has one line. Of two files joined by nothing, the first without "=", the second is told by the end of a picture in the
-middle; a JPEG that has one there for another reason is kept, and something is said to be missing beside it.
+A file in base64 ends with its "=", at a separator, or before a line that begins a file or cannot be part of this one:
+a line after a shorter one, after the end of the picture, or longer than the first. A file that is not wrapped has one
+line. If two files follow each other directly and the first has no "=", the end of a picture in the middle gives the
+second away. A JPEG may have such bytes for another reason, so both stay one file, with a missing page beside it.
 """
 
 import base64
@@ -32,21 +32,20 @@ from typing import Final
 from .long_json import LONG, PIECE, LongText
 
 MAX_URL: Final = 4096
+# Characters in a line of wrapped base64; MIME has 76.
 _WIDTHS: Final = range(32, 257)
-"""characters of a line of base64 that has others after it; MIME has 76."""
-
+# One file of a result: its address, or its content; b"" for one that is missing among others.
 type Part = str | bytes
-"""One file of a result: the address where it is, or its content, which is empty where one is missing among others."""
 
 GOOD_ENDS: Final = frozenset(
     ("done", "ok", "end", "eof", "success", "finished", "complete", "completed")
 ) | {"完成", "成功", "已完成", "结束", "扫描完成"}
 
 _WEB: Final = re.compile(r"(?i)https?://[^\s\"'<>]+")
-# Not as a part of one, as of a proxy's.
+# Another address in an item. After "=" or "/" it is a part of the first one, such as a proxy's.
 _WEB_AGAIN: Final = re.compile(r"(?i)(?<=[^=/])https?://")
 _BREAK: Final = r"(?:\r\n|[\r\n])"
-# More would be looked at as often as there are.
+# Bounded: longer runs of blanks would take quadratic time.
 _BLANKS: Final = r"[ \t]{0,40}"
 _BETWEEN: Final = re.compile(
     rf"(?i){_BLANKS}([,;|]){_BLANKS}{_BREAK}?{_BLANKS}(?=https?://)|{_BLANKS}{_BREAK}{_BLANKS}|\s"
@@ -58,13 +57,13 @@ _NOTHING_ALONE: Final = re.compile(rf"(?i){_NOTHING}?")
 _NOTHING_NEXT: Final = re.compile(rf"(?i){_NOTHING}(?![A-Za-z0-9+/_=-])")
 _RELATIVE: Final = r"\.{0,2}/[^\s,;|]{0,300}"
 _UNREADABLE: Final = re.compile(rf"(?i){_NOTHING}|{_RELATIVE}|data:.*|")
-# What is missing before the first address or file.
+# A missing item before the first address or file.
 _LEAD: Final = re.compile(
     rf"(?i)(?:{_NOTHING}|\d{{1,5}}|{_RELATIVE}|)(?:{_BLANKS}[,;|]\s*|(?<=[^\s,;|]){_BLANKS}{_BREAK}\s*)"
 )
-# What begins on a line of its own may be the next page, and this one empty.
+# No line break after the comma: what begins on a line of its own may be the next page, and this one empty.
 _DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},[ \t]{0,4}")
-# How JPEG, PNG and PDF begin in base64: in the middle of a text as the first marker of a JPEG may be.
+# How JPEG, PNG and PDF begin in base64. In the middle of a text (`_NEXT_FILE`) a JPEG's first marker must be usual, too.
 _START: Final = r"[/_]9j[/_]|iVBORw0KGgo|JVBERi0"
 _FILE: Final = re.compile(rf"(?i:data:)|{_START}")
 _NEXT_FILE: Final = re.compile(
@@ -73,7 +72,7 @@ _NEXT_FILE: Final = re.compile(
 _FILE_LATER: Final = re.compile(
     rf"[\s,;|]((?i:data:[\w.+/-]{{0,100}};base64,)|(?:{_START})[A-Za-z0-9+/_-]{{40}})"
 )
-# What is longer may be a file of which the beginning is lost.
+# A longer run of base64 may be a file whose beginning is lost.
 _LONG_RUN: Final = re.compile(r"[A-Za-z0-9+/_\r\n-]{1024}")
 _GAP: Final = re.compile(r"[\s,;|]+")
 _NO_GAP: Final = re.compile(r"[^\s,;|]+")
@@ -81,10 +80,10 @@ _RUN: Final = re.compile(r"[A-Za-z0-9+/_-]+")
 _PADDING: Final = re.compile(r"=+")
 _BREAKS: Final = re.compile(_BREAK)
 _TO_STANDARD: Final = str.maketrans("-_", "+/")
-# How many characters have to be there for it to be seen what comes.
+# Characters ahead that it takes to recognise what comes next.
 _AHEAD: Final = 600
 _FEW: Final = 12
-# By how a file begins. Nothing within the picture of a JPEG looks like its end.
+# How a file may end, by its first bytes. The picture data of a JPEG never contain its end marker.
 _ENDINGS: Final = {
     b"\xff\xd8": (b"\xff\xd9",),
     b"\x89P": (b"IEND\xaeB`\x82",),
@@ -96,12 +95,12 @@ _TWO_FILES: Final = re.compile(
 
 
 def is_nothing(text: str) -> bool:
-    """Return whether a text is empty, or a word for it."""
+    """Tell whether a text is empty or a word for nothing, such as "null"."""
     return _NOTHING_ALONE.fullmatch(text[:MAX_URL].strip()) is not None
 
 
 def read_text(text: str | LongText) -> Iterator[Part]:
-    """Yield what a text holds, a piece at a time: addresses, files, b"" for what is missing; nothing of words."""
+    """Yield what a text holds, a piece at a time: addresses, files, b"" for what is missing. Words yield nothing."""
     pieces = text.pieces() if isinstance(text, LongText) else iter((text,))
     try:
         whole = next(pieces, "")
@@ -123,7 +122,7 @@ def read_text(text: str | LongText) -> Iterator[Part]:
             yield from repeat(b"", missing + 1)
             yield from _files(chain((first[later.start(1) :],), pieces))
     except ValueError:
-        # It is no text from here on.
+        # From here on the bytes are no text.
         yield b""
 
 
@@ -139,7 +138,7 @@ def _addresses(text: str, *, is_all: bool) -> Iterator[Part]:
         if gap[1]:
             signs.add(gap[1])
         elif item.endswith((*_SIGNS,)):
-            # One with a blank behind it, where what follows is no address.
+            # A sign and a blank separate two items, even if the next one is no address.
             signs.add(item[-1])
             item = item[:-1]
         items.append(item)
@@ -155,7 +154,7 @@ def _addresses(text: str, *, is_all: bool) -> Iterator[Part]:
 
 
 def _address(item: str, signs: str, *, is_clear: bool) -> Iterator[Part]:
-    """Yield the address that stands at a place, and what else may stand there."""
+    """Yield the address in an item, and b"" for what else may have stood there."""
     words = _SIGN.split(item)
     ends = [
         number
@@ -170,7 +169,7 @@ def _address(item: str, signs: str, *, is_clear: bool) -> Iterator[Part]:
     yield from repeat(b"", len(words) - end)
     if not ends and not is_clear and any(sign in item for sign in signs):
         yield b""
-    # Joined by a sign that nobody knows here, or by none.
+    # Further addresses joined by an unknown sign, or by none.
     yield from repeat(b"", len(_WEB_AGAIN.findall(address)))
 
 
@@ -186,7 +185,7 @@ def _files(pieces: Iterator[str]) -> Iterator[bytes]:
 
 
 def _has_two(content: bytes) -> bool:
-    # A piece at a time: no other thread runs during one.
+    # A piece at a time: the search lets no other thread run.
     return any(
         _TWO_FILES.search(content, start, start + PIECE + 20)
         for start in range(0, len(content), PIECE)
@@ -194,23 +193,23 @@ def _has_two(content: bytes) -> bool:
 
 
 class _Files:
-    """Reads files in base64 one after the other, of which one is in memory."""
+    """Reads files in base64 one after the other; only one is in memory."""
 
     def __init__(self) -> None:
         self._content: bytearray | None = None
         self._any = False
-        # Whether a blank stands in a data URL, and whether a file is in none.
+        # Whether a data URL had a blank after its comma, and whether a file had no data URL.
         self._has_blank = self._has_bare = False
         self._new()
 
     def _new(self) -> None:
         self._rest = ""
         self._is_padded = self._is_broken = False
-        # Characters of its first line, once there is another, and of this one.
+        # Characters of the file's first line (0 while there is only one), and of this line.
         self._first = self._line = 0
 
     def read(self, text: str, *, is_last: bool) -> Generator[bytes, None, int]:
-        """Yield the files that end in a text; return up to where it was read."""
+        """Yield the files that end in a text; return the place up to which it was read."""
         at = 0
         while at < len(text):
             is_near_end = not is_last and len(text) - at < _AHEAD
@@ -233,7 +232,7 @@ class _Files:
                 else:
                     self._has_bare = True
                 if self._has_blank and self._has_bare:
-                    # That one was empty, and what came after the blank was the next page.
+                    # The data URL was empty, and what came after the blank was the next page.
                     self._has_blank = False
                     yield b""
             elif self._is_broken:
@@ -253,10 +252,10 @@ class _Files:
         return at
 
     def close(self) -> Iterator[bytes]:
-        """Yield the file that was read, if any, and what is missing beside it."""
+        """Yield the current file, if any, and b"" for what is missing beside it."""
         if self._content is None:
             return
-        # What was cut off is a page all the same, of which is told that it is not whole.
+        # A file that was cut off is still a page; whoever decodes it reports that it is not whole.
         if len(self._rest) > 1:
             self._content += base64.b64decode(self._rest + "=" * (-len(self._rest) % 4))
         content, is_broken = bytes(self._content), self._is_broken
@@ -275,7 +274,7 @@ class _Files:
         self._rest = plain[end:]
 
     def _between(self, gap: str, ahead: str) -> Iterator[bytes]:
-        """Take what is between two runs: it ends a file, unless both are lines of one."""
+        """Read what is between two runs: it ends a file, unless both runs are lines of one."""
         signs, breaks = sum(map(gap.count, _SIGNS)), len(_BREAKS.findall(gap))
         if ahead and not signs and self._content is not None and self._goes_on(breaks, ahead):
             self._first = self._first or self._line
@@ -288,7 +287,7 @@ class _Files:
             yield from repeat(b"", breaks - 1 if breaks else len(gap) - 1)
 
     def _goes_on(self, breaks: int, ahead: str) -> bool:
-        """Return whether a line of base64 has another line of the same file after it."""
+        """Tell whether the next line belongs to the same file."""
         assert self._content is not None
         if self._is_broken or breaks > 1:
             return False
@@ -303,7 +302,7 @@ class _Files:
             and len(run[0]) <= width
             and not _NEXT_FILE.match(ahead)
             and not _NOTHING_NEXT.match(ahead)
-            # Few bytes may stand behind the end of a picture.
+            # A few bytes may follow the end of a picture.
             and (len(run[0]) < _FEW or not self._has_ended())
         )
 
