@@ -3,8 +3,8 @@ r"""Reads the pages out of a text in an answer about a scan. Nobody has seen suc
     text      = addresses / files / words           (the caller has read JSON in a text already, like the answer)
     addresses = [missing] address *(between (address / missing)) [end]
     files     = [missing] file *(between (file / missing)) [end]
-    address   = "http" ["s"] "://" what has no blank, quote or angle in it, of at most MAX_URL characters
-    file      = ["data:" [kind] *(";" word) ","] base64, in one run, or in lines of equal length but for the last
+    address   = "http" ["s"] "://" anything without blanks, quotes or angle brackets, up to MAX_URL characters in all
+    file      = ["data:" [kind] *(";" word) ","] base64, in one run or in lines of one length (the last may be shorter)
     between   = one of "," ";" "|" with blanks and one line break around it / a line break / a blank
     missing   = nothing, or anything else, in the place of an address or a file
     end       = [between] [a word for success, such as "done"]
@@ -63,7 +63,7 @@ _LEAD: Final = re.compile(
 )
 # No line break after the comma: what begins on a line of its own may be the next page, and this one empty.
 _DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},[ \t]{0,4}")
-# How JPEG, PNG and PDF begin in base64. In the middle of a text (`_NEXT_FILE`) a JPEG's first marker must be usual, too.
+# How JPEG, PNG and PDF begin in base64. In the middle of a text (`_NEXT_FILE`) a JPEG needs a usual first marker, too.
 _START: Final = r"[/_]9j[/_]|iVBORw0KGgo|JVBERi0"
 _FILE: Final = re.compile(rf"(?i:data:)|{_START}")
 _NEXT_FILE: Final = re.compile(

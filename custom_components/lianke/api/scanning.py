@@ -1,4 +1,4 @@
-"""Scanning, known from the vendor's own clients only: requests are as theirs, answers are read by what is in them."""
+"""Scanning. Only the vendor's own clients show how: requests are as theirs, answers are read by what is in them."""
 
 import asyncio
 from collections import Counter
@@ -28,23 +28,23 @@ from .transport import Purpose, Transport
 _LOGGER = logging.getLogger(__name__)
 
 MAX_SCANNERS = 100
+# Bytes of an answer about a scan, which may hold the pages themselves.
 MAX_RESULT = 48 * 1024 * 1024
-"""bytes of an answer about a scan, which may hold the pages themselves."""
 MAX_DEPTH = 8
 MAX_VALUES = 5000
 MAX_FILES = 200
+# Bytes of all JSON in texts of an answer, and in texts inside those: each level takes memory of its own.
 MAX_INNER = MAX_RESULT
-"""bytes of JSON in texts that are read as the answer is, and of JSON in texts of that: each level is in memory."""
 
 _WORDS: Final = {
     **{word.upper(): TaskState.SUCCESS for word in GOOD_ENDS},
     **dict.fromkeys(("FAILED",), TaskState.FAILURE),
     **dict.fromkeys(("CANCELED", "CANCELLED"), TaskState.REVOKED),
 }
-# Characters of a name in an answer by which places are told apart, and of a word that is no file.
+# Characters of a field's name that count; characters up to which a text is a word rather than a file.
 _NAME: Final = 40
 _WORD: Final = 40
-# Words of names: of the sides of a sheet, beside which only those of pages stand in such a name, and of numbers.
+# Words in names of fields. The name of a sheet's side has one of _SIDES, and beside it _PAGE_WORDS only.
 _NAME_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[正反背]面")
 _SIDES: Final = frozenset(
     (
@@ -87,70 +87,67 @@ _PAGE_WORDS: Final = frozenset(
     )
 )
 _COUNT_WORDS: Final = frozenset(("total", "count", "cnt", "num", "number", "pages", "sheets"))
-# Names of what says something about a scan, and of what says that something went wrong, or is still to come.
+# Names of fields that report on a scan; of those that report a failure, or that more is to come.
 _ABOUT: Final = re.compile(
     r"(?i)msg|message|err|code|info|reason|remark|desc|note|time|state|status"
 )
 _WRONG: Final = re.compile(r"(?i)err|fail|more|next")
 _DIGITS: Final = re.compile(r"\d+")
-# How JSON in a text begins, and by what it may hold a page.
+# How JSON in a text begins; what suggests that a text holds a page.
 _JSON: Final = ("{", "[", '"')
 _HINT: Final = re.compile(r"(?i)https?:\\?/|;base64,|/9j|iVBORw0KGgo|JVBERi0")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scanner:
-    """A scanner behind the box."""
-
     scanner_id: str
     name: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanTask:
-    """A scan under way or at its end. `code` and `message` are the service's, as far as it says something.
-
-    `places` are the names below which the parts are, those of one list alike, and `items` the items of these lists, by
-    numbers that are theirs alone. `is_stated` says whether it names a state, which may be one that nobody knows;
-    `has_more` that its answer holds more than is looked at; `has_half` that a name has nothing beside one that has a
-    file, or the same, as the other side of a sheet may, and `lacks_side` that such names are those of sides. `expected`
-    is the largest number of pages that it speaks of, 0 without any. `is_open` says that something beside its parts is
-    empty that may have been a page, and `is_plain` that it leaves no question which of its parts are pages: all are in
-    one place, and nothing else may have been one.
-    """
+    """A scan under way or at its end, as one answer reports it."""
 
     task_id: str
     state: TaskState
+    # The service's, as far as it sends them.
     code: int | None = None
     message: str = ""
     parts: tuple[Part, ...] = field(default=(), repr=False)
+    # For each part the names of the fields it is in; equal for the items of one list.
     places: tuple[str, ...] = field(default=(), repr=False)
+    # For each part the items of lists it is in; each item of the answer has a number of its own.
     items: tuple[tuple[int, ...], ...] = field(default=(), repr=False)
+    # The answer names a state, maybe one that we do not know.
     is_stated: bool = True
+    # The answer holds more than we look at.
     has_more: bool = False
+    # A field beside one with a file is empty or has the same file, as the other side of a sheet may.
     has_half: bool = False
+    # A field named for one side of a sheet has a file, one for the other side has none.
     lacks_side: bool = False
+    # The largest number of pages that the answer mentions, 0 for none.
     expected: int = 0
+    # Something beside the parts is empty and may have been a page.
     is_open: bool = False
+    # Certain which parts are pages: all of them are in one place, and nothing else may have been a page.
     is_plain: bool = False
 
     @property
     def shape(self) -> str:
-        """What changes as more of a scan comes. Addresses may differ each time, as they may be signed."""
+        """Changes when more of the scan comes. Ignores addresses: a signed one may differ in each answer."""
         sizes = [len(part) if isinstance(part, bytes) else None for part in self.parts]
         return repr((str(self.state), self.code, sizes, self.has_more))
 
 
 @without_frames
 class Scanners:
-    """The scanning endpoints for one box."""
-
     def __init__(self, transport: Transport, auth: Mapping[str, str]) -> None:
         self._transport = transport
         self._auth = auth
 
     async def all(self) -> tuple[Scanner, ...]:
-        """Return the scanners (`GET /scanning/scanner_list`)."""
+        """`GET /scanning/scanner_list`."""
         data = await self._transport.call("GET", "/scanning/scanner_list", query=self._auth)
         rows = to_mapping(data).get("row")
         if (data is not None and not isinstance(data, dict)) or not isinstance(rows, list | None):
@@ -163,23 +160,23 @@ class Scanners:
         )
 
     async def status(self, scanner_id: str) -> Mapping[str, object]:
-        """Return a scanner's status as the service sends it (`GET /scanning/scanner_status`)."""
+        """Return the data of `GET /scanning/scanner_status` as it came."""
         return await self._ask("/scanning/scanner_status", scanner_id)
 
     async def params(self, scanner_id: str) -> Mapping[str, object]:
-        """Return a scanner's capabilities as the service sends them (`GET /scanning/scanner_params`)."""
+        """Return the data of `GET /scanning/scanner_params` (the capabilities) as it came."""
         return await self._ask("/scanning/scanner_params", scanner_id)
 
     async def start(self, scanner_id: str, fields: Mapping[str, JsonValue]) -> str:
         """Start a scan and return its task id (`POST /scanning/job`).
 
         `fields` are `colorMode`, `inputSource` (Platen or ADF), `format` (JPEG or PDF), `duplex` (0 or 1) and, unless
-        all of the glass is wanted, `size`; each is a word from `scanner_params`.
+        all of the glass is wanted, `size`. Each value is a word from `scanner_params`.
         """
         number = to_int(scanner_id)
         body: dict[str, JsonValue] = {
             **self._auth,
-            # The service takes a number. An id that is none has never been seen.
+            # The service expects a number. An id of another kind has never been seen.
             "scanningId": scanner_id if number is None else number,
             **fields,
         }
@@ -190,7 +187,7 @@ class Scanners:
         return task_id
 
     async def task(self, task_id: str) -> ScanTask:
-        """Return a scan's state, and what has come of it (`GET /scanning/job`)."""
+        """`GET /scanning/job`: the state of a scan, and what has come of it."""
         data = await self._transport.call(
             "GET",
             "/scanning/job",
@@ -203,25 +200,24 @@ class Scanners:
         fields = to_mapping(answer)
         result = to_mapping(fields.get("task_result"))
         message = to_message(result.get("msg") or fields.get("msg"))
-        # Decoding a page takes longer than the event loop can wait.
+        # Decoding a page would block the event loop.
         found = await asyncio.to_thread(find_parts, answer)
         return ScanTask(
             task_id=task_id,
             state=_to_state(fields.get("task_state")),
             is_stated=bool(to_text(fields.get("task_state"))),
-            # An answer that is nothing but pages says that they are there.
+            # An answer of nothing but pages reports success without a code.
             code=to_int(result.get("code")) if isinstance(data, dict) or not found.parts else 200,
             message=to_message(message, self._transport.secrets),
             **found._asdict(),
         )
 
     async def cancel(self, task_id: str) -> None:
-        """Cancel a scan (`DELETE /scanning/job`, which takes JSON)."""
+        """`DELETE /scanning/job`, which takes JSON."""
         body: dict[str, JsonValue] = {**self._auth, "task_id": task_id}
         await self._transport.call("DELETE", "/scanning/job", body=body, purpose=Purpose.TRACK)
 
     async def _ask(self, path: str, scanner_id: str) -> Mapping[str, object]:
-        """Return an answer about one scanner as it is."""
         data = await self._transport.call(
             "GET", path, query={**self._auth, "scanningId": scanner_id}
         )
@@ -231,12 +227,12 @@ class Scanners:
 
 
 def _to_state(value: object) -> TaskState:
-    """Return a scan's state: those of print jobs, or what says the same in plain words."""
+    """Read a state that print jobs have, or a plain word for one, such as "done"."""
     return _WORDS.get(to_text(value).upper()) or TaskState(to_text(value))
 
 
 class Found(NamedTuple):
-    """The files of an answer, as ScanTask has them."""
+    """The files of an answer; the fields are those of ScanTask."""
 
     parts: tuple[Part, ...]
     places: tuple[str, ...]
@@ -250,12 +246,12 @@ class Found(NamedTuple):
 
 
 def find_parts(answer: object) -> Found:
-    """Return every web address and every file in base64 in an answer, in their order.
+    """Find every web address and every file in base64 in an answer, in their order. Blocks while it decodes.
 
-    They are told by what they are, since nobody knows the names of their fields; whether one is a page is seen once it
-    is looked at. What has none at a place of a list where others have one is missing, whatever it is: null, false, a
-    number, a word, an empty list; but a word for a good end at the list's own end is none. Each address is there once,
-    and each content but where the same list has it twice, as of two empty pages. Blocks while it decodes.
+    Nobody knows the names of their fields, so content alone decides; whether a part is a page shows later, when it is
+    decoded. Where other items of a list have a file, an item without one is a missing page, whatever it is: null,
+    false, a number, a word, an empty list. Only a word for success at the list's end is none. Each address comes once,
+    and so does each content, unless one list has it twice, like two blank pages.
     """
     search = _Search()
     search.look(answer)
@@ -280,7 +276,7 @@ def find_parts(answer: object) -> Found:
 
 
 class _One(NamedTuple):
-    """A file, and where it is."""
+    """A file, and its place in the answer."""
 
     part: Part
     place: str
@@ -288,7 +284,7 @@ class _One(NamedTuple):
 
 
 class _Search:
-    """Goes through a JSON value, and JSON that is written as a text in it."""
+    """Goes through a JSON value, and through JSON inside its texts."""
 
     def __init__(self) -> None:
         self.found: list[_One] = []
@@ -299,8 +295,9 @@ class _Search:
         self._inner_left = MAX_INNER
         self._numbers = count()
         self._known: dict[Part, str] = {}
-        # Places that have a file, or something that has; and what has none, with how many were found before it.
+        # Places with a file in them, at any depth.
         self._having: set[str] = set()
+        # What has no file, and how many files were found before it.
         self._empty: list[tuple[int, _One]] = []
 
     def look(
@@ -316,7 +313,7 @@ class _Search:
             if not isinstance(inner, dict | list | str | LongText):
                 return self._take([*islice(read_text(value), MAX_FILES + 1)], place, items)
             if isinstance(inner, str | LongText):
-                # Each text in a text is half as long at most.
+                # No deeper level, since this ends by itself: a text in a text is half as long at most.
                 return self.look(inner, place, items, depth)
             value = inner
         if not isinstance(value, dict | list):
@@ -337,22 +334,22 @@ class _Search:
                 has_file = has_file or isinstance(one, str | LongText)
                 there.add(side)
             else:
-                # A boolean is never a page that is not there, but where a page would be.
+                # false is a flag. It stands for a missing page only as an item among pages.
                 is_empty = one is not False and _is_empty(one) and not _ABOUT.search(name)
                 has_nothing = has_nothing or (is_empty and _is_nothing(one))
                 lacking.add(side)
-                # What else a list stands for, or what is empty or went wrong, may have been pages.
+                # A list without files, an empty value or a report of a failure may stand for pages.
                 is_open = is_open or is_empty or isinstance(one, list) or _is_wrong(name, one)
                 if _COUNT_WORDS & {*_words(name)} and (number := to_int(one)) is not None:
                     self.expected = max(self.expected, number if number <= MAX_FILES else 0)
-                # What is empty is so as a whole.
+                # Without any file it counts as one empty value: drop the empty ones inside.
                 del self._empty[inside:]
                 self._empty.append((at, _One(b"", below, below_items)))
         if has_any:
             self._having.add(place)
             if isinstance(value, dict):
                 self.has_half = self.has_half or (has_file and has_nothing)
-                # A file's name or a number of pages may lie beside its side.
+                # Fields that are no side, such as a file's name or a count, may lie beside one.
                 missing = lacking - there - {None}
                 self.lacks_side = self.lacks_side or bool(there - {None} and missing)
                 self.is_open = self.is_open or is_open or _has_gap(value)
@@ -361,7 +358,7 @@ class _Search:
         return has_any
 
     def with_missing(self) -> list[_One]:
-        """Return what was found, with what is missing among it."""
+        """Return the files, with b"" in the places of missing ones."""
         found = [*self.found]
         if not self.has_more and not self.is_cut:
             for at, one in reversed(self._empty):
@@ -375,10 +372,10 @@ class _Search:
         is_list = len(parts) > 1
         place += "[]" if is_list else ""
         for part in parts:
-            # Two sides of a sheet may be alike, as empty ones are.
+            # Both sides of a sheet may be blank, and so have equal content.
             is_known = part in self._known and part != b"" and side_of_sheet(place) is None
             if is_known and (isinstance(part, str) or self._known[part] != place):
-                # Or the other side of a sheet, as empty as the one.
+                # It may also be the other side of a sheet, equally blank.
                 self.has_half = self.has_half or isinstance(part, bytes)
                 continue
             if len(self.found) == MAX_FILES:
@@ -391,9 +388,9 @@ class _Search:
         return bool(parts)
 
     def _inner(self, text: str | LongText) -> object:
-        """Return the JSON in a text, None for one that is none.
+        """Parse JSON inside a text, None if there is none.
 
-        What looks as if it held a page, and cannot be read or is too much, was not looked at.
+        Sets `is_cut` for a text that seems to hold a page, but is broken or too long.
         """
         is_long = isinstance(text, LongText)
         try:
@@ -415,7 +412,7 @@ class _Search:
 
 
 def side_of_sheet(place: str) -> str | None:
-    """Return by which side of a sheet of paper a place is called, None by none."""
+    """Return the side of a sheet ("front", "背面", …) that a place is named for."""
     words = _words(place.rpartition(".")[2])
     sides = [one for one in words if one in _SIDES]
     return sides[0] if len(sides) == 1 and _PAGE_WORDS.issuperset({*words} - {*sides}) else None
@@ -426,12 +423,12 @@ def _words(name: str) -> list[str]:
 
 
 def _is_wrong(name: str, value: object) -> bool:
-    """Return whether something says that a page is not there, or not yet."""
+    """Tell whether a field reports that a page is missing, or still to come."""
     return _WRONG.search(name) is not None and value not in (0, "0", "", None, False, [], {})
 
 
 def _has_gap(value: dict[str, object]) -> bool:
-    """Return whether numbers are left out in the names of what is alike."""
+    """Tell whether numbers are missing in a series of names, such as page1, page3."""
     numbers: dict[str, list[int]] = {}
     for name in islice(value, MAX_VALUES):
         if len(digits := _DIGITS.findall(text := str(name)[:_NAME])) == 1 and len(digits[0]) < 4:
@@ -442,7 +439,7 @@ def _has_gap(value: dict[str, object]) -> bool:
 
 
 def _is_empty(value: object, depth: int = 3) -> bool:
-    """Return whether nothing is in a value, a little way down."""
+    """Tell whether nothing is in a value, down to `depth` levels."""
     if isinstance(value, dict | list) and depth:
         inside = value.values() if isinstance(value, dict) else value
         return all(_is_empty(one, depth - 1) for one in inside)
@@ -460,9 +457,11 @@ def _is_good_end(value: object) -> bool:
 
 
 def _inside(value: dict[str, object] | list[object]) -> Iterator[tuple[str, object]]:
-    """Yield what is in a value with its name; a list has one, and so have names that differ in their digits alone.
+    """Yield the names and values in a value.
 
-    What has no digits in its name and is no file, as the number `page` beside `page1`, is something about the others.
+    Items of a list share a name, and so do fields whose names differ in digits alone (`page1`, `page2`). A field
+    without digits that is no file, such as the number `page` beside `page1`, is about the others and keeps a name of
+    its own.
     """
     if isinstance(value, list):
         yield from (("[]", one) for one in islice(value, MAX_VALUES))
