@@ -1,7 +1,7 @@
-"""Credentials from the QR code on the box: a link, a token, `id:key` or a photo of the sticker.
+"""Reads credentials from the QR code on the box: a link, a token, `id:key` or a photo of the sticker.
 
 The link's `token` is base64 of `deviceId:deviceKey` ("Credentials from the QR code" in the service's documents).
-Shapes seen in the wild rank candidates; they never refuse one.
+The shapes of real ids and keys only rank candidates; no candidate is refused for its shape.
 """
 
 import base64
@@ -22,14 +22,14 @@ from .models import Credentials
 MAX_TEXT = 4096
 MAX_ENCODINGS = 3
 MAX_PHOTO_BYTES = 32 * 1024 * 1024
+# Measured: JPEG is decoded at a smaller size, but a progressive one still takes 6 bytes a pixel, 8 in CMYK.
 MAX_JPEG_PIXELS = 51_000_000
-"""Measured: JPEG is decoded at a smaller size, but a progressive one takes 6 bytes a pixel even so, in CMYK 8."""
+# Measured: 16 bytes a pixel while decoding.
 MAX_WEBP_PIXELS = 17_000_000
-"""Measured: 16 bytes a pixel while it is decoded."""
+# Measured: 7 bytes a pixel with transparency. So a photo takes at most 0.3 GB (CMYK 0.45), a usual phone's 0.1.
 MAX_OTHER_PIXELS = 30_000_000
-"""Measured: 7 bytes a pixel with transparency. So a photo takes 0.3 GB at most (CMYK 0.45), a phone's usual one 0.1."""
+# Measured: 12 bytes a pixel while decoding.
 MAX_AVIF_PIXELS = 25_000_000
-"""Measured: 12 bytes a pixel while it is decoded."""
 _MAX_PIXELS = {
     "JPEG": MAX_JPEG_PIXELS,
     "MPO": MAX_JPEG_PIXELS,
@@ -38,10 +38,10 @@ _MAX_PIXELS = {
 }
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
 _DECODED_SIDE = 3000
+# Pixels. Noise vanishes in small copies of a photo; a small code needs a large copy.
 _SIDES = (1600, 1000, 2400, 700)
-"""px; noise vanishes in small copies of a photo, a small code needs a large one."""
+# Pixels. Larger copies of photos up to this side are worth their time.
 _TINY = 600
-"""px; up to here larger copies are worth their time."""
 # What Pillow raises on damaged files.
 _BROKEN_PICTURE = (
     OSError,
@@ -58,7 +58,7 @@ _BROKEN_PICTURE = (
 _SURE = 2
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202f\u2060\ufeff\x00-\x08\x0b\x0c\x0e-\x1f]")
-# Chats put a link between brackets, quotes and other words. A token that was wrapped has blanks in it.
+# Chats surround a link with brackets, quotes and words. A wrapped token contains blanks.
 _TOKEN = re.compile(r"[?&#/;]token=([a-z0-9+/=_%\s-]*)", re.IGNORECASE)
 _PAIR = re.compile(r"([A-Za-z0-9_-]{4,64})\s*[:：]\s*([A-Za-z0-9_-]{4,64})")
 _BARE_PAIR = re.compile(r"([A-Za-z0-9_-]{6,64})\s*[:：]\s*([A-Za-z0-9_-]{8,64})")
@@ -72,8 +72,8 @@ _USUAL_KEY = re.compile(r"[A-Za-z0-9]{16}")
 
 
 def parse_credentials(text: str) -> Credentials:
-    """Return the credentials in a pasted link, token or `id:key`; raises CredentialsError when there are none."""
-    # Full-width letters and signs are what Chinese keyboards make of plain ones.
+    """Read a pasted link, token or `id:key`. Raises CredentialsError when it holds no credentials."""
+    # Chinese keyboards produce full-width letters and signs.
     folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text[:MAX_TEXT]))[:MAX_TEXT]
     clean = folded.strip().strip("\"'<>").strip()
     if _LINK.match(clean) or _TOKEN.search(clean):
@@ -84,9 +84,9 @@ def parse_credentials(text: str) -> Credentials:
 
 
 def rank_code(text: str) -> int:
-    """Return how likely a code's text is a Lianke sticker's, 0 when it holds no credentials.
+    """Rate how likely a code's text is a Lianke sticker's.
 
-    3: a link of the vendor's; 2: another link or a token with the usual shapes; 1: readable, but unusual.
+    3: a link of the vendor's; 2: another link or a token, with the usual shapes; 1: readable, but unusual; 0: nothing.
     """
     try:
         found = parse_credentials(text)
@@ -98,12 +98,11 @@ def rank_code(text: str) -> int:
 
 
 def _is_usual(found: Credentials) -> bool:
-    """Return whether number and key look like those of most boxes."""
     return bool(_USUAL_ID.fullmatch(found.device_id) and _USUAL_KEY.fullmatch(found.device_key))
 
 
 def _from_link(link: str) -> Credentials:
-    """Return the credentials in a link's token, wherever in the link it stands."""
+    """Read a link's token, wherever in the link it is."""
     # A link wrapped over several lines is one link.
     text = _LINE_ENDS.sub("", link)
     for _ in range(MAX_ENCODINGS):
@@ -112,15 +111,15 @@ def _from_link(link: str) -> Credentials:
                 return _from_token(found[1])
             except CredentialsError:
                 continue
-        # The whole link may be percent-encoded, as a parameter of another one.
+        # The whole link may be percent-encoded, as the parameter of another one.
         text = unquote(text)
     raise CredentialsError
 
 
 def _from_token(token: str) -> Credentials:
-    """Return the credentials a token encodes; padding may be missing, the alphabet may be the url-safe one."""
+    """Decode a token. Padding may be missing, and the alphabet may be the URL-safe one."""
     text = _LINE_ENDS.sub("", unquote(unquote(token)).strip())
-    # A blank inside a token was a plus sign once, or came in where somebody copied it.
+    # A blank inside a token was a plus sign, or came in when somebody copied it.
     for blank in ("+", "") if " " in text else ("",):
         joined = text.replace(" ", blank).replace("-", "+").replace("_", "/").rstrip("=")
         try:
@@ -134,10 +133,10 @@ def _from_token(token: str) -> Credentials:
 
 
 def read_photo(path: Path) -> Credentials:
-    """Return the credentials in a photo of the sticker, whatever else can be read in it. Blocking, up to some seconds.
+    """Read the credentials in a photo of the sticker, whatever else is in it. Blocks for up to some seconds.
 
-    Raises InputError: photo_unreadable for no picture or a too big one, no_qr_code_found when there is no code in it,
-    qr_reader_missing without the zbar library; CredentialsError when no code is a Lianke sticker's.
+    Raises InputError: photo_unreadable (no picture, or too big), no_qr_code_found, qr_reader_missing (no zbar library);
+    CredentialsError when no code is a Lianke sticker's.
     """
     decode = _reader()
     best, best_rank, seen = "", 0, False
@@ -154,9 +153,9 @@ def read_photo(path: Path) -> Credentials:
 
 
 def _reader() -> Callable[[Image.Image], list[str]]:
-    """Return a function that reads all QR codes in a picture; raises InputError."""
+    """Return a function that reads all QR codes in a picture. Raises InputError."""
     try:
-        # Looks for the system's library, which may be missing, on import.
+        # The import looks for the system's zbar library, which may be missing.
         from pyzbar.pyzbar import ZBarSymbol, decode  # noqa: PLC0415
     except (ImportError, OSError) as err:
         raise InputError("qr_reader_missing") from err
@@ -169,7 +168,7 @@ def _reader() -> Callable[[Image.Image], list[str]]:
 
 
 def _open_photo(path: Path) -> Image.Image:
-    """Return the picture in grey, however it was held: codes are read in any way; raises InputError."""
+    """Open a photo in grey. Ignores its rotation, since codes are readable in any. Raises InputError."""
     try:
         if path.stat().st_size > MAX_PHOTO_BYTES:
             raise InputError("photo_unreadable")
@@ -184,7 +183,7 @@ def _open_photo(path: Path) -> Image.Image:
 
 
 def _grey(picture: Image.Image) -> Image.Image:
-    """Return the picture in grey; what is transparent becomes white."""
+    """Convert to grey; transparent parts become white."""
     if picture.has_transparency_data:
         layer = picture if picture.mode in ("LA", "RGBA") else picture.convert("RGBA")
         grey = Image.new("L", layer.size, "white")
@@ -204,9 +203,9 @@ def _versions(photo: Image.Image) -> Iterator[Image.Image]:
         shadows = copy.filter(ImageFilter.BoxBlur(max(side // 40, 4)))
         yield ImageOps.autocontrast(ImageChops.subtract(copy, shadows, 1, 128), cutoff=2)
         if side <= max(_SIDES):
-            # Of a larger one this takes as long as all the others together, and thumbnails have less noise.
+            # On a larger copy this takes as long as everything else together, and small copies have less noise anyway.
             yield ImageOps.autocontrast(copy.filter(ImageFilter.MedianFilter(5)), cutoff=1)
-    # Rarer: light on dark, blurred, or cut out of a screen with few pixels a module.
+    # Rarer cases: light on dark, blurred, or a screenshot with few pixels a module.
     copy = photo.copy()
     copy.thumbnail((_SIDES[0], _SIDES[0]))
     yield ImageOps.invert(copy)

@@ -1,8 +1,8 @@
-"""Dataclasses that Home Assistant keeps on disk: plain JSON out, and what was written back in.
+"""Dataclasses that Home Assistant keeps on disk: plain JSON out, and the same back in.
 
-What is only remembered (`Stored`) is read tolerantly: a value that cannot be read becomes None, or its type's
-empty value. Of a record (`Record`) nothing may be made up, since it decides what is printed: any value that
-would not have been written raises StoredError, and a field that is missing must have a default.
+`Stored` is for what we merely remember, and is read tolerantly: a value that cannot be read becomes None, or its
+type's empty value. A `Record` decides what is printed, so nothing in it may be made up: a value that we would never
+have written raises StoredError, and so does a missing field without a default.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -19,30 +19,30 @@ from typing import Any, Final, Self, get_args, get_origin, override
 from . import coerce
 from .coerce import JsonValue
 
+# Metadata key: the function that reads a field whose type does not say enough.
 READ: Final = "read"
-"""Key in a field's metadata of the function that reads it, where its type does not say enough."""
+# Metadata key: the service's name for a field.
 SAID: Final = "said"
-"""Key in a field's metadata of the name that the service has for it."""
+# Years of the times in a record. This code wrote no others.
 YEARS: Final = range(2020, 2120)
-"""of the times in a record: others were not written by this code."""
+# Of a number in a record.
 MAX_COUNT: Final = 2**48
-"""of a number in a record."""
 
 
 def said(name: str, default: Any = None, read: Callable[[object], object] | None = None) -> Any:
-    """Return a field of a `Stored` that the service calls so, within other objects where it is `outer/inner`."""
+    """Make a field of a `Stored` that the service calls `name`, or `outer/inner` inside another object."""
     return field(default=default, metadata={SAID: name} | ({READ: read} if read else {}))
 
 
 def _said(block: object, name: str) -> object:
-    """Return a field of an answer by the name that `said` takes, None without one."""
+    """Find a field of an answer by the name that `said` takes; None without one."""
     for part in name.split("/"):
         block = coerce.to_mapping(block).get(part)
     return block
 
 
 def read_time(value: object) -> datetime | None:
-    """Return a time that was stored, None for anything else."""
+    """Read a stored time; None for anything else."""
     return coerce.to_time(value) if isinstance(value, str) else None
 
 
@@ -59,7 +59,7 @@ _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     Mapping[str, int] | None: coerce.to_int_map,
 }
 
-# What no stored value is.
+# Equals no stored value.
 _OTHER: Final = object()
 
 
@@ -68,18 +68,17 @@ class StoredError(ValueError):
 
 
 class Stored:
-    """Base of dataclasses that are written to disk and read back, tolerantly."""
+    """Base of dataclasses that are written to disk and read back tolerantly."""
 
     __slots__ = ()
 
     def as_dict(self) -> dict[str, JsonValue]:
-        """Return plain JSON data for storage."""
         found: dict[str, JsonValue] = json.loads(json.dumps(self, default=plain))
         return found
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, object]) -> Self:
-        """Read what `as_dict` wrote; a value that cannot be read becomes None, or its type's empty value."""
+        """Read what `as_dict` wrote. A value that cannot be read becomes None, or its type's empty value."""
         kind: Any = cls
         values: dict[str, Any] = {
             name: read(value)
@@ -90,7 +89,7 @@ class Stored:
 
     @classmethod
     def from_said(cls, block: object) -> Self:
-        """Read what the service says, by its names of the fields, as `from_dict` does."""
+        """Read an answer of the service, by its own names for the fields, as tolerantly as `from_dict`."""
         kind: Any = cls
         return cls.from_dict(
             {item.name: _said(block, item.metadata[SAID]) for item in _fields(kind)}
@@ -132,7 +131,7 @@ def _names(cls: Hashable) -> tuple[str, ...]:
 
 @cache
 def _readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], object]]:
-    """Return what reads each field, and the value that need not be read."""
+    """By field: what reads it, and the value that needs no reading."""
     return {
         item.name: (
             read := item.metadata.get(READ) or _reader(item.type),
@@ -143,7 +142,7 @@ def _readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], objec
 
 
 def _read_as_it_is(item: Field[Any], read: Callable[[object], object]) -> object:
-    """Return the default of a field if that is what is read of it: most fields of thousands of records have it."""
+    """Return a field's default if reading would not change it, which spares most fields of thousands of records."""
     default = item.default
     if default is None or isinstance(default, bool):
         with suppress(ValueError):
@@ -153,7 +152,7 @@ def _read_as_it_is(item: Field[Any], read: Callable[[object], object]) -> object
 
 
 def _reader(kind: Any) -> Callable[[object], object]:
-    """Return the function that reads a value of a type tolerantly."""
+    """Return the function that reads a type tolerantly."""
     if (read := _READERS.get(kind)) is not None:
         return read
     if get_origin(kind) is tuple:
@@ -164,7 +163,7 @@ def _reader(kind: Any) -> Callable[[object], object]:
         return lambda value: inner(value) if coerce.to_mapping(value) else None
     if issubclass(kind, Stored):
         return lambda value: kind.from_dict(coerce.to_mapping(value))
-    # Enumerations know what an unknown value is.
+    # Each enumeration has a member for unknown values.
     return lambda value: kind(
         coerce.to_text(value) if issubclass(kind, str) else coerce.to_int(value) or 0
     )
@@ -172,7 +171,7 @@ def _reader(kind: Any) -> Callable[[object], object]:
 
 @cache
 def _strict_readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], object]]:
-    """Return what reads each field of a record, and the value that need not be read; MISSING where it must be there."""
+    """By field of a record: what reads it, and the value that needs no reading, or MISSING if the field is required."""
     return {
         item.name: (
             read := item.metadata.get(READ) or _strict_reader(item.type),
@@ -185,12 +184,12 @@ def _strict_readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object]
 
 
 def _fields(cls: Any) -> list[Field[Any]]:
-    """Return what is stored of a dataclass: not what it makes of that itself."""
+    """List the stored fields: not those that the class computes by itself."""
     return [item for item in fields(cls) if item.init]
 
 
 def _strict_reader(kind: Any) -> Callable[[object], object]:
-    """Return the function that reads a value of a type, or raises ValueError."""
+    """Return the function that reads a type, or raises ValueError."""
     if isinstance(kind, UnionType):
         (inner,) = [part for part in get_args(kind) if part is not type(None)]
         read = _strict_reader(inner)
@@ -234,7 +233,7 @@ def _read_count(value: object) -> int:
 
 
 def _read_name(value: object) -> Path:
-    """Return a file by its name alone: where it lies is not stored."""
+    """Read a file's name. Its folder is not stored."""
     name = _expect(str, value)
     if Path(name).name != name or "\0" in name:
         raise StoredError("no name of a file")
@@ -250,7 +249,7 @@ _STRICT_READERS: Final[Mapping[object, Callable[[object], object]]] = {
 
 
 def plain(value: Any) -> Any:
-    """Return a value of ours as JSON has it, for `json.dumps(default=)`, which goes on with what is inside."""
+    """Turn a value of ours into JSON for `json.dumps(default=)`, which goes on with what is inside."""
     match value:
         case Stored():
             kind: Any = type(value)

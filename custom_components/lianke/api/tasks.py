@@ -31,22 +31,20 @@ class TaskState(StrEnum):
     @classmethod
     @override
     def _missing_(cls, value: object) -> Self:
-        # Its name in any case of letters.
+        # Accepts the name in any case.
         return cls.__members__.get(str(value).upper(), cls.UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskResult:
-    """How a task ended. `code` 200 means printed; `images` are a preview's pages, `ticket` its reusable file.
+    """How a task ended."""
 
-    `send_total` is bytes, `total_page` is pages. In a callback, whose sender may know our secrets, `message` may hold
-    them (`LiankeClient.clean`).
-    """
-
-    code: int | None = None
+    code: int | None = None  # 200 means printed
+    # May hold our secrets in a callback, whose sender may know them: see `LiankeClient.clean`.
     message: str = field(default="", repr=False)
-    send_total: int | None = None
+    send_total: int | None = None  # bytes
     total_page: int | None = None
+    # A preview's pages, and the ticket that stands for its file in a later job.
     images: tuple[str, ...] = field(default=(), repr=False)
     ticket: str | None = field(default=None, repr=False)
 
@@ -78,15 +76,15 @@ class TaskResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """A task as `GET /print/job` returns it; UNKNOWN when the answer names no state."""
+    """A task as `GET /print/job` returns it."""
 
     task_id: str
-    state: TaskState
+    state: TaskState  # UNKNOWN when the answer names none
     result: TaskResult | None = None
 
     @classmethod
     def from_json(cls, task_id: str, data: object) -> Self:
-        """Read `data` of the answer for that task; raises LiankeResponseError when it is not an object."""
+        """Read `data` of the answer. Raises LiankeResponseError when it is not an object."""
         if data is not None and not isinstance(data, dict):
             raise LiankeResponseError("job of an unknown shape")
         fields = to_mapping(data)
@@ -110,7 +108,7 @@ class DayTask(Stored):
 
 
 def rows_of(data: object, name: str) -> list[object]:
-    """Return the rows of a list in an answer: none when there is no data, or the rows are null.
+    """List the rows of an answer: none when there is no data, or the rows are null.
 
     Raises LiankeResponseError for any other shape: a list that cannot be read is not an empty one.
     """
@@ -122,7 +120,7 @@ def rows_of(data: object, name: str) -> list[object]:
 
 
 def parse_day_tasks(data: object) -> tuple[DayTask, ...]:
-    """Read `data` of `query_device_task`; raises LiankeResponseError for any other shape."""
+    """Read `data` of `query_device_task`. Raises LiankeResponseError for any other shape."""
     rows = rows_of(data, "task_list")
     tasks = (DayTask.from_said(row) for row in rows[:MAX_DAY_TASKS])
     return tuple(task for task in tasks if task.task_id)
@@ -130,7 +128,7 @@ def parse_day_tasks(data: object) -> tuple[DayTask, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Callback(Task):
-    """A job callback. It is not signed: proof is the address it came to, not its content."""
+    """A job callback. It is not signed; what proves it is the secret address it came to, not its content."""
 
     device_id: str
 
@@ -145,7 +143,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{4,64}")
 
 
 def parse_callback(body: Mapping[str, object]) -> Callback | None:
-    """Read a job callback from JSON, or a form in which `task_result` is JSON text; None without a box and a task."""
+    """Read a job callback: JSON, or a form whose `task_result` is JSON text. None without a box and a task."""
     device_id, task_id = to_text(body.get("device_id"), 64), to_text(body.get("task_id"), 128)
     if not device_id or not task_id:
         return None
@@ -159,7 +157,7 @@ def parse_callback(body: Mapping[str, object]) -> Callback | None:
 
 
 def _from_text(text: str) -> JsonValue:
-    """Return the JSON in a form field, None when it is none."""
+    """Parse JSON in a form field; None when it is none."""
     if len(text) > MAX_JSON:
         return None
     try:
@@ -169,7 +167,7 @@ def _from_text(text: str) -> JsonValue:
 
 
 def parse_push(body: object) -> frozenset[str]:
-    """Return the box ids a push message mentions, at its top or one level down, at most 20."""
+    """Find the box ids in a push message, at its top or one level down; at most 20."""
     found: set[str] = set()
     for name, value in _fields(body):
         if name.lower().replace("_", "").replace("-", "") in _ID_NAMES:
@@ -182,7 +180,7 @@ def parse_push(body: object) -> frozenset[str]:
 
 
 def _fields(body: object) -> Iterator[tuple[str, object]]:
-    """Yield the fields of a message and of the objects in it, JSON text in a field included."""
+    """Yield the fields of a message and of the objects in it, also of JSON text in a field."""
     for block in _blocks(body):
         for name, value in list(block.items())[:MAX_ENTRIES]:
             yield name, value

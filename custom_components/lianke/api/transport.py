@@ -2,10 +2,10 @@
 
 aiohttp's own exceptions quote the address with the box's key in it: they are never chained, printed or passed on.
 
-*One answer, one request.* On a connection that is kept, a second copy of an old answer may lie where the next one is
-expected. Each request therefore travels on a connection of its own, which is closed afterwards; only polls share
-connections. An upload's answer counts only if it came after the form's end was
-handed over, and only as the service's own JSON with a code; what a firewall or a portal says instead leaves doubt.
+*One answer, one request.* On a reused connection a second copy of an old answer could be taken for the next one. So
+each request has a connection of its own, which is closed afterwards; only polls share connections. An upload's answer
+counts only if it came after the end of the form was handed over, and only as the service's own JSON with a code: an
+answer from a firewall or a captive portal proves nothing.
 """
 
 import asyncio
@@ -34,9 +34,9 @@ from .unknown import Observer, Unknown, unknown_answer, unknown_code, unknown_pa
 from .upload import JobForm
 
 MAX_HEADER = 40
-# Seconds. A clock that is further off is not set at all.
+# Seconds. A clock that is further off was never set.
 MAX_OFFSET = 10 * 365 * 86400
-# Seconds by which our own clock may seem to jump between two moments, and by how much a second it may drift.
+# Seconds that our own clock may seem to jump between two moments, and seconds that it may drift each second.
 MAX_JUMP = 0.5
 DRIFT = 0.001
 
@@ -49,12 +49,11 @@ class Moment(NamedTuple):
 
     @classmethod
     def now(cls) -> Moment:
-        """Return the current moment."""
         return cls(wall=time(), monotonic=monotonic())
 
 
 class ServiceClock:
-    """The service's clock, as the `Date` header of the last answer showed it."""
+    """The service's clock, according to the `Date` header of the last answer."""
 
     def __init__(self) -> None:
         self._offset: tuple[int, int] | None = None
@@ -64,18 +63,18 @@ class ServiceClock:
     def offset(self) -> tuple[int, int] | None:
         """The least and the most by which the service's clock is ahead of ours, in ms; None if unknown.
 
-        Adjusting our own clock makes it unknown.
+        Unknown again once somebody adjusts our own clock.
         """
         if self._offset is not None and not _unadjusted(self._measured_at, Moment.now()):
             self._offset = None
         return self._offset
 
     def update(self, header: str | None, sent: Moment, received: Moment) -> None:
-        """Measure by the `Date` of an answer whose request was sent and answered at these moments."""
+        """Measure by the `Date` of an answer, given when the request was sent and the answer received."""
         shown = _seconds(header)
         if shown is None or not _unadjusted(sent, received):
             return
-        # Written between the two, and cut to whole seconds.
+        # The service wrote the header between the two moments, and cut it to whole seconds.
         least, most = shown - received.wall, shown + 1 - sent.wall
         if abs(least) < MAX_OFFSET:
             self._offset = (int(least * 1000) - 1, int(most * 1000) + 1)
@@ -83,13 +82,13 @@ class ServiceClock:
 
 
 def _unadjusted(earlier: Moment, later: Moment) -> bool:
-    """Return whether our own clock was not adjusted between two moments."""
+    """Tell whether nobody adjusted our own clock between two moments."""
     passed = later.monotonic - earlier.monotonic
     return abs(later.wall - earlier.wall - passed) <= MAX_JUMP + DRIFT * abs(passed)
 
 
 def _seconds(header: str | None) -> float | None:
-    """Return a `Date` header as seconds since 1970, None for anything else."""
+    """Read a `Date` header as seconds since 1970; None for anything else."""
     if header is None or len(header) > MAX_HEADER:
         return None
     try:
@@ -99,36 +98,29 @@ def _seconds(header: str | None) -> float | None:
 
 
 class Purpose(IntEnum):
-    """What a request is for; a smaller number goes first where requests queue."""
+    """What a request is for. Where requests queue, a smaller number goes first."""
 
-    SUBMIT = 0
-    """Submits a print job."""
-    TRACK = 1
-    """Tracks a job, or cancels it; starts a scan."""
-    SCAN = 2
-    """Polls a scan."""
-    POLL = 3
-    """Polls a box and its printers."""
-    COUNT = 4
-    """Counts the pages of a document before it is printed."""
-    LOOKUP = 5
-    """Serves a user's request: a preview, a search, a pressed button."""
-    PICTURE = 6
-    """Downloads a preview's page, which is outside the service's API."""
+    SUBMIT = 0  # a print job
+    TRACK = 1  # a job's state or its cancelation; starting a scan
+    SCAN = 2  # polling a scan
+    POLL = 3  # polling a box and its printers
+    COUNT = 4  # counting the pages of a document before it is printed
+    LOOKUP = 5  # a user's request: a preview, a search, a pressed button
+    PICTURE = 6  # a preview's page, which does not come from the service's API
 
 
 class Throttle(Protocol):
     """Limits requests at once and over time, and pauses when the service complains."""
 
     def slot(self, purpose: Purpose, *, upload: bool = False) -> AbstractAsyncContextManager[None]:
-        """Return a context that is entered when a request, or an upload (which may take minutes), may start."""
+        """Return a context that waits until a request, or an upload (which may take minutes), may start."""
 
     def too_frequent(self) -> None:
-        """Pause because the service answered "too frequent" (10009)."""
+        """Pause, since the service answered "too frequent" (10009)."""
 
 
 def raise_clean(err: aiohttp.ClientError | OSError, *, may_have_arrived: bool) -> NoReturn:
-    """Raise the LiankeError for a failure below, without its text and cause, which hold the address."""
+    """Raise the LiankeError for a failure of aiohttp, without its text and cause, which contain the address."""
     failure: errors.LiankeError
     if isinstance(err, aiohttp.ConnectionTimeoutError):
         failure = errors.LiankeTimeoutError(may_have_arrived=False)
@@ -143,27 +135,27 @@ def raise_clean(err: aiohttp.ClientError | OSError, *, may_have_arrived: bool) -
     raise failure from None
 
 
+# Bytes. The longest real answers, paper lists, are far shorter.
 MAX_ANSWER = 8 * 1024 * 1024
-"""bytes; the longest real answers, paper lists, stay far below."""
+# While reading an answer, let the event loop turn after this many bytes, even if more have arrived already.
 BREATH_BYTES = 1024 * 1024
-"""After so many bytes of an answer the event loop turns, also where the next ones are there already."""
+# Bytes. From here on JSON is parsed outside the event loop, and its long texts are cut out first.
 BIG_ANSWER = 256 * 1024
-"""bytes; from here on JSON is parsed outside the event loop, and long texts in it are cut out first."""
+# For the whole of a quick request.
 QUICK_SECONDS = 10.0
-"""The whole of a quick request."""
 CONNECT_SECONDS = 30.0
 IDLE_SECONDS = 60.0
+# How long the end of an upload may wait for its turn: twice the longest time for an answer, with 200 MB.
 TURN_SECONDS = 720.0
-"""How long the end of an upload may wait for its turn: twice the longest time for an answer, with 200 MB."""
 ANSWER_SECONDS = 30.0
+# How fast we expect the service to store an upload before it answers.
 ANSWER_BYTES_A_SECOND = 1024 * 1024
-"""How fast the service is expected to store an upload before it answers."""
+# The slowest line worth waiting for.
 SLOWEST_BYTES_A_SECOND = 32 * 1024
-"""The slowest line worth waiting for."""
+# For an answer whose whole time depends on its size.
 LONG_ANSWER = aiohttp.ClientTimeout(total=None, sock_read=IDLE_SECONDS)
-"""of an answer whose whole time depends on its size."""
+# What the system may still have in its buffers once everything is written.
 BUFFERED_BYTES = 4 * 1024 * 1024
-"""Bytes that the system may still have in its buffers once everything is written."""
 
 _NO_SUCH_ADDRESS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE)
 _HEADER_SAFE = re.compile(r"[!-~]+")
@@ -173,13 +165,13 @@ type Method = Literal["GET", "POST", "DELETE"]
 
 
 def answer_seconds(size: int) -> float:
-    """Return how long the answer to an upload of `size` bytes may take once its end was handed over."""
+    """Bound the wait for the answer to an upload of `size` bytes, from when its end was handed over."""
     buffered = min(size, BUFFERED_BYTES)
     return ANSWER_SECONDS + size / ANSWER_BYTES_A_SECOND + buffered / SLOWEST_BYTES_A_SECOND
 
 
 class Transport:
-    """Sends requests with one ApiKey to one server over a session that somebody else owns."""
+    """Sends requests with one ApiKey to one server. Somebody else owns the session."""
 
     def __init__(
         self,
@@ -192,15 +184,14 @@ class Transport:
         ssl: SSLContext | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """Initialize with the key, the secrets that no message may show, and the base address with `/api`.
+        """Take the base address of a server with `/api`, and the secrets besides the key that no message may show.
 
-        `ssl` is used for connections of their own, None for aiohttp's default; `observer` is called with
-        each unknown part of an answer.
+        `ssl` is for connections of their own, None for aiohttp's default; `observer` gets each unknown part of an
+        answer.
         """
         self._session = session
         self._ssl = ssl
         self._api_key = api_key.strip()
-        # What no message may show.
         self.secrets = (self._api_key, *secrets)
         self._base = server.rstrip("/")
         self._observer = observer
@@ -221,13 +212,13 @@ class Transport:
         limit_bytes: int = MAX_ANSWER,
         is_long: bool = False,
     ) -> object:
-        """Send a request and return the `data` of its answer.
+        """Send a request and return the `data` of its answer. Raises LiankeError.
 
-        `query` goes into the address, `body` as JSON; `timeout` (s, None: QUICK_SECONDS) bounds the whole exchange, but
-        where an answer `is_long`: then what has come of it gives more, as long as it comes at SLOWEST_BYTES_A_SECOND;
-        `error_codes` are codes with a meaning of their own at this endpoint. `kept_connection`: other requests may
-        share the connection, for polls, which are soon repeated. An answer beyond `limit_bytes` is not read. Raises
-        LiankeError.
+        `query` goes into the address, `body` is sent as JSON. `timeout` (s, None: QUICK_SECONDS) bounds the whole
+        exchange. An answer that `is_long` gets more time for each part that comes, at SLOWEST_BYTES_A_SECOND.
+        `error_codes` are codes with a meaning of their own at this endpoint. With `kept_connection` other requests may
+        share the connection: for polls, which soon come again. An answer beyond `limit_bytes` raises
+        LiankeResponseError.
         """
         async with self._slot(purpose):
             sent = Moment.now()
@@ -262,10 +253,9 @@ class Transport:
     async def upload(self, path: str, form: JobForm, purpose: Purpose) -> object:
         """Send a form, close its file, and return the `data` of the answer.
 
-        Bounded by 30 s to connect, 60 s without progress, a time for the form's hook, one for the answer, and a whole
-        time by the size of the file.
-        Raises LiankeError, whose `may_have_arrived` is False if the form's end was surely never handed over; an error
-        of the form's own hook is raised as it is.
+        Time-outs: 30 s to connect, 60 s without progress, TURN_SECONDS for the form's hook, `answer_seconds` for the
+        answer, and a total by the size of the file. Raises LiankeError, whose `may_have_arrived` is False if the end of
+        the form was certainly never handed over; an error of the form's hook is raised as it is.
         """
         loop, size = asyncio.get_running_loop(), form.file_size
         answer_timeout = answer_seconds(size)
@@ -281,9 +271,8 @@ class Transport:
                         asyncio.timeout(CONNECT_SECONDS) as idle,
                         self._connections(own=True) as session,
                     ):
-
+                        # The form made progress: restart the time-out.
                         def on_step() -> None:
-                            """Restart the time-out: something was sent."""
                             if not form.abandoned and not idle.expired():
                                 wait = TURN_SECONDS if form.waiting else IDLE_SECONDS
                                 idle.reschedule(
@@ -300,7 +289,7 @@ class Transport:
                                 timeout=aiohttp.ClientTimeout(total=total_seconds),
                             )
                         answered_after_end = form.handed_over
-                        # An answer before the end of the form stops the upload: its end is never sent.
+                        # An answer before the end of the form stops the upload: the end is never sent.
                         form.abandoned = not answered_after_end
                         try:
                             status, raw = response.status, await _read(response, MAX_ANSWER)
@@ -327,7 +316,7 @@ class Transport:
         if not own:
             yield self._session
             return
-        # Starting aiodns for a single request takes longer than the request.
+        # A ThreadedResolver, since starting aiodns takes longer than a single request.
         connector = aiohttp.TCPConnector(
             force_close=True,
             limit=1,
@@ -342,9 +331,9 @@ class Transport:
             yield session
 
     async def fetch(self, url: str, *, limit_bytes: int, timeout: float) -> bytes:
-        """Download from an address that the service named, without any key.
+        """Download from an address in an answer of the service, without any key.
 
-        Only https and a public address, or the server itself. Raises LiankeError; LiankeResponseError above
+        Only https from a public address, or from the server itself. Raises LiankeError; LiankeResponseError above
         `limit_bytes`.
         """
         target = self._foreign_url(url)
@@ -372,7 +361,7 @@ class Transport:
                 raise_clean(err, may_have_arrived=True)
 
     def _foreign_url(self, url: str) -> URL:
-        """Return the URL of an address from an answer; raises LiankeResponseError if it may not be fetched."""
+        """Resolve an address from an answer. Raises LiankeResponseError if we may not fetch it."""
         server = URL(self._base)
         try:
             target = server.join(URL(url))
@@ -387,7 +376,7 @@ class Transport:
 
     @asynccontextmanager
     async def _slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
-        """Wait for the throttle, and report to it when the service complains."""
+        """Wait for the throttle, and report "too frequent" to it."""
         if self.throttle is None:
             yield
             return
@@ -399,7 +388,7 @@ class Transport:
                 raise
 
     def _headers(self) -> dict[str, str]:
-        """Return the header that carries the key; raises AuthenticationError for a key that no header can carry."""
+        """Raise AuthenticationError for a key that no header can carry, LiankeConnectionError for a closed session."""
         if self._session.closed:
             raise errors.LiankeConnectionError(may_have_arrived=False)
         if not _HEADER_SAFE.fullmatch(self._api_key):
@@ -409,7 +398,7 @@ class Transport:
     async def _interpret(
         self, where: str, status: int, raw: bytearray, error_codes: ErrorCodes | None
     ) -> object:
-        """Return the `data` of an answer; raises the LiankeError it stands for."""
+        """Return the `data` of an answer. Raises the LiankeError that it stands for."""
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise errors.AuthenticationError(code=status)
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
@@ -420,7 +409,7 @@ class Transport:
             raise errors.LiankeResponseError(f"HTTP {status}", code=status)
         answer = await self._parse(status, raw)
         code = to_int(answer.get("code"))
-        # The path is wrong. An answered 404 that is about the box comes with HTTP 200.
+        # The path is wrong: a code 404 that is about the box comes with HTTP 200.
         if status in _NO_SUCH_ADDRESS and code in (None, HTTPStatus.OK, *_NO_SUCH_ADDRESS):
             raise errors.EndpointMissingError(code=status)
         if code == HTTPStatus.OK and status < 300:
@@ -434,7 +423,7 @@ class Transport:
         raise self._refusal(where, code, message, error_codes)
 
     async def _interpret_early(self, where: str, status: int, raw: bytearray) -> NoReturn:
-        """Raise the error for an answer that came before the form's end: nothing can have been accepted."""
+        """Raise the error for an answer that came before the end of the form: nothing can have been accepted."""
         try:
             await self._interpret(where, status, raw, None)
         except errors.LiankeError as err:
@@ -450,8 +439,8 @@ class Transport:
     async def _interpret_upload(self, where: str, status: int, raw: bytearray) -> object:
         """Return the `data` of the answer to a whole upload.
 
-        Only the service's own JSON with a code says what became of it. Raises LiankeResponseError, which leaves that
-        open, for anything else, with code and words as far as there are some.
+        Only the service's own JSON with a code proves what became of it. Anything else raises LiankeResponseError,
+        which leaves that open, with whatever code and message came.
         """
         answer = await self._parse(status, raw)
         code = to_int(answer.get("code"))
@@ -475,20 +464,19 @@ class Transport:
     def _refusal(
         self, where: str, code: int | None, message: str, error_codes: ErrorCodes | None = None
     ) -> errors.LiankeRefusedError:
-        """Return the error that a code stands for; report one that nobody knows."""
+        """Return the error for a code; report a code that nobody knows."""
         err = errors.refusal(code, message, error_codes)
         if isinstance(err, errors.UnknownCodeError) and code is not None:
             self._report([unknown_code(where, code, err.detail)])
         return err
 
     def _report(self, parts: Iterable[Unknown]) -> None:
-        """Tell the observer, if there is one, what is unknown in an answer."""
         if self._observer is not None:
             for part in parts:
                 self._observer(part)
 
     async def _parse(self, status: int, raw: bytearray) -> Mapping[str, object]:
-        """Return the JSON object of an answer."""
+        """Parse an answer's JSON object. Raises AddressUnknownError or LiankeResponseError for anything else."""
         answer: object
         try:
             if len(raw) > BIG_ANSWER:
@@ -507,7 +495,7 @@ class Transport:
 async def _send_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a request again by itself when its connection breaks."""
+    """Keep aiohttp from repeating a request by itself when its connection breaks."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
@@ -518,10 +506,10 @@ async def _send_once(
 
 @contextmanager
 def _broken_peer() -> Iterator[None]:
-    """Raise as ClientPayloadError what aiohttp lets through of a broken peer as something else.
+    """Raise ClientPayloadError for whatever else aiohttp lets through from a broken peer.
 
-    A RuntimeError where the connection is gone while chunks of the answer still wait, a UnicodeError for a name that
-    no resolver takes, and its parsers' own. Only around calls of aiohttp, so that a mistake of ours stays one.
+    That is a RuntimeError when the connection is lost while chunks of the answer still wait, a UnicodeError for a name
+    that no resolver takes, and its parsers' errors. Wraps calls of aiohttp only, so that our own mistakes still show.
     """
     try:
         yield
@@ -535,7 +523,7 @@ def _broken_peer() -> Iterator[None]:
 async def _asked(
     request: Awaitable[aiohttp.ClientResponse],
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """Send a request, and yield its answer, which is given back afterwards."""
+    """Send a request and yield its answer, which is released afterwards."""
     with _broken_peer():
         response = await request
     async with response:
@@ -545,9 +533,9 @@ async def _asked(
 async def _read(
     response: aiohttp.ClientResponse, limit: int, patience: asyncio.Timeout | None = None
 ) -> bytearray:
-    """Return the body of an answer; raises LiankeResponseError when it is longer than `limit` bytes.
+    """Read an answer's body. Raises LiankeResponseError when it has more than `limit` bytes.
 
-    What comes makes `patience` longer.
+    Each part that comes extends `patience`.
     """
     body = bytearray()
     breathed = 0
@@ -563,6 +551,6 @@ async def _read(
             response.close()
             raise errors.LiankeResponseError("too long", code=response.status)
         if len(body) - breathed >= BREATH_BYTES:
-            # What is packed small comes out without a pause.
+            # A well compressed answer is unpacked without any wait in between.
             await asyncio.sleep(0)
             breathed = len(body)

@@ -1,10 +1,10 @@
-"""What the service says and nobody here knows yet: codes, states, fields and shapes of answers.
+"""Finds unknown parts in the service's answers: codes, states, fields and shapes.
 
-Answers are read tolerantly, so that unknown parts change nothing. They are worth knowing all the same, as most of
-what is known of the service comes from documents. Found here are names and shapes, never values.
+Answers are read tolerantly, so unknown parts change nothing. They are worth reporting all the same, since we know most
+of the service from documents only. This module finds names and shapes, never values.
 
-A shape can be shown to strangers: it has the names of fields, as far as these read like words, and for each value its
-kind and length. `{"sn": "lk00ab00000000", "at": "06:51"}` becomes `{"sn": "[a9]{14}", "at": "9{2}:9{2}"}`.
+A shape is safe to publish: it has the names of fields, as far as these read like words, and the kind and length of
+each value. `{"sn": "lk00ab00000000", "at": "06:51"}` becomes `{"sn": "[a9]{14}", "at": "9{2}:9{2}"}`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -34,15 +34,15 @@ MAX_NAME = 31
 _RUN = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _MARKS = "_-."
-# A word has few parts (`task_done_timestamp`, `isPrinter`, `ipv6`), a key drawn at random has many.
+# A word has few parts (`task_done_timestamp`, `isPrinter`, `ipv6`), a random key has many.
 _FEW_PARTS = 5
 _FEW_DIGITS = 2
-# From this length on a text with digits may be a key, and has fewer parts if it is a word.
+# From this length on a text with digits may be a key: to pass as a word it needs fewer parts.
 _KEY_LENGTH = 16
 
 
 def is_word(text: str) -> bool:
-    """Return whether a text reads like the name of a field or a state, and cannot be a key or an id."""
+    """Tell whether a text reads like the name of a field or a state, and cannot be a key or an id."""
     if not text or len(text) > MAX_NAME or not text.isascii():
         return False
     parts = _PART.findall(text)
@@ -56,19 +56,19 @@ def is_word(text: str) -> bool:
         and all(len(part) <= _FEW_DIGITS for part in digits)
         and sum(len(part) == 1 for part in letters) <= 1
         and bool(letters)
-        # Those of a key drawn at random are short.
+        # The parts of a random key are short.
         and not (len(text) >= _KEY_LENGTH and sum(len(part) <= 2 for part in letters) > 2)
         and not (digits and len(text) >= _KEY_LENGTH and len(parts) > _FEW_PARTS - 2)
     )
 
 
 def name_of(text: str) -> str:
-    """Return the name of a field, its pattern if it does not read like a word."""
+    """Return the name of a field, or its pattern if it does not read like a word."""
     return text if is_word(text) else f"<{pattern_of(text)}>"
 
 
 def pattern_of(text: str) -> str:
-    """Return the pattern of a text: its marks, and each run of letters and digits as kind and length."""
+    """Keep the marks of a text, and replace each run of letters and digits by its kind and length."""
     if len(text) > MAX_PATTERN:
         return f"text of {len(text)}"
     marks = "".join(letter if letter.isprintable() else "?" for letter in text)
@@ -76,7 +76,6 @@ def pattern_of(text: str) -> str:
 
 
 def _kind_of(run: str) -> str:
-    """Return which kinds of letters and digits a run has."""
     kinds = (
         ("a", str.islower),
         ("A", str.isupper),
@@ -88,7 +87,7 @@ def _kind_of(run: str) -> str:
 
 
 def shape_of(value: object, known: Mapping[str, str] | None = None) -> Shape:
-    """Return the shape of a JSON value; `known` names values that are worth telling, such as a box's own id."""
+    """Return the shape of a JSON value; `known` gives names to values worth recognising, such as a box's own id."""
     left = MAX_NODES
 
     def shape(value: object, depth: int) -> Shape:
@@ -121,25 +120,23 @@ def shape_of(value: object, known: Mapping[str, str] | None = None) -> Shape:
 
 
 def _number(value: object) -> str:
-    """Return the kind of a number with its digits, which tell a time from a count."""
+    """Name the kind of a number, and its digits, by which a time differs from a count."""
     if isinstance(value, int):
         # Longer ones than any that says something cost time to write.
         return "number" if abs(value) >= 10**18 else f"number of {len(str(abs(value)))} digits"
     return "fraction" if isinstance(value, float) else "?"
 
 
-# Rows of a list, and fields of an object, that are looked at.
+# How much of a list and of an object is searched.
 MAX_ROWS = 50
 MAX_FIELDS = 200
-# Unknown parts that one answer may bring.
+# Unknown parts reported of one answer.
 MAX_FOUND = 10
-# Codes have at most five digits; more could be an id.
+# Codes have at most five digits; a longer number could be an id.
 _CODE_END = 10**6
 
 
 class UnknownKind(StrEnum):
-    """What is unknown."""
-
     CODE = "code"
     STATE = "state"
     FIELD = "field"
@@ -149,19 +146,19 @@ class UnknownKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unknown:
-    """Something unknown: `where` is an endpoint or "callback", `name` the field, code or state."""
+    """An unknown part of an answer."""
 
     kind: UnknownKind
-    where: str
-    name: str
+    where: str  # an endpoint, or "callback"
+    name: str  # of the field, code or state
     shape: Shape = ""
 
 
 type Observer = Callable[[Unknown], None]
-# A field's known parts: None for any value, a test of its value, or the fields of the objects in it.
+# What is known of a field: None (any value will do), a test of its value, or the fields of the objects in it.
 type _Known = Callable[[object], bool] | Mapping[str, _Known] | None
+# Stands for fields with free names, such as those of papers.
 EVERY = "*"
-"""Stands for fields whose names are free, such as those of papers."""
 
 
 def _flag(value: object) -> bool:
@@ -187,8 +184,8 @@ def _read(known: Any) -> _Known:
     return lambda value: value is None or value == "" or to_int(value) in numbers
 
 
-# `data` of each answer, and a job's callback. Of a scanner's condition and abilities, and of where the pages of a scan
-# are, no field is known for sure: each shape that is seen is worth telling, also where it was understood.
+# `data` of each answer, and a job's callback. No field is certain of a scanner's status and capabilities, and of where
+# the pages of a scan are: there every shape is worth reporting, even if we understood it.
 _KNOWN: Mapping[str, _Known] = {
     where: _read(known)
     for where, known in json.loads(
@@ -198,19 +195,19 @@ _KNOWN: Mapping[str, _Known] = {
 
 
 def unknown_code(where: str, code: int, message: str = "") -> Unknown:
-    """Return an answered code that nobody knows; of the service's words only the shape."""
+    """Report a code that nobody knows; of the service's message only the shape."""
     name = str(code) if 0 <= code < _CODE_END else pattern_of(str(code))
     return Unknown(kind=UnknownKind.CODE, where=where, name=name, shape=pattern_of(message))
 
 
 def unknown_state(state: str) -> Unknown:
-    """Return a state in a printer's row that nobody knows."""
+    """Report a state in a printer's row that nobody knows."""
     name, where = f"row/printer_state {_value_name(state)}", "GET /external_api/printer_list"
     return Unknown(kind=UnknownKind.STATE, where=where, name=name)
 
 
 def unknown_answer(where: str, answer: object) -> Unknown:
-    """Return an answer of a shape that nobody knows."""
+    """Report an answer of a shape that nobody knows."""
     return Unknown(kind=UnknownKind.ANSWER, where=where, name="shape", shape=shape_of(answer))
 
 
@@ -242,7 +239,7 @@ def _in_fields(where: str, value: object, known: _Known, path: str) -> Iterator[
             if every is not None:
                 yield from _in_fields(where, item, every, EVERY)
                 continue
-            # What is known comes with every poll: no name is built for it.
+            # Every poll repeats the known fields: do not build a path for them.
             part, is_known = known.get(name), name in known
             if is_known and (part is None or (callable(part) and part(item))):
                 continue
@@ -256,7 +253,6 @@ def _in_fields(where: str, value: object, known: _Known, path: str) -> Iterator[
 
 
 def _unknown_value(where: str, path: str, value: object) -> Unknown:
-    """Return a value that is not one of those that its field is known to have."""
     kind = UnknownKind.CODE if path.endswith("code") else UnknownKind.STATE
     if isinstance(value, Mapping | list):
         return Unknown(kind=kind, where=where, name=path, shape=shape_of(value))
@@ -264,7 +260,7 @@ def _unknown_value(where: str, path: str, value: object) -> Unknown:
 
 
 def _value_name(value: object) -> str:
-    """Return a code or a state as it is; anything that could be more only by its shape."""
+    """Keep a code or a state as it is. Anything that could be more becomes its shape."""
     text = to_text(value)
     number = to_int(value)
     if is_word(text) or (number is not None and abs(number) < _CODE_END):

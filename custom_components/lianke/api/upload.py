@@ -17,12 +17,12 @@ from aiohttp.client_proto import ResponseHandler
 
 from .errors import DocumentUnreadableError
 
+# Bytes read at a time; each read goes through another thread.
 PIECE = 1024 * 1024
-"""bytes read at a time; each read goes through another thread."""
+# Bytes written at a time, so that progress shows on a slow line.
 CHUNK = 64 * 1024
-"""bytes written at a time, so that progress is visible on a slow line."""
+# Characters of a file name. A longer one keeps its ending.
 MAX_NAME = 120
-"""characters of a file name; the ending is kept."""
 _ANY_MIME = "application/octet-stream"
 _MIME = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,100}", re.ASCII)
 _SLASHES = re.compile(r"[/\\]")
@@ -31,23 +31,23 @@ _AFTER_FILE = b"\r\n"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadFile:
-    """A file to upload, with the name and type that the service gets; size in bytes."""
+    """A file to upload, with the name and type that the service gets."""
 
     path: Path
     name: str
     content_type: str
-    size: int
+    size: int  # bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket:
-    """A preview's ticket: the service still has the document."""
+    """The ticket of a preview, whose document the service still has."""
 
     value: str = field(repr=False)
 
 
 def safe_name(name: str) -> str:
-    """Return a file name a form can carry: no folders, line ends or broken characters; Chinese stays Chinese."""
+    """Make a file name that a form can carry: no folders, line ends or broken characters. Chinese stays Chinese."""
     clean = "".join(char for char in _SLASHES.split(name)[-1] if char.isprintable())
     clean = clean.encode("utf-8", "replace").decode().strip()
     stem, dot, ending = clean.rpartition(".")
@@ -57,13 +57,13 @@ def safe_name(name: str) -> str:
 
 
 class JobForm(Payload):
-    """A form whose closing boundary, without which the service has no request, goes last and on its own.
+    """A form whose closing boundary goes last, on its own. Without it the service has no request.
 
-    Until `handed_over` is True the request is surely incomplete; once `abandoned` is set it stays so. `waiting` while
-    nothing moves because the hook that comes before the end has not returned.
+    Until `handed_over` is True the request is certainly incomplete; once `abandoned` is set, it stays so. `waiting` is
+    set while the upload rests because the `before_end` hook has not returned.
     """
 
-    # Whoever made it closes its file, also when nothing was sent.
+    # The creator closes the file, even if nothing was sent.
     _autoclose = True
 
     def __init__(
@@ -74,11 +74,11 @@ class JobForm(Payload):
         before_end: Callable[[], Awaitable[None]] | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> None:
-        """Open the file of some content, which `close_file` closes again, and read its first piece; blocking.
+        """Open the file, which `close_file` closes again, and read its first piece. Blocks.
 
-        `fields` come first, in their order. `before_end` is awaited before the end is sent, `on_progress` gets the
-        number of bytes of the file sent so far. Raises DocumentUnreadableError when the file is missing, no plain
-        file, or not of the size it should have.
+        `fields` come first, in their order. `before_end` is awaited before the end is sent; `on_progress` gets the
+        bytes of the file sent so far. Raises DocumentUnreadableError when the file is missing, is no regular file, or
+        does not have the given size.
         """
         boundary = uuid4().hex
         super().__init__(None, content_type=f"multipart/form-data; boundary={boundary}")
@@ -89,12 +89,12 @@ class JobForm(Payload):
         self.on_step: Callable[[], None] = lambda: None
         self.before_end = before_end
         self._on_progress = on_progress
-        # Of the file, in bytes.
+        # Bytes.
         self.file_size = 0
         self._file: io.BufferedReader | None = None
         self._first = b""
         more = {"taskTicket": content.value} if isinstance(content, Ticket) else {}
-        # What comes before the file, which travels at once: as parts each field would be four writes to the connection.
+        # Everything before the file is sent in one write; as parts, each field would be four writes.
         head = [
             f"--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n"
             f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
@@ -117,7 +117,7 @@ class JobForm(Payload):
             self._size += len(_AFTER_FILE)
 
     async def close_file(self) -> None:
-        """Close the file, if there is one that is open."""
+        """Close the file if it is open."""
         if self._file is not None and not self._file.closed:
             await asyncio.to_thread(self._file.close)
 
@@ -125,7 +125,7 @@ class JobForm(Payload):
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send everything, then wait for `before_end`, then send the end.
 
-        Sends exactly the announced bytes: raises DocumentUnreadableError when the file has fewer.
+        Sends exactly the announced number of bytes. Raises DocumentUnreadableError when the file has fewer.
         """
         self.on_step()
         await writer.write(self._head)
@@ -144,7 +144,7 @@ class JobForm(Payload):
                     if self._on_progress is not None:
                         self._on_progress(sent)
         except DocumentUnreadableError as err:
-            # aiohttp would hide it, and the hook's error, behind one of its own.
+            # aiohttp would replace this error, and the hook's, by one of its own.
             self.failure = err
             raise
         if self._file is not None:
@@ -161,7 +161,7 @@ class JobForm(Payload):
             except asyncio.CancelledError:
                 raise
             except BaseException as err:
-                # Its own error, whichever it is.
+                # The hook may raise anything.
                 self.failure = err
                 raise
             self.waiting = False
@@ -170,9 +170,8 @@ class JobForm(Payload):
         if isinstance(protocol, ResponseHandler) and (
             protocol.should_close or not protocol.is_connected()
         ):
-            # The other side has answered or hung up, also where nobody could read that yet: what reached us while the
-            # hook waited has reached the protocol by now, since the hook comes back through the event loop. Whoever
-            # reads that finds the form without its end.
+            # The service has answered or hung up while the hook waited. The protocol knows already, since the hook
+            # came back through the event loop, even if nobody has read the answer. It answers a form without an end.
             self.abandoned = True
         if self.abandoned:
             await self._stay()
@@ -181,10 +180,10 @@ class JobForm(Payload):
         await writer.write(self._end)
 
     async def _stay(self) -> None:
-        """Send nothing more of an abandoned form, and keep the connection until its answer is read.
+        """Send nothing more of an abandoned form, but keep the connection until its answer is read.
 
-        aiohttp closes it with the form's end or error, and the rest of an answer that comes in pieces would be lost.
-        Whoever reads the answer, in the upload's time, cancels the form then.
+        aiohttp would close it at the form's end or error, and the rest of an answer that comes in pieces would be lost.
+        The reader of the answer then cancels the form, within the upload's time.
         """
         await asyncio.get_running_loop().create_future()
 
@@ -194,7 +193,7 @@ class JobForm(Payload):
 
 
 def _open(path: Path, size: int) -> tuple[io.BufferedReader, bytes]:
-    """Return a file and its first piece, closed where that is all of it; blocking."""
+    """Return a file and its first piece. The file is closed already if that is all of it. Blocks."""
     try:
         file = path.open("rb")
     except (OSError, ValueError) as err:
@@ -218,7 +217,7 @@ def _open(path: Path, size: int) -> tuple[io.BufferedReader, bytes]:
 
 
 def _read(file: io.BufferedReader, offset: int, length: int) -> bytes:
-    """Return the next piece; blocking."""
+    """Return the next piece. Blocks."""
     try:
         file.seek(offset)
         piece = file.read(length)
