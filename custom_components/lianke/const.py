@@ -9,7 +9,7 @@ MANUFACTURER: Final = "Lianke"
 # The vendor's console, where boxes are bound to an account.
 CONSOLE_URL: Final = "https://open.liankenet.com"
 
-# An older release must not set up an entry of this version: it would take the jobs for damaged, or print them again.
+# An older release must not set up an entry of this version: it would consider jobs damaged, or print them again.
 ENTRY_VERSION: Final = 2
 
 # The connection, in the entry's data. Home Assistant's own constants name `api_key`, `device_id` and `webhook_id`.
@@ -33,12 +33,12 @@ CONF_APPROVAL_SOURCES: Final = "approval_sources"
 CONF_APPROVAL_PRINTERS: Final = "approval_printers"
 # Notify entities and actions that reach the approvers.
 CONF_APPROVAL_NOTIFY: Final = "approval_notify"
-# Printers and users whose jobs wait until somebody is at the printer; the users' codes for that, hashed.
+# Printers and users whose jobs wait until somebody releases them at the printer; the users' codes for that, hashed.
 CONF_RELEASE_PRINTERS: Final = "release_printers"
 CONF_RELEASE_USERS: Final = "release_users"
 CONF_RELEASE_CODES: Final = "release_codes"
 CONF_NOZZLE_CARE: Final = "keep_alive"
-# Pages that a user may print in a month (0: no limit), the users with that limit (none: all), what happens to more.
+# Pages that a user may print in a month (0: no limit), the users with that limit (none: all), what happens beyond it.
 CONF_MONTHLY_PAGES: Final = "monthly_pages"
 CONF_MONTHLY_USERS: Final = "monthly_users"
 CONF_MONTHLY_BEYOND: Final = "monthly_beyond"
@@ -80,7 +80,7 @@ HOLD_HOURS: Final = Setting("hold_hours", 12, 1, 168, "hours")
 MAX_DOCUMENT_MB: Final = Setting("max_document_mb", 50, 1, 200, "MB")
 # Pages times copies of one job.
 MAX_PAGES: Final = Setting("max_pages", 100, 1, 9999, "pages")
-# For each user of a printer.
+# For each printer and user.
 MAX_JOBS_PER_HOUR: Final = Setting("max_jobs_per_hour", 30, 1, 999, "jobs")
 KEEP_FAILED_HOURS: Final = Setting("keep_failed_hours", 24, 0, 720, "hours")
 # Off by default: printed documents are private.

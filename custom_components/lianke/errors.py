@@ -12,7 +12,7 @@ class InputError(Exception):
     The exception's own text quotes nobody, so it may be logged.
     """
 
-    # Key of the text among the `exceptions` of the translations; without an argument, the one of the subclass.
+    # Key of the message among the `exceptions` of the translations. A subclass may have one for all its errors.
     reason: str
 
     def __init__(self, reason: str | None = None, **placeholders: str) -> None:

@@ -80,9 +80,9 @@ POLL_BURST = 10
 # Requests of one poll; seconds between two requests of a box for a printer's condition.
 REQUESTS_A_POLL = 2
 CONDITION_INTERVAL = 300
-# Seconds between two polls of a printer while a job of ours is in the cloud; the part of POLL_RATE for all of them.
+# Seconds between two polls of a printer while a job of ours is in the cloud.
 WATCH_INTERVAL = 15
-WATCH_SHARE = 0.5
+WATCH_SHARE = 0.5  # of POLL_RATE, for all such printers together
 
 
 class _Pause:
@@ -172,15 +172,13 @@ class UserThrottle:
 
 # When the service refuses an ApiKey, its boxes stop asking; the first one that gets an answer again wakes the others.
 
-# Seconds until a box that was woken in vain is woken again, doubled each time: the key may be refused for it alone.
+# Seconds until a box that was woken in vain may be woken again, doubled each time: perhaps only its key is refused.
 KEY_PAUSE_START = 60
 KEY_PAUSE_LIMIT = 3600
 
 
 @dataclass(slots=True)
 class _Refused:
-    """A box for which the key was refused."""
-
     # None once it was called.
     wake: CALLBACK_TYPE | None
     # Seconds.

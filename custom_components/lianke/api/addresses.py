@@ -20,7 +20,7 @@ _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 
 def is_public(address: str) -> bool:
-    """Judge an IPv6 address that carries an IPv4 address by the latter, too. False for anything but an address."""
+    """Check an IPv6 address that carries an IPv4 address by both. False for anything but an address."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:

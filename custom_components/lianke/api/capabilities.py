@@ -47,8 +47,8 @@ _UNITS: Final[Mapping[str, float]] = {
 def normalize_name(name: str | int) -> str:
     """Fold the ways to write a name into one.
 
-    Full width, case, blanks and the kinds of brackets and of × make no difference; 开 becomes K, all words for a tray
-    one.
+    Width of letters, case, blanks and kinds of brackets and of × make no difference; 开 becomes K; words for a tray
+    agree.
     """
     text = unicodedata.normalize("NFKC", str(name)[:MAX_NAME]).casefold()
     text = "".join(text.translate(_TIMES).translate(_BRACKETS).split())

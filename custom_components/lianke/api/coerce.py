@@ -175,7 +175,7 @@ def to_json(text: str | bytes | bytearray) -> JsonValue:
 def has_few_values(text: str | bytes | bytearray) -> bool:
     """Tell whether a JSON text has at most MAX_VALUES values, by counting the signs before each but the first.
 
-    The signs inside texts count too, which makes no difference at such numbers. Blocks other threads for a moment at a
+    Signs inside texts count too, which makes no difference at such numbers. Blocks other threads only briefly at a
     time.
     """
     found = 0

@@ -14,7 +14,7 @@ from .coerce import MAX_VALUES, JsonValue, has_few_values, to_json
 
 # Bytes of an answer without its long texts.
 MAX_SKELETON = 8 * 1024 * 1024
-# Each value may have a name and a text, with two quotes each.
+# Quotes in a JSON text. Each value may have a name and a text, with two quotes each.
 MAX_QUOTES = 4 * MAX_VALUES
 # A text is long from this many bytes on.
 LONG = 4096

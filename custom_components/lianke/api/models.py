@@ -23,7 +23,7 @@ NETWORK_PORT = 631
 
 MAX_PRINTERS = 200
 MAX_GUESSED_NAME = 255
-# Of one answer.
+# Models in one answer.
 MAX_MODELS = 20000
 
 

@@ -146,7 +146,7 @@ class ResolvedOptions(Stored):
         return name_of(DUPLEX, self.duplex)
 
     def prints_as(self, other: ResolvedOptions) -> bool:
-        """Tell whether both print the same. One may know more of the paper, which was looked up later."""
+        """Tell whether both print the same, even if one knows more of the paper, which was looked up later."""
         return (self.form_fields(), self.by_hand) == (other.form_fields(), other.by_hand)
 
     def form_fields(self) -> dict[str, str]:
@@ -283,10 +283,9 @@ def resolve_options(
 ) -> ResolvedOptions:
     """Turn options into ids, checked against the printer. Raises OptionError.
 
-    A missing block (or no capabilities at all) means unknown: ids and standard values pass, and other names are refused
-    since they cannot be checked. Unset options come from the driver, and the paper from A4 after that; but label and
-    receipt printers never get A4. With `raw` the printer gets bare commands, on which options have no effect: none may
-    be set.
+    A missing block (or no capabilities at all) means unknown: ids and standard values pass; other names are refused, as
+    nobody can check them. An unset option is the driver's. Without a paper there, it is A4, but never for label and
+    receipt printers. With `raw` the printer gets bare commands, on which options have no effect: none may be set.
     """
     for name, value in options.items():
         # YAML reads `yes` and `no` as booleans, where a name or a number is expected.
@@ -418,7 +417,7 @@ def _default_paper(
 
 
 def _default_size(capabilities: Capabilities) -> tuple[int, int] | None:
-    """Read the size (0.1 mm) that the driver has set, None if it is no possible one."""
+    """Read the size (0.1 mm) set in the driver; None if no paper can have it."""
     default = capabilities.defaults
     width, length = default.paper_width or 0, default.paper_length or 0
     return (width, length) if 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE else None

@@ -41,7 +41,7 @@ _WORDS: Final = {
     **dict.fromkeys(("FAILED",), TaskState.FAILURE),
     **dict.fromkeys(("CANCELED", "CANCELLED"), TaskState.REVOKED),
 }
-# Characters of a field's name that count; characters up to which a text is a word rather than a file.
+# Only this many characters of a field's name are compared. A text of up to _WORD characters is a word, not a file.
 _NAME: Final = 40
 _WORD: Final = 40
 # Words in names of fields. The name of a sheet's side has one of _SIDES, and beside it _PAGE_WORDS only.
@@ -147,7 +147,6 @@ class Scanners:
         self._auth = auth
 
     async def all(self) -> tuple[Scanner, ...]:
-        """`GET /scanning/scanner_list`."""
         data = await self._transport.call("GET", "/scanning/scanner_list", query=self._auth)
         rows = to_mapping(data).get("row")
         if (data is not None and not isinstance(data, dict)) or not isinstance(rows, list | None):
@@ -213,7 +212,6 @@ class Scanners:
         )
 
     async def cancel(self, task_id: str) -> None:
-        """`DELETE /scanning/job`, which takes JSON."""
         body: dict[str, JsonValue] = {**self._auth, "task_id": task_id}
         await self._transport.call("DELETE", "/scanning/job", body=body, purpose=Purpose.TRACK)
 
@@ -250,8 +248,8 @@ def find_parts(answer: object) -> Found:
 
     Nobody knows the names of their fields, so content alone decides; whether a part is a page shows later, when it is
     decoded. Where other items of a list have a file, an item without one is a missing page, whatever it is: null,
-    false, a number, a word, an empty list. Only a word for success at the list's end is none. Each address comes once,
-    and so does each content, unless one list has it twice, like two blank pages.
+    false, a number, a word, an empty list. The exception is a word for success at the list's end. Each address comes
+    once, and so does each content, unless one list has it twice, like two blank pages.
     """
     search = _Search()
     search.look(answer)
@@ -276,8 +274,6 @@ def find_parts(answer: object) -> Found:
 
 
 class _One(NamedTuple):
-    """A file, and its place in the answer."""
-
     part: Part
     place: str
     items: tuple[int, ...]
@@ -460,7 +456,7 @@ def _inside(value: dict[str, object] | list[object]) -> Iterator[tuple[str, obje
     """Yield the names and values in a value.
 
     Items of a list share a name, and so do fields whose names differ in digits alone (`page1`, `page2`). A field
-    without digits that is no file, such as the number `page` beside `page1`, is about the others and keeps a name of
+    without digits that is no file is about the others, such as the number `page` beside `page1`, and keeps a name of
     its own.
     """
     if isinstance(value, list):

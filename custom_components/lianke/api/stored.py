@@ -25,7 +25,7 @@ READ: Final = "read"
 SAID: Final = "said"
 # Years of the times in a record. This code wrote no others.
 YEARS: Final = range(2020, 2120)
-# Of a number in a record.
+# The largest number in a record.
 MAX_COUNT: Final = 2**48
 
 

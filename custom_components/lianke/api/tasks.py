@@ -157,7 +157,7 @@ def parse_callback(body: Mapping[str, object]) -> Callback | None:
 
 
 def _from_text(text: str) -> JsonValue:
-    """Parse JSON in a form field; None when it is none."""
+    """Parse JSON in a form field; None for anything else."""
     if len(text) > MAX_JSON:
         return None
     try:

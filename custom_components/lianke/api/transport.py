@@ -70,7 +70,7 @@ class ServiceClock:
         return self._offset
 
     def update(self, header: str | None, sent: Moment, received: Moment) -> None:
-        """Measure by the `Date` of an answer, given when the request was sent and the answer received."""
+        """Measure by the `Date` header of an answer."""
         shown = _seconds(header)
         if shown is None or not _unadjusted(sent, received):
             return
@@ -152,9 +152,9 @@ ANSWER_SECONDS = 30.0
 ANSWER_BYTES_A_SECOND = 1024 * 1024
 # The slowest line worth waiting for.
 SLOWEST_BYTES_A_SECOND = 32 * 1024
-# For an answer whose whole time depends on its size.
+# No total: the time for a long answer depends on its size.
 LONG_ANSWER = aiohttp.ClientTimeout(total=None, sock_read=IDLE_SECONDS)
-# What the system may still have in its buffers once everything is written.
+# The operating system may still buffer this much after we have written everything.
 BUFFERED_BYTES = 4 * 1024 * 1024
 
 _NO_SUCH_ADDRESS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE)
@@ -186,8 +186,7 @@ class Transport:
     ) -> None:
         """Take the base address of a server with `/api`, and the secrets besides the key that no message may show.
 
-        `ssl` is for connections of their own, None for aiohttp's default; `observer` gets each unknown part of an
-        answer.
+        `ssl` is for connections of their own, None for aiohttp's default; `observer` gets unknown parts of answers.
         """
         self._session = session
         self._ssl = ssl
@@ -333,7 +332,7 @@ class Transport:
     async def fetch(self, url: str, *, limit_bytes: int, timeout: float) -> bytes:
         """Download from an address in an answer of the service, without any key.
 
-        Only https from a public address, or from the server itself. Raises LiankeError; LiankeResponseError above
+        Only https from a public address, or the server itself. Raises LiankeError; LiankeResponseError above
         `limit_bytes`.
         """
         target = self._foreign_url(url)
@@ -551,6 +550,6 @@ async def _read(
             response.close()
             raise errors.LiankeResponseError("too long", code=response.status)
         if len(body) - breathed >= BREATH_BYTES:
-            # A well compressed answer is unpacked without any wait in between.
+            # A highly compressed answer yields many chunks without ever waiting.
             await asyncio.sleep(0)
             breathed = len(body)

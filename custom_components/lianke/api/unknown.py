@@ -122,7 +122,7 @@ def shape_of(value: object, known: Mapping[str, str] | None = None) -> Shape:
 def _number(value: object) -> str:
     """Name the kind of a number, and its digits, by which a time differs from a count."""
     if isinstance(value, int):
-        # Longer ones than any that says something cost time to write.
+        # Writing out a very long number is slow, and its length says nothing.
         return "number" if abs(value) >= 10**18 else f"number of {len(str(abs(value)))} digits"
     return "fraction" if isinstance(value, float) else "?"
 
@@ -130,7 +130,7 @@ def _number(value: object) -> str:
 # How much of a list and of an object is searched.
 MAX_ROWS = 50
 MAX_FIELDS = 200
-# Unknown parts reported of one answer.
+# Unknown parts reported for one answer.
 MAX_FOUND = 10
 # Codes have at most five digits; a longer number could be an id.
 _CODE_END = 10**6
@@ -146,8 +146,6 @@ class UnknownKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unknown:
-    """An unknown part of an answer."""
-
     kind: UnknownKind
     where: str  # an endpoint, or "callback"
     name: str  # of the field, code or state
@@ -184,8 +182,8 @@ def _read(known: Any) -> _Known:
     return lambda value: value is None or value == "" or to_int(value) in numbers
 
 
-# `data` of each answer, and a job's callback. No field is certain of a scanner's status and capabilities, and of where
-# the pages of a scan are: there every shape is worth reporting, even if we understood it.
+# The `data` of each answer, and a job's callback. Nothing is certain about a scanner's status and capabilities, nor
+# about where the pages of a scan are: there every shape is worth reporting, even one that we understood.
 _KNOWN: Mapping[str, _Known] = {
     where: _read(known)
     for where, known in json.loads(
@@ -201,13 +199,11 @@ def unknown_code(where: str, code: int, message: str = "") -> Unknown:
 
 
 def unknown_state(state: str) -> Unknown:
-    """Report a state in a printer's row that nobody knows."""
     name, where = f"row/printer_state {_value_name(state)}", "GET /external_api/printer_list"
     return Unknown(kind=UnknownKind.STATE, where=where, name=name)
 
 
 def unknown_answer(where: str, answer: object) -> Unknown:
-    """Report an answer of a shape that nobody knows."""
     return Unknown(kind=UnknownKind.ANSWER, where=where, name="shape", shape=shape_of(answer))
 
 

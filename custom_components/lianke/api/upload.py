@@ -57,11 +57,7 @@ def safe_name(name: str) -> str:
 
 
 class JobForm(Payload):
-    """A form whose closing boundary goes last, on its own. Without it the service has no request.
-
-    Until `handed_over` is True the request is certainly incomplete; once `abandoned` is set, it stays so. `waiting` is
-    set while the upload rests because the `before_end` hook has not returned.
-    """
+    """A form whose closing boundary goes last, on its own: without it the service has no request."""
 
     # The creator closes the file, even if nothing was sent.
     _autoclose = True
@@ -82,15 +78,17 @@ class JobForm(Payload):
         """
         boundary = uuid4().hex
         super().__init__(None, content_type=f"multipart/form-data; boundary={boundary}")
+        # Until this is True, the request is certainly incomplete.
         self.handed_over = False
+        # Once this is True, the end of the form is never sent.
         self.abandoned = False
+        # True while nothing moves, because the `before_end` hook has not returned.
         self.waiting = False
         self.failure: BaseException | None = None
         self.on_step: Callable[[], None] = lambda: None
         self.before_end = before_end
         self._on_progress = on_progress
-        # Bytes.
-        self.file_size = 0
+        self.file_size = 0  # bytes
         self._file: io.BufferedReader | None = None
         self._first = b""
         more = {"taskTicket": content.value} if isinstance(content, Ticket) else {}
@@ -117,7 +115,6 @@ class JobForm(Payload):
             self._size += len(_AFTER_FILE)
 
     async def close_file(self) -> None:
-        """Close the file if it is open."""
         if self._file is not None and not self._file.closed:
             await asyncio.to_thread(self._file.close)
 
@@ -170,8 +167,8 @@ class JobForm(Payload):
         if isinstance(protocol, ResponseHandler) and (
             protocol.should_close or not protocol.is_connected()
         ):
-            # The service has answered or hung up while the hook waited. The protocol knows already, since the hook
-            # came back through the event loop, even if nobody has read the answer. It answers a form without an end.
+            # The service answered or hung up while the hook waited. The protocol knows by now, since the hook came back
+            # through the event loop. Keep the end back, so that the answer belongs to an unfinished form.
             self.abandoned = True
         if self.abandoned:
             await self._stay()

@@ -82,8 +82,6 @@ class Region(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanSettings:
-    """What a client asks for."""
-
     # None leaves the choice to the scanner.
     source: ScanSource | None = None
     color: ScanColor = ScanColor.COLOR

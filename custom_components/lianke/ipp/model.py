@@ -106,8 +106,6 @@ type Content = int | str | bytes | datetime | Range | Resolution | Collection | 
 
 
 class Value(NamedTuple):
-    """A value with its syntax."""
-
     tag: int
     # None for an out-of-band value.
     content: Content
@@ -171,17 +169,15 @@ collection: Final = partial(_values, Tag.BEGIN_COLLECTION)
 
 
 def name(*texts: str) -> tuple[Value, ...]:
-    """Return names, each cut to the length that most clients take."""
     return _values(Tag.NAME, *(shortened(item, TEXT_BYTES) for item in texts))
 
 
 def text(*texts: str) -> tuple[Value, ...]:
-    """Return texts, each cut to the length that most clients take."""
     return _values(Tag.TEXT, *(shortened(item, TEXT_BYTES) for item in texts))
 
 
 def integer(*numbers: int) -> tuple[Value, ...]:
-    """Return integers, each limited to what fits."""
+    """Cap each number at MAX_INTEGER."""
     return _values(Tag.INTEGER, *(min(number, MAX_INTEGER) for number in numbers))
 
 
