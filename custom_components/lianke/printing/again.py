@@ -1,4 +1,4 @@
-"""The same job once more or at another printer: its options checked anew, its paper found by size."""
+"""Print a job again, here or at another printer: its options are checked anew, its paper is found by size."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -32,7 +32,7 @@ from .builder import Changes, Mover, async_move_to, async_resolve
 
 NOTHING_CHOSEN: Final[PrintOptions] = {}
 _PAPER: Final = frozenset(PAPER_OPTIONS)
-# From here on, each driver numbers what is its own (DMBIN_USER, DMMEDIA_USER).
+# Drivers choose their own numbers from here on (DMBIN_USER, DMMEDIA_USER).
 OWN_NUMBERS: Final = 256
 
 
@@ -44,14 +44,13 @@ async def async_changes(
     *,
     without: Collection[str] = (),
 ) -> Changes:
-    """Return how a job's document is printed on a printer with these options changed: the one place that compares both.
+    """Check the options for printing a job's document again, here or at another printer.
 
-    At its own printer, all others stay as they were resolved. At another one, `source` being its own, they are checked
-    anew but for those it is printed `without`, which are left to that printer: what was asked for, as its own printer
-    calls it, and the paper that it was resolved to, by size, whether anybody had asked for that or not.
+    At its own printer, options that are not `chosen` stay as they were resolved. At another one (`source` is then the
+    job's own) all are checked anew: those that were requested, by the names that the own printer has for them, and the
+    job's paper, found by size whether or not anybody requested it. Options in `without` are left to the printer.
     Raises InputError: option_twice, manual_duplex_unchanged, manual_duplex_not_again, sheets_are_laid_out,
-    sheets_need_paper, raw_other_model, printer_gone, paper_not_mapped, option_missing_there, and what else is wrong
-    with an option.
+    sheets_need_paper, raw_other_model, printer_gone, paper_not_mapped, option_missing_there; OptionError.
     """
     if twice := sorted(set(without) & chosen.keys()):
         raise InputError("option_twice", option=twice[0])
@@ -60,7 +59,7 @@ async def async_changes(
     except OptionError as err:
         if source is None or not err.reason.endswith("_not_available"):
             raise
-        # "This printer" may be taken for the one that the job was for.
+        # The general texts say "this printer", which reads like the one that the job is at now.
         raise OptionError(
             "option_missing_there",
             option=err.option,
@@ -79,9 +78,8 @@ async def _async_compared(
     source: Target | None,
     without: Collection[str],
 ) -> Changes:
-    """Return how a job is printed on a printer. Raises as `async_changes`."""
     if len(job.deliveries) > 1:
-        # They were made for one printer and its options.
+        # The two deliveries were split for one printer and its options.
         raise InputError("manual_duplex_unchanged", title=job.spec.title)
     if chosen.get("duplex") in MANUAL_DUPLEX:
         raise InputError("manual_duplex_not_again", title=job.spec.title)
@@ -97,30 +95,30 @@ async def _async_compared(
             chosen = options_in(await _async_paper(target, job), chosen)
         asked = _as_named(source, job)
     requested = options_in(chosen, _left(asked, without))
-    # Sheets that are to be cut need no printer with a word for that.
+    # Laid-out sheets for one side also print with a driver that has no name for one-sided printing.
     one_sided = job.spec.laid_out and "duplex" not in chosen and requested.get("duplex") == "off"
     try:
         options = await async_resolve(
             target, requested, raw=is_raw(job), laid_out=job.spec.laid_out, one_sided=one_sided
         )
     except OptionError as err:
-        # Nobody can turn the paper of what was not made for it.
+        # Manual duplex is not offered: the document was not split for turning the paper.
         allowed = [name for name in err.allowed if name not in MANUAL_DUPLEX]
         raise OptionError(err.reason, option=err.option, value=err.value, allowed=allowed) from None
     if source is None:
-        # Defaults may be others by now than those that it was printed with.
+        # The defaults may have changed since the job was printed, so only these options are resolved anew.
         anew = {field: getattr(options, field) for field in changed}
         options = replace(job.deliveries[0].options, **anew)
     sheet = _needed(job)
     if sheet is not None and not _holds(options.paper, sheet):
         raise _too_small("sheets_need_paper", target, job, sheet)
-    # A default option for both sides by hand is for documents that are printed anew.
+    # A default of manual duplex applies to new documents only.
     options = replace(options, by_hand=None)
     return Changes(printer_key=target.printer_key, options=options, requested=requested)
 
 
 def _fields(names: Collection[str]) -> set[str]:
-    """Return the fields of resolved options that some options by name decide."""
+    """Name the fields of ResolvedOptions that these options decide."""
     fields: set[str] = set()
     for name in names:
         if name in _PAPER:
@@ -131,20 +129,20 @@ def _fields(names: Collection[str]) -> set[str]:
 
 
 def _check_model(source: Target, target: Target, job: Job) -> None:
-    """Refuse commands for one kind of printer to another kind, which would print them as characters."""
+    """Refuse to send printer commands to another model, which would print them as text."""
     known = source.data.storage.printers.get(job.spec.printer_key)
     if known is not None and known.printer.model != target.view.printer.model:
         raise InputError("raw_other_model", title=job.spec.title, printer=target.view.name)
 
 
 def _needed(job: Job) -> Paper | None:
-    """Return the sheet that pages in true size were laid out on, None for what fits itself to any paper."""
+    """Find the sheet on which pages were laid out in true size; None if the pages fit themselves to any paper."""
     options = job.deliveries[0].options
     return options.paper if job.spec.laid_out and options.scale != FIT else None
 
 
 def _holds(paper: Paper | None, sheet: Paper) -> bool:
-    """Return whether nothing of a sheet is cut on a paper; nobody knows of one that has no size."""
+    """Whether the whole sheet fits; False for paper of unknown size."""
     return (
         paper is not None
         and paper.width >= sheet.width - SAME_SIZE
@@ -158,14 +156,14 @@ def _too_small(reason: str, target: Target, job: Job, sheet: Paper) -> InputErro
 
 
 def _left(options: PrintOptions | Mapping[str, Any], without: Collection[str]) -> PrintOptions:
-    """Return the options but for some; the sizes of a paper go with it."""
+    """Leave these options out; if one of them is about paper, leave out all options about paper."""
     if not _PAPER.isdisjoint(without):
         without = {*without, *PAPER_OPTIONS}
     return options_in({name: value for name, value in options.items() if name not in without})
 
 
 def _as_named(source: Target, job: Job) -> PrintOptions:
-    """Return what a job was asked for, with the names of what the printer's driver numbers by itself."""
+    """Take the requested options, with names for what the job's own driver numbers itself."""
     known = source.data.storage.printers.get(job.spec.printer_key)
     able = (known and known.capabilities) or Capabilities()
     asked = dict(job.spec.requested)
@@ -173,12 +171,12 @@ def _as_named(source: Target, job: Job) -> PrintOptions:
     for option, block in ((option, block or {}) for option, block in blocks):
         number = to_int(asked.get(option))
         if number is not None and number >= OWN_NUMBERS and asked[option] not in block:
-            # One without a name is nothing that another printer has.
+            # A number without a name becomes "#300", which no other printer offers.
             asked[option] = name_of(block, number) or f"#{number}"
     return options_in(asked)
 
 
-# 0.1 mm; drivers round sizes of the same paper differently.
+# In 0.1 mm: drivers round sizes of the same paper differently.
 SAME_SIZE: Final = 20
 # These take paper of any size.
 ANY_SIZE: Final = frozenset({Species.LABEL, Species.RECEIPT})
@@ -193,17 +191,15 @@ async def async_move(
     without: Collection[str] = (),
     mover: Mover | None = None,
 ) -> Job:
-    """Move a job to another printer, with these options changed, and return the new one.
+    """Move a job to another printer with these options changed; return the new job.
 
-    The `mover` is who changes them. If more pages may come of the job by that, over all copies, it is the mover's print
-    from then on, asked about and counted as a new one. If not, it stays whose it was, but is judged by what it becomes:
-    what was approved is approved anew, unless the mover approves, as who may approve jobs does.
-
-    Raises InputError: move_to_itself, as `async_changes`, and like `PrintQueue.async_move`. The job stays where it
-    is then.
+    `mover` is the person who changes them. If the job may then print more pages, over all copies, it becomes the
+    mover's print, which the rules ask about and count as a new one. If not, it stays its asker's, but an approval of it
+    is asked for again unless the mover may approve.
+    Raises InputError: move_to_itself, and as `async_changes` and `PrintQueue.async_move`; the job then stays.
     """
     changes = await _async_there(target, job, other, chosen, without)
-    # Nobody has agreed to what is changed: to both sides on one, for instance.
+    # An approval does not cover changed options, such as one side instead of both.
     changed_by = mover if chosen or without else None
     return await async_move_to(target.data.queue, job, changes, other.entry.entry_id, changed_by)
 
@@ -211,22 +207,21 @@ async def async_move(
 async def _async_there(
     target: Target, job: Job, other: Target, chosen: PrintOptions, without: Collection[str]
 ) -> Changes:
-    """Return how a job is printed at another printer that takes jobs. Raises as `async_move`."""
     if (target.entry.entry_id, job.spec.printer_key) == (other.entry.entry_id, other.printer_key):
         raise InputError("move_to_itself", title=job.spec.title)
-    # Before anything is looked up there.
+    # Refuse a printer that takes no jobs before its capabilities are looked up.
     other.data.queue.check_printer(other.printer_key)
     return await async_changes(other, job, chosen, target, without=without)
 
 
 async def async_plan(target: Target, job: Job, other: Target) -> JsonObjectType:
-    """Return what would be different if a job was printed at another printer, and what has to be chosen for it first.
+    """Compare how a job would print at another printer, and list what must be chosen first.
 
-    `open` are the options that it cannot do as they are, each with what it can (`allowed`), and what it does if none
-    is chosen (`instead`): None where that is unknown or impossible (`must_choose`). What nobody knows of that printer
-    (`unknown`) it is asked for as before if nothing is chosen: unknown is not forbidden. `different` are those that it
-    does in another way by itself (`after`, None where nobody knows how), `same` those that it is asked for as before.
-    Raises InputError for what no choice mends.
+    `open`: options that the printer cannot do as they are, with what it can do (`allowed`), what it does if none is
+    chosen (`instead`; None: unknown), and whether somebody `must_choose`. Options that are `unknown` for that printer
+    are requested as before if none is chosen. `different`: options that it does in another way by itself (`after`;
+    None: nobody knows how). `same`: options that are requested as before.
+    Raises InputError for what no choice can mend.
     """
     found: dict[str, tuple[str, list[str]]] = {}
     without: set[str] = set()
@@ -242,18 +237,18 @@ async def async_plan(target: Target, job: Job, other: Target) -> JsonObjectType:
                 raise
             option, value, allowed = "paper", *await _async_papers(job, other)
             if _needed(job) is not None:
-                # That printer's own paper may be too small; what else is different does not depend on which is chosen.
+                # That printer's default paper may be too small. Other differences do not depend on the paper chosen.
                 found["paper"], chosen = (value, allowed), {"paper": allowed[0]}
                 continue
         if changes is None:
-            # What is refused although it is left to the printer is a default of the box.
+            # An option that is refused although it is left to the printer comes from the box's default options.
             stuck = option if option in without else ""
             found.setdefault(option, (value, allowed))
             without.add(option)
     options, asked = (None, {}) if changes is None else (changes.options, changes.requested)
     before, there = job.deliveries[0].options, {} if options is None else _names(options)
     if options and options.paper and before.paper and _is_same(before.paper, options.paper):
-        # Whatever each driver calls it, and however it rounds.
+        # The same paper, though drivers name it and round its size differently.
         there["paper"] = _size_of(before.paper)
     unknown = await _async_unknown(other, asked)
     known = {
@@ -262,7 +257,7 @@ async def async_plan(target: Target, job: Job, other: Target) -> JsonObjectType:
     different = [
         name
         for name, value in known.items()
-        # What costs paper or ink is told as well where nobody knows what that printer does.
+        # Both sides and color are listed even if nobody knows what that printer does: it may cost paper or ink.
         if (name in there and there[name] != value)
         or (options and name not in there and value in COSTLY)
     ]
@@ -275,7 +270,7 @@ async def async_plan(target: Target, job: Job, other: Target) -> JsonObjectType:
             "before": value,
             "allowed": [*allowed],
             "instead": None if option in chosen else there.get(option),
-            # Paper of another size is nobody's to guess.
+            # Do not guess paper of another size.
             "must_choose": option in ("paper", stuck),
         }
         for option, (value, allowed) in found.items()
@@ -304,7 +299,7 @@ COSTLY: Final = frozenset({"long_edge", "short_edge", "color"})
 
 
 async def _async_unknown(other: Target, requested: Mapping[str, Any]) -> dict[str, Collection[str]]:
-    """Return what a printer is asked for although nobody knows whether it can, each with all there is of it."""
+    """List the requested options that the printer may or may not be able to do, each with all its values."""
     able, _ = await other.data.coordinator.capabilities.get(other.printer_key)
     able = able or Capabilities()
     return {
@@ -315,9 +310,9 @@ async def _async_unknown(other: Target, requested: Mapping[str, Any]) -> dict[st
 
 
 async def _async_papers(job: Job, other: Target) -> tuple[str, list[str]]:
-    """Return what a job's paper is called, and the names of another printer's papers that can take its place.
+    """Name a job's paper, and the other printer's papers that can take its place.
 
-    Raises InputError: sheets_no_paper where none takes pages that were laid out in true size.
+    Raises InputError: sheets_no_paper if none of them holds pages that were laid out in true size.
     """
     paper = job.deliveries[0].options.paper
     able, papers = await other.data.coordinator.capabilities.get(other.printer_key)
@@ -330,7 +325,7 @@ async def _async_papers(job: Job, other: Target) -> tuple[str, list[str]]:
 
 
 def _names(options: ResolvedOptions) -> dict[str, JsonValueType]:
-    """Return what a person sees of a print on paper, by the names of options; without what is not known."""
+    """List what a person notices on paper, by option; unknown values are left out."""
     names: dict[str, JsonValueType] = {
         "paper": None if options.paper is None else _size_of(options.paper),
         "copies": options.copies,
@@ -342,7 +337,7 @@ def _names(options: ResolvedOptions) -> dict[str, JsonValueType]:
 
 
 async def _async_paper(other: Target, job: Job) -> PrintOptions:
-    """Return the options that stand for a job's paper at another printer, none where it is not known."""
+    """Find a job's paper at another printer: no options if it is not known. Raises InputError: paper_not_mapped."""
     wanted = job.deliveries[0].options.paper
     if wanted is None or is_raw(job):
         return {}
@@ -363,7 +358,7 @@ def _size_of(paper: Paper) -> str:
 
 
 def find_paper(wanted: Paper, papers: list[Paper]) -> Paper | None:
-    """Return the paper of the same size, best by the same name, None without one."""
+    """Find paper of the same size, preferably of the same name."""
     borderless = bool(BORDERLESS.search(wanted.name))
 
     def unlike(paper: Paper) -> tuple[bool, bool, int]:
@@ -386,5 +381,5 @@ def _difference(one: Paper, other: Paper) -> int:
 
 
 def is_raw(job: Job) -> bool:
-    """Return whether a job is printer commands, which have no options."""
+    """Whether the document is printer commands, to which no option applies."""
     return job.present.document.name.endswith(FileType.RAW)

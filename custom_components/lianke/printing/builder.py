@@ -1,8 +1,7 @@
-"""What is to be printed becomes jobs. Whoever asks comes in here: an action, a phone, a copy, our own pages.
+"""Turns requests into jobs: those of actions, phones, copies and our own pages, and jobs that are reprinted or moved.
 
-So do those who print a job's document again, or move it. What is asked for is in typed fields, and is checked in one
-order: rights and rates (`async_building`), then options against the printer, the documents, their sheets
-(`JobBuilder.async_documents`), both sides by hand (`async_jobs`); limits and people at last, by the queue.
+Checks come in this order: rights and rates (`async_building`), options against the printer, documents and their sheets
+(`JobBuilder.async_documents`), manual duplex (`async_jobs`), then limits and people in the queue.
 """
 
 import asyncio
@@ -48,10 +47,10 @@ from ..people.beginning import Beginning
 from ..people.release_code import async_hash_code
 from ..people.rights import async_check_caller
 
-# Options that sheets are printed with as they were made, on another printer, too.
+# Options whose effect is already in the sheets: another printer is not asked for them again.
 DONE_HERE: Final = ("pages", "excel_fit", "auto_rotate")
 SNAPSHOT_EXPIRY: Final = timedelta(hours=1)
-# Requests of one user, of one device, or of all automations, that are under way at once for a box.
+# Requests under way at once for a box: of each user, of each device, and of all automations together.
 MAX_MADE_AT_ONCE = 50
 DATA_PREPARING: HassKey[FairQueue] = HassKey(f"{DOMAIN}_prints_in_preparation")
 # Locks live as long as a request holds or awaits them.
@@ -61,10 +60,12 @@ DATA_REQUEST_LOCKS: HassKey[WeakValueDictionary[tuple[str, str], asyncio.Lock]] 
 
 
 class Sender(NamedTuple):
-    """A device of the home network: what it calls its user, its address, and by what its turns are counted."""
+    """A device of the home network."""
 
+    # What the device calls its user.
     name: str
     address: str
+    # Identifies the device where turns are taken.
     device: str
 
 
@@ -79,38 +80,38 @@ class PrintRequest:
     target: Target
     context: Context
     documents: Sequence[MakeDocument]
-    # By name, as they are set; what is not is left to the defaults of printer and box.
+    # By name; options that are not set come from the defaults of printer and box.
     options: PrintOptions
-    # Printer commands, which have no options.
+    # Printer commands, to which no option applies.
     raw: bool = False
     # None leaves the pages as they are.
     sheets: SheetOptions | None = None
-    # "" for each document's own.
+    # "" takes each document's own title.
     title: str = ""
     request_id: str | None = None
     replace_key: str | None = None
     # Whether it waits for a printer that is not ready.
     hold: bool = True
-    # None leaves it to the entry's option, and a camera's picture is of no use after an hour.
+    # None takes the entry's option, or an hour for a camera's picture.
     expires_in: timedelta | None = None
     ignore_quiet_hours: bool = False
-    # What releases it at the printer: in plain, or as it was kept until a device's document came.
+    # Releases the job at the printer: as plain text, or hashed while a device's document was still on its way.
     code: str | None = None
     hashed_code: str | None = None
-    # The entity that whoever asks must be allowed to control, None for the printer's own.
+    # The entity that the caller must be allowed to control; None for the printer's status sensor.
     entity_id: str | None = None
-    # What is printed now or not at all asks nobody.
+    # False for what prints now or not at all: it cannot wait for a person.
     asks_people: bool = True
-    # The device that has sent it, None within Home Assistant. It has no user and no rights: it is in the home network.
+    # The device that sent it, None within Home Assistant. It has no user, and needs no rights in the home network.
     sender: Sender | None = None
-    # Files in the spool that the documents are made of, which are used up.
+    # Spool files that the documents are made of, and that are used up by it.
     files: Sequence[Path] = ()
-    # What it is known by, whatever is made of it.
+    # The digest of the document as it was sent, whatever is made of it.
     digest: str | None = None
 
     @property
     def joins(self) -> bool:
-        """Return whether one job is made of all documents."""
+        """Whether one job is made of all documents."""
         return self.sheets is not None and self.sheets.joins
 
 
@@ -118,35 +119,35 @@ class PrintRequest:
 async def async_building(
     hass: HomeAssistant, request: PrintRequest, *, prints: bool = True
 ) -> AsyncIterator[JobBuilder]:
-    """Yield what makes the jobs of a request, and delete in the end what was made for it and not submitted.
+    """Yield the builder of a request's jobs; delete in the end what it made and did not submit.
 
-    Without `prints` its documents are only looked at. Raises Unauthorized, LimitError, InputError: too_many_requests.
+    Without `prints`, documents are only looked at. Raises Unauthorized, LimitError, InputError: too_many_requests.
     """
     target, sender, request_id = request.target, request.sender, request.request_id
     spool = await async_get_spool(hass)
     async with spool.scope(*request.files) as files:
-        # In whose name documents are read, whose turn they take in the PDF process, whose share of the requests it is.
+        # Documents are read as `reading` and drawn in the turn of `user`; requests count as `asker`'s.
         owner: Owner
         reading = request.context
         if sender is None:
-            # What a person sets off prints where that person may: a phone's event asks for no rights.
+            # The person who set the call off needs control, too: a phone may fire an event without any right.
             asked = request.entity_id or status_entity(hass, target.entry, target.printer_key)
             who = await async_check_caller(hass, request.context, asked, POLICY_CONTROL)
             user, asker, owner = request.context.user_id, who.user_id, (who.user_id,)
             if asker not in (None, user) and not who.independent:
-                # Who makes an automation run past its triggers reads by it what that person may, and by its own trigger
-                # it reads whatever an administrator wanted it to.
+                # Whoever calls `automation.trigger` reads through the automation only what that person may read. Run by
+                # its own trigger, it reads whatever the administrator who wrote it wants.
                 reading = Context(user_id=asker, parent_id=request.context.id)
         else:
             user = asker = lan_user(sender.device)
             owner = lan_owner(sender.device)
         if prints and request_id is None and request.replace_key is None:
-            # A new job in any case, which can be refused before its documents are made.
+            # Certainly a new job: refuse it at its limits before its documents are made.
             target.data.queue.check_limits(target.printer_key, owner)
         builder = JobBuilder(asker, hass, request, spool, files, user, reading)
         if (places := hass.data.get(DATA_PREPARING)) is None:
             places = hass.data[DATA_PREPARING] = FairQueue(share=MAX_MADE_AT_ONCE)
-        # The same request once more waits for the first one.
+        # A repeated request (same request_id) waits for the first one.
         locks = hass.data.setdefault(DATA_REQUEST_LOCKS, WeakValueDictionary())
         turn = request_id and locks.setdefault((target.printer_key, request_id), asyncio.Lock())
         try:
@@ -161,14 +162,12 @@ async def async_building(
 
 @dataclass(frozen=True, slots=True, repr=False)
 class JobBuilder:
-    """Makes the documents of a request, and its jobs."""
-
     # Whose share of the requests it takes.
     asker: str | None
     _hass: HomeAssistant
     _request: PrintRequest
     _spool: Spool
-    # What is deleted in the end.
+    # Deleted in the end, unless a job takes them.
     _files: set[Path]
     # Whose turn it takes in the PDF process.
     _user: str | None
@@ -178,11 +177,10 @@ class JobBuilder:
     async def async_documents(
         self,
     ) -> tuple[list[Document], list[tuple[Document, ResolvedOptions]]]:
-        """Return the documents as they are, and what is printed of them, each with its options.
+        """Make the documents; return them as they are, and what is printed of them, each with its options.
 
-        That is the same, unless sheets are wanted: then these are made of each document, or of all together.
-        Raises InputError for what is wrong with options, sources and sheets; Unauthorized;
-        HomeAssistantError: disk_full.
+        Both are the same unless sheets are wanted: these are made of each document, or of all together. Raises
+        InputError for what is wrong with options, sources and sheets; Unauthorized; HomeAssistantError: disk_full.
         """
         request, sheets = self._request, self._request.sheets
         options = await async_resolve(
@@ -194,7 +192,7 @@ class JobBuilder:
         for make in request.documents:
             document = await make(making)
             if document.ticket_scope or document.counted_for:
-                # A ticket or page count of another scope says nothing here.
+                # A ticket or page count for another printer or other options does not apply.
                 scope = ticket_scope(request.target.printer_key, options)
                 if document.ticket_scope != scope:
                     document = replace(document, ticket=None, ticket_scope=None)
@@ -218,7 +216,7 @@ class JobBuilder:
         ]
 
     async def async_jobs(self) -> list[Made]:
-        """Return the jobs, all of them or none. Raises as `async_documents` and `manual_duplex.async_split`."""
+        """Make all jobs or none. Raises as `async_documents` and `manual_duplex.async_split`."""
         request, sheets, sender = self._request, self._request.sheets, self._request.sender
         _, made = await self.async_documents()
         code = request.hashed_code
@@ -234,7 +232,7 @@ class JobBuilder:
                     request.target,
                     document,
                     options,
-                    # What a device sends and cannot be split is printed on one side: nobody would read why not.
+                    # A device's document that cannot be split prints on one side: nobody would read a refusal.
                     by_default=sender is not None or "duplex" not in request.options,
                     user=self._user,
                 )
@@ -263,7 +261,7 @@ class JobBuilder:
         return jobs
 
     async def async_submit(self, made: Made, **more: Any) -> Job:
-        """Submit one of the jobs. Raises as `PrintQueue.async_submit`, which has `more`."""
+        """Submit one of the jobs; `more` goes to `PrintQueue.async_submit`. Raises as that."""
         spec, deliveries = made
         queue = self._request.target.data.queue
         self._files.difference_update(one.document.path for one in deliveries)
@@ -278,14 +276,14 @@ async def async_print_one(hass: HomeAssistant, request: PrintRequest, **more: An
 
 
 def numbered(key: str | None, number: int) -> str | None:
-    """Return the key for one of several jobs of a request, which must differ."""
+    """Make a key differ for each job of a request; the first job (0) keeps it."""
     return key if key is None or number == 0 else f"{key}#{number + 1}"
 
 
 def _requested_anew(
     request: PrintRequest, sheets: SheetOptions, options: ResolvedOptions
 ) -> Mapping[str, Any]:
-    """Return the options by name that print sheets on another printer as they were made."""
+    """Choose the options with which another printer prints the sheets as they were made."""
     requested = request.options
     kept = {name: value for name, value in requested.items() if name not in DONE_HERE}
     if sheets.sheet == BOOKLET:
@@ -308,11 +306,11 @@ async def async_resolve(
     laid_out: bool = False,
     one_sided: bool = False,
 ) -> ResolvedOptions:
-    """Return options that are asked for checked against a printer, completed by the defaults of printer and entry.
+    """Check options against a printer, and complete them by the defaults of printer and entry.
 
-    Printer commands (`raw`) get no defaults, since options have no effect on them. Nor
-    does what the layout of `sheets` decides, or has decided for a document that is `laid_out` already.
-    What is `one_sided`, as some sheets are of themselves, is left to a printer whose driver has no word for it.
+    Printer commands (`raw`) get no defaults, since no option affects them. Nor do options that the layout of `sheets`
+    decides, or has decided for a document that is already `laid_out`. With `one_sided`, as some sheets are by
+    themselves, a driver that has no name for one-sided printing is accepted.
     Raises InputError: printer_gone, and what is wrong with an option.
     """
     coordinator, species = target.data.coordinator, target.view.printer.species
@@ -335,22 +333,22 @@ async def async_resolve(
     if one_sided:
         resolved = replace(resolved, duplex=_one_side(capabilities))
     if "orientation" in decided and "orientation" not in options:
-        # The driver's own default is for pages that nobody has laid out.
+        # The driver's default orientation is for pages that nobody has laid out.
         resolved = replace(resolved, orientation=None)
     return resolved
 
 
 def _one_side(capabilities: Capabilities | None) -> int | None:
-    """Return what a driver calls one side, None where it has no word for it, or the printer no other."""
+    """Find the driver's number for one-sided printing; None if it has none, or the printer has no other mode."""
     off = DUPLEX["off"]
     if capabilities is None or capabilities.papers is None:
-        # Nothing is known of it.
+        # Nothing is known of the driver.
         return off
     return off if off in (capabilities.duplex or ()) else None
 
 
 def ticket_scope(printer_key: str, options: ResolvedOptions) -> str:
-    """Return the scope of a preview's ticket: this printer with these options, any copies."""
+    """Identify a printer with options, but for copies: what the cloud prepared or counted holds for these alone."""
     printed = {name: value for name, value in options.form_fields().items() if name != "dmCopies"}
     text = json.dumps([printer_key, printed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -358,22 +356,22 @@ def ticket_scope(printer_key: str, options: ResolvedOptions) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Changes:
-    """What is different when a job's document is printed again: the printer, the options, or both.
-
-    `options` were checked against the printer; `requested` is what they were resolved from.
-    """
+    """What is different when a job's document is printed again: the printer, the options, or both."""
 
     printer_key: str
+    # Checked against the printer.
     options: ResolvedOptions
+    # By name, what `options` were resolved from.
     requested: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mover:
-    """Who chooses other options for a job that is moved, and whether what was approved of it stays so."""
+    """The person who chooses other options for a job that is moved."""
 
     asker: Asker
     who: Beginning
+    # Whether what was approved stays approved.
     approves: bool
 
 
@@ -389,8 +387,8 @@ async def async_print_again(
 ) -> Job:
     """Print a finished job's document again, by the box `to` if that is another one; return the new job.
 
-    Of both sides by hand, what is left from a sheet on, or its second sides only. A job of a damaged
-    record is released instead. A cancelled caller does not stop it. Raises as `manual_duplex.rest_of` and
+    Of a manual duplex job, print what is left from a sheet on, or only the second sides. A job whose record is damaged
+    is released instead. If the caller is cancelled, printing goes on. Raises as `manual_duplex.rest_of` and
     `PrintQueue.async_retry`.
     """
     job = queue.find(job.job_id) or job
@@ -404,7 +402,7 @@ async def async_print_again(
         laid_out=job.spec.laid_out,
         approved=job.spec.approved and changes is None,
         release_code=job.spec.release_code,
-        # Nobody's job is everybody's who prints it again, also by an automation.
+        # The code of a job without a user is foreign to whoever prints it again, even to an automation.
         foreign_code=_is_foreign_code(job.spec, context.user_id),
     )
     deliveries: tuple[Delivery, ...]
@@ -420,12 +418,12 @@ async def async_print_again(
 async def async_move_to(
     queue: PrintQueue, job: Job, changes: Changes, entry_id: str, mover: Mover | None = None
 ) -> Job:
-    """Move a job that waits to a printer of the box with this config entry; return the job there.
+    """Move a waiting job to a printer of the box with this config entry; return the job there.
 
-    It has everything of the old one but its options, unless more pages may come of it by those: then it is the
-    mover's, as a new print. A cancelled caller does not stop it. Raises as `PrintQueue.async_move`.
+    Only its options change, unless more pages may come of it by that: then it is the mover's, as a new print.
+    If the caller is cancelled, the move goes on. Raises as `PrintQueue.async_move`.
     """
-    # Somebody may have answered for it since it was looked at.
+    # Somebody may have answered for it since the caller looked it up.
     job = queue.find(job.job_id) or job
     new = with_options(job.deliveries[0], changes.options)
     spec = replace(
@@ -438,8 +436,8 @@ async def async_move_to(
         hold=True,
     )
     if mover is not None and asks_for_more(job, new):
-        # It is asked for as the print of who makes more of it, and not of whoever asked for less: as where a document
-        # is printed again, which the same people may do. What others are asked about is asked still.
+        # More pages are the print of whoever asks for them, not of whoever asked for fewer; the same people may print
+        # the document again anyway. What others are asked about is still asked.
         spec = replace(
             spec,
             asker=mover.asker,

@@ -1,7 +1,7 @@
 """Pages drawn by the cloud, without printing.
 
-A preview is no job, and does not survive a restart. It shares its box's requests with the tracking of jobs, which
-knows it by its token, and its task is recorded as ours.
+A preview is no job, and does not survive a restart. It shares the box's requests with the tracking of jobs, which
+recognizes it by its token, and its task is recorded as ours.
 """
 
 import asyncio
@@ -43,14 +43,12 @@ FIRST_POLL = timedelta(seconds=3)
 MAX_IMAGES = 20
 MAX_IMAGE_BYTES = 8 * 1024 * 1024
 IMAGE_FETCHES = 2
-# Of all pictures of a preview together, which are held in memory.
+# All pictures of a preview together, since they are held in memory.
 MAX_PREVIEW_BYTES = 48 * 1024 * 1024
 
 
 class Preview(NamedTuple):
-    """A document as it would be printed."""
-
-    # By the cloud's count, None without one.
+    # As the cloud counts them; None if it does not.
     pages: int | None
     # The first pages as picture files, at most MAX_IMAGES.
     images: tuple[bytes, ...]
@@ -67,9 +65,9 @@ async def async_preview_by_cloud(
     client: LiankeClient | None = None,
     user: str | None = None,
 ) -> Preview:
-    """Return the preview of a document on a printer. The document stays the caller's.
+    """Preview a document on a printer. The document stays the caller's.
 
-    `client` is the one to ask with, None for that of the jobs; `user` is whose turn it is. Raises LiankeError for a
+    `client` sends the requests, by default that of the jobs; `user` is whose turn it is. Raises LiankeError for a
     refusal, a failed conversion or no answer within PREVIEW_TIME seconds, InputError: preview_cut_off,
     preview_unchecked, preview_unloaded, HomeAssistantError for an unexpected error.
     """
@@ -109,7 +107,7 @@ async def async_preview_by_cloud(
 
 
 async def _async_image(hass: HomeAssistant, client: LiankeClient, url: str, limit: int) -> bytes:
-    """Return the picture of a page, fetched once more if it is not whole. Raises LiankeError, InputError."""
+    """Fetch a page's picture, once more if it is not whole. Raises LiankeError, InputError."""
     for _ in range(IMAGE_FETCHES):
         image = await client.download(url, limit)
         try:
@@ -127,7 +125,7 @@ async def _async_image(hass: HomeAssistant, client: LiankeClient, url: str, limi
 async def _async_submit(
     data: LiankeData, client: LiankeClient, address: PrinterAddress, delivery: Delivery
 ) -> str:
-    """Submit the document and record its task, or that it may have an unknown one."""
+    """Submit the document; record its task, or that it may have one whose id is not known."""
     tasks = data.queue.own_tasks
     noted: Delivery | None = None
     task_id: str | None = None

@@ -1,4 +1,4 @@
-"""What is exposed to an assistant, by names that tell it apart."""
+"""Printers, scanners and entities that are exposed to an assistant, by distinct names."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -17,20 +17,21 @@ from homeassistant.helpers.llm import LLMContext
 from ..devices import status_entity
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 
-# Ids by names.
+# Ids of devices or entities by names and aliases.
 type Names = dict[str, str]
 
 
 class _Named(NamedTuple):
-    """A printer or a list, with what it is called, and where it is: what tells it from its namesakes."""
+    """A device or an entity."""
 
     id: str
     names: tuple[str, ...]
+    # Areas and boxes that tell it apart from namesakes.
     places: tuple[str, ...]
 
 
 def as_offered(names: Names, value: object) -> object:
-    """Return the one of these names that a text is but for capitals, the text itself if there is none."""
+    """Find the name that equals a text but for capitals; without one, return the text."""
     if not isinstance(value, str) or value in names:
         return value
     wanted = value.strip().casefold()
@@ -38,7 +39,6 @@ def as_offered(names: Names, value: object) -> object:
 
 
 def exposed_printers(hass: HomeAssistant, llm_context: LLMContext) -> Names:
-    """Return the device ids of exposed printers by their names and aliases."""
     return exposed_devices(
         hass,
         llm_context,
@@ -55,7 +55,7 @@ def exposed_devices(
     llm_context: LLMContext,
     entities: Iterable[tuple[LiankeConfigEntry, str | None]],
 ) -> Names:
-    """Return the ids of devices by their names and aliases, as far as these main entities of theirs are exposed."""
+    """Find the devices whose main entity, given in `entities`, is exposed."""
     registry, devices = er.async_get(hass), dr.async_get(hass)
     found: list[_Named] = []
     for entry, entity_id in entities:
@@ -72,7 +72,6 @@ def exposed_devices(
 
 
 def exposed_entities(hass: HomeAssistant, llm_context: LLMContext, domains: Sequence[str]) -> Names:
-    """Return the ids of exposed entities of these domains by their names and aliases."""
     registry = er.async_get(hass)
     found: list[_Named] = []
     for state in hass.states.async_all(domains):
@@ -84,14 +83,14 @@ def exposed_entities(hass: HomeAssistant, llm_context: LLMContext, domains: Sequ
 
 
 def _told_apart(found: list[_Named]) -> Names:
-    """Return ids by names; those that share a name have a place behind it, else a number."""
+    """Append a place, or else a number, to a name that several share: "Printer (Office)"."""
     bearers: defaultdict[str, dict[str, _Named]] = defaultdict(dict)
     for one in found:
         for name in one.names:
             bearers[name.casefold()][one.id] = one
     names: Names = {}
     bearing = ((one, name) for one in found for name in one.names)
-    # Those that nobody shares come first: one may look like a name with a place behind it.
+    # Unshared names come first: one of them may look like a name with a place appended.
     for one, name in sorted(bearing, key=lambda pair: len(bearers[pair[1].casefold()]) > 1):
         others = [other for other in bearers[name.casefold()].values() if other.id != one.id]
         taken = {place for other in others for place in other.places}
@@ -116,5 +115,4 @@ def _names(hass: HomeAssistant, entity: er.RegistryEntry | None, state: State) -
 
 
 def is_exposed(hass: HomeAssistant, llm_context: LLMContext, entity_id: str) -> bool:
-    """Return whether an entity is exposed to the assistant of a talk."""
     return async_should_expose(hass, llm_context.assistant, entity_id)

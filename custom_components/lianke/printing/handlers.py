@@ -1,7 +1,7 @@
-"""Handlers and schemas of the actions, and who is told what they refuse.
+"""Handlers and schemas of the actions, and how people learn of refusals.
 
-Where an automation or a script of theirs is refused something, people's open cards are told: Home Assistant has
-answered whoever pressed the button by then, and writes the refusal into its log alone.
+If an action is refused within an automation or a script, the open cards of the person behind it report that: Home
+Assistant has answered whoever pressed the button by then, and only logs the refusal.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -59,14 +59,13 @@ from .print import async_describe, async_print
 
 
 class Refusal(NamedTuple):
-    """What an action of ours raised in what a user began, in the call with this context.
-
-    `began_in` is the id of the context of what the user did, such as pressing a button.
-    """
+    """An error that an action of ours raised in what a user began."""
 
     user_id: str
+    # The context of the call.
     context_id: str
     error: HomeAssistantError
+    # The id of the context of what the user did, such as pressing a button.
     began_in: str | None
 
 
@@ -75,15 +74,15 @@ SIGNAL_REFUSED: Final[SignalType[Refusal]] = SignalType(f"{DOMAIN}_refused")
 
 @asynccontextmanager
 async def telling_refusals(hass: HomeAssistant, context: Context) -> AsyncIterator[None]:
-    """Raise errors of ours as Home Assistant shows them; where an automation or a script met one, tell the cards.
+    """Raise our errors as Home Assistant shows them; if an automation or a script met one, notify the open cards.
 
-    The signal is sent for people alone; an assistant says by itself what becomes of a sentence.
+    Only people's cards are notified; an assistant itself reports what a spoken command led to.
     """
     try:
         yield
     except (InputError, LiankeError, HomeAssistantError) as err:
         shown = err if isinstance(err, HomeAssistantError) else translated(err)
-        # What is asked for directly is answered to who asks.
+        # A direct call gets the error as its answer.
         if script_stack_cv.get():
             who = await async_find_beginning(hass, context)
             if who.user_id is not None and who.origin is not Origin.ASSISTANT:
@@ -103,7 +102,7 @@ class Action(NamedTuple):
     supports_response: SupportsResponse = SupportsResponse.OPTIONAL
 
     def check(self, data: Any) -> dict[str, Any]:
-        """Return the fields of a call as the schema takes them; raises HomeAssistantError."""
+        """Check the fields of a call against the schema. Raises HomeAssistantError."""
         try:
             fields: dict[str, Any] = self.schema(data)
         except vol.Invalid as err:
@@ -117,20 +116,20 @@ class Action(NamedTuple):
     async def call(
         self, hass: HomeAssistant, data: dict[str, Any], context: Context
     ) -> ServiceResponse:
-        """Run the handler as a call of the action would, and return its response.
+        """Run the handler as a call of the action would.
 
-        The call has the schema, the rights and the context of any other, but is no event: the recorder
-        would keep codes and passwords in its database. Raises what the schema refuses, and what the action raises.
+        Schema, rights and context are as of any call, but no event is fired: the recorder would keep codes and
+        passwords in its database. Raises what the schema and the action refuse.
         """
         call = ServiceCall(hass, DOMAIN, self.name, self.check(data), context, return_response=True)
         return await self.run(hass, call)
 
 
 async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple[Target, Job]:
-    """Return the job of a call and its printer, which the caller may control, and whoever set the call off.
+    """Find a call's job and its printer, which the caller and the person behind the call must be allowed to control.
 
-    A target is not needed; where there is one, the job must be its printer's. Raises
-    InputError: job_not_found, and as `async_resolve_target`.
+    The target is optional; if there is one, the job must be its printer's. Raises InputError: job_not_found, and as
+    `async_resolve_target`.
     """
     job_id = call.data["job_id"]
     if not TargetSelection(call.data).has_any_target:
@@ -153,7 +152,7 @@ async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRe
 
 
 async def _async_answer_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Let a job go on that waits for a person, or cancel it, as the action's name says."""
+    """Continue or reject a job that waits for a person, as the action's name says."""
     target, job = await _async_target_and_job(hass, call)
     job = await async_answer(
         hass,
@@ -169,7 +168,7 @@ async def _async_answer_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRe
 
 
 async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Move a job that waits, as it is or with other options; the caller needs control of both printers."""
+    """Move a waiting job; the caller needs control of both printers."""
     target, job = await _async_target_and_job(hass, call)
     other = async_target(hass, call.data["to_device_id"])
     for one in (target, other):
@@ -191,7 +190,6 @@ async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
 
 
 async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Print the kept document of a job again, here or elsewhere, as before or with other options."""
     target, job = await _async_target_and_job(hass, call)
     if await async_as_seen(hass, target.entry.options, job, call.context) is not job:
         raise InputError("rejected_for_others", title=job.spec.title)
@@ -202,7 +200,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         other = async_target(hass, to_device_id)
         await async_check_printer(hass, other, call.context)
         if other.printer_key != target.printer_key or other.entry is not target.entry:
-            # There, nobody would be asked because of who may not use this one.
+            # The other printer's rules know nothing of people who may not use this one, so check that here.
             await async_check_job(hass, target, job, call.context)
     there, here = (other.entry, other.printer_key), (target.entry, job.spec.printer_key)
     if there != here:
@@ -222,7 +220,6 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
 
 
 async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """List the jobs of a printer, and on request the day's tasks of its box."""
     target = async_resolve_target(hass, call.data)
     who = await async_check_printer(hass, target, call.context, POLICY_READ)
     states = call.data.get("state")
@@ -233,7 +230,7 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         if states is None or job.state in states
     ][: call.data["limit"]]
     described = [await async_describe(hass, target, job, call.context) for job in jobs]
-    # By its own trigger, an automation sees all, as an administrator wanted it.
+    # Run by its own trigger, an automation sees all, as the administrator who wrote it wants.
     user_id = call.context.user_id or (None if who.independent else who.user_id)
     user = None if user_id is None else await hass.auth.async_get_user(user_id)
     if user is not None:
@@ -248,7 +245,7 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         tasks = await async_cloud_tasks(hass, target.entry, call.context)
         keys = target.data.storage.printers
         if user and not all(async_may(hass, user, target.entry, key, POLICY_READ) for key in keys):
-            # A task does not say which printer it is for.
+            # A task does not name its printer: keep the tasks of this printer's own jobs.
             jobs = target.data.queue.jobs(target.printer_key)
             mine = {one.task_id for job in jobs for one in job.deliveries}
             tasks = [task for task in tasks if task["task_id"] in mine]
@@ -263,7 +260,7 @@ async def _async_get_capabilities(hass: HomeAssistant, call: ServiceCall) -> Ser
 
 
 async def _async_forget_removed_boxes(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Delete what is kept of removed boxes. Raises Unauthorized for a user who is no administrator."""
+    """Delete what is kept of removed boxes. Raises Unauthorized for a user who is not an administrator."""
     await async_check_caller(hass, call.context, None, POLICY_READ)
     try:
         return {"boxes": await async_delete_all_kept(hass)}

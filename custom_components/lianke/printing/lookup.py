@@ -29,12 +29,12 @@ from ..runtime import LiankeConfigEntry
 
 CLOUD_SECONDS = 60
 MAX_MODELS: Final = 200
-# The vendor's list of models changes when a driver is made.
+# A day: the vendor's list of models only changes when a driver is made.
 MODELS_SECONDS = 86400
 
 
 class _Cache[T]:
-    """Answers of the service that are used again for some time; concurrent callers share one."""
+    """Keeps answers of the service for some time; concurrent callers share one request."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -47,9 +47,9 @@ class _Cache[T]:
         get_client: Callable[[], LiankeClient],
         fetch: Callable[[LiankeClient], Awaitable[T]],
     ) -> T:
-        """Return the answer for a key, by `fetch` if there is no recent one.
+        """Return a recent answer, or `fetch` one.
 
-        `get_client` counts as a lookup of the user, also where another call fetches meanwhile.
+        `get_client` counts as a lookup of the user, even while another call fetches the same answer.
         """
         if not self._is_fresh(key):
             client = get_client()
@@ -67,10 +67,10 @@ DATA_TASKS: HassKey[_Cache[tuple[DayTask, ...]]] = HassKey(f"{DOMAIN}_cloud_task
 
 
 async def async_describe_capabilities(target: Target, context: Context) -> JsonObjectType:
-    """Return what a printer can do, with the names an action takes; lengths in mm.
+    """Describe what a printer can do, with the names that actions take; lengths in mm.
 
-    A value of None means that the driver does not say, which forbids nothing. Both requests count as one lookup of
-    the user. Raises LiankeError, TooManyRequestsError among them; InputError: printer_gone, capabilities_unknown.
+    None means that the driver does not say, which forbids nothing. Both requests count as one lookup of the user.
+    Raises LiankeError, TooManyRequestsError among them; InputError: printer_gone, capabilities_unknown.
     """
     view, coordinator = target.view, target.data.coordinator
     get_client = cache(partial(target.data.client_for, context))
@@ -95,14 +95,14 @@ async def async_describe_capabilities(target: Target, context: Context) -> JsonO
 
 
 async def async_search_models(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
-    """Return the models with every word of the query in their names, from a list kept for a day.
+    """Find models with every word of the query in their names, in a list that is cached for a day.
 
     Raises LiankeError, TooManyRequestsError among them; Unauthorized.
     """
     entry: LiankeConfigEntry = service.async_get_config_entry(
         hass, DOMAIN, call.data["config_entry"]
     )
-    # Where permissions are asked for, this one stands for the box.
+    # Where permissions are checked, the connectivity sensor stands for the box.
     connectivity = f"{entry.unique_id}_connectivity"
     entity_id = er.async_get(hass).async_get_entity_id("binary_sensor", DOMAIN, connectivity)
     await async_check_caller(hass, call.context, entity_id, POLICY_READ)
@@ -126,10 +126,7 @@ async def async_search_models(hass: HomeAssistant, call: ServiceCall) -> JsonObj
 async def async_cloud_tasks(
     hass: HomeAssistant, entry: LiankeConfigEntry, context: Context
 ) -> list[JsonObjectType]:
-    """Return the day's tasks of a box, other apps' too; requested at most once a minute.
-
-    Raises LiankeError, TooManyRequestsError among them.
-    """
+    """Fetch the day's tasks of a box, including those of other apps, at most once a minute. Raises LiankeError."""
     data = loaded_data(entry)
     cached = hass.data.setdefault(DATA_TASKS, _Cache(CLOUD_SECONDS))
 
@@ -190,7 +187,7 @@ def _words(values: Mapping[str, int], able: frozenset[int] | None) -> list[JsonV
 
 
 def _duplex(able: Capabilities, species: Species) -> list[JsonValueType] | None:
-    """Return the duplex modes; labels and receipts are not turned over by hand."""
+    """Leave out manual duplex for labels and receipts: nobody turns these over."""
     if species in (Species.LABEL, Species.RECEIPT):
         return _words(DUPLEX, able.duplex)
     return None if able.duplex is None else [*duplex_names(able.duplex)]
@@ -213,5 +210,5 @@ def _defaults(able: Capabilities, papers: tuple[Paper, ...]) -> JsonObjectType:
 
 
 def _name(block: Mapping[str, int] | None, number: int | None) -> str | None:
-    """Return the name of an id in a block, the id itself where it has none."""
+    """Find the name of a number in a block; without one, the number itself is the name."""
     return None if number is None else (name_of(block or {}, number) or str(number)).strip()

@@ -25,23 +25,21 @@ from .own_pages import async_print_page
 
 _LOGGER = logging.getLogger(__name__)
 
-# Fields of the option keep_alive, by printer key: days without one of our pages, and the time of
-# day at which one is printed then.
+# Fields of the option, by printer key: days without a print, then the time of day at which a page is printed.
 DAYS: Final = "days"
 AT: Final = "at"
 DEFAULT_AT: Final = "10:00:00"
 # An unconfirmed job may have printed; another page would be one too many.
 PRINTED = frozenset({JobState.COMPLETED, JobState.UNCONFIRMED})
-# Many rows name no species.
+# How well a species fits; the service does not name it for many printers.
 _NOZZLES: Final[Mapping[Species, int]] = {Species.INKJET: 2, Species.UNKNOWN: 1}
 
 
 @callback
 def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Print a page at its hour on printers that were not used for as many days as the user set.
+    """At its hour, print a page on each printer that has not been used for as many days as the user set.
 
-    Only our own prints are known. A printer that is not ready, or in quiet hours, is skipped until that hour comes
-    again.
+    Only our own prints are known. A printer that is not ready, or in quiet hours, is skipped until the next day.
     """
 
     async def print_due(now: datetime) -> None:
@@ -65,17 +63,16 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 
 def _is_idle(entry: LiankeConfigEntry, key: str, time: timedelta) -> bool:
-    """Return whether we printed nothing on a printer for so long."""
     known = entry.runtime_data.storage.printers.get(key)
     if known is None or not time:
         return False
     jobs = entry.runtime_data.queue.jobs(key)
     if any(not job.is_final for job in jobs):
         return False
-    # Not every printed page could be counted.
+    # `last_print_at` lacks prints whose pages were not counted, so look at the jobs, too.
     printed = [job.ended_at for job in jobs if job.state in PRINTED]
     last = max(known.last_print_at or known.first_seen, *printed, known.first_seen)
-    # By the clock on the wall, as the hour is: a day in which summer time begins has 23 hours.
+    # Compare local time, like the user's hour: the day on which summer time begins has 23 hours.
     passed = _on_the_wall(dt_util.utcnow()) - _on_the_wall(last)
     return passed >= time
 
@@ -85,7 +82,7 @@ def _on_the_wall(moment: datetime) -> datetime:
 
 
 def _ink_jets(known: StoredPrinter) -> int:
-    """Fit ink-jets, and, less well, printers that may be one."""
+    """Rank ink-jets before printers that may be one; 0 leaves a printer out."""
     return fitting(known) and _NOZZLES.get(known.printer.species, 0)
 
 
@@ -94,7 +91,6 @@ class NozzleCareSteps(BoxOptionsFlow):
 
     @needs_box
     async def async_step_keep_alive(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Choose the printer whose nozzles are cared for."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_keep_alive_printer(None)
@@ -104,7 +100,6 @@ class NozzleCareSteps(BoxOptionsFlow):
 
     @needs_box
     async def async_step_keep_alive_printer(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Set after how many idle days, and when, a page keeps an ink-jet's nozzles open."""
         if user_input is not None:
             days = int(user_input[DAYS])
             plan = {DAYS: days, AT: user_input[AT]} if days else {}

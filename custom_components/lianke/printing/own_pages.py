@@ -28,8 +28,7 @@ async def async_print_test_page(
 ) -> Job:
     """Print a page that shows what a printer is and can do.
 
-    Raises ServiceValidationError when the printer is gone or takes no job, HomeAssistantError
-    when the job cannot be kept, Unauthorized.
+    Raises Unauthorized, ServiceValidationError (printer gone or takes no job), HomeAssistantError (job not kept).
     """
 
     async def write(spool: Spool, paper: Paper | None) -> Document:
@@ -53,11 +52,11 @@ async def async_print_page(
     entity_id: str | None = None,
     hold: bool = True,
 ) -> Job:
-    """Print the document that `write` makes for a paper; without `hold` now or not at all.
+    """Print the document that `write` makes for the printer's paper; without `hold`, now or not at all.
 
-    Whoever began it needs control of the entity, by default of the printer. Raises as `async_print_test_page`.
+    The person behind it needs control of the entity, by default the printer's. Raises as `async_print_test_page`.
     """
-    # Home Assistant asks an automation for no rights. What is forgotten waits for somebody, as every print.
+    # Home Assistant checks no rights of automations. Where the person is forgotten, the page waits like any print.
     request = PrintRequest(
         target=Target(device_id="", entry=entry, printer_key=printer_key),
         context=context,

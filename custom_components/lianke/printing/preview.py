@@ -29,9 +29,9 @@ from .print import request_of
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
-# The text that says what that means for printing it.
+# The text that says what an uncounted document means for printing it.
 UNCOUNTED: Final = "preview_uncounted"
-# Distinguishes the pictures of a document that is previewed again with other options.
+# Tells apart the pictures of a document that is previewed again with other options.
 VERSION: Final = "v"
 
 
@@ -42,10 +42,10 @@ class PreviewView(HomeAssistantView):
     name = f"api:{DOMAIN}:preview"
 
     async def get(self, request: web.Request, handle: str, number: str) -> web.Response:
-        """Return the picture of a page, counted from 1; 404 when it is not stored any more.
+        """Serve a page, counted from 1, drawn at its first request; 404 if it is no longer stored or cannot be drawn.
 
-        It is drawn if it has not been yet; a page that cannot be drawn is a 404, too. An address from before a preview
-        with other options gives the newest picture, so that none is missing until the card has the new addresses.
+        An address from before a preview with other options serves the newest picture, so that none is missing until the
+        card has the new addresses.
         """
         hass: HomeAssistant = request.app[KEY_HASS]
         spool = await async_get_spool(hass)
@@ -55,7 +55,7 @@ class PreviewView(HomeAssistantView):
             picture = None
         if picture is None:
             raise web.HTTPNotFound
-        # A page of somebody's document, which no browser or proxy may cache.
+        # No browser or proxy may cache a page of somebody's document.
         return web.Response(
             body=picture,
             content_type=picture_type(picture),
@@ -66,11 +66,10 @@ class PreviewView(HomeAssistantView):
 async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
     """Draw one document, or several on sheets, as it would be printed, and keep it for printing.
 
-    PDF files and pictures are drawn here, each page when its picture is requested; other types, or
-    all if the call says so, by the cloud. Returns the pages, the addresses of the pictures and the
-    handle, or a list of one for each document, all valid for an hour. The printer's image entity
-    shows the first page, unless the call wants it drawn here only: then nobody else gets to see it. Without pictures,
-    the response says why, as the cloud does not.
+    PDFs and pictures are drawn here, each page when its picture is requested; other types, or all if the call says so,
+    by the cloud. Returns the pages, the addresses of the pictures and the handle, or a list of one for each document,
+    all valid for an hour. Without pictures the response says why; the cloud does not. The printer's image entity shows
+    the first page, unless the call wants it drawn here only: then nobody else sees it.
     Raises LiankeError besides what printing raises, InputError: not_drawn_here.
     """
     data, context = call.data, call.context
@@ -79,7 +78,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
     spool = await async_get_spool(hass)
     preview_by = data["preview_by"]
     async with async_building(hass, request, prints=False) as builder:
-        # Whose share of the requests it takes.
+        # Requests to the service count as this user's.
         asker = Context(user_id=builder.asker or context.user_id)
         documents, shown, options = await _async_make(builder)
         drawing: PageDrawing | None = None
@@ -102,23 +101,23 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             )
             pictures, pages, count = preview.images, preview.pages, len(preview.images)
             if shown is documents[0]:
-                # What the cloud has prepared is of the document itself, and not of sheets.
+                # Without sheets: what the cloud prepared is the document itself.
                 scope = ticket_scope(target.printer_key, options)
                 shown = replace(shown, ticket=preview.ticket, ticket_scope=scope)
                 if shown.pages is None and not options.page_range:
-                    # Of a range of pages it shows only those.
+                    # Of a page range, the cloud counts only the pages in it.
                     shown = replace(shown, pages=preview.pages, counted_for=scope)
                 documents = [shown]
         handles: list[str] = []
         for source, document in zip(Source.all_in(data), documents, strict=True):
             kept_as = source.value if source.kind is SourceKind.DOCUMENT else None
             if kept_as in handles:
-                # The same one twice: the pictures lie with it already.
+                # The same document twice: its pictures are stored already.
                 handles.append(source.value)
                 continue
             handle = await spool.async_keep(
                 document,
-                # The pictures lie with the first one.
+                # Pictures are stored with the first document.
                 () if handles else pictures,
                 drawing=None if handles else drawing,
                 # A document that is previewed again keeps its handle.
@@ -155,9 +154,9 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
 
 
 def _reason_of(document: Document, pages: int | None) -> str:
-    """Return the key of the text that says why the cloud has sent no pictures, and what to do."""
+    """Choose the text that says why the cloud sent no pictures, and what to do."""
     if can_draw(document):
-        # Home Assistant would have drawn it, had it been asked to, or had it been able to.
+        # The call asked for the cloud, or the process that draws was not available.
         return "preview_by_cloud_empty"
     return "preview_not_drawn" if pages is None else "preview_only_counted"
 
@@ -165,7 +164,7 @@ def _reason_of(document: Document, pages: int | None) -> str:
 async def _async_draw(
     hass: HomeAssistant, document: Document, options: ResolvedOptions, user: str | None
 ) -> tuple[PageDrawing | None, Sequence[bytes]]:
-    """Return how a document is drawn here, with its first picture; without them where that cannot be done."""
+    """Draw the first page here; without a plan and pictures if that is not possible."""
     spool = await async_get_spool(hass)
     drawing = plan_drawing(hass, document, options, user)
     try:
@@ -177,17 +176,17 @@ async def _async_draw(
 
 
 async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
-    """Count what one document, or several on sheets, come to, and keep them for printing.
+    """Count the pages of one document, or of the sheets made of several, and keep them for printing.
 
-    Counted here where possible, else by the service; sheets are laid out for it. Pages are None when
-    they cannot be counted. Raises LiankeError besides what printing raises.
+    Counted here where possible, else by the service. Pages are None if nobody can count them. Raises LiankeError
+    besides what printing raises.
     """
     context = call.context
     request = _request_of(hass, call.data, context)
     target = request.target
     spool = await async_get_spool(hass)
     async with async_building(hass, request, prints=False) as builder:
-        # Whose share of the requests it takes.
+        # Requests to the service count as this user's.
         asker = Context(user_id=builder.asker or context.user_id)
         documents, shown, options = await _async_make(builder)
         pages = shown.pages
@@ -211,7 +210,7 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
 
 
 def _request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -> PrintRequest:
-    """Return what a call asks for. Raises InputError: one_document_only, and as `request_of`."""
+    """Refuse documents that do not become one job. Raises InputError: one_document_only, and as `request_of`."""
     request = request_of(hass, data, context)
     if len(request.documents) != 1 and not request.joins:
         raise InputError("one_document_only")
@@ -219,15 +218,11 @@ def _request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) 
 
 
 async def _async_make(builder: JobBuilder) -> tuple[list[Document], Document, ResolvedOptions]:
-    """Return the documents as they are, and the one that is printed of them, with its options.
-
-    Raises as `JobBuilder.async_documents` and `check_range`.
-    """
+    """Make the documents, and what is printed of them with its options. Raises as `async_documents`, `check_range`."""
     documents, [(shown, options)] = await builder.async_documents()
     check_range(shown, options.page_range)
     return documents, shown, options
 
 
 def _handles(handles: list[str]) -> JsonValueType:
-    """Return the handle of a document, or a list where there are several."""
     return handles[0] if len(handles) == 1 else list[JsonValueType](handles)

@@ -32,8 +32,7 @@ from .schemas import DEFAULT_WAIT, HOLD, MAX_SOURCES, SHEET_FIELDS
 
 # Seconds between two checks whether a box that reloads is back.
 RELOAD_PAUSE = 1
-# Suffixes of the error text for a document that the service could not convert, by its type; other
-# documents have the general text.
+# Suffixes of the error text for a document that the service could not convert, by file type; others have none.
 CONVERSION_FAILED = "conversion_failed"
 ADVICE = {
     ".pdf": "_pdf",
@@ -44,7 +43,7 @@ ADVICE = {
 # The text for a job that was rejected between its two deliveries.
 FIRST_SIDES_REJECTED = "first_sides_rejected"
 UNSUCCESSFUL = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
-# Fields of pages that Home Assistant writes, and the domains of what they are about.
+# Fields for pages that Home Assistant writes about entities, and the domains that each applies to.
 ENTITY_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "columns": ("todo",),
     "completed": ("todo",),
@@ -55,14 +54,14 @@ SHEET_NAMES: Final = {str(marker) for marker in SHEET_FIELDS}
 
 
 async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
-    """Submit one job for each source of a call, or one for all, in their order; wait for the outcome if asked to.
+    """Submit the jobs of a call in order, one for each source or one for all; wait for the outcome if asked to.
 
-    Errors in the options or any source are raised before the first job is submitted: InputError, Unauthorized.
-    HomeAssistantError when a job cannot be stored, and where nobody gets a response for one that did not come out.
+    What is wrong with options or sources is raised before the first job is submitted: InputError, Unauthorized.
+    Raises HomeAssistantError if a job cannot be stored, or did not come out and the call gets no response.
     """
     data, context = call.data, call.context
     jobs: list[Job] = []
-    # Ids of jobs that were asked for before: nothing is printed for these.
+    # Ids of jobs that an earlier call asked for: this one prints nothing for them.
     repeated: set[str] = set()
     request = request_of(hass, data, context)
     target = request.target
@@ -86,7 +85,7 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             if job.deliveries[0].token != made[1][0].token:
                 repeated.add(job.job_id)
         if (key := request.replace_key) is not None and not repeated:
-            # An earlier call may have had more documents.
+            # An earlier call with this key may have had more documents.
             surplus = (numbered(key, number) for number in range(len(jobs), MAX_SOURCES))
             await target.data.queue.async_replace(jobs[0], *surplus)
     if wait := data["wait"]:
@@ -107,17 +106,17 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
 
 
 def request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -> PrintRequest:
-    """Return what the fields of a call to print, preview or count ask for.
+    """Build the request of a call to print, preview or count.
 
-    Raises InputError for what is wrong with its target, its sources and fields that do not go together.
+    Raises InputError for what is wrong with its target and sources, and for fields that do not go together.
     """
     target = async_resolve_target(hass, data)
     sources = Source.all_in(data)
     kind = sources[0].kind
-    # Whoever says that it is not raw, as a template may, knows what goes with that.
+    # `raw: false`, as a template may yield, allows raw_encoding.
     if "raw_encoding" in data and "raw" not in data:
         raise InputError("sheet_field_idle", field="raw_encoding", needed="raw")
-    # What a kept document is made of was said by the call that kept it.
+    # Only the call that kept a document knows the entities it is made of.
     if kind is not SourceKind.DOCUMENT and not ENTITY_FIELDS.keys().isdisjoint(data):
         is_entity = kind is SourceKind.ENTITY
         domains = {split_entity_id(one.value)[0] for one in sources} if is_entity else set()
@@ -145,7 +144,7 @@ def request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -
 async def _async_partly(
     hass: HomeAssistant, err: HomeAssistantError, done: int, wanted: int
 ) -> HomeAssistantError:
-    """Return the error for a call of which only the first jobs were submitted."""
+    """Make the error for a call that submitted only its first jobs."""
     counts = {"done": str(done), "wanted": str(wanted)}
     return await async_whole_error(
         hass, "submitted_partly", {**counts, "reason": await async_said(hass, err)}
@@ -153,7 +152,7 @@ async def _async_partly(
 
 
 def _find_printed(request: PrintRequest) -> list[Job] | None:
-    """Return the jobs that a request has become, None unless it has become all, and its id still counts."""
+    """Find the jobs of an earlier call with this request id; None unless there are all, and the id is still valid."""
     if request.request_id is None:
         return None
     known: dict[str | None, Job] = {}
@@ -168,7 +167,7 @@ def _find_printed(request: PrintRequest) -> list[Job] | None:
 
 
 async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: float) -> Job:
-    """Wait until a job is final or held, also over a reload, which gives it to another queue; return it as it is."""
+    """Wait at most `seconds` until a job is final or held, even over a reload, which gives it to another queue."""
     until = hass.loop.time() + seconds
     last: PrintQueue | None = None
     while not job.is_settled and (left := until - hass.loop.time()) > 0 and not hass.is_stopping:
@@ -189,9 +188,9 @@ async def async_describe(
     repeated: bool = False,
     waited: bool = False,
 ) -> JsonObjectType:
-    """Return a job for the response of a call, with the reason as text; `repeated` if it was asked for before."""
+    """Describe a job in a response, with the reason as text; `repeated` if an earlier call asked for it."""
     if job.reason == REJECTED:
-        # Why is not for everybody.
+        # Not everybody may read why.
         job = await async_as_seen(hass, target.entry.options, job, context)
     has_reason = job.state is JobState.HELD or job.reason is not None
     return {
@@ -204,7 +203,7 @@ async def async_describe(
 
 
 def job_dict(job: Job) -> dict[str, JsonValueType]:
-    """Return what responses and screens show of a job, without secrets."""
+    """Collect what responses and screens show of a job: no secrets."""
     now, spec, state = job.present, job.spec, job.state
     return {
         "job_id": job.job_id,
@@ -246,11 +245,11 @@ def job_dict(job: Job) -> dict[str, JsonValueType]:
 
 
 def reason_key(job: Job) -> str | None:
-    """Return the key of the text that says why a job failed; None without a reason."""
+    """Choose the text that says why a job failed; None without a reason."""
     if job.reason == CONVERSION_FAILED:
         document = job.present.document
         if job.present.options.page_range and document.pages is None:
-            # Only the service knows its pages, and says the same of one that it has none of.
+            # Only the service can count it, and reports the same error for a range without any of its pages.
             return f"{job.reason}_pages"
         return f"{job.reason}{ADVICE.get(Path(document.name).suffix, '')}"
     if job.reason == REJECTED and (job.partly_printed or job.present.detail):
@@ -259,7 +258,7 @@ def reason_key(job: Job) -> str | None:
 
 
 async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
-    """Return why a job waits or failed, in Home Assistant's language; None without a reason."""
+    """Word why a job waits or failed in Home Assistant's language; None without a reason."""
     if job.state is JobState.HELD and job.present.hold_reason:
         texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
         # As its sensor shows it.
@@ -287,7 +286,6 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
 
 
 async def _async_failure(hass: HomeAssistant, job: Job) -> HomeAssistantError:
-    """Return the error for a job that did not come out."""
     reason = await async_reason(hass, job) or ""
     placeholders = {"title": job.spec.title, "printer": job.printer_name, "reason": reason}
     return await async_whole_error(hass, f"job_{job.state}", placeholders)

@@ -1,4 +1,4 @@
-"""Names, fields and schemas of the actions, and what is said of a field that is refused."""
+"""Fields and schemas of the actions, and the errors for fields that are refused."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -55,7 +55,7 @@ MAX_NUMBER: Final = 999_999_999
 
 
 _UNKNOWN: Final = "extra keys not allowed"
-# What voluptuous says of a length or a number, and the keys of our texts for it.
+# Voluptuous' messages about a length or number out of range, and the keys of our texts for them.
 _BEYOND: Final = re.compile(r"(length of )?value must be (at most|at least) (\d+(?:\.\d+)?)$")
 _BOUNDS: Final[Mapping[tuple[bool, str], str]] = {
     (True, "at most"): "field_too_long",
@@ -66,19 +66,18 @@ _BOUNDS: Final[Mapping[tuple[bool, str], str]] = {
 
 
 class FieldError(vol.Invalid):
-    """A value that is refused, with the key of the text that says why, and what that text mentions."""
+    """A value that is refused: the key of the text that says why, and that text's placeholders."""
 
     def __init__(self, reason: str, **placeholders: str) -> None:
         super().__init__(reason)
-        # Home Assistant may have another library in the place of voluptuous, whose errors have more attributes.
+        # Home Assistant may replace voluptuous by a library whose errors have more attributes: avoid their names.
         self.refusal = (reason, placeholders)
 
 
 class OneOf(vol.In):
-    """Take one of some values, and name them all where it is another."""
+    """Accept one of some values; the error names them all, in their order."""
 
     def __init__(self, values: Iterable[Any]) -> None:
-        """Take the values, in the order in which they are named."""
         super().__init__([*values])
 
     @override
@@ -91,10 +90,9 @@ class OneOf(vol.In):
 
 
 def refusal(err: vol.Invalid, data: Any, schema: vol.Schema) -> InputError:
-    """Return what is wrong with the first field of a call, in the user's language.
+    """Turn the first error of a call into one in the user's language, such as field_unknown or field_missing.
 
-    voluptuous speaks English, and of Python. Only where there are few choices is a value quoted. The reasons are
-    field_unknown, field_missing and the like.
+    Voluptuous words its errors in English, for programmers. A value is quoted only where there are few choices.
     """
     known = {str(marker) for marker in schema.schema}
     required = {str(marker) for marker in schema.schema if isinstance(marker, vol.Required)}
@@ -103,7 +101,7 @@ def refusal(err: vol.Invalid, data: Any, schema: vol.Schema) -> InputError:
     value = data
     for step in first.path:
         if isinstance(value, str):
-            # One in the place of a list of them.
+            # A single value in the place of a list.
             break
         try:
             value = value[step]
@@ -128,7 +126,7 @@ def refusal(err: vol.Invalid, data: Any, schema: vol.Schema) -> InputError:
 
 
 def _line(limit: int) -> vol.All[Any]:
-    """Take text of at most so many characters that can be written down."""
+    """Accept text of at most so many characters; replace what cannot be encoded."""
     return vol.All(cv.string, whole_text, vol.Length(max=limit))
 
 
@@ -137,23 +135,23 @@ _ADDRESS = _line(MAX_ADDRESS)
 
 
 def _given[T](value: T) -> T:
-    """Take anything but a text of nothing, as a template may yield."""
+    """Refuse empty text, as a template may yield."""
     if isinstance(value, str) and not value.strip():
         raise FieldError("field_empty")
     return value
 
 
 def _file_name(value: object) -> str:
-    """Take the name of a file, also as mails write one with other than plain letters: `=?UTF-8?B?…?=`."""
+    """Accept a file name, also as mails encode one: `=?UTF-8?B?…?=`."""
     name = cv.string(value)
-    # One in a set of characters that nobody knows stays as it is.
+    # A name in an unknown character set stays as it is.
     with suppress(HeaderParseError, LookupError, ValueError):
         name = str(make_header(decode_header(name)))
     return str(_NAME(name))
 
 
 def _one_device(value: object) -> str:
-    """Take one device id, or a list with one."""
+    """Accept one device id, or a list with one."""
     devices = vol.All(cv.ensure_list, [_NAME])(value)
     if len(devices) != 1:
         raise FieldError("field_one_printer")
@@ -161,7 +159,7 @@ def _one_device(value: object) -> str:
 
 
 def _bounded_target(value: object) -> object:
-    """Take part of a target as long as it is small; Home Assistant's own check follows."""
+    """Limit the size of a target; Home Assistant's own check follows."""
     if isinstance(value, Mapping):
         return {key: _bounded_target(part) for key, part in value.items()}
     if isinstance(value, str):
@@ -170,24 +168,24 @@ def _bounded_target(value: object) -> object:
 
 
 def _media_id(value: object) -> str:
-    """Take what the media selector gives, or the bare id in it."""
+    """Accept what the media selector gives, or the bare id in it."""
     if isinstance(value, Mapping):
         value = value.get("media_content_id")
     return str(_given(_ADDRESS(value)))
 
 
 def _duplex(value: object) -> str:
-    """Take a duplex mode; YAML reads an unquoted `off` as false."""
+    """Accept a duplex mode; YAML reads an unquoted `off` as false."""
     return "off" if value is False else str(_WORD(value))
 
 
 def _several(item: object) -> vol.All[Any]:
-    """Take one item or a list of them."""
+    """Accept one item, or a list of at most MAX_SOURCES."""
     return vol.All(cv.ensure_list, [item], vol.Length(min=1, max=MAX_SOURCES))
 
 
 def _finite[T](check: Callable[[object], T]) -> Callable[[object], T]:
-    """Have a number that is too large to reckon with refused like any other wrong value."""
+    """Refuse a number that overflows like any other wrong value."""
 
     def checked(value: object) -> T:
         try:
@@ -199,8 +197,6 @@ def _finite[T](check: Callable[[object], T]) -> Callable[[object], T]:
 
 
 def _within(most: timedelta, least: timedelta | None = None) -> Callable[[timedelta], timedelta]:
-    """Take a time up to another, and from another on if there is one."""
-
     def check(value: timedelta) -> timedelta:
         if value > most or (least is not None and value < least):
             reason = "field_wait_time" if least is None else "field_expiry_time"
@@ -218,7 +214,7 @@ def _no_boolean(value: object) -> object:
 
 
 def _whole(value: Any) -> int:
-    """Take a whole number, or a text that is one. What it is cut off from would be printed without a word."""
+    """Accept a whole number, also as text. Anything else would be cut off and printed without a word."""
     if isinstance(value, float) and not value.is_integer():
         raise FieldError("field_not_whole")
     number: int = vol.Coerce(int)(_no_boolean(value))
@@ -226,12 +222,11 @@ def _whole(value: Any) -> int:
 
 
 def _count(most: int, *, least: int = 1) -> vol.All[Any]:
-    """Take a whole number, from 1 unless told otherwise."""
     return vol.All(_whole, vol.Range(min=least, max=most))
 
 
 def _some_of_it(cut: dict[str, float]) -> dict[str, float]:
-    """Refuse a part of a picture that is nothing, or next to nothing, of it."""
+    """Refuse to keep nothing, or next to nothing, of a picture."""
     across = cut.get("right", 1.0) - cut.get("left", 0.0)
     down = cut.get("bottom", 1.0) - cut.get("top", 0.0)
     if min(across, down) < MIN_CUT:
@@ -251,7 +246,7 @@ CUT: Final = vol.All(
     ),
     _some_of_it,
 )
-# Points of a picture; whether they are a page's corners is said in the user's language.
+# A point of a picture; a later check reports impossible corners in the user's language.
 _COORDINATE = vol.All(_no_boolean, vol.Coerce(float), vol.Range(min=-9, max=9))
 
 
@@ -270,7 +265,7 @@ _PERIOD = vol.All(_no_boolean, _finite(cv.positive_time_period))
 _WORD = vol.All(_no_boolean, _NAME)
 _KEY = vol.All(cv.string, whole_text, str.strip, vol.Length(min=1, max=MAX_KEY))
 
-# Devices, entities, areas, floors and labels, as Home Assistant joins a call's target to its data.
+# Devices, entities, areas, floors and labels, as Home Assistant merges a call's target into its data.
 TARGET: Final[VolDictType] = {
     field: vol.All(_bounded_target, check) for field, check in cv.ENTITY_SERVICE_FIELDS.items()
 }
@@ -354,7 +349,7 @@ _PREVIEW_BY: Final = vol.Optional("preview_by", default=BY_HERE)
 PREVIEW_SCHEMA: Final = vol.Schema(
     {**_DOCUMENT, **OPTIONS, _PREVIEW_BY: OneOf((BY_HERE, BY_HERE_ONLY, BY_CLOUD))}
 )
-# Of the print options, those that the number of sheets depends on.
+# The print options on which the number of sheets depends.
 _COUNTED_OPTIONS: Final = ("paper", "paper_width", "paper_height", "pages", "duplex", "orientation")
 COUNT_SCHEMA: Final = vol.Schema(
     _DOCUMENT | {name: one for name, one in OPTIONS.items() if name in _COUNTED_OPTIONS}

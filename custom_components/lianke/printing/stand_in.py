@@ -1,4 +1,4 @@
-"""Stand-ins: chosen in the options, they get the jobs of a printer that was off or faulty for long enough."""
+"""Stand-ins, chosen in the options, take over the jobs of a printer that was off or faulty for long enough."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ from .again import async_move
 _LOGGER = logging.getLogger(__name__)
 
 CHECK_INTERVAL: Final = timedelta(seconds=30)
-# Seconds after which a job that the stand-in could not take is tried again.
+# Seconds until a job that the stand-in could not take is tried again.
 TRY_AGAIN_AFTER: Final = 600.0
 # A printer that somebody has paused is neither off nor faulty, and one without a driver never prints.
 FAULTS: Final = frozenset(HOLDING) - {
@@ -47,7 +47,7 @@ FAULTS: Final = frozenset(HOLDING) - {
 
 @callback
 def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Have stand-ins take over for the printers of a box, as the options say when used."""
+    """Let stand-ins take over for a box's printers; the options are read at each check."""
     watch = StandInWatch(hass, entry)
     entry.async_on_unload(
         async_track_time_interval(
@@ -57,9 +57,9 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 
 class StandInWatch:
-    """Knows since when printers are off or faulty, and moves their jobs, each at most once.
+    """Remembers since when printers are off or faulty, and moves their jobs, each at most once.
 
-    A job that was moved here, by whomever, does not move on by itself.
+    A job that was moved here, by anybody, does not move on by itself.
     """
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
@@ -83,10 +83,7 @@ class StandInWatch:
             self._checking = False
 
     def _is_due(self, key: str, patience: timedelta) -> bool:
-        """Return whether a printer has been off or faulty for so long.
-
-        While the service does not answer, nobody knows what the printer is doing.
-        """
+        """Whether a fault has lasted long enough; False if the service does not answer: nobody knows the state then."""
         coordinator = self._entry.runtime_data.coordinator
         if not coordinator.is_fresh:
             return False
@@ -97,10 +94,7 @@ class StandInWatch:
         return time.monotonic() - since >= patience.total_seconds()
 
     async def _async_take_over(self, key: str, stand_in: str) -> None:
-        """Move the jobs that wait for a printer because of its fault to its stand-in, the oldest first.
-
-        Only those whose asker may use the stand-in are moved.
-        """
+        """Move the jobs that wait because of the fault, oldest first, if their askers may use the stand-in."""
         if (other := self._ready_target(stand_in)) is None:
             return
         queue = self._entry.runtime_data.queue
@@ -136,7 +130,7 @@ class StandInWatch:
 
 @callback
 def current_name(hass: HomeAssistant, printer: str) -> str:
-    """Return how a printer, "<config entry>/<printer key>", is named now: its box may have another entry since."""
+    """Update the name of a printer, "<config entry>/<printer key>", whose box was removed and added again."""
     entry_id, _, key = printer.partition("/")
     if hass.config_entries.async_get_entry(entry_id) is not None:
         return printer
@@ -147,7 +141,7 @@ def current_name(hass: HomeAssistant, printer: str) -> str:
 
 
 def _may_move_by_itself(job: Job) -> bool:
-    """Return whether a job waits for its printer alone, and has not moved before."""
+    """Whether a job waits for its printer alone, and was not moved before."""
     return (
         job.can_reroute
         and not job.waits_for
@@ -173,7 +167,6 @@ class StandInSteps(BoxOptionsFlow):
 
     @needs_box
     async def async_step_stand_in_printer(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Choose the stand-in and after how many minutes it takes over."""
         plan: Mapping[str, Any] = self.config_entry.options.get(CONF_STAND_INS, {}).get(
             self._target, {}
         )
@@ -201,7 +194,6 @@ class StandInSteps(BoxOptionsFlow):
 
 
 def stand_in_schema(plan: Mapping[str, Any], printers: list[SelectOptionDict]) -> vol.Schema:
-    """Return the form of a printer's stand-in with its present values."""
     shown = {"suggested_value": plan.get(STAND_IN_PRINTER)}
     return vol.Schema(
         {
@@ -214,7 +206,7 @@ def stand_in_schema(plan: Mapping[str, Any], printers: list[SelectOptionDict]) -
 
 
 def _offered(hass: HomeAssistant, chosen: str | None) -> list[SelectOptionDict]:
-    """Return the printers of all boxes, named with their boxes; and the chosen one, wherever it is."""
+    """List the printers of all boxes, named with their boxes, and the chosen one even if it is gone."""
     entries = async_loaded_entries(hass)
     found = [
         SelectOptionDict(
@@ -230,7 +222,7 @@ def _offered(hass: HomeAssistant, chosen: str | None) -> list[SelectOptionDict]:
 
 
 def _why_not(hass: HomeAssistant, of: str, stand_in: str | None) -> str | None:
-    """Return why a printer cannot have this stand-in; None if it can."""
+    """Find the error for a stand-in that is the printer itself, or leads back to it; None if there is none."""
     if stand_in == of:
         return "stand_in_is_itself"
     seen = {of}
