@@ -1,4 +1,4 @@
-"""People who print: who asks, who is to be asked first, who may answer, and how many pages are whose."""
+"""People who print: who asks, who must be asked first, who may answer, and whose pages count."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from .rights import JobPictureView
 
 
 async def async_setup(hass: HomeAssistant) -> None:
-    """Follow who begins what, and listen to the buttons of notifications, once for all boxes."""
+    """Remember who begins what, and listen to the buttons of notifications, once for all boxes."""
     await async_get_trail(hass).async_load()
     notifications.async_setup(hass)
     hass.http.register_view(JobPictureView)
@@ -23,10 +23,10 @@ async def async_setup(hass: HomeAssistant) -> None:
         active = {user.id for user in users if user.is_active}
         for entry in hass.config_entries.async_entries(DOMAIN):
             options = dict(entry.options)
-            # Where nobody who was chosen is left and active, nobody could approve any more.
+            # Without an active user among the chosen approvers nobody could approve: administrators do again.
             if active.isdisjoint(options.get(CONF_APPROVERS, ())):
                 options.pop(CONF_APPROVERS, None)
-            # A limit for nobody would be shown, and saved again, as one for everybody.
+            # A limit whose users are all gone would be shown, and saved again, as one for everybody.
             if (limited := options.get(CONF_MONTHLY_USERS)) and everybody.isdisjoint(limited):
                 del options[CONF_MONTHLY_USERS]
                 options.pop(CONF_MONTHLY_PAGES, None)
@@ -37,5 +37,4 @@ async def async_setup(hass: HomeAssistant) -> None:
 
 
 async def async_remove(hass: HomeAssistant) -> None:
-    """Delete what is kept for all boxes, once the last one is removed."""
     await async_get_trail(hass).timers.async_remove()

@@ -18,7 +18,7 @@ from .beginning import async_find_beginning
 from .release_code import async_get_code_checker
 from .rights import async_check_job, async_is_not_for_all, async_may_approve
 
-# Options that ask for an approval, whoever prints: without any of them nobody is asked because of them.
+# Options that demand an approval; while none is set, nobody need be asked because of them.
 _ASKING: Final = (
     const.CONF_MONTHLY_PAGES,
     const.CONF_APPROVAL_PAGES,
@@ -29,7 +29,7 @@ _ASKING: Final = (
 
 
 class PrintPolicy(People):
-    """What the print queue of a box asks about people, before it accepts a job."""
+    """Answers what the print queue of a box asks about people before it accepts a job."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, pages: PageCounts) -> None:
         self._hass = hass
@@ -39,11 +39,11 @@ class PrintPolicy(People):
     @override
     async def async_with_asker(self, spec: JobSpec) -> JobSpec:
         if spec.sender_address is not None:
-            # Nobody in Home Assistant has begun it.
+            # A device of the home network sent it: nobody in Home Assistant began it.
             return replace(spec, origin=spec.origin or Origin.LAN_PRINTER, automated=True)
         beginning = await async_find_beginning(self._hass, spec.asker.context)
         if beginning.forgotten and await self._async_is_not_for_all(spec):
-            # It would cancel others' jobs, and waits itself.
+            # Replacing would cancel other people's jobs for somebody unknown, and this job waits itself.
             spec = replace(spec, replace_key=None)
         return replace(
             spec,
@@ -58,16 +58,15 @@ class PrintPolicy(People):
         self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, as_it_was: bool = False
     ) -> JobSpec:
         options = self._entry.options
-        # What was approved for a job of this box and user, by somebody who may approve for this box, needs no second
-        # approval where it is moved here, or did not come out.
+        # An approval given at this box stays valid if the same user's job is moved or printed again at this box.
         before, asker = spec.moved_from or spec.retry_of, spec.asker.user_id
         goes_on = any(job.job_id == before and job.spec.asker.user_id == asker for job in jobs)
         spec = replace(spec, approved=spec.approved and goes_on)
-        # What people are to be asked about a job is asked wherever it is moved to.
+        # Open questions move with the job.
         reasons = [*(spec.waits_for or ())]
-        # Of a job that is moved here as it was, somebody may have let them go on already.
+        # Somebody may have released an uncounted job already that is moved here unchanged.
         uncounted = first.is_uncounted and not as_it_was and not spec.approved
-        # Who asks does not let go himself what no limit on pages can be held against.
+        # No limit on pages applies to an uncounted job, so its own asker must not release it.
         by_person = spec.asker.user_id is not None or spec.forgotten
         if (
             (
@@ -77,7 +76,7 @@ class PrintPolicy(People):
                 )
                 or (uncounted and by_person)
                 or (
-                    # Somebody who may not use the printer may have asked for it.
+                    # Nobody knows who asked: perhaps somebody who may not use the printer.
                     spec.forgotten and await self._async_is_not_for_all(spec)
                 )
             )
@@ -105,9 +104,9 @@ class PrintPolicy(People):
         return await async_is_not_for_all(self._hass, status)
 
     def _is_to_be_approved(self, spec: JobSpec, first: Delivery, jobs: Collection[Job]) -> bool:
-        """Return whether the options ask for an approval, whoever prints, or the pages of a month are used up.
+        """Whether the options demand an approval, or the user's pages for the month are used up.
 
-        Raises InputError: too_many_pages_this_month, where the options want it refused then.
+        Raises InputError: too_many_pages_this_month, if the options refuse such a job.
         """
         options, user_id, most = self._entry.options, spec.asker.user_id, first.most_pages
         left = None
@@ -120,16 +119,16 @@ class PrintPolicy(People):
                 raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
             return True
         if left is not None and most is None:
-            # Printer commands, too, which no limit on pages can be held against.
+            # Uncounted, such as printer commands: no limit on pages applies to it.
             return True
         if spec.forgotten and options.get(const.CONF_MONTHLY_PAGES):
-            # Nobody's pages are those of a user whose month is used up.
+            # Whoever asked may be a user whose month is used up.
             return True
         sources: set[str] = {spec.source}
         if spec.forgotten:
             sources |= {Origin.AUTOMATION, Origin.ASSISTANT, NOBODY}
         elif spec.source is not Origin.LAN_PRINTER:
-            # What a sentence has set off is an automation's as well.
+            # An automation that a spoken sentence set off counts as an automation as well.
             sources |= {Origin.AUTOMATION} if spec.automated else set()
             sources |= {NOBODY} if user_id is None else set()
         most_free = options.get(const.CONF_APPROVAL_PAGES, 0)
@@ -142,7 +141,7 @@ class PrintPolicy(People):
 
 
 def _may_be_of(spec: JobSpec, users: Collection[str]) -> bool:
-    """Return whether one of these users asks for a job, or may have, where that is forgotten."""
+    """Whether one of these users asked for a job; True, too, if it is forgotten who did."""
     return spec.forgotten or spec.asker.user_id in users
 
 
@@ -154,10 +153,10 @@ def pages_left(
     *,
     moved_from: str | None = None,
 ) -> int | None:
-    """Return how many pages a user has left this month, below 0 beyond the limit; None without one.
+    """Count the pages that a user has left this month: below 0 beyond the limit, None without a limit.
 
-    `jobs` are those of the box: what waits counts as well, as the most that it can have, unknown pages as one, but not
-    the job that is moved.
+    `jobs` are those of the box. Waiting jobs count with the most pages that they can have, or 1 if that is unknown;
+    the job `moved_from` does not count.
     """
     limit = int(options.get(const.CONF_MONTHLY_PAGES, 0))
     users = options.get(const.CONF_MONTHLY_USERS, [])
@@ -182,33 +181,33 @@ async def async_answer(
     message: str = "",
     code: str | None = None,
 ) -> Job:
-    """Answer for a job that waits for a person; return it as it is then.
+    """Answer for a job that waits for a person; return the job as it is then.
 
-    `reason` is the one that is answered, None for whichever it is; `message` says why not. Raises
-    InputError: job_not_waiting, not_an_approver, assistant_may_not_approve, beginning_forgotten,
-    beginning_forgotten_here, and what is wrong with the code; HomeAssistantError if the disk refuses.
+    `reason` is the question that is answered, None for the current one; `message` says why not. Raises InputError:
+    job_not_waiting, not_an_approver, assistant_may_not_approve, beginning_forgotten, beginning_forgotten_here, and what
+    is wrong with the code; HomeAssistantError if the disk refuses.
     """
     queue = target.data.queue
     if not job.asks_for or reason not in (None, job.waits_for[0]):
         raise job_error("job_not_waiting", job)
-    # What is checked here takes a moment; an answer counts only for the reason it was checked for.
+    # The checks below take a moment; the answer counts only for the reason that they are made for.
     reason = job.waits_for[0]
     who = await async_find_beginning(hass, context)
     if who.forgotten:
         if reason != PersonReason.TURN_PAPER:
             raise InputError("beginning_forgotten", title=job.spec.title)
         await async_check_job(hass, target, job, context)
-    # Automations were made by an administrator, unless somebody makes one run past its triggers.
+    # Run by its own trigger, an automation acts for the administrator who wrote it.
     if job.asks_for == PersonReason.APPROVAL and not who.independent:
-        # Assistants read titles that strangers may have written, and do not know voices.
+        # Assistants read titles that strangers may have written, and do not recognize voices.
         if approve and who.origin is Origin.ASSISTANT:
             raise InputError("assistant_may_not_approve", title=job.spec.title)
-        # Nor does the user of a cloud or an add-on, an administrator as it may be.
+        # The user of a cloud or an add-on may not approve either, even as an administrator.
         if not await async_may_approve(hass, target.entry.options, who.user_id):
             raise InputError("not_an_approver", title=job.spec.title)
     if not approve:
         user = await hass.auth.async_get_user(who.user_id) if who.user_id else None
-        # As the language of the house puts it.
+        # Punctuation of Home Assistant's language.
         colon = "：" if hass.config.language.startswith("zh") else ": "
         signed = colon.join(part for part in (user and user.name, message) if part)
         return await queue.async_reject(job.job_id, reason=reason, detail=signed)

@@ -1,14 +1,14 @@
 """Who began what led to a call: the person at its first context, as far as that is known.
 
-Automations run in contexts of their own that only name their parent's id, and Home Assistant keeps no
-index of contexts. So the contexts of people, and those that these led to, are remembered here, each person's apart:
-who is busy makes nobody else forgotten. An id has its time in it, so that what is not remembered is either newer than
-all that was forgotten, and then nobody's (a time, a sensor), or forgotten, which the rules are strict with. Nearly all
-events have neither a user nor a parent, and cost two looks each.
+Automations run in contexts of their own that only name their parent's id, and Home Assistant keeps no index of
+contexts. So this trail remembers the contexts of people and all that followed from them, apart for each person: a busy
+person pushes nobody else's out. An id (ULID) holds its time. So an id that is not remembered is either newer than all
+forgotten ones, and then nobody's (a time or a sensor began it), or forgotten: anybody may have begun it, and the rules
+are strict. Nearly all events have neither a user nor a parent, and cost two lookups each.
 
-Where Home Assistant hands no context on (a note, a helper's sensor, an old notify group), what happens within a call
-before the event loop turns is of whoever called: Python's own context tells it from what happens beside it. An event
-that is fired while another one is dispatched waits until all have heard of that one: this trail hears of causes first.
+Where Home Assistant passes no context on (a note, a helper's sensor, an old notify group), what happens within a call
+before the event loop turns is the caller's; Python's context variables tell it apart from what happens beside it. An
+event fired while another is dispatched waits until all listeners have the first: this trail learns of causes first.
 """
 
 import asyncio
@@ -56,69 +56,69 @@ _LOGGER = logging.getLogger(__name__)
 AUTOMATION: Final = "automation"
 SERVICE_TRIGGER: Final = "trigger"
 EVENT_AUTOMATION_TRIGGERED: Final = "automation_triggered"
-# Contexts that began with one person, or with nobody; in a household, those of days.
+# Contexts kept for each person, and for nobody; in a household, those of some days.
 MAX_CONTEXTS: Final = 1_000
-# Runs of automations besides, of which those go first whose automation does not run any more.
+# Runs of automations kept besides; those of automations that do not run any more are forgotten first.
 MAX_RUNS: Final = 200
 # People whose contexts are remembered.
 MAX_PEOPLE: Final = 100
 TIMER_DOMAIN: Final = "timer"
-# Timers of which is remembered who set them going.
+# Timers whose starter is remembered.
 MAX_TIMERS: Final = 100
 STORAGE_VERSION: Final = 1
-# Seconds until that is on disk.
+# Seconds until changes of timers are on disk.
 SAVE_DELAY: Final = 1
 TIMER: Final = f"{TIMER_DOMAIN}."
 TIMER_ACTIVE: Final = "active"
 TIMER_RESTS: Final = ("idle", "paused")
-# Its entities may wait before they tell what they have seen, and then nothing says of whom that was.
+# Its entities may report a change after a delay, and then no context says who caused it.
 TEMPLATE: Final = "template"
-# The delays of its binary sensors.
+# Delays of its binary sensors.
 DELAYS: Final = ("delay_on", "delay_off", "auto_off")
-# Seconds until what a call changed has told so, as Home Assistant itself takes it; timers may be a little early.
+# Seconds: a delay of a call ends from 1 s early to 5 s late, as long as Home Assistant keeps an entity's context.
 SLOW: Final = 6
-# Delays after each other, and timers, that are known of one call.
+# Delays in a row, and timers, remembered for one call.
 DELAYS_OF_A_CALL: Final = 20
 TOO_EARLY: Final = 1
-# Its trigger hands no context on, and writing a note needs no right.
+# Its trigger passes no context on, and writing a note needs no right.
 NOTE_TRIGGER: Final = "persistent_notification"
-# Characters of the ids that Home Assistant makes, and of their times, in milliseconds.
+# Characters of Home Assistant's ids (ULIDs), and of the time in milliseconds that they begin with.
 ULID_LENGTH: Final = 26
 TIME_LENGTH: Final = 10
-# Where assistants ask without a conversation: over MCP, and Google's and Amazon's without Home Assistant's cloud.
+# Where assistants call without a conversation: over MCP, and Google's and Amazon's without Home Assistant's cloud.
 ASSISTANT_PATHS: Final = ("/api/mcp", "/mcp_server/", "/api/google_assistant", "/api/alexa")
-# Where integrations are set up, whose tasks all inherit the request.
+# Requests that set up an integration: all its tasks inherit the request.
 SETTINGS_PATH: Final = "/api/config/"
-# The id of the context in which an assistant's tool asks. Whatever follows from it inherits this, but has contexts of
-# its own.
+# The id of the context in which an assistant's tool calls. What follows inherits this, but has other contexts.
 asked_by_tool: ContextVar[str | None] = ContextVar("asked_by_tool", default=None)
 
 
 class _Begun(NamedTuple):
-    """What is known of a context: its user, and whether it was told to an assistant.
-
-    `runs_automations` says that the action `automation.trigger` was called in it, `independent` that it is an
-    automation's run that was neither called so nor set off by a sentence, `first` the id of the context in which
-    it all began. `never` says that no person began it, `forgotten` that nobody can say any more who did.
-    """
+    """What is known of a context."""
 
     user_id: str | None
+    # It follows from a sentence to an assistant.
     spoken: bool = False
+    # The action `automation.trigger` was called in it.
     runs_automations: bool = False
+    # An automation's run, set off neither by that action nor by a sentence.
     independent: bool = False
+    # The id of the context in which it all began.
     first: str | None = None
+    # No person began it.
     never: bool = False
+    # Nobody can say any more who began it.
     forgotten: bool = False
 
     @property
     def as_kept(self) -> dict[str, Any]:
-        """Return what is kept of how a timer began, over a restart as well."""
+        """What is saved of how a timer began."""
         names = ("user_id", "spoken", "never", "forgotten")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
     def of_kept(cls, kept: Mapping[str, Any]) -> _Begun:
-        """Return it as it was kept; what cannot be read is forgotten."""
+        """Read what was saved; what cannot be read is forgotten."""
         if kept.get("never") is True:
             return _NEVER
         user_id = kept.get("user_id")
@@ -137,42 +137,41 @@ class _Call:
     begun: _Begun
     # The id of the task that calls it.
     task: int
-    # When it began, and when a delayed sensor or a timer of it changed: from these the next delay counts.
+    # Monotonic; `times` are when a delayed sensor or a timer of the call changed. The next delay starts at one.
     began: float
     times: deque[float] = field(default_factory=lambda: deque(maxlen=DELAYS_OF_A_CALL))
     is_over: bool = False
 
     def goes_on(self) -> None:
-        """Note that a delayed sensor or a timer which it has set going changes now."""
+        """Note that a delayed sensor or a timer that the call set off changes now."""
         self.times.append(monotonic())
 
     def began_before(self, seconds: float) -> bool:
-        """Return whether a delay of so many seconds that it started would end about now."""
+        """Whether a delay of so many seconds that the call started would end about now."""
         now = monotonic()
         times = (self.began, *self.times)
         return any(0 <= now - time - seconds + TOO_EARLY < SLOW for time in times)
 
 
-# What is called, or was called last, where whatever runs now was scheduled.
+# The call in which the running code was scheduled; it may be over.
 _calling: ContextVar[_Call | None] = ContextVar("calling", default=None)
-# The same call, once a poll that was scheduled within it has reported something else.
+# The same call, once a poll scheduled within it has reported something else.
 _polled: ContextVar[_Call | None] = ContextVar("polled", default=None)
 
 
 class Beginning(NamedTuple):
-    """Who began what led to a call, None for nobody who is known, and how.
+    """Who began what led to a call, and how."""
 
-    `automated` says that the call itself is not that person's, but an automation's or a device's;
-    `independent` that nobody told this automation to run, but its own trigger, as an administrator wanted it.
-    `first_context` is the id of the context of what that person did, None where it is not known. `forgotten` says that
-    it may have been anybody.
-    """
-
+    # None if nobody is known.
     user_id: str | None
     origin: Origin
+    # An automation or a device made the call itself, not that person.
     automated: bool
+    # An automation ran by its own trigger, as the administrator who wrote it wants.
     independent: bool
+    # The id of the context of what that person did; None if it is not known.
     first_context: str | None = None
+    # It may have been anybody.
     forgotten: bool = False
 
 
@@ -181,23 +180,22 @@ class _Share:
     """What is remembered of one person, the oldest first."""
 
     contexts: dict[str, None] = field(default_factory=dict)
-    # Of automations, by the ids of their contexts.
+    # Automations, by the ids of the contexts in which they ran.
     runs: dict[str, str] = field(default_factory=dict)
 
 
 class Timers:
-    """Remembers who set each timer going last, also over a restart: one that goes on by itself goes on for ever."""
+    """Remembers who last started each timer, also over a restart: one that restarts itself goes on for ever."""
 
     def __init__(self, hass: HomeAssistant) -> None:
         self._began: dict[str, Mapping[str, Any]] = {}
         self._store = Store[dict[str, Any]](
             hass, STORAGE_VERSION, f"{DOMAIN}_timers", private=True, atomic_writes=True
         )
-        # Those of a Home Assistant that has kept none so far were nobody's.
+        # True if nothing was ever saved: timers that run already count as nobody's.
         self.is_new = False
 
     async def async_load(self) -> None:
-        """Read what was kept before the restart."""
         try:
             stored = await self._store.async_load()
         except (OSError, HomeAssistantError) as err:
@@ -205,16 +203,14 @@ class Timers:
             return
         self.is_new = stored is None
         kept = {key: to_mapping(value) for key, value in to_mapping(stored).items()}
-        # What was set going meanwhile is newer.
+        # Timers started meanwhile are newer.
         self._began = dict([*(kept | self._began).items()][-MAX_TIMERS:])
 
     def find(self, timer: str) -> Mapping[str, Any] | None:
-        """Return how a timer began, None where that is not known."""
         return self._began.get(timer)
 
     @callback
     def set(self, timer: str, began: Mapping[str, Any]) -> None:
-        """Remember how a timer began."""
         is_known = self._began.pop(timer, None) == began
         self._began[timer] = began
         if len(self._began) > MAX_TIMERS:
@@ -224,7 +220,6 @@ class Timers:
             self._store.async_delay_save(lambda: dict(self._began), SAVE_DELAY)
 
     async def async_remove(self) -> None:
-        """Delete what is kept."""
         await self._store.async_remove()
 
 
@@ -234,48 +229,46 @@ class _Trail:
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
         self._known: dict[str, _Begun] = {}
-        # Whose memory each takes.
+        # The share that each is in: a user id, "never", "forgotten" or "".
         self._whose: dict[str, str] = {}
-        # Who did something last is the last.
+        # Whoever did something last comes last.
         self._shares: dict[str, _Share] = {}
-        # The time of the newest id that was forgotten: nothing from before the first look is known either.
+        # The time of the newest forgotten id: nothing from before this trail began is known either.
         self._forgotten_until = _time_of(ulid_now()) or ""
-        # And of those in which somebody spoke: a sentence sets an automation off without a parent.
+        # The same for contexts in which somebody spoke: a sentence sets an automation off without a parent.
         self._spoken_until = ""
-        # How timers began: they end without a context, or with one of nobody.
+        # Timers end without a context, or with one that names nobody.
         self.timers = Timers(hass)
         hass.bus.async_listen(MATCH_ALL, self._on_event)
 
     async def async_load(self) -> None:
-        """Read who set timers going before the restart."""
         await self.timers.async_load()
         if self.timers.is_new:
             async_at_started(self._hass, self._on_first_start)
 
     @callback
     def _on_first_start(self, _hass: HomeAssistant) -> None:
-        """Remember that those which go on since before anything was kept are nobody's, after the next restart too."""
+        """Save as nobody's the timers that already run when nothing was ever saved, also for the next restart."""
         for state in self._hass.states.async_all(TIMER_DOMAIN):
             if state.state != TIMER_RESTS[0] and self.timers.find(state.entity_id) is None:
                 self.timers.set(state.entity_id, _NEVER.as_kept)
 
     def find(self, context: Context) -> _Begun:
-        """Return what is known of a context."""
-        # In a conversation, but not in what an automation does because of it.
+        # True in a conversation, but not in what an automation does because of it.
         spoken = current_session.get() is not None
         if context.user_id is not None and (request := current_request.get()) is not None:
-            # What else comes of such a request, such as a poll, may have another user's context.
+            # What follows from such a request, such as a poll, may have another user's context.
             user: User | None = request.get(KEY_HASS_USER)
             is_own = user is not None and user.id == context.user_id
             spoken = spoken or (is_own and request.path.startswith(ASSISTANT_PATHS))
         begun = self._known.get(context.id) or self._known.get(context.parent_id or "")
         if begun is not None:
             return begun._replace(spoken=True) if spoken and context.user_id is not None else begun
-        # Whoever makes ids of another kind is no sentence.
+        # An id that Home Assistant did not make (no ULID) belongs to no sentence.
         at = _time_of(context.id)
         said = at is not None and at <= self._spoken_until
         if context.user_id is not None:
-            # What else was known of it may be forgotten.
+            # It may be forgotten that `automation.trigger` was called in it.
             ran = self._is_old(context.id)
             return _Begun(context.user_id, spoken or said, ran, first=context.id)
         if context.parent_id is not None and self._is_old(context.parent_id):
@@ -287,14 +280,14 @@ class _Trail:
         return _FORGOTTEN if said and context.parent_id is None else _NEVER
 
     def _is_old(self, context_id: str) -> bool:
-        """Return whether an id may be one that was forgotten, as any may that does not tell its time."""
+        """Whether an id may be a forgotten one; True for an id without a time."""
         at = _time_of(context_id)
         return at is None or at <= self._forgotten_until
 
     @callback
     def _on_event(self, event: Event[Any]) -> None:
         context, kind = event.context, event.event_type
-        # Phones and the API fire events of any type: Home Assistant's own are made here, and a run's has no user.
+        # Phones and the API fire events of any type; Home Assistant's own are local, and a run's has no user.
         is_local = event.origin is EventOrigin.local and isinstance(event.data, Mapping)
         entity_id = str(event.data.get(ATTR_ENTITY_ID)) if is_local else ""
         if kind == EVENT_AUTOMATION_TRIGGERED and is_local and context.user_id is None:
@@ -310,7 +303,7 @@ class _Trail:
         elif is_local and str(kind).startswith(TIMER):
             self.note(context, self._timer(entity_id))
         elif self._is_old(context.id):
-            # By its id alone it would be taken for forgotten by what it leads to.
+            # Unless noted, what follows from it would take this old id for a forgotten one.
             self.note(context, self.find(context))
         elif (called := _calling.get()) is not None:
             if not called.is_over:
@@ -319,14 +312,14 @@ class _Trail:
                 called.goes_on()
                 self.note(context, called.begun)
             else:
-                # A poll that the action asked for: what it leads to is of nobody. What else was scheduled within the
-                # call has a context of its own, and goes on.
+                # A poll that the action asked for: nobody began what follows from it. What else was scheduled within
+                # the call has its own copy of these variables, and stays the call's.
                 _polled.set(called)
 
     def _is_late(self, entity_id: str, called: _Call) -> bool:
-        """Return whether a template tells late of what a call has changed, by a delay of its own that began with it.
+        """Whether a template reports late what a call changed, by a delay of its own that began with the call.
 
-        What the clock or a poll changes afterwards is not of that call, though it was scheduled within it.
+        What the clock or a poll changes later is not the call's, though it was scheduled within it.
         """
         source = entity_sources(self._hass).get(entity_id)
         if source is None or source["domain"] != TEMPLATE or DATA_COMPONENT not in self._hass.data:
@@ -335,14 +328,14 @@ class _Trail:
         rendered, config = getattr(entity, "_rendered", {}), getattr(entity, "_config", {})
         for name in DELAYS:
             found = getattr(entity, f"_{name}", None) or rendered.get(name) or config.get(name)
-            # A template may say a number, a text or a mapping; without a delay there is none of these.
+            # A delay is a number, a text or a mapping; None, for no delay, is invalid, too.
             with suppress(vol.Invalid):
                 if called.began_before(cv.positive_time_period(found).total_seconds()):
                     return True
         return False
 
     def _on_timer(self, event: Event[Any]) -> None:
-        """Remember who set a timer going last: its end is of nobody, after a few seconds."""
+        """Remember who last started a timer: after a few seconds, its end names nobody."""
         context, timer = event.context, str(event.data.get(ATTR_ENTITY_ID))
         old, new = event.data.get("old_state"), event.data.get("new_state")
         if context.user_id or context.parent_id or context.id in self._known:
@@ -364,7 +357,7 @@ class _Trail:
         self.timers.set(timer, begun.as_kept)
 
     def _timer(self, timer: str) -> _Begun:
-        """Return how a timer began, which may have been set going before the restart."""
+        """How a timer began, perhaps before the restart."""
         kept = self.timers.find(timer)
         if kept is None:
             return _NEVER if self.timers.is_new else _FORGOTTEN
@@ -385,12 +378,12 @@ class _Trail:
             self._hass.loop.call_soon(setattr, call, "is_over", True)
 
     def _find_caller(self) -> _Begun | None:
-        """Return who began the call within which this runs, None outside of one."""
+        """Who began the call within which this runs; None outside of a call."""
         called = _calling.get()
         return None if called is None or called.is_over else called.begun
 
     def _find_late_caller(self) -> _Begun | None:
-        """Return who began the call within which another task was made, as an old notify group makes one a member."""
+        """Who began the call in which this task was made, as an old notify group makes one for each member."""
         called = _calling.get()
         if called is None or called is _polled.get() or called.task == id(asyncio.current_task()):
             return None
@@ -398,13 +391,13 @@ class _Trail:
 
     def _on_automation(self, event: Event[Any]) -> None:
         run, named = event.context, event.data.get(ATTR_ENTITY_ID)
-        # An action that fires an event may write anything into it.
+        # An event that an action fires may hold anything.
         entity_id = named if isinstance(named, str) else None
         if run.parent_id is None:
             begun = (
                 self._find_speaker(entity_id)
                 or self._find_caller()
-                # Lists are saved before their triggers hear of an entry, and hand no context on.
+                # To-do lists save an entry before their triggers run, and pass no context on.
                 or self._find_late_caller()
                 or self._find_detour(entity_id)
                 or _NEVER
@@ -414,14 +407,14 @@ class _Trail:
         if not (begun.never or begun.forgotten):
             told = begun.runs_automations or run.parent_id is None
             begun = begun._replace(independent=not told)
-        # What it calls itself is another matter.
+        # Its own calls of `automation.trigger` are noted when it makes them.
         self.note(run, begun._replace(runs_automations=False), entity_id)
 
     def _find_speaker(self, entity_id: str | None) -> _Begun | None:
-        """Return who has said the sentence that set an automation off, None where none has.
+        """Who said the sentence that set an automation off; None if none did.
 
-        Such a trigger hands no context on, but writes it into the run's variables. The event is fired in
-        the run, where they are at hand. Nobody can make them up: what is run by an action has a parent.
+        Such a trigger passes no context on, but the run's variables hold it, and the event is fired within the run.
+        Nobody can fake them: what an action runs has a parent.
         """
         variables = variables_cv.get()
         if not isinstance(variables, Mapping):
@@ -438,9 +431,9 @@ class _Trail:
         return _Begun(begun.user_id, spoken=True, forgotten=begun.forgotten)
 
     def _find_detour(self, entity_id: str | None) -> _Begun | None:
-        """Return who began a run by a note in the sidebar, or by a timer before its end; None where it was neither.
+        """Who began a run that a note in the sidebar, or a time before a timer's end, set off; None if neither did.
 
-        Neither hands a context on. Home Assistant itself writes notes, too, such as of a failed login: of anybody.
+        Neither passes a context on. Home Assistant writes notes, too, such as of a failed login: anybody's.
         """
         variables = variables_cv.get()
         if not isinstance(variables, Mapping):
@@ -451,7 +444,7 @@ class _Trail:
             return None
         if trigger.get("platform") == NOTE_TRIGGER:
             return _FORGOTTEN
-        # So much before its end, by an automation that was loaded since it was set going.
+        # A trigger some time before a timer's end, of an automation that was loaded after the timer was started.
         state = trigger.get("to_state")
         timer = state.entity_id if isinstance(state, State) else ""
         return self._timer(timer) if timer.startswith(TIMER) else None
@@ -461,7 +454,7 @@ class _Trail:
         if context.id in self._known and (old := self._shares.get(self._whose[context.id])):
             old.contexts.pop(context.id, None)
             automation = old.runs.pop(context.id, automation)
-        # A person's memory, or that of all whom nobody can name.
+        # A person's share, or the common one of what is nobody's or forgotten.
         nobody = "never" if begun.never else "forgotten" if begun.forgotten else ""
         whose = begun.user_id or nobody
         self._known[context.id], self._whose[context.id] = begun, whose
@@ -493,7 +486,7 @@ class _Trail:
         begun = self._known.pop(context_id)
         del self._whose[context_id]
         if begun.never:
-            # As which it is taken by its time as well.
+            # By its time, an id that is not remembered is nobody's anyway.
             return
         at = _time_of(context_id) or ""
         self._forgotten_until = max(self._forgotten_until, at)
@@ -502,10 +495,10 @@ class _Trail:
 
 
 def _is_for_somebody() -> bool:
-    """Return whether a person is behind a sentence that names no user.
+    """Whether a person is behind a sentence that names no user.
 
-    What is to be done "in five minutes" is said again by Home Assistant, where it was said: at a connection, or by a
-    request. Those to which a loudspeaker owes that it was set up are none.
+    Home Assistant itself repeats what is to be done "in five minutes", in the connection or request of the sentence.
+    The request that set a loudspeaker up does not count, though its tasks inherit it.
     """
     request = current_request.get()
     asked = request is not None and not request.path.startswith(SETTINGS_PATH)
@@ -513,10 +506,7 @@ def _is_for_somebody() -> bool:
 
 
 def _time_of(context_id: str) -> str | None:
-    """Return what an id tells of its time, which sorts as the times do; None for one that tells none.
-
-    A time to come is not the one at which an id was made.
-    """
+    """Read the time in an id, as text that sorts by time; None for an id without one, or with one yet to come."""
     is_ulid = len(context_id) == ULID_LENGTH and context_id.isascii() and context_id.isalnum()
     if not is_ulid or context_id != context_id.upper():
         return None
@@ -525,9 +515,9 @@ def _time_of(context_id: str) -> str | None:
 
 
 def _cause_of(run: Context) -> Context | None:
-    """Return the context of what has set an automation's run off, which may be older than the memory.
+    """Find the context of what set an automation's run off, which may be older than this trail's memory.
 
-    As a state that lasted for an hour. The run's variables have it, and what somebody writes into them has no contexts.
+    A state that lasted for an hour, for example. The run's variables hold it; what people write into them holds none.
     """
     variables = variables_cv.get()
     trigger = variables.get("trigger") if isinstance(variables, Mapping) else None
@@ -539,23 +529,23 @@ def _cause_of(run: Context) -> Context | None:
 
 @singleton(f"{DOMAIN}_trail")
 def async_get_trail(hass: HomeAssistant) -> _Trail:
-    """Keep in mind from the first call on who begins what, once for all boxes."""
+    """Remember from the first call on who begins what, once for all boxes."""
     return _Trail(hass)
 
 
 async def async_find_beginning(hass: HomeAssistant, context: Context) -> Beginning:
-    """Return who began what led to a call with this context."""
+    """Find who began what led to a call with this context; waits for one turn of the event loop."""
     trail = async_get_trail(hass)
-    # Others may hear first of an event, and call an action before the trail has heard of it. A dispatch, with all that
-    # is fired meanwhile, does not let go of the event loop before its end: `call_soon` marks that, as a call's.
+    # Another listener may get an event first, and call an action before this trail knows the event. A dispatch ends,
+    # with all events fired in it, before the event loop turns, which `call_soon` marks, as for a call.
     has_ended = asyncio.Event()
     hass.loop.call_soon(has_ended.set)
     await has_ended.wait()
     begun = trail.find(context)
     if context.user_id is not None:
-        # What the card asks for passes the bus by.
+        # Calls of the card are no events on the bus.
         trail.note(context, begun)
-    # Without those that Home Assistant made for itself, an add-on or a cloud.
+    # Not the users that Home Assistant made for itself, an add-on or a cloud.
     people = {
         user_id
         for user_id in {begun.user_id, context.user_id}

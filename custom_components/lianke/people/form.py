@@ -35,9 +35,9 @@ SOURCES: Final = [
     Origin.AUTOMATION.value,
     NOBODY,
 ]
-# Actions of the domain that are no device of somebody's.
+# Notify actions that are nobody's device.
 _GENERAL: Final = frozenset({"notify", SERVICE_SEND_MESSAGE, IN_SIDEBAR})
-# What makes jobs wait for an approval, whoever prints how much in a month.
+# Options that make jobs wait for an approval, besides the monthly limit.
 _RULES: Final = (
     const.CONF_APPROVAL_PAGES,
     const.CONF_APPROVAL_USERS,
@@ -50,12 +50,11 @@ _APPROVAL: Final = (*_RULES, const.CONF_APPROVERS, const.CONF_APPROVAL_NOTIFY)
 class PeopleSteps(BoxOptionsFlow):
     """The steps of the options flow."""
 
-    # What is saved once somebody has said whom to notify.
+    # Saved after the step that asks whom to notify.
     _changes: dict[str, Any]
 
     @needs_box
     async def async_step_approval(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Choose what is to be approved, by whom, and how they are told."""
         if user_input is not None:
             pages = int(user_input[const.CONF_APPROVAL_PAGES])
             chosen = {name: user_input.get(name, []) for name in _APPROVAL}
@@ -66,7 +65,7 @@ class PeopleSteps(BoxOptionsFlow):
         printers = self._printers(options.get(const.CONF_APPROVAL_PRINTERS, []))
         told = options.get(const.CONF_APPROVAL_NOTIFY, [])
         if not any(name in options for name in _APPROVAL):
-            # At first, so that nobody forgets the approvers' phones.
+            # The first time, the approvers' phones are ticked, so that nobody forgets them.
             told = await _async_phones_of_approvers(self.hass, options)
         schema: dict[vol.Marker, object] = {
             vol.Required(
@@ -81,7 +80,7 @@ class PeopleSteps(BoxOptionsFlow):
         return self.async_show_form(step_id="approval", data_schema=vol.Schema(schema))
 
     async def _async_save(self, changes: dict[str, Any]) -> ConfigFlowResult:
-        """Save options; ask before whom to notify, if from now on jobs wait and nobody hears of it."""
+        """Save options; if jobs wait for approval from now on and nobody is notified, ask whom to notify first."""
         before = self.config_entry.options
         self._changes, after = changes, {**before, **changes}
         if _waits_unheard(after) and not _waits_unheard(before):
@@ -89,7 +88,7 @@ class PeopleSteps(BoxOptionsFlow):
         return self._save(changes)
 
     async def async_step_approval_notify(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Choose who is told of jobs that wait for approval; nobody is an answer, too."""
+        """Ask whom to notify of jobs that wait for approval; nobody is an answer, too."""
         if user_input is not None:
             told = user_input.get(const.CONF_APPROVAL_NOTIFY, [])
             return self._save(self._changes | {const.CONF_APPROVAL_NOTIFY: told})
@@ -100,7 +99,6 @@ class PeopleSteps(BoxOptionsFlow):
 
     @needs_box
     async def async_step_release(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Choose whose jobs wait for somebody at the printer, and set a user's code."""
         options, errors = self.config_entry.options, {}
         codes = dict(options.get(const.CONF_RELEASE_CODES, {}))
         if user_input is not None:
@@ -111,7 +109,7 @@ class PeopleSteps(BoxOptionsFlow):
             elif code and not MIN_CODE <= len(code) <= MAX_CODE:
                 errors[CODE] = "code_length"
             else:
-                # A user without a code has none any more.
+                # An empty code removes the user's code.
                 codes.pop(user_id, None)
                 if code:
                     codes[user_id] = await async_hash_code(self.hass, code.encode())
@@ -137,7 +135,6 @@ class PeopleSteps(BoxOptionsFlow):
         )
 
     async def async_step_page_counts(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Choose how many pages a user may print in a month, and who sees how many it were."""
         if user_input is not None:
             pages = int(user_input[const.CONF_MONTHLY_PAGES])
             beyond = user_input[const.CONF_MONTHLY_BEYOND]
@@ -158,7 +155,7 @@ class PeopleSteps(BoxOptionsFlow):
 
 
 def _waits_unheard(options: Mapping[str, Any]) -> bool:
-    """Return whether jobs may wait for an approval, of which nobody is told."""
+    """Whether jobs may wait for an approval without anybody being notified."""
     if options.get(const.CONF_APPROVAL_NOTIFY):
         return False
     return any(options.get(name) for name in _RULES) or bool(
@@ -168,7 +165,6 @@ def _waits_unheard(options: Mapping[str, Any]) -> bool:
 
 
 def page_counts_schema(options: Mapping[str, Any], users: list[SelectOptionDict]) -> vol.Schema:
-    """Return the form about pages by user with its present values."""
     return vol.Schema(
         {
             vol.Required(
@@ -197,7 +193,7 @@ def _several(
     *,
     key: str | None = None,
 ) -> dict[vol.Marker, object]:
-    """Return the field for some of what is offered; those that were chosen and are still there are ticked."""
+    """Make a field for some of what is offered; those chosen before that still exist are ticked."""
     values = {one if isinstance(one, str) else one["value"] for one in offered}
     ticked = [one for one in options.get(name, []) if one in values]
     field = choice(offered, key=key, many=True, listed=key is not None)
@@ -205,7 +201,7 @@ def _several(
 
 
 async def _async_users(hass: HomeAssistant, chosen: Container[str] = ()) -> list[SelectOptionDict]:
-    """Return the users to choose from: of those who are deactivated only the chosen ones, so that they stay chosen."""
+    """List users to choose from; deactivated ones only if they are chosen, so that they stay chosen."""
     users = [
         SelectOptionDict(value=user.id, label=user.name or user.id)
         for user in await hass.auth.async_get_users()
@@ -220,13 +216,12 @@ async def _async_phones_of_approvers(hass: HomeAssistant, options: Mapping[str, 
 
 
 def _whom_to_notify(hass: HomeAssistant, told: list[str]) -> dict[vol.Marker, object]:
-    """Return the field for whom to notify of jobs that wait for approval; those in `told` are ticked."""
     field = choice(_ways_to_notify(hass), many=True, custom=True, listed=False)
     return {vol.Optional(const.CONF_APPROVAL_NOTIFY, default=told): field}
 
 
 def _ways_to_notify(hass: HomeAssistant) -> list[SelectOptionDict]:
-    """Return the ways to reach people: actions of their phones, and notify entities but for printers."""
+    """List the notify actions of phones, and the notify entities that are not printers of ours."""
     printers = {
         entry.entity_id
         for entry in er.async_get(hass).entities.values()

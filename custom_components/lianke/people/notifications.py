@@ -55,21 +55,19 @@ _BUTTON: Final = re.compile(
 )
 
 
-# Whom the question about a job has reached; of those from before Home Assistant started, everybody.
+# By job id, the targets that the question has reached; no entry, for one from before a restart, means all.
 DATA_REACHED: HassKey[dict[str, set[str]]] = HassKey(f"{DOMAIN}_asked_approvers")
 
 
 class Answer(StrEnum):
-    """An approver's answer."""
-
     APPROVE = "APPROVE"
     REJECT = "REJECT"
 
 
 def button_of(job: Job, answer: Answer) -> str:
-    """Return what a button sends that gives this answer for a job.
+    """Make the action of a button that gives this answer for a job.
 
-    It is made from the job's secret, so that it holds over restarts and cannot be guessed.
+    It is signed with the job's secret, so that it holds over restarts and cannot be guessed.
     """
     signed = hmac.new(job.present.token.encode(), f"{answer} {job.job_id}".encode(), hashlib.sha256)
     return f"LIANKE_{answer}_{job.job_id}_{signed.hexdigest()[:_PROOF_LENGTH]}"
@@ -90,12 +88,12 @@ def async_setup(hass: HomeAssistant) -> None:
 async def _async_answer(
     hass: HomeAssistant, context: Context, button: str, answer: Answer, job_id: str
 ) -> None:
-    """Answer for a job, if the button is one of ours and the user may; else tell the user why not."""
+    """Answer for a job if the button is genuine and the user may; else notify the user why not."""
     user_id = context.user_id
     try:
         target, job = async_target_of_job(hass, job_id)
     except InputError:
-        # A phone that was off keeps the question.
+        # A phone that was off still shows the question.
         if user_id is not None:
             title = await async_error_text(hass, "approval_wanted")
             message = await async_error_text(hass, "approval_not_found")
@@ -128,10 +126,10 @@ async def async_send(
     data: dict[str, Any] | None = None,
     link: tuple[str, str] | None = None,
 ) -> None:
-    """Send a message to a notify action or entity; one that fails is logged.
+    """Send a message to a notify action or entity; a failure is only logged.
 
-    `data` is for phones, but for its tag, by which the sidebar takes a message back; `link`, a text and the path it
-    leads to, for all others.
+    `data` is for phones; the sidebar uses its tag, to take the message back. `link`, a text and a path, is for all
+    but phones.
     """
     name = target.removeprefix(f"{NOTIFY_DOMAIN}.")
     # Titles and names may come from a device of the home network.
@@ -139,7 +137,7 @@ async def async_send(
     content: dict[str, Any] = {ATTR_MESSAGE: shown(message)}
     if link is not None and not _is_phone(target):
         text, path = link
-        # The sidebar is read at whatever address somebody has come in by.
+        # A path alone works in the sidebar, by whatever address somebody came in.
         in_sidebar = f"[{text}]({path})" if path else text
         words = in_sidebar if name == IN_SIDEBAR else f"{text} {_home(hass)}{path}".rstrip()
         content[ATTR_MESSAGE] += f"\n{words}"
@@ -160,18 +158,16 @@ async def async_send(
 
 
 def _without_tags(text: str) -> str:
-    """Return a text that a phone, which knows some HTML, shows as it is."""
+    """Replace < and >: phones take some HTML."""
     return text.replace("<", "‹").replace(">", "›")
 
 
 def _is_phone(target: str) -> bool:
-    """Return whether a notify action is one of the companion app."""
     return target.startswith(f"{NOTIFY_DOMAIN}.{MOBILE_APP}_")
 
 
 @callback
 def phones_of(hass: HomeAssistant, users: Container[str | None]) -> list[str]:
-    """Return the notify actions that reach users' phones, each named after its device."""
     found = [
         f"{MOBILE_APP}_{slugify(entry.data.get('device_name', ''))}"
         for entry in hass.config_entries.async_loaded_entries(MOBILE_APP)
@@ -185,7 +181,6 @@ def phones_of(hass: HomeAssistant, users: Container[str | None]) -> list[str]:
 
 
 async def async_tell_user(hass: HomeAssistant, user_id: str, title: str, message: str) -> None:
-    """Send a message to a user's phones, if there are any."""
     registry = er.async_get(hass)
     for entry in hass.config_entries.async_loaded_entries(MOBILE_APP):
         if entry.data.get("user_id") != user_id:
@@ -197,10 +192,7 @@ async def async_tell_user(hass: HomeAssistant, user_id: str, title: str, message
 
 @callback
 def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Watch the jobs of a box for as long as it is loaded.
-
-    Approvers were told of those that wait already before it was loaded.
-    """
+    """Ask approvers about the jobs of a box while it is loaded; those that wait already were asked about before."""
     queue = entry.runtime_data.queue
     asked = {job.job_id for job in queue.open_jobs() if job.asks_for == PersonReason.APPROVAL}
 
@@ -217,11 +209,11 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
         @callback
         def begin(_hass: HomeAssistant) -> None:
-            # A reload does not cut it off: nobody would be told any more.
+            # Not a task of the entry: a reload would cancel it, and nobody would be notified any more.
             hass.async_create_background_task(tell(), "notify of an approval")
 
         if hass.state in (CoreState.not_running, CoreState.starting):
-            # The notify actions of phones are not there yet.
+            # The notify actions of phones are not registered yet.
             async_at_started(hass, begin)
         else:
             begin(hass)
@@ -231,7 +223,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 @callback
 def async_tell_dropped(hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iterable[Job]) -> None:
-    """Take the questions about jobs off the phones whose box was removed, and tell who asked for them."""
+    """Take back the questions about jobs whose box was removed, and notify whoever asked for them."""
 
     async def tell() -> None:
         for job in jobs:
@@ -242,9 +234,9 @@ def async_tell_dropped(hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iter
 
 
 def _is_over(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> bool:
-    """Return whether a job waits for approval no more; as long as its box is not loaded, nobody can answer."""
+    """Whether a job no longer waits for approval; False while its box is not loaded: nobody can answer then."""
     if entry.state is not ConfigEntryState.LOADED:
-        # But it may be removed.
+        # A removed box is over, too.
         return hass.config_entries.async_get_entry(entry.entry_id) is None
     jobs = entry.runtime_data.queue.open_jobs()
     return not any(
@@ -253,10 +245,7 @@ def _is_over(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> bool:
 
 
 async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> None:
-    """Tell the approvers of a job: on phones with a picture and buttons, elsewhere in words.
-
-    Once somebody has answered, the others are not asked any more.
-    """
+    """Ask the approvers about a job, on phones with a picture and buttons, until one of them has answered."""
     title = await async_error_text(hass, "approval_wanted")
     message = " · ".join(await _async_facts(hass, job))
     device = async_printer_device(hass, entry, job.spec.printer_key)
@@ -274,12 +263,11 @@ async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) ->
         reached.add(target)
         await async_send(hass, target, message, title=title, data=data, link=link)
         if _is_over(hass, entry, job):
-            # The question may have come after what took it back.
+            # The question may have arrived after it was taken back.
             await _async_clear(hass, target, job)
 
 
 async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
-    """Return what an approver wants to know of a job: title, pages, printer, and who asks."""
     facts = [f"“{job.spec.title}”"]
     if job.pages is not None:
         facts.append(
@@ -318,10 +306,7 @@ async def _async_tell_answer(
     *,
     key: str | None = None,
 ) -> None:
-    """Take the question off the phones of the approvers, and tell the asker of the answer.
-
-    `key` is that of the text for the asker, where there is no answer.
-    """
+    """Take the question back from the approvers, and notify the asker: of the answer, or with the text `key`."""
     reached = hass.data.get(DATA_REACHED, {}).pop(job.job_id, None)
     for target in entry.options.get(CONF_APPROVAL_NOTIFY, []):
         if reached is None or target in reached:
@@ -333,7 +318,7 @@ async def _async_tell_answer(
 
 
 async def _async_clear(hass: HomeAssistant, target: str, job: Job) -> None:
-    """Take a question back; where that cannot be, say that it is settled."""
+    """Take a question back; where that is not possible, say that it is settled."""
     if _is_phone(target):
         await async_send(hass, target, CLEAR, data={"tag": _tag(job)})
     elif target.removeprefix(f"{NOTIFY_DOMAIN}.") == IN_SIDEBAR:
@@ -344,7 +329,7 @@ async def _async_clear(hass: HomeAssistant, target: str, job: Job) -> None:
 
 
 def _answer_key(job: Job) -> str | None:
-    """Return the key of the text about an answer, None where the asker gave it."""
+    """Choose the text for the asker; None if the asker gave the answer."""
     if job.state is JobState.EXPIRED:
         return "approval_expired"
     if job.reason == "printer_gone":
@@ -359,7 +344,7 @@ def _tag(job: Job) -> str:
 
 
 def _home(hass: HomeAssistant) -> str:
-    """Return where this Home Assistant is reached, empty where that is not known."""
+    """Find the address of this Home Assistant; empty if it is not known."""
     try:
         return get_url(hass, prefer_external=True)
     except NoURLAvailableError:

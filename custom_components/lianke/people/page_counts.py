@@ -26,9 +26,9 @@ FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def async_export_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
-    """Return the pages of one box, or of all that are loaded, as rows and as CSV text: the action export_pages.
+    """Export the pages of one box, or of all loaded ones, as rows and as CSV text.
 
-    Raises Unauthorized for a user who is no administrator; automations may.
+    Raises Unauthorized for a user who is not an administrator; automations may.
     """
     await async_check_caller(hass, call.context, None, POLICY_READ)
     first, last = call.data.get("from_month", ""), call.data.get("to_month", "9999-99")
@@ -46,7 +46,7 @@ async def async_export_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObje
             "month": row.month,
             "box": box,
             "printer": printers.get(row.printer_key, ""),
-            # One that is gone is still told from others.
+            # The id still tells a deleted user's pages apart.
             "user": users.get(row.user_id) or row.user_id,
             "source": row.source,
             "pages": row.pages,
@@ -57,7 +57,6 @@ async def async_export_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObje
 
 
 def as_csv(rows: list[JsonObjectType]) -> str:
-    """Return rows as CSV text, with a line of names."""
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -69,12 +68,12 @@ def as_csv(rows: list[JsonObjectType]) -> str:
 
 @callback
 def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Add pages to the statistics as they are counted, where the option says so.
+    """Add pages to the statistics as they are counted, if the option says so.
 
-    Whoever may see statistics sees them, so that the option is off at first.
+    The option is off at first: whoever may see statistics sees the pages.
     """
     pages = entry.runtime_data.storage.pages
-    # Home Assistant takes a first total for what was printed in its hour.
+    # 0.2.0 also counted pages that no statistics showed; as a first total, Home Assistant adds them to one hour.
     if not (pages.is_shown_for_sure or entry.options.get(const.CONF_PAGE_STATISTICS, False)):
         pages.shown.clear()
 
@@ -89,7 +88,7 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         is_wanted = entry.options.get(const.CONF_PAGE_STATISTICS, False)
         pages.on_pages = on_pages if is_wanted else None
 
-    # Called when the options have changed, too.
+    # Also called when the options have changed.
     entry.async_on_unload(entry.runtime_data.coordinator.async_add_listener(follow))
     follow()
 
@@ -97,9 +96,9 @@ def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 async def _async_add(
     hass: HomeAssistant, entry: LiankeConfigEntry, user_id: str, source: str, total: int
 ) -> None:
-    """Hand all pages that were shown to the recorder, for the hour in which the last ones were counted."""
+    """Give the recorder the total of pages, for the hour in which the last ones were counted."""
     hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
-    # The recorder's own libraries are there only where it is set up.
+    # The recorder's own libraries are installed only where it is set up.
     from homeassistant.components.recorder.models import (  # noqa: PLC0415
         StatisticData,
         StatisticMeanType,
@@ -126,7 +125,7 @@ async def _async_add(
 
 
 async def _async_name(hass: HomeAssistant, user_id: str, source: str) -> str:
-    """Return what a user, with the source unless it is the user alone, is called."""
+    """Name a user, and the source unless the user printed in person; without a user, the source alone."""
     user = await hass.auth.async_get_user(user_id) if user_id else None
     texts = await async_get_translations(hass, hass.config.language, "selector", [const.DOMAIN])
     by = texts.get(f"component.{const.DOMAIN}.selector.origin.options.{source}", source)

@@ -16,36 +16,36 @@ from ..fair_queue import FairQueue
 
 MIN_CODE: Final = 4
 MAX_CODE: Final = 64
-# Wrong codes before each further one has to wait, longer each time.
+# Wrong codes before the next must wait PAUSE_START seconds, twice as long each time up to PAUSE_LIMIT.
 MAX_WRONG: Final = 5
 PAUSE_START: Final = 30
 PAUSE_LIMIT: Final = 900
-# Codes, each with who guessed, whose wrong guesses are kept in mind.
+# Codes with the user who guessed them, whose wrong guesses are remembered.
 MAX_GUESSED: Final = 500
 
 PLAIN: Final = "none"
 SHA256: Final = "sha2-256"
+# How a device of the home network may send a code (PWG 5100.11, job-password-encryption).
 ENCRYPTIONS: Final = (PLAIN, SHA256)
-"""how a device of the home network may send a code (PWG 5100.11, job-password-encryption)."""
 _SALT_BYTES: Final = 16
 
 
 async def async_hash_code(
     hass: HomeAssistant, code: bytes, encryption: str = PLAIN, *, owner: str | None = None
 ) -> str:
-    """Return what is stored of a code; `owner` is the user or device whose turn it is."""
+    """Make what is stored of a code; `owner` is the user or device whose turn it is."""
     async with async_get_code_checker(hass).turns.place(owner):
         return await hass.async_add_executor_job(hash_code, code, encryption)
 
 
 def hash_code(code: bytes, encryption: str = PLAIN) -> str:
-    """Return what is stored of a code, which a device may have sent encrypted. Blocks for a moment."""
+    """Make what is stored of a code, which a device may have sent as a digest. Blocks for a moment."""
     salt = secrets.token_bytes(_SALT_BYTES)
     return f"{encryption}:{salt.hex()}:{_digest(code, salt).hex()}"
 
 
 def is_code(code: str, stored: str) -> bool:
-    """Return whether a code is the one that was stored. Blocks for a moment."""
+    """Check a code against what was stored. Blocks for a moment."""
     encryption, salt, digest = stored.split(":")
     sent = code.encode()
     if encryption == SHA256:
@@ -58,20 +58,19 @@ def _digest(code: bytes, salt: bytes) -> bytes:
 
 
 class _Wrong(NamedTuple):
-    """Wrong guesses of one code, and until when no other is looked at, by the monotonic clock."""
-
     guesses: int
+    # Monotonic; no other guess is checked before.
     until: float
 
 
 class CodeChecker:
-    """Checks codes one at a time, and lets guesses wait."""
+    """Checks codes, and makes people wait after wrong guesses."""
 
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
-        # One code at a time, since each takes memory for a moment.
+        # One code at a time, since each check takes memory for a moment.
         self.turns = FairQueue(1)
-        # The last guessed one last.
+        # The code guessed last comes last.
         self._wrong = LimitedSizeDict[tuple[str, str | None], _Wrong](size_limit=MAX_GUESSED)
 
     async def async_check(
@@ -79,8 +78,7 @@ class CodeChecker:
     ) -> None:
         """Check a code that a user gives for the job with this title.
 
-        Each user has guesses of his own, so that nobody keeps another from his job; all that is not known to be
-        somebody's has the same ones.
+        Each user has guesses of their own, so that nobody keeps another from a job; all unknown users share theirs.
         Raises InputError: code_missing, code_wrong, code_too_often.
         """
         if not code:

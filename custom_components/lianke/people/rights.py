@@ -1,6 +1,6 @@
-"""Who may do what by whoever set it off, who may answer, and what a user sees of a job: its facts and its first page.
+"""Who may do what, who may answer, and what a user sees of a job: its facts and its first page.
 
-An automation's call has no user, and so would have every right.
+Rights are those of whoever set a call off: an automation's call has no user, and so would have every right.
 """
 
 from collections.abc import Mapping
@@ -39,17 +39,17 @@ from .beginning import Beginning, async_find_beginning
 PICTURE_URL: Final = f"/api/{const.DOMAIN}/job_picture"
 # The part of an address that proves what it was made for.
 PROOF: Final = "proof"
-# Addresses may hold what is no text.
+# Addresses may hold lone surrogates.
 _ANY: Final = ("utf-8", "surrogatepass")
 
 
 async def async_check_caller(
     hass: HomeAssistant, context: Context, entity_id: str | None, policy: str
 ) -> Beginning:
-    """Return who began what led to a call, once both that person and the caller have the policy on an entity.
+    """Check that the caller, and the person behind the call, have the policy on an entity; return who began it.
 
-    What no person began may do everything, and so may, here, what is forgotten. An automation reads by its own
-    trigger whatever an administrator wanted it to. Raises as `async_check_entity`.
+    What no person began may do everything, and here so may what is forgotten. Run by its own trigger, an automation may
+    read whatever the administrator who wrote it wants. Raises as `async_check_entity`.
     """
     await async_check_entity(hass, context, entity_id, policy)
     who = await async_find_beginning(hass, context)
@@ -63,7 +63,7 @@ async def async_check_caller(
 async def async_check_printer(
     hass: HomeAssistant, target: Target, context: Context, policy: str = POLICY_CONTROL
 ) -> Beginning:
-    """Return who began a call about a printer. Raises as `async_check_caller`."""
+    """Check the policy on a printer's status entity. Returns and raises as `async_check_caller`."""
     entity_id = status_entity(hass, target.entry, target.printer_key)
     return await async_check_caller(hass, context, entity_id, policy)
 
@@ -71,10 +71,10 @@ async def async_check_printer(
 async def async_check_change(
     hass: HomeAssistant, context: Context, entity_id: str | None, title: str
 ) -> Beginning:
-    """Return who began a call that changes something, such as a job with this title, as control of an entity allows.
+    """Check that a call may change something, such as the job with this title; return who began it.
 
-    What is forgotten may have been anybody's: it changes nothing where somebody may not. Raises as
-    `async_check_caller`, and InputError: beginning_forgotten_here.
+    It needs control of the entity. What is forgotten may be anybody's: it changes nothing that somebody may not.
+    Raises as `async_check_caller`, and InputError: beginning_forgotten_here.
     """
     who = await async_check_caller(hass, context, entity_id, POLICY_CONTROL)
     if who.forgotten and await async_is_not_for_all(hass, entity_id):
@@ -85,13 +85,13 @@ async def async_check_change(
 async def async_check_job(
     hass: HomeAssistant, target: Target, job: Job, context: Context
 ) -> Beginning:
-    """Return who began a call that changes a job at a printer, or takes it there. Raises as `async_check_change`."""
+    """Check that a call may change a job at a printer, or take it there. Returns and raises as `async_check_change`."""
     entity_id = status_entity(hass, target.entry, target.printer_key)
     return await async_check_change(hass, context, entity_id, job.spec.title)
 
 
 async def async_is_not_for_all(hass: HomeAssistant, entity_id: str | None) -> bool:
-    """Return whether somebody lives here who may not control an entity; without one only administrators may."""
+    """Whether an active user may not control an entity; without an entity, only administrators may."""
     return any(
         user.is_active
         and not user.system_generated
@@ -107,7 +107,7 @@ async def async_is_not_for_all(hass: HomeAssistant, entity_id: str | None) -> bo
 async def async_may_approve(
     hass: HomeAssistant, options: Mapping[str, Any], user_id: str | None
 ) -> bool:
-    """Return whether a user may approve jobs: one of those chosen, without any an administrator."""
+    """Whether a user may approve jobs: one of the chosen approvers, or an administrator if there are none."""
     if user_id is None or (user := await hass.auth.async_get_user(user_id)) is None:
         return False
     return is_approver(options, user)
@@ -121,7 +121,7 @@ def is_approver(options: Mapping[str, Any], user: User) -> bool:
 @singleton(f"{const.DOMAIN}_page_key")
 @callback
 def _key(hass: HomeAssistant) -> bytes:
-    # Home Assistant's own signatures do not outlive it either.
+    # New at each start: Home Assistant's own signatures do not survive a restart either.
     return secrets.token_bytes()
 
 
@@ -131,7 +131,7 @@ def _proof(hass: HomeAssistant, path: str, until: str) -> str:
 
 @callback
 def async_proven_path(hass: HomeAssistant, path: str, lasts: timedelta) -> str:
-    """Return a picture's address for those to whom it is sent, signed, and with a proof that it was sent.
+    """Make a picture's address for those to whom it is sent: signed, and with a proof that it was sent.
 
     The signature alone proves nothing: whoever has a media player play an address gets one of the same user.
     """
@@ -141,14 +141,14 @@ def async_proven_path(hass: HomeAssistant, path: str, lasts: timedelta) -> str:
 
 
 def is_proven(request: web.Request) -> bool:
-    """Return whether a request is one for an address that `async_proven_path` made for it, as long as that lasts."""
+    """Whether `async_proven_path` made the request's address, and it still holds."""
     until, _, proof = request.query.get(PROOF, "").partition("-")
     expected = _proof(request.app[KEY_HASS], request.path, until)
     return hmac.compare_digest(proof.encode(*_ANY), expected.encode()) and time() < int(until)
 
 
 def may_answer(options: Mapping[str, Any], user: User, job: Job, *, may_control: bool) -> bool:
-    """Return whether a user may answer for what a job waits for; `options` are those of its box."""
+    """Whether a user may answer for what a job waits for; `options` are those of its box."""
     if not (job.asks_for and may_control):
         return False
     return job.asks_for != PersonReason.APPROVAL or is_approver(options, user)
@@ -162,10 +162,10 @@ def may_see_document(
     may_control: bool,
     proven: bool = False,
 ) -> bool:
-    """Return whether a user may see a job's document: who asked, and who is to answer for it.
+    """Whether a user may see a job's document: whoever asked for it, or may answer for it.
 
-    What is released with a code is for the eyes of who asked alone, and of nobody where somebody else's job
-    had the code. `proven` says that the address was sent to approvers: a system's user has no other right.
+    A job with a code is only for whoever asked for it, and for nobody if the code is somebody else's. `proven`: the
+    address was sent to approvers, which is the only right of a system's user.
     """
     if user.system_generated:
         return proven and job.asks_for == PersonReason.APPROVAL
@@ -175,9 +175,9 @@ def may_see_document(
 
 
 def as_seen(options: Mapping[str, Any], user: User | None, job: Job) -> Job:
-    """Return a job as a user sees it, None for somebody who is not known.
+    """Hide why a job was rejected, and its document, from a user (None: unknown) who did not ask and is no approver.
 
-    Why it was rejected, and its document, are for who asked and for approvers: "grounded, no games" is not for grandma.
+    "Grounded, no games" is not for grandma.
     """
     if job.reason != REJECTED or (
         user and (user.id == job.spec.asker.user_id or is_approver(options, user))
@@ -190,7 +190,7 @@ def as_seen(options: Mapping[str, Any], user: User | None, job: Job) -> Job:
 async def async_as_seen(
     hass: HomeAssistant, options: Mapping[str, Any], job: Job, context: Context
 ) -> Job:
-    """Return a job as whoever began this context sees it; automations by themselves see all."""
+    """Apply `as_seen` for whoever began this context; automations run by their own trigger see everything."""
     if job.reason != REJECTED or (who := await async_find_beginning(hass, context)).independent:
         return job
     user = await hass.auth.async_get_user(who.user_id) if who.user_id else None
@@ -200,10 +200,9 @@ async def async_as_seen(
 def visible(
     view: JsonObjectType, options: Mapping[str, Any], user: User, job: Job, *, may_control: bool
 ) -> JsonObjectType:
-    """Return a job's view as a user may see it.
+    """Hide what a user may not see of a job's view.
 
-    Devices and their addresses are for those who may control the printer, users for approvers,
-    administrators and themselves.
+    Devices and addresses are for those who may control the printer; users for approvers, administrators, themselves.
     """
     hidden = {} if may_control else {"source": None}
     if not (job.spec.asker.user_id == user.id or user.is_admin or is_approver(options, user)):
@@ -212,13 +211,13 @@ def visible(
 
 
 class JobPictureView(HomeAssistantView):
-    """Serves the first page of a job that is not over, to who asked and who may answer."""
+    """Serves the first page of a job that is not over, to whoever asked for it or may answer for it."""
 
     url = f"{PICTURE_URL}/{{job_id:[0-9A-Z]{{26}}}}"
     name = f"api:{const.DOMAIN}:job_picture"
 
     async def get(self, request: web.Request, job_id: str) -> web.Response:
-        """Return the picture; 404 where there is none, or none for this user."""
+        """Serve the picture; 404 if there is none, or none for this user."""
         hass: HomeAssistant = request.app[KEY_HASS]
         user: User = request[KEY_HASS_USER]
         try:
@@ -247,7 +246,7 @@ class JobPictureView(HomeAssistantView):
 
 
 def _document(job: Job, path: Path) -> Document | None:
-    """Return the document of a job that is not over, None where its pages cannot be drawn."""
+    """Find the document of a job that is not over; None if its pages cannot be drawn."""
     if job.is_final or not job.has_document:
         return None
     document = replace(job.present.document, path=path)
@@ -255,14 +254,14 @@ def _document(job: Job, path: Path) -> Document | None:
 
 
 def picture_url(job: Job) -> str | None:
-    """Return the address of a job's picture, which is to be signed; None without one."""
+    """Make the address of a job's picture, without a signature; None without a picture."""
     drawable = _document(job, job.present.document.path) is not None
     return f"{PICTURE_URL}/{job.job_id}" if drawable else None
 
 
 @callback
 def async_picture_path(hass: HomeAssistant, job: Job) -> str | None:
-    """Return the address of a job's picture for its approvers, for as long as it waits; None without one."""
+    """Make the signed address of a job's picture for its approvers, for as long as it waits; None without a picture."""
     if (url := picture_url(job)) is None:
         return None
     left = job.expires_at - dt_util.utcnow()
