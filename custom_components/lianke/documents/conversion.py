@@ -1,4 +1,4 @@
-"""Convert a file in the spool, pictures among them, into a document. What is not async blocks."""
+"""Turn a spooled file into a document, with pictures that the service takes. Functions that are not async block."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,18 +25,17 @@ from .document import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, Document, FileTyp
 from .encoding import read_text
 from .spool import open_private, translate_disk_errors, write_bytes
 
-# Measured with Pillow 12.3: decoding WebP takes 16 bytes a pixel at its peak, AVIF 12, HEIC 9. So a
-# picture takes 300 MB at most. The usual 12 to 24 megapixels of phones fit; 48 do not, as none of
-# these formats can be decoded at a smaller size.
+# Pillow 12.3 needs at its peak 16 bytes a pixel for WebP, 12 for AVIF and 9 for HEIC, so a picture takes at most
+# 300 MB. Phones' usual 12 to 24 megapixels fit; 48 do not: these formats cannot be decoded at a smaller size.
 MAX_PIXELS = 25_000_000
 MAX_WEBP_PIXELS = 17_000_000
-# Small ones stay without loss; as PNG a large photo would be several times its size.
+# Pictures up to this size become PNG, without loss; as PNG a large photo would be several times its size.
 MAX_PNG_PIXELS = 4_000_000
 JPEG_QUALITY = 92
 MAX_FRAMES = 2000
 HEIF_DECODER = "pillow_heif"
 HEIF_HEAD_BYTES = 64
-# What decoders raise for damaged pictures, here also where the memory is not enough.
+# Raised for damaged pictures, and where there is not enough memory to decode one.
 UNREADABLE = (*DECODER_ERRORS, MemoryError)
 DATA_CONVERTING: HassKey[FairQueue] = HassKey(f"{DOMAIN}_pictures_in_conversion")
 
@@ -44,8 +43,8 @@ DATA_CONVERTING: HassKey[FairQueue] = HassKey(f"{DOMAIN}_pictures_in_conversion"
 def convert_image(source: Path, target: Path, name: str) -> FileType:
     """Write the picture at source to the new file target as PNG or JPEG; return which.
 
-    Transparent parts become white, a moving picture its first frame, and colours those of sRGB: a phone's reds would be
-    paler without the profile that comes with them.
+    Transparent parts become white, an animation its first frame. Colours become sRGB: without the profile that comes
+    with them, a phone's reds would print paler.
     Raises InputError: image_unreadable, image_too_large; HomeAssistantError: disk_full.
     """
     try:
@@ -64,7 +63,7 @@ def convert_image(source: Path, target: Path, name: str) -> FileType:
 
 
 def _decode(source: Path, name: str) -> Image.Image:
-    """Return the picture at source, upright. On return the decoder's memory is free."""
+    """Turn the picture upright; the decoder's memory is free on return. Raises InputError: image_too_large."""
     with Image.open(source) as opened:
         limit = MAX_WEBP_PIXELS if opened.format == "WEBP" else MAX_PIXELS
         if opened.width * opened.height > limit:
@@ -75,7 +74,7 @@ def _decode(source: Path, name: str) -> Image.Image:
 
 
 def can_read_heif(path: Path) -> bool:
-    """Return whether this installation has a decoder for HEIC or AVIF, as the file at path says."""
+    """Check for a decoder: for AVIF if the file's head names that, else for HEIC."""
     with path.open("rb") as file:
         head = file.read(HEIF_HEAD_BYTES)
     if b"avif" in head or b"avis" in head:
@@ -87,7 +86,7 @@ def can_read_heif(path: Path) -> bool:
 
 
 def count_frames(path: Path) -> int | None:
-    """Return the number of pages of a TIFF file; None when it cannot be read."""
+    """Count the pages of a TIFF file; None if it cannot be read, or has MAX_FRAMES or more."""
     try:
         with Image.open(path) as picture:
             for frame in range(MAX_FRAMES):
@@ -121,9 +120,9 @@ async def async_make_document(
     kind: FileType | None = None,
     may_be_raw: bool = False,
 ) -> Document:
-    """Have a file written, and return its document; a picture is converted once it is the turn of the user who asks.
+    """Run `write` for the file at path, then make its document; a picture is converted in its user's turn.
 
-    Raises as `make_document` and what writing raises.
+    Raises what `make_document` and `write` raise.
     """
 
     def make() -> Document | None:
@@ -138,7 +137,7 @@ async def async_make_document(
 
     if (document := await hass.async_add_executor_job(make)) is not None:
         return document
-    # One at a time, or the peaks add up; whoever waits for its turn keeps no thread from others.
+    # One picture at a time, or their memory peaks add up. A task that waits here holds no thread.
     if (turns := hass.data.get(DATA_CONVERTING)) is None:
         turns = hass.data[DATA_CONVERTING] = FairQueue(1)
     async with turns.place(user) as place:
@@ -147,10 +146,10 @@ async def async_make_document(
         def is_over(_: object) -> None:
             place.give_back()
             if not work.cancelled():
-                # Where nobody waits for it any more.
+                # Retrieved here, or asyncio logs it when the caller was canceled.
                 work.exception()
 
-        # It goes on when who waits for it is canceled.
+        # The thread goes on when the caller is canceled, so the place is given back when the work ends.
         work.add_done_callback(is_over)
         place.keep()
         await asyncio.wait([work])
@@ -165,11 +164,10 @@ def make_document(
     kind: FileType | None = None,
     pages: int | None = None,
 ) -> Document:
-    """Return the document for the file at path, as it is: text has yet to become a page, a PDF to be opened.
+    """Make the document of the file at path; text has yet to become a page, and a PDF to be opened.
 
-    Its type and its pages are told by its content where they are not known; the bytes are taken for printer
-    commands only where the name may say so. Pictures that the service does not take are converted.
-    Raises InputError for what cannot be printed.
+    The content decides `kind` and `pages` where they are None; it never counts as printer commands, as only `kind` can
+    say that. Pictures that the service does not take are converted. Raises InputError for what cannot be printed.
     """
     if path.stat().st_size == 0:
         raise InputError("file_empty", name=name)
@@ -192,9 +190,9 @@ def make_document(
 def make_page_document(
     path: Path, html: str, style: PageStyle, *, name: str, title: str, at_most: int | None = None
 ) -> Document:
-    """Write a page to the new file path and return its document.
+    """Write a page to the new file path; None for `at_most`, its most sheets, has that estimated.
 
-    `at_most` is the most sheets it can take; None has that estimated.
+    Raises InputError: page_too_large; HomeAssistantError: disk_full.
     """
     data = whole_text(html).encode()
     if len(data) > MAX_MADE_BYTES:
@@ -205,15 +203,15 @@ def make_page_document(
 
 
 def clean_title(title: str) -> str:
-    """Return a title without control characters, on one line, of limited length."""
-    # Cut first: a title may be as long as a call.
+    """Join lines, drop control characters and cut to MAX_TITLE characters."""
+    # Cut first: a title may be as long as the whole call.
     start = whole_text(title[: MAX_TITLE * 20])
     kept = "".join(c for c in start if c.isprintable() or c.isspace())
     return " ".join(kept.split())[:MAX_TITLE].rstrip()
 
 
 def file_name(name: str, kind: FileType, number: str = "") -> str:
-    """Return a file name for kind that is safe in any form field and on any file system, with a number in the end."""
+    """Make a name that is safe in form fields and file systems; `number` goes before the extension."""
     stem = UNSAFE.sub("_", Path(name).name).strip(" .")
     known = {item.value for item in FileType} | {
         ".jpeg",
@@ -224,22 +222,22 @@ def file_name(name: str, kind: FileType, number: str = "") -> str:
         ".avif",
     }
     suffix = Path(stem).suffix.lower()
-    # Office does not open a file with macros under the usual name.
+    # Office does not open a file with macros that is named .docx, so .docm stays.
     extension = suffix if suffix in SAME_KIND.get(kind, ()) else kind
     if suffix in known or extension == suffix:
         stem = Path(stem).stem
-    # A file system counts bytes, and takes 255 for the whole name.
+    # File systems allow 255 bytes for a name, however many characters those are.
     stem = stem[:MAX_STEM].encode()[: 2 * MAX_STEM].decode(errors="ignore")
     return f"{stem.strip(' .') or 'document'}{number}{extension}"
 
 
 def make_text_document(document: Document, style: PageStyle) -> Document:
-    """Return the document for the page that a file of text, a table or Markdown becomes; it takes the file's place."""
+    """Replace a text, CSV or Markdown file by the page made of it. Raises InputError."""
     if document.size > MAX_TEXT_BYTES:
         raise InputError("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
     if (text := read_text(document.path.read_bytes(), style.language)) is None:
         raise InputError("text_unreadable", name=document.name)
-    text = text.rstrip("\x1a")  # DOS marks the end
+    text = text.rstrip("\x1a")  # DOS ends a text with Ctrl-Z
     document.path.unlink()
     if not is_visible(text):
         raise InputError("file_empty", name=document.name)

@@ -1,6 +1,6 @@
-"""A document: a file in the spool with its type, size and pages; how types are told by content; kinds of sources.
+"""A document (a spooled file with its type, size and pages), kinds of sources, and how content shows a file's type.
 
-Telling a type blocks: run it in the executor.
+`sniff` blocks: run it in the executor.
 """
 
 from dataclasses import dataclass, field
@@ -21,45 +21,38 @@ from .encoding import SURE_ENCODINGS, UTF_16, can_be_text, guess_encoding
 
 
 def digest_of(*asked: object) -> str:
-    """Return the digest of a request for a document."""
     return hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file; blocking."""
+    """SHA-256 in hexadecimal; blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def too_large(name: str, limit_bytes: int) -> InputError:
-    """Return the error for a file above the limit, given in MB."""
     return InputError("file_too_large", name=name, limit=str(limit_bytes // 1024**2))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document(UploadFile, Record):
-    """A file ready to be uploaded.
-
-    `path` is in the spool until a job takes it over. `name` carries the extension that
-    fits the content. `pages` is None when it cannot be known here; then
-    `pages_at_most` may be known. `counted_for` names the printer and options that `pages` is
-    right for where the service has counted them, None where it is for all. `title` is what a
-    user may see of it and quotes none of its content; `foreign_title` says that the server that it came from wrote it.
-    `snapshot` says that a camera or image is on it, which is of no use tomorrow.
-    `digest` tells documents apart by what
-    was asked for, where one is made here and so carries the time; None where its bytes do.
-    `ticket` lets the service reuse what it has prepared for the printer and options named by
-    `ticket_scope`.
-    """
+    """A file ready to be uploaded: in the spool until a job takes it over, named with its content's extension."""
 
     extension: str
+    # None when they cannot be counted here; `pages_at_most` may be known then.
     pages: int | None
+    # Users may see it, so it quotes nothing of the content.
     title: str
+    # The title comes from the server that the document was downloaded from.
     foreign_title: bool = False
+    # It shows a camera or image, which is of no use tomorrow.
     snapshot: bool = False
+    # Of the request for a document made here, whose bytes contain the time; None where the bytes identify it.
     digest: str | None = None
     pages_at_most: int | None = None
+    # Printer and options for which the service counted `pages`; None if they hold for all.
     counted_for: str | None = None
+    # Lets the service reuse what it prepared for the printer and options in `ticket_scope`.
     ticket: str | None = field(default=None, repr=False)
     ticket_scope: str | None = None
 
@@ -68,7 +61,7 @@ RAW_ENCODINGS = ("utf-8", "gb18030")
 
 
 class SourceKind(StrEnum):
-    """The kinds of sources; the values are the names of the actions' fields."""
+    """The values are the names of the actions' fields."""
 
     UPLOAD = "upload"
     MEDIA = "media"
@@ -83,11 +76,11 @@ class SourceKind(StrEnum):
 
 
 MAGIC: Final = bytes.fromhex("d0cf11e0a1b11ae1")
-# Of streams and folders: far more than any document has.
+# Streams and folders of an OLE file: far more than any document has.
 MAX_DIRECTORY_ENTRIES: Final = 4096
 HEADER_BYTES: Final = 512
 SECTOR_SHIFTS: Final = (9, 12)
-# Of the sectors with the table of all sectors, in a header; a file may have so many that it does not need.
+# Sectors of the sector table (FAT) that the header itself lists; a file may have that many more than it needs.
 HEADER_FAT_SECTORS: Final = 109
 _OLE_ERRORS: Final = (
     OSError,
@@ -101,9 +94,9 @@ _OLE_ERRORS: Final = (
 
 
 def root_names(path: Path) -> frozenset[str] | None:
-    """Return the names of the streams and folders at the root; None when the file is cut off or damaged.
+    """List the streams and folders at the root of an OLE file; None when it is cut off or damaged.
 
-    Embedded documents are in folders below, which are left out.
+    Folders below the root are left out: embedded documents are there.
     """
     from olefile import OleFileIO  # noqa: PLC0415  # few files need it
 
@@ -118,7 +111,7 @@ def root_names(path: Path) -> frozenset[str] | None:
     shift = int.from_bytes(header[30:32], "little")
     if len(header) < HEADER_BYTES or shift not in SECTOR_SHIFTS:
         return None
-    # The table is read whole, before anything else: a small file must not have a large one.
+    # olefile first reads the whole FAT, so a small file that claims a large one is refused.
     table_sectors = int.from_bytes(header[44:48], "little")
     if (table_sectors - 2 * HEADER_FAT_SECTORS) << (shift - 2) > path.stat().st_size >> shift:
         return None
@@ -129,6 +122,7 @@ def root_names(path: Path) -> frozenset[str] | None:
         return None
 
 
+# What the service takes (lianke-api.md: POST /print/job, jobFile).
 CONTENT_TYPES: Final = {
     ".pdf": "application/pdf",
     ".jpg": "image/jpeg",
@@ -145,7 +139,6 @@ CONTENT_TYPES: Final = {
     ".html": "text/html",
     ".prn": "application/octet-stream",
 }
-"""The types the service takes (lianke-api: POST /print/job, jobFile)."""
 HEAD_BYTES = 8192
 MAX_ZIP_DIRECTORY = 4 * 1024 * 1024
 RAW_STARTS = (b"\x1b", b"@PJL", b"^XA")
@@ -159,19 +152,19 @@ OLE_STREAMS = {
     "Book": ".xls",
     "PowerPoint Document": ".ppt",
 }
-# A protected new Office file is as a whole in one of these.
+# A protected new Office file is an OLE file with these entries.
 OLE_PROTECTED = frozenset({"EncryptedPackage", "EncryptionInfo"})
 OLE_NAMES = {".wps": ".doc", ".et": ".xls", ".dps": ".ppt"}
 OOXML_FOLDERS = {"word/": ".docx", "xl/": ".xlsx", "ppt/": ".pptx"}
-# Source code of pages for a program: as text it is only noise.
+# PostScript, RTF, SVG and XML are source code for a program: printed as text they are noise.
 _POSTSCRIPT = re.compile(rb"%!(ps|\s|\Z)")
 FOREIGN_TEXT = (b"{\\rtf", b"<svg", b"<?xml")
 _COMMENTS = re.compile(rb"\A(?:<!--.*?-->\s*)+", re.DOTALL)
 TEXT_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".md", ".markdown", ".log"})
-# Where such a file holds text, it is the error page of a server, or was named by mistake. Not so Office
-# files: many programs give a table in HTML the name of one.
+# Text under such a name is a server's error page, or named by mistake. Office names are not among them: many
+# programs save an HTML table under one.
 NEVER_TEXT = frozenset({".pdf", ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"})
-# Lines that an e-mail as it is sent begins with (RFC 5322, 3.6); it holds its attachments as text.
+# How a raw e-mail begins (RFC 5322, 3.6), which is refused: it contains its attachments as encoded text.
 _MAIL = re.compile(
     rb"\A(?:from |(?:return-path|received|delivered-to|dkim-signature|authentication-results|x-[a-z-]+|mime-version"
     rb"|message-id|date|from|to|subject|reply-to):)",
@@ -182,7 +175,7 @@ _MIME = re.compile(rb"^mime-version:", re.IGNORECASE | re.MULTILINE)
 
 
 class FileType(StrEnum):
-    """The type of a file; the value is its extension."""
+    """The values are extensions."""
 
     PDF = ".pdf"
     JPEG = ".jpg"
@@ -217,13 +210,12 @@ TEXTS = frozenset({FileType.TEXT, FileType.CSV, FileType.MARKDOWN})
 
 
 def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
-    """Return the type of the file at path.
+    """Detect a file's type by its content; the name only tells apart kinds of text and of old Office files.
 
-    The name only helps where the content says nothing: text and old Office files. Printer
-    commands are told by nothing but a name that ends in .prn, and that only with may_be_raw: where
-    the name is of a file on this system. Raises InputError: file_empty, file_damaged,
-    content_not_as_named, mail_not_supported, office_protected, ofd_not_supported, private_key, raw_not_asked_for,
-    text_unreadable, type_not_supported; OSError when the file cannot be read.
+    Only a name that ends in .prn marks printer commands, and only with `may_be_raw`, for a file on this system.
+    Raises InputError: file_empty, file_damaged, content_not_as_named, mail_not_supported, office_protected,
+    ofd_not_supported, private_key, raw_not_asked_for, text_unreadable, type_not_supported; OSError when the file
+    cannot be read.
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
@@ -246,7 +238,7 @@ def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
 
 
 def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
-    # Some programs write a few bytes before the mark; readers accept that.
+    # Some programs write a few bytes before %PDF-, and PDF readers accept that.
     if head.lstrip().startswith(b"%PDF-") or (suffix == FileType.PDF and b"%PDF-" in head[:1024]):
         return FileType.PDF
     if known := next((kind for start, kind in STARTS.items() if head.startswith(start)), None):
@@ -265,7 +257,7 @@ def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
 
 
 def _ole_kind(path: Path, name: str, suffix: str) -> str | None:
-    """Return whether it is Word, Excel or PowerPoint, by the entries at the root of the file."""
+    """Tell Word, Excel and PowerPoint apart. Raises InputError: file_damaged, office_protected."""
     if (names := root_names(path)) is None:
         raise InputError("file_damaged", name=name)
     if names & OLE_PROTECTED:
@@ -279,24 +271,21 @@ def _ole_kind(path: Path, name: str, suffix: str) -> str | None:
 
 
 class _ZipReader(BufferedReader):
-    """Reader that limits how large a directory zipfile reads.
-
-    zipfile reads the whole directory into memory at once and makes a dozen times as much of it.
-    """
+    """Limits the size of a ZIP directory: zipfile reads it whole and needs a dozen times its size in memory."""
 
     @override
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return the next size bytes; raises BadZipFile beyond the limit of a directory."""
+        """Raise BadZipFile for more than MAX_ZIP_DIRECTORY bytes at once."""
         if size is None or not 0 <= size <= MAX_ZIP_DIRECTORY:
             raise zipfile.BadZipFile
         return super().read(size)
 
 
 def _zip_kind(path: Path, name: str) -> str | None:
-    """Return the type of new Office files and OFD, by the names of their parts."""
+    """Tell new Office files and OFD apart by the names of their parts. Raises InputError: file_damaged."""
     try:
         with _ZipReader(FileIO(path)) as file, zipfile.ZipFile(file) as archive:
-            # Some programs write the paths of Windows.
+            # Some programs write paths with backslashes.
             names = [part.replace("\\", "/") for part in archive.namelist()]
     except zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, struct.error:
         raise InputError("file_damaged", name=name) from None
@@ -312,9 +301,9 @@ def _zip_kind(path: Path, name: str) -> str | None:
 
 def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
     encoding = guess_encoding(head)
-    # In UTF-16 a page is a page, too.
+    # HTML may be in UTF-16.
     head = head.decode(encoding, "ignore").encode() if encoding in UTF_16 else head
-    # Drivers of Windows begin PostScript with a Ctrl-D.
+    # Windows drivers begin PostScript with Ctrl-D.
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\x04 \t\r\n\v\f")[:200].lower()
     if suffix not in TEXT_SUFFIXES and _MAIL.match(start) and _MIME.search(head):
         raise InputError("mail_not_supported", name=name)
@@ -331,7 +320,7 @@ def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
         return None
     if encoding is None and suffix in TEXT_SUFFIXES and (b"\0" in head or not can_be_text(head)):
         raise InputError("text_unreadable", name=name)
-    # Without a name that says text, only what is certain.
+    # Under any other name, only an encoding that needs no guess makes it text.
     if suffix not in TEXT_SUFFIXES and encoding not in SURE_ENCODINGS:
         return None
     if suffix in (".csv", ".tsv"):

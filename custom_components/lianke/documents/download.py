@@ -27,24 +27,24 @@ _GZIP_START: Final = b"\x1f"
 
 
 class DamagedDataError(Exception):
-    """Packed data is damaged, or its end is missing."""
+    """Compressed data is damaged or cut off."""
 
 
 class Unpacker:
-    """Unpacks one stream of packed data, a piece at a time. Its methods block."""
+    """Decompresses one stream, piece by piece. Its methods block."""
 
     def __init__(self, coding: str) -> None:
-        """Take the coding, one of CODINGS but IDENTITY."""
+        """`coding` is one of CODINGS, but not IDENTITY."""
         self._coding = coding
         self._stream: zlib._Decompress | None = None  # it has no public name
 
     def unpack(self, data: bytes, piece_bytes: int) -> Iterator[bytes]:
-        """Yield what the next bytes stand for, in pieces of at most piece_bytes. Raises DamagedDataError."""
+        """Decompress the next bytes into pieces of at most piece_bytes. Raises DamagedDataError."""
         while data:
             if self._stream is None or self._stream.eof:
                 if self._stream is not None and not data.startswith(_GZIP_START):
                     return  # what follows the end is padding
-                # Data in several members is one document.
+                # gzip data may have several members, which are one document.
                 self._stream = zlib.decompressobj(self._window(data))
             try:
                 yield self._stream.decompress(data, piece_bytes)
@@ -53,7 +53,7 @@ class Unpacker:
             data = self._stream.unconsumed_tail or self._stream.unused_data
 
     def finish(self) -> bytes:
-        """Return what is left, a few bytes. Raises DamagedDataError if the data has no end."""
+        """Return the last few bytes. Raises DamagedDataError if the data is cut off."""
         if self._stream is None:
             return b""
         try:
@@ -65,7 +65,7 @@ class Unpacker:
         return rest
 
     def _window(self, data: bytes) -> int:
-        """Return how zlib is to read it: deflate comes in zlib's frame, and from some programs bare."""
+        """Choose zlib's `wbits`: deflate should have a zlib header, but some programs send it without."""
         if self._coding == "gzip":
             return _GZIP
         framed = data[:1] == b"\x78" and int.from_bytes(data[:2]) % 31 == 0
@@ -89,13 +89,13 @@ async def async_download(
     sign: Callable[[URL], URL] | None = None,
     made_up: bool = False,
 ) -> str:
-    """Download address into the new file target; return the name that the server gives it, `name` if it gives none.
+    """Download into the new file target; return the server's name for it, `name` if it gives none.
 
-    https with a public address at every redirect, plain http to the origin `unencrypted`; anything else only where
-    the `allowlist_external_urls` of Home Assistant names it, or below the origin `trusted` until a redirect leads
-    elsewhere. At most limit_bytes (after decompression), five redirects and two minutes. `sign` makes of an address
-    below `trusted` what is asked for, where that is Home Assistant itself. With `made_up` names may lead to addresses
-    that a proxy in the house makes up for them.
+    Every redirect must lead to a public address by https, or by http to the origin `unencrypted`. Any other address
+    must be in Home Assistant's `allowlist_external_urls` or below the origin `trusted`, which counts until a redirect
+    leads elsewhere. `sign` signs addresses below `trusted` where that is Home Assistant itself. With `made_up`, names
+    may resolve to addresses that a proxy in the house invents. At most limit_bytes (after decompression), five
+    redirects and two minutes.
 
     Raises InputError: url_invalid, url_not_public, url_too_many_redirects,
     url_unreachable, url_refused, url_cut_off, file_too_large; HomeAssistantError: disk_full. The
@@ -103,7 +103,7 @@ async def async_download(
     """
     url = _parse(address)
     resolver = PublicResolver(made_up_allowed=made_up)
-    # Neither connections nor names are reused: each hop is resolved, and so checked, by itself.
+    # No connection or DNS answer is reused, so each redirect is resolved and checked anew.
     connector = aiohttp.TCPConnector(
         resolver=resolver, ssl=get_default_context(), force_close=True, use_dns_cache=False
     )
@@ -115,12 +115,12 @@ async def async_download(
             aiohttp.hdrs.USER_AGENT: "HomeAssistant lianke",
             aiohttp.hdrs.ACCEPT_ENCODING: "identity",
         },
-        # aiohttp takes a packed answer that is cut off for a whole one.
+        # aiohttp takes a compressed answer that is cut off for a complete one; Unpacker does not.
         auto_decompress=False,
     ) as session:
         try:
             async with (
-                # The client counts anew for each redirect.
+                # The client's own timeout starts again with each redirect.
                 asyncio.timeout(TIMEOUT.total),
                 await _open(
                     hass,
@@ -136,16 +136,16 @@ async def async_download(
         except (aiohttp.ClientError, NotPublicError, TimeoutError, ValueError) as err:
             cause = getattr(err, "os_error", err)
             if isinstance(cause, NotPublicError):
-                # It may be the host of a redirect.
+                # Not always url.host: this may be the host of a redirect.
                 raise InputError("url_not_public", host=cause.host) from None
-            # The text of such an error may contain the whole address.
+            # The error's own text is not used: it may contain the whole address.
             raise InputError("url_unreachable", host=url.host or "") from None
 
 
 def _parse(address: str) -> URL:
     try:
         url = URL(address.strip())
-        # A name that cannot be decoded is refused only when it is asked for.
+        # yarl raises for a host that it cannot decode only when `host` is read.
         host = url.host
     except ValueError:
         raise InputError("url_invalid") from None
@@ -166,13 +166,13 @@ async def _open(
 ) -> aiohttp.ClientResponse:
     for _ in range(MAX_REDIRECTS + 1):
         if url.origin() != trusted:
-            # Nor may anybody there send us back with more rights than his own.
+            # For good: a foreign server that redirects back to `trusted` must not gain its rights.
             trusted = sign = None
         allowed = trusted is not None or hass.config.is_allowed_external_url(str(url))
         resolver.private_allowed = allowed
         if not allowed:
             _check_public(url, unencrypted)
-        # Home Assistant's certificate bears the name by which others know it.
+        # Home Assistant's certificate has its outside name, so it is not checked at this local address.
         response = await session.get(
             sign(url) if sign else url, allow_redirects=False, ssl=sign is None
         )
@@ -185,11 +185,11 @@ async def _open(
 
 
 def _check_public(url: URL, unencrypted: URL | None) -> None:
-    """Raise for what the resolver never gets: plain http and addresses given as numbers."""
+    """Refuse what the resolver never sees: plain http, and hosts given as numbers. Raises InputError."""
     host = url.host or ""
     if url.scheme != "https" and url.origin() != unencrypted:
         raise InputError("url_not_https", host=host)
-    # The system takes other notations (2130706433, 127.1) for addresses, too.
+    # The system also accepts 2130706433 and 127.1 as addresses.
     if (":" in host or host.replace(".", "").isdigit()) and not is_public(host):
         raise InputError("url_not_public", host=host)
 
@@ -228,10 +228,10 @@ async def async_save(
     coding: str,
     limit_of: Callable[[bytes], int],
 ) -> None:
-    """Write what comes to a new file, unpacked.
+    """Write the parts to the new file target, decompressed.
 
-    `limit_of` gives the most bytes of a file that begins so. Raises DamagedDataError, InputError: file_too_large,
-    HomeAssistantError: disk_full; the file stays then.
+    `limit_of` returns the most bytes for a file with this first piece. Raises DamagedDataError; InputError:
+    file_too_large; HomeAssistantError: disk_full; the file stays then.
     """
     unpacker = None if coding == IDENTITY else Unpacker(coding)
     size = limit = 0
@@ -240,7 +240,6 @@ async def async_save(
 
     @translated
     def write(pieces: Iterable[bytes]) -> None:
-        """Write pieces of the body; blocks."""
         nonlocal size, limit
         for piece in pieces:
             if not size:
@@ -269,13 +268,13 @@ async def async_save(
 
 
 def _name(response: aiohttp.ClientResponse, name: str | None) -> str:
-    """Return the file name the server gives, else the one that is known, else the last part of the path."""
+    """Take the server's file name, else the known one, else the last part of the path, else the host."""
     disposition = response.content_disposition
     if disposition is not None and disposition.filename:
         if "filename*" in disposition.parameters:
-            # This is decoded already.
+            # aiohttp has decoded it.
             return disposition.filename
-        # As browsers read it: many servers encode it as in an address, others in their own language.
+        # As browsers do: many servers percent-encode it, others use an encoding of their own language.
         said = disposition.filename.encode("utf-8", "surrogateescape")
         return decode_text(unquote_to_bytes(said))
     return name or response.url.name or (response.url.host or "")

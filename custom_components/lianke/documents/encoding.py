@@ -1,9 +1,8 @@
-"""The encoding of text files. Blocks: run it in the executor.
+"""Guess the encoding of a text file. Blocks: run it in the executor.
 
-The bytes of a short list in GBK are a list of rarer words in Big5, EUC-JP and EUC-KR as well. So each encoding says how
-likely the bytes are in it, by groups of characters and how often each group is used, and the language of the house
-decides where that leaves a doubt; what stays in doubt is refused. Libraries were tried: chardet 7.7 reads 46 % of the
-lists in GBK as something else.
+A short list in GBK is also a list of rarer words in Big5, EUC-JP and EUC-KR. So each encoding rates the bytes by how
+often its characters are used, Home Assistant's language decides close cases, and what stays unclear is refused.
+chardet 7.7 reads 46 % of the lists in GBK as something else.
 """
 
 from dataclasses import dataclass
@@ -22,9 +21,9 @@ MARKS: Final = {
 }
 UTF_8: Final = frozenset({"utf-8", "utf-8-sig"})
 UTF_16: Final = frozenset({"utf-16", "utf-16-le", "utf-16-be"})
-# Encodings that need no guess: a file without a name that says text is text in these alone.
+# These need no guess: a file whose name does not say text is text only in one of these.
 SURE_ENCODINGS: Final = frozenset({"utf-8", *MARKS.values()})
-# Single-byte encodings, among which the library decides.
+# Single-byte encodings among which charset_normalizer decides, the more common ones first.
 ONE_BYTE: Final = (
     "cp1252",
     "cp1250",
@@ -38,44 +37,43 @@ ONE_BYTE: Final = (
     "cp874",
 )
 SAMPLE_BYTES: Final = 64 * 1024
-# Share of the characters beyond ASCII that must be in use in an encoding. A short list may have several that are rarer
-# (crab and lemon are, in Chinese): they count in so few characters, and in more of the language of the house, where
-# half may be rarer still, as characters of names are.
+# Share of the non-ASCII characters that must be common ones. A short list may hold rarer ones (for crab and lemon, in
+# Chinese): the second level counts as common in up to SHORT characters, or SHORT_AT_HOME in Home Assistant's language,
+# where half may be rarer still, as in names.
 ENOUGH: Final = 0.85
 ENOUGH_AT_HOME: Final = 0.5
 SHORT: Final = 24
 SHORT_AT_HOME: Final = 60
 LONG_BYTES: Final = 40
 FEW_LETTERS: Final = 8
-# Share of the characters of UTF-16 without its mark that must be in common use.
+# Share of the characters that must be common ones in UTF-16 without a byte order mark.
 MOSTLY: Final = 0.6
-# Share of a text that may be control characters, one in any case.
+# Share of a text that may be control characters; one always may.
 FEW_CONTROLS: Final = 0.05
 _ALLOWED_CONTROLS: Final = "\t\n\r\f"
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
-# What begins double-byte letters in ISO-2022.
+# Switches ISO-2022 to double-byte characters.
 _ISO_2022: Final = b"\x1b$"
 
-# How likely a character is of an encoding's second level, which all programs know and few people write; one that is in
-# neither level; a byte that is no character; and a character of ASCII, in any language.
+# Likelihood of a character in an encoding's second level, which all programs know but few people write; of one in no
+# level; of a byte that is no character; and of an ASCII character, in any language.
 _SECOND: Final = 5e-6
 _RARE: Final = 1e-8
 _STRAY: Final = 1e-9
 _ASCII: Final = 0.01
-# Katakana of half width, which stands in whole words: the first one of a word, and one after another.
+# Half-width katakana comes in whole words: the first character of a word, and each further one.
 _HALF: Final = 1e-4
 _HALF_AGAIN: Final = 0.8 / 63
-# How likely a letter of cp1252 is beyond ASCII, and how much rarer two of them in a row are, or one that stands alone.
+# Likelihood of a non-ASCII letter in cp1252, and the factor for one that follows another or stands alone.
 _ACCENT: Final = 0.005
 _ODD_ACCENT: Final = 0.02
-# How much rarer a character is that would take an ASCII letter out of the midst of a word: the "\xe4s" of "K\xe4se".
+# Factor for a character whose second byte would be an ASCII letter within a word: "\xe4s" in "K\xe4se".
 _OUT_OF_A_WORD: Final = 0.001
-# How much likelier than others the language of the house is, Chinese where that is none of these, and UTF-16 that has
-# no mark.
+# Factors for Home Assistant's language, for Chinese where that is a Western one, and for UTF-16 without a mark.
 _AT_HOME: Final = 1e6
 _IN_CHINA: Final = 20.0
 _UNMARKED: Final = 0.001
-# How much likelier one encoding must be than the next: below that nobody can tell, and nothing is printed.
+# By how much the likeliest encoding must beat the next one; otherwise nothing is printed.
 _CLEAR: Final = 100.0
 
 # The characters that Chinese texts, notes and shopping lists use most.
@@ -112,12 +110,12 @@ class _Encoding:
     name: str
     language: str
     characters: re.Pattern[bytes]
-    # The characters used most, the share of a text that they make together, and the other levels of the encoding: its
-    # first and last row, and how likely each character there is.
+    # The characters used most, and the share of a text that they make up together.
     often: str
     share: float
+    # Other levels: first and last lead byte, and the likelihood of each character.
     levels: tuple[tuple[int, int, float], ...]
-    # A katakana of half width.
+    # Half-width katakana.
     half: re.Pattern[bytes] | None = None
 
 
@@ -176,19 +174,18 @@ _EASTERN: Final = (
 
 @lru_cache(30_000)
 def _likelihood(pair: bytes, encoding: _Encoding) -> float:
-    """Return how likely a character is in an encoding."""
     if len(pair) != 2 or (encoding.half and encoding.half.fullmatch(pair)):
         return _RARE
     try:
         letter = pair.decode(encoding.name)
     except UnicodeDecodeError:
         return _STRAY
-    # Big5 of Hong Kong has characters that are two in Unicode.
+    # Some characters of Hong Kong's Big5 are two in Unicode; the first one decides.
     if unicodedata.category(letter[0]) == "Co":
         return _STRAY
     if letter in encoding.often:
         return encoding.share / len(set(encoding.often))
-    # Where the second byte of a row is lower, the character is of an extension.
+    # A lower second byte belongs to an extension, except in Big5 and Shift-JIS.
     whole = pair[1] >= 0xA1 or encoding.characters in (_PAIR_BIG5, _PAIR_SJIS)
     for first, last, likelihood in encoding.levels:
         if whole and first <= pair[0] <= last:
@@ -197,50 +194,50 @@ def _likelihood(pair: bytes, encoding: _Encoding) -> float:
 
 
 def _is_odd_hangul(letter: str) -> bool:
-    """Return whether a syllable has a vowel or an end that few have: half of all syllables are in few texts."""
+    """Check for a rare vowel or final consonant: half of all Hangul syllables hardly occur in texts."""
     rest, final = divmod(ord(letter[0]) - 0xAC00, 28)
     if not 0 <= rest < 19 * 21:
         return False
     return rest % 21 not in _VOWELS or final not in _ENDS
 
 
-# The vowels and ends of hangul that most syllables have, by their numbers in Unicode, and how much rarer others are.
+# Vowels and final consonants of most Hangul syllables, by their numbers in Unicode, and the factor for other syllables.
 _VOWELS: Final = frozenset((0, 1, 2, 4, 5, 6, 8, 9, 12, 13, 17, 18, 20))
 _ENDS: Final = frozenset((0, 1, 4, 8, 16, 17, 19, 21))
 _ODD_HANGUL: Final = 0.06
-# Letters and marks that German, French, Spanish, Italian, Dutch and the north of Europe write in cp1252.
+# What German, French, Spanish, Italian, Dutch and the Nordic languages write in cp1252.
 _WESTERN: Final = frozenset(
     "àâäáåãæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÅÃÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ¿¡«»„“”‘’‚–—…€£§°·²³\xa0½¼´"
 )
-# Signs that stand in no word: the encodings of central Europe have letters there. Some are only here: × and ÷ in UTF-8
-# are common characters of GBK.
+# Signs that occur in no word: Central European encodings have letters there. × and ÷ are not in _WESTERN: their bytes
+# in UTF-8 are common characters in GBK.
 _SIGNS: Final = frozenset("¿¡€£¥§°²³½¼¾±×÷®©™•µ")
 _CP1252: Final = _WESTERN | _SIGNS
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _HIGH: Final = re.compile(r"[^\x00-\x7f]+")
-# Languages whose single-byte encoding the library decides, not cp1252.
+# Languages for which charset_normalizer chooses the single-byte encoding, instead of cp1252.
 _NOT_WESTERN: Final = re.compile(
     r"ar|be|bg|bs|cs|el|fa|he|hr|hu|is|kk|lt|lv|mk|pl|ro|ru|sk|sl|sr|th|tr|uk|ur|vi"
 )
 
 
 def decode_text(data: bytes, language: str = "") -> str:
-    """Return the text in data as far as it can be told; a byte that fits nowhere becomes a replacement character.
+    """Decode with the likeliest encoding; bytes that fit nowhere become replacement characters.
 
-    `language` is the one of the house, as Home Assistant writes it: between encodings that fit alike it decides.
+    `language` is Home Assistant's: it decides between encodings that fit equally well.
     """
     encoding, _ = _weigh_despite_controls(data, language)
     return data.decode(encoding or "gb18030", errors="replace")
 
 
 def read_text(data: bytes, language: str) -> str | None:
-    """Return the text in data; None where another encoding fits as well, so that it might be noise on paper."""
+    """None if another encoding fits about as well: the text might be noise on paper."""
     encoding, is_clear = _weigh_despite_controls(data, language)
     return data.decode(encoding, errors="replace") if encoding and is_clear else None
 
 
 def can_be_text(data: bytes) -> bool:
-    """Return whether data may be text in the language of some house."""
+    """Check whether data is text for any language that Home Assistant may be set to."""
     for form in (data, _without_controls(data)):
         if guess_encoding(form):
             return True
@@ -253,12 +250,12 @@ def can_be_text(data: bytes) -> bool:
 
 
 def guess_encoding(data: bytes, language: str = "") -> str | None:
-    """Return the likeliest encoding of text, even with some damaged bytes; None when it is no text."""
+    """Tolerates some damaged bytes; None when data is no text."""
     return _weigh(data, language)[0]
 
 
 def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
-    """Return the likeliest encoding, and whether it is clearly likelier than the next."""
+    """Return the likeliest encoding, and whether it clearly beats the next one."""
     for mark, encoding in MARKS.items():
         if data.startswith(mark):
             readable = _is_readable(data.decode(encoding, errors="replace"))
@@ -266,7 +263,7 @@ def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
     sample = data[:SAMPLE_BYTES]
     likely, doubts = dict(_utf_16(sample)), dict[str, float]()
     if _CONTROLS.search(data):
-        # UTF-16 has zeros in its line ends and Latin letters; in other encodings of text there are none.
+        # Of all encodings, only UTF-16 has such bytes: zeros in its line ends and Latin letters.
         return _likeliest(likely, doubts)
     home = language.lower()
     eastern = any(_is_spoken(one.language, home) for one in _EASTERN)
@@ -275,10 +272,10 @@ def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
         text = data.decode("utf-8", errors="replace")
         if not eastern or len(data) > LONG_BYTES or len(_HIGH.sub("", text)) < len(text) - 1:
             return "utf-8", True
-        # 莉子 in Shift-JIS is one letter of UTF-8, and a q.
+        # 莉子 in Shift-JIS is also valid UTF-8: one letter and a q.
         likely["utf-8"] = sum(log(_usual(letter)) for letter in text) + log(_AT_HOME)
     for one in _EASTERN:
-        # Whoever reads none of these languages has this box from China.
+        # A Western household has its box from China, so Chinese is likelier than the others.
         if _is_spoken(one.language, home):
             before, rarer = _AT_HOME, SHORT_AT_HOME
         elif one.language == "zh-hans" and western:
@@ -294,7 +291,7 @@ def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
         likely["cp1252"] = western_value + (log(_AT_HOME) if western else 0.0)
     if likely:
         return _likeliest(likely, doubts)
-    # Among equal guesses the more common encoding.
+    # Among equal guesses, take the more common encoding.
     guesses = from_bytes(sample, cp_isolation=list(ONE_BYTE))
     best = min(
         guesses,
@@ -307,14 +304,14 @@ def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
     )
     if best is None:
         return None, False
-    # A few letters prove nothing where the language of the house has others, nor do some more that are all in pairs.
+    # A few letters prove nothing if Home Assistant's language has others; nor do more that all come in pairs.
     beyond = sum(byte > 0x7F for byte in sample)
     least = LONG_BYTES if _PAIR_GB.sub(b"", sample).isascii() else FEW_LETTERS
     return best.encoding, beyond >= least or not (eastern or western)
 
 
 def _likeliest(likely: dict[str, float], doubts: dict[str, float]) -> tuple[str | None, bool]:
-    """Return the likeliest encoding, and whether it is clearly likelier than the others, however little they fit."""
+    """Return as `_weigh`; `doubts` are encodings that fit badly, but still compete with the best one."""
     best = max(likely, key=likely.__getitem__, default=None)
     if best is None:
         return None, False
@@ -329,14 +326,14 @@ def _weigh_despite_controls(data: bytes, language: str) -> tuple[str | None, boo
 
 
 def _without_controls(data: bytes) -> bytes:
-    """Return data with spaces for a few control characters; as they are where that is no text."""
-    # The letters of ISO-2022 are ASCII between switches, which would be printed.
+    """Replace a few control characters by spaces; data with many of them, or in ISO-2022, stays as it is."""
+    # In ISO-2022 the letters are ASCII bytes between switches, and would be printed as ASCII without them.
     shown, count = _CONTROLS.subn(b" ", data)
     return shown if _ISO_2022 not in data and count <= 1 + len(data) * FEW_CONTROLS else data
 
 
 def _is_spoken(language: str, home: str) -> bool:
-    """Return whether a house speaks the language of an encoding; Chinese without a script is simplified."""
+    """Compare with Home Assistant's language in lower case, where zh without a script is simplified."""
     if not home.startswith("zh"):
         return home.partition("-")[0] == language
     traditional = any(part in home for part in ("hant", "tw", "hk", "mo"))
@@ -344,11 +341,11 @@ def _is_spoken(language: str, home: str) -> bool:
 
 
 def _is_utf8(data: bytes, *, likely: bool) -> bool:
-    """Return whether most of what is not ASCII is UTF-8; where that is `likely`, a few letters are enough."""
+    """Check that most non-ASCII bytes are UTF-8; a few letters are enough only where that is `likely`."""
     text = data.decode("utf-8", errors="replace")
     beyond = [letter for letter in text if letter > "\x7f" and letter != "\ufffd"]
     bad = text.count("\ufffd")
-    # 虾皮 in GBK is valid UTF-8, and the middle of 玉ねぎ in Shift-JIS: a few letters of two bytes each prove nothing.
+    # A few two-byte letters prove nothing: 虾皮 in GBK is valid UTF-8, and so is the middle of 玉ねぎ in Shift-JIS.
     doubtful = (
         len(beyond) < FEW_LETTERS
         and all(letter < "\u0800" for letter in beyond)
@@ -357,13 +354,13 @@ def _is_utf8(data: bytes, *, likely: bool) -> bool:
     if bad == 0:
         return likely or not doubtful
     good = sum(unicodedata.category(letter) != "Cn" for letter in beyond)
-    # Cut text has part of a character at one or both ends.
+    # Text that was cut may have part of a character at either end.
     ends = text.startswith("\ufffd") + (len(text) > 1 and text.endswith("\ufffd"))
     return good > 2 and not doubtful and bad - ends <= good // 8
 
 
 def _is_readable(text: str) -> bool:
-    """Return whether text has hardly any control or unassigned characters."""
+    """At most one character in twenty is a control character, unassigned or a replacement."""
     odd = sum(
         (
             unicodedata.category(letter) in ("Cc", "Cn", "Co", "Cs")
@@ -376,9 +373,9 @@ def _is_readable(text: str) -> bool:
 
 
 def _eastern(data: bytes, encoding: _Encoding, rarer: int) -> tuple[float, bool]:
-    """Return the logarithm of how likely data are in a double-byte encoding, and whether they may be text in it.
+    """Return the logarithm of the data's likelihood in a double-byte encoding, and whether it may be text in it.
 
-    Among at most `rarer` characters those of the second level count as used.
+    In a text of at most `rarer` characters, those of the second level count as common.
     """
     rest = encoding.characters.sub(b"", data)
     stray = sum(byte > 0x7F for byte in rest)
@@ -392,7 +389,7 @@ def _eastern(data: bytes, encoding: _Encoding, rarer: int) -> tuple[float, bool]
         pair = match[0]
         likelihood = _likelihood(pair, encoding)
         if encoding.half and encoding.half.fullmatch(pair):
-            # Outside Japan nobody writes it: lower-case Russian in KOI8 is all of it.
+            # Likely only in a Japanese house, where `rarer` is not 0: lower-case Russian in KOI8 looks the same.
             if rarer and half_until == match.start():
                 likelihood = _HALF_AGAIN
             elif rarer and encoding.half.match(data, match.end()):
@@ -413,13 +410,13 @@ def _is_in_a_word(data: bytes, start: int, end: int) -> bool:
 
 
 def _western(data: bytes) -> float | None:
-    """Return the logarithm of how likely data are in cp1252; None where they are no text of western Europe."""
+    """Return the logarithm of the data's likelihood in cp1252; None where it is no Western European text."""
     text = data.decode("cp1252", errors="replace")
     runs = list(_HIGH.finditer(text))
     if not runs or any(letter > "\x7f" and letter not in _CP1252 for letter in text):
         return None
     for word in _WORDS.findall(text):
-        # The à of French stands alone; of the letters of süß and été two thirds have marks.
+        # French has à alone, and in süß and été two thirds of the letters are accented; no word has more.
         accents = sum(letter > "\x7f" for letter in word)
         if len(word) > 1 and accents > 2 * (len(word) - accents):
             return None
@@ -437,13 +434,13 @@ def _western(data: bytes) -> float | None:
 
 
 def _utf_16(data: bytes) -> dict[str, float]:
-    """Return the logarithms of how likely data are as UTF-16 without its mark; empty where they are no text in it."""
+    """Return the logarithm of the data's likelihood for each byte order without a mark; empty if it fits neither."""
     likely: dict[str, float] = {}
     if not data or len(data) % 2:
         return likely
     for encoding in ("utf-16-le", "utf-16-be"):
         values = [_usual(letter) for letter in data.decode(encoding, errors="replace")]
-        # Latin text with a zero in it is rare Chinese characters.
+        # Latin text with a zero byte in it would be rare Chinese characters.
         if (
             sum(value > _SECOND for value in values) >= MOSTLY * len(values)
             and min(values) >= _SECOND
@@ -453,7 +450,6 @@ def _utf_16(data: bytes) -> dict[str, float]:
 
 
 def _usual(letter: str) -> float:
-    """Return how likely a character is in a text of any language."""
     if letter.isascii():
         return _ASCII if letter.isprintable() or letter in _ALLOWED_CONTROLS else _RARE
     if letter in _WESTERN:

@@ -1,4 +1,4 @@
-"""Folders that somebody names, to put files into: each file is there once, and whole. What is not async blocks."""
+"""Copy files into folders that a user names; each is there once, and complete. Functions that are not async block."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -22,10 +22,10 @@ _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOE
 
 
 def find_folder(hass: HomeAssistant, text: str) -> str:
-    """Return the folder that a text names: one below a media folder by its name, or an allowed path; blocks.
+    """Resolve a folder below a media folder, by that one's name, or an allowed path; blocks.
 
-    One directly in the media folder of this machine is made where there is none yet; not on a share, which may be gone
-    and would get it on the disk below. Raises InputError: scan_folder, scan_folder_public.
+    A missing one directly in the media folder of this machine is made. On a share it is not: the share may be gone, and
+    the folder would lie on the disk below. Raises InputError: scan_folder, scan_folder_public.
     """
     first, _, rest = text.partition("/")
     base = hass.config.media_dirs.get(first)
@@ -45,10 +45,7 @@ def find_folder(hass: HomeAssistant, text: str) -> str:
 
 @contextmanager
 def _opened(hass: HomeAssistant, folder: Path) -> Iterator[int]:
-    """Open a folder that was found before: all is done there, wherever its path may lead by then. Blocks.
-
-    Raises InputError where nothing of ours may lie there by now.
-    """
+    """Open a folder: all is done in this one even if its path changes meanwhile. Blocks. Raises as `open_folder`."""
     descriptor = open_folder(folder, media_roots(hass), hass.config.config_dir)
     try:
         yield descriptor
@@ -57,7 +54,7 @@ def _opened(hass: HomeAssistant, folder: Path) -> Iterator[int]:
 
 
 def free_names(hass: HomeAssistant, paths: Sequence[Path], folder: Path) -> tuple[str, ...]:
-    """Return paths below a folder under which nothing lies, one for each of some files. Raises as `_opened`."""
+    """Choose an unused path in the folder for each file, numbered where its name is taken. Raises as `_opened`."""
     names: list[str] = []
     with _opened(hass, folder) as opened:
         for path in paths:
@@ -72,7 +69,7 @@ def free_names(hass: HomeAssistant, paths: Sequence[Path], folder: Path) -> tupl
 async def async_copy(
     hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[str], *, again: bool
 ) -> bool:
-    """Copy files as `copy_all` does; also who is canceled knows what became of it in its thread."""
+    """Do as `copy_all`; a canceled caller also waits until the thread has ended."""
     copying = hass.async_add_executor_job(
         partial(copy_all, again=again), hass, paths, [*map(Path, targets)]
     )
@@ -85,9 +82,9 @@ async def async_copy(
 def copy_all(
     hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[Path], *, again: bool = False
 ) -> bool:
-    """Copy files to these paths of one folder; return False where another file lies at one of them.
+    """Copy files to these paths of one folder; return False where a different file is at one of them.
 
-    With `again` an earlier try may have put one there, which stays. Raises as `_opened`; HomeAssistantError: disk_full.
+    With `again`, an equal file counts as copied by an earlier try. Raises as `_opened`; HomeAssistantError: disk_full.
     """
     with _opened(hass, targets[0].parent) as folder:
         return all(
@@ -97,7 +94,7 @@ def copy_all(
 
 
 def delete_copies(hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[str]) -> None:
-    """Delete what lies at these paths of one folder, where it is a copy of these files."""
+    """Delete the targets, all in one folder, that are still copies of these files."""
     with suppress(InputError), _opened(hass, Path(targets[0]).parent) as folder:
         for path, target in zip(paths, targets, strict=True):
             name = Path(target).name
@@ -107,14 +104,14 @@ def delete_copies(hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[
 
 
 def _copy(path: Path, name: str, folder: int, *, again: bool) -> bool:
-    # A name is free for one at a time.
+    # One thread at a time, or two would find the same name free.
     with _COPYING, translate_disk_errors():
         if _is_taken(name, folder):
             return again and _is_same(path, name, folder)
-        # Whoever watches the folder must not meet half a file.
+        # A program that watches the folder must not find half a file.
         part = f".{name}.part"
         with suppress(FileNotFoundError):
-            # A crash left it.
+            # Left by a crash.
             os.unlink(part, dir_fd=folder)
         with (
             path.open("rb") as reader,

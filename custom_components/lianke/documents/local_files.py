@@ -1,4 +1,4 @@
-"""What may be read: local files (blocks), and entities by the user of a call."""
+"""Which local files may be read (blocks), and which entities the user of a call may use."""
 
 from collections.abc import Iterable
 import os
@@ -11,32 +11,29 @@ from homeassistant.exceptions import Unauthorized, UnknownUser
 
 from ..errors import InputError
 
-# Never printed, whatever is allowed: names anywhere, folders below the configuration.
+# Never read, whatever is allowed: these names anywhere, these folders below the configuration.
 NEVER_NAMES: Final = frozenset({"secrets.yaml"})
+# Below the configuration: Home Assistant serves it as `/local`.
 PUBLIC_FOLDER: Final = "www"
-"""below the configuration: Home Assistant serves it as `/local`."""
 NEVER_FOLDERS: Final = frozenset({".storage", ".cloud"})
 
-
+# The folders in which a file may be read.
 type Roots = Iterable[str | Path]
-"""The folders in which a file may be read."""
 
 
 class LocalFile(NamedTuple):
-    """A file of this system, where it may be read, and what people call it."""
-
     path: Path
     roots: Roots
+    # As people see it.
     name: str
 
 
 def media_roots(hass: HomeAssistant) -> tuple[str, ...]:
-    """Return the media folders, and those that the configuration allows to be read."""
     return (*hass.config.media_dirs.values(), *hass.config.allowlist_external_dirs)
 
 
 def allowed_path(path: Path, roots: Roots, config_dir: str) -> tuple[Path, Path]:
-    """Return the root and the real path of a file or folder, all links followed.
+    """Return the root and the real path, with all links followed.
 
     Raises InputError: file_not_allowed, file_not_found.
     """
@@ -57,9 +54,8 @@ def allowed_path(path: Path, roots: Roots, config_dir: str) -> tuple[Path, Path]
 def open_allowed(path: Path, roots: Roots, config_dir: str) -> BinaryIO:
     """Open a file below one of the roots.
 
-    From the root on, each part is opened within the one before and none may be a link: what was
-    checked is what is opened, whatever changes meanwhile.
-    Raises InputError: file_not_allowed, file_not_found, file_not_readable.
+    Each part is opened within the one before and must not be a link, so what was checked is what is opened, whatever
+    changes meanwhile. Raises InputError: file_not_allowed, file_not_found, file_not_readable.
     """
     root, real = allowed_path(path, roots, config_dir)
     try:
@@ -75,17 +71,17 @@ def open_allowed(path: Path, roots: Roots, config_dir: str) -> BinaryIO:
 
 
 def check_not_public(folder: Path, config_dir: str) -> None:
-    """Raise InputError for a real folder whose files Home Assistant hands out to everybody, without login."""
+    """Raise InputError for a real path below `www`, whose files Home Assistant serves without login."""
     public = Path(config_dir, PUBLIC_FOLDER).resolve()
     if folder.is_relative_to(public):
         raise InputError("scan_folder_public", folder=PUBLIC_FOLDER)
 
 
 def open_folder(folder: Path, roots: Roots, config_dir: str) -> int:
-    """Return the descriptor of a folder below one of the roots, to put files into.
+    """Open a folder below one of the roots to put files into; return its descriptor.
 
-    `folder` is where it really lay when it was chosen; it is opened part by part, as a file is, and none may be a link
-    by now. Raises InputError: file_not_allowed, scan_folder_public; OSError where it is away.
+    `folder` is its real path when it was chosen; if a part has become a link since, it is refused.
+    Raises InputError: file_not_allowed, scan_folder_public; OSError where the folder is gone.
     """
     root, real = allowed_path(folder, roots, config_dir)
     if real != folder:
@@ -95,8 +91,8 @@ def open_folder(folder: Path, roots: Roots, config_dir: str) -> int:
 
 
 def _open_below(root: Path, parts: tuple[str, ...], last: int = 0) -> int:
-    """Return the descriptor of a file, or with O_DIRECTORY a folder, opened part by part from the root on."""
-    # Do not wait for the writer of a pipe.
+    """Open part by part from the root on: a file, or with O_DIRECTORY as `last` a folder."""
+    # O_NONBLOCK: opening a pipe would wait for its writer.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(root, flags | os.O_DIRECTORY)
     for number, part in enumerate(parts, start=1):
@@ -114,8 +110,8 @@ async def async_check_entity(
 ) -> None:
     """Raise Unauthorized, or UnknownUser, unless the user of the context has the policy on the entity.
 
-    A call without a user comes from Home Assistant itself and may do everything. Where there is
-    no entity to ask about, only an administrator may.
+    A call without a user comes from Home Assistant itself and may do everything. Without an entity, only an
+    administrator may.
     """
     if context.user_id is None:
         return

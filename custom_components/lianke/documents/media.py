@@ -1,4 +1,4 @@
-"""Items of Home Assistant's media sources: a file of this system, or an address from which the source hands it out."""
+"""Find and fetch items of Home Assistant's media sources: local files, or addresses that a source gives."""
 
 import asyncio
 from collections.abc import Callable
@@ -37,38 +37,37 @@ from .download import async_download
 from .local_files import LocalFile, media_roots
 
 URI_SCHEME: Final = "media-source://"
-# Kept scans, in the place of a media folder; none of these may be called so, since their names have no hyphens.
+# Kept scans, in the place of a media folder's name; no media folder has this name, as theirs contain no hyphens.
 SCANS: Final = "kept-scans/"
 # A source may have to ask its own server first.
 RESOLVE_SECONDS: Final = 60
 # Longer than a download may take.
 _SIGNED_FOR: Final = timedelta(minutes=5)
-# What plays, and lists of what is streamed.
+# Audio, video and playlists, which cannot be printed.
 _PLAYS: Final = re.compile(
     r"(audio|video)/|application/(dash\+xml|(vnd\.apple\.|x-)mpegurl)", re.IGNORECASE
 )
 # Where Home Assistant listens on every address, these lead back to it.
 _LOOPBACK: Final = (("0.0.0.0", "127.0.0.1"), ("::", "::1"))  # noqa: S104
 _NOT_ALLOWED: Final = frozenset({"401", "403"})
-# Where entries keep the address of what they were set up with; a name or an account is none.
+# Where config entries keep the address that they were set up with; a name or an account is no address.
 _ADDRESSES: Final = (CONF_HOST, CONF_URL, CONF_IP_ADDRESS, "base_url", "server")
-# What yarl leaves out of an address before it reads it.
+# Characters that yarl drops before it parses an address.
 _UNREAD: Final = str.maketrans("", "", "\t\r\n")
-# The user of the call for which a media item is resolved, None for Home Assistant itself, as in an automation:
-# Home Assistant does not tell the source.
+# The user for whom a media item is resolved, None for Home Assistant itself, as in an automation: Home Assistant does
+# not pass it on to the source.
 resolved_for: Final[ContextVar[User | None]] = ContextVar(f"{DOMAIN}_media_resolved_for")
 
 
 class MediaAddress(NamedTuple):
-    """The address that a source gives for a media item."""
-
     name: str
+    # Of the source's integration.
     domain: str
     url: str
 
 
 def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
-    """Return the path of `FOLDER/PATH` in the media folders; None when it is not allowed."""
+    """Resolve `FOLDER/PATH` in the media folders; None when it is not allowed."""
     folder, _, location = identifier.partition("/")
     base = hass.config.media_dirs.get(folder)
     try:
@@ -81,7 +80,7 @@ def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
 
 
 async def _async_user_of(hass: HomeAssistant, context: Context) -> User | None:
-    """Return who asks, None for Home Assistant itself. Raises UnknownUser."""
+    """None is Home Assistant itself. Raises UnknownUser."""
     if context.user_id is None:
         return None
     if (user := await hass.auth.async_get_user(context.user_id)) is None:
@@ -92,17 +91,16 @@ async def _async_user_of(hass: HomeAssistant, context: Context) -> User | None:
 async def async_find_media(
     hass: HomeAssistant, media_id: str, context: Context
 ) -> LocalFile | MediaAddress:
-    """Return where a media item is, as its source says to who asks.
+    """Ask an item's source where it is, for the user of the context.
 
     Raises Unauthorized, InputError: media_not_found, media_refused with the source's own words, media_failed,
-    type_not_supported for what plays.
+    type_not_supported for audio and video.
     """
     domain, _, identifier = media_id.removeprefix(URI_SCHEME).partition("/")
     if not is_media_source_id(media_id) or not identifier:
         raise InputError("media_not_found")
     if domain == MEDIA_SOURCE or (domain == DOMAIN and not identifier.startswith(SCANS)):
-        # Home Assistant's own answer for these asserts that it knows the type, and it does not
-        # know every type that can be printed.
+        # Home Assistant's own source asserts that it knows the type, but not every printable type is among those.
         path = local_media_path(hass, identifier)
         if path is None:
             raise InputError("media_not_found")
@@ -125,7 +123,7 @@ async def async_find_media(
     finally:
         resolved_for.reset(asks)
     if media.path is not None:
-        # Another integration vouches for the folder. Its files may bear no names of their own.
+        # The integration vouches for the folder. A file there without an extension has no name for people.
         name = "" if media.path.suffix else _source_name(hass, domain)
         return LocalFile(media.path, (media.path.parent,), name or media.path.name)
     if not media.mime_type:
@@ -139,12 +137,12 @@ async def async_find_media(
 async def async_fetch_media(
     hass: HomeAssistant, item: MediaAddress, target: Path, limit_bytes: int, context: Context
 ) -> str:
-    """Download a media item into the new file target; return the name that it is given there, or its own.
+    """Download a media item into the new file target; return the server's name for it, else the item's own.
 
-    What Home Assistant serves itself is fetched from its own server, with the rights of who asks where the source gives
-    a path alone: an address may be the words of a foreign server, which has none of these rights. Any other address
-    passes the guard of `async_download`, and in the local network only a host, and on this machine a port, with which
-    an administrator has set the source up. Raises Unauthorized, InputError: media_failed, and as `async_download`.
+    What Home Assistant serves itself is fetched from its own server, signed for the user only if the source gives just
+    a path: a full address may come from a foreign server, which has none of the user's rights. Other addresses pass the
+    checks of `async_download`; in the local network only a host, and on this machine a port, with which an
+    administrator has set up the source. Raises Unauthorized, InputError: media_failed, and as `async_download`.
     """
     own = _own_server(hass)
     try:
@@ -175,11 +173,11 @@ async def async_fetch_media(
 
 
 def _forget_wrong_login(hass: HomeAssistant, host: str | None) -> None:
-    """Take back what Home Assistant counted against itself: after some of these it would shut its own address out."""
+    """Undo the failed login that Home Assistant counts for its own address, which it would ban after some."""
     failed = hass.http.app.get(KEY_FAILED_LOGIN_ATTEMPTS)
     if failed is None:
         return
-    # The server may bear a name.
+    # The host may be a name.
     with suppress(ValueError):
         here = ip_address(host or "")
         failed[here] = max(0, failed[here] - 1)
@@ -190,7 +188,6 @@ def _failed(hass: HomeAssistant, domain: str, detail: str) -> InputError:
 
 
 def _source_name(hass: HomeAssistant, domain: str) -> str:
-    """Return what people call a source: the name of its integration."""
     try:
         return async_get_loaded_integration(hass, domain).name
     except IntegrationNotLoaded:
@@ -198,9 +195,9 @@ def _source_name(hass: HomeAssistant, domain: str) -> str:
 
 
 def _name(identifier: str, mime_type: str) -> str | None:
-    """Return the last file name in an id, which many sources put there, with the ending of the item's type.
+    """Take the last file name in an id, where many sources put one, with the extension for the item's type.
 
-    A page that says "not found" does not pass for a photo then.
+    So a page that says "not found" does not count as a photo.
     """
     parts = identifier.replace("|", "/").split("/")
     name = next((part for part in reversed(parts) if mimetypes.guess_type(part)[0]), None)
@@ -211,7 +208,6 @@ def _name(identifier: str, mime_type: str) -> str | None:
 
 
 def _own_server(hass: HomeAssistant) -> URL:
-    """Return the address at which Home Assistant reaches itself."""
     hosts = hass.http.server_host or ["0.0.0.0"]  # noqa: S104
     host = next((back for everywhere, back in _LOOPBACK if everywhere in hosts), hosts[0])
     scheme = "https" if hass.http.ssl_certificate else "http"
@@ -219,9 +215,9 @@ def _own_server(hass: HomeAssistant) -> URL:
 
 
 def _own_path(hass: HomeAssistant, address: str) -> str | None:
-    """Return the path with the query of what Home Assistant serves itself, None for other addresses.
+    """Return path and query of an address that Home Assistant serves itself, None for other addresses.
 
-    Raises ValueError for a path that leads out of where it begins: parts of an id are in it, which a user may choose.
+    Raises ValueError for a path with `..`: it contains parts of an id, which a user may choose.
     """
     address = address.translate(_UNREAD)
     url = URL(address)
@@ -235,7 +231,6 @@ def _own_path(hass: HomeAssistant, address: str) -> str | None:
 
 
 def _is_set_up_with(hass: HomeAssistant, domain: str, url: URL) -> bool:
-    """Return whether an entry of this integration names the host."""
     entries = hass.config_entries.async_entries(
         domain, include_ignore=False, include_disabled=False
     )
@@ -243,9 +238,9 @@ def _is_set_up_with(hass: HomeAssistant, domain: str, url: URL) -> bool:
 
 
 def _names(entry: ConfigEntry, url: URL) -> bool:
-    """Return whether an entry names the host of an address; on this machine, where others listen too, also its port.
+    """Check that an entry names the address's host, and on this machine, where other servers listen too, its port.
 
-    An entry that names no port means all of them.
+    An entry without a port means all ports.
     """
     parts = (entry.data, entry.options)
     said = [one for part in parts for key in _ADDRESSES if (one := _address(part.get(key)))]
@@ -257,7 +252,7 @@ def _names(entry: ConfigEntry, url: URL) -> bool:
 
 
 def _address(text: object) -> URL | None:
-    """Return an address, or a host with or without a port, as an address; None for anything else."""
+    """Parse an address, or a host with or without a port; None for anything else."""
     if not isinstance(text, str):
         return None
     try:
@@ -267,7 +262,7 @@ def _address(text: object) -> URL | None:
 
 
 async def _async_signer(hass: HomeAssistant, context: Context) -> Callable[[URL], URL]:
-    """Return what signs an address of Home Assistant for who asks; what nobody began, for its user that only reads.
+    """Sign addresses of Home Assistant for the user; without one, for the content user, who may only read.
 
     Raises Unauthorized, also for a user who is not logged in anywhere.
     """
@@ -278,7 +273,7 @@ async def _async_signer(hass: HomeAssistant, context: Context) -> Callable[[URL]
             raise Unauthorized(context=context)
 
     def sign(url: URL) -> URL:
-        # Also where the source has signed it for somebody else.
+        # The source may have signed it for somebody else.
         bare = url.without_query_params(SIGN_QUERY_PARAM)
         signed = async_sign_path(
             hass,

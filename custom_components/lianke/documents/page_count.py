@@ -21,13 +21,12 @@ from .document import Document, file_digest
 
 # Seconds that the service gets, the upload included.
 COUNT_SECONDS = 30
-# Results that are remembered: a bad file that is sent again gets the sender blocked.
+# Remembered results, refusals among them: the service blocks who sends a bad file again.
 MAX_REMEMBERED = 500
-# Results that are about the document, and the same the next time.
+# Errors of the document itself, which it would get the next time, too.
 REFUSALS = (BadParameterError, ConversionFailedError, DocumentTooLargeError, UnknownCodeError)
 
-
-# What the pages of a document depend on: its digest, the printer and the paper.
+# SHA-256 of the document, printer key and paper id, on which the count depends.
 type _Query = tuple[str, str, int]
 type _Result = int | LiankeRefusedError | None
 
@@ -42,13 +41,13 @@ class PageCounter:
         self._hass = hass
         self._address_of = address_of
         self._results: dict[_Query, _Result] = {}
-        # Locks live as long as somebody asks or waits.
+        # A lock lives as long as a caller holds it or waits for it.
         self._asking: WeakValueDictionary[_Query, asyncio.Lock] = WeakValueDictionary()
 
     async def async_count(
         self, client: LiankeClient, printer_key: str, document: Document, paper_id: int
     ) -> int | None:
-        """Return the service's count of a document's pages, None if it gives none. Raises LiankeError."""
+        """None if the service gives no count. Raises LiankeError."""
         digest = await self._hass.async_add_executor_job(file_digest, document.path)
         query = (digest, printer_key, paper_id)
         async with self._asking.setdefault(query, asyncio.Lock()):

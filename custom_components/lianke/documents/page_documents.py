@@ -1,6 +1,6 @@
-"""Documents made here, in Home Assistant's language: text, notifications, the test page; and what entities show.
+"""Make documents in Home Assistant's language: text, notifications, test pages, and what entities show.
 
-Of these, cameras and images give a picture, to-do lists and calendars a page.
+Cameras and images give a picture, to-do lists and calendars a page.
 """
 
 from calendar import monthrange
@@ -33,12 +33,11 @@ from .spool import Spool, write_bytes
 
 
 async def async_page_text(hass: HomeAssistant, key: str) -> str:
-    """Return a text of a page or title; its key where it is not translated."""
+    """Return the key itself where it is not translated."""
     return (await async_page_texts(hass)).get(key, key)
 
 
 async def async_page_texts(hass: HomeAssistant) -> dict[str, str]:
-    """Return all texts by their keys."""
     prefix = f"component.{DOMAIN}.common."
     texts = await async_get_translations(hass, hass.config.language, "common", [DOMAIN])
     return {key.removeprefix(prefix): text for key, text in texts.items() if key.startswith(prefix)}
@@ -53,25 +52,22 @@ PAGE_BUILDERS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageOptions:
-    """Options of the pages that are composed here.
-
-    `header` puts title and date on top; None leaves it to the source: lists and calendars have
-    one. `columns` is 1 or 2 for lists. `agenda` says which days of a calendar. `completed` takes
-    done items too, `print_empty` prints a list or calendar with nothing in it.
-    """
-
+    # Title and date on top; None leaves it to the source: lists and calendars have them.
     header: bool | None = None
+    # Of a list: 1 or 2.
     columns: int | None = None
     agenda: Literal["today", "tomorrow", "week", "next_week", "this_month", "next_month"] = "week"
+    # Print done items, too.
     completed: bool = False
+    # Print a list or calendar that has no entries.
     print_empty: bool = False
     landscape: bool = False
 
 
 DEFAULT_PAGE = PageOptions()
 
+# Makes a document of a page for a paper, None where the paper is unknown.
 type WritePage = Callable[[Spool, Paper | None], Awaitable[Document]]
-"""Make a document of a page for a paper, None where nothing is known of it."""
 # The most sheets of a test page: on a small label it needs a second one.
 OWN_PAGES = 2
 
@@ -83,7 +79,7 @@ async def async_style(
     *,
     header: str | None = None,
 ) -> PageStyle:
-    """Return the style for pages on a paper; header is the title to show on top, if any."""
+    """`header` is the title on top, with the date; None for neither."""
     width, height, side, top = paper_size(paper, landscape=options.landscape)
     return PageStyle(
         width=width,
@@ -110,10 +106,10 @@ async def async_write_page(
     asked: object = None,
     at_most: int | None = None,
 ) -> Document:
-    """Return the document for the page that build() makes in a style; build runs in the executor.
+    """Write the page that `build` makes, in the executor.
 
-    Two pages with the same `asked` count as the same document. `at_most` is the most
-    sheets it can take; None has that estimated.
+    Two pages with the same `asked` count as the same document. `at_most` is the most sheets it can take; None has that
+    estimated.
     """
     style = await async_style(hass, paper, options, header=header)
     document = await spool.async_write(
@@ -134,10 +130,7 @@ async def async_text_document(
     paper: Paper | None = None,
     options: PageOptions = DEFAULT_PAGE,
 ) -> Document:
-    """Return the document for text, Markdown or HTML.
-
-    Raises InputError: text_empty, text_too_large, html_too_large, qr_empty, qr_too_long.
-    """
+    """Compose a page. Raises InputError: text_empty, text_too_large, html_too_large, qr_empty, qr_too_long."""
     text = _checked(text, kind)
     shown = title or await async_page_text(hass, "page_text")
     return await async_write_page(
@@ -153,7 +146,7 @@ async def async_text_document(
 
 
 def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:
-    """Return text that can be printed; raises InputError where it is empty or too long."""
+    """Refuse what is empty or too long. Raises InputError: text_empty, text_too_large, html_too_large."""
     text = whole_text(text)
     if not is_visible(text):
         raise InputError("text_empty")
@@ -166,10 +159,7 @@ def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:
 async def async_notification(
     hass: HomeAssistant, spool: Spool, paper: Paper | None, *, message: str, title: str | None
 ) -> Document:
-    """Return the document for a notification. Its title does not quote the message.
-
-    Raises InputError: text_empty, text_too_large.
-    """
+    """Quote nothing of the notification in the document's title. Raises InputError: text_empty, text_too_large."""
     message = _checked(message)
     shown = await async_page_text(hass, "page_notification")
     return await async_write_page(
@@ -191,7 +181,6 @@ async def async_test_page(
     capabilities: Capabilities | None,
     paper: Paper | None,
 ) -> Document:
-    """Return the test page of a printer."""
     name = paper.name if paper is not None else None
     return await async_write_page(
         hass,
@@ -204,7 +193,7 @@ async def async_test_page(
 
 
 async def async_color_page(hass: HomeAssistant, spool: Spool, paper: Paper | None) -> Document:
-    """Return the page with a little of every ink, which keeps nozzles from drying."""
+    """Print a little of every ink, which keeps nozzles from drying."""
     title = await async_page_text(hass, "page_keep_alive_title")
     return await async_write_page(hass, spool, color_page, paper, title=title, at_most=OWN_PAGES)
 
@@ -212,7 +201,7 @@ async def async_color_page(hass: HomeAssistant, spool: Spool, paper: Paper | Non
 SNAPSHOT_DOMAINS = frozenset({"camera", "image"})
 PRINTABLE_DOMAINS = SNAPSHOT_DOMAINS | {"todo", "calendar"}
 NEEDS_ACTION = "needs_action"
-# Days of a calendar that can be printed; `days_of` says which they are.
+# Which days of a calendar can be printed; `days_of` gives their dates.
 AGENDAS = ("today", "tomorrow", "week", "next_week", "this_month", "next_month")
 
 
@@ -227,10 +216,10 @@ async def async_entity_document(
     paper: Paper | None,
     options: PageOptions,
 ) -> Document:
-    """Return a document with an entity's current content.
+    """Make a document of an entity's current content.
 
     Raises Unauthorized when the user of the context may not read it, InputError:
-    entity_not_found, entity_not_printable, entity_unavailable, snapshot_failed, list_empty.
+    entity_not_found, entity_not_printable, entity_unavailable, snapshot_failed, list_empty, list_too_long.
     """
     domain = split_entity_id(entity_id)[0]
     if domain not in PRINTABLE_DOMAINS:
@@ -269,9 +258,9 @@ async def async_entity_document(
 
 
 def days_of(agenda: str, today: date) -> tuple[date, int]:
-    """Return the first day of an agenda and the number of its days, at most 31.
+    """Return the first day and the number of days, at most 31.
 
-    `week` are the seven days from today on, `next_week` begins on Monday; what is over of this month is left out.
+    `week` is the seven days from today on, `next_week` begins on Monday, `this_month` begins today.
     """
     if agenda == "next_week":
         return today + timedelta(days=7 - today.weekday()), 7
@@ -352,7 +341,7 @@ async def _async_ask(
             action,
             {ATTR_ENTITY_ID: entity_id, **data},
             blocking=True,
-            # Who may read it has been checked; these actions ask for control, as if they changed something.
+            # The right to read was checked before; these actions would ask for the right to control the entity.
             context=Context(parent_id=context.id),
             return_response=True,
         )

@@ -1,4 +1,4 @@
-"""Pages of PDF documents, and pictures, as they are drawn; what is told of files that cannot be used."""
+"""Draw pages of PDFs and pictures for a preview, and translate the PDF process's errors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from ..pdf.process import MAX_SOURCE_PAGES, MEMORY
 from .document import IMAGES, Document, FileType, too_large
 from .pdf_client import PdfError, async_get_pdf_worker
 
-# The texts of all other reasons.
+# Texts for reasons of a PdfError that need no value but the name.
 _KEYS: Final = {
     "time": "pdf_takes_long",
     "busy": "pdf_busy",
@@ -37,7 +37,6 @@ _KEYS: Final = {
 def pdf_error(
     err: PdfError, name: str, *, password: str | None = None, limit_bytes: int = 0
 ) -> InputError | HomeAssistantError:
-    """Return the error for a PDF file or picture that cannot be used."""
     match err.reason:
         case "password":
             return InputError(
@@ -54,13 +53,12 @@ def pdf_error(
     return InputError(_KEYS.get(err.reason, "pdf_damaged"), name=name)
 
 
-# MB of a PDF for which the process has the memory, as pages are copied twice on their way to a sheet: measured with
-# pictures that no coding makes smaller.
+# MB of a PDF for which the process has the memory: pages are copied twice on their way to a sheet. Measured with
+# pictures that cannot be compressed.
 LAID_OUT_MB: Final = 100
 
 
 def sheet_error(err: PdfError, name: str, *, limit_bytes: int) -> InputError | HomeAssistantError:
-    """Return the error for documents that cannot be laid out on sheets, or split over them."""
     if err.reason == "memory":
         return InputError("sheet_needs_memory", name=name, limit=str(LAID_OUT_MB))
     return pdf_error(err, name, limit_bytes=limit_bytes)
@@ -72,32 +70,28 @@ DEFAULT_ALIGN: Final = 5
 
 
 def can_draw(document: Document) -> bool:
-    """Return whether the pages of a document can be drawn here."""
     return document.pages is not None and document.extension in IMAGES | {FileType.PDF}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageDrawing:
-    """How each page of a file is drawn.
-
-    `pages` are the file's pages that can be drawn, from 0, in the order in which they come out, of the `total` that
-    come out; `how` are the other fields of the PDF process's task. `user` is on whose behalf they are drawn.
-    """
-
     hass: HomeAssistant
     path: Path
+    # From 0, in printing order; at most MAX_DRAWN.
     pages: tuple[int, ...]
+    # All pages that are printed.
     total: int
+    # Further fields of the PDF process's task `draw`.
     how: Mapping[str, Any]
+    # Whose turn in the PDF process drawing takes.
     user: str | None
 
     @property
     def count(self) -> int:
-        """Return how many pages can be drawn."""
         return len(self.pages)
 
     async def async_draw(self, number: int, target: Path) -> None:
-        """Draw a page, counted from 1, as JPEG to the new file target. Raises PdfError."""
+        """Draw page `number` of these, from 1, as JPEG to the new file target. Raises PdfError."""
         where = {"path": str(self.path), "page": self.pages[number - 1], "target": str(target)}
         await async_get_pdf_worker(self.hass).async_run(
             "draw", {**self.how, **where}, user=self.user
@@ -107,7 +101,7 @@ class PageDrawing:
 def plan_drawing(
     hass: HomeAssistant, document: Document, options: ResolvedOptions, user: str | None
 ) -> PageDrawing:
-    """Return how the pages of a document that `can_draw` are drawn for these options."""
+    """Call only for a document that `can_draw`."""
     assert document.pages is not None
     pages = select_pages(options.page_range, document.pages)
     if options.reverse_order:
@@ -116,7 +110,7 @@ def plan_drawing(
     return PageDrawing(
         hass=hass,
         path=document.path,
-        # A file may claim a million, and this is kept for as long as its preview.
+        # A file may claim a million pages, and this tuple lives as long as its preview.
         pages=tuple(number - 1 for number in pages[:MAX_DRAWN]),
         total=len(pages),
         how={
@@ -132,14 +126,13 @@ def plan_drawing(
 
 
 def _paper_size(paper: Paper | None, *, landscape: bool) -> tuple[float, float] | None:
-    """Return width and height of a paper in mm as it lies before the reader, None where they are not known."""
+    """Return width and height in mm as the reader sees the paper, None where they are not known."""
     if paper is None or paper.width <= 0 or paper.height <= 0:
         return None
     size = paper.width / 10, paper.height / 10
-    # Landscape turns a paper, which as a label may be wider than high.
+    # Landscape turns any paper, also a label that is defined wider than high.
     return size[::-1] if landscape else size
 
 
 def picture_type(picture: bytes) -> str:
-    """Return the content type of a picture of a page."""
     return "image/jpeg" if picture.startswith(b"\xff\xd8") else "image/png"

@@ -1,4 +1,4 @@
-"""Have PDF files worked on by a process of its own (`pdf/`), the tasks of all users in turn."""
+"""Run tasks on PDF files in a process of their own (`pdf/`), one at a time, in turns of all users."""
 
 import asyncio
 import contextlib
@@ -25,31 +25,30 @@ _LOGGER = logging.getLogger(__name__)
 SCRIPT: Final = Path(__file__).parents[1] / "pdf" / "__main__.py"
 LENGTH: Final = struct.Struct(">I")
 MAX_ANSWER: Final = 64 * 1024
-# What the process sees of Home Assistant's environment, which holds secrets.
+# All that the process gets of Home Assistant's environment, which contains secrets.
 ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 # Seconds: for the process to start; for one task; without a task until the process ends; to end it.
 START_SECONDS: Final = 30
 TASK_SECONDS: Final = 10
 IDLE_SECONDS: Final = 300
 END_SECONDS: Final = 5
-# Tasks that may wait for their turn, of all and of one user, and for how many seconds. The turn
-# goes from user to user: who sends bad files that take their time holds another up by one of them.
+# Tasks that may wait, of all users and of one, and for how long. Users take turns, so slow files of one user delay
+# another user by one task only.
 MAX_WAITING: Final = 400
 MAX_WAITING_A_USER: Final = 200
 WAIT_SECONDS: Final = 60
 
 
 def lan_user(device: str) -> str:
-    """Return what stands for a device of the home network in the line: all of them have turns like one user."""
+    """Name a device of the home network in the queue, where all devices together have the turns of one user."""
     return f"lan {device}"
 
 
 class PdfError(Exception):
     """A PDF that cannot be used; `reason` says why.
 
-    password: it needs one, or another one. damaged: PDFium cannot read it. memory, time: it takes
-    more than it may. too_large, disk: its copy cannot be kept. busy: too many are waiting, or the
-    system is too busy to start the process.
+    password: missing or wrong. damaged: PDFium cannot read the file. memory, time: the task takes more than it may.
+    too_large, disk: a copy cannot be kept. busy: too many tasks wait, or the system is too busy to start the process.
     """
 
     def __init__(self, reason: str) -> None:
@@ -58,7 +57,7 @@ class PdfError(Exception):
 
 
 class PdfUnavailableError(PdfError):
-    """PDFium cannot be run on this system, so nothing is known of the file."""
+    """PDFium does not run on this system, so nothing is known about the file."""
 
     def __init__(self) -> None:
         super().__init__("unavailable")
@@ -77,12 +76,11 @@ class PdfWorker:
 
     @property
     def process_id(self) -> int | None:
-        """Return the id of the running process, None without one."""
         return None if self._process is None else self._process.pid
 
     @property
     def is_busy(self) -> bool:
-        """Return whether a task is under way or waits."""
+        """A task is under way or waits."""
         return self._turns.taken > 0
 
     async def async_count(
@@ -93,7 +91,7 @@ class PdfWorker:
         user: str | None = None,
         copy: tuple[Path, int] | None = None,
     ) -> int:
-        """Return the number of pages of a PDF file; write a `copy` without its password, of at most so many bytes.
+        """Count the pages of a PDF file; with `copy` (target, most bytes) also write it without its password.
 
         Raises PdfError.
         """
@@ -126,10 +124,10 @@ class PdfWorker:
         user: str | None = None,
         seconds: float | None = None,
     ) -> dict[str, Any]:
-        """Return the answer to one of `pdf.process.TASKS`, in the turn of a user.
+        """Run one of `pdf.process.TASKS` in the user's turn and return its answer.
 
-        `request` has the task's fields, `seconds` is how long it may take, once its process runs;
-        None means TASK_SECONDS. Raises PdfError.
+        `request` has the task's fields. `seconds` counts once the process runs; None means TASK_SECONDS.
+        Raises PdfError.
         """
         owner = tuple((user or "").split(" "))
         try:
@@ -143,7 +141,7 @@ class PdfWorker:
         self._stop_idle()
         answer: dict[str, Any] | None = None
         try:
-            # A system that is busy is no fault of the file.
+            # A slow start is the fault of a busy system, not of the file.
             try:
                 async with asyncio.timeout(START_SECONDS):
                     running = self._process
@@ -163,7 +161,7 @@ class PdfWorker:
             raise PdfError("memory") from None
         finally:
             if answer is None:
-                # It hangs or is in the middle of something that nobody waits for.
+                # The process hangs, or works on something that nobody waits for any more.
                 await self.async_close()
             else:
                 self._stop_idle = async_call_later(self._hass, IDLE_SECONDS, self._async_on_idle)
@@ -174,7 +172,7 @@ class PdfWorker:
         return answer
 
     async def _async_started(self) -> asyncio.subprocess.Process:
-        """Start the process and return it; raises PdfUnavailableError."""
+        """Raise PdfUnavailableError where the process cannot be started."""
         if self._stopped:
             raise PdfUnavailableError
         pdfium = await self._hass.async_add_executor_job(package_folder, "pypdfium2")
@@ -195,10 +193,10 @@ class PdfWorker:
             raise PdfUnavailableError from None
         self._process = process
         try:
-            # Its first words say whether it has loaded PDFium.
+            # Its first answer says whether it could load PDFium.
             ready = await _async_read(process)
         except asyncio.IncompleteReadError, ConnectionError, ValueError:
-            # Otherwise it was ended, as when Home Assistant stops.
+            # Otherwise `async_close` ended it, as when Home Assistant stops.
             if self._process is process:
                 _LOGGER.warning("PDF files cannot be counted on this system: PDFium does not start")
             raise PdfUnavailableError from None
@@ -207,7 +205,7 @@ class PdfWorker:
         return process
 
     async def _async_on_idle(self, _now: datetime) -> None:
-        # Whoever has its turn now sets a new timer.
+        # If a task has its turn now, it sets a new timer at its end.
         with contextlib.suppress(NoPlaceError):
             async with self._turns.place(None, patience=0):
                 await self.async_close()
@@ -218,7 +216,7 @@ class PdfWorker:
 
 
 async def _async_read(process: asyncio.subprocess.Process) -> dict[str, Any]:
-    """Return the next answer. Raises IncompleteReadError when the process has ended, ValueError."""
+    """Return the next answer. Raises IncompleteReadError when the process has ended, ValueError for a malformed one."""
     assert process.stdout is not None
     (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
     if length > MAX_ANSWER:
@@ -230,7 +228,7 @@ async def _async_read(process: asyncio.subprocess.Process) -> dict[str, Any]:
 
 
 def package_folder(name: str) -> Path | None:
-    """Return the folder of an installed package, None where there is none; blocks."""
+    """None where the package is not installed; blocks."""
     try:
         found = find_spec(name)
     except ImportError, ValueError:
@@ -243,13 +241,12 @@ DATA_WORKER: HassKey[PdfWorker] = HassKey(f"{DOMAIN}_pdf_worker")
 
 @callback
 def async_get_pdf_worker(hass: HomeAssistant) -> PdfWorker:
-    """Return the one PDF worker of this Home Assistant; its process starts when needed."""
+    """Return the only one of this Home Assistant; its process starts when needed."""
     if (worker := hass.data.get(DATA_WORKER)) is None:
         worker = hass.data[DATA_WORKER] = PdfWorker(hass)
     return worker
 
 
 async def async_close_pdf_worker(hass: HomeAssistant) -> None:
-    """End the worker's process, if there is one."""
     if (worker := hass.data.get(DATA_WORKER)) is not None:
         await worker.async_close()

@@ -1,4 +1,4 @@
-"""Sheets of paper: what a user asks of them, the fonts of their watermarks, the PDF that is made of documents."""
+"""Lay out documents on sheets of paper: the options for it, fonts for watermarks, and the PDF that is made."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -53,28 +53,28 @@ PHOTO_SIZES: Final[dict[str, tuple[float, float] | None]] = {
 }
 # ID photos are never turned: a head stays upright.
 UPRIGHT_PHOTOS: Final = frozenset({"1_inch", "2_inch"})
-# The least part of a picture's width and height that can be cut out.
+# The least share of a picture's width and height that can be cut out.
 MIN_CUT: Final = 0.05
 MAX_TILES: Final = 6
 MAX_PHOTO_COUNT: Final = 100
 MAX_WATERMARK: Final = 60
-# Photos of pages that are made into pages in one call.
+# Photographed pages that one call may clean.
 MAX_CLEANED: Final = 50
-# Parts of a picture, twice over, that a corner of a page and the two next to it have to enclose at least.
+# Least area of the triangle of a page's corner and its two neighbours: doubled, as a share of the picture.
 MIN_CORNER: Final = 0.01
 
 _LOGGER = logging.getLogger(__name__)
 
 # Layouts that the service must not scale.
 TRUE_SIZE: Final = ("photos", "id_card", "poster")
-# How all other layouts are scaled: to whatever paper they come out on.
+# All other layouts are scaled to the paper that they are printed on.
 FIT: Final = "fit"
-# Their sheets are cut or put together: on one side, unless the call itself says otherwise.
+# Sheets of these are cut or put together, so they are one-sided unless the call itself says otherwise.
 ONE_SIDED: Final = (*TRUE_SIZE, "invoices")
-# How pages lie on a sheet is decided by any layout.
+# Options that every layout decides itself.
 LAID_OUT_BY: Final = frozenset({"orientation", "scale", "align", "auto_rotate", "excel_fit"})
 SEVERAL: Final = ("2_up", "4_up", "6_up", "9_up")
-# Fields that belong to some layouts or to another field, and what chooses these.
+# Fields that only have a meaning together with a layout or another field, and which these are.
 BELONGS: Final[Mapping[str, tuple[str, ...]]] = {
     "sheet_order": tuple(f"sheet: {name}" for name in SEVERAL),
     "sheet_frame": ("sheet", "photo_size"),
@@ -93,43 +93,43 @@ BELONGS: Final[Mapping[str, tuple[str, ...]]] = {
 OF_EACH: Final = ("id_card_crop", "photo_crop", "clean_corners")
 
 
-# All of a picture, by the fields of `pdf.pictures.Cut`.
+# The whole picture, by the fields of `pdf.pictures.Cut`.
 WHOLE: Final = {"left": 0.0, "top": 0.0, "right": 1.0, "bottom": 1.0, "turn": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SheetOptions:
-    """How documents are laid out before they are sent; the names are the action's fields.
+    """How documents are laid out before they are sent; the names are the action's fields."""
 
-    `sheet` and `photo_size` are layouts; None leaves the pages as they are. `merge` makes one
-    document of several. `id_card_crop` and `photo_crop` have the part that is printed of each document; a
-    `photo_count` of 0 fills a sheet with each photo. `clean` makes pages of photos of
-    pages, and one document of all; `clean_corners` has the corners of each, as parts of the upright picture: top left,
-    top right, bottom right and bottom left of the page, none to have them found. `watermark_opacity` is in percent.
-    """
-
+    # A layout; without one or `photo_size` the pages stay as they are.
     sheet: str | None = None
     sheet_order: str = "rows"
     sheet_frame: bool = False
     poster_columns: int = 2
     poster_rows: int = 2
     booklet_side: str = "both"
+    # The part of each document that is printed; `photo_crop` alike.
     id_card_crop: tuple[dict[str, float], ...] = ()
+    # Make pages of photos of pages, and one document of all.
     clean: bool = False
+    # For each photo, the page's corners as shares of the upright picture, clockwise from top left; none to find them.
     clean_corners: tuple[tuple[tuple[float, float], ...], ...] = ()
     photo_size: str | None = None
     photo_fit: str = "fill"
+    # 0 fills a sheet with each photo.
     photo_count: int = 1
     photo_crop: tuple[dict[str, float], ...] = ()
+    # Make one document of several.
     merge: bool = False
     merge_new_sheet: bool = True
     watermark: str | None = None
+    # In percent.
     watermark_opacity: int = 20
     stamp: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: Mapping[str, Any], documents: int) -> Self | None:
-        """Return what a call asks for that has so many documents, None where nothing is to be laid out.
+        """Read the fields of a call with so many documents; None where nothing is to be laid out.
 
         Raises InputError: sheet_or_photo, sheet_field_idle, clean_corners_wrong, sheet_more_than_documents.
         """
@@ -150,10 +150,10 @@ class SheetOptions:
             if getattr(sheets, name)
         }
         if "merge" in data:
-            # Whoever says that nothing is joined knows what goes with that.
+            # `merge_new_sheet` may also come with `merge: false`.
             chosen.add("merge")
         for name, needed in BELONGS.items():
-            # A switch that is off, or no crops, ask for nothing.
+            # A switch that is off, or an empty list, asks for nothing.
             asked = name in data and data[name] is not False and data[name] != []
             if (asked or (name == "merge_new_sheet" and name in data)) and chosen.isdisjoint(
                 needed
@@ -173,9 +173,9 @@ class SheetOptions:
         return sheets if changed else None
 
     def booklet_duplex(self, wanted: Duplex | None, default: Duplex | None = None) -> Duplex:
-        """Return the duplex mode for a booklet, whose sheets lie and are turned at their short edge.
+        """Return the mode for a booklet, whose sheets are landscape and turned over at their short edge.
 
-        Where none is wanted, that is done by hand if the default says so.
+        Where the call wants none, the paper is turned by hand if the default says so.
         """
         if self.booklet_side != "both":
             return "off"
@@ -185,14 +185,14 @@ class SheetOptions:
 
     @property
     def decides(self) -> frozenset[str]:
-        """Return the options that the layout itself decides, so that no default of box, printer or driver counts."""
+        """The options that the layout itself decides, so that no default of box, printer or driver counts."""
         if self.layout is None:
             return frozenset()
         return LAID_OUT_BY | ({"duplex"} if self.layout in (BOOKLET, *ONE_SIDED) else frozenset())
 
     @property
     def joins(self) -> bool:
-        """Return whether all documents become one."""
+        """All documents become one."""
         return (
             self.merge
             or self.clean
@@ -202,12 +202,12 @@ class SheetOptions:
 
     @property
     def layout(self) -> str | None:
-        """Return what the worker calls the layout."""
+        """The layout by its name in the PDF process."""
         return "photos" if self.photo_size else self.sheet
 
 
 def _are_corners(points: tuple[tuple[float, ...], ...]) -> bool:
-    """Return whether points of a picture go around a page clockwise, without a dent and not too near to each other."""
+    """Check that the points go around a page clockwise, without a dent and not too close to each other."""
     around = zip(points[-2:] + points[:-2], points[-1:] + points[:-1], points, strict=True)
     return all(0 <= part <= 1 for point in points for part in point) and all(
         (one[0] - last[0]) * (point[1] - one[1]) - (one[1] - last[1]) * (point[0] - one[0])
@@ -216,20 +216,20 @@ def _are_corners(points: tuple[tuple[float, ...], ...]) -> bool:
     )
 
 
-# Where fonts with Chinese characters may lie, besides the configuration's own folder.
+# Where fonts are looked for, besides CONFIG_FONTS below the configuration.
 FONT_FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts")
 CONFIG_FONTS: Final = "fonts"
-# Noto Sans SC (SIL Open Font License), 17 MB: no requirement of the integration, since few need it.
+# Noto Sans SC (SIL Open Font License), 17 MB: not required in the manifest, since few need it.
 FONT_PACKAGE: Final = "pylopdf-fonts-zh-cn==0.1.1"
 FONT_MODULE: Final = "pylopdf_fonts_zh_cn"
-# SHA-256 of its two fonts. Installers compare no digests here, so nothing else from that package is opened.
+# SHA-256 of its two fonts: the installer compares no digests, so a package with any other font is not used.
 FONT_DIGESTS: Final = frozenset(
     {
         "faa6c9df652116dde789d351359f3d7e5d2285a2b2a1f04a2d7244df706d5ea9",
         "e8f396decc1f0963a016a989c3d8852e863d1350996f573860a80767c83a1cd3",
     }
 )
-# For how long a call waits for it; it is installed all the same.
+# How long a call waits for the font; the installation goes on all the same.
 FONT_SECONDS: Final = 60
 CHINESE: Final = re.compile("[\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 
@@ -238,7 +238,6 @@ DATA_INSTALLING: HassKey[asyncio.Task[None]] = HassKey(f"{DOMAIN}_font_installin
 
 
 def font_folders(hass: HomeAssistant) -> list[str]:
-    """Return the folders that fonts are looked for in."""
     folders = [hass.config.path(CONFIG_FONTS), *FONT_FOLDERS]
     if (installed := hass.data.get(DATA_FOLDER)) is not None:
         folders.append(installed)
@@ -246,7 +245,7 @@ def font_folders(hass: HomeAssistant) -> list[str]:
 
 
 async def async_bring_font(hass: HomeAssistant, text: str) -> None:
-    """Have a font for a Chinese text installed, if that can be done; its folder is looked in then.
+    """Have a font for a Chinese text installed, if that can be done; `font_folders` then has its folder.
 
     Raises InputError: watermark_font_coming when it takes long.
     """
@@ -261,9 +260,9 @@ async def async_bring_font(hass: HomeAssistant, text: str) -> None:
 
 
 async def _async_install(hass: HomeAssistant) -> None:
-    """Install the package by Home Assistant's own means, which log it if that fails."""
+    """Use Home Assistant's installer, which logs its failures. Raises InputError: watermark_font_coming."""
     if (task := hass.data.get(DATA_INSTALLING)) is None:
-        # Not part of the call, which may be canceled: an installer cannot be stopped halfway.
+        # A task of its own: the call may be canceled, but an installer cannot be stopped halfway.
         task = hass.data[DATA_INSTALLING] = hass.async_create_background_task(
             async_process_requirements(hass, DOMAIN, [FONT_PACKAGE], False),
             f"{DOMAIN} watermark font",
@@ -277,7 +276,7 @@ async def _async_install(hass: HomeAssistant) -> None:
 
 
 def _find_font() -> str | None:
-    """Return the folder of the installed package, if its fonts are the known ones; blocks."""
+    """None unless the package is installed and its fonts are the known ones; blocks."""
     importlib.invalidate_caches()
     if (folder := package_folder(FONT_MODULE)) is None:
         return None
@@ -288,16 +287,16 @@ def _find_font() -> str | None:
     return str(folder)
 
 
-# For a layout, and for a photo of a page, starting the process included.
+# For a layout, which has a second more for so many pages, and for a photo of a page; from when the process runs.
 LAYOUT_SECONDS: Final = 30
 PAGES_A_SECOND: Final = 80
 PHOTO_SECONDS: Final = 30
-# mm that printers leave free at the edges, where nothing is known of it.
+# mm that printers leave free at the edges, where the driver does not say.
 USUAL_MARGIN: Final = 5.0
 A4: Final = (210.0, 297.0)
 CENTER: Final = "z5"
 LANDSCAPE: Final = ORIENTATIONS["landscape"]
-# What drivers call a paper that is printed on up to its edges.
+# What drivers call a paper that is printed up to its edges.
 BORDERLESS: Final = re.compile(r"borderless|无边|無邊|无框|無框|满版|フチなし", re.IGNORECASE)
 
 
@@ -311,7 +310,7 @@ async def async_lay_out(
     limit_bytes: int,
     user: str | None,
 ) -> tuple[Document, ResolvedOptions]:
-    """Return the document that some become on sheets; they stay as they are.
+    """Make one document of sheets from documents, which stay as they are, and the options to print it with.
 
     Raises InputError: sheet_type_not_supported, sheet_not_available, sheet_needs_memory, sheet_needs_paper,
     sheet_paper_too_small, sheet_too_many_pages, clean_needs_picture, watermark_needs_font, watermark_letters,
@@ -320,7 +319,7 @@ async def async_lay_out(
     wanted = sum(count_selected(options.page_range, one.pages) or 0 for one in documents)
     if wanted > MAX_SOURCE_PAGES:
         raise InputError("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
-    # Of one layout, else they are refused.
+    # Only one of them is set: `SheetOptions.of` refuses crops without their layout.
     cuts = sheets.id_card_crop or sheets.photo_crop
     files = [
         _file(document, options) | {"cut": None if cut == WHOLE else cut}
@@ -365,7 +364,7 @@ async def _async_clean(
     limit_bytes: int,
     user: str | None,
 ) -> list[dict[str, Any]]:
-    """Return a file for each photo of a page, which has become one; raises as `async_lay_out`."""
+    """Make a page of each photo of one. Raises as `async_lay_out`."""
     if sum(len(file["pages"]) for file in files) > MAX_CLEANED:
         raise InputError("sheet_too_many_pages", limit=str(MAX_CLEANED))
     cleaned: list[dict[str, Any]] = []
@@ -382,7 +381,7 @@ async def _async_clean(
 async def async_find_corners(
     hass: HomeAssistant, document: Document, user: str | None
 ) -> dict[str, Any]:
-    """Return where the page is in a photo of one, as `pdf.photographed.find_corners` does.
+    """Return the answer of `pdf.photographed.find_corners`.
 
     Raises InputError: clean_needs_picture, sheet_not_available, and what is wrong with the file.
     """
@@ -408,7 +407,7 @@ async def _async_ask(
 async def _async_run(
     hass: HomeAssistant, request: dict[str, Any], user: str | None
 ) -> dict[str, Any]:
-    """Return the worker's answer, after having a font installed if one was missing."""
+    """Lay out; if a font is missing, have one installed and try again."""
     run = partial(
         async_get_pdf_worker(hass).async_run,
         "lay_out",
@@ -428,12 +427,12 @@ async def _async_run(
 
 
 def layout_seconds(pages: int) -> int:
-    """Return how long a layout of so many pages may take: where the machine is busy, a large one needs more."""
+    """Large layouts need more time on a busy machine."""
     return LAYOUT_SECONDS + pages // PAGES_A_SECOND
 
 
 def _file(document: Document, options: ResolvedOptions) -> dict[str, Any]:
-    """Return what the worker has to know of a document."""
+    """Describe a document for the PDF process. Raises InputError where it cannot be laid out."""
     if document.extension not in IMAGES | {FileType.PDF}:
         raise InputError("sheet_type_not_supported", name=document.name)
     if document.pages is None:
@@ -461,7 +460,7 @@ def _request(
         "paper": A4 if paper is None else (paper.width / 10, paper.height / 10),
         "margin": _margin(paper, sheets),
         "sheet": sheets.layout,
-        # How the sheets lie before the reader, None where it is left to the pages.
+        # As the reader sees the sheets; None leaves it to the pages.
         "landscape": (
             None
             if options.orientation is None
@@ -486,27 +485,24 @@ def _request(
 
 
 def _is_wide(paper: Paper | None) -> bool:
-    """Return whether a paper is wider than high as it is defined, as some labels are."""
+    """Check the paper as it is defined: some labels are wider than high."""
     return paper is not None and paper.width > paper.height
 
 
 def _margin(paper: Paper | None, sheets: SheetOptions) -> tuple[float, float]:
-    """Return what stays free at the left and right, and at the top and bottom, in mm.
-
-    That is what the driver names, else the usual.
-    """
+    """Return the margins at the sides, and at top and bottom, in mm: those the driver names, else USUAL_MARGIN."""
     if paper is None:
         return USUAL_MARGIN, USUAL_MARGIN
     across = (paper.width - paper.printable_width) / 20
     up = (paper.height - paper.printable_height) / 20
-    # A driver that says nothing of its margins has some all the same, unless the paper is named borderless.
+    # A printer whose driver names no margins has some all the same, unless the paper is named borderless.
     if sheets.layout == "photos" and across <= 0 and up <= 0 and BORDERLESS.search(paper.name):
         return 0.0, 0.0
     return (across if across > 0 else USUAL_MARGIN), (up if up > 0 else USUAL_MARGIN)
 
 
 def _printed(options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool) -> ResolvedOptions:
-    """Return the options for the sheets: what was done here is not to be done again."""
+    """Drop the options that were applied here, so that the service does not apply them again."""
     options = replace(options, page_range="", excel_fit=None)
     if sheets.layout is None:
         return options
@@ -523,6 +519,6 @@ def _printed(options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool)
 def _made(
     path: Path, documents: Sequence[Document], title: str, pages: int
 ) -> tuple[Document, list[str]]:
-    """Return the document of sheets, and the digests of those that they were made of; blocks."""
+    """Return the document of sheets, and the digests of the documents in it; blocks."""
     made = make_document(path, documents[0].name, title=title, kind=FileType.PDF, pages=pages)
     return made, [document.digest or file_digest(document.path) for document in documents]

@@ -61,7 +61,7 @@ _BLANK = re.compile(r"\s+")
 
 
 def write_base64(writer: BinaryIO, text: str, limit_bytes: int, name: str) -> None:
-    """Write what base64 text stands for; blanks and line ends in it are skipped.
+    """Decode base64 text into a file; white space in it is skipped.
 
     Raises ValueError for text that is no base64, InputError: file_too_large.
     """
@@ -79,7 +79,7 @@ def write_base64(writer: BinaryIO, text: str, limit_bytes: int, name: str) -> No
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Give the text without blanks in pieces of whole groups of four."""
+    """Yield the text without white space, in pieces of whole groups of four."""
     rest = ""
     for start in range(0, len(text), PIECE):
         rest += _BLANK.sub("", text[start : start + PIECE])
@@ -91,34 +91,35 @@ def _pieces(text: str) -> Iterator[str]:
         yield rest
 
 
+# Sources of files, which may contain raw printer commands.
 FILES = frozenset(
     {SourceKind.UPLOAD, SourceKind.MEDIA, SourceKind.FILE, SourceKind.URL, SourceKind.CONTENT}
 )
-"""Sources that hold a file, and so may hold raw printer commands."""
 OF_ENTITIES = frozenset({SourceKind.ENTITY, SourceKind.MEDIA})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Source:
-    """Where a document comes from, and what is said of it."""
+    """Where a document comes from, and what the call says about it."""
 
     kind: SourceKind
     # An id, a path, an address or a text, by kind.
     value: str
     title: str = ""
-    # Printer commands; those that are a text in this encoding.
+    # The content is printer commands.
     raw: bool = False
+    # Of printer commands given as text.
     raw_encoding: str = "utf-8"
     # Of a file in base64.
     filename: str | None = None
     # Of a PDF.
     password: str | None = None
-    # How a page looks that is composed here.
+    # For a page that is composed here.
     page: PageOptions = DEFAULT_PAGE
 
     @classmethod
     def all_in(cls, data: Mapping[str, Any]) -> list[Self]:
-        """Return the sources that the fields of a call name, all of one kind.
+        """Read the sources that the fields of a call name, all of one kind.
 
         Raises InputError: source_missing, source_not_one.
         """
@@ -140,7 +141,7 @@ _PAGE_FIELDS: Final = ("header", "columns", "agenda", "completed", "print_empty"
 
 
 def entity_of(kind: SourceKind, value: str) -> str | None:
-    """Return the entity that a source names, directly or through the media browser."""
+    """None unless the source names an entity, directly or through the media browser."""
     if kind is SourceKind.ENTITY:
         return value
     if kind is SourceKind.MEDIA:
@@ -151,19 +152,19 @@ def entity_of(kind: SourceKind, value: str) -> str | None:
 
 
 class Making(NamedTuple):
-    """What is known when a document is made: its options are checked by then."""
+    """What making a document needs; its options are checked by then."""
 
     spool: Spool
     options: ResolvedOptions
     limit_bytes: int
-    # Who may read what the document is made of.
+    # Whose rights count for reading the source.
     reading: Context
-    # Whose turn it takes in the PDF process.
+    # Whose turn in the PDF process it takes.
     user: str | None = None
 
 
 async def async_get_document(hass: HomeAssistant, source: Source, making: Making) -> Document:
-    """Return the document of a source; its file is the present scope's (`Spool.scope`).
+    """Make the document of a source; its file belongs to the current `Spool.scope`.
 
     Raises InputError with what is wrong and what to do; Unauthorized; HomeAssistantError: disk_full.
     """
@@ -194,7 +195,7 @@ async def async_get_document(hass: HomeAssistant, source: Source, making: Making
         )
     else:
         path = await spool.async_new_path(".part")
-        # The name of a file on this system may say that it holds printer commands.
+        # Only the name of a file on this system may declare it printer commands.
         may_be_raw = False
         write: Callable[[], object] = _nothing
         if kind is SourceKind.URL:
@@ -240,13 +241,13 @@ async def async_get_document(hass: HomeAssistant, source: Source, making: Making
         style = await async_style(hass, paper, page, header=header)
         asked: str | None = None
         if header is not None:
-            # It bears its time.
+            # The page will contain the time, so the digest is of the request.
             text = await hass.async_add_executor_job(file_digest, document.path)
             asked = digest_of(text, title, asdict(page))
         document = await hass.async_add_executor_job(make_text_document, document, style)
         document = replace(document, digest=asked)
     elif kind is not SourceKind.DOCUMENT or document.extension not in IMAGES:
-        # A picture that is kept was decoded before.
+        # A kept picture was decoded before.
         document = await async_open_document(
             hass,
             spool,
@@ -267,9 +268,9 @@ async def async_open_document(
     limit_bytes: int,
     user: str | None,
 ) -> Document:
-    """Return a PDF document with its page count, as a copy without password where it needs one; pictures are decoded.
+    """Count a PDF's pages, in a copy without password if it has one; decode a picture, which checks it.
 
-    Other documents come back as they are, and so does a PDF where PDFium cannot run. `user` is who asks.
+    Other documents come back as they are, and so does a PDF where PDFium cannot run.
     Raises InputError: file_damaged, image_unreadable, picture_unchecked, picture_check_unavailable,
     pdf_password_needed, pdf_password_wrong, pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large;
     HomeAssistantError: disk_full.
@@ -302,18 +303,18 @@ async def async_open_document(
         return document
     except PdfError as err:
         raise pdf_error(err, document.name, password=password, limit_bytes=limit_bytes) from None
-    # A copy differs from one made later: the same document is told by what was opened.
+    # Two unlocked copies of a file differ, so the digest is the locked file's.
     digest = await hass.async_add_executor_job(file_digest, document.path)
     size = (await hass.async_add_executor_job(path.stat)).st_size
     return replace(document, path=path, size=size, pages=pages, digest=digest)
 
 
 def _nothing() -> None:
-    """Write nothing of a file that is there."""
+    """Serve for a file that is written already."""
 
 
 def _encoded(text: str, encoding: str) -> bytes:
-    """Return text that is printer commands as bytes."""
+    """Encode printer commands. Raises InputError: text_empty, raw_not_encodable."""
     if not text:
         raise InputError("text_empty")
     try:
@@ -323,7 +324,7 @@ def _encoded(text: str, encoding: str) -> bytes:
 
 
 def _move_upload(hass: HomeAssistant, file_id: str, limit_bytes: int, target: Path) -> str:
-    """Move an uploaded file to target; return its name. Blocks."""
+    """Move an uploaded file to target; return its name. Blocks. Raises InputError: upload_gone, file_too_large."""
     moved = False
     try:
         with process_uploaded_file(hass, file_id) as original:
@@ -336,15 +337,14 @@ def _move_upload(hass: HomeAssistant, file_id: str, limit_bytes: int, target: Pa
                 with original.open("rb") as reader:
                     copy_opened(reader, target, limit_bytes, name)
     except ValueError, KeyError, FileNotFoundError:
-        # A file id works once: of two calls at the same time only one has moved the file, or
-        # has come to the end of it.
+        # A file id works once: of two calls at the same time, only one gets the whole file.
         if not moved:
             raise InputError("upload_gone") from None
     return name
 
 
 def _write_content(content: str, name: str, limit_bytes: int, target: Path) -> None:
-    """Write a file given in base64 to target. Blocks."""
+    """Decode base64; blocks. Raises InputError: content_not_base64, file_too_large; HomeAssistantError: disk_full."""
     try:
         with translate_disk_errors(), open_private(target) as writer:
             write_base64(writer, content, limit_bytes, name)
@@ -353,19 +353,19 @@ def _write_content(content: str, name: str, limit_bytes: int, target: Path) -> N
 
 
 def _copy_file(file: LocalFile, config_dir: str, limit_bytes: int, target: Path) -> None:
-    """Copy a file of this system to target. Blocks."""
+    """Copy a local file; blocks. Raises as `open_allowed` and `copy_opened`."""
     with open_allowed(file.path, file.roots, config_dir) as reader:
         if os.fstat(reader.fileno()).st_size > limit_bytes:
             raise too_large(file.name, limit_bytes)
         copy_opened(reader, target, limit_bytes, file.name)
 
 
-# What devices of the home network send: a PDF or JPEG as it is, raster pages as a PDF.
+# Devices of the home network send a PDF or JPEG, which stays as it is, or raster pages, which become a PDF.
 
-# What one turn of the PDF process may take: a page that it has begun is finished.
+# What one turn of the PDF process may take; it finishes a page that it has begun.
 TURN_SECONDS: Final = 50
 _AS_THEY_ARE: Final = frozenset({FileType.PDF, FileType.JPEG})
-# What is wrong with raster pages alone.
+# Errors of raster pages only.
 _NO_RASTER: Final = {
     **dict.fromkeys(("damaged", "missing"), "file_damaged"),
     **dict.fromkeys(("unsupported", "unavailable"), "type_not_supported"),
@@ -384,11 +384,10 @@ async def async_received_document(
     papers: Callable[[], Sequence[tuple[int, int]]],
     user: str | None,
 ) -> Document:
-    """Return the document for a file that lies in the spool.
+    """Make the document of a file from a device, which is in the spool.
 
-    `papers` gives the widths and heights, in 0.01 mm, that raster pages have to fit on. Raises
-    InputError: file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported,
-    and what `async_open_document` raises; HomeAssistantError: disk_full.
+    `papers` returns widths and heights in 0.01 mm, one of which each raster page must fit on. Raises InputError:
+    file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported, and as `async_open_document`.
     """
     admitted = partial(_admitted, path, name, title=title)
     if (document := await hass.async_add_executor_job(admitted)) is not None:
@@ -413,7 +412,7 @@ async def async_received_document(
 
 
 def _admitted(path: Path, name: str, *, title: str) -> Document | None:
-    """Return the document for a file that is sent as it is, None for raster pages."""
+    """None for raster pages. Raises InputError: file_empty, file_damaged, type_not_supported."""
     with path.open("rb") as file:
         if file.read(len(URF_SYNC)).startswith((URF_SYNC, PWG_SYNC)):
             return None

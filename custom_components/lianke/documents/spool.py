@@ -36,7 +36,7 @@ CHUNK_BYTES = 1024 * 1024
 KEEP = timedelta(hours=1)
 MAX_KEPT = 50
 MAX_KEPT_BYTES = 500 * 1024 * 1024
-# Far above KEEP and any call: older files were left behind by an interrupted call.
+# Far longer than KEEP or any call: older files were left behind by an interrupted call.
 ORPHAN_AGE = timedelta(hours=3)
 SWEEP_INTERVAL = timedelta(minutes=30)
 # The files of a call that nobody else owns yet, and the task of that call; see `Spool.scope`.
@@ -49,7 +49,7 @@ class _Kept:
     until: datetime
     drawing: PageDrawing | None
     version: int
-    # By their pages' numbers, counted from 1.
+    # By page number, from 1.
     pictures: dict[int, Path]
     picture_bytes: int
     user: str | None = None
@@ -57,13 +57,12 @@ class _Kept:
 
     @property
     def paths(self) -> list[Path]:
-        """Return every file that belongs to the document."""
         drawn = [] if self.drawing is None else [self.drawing.path]
         return [self.document.path, *drawn, *self.pictures.values()]
 
     @property
     def size(self) -> int:
-        """Return how many bytes all its files have."""
+        """In bytes, with the pictures."""
         return self.document.size + self.picture_bytes
 
 
@@ -86,10 +85,10 @@ class Spool:
 
     @asynccontextmanager
     async def scope(self, *paths: Path) -> AsyncIterator[set[Path]]:
-        """Delete in the end the files that were made in here, and these, unless they were let go by then.
+        """Delete at the end these files and all that are allocated within, except those let go.
 
-        So whoever makes a document need not delete it, whatever comes to pass. What is kept is let go. Yields the
-        files, for whoever hands one on to take it out.
+        So code that makes documents needs no cleanup of its own. `async_keep` lets its files go. Yields the set of
+        files; taking one out hands it on.
         """
         mine = set(paths)
         token = _own_files.set((mine, asyncio.current_task()))
@@ -98,23 +97,23 @@ class Spool:
         finally:
             _own_files.reset(token)
             if mine:
-                # Whoever is canceled twice must not cancel what waits for its thread.
+                # A second cancellation must not cancel the deletion.
                 await asyncio.shield(self._hass.async_add_executor_job(unlink_all, [*mine]))
 
     def let_go(self, *paths: Path) -> None:
-        """Leave files to somebody else."""
+        """Take files out of the current scope, which then does not delete them."""
         self._mine().difference_update(paths)
 
     def _mine(self) -> set[Path]:
-        """Return the files of the present scope, where there is one.
+        """Return the files of the current scope, an empty set without one.
 
-        A task that is begun in it, such as an automation's by an event, does not belong to it.
+        A task started within a scope, such as an automation triggered by an event, is not part of it.
         """
         mine, task = _own_files.get((set(), None))
         return mine if task is asyncio.current_task() else set()
 
     async def async_new_path(self, suffix: str) -> Path:
-        """Return a new path in the spool; suffix starts with a dot. Raises HomeAssistantError: disk_full."""
+        """`suffix` starts with a dot. Raises HomeAssistantError: disk_full."""
         if not self._has_folder:  # a box was added after the last one had been removed
             with translate_disk_errors():
                 await self._hass.async_add_executor_job(self._make)
@@ -136,11 +135,11 @@ class Spool:
         handle: str | None = None,
         user: str | None = None,
     ) -> str:
-        """Keep a document for an hour, with pictures of its pages; return the handle that gets it.
+        """Keep a document for an hour, with pictures of its pages; return its handle.
 
-        `drawing` draws those pictures that are missing. A `handle` from before keeps its name, and
-        what it stood for is deleted. The spool owns the files once it returns. Of too many, the oldest of the
-        user who keeps most give way. Raises HomeAssistantError: disk_full.
+        `drawing` draws the pictures that are missing. A `handle` from before stays valid, and what it stood for is
+        deleted. The spool owns the files once this returns. When too many are kept, the oldest of the user who keeps
+        most are deleted. Raises HomeAssistantError: disk_full.
         """
         paths: dict[int, Path] = {}
         for number, picture in enumerate(pictures, start=1):
@@ -188,13 +187,13 @@ class Spool:
             await self._hass.async_add_executor_job(unlink_all, kept.paths)
 
     def version(self, handle: str) -> int | None:
-        """Return how often the document of a handle has been replaced; None when it is gone."""
+        """Return how often the handle's document was replaced; None when it is gone."""
         return None if (kept := self._kept.get(handle)) is None else kept.version
 
     async def async_picture(self, handle: str, number: int) -> bytes | None:
-        """Return the picture of a page of a kept document, counted from 1; None without one.
+        """Draw the page if it has not been yet; `number` counts from 1. None without a picture.
 
-        It is drawn if it has not been yet; raises what drawing raises.
+        Raises what drawing raises.
         """
         while (kept := self._kept.get(handle)) is not None:
             try:
@@ -217,7 +216,7 @@ class Spool:
                     kept.pictures[number] = path
                     kept.picture_bytes += len(picture)
                     gone = self._make_room()
-                    # Unless it was replaced meanwhile, or had to give way.
+                    # Not if it was replaced or deleted meanwhile.
                     if kept is self._kept.get(handle):
                         self.let_go(path)
                     await self._hass.async_add_executor_job(unlink_all, gone)
@@ -225,7 +224,7 @@ class Spool:
             return await self._hass.async_add_executor_job(kept.pictures[number].read_bytes)
 
     async def async_draw(self, drawing: PageDrawing, number: int) -> bytes:
-        """Return the picture of a page, counted from 1. Raises what drawing raises."""
+        """Draw page `number`, from 1. Raises what drawing raises."""
         async with self.scope():
             _, picture = await self._async_draw(drawing, number)
         return picture
@@ -243,14 +242,14 @@ class Spool:
         await self._hass.async_add_executor_job(self._remove)
 
     async def async_write[T](self, work: Callable[[Path], T]) -> T:
-        """Run work(path) in the executor with a new path; return what it returned."""
+        """Run `work` in the executor with a new path; return what it returns."""
         return await self._hass.async_add_executor_job(work, await self.async_new_path(".part"))
 
     def _make_room(self) -> list[Path]:
         """Forget documents while there are too many, or too large ones; return their files.
 
-        It is always the oldest one of the user who keeps most, by number or by size, whichever is too much; the newest
-        one stays.
+        Each time it is the oldest one of the user who keeps most, by the number or size that is exceeded; the newest
+        document stays.
         """
         gone: list[Path] = []
         while len(kept := [*self._kept.values()]) > 1:
@@ -285,7 +284,7 @@ class Spool:
             self._stop_alarm = None
 
     def _remove(self) -> None:
-        """Delete the folder, and the cache's folder of this integration unless something else is in it."""
+        """Delete the folder, and the folder above it unless something else is in it."""
         shutil.rmtree(self._folder, ignore_errors=True)
         with suppress(OSError):
             self._folder.parent.rmdir()
@@ -301,7 +300,7 @@ class Spool:
     def _sweep(self) -> None:
         limit = time.time() - ORPHAN_AGE.total_seconds()
         for path in self._folder.iterdir():
-            # The next sweep may find a disk that can be written.
+            # A disk that refuses now may accept at the next sweep.
             with suppress(OSError):
                 if path.stat().st_mtime < limit:
                     path.unlink()
@@ -312,7 +311,7 @@ DATA_SPOOL: HassKey[Spool] = HassKey(f"{DOMAIN}_spool")
 
 @singleton(DATA_SPOOL, async_=True)
 async def async_get_spool(hass: HomeAssistant) -> Spool:
-    """Return the one spool of this Home Assistant. Raises OSError if its folder cannot be written."""
+    """Return the only one of this Home Assistant. Raises OSError if its folder cannot be written."""
     spool = Spool(hass)
     await spool.async_start()
     return spool
@@ -320,10 +319,7 @@ async def async_get_spool(hass: HomeAssistant) -> Spool:
 
 @contextmanager
 def translate_disk_errors() -> Iterator[None]:
-    """Translate errors of the disk; whatever writes into the spool does it in here.
-
-    Raises HomeAssistantError: disk_full, instead of OSError.
-    """
+    """Raise HomeAssistantError: disk_full for an OSError; whatever writes into the spool does so in here."""
     try:
         yield
     except OSError as err:
@@ -331,7 +327,7 @@ def translate_disk_errors() -> Iterator[None]:
 
 
 def disk_full(err: OSError) -> HomeAssistantError:
-    """Return the error for what cannot be written to disk, and log why."""
+    """Log why, and return the error to raise."""
     _LOGGER.warning("A document cannot be written to disk: %s", err.__cause__ or err)
     return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")
 
@@ -343,7 +339,7 @@ def open_private(path: Path) -> BinaryIO:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a new private file and flush it to disk, though not its name. Raises OSError."""
+    """Write a new private file and flush it to disk, though not its folder. Raises OSError."""
     with open_private(path) as file:
         file.write(text.encode())
         file.flush()
@@ -351,10 +347,10 @@ def write_new(path: Path, text: str) -> None:
 
 
 def write_private(path: Path, text: str, unless: Callable[[], bool] = lambda: False) -> None:
-    """Write a private file in place of an earlier one, all or nothing, flushed to disk. Raises OSError.
+    """Replace a private file, all or nothing, flushed to disk. Raises OSError.
 
-    It stays as it was if `unless` says so in the end: a disk that hangs may let go of it after somebody else wrote.
-    Home Assistant's helper takes twice the processor time, and each job's way to paper is written step by step.
+    The old one stays if `unless` returns True just before: while a disk hung, somebody else may have written the file.
+    Home Assistant's helper takes twice the processor time, and each job is written step by step.
     """
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
@@ -378,7 +374,7 @@ def sync_path(path: Path) -> None:
 
 
 def move_file(source: Path, target: Path) -> bool:
-    """Move source to target, new of age, if both lie on the same file system; return whether that was done."""
+    """Move source to target, with a new time; return False where that fails, as between file systems."""
     try:
         source.rename(target)
     except OSError:
@@ -389,18 +385,14 @@ def move_file(source: Path, target: Path) -> bool:
 
 
 def copy_opened(reader: BinaryIO, target: Path, limit_bytes: int, name: str) -> None:
-    """Copy what is open to target.
-
-    Raises InputError: file_too_large, document_unreadable; HomeAssistantError:
-    disk_full.
-    """
+    """Copy an open file. Raises InputError: file_too_large, document_unreadable; HomeAssistantError: disk_full."""
     copied = 0
     with translate_disk_errors(), open_private(target) as writer:
         while True:
             try:
                 chunk = reader.read(CHUNK_BYTES)
             except OSError:
-                # It may lie on a failing disk, or far away.
+                # The file may be on a failing disk or a network share.
                 raise InputError("document_unreadable") from None
             if not chunk:
                 return
@@ -411,19 +403,19 @@ def copy_opened(reader: BinaryIO, target: Path, limit_bytes: int, name: str) -> 
 
 
 def _take(source: Path, target: Path) -> None:
-    """Give a file a second name, and the age of a new one: it may be taken again and again; blocks. Raises OSError."""
+    """Link or copy a file, with a new time so that no sweep deletes it as too old; blocks. Raises OSError."""
     link_or_copy(source, target)
     os.utime(target)
 
 
 def write_bytes(target: Path, data: bytes) -> None:
-    """Write data to target. Raises HomeAssistantError: disk_full."""
+    """Write a new private file. Raises HomeAssistantError: disk_full."""
     with translate_disk_errors(), open_private(target) as writer:
         writer.write(data)
 
 
 def unlink_all(paths: Iterable[Path]) -> None:
-    """Delete files as far as possible, those of the spool that a disk refuses at a later sweep; blocks."""
+    """Delete what the disk allows; a later sweep deletes the rest if it is in the spool. Blocks."""
     for path in paths:
         try:
             path.unlink(missing_ok=True)
@@ -432,7 +424,7 @@ def unlink_all(paths: Iterable[Path]) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Give a file a second name; copy it where the file system has no hard links; blocks. Raises OSError."""
+    """Make a hard link, or a copy where the file system has none; blocks. Raises OSError."""
     try:
         target.hardlink_to(source)
     except FileNotFoundError:

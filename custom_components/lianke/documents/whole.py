@@ -1,4 +1,4 @@
-"""Whether a file is there to its end: the PDF process decodes it."""
+"""Check that a file is complete: the PDF process decodes it to its end."""
 
 from functools import partial
 from pathlib import Path
@@ -10,21 +10,18 @@ from .document import CONVERTED_IMAGES, IMAGES, FileType, sniff
 from .pdf_client import PdfError, async_get_pdf_worker
 from .spool import async_get_spool, write_bytes
 
+# For decoding a file: others wait meanwhile, and are refused after `pdf_client.WAIT_SECONDS`.
 CHECK_SECONDS: Final = 20.0
-"""for a file to be decoded: others wait for their turn, and are refused after `pdf_client.WAIT_SECONDS`."""
+# For the pages of a scan's PDF, `pdf.whole_pdf.TURN_SECONDS` each.
 MAX_TURNS: Final = 30
-"""of the pages of a scan's PDF, so many seconds each as `pdf.whole_pdf.TURN_SECONDS` says."""
+# Reasons of a PdfError for a file of which something is missing.
 NOT_WHOLE: Final = frozenset({"incomplete", "image_damaged", "damaged"})
-"""Reasons of a PdfError for a file of which something is missing."""
+# Reasons for which nobody can tell, now or later, whether something is missing: such a file never counts as complete.
 UNCHECKED: Final = frozenset({"unchecked", "memory", "unavailable", "password"})
-"""Reasons where nobody can say whether something is missing, now or later: such a file counts as whole nowhere."""
 
 
 async def async_check(hass: HomeAssistant, path: Path, kind: FileType, *, user: str | None) -> None:
-    """Have a picture, or all pages of a scan's PDF, decoded to its end.
-
-    Raises PdfError: incomplete, image_damaged, damaged, time, busy, missing; unchecked, memory, unavailable, password.
-    """
+    """Check a picture, or all pages of a scan's PDF. Raises PdfError: NOT_WHOLE, UNCHECKED, or time, busy, missing."""
     task = "check_pdf" if kind is FileType.PDF else "check"
     worker = async_get_pdf_worker(hass)
     start: int | None = 0
@@ -39,7 +36,7 @@ async def async_check(hass: HomeAssistant, path: Path, kind: FileType, *, user: 
 
 
 async def async_check_picture(hass: HomeAssistant, picture: bytes) -> None:
-    """Have data decoded to its end as a picture. Raises PdfError as `async_check`; InputError: what it is instead."""
+    """Decode data to its end as a picture. Raises PdfError as `async_check`; InputError if it is no known type."""
     spool = await async_get_spool(hass)
     async with spool.scope():
         path = await spool.async_new_path(".picture")
