@@ -1,8 +1,6 @@
-"""Sanitize HTML and CSS with parsers that read it as browsers do, and escape what Home Assistant shows as Markdown.
+"""Sanitize HTML and CSS as browsers read them, draw `qr:` images as QR codes, and escape text for Markdown.
 
-Images with the address `qr:CONTENT` become QR codes, in HTML and in Markdown.
-
-Blocks: run it in the executor, but for `escape_markdown`.
+Blocks, except `escape_markdown`: run it in the executor.
 """
 
 from base64 import b64encode
@@ -23,20 +21,19 @@ from ..errors import InputError
 from .page import MAX_TEXT_BYTES
 
 SCHEME = "qr:"
-# Of one document; drawing one takes up to a tenth of a second.
+# QR codes in one document; drawing one takes up to a tenth of a second.
 MAX_CODES = 50
 
 
 def check_codes(count: int) -> None:
-    """Check the number of codes in a document. Raises InputError: too_many_codes."""
     if count > MAX_CODES:
         raise InputError("too_many_codes", allowed=str(MAX_CODES))
 
 
 def qr_image(address: str, alt: str = "") -> str:
-    """Return an img element that contains the code; nothing is loaded.
+    """Draw a code as an img element that contains its data.
 
-    address is `qr:` and the content, percent-encoded where the surrounding text needs it.
+    `address` is `qr:` and the content, percent-encoded where the surrounding text needs it.
     Raises InputError: qr_empty, qr_too_long.
     """
     content = unquote(address[len(SCHEME) :])
@@ -49,17 +46,17 @@ def qr_image(address: str, alt: str = "") -> str:
     picture = BytesIO()
     code.save(picture, kind="svg", border=4, omitsize=True, xmldecl=False, svgns=True)
     data = b64encode(picture.getvalue()).decode("ascii")
-    # The mark, which nothing from outside can have, says that it is a square.
+    # The page estimate knows by data-qr that this is our own code, a square; no HTML from outside can contain it.
     return f'<img data-qr class="qr" alt="{escape(alt)}" src="data:image/svg+xml;base64,{data}">'
 
 
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-# An escape that hides a letter, a digit or one of the marks of a function's name.
+# A CSS escape, which may hide a letter, a digit or a sign in a function's name.
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\r\n\f])?|([^\n\r\f0-9a-fA-F]))")
-# Nothing in valid CSS looks like a tag.
+# The start of a tag, which valid CSS does not contain.
 _TAG = re.compile(r"<(?=[a-zA-Z/!?])")
 _HIDDEN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_@(:")
-# The first letter is looked for alone, which is ten times as fast as all words at each place.
+# What loads something. Looking for the first letter alone is ten times as fast as for all words at each place.
 _LOADS = re.compile(
     r"""[uUiIcCeEsSpPbB@-](?i:
     (?<=u)rl\(\s*(?P<quote>["']?)data:(?:image/|font/|application/(?:x-)?font-)[^"'()\\<]*(?P=quote)\s*\)
@@ -70,18 +67,18 @@ _LOADS = re.compile(
 
 
 def clean_css(css: str) -> str:
-    """Return CSS that loads nothing; pictures and fonts given as data stay.
+    """Make CSS load nothing; pictures and fonts given as data stay.
 
-    Functions and rules that load are renamed, so that browsers skip only that declaration.
+    Functions and rules that load are renamed, so browsers skip only that declaration.
     """
     css = _ESCAPE.sub(_unhide, _COMMENT.sub(" ", css))
-    # Unescaping may have revealed the start of a comment, or of what is renamed here.
+    # Unescaping may have revealed a comment, or something to rename.
     css = _LOADS.sub(_rename, _COMMENT.sub(" ", css))
     return _TAG.sub("< ", css)
 
 
 def _unhide(found: re.Match[str]) -> str:
-    """Return an escaped letter as itself; other escapes are text and stay."""
+    """Undo the escape of a letter, digit or sign of a name; other escapes are text and stay."""
     if found[1] is None:
         return found[2] if found[2] in _HIDDEN else found[0]
     number = int(found[1], 16)
@@ -90,7 +87,7 @@ def _unhide(found: re.Match[str]) -> str:
 
 
 def _rename(found: re.Match[str]) -> str:
-    """Return the match renamed; data stays as it is."""
+    """Leave data as it is."""
     text = found[0]
     if text.lower().startswith("url(") and len(text) > len("url("):
         return text
@@ -99,13 +96,13 @@ def _rename(found: re.Match[str]) -> str:
 
 # Browsers stop nesting at 512 themselves; the parser's time grows with the square of the depth.
 MAX_DEPTH: Final = 500
-# Each adds to a text that the parser copies: a megabyte of them takes it nine seconds.
+# For each one the parser copies a growing text: a megabyte of them takes it nine seconds.
 MAX_AMPERSANDS: Final = 300_000
 
 
 _HTML: Final = json.loads(Path(__file__).with_name("html.json").read_text("utf-8"))
 TAGS: Final = frozenset(_HTML["tags"])
-# Elements dropped with their content; of other elements that are not allowed the text stays.
+# Elements dropped with their content; other forbidden elements leave their text.
 DROPPED_WITH_CONTENT: Final = frozenset(_HTML["dropped_with_content"])
 ATTRIBUTES: Final = {name: frozenset(some) for name, some in _HTML["attributes"].items()}
 EVERYWHERE: Final = ATTRIBUTES["*"]
@@ -118,9 +115,9 @@ _ATTRIBUTE = re.compile(r'(?<![a-z])([a-z]+)="([^"]*)"')
 
 
 class HtmlFrame(HTMLParser):
-    """Parser for the depth of HTML, and the attributes of its html and body elements.
+    """Finds the depth of HTML, and the attributes of its html and body elements.
 
-    What it reads is sanitized before use, so it need not agree with browsers.
+    The attributes are sanitized before use, so it need not agree with browsers.
     """
 
     def __init__(self) -> None:
@@ -154,7 +151,7 @@ class HtmlFrame(HTMLParser):
             self._depth -= 1
 
     def kept_attributes(self, tag: str) -> str:
-        """Return the allowed attributes of the html or body element as written in a tag."""
+        """Return the allowed attributes of the html or body element, sanitized, as they are written in a tag."""
         return "".join(
             f' {name}="{escape(clean)}"'
             for name, value in self.attributes[tag].items()
@@ -173,10 +170,10 @@ def read_frame(source: str) -> HtmlFrame:
 
 
 def clean_html(source: str) -> str:
-    """Return the allowed elements and attributes of HTML, with QR codes drawn.
+    """Keep the allowed elements and attributes of HTML, and draw its QR codes.
 
-    What is left loads nothing, runs nothing, leads nowhere and sends nothing: no scripts, SVG,
-    MathML, forms, frames, meta or base elements; pictures as data or QR codes only.
+    The result loads, runs, redirects to and sends nothing: no scripts, SVG, MathML, forms, frames, meta or base
+    elements; pictures only as data or QR codes.
     Raises InputError: html_too_large, qr_empty, qr_too_long, too_many_codes.
     """
     if source.count("&") > MAX_AMPERSANDS:
@@ -191,7 +188,7 @@ def clean_html(source: str) -> str:
         url_schemes={"data", "qr", *(scheme.rstrip(":") for scheme in LINK_SCHEMES)},
         url_relative="deny",
     )
-    # The sanitizer escapes "<" in texts and attributes: what matches here is an element.
+    # The sanitizer escapes "<" in texts and attributes, so whatever matches here is an element.
     cleaned = _STYLE.sub(lambda found: found[1] + clean_css(found[2]) + found[3], cleaned)
     codes = count(1)
 
@@ -207,7 +204,7 @@ def clean_html(source: str) -> str:
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
-    """Return an attribute's sanitized value, None to drop the attribute."""
+    """Sanitize an attribute's value; None drops the attribute."""
     if name == "style":
         return clean_css(value)
     if name == "src":
@@ -220,16 +217,16 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 MAX_LENGTH: Final = 300
 
-# All that CommonMark lets a backslash escape.
+# All that a backslash may escape in CommonMark.
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-# Control characters, and those that turn the direction of the text around them.
+# Control characters, and those that change the direction of the text around them.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def escape_markdown(text: str) -> str:
-    """Return a text as one line that Markdown shows as it is.
+    """Make one line that Markdown shows literally.
 
-    Names of printers, addresses, titles and the service's own words come from devices, users and
+    Names of printers, addresses, titles and the service's messages come from devices, users and
     servers. Unescaped they could load a foreign picture or make a link in a repair or a form.
     """
     shown = " ".join(_UNSEEN.sub(" ", text).split())

@@ -1,6 +1,6 @@
 """Compose self-contained HTML pages from text, Markdown, HTML and tables.
 
-Everything here is pure and may take a while for a long text: run it in the executor.
+Pure, but slow for a long text: run it in the executor.
 """
 
 from collections.abc import Iterable
@@ -15,26 +15,25 @@ from .clean import clean_html, read_frame
 from .page import WRAP, PageStyle, has_long_words, is_blank, page, table_style
 
 MAX_COLUMNS = 60
-# Of all rows together, with those that pad short rows.
+# In all rows together, with the empty cells that fill up short rows.
 MAX_CELLS = 50_000
 _SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
 
 
 def text_page(text: str, style: PageStyle, *, title: str) -> str:
-    """Return a page that shows text as it is written; long lines wrap."""
+    """Show text as it is written; long lines wrap."""
     body = f'<div class="plain">{escape(text.expandtabs(4))}</div>'
     return page(style, body, title=title)
 
 
 def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = True) -> str:
-    """Return a page for Markdown (CommonMark with tables and strike-through).
+    """Compose Markdown: CommonMark with tables and strike-through.
 
-    With breaks the end of a line is kept; files are often wrapped by hand, and flow without.
-
-    HTML in it is escaped. Images are QR codes (`qr:`) or given as data; others
-    are replaced by their description. Raises InputError: qr_empty, qr_too_long.
+    `breaks` keeps the ends of lines; files are often wrapped by hand, so they flow without it. HTML is escaped. Images
+    are QR codes (`qr:`) or given as data; others become their description.
+    Raises InputError: text_empty, qr_empty, qr_too_long.
     """
-    # Its parser is a quarter of all modules that would come with the integration, also where nobody prints Markdown.
+    # Imported only when needed: the parser is a quarter of all modules that the integration would load.
     from .markdown import render  # noqa: PLC0415
 
     body = render(text, style, breaks=breaks)
@@ -44,7 +43,7 @@ def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = Tru
 
 
 def csv_page(text: str, style: PageStyle, *, title: str) -> str:
-    """Return a page with the table in CSV text; its delimiter is detected."""
+    """Detect the delimiter, too. Raises InputError: too_many_columns, too_many_cells."""
     rows = _csv_rows(text)
     columns = max((len(row) for row in rows), default=0)
     if columns > MAX_COLUMNS:
@@ -64,7 +63,7 @@ def csv_page(text: str, style: PageStyle, *, title: str) -> str:
     if columns > 12:
         css += " th, td { padding: 0.1em; }"
     fitted = table_style(rows, style) or (f"font-size: {size:g}em" if size < 1 else "")
-    # Cell by cell: without blanks after the commas a row of the text looks like one word.
+    # Cell by cell: without blanks after its commas, a whole row looks like one word.
     if WRAP not in fitted and any(has_long_words(cell) for row in rows for cell in row):
         fitted += f"; {WRAP}"
     table = f'<table dir="auto" style="{fitted.lstrip("; ")}">' if fitted else '<table dir="auto">'
@@ -73,11 +72,10 @@ def csv_page(text: str, style: PageStyle, *, title: str) -> str:
 
 
 def html_page(source: str, style: PageStyle, *, title: str) -> str:
-    """Return a page for HTML, whole or a part, that loads and runs nothing.
+    """Compose HTML, a whole document or a part, so that it loads and runs nothing.
 
-    Paper size, margins and fonts are set first, so that the source may change them. QR codes
-    are drawn for images with a `qr:` address. Raises InputError: html_too_deep,
-    html_too_large, qr_empty, qr_too_long.
+    Paper size, margins and fonts come first, so the source may change them. Images with a `qr:` address become QR
+    codes. Raises InputError: text_empty, html_too_deep, html_too_large, qr_empty, qr_too_long.
     """
     frame = read_frame(source)
     body = clean_html(source)
@@ -97,7 +95,7 @@ def html_page(source: str, style: PageStyle, *, title: str) -> str:
 def _csv_rows(text: str) -> list[list[str]]:
     separator = _SEPARATOR.match(text)
     if separator is not None:
-        # Spreadsheets write their delimiter there.
+        # Spreadsheets name their delimiter in a first line such as "sep=;".
         text = text[separator.end() :]
     sample = text[:8192]
     try:
@@ -111,12 +109,12 @@ def _csv_rows(text: str) -> list[list[str]]:
             csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
         )
     except csv.Error:
-        # A field beyond the reader's limit: it is text rather than a table.
+        # A field exceeds the reader's limit, so this is text rather than a table.
         return _bounded([line] for line in text.splitlines())
 
 
 def _bounded(rows: Iterable[list[str]]) -> list[list[str]]:
-    """Return the rows that are not empty; raises InputError for too many cells."""
+    """Drop empty rows. Raises InputError: too_many_cells."""
     kept: list[list[str]] = []
     cells = 0
     for row in rows:

@@ -23,8 +23,6 @@ NARROW_AGENDA_CSS = "dl { display: block; } dt { font-weight: bold; } dd { margi
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TodoEntry:
-    """One item of a to-do list."""
-
     text: str
     done: bool = False
     due: date | datetime | None = None
@@ -43,7 +41,7 @@ class TodoEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AgendaEntry:
-    """One event: dates for whole days (the end is not part of it), else local times."""
+    """An event's start and end are dates for whole days (without the last one), else local times."""
 
     start: date | datetime
     end: date | datetime
@@ -52,7 +50,7 @@ class AgendaEntry:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any], zone: tzinfo) -> Self | None:
-        """Read an event as the action `calendar.get_events` returns it; `zone` is that of the home."""
+        """Read an event as `calendar.get_events` returns it; `zone` is that of the home. None without a start."""
         start = _moment(event.get("start"), zone)
         if start is None:
             return None
@@ -64,7 +62,6 @@ class AgendaEntry:
         )
 
     def falls_on(self, day: date) -> bool:
-        """Return whether any part of the event lies on this day."""
         first, last = _day(self.start), _day(self.end)
         ends_at_midnight = not isinstance(self.end, datetime) or self.end.time() == time(0)
         if last > first and ends_at_midnight:
@@ -73,10 +70,9 @@ class AgendaEntry:
 
 
 def todo_page(entries: Sequence[TodoEntry], style: PageStyle, *, title: str) -> str:
-    """Return a page with tick boxes in large type.
+    """Make tick boxes in large type, grouped by due date where there is one, done items last.
 
-    Grouped by due date where there is one, what is done last; in two columns when the list is
-    long and the paper wide, unless style.columns says.
+    A long list on wide paper has two columns, unless `style.columns` is set.
     """
     columns = style.columns or (
         2 if len(entries) >= COLUMNS_FROM and style.width >= COLUMNS_WIDTH else 1
@@ -98,17 +94,14 @@ def todo_page(entries: Sequence[TodoEntry], style: PageStyle, *, title: str) -> 
 def agenda_page(
     entries: Sequence[AgendaEntry], first: date, days: int, style: PageStyle, *, title: str
 ) -> str:
-    """Return a page with the events of `days` days from `first`, day by day.
-
-    Of more than a week, days without an event are left out.
-    """
+    """List the events of `days` days from `first`; of more than a week, only days with an event."""
     nothing = f'<p class="none">{escape(style.text("page_nothing_planned"))}</p>'
     parts = []
     for offset in range(days):
         day = first + timedelta(days=offset)
         todays = sorted(
             (entry for entry in entries if entry.falls_on(day)),
-            # Those of the whole day first.
+            # Events of the whole day come first.
             key=lambda one: (isinstance(one.start, datetime), _start_on(one, day), one.text),
         )
         if not todays and days > A_WEEK:
@@ -200,7 +193,7 @@ def _day(moment: date | datetime) -> date:
 
 
 def _moment(value: object, zone: tzinfo) -> date | datetime | None:
-    """Return the time in the time zone of the home, or the day, in an ISO text."""
+    """Parse an ISO day, or an ISO time into the time zone of the home; None for anything else."""
     if not isinstance(value, str):
         return None
     with suppress(ValueError):

@@ -17,16 +17,13 @@ from ..errors import InputError
 from .clean import SCHEME, check_codes, qr_image
 from .page import MAX_MADE_BYTES, PageStyle, page_too_large, part_long_words, table_style
 
-# The parser needs 500 times the size of a text.
+# The parser needs 500 times a text's size in memory.
 MAX_BYTES: Final = 96 * 1024
 CODES: Final = "lianke_codes"
 
 
 def render(text: str, style: PageStyle, *, breaks: bool) -> str:
-    """Return the body of a page for Markdown (CommonMark with tables and strike-through).
-
-    Raises InputError: qr_empty, qr_too_long.
-    """
+    """Return the body. Raises InputError: text_too_large, page_too_large, too_many_codes, qr_empty, qr_too_long."""
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise InputError("text_too_large", limit=str(MAX_BYTES // 1024))
     parser = MarkdownIt("commonmark", {"html": False, "breaks": breaks})
@@ -41,19 +38,19 @@ def render(text: str, style: PageStyle, *, breaks: bool) -> str:
 
 
 def _check_size(state: StateCore) -> None:
-    """Raise for a text that repeats its links so often that the page would be huge."""
+    """Refuse a text that repeats its links so often that the page would be huge. Raises InputError: page_too_large."""
     size = 0
     for token in state.tokens:
         for part in (token, *(token.children or [])):
-            # An escaped character may take six.
+            # An escaped character may take six, as &quot; does.
             size += 6 * sum(len(str(value)) for value in part.attrs.values())
         if size > MAX_MADE_BYTES:
             raise page_too_large()
 
 
-# What stands behind `qr:` is the code's content, to the letter: CommonMark would take backslashes, which
-# names and passwords of networks have, for its own, and allow no blanks. A Wi-Fi code ends at its ";;",
-# whatever brackets its password has; anything else at the bracket that has no partner.
+# What follows `qr:` is the code's exact content: CommonMark would interpret backslashes, which Wi-Fi names and
+# passwords may contain, and allow no blanks. A Wi-Fi code ends at its ";;", whatever brackets its password has; any
+# other code ends at the first bracket without a partner.
 _QR_CODE = re.compile(
     r"""!\[([^\]\n]{0,200})\]\(\s*(?:
         <(?P<framed>qr:[^<>\n]{1,3000})>
@@ -69,7 +66,7 @@ def _qr_code(state: StateInline, silent: bool) -> bool:
     """Read an image with a `qr:` address, and leave the address as it is written."""
     found = _QR_CODE.match(state.src, state.pos, state.posMax)
     if found is None or (found["plain"] or "").endswith(('"', "'")):
-        return False  # with a title, as CommonMark reads it
+        return False  # an image with a title is left to CommonMark
     if not silent:
         address = found["framed"] or found["wifi"] or found["plain"]
         token = state.push("image", "img", 0)
@@ -81,7 +78,7 @@ def _qr_code(state: StateInline, silent: bool) -> bool:
 
 
 def _directions(state: StateCore) -> None:
-    """Have lists, quotes and tables begin at the side where their first word does."""
+    """Let lists, quotes and tables begin at the side where their first word does."""
     for token in state.tokens:
         if token.tag in ("ul", "ol", "blockquote", "table") and token.nesting == 1:
             token.attrSet("dir", "auto")
@@ -103,7 +100,7 @@ def _tick_boxes(state: StateCore) -> None:
 
 
 def _fit_tables(state: StateCore, style: PageStyle) -> None:
-    """Set the type of each table small enough for its words."""
+    """Make the type of each table small enough for its words."""
     rows: list[list[str]] = []
     table: Token | None = None
     for token in state.tokens:

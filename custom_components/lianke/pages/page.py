@@ -13,10 +13,10 @@ import unicodedata
 from ..api.capabilities import Paper
 from ..errors import InputError
 
+# Of text, Markdown, HTML or a table that is composed into a page.
 MAX_TEXT_BYTES: Final = 1024 * 1024
-"""of text, Markdown, HTML or a table that is composed into a page."""
+# Of a composed page.
 MAX_MADE_BYTES: Final = 12 * 1024 * 1024
-"""of a composed page."""
 
 MM_A_POINT: Final = 25.4 / 72
 A4_WIDTH: Final = 210.0
@@ -39,10 +39,10 @@ CHINESE_FONTS: Final = (
     "SimSun-ExtB",
 )
 LATIN_FONTS: Final = ("Noto Sans", "DejaVu Sans", "Arial")
-# Chinese fonts first in Chinese text, or its punctuation comes from Latin fonts; last in any other:
-# they have wide quotes and lack many accented letters.
+# In Chinese text the Chinese fonts come first, or its punctuation would come from Latin fonts. In other text they come
+# last: they have wide quotes and lack many accented letters.
 FONTS: Final = (*CHINESE_FONTS, *LATIN_FONTS)
-# The share of letters from which on a text is Chinese.
+# A text with a larger share of Chinese letters is Chinese.
 CHINESE_SHARE: Final = 0.1
 EMOJI_FONTS: Final = ("Noto Color Emoji", "Noto Emoji", "Segoe UI Emoji", "Apple Color Emoji")
 MONO_FONTS: Final = ("Noto Sans Mono CJK SC", "DejaVu Sans Mono", "Consolas", "Menlo")
@@ -55,7 +55,6 @@ CONTENT_POLICY: Final = (
 
 
 def style_sheet(name: str) -> str:
-    """Return a style sheet that lies beside this module."""
     return Path(__file__).with_name(f"{name}.css").read_text("utf-8")
 
 
@@ -71,7 +70,7 @@ _KANA = re.compile("[\u3040-\u30ff]")
 
 
 def is_chinese(html: str, style: PageStyle) -> bool:
-    """Return whether the text of a page is Chinese: where Home Assistant is in Chinese, any Chinese word counts."""
+    """Count one Chinese character as enough if Home Assistant is in Chinese."""
     text = _TAG.sub("", html)
     han = len(_HAN.findall(text))
     if style.chinese:
@@ -84,32 +83,27 @@ _SHOWN = re.compile(r"<(?:img|hr|table|style)\b|\sstyle=|\sbgcolor=", re.IGNOREC
 
 
 def is_visible(text: str) -> bool:
-    """Return whether text has a character that leaves ink on paper."""
+    """Check for a character that leaves ink on paper."""
     return any(unicodedata.category(letter)[0] not in "CZM" for letter in text)
 
 
 def is_blank(body: str) -> bool:
-    """Return whether the body of a page shows nothing."""
     return not is_visible(unescape(_TAG.sub("", body))) and not _SHOWN.search(body)
 
 
 def font_stack(families: tuple[str, ...], generic: str) -> str:
-    """Return a CSS font-family value: families, emoji fonts, then the generic family."""
+    """Make a CSS font-family value: families, emoji fonts, then the generic family."""
     names = (*families, *EMOJI_FONTS)
     return ", ".join([*(f'"{name}"' for name in names), generic])
 
 
 def page_too_large() -> InputError:
-    """Return the error for a text whose page would be too large."""
     return InputError("page_too_large", limit=str(MAX_MADE_BYTES // 1024**2))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageStyle:
-    """Style of a page. Lengths in mm; width and height are those of the page as read.
-
-    `texts` are the page's own texts by their keys, in `language`.
-    """
+    """Lengths are in mm; width and height are those of the page as it is read."""
 
     width: float = A4_WIDTH
     height: float = A4_HEIGHT
@@ -117,47 +111,46 @@ class PageStyle:
     margin_top: float = 14.0
     language: str = "en"
     now: datetime = field(default_factory=datetime.now)
+    # The page's own texts by their keys, in `language`.
     texts: Mapping[str, str] = field(default_factory=dict)
     header: str | None = None
     columns: int | None = None
 
     @property
     def narrow(self) -> bool:
-        """Whether this is a receipt or a label."""
+        """This is a receipt or a label."""
         return self.width < NARROW
 
     @property
     def short(self) -> bool:
-        """Whether this is a label."""
+        """This is a label."""
         return self.height < SHORT
 
     @property
     def chinese(self) -> bool:
-        """Whether dates are written the Chinese way."""
+        """Dates are written the Chinese way."""
         return self.language.lower().startswith("zh")
 
     def text(self, key: str) -> str:
-        """Return one of the page's own texts; its key where it is not translated."""
+        """Return the key itself where it is not translated."""
         return self.texts.get(key, key)
 
     def date(self, day: date) -> str:
-        """Return a date with its weekday."""
         if self.chinese:
             weekday = WEEKDAYS_ZH[day.weekday()]
             return f"{day.year}年{day.month}月{day.day}日 星期{weekday}"
         return f"{day:%A}, {day.day} {day:%B} {day.year}"
 
     def date_time(self, moment: datetime) -> str:
-        """Return date, weekday and time of a moment."""
         return f"{self.date(moment)} {moment:%H:%M}"
 
 
 def paper_size(
     paper: Paper | None, *, landscape: bool = False
 ) -> tuple[float, float, float, float]:
-    """Return width, height, side margin and top margin in mm for a paper.
+    """Return width, height, side margin and top margin in mm.
 
-    The margins hold the printable area, and a sheet gets room to be held by hand.
+    The margins cover the unprintable edges, and leave room to hold a sheet by hand.
     Without a paper, or with one of unknown size, it is A4.
     """
     if paper is None or paper.width <= 0 or paper.height <= 0:
@@ -172,7 +165,7 @@ def paper_size(
 
 
 def _edge(whole: int, printable: int) -> float:
-    """Return the unprintable edge in mm on one side, at most a fifth of the paper."""
+    """Return the unprintable edge on one side in mm, from lengths in 0.1 mm; at most a fifth of the paper."""
     if not 0 < printable <= whole:
         return 0.0
     return min((whole - printable) / 20, whole / 50)
@@ -187,7 +180,7 @@ def page(
     html_attributes: str = "",
     body_attributes: str = "",
 ) -> str:
-    """Return a whole HTML document around body. Body and attributes must be escaped already."""
+    """Body and attributes must be escaped already."""
     head = ""
     if style.header is not None:
         head = (
@@ -208,12 +201,11 @@ def page(
 
 
 def base_size(style: PageStyle) -> float:
-    """Return the type size of a page in points."""
+    """In points."""
     return 8.5 if style.width < TINY else 10 if style.narrow or style.width < 180 else 11.5
 
 
 def base_css(style: PageStyle, *, chinese: bool) -> str:
-    """Return the style sheet of every page."""
     inner = style.height - 2 * style.margin_top
     qr = min(40.0, style.width * 0.5)
     lengths = {
@@ -238,7 +230,7 @@ def base_css(style: PageStyle, *, chinese: bool) -> str:
 LEAST_SCALE: Final = 0.5
 # Allows breaks anywhere in the words of a table.
 WRAP: Final = "--wrap: anywhere"
-# Measured with Noto Sans: the mean of letters and digits, and the padding and lines of a cell.
+# In em, measured with Noto Sans: the mean of letters and digits, and the padding and lines of a cell.
 LETTER: Final = 0.6
 WIDE_LETTER: Final = 1.0
 CELL: Final = 0.9
@@ -249,7 +241,7 @@ _LONG_WORD: Final = re.compile(rf"[!-~]{{{LONGEST_WORD // 2}}}(?=[!-~]{{{LONGEST
 
 
 def table_style(rows: Iterable[Sequence[str]], style: PageStyle) -> str:
-    """Return the CSS for the element of a table with these texts; empty when it fits as it is."""
+    """Return CSS with which a table of these texts fits; empty when it fits as it is."""
     widths: list[float] = []
     for row in rows:
         widths += [0.0] * (len(row) - len(widths))
@@ -273,17 +265,16 @@ def table_style(rows: Iterable[Sequence[str]], style: PageStyle) -> str:
 
 
 def has_long_words(text: str) -> bool:
-    """Return whether text has words longer than a column can hold."""
     return _LONG_WORD.search(text) is not None
 
 
 def part_long_words(text: str) -> str:
-    """Return text in which words longer than a column can hold may be broken."""
+    """Allow breaks in words that are longer than a column can hold."""
     return _LONG_WORD.sub("\\g<0>\N{ZERO WIDTH SPACE}", text)
 
 
 def _longest(text: str) -> float:
-    """Return the width in em of the longest part of a text that is not broken."""
+    """Return the width in em of the longest part that a browser does not break."""
     longest = 0.0
     for word in _WORD.findall(text):
         width = 0.0

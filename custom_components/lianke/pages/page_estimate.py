@@ -1,7 +1,7 @@
-"""Bound the pages that HTML takes, without a browser.
+"""Bound the number of pages that HTML takes, without a browser.
 
-The bound holds for pages in the integration's own style (`page`), whatever fonts the browser has. HTML that may say
-otherwise (its own styles, sizes, frames) has none. Blocks: run it in the executor.
+The bound holds for pages in our own style (`page`), whatever fonts the browser has. HTML with its own styles, sizes or
+frames has no bound. Blocks: run it in the executor.
 """
 
 from html.parser import HTMLParser
@@ -13,11 +13,11 @@ from .page import MM_A_POINT, WRAP, PageStyle, base_size
 
 BLANKS: Final = " \t\n\r\f"
 _HAN: Final = "\u3400-\u9fff\U00020000-\U0003ffff"
-# No browser breaks a line anywhere but between two of these: at blanks, and between Chinese characters.
+# Browsers break lines only between two of these: at blanks, and between Chinese characters.
 UNBROKEN: Final = re.compile(
     rf"[{BLANKS}]+|(?:[^{BLANKS}{_HAN}]|[{_HAN}](?![{_HAN}]))+[{_HAN}]?|[{_HAN}]"
 )
-# Those that no browser breaks at all, and every other character.
+# Runs that no browser breaks at all, and every other character by itself.
 ATOM: Final = re.compile(rf"[0-9A-Za-z]+|[^0-9A-Za-z{BLANKS}]")
 _NARROW: Final = frozenset(" !\"'()*,-./:;I[\\]_`fijlrt|")
 _WIDE: Final = frozenset("#+<=>^~&w")
@@ -28,7 +28,7 @@ _EAST_ASIAN: Final = re.compile(
 
 
 class _Widths(dict[str, float]):
-    """The most em that a character takes: bold DejaVu Sans is the widest of the usual fonts."""
+    """The greatest width of a character in em: bold DejaVu Sans is the widest of the usual fonts."""
 
     def __missing__(self, letter: str) -> float:
         self[letter] = width = _width(letter)
@@ -47,7 +47,7 @@ def _width(letter: str) -> float:
         return 1.35
     if 0x2010 <= code < 0x2028 or 0x1F000 <= code < 0x20000:
         return 1.6
-    # Ligatures of whole sentences, and scripts of the ancient world.
+    # Ligatures of whole sentences, and ancient scripts.
     return 12.0 if code >= 0x10000 or 0xFDF0 <= code < 0xFE00 else 3.0
 
 
@@ -56,10 +56,11 @@ _EM: Final = _Widths(_WIDTHS)
 
 
 def fill(pieces: list[float], room: float) -> int:
-    """Return the most lines or pages of that room that pieces take which are put there in order, each unbroken.
+    """Bound how many lines (or pages) of size `room` hold the pieces, put there in order and unbroken.
 
-    A piece that does not fit begins the next one: so each lacks less than the largest piece, and any two hold more
-    than one could. A piece larger than a whole one is broken, but may leave one behind that is not full.
+    A piece that does not fit begins the next line. So each line has less room left than the largest piece needs, and
+    two lines in a row hold more than one could. A piece larger than a line is broken, and may leave the line before it
+    part empty.
     """
     total = sum(pieces)
     if total <= room:
@@ -69,14 +70,14 @@ def fill(pieces: list[float], room: float) -> int:
 
 
 def _measure(line: str) -> list[float]:
-    """Return the widths of what is not broken in a line of text, in em."""
+    """Return the widths in em of the unbroken pieces of a line of text."""
     return [sum(_EM[letter] for letter in found[0]) for found in UNBROKEN.finditer(line)]
 
 
 LINE: Final = 1.45
-# Code is set in another font, whose lines are not at the same height.
+# Code is set in another font, whose baseline is at another height.
 CODE_LINE: Final = 1.65
-# Lines of a block that stay together: those of a shorter block, or the first and last two.
+# Lines of a block that stay on one page: all of a short block, or the first and last two.
 TOGETHER: Final = 3
 COLUMN_GAP: Final = 8.0
 QR: Final = 40.0
@@ -85,7 +86,7 @@ SIZES: Final = {"h1": 1.6, "h2": 1.3, "h3": 1.1, "todo": 1.35, "note": 0.75}
 HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 # Elements that may stay on one page as a whole.
 WHOLE: Final = frozenset({"li", "section"})
-# Space above and below together, in em of the element, or as in a browser's own style.
+# Space above and below together, in em of the element: ours, or that of a browser's own style.
 MARGINS: Final = {
     **dict.fromkeys(("dd", "dt", "li"), 0.5),
     **dict.fromkeys(("p", "ul", "ol"), 0.8),
@@ -100,11 +101,11 @@ INLINE: Final = frozenset(
     {"a", "b", "strong", "em", "i", "s", "del", "ins", "u", "span", "code", "mark", "abbr"}
 )
 TABLE: Final = frozenset({"thead", "tbody", "tr", "td", "th"})
-# Those that hold nothing, and those that hold everything.
+# Elements whose end says nothing: they hold nothing, or everything.
 OUTSIDE: Final = frozenset({"br", "hr", "img", "body", "html"})
 # Elements that keep the ends of lines.
 KEEPING: Final = frozenset({"pre", "plain", "code"})
-# What only QR codes that are drawn here have.
+# The attribute that only QR codes drawn here have.
 CODE: Final = "data-qr"
 ATTRIBUTES: Final = frozenset(
     {"class", "href", "alt", "title", "lang", "id", "dir", "src", "start", CODE}
@@ -112,7 +113,7 @@ ATTRIBUTES: Final = frozenset(
 TABLE_STYLE: Final = re.compile(
     rf"(page: sideways; )?(?:font-size: (\d(?:\.\d+)?)em)?(?:; )?({WRAP})?"
 )
-# Those that change no height.
+# Styles that change no height.
 STYLE: Final = re.compile(r"(?:list-style: ?none|text-align:(?:left|center|right))?")
 PLAIN_FRAME: Final = re.compile(r'<!DOCTYPE html>\n<html lang="[^"]*">\n')
 _COLUMN_COUNT: Final = re.compile(r"column-count: (\d)")
@@ -123,10 +124,10 @@ class _UnknownError(Exception):
 
 
 def pages_at_most(html: str, style: PageStyle) -> int | None:
-    """Return the most pages that a page made here takes; None when unknown."""
+    """None if there is no bound."""
     head, mark, body = html.partition("<body>\n")
     if not mark or not PLAIN_FRAME.match(head):
-        # Attributes of its own may say anything.
+        # Its own attributes may change any size.
         return None
     columns = _COLUMN_COUNT.search(head)
     reader = _Reader(style, int(columns[1]) if columns else 1)
@@ -139,7 +140,7 @@ def pages_at_most(html: str, style: PageStyle) -> int | None:
 
 
 class _Table:
-    """The rows of a table that is laid out by its contents."""
+    """Rows of a table, whose columns a browser sizes by their contents."""
 
     def __init__(self, style: str) -> None:
         found = TABLE_STYLE.fullmatch(style)
@@ -167,11 +168,10 @@ class _Table:
             self.heads = len(self._rows)
 
     def lines(self, room: float) -> list[int]:
-        """Return the most lines of each row, in a room of so many em.
+        """Bound the lines of each row, in a width of `room` em.
 
-        A browser gives each column its longest word, and parts what is left by how long the texts of the columns are,
-        the longest of each. So where all texts together have `times` the room that is left, none has more lines than
-        twice that many; nor has any more than it has words.
+        A browser gives each column its longest word, and divides the rest in proportion to the columns' longest texts.
+        If these together are n times as wide as that rest, no text has more than 2 n lines; nor more lines than words.
         """
         cells = [[text.splitlines() for text in row] for row in self._rows]
         texts, words = [0.0] * self.columns, [0.0] * self.columns
@@ -196,7 +196,7 @@ class _Table:
 
 
 class _Reader(HTMLParser):
-    """Parser that collects what a body puts onto its pages, in mm."""
+    """Collects what a body puts onto its pages, in mm."""
 
     def __init__(self, style: PageStyle, columns: int) -> None:
         super().__init__(convert_charrefs=True)
@@ -205,16 +205,16 @@ class _Reader(HTMLParser):
         self._height = style.height - 2 * style.margin_top
         self._column = (self._width - COLUMN_GAP * (columns - 1)) / columns
         self._qr = min(QR, style.width / 2)
-        # Names of the open elements; a class that changes more than its element does stands for it.
+        # The open elements, each by its name, or by its class if that changes more.
         self._open: list[str] = []
         self._text: list[str] = []
         self._codes = 0
         self._has_code = False
-        # Pieces that no page end parts, since the last change between upright and sideways.
+        # Heights of pieces that no page end divides, since the last change between upright and sideways.
         self._pieces: list[float] = []
-        # What stays with the next piece: headings, margins, the beginning of a whole element.
+        # Height that stays with the next piece: headings, margins, the start of an element that stays whole.
         self._kept = 0.0
-        # The highest head of a table: it is at the top of each page again.
+        # The highest head of a table, which each page repeats.
         self._head = 0.0
         self._pages = 0
         self._table: _Table | None = None
@@ -285,11 +285,10 @@ class _Reader(HTMLParser):
         self._text.append(data)
 
     def _size(self) -> float:
-        """Return the type size (mm)."""
         return self._em * math.prod(SIZES.get(name, 1.0) for name in self._open)
 
     def _room(self, width: float) -> float:
-        """Return how much of a width there is within all that is open."""
+        """Return what the open elements' indents leave of a width."""
         room = width - sum(INDENTS.get(name, 0.0) for name in self._open) * self._size()
         if room <= 0:
             raise _UnknownError
@@ -308,7 +307,7 @@ class _Reader(HTMLParser):
         em = self._size()
         room = self._room(self._column) / em
         lines = sum(fill(_measure(part), room) for part in text.splitlines())
-        # Each code may have a line of its own, and part the text around it.
+        # Each QR code may take a line of its own, and divide the text around it.
         pieces = _together(codes, self._qr + TOGETHER * line * em) + _together(lines, line * em)
         if HEADINGS.intersection(self._open):
             self._kept += sum(pieces)
@@ -324,10 +323,10 @@ class _Reader(HTMLParser):
             self._pieces += pieces
 
     def _turn(self, height: float) -> None:
-        """Count the pages of that height so far: what follows begins a new one."""
+        """Count the pages of this height so far; what follows begins a new page."""
         self._pieces.append(self._kept)
         if any(self._pieces):
-            # Browsers repeat no head that is higher than a quarter of a page.
+            # Browsers do not repeat a head that is higher than a quarter of a page.
             self._pages += fill(self._pieces, height - min(self._head, height / 4))
         self._pieces, self._kept, self._head = [], 0.0, 0.0
 
@@ -349,5 +348,5 @@ class _Reader(HTMLParser):
 
 
 def _together(count: int, height: float) -> list[float]:
-    """Return the heights of lines that stay together."""
+    """Make pieces of TOGETHER lines each, and one of what is left."""
     return [TOGETHER * height] * (count // TOGETHER) + [count % TOGETHER * height]

@@ -42,10 +42,9 @@ def test_page(
     paper_name: str | None,
     style: PageStyle,
 ) -> str:
-    """Return the test page of a printer.
+    """Show name, model and abilities, a line in each font and of emoji, a frame at the margins and bars of each colour.
 
-    It carries the printer's name, model and abilities, a line in each font and of emoji, a frame
-    at the margins and bars of each colour. A label gets the least of it, so that it is one.
+    A label shows less, so that one is enough.
     """
     rows = [
         ("page_printer", printer_name),
@@ -75,10 +74,10 @@ def test_page(
 
 
 def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
-    """Return the test page of a label: as many lines as fit on it in a type that can be read."""
+    """Show as many lines as fit on a label in a type that can be read."""
     inner = style.height - 2 * style.margin_top
     flat = inner < FLAT
-    # Room beside the bars, their margins and the padding.
+    # What the bars, their margins and the padding leave.
     room = inner - (5.0 if flat else 10.0)
     line = base_size(style) * MM_A_POINT * LINE_HEIGHT
     lines = [
@@ -95,13 +94,13 @@ def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
     ramp = "" if flat else '<div class="ramp"></div>'
     body = f'<div class="frame"></div><main>{_bars()}{ramp}{text}</main>'
     css = CSS + NARROW_CSS + SHORT_CSS + (FLAT_CSS if flat else "")
-    # What does not fit would take another label.
+    # Hidden: what does not fit would take another label.
     css += f"main {{ height: {inner:g}mm; overflow: hidden; font-size: {scale:.3f}em; }}"
     return page(style, body, title=style.text("page_test"), css=css)
 
 
 def color_page(style: PageStyle) -> str:
-    """Return a page with a little of every ink, and a line that says why it was printed."""
+    """Show a little of every ink, and why the page was printed."""
     why = escape(style.text("page_keep_alive"))
     when = escape(style.date_time(style.now))
     body = f"{_bars()}<p>{why}<br>{when}</p>"
@@ -109,7 +108,7 @@ def color_page(style: PageStyle) -> str:
 
 
 def turn_page(style: PageStyle, side: int) -> str:
-    """Return a side of the sheet that shows how a printer's paper is turned over."""
+    """Make a side of the sheet that shows how a printer's paper is turned over."""
     hint = escape(style.text("page_turn_hint"))
     body = (
         f'<main class="turn"><svg viewBox="0 0 100 120"><path d="M50 118V20M18 50L50 8L82 50"/></svg>'
