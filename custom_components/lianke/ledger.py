@@ -1,13 +1,13 @@
-"""What must survive a power cut, of all boxes: one stored version of each record, and one queue of changes.
+"""Everything that must survive a power cut, for all boxes: each record once on disk, and a queue of changes to records.
 
-`committed` is what is on disk: tell others of that alone. `latest` is what it becomes by the changes that are not on
-disk yet: decide by that. A change is a function of a View that sees all records; what it depends on and what it changes
-are in one function, so nothing can come between the two. Changes are made in the order in which they are asked for;
-those that come while the disk is at work are its next transaction.
+`committed` is what is on disk: report only that to anybody outside. `latest` is what the queued changes will make of
+it: base decisions on that. A change is one function of a View of all records. It checks its precondition and writes its
+result, so nothing can come in between. Changes are made in the order in which they are asked for. Those that arrive
+while the disk is busy share the next transaction.
 
-A *decision* that the disk refuses is left out, and those that came after it are made again without it. A *report*
-cannot be refused, since what it reports has happened: it waits for the disk. Whoever asked hears of the refusal in
-either case.
+If the disk refuses a *decision*, the decision is dropped, and the changes made after it are made again without it. A
+*report* cannot be dropped, since what it reports has already happened: it stays queued and is tried again. In both
+cases whoever asked gets the error.
 """
 
 import asyncio
@@ -45,19 +45,19 @@ from .ledger_file import (
 
 _LOGGER = logging.getLogger(__name__)
 
-# s until what the disk refused is tried again, and the longest that this becomes.
+# s until a refused transaction is tried again; doubled after each refusal, up to the second number.
 RETRY_AFTER: Final = 1.0
 RETRY_AT_MOST: Final = 30.0
-# s without a change until the log of changes is moved into the database.
+# s without a change until SQLite's write-ahead log is moved into the database.
 IDLE: Final = 5.0
 # s that closing waits for a disk that hangs.
 CLOSE_TIME: Final = 10.0
-# What was changed since is read at the start: as far back as the cloud's list of tasks reaches.
+# A start reads what changed within this time, which is how far back the cloud's list of tasks reaches.
 RECENT: Final = timedelta(hours=48)
 
 
+# The name of a kind, and a box.
 type TableName = tuple[str, str]
-"""The name of a kind, and a box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,39 +69,39 @@ class Table[T]:
     name: TableName = field(init=False)
 
     def __post_init__(self) -> None:
-        # As dataclasses do it that are frozen.
+        # A frozen dataclass allows assignment in no other way.
         object.__setattr__(self, "name", (self.kind.name, self.box))
 
 
 @dataclass(frozen=True, slots=True)
 class Step[T]:
-    """What one change made of one record; None where there is none."""
+    """What one change made of one record; None where the record did not exist or no longer does."""
 
     old: T | None
     new: T | None
 
 
 class _Rest[T]:
-    """A record that the start did not need. What is committed and what is latest read it once."""
+    """A record that the start did not read. `committed` and `latest` share it, so it is read once."""
 
     __slots__ = ("_key", "_kind", "_unread", "_value", "text")
 
     def __init__(self, table: Table[T], record_id: str, text: str, unread: set[str]) -> None:
         self._kind = table.kind
-        # None once it is read.
+        # None once the record is read.
         self.text: str | None = text
         self._value: T | None = None
-        # What is to know if this version cannot read it.
+        # Its id is added to the unread ones if this version cannot read the record.
         self._key, self._unread = record_id, unread
 
     def read(self) -> T | None:
-        """Return it; None where this version cannot read it."""
+        """Return the record; None where this version cannot read it."""
         if self.text is not None:
             self.settle(_read_one(self._kind, self.text))
         return self._value
 
     def settle(self, value: T | None) -> None:
-        """Take what was read of it elsewhere."""
+        """Take the record as somebody else read it."""
         if self.text is not None:
             self.text, self._value = None, value
             if value is None:
@@ -109,7 +109,7 @@ class _Rest[T]:
 
 
 class Records[T](Mapping[str, T]):
-    """The records of a table, oldest first. What the start did not need is read here when somebody asks for it."""
+    """The records of a table, oldest first. Those that the start skipped are read here at the first access."""
 
     def __init__(self, known: dict[str, T | _Rest[T]]) -> None:
         self._known: dict[str, Any] = known
@@ -150,13 +150,12 @@ class Records[T](Mapping[str, T]):
 
     @property
     def at_hand(self) -> Collection[T]:
-        """Those that are read by now: all that a start needs, and all that has changed since."""
+        """The records that need no reading now: those that the start read, and those changed since."""
         if not self.rest:
             return self._known.values()
         return [value for key, value in self._known.items() if key not in self.rest]
 
     def put(self, record_id: str, value: T | None) -> None:
-        """Write a record, or delete it."""
         self.rest.pop(record_id, None)
         if value is None:
             self._known.pop(record_id, None)
@@ -164,11 +163,10 @@ class Records[T](Mapping[str, T]):
             self._known[record_id] = value
 
     def copy(self) -> Records[T]:
-        """Return one that changes by itself."""
         return Records({**self._known})
 
     def reset(self, to: Records[T]) -> None:
-        """Become what others are: whoever has this keeps it."""
+        """Take over the content of `to` in place, since others hold a reference to this object."""
         self._known, self.rest = {**to._known}, {**to.rest}
 
     def _read_rest(self) -> None:
@@ -184,16 +182,15 @@ type AllRecords = dict[TableName, Records[Any]]
 
 @dataclass(slots=True)
 class View:
-    """All records as they are for one change, which may write here."""
+    """All records as one change finds them; the change writes here."""
 
     records: AllRecords
     staged: set[RowKey]
-    # When the change was asked for, however often it is made.
+    # When the change was first asked for; the same if it is made again after a refusal.
     now: datetime
     written: dict[RowKey, Any] = field(default_factory=dict)
 
     def get[T](self, table: Table[T], record_id: str) -> T | None:
-        """Return a record, None without one."""
         key = RowKey(*table.name, record_id)
         if key in self.written:
             found: T | None = self.written[key]
@@ -201,7 +198,7 @@ class View:
         return self.records[table.name].get(record_id)
 
     def all[T](self, table: Table[T]) -> Iterator[T]:
-        """Yield the records of a table, oldest first."""
+        """Yield the records of a table, oldest first, new ones last."""
         written = {
             key.record_id: value for key, value in self.written.items() if key[:2] == table.name
         }
@@ -213,7 +210,7 @@ class View:
     def put[T](
         self, table: Table[T], record_id: str, value: T, *, staged: bool | None = None
     ) -> None:
-        """Write a record. Nobody is told of a staged one, and a start forgets it; None leaves that as it was."""
+        """Write a record. A staged one is reported to nobody and dropped by a restart; None keeps its present state."""
         key = RowKey(*table.name, record_id)
         self.written[key] = value
         if staged is not None:
@@ -223,7 +220,7 @@ class View:
         self.written[RowKey(*table.name, record_id)] = None
 
     def rewrite(self, key: RowKey, value: object, *, staged: bool) -> None:
-        """Write a record that is known by its key alone, or delete it."""
+        """Write a record that is known by its key alone; None deletes it."""
         self.written[key] = value
         (self.staged.add if staged else self.staged.discard)(key)
 
@@ -246,12 +243,12 @@ class _Asked:
 
 
 class Ledger:
-    """The queue of changes, in the event loop; `LedgerFile` does what blocks."""
+    """The queue of changes, in the event loop. `LedgerFile` does the blocking work."""
 
     def __init__(self, hass: HomeAssistant, root: Path) -> None:
         self._hass = hass
         self._file = LedgerFile(root)
-        # Rows of tables that were not loaded yet, and which of them a start need not read.
+        # Rows of tables that are not loaded yet, and the keys of those that a start can skip.
         self._rows: defaultdict[TableName, list[tuple[str, str]]] = defaultdict(list)
         self._not_needed: AbstractSet[RowKey] = frozenset()
         self._unread: dict[TableName, set[str]] = {}
@@ -259,30 +256,30 @@ class Ledger:
         self._loading = asyncio.Lock()
         self._committed: AllRecords = {}
         self._latest: AllRecords = {}
-        # On disk, but nobody is told of them; and which those of the latest records are.
+        # Records on disk that are not reported to anybody yet, and the keys of the staged ones among the latest.
         self._staged: dict[RowKey, Any] = {}
         self._latest_staged: set[RowKey] = set()
         self._queue: list[_Asked] = []
         self._in_hand: list[_Asked] = []
         self._listeners: dict[TableName, list[tuple[Listener[Any], bool]]] = {}
-        # What came on disk of a table while the instance that had listened to it was gone.
+        # Steps of a table that reached the disk after the instance that listened to it was unloaded.
         self._unheard: defaultdict[TableName, dict[RowKey, Step[Any]]] = defaultdict(dict)
-        # Until a transaction succeeds, one that was refused may come true at the next start.
+        # A refused transaction may still come true at the next start. This ends with the first one that succeeds.
         self._is_tainted = False
         self._pause = RETRY_AFTER
         self._timer: asyncio.Handle | None = None
-        # When that is due, by the loop's clock.
+        # When the timer is due, by the loop's clock.
         self._due = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._settled = asyncio.Event()
         self._settled.set()
         self._work: asyncio.Future[None] | None = None
         self._is_closed = False
-        # Closed, or given up: not even what was asked for before is written.
+        # Closed, or closing gave up: nothing more is written, not even what was asked for before.
         self._is_over = False
 
     async def async_open(self, *kinds: Kind[Any]) -> None:
-        """Read what is on disk; of these kinds, what a start needs. Raises LedgerBusyError, OSError."""
+        """Open the file; records of `kinds` that a start can skip are parsed later. Raises LedgerBusyError, OSError."""
         rows, self._not_needed = await self._hass.async_add_executor_job(
             _open, self._file, kinds, dt_util.utcnow() - RECENT
         )
@@ -290,7 +287,7 @@ class Ledger:
             self._rows[key[:2]].append((key.record_id, text))
 
     async def async_keep(self, boxes: Collection[str]) -> set[str]:
-        """Delete what is left of other boxes, before any is loaded; return which ones those were."""
+        """Delete the rows of all other boxes and return those boxes' names. Call it before any table is loaded."""
         gone = {name for name in self._rows if name[1] not in boxes}
         keys = [RowKey(*name, record_id) for name in gone for record_id, _ in self._rows[name]]
         for name in gone:
@@ -304,7 +301,7 @@ class Ledger:
         return {box for _, box in gone}
 
     async def async_load[T](self, table: Table[T]) -> None:
-        """Read the records of a table; before that none is changed. After damage they are what can be made of them."""
+        """Read a table; it cannot be changed before. After damage each record becomes what its kind salvages of it."""
         name = table.name
         async with self._loading:
             if name in self._latest:
@@ -340,7 +337,7 @@ class Ledger:
         await self.commit(salvage)
 
     async def async_read_rest(self, table: Table[Any]) -> None:
-        """Read what the start did not need: who asks for it before that reads it in the event loop."""
+        """Read in the executor what the start skipped; an access before that reads in the event loop."""
         if not (rest := {**self._latest[table.name].rest}):
             return
         texts = [(key, one.text) for key, one in rest.items() if one.text is not None]
@@ -351,44 +348,42 @@ class Ledger:
         self.latest(table).values()
 
     def committed[T](self, table: Table[T]) -> Records[T]:
-        """Return the records of a table as they are on disk, oldest first."""
         return self._committed[table.name]
 
     def latest[T](self, table: Table[T]) -> Records[T]:
-        """Return the records of a table as they will be, oldest first."""
         return self._latest[table.name]
 
     def unread(self, table: Table[Any]) -> AbstractSet[str]:
-        """Return the ids of the records that this version cannot read, and a later one may."""
+        """Return the ids of the records that only a later version can read."""
         return self._unread[table.name]
 
     @property
     def aside(self) -> Path | None:
-        """Where a damaged ledger was set aside at this start, with all that lay beside it; None without damage."""
+        """The folder into which this start moved a damaged ledger and all files beside it; None without damage."""
         return self._file.aside
 
     @property
     def is_settled(self) -> bool:
-        """Return whether all that was asked for is on disk or was refused for good."""
+        """Whether every change asked for is on disk or was refused for good."""
         return self._settled.is_set()
 
     @callback
     def listen[T](
         self, table: Table[T], listener: Listener[T], *, tells: bool = True
     ) -> Callable[[], None]:
-        """Call `listener` with each step of a record of a table once it is on disk. Returns what unsubscribes.
+        """Call `listener` with each step of a record of a table once it is on disk. Returns a function that stops it.
 
-        What it hears is unheard, unless it `tells` others.
+        Steps count as unheard while no listener has `tells`, which means that it passes them on to others.
         """
         listeners = self._listeners.setdefault(table.name, [])
-        # One that fails must not keep the others from being called, nor the queue from going on.
+        # A listener that fails must stop neither the other listeners nor the queue.
         failed = "A listener to the ledger failed"
         safe = cast(Listener[T], catch_log_exception(listener, lambda *_: failed))
         listeners.append((safe, tells))
         return lambda: listeners.remove((safe, tells))
 
     def take_unheard[T](self, table: Table[T]) -> list[Step[T]]:
-        """Return, once, the steps of a table that nobody told of since somebody did: one a record."""
+        """Return, only once, the steps that no listener with `tells` received, merged into one a record."""
         steps = self._unheard.pop(table.name, {}).values()
         return [step for step in steps if step != Step(None, None)]
 
@@ -396,16 +391,16 @@ class Ledger:
     def commit[R](
         self, change: Change[R], *, report: bool = False, within: float = 0
     ) -> asyncio.Future[R]:
-        """Make a change; return a future of what it returns, which is done once that is on disk.
+        """Make a change; the future has its result once that is on disk.
 
-        `latest` has it at once. With `within` it may wait so many seconds for others to share a transaction. What the
-        change itself raises is raised at once, and nothing is changed then. The future raises LedgerRefusedError where
-        the disk refuses; nobody need wait for it, and canceling it cancels nothing else.
+        `latest` has it at once. `within`: seconds it may wait for others to share a transaction. What the change itself
+        raises is raised here, and then nothing is changed. The future raises LedgerRefusedError where the disk refuses;
+        nobody has to await it, and canceling it does not cancel the change.
         """
         if self._is_closed:
             raise LedgerClosedError("the ledger is closed")
         asked = _Asked(change, report, dt_util.utcnow(), self._hass.loop.create_future())
-        # One that nobody waits for is no unhandled error.
+        # Without this, asyncio would log the error of a future that nobody awaits.
         asked.done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._make(asked)
         self._queue.append(asked)
@@ -414,7 +409,7 @@ class Ledger:
         return asked.done
 
     def _make(self, asked: _Asked) -> None:
-        """Make a change of what is latest. Raises what the change raises, and LedgerRefusedError for a large record."""
+        """Make a change in `latest`. Raises what the change raises, and LedgerRefusedError for a record too large."""
         view = View(self._latest, {*self._latest_staged}, asked.now)
         asked.result = asked.change(view)
         asked.steps, asked.rows = {}, {}
@@ -422,7 +417,7 @@ class Ledger:
             old, is_staged = self._latest[key[:2]].get(key.record_id), key in view.staged
             if (
                 old != new
-                # One that is staged no more is told of, although it stays as it was.
+                # A record that is no longer staged is reported now, even if it has not changed.
                 or (key in self._latest_staged and not is_staged)
                 or (new is None and key.record_id in self._unread[key[:2]])
             ):
@@ -450,7 +445,7 @@ class Ledger:
             self._timer.cancel()
         self._due = due
         loop = self._hass.loop
-        # A timer of this moment would never be due for a clock that stands still.
+        # A timer for this very moment would never fire in a test whose clock stands still.
         self._timer = loop.call_at(due, self._write) if seconds else loop.call_soon(self._write)
 
     def _write(self) -> None:
@@ -460,16 +455,16 @@ class Ledger:
         for asked in self._in_hand:
             rows |= asked.rows
         if rows or self._is_tainted:
-            # One thing at a time. Home Assistant cancels what `async_add_executor_job` returns when it stops, while the
-            # thread goes on: what it writes would count as refused, and the next transaction begin beside it.
+            # Not `async_add_executor_job`: Home Assistant cancels what that returns when it stops, while the thread goes
+            # on. What it writes would count as refused, and the next transaction would begin beside it.
             self._work = self._hass.loop.run_in_executor(None, self._file.write, rows)
             self._work.add_done_callback(self._on_done)
         else:
-            # Repeats of what is on disk.
+            # Every change repeated what is on disk already.
             self._on_done(None)
 
     def _on_done(self, work: asyncio.Future[None] | None) -> None:
-        """Tell what is on disk by now, and go on; `work` is what the file has done, None if there was nothing to do."""
+        """Report what reached the disk, and go on; `work` is None if there was nothing to write."""
         self._work = None
         if work is not None and (work.cancelled() or work.exception() is not None):
             self._refused("canceled" if work.cancelled() else str(work.exception()))
@@ -529,14 +524,14 @@ class Ledger:
             if not asked.done.done():
                 asked.done.set_exception(LedgerRefusedError(error))
         if any(not asked.is_report for asked in self._queue):
-            # Somebody waits for an answer.
+            # Somebody awaits a decision, so do not pause.
             self._write_within(0)
             return
         self._write_within(self._pause)
         self._pause = min(self._pause * 2, RETRY_AT_MOST)
 
     def _make_again(self, asked: _Asked) -> bool:
-        """Make a change again after a refusal; return whether it can be."""
+        """Make a change again after a refusal; False if it cannot be made any more."""
         try:
             self._make(asked)
         except Exception as err:  # noqa: BLE001  # what it depended on was left out
@@ -551,7 +546,7 @@ class Ledger:
         self._work.add_done_callback(self._on_done)
 
     async def async_close(self) -> None:
-        """Write what can be written within CLOSE_TIME, and close the file: nothing changes after that."""
+        """Take no more changes, write within CLOSE_TIME those that wait, and close the file."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -561,7 +556,7 @@ class Ledger:
             async with asyncio.timeout(CLOSE_TIME):
                 await self._settled.wait()
                 if self._work is not None:
-                    # The log is just being moved.
+                    # The log is being moved into the database.
                     await asyncio.wait([self._work])
         self._is_over = True
         for timer in (self._timer, self._idle_timer):
@@ -571,7 +566,7 @@ class Ledger:
             if not asked.done.done():
                 asked.done.set_exception(LedgerClosedError("the ledger is closed"))
         if self._work is not None:
-            # It hangs, and the file with it, until it does not any more: the next ledger would find it busy.
+            # The disk hangs. The file stays open until it goes on, else the next ledger would find the file busy.
             self._work.add_done_callback(lambda _: self._close_file())
             return
         await asyncio.wait([self._close_file()])
@@ -581,7 +576,7 @@ class Ledger:
 
 
 class Lease:
-    """A box's part in the ledger until it is unloaded: what an old instance still wants to change is refused."""
+    """A box's access to the ledger until it is unloaded: later changes by the old instance are refused."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -589,11 +584,10 @@ class Lease:
 
     @callback
     def end(self) -> None:
-        """Let nothing change by it any more."""
         self._is_over = True
 
     def check(self) -> None:
-        """Raise LedgerClosedError once it is over: within the change of another box."""
+        """Raise LedgerClosedError once the lease is over; for changes made by another box's lease."""
         if self._is_over:
             raise LedgerClosedError("the box was unloaded")
 
@@ -605,16 +599,16 @@ class Lease:
         self.check()
 
         def of_lease(view: View) -> R:
-            # It may be made again after a refusal.
+            # The ledger may make the change again after a refusal, and the lease may be over by then.
             self.check()
             return change(view)
 
-        # What has happened has, whoever reported it: the next instance goes by it already.
+        # A report holds whichever instance made it: the next instance already counts on it.
         return self._ledger.commit(change if report else of_lease, report=report, within=within)
 
 
 def _merged(reports: list[_Asked]) -> list[_Asked]:
-    """Make one of the reports that were made of what is on disk: however long it refuses, they are not many."""
+    """Merge reports that `latest` already holds, so that a disk that refuses for hours does not make them many."""
     if len(reports) < 2:
         return reports
     first = reports[0]
@@ -636,14 +630,14 @@ def _merged(reports: list[_Asked]) -> list[_Asked]:
 def _open(
     file: LedgerFile, kinds: Iterable[Kind[Any]], since: datetime
 ) -> tuple[list[tuple[RowKey, str]], set[RowKey]]:
-    """Return the rows of a ledger, and which of them a start need not read; after damage it reads all."""
+    """Return the rows of a ledger, and the keys of those that a start can skip; after damage it skips none."""
     rows = file.open()
     wanted = kinds if file.aside is None else ()
     return rows, {key for kind in wanted for key in file.not_needed(kind, since)}
 
 
 def _read_all[T](kind: Kind[T], rows: Iterable[tuple[str, str]]) -> dict[str, T]:
-    """Read rows; what this version cannot read stays where it is, for a later one."""
+    """Read rows; one that this version cannot read is left out, and stays on disk for a later version."""
     read = {record_id: _read_one(kind, text) for record_id, text in rows}
     return {record_id: value for record_id, value in read.items() if value is not None}
 
@@ -652,6 +646,6 @@ def _read_one[T](kind: Kind[T], text: str) -> T | None:
     try:
         return kind.read(text)
     except ValueError as err:
-        # Its id may be a secret, and the error quote it.
+        # The record's id may be a secret, and the error may quote it.
         _LOGGER.warning("A record of a %s cannot be read: %s", kind.name, type(err).__name__)
         return None

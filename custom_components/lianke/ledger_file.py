@@ -1,12 +1,12 @@
-"""The ledger's file: one SQLite database that a power cut, a full disk and an old copy cannot falsify unseen.
+"""The ledger's file: one SQLite database. A power cut, a full disk or an old copy in its place does not go unnoticed.
 
-Everything here blocks, and one thing happens at a time. What SQLite does was tried, not read:
+Everything here blocks, and one thing happens at a time. Two facts about SQLite were found by experiment:
 
-- A COMMIT whose fsync fails hides its rows from this connection, and shows them after a restart. So the connection is
-  never opened again after one, and the next transaction, which changes the counter at least, writes over what was
-  hidden.
-- A database that went back in time, or has lost its rows, passes `quick_check`. So each transaction counts, and a small
-  file beside it, which is not flushed, has the count as well: it may be behind, but never ahead.
+- A COMMIT whose fsync fails hides its rows from this connection and shows them after a restart. So the connection is
+  never reopened after one, and the next transaction overwrites what is hidden; it changes at least the counter.
+- `quick_check` passes a database that is an older copy or has lost its rows. So each transaction adds one to a counter,
+  which is also written, without fsync, to a small file beside the database. That file may lag behind, but a file ahead
+  of the database is proof of damage.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,26 +30,26 @@ _LOGGER = logging.getLogger(__name__)
 
 DATABASE_NAME: Final = "ledger.db"
 COUNTER_NAME: Final = "ledger.count"
-# Before the name of a folder that was set aside, and how many of those stay.
+# The beginning of the name of a folder set aside after damage, and how many of them are kept.
 ASIDE: Final = "damaged-"
 MAX_ASIDE: Final = 3
-# A file in it until what can be read of it is in the new ledger.
+# A file in such a folder until what can be read of it is in the new ledger.
 UNREAD_NAME: Final = "unread"
-# Numbers of rows in a row that are tried behind one that cannot be read.
+# Sequence numbers tried after one that cannot be read, before the rest is given up.
 MAX_BLIND: Final = 2000
-# Characters; this code writes no longer record.
+# Characters; no record is written longer.
 MAX_RECORD: Final = 256 * 1024
-# Values of a PRAGMA, and what SQLite answers where it does as it is told.
+# PRAGMAs, and what SQLite answers where it obeys.
 _PRAGMAS: Final = (
-    # Before the journal mode: then there is neither shared memory nor a second process.
+    # Before the journal mode: so there is no -shm file, and no second process can open the database.
     ("locking_mode=EXCLUSIVE", "exclusive"),
-    # Before it as well: where that is refused, more than this is asked for.
+    # Also before it, since _prepare asks for EXTRA where WAL is refused.
     ("synchronous=FULL", None),
     ("journal_mode=WAL", "wal"),
     ("wal_autocheckpoint=64", "64"),
     ("secure_delete=ON", "1"),
 )
-# `seq` is the order of the records, since clocks jump. Without a ROWID each change would write four times the bytes.
+# `seq` is the order of the records, since clocks jump. WITHOUT ROWID, each change would write four times the bytes.
 _RECORDS: Final = (
     "CREATE TABLE record(seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, box TEXT NOT NULL,"
     " id TEXT NOT NULL, staged INTEGER NOT NULL, record TEXT NOT NULL, digest TEXT NOT NULL, UNIQUE(kind, box, id))"
@@ -61,7 +61,7 @@ _TABLES: Final = (
 )
 _READ: Final = "SELECT kind, box, id, staged, record, digest FROM record"
 _READ_NEXT: Final = "SELECT seq, kind, box, id, staged, record, digest FROM record WHERE seq > ? ORDER BY seq LIMIT 1"
-# Codes of SQLite that say nothing about the file itself.
+# Error codes of SQLite that are about the disk and prove no damage of the file.
 _OF_THE_DISK: Final = frozenset(
     {
         sqlite3.SQLITE_CANTOPEN,
@@ -83,7 +83,7 @@ class LedgerRefusedError(OSError):
 
 
 class LedgerClosedError(LedgerRefusedError):
-    """Nothing changes any more: Home Assistant stops, or the box was unloaded."""
+    """No change is taken any more: Home Assistant is stopping, or the box was unloaded."""
 
 
 class LedgerBusyError(OSError):
@@ -91,28 +91,26 @@ class LedgerBusyError(OSError):
 
 
 class _DamagedError(Exception):
-    """The file is no ledger, was changed from outside, or went back in time."""
+    """The file is not a ledger, was changed by another program, or is an older copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind[T]:
-    """One kind of record: how it is written as text and read, and what is made of one after damage.
-
-    `read` raises ValueError for what `write` would not have written. Where there is a `needed`, a condition of SQL
-    on `record` and a time, a start reads those records alone for which it is true, and the newest of each `topic`.
-    """
+    """One kind of record: how to write it as text, how to read it, and what to keep of it after damage."""
 
     name: str
     write: Callable[[T], str]
+    # Raises ValueError for text that `write` does not produce.
     read: Callable[[str], T]
+    # None means that the record is deleted.
     salvage: Callable[[T], T | None] = lambda value: value
+    # SQL on `record` with one parameter, a time: a start reads the records for which it is true, and the newest of
+    # each `topic`. Empty: it reads all.
     needed: str = ""
     topic: str = "NULL"
 
 
 class RowKey(NamedTuple):
-    """What a row is found by."""
-
     kind: str
     box: str
     record_id: str
@@ -120,8 +118,6 @@ class RowKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A record as it is written."""
-
     text: str = field(repr=False)
     is_staged: bool
 
@@ -136,14 +132,13 @@ class LedgerFile:
         self._lock = RLock()
         self._count = 0
         self._counter: int | None = None
-        # Set aside at this start: nothing below the root counts as left behind then.
+        # The folder set aside at this start, if any: then nothing below the root counts as left behind.
         self.aside: Path | None = None
 
     def open(self) -> list[tuple[RowKey, str]]:
-        """Open the file, or make it, and return its rows, oldest first.
+        """Open or create the file and return its rows, oldest first. Raises LedgerBusyError, OSError.
 
-        One that is damaged is set aside with its whole folder, and what can be read of it is kept. Raises
-        LedgerBusyError, OSError.
+        A damaged one is set aside with its whole folder, and the rows that can be read move to a new one.
         """
         make_folder(self.root)
         try:
@@ -151,7 +146,7 @@ class LedgerFile:
                 found = self._open()
             except _DamagedError as err:
                 if self._unread():
-                    # A new one that was never in use.
+                    # Damage while the old rows were being moved: this new ledger was never in use.
                     shutil.rmtree(self.root)
                 else:
                     self._set_aside(err)
@@ -162,7 +157,7 @@ class LedgerFile:
             counter = self.root / COUNTER_NAME
             self._counter = os.open(counter, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except BaseException:
-            # Else the next try would find it busy.
+            # The next try would find the file busy.
             self.close()
             raise
         return found
@@ -178,14 +173,14 @@ class LedgerFile:
             _prepare(db)
             self._count = _count_of(db)
             if marked > self._count:
-                # Also one that is gone, or has lost its tables, and was made anew.
+                # So has a ledger that was deleted or lost its tables, and was just made anew.
                 raise _DamagedError("it is older than it was")
             found = _read(db)
             self._db, db = db, None
         except sqlite3.ProgrammingError:
             raise
         except (sqlite3.Error, UnicodeError) as err:
-            # None where a text is none.
+            # An error that SQLite itself does not raise has no code, for example text that is not UTF-8.
             code = getattr(err, "sqlite_errorcode", None) or 0
             if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise LedgerBusyError("another process has it open") from None
@@ -198,17 +193,17 @@ class LedgerFile:
         return found
 
     def not_needed(self, kind: Kind[Any], since: datetime) -> set[RowKey]:
-        """Return which rows of a kind a start need not read; none where SQLite cannot tell."""
+        """Return the rows of a kind that a start can skip; none where SQLite cannot tell."""
         if self._db is None or not kind.needed:
             return set()
         found, topics = set(), set()
         try:
             for box, record_id, is_needed, topic in self._db.execute(
-                # The kind's are this code's own.
+                # These conditions are constants of our code, never a user's text.
                 f"SELECT box, id, {kind.needed}, {kind.topic} FROM record WHERE kind = ? ORDER BY seq DESC",  # noqa: S608
                 (since.isoformat(), kind.name),
             ):
-                # NULL where nobody can say.
+                # NULL where the record does not tell.
                 if is_needed == 0 and (box, topic) in topics:
                     found.add(RowKey(kind.name, box, record_id))
                 topics.add((box, topic))
@@ -240,7 +235,7 @@ class LedgerFile:
         sync(aside.parent)
 
     def _take_over(self, aside: Path, known: Mapping[RowKey, str]) -> list[tuple[RowKey, str]]:
-        """Write what can be read of a ledger that was set aside, and take back the files of that; return it."""
+        """Copy what can be read of a ledger set aside, move the files of those rows back, and return the rows."""
         self.aside = aside
         found = [(key, text) for key, text in _readable(aside / DATABASE_NAME) if key not in known]
         self.write({key: Row(text, is_staged=False) for key, text in found})
@@ -252,7 +247,7 @@ class LedgerFile:
                     make_folder(target.parent)
                     path.rename(target)
         for folder in self.root.iterdir():
-            # Else they might be gone from here, and nobody would look for them there any more.
+            # Flush the new names: after a power cut nobody looks for these files in the old folder any more.
             if folder.is_dir():
                 sync(folder)
         for old in sorted(self.root.parent.glob(f"{ASIDE}*"))[:-MAX_ASIDE]:
@@ -260,7 +255,7 @@ class LedgerFile:
         return found
 
     def write(self, rows: Mapping[RowKey, Row | None]) -> None:
-        """Write rows, or delete those that are None, and count, in one transaction. Raises LedgerRefusedError."""
+        """Write rows, delete those that are None, and count, all in one transaction. Raises LedgerRefusedError."""
         with self._lock:
             self._write(rows)
 
@@ -295,7 +290,7 @@ class LedgerFile:
             return 0
 
     def checkpoint(self) -> None:
-        """Move the log of changes into the database; a disk that refuses gets it at the next one."""
+        """Move the write-ahead log into the database; if the disk refuses, the next checkpoint does."""
         with self._lock:
             if self._db is not None:
                 with suppress(sqlite3.Error):
@@ -319,12 +314,12 @@ def _prepare(db: sqlite3.Connection) -> None:
             continue
         _LOGGER.debug("SQLite says %s to %s", answer, pragma)
         if pragma.startswith("journal_mode"):
-            # A disk of the network: each transaction flushes its folder, too.
+            # WAL is refused on a network drive. EXTRA also flushes the folder with each transaction.
             db.execute("PRAGMA synchronous=EXTRA").fetchall()
 
 
 def _count_of(db: sqlite3.Connection) -> int:
-    """Return the count of a ledger; one that is new gets its tables. Raises _DamagedError."""
+    """Return the counter; an empty database gets its tables first. Raises _DamagedError."""
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables:
         db.execute("BEGIN EXCLUSIVE")
@@ -343,22 +338,22 @@ def _count_of(db: sqlite3.Connection) -> int:
 
 
 def _read(db: sqlite3.Connection) -> list[tuple[RowKey, str]]:
-    """Return the rows, without those that were staged. Raises _DamagedError."""
+    """Return the rows that are not staged, and delete those that are. Raises _DamagedError."""
     found = []
     for record in db.execute(f"{_READ} ORDER BY seq"):
         key, text, is_staged = _checked(record)
         if not is_staged:
             found.append((key, text))
     with suppress(sqlite3.OperationalError):
-        # What a full disk keeps of the others is not read either.
+        # A full disk may keep the staged rows; they are ignored all the same.
         db.execute("DELETE FROM record WHERE staged = 1")
     return found
 
 
 def _checked(record: tuple[Any, ...]) -> tuple[RowKey, str, bool]:
-    """Return a row as it was written. Raises _DamagedError."""
+    """Check a row's digest and split the row into key, text and whether it is staged. Raises _DamagedError."""
     kind, box, record_id, staged, text, digest = record
-    # One after the other: a start looks at ten thousand.
+    # Written out in place of a loop for speed: a start checks ten thousand rows.
     if (
         isinstance(kind, str)
         and isinstance(box, str)
@@ -372,7 +367,7 @@ def _checked(record: tuple[Any, ...]) -> tuple[RowKey, str, bool]:
 
 
 def _readable(path: Path) -> list[tuple[RowKey, str]]:
-    """Return the rows of a damaged database that are as they were written, as far as SQLite gets at them."""
+    """Return the intact rows of a damaged database, as far as SQLite can reach them."""
     found: dict[RowKey, str] = {}
     try:
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=0)
@@ -393,7 +388,7 @@ def _readable(path: Path) -> list[tuple[RowKey, str]]:
             except _DamagedError:
                 continue
             except sqlite3.Error, ValueError:
-                # Its page or a text in it cannot be read; what lies behind may be.
+                # Its page or one of its texts cannot be read; rows behind it may be readable.
                 seq, blind = seq + 1, blind + 1
     return [*found.items()]
 
@@ -406,7 +401,7 @@ def _digest(key: RowKey, text: str, *, is_staged: bool) -> str:
 
 
 def loads(text: str) -> Any:
-    """Read the JSON of a record, quickly; half a character, which Home Assistant's parser refuses, with Python's."""
+    """Read a record's JSON. Home Assistant's fast parser refuses half a surrogate pair, Python's reads it."""
     try:
         return json_loads(text)
     except ValueError:
@@ -414,7 +409,7 @@ def loads(text: str) -> Any:
 
 
 def make_folder(path: Path) -> None:
-    """Make a private folder, and flush the names of all that are new. Raises OSError."""
+    """Create a folder that only this user can read (0700), with its parents, and flush their names. Raises OSError."""
     if path.is_dir():
         return
     make_folder(path.parent)
