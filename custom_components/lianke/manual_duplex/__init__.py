@@ -1,7 +1,7 @@
-"""Printing on both sides by hand: a document for each side of the sheets, and a person between the two.
+"""Printing on both sides by hand: one document for each side of the sheets, and a person between the two.
 
-A job of two deliveries: the second one waits until somebody has turned the stack over. What its sheets have in common
-is its `details`, which `jobs` keeps and does not read.
+Such a job has two deliveries. The second one waits until somebody has turned the stack over. What describes the sheets
+of both is in its `details`, which `jobs` stores without reading them.
 """
 
 from collections.abc import Mapping
@@ -26,20 +26,20 @@ from ..jobs.job import Delivery, Job, JobState, PersonReason, job_error
 from ..jobs.rules import max_document_bytes
 from ..pdf.process import MAX_SOURCE_PAGES
 
+# The option of an entry that holds each printer's setup by its key.
 CONF_MANUAL_DUPLEX: Final = "by_hand"
-"""The option of an entry that has the set-up of each printer, by its key."""
 FACE_UP: Final = "face_up"
 FACE_DOWN: Final = "face_down"
 FACES: Final = (FACE_UP, FACE_DOWN)
 SHORT_EDGE: Final = "short_edge"
-# For both files, starting the process included.
+# For making both files, including the start of the process.
 SPLIT_SECONDS: Final = 30
 TYPES: Final = IMAGES | {FileType.PDF}
 
+# Page numbers from 0 in the order of printing; None is a blank page.
 type Side = list[int | None]
-"""Numbers of pages, from 0, in the order of printing; None is a blank page."""
+# The first and the last page of a file, from 1.
 type Span = tuple[int, int]
-"""The first and the last page of a file, from 1."""
 
 
 def _face(value: object) -> str:
@@ -48,59 +48,53 @@ def _face(value: object) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setup(Stored):
-    """How sheets come out of a printer, and how they have to be put back.
+    """How sheets come out of a printer, and how they must be put back; the defaults suit most small lasers."""
 
-    `comes_out` and `put_back` say where the printed side is. `turned` means that the second side comes out
-    upside down if the upper edge of the first one goes into the printer first. The defaults are right for
-    most small lasers: sheets come out with the printed side down, and what lies upwards in the tray is
-    printed next.
-    """
-
+    # Where the printed side is when sheets come out, and where it must be when they are put back. By default the
+    # printer prints next on what faces up in the tray.
     comes_out: str = field(default=FACE_DOWN, metadata={READ: _face})
     put_back: str = field(default=FACE_DOWN, metadata={READ: _face})
+    # The second side comes out upside down if the top edge of the first one goes into the printer first.
     turned: bool = False
 
     @classmethod
     def of(cls, options: Mapping[str, Any], printer_key: str) -> Self:
-        """Return how a printer is set up in the options of its entry; what cannot be read has its default."""
+        """Read a printer's setup from the options of its entry; what cannot be read gets its default."""
         return cls.from_dict(to_mapping(options.get(CONF_MANUAL_DUPLEX, {}).get(printer_key)))
 
     @property
     def backs_descending(self) -> bool:
-        """Return whether the last sheet is printed first on its second side.
-
-        Then the first sheet ends up on top of the finished stack.
-        """
+        """Whether the last sheet's second side is printed first, so that the first sheet ends on top of the stack."""
         return self.comes_out == FACE_DOWN
 
     @property
     def fronts_descending(self) -> bool:
-        """Return whether the last sheet is printed first on its first side.
+        """Whether the last sheet's first side is printed first.
 
-        The stack is turned over, its first sheet on top, if it is put back another way up than it came out.
+        If the stack is put back another way up than it came out, it is turned over with its first sheet on top.
         """
         return self.backs_descending == (self.comes_out != self.put_back)
 
 
 def is_set_up(options: Mapping[str, Any], printer_key: str) -> bool:
-    """Return whether somebody has said how a printer's stack is turned over."""
+    """Whether somebody has set how a printer's stack is turned over."""
     return printer_key in options.get(CONF_MANUAL_DUPLEX, {})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan(Record):
-    """How two files with a page for every sheet, in the order of printing, make one print.
+    """How two files, each with one page a sheet in the order of printing, make one print."""
 
-    `pages` are those of one copy. `put_back` says where the printed side has to be when the stack is put back,
-    `tested` that somebody has tried that on the printer, and `lies` that a page's left edge stands for its upper one.
-    """
-
+    # Of one copy.
     pages: int
     copies: int
+    # Where the printed side must be when the stack is put back.
     put_back: str
+    # The left edge of a page takes the place of its top edge.
     lies: bool = False
     fronts_descending: bool = False
     backs_descending: bool = False
+    # Somebody has tried `put_back` on this printer.
     tested: bool = False
 
     @property
@@ -109,7 +103,7 @@ class Plan(Record):
 
     @property
     def sides(self) -> tuple[Side, Side]:
-        """Return the pages for the first and for the second sides, copy by copy, the last one's back blank."""
+        """Pages of the first and of the second sides, copy by copy; None for the blank back of an odd last page."""
         fronts: Side = [*range(0, self.pages, 2)] * self.copies
         backs: Side = [
             number if number < self.pages else None for number in range(1, self.pages + 1, 2)
@@ -126,9 +120,9 @@ class Plan(Record):
         front_span: Span | None,
         back_span: Span,
     ) -> tuple[Delivery, Delivery]:
-        """Return deliveries that print these sheets of both files; `front_span` None for second sides alone.
+        """Make deliveries that print these sheets of both files; `front_span` None prints second sides alone.
 
-        Whoever asks for second sides alone has turned the stack over.
+        Whoever asks for second sides alone has already turned the stack over.
         """
         first, last = back_span
         left = sum(page is not None for page in self.sides[1][first - 1 : last])
@@ -152,13 +146,12 @@ class Plan(Record):
         return replace(options, page_range="" if everything else "{}-{}".format(*span or ()))
 
     def span(self, delivery: Delivery) -> Span:
-        """Return which sheets a delivery prints."""
         first, _, last = delivery.options.page_range.partition("-")
         return (int(first), int(last)) if last else (1, self.sheets)
 
 
 def _plan_of(job: Job) -> Plan | None:
-    """Return how the two deliveries of a job belong together, None for any other, and where that cannot be read."""
+    """Read the plan of a job's two deliveries; None for any other job, and for a plan that cannot be read."""
     if len(job.deliveries) < 2:
         return None
     try:
@@ -173,7 +166,7 @@ def _plan_of(job: Job) -> Plan | None:
 
 
 def public_dict(job: Job) -> dict[str, JsonValueType] | None:
-    """Return what screens show: which side, how many sheets, and how they are put back; None for any other job."""
+    """Give what screens show: which side, how many sheets, how to put them back; None for any other job."""
     if (plan := _plan_of(job)) is None:
         return None
     first, last = plan.span(job.deliveries[1])
@@ -182,13 +175,13 @@ def public_dict(job: Job) -> dict[str, JsonValueType] | None:
         "sheets": last - first + 1,
         "put_back": plan.put_back,
         "edge_first": "left" if plan.lies else "top",
-        # Before 0.4 that was not written down; what is not usual, somebody has set.
+        # Plans written before 0.4 lack `tested`. A value other than the default shows that somebody has set it.
         "tested": plan.tested or plan.put_back != Setup().put_back,
     }
 
 
 def how_to_turn(job: Job) -> tuple[str, dict[str, str]] | None:
-    """Return the text that says how the stack of a job is put back, its key and placeholders; None without one."""
+    """Give key and placeholders of the text that says how to put the stack back; None for any other job."""
     shown = public_dict(job)
     if shown is None:
         return None
@@ -197,12 +190,11 @@ def how_to_turn(job: Job) -> tuple[str, dict[str, str]] | None:
 
 
 def rest_of(job: Job, *, from_sheet: int, backs_only: bool) -> tuple[Delivery, Delivery]:
-    """Return the deliveries that print a finished job anew from one sheet on; their documents are the job's.
+    """Make deliveries that print a finished job again from one sheet on, with the documents of the job.
 
-    Sheets count from 1, as they came out on the side that was not finished. Where that is the first one, the sheets
-    before it are kept and get their second sides with the others; where it is the second one, they are finished.
-    `backs_only` leaves out first sides.
-    Raises InputError: not_manual_duplex, no_such_sheet.
+    Sheets count from 1 as they came out on the unfinished side. If that is the first side, the sheets before are kept
+    and get their second sides with the others; if it is the second side, they are finished. `backs_only` prints no
+    first sides. Raises InputError: not_manual_duplex, no_such_sheet.
     """
     if (plan := _plan_of(job)) is None:
         raise job_error("not_manual_duplex", job)
@@ -235,12 +227,11 @@ async def async_split(
     by_default: bool,
     user: str | None,
 ) -> tuple[Delivery, ...]:
-    """Return the deliveries of a document that is to be printed on both sides by hand, one for each side.
+    """Split a document for printing on both sides by hand into one delivery a side; one page needs one delivery.
 
-    The document is used up by that; with one page, it is the only delivery. If only a default option asks for both
-    sides (`by_default`), so is one that cannot be split.
-    Raises InputError: manual_duplex_type, manual_duplex_not_available, pages_not_in_document, sheet_too_many_pages,
-    and what is wrong with the file; HomeAssistantError: disk_full. Then the document stays as it is.
+    The document is used up. `by_default`: only a default option asks for both sides, so a document that cannot be split
+    is printed on one side. Raises InputError: manual_duplex_type, manual_duplex_not_available, pages_not_in_document,
+    sheet_too_many_pages, and what is wrong with the file; HomeAssistantError: disk_full. Then the document stays.
     """
     one_sided = (Delivery(document=document, options=replace(options, by_hand=None)),)
     if by_default and (document.extension not in TYPES or document.pages is None):
@@ -293,13 +284,13 @@ async def async_split(
     except PdfError as err:
         raise sheet_error(err, document.name, limit_bytes=limit_bytes) from None
     plan = replace(plan, lies=bool(answer["lies"]))
-    # What is known of the paper may grow until the same is asked for again.
+    # Without the paper's size: what we know of it may grow before the same print is asked for again.
     asked = (options.form_fields(), options.by_hand, setup.as_dict())
     digest = digest_of("two sides", fronts.digest, *asked)
     printed = _printed(options, upright=upright)
     align = options.align
     if turned and align is not None:
-        # Where it lies on a page that is upside down: z1 to z9, by rows.
+        # The place on a page that is upside down: z1 to z9 count row by row.
         align = f"z{10 - int(align[1:])}"
     everything = (1, plan.sheets)
     return plan.deliveries(
@@ -311,7 +302,7 @@ async def async_split(
 
 
 def _stands(options: ResolvedOptions) -> bool:
-    """Return whether pages that lie are stood up here, as the service would turn them either way."""
+    """Whether landscape pages are turned upright here, since the service would turn them either way."""
     paper = options.paper
     if paper is not None and paper.width > paper.height:
         return False
@@ -319,7 +310,7 @@ def _stands(options: ResolvedOptions) -> bool:
 
 
 def _printed(options: ResolvedOptions, *, upright: bool) -> ResolvedOptions:
-    """Return the options for one side: what was done here is not to be done again."""
+    """Make the options of one side, without those that were applied here."""
     return replace(
         options,
         copies=1,
@@ -333,7 +324,7 @@ def _printed(options: ResolvedOptions, *, upright: bool) -> ResolvedOptions:
 
 
 def _made(paths: list[Path], document: Document, sheets: int) -> tuple[Document, Document]:
-    """Return the documents of both sides, the first one with the digest of what they were made of; blocks."""
+    """Make the documents of both sides, the first one with the source's digest; blocks."""
     fronts, backs = (
         make_document(path, document.name, title=document.title, kind=FileType.PDF, pages=sheets)
         for path in paths

@@ -25,7 +25,7 @@ COMES_OUT: Final = "comes_out"
 PUT_BACK: Final = "put_back"
 SECOND_SIDE: Final = "second_side"
 ARROWS: Final = "arrows"
-# Where the 2 is, and how the arrows point once the sheet is turned like a page of a book.
+# Where the 2 is, and how the arrows point once the sheet is turned like the page of a book.
 BACK: Final = "back"
 FRONT: Final = "front"
 SAME: Final = "same"
@@ -61,7 +61,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
     async def async_step_manual_duplex_printer(
         self, user_input: UserInput = None
     ) -> ConfigFlowResult:
-        """Offer the test sheet, the answers themselves, and to forget them."""
+        """Offer the test sheet, the answers without it, and deleting them."""
         steps = ["manual_duplex_test", "manual_duplex_answers"]
         if self._target in self.config_entry.options.get(CONF_MANUAL_DUPLEX, {}):
             steps.append("manual_duplex_forget")
@@ -97,7 +97,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
         """Ask where the second side is and how it lies; from that follows how paper is turned."""
         if user_input is None:
             return self._ask("manual_duplex_second", SECOND_SIDE, ARROWS)
-        # The sheet was put back with the printed side down: if it was printed on again, up is right.
+        # The sheet was put back face down. If the printer printed on the same side again, face up is right.
         put_back = FACE_DOWN if user_input[SECOND_SIDE] == BACK else FACE_UP
         return self._save_setup(self._comes_out, put_back, user_input[ARROWS])
 
@@ -124,18 +124,15 @@ class ManualDuplexSteps(BoxOptionsFlow):
     async def async_step_manual_duplex_forget(
         self, user_input: UserInput = None
     ) -> ConfigFlowResult:
-        """Expect of the printer again what is right for most."""
+        """Delete the setup, so that the defaults apply again."""
         return self._save_for_target(CONF_MANUAL_DUPLEX, {})
 
     async def async_print_page(self, write: WritePage) -> None:
-        """Print a page on the chosen printer, now or not at all; how, is known above the rooms.
-
-        Raises HomeAssistantError.
-        """
+        """Print a page on the chosen printer, now or not at all; a subclass does it. Raises HomeAssistantError."""
         raise NotImplementedError
 
     async def _async_refusal(self, side: int) -> str | None:
-        """Print a side of the test sheet; return what is said if that was refused, None if it was not."""
+        """Print a side of the test sheet; return the message of a refusal, None if it was printed."""
 
         async def write(spool: Spool, paper: Paper | None) -> Document:
             title = f"{await async_page_text(self.hass, 'page_turn')} {side}"
@@ -157,7 +154,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
         refused: str | None = None,
         answers: Mapping[str, str] | None = None,
     ) -> ConfigFlowResult:
-        """Show a form with these questions, and why printing was refused; pictures are in its description."""
+        """Show a form with these questions and the message of a refusal; its description has the pictures."""
         fields = {
             vol.Required(name, default=(answers or {}).get(name, vol.UNDEFINED)): choice(
                 QUESTIONS[name], key=f"manual_duplex_{name}", listed=True
@@ -167,7 +164,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
         return self.async_show_form(
             step_id=step,
             data_schema=vol.Schema(fields),
-            # What is no key is shown as it is.
+            # Home Assistant shows an error that is no translation key as it is.
             errors={} if refused is None else {"base": refused},
             description_placeholders={
                 "name": self._target_name(),
@@ -178,9 +175,9 @@ class ManualDuplexSteps(BoxOptionsFlow):
 
 
 def _sheets(known: StoredPrinter) -> int:
-    """Fit printers on sheets, less well those that are known to print both sides by themselves.
+    """Rank printers: none for labels or receipts, last those that can print on both sides by themselves.
 
-    Their duplex unit may be broken, or the paper too thick for it.
+    A printer's duplex unit may be broken, or the paper too thick for it.
     """
     if known.printer.species in ONE_SIDED:
         return 0
