@@ -1,6 +1,6 @@
-"""The documents of jobs on disk, in a folder of its own each: flushed before the row that names it, deleted after it.
+"""The documents of jobs on disk, one folder a job: flushed before the row that names them, deleted after it.
 
-They lie in the cache folder, so that a restored backup cannot print again.
+They are in the cache folder, which backups leave out, so that a restored backup cannot print a job again.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from .job import Job
 
 JOBS_FOLDER: Final = "jobs"
 COPY_PREFIX: Final = "copy-"
-# Before the name of a job's folder whose record of an earlier version could not be read.
+# Before the name of a job's folder if its record, written by an earlier version, could not be read.
 DAMAGED_PREFIX: Final = "damaged-"
-# Documents of so many bytes are flushed before the job's row is written, larger ones beside their upload.
+# Documents up to this size are flushed before the job's row is written, larger ones during their upload.
 SMALL_BYTES: Final = 1024 * 1024
 
 
@@ -34,7 +34,6 @@ class DocumentsError(OSError):
 
 
 def ledger_path(hass: HomeAssistant) -> Path:
-    """Return the folder of the ledger and of all that its records name."""
     return Path(hass.config.cache_path(DOMAIN, JOBS_FOLDER))
 
 
@@ -43,12 +42,12 @@ def jobs_path(hass: HomeAssistant, entry_id: str) -> Path:
 
 
 def old_path(hass: HomeAssistant, name: str) -> Path:
-    """Return where 0.1.0 to 0.3.0 had such a folder; for that of jobs, an empty file keeps them from starting."""
+    """Where 0.1.0 to 0.3.0 had a folder. An empty file in place of the jobs' folder keeps them from starting."""
     return Path(hass.config.cache_path(DOMAIN, name))
 
 
 class JobFiles:
-    """Moves, flushes, copies and deletes the documents of one box's jobs; blocking work runs in the executor."""
+    """The documents of one box's jobs; blocking work runs in the executor."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         self._hass = hass
@@ -62,13 +61,13 @@ class JobFiles:
         return self._root / job_id / name
 
     async def async_prepare(self, known: Collection[str]) -> None:
-        """Make the folder, and delete what no row names. Raises DocumentsError."""
+        """Make the folder, and delete what no record names. Raises DocumentsError."""
         await self._hass.async_add_executor_job(_prepare, self._root, self._old, known)
 
     async def async_take(self, job: Job, spooled: Sequence[Path]) -> bool:
         """Move the documents of a new job into its folder; return whether they are flushed to disk.
 
-        Large ones are left to `async_flushed`. Raises DocumentsError; then nothing is left behind.
+        Large ones are left to `async_flushed`. Raises DocumentsError, leaving nothing behind.
         """
         large = await self._hass.async_add_executor_job(
             _take, self._root / job.job_id, job, spooled
@@ -80,7 +79,7 @@ class JobFiles:
     async def async_flushed(self, job_id: str) -> None:
         """Flush the documents of a new job to disk, once for all who wait. Raises DocumentsError.
 
-        To be called once its row is written: flushed beside them, the row would wait for the documents.
+        Call it once the job's row is written: flushed at the same time, the row would wait for the documents.
         """
         if (large := self._unflushed.pop(job_id, None)) is not None:
             flushing = self._hass.async_add_executor_job(_flush, large)
@@ -90,12 +89,12 @@ class JobFiles:
             return
         await asyncio.wait([found])
         if (err := found.exception()) is not None:
-            # It stays in `_flushing`, so that the next caller gets the same error.
+            # The job stays in `_flushing`, so that the next caller gets the same error.
             raise DocumentsError("the document could not be written") from err
         self._flushing.pop(job_id, None)
 
     async def async_copy(self, job: Job) -> list[Document] | None:
-        """Copy the documents of a job's deliveries, None when they are gone. Raises DocumentsError."""
+        """Copy the documents of a job's deliveries; None if they are gone. Raises DocumentsError."""
         return await self._hass.async_add_executor_job(_copy, self._root, job)
 
     async def async_drop(self, jobs: Iterable[Job]) -> None:
@@ -117,9 +116,9 @@ def _prepare(root: Path, old: Path, known: Collection[str]) -> None:
     try:
         make_folder(root)
         root.chmod(0o700)
-        # `migration` was there before a box that was added since.
+        # `migration` has made this file for boxes that existed then, and not for a box added since.
         old.touch(mode=0o600)
-        # By their names alone: there may be ten thousand, nearly all of them known.
+        # Compare names alone: there may be ten thousand folders, nearly all of them known.
         with os.scandir(root) as entries:
             found = [entry.name for entry in entries]
     except OSError as err:
@@ -130,13 +129,13 @@ def _prepare(root: Path, old: Path, known: Collection[str]) -> None:
 
 
 def _take(folder: Path, job: Job, spooled: Sequence[Path]) -> list[Path]:
-    """Return those that are still to be flushed."""
+    """Return the documents that still have to be flushed."""
     is_small = sum(one.document.size for one in job.deliveries) <= SMALL_BYTES
     documents = []
     try:
         folder.mkdir(mode=0o700, parents=True)
         for one, path in zip(job.deliveries, spooled, strict=True):
-            # The spool lies on the same file system.
+            # The spool is on the same file system, so a rename is enough.
             target = path.rename(folder / one.document.path.name)
             target.chmod(0o600)
             if target.stat().st_size != one.document.size:
@@ -153,7 +152,7 @@ def _take(folder: Path, job: Job, spooled: Sequence[Path]) -> list[Path]:
 
 
 def _flush(documents: list[Path]) -> None:
-    """Flush a job's documents to disk, unless it is gone again. Raises OSError."""
+    """Flush a job's documents, unless the job was deleted meanwhile. Raises OSError."""
     with suppress(FileNotFoundError):
         for document in documents:
             sync_path(document)
@@ -165,12 +164,12 @@ def _copy(root: Path, job: Job) -> list[Document] | None:
     for one in job.deliveries:
         source = root / job.job_id / one.document.path
         target = root / f"{COPY_PREFIX}{ulid_now()}{source.suffix}"
-        # What the service has prepared is for the printer and the options that were asked for.
+        # The ticket names a file that the service prepared for the printer and options of the old job.
         copies.append(
             replace(one.document, path=target, title=job.spec.title, ticket=None, ticket_scope=None)
         )
         try:
-            # Nothing ever writes into it: a second name is enough.
+            # Nothing ever writes into a document, so a hard link is enough.
             link_or_copy(source, target)
         except OSError as err:
             unlink_all(copy.path for copy in copies)

@@ -1,6 +1,6 @@
-"""A print job: what was asked for, its deliveries, and what they allow. Its state follows from the deliveries.
+"""A print job: what was asked for, its deliveries, and what follows from them, such as the job's state.
 
-Sizes are bytes, pages are printed sides as the service counts them. What is None or unknown says so.
+Sizes are bytes, pages are printed sides as the service counts them. A value that nobody knows is None.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,13 +26,13 @@ from ..documents.document import Document, FileType
 from ..errors import InputError
 from ..fair_queue import Owner, lan_owner
 
-# Reasons of one job; a stored record with more is malformed.
+# Reasons for which one job waits; a stored record with more is malformed.
 MAX_REASONS: Final = 8
-# The reason of a job that a person did not let go on.
+# The reason of a job that a person refused to approve or release.
 REJECTED: Final = "rejected"
 
 
-# Types whose pages are only known once they are converted.
+# Types whose pages are only known after the service has converted them.
 CONVERTED: Final = frozenset(
     {
         FileType.DOC,
@@ -61,15 +61,15 @@ class Origin(StrEnum):
     LAN_PRINTER = "lan_printer"
 
 
-# A source besides these: what no person has set off, as far as is known.
+# A source besides these: as far as is known, no person started the job.
 NOBODY: Final = "nobody"
 
 
 def read_reasons(value: object) -> tuple[str, ...] | None:
-    """Return the stored reasons a job waits for. Raises ValueError for anything else."""
+    """Read the stored reasons for which a job waits. Raises ValueError for anything else."""
     if not isinstance(value, list) or len(value) > MAX_REASONS:
         raise ValueError("not a list of reasons")
-    # One of a later version counts as an approval: the job must not print without anybody having been asked.
+    # A reason of a later version becomes an approval: the job must not print before anybody is asked.
     known = [reason if reason in PersonReason else PersonReason.APPROVAL.value for reason in value]
     return tuple(dict.fromkeys(known))
 
@@ -77,7 +77,7 @@ def read_reasons(value: object) -> tuple[str, ...] | None:
 def _read_origin(value: object) -> Origin | None:
     if value is not None and not isinstance(value, str):
         raise ValueError("not an origin")
-    # None also for a place that only a later version knows.
+    # None also for an origin that only a later version knows.
     return Origin(value) if value is not None and value in Origin else None
 
 
@@ -98,49 +98,49 @@ class Asker(Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobSpec(Record):
-    """What was asked for: one job of one printer. Its files, and their options, are in the deliveries."""
+    """What was asked for: one job on one printer. Its files and their resolved options are in the deliveries."""
 
     printer_key: str
     title: str
-    # The options as the caller named them, for printing elsewhere.
+    # The options as the caller named them; another printer may resolve them differently.
     requested: Mapping[str, Any] = field(default_factory=dict)
     request_id: str | None = None
     replace_key: str | None = None
-    # The job whose document it prints again, and the one whose place it takes.
+    # The job whose document this one prints again, and the job of another printer that it replaces by a move.
     retry_of: str | None = None
     moved_from: str | None = None
-    # Whether it may wait for its printer.
+    # Whether the job may wait for its printer; if not, it is refused or expires.
     hold: bool = True
-    # None: as the entry's options have it.
+    # None: the hold time in the entry's options.
     expires_in: timedelta | None = None
     ignore_quiet_hours: bool = False
     asker: Asker = field(default_factory=Asker)
-    # Who set it off is found out by the asker's context when it is submitted, unless it is moved (see `Beginning`).
+    # Found by the asker's context when the job is submitted; a move keeps it (see `people.beginning`).
     origin: Origin | None = field(default=None, metadata={READ: _read_origin})
     automated: bool = False
-    # It may have been anybody.
+    # Nobody knows any more who started the job, so the rules treat it as anybody's.
     forgotten: bool = False
-    # A device of the home network, its address, and what stands for it however many addresses it takes; None in
-    # records of before that was known.
+    # The device of the home network that sent the job, its address, and an id that stays when the address changes; the
+    # id is None in records of versions that did not know it.
     sender: str | None = None
     sender_address: str | None = None
     sender_device: str | None = None
-    # A device wrote the title of the job that it prints again, or a server that of its document.
+    # A device wrote the title of the job that this one prints again, or a server wrote the title of its document.
     foreign_title: bool = False
-    # The document was laid out on sheets for these options.
+    # The document was laid out on sheets for exactly these options.
     laid_out: bool = False
-    # For which people are asked before anything is sent, one after the other; None: the options decide.
+    # The reasons to ask people before anything is sent, in order. None: the options decide.
     waits_for: tuple[str, ...] | None = field(default=None, metadata={READ: read_reasons})
-    # The same was approved before.
+    # The same print was approved before.
     approved: bool = False
-    # Releases it at the printer; hashed.
+    # The hash of the code that releases the job at the printer.
     release_code: str | None = field(default=None, repr=False)
-    # Who asks does not know that code: somebody else's job had it, whose document it prints again.
+    # Whoever asked does not know that code: it belongs to somebody else's job, whose document this one prints again.
     foreign_code: bool = False
 
     @property
     def owner(self) -> Owner:
-        """Whose turns and limits it takes: a user's, all automations', or one's of all devices together."""
+        """Whose turns and limits the job uses: a user's, those of all automations, or those of one device."""
         device = self.sender_device or self.sender_address
         return (self.asker.user_id,) if device is None else lan_owner(device)
 
@@ -153,12 +153,12 @@ class JobSpec(Record):
         return Origin.AUTOMATION if self.asker.user_id is None else Origin.USER
 
 
-# The secret in a callback address.
+# Bytes of the secret in a callback address.
 TOKEN_BYTES: Final = 24
 
 
 class JobState(StrEnum):
-    """Of a delivery, and of its job; those before the final ones only follow in this order."""
+    """The state of a delivery, and of its job. States before the final ones follow each other only in this order."""
 
     HELD = "held"
     UPLOADING = "uploading"
@@ -182,33 +182,33 @@ FINAL = frozenset(
         JobState.UNCONFIRMED,
     }
 )
-# What the user calls "waiting": here, or at the front of the cloud's queue.
+# What the user calls "waiting": held here, or READY in the cloud's queue.
 WAITING = frozenset({JobState.HELD, JobState.QUEUED})
 # The states of a job while the cloud works on its task.
 IN_CLOUD = frozenset({JobState.QUEUED, JobState.PROCESSING, JobState.SENDING, JobState.CANCELING})
 RETRYABLE = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
-# Ended as somebody wanted: printing its document again is a job of its own, as often as wanted.
+# The job ended as somebody wanted: its document can be printed again any number of times, each time as a new job.
 REPRINTABLE = frozenset({JobState.COMPLETED, JobState.CANCELED})
 
 _ORDER = tuple(JobState)
 
 
-# Result codes that rule paper out: the file was never converted, or was refused. A box or printer that
-# is gone may have gone while it was printing.
+# Result codes that prove that nothing was printed: the file was not converted, or was refused. Codes for a box or a
+# printer that is gone are missing here, since it may have gone while it was printing.
 BEFORE_PAPER: Final = frozenset({400, 502, 11203})
 
 
 def is_valid_transition(old: JobState, new: JobState) -> bool:
-    """Return whether a delivery may go from one state to another: only forward, but for two cases."""
+    """Allow steps forward only, with two exceptions."""
     if old is JobState.UNCONFIRMED:
-        # There may be proof yet.
+        # Proof may still arrive.
         return new in {JobState.COMPLETED, JobState.FAILED, JobState.CANCELED}
     if old in FINAL:
         return False
     if new in FINAL:
         return True
     if (old, new) == (JobState.UPLOADING, JobState.HELD):
-        # It surely never arrived.
+        # The upload certainly did not arrive.
         return True
     return _ORDER.index(new) > _ORDER.index(old)
 
@@ -220,45 +220,44 @@ new_token = partial(secrets.token_urlsafe, TOKEN_BYTES)
 class Delivery(Record):
     """One document, the options of its task, and what is known of its way to the printer.
 
-    A preview that is under way, or was cut off, is a delivery without a job.
+    A preview that is running, or was cut off, is a delivery without a job.
     """
 
-    # Its path is that of its spooled file until a job takes it over, then its name in the job's folder.
+    # Its path is the spooled file until a job takes it over, then a name in the job's folder.
     document: Document
     options: ResolvedOptions
-    # The secret part of the callback address; it tells deliveries apart and appears in no view.
+    # The secret part of the callback address. It identifies the delivery, and is shown to nobody.
     token: str = field(default_factory=new_token, repr=False)
-    # What a person must do before it is sent, None once that is done.
+    # What a person must do before the delivery is sent; None when that is done.
     after: PersonReason | None = None
     state: JobState = JobState.HELD
     hold_reason: str | None = None
-    # Set before the last bytes of the upload are sent, so that a crash cannot hide it.
+    # Set on disk before the last bytes of the upload are sent, so that a crash cannot hide it.
     handed_over_at: datetime | None = None
-    # When that upload ended without an answer that says whether it was taken.
+    # When the upload ended without an answer that says whether the cloud took it.
     given_up_at: datetime | None = None
-    # An upload of it was refused after its end was sent.
+    # The cloud refused an upload after its last bytes were sent.
     was_refused: bool = False
     task_id: str | None = None
     task_known_at: datetime | None = None
-    # Whether the task was only matched by the list of tasks.
+    # The task was found by matching the list of tasks, which is the weakest proof.
     task_from_list: bool = False
-    # By how many milliseconds the cloud's clock was ahead of ours at the upload: bounds.
+    # Bounds of how many milliseconds the cloud's clock was ahead of ours at the upload.
     clock_least: int | None = None
     clock_most: int | None = None
     sent_bytes: int | None = None
-    # When a report proved that it was printed, whose end waits for its pages.
+    # When a callback proved that it was printed; the job completes once its page count is known, or 15 s later.
     proven_at: datetime | None = None
-    # The cloud is asked to cancel it since its time is over.
+    # The cloud is asked to cancel it because the job has expired.
     expiring: bool = False
-    # Its outcome.
     reason: str | None = None
     code: int | None = None
     detail: str = ""
     partly_printed: bool = False
     ended_at: datetime | None = None
-    # The pages of a copy, and the copies, that the job counts as which has another delivery after this one.
+    # Pages of one copy, and copies, that the whole job counts as; set on the first of two deliveries.
     counts_as: tuple[int, int] | None = None
-    # For whoever made the deliveries; nothing here reads them.
+    # For the room that makes the deliveries, such as manual_duplex; `jobs` does not read them.
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -271,7 +270,7 @@ class Delivery(Record):
 
     @property
     def is_unsure(self) -> bool:
-        """In doubt: sent, but never confirmed by the cloud."""
+        """In doubt: sent, and the cloud has not confirmed it."""
         return self.state is JobState.UPLOADING and self.may_have_unknown_task
 
     @property
@@ -280,13 +279,13 @@ class Delivery(Record):
 
     @property
     def pages(self) -> int | None:
-        """Of one copy of its task; None if nobody knows."""
+        """Pages of one copy of its task; None if nobody knows."""
         selection, pages = self.options.page_range, self.document.pages
         return count_selected(selection, pages) if selection else pages
 
     @property
     def job_pages(self) -> int | None:
-        """Of one copy of the job whose first delivery it is; None if nobody knows."""
+        """Pages of one copy of the whole job, asked of its first delivery; None if nobody knows."""
         return self.pages if self.counts_as is None else self.counts_as[0]
 
     @property
@@ -295,12 +294,12 @@ class Delivery(Record):
 
     @property
     def is_uncounted(self) -> bool:
-        """Nobody can say how many pages become of its document: somebody has to let it go on."""
+        """Nobody can say how many pages the conversion makes, so a person has to let the job go on."""
         return self.document.extension in CONVERTED and self.most_pages is None
 
     @property
     def most_pages(self) -> int | None:
-        """What one copy of its job can have at most; None if nobody knows."""
+        """The most pages that one copy of the job can have; None if nobody knows."""
         if self.counts_as is not None:
             return self.counts_as[0]
         known = self.document.pages_at_most if self.document.pages is None else self.document.pages
@@ -312,20 +311,20 @@ DELIVERY_FIELDS: Final = frozenset(item.name for item in fields(Delivery))
 
 
 RECORD_VERSION: Final = 3
-# The reason of a canceled job that another printer has got.
+# The reason of a job canceled because another printer prints its document.
 MOVED: Final = "moved"
-# Reasons of canceled jobs whose document another job has.
+# Reasons of canceled jobs whose document another job prints.
 HANDED_ON: Final = frozenset({"replaced", MOVED})
-# The reasons of jobs that end after their first delivery, which printed first sides.
+# Reasons of jobs that end after their first delivery, the front sides, was printed.
 FIRST_SIDES_ONLY: Final = "first_sides_only"
 NOT_TURNED: Final = "not_turned_in_time"
-# Instead of reasons that say that nothing was printed; None stands for a cancellation.
+# These replace reasons that would claim that nothing was printed; None is the key of a cancellation.
 _AFTER_FIRST_SIDES: Final = {None: FIRST_SIDES_ONLY, "expired": NOT_TURNED}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job(Record):
-    """One document to be printed on one printer, by a delivery, or by two with a person between them."""
+    """One document to be printed on one printer, by one delivery, or by two with a person between them."""
 
     job_id: str
     spec: JobSpec
@@ -334,28 +333,27 @@ class Job(Record):
     created_at: datetime
     changed_at: datetime
     expires_at: datetime
-    # Of one copy once the page range has chosen.
+    # Of one copy, of the pages that the page range selects.
     pages: int | None = None
     copies: int = 1
     pages_printed: int | None = None
     cancel_requested: bool = False
     has_document: bool = True
-    # The documents stay after an end that was wanted.
+    # The document is kept although the job ended as it was wanted.
     document_kept: bool = False
-    # It comes from a damaged record, and asks first: nobody knows what became of it since.
+    # Salvaged from a damaged ledger: nobody knows what happened to the job since, so a person is asked first.
     copied: bool = False
-    # The job that prints this one's document again.
+    # The job that prints the document again.
     retried_as: str | None = None
-    # The job at another printer that took its place.
+    # The job on another printer that replaced this one.
     moved_to: str | None = None
 
-    # What follows from the deliveries is asked for again and again, and made once.
-    # The one that is made or waits: the first one that did not come out, else the last.
+    # These follow from the deliveries. They are read very often, so __post_init__ computes them once.
+    # The delivery that is under way or waits: the first one that is not completed, else the last.
     present: Delivery = field(init=False, repr=False, compare=False)
-    # The job is where that is.
     state: JobState = field(init=False, repr=False, compare=False)
     is_final: bool = field(init=False, repr=False, compare=False)
-    # The first delivery lies on paper, and the second one is made, waits for it, or is over.
+    # The first delivery is on paper, so the second one is present, whatever its state.
     is_at_second: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -366,7 +364,7 @@ class Job(Record):
             if one.state is not JobState.COMPLETED:
                 present = one
                 break
-        # As dataclasses do it that are frozen.
+        # A frozen dataclass allows assignment in no other way.
         fill = object.__setattr__
         fill(self, "present", present)
         fill(self, "state", present.state)
@@ -378,10 +376,10 @@ class Job(Record):
         now = self.present
         ended = self.is_at_second and now.state in (JobState.CANCELED, JobState.EXPIRED)
         if not ended or now.partly_printed:
-            # Of second sides that may have come out, too, that says all that is known.
+            # The reason tells the truth already: second sides may have come out, too.
             return now.reason
         if now.reason == "expired" and now.after is None:
-            # Somebody has turned the paper.
+            # Somebody has turned the paper, so it was not turned too late.
             return FIRST_SIDES_ONLY
         return _AFTER_FIRST_SIDES.get(now.reason, now.reason)
 
@@ -389,7 +387,7 @@ class Job(Record):
     def partly_printed(self) -> bool:
         now = self.present
         if now.state is JobState.COMPLETED:
-            # What was in doubt before it came out.
+            # The flag was set while the delivery was in doubt; by now it has come out whole.
             return False
         return (self.is_at_second and now.is_final) or now.partly_printed
 
@@ -399,9 +397,9 @@ class Job(Record):
 
     @property
     def pages_to_count(self) -> int | None:
-        """What it counts as once it is printed, None if nobody can say.
+        """Pages over all copies that count as printed; None if nobody can say.
 
-        Where nobody counted them before, the cloud may name none, and not for all copies: it counts as the most then.
+        The cloud may report no pages, or those of one copy. If we did not count them ourselves, assume the most.
         """
         told, most = self.pages_printed, self.most_pages
         if self.pages is not None:
@@ -412,13 +410,13 @@ class Job(Record):
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """For which people are to be asked, one after the other; see `PersonReason`."""
+        """The reasons to ask people, in order, as values of `PersonReason`."""
         after = self.present.after
         return (self.spec.waits_for or ()) + (() if after is None else (after.value,))
 
     @property
     def ended_at(self) -> datetime:
-        # 0.1.0 only recorded that of failed ones.
+        # 0.1.0 recorded the end of failed jobs only.
         return self.present.ended_at or self.changed_at
 
     @property
@@ -431,32 +429,32 @@ class Job(Record):
 
     @property
     def ignores_quiet_hours(self) -> bool:
-        # Of second sides the paper is turned already.
+        # For second sides the paper is already turned.
         return self.spec.ignore_quiet_hours or self.is_at_second
 
     @property
     def has_stack(self) -> bool:
-        """A stack that a person has put back for the job lies in its printer's tray."""
+        """A person has put a stack for this job back into the printer's tray."""
         return self.is_at_second and not self.waits_for and not self.is_final
 
     @property
     def source(self) -> str | None:
-        """The device of the home network that sent the job, with its address."""
+        """Name and address of the home network's device that sent the job."""
         if self.spec.sender_address is None:
             return None
         return " · ".join(part for part in (self.spec.sender, self.spec.sender_address) if part)
 
     @property
     def title_is_foreign(self) -> bool:
-        """A device of the home network, a web or a media server wrote the title, which may say anything.
+        """A device of the home network or a web or media server wrote the title, so it may say anything.
 
-        It is for people to read; whoever follows instructions, as assistants do, must not be given it.
+        People may read it. Anything that follows instructions, such as an assistant, must not get it.
         """
         return self.spec.foreign_title or self.spec.sender_address is not None
 
     @property
     def waits_here(self) -> bool:
-        """Nothing of it is on its way, nor in doubt."""
+        """No part of the job is on its way or in doubt."""
         return self.state in (JobState.HELD, JobState.UPLOADING) and not self.present.is_unsure
 
     @property
@@ -470,13 +468,13 @@ class Job(Record):
             self.state is JobState.HELD
             and not (self.copied or self.partly_printed)
             and self.present.handed_over_at is None
-            # Several were made for one printer.
+            # Two deliveries were made for this very printer.
             and len(self.deliveries) == 1
         )
 
     @property
     def asks_for(self) -> str | None:
-        """The reason for which the job waits for a person's answer, None without one."""
+        """The reason for which the job waits for a person's answer; None if it does not."""
         is_asked = self.state is JobState.HELD and bool(self.waits_for) and not self.copied
         return self.waits_for[0] if is_asked else None
 
@@ -504,7 +502,7 @@ class Job(Record):
         return (
             self.state in {JobState.CANCELED, JobState.EXPIRED, JobState.FAILED}
             and not any(one.was_sent for one in self.deliveries)
-            # That its first sides lie on paper, whichever job printed them, does not count.
+            # First sides on paper do not count here: another job may have printed them.
             and not self.present.partly_printed
             and self.reason != MOVED
         )
@@ -516,7 +514,7 @@ class Job(Record):
     def changed(
         self, delivery: Delivery | None = None, *, now: datetime | None = None, **changes: Any
     ) -> Self:
-        """Return the job with these fields changed; those of a delivery in the given or the present one."""
+        """Set fields of the job. Fields of a delivery are set in `delivery`, by default the present one."""
         now = now or dt_util.utcnow()
         theirs = {name: changes.pop(name) for name in changes.keys() & DELIVERY_FIELDS}
         if theirs:
@@ -525,7 +523,7 @@ class Job(Record):
             if (state := theirs.get("state", old.state)) is not old.state:
                 theirs["ended_at"] = now if state in FINAL else None
             if theirs.get("task_id", old.task_id) != old.task_id:
-                # The code and detail of an earlier refusal are obsolete.
+                # Code and detail belong to an earlier refusal.
                 theirs = {"code": None, "detail": "", **theirs}
             new = replace(old, **theirs)
             changes["deliveries"] = tuple(new if one is old else one for one in self.deliveries)
@@ -536,7 +534,7 @@ class Job(Record):
 
     @classmethod
     def from_record(cls, record: object) -> Self:
-        """Read a stored job. Raises StoredError for anything that `as_json` would not have written."""
+        """Read a stored job. Raises StoredError for anything that `as_json` does not write."""
         if not isinstance(record, dict) or record.get("version") != RECORD_VERSION:
             raise StoredError("not a job record of a known version")
         return cls.from_dict(record)
@@ -558,7 +556,7 @@ class Job(Record):
         return job
 
 
-# What its documents are called in a job's folder; the second one is what the second delivery prints.
+# The second delivery's file in a job's folder; `file_name` names the first.
 SECOND_NAME: Final = "backs.pdf"
 _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,10}")
 
@@ -579,9 +577,9 @@ def new_job(
     now: datetime,
     hold_time: timedelta,
 ) -> Job:
-    """Return a job as it is accepted, or in the place of one that is moved.
+    """Make a job from what was asked for; if it replaces the moved job, it keeps that one's times.
 
-    `reason` is why its printer cannot take it now, `hold_time` how long it may wait if it does not say.
+    `reason` is why its printer cannot take it now; `hold_time` applies where `spec` has no `expires_in`.
     """
     waits_for = spec.waits_for or ()
     if PersonReason.RELEASE not in waits_for:
@@ -607,7 +605,7 @@ def new_job(
         state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
         hold_reason=waits_for[0] if waits_for else reason,
         sent_bytes=None if waits_for or reason else 0,
-        # Nobody leaves a stack in the tray until others have answered.
+        # Others still have to answer, and the stack must not lie in the tray meanwhile: ask for it afterwards.
         after=PersonReason.TURN_PAPER if job.is_at_second and waits_for else job.present.after,
     )
 
@@ -621,11 +619,11 @@ def failed(reason: str) -> dict[str, Any]:
 
 
 def begin_next(old: Job, new: Job, until: datetime, again: Job | None = None) -> Job:
-    """Return a job as it goes on when a delivery came out that is not its last one.
+    """Decide how a job goes on after its first delivery came out.
 
-    The next one waits for its person until then at most. A cancellation that came too late for the first sides
-    is in time for the second ones: then the job ends with its first delivery. So does one that was retried: `again` is
-    the job that prints its document, None where that is not known any more.
+    The second delivery waits for its person until `until` at most. A cancellation too late for the first sides still
+    stops the second ones: the job ends with its first delivery. So does a job whose document another job prints:
+    `again` is that job, None if it is no longer known.
     """
     first = old.present
     is_retried = old.retried_as is not None and not (again and again.was_never_sent)
@@ -659,7 +657,7 @@ def already_retried(again: Job) -> InputError:
 
 
 def type_and_place(err: BaseException) -> str:
-    """Return an error's type and where it was raised. Its text may quote the document."""
+    """Describe an error without its text, which may quote the document."""
     place = traceback.extract_tb(err.__traceback__)[-1:]
     return type(err).__name__ + "".join(
         f" in {frame.name}, {frame.filename}:{frame.lineno}" for frame in place

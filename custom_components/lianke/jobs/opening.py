@@ -1,4 +1,4 @@
-"""The one ledger of this Home Assistant: opened at the first box, closed when Home Assistant is."""
+"""The ledger of this Home Assistant: opened with the first box, closed when Home Assistant stops."""
 
 import asyncio
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from .migration import async_take_in
 _LOGGER = logging.getLogger(__name__)
 
 DATA_LEDGER: Final[HassKey[Ledger]] = HassKey(f"{DOMAIN}_ledger")
-# Held while it is opened, closed or deleted.
+# Held while the ledger is opened, closed or deleted.
 _LOCK: Final[HassKey[asyncio.Lock]] = HassKey(f"{DOMAIN}_ledger_lock")
 
 
@@ -32,7 +32,7 @@ def _lock(hass: HomeAssistant) -> asyncio.Lock:
 
 
 async def async_get_ledger(hass: HomeAssistant, removed: str | None = None) -> Ledger:
-    """Return the ledger, opened and with what earlier versions wrote, also of a box just removed. Raises OSError."""
+    """Open the ledger if needed, with what earlier versions wrote, also for a box just removed. Raises OSError."""
     async with _lock(hass):
         if (ledger := hass.data.get(DATA_LEDGER)) is None:
             ids = [entry.entry_id for entry in hass.config_entries.async_entries(DOMAIN)]
@@ -45,7 +45,7 @@ async def _async_open(hass: HomeAssistant, ids: list[str]) -> Ledger:
     ledger = Ledger(hass, ledger_path(hass))
     await ledger.async_open(JOBS)
     try:
-        # The disk refused their removal, or an earlier version removed them, which knows nothing of this.
+        # The disk refused to delete these, or a version that knows no ledger removed their boxes.
         gone = await ledger.async_keep(ids)
         await hass.async_add_executor_job(_delete_left, hass, gone)
         await async_take_in(hass, ledger, ids)
@@ -67,7 +67,7 @@ async def async_close_ledger(hass: HomeAssistant) -> None:
 
 
 async def async_delete_ledger(hass: HomeAssistant) -> None:
-    """Close the ledger, and delete it with what was set aside, unless there is a box again."""
+    """Close the ledger, and delete it with all that was set aside, unless a box exists again."""
     async with _lock(hass):
         if hass.config_entries.async_entries(DOMAIN):
             return
@@ -77,22 +77,19 @@ async def async_delete_ledger(hass: HomeAssistant) -> None:
 
 
 async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> list[Job]:
-    """Delete the jobs of a removed config entry; return those that waited, here or in the cloud."""
+    """Delete the jobs of a removed config entry; return those that were waiting, here or in the cloud."""
     own_jobs, jobs = Table(JOBS, entry_id), list[Job]()
     with suppress(OSError):
         ledger = await async_get_ledger(hass, entry_id)
         await ledger.async_load(own_jobs)
-        # All that waits is.
+        # A start reads every job that waits.
         jobs += ledger.latest(own_jobs).at_hand
     await async_remove_records(hass, entry_id, own_jobs, Table(OWN_TASKS, entry_id))
     return [job for job in jobs if job.waits_here or job.state is JobState.QUEUED]
 
 
 async def async_remove_records(hass: HomeAssistant, folder: str, *tables: Table[Any]) -> None:
-    """Delete all records of tables, and the folder beside the ledger with their files.
-
-    Also those that only a later version can read. Records that the disk does not let go yet are deleted once it does.
-    """
+    """Delete tables, unreadable records included, and their folder; what the disk refuses now is deleted later."""
     try:
         ledger = await async_get_ledger(hass)
         for table in tables:
@@ -111,16 +108,16 @@ async def async_remove_records(hass: HomeAssistant, folder: str, *tables: Table[
 
 
 def _delete_files(hass: HomeAssistant, name: str) -> None:
-    """Delete a folder, also where it was set aside, and what stands where earlier versions had it."""
+    """Delete a folder, its copies that were set aside, and what is left where earlier versions had it."""
     root, old = ledger_path(hass), old_path(hass, name)
     _delete([root / name, *(aside / name for aside in _set_aside(root)), old])
     with suppress(OSError):
-        # The empty file of `migration`.
+        # The empty file that `migration` left.
         old.unlink()
 
 
 def _delete_left(hass: HomeAssistant, boxes: Iterable[str]) -> None:
-    """Delete all files of boxes, those of their scans as well."""
+    """Delete all files of these boxes, including their scans."""
     for box in boxes:
         for path in (Path(box), *ledger_path(hass).parent.glob(f"*-{box}")):
             _delete_files(hass, path.name)

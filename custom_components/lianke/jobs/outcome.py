@@ -1,4 +1,4 @@
-"""What the service's answers, reports and silence mean for a job, and how long a doubt lasts. Pure functions."""
+"""What the service's answers, callbacks and silence mean for a job, and how long a doubt lasts. Pure functions."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from .rules import QueueReason
 
 PRINTED_CODE = 200
 NO_TASK = {"task_id": None, "task_known_at": None, "task_from_list": False}
-# The reason of an expired job that may have been printing when it was canceled.
+# The reason of an expired job that may already have been printing when the cloud canceled it.
 CANCELED_TOO_LATE = "expired_too_late"
 _MOVES = {
     TaskState.READY: JobState.QUEUED,
@@ -35,7 +35,7 @@ _MOVES = {
 # Result codes that mean the same as errors of the API.
 _CODES = (400, 404, 497, 500, 502, 503, 5001, 5002, 5011, 5051, 11203, 11404)
 _REASONS = {code: CODES[code].reason for code in _CODES}
-# Errors that pass by themselves: the job goes back to `held`.
+# Errors that pass by themselves, each with the reason for which the job is held meanwhile.
 PASSING: dict[type[LiankeError], str] = {
     BoxOfflineError: PrinterStatus.BOX_OFFLINE,
     BoxNotProvisionedError: PrinterStatus.BOX_OFFLINE,
@@ -43,7 +43,7 @@ PASSING: dict[type[LiankeError], str] = {
     TooFrequentError: QueueReason.TOO_FREQUENT,
     ErrorLimitReachedError: QueueReason.ERROR_LIMIT,
     AuthenticationError: QueueReason.KEY_REJECTED,
-    # Only if the upload's end was not sent; otherwise the job is in doubt.
+    # Only if the last bytes of the upload were not sent; else the job is in doubt.
     LiankeConnectionError: QueueReason.CLOUD_UNREACHABLE,
     LiankeResponseError: QueueReason.CLOUD_UNREACHABLE,
 }
@@ -54,7 +54,7 @@ def passing_reason(err: LiankeError) -> str | None:
 
 
 def may_have_arrived(err: LiankeError) -> bool:
-    """Whether the cloud may have accepted an upload in spite of this error."""
+    """Whether the cloud may have accepted an upload despite this error."""
     if isinstance(err, LiankeRefusedError):
         return not err.surely_refused
     return getattr(err, "may_have_arrived", True)
@@ -63,20 +63,20 @@ def may_have_arrived(err: LiankeError) -> bool:
 def not_taken(
     job: Job, delivery: Delivery, err: LiankeError, now: datetime, *, is_deciding: bool
 ) -> dict[str, Any]:
-    """Return the changes of a job whose upload met an error: it is in doubt, waits, is sent anew or over."""
+    """Decide what follows from an upload's error: the job is in doubt, waits, is sent again, or ends."""
     was_handed_over = delivery.handed_over_at is not None
     answer = {"code": err.code, "detail": err.detail}
     if was_handed_over and may_have_arrived(err):
-        # The service's message is shown at once, and stays if nothing more is found out.
+        # Show the service's message now; it stays if nothing more becomes known.
         says_why = isinstance(err, LiankeRefusedError | LiankeResponseError) and err.detail
         return {"given_up_at": now, **({"reason": err.reason, **answer} if says_why else {})}
     refused = {"handed_over_at": None, "was_refused": delivery.was_refused or was_handed_over}
     if job.cancel_requested:
-        # While that is being decided, the review that follows cancels it, or sends it again if the disk refuses.
+        # A cancellation is being written. The review after it cancels the job, or sends it again if the disk refuses.
         return refused if is_deciding else {**refused, "state": JobState.CANCELED}
     reason = passing_reason(err)
     if reason is None and delivery.document.ticket is not None:
-        # What the service prepared for a preview may be gone; the document is still here.
+        # The file that the service kept from the preview may be gone, but we still have the document.
         return {**refused, "document": replace(delivery.document, ticket=None)}
     if reason is None or not job.spec.hold:
         return {**refused, **answer, **failed(err.reason)}
@@ -86,10 +86,10 @@ def not_taken(
 def changes_for(
     job: Job, delivery: Delivery, task_state: TaskState, result: TaskResult | None
 ) -> dict[str, Any] | None:
-    """Return the changes of a job and its delivery by what is said of the delivery's task, None for none.
+    """Translate a task's state and result into changes of its job and delivery; None if they change nothing.
 
-    Printed means SUCCESS *and* result code 200: SUCCESS alone is the state of the cloud's
-    queue (lianke-api, "Job states"), and without a result says nothing yet.
+    Printed means SUCCESS *and* result code 200: SUCCESS alone is a state of the cloud's queue, and proves nothing
+    until a result comes (lianke-api, "Job states").
     """
     changes: dict[str, Any]
     if task_state in _MOVES:
@@ -101,8 +101,8 @@ def changes_for(
     elif task_state is not TaskState.SUCCESS or result is None or result.code is None:
         return None
     elif result.code == PRINTED_CODE:
-        # The reason for an earlier doubt is obsolete. The pages are those of our own count, else of the cloud's, of
-        # which it is not known whether it includes the copies.
+        # Clear the reason of an earlier doubt. We prefer our own page count: nobody knows whether the cloud's includes
+        # the copies.
         total, own = result.total_page, job.pages
         changes = {
             "state": JobState.COMPLETED,
@@ -117,21 +117,21 @@ def changes_for(
 
 
 def _revocation(delivery: Delivery, result: TaskResult | None) -> dict[str, Any]:
-    # REVOKED alone says nothing about paper, not even of a task that had not begun when it was to be canceled: the
-    # cancellation may have come late, or not at all.
+    # REVOKED alone does not tell whether paper came out, even if the task had not begun when we asked to cancel it: the
+    # request may have been late, or may never have arrived.
     may_be_on_paper = result is None or result.send_total != 0
     if not delivery.expiring:
         return {"state": JobState.CANCELED, "reason": None, "partly_printed": may_be_on_paper}
     if not may_be_on_paper:
         return {"state": JobState.EXPIRED, "reason": None}
-    # Not `expired`, which says that it was not printed.
+    # Not `expired`, which would claim that nothing was printed.
     return {"state": JobState.UNCONFIRMED, "reason": CANCELED_TOO_LATE, "partly_printed": True}
 
 
 def failure(result: TaskResult | None) -> dict[str, Any]:
     if result is None:
         return {"reason": "print_failed", "code": None, "detail": "", "partly_printed": True}
-    # The bytes that the cloud sent to the printer; where these are unknown, the code says it.
+    # The bytes that the cloud sent to the printer; if unknown, the code decides.
     sent = result.send_total
     return {
         "reason": _REASONS.get(result.code or 0, "print_failed"),
@@ -142,9 +142,9 @@ def failure(result: TaskResult | None) -> dict[str, Any]:
 
 
 def asked(job: Job, delivery: Delivery, task: Task) -> dict[str, Any] | None:
-    """Return the changes of a job by the answer of its task, None for none."""
+    """Give the changes that follow from asking for the delivery's task; None for none."""
     if job.state is JobState.COMPLETED or delivery.proven_at is not None:
-        # Only the pages were missing.
+        # We asked only for the missing page count.
         doubtful = replace(delivery, state=JobState.UNCONFIRMED)
         found = changes_for(job, doubtful, task.state, task.result) or {}
         if job.state is not JobState.COMPLETED:
@@ -153,18 +153,17 @@ def asked(job: Job, delivery: Delivery, task: Task) -> dict[str, Any] | None:
         pages = {name: value for name, value in found.items() if name.startswith("pages")}
         return pages if pages.get("pages_printed") and job.pages_printed is None else None
     if delivery.task_from_list and has_other_pages(delivery, task.result):
-        # Another sender's task after all.
+        # The list matched the wrong task: it belongs to another sender.
         return {"state": JobState.UNCONFIRMED, "reason": "no_answer", **NO_TASK}
     return changes_for(job, delivery, task.state, task.result)
 
 
 def printed(job: Job, delivery: Delivery) -> dict[str, Any] | None:
-    """Return the changes of a job that was proven to be printed, whose pages will not become known."""
+    """Complete a job that is proven to be printed although its pages remain unknown."""
     return changes_for(job, delivery, TaskState.SUCCESS, TaskResult(code=PRINTED_CODE))
 
 
 def listed(job: Job, delivery: Delivery, task: DayTask) -> dict[str, Any] | None:
-    """Return the changes of a job by a task on the list, None for none."""
     result = TaskResult(code=task.code, message=task.message) if task.code is not None else None
     return changes_for(job, delivery, task.state, result)
 
@@ -177,15 +176,15 @@ def reported(
     result: TaskResult | None,
     now: datetime,
 ) -> dict[str, Any] | None:
-    """Return the changes of a job by a callback with the token of this delivery, None where it proves nothing.
+    """Give the changes that follow from a callback with this delivery's token; None if it proves nothing.
 
-    The token outranks the list of tasks, and an answer that refused the upload.
+    The token outranks both the list of tasks and an answer that refused the upload.
     """
     was_sent = delivery.was_sent
     if not was_sent and not delivery.was_refused:
         return None
     if delivery is not job.present:
-        # An end that the list alone had shown can be corrected while the next one was not begun.
+        # An end that only the list showed can still be corrected, as long as the next delivery has not begun.
         if not delivery.task_from_list or job.state is not JobState.HELD:
             return {}
         doubtful = replace(delivery, state=JobState.UNCONFIRMED)
@@ -196,29 +195,29 @@ def reported(
     changes: dict[str, Any] = {}
     if moved := delivery.task_id != task_id:
         if delivery.task_id is not None and not delivery.task_from_list:
-            # The answer to the upload named another task.
+            # But the answer to the upload named another task.
             return None
         changes = {"task_id": task_id, "task_known_at": now}
     before = delivery
     if delivery.task_from_list or not was_sent:
         changes["task_from_list"] = False
         if delivery.is_final:
-            # What rests on the list alone, or on a refusal, may be corrected.
+            # The end rests only on the list or on a refusal, so it may be corrected.
             before = replace(delivery, state=JobState.UNCONFIRMED)
             if moved:
                 changes |= {"state": JobState.UNCONFIRMED, "reason": "no_outcome"}
         elif not was_sent:
             changes["state"] = JobState.QUEUED
     if state is TaskState.REVOKED and (result is None or result.send_total is None):
-        # The task itself may say it.
+        # Ask the task itself, which may know whether bytes were sent.
         state = TaskState.SET_REVOKE
     ended = changes_for(job, before, state, result) or {}
     is_printed = ended.get("state") is JobState.COMPLETED
     if is_printed and delivery.is_final and delivery.state is not JobState.UNCONFIRMED:
-        # An end is told already, and is corrected at once. The pages may be known.
+        # The wrong end was already reported, so correct it now; its page count may be known.
         ended["pages_printed"] = ended["pages_printed"] or job.pages_printed
     elif is_printed and ended["pages_printed"] is None and delivery is job.deliveries[-1]:
-        # On disk at once; its end is told together with its pages, if these become known soon.
+        # Write the proof now, and report the end with its page count if that becomes known soon.
         ended = {} if delivery.proven_at else {"proven_at": now}
         if is_valid_transition(before.state, JobState.SENDING):
             ended["state"] = JobState.SENDING
@@ -228,7 +227,7 @@ def reported(
 
 
 def without_task(delivery: Delivery) -> dict[str, Any]:
-    """Return the changes of a delivery whose task, which the list named, is another's."""
+    """Put a delivery back in doubt, because the task that the list gave it belongs to another one."""
     if delivery.is_final:
         return {**NO_TASK, "state": JobState.UNCONFIRMED, "reason": "no_answer"}
     return {**NO_TASK, "state": JobState.UPLOADING}
@@ -244,15 +243,15 @@ def has_other_pages(delivery: Delivery, result: TaskResult | None) -> bool:
 
 # How long a doubt lasts
 
-# At least so long, and until the list was read when it had to have the task.
+# A doubt lasts at least this long, and until a list was read that would have to contain the task.
 DOUBT_TIME = timedelta(minutes=5)
 DOUBT_AFTER_START = timedelta(seconds=150)
-# If the service answers but gives no list for so long, doubts end without one. If it does not answer
-# at all, they last until GIVE_UP.
+# If the service answers for this long but gives no list, the doubt ends without one. If it does not answer at all, the
+# doubt lasts until GIVE_UP.
 WITHOUT_LIST = timedelta(hours=1)
 GIVE_UP = timedelta(hours=24)
-# One that waits in the cloud may do so until it expires, and is then taken back within this time after we saw that:
-# Home Assistant may have been off.
+# A job may wait in the cloud until it expires. The cloud then cancels it within this time, counted from when we saw
+# that it had expired, since Home Assistant may have been off.
 TAKEN_BACK = timedelta(hours=1)
 
 
@@ -264,11 +263,11 @@ def is_doubt_over(
     is_undecided: bool,
     without_list: timedelta | None,
 ) -> bool:
-    """Whether nothing more will be found out about a delivery in doubt.
+    """Whether nothing more will become known about a delivery in doubt.
 
-    `age` is how long ago it was sent, `up` how long we have been looking; it is searched for once the list has been
-    read late enough. `without_list` is how long the service has answered without giving one, None where it gave one,
-    or did not answer.
+    `age` is the time since it was sent, `up` the time since we started. `is_searched`: a list was read that is late
+    enough to have its task. `without_list`: how long the service has answered without a list; None if it gave one or
+    did not answer.
     """
     if age < DOUBT_TIME or up < DOUBT_AFTER_START:
         return False
@@ -280,14 +279,14 @@ def is_doubt_over(
 
 
 def has_no_outcome(job: Job, now: datetime, *, age: timedelta, expired_for: timedelta) -> bool:
-    """Whether a job whose task is known for this age will not become final by what the service says.
+    """Whether the service will never report the end of a job whose task has been known for `age`.
 
-    `expired_for` is how long ago we saw that it had expired.
+    `expired_for` is the time since we saw that the job had expired.
     """
     delivery = job.present
     if delivery.is_final or age < GIVE_UP:
         return False
-    # It may still wait in the cloud, or the cloud may still say that it was taken back.
+    # The task may still wait in the cloud, or the cloud may still report that it was canceled.
     waits = delivery.state is JobState.QUEUED or delivery.expiring
     return not waits or (now >= job.expires_at and expired_for >= TAKEN_BACK)
 
@@ -297,10 +296,10 @@ def is_followed(job: Job, now: datetime, *, is_uploading: bool) -> bool:
     if delivery.proven_at is not None:
         return delivery.state is not JobState.COMPLETED
     if delivery.task_id is None:
-        # In doubt, and the answer to its upload will not come any more.
+        # In doubt, and no answer to the upload can come any more.
         return delivery.is_unsure and not is_uploading
     if delivery.state is JobState.UNCONFIRMED:
-        # That a task was revoked is known, and nothing more will be said about the paper.
+        # The cloud has reported the task as canceled, and will report nothing more about the paper.
         return delivery.reason != CANCELED_TOO_LATE and now - job.ended_at < GIVE_UP
     return not delivery.is_final
 
@@ -315,11 +314,11 @@ _SLOWER = ((timedelta(hours=1), timedelta(minutes=5)), (timedelta(minutes=10), W
 
 
 def poll_pause(job: Job, age: timedelta, *, are_callbacks_proven: bool) -> timedelta:
-    """How long after a request a job is asked about again; `age` is how long its task is known, or was sent."""
+    """How long to wait before asking about a job again; `age` is since its task is known, or since it was sent."""
     if job.present.is_unsure and age < DOUBT_TIME * 2:
         return SPACING
     if job.state is JobState.CANCELING and age > _SLOWER[-1][0]:
-        # Somebody waits for it.
+        # Somebody waits for the cancellation.
         return WATCHDOG
     for older, pause in _SLOWER:
         if age > older:

@@ -1,7 +1,7 @@
-"""The rules by which jobs live, each with its numbers beside it. Pure functions: workers look, ask here, and act.
+"""The rules for jobs, each with its numbers beside it. Pure functions: workers ask here and act on the answer.
 
-What follows from a job alone is in `job`. What the service's answers prove, and how long a doubt lasts, is in
-`outcome`, which of its tasks is whose in `task_matching`.
+`job` has what follows from one job alone, `outcome` has what the service's answers prove and how long a doubt lasts,
+and `task_matching` decides which of the service's tasks belongs to which job.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -40,27 +40,27 @@ from .job import (
 # How many pages and jobs are accepted
 
 RATE_PERIOD = timedelta(hours=1)
-# Jobs withdrawn before they became tasks, in an hour, that do not count as printed.
+# This many jobs an hour may be withdrawn before the cloud makes a task, without counting towards the limit.
 FREE_WITHDRAWALS = 10
-# All devices of the home network together may send so many times what one may.
+# All devices of the home network together may send this many times what one of them may.
 LAN_SHARES = 2
 _WITHDRAWN = frozenset({JobState.CANCELED, JobState.EXPIRED})
 
 
 class LimitError(InputError):
-    """A job is beyond a print limit; `key` says which."""
+    """A job exceeds a print limit; `key` says which one."""
 
     def __init__(self, key: str, *, limit: int, printer: str, text: str | None = None) -> None:
         self.key = key
-        # `text` is the translation key where that is another.
+        # `text` is the translation key if that differs from `key`.
         super().__init__(text or key, limit=str(limit), printer=printer)
 
 
 def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
-    """Check by the first delivery of a job that its pages times copies are surely within the limit.
+    """Check by a job's first delivery that its selected pages times copies cannot exceed the limit.
 
-    The pages are those of the page range, by the document's own count or the most that it can have. If
-    neither is known, the range bounds them. Raw printer data has no pages. Raises LimitError, InputError.
+    They are counted by the document's pages, else by the most it can have, else by the page range alone. Raw printer
+    data has no pages. Raises LimitError, InputError.
     """
     document = first.document
     if document.extension == FileType.RAW:
@@ -68,7 +68,7 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
     check_range(document, first.options.page_range)
     if first.most_pages is None:
         if first.is_uncounted and first.job_copies == 1:
-            # Somebody is asked before it is sent.
+            # A person is asked before it is sent.
             return
         raise LimitError("too_many_pages", limit=limit, printer=printer, text="pages_unknown")
     if first.most_pages * first.job_copies > limit:
@@ -77,7 +77,7 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
 
 
 def depends_on_count(first: Delivery, limit: int) -> bool:
-    """Whether the service is to count the pages of a job that nobody has counted."""
+    """Whether only a count by the service can show that the job is within the limit."""
     document, copies, most = first.document, first.options.copies, first.most_pages
     is_within = most is not None and most * copies <= limit
     countable = document.extension != FileType.RAW and document.size <= MAX_COUNTED_BYTES
@@ -89,10 +89,7 @@ def max_document_bytes(options: Mapping[str, Any]) -> int:
 
 
 def check_range(document: Document, page_range: str) -> None:
-    """Check that a page range takes a page of a document, by its count or the most pages that it can have.
-
-    Raises InputError.
-    """
+    """Check that a page range selects a page of a document, by its count or its most pages. Raises InputError."""
     if count_selected(page_range, document.pages) == 0:
         raise InputError("pages_not_in_document", count=str(document.pages))
     if document.pages is None and count_selected(page_range, document.pages_at_most) == 0:
@@ -100,7 +97,7 @@ def check_range(document: Document, page_range: str) -> None:
 
 
 def waits_uncounted(job: Job) -> bool:
-    """Whether a job waits to be released, and nobody can say how many pages it has."""
+    """Whether the job waits to be released and nobody can say how many pages it has."""
     asked = job.asks_for == PersonReason.RELEASE
     return asked and job.pages is None and job.present.is_uncounted
 
@@ -114,11 +111,11 @@ def check_rates(
     printer: str,
     refused: int = 0,
 ) -> None:
-    """Check that who asks is within the limit, and so are all devices together; see `check_rate`. Raises LimitError."""
+    """Check the rate of the owner, and that of all devices together if the owner is a device. Raises LimitError."""
     own = [job for job in jobs if job.spec.owner == owner]
     check_rate(own, now, limit=limit, printer=printer, refused=refused)
     if group := owner[:-1]:
-        # Not everywhere can be told which addresses are one device's.
+        # One device may have several addresses, and not every system can tell which ones.
         sent = [job for job in jobs if job.spec.owner[:-1] == group]
         check_rate(sent, now, limit=LAN_SHARES * limit, printer=printer)
 
@@ -126,13 +123,13 @@ def check_rates(
 def check_rate(
     jobs: Iterable[Job], now: datetime, *, limit: int, printer: str, refused: int = 0
 ) -> None:
-    """Check that a printer's jobs of the last hour are within the limit. Raises LimitError.
+    """Check a printer's jobs against the hourly limit. Raises LimitError.
 
-    `refused` is how many documents besides were refused in the hour. Withdrawn jobs count once they were tasks, and
-    beyond FREE_WITHDRAWALS.
+    `refused`: further documents refused within the hour. A withdrawn job counts if it had a task. Of those without one,
+    replaced jobs never count, and the others only beyond FREE_WITHDRAWALS.
     """
-    # Waiting ones at any age: a loop that runs all night against a printer that is off must not empty the tray in
-    # the morning.
+    # Waiting jobs count at any age: an automation that loops all night against a printer that is off must not empty
+    # the tray in the morning.
     counted = [job for job in jobs if not job.is_final or now - job.created_at < RATE_PERIOD]
     withdrawn = [job for job in counted if job.state in _WITHDRAWN and not job.has_task]
     replaced = sum(job.reason in HANDED_ON for job in withdrawn)
@@ -144,23 +141,23 @@ def check_rate(
 # Which requests are the same, and which jobs a newer one replaces
 
 REQUEST_ID_LIFE = timedelta(hours=24)
-# Jobs that were not printed as a whole; `partly_printed` says whether in part.
+# The job was not printed as a whole; `partly_printed` says whether in part.
 _NOT_PRINTED = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 
 
 def find_duplicate(
     jobs: Iterable[Job], spec: JobSpec, first: Delivery, now: datetime
 ) -> Job | None:
-    """Return the newest job with the same request id that may have been printed, None without one.
+    """Find the newest job with the same request id that may have been printed.
 
-    Raises InputError if printer, bytes or options are others.
+    Raises InputError if its printer, document or options differ.
     """
     known = {job.job_id: job for job in jobs if job.spec.request_id == spec.request_id}
     for job in sorted(known.values(), key=lambda job: job.created_at, reverse=True):
         last = job
         while (moved := known.get(last.moved_to or "")) is not None:
             last = moved
-        # For a job that was moved here the one stands that it was asked for as.
+        # A job moved here does not count: the job that it was first asked for as does.
         if (
             job.spec.moved_from in known
             or frees_request_id(last)
@@ -178,7 +175,7 @@ def find_duplicate(
 
 
 def frees_request_id(job: Job) -> bool:
-    """Whether no paper of a job can have come out or still come out: a task that is said to be canceled may print."""
+    """Whether no paper can come from a job any more: a task reported as canceled may still print."""
     if job.state not in _NOT_PRINTED or job.partly_printed or job.reason == MOVED:
         return False
     if not job.has_task:
@@ -199,9 +196,9 @@ def replaceable(jobs: Iterable[Job], printer_key: str, *keys: str | None) -> lis
 
 
 def replaced_by(jobs: Iterable[Job], spec: JobSpec, moved: Job | None) -> list[Job]:
-    """Return the held ones of some jobs that a new one replaces; `moved` is the one whose place it takes.
+    """List the held jobs that a new job replaces; `moved` is the job that it continues.
 
-    Raises InputError when a newer one waits there already.
+    Raises InputError if a newer job with the same replace key already waits there.
     """
     others = (job for job in jobs if moved is None or job.job_id != moved.job_id)
     waiting = replaceable(others, spec.printer_key, spec.replace_key)
@@ -211,7 +208,7 @@ def replaced_by(jobs: Iterable[Job], spec: JobSpec, moved: Job | None) -> list[J
 
 
 def is_replaced(job: Job, others: Iterable[Job]) -> bool:
-    """Whether one of these came to replace a job while that was being sent, which is to wait again now."""
+    """Whether one of `others` arrived while the job was being sent, and replaces it now that it must wait again."""
     key = None if job.has_stack else job.spec.replace_key
     return key is not None and any(
         (other.spec.replace_key, other.spec.printer_key) == (key, job.spec.printer_key)
@@ -226,7 +223,7 @@ def is_replaced(job: Job, others: Iterable[Job]) -> bool:
 
 
 class QueueReason(StrEnum):
-    """Why a job waits, but for the printer's state."""
+    """Why a job waits, apart from the printer's state."""
 
     QUIET_HOURS = "quiet_hours"
     CLOUD_UNREACHABLE = "cloud_unreachable"
@@ -237,13 +234,13 @@ class QueueReason(StrEnum):
     DISK_FULL = "disk_full"
     # See `Job.copied`.
     COPIED = "copied"
-    # A stack that was put back for another job lies in the tray.
+    # The tray holds a stack that was put back for another job.
     PAPER_TURNED = "paper_turned"
 
 
-# These concern every printer of the box.
+# These apply to every printer of the box.
 OF_THE_BOX = frozenset({PrinterStatus.BOX_OFFLINE, QueueReason.DISK_FULL})
-# For these a job is refused, not held.
+# For these a job is refused instead of held.
 PERMANENT = frozenset({PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED})
 HOLD_REASONS: tuple[str, ...] = (
     "none",
@@ -251,9 +248,9 @@ HOLD_REASONS: tuple[str, ...] = (
     *(reason.value for reason in QueueReason),
     *(reason.value for reason in PersonReason),
 )
-# A printer that was just switched on must be ready for so long.
+# A printer that was just switched on must be ready for this long.
 STEADY = timedelta(seconds=60)
-# After a refusal; twice as long after each further one in a row.
+# The pause after a refusal, doubled after each further one in a row.
 BACKOFF_START = timedelta(seconds=60)
 BACKOFF_LIMIT = timedelta(minutes=30)
 ERROR_LIMIT_PAUSE = timedelta(minutes=30)
@@ -262,7 +259,7 @@ ERROR_LIMIT_PAUSE = timedelta(minutes=30)
 class Verdict(NamedTuple):
     # None: the job may be sent.
     reason: str | None
-    # When to check again, if known.
+    # When to check again; None if unknown.
     until: datetime | None = None
 
 
@@ -274,10 +271,10 @@ def verdict(
     quiet_end: datetime | None = None,
     ready_for: timedelta = STEADY,
 ) -> Verdict:
-    """Say whether a printer may be sent a job: what the user can do something about comes first.
+    """Decide whether a printer may be sent a job; reasons that the user can act on come first.
 
-    `state` is why the service or the printer takes none, `backoffs` are the pauses that are left after refusals, those
-    of the box first; `quiet_end` is when quiet hours that concern the job end, `ready_for` how long the printer is.
+    `state`: why the service or the printer takes no job. `backoffs`: time left of the pauses after refusals, the box's
+    first. `quiet_end`: when the quiet hours end, if they apply to the job. `ready_for`: how long the printer is ready.
     """
     if state is not None:
         return Verdict(state)
@@ -292,14 +289,14 @@ def verdict(
 
 
 def backoff(reason: str, last: timedelta | None) -> timedelta:
-    """How long to pause after a refusal, when the pause after the one before was `last`."""
+    """Compute the pause after a refusal; `last` is the one before, None after a success."""
     if reason == QueueReason.ERROR_LIMIT:
         return ERROR_LIMIT_PAUSE
     return min(last * 2, BACKOFF_LIMIT) if last else BACKOFF_START
 
 
 def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
-    """When the quiet hours end, by the clock on the wall; None outside of them, and with equal or missing ends."""
+    """Compute when the quiet hours end by local time; None outside them, or if their ends are equal or missing."""
     begin = dt_util.parse_time(options.get(CONF_QUIET_FROM) or "")
     end = dt_util.parse_time(options.get(CONF_QUIET_TO) or "")
     if begin is None or end is None or begin == end:
@@ -313,19 +310,19 @@ def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
         return None
     today = dt_util.as_local(now)
     days = (today.date() + timedelta(days=number) for number in range(3))
-    # Where summer time ends a time may come twice.
+    # At the end of summer time a time may come twice.
     ends = [
         dt_util.as_utc(datetime.combine(day, end.replace(fold=fold), today.tzinfo))
         for day in days
         for fold in (0, 1)
     ]
-    # And where it begins or ends, the clock may leave the quiet hours by being put forward or back.
+    # At its beginning or end the clock itself may jump out of the quiet hours.
     ends += _clock_change(now, max(ends))
     return min(moment for moment in ends if moment > now and not is_quiet(moment))
 
 
 def _clock_change(first: datetime, last: datetime) -> list[datetime]:
-    """When clocks are put forward or back between two moments, to the second, if they are."""
+    """Find the second in which the clocks change between two moments."""
 
     def offset(moment: datetime) -> timedelta | None:
         return dt_util.as_local(moment).utcoffset()
@@ -343,17 +340,17 @@ def _clock_change(first: datetime, last: datetime) -> list[datetime]:
     return [dt_util.utc_from_timestamp(late)]
 
 
-# What becomes of a job by the time alone, and after a crash
+# What time alone does to a job, and a crash
 
-# After a request to cancel that failed for a passing reason.
+# The pause after a request to cancel failed for a reason that may pass.
 CANCEL_RETRY = timedelta(minutes=2)
-# A printer is watched while a job of ours there moves on at least so often, or has just begun: what lies in
-# the cloud for hours waits for somebody who comes, and they do not look at the card each quarter of a minute.
+# A printer is polled often while a job of ours has changed there within this time. A job that lies in the cloud for
+# hours waits for a person to act, and nobody looks at the card every fifteen seconds for that.
 WATCHED = timedelta(minutes=30)
 
 
 def end_here(job: Job, now: datetime, *, has_printer: bool) -> dict[str, Any] | None:
-    """Return the changes with which a job ends that waits here or for its turn, None where it goes on."""
+    """Give the changes that end a job waiting here or for its turn; None if it goes on."""
     if job.cancel_requested:
         return {"state": JobState.CANCELED}
     if now >= job.expires_at:
@@ -362,19 +359,19 @@ def end_here(job: Job, now: datetime, *, has_printer: bool) -> dict[str, Any] | 
 
 
 def asks_first(job: Job) -> str | None:
-    """Why a job waits for a person before its printer is looked at, None if it does not."""
+    """Give the reason to wait for a person, whatever the printer's state; None if there is none."""
     if job.copied:
         return QueueReason.COPIED
     return job.waits_for[0] if job.waits_for else None
 
 
 def cancel_due(job: Job, now: datetime) -> datetime | None:
-    """When the cloud is to be asked to cancel the task of a job, None for not at all."""
+    """When to ask the cloud to cancel a job's task; None if not at all."""
     if job.present.task_id is None or not job.can_cancel:
         return None
     if job.cancel_requested:
         return now
-    # What is being printed is not stopped.
+    # A job is not stopped while it prints.
     return job.expires_at if job.state is JobState.QUEUED else None
 
 
@@ -383,15 +380,15 @@ def is_watched(job: Job, now: datetime) -> bool:
 
 
 def recovered(jobs: Collection[Job]) -> dict[str, dict[str, Any]]:
-    """Return the changes of open jobs after a start, by their ids: a crash may have interrupted them.
+    """Give the changes that open jobs need after a start, by job id: a crash may have interrupted them.
 
-    `jobs` are the oldest first. Interrupted uploads wait again, and of those that replace each other the newest stays.
+    `jobs` come oldest first. Interrupted uploads wait again. Of jobs that replace each other the newest stays.
     """
     found: dict[str, dict[str, Any]] = {}
     newest: set[tuple[str, str]] = set()
     for job in reversed([*jobs]):
         if job.state is JobState.UPLOADING and not job.present.is_unsure:
-            # It was never sent, and its printer may not be ready any more.
+            # It was never sent, and a job that may not wait ends: its printer may no longer be ready.
             if not (job.spec.hold or job.copied or job.is_at_second):
                 found[job.job_id] = {
                     "state": JobState.EXPIRED,
@@ -404,7 +401,7 @@ def recovered(jobs: Collection[Job]) -> dict[str, dict[str, Any]]:
             continue
         key = (job.spec.printer_key, job.spec.replace_key or job.job_id)
         if job.has_stack:
-            # Another job would be printed on its sheets.
+            # A newer job must not replace it: that job would be printed on this one's sheets.
             continue
         if key in newest:
             found[job.job_id] = {
@@ -416,20 +413,20 @@ def recovered(jobs: Collection[Job]) -> dict[str, dict[str, Any]]:
     return found
 
 
-# Whose stack lies in a tray: nothing else is printed on it
+# Whose stack lies in a tray: nothing else may be printed on it
 
-# So long after the end of a job of which nobody knows what came out, it may still be coming out.
+# How long after its end a job whose outcome nobody knows may still be coming out of the printer.
 STILL_PRINTING: Final = timedelta(minutes=30)
 
 
 def stacks_in_trays(jobs: Iterable[Job]) -> dict[str, Job]:
-    """Return the job whose stack lies in a printer's tray, by the keys of the printers."""
-    # Of several, which only an earlier version allowed, the first.
+    """Find the job whose stack lies in the tray, by printer key."""
+    # The first of several, which only an earlier version allowed.
     return {job.spec.printer_key: job for job in reversed([*jobs]) if job.has_stack}
 
 
 def beside(job: Job, jobs: Collection[Job], now: datetime) -> Job:
-    """Return a new job as it is written beside these, which may have come since it was asked for. Raises InputError."""
+    """Fit a new job to `jobs`, some of which may have arrived after it was asked for. Raises InputError."""
     spec = job.spec
     for other in jobs:
         if spec.retry_of and other.spec.retry_of == spec.retry_of and not other.was_never_sent:
@@ -444,7 +441,7 @@ def beside(job: Job, jobs: Collection[Job], now: datetime) -> Job:
 
 
 def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:
-    """Check that none of `jobs` would be printed on the stack of a job, which is about to lie in the tray.
+    """Check that none of `jobs` can be printed on the stack that is about to lie in the tray for `job`.
 
     Raises InputError: tray_busy, tray_taken.
     """
@@ -460,7 +457,7 @@ def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:
 
 
 def _may_be_printed(job: Job, now: datetime) -> bool:
-    """Also one in doubt, or that was over only for those who asked."""
+    """Count also jobs in doubt, and jobs that have ended for the user although the printer may still be printing."""
     if job.state in IN_CLOUD or job.state is JobState.UPLOADING:
         return True
     return (
@@ -471,12 +468,12 @@ def _may_be_printed(job: Job, now: datetime) -> bool:
     )
 
 
-# What becomes of a job by what a person decides. A decision that the disk refuses is left out, and those that came
-# after it are made again without it. So a rule goes by the job as it is then: who releases a job has not approved it.
+# What a person's decision does to a job. A decision that the disk refuses is dropped, and later ones are made again
+# without it. So each rule looks at the job as it is then: releasing a job does not approve it.
 
 
 def answered(job: Job, reason: str | None, jobs: Iterable[Job], now: datetime) -> dict[str, Any]:
-    """Return the changes of a job for whose first reason to wait a person has said yes. Raises InputError."""
+    """Give the changes after a person said yes to the job's first reason to wait. Raises InputError."""
     _check_asked(job, reason)
     first, *left = job.waits_for
     changes: dict[str, Any]
@@ -511,20 +508,20 @@ def canceled(job: Job) -> dict[str, Any]:
 
 
 def released(job: Job) -> dict[str, Any]:
-    """Return the changes of a job of a damaged record that goes on. Raises InputError for another."""
+    """Let a job salvaged from a damaged ledger go on. Raises InputError for any other job."""
     if not job.copied or job.state is not JobState.HELD:
         raise job_error("job_not_retryable", job)
     return {"copied": False, "hold_reason": None}
 
 
 def confirmed(job: Job) -> dict[str, Any]:
-    """Return the changes of an unconfirmed job that somebody has seen printed. Raises InputError for another."""
+    """Complete an unconfirmed job that somebody has seen printed. Raises InputError for any other job."""
     if job.state is not JobState.UNCONFIRMED:
         raise job_error("job_not_unconfirmed", job)
     return {
         "state": JobState.COMPLETED,
         "reason": None,
-        # It does not depend on the list of tasks any more.
+        # The list of tasks is no longer the proof.
         "task_from_list": False,
         "pages_printed": None if job.pages is None else job.pages * job.copies,
     }
@@ -542,16 +539,16 @@ def check_movable(job: Job | None, job_id: str) -> Job:
 
 
 def with_options(old: Delivery, options: ResolvedOptions) -> Delivery:
-    """Return a new delivery of a document, also for another printer."""
+    """Make a new delivery of a document, perhaps for another printer."""
     document = old.document
     if options.paper_id != old.options.paper_id and document.extension in CONVERTED:
-        # How many pages it becomes depends on the paper.
+        # The page count of a converted document depends on the paper.
         document = replace(document, pages=None)
     return Delivery(document=document, options=options)
 
 
 def asks_for_more(job: Job, new: Delivery) -> bool:
-    """Whether more pages may come of a job, over all copies, by what it becomes."""
+    """Whether a job as the new delivery may print more pages than now, over all copies."""
     old = job.present
     before, after = old.most_pages, new.most_pages
     if before is not None and after is not None:
@@ -560,7 +557,7 @@ def asks_for_more(job: Job, new: Delivery) -> bool:
 
 
 def check_retry(job: Job, again: Job | None) -> None:
-    """Check that a job can be printed again; `again` is the one that did so already, None where it is not known.
+    """Check that a job can be printed again; `again` is the job that did so before, None if it is unknown.
 
     Raises InputError.
     """
@@ -575,16 +572,16 @@ def check_retry(job: Job, again: Job | None) -> None:
 # How long finished jobs and their documents are kept
 
 MAX_RECORDS = 200
-# Bounds beyond which even needed records are deleted: those of jobs canceled unsent, and all. Only jobs
-# that may have an unknown task, or count for the print limits, are kept beyond them.
+# Bounds beyond which even needed records are deleted: of jobs canceled before they were sent, and of all jobs. Beyond
+# them only jobs stay that may have an unknown task or count for the print limits.
 MAX_WITHDRAWN = 100
 MAX_FINISHED = 1000
 MAX_AGE = timedelta(days=30)
-# The cloud's list of tasks reaches no further back.
+# The cloud's list of tasks goes back this far.
 LISTED = timedelta(hours=48)
-# Documents of a box that are kept after an end that was wanted: beyond it, the oldest are deleted.
+# Bytes a box may keep of documents whose jobs ended as wanted; beyond it the oldest are deleted.
 MAX_KEPT_BYTES = 1024 * 1024 * 1024
-# How long the cloud may take to cancel what waits there for a box that is removed.
+# How long removing a box waits for the cloud to cancel what waits there.
 REMOVAL_SECONDS = 30
 
 _ended_at = attrgetter("ended_at")
@@ -593,9 +590,9 @@ _ended_at = attrgetter("ended_at")
 def documents_to_keep(
     jobs: Iterable[Job], now: datetime, *, failed: timedelta, wanted: timedelta
 ) -> frozenset[str]:
-    """Return the ids of the finished jobs whose documents are kept.
+    """Choose the finished jobs whose documents are kept, by id.
 
-    `failed` is how long those of jobs that may be retried, `wanted` those of jobs that were printed or canceled.
+    `failed` is how long they are kept for jobs that may be retried, `wanted` for jobs printed or canceled.
     """
     kept = set()
     left = MAX_KEPT_BYTES
@@ -611,8 +608,8 @@ def documents_to_keep(
 
 
 def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
-    """Return the ids of the finished jobs beyond the limits, those first that ended first."""
-    # One that had waited for days has ended just now, and people have yet to see how.
+    """Choose the finished jobs beyond the limits, by id, those that ended first first."""
+    # By their ends: a job that waited for days has just ended, and people have yet to see how.
     finished = sorted((job for job in jobs if job.is_final), key=_ended_at)
     free = [job for job in finished if not _is_needed(job, now)]
     surplus = max(0, len(jobs) - MAX_RECORDS)
@@ -626,7 +623,7 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
         for job in finished
         if job.state is JobState.CANCELED
         and job.was_never_sent
-        # Those that count for the limit on jobs are not more than it allows.
+        # Jobs within the rate period stay, since the limit counts them; it also bounds their number.
         and (job.reason in HANDED_ON or now - job.created_at >= RATE_PERIOD)
     ]
     gone |= dict.fromkeys(job.job_id for job in withdrawn[:-MAX_WITHDRAWN])
@@ -651,7 +648,7 @@ def _is_needed(job: Job, now: datetime) -> bool:
     if _may_become_a_task(job, now):
         return True
     repeatable = job.spec.request_id is not None or job.has_document
-    # It may have waited for days before it ended.
+    # The job may have waited for days before it ended, so age alone does not decide.
     return age < RATE_PERIOD or (
         now - job.ended_at < REQUEST_ID_LIFE and (repeatable or job.state is JobState.UNCONFIRMED)
     )
