@@ -1,6 +1,6 @@
-"""The jobs of one box: as they will be, as they are on disk, and who is told of them.
+"""The jobs of one box: as they are on disk, as they will be, and who gets to know of their changes.
 
-Decide by `latest`; tell by `committed`, which is what listeners, entities, the card and responses get (see `Ledger`).
+Decide by `latest`. Report by `committed`, which is what listeners, entities, the card and responses get (see `Ledger`).
 """
 
 import asyncio
@@ -37,15 +37,15 @@ _LOGGER = logging.getLogger(__name__)
 # s that loading waits for a disk that hangs.
 LOAD_TIME: Final = 10.0
 ALL_STATES: Final = frozenset(JobState)
-# What no proof changes any more.
+# States that not even proof changes any more.
 _SETTLED: Final = FINAL - {JobState.UNCONFIRMED}
 
 type JobListener = Callable[[Job, JobState | None], None]
-# What is to be changed of a job, by all records as they are then; it may refuse to change it by what it raises.
+# Computes a job's changes from all records at the time of the change; what it raises refuses the change.
 type Rule = Callable[[View, Job], Mapping[str, Any]]
 
 
-# SQL: one that may still change, which is not over in each of its deliveries, or has changed lately.
+# SQL: the job changed lately, or its first or last delivery may still change.
 _ENDS: Final = ", ".join(f"'{state}'" for state in sorted(_SETTLED))
 _NEEDED: Final = " OR ".join(
     (
@@ -57,14 +57,14 @@ JOBS: Final = Kind[Job](
     "job",
     Job.as_json,
     lambda text: Job.from_record(loads(text)),
-    # What became of one that waits after it was written nobody knows: it asks first.
+    # Nobody knows what happened to a waiting job after this row was written, so it asks a person first.
     lambda job: replace(job, copied=True) if job.waits_here else job,
     needed=_NEEDED,
     topic="record ->> '$.spec.printer_key'",
 )
 
 
-# Which of the cloud's tasks are ours without a job: those of previews, and of jobs that are forgotten.
+# The cloud's tasks that are ours although no job has them: those of previews and of deleted jobs
 
 MAX_TASK_IDS: Final = 1000
 MAX_LOST: Final = 100
@@ -90,13 +90,13 @@ _NOTHING: Final = Document(
 
 
 class OwnTasks:
-    """Records which tasks are ours without a job. A record that is lost only costs certainty."""
+    """Remembers which tasks are ours without a job. A lost record costs only certainty."""
 
     def __init__(self, ledger: Ledger, lease: Lease, entry_id: str) -> None:
         self.table = Table(OWN_TASKS, entry_id)
         self._ledger = ledger
         self._lease = lease
-        # The tokens of previews whose answers are still to come; those of before a start never will.
+        # Tokens of previews whose answers may still come; after a restart none can.
         self.pending: set[str] = set()
 
     async def async_load(self) -> None:
@@ -110,13 +110,13 @@ class OwnTasks:
 
     @property
     def lost(self) -> list[Delivery]:
-        """The uploads whose tasks will not become known."""
+        """The uploads whose tasks will never become known."""
         uploads = [task.upload for task in self._known.values()]
         return [one for one in uploads if one is not None and one.token not in self.pending]
 
     async def async_begin(self, upload: Delivery) -> None:
-        """Record that the end of a preview's upload is about to be sent."""
-        # Nothing that says what it showed.
+        """Record that the last bytes of a preview's upload are about to be sent."""
+        # Keep nothing that tells what the preview showed.
         nothing = replace(_NOTHING, size=upload.document.size)
         paper = ResolvedOptions(paper_id=upload.options.paper_id)
         stored = replace(upload, document=nothing, options=paper)
@@ -127,7 +127,7 @@ class OwnTasks:
             view.put(self.table, upload.token, OwnTask(noted_at=view.now, upload=stored))
 
         try:
-            # It is sent in any case: what is not written only costs certainty after a crash.
+            # It is sent in any case: a record that is missing after a crash only costs certainty.
             with suppress(LedgerRefusedError):
                 await self._lease.commit(begin, report=True)
         except BaseException:
@@ -135,7 +135,7 @@ class OwnTasks:
             raise
 
     async def async_end(self, upload: Delivery, task_id: str | None, *, is_lost: bool) -> None:
-        """Record the task of a preview; `is_lost` if there may be one whose id is unknown."""
+        """Record the task of a preview; `is_lost` if there may be a task whose id is unknown."""
         self.pending.discard(upload.token)
 
         def end(view: View) -> None:
@@ -152,7 +152,7 @@ class OwnTasks:
         view.put(self.table, task_id, OwnTask(noted_at=view.now, task_id=task_id))
 
     def _forget_old(self, view: View) -> None:
-        """Forget what cannot be on the cloud's list any more, and the oldest of too many."""
+        """Delete what cannot be on the cloud's list any more, and the oldest beyond the limits."""
         ids, lost = list[str](), list[str]()
         for task in view.all(self.table):
             key = task.task_id if task.upload is None else task.upload.token
@@ -166,55 +166,55 @@ class OwnTasks:
 
 
 class BoxJobs:
-    """The jobs of one box in the ledger, with what is found by token, task and printer."""
+    """The jobs of one box in the ledger, with ways to find them by token, task and printer."""
 
     def __init__(self, coordinator: LiankeCoordinator, ledger: Ledger) -> None:
         self._hass = coordinator.hass
         self._entry = coordinator.config_entry
         self._ledger = ledger
         self.table = Table(JOBS, self._entry.entry_id)
-        # The jobs as they will be, and as they are on disk, oldest first; none before they are loaded.
+        # As they will be and as they are on disk, oldest first; empty before they are loaded.
         self.latest = Records[Job]({})
         self.committed = self.latest
         self.lease = Lease(ledger)
         self.files = JobFiles(self._hass, self._entry.entry_id)
         self.tasks = OwnTasks(ledger, self.lease, self._entry.entry_id)
-        # Called when a job may have to go on, as it is now; set by whoever lets them.
+        # Called when a job may have to go on; the scheduler's review.
         self.on_change: CALLBACK_TYPE = lambda: None
-        # Called with the old jobs once they are read; set by whoever counts their pages.
+        # Called with the old jobs once they are read; the scheduler counts their pages.
         self.on_rest: Callable[[Iterable[Job]], None] = lambda _jobs: None
-        # Jobs about which a decision is being written.
+        # How many decisions about each job are being written.
         self.deciding: Counter[str] = Counter()
         # Held jobs that another one is about to replace.
         self.reserved: set[str] = set()
-        # All that may still change, and some that cannot any more.
+        # Every job that may still change, and some that no longer can.
         self._open: dict[str, None] = {}
         self._by_token: dict[str, str] = {}
-        # Those that the start did not need, as long as their tokens are not known.
+        # Ids of jobs that the start skipped; emptied once their tokens are known.
         self._rest: list[str] = []
-        # As they are on disk, oldest first.
+        # Jobs on disk that are not final, oldest first.
         self.committed_open: dict[str, Job] = {}
-        # By printer; None for those of all printers.
+        # By printer; None for listeners to all printers.
         self._listeners: defaultdict[str | None, list[tuple[JobListener, Collection[JobState]]]]
         self._listeners = defaultdict(list)
         self._watchers: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
         self._stop_listening: CALLBACK_TYPE = lambda: None
-        # Printers whose watchers are to be called.
+        # Printers whose watchers are about to be called.
         self._stale: set[str] = set()
 
     def find(self, job_id: str) -> Job | None:
         return self.latest.get(job_id)
 
     def get(self, job_id: str) -> Job:
-        """Return a job as it is told. Raises InputError for an unknown one."""
+        """Return a job as it is reported. Raises InputError for an unknown id."""
         if (job := self.committed.get(job_id)) is None:
             raise InputError("job_not_found", job_id=job_id[:64])
         return self.as_told(job)
 
     def as_told(self, job: Job) -> Job:
-        """Return what is told of a job that is on disk: of one that waits for the disk, that it does.
+        """Report a job as it is on disk, but a job that waits for a full disk as waiting, which no disk can hold.
 
-        That alone the disk cannot have; a start finds the job waiting as well.
+        A restart finds such a job waiting as well.
         """
         if job.is_final:
             return job
@@ -223,11 +223,10 @@ class BoxJobs:
         return replace(job, deliveries=now.deliveries) if waits else job
 
     def told(self, printer_key: str | None = None) -> list[Job]:
-        """Return the jobs of one printer, or of all, as they are told, newest first."""
+        """List the jobs of one printer, or of all, as they are reported, newest first."""
         return self._told(self.committed.values(), printer_key)
 
     def told_open(self, printer_key: str | None = None) -> list[Job]:
-        """Return those of them that are not over."""
         return self._told(self.committed_open.values(), printer_key)
 
     def _told(self, jobs: Collection[Job], printer_key: str | None) -> list[Job]:
@@ -235,19 +234,19 @@ class BoxJobs:
         return [self.as_told(job) for job in newest if printer_key in (None, job.spec.printer_key)]
 
     def newest(self, printer_key: str) -> Job | None:
-        # Each printer's is at hand from the start on.
+        # A start reads the newest job of each printer.
         return next(iter(self._told(self.committed.at_hand, printer_key)), None)
 
     def waiting(self, printer_key: str) -> int:
         return sum(job.state in WAITING for job in self.told_open(printer_key))
 
     def hold_reason(self, printer_key: str) -> str | None:
-        """Return the hold reason of the oldest held job of a printer, None without one."""
+        """Return why the oldest held job of a printer waits; None without one."""
         held = [job for job in self.told_open(printer_key) if job.state is JobState.HELD]
         return held[-1].present.hold_reason if held else None
 
     async def async_load(self) -> None:
-        """Read the jobs. Raises OSError where the folder of their documents cannot be made, or the disk hangs."""
+        """Read the jobs. Raises OSError if the folder of their documents cannot be made or the disk hangs."""
         await self._ledger.async_load(self.table)
         self.latest = self._ledger.latest(self.table)
         self.committed = self._ledger.committed(self.table)
@@ -260,14 +259,14 @@ class BoxJobs:
                 self.committed_open[job.job_id] = job
                 _LOGGER.debug("Print job %s is taken up again", job.job_id)
         self._stop_listening = self._ledger.listen(self.table, self._on_step)
-        # What a later version wrote is there once it is back, with its documents.
+        # Records that only a later version can read count as known, so that their documents stay for it.
         await self.files.async_prepare(self.latest.keys() | self._ledger.unread(self.table))
 
     async def _async_begin(self) -> None:
-        """Wait until it is known what the disk takes of what the instance before this one has decided."""
+        """Wait until the disk has taken or refused everything that the previous instance decided."""
 
         def drop(view: View) -> None:
-            # What it was still accepting is forgotten: nobody goes on with that.
+            # The previous instance was still accepting these jobs; nobody finishes that.
             for key in [*view.staged]:
                 if key[:2] == self.table.name:
                     view.delete(self.table, key.record_id)
@@ -282,7 +281,7 @@ class BoxJobs:
             _LOGGER.debug("What was decided before is left out: %s", err)
 
     async def async_read_rest(self) -> None:
-        """Read the old jobs that the start did not need: who wants them before that holds the event loop up."""
+        """Read the old jobs that the start skipped, in the executor; an access before that blocks the event loop."""
         if self._rest:
             await self._ledger.async_read_rest(self.table)
             self._note_rest()
@@ -296,7 +295,7 @@ class BoxJobs:
 
     @callback
     def tell_unheard(self) -> None:
-        """Tell what the disk took between two instances, such as an end that it had refused at first."""
+        """Report what reached the disk between two instances, such as an end that it had refused at first."""
         for step in self._ledger.take_unheard(self.table):
             self._on_step(step)
 
@@ -311,7 +310,7 @@ class BoxJobs:
                 continue
             known = self.committed.get(job_id)
             if known is None or known.state in _SETTLED:
-                # A decision that the disk refuses is not among them any more.
+                # Not before it is settled on disk, too: until then the disk may refuse the decision.
                 self._open.pop(job_id, None)
         return found
 
@@ -338,12 +337,12 @@ class BoxJobs:
         *,
         states: Collection[JobState] = ALL_STATES,
     ) -> CALLBACK_TYPE:
-        """Call `listener(job, state before or None when new)` for every change once it is on disk.
+        """Call `listener(job, previous state or None for a new job)` for each change once it is on disk.
 
-        `printer_key` limits it to the jobs of one printer, `states` to jobs that are, or were before, in one of these.
-        Returns what unsubscribes.
+        `printer_key` limits it to the jobs of one printer, `states` to jobs that enter, leave or stay in one of these
+        states. Returns a function that stops it.
         """
-        # One that fails must not keep the others from being called.
+        # A listener that fails must not keep the others from being called.
         safe = cast(
             JobListener,
             catch_log_exception(listener, lambda *_: "A listener to print jobs failed"),
@@ -355,8 +354,8 @@ class BoxJobs:
     def watch(self, watcher: CALLBACK_TYPE, printer_key: str | None = None) -> CALLBACK_TYPE:
         """Call `watcher()` soon after changes, once for all of the same moment.
 
-        `printer_key` limits it to the jobs of one printer. All listeners come first, then the
-        watchers of all printers, then those of one. Returns what unsubscribes.
+        `printer_key` limits it to the jobs of one printer. Listeners come first, then the watchers of all printers,
+        then those of one. Returns a function that stops it.
         """
         self._watchers[printer_key].append(watcher)
         return partial(self._watchers[printer_key].remove, watcher)
@@ -371,13 +370,13 @@ class BoxJobs:
         within: float = 0,
         **changes: Any,
     ) -> Job:
-        """Report what the cloud says or time brings, which cannot be refused; return the job as it is now.
+        """Report what the cloud says or what time brings, which the disk cannot refuse; return the job as it is now.
 
-        `changes` are those of `Job.changed`, to which a rule adds. They are on disk `within` so many seconds, together
-        with any other job's.
+        `changes` are those of `Job.changed`; a rule adds to them. They are written `within` this many seconds, together
+        with those of other jobs.
         """
         if (current := self.latest.get(job.job_id)) is None:
-            # One that is over may be forgotten meanwhile.
+            # A final job may have been deleted meanwhile.
             return job
 
         def report(view: View) -> None:
@@ -389,7 +388,7 @@ class BoxJobs:
         new = self.latest[job.job_id]
         if new.present.hold_reason == QueueReason.DISK_FULL:
             self._schedule_watchers(new.spec.printer_key)
-        # The end of an upload that goes on causes a review itself.
+        # While an upload only makes progress there is nothing to review; its end causes a review itself.
         if job.job_id not in self.deciding and not (current.is_uploading and new.is_uploading):
             self.on_change()
         return new
@@ -403,9 +402,9 @@ class BoxJobs:
         staged: bool | None = None,
         **changes: Any,
     ) -> None:
-        """Apply a change once it is on disk, or not at all; who waits for it cannot stop it.
+        """Make a change once it is on disk, or not at all; cancelling the caller does not stop it.
 
-        Raises LedgerRefusedError when it cannot be written, and what the rule raises; then nothing is changed.
+        Raises LedgerRefusedError if the disk refuses, and what the rule raises; then nothing is changed.
         """
         was_uploading = self.latest.get(job.job_id, job).is_uploading
 
@@ -424,9 +423,9 @@ class BoxJobs:
 
     @callback
     def decide[R](self, change: Callable[[View], R], job_id: str) -> asyncio.Future[R]:
-        """Make a change that may be refused of a job which nobody lets go on until it is on disk; see `Ledger.commit`.
+        """Make a change that the disk may refuse; until it is on disk nobody moves the job on. See `Ledger.commit`.
 
-        Raises LedgerRefusedError at once where the box is unloaded, as its future does. Do not cancel that.
+        Raises LedgerRefusedError at once if the box is unloaded, as its future does later. Do not cancel the future.
         """
         done = self.lease.commit(change)
         self.deciding[job_id] += 1
@@ -455,21 +454,21 @@ class BoxJobs:
             new = begin_next(current, new, view.now + waits, again)
         view.put(self.table, new.job_id, new, staged=staged)
         if new.state not in _SETTLED:
-            # Also one that was over only by what somebody else could have said.
+            # Also a job that is open again, because its end rested on weak proof such as the list of tasks.
             self._open.setdefault(new.job_id)
 
     def existing(self, view: View, job_id: str) -> Job:
-        """Return a job in a change. Raises LedgerRefusedError for one that was refused itself, or deleted."""
+        """Find a job within a change. Raises LedgerRefusedError if it was refused itself or deleted."""
         if (job := view.get(self.table, job_id)) is None:
             raise LedgerRefusedError(job_id)
         return job
 
     def is_staged(self, view: View, job_id: str) -> bool:
-        """Whether nobody is told of a job yet, in a change."""
+        """Whether, within a change, the job is not yet reported to anybody."""
         return RowKey(*self.table.name, job_id) in view.staged
 
     async def async_decided(self, job_id: str) -> None:
-        """Wait until nothing is being decided about a job, whether the disk takes it or not.
+        """Wait until no decision about a job is being written any more, whether the disk took them or not.
 
         Raises LedgerClosedError once the box is unloaded.
         """
@@ -482,16 +481,16 @@ class BoxJobs:
                 continue
 
     async def async_written(self) -> None:
-        """Wait until all that was asked for so far is on disk. Raises LedgerRefusedError where it is refused."""
+        """Wait until all changes asked for so far are on disk. Raises LedgerRefusedError."""
         await self.lease.commit(lambda _view: None)
 
     async def async_tried(self) -> None:
-        """Wait until all that was asked for so far is on disk, or was refused: then it is told later."""
+        """Wait until all changes asked for so far are on disk or were refused; the refused ones are reported later."""
         with suppress(LedgerRefusedError):
             await self.async_written()
 
     async def async_close(self) -> None:
-        """Wait for what is to be written, and change nothing after that: from now on the next instance does."""
+        """Write what waits, then change nothing more: from now on the next instance does."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIME):
                 await self.async_tried()
@@ -499,14 +498,14 @@ class BoxJobs:
         self._stop_listening()
 
     def replace(self, job: Job, *keys: str | None) -> None:
-        """Cancel those at the printer of a job which it may replace, and that are older than it."""
+        """Cancel the older jobs at the same printer that `job` may replace."""
         for old in replaceable(self.unsettled, job.spec.printer_key, *keys):
             if old.job_id != job.job_id and old.created_at <= job.created_at:
                 self.change(old, state=JobState.CANCELED, reason="replaced")
 
     @callback
     def note(self, job_id: str, **changes: Any) -> None:
-        """Record what is no change of the job itself, such as what became of its document."""
+        """Record something that is no change of the job itself, such as what became of its document."""
 
         def note(view: View) -> None:
             if (job := view.get(self.table, job_id)) is not None:
@@ -517,7 +516,7 @@ class BoxJobs:
 
     @callback
     def note_new(self, job: Job) -> None:
-        """Know a job by its tokens, and as one that may still change."""
+        """Make a job findable by its tokens, and list it as one that may still change."""
         for one in job.deliveries:
             self._by_token[one.token] = job.job_id
         self._open[job.job_id] = None
@@ -538,7 +537,7 @@ class BoxJobs:
                     continue
                 view.delete(self.table, job_id)
                 for one in job.deliveries:
-                    # Its task may still be on the cloud's list.
+                    # Its task may still be on the cloud's list, and must not pass for somebody else's.
                     known_at = one.task_known_at or job.created_at
                     if one.task_id and view.now - known_at < LISTED:
                         self.tasks.put(view, one.task_id)
@@ -578,7 +577,7 @@ class BoxJobs:
         keys, self._stale = self._stale, set()
         watchers = [watcher for key in (None, *keys) for watcher in self._watchers[key]]
         with ExitStack() as calls:
-            # Calls them all, last in first out; an error of one is raised after the others.
+            # Calls them all, the last one pushed first; an error of one is raised after the others.
             for watcher in reversed(watchers):
                 calls.callback(watcher)
 
@@ -600,13 +599,13 @@ class JobWorker:
 
 
 def heard[T](work: asyncio.Future[T]) -> asyncio.Future[T]:
-    """Let an error not reach the event loop's handler although who waits may be cancelled, unlike asyncio.shield."""
+    """Keep asyncio from logging an error that nobody sees because the caller was cancelled; asyncio.shield does not."""
     work.add_done_callback(lambda done: None if done.cancelled() else done.exception())
     return work
 
 
 def _log_step(job: Job, old: Job | None) -> None:
-    """Log a job's step by its ids and keys alone: a title, a name or an address is nobody's business."""
+    """Log a job's step by ids and keys alone: titles, names and addresses are private."""
     if not _LOGGER.isEnabledFor(logging.DEBUG):
         return
 

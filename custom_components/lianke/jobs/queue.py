@@ -1,8 +1,8 @@
 """The print queue of one box: the interface that actions, entities and the card use.
 
-What it returns and what its listeners receive is on disk (see `BoxJobs`). What two jobs share is one transaction of the
-ledger, also where they are of two boxes: what may not have come out is marked as retried together with the job that
-prints it again, and a job that is moved ends together with the one that takes its place.
+What it returns, and what its listeners get, is on disk (see `BoxJobs`). What concerns two jobs is one transaction, even
+if they belong to two boxes: a job that may not have come out is marked as retried together with the job that prints it
+again, and a moved job ends together with the job that replaces it.
 """
 
 import asyncio
@@ -68,42 +68,39 @@ from .uploader import Uploader
 
 _LOGGER = logging.getLogger(__name__)
 
-# Those of the boxes that have loaded their jobs, by config entry.
+# The queues of the boxes that have loaded their jobs, by config entry.
 DATA_QUEUES: Final[HassKey[dict[str, PrintQueue]]] = HassKey(f"{DOMAIN}_queues")
-# Seconds for an upload to stop, and at the end for what is being accepted to be written.
+# Seconds for an upload to stop, and at shutdown for jobs being accepted to be written.
 ABORT_TIME = 5
 
 
-# Called with a printer's key and the error when the print limits refuse a job, with None when one passes them.
+# Called with a printer's key, and the error if the print limits refuse a job or None if a job passes them.
 type LimitListener = Callable[[str, LimitError | None], None]
 
 
 class People(Protocol):
-    """What is known of people who print: the room that knows it lies above this one."""
+    """What the queue asks about people who print; the room that knows it lies above this one."""
 
     async def async_with_asker(self, spec: JobSpec) -> JobSpec:
-        """Return what is asked for with who asks, and by what."""
+        """Add who asks, and by what means."""
 
     async def async_with_reasons(
         self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, as_it_was: bool = False
     ) -> JobSpec:
-        """Return what is asked for with the reasons for which it waits for people, in their order.
+        """Add the reasons for which the job waits for people, in their order.
 
-        `first` is the first of its deliveries, `jobs` are those of the box; `as_it_was` says that it is only moved.
-        Raises InputError.
+        `first` is its first delivery, `jobs` are those of the box; `as_it_was` means that the job is only moved. Raises
+        InputError.
         """
 
 
 class PrintQueue(JobWorker):
-    """Submits, holds, tracks and settles the jobs of one box.
-
-    It owns every task and timer of the jobs.
-    """
+    """Submits, holds, tracks and settles the jobs of one box; it owns every task and timer of the jobs."""
 
     def __init__(self, coordinator: LiankeCoordinator, people: People, ledger: Ledger) -> None:
         jobs = BoxJobs(coordinator, ledger)
         super().__init__(coordinator, jobs)
-        # What is known of the jobs, as all others see them.
+        # What others may ask about the jobs, as reported.
         self.find = jobs.find
         self.get = jobs.get
         self.jobs = jobs.told
@@ -123,11 +120,11 @@ class PrintQueue(JobWorker):
         self._scheduler = JobScheduler(coordinator, jobs, self.tracker, self._uploader)
         self._queues = self._hass.data.setdefault(DATA_QUEUES, {})
         self._unsubscribe: list[CALLBACK_TYPE] = []
-        # Only one job is accepted at a time.
+        # Jobs are accepted one at a time.
         self._lock = asyncio.Lock()
         self._submitting: set[asyncio.Task[Any]] = set()
         self.on_limit: LimitListener = lambda _key, _error: None
-        # Printers that a refusal by the print limits is told of.
+        # Printers for which a refusal by the print limits was reported last.
         self.limited: set[str] = set()
         self._waiters: set[asyncio.Event] = set()
         self._stopped = False
@@ -135,24 +132,24 @@ class PrintQueue(JobWorker):
     async def async_load(self) -> None:
         """Load the jobs; nothing happens to them before `start`. Raises OSError."""
         await self._jobs.async_load()
-        # Before the sensors start: a power cut may have left pages uncounted.
+        # A power cut may have left pages uncounted. Count them before the sensors start.
         self._scheduler.count_missed(self._jobs.latest.at_hand)
 
     @callback
     def start(self) -> None:
-        """Resume the open jobs. Listeners for what becomes of them are subscribed by now."""
+        """Resume the open jobs. Subscribe listeners before this call."""
         self._jobs.tell_unheard()
         recover(self._jobs)
         self._unsubscribe = [
             self._coordinator.async_add_listener(self._scheduler.review_soon),
             self._jobs.listen(self._scheduler.on_change),
-            # Before Home Assistant cancels background tasks, and uploads with them.
+            # Drain before Home Assistant cancels background tasks, and uploads with them.
             self._hass.async_add_shutdown_job(
                 HassJob(self.async_drain, "drain print queue"), SHUTDOWN_DRAIN_TIME
             ),
         ]
         self._jobs.on_change = self._scheduler.review_soon
-        # From now on other boxes may move jobs to this one.
+        # From now on other boxes may move jobs here.
         self._queues[self._entry.entry_id] = self
         self._scheduler.review()
 
@@ -167,7 +164,7 @@ class PrintQueue(JobWorker):
             unsubscribe()
         self.tracker.stop_previews()
         if self._submitting:
-            # What still counts its pages by then is refused.
+            # A job whose pages are still being counted after this time is refused.
             await asyncio.wait(self._submitting, timeout=ABORT_TIME)
         await self._scheduler.async_drain(upload_time)
         for waiter in self._waiters:
@@ -183,16 +180,14 @@ class PrintQueue(JobWorker):
         as_it_was: bool = False,
         together: Change[None] | None = None,
     ) -> Job:
-        """Accept a job and print it as soon as its printer is ready.
+        """Accept a job, and print it as soon as its printer is ready.
 
-        Returns it, or the one that was asked for before: one with the same request id, whose deliveries are others.
-        `job_id` None means a new one; `moved` is a job whose place the new one takes, with `as_it_was` unchanged.
-        `together` is done in the same transaction, and the job is refused for what it raises. On return the job is on
-        disk; nothing was sent before that. The documents of the deliveries belong to the queue
-        from the call on.
-        Raises InputError when the job is refused (print limits, conflicting request id, printer not
-        ready and `hold` false) and HomeAssistantError when it cannot be written to disk. A cancelled caller does
-        not stop it: a job that was half accepted would be found after a restart.
+        Returns the job; or the earlier job with the same request id, whose deliveries are then not those given here.
+        `job_id` None: a new id. `moved`: the job that the new one replaces, unchanged if `as_it_was`. `together` is
+        changed in the same transaction, and what it raises refuses the job. On return the job is on disk, and nothing
+        was sent before. The documents belong to the queue from the call on. Raises InputError if the job is refused
+        (print limits, conflicting request id, printer not ready and `hold` false), HomeAssistantError if it cannot be
+        written. Cancelling the caller does not stop it: a restart would find a job that was half accepted.
         """
         work = self._async_submit(
             job_id or ulid_now(), spec, deliveries, moved, as_it_was=as_it_was, together=together
@@ -201,7 +196,7 @@ class PrintQueue(JobWorker):
         return self._jobs.committed[job.job_id]
 
     async def _async_to_its_end(self, work: Coroutine[Any, Any, Job], name: str) -> Job:
-        """Return what becomes of something that a cancelled caller does not stop, but is waited for by the drain."""
+        """Run work that a cancelled caller does not stop and that the drain waits for."""
         task = self._hass.async_create_task(work, name)
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
@@ -223,7 +218,7 @@ class PrintQueue(JobWorker):
             if moved is None:
                 spec = await self._people.async_with_asker(spec)
             if first.document.pages is None:
-                # Not in the lock: it may take a while.
+                # Before the lock is taken, since it may take a while.
                 first = await self._async_counted(spec.printer_key, first)
             if spec.request_id is not None and first.document.digest is None:
                 digest = await self._hass.async_add_executor_job(file_digest, paths[0])
@@ -233,8 +228,8 @@ class PrintQueue(JobWorker):
                 job = await self._async_accept(job_id, spec, deliveries, moved, **how)
                 accepted = job.job_id == job_id
         finally:
-            # Its upload may begin, but does not end before the document is on disk. If the job was
-            # refused, what it would have replaced goes on.
+            # The upload may begin now, but does not end before the document is on disk. If the job was refused, go on
+            # with the jobs that it would have replaced.
             self._scheduler.review_soon()
             if not accepted:
                 await self._hass.async_add_executor_job(unlink_all, paths)
@@ -243,7 +238,7 @@ class PrintQueue(JobWorker):
         return job
 
     async def _async_counted(self, printer_key: str, first: Delivery) -> Delivery:
-        """Return a first delivery with the service's count of its pages, if the limit depends on it and it has one."""
+        """Have the service count the pages if the page limit depends on it; if that fails, change nothing."""
         limit = MAX_PAGES.of(self._entry.options)
         is_reached = self._coordinator.last_update_success and self._present_address(printer_key)
         if not is_reached or not depends_on_count(first, limit):
@@ -268,7 +263,7 @@ class PrintQueue(JobWorker):
         as_it_was: bool,
         together: Change[None] | None,
     ) -> Job:
-        """Return a new job once it is on disk, but for large documents; or the one that was asked for before."""
+        """Return the new job, on disk except for large documents; or the earlier job with the same request id."""
         now, jobs, first = dt_util.utcnow(), [*self._jobs.latest.values()], deliveries[0]
         if spec.request_id and moved is None:
             earlier = find_duplicate(jobs, spec, first, now)
@@ -290,7 +285,7 @@ class PrintQueue(JobWorker):
         if ready.reason is not None and (ready.reason in PERMANENT or not spec.hold):
             raise InputError(f"not_ready_{ready.reason}", printer=view.name)
         if spec.waits_for is None or moved is not None:
-            # What has ended counts as waiting until its end is told, and its pages with it.
+            # A job that has ended counts as waiting until its end is reported, together with its pages.
             told = self._jobs.committed
             others = [told.get(job.job_id, job) for job in jobs if job not in replaced]
             spec = await self._people.async_with_reasons(spec, first, others, as_it_was=as_it_was)
@@ -304,13 +299,13 @@ class PrintQueue(JobWorker):
             now=now,
             hold_time=timedelta(hours=HOLD_HOURS.of(self._entry.options)),
         )
-        # The old jobs stay until the one that replaces them is safe, and are not sent meanwhile.
+        # The old jobs stay until their replacement is safe, and are not sent meanwhile.
         self._jobs.reserved |= {old.job_id for old in replaced}
         try:
             paths = [one.document.path for one in deliveries]
             is_flushed = await self._files.async_take(job, paths)
             if (replaced or together is not None) and not is_flushed:
-                # What ends with it would have ended for nothing if a power cut came before its documents are there.
+                # Else a power cut before the documents are on disk would end the other jobs for nothing.
                 await self._files.async_flushed(job.job_id)
                 is_flushed = True
 
@@ -337,7 +332,7 @@ class PrintQueue(JobWorker):
             self._jobs.reserved.clear()
 
     def _end_replaced(self, view: View, job: Job, moved: Job | None) -> None:
-        """End those that a new job replaces, which is safe by now; those whose upload was refused meanwhile, too."""
+        """End the jobs that a new, safe job replaces, also those whose upload was refused meanwhile."""
         if not job.spec.replace_key:
             return
         for old in replaced_by(view.all(self._jobs.table), job.spec, moved):
@@ -346,7 +341,7 @@ class PrintQueue(JobWorker):
                 view.put(self._jobs.table, old.job_id, ended)
 
     async def _async_tell(self, job: Job) -> None:
-        """Tell of a job whose documents are still being flushed, once they are on disk; its upload may have begun."""
+        """Report a job once its documents are flushed; its upload may have begun by then."""
         table = self._jobs.table
 
         def tell(view: View) -> None:
@@ -369,11 +364,11 @@ class PrintQueue(JobWorker):
                 await self._files.async_delete([job.job_id])
             if job.job_id not in self._jobs.committed:
                 raise _not_accepted(err, job.printer_name) from None
-            # Its upload has told of it meanwhile, and goes on.
+            # Its upload has reported the job meanwhile, and goes on.
             self._jobs.replace(job, job.spec.replace_key)
 
     async def async_replace(self, job: Job, *keys: str | None) -> None:
-        """Cancel what waits at the same printer with one of these replace keys, and is older than the job."""
+        """Cancel older jobs that wait at the same printer with one of these replace keys."""
         self._jobs.replace(job, *keys)
         await self._jobs.async_tried()
 
@@ -401,11 +396,11 @@ class PrintQueue(JobWorker):
         first: Delivery | None = None,
         replaced: Collection[Job] = (),
     ) -> None:
-        """Refuse a job by the print limits, also before a document is made. Raises LimitError, InputError.
+        """Refuse a job that exceeds the print limits; works before its document is made. Raises LimitError, InputError.
 
-        Each owner has a limit, a user and a device of the home network; `refused` is how many documents of its own
-        were refused within the last hour. `first` is the first delivery, None before it is known; `replaced` are the
-        jobs whose place the new one takes.
+        Each owner has a limit: a user, or a device of the home network. `refused`: how many of its documents were
+        refused within the last hour. `first`: the first delivery, None before it is known. `replaced`: the jobs that
+        the new one replaces.
         """
         view = self._coordinator.data.printers.get(printer_key)
         if view is None:
@@ -426,10 +421,9 @@ class PrintQueue(JobWorker):
             raise
 
     async def async_wait(self, job_id: str, timeout: float) -> Job:
-        """Wait until a job is final or held, for at most `timeout` seconds.
+        """Wait at most `timeout` seconds until a job is final or held, or the queue stops.
 
-        Returns the job as it is then, or as it is when the queue stops. Cancelling the wait
-        does not cancel the job.
+        Returns the job as it is then. Cancelling the wait does not cancel the job.
         """
         settled = asyncio.Event()
         self._waiters.add(settled)
@@ -440,7 +434,7 @@ class PrintQueue(JobWorker):
             if found is not None and self._jobs.as_told(found).is_settled:
                 settled.set()
 
-        # One that waits for the disk is told of without a change.
+        # A job that waits for a full disk changes without a step of the ledger, so watch as well.
         unsubscribe = [self._jobs.listen(look), self._jobs.watch(look)]
         try:
             if not self._stopped and not self.get(job_id).is_settled:
@@ -456,9 +450,8 @@ class PrintQueue(JobWorker):
     async def async_cancel(self, job_id: str) -> Job:
         """Cancel a job: at once if it was not sent, else by asking the cloud.
 
-        Returns the job as it is then; one in the cloud is `canceling` until the cloud reports
-        its end. Raises InputError for a job that is over and LiankeError when the
-        cloud refuses.
+        Returns the job as it is then; a job in the cloud stays `canceling` until the cloud reports its end. Raises
+        InputError for a job that is final, LiankeError if the cloud refuses.
         """
         job = self._job(job_id)
         if not job.can_cancel:
@@ -476,17 +469,16 @@ class PrintQueue(JobWorker):
         return self.get(job_id)
 
     async def async_continue(self, job_id: str, *, reason: str | None = None) -> Job:
-        """Answer the first of the reasons for which a job waits for people; it goes on with the next.
+        """Answer the first reason for which a job waits for people; it goes on with the next reason.
 
-        `reason` is the one that is answered, None for whichever it is. Returns the job as it is then.
-        Raises InputError for a job that does not wait (for that), and where other jobs would
-        be printed on its stack; HomeAssistantError if the disk refuses.
+        `reason` is the one that is answered; None answers any. Raises InputError for a job that does not wait (for
+        that), and if other jobs would be printed on its stack; HomeAssistantError if the disk refuses.
         """
         job = self._job(job_id)
         asked = reason or job.asks_for
 
         def answer(view: View, job: Job) -> Mapping[str, Any]:
-            # Other jobs heed it from the change in memory on, before it is written.
+            # Other jobs take the stack into account from here on, before the change is on disk.
             return answered(job, asked, view.all(self._jobs.table), view.now)
 
         return await self._async_decide(job, answer)
@@ -494,25 +486,25 @@ class PrintQueue(JobWorker):
     async def async_reject(
         self, job_id: str, *, reason: str | None = None, detail: str = ""
     ) -> Job:
-        """Cancel a job that waits for a person because the answer is no; `detail` says whose and why.
+        """Cancel a job that waits for a person who said no; `detail` says who and why.
 
-        `reason` and what is raised are those of `async_continue`.
+        For `reason` and errors see `async_continue`.
         """
         job = self._job(job_id)
         asked = reason or job.asks_for
         return await self._async_decide(job, lambda _, held: rejected(held, asked, detail))
 
     async def async_confirm(self, job_id: str) -> Job:
-        """Complete an unconfirmed job because a user says that it was printed.
+        """Complete an unconfirmed job because a user has seen it printed.
 
         Raises InputError for a job in another state, HomeAssistantError if the disk refuses.
         """
         return await self._async_decide(self._job(job_id), lambda _, doubtful: confirmed(doubtful))
 
     async def _async_decide(self, job: Job, rule: Rule | None = None, **changes: Any) -> Job:
-        """Change a job as a user decided; return it as it is after the review that follows.
+        """Make the change that a user decided; return the job after the review that follows.
 
-        Raises what the rule raises, and HomeAssistantError if the disk refuses, with no change.
+        Raises what the rule raises, and HomeAssistantError if the disk refuses; then nothing is changed.
         """
         try:
             await self._jobs.async_change(job, rule=rule, **changes)
@@ -520,7 +512,7 @@ class PrintQueue(JobWorker):
             raise change_not_saved(job) from None
         finally:
             self._scheduler.review()
-        # What follows from it is told, too.
+        # Report what follows from the decision, too.
         await self._jobs.async_tried()
         return self.get(job.job_id)
 
@@ -533,10 +525,10 @@ class PrintQueue(JobWorker):
         to: PrintQueue | None = None,
         as_it_was: bool = False,
     ) -> Job:
-        """Print a finished job's documents again as these deliveries: one that may not have come out, at most once.
+        """Print a finished job's documents again as these deliveries; a job that may not have come out only once.
 
-        `to` is the queue of a printer of another box. A job of a damaged record is released instead, `as_it_was`. A
-        cancelled caller does not stop it. Raises like `async_submit`.
+        `to` is the queue of another box's printer. A job salvaged from a damaged ledger goes on instead if `as_it_was`.
+        Cancelling the caller does not stop it. Raises like `async_submit`.
         """
         job = self._job(job.job_id)
         if job.copied and job.state is JobState.HELD and as_it_was:
@@ -548,14 +540,14 @@ class PrintQueue(JobWorker):
             return await self._async_hand_on(job, to, replace(spec, approved=False), deliveries)
 
         def check(job: Job) -> None:
-            # Its retry may be in any box.
+            # The job that printed it again may be in any box.
             queues = (to, *self._queues.values()) if job.retried_as else ()
             found = (queue.find(job.retried_as or "") for queue in queues)
             check_retry(job, next(filter(None, found), None))
 
         def mark(view: View) -> None:
             if (current := self._held_here(view, job)) != job:
-                # It may have come out, or have been retried, meanwhile.
+                # Meanwhile it may have come out or been retried.
                 check(current)
             marked = current.changed(now=view.now, retried_as=again_id)
             view.put(self._jobs.table, job.job_id, marked)
@@ -569,9 +561,8 @@ class PrintQueue(JobWorker):
     ) -> Job:
         """Move a held job to a printer of the box with this config entry, as this delivery; return the job there.
 
-        `as_it_was` says that nobody has changed what is asked for. The old one ends as canceled in the same
-        transaction. A cancelled caller does not stop it. Raises like `async_submit`, and job_not_movable; then the
-        job stays as it was.
+        The old job ends as canceled in the same transaction. `as_it_was`: nobody changed what is asked for. Cancelling
+        the caller does not stop it. Raises like `async_submit`, and job_not_movable; then the job stays as it was.
         """
         if self._stopped or (to := self._queues.get(entry_id)) is None:
             raise _getting_ready(job.printer_name)
@@ -579,7 +570,7 @@ class PrintQueue(JobWorker):
         new_id = ulid_now()
 
         def end(view: View) -> None:
-            # It may have been sent, answered or canceled meanwhile.
+            # Meanwhile it may have been sent, answered or canceled.
             current = check_movable(self._held_here(view, job), job.job_id)
             if job.job_id in self._jobs.reserved or current.spec != job.spec:
                 raise job_error("job_not_movable", job)
@@ -598,7 +589,7 @@ class PrintQueue(JobWorker):
         )
 
     def _held_here(self, view: View, job: Job) -> Job:
-        """Return a job of this box in a change that another box makes. Raises InputError, LedgerClosedError."""
+        """Find a job of this box within a change that another box makes. Raises InputError, LedgerClosedError."""
         self._jobs.lease.check()
         if (current := view.get(self._jobs.table, job.job_id)) is None:
             raise InputError("job_not_found", job_id=job.job_id[:64])
@@ -644,17 +635,14 @@ class PrintQueue(JobWorker):
         return self._jobs.own_task_ids
 
     async def async_fail_waiting(self, printer_key: str) -> None:
-        """End the jobs that wait for a printer that is about to be forgotten; on return this is told.
-
-        Where the disk refuses, it is told later.
-        """
+        """Fail the held jobs of a printer about to be removed. If the disk refuses, that is reported later."""
         for job in self._jobs.unsettled:
             if job.spec.printer_key == printer_key and job.state is JobState.HELD:
                 self._jobs.change(job, state=JobState.FAILED, reason="printer_gone")
         await self._jobs.async_tried()
 
     def clear_backoff(self, printer_key: str) -> None:
-        """Try held jobs again at once: somebody says that the printer is ready."""
+        """Try held jobs again now, because somebody says that the printer is ready."""
         self._uploader.readiness.clear_backoff(printer_key)
         self._scheduler.review()
 
@@ -664,5 +652,5 @@ def _getting_ready(printer: str) -> InputError:
 
 
 def _not_accepted(err: OSError, printer: str) -> HomeAssistantError | InputError:
-    # This box was unloaded meanwhile, or the one that the document is of.
+    # This box was unloaded meanwhile, or the box that the document comes from.
     return _getting_ready(printer) if isinstance(err, LedgerClosedError) else disk_full(err)
