@@ -1,7 +1,6 @@
-"""Moves jobs on: one timer, and one review of all open jobs whenever it fires.
+"""Moves jobs on: a single timer, and a review of all open jobs whenever it fires.
 
-Updates of the coordinator, ends of uploads and callbacks cause a review as well, so that nothing depends
-on the order in which they come.
+Updates of the coordinator, ends of uploads and callbacks start a review as well, so their order does not matter.
 """
 
 import asyncio
@@ -38,13 +37,13 @@ from .uploader import Uploader
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds for uploads to end before the queue stops; at shutdown Home Assistant gives 20.
+# Seconds for uploads to end before the queue stops; Home Assistant gives 20 at shutdown.
 DRAIN_TIME = 30
 SHUTDOWN_DRAIN_TIME = 12
-# Seconds after which the jobs are reviewed in any case: the wall clock may have been set forward.
+# Seconds after which the jobs are reviewed in any case, since the wall clock may have been set forward.
 LONGEST_WAIT = 900
 CLEANUP_INTERVAL = timedelta(minutes=15)
-# After a job's end, once for all that end about that time.
+# After a job's end, so that one cleanup serves all jobs that end together.
 CLEANUP_DELAY = timedelta(seconds=1)
 
 
@@ -63,34 +62,34 @@ class JobScheduler(JobWorker):
         self._task: asyncio.Task[None] | None = None
         # By the monotonic clock.
         self._cleanup_at = 0.0
-        # When to ask the cloud again to cancel a job, by the monotonic clock; None once it has answered.
+        # When to ask the cloud again to cancel a job, by the monotonic clock; None once the cloud has answered.
         self._cancel_retry_at: dict[str, float | None] = {}
         self._stop_timer: CALLBACK_TYPE = lambda: None
-        # None while it does not run.
+        # None while the timer does not run.
         self._timer_due: datetime | None = None
-        # Requests to cancel a job that are under way, and whether that is because it has expired.
+        # Running requests to cancel a job, by its id and whether it has expired.
         self._cancels: dict[tuple[str, bool], asyncio.Task[None]] = {}
         self._reviewing = False
         self._review_is_due = False
         self._closing = False
 
     async def async_drain(self, upload_time: float = DRAIN_TIME) -> None:
-        """Stop: wait up to `upload_time` seconds for uploads, then for what is to be written."""
+        """Stop: wait up to `upload_time` seconds for uploads, then for all writes."""
         self._closing = True
         self._stop_timer()
         await self._uploader.async_drain(upload_time)
         if (task := self._task) is not None and not task.done():
             task.cancel()
             await asyncio.wait([task])
-        # Who waits for them gets no later answer.
+        # Whoever waits for these jobs gets no later answer, so complete them without their page counts.
         self._tracker.end_proven(dt_util.utcnow(), at_once=True)
         await self._jobs.async_close()
 
     @callback
     def on_change(self, job: Job, old: JobState | None) -> None:
-        """Do what follows from the end of a job, or of its first delivery."""
+        """React to the end of a job or of its first delivery."""
         if job.is_final:
-            # The pages may have become known after the end.
+            # Again after the end, since the page count may come later.
             self.count_pages(job)
         first_is_out = job.is_at_second and job.state is JobState.HELD
         if job.state is old or not (job.is_final or first_is_out):
@@ -102,7 +101,7 @@ class JobScheduler(JobWorker):
             self._cleanup_at = min(self._cleanup_at or soon, soon)
         if job.state is JobState.FAILED and job.present.task_id:
             coordinator.async_refresh_soon("a job failed", key)
-        # What was in doubt came out some time ago, perhaps before the printer's fault.
+        # A job that was in doubt came out some time ago, perhaps before the printer's fault.
         if old is not JobState.UNCONFIRMED and job.state in (JobState.COMPLETED, JobState.HELD):
             coordinator.async_on_page_printed(key)
         if (job.present.task_id or first_is_out) and not any(
@@ -113,7 +112,7 @@ class JobScheduler(JobWorker):
         self.review_soon()
 
     def count_pages(self, job: Job) -> None:
-        """Count the pages of a job that was surely printed; a second call changes nothing."""
+        """Count the pages of a job that was certainly printed; a second call changes nothing."""
         if job.state is JobState.COMPLETED and (pages := job.pages_to_count) is not None:
             self._storage.count_pages(
                 job.spec.printer_key,
@@ -126,10 +125,10 @@ class JobScheduler(JobWorker):
             )
 
     def count_missed(self, jobs: Iterable[Job]) -> None:
-        """Count the pages of kept jobs that a power cut has left uncounted."""
+        """Count the pages of stored jobs that a power cut left uncounted."""
         month = month_of(dt_util.now())
         for job in jobs:
-            # Earlier versions did not count those of which the cloud had named none.
+            # Of earlier months skip jobs without a page count from the cloud, which earlier versions did not count.
             if job.pages_printed is not None or month_of(dt_util.as_local(job.ended_at)) == month:
                 self.count_pages(job)
 
@@ -141,11 +140,11 @@ class JobScheduler(JobWorker):
 
     @callback
     def review(self) -> None:
-        """Review every open job, start what is due and set the timer for what comes next."""
+        """Review every open job, start what is due, and set the timer for what comes next."""
         if self._closing:
             return
         if self._reviewing:
-            # What this review has begun asks for another.
+            # A change made by this review asks for another one.
             self.review_soon()
             return
         self._reviewing, self._review_is_due = True, False
@@ -158,7 +157,7 @@ class JobScheduler(JobWorker):
             dues += [
                 self._review_job(job, now, stacks.get(job.spec.printer_key))
                 for job in open_jobs
-                # One about which something is decided may be rolled back, and is reviewed afterwards.
+                # The disk may still refuse a decision about a job; the job is reviewed afterwards.
                 if job.present.task_id is None and job.job_id not in self._jobs.deciding
             ]
             if not self._is_working:
@@ -171,7 +170,7 @@ class JobScheduler(JobWorker):
                 else:
                     dues += work
             self._coordinator.async_set_jobs_open(
-                # One that waits for a person does not wait for the printer.
+                # A job that waits for a person does not wait for the printer.
                 any(not job.is_final and not job.asks_for for job in self._jobs.unsettled),
                 {job.spec.printer_key for job in self._jobs.unsettled if is_watched(job, now)},
             )
@@ -180,9 +179,9 @@ class JobScheduler(JobWorker):
         self._set_timer(min((due for due in dues if due is not None), default=None))
 
     def _review_job(self, job: Job, now: datetime, stack_of: Job | None) -> datetime | None:
-        """Move an open job without a task on; return when it is to be reviewed again.
+        """Move an open job without a task on; return when to review it again.
 
-        `stack_of` is the job whose stack lies in its printer's tray.
+        `stack_of` is the job whose stack lies in the printer's tray.
         """
         if not job.waits_here or self._uploader.is_uploading(job.present):
             return None
@@ -206,7 +205,7 @@ class JobScheduler(JobWorker):
             self._jobs.change(job, state=JobState.UPLOADING, hold_reason=None, sent_bytes=0)
             self._uploader.start(job.spec.printer_key)
             return None
-        # After a start it waits for what it waited for, until the service has answered or not.
+        # Right after a start it keeps its old reason until the service has answered or failed to.
         unknown = verdict.reason == QueueReason.CLOUD_UNREACHABLE and self._coordinator.is_starting
         if not unknown and verdict.reason != job.present.hold_reason:
             self._jobs.change(job, hold_reason=verdict.reason)
@@ -233,7 +232,7 @@ class JobScheduler(JobWorker):
             self.review_soon()
 
     async def _async_cancel_overdue(self, job: Job) -> None:
-        """Ask the cloud to cancel a job that has expired, or was canceled before its task was known."""
+        """Ask the cloud to cancel a job that has expired, or that was canceled before its task was known."""
         self._cancel_retry_at[job.job_id] = None
         try:
             await self.async_cancel_in_cloud(job, expiring=not job.cancel_requested)
@@ -245,7 +244,7 @@ class JobScheduler(JobWorker):
     def _cancel_due(self, job: Job, now: datetime) -> datetime | None:
         due = cancel_due(job, now)
         if due is None or job.job_id in self._jobs.deciding:
-            # The request to cancel it may be rolled back; afterwards the job is reviewed again.
+            # The disk may still refuse the cancellation; the job is reviewed afterwards.
             return None
         if job.job_id not in self._cancel_retry_at:
             return due
@@ -255,13 +254,13 @@ class JobScheduler(JobWorker):
         )
 
     async def async_cancel_in_cloud(self, job: Job, *, expiring: bool = False) -> None:
-        """Ask the cloud to cancel; the job is `canceling` until the cloud reports its end.
+        """Ask the cloud to cancel; the job stays `canceling` until the cloud reports its end.
 
         Concurrent calls for a job share one request. Raises LiankeError; then nothing was canceled.
         """
         key = (job.job_id, expiring)
         if (request := self._cancels.get(key)) is None:
-            # Whoever asks gets an answer, also while the box is unloaded.
+            # A task of Home Assistant, so that the caller gets an answer even while the box is unloaded.
             request = self._hass.async_create_task(
                 self._async_ask_to_cancel(job, expiring=expiring), "cancel print job"
             )
@@ -271,10 +270,7 @@ class JobScheduler(JobWorker):
         request.result()
 
     async def _async_ask_to_cancel(self, job: Job, *, expiring: bool) -> None:
-        """Ask for the state of a job's task, then cancel it. Raises LiankeError.
-
-        A job that has ended is not canceled, nor is an expired one that is being printed.
-        """
+        """Ask for the task's state; cancel it unless it has ended, or has expired but prints. Raises LiankeError."""
         token, task_id = job.present.token, job.present.task_id
         if task_id is None:
             return
@@ -299,16 +295,16 @@ class JobScheduler(JobWorker):
                 if not expiring:
                     self._jobs.change(*found, cancel_requested=True)
                 return
-        # It ended while it was being canceled: of two deliveries perhaps only the first one.
+        # It ended while we asked to cancel it. If only the first of two deliveries ended, cancel the second one here.
         now = self._jobs.latest.get(job.job_id)
         if now is not None and now.is_at_second and now.state is JobState.HELD and not expiring:
             self._jobs.change(now, state=JobState.CANCELED)
-        # An end is told once it is on disk.
+        # The end is reported once it is on disk.
         await self._jobs.async_tried()
 
     def _next_cleanup(self, now: datetime) -> datetime:
         if self._hass.state is not CoreState.running:
-            # It reads the old jobs, which no start waits for.
+            # The cleanup reads the old jobs, which must not slow the start down.
             return now + CLEANUP_DELAY
         return now + timedelta(seconds=max(0, self._cleanup_at - time.monotonic()))
 
@@ -337,8 +333,8 @@ class JobScheduler(JobWorker):
         self._stop_timer()
         self._timer_due = due
         if due is not None:
-            # At least a second, so that a moment in the past does not fire again and again. The wait
-            # runs by the monotonic clock: a wall clock that is set back does not prolong it.
+            # At least a second, so that a moment in the past does not fire again and again. The wait uses the monotonic
+            # clock: setting the wall clock back does not prolong it.
             wait = (due - dt_util.utcnow()).total_seconds()
             self._stop_timer = async_call_later(
                 self._hass,

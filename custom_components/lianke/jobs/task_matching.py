@@ -1,19 +1,19 @@
 """Matches jobs in doubt with tasks on the list of the last 24 hours. Pure functions.
 
-A callback with a job's token is the best proof, then the task itself by its id, then this list. It names no
-senders, so a task on it is taken for a job's only if nothing else is possible: no foreign task on the list
-nor seen on this box for a day, and only one of our jobs in doubt whose upload it can have come from. A job
-is matched once the time of its upload and the list's lag are over, since until then a second task may show
-up, and only where the difference of the cloud's clock to ours is known. A missing task proves nothing.
+The best proof is a callback with a job's token, then the task itself by its id, then this list. The list names no
+senders. So a task on it is taken for a job's only if nothing else is possible: there is no foreign task on the list,
+none was seen on this box for a day, and the task can come from the upload of only one job in doubt. A job is matched
+once the time of its upload and the list's lag are over, since a second task may show up until then, and only if the
+difference between the cloud's clock and ours is known. A missing task proves nothing.
 
-A preview whose answer was lost is an upload in doubt as well: a task that may be its own is not foreign, and
-settles no job. Jobs in doubt that match as many tasks only as a group are settled as a group if all the tasks
-ended alike: then it makes no difference which is whose.
+A preview whose answer was lost is an upload in doubt as well. A task that may be its own is not foreign, and settles no
+job. Several jobs in doubt may match as many tasks only as a group. They are settled as a group if all the tasks ended
+alike: then it does not matter which task belongs to which job.
 
-One error is left: the very first foreign task of a day, which prints as many pages and falls into the window
-of an upload that never arrived. The window lasts until the upload ended, at most the time that its answer may
-take, half a minute for a small document, and the few seconds by which the clocks' difference is uncertain. Where
-a preview was lost, too, and never arrived, it falls into the windows of both.
+One error remains possible: the very first foreign task of a day, printing as many pages, falls into the window of an
+upload that never arrived. The window lasts until the upload ended: at most the time that its answer may take (half a
+minute for a small document) and the few seconds by which the clocks' difference is uncertain. If a preview was lost,
+too, and never arrived, the task falls into the windows of both.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,17 +24,17 @@ from ..api.tasks import DayTask, TaskState
 from ..api.transport import answer_seconds
 from .job import Delivery
 
-# The clocks of the cloud and here may differ so much where no answer has shown by how much.
+# How far the clocks here and in the cloud may differ if no answer has shown the difference.
 CLOCK_SKEW = timedelta(minutes=5)
-# Answers and tasks may be stamped by different clocks.
+# Answers and tasks may get their times from different clocks.
 CLOCK_SLACK = timedelta(seconds=2)
-# If the difference is less certain than this, no task on the list is matched.
+# If the difference is less certain than this, no task of the list is matched.
 MAX_UNCERTAINTY = timedelta(minutes=1)
 # The list's times are whole seconds.
 ROUNDING = timedelta(seconds=1)
-# A cloud that hangs may make a task so long after its upload was given up.
+# A cloud that hangs may make a task this long after we gave the upload up.
 LATE = timedelta(minutes=5)
-# A task may be missing from the list for so long after it was made.
+# How long a new task may be missing from the list.
 LIST_LAG = timedelta(minutes=2)
 FOREIGN_MEMORY = timedelta(hours=24)
 type _Fits = Callable[[DayTask, str], bool]
@@ -53,17 +53,17 @@ class ClockOffset(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """What the list of tasks shows.
+    """What the list of tasks shows; deliveries are named by their tokens."""
 
-    `tasks` are the tasks of deliveries by their tokens, `foreign` says whether others print. `alike` are the
-    tasks of deliveries that match only as a group, `undecided` the deliveries of a group whose tasks have not
-    all ended, `ambiguous` those of a group of which only some were printed.
-    """
-
+    # The task of each delivery that can have only this one.
     tasks: Mapping[str, DayTask] = {}
+    # Others print on this box as well.
     foreign: bool = False
+    # One possible task for each delivery of a group whose tasks all ended alike.
     alike: Mapping[str, DayTask] = {}
+    # Deliveries of a group whose tasks have not all ended.
     undecided: frozenset[str] = frozenset()
+    # Deliveries whose task is not known, since a group's tasks ended differently or a preview may own it.
     ambiguous: frozenset[str] = frozenset()
 
 
@@ -77,12 +77,11 @@ def match_tasks(
     lost: Sequence[Delivery] = (),
     foreign_seen_at: datetime | None,
 ) -> Matches:
-    """Match the deliveries in doubt with the box's tasks, as the list has them.
+    """Match the box's deliveries in doubt with the tasks of the list.
 
-    `ages` say how long before the list was asked for each delivery in doubt was sent. `own` are those whose tasks
-    are known, `known_ids` all tasks that are known to be ours. `doubtful` must be every delivery of a job that
-    may have an unknown task, `lost` every preview. `foreign_seen_at` is when a foreign task was last seen
-    on this box.
+    `ages`: how long before the list was asked for each delivery in doubt was sent. `own`: deliveries with known tasks.
+    `known_ids`: all tasks known to be ours. `doubtful` must hold every delivery of a job that may have an unknown task,
+    `lost` every preview. `foreign_seen_at`: when a foreign task was last seen on this box.
     """
     unknown = {task.task_id: task for task in tasks if task.task_id not in known_ids}
     uploads = {upload.token: upload for upload in (*doubtful, *lost)}
@@ -115,7 +114,7 @@ def match_tasks(
         for upload in doubtful
         if ages[upload.token] >= search_after(upload)
         and offsets[upload.token].is_known
-        # Seen within a day before the upload, or since.
+        # Not if a foreign task was seen within a day before the upload, or since.
         and not (foreign_seen_at and handed_over(upload) - foreign_seen_at < FOREIGN_MEMORY)
     }
     hidden = {key for key, task_id in found.items() if task_id in maybe_previews}
@@ -137,15 +136,15 @@ def match_tasks(
 
 
 def search_after(upload: Delivery) -> timedelta:
-    """Return how long after its end was sent the list surely has an upload's task, if there is one."""
+    """How long after an upload's end the list certainly has its task, if there is one."""
     return _answer_time(upload) + LIST_LAG
 
 
 def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
-    """Return the task of each upload as far as there is only one way, None if there is no way.
+    """Find the task of each upload as far as there is only one way; None if there is no way at all.
 
-    `possible` are the uploads that each task may belong to; what is left in it is undecided. A task that
-    only one upload can have is that one's, and then no other task is. A task without an upload is foreign.
+    `possible` has the uploads that each task may belong to; what is left in it is undecided. If only one upload can
+    have a task, it gets that task and no other. A task without an upload is foreign.
     """
     found: dict[str, str] = {}
     while possible:
@@ -165,10 +164,7 @@ def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
 def _pair(
     uploads: Mapping[str, Delivery], tasks: Sequence[DayTask], fits: _Fits
 ) -> dict[str, DayTask] | None:
-    """Return one way to give each upload a task of its own, None if there is none.
-
-    Both in the order of time; what does not fit in that order stays in doubt.
-    """
+    """Give each upload a task of its own in the order of time; None if that does not fit, so that all stay in doubt."""
     if len(uploads) != len(tasks):
         return None
     by_time = sorted(uploads, key=lambda key: handed_over(uploads[key]))
@@ -180,10 +176,10 @@ def _pair(
 
 
 def clock_offset(upload: Delivery, measured: ClockOffset | None) -> ClockOffset:
-    """Return how the cloud's clock differed from ours when a delivery was sent.
+    """Bound the difference between the clocks when a delivery was sent.
 
-    By the answer before its upload, and by the tasks whose deliveries are known (`measured`). If they
-    contradict each other, either may be right.
+    The answer before its upload shows it, and so do tasks of known deliveries (`measured`). If these contradict each
+    other, either may be right.
     """
     if upload.clock_least is None or upload.clock_most is None:
         known = ClockOffset()
@@ -203,9 +199,9 @@ def clock_offset(upload: Delivery, measured: ClockOffset | None) -> ClockOffset:
 
 
 def _measured(tasks: Sequence[DayTask], own: Sequence[Delivery]) -> ClockOffset | None:
-    """Return how the cloud's clock differs from ours by the tasks of known deliveries, None without any.
+    """Bound the difference between the clocks by tasks of known deliveries; None without any.
 
-    The cloud made a task between the end of its upload and the moment when its id became known.
+    The cloud makes a task after its upload ended and before we know its id.
     """
     made = {task.task_id: task.created_at for task in tasks}
     bounds = [
@@ -219,7 +215,7 @@ def _measured(tasks: Sequence[DayTask], own: Sequence[Delivery]) -> ClockOffset 
     if not bounds:
         return None
     least, most = max(low for low, _ in bounds), min(high for _, high in bounds)
-    # None as well if one of the clocks was set in the meantime.
+    # None, too, if one of the clocks was set in the meantime.
     return ClockOffset(least=least, most=most) if least <= most else None
 
 
@@ -229,10 +225,10 @@ def handed_over(upload: Delivery) -> datetime:
 
 
 def window(upload: Delivery, offset: ClockOffset) -> tuple[datetime, datetime]:
-    """Return when the cloud may have made the task of an upload, by the cloud's clock."""
+    """When the cloud may have made the task of an upload, by the cloud's clock."""
     begin = handed_over(upload)
     end = begin + _answer_time(upload)
-    # Before its own beginning only if our clock was put right meanwhile.
+    # It ends before it begins only if our clock was corrected meanwhile.
     if upload.given_up_at is not None and begin <= upload.given_up_at < end:
         end = upload.given_up_at
     return begin + offset.least - ROUNDING, end + offset.most + ROUNDING

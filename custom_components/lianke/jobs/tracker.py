@@ -1,13 +1,13 @@
-"""What the cloud says of the jobs of one box, whether it is polled or calls back, until each is settled.
+"""Follows the jobs of one box in the cloud, by polling and by callbacks, until each is settled.
 
-*Polling*: at most one request in ten seconds: the task itself while one job is open, the list of tasks while
-several are, or while one is in doubt. Where the list cannot be read, or does not have a job, the tasks are polled
-one after the other. All waits run by the monotonic clock.
+*Polling*: one request in ten seconds at most. With one open job it asks for the task itself; with several, or with one
+in doubt, for the list of tasks. If the list cannot be read or lacks a job, it polls the tasks one after the other. All
+waits use the monotonic clock.
 
-*Callbacks*: one with a job's own token proves everything it says, without it nothing. The token outranks the
-list of tasks, and an answer that refused the upload: where one of them led to another task or outcome, the job
-is corrected, although that revises what was published. The list is believed so late, and so seldom, that it
-should never come to this.
+*Callbacks*: one with a job's own token proves everything it says, one without proves nothing. The token outranks the
+list of tasks and an answer that refused the upload. If one of those led to another task or outcome, the job is
+corrected, although its wrong state was reported. The list is believed so late and so seldom that this should never
+happen.
 """
 
 import asyncio
@@ -49,21 +49,21 @@ from .uploader import Uploader
 _LOGGER = logging.getLogger(__name__)
 
 FIRST_POLL = timedelta(seconds=5)
-# Other tasks polled before the list is read again, while jobs are in doubt.
+# Tasks polled before the list is read again, while jobs are in doubt.
 TURNS = 3
-# Hints cause no more polls of a task than one in this time.
+# Callbacks without a token cause at most one poll of a task in this time.
 HINT_SPACING = timedelta(seconds=60)
-# When the list has a job's outcome, its own answer is tried so many times for the details.
+# When the list shows a job's outcome, ask for the task this many times for details that the list lacks.
 TRIES = 2
 # A success without a result counts as a failure after this time.
 RESULT_WAIT = timedelta(minutes=2)
-# Stands for a time that a record does not say.
+# Stands for a time that the record lacks.
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-# With so few jobs open, their own answers (which have the pages) are worth a request.
+# Up to this many open jobs it pays to ask for each task, whose answer has the page count.
 FEW = 3
-# s: as long as the tracker may wait for its turn, and for an answer.
+# s: the tracker may wait this long for its turn and for an answer with the page count.
 PAGES_SECONDS = 15
-# At a time for one box.
+# At the same time, for one box.
 MAX_PREVIEWS = 2
 
 
@@ -73,15 +73,15 @@ class _Tracking:
 
     next_poll: float | None = None
     polled_at: float | None = None
-    # Whether its own task is to be polled before the list is read again.
+    # Poll its task before the list is read again.
     wants_poll: bool = False
     failed_polls: int = 0
     no_result_since: float | None = None
-    # Since when only the pages of a job that was proven to be printed are missing.
+    # Since when a job that is proven to be printed lacks only its page count.
     proven_since: float | None = None
-    # Since when it waits to be taken back.
+    # Since when we know that it has expired and that the cloud should cancel it.
     expired_since: float | None = None
-    # When it was sent, or its task became known: by the wall clock, and by the monotonic one.
+    # When it was sent or its task became known: by the wall clock, and by the monotonic clock.
     since: tuple[datetime, float] | None = None
 
 
@@ -90,17 +90,17 @@ class TaskTracker(JobWorker):
         super().__init__(coordinator, jobs)
         self._uploader = uploader
         self._started = monotonic()
-        # When the last request was made, previews' included, which share the spacing.
+        # When the last request was made. Previews share the spacing.
         self._last_request: float | None = None
         # By the tokens of deliveries.
         self._trackings: defaultdict[str, _Tracking] = defaultdict(_Tracking)
-        # Previews, which a room above asks for, by their tokens: set when a callback tells of an end, or at ours.
+        # Previews, made by a room above, by token; set when a callback reports the end, or when the queue stops.
         self.previews: dict[str, asyncio.Event] = {}
         self.preview_places = FairQueue(MAX_PREVIEWS)
         self.is_stopped = False
-        # Since when the service answers without giving a list.
+        # Since when the service has answered without giving a list.
         self._without_list: float | None = None
-        # Deliveries for which the list has been read late enough, by their tokens.
+        # Tokens of deliveries whose task a list read late enough would have shown.
         self._searched: set[str] = set()
         # See `Matches`.
         self._undecided: frozenset[str] = frozenset()
@@ -109,7 +109,7 @@ class TaskTracker(JobWorker):
     def tracked(self) -> list[Job]:
         now = dt_util.utcnow()
         jobs = [job for job in self._jobs.unsettled if self._is_followed(job, now)]
-        # Completed ones of which only the pages are missing.
+        # Completed jobs that lack only their page count.
         wanted = [token for token, tracking in self._trackings.items() if tracking.wants_poll]
         found = [known for token in wanted if (known := self._jobs.by_token(token))]
         return jobs + [job for job, _ in found if job.state is JobState.COMPLETED]
@@ -118,7 +118,7 @@ class TaskTracker(JobWorker):
         return is_followed(job, now, is_uploading=self._uploader.is_uploading(job.present))
 
     def next_due(self, now: datetime) -> datetime | None:
-        """Return when the next request is due, None with nothing to track."""
+        """Compute when the next request is due; None if there is nothing to track."""
         jobs = self.tracked()
         tokens = {job.present.token for job in jobs}
         for gone in self._trackings.keys() - tokens:
@@ -135,7 +135,7 @@ class TaskTracker(JobWorker):
         return max(0.0, self._last_request + SPACING.total_seconds() - monotonic())
 
     def take_slot(self) -> float:
-        """Take the turn for a request, of a preview, too; return the seconds until there is one, 0 once it is taken."""
+        """Take the turn for a request, also for a preview's; return 0, or the seconds until there is a turn."""
         if (wait := self.until_slot()) == 0:
             self._last_request = monotonic()
         return wait
@@ -169,13 +169,13 @@ class TaskTracker(JobWorker):
             elif jobs:
                 await self._async_read_list()
         except LiankeError as err:
-            # An error says nothing about the jobs.
+            # An error tells nothing about the jobs.
             _LOGGER.debug("Polling print jobs failed: %s", err)
             if single is not None:
                 tracking = self._trackings[single.present.token]
                 tracking.failed_polls += 1
                 if single.state is JobState.COMPLETED and tracking.failed_polls < TRIES:
-                    # Only its pages are missing: nothing else would have them asked for again.
+                    # The job lacks only its page count, and nothing else would ask for that again.
                     self.poll_soon(single)
             else:
                 if isinstance(err, LiankeConnectionError):
@@ -183,14 +183,14 @@ class TaskTracker(JobWorker):
                     self._without_list = None
                 elif self._without_list is None:
                     self._without_list = monotonic()
-                # Without the list the tasks are polled, some before it is tried again for a doubt.
+                # Without a list, poll the tasks; with a doubt only some of them before trying the list again.
                 in_doubt = any(job.present.is_unsure for job in jobs)
                 for job in self._in_turn(jobs)[: TURNS if in_doubt else len(jobs)]:
                     self.poll_soon(job)
         self._give_up()
 
     def _in_turn(self, jobs: list[Job]) -> list[Job]:
-        """Return those whose own tasks can be polled, those first that have waited longest for it."""
+        """Sort the jobs whose tasks can be polled by their last poll, the oldest first."""
 
         def last_poll(job: Job) -> float:
             polled_at = self._trackings[job.present.token].polled_at
@@ -199,10 +199,7 @@ class TaskTracker(JobWorker):
         return sorted((job for job in jobs if job.present.task_id), key=last_poll)
 
     def _age(self, delivery: Delivery) -> timedelta:
-        """Return how long ago a delivery was sent, or its task became known.
-
-        The wall clock is read once; setting it afterwards changes nothing.
-        """
+        """Compute the time since a delivery was sent or its task became known, unharmed by setting the clock later."""
         tracking = self._trackings[delivery.token]
         sent_at = delivery.task_known_at or delivery.handed_over_at or _LONG_AGO
         if tracking.since is None or tracking.since[0] != sent_at:
@@ -214,7 +211,7 @@ class TaskTracker(JobWorker):
         tracking = self._trackings[job.present.token]
         if tracking.next_poll is None:
             since = monotonic() - self._age(job.present).total_seconds()
-            # A callback that came before the start will not come again.
+            # A callback that came before the start does not come again.
             missed = since < self._started
             proven = self._storage.callbacks_proven_for(self._account.fingerprint)
             pause = WATCHDOG if proven and not missed else FIRST_POLL
@@ -226,7 +223,7 @@ class TaskTracker(JobWorker):
             if job.present.task_id and self._trackings[job.present.token].wants_poll:
                 return job
         if len(jobs) == 1 and jobs[0].present.task_id:
-            # A task that cannot be polled may still be on the list.
+            # If the task cannot be polled, the list may still have it.
             return jobs[0] if self._trackings[jobs[0].present.token].failed_polls < TRIES else None
         return None
 
@@ -238,12 +235,12 @@ class TaskTracker(JobWorker):
         task = await self._client.task(self._address_of(job), delivery.task_id)
         tracking = self._trackings[delivery.token]
         if task.state is TaskState.UNKNOWN and self._age(delivery) > DOUBT_TIME:
-            # The service may have forgotten what its list still has.
+            # The service may have forgotten a task that its list still has.
             tracking.failed_polls += 1
         else:
             tracking.failed_polls = 0
         found = self._jobs.by_token(delivery.token)
-        # Meanwhile its own callback may have named another task.
+        # Meanwhile a callback may have named another task.
         if found is not None and found[1].task_id == delivery.task_id:
             self._on_task(*found, task)
 
@@ -253,7 +250,7 @@ class TaskTracker(JobWorker):
             if delivery.task_id is not None and changes.get("task_id", delivery.task_id) is None:
                 self._storage.record_foreign_task()
         elif task.state is TaskState.SUCCESS and not delivery.is_final:
-            # One that never gets a result failed (lianke-api, "Job states").
+            # A task that never gets a result has failed (lianke-api, "Job states").
             if tracking.no_result_since is None:
                 tracking.no_result_since = now
             if now - tracking.no_result_since < RESULT_WAIT.total_seconds():
@@ -264,11 +261,11 @@ class TaskTracker(JobWorker):
             self._jobs.change(job, delivery, **changes)
 
     def end_proven(self, now: datetime, *, at_once: bool = False) -> datetime | None:
-        """Complete printed jobs whose pages did not become known in time; return when the next one is due."""
+        """Complete printed jobs whose page count did not come in time; return when the next one is due."""
         dues = []
         for job in self.tracked():
             if job.present.proven_at is None or job.state is JobState.COMPLETED:
-                # Of one that is completed the pages alone are still asked for.
+                # A completed job may still be asked for its page count.
                 continue
             tracking = self._trackings[job.present.token]
             if tracking.proven_since is None:
@@ -297,8 +294,7 @@ class TaskTracker(JobWorker):
             for job in self._in_turn(overdue)[:TURNS]:
                 self.poll_soon(job)
         elif missing and not any(tracking.wants_poll for tracking in self._trackings.values()):
-            # The list lags. One is polled, in turn, then the list is read again: by then it may
-            # have the others.
+            # The list lags. Poll one of the missing tasks, then read the list again: by then it may have the others.
             self._trackings[self._in_turn(missing)[0].present.token].wants_poll = True
 
     def _on_listed(self, job: Job, task: DayTask, *, few: bool) -> None:
@@ -307,7 +303,7 @@ class TaskTracker(JobWorker):
             if task.state is TaskState.SUCCESS and not job.is_final:
                 tracking.wants_poll = True
             return
-        # The list has neither pages nor what was sent of a failed or canceled job.
+        # Ask the task: the list has no page counts, and not what was sent of a failed or canceled job.
         is_printed = changes.get("state") is JobState.COMPLETED
         better = (
             changes.get("state") is JobState.FAILED
@@ -320,7 +316,7 @@ class TaskTracker(JobWorker):
         self._jobs.change(job, delivery, **changes)
 
     def _give_up(self) -> None:
-        """End what nothing more will be found out about."""
+        """End the jobs about which nothing more will become known."""
         now, clock = dt_util.utcnow(), monotonic()
         without = self._without_list
         for job in self.tracked():
@@ -334,7 +330,7 @@ class TaskTracker(JobWorker):
                     is_undecided=delivery.token in self._undecided,
                     without_list=None if without is None else timedelta(seconds=clock - without),
                 ):
-                    # One that the service did answer has a reason by then.
+                    # A delivery with a reason got an answer from the service, though an unclear one.
                     reason = "no_answer" if delivery.reason is None else "unclear_answer"
                     if delivery.token in self._ambiguous:
                         reason = "several_unanswered"
@@ -349,15 +345,15 @@ class TaskTracker(JobWorker):
                 self._jobs.change(job, delivery, state=JobState.UNCONFIRMED, reason=reason)
 
     def _match(self, tasks: tuple[DayTask, ...], asked_at: float) -> None:
-        """Give deliveries in doubt their tasks if the list proves them, and note foreign tasks.
+        """Give deliveries in doubt their tasks where the list proves them, and record foreign tasks.
 
-        `asked_at` is when the list was asked for, by the monotonic clock.
+        `asked_at`: when the list was asked for, by the monotonic clock.
         """
         self._without_list = None
         since = timedelta(seconds=monotonic() - asked_at)
         others = self._jobs.tasks
         all_of_ours = [(job, one) for job in self._jobs.latest.values() for one in job.deliveries]
-        # Also those that a user has settled since.
+        # Including those that a user has settled since.
         doubtful = [(job, one) for job, one in all_of_ours if one.may_have_unknown_task]
         ages = {one.token: self._age(one) - since for _, one in doubtful}
         matches = match_tasks(
@@ -370,13 +366,13 @@ class TaskTracker(JobWorker):
             foreign_seen_at=self._storage.foreign_seen_at,
         )
         if others.pending:
-            # One of the tasks may be that of a preview whose answer is still to come.
+            # One of the tasks may belong to a preview whose answer may still come.
             return
         if matches.foreign:
             self._storage.record_foreign_task()
         self._undecided, self._ambiguous = matches.undecided, matches.ambiguous
         for job, one in doubtful:
-            # By the monotonic clock: one that was set forward makes nothing late.
+            # By the monotonic clock: setting the wall clock forward makes nothing late.
             if ages[one.token] < search_after(one):
                 continue
             self._searched.add(one.token)
@@ -384,7 +380,7 @@ class TaskTracker(JobWorker):
             if (task := matches.tasks.get(one.token)) is not None:
                 changes = {} if one.is_final else {"state": JobState.QUEUED}
             elif (task := matches.alike.get(one.token)) is not None:
-                # It ended as this task did, though that may be another's.
+                # The job ended as this task did, although the task may be another job's.
                 changes = listed(job, one, task) or {}
             if task is None or self._uploader.is_uploading(one):
                 continue
@@ -393,28 +389,28 @@ class TaskTracker(JobWorker):
                 one,
                 task_id=task.task_id,
                 task_known_at=dt_util.utcnow(),
-                # What a user settled does not depend on the list.
+                # An end that a user confirmed does not depend on the list.
                 task_from_list=not one.is_final or one.state is JobState.UNCONFIRMED,
                 **changes,
             )
 
     async def async_on_callback(self, token: str | None, report: Callback) -> bool:
-        """Apply a callback and write it to disk; return whether it belongs to a job or a preview of this box.
+        """Apply a callback, and return once it is on disk; False if it belongs to no job or preview of this box.
 
-        A job's own token proves the job even when its upload was never answered. Without it a callback
-        is only a hint to poll. Raises LedgerRefusedError when the disk refuses: the cloud must repeat it.
+        A job's own token proves its task even if the upload was never answered. Without it a callback is only a hint to
+        poll. Raises LedgerRefusedError if the disk refuses: the cloud must then repeat the callback.
         """
         if token in self.previews:
-            # A hint to poll.
+            # Only a hint to poll.
             if report.state in (TaskState.SUCCESS, TaskState.FAILURE):
                 self.previews[token].set()
             return True
         found = self._jobs.by_token(token) if token else None
         if found is not None and found[0].state is not JobState.UPLOADING:
-            # What is decided, and refused, would hide what is reported meanwhile.
+            # A decision that is not on disk yet may be refused, and until then it would hide the report.
             await self._jobs.async_decided(found[0].job_id)
         if (job := self._on_report(token, report)) is None:
-            # Anyone who has seen a task's id can send this: the cloud is asked instead.
+            # Anybody who has seen a task's id can send this, so ask the cloud.
             self._on_hint(report.task_id)
             return False
         is_printed = job.present.proven_at is not None or job.state is JobState.COMPLETED
@@ -428,7 +424,7 @@ class TaskTracker(JobWorker):
         return True
 
     def _on_hint(self, task_id: str) -> None:
-        """Poll a task soon, unless it is not followed, waits for that, or was polled just now."""
+        """Poll a task soon, unless it is not followed, waits for a poll already, or was polled just now."""
         found = self._jobs.by_task(task_id)
         if found is None or found[1] is not found[0].present:
             return
@@ -440,10 +436,7 @@ class TaskTracker(JobWorker):
             self._jobs.on_change()
 
     def _on_report(self, token: str | None, report: Callback) -> Job | None:
-        """Apply a callback to the delivery that its token belongs to; return its job, None without one.
-
-        Repeated callbacks change nothing.
-        """
+        """Apply a callback to the delivery with its token; None if there is none. Repeats change nothing."""
         found = self._jobs.by_token(token) if token else None
         if found is None:
             return None
@@ -460,14 +453,14 @@ class TaskTracker(JobWorker):
         return self._jobs.change(job, delivery, **changes) if changes else job
 
     def _release(self, task_id: str, wanted_by: Delivery) -> bool:
-        """Take a task from a delivery that only the list matched it to; return False if it belongs to another."""
+        """Free a task for `wanted_by` if only the list matched it to a delivery; False if it belongs to another one."""
         if (found := self._jobs.by_task(task_id)) is None:
             return task_id not in self._jobs.own_task_ids
         job, other = found
         if not other.task_from_list or other is not job.present:
             return False
         if wanted_by.task_id is not None and wanted_by.state is other.state:
-            # Of those that were matched as a group, each had the other's task.
+            # Both were matched as a group, and each got the other's task.
             self._jobs.change(job, other, task_id=wanted_by.task_id)
         else:
             self._jobs.change(job, other, **without_task(other))

@@ -26,11 +26,11 @@ from .rules import OF_THE_BOX, QueueReason, Verdict, backoff, is_replaced, quiet
 
 _LOGGER = logging.getLogger(__name__)
 
-# While more jobs are sent, a task is written so soon after the answer that named it, and no later than the end of the
-# next upload, so that one write is enough for several: a crash in between leaves one job in doubt, as a crash before
-# the answer does.
+# While more jobs are sent, a job's task is written this many seconds after the answer that named it, and before the
+# next upload ends. So one write serves several jobs. A crash in between leaves one job in doubt, as does a crash before
+# the answer.
 TASK_DELAY = 0.2
-# How long after a job was made the service is taken to have what it prepared for the job's preview. It does not say.
+# How long after a job was made we assume that the service keeps the file of its preview. The service does not say.
 TICKET_SECONDS = 600
 PROGRESS_EVERY = timedelta(seconds=1)
 _LONG_AGO = float("-inf")
@@ -38,23 +38,23 @@ _LONG_AGO = float("-inf")
 
 class _Backoff(NamedTuple):
     reason: str
-    # By the monotonic clock, as all pauses: a wall clock that is set back must not prolong them.
+    # By the monotonic clock, as all pauses: setting the wall clock back must not prolong them.
     until: float
     pause: timedelta
 
 
 class Readiness:
-    """Since when the printers of a box are ready, and which are backed off from."""
+    """How long the printers of a box have been ready, and the pauses after refusals."""
 
     def __init__(self, coordinator: LiankeCoordinator) -> None:
         self._coordinator = coordinator
         self._ready_since: dict[str, float] = {}
         self._seen = False
-        # By printer; None for the box as a whole.
+        # By printer; None for the whole box.
         self._backoffs: dict[str | None, _Backoff] = {}
 
     def observe(self) -> None:
-        """Note which printers are ready. To be called at every update of the coordinator."""
+        """Note which printers are ready; call it at every update of the coordinator."""
         if not self._coordinator.is_fresh:
             self._ready_since.clear()
             return
@@ -62,7 +62,7 @@ class Readiness:
             if self._coordinator.hold_reason(key) is not None:
                 self._ready_since.pop(key, None)
             elif key not in self._ready_since:
-                # At the first observation it counts as ready all along.
+                # A printer that is ready at the first look counts as ready all along.
                 self._ready_since[key] = time.monotonic() if self._seen else _LONG_AGO
         self._seen = True
 
@@ -85,7 +85,7 @@ class Readiness:
             backoffs=[
                 (one.reason, timedelta(seconds=one.until - clock))
                 for one in backoffs
-                # It was for the key, which works again since.
+                # A pause for a rejected key ends once a key works.
                 if one.reason != QueueReason.KEY_REJECTED
                 or coordinator.key_accepted_at <= one.until - one.pause.total_seconds()
             ],
@@ -94,7 +94,7 @@ class Readiness:
         )
 
     def back_off(self, key: str, reason: str) -> None:
-        """Back off from a printer, or its box, for a while; longer each time in a row."""
+        """Pause a printer, or its box, after a refusal; longer each time in a row."""
         whose = None if reason in OF_THE_BOX else key
         last = self._backoffs.get(whose)
         pause = backoff(reason, last.pause if last else None)
@@ -108,25 +108,25 @@ class Readiness:
 
 
 class _StoppedError(Exception):
-    """Stops an upload before its end is sent: `reason` is why it is held, None if the next look decides."""
+    """Stops an upload before its last bytes; `reason` is why the job is held, None leaves that to the next review."""
 
     def __init__(self, reason: str | None = None) -> None:
         self.reason = reason
 
 
 class Uploader(JobWorker):
-    """Owns the uploads of one box. An answer belongs to the delivery that asked."""
+    """Owns the uploads of one box. An answer counts for the delivery whose upload it answers."""
 
     def __init__(self, coordinator: LiankeCoordinator, jobs: BoxJobs) -> None:
         super().__init__(coordinator, jobs)
         self.readiness = Readiness(coordinator)
-        # One job at a time from the last byte of an upload until its answer. Its task is on disk before, or with
-        # it, that the end of the next one is about to be sent. So a crash or a lost answer leaves at most one job
-        # of the box in doubt.
+        # Held by one upload at a time, from its last byte to its answer. Its task is on disk before, or together with,
+        # the mark that the next upload is about to end. So a crash or a lost answer leaves at most one job of the box
+        # in doubt.
         self._handover = asyncio.Lock()
-        # Those that wait for it, too, hold places of the account, of which one stays for the other boxes.
+        # Uploads that wait for the lock also hold places of the account. One place stays free for the other boxes.
         self._places = FairQueue(MAX_UPLOADS - 1)
-        # The upload that holds it.
+        # The upload that holds the lock.
         self._handing_over: asyncio.Task[Any] | None = None
         self._workers: dict[str, asyncio.Task[None]] = {}
         # By printer and owner.
@@ -145,17 +145,17 @@ class Uploader(JobWorker):
         )
 
     def is_uploading(self, delivery: Delivery) -> bool:
-        """Whether an answer to an upload of it may still come."""
+        """Whether an answer to its upload may still come."""
         return delivery.token in self._uploads
 
     def abort(self, job: Job) -> None:
-        """Stop an upload unless its end was sent already."""
+        """Stop an upload unless its last bytes were already sent."""
         upload = self._uploads.get(job.present.token)
         if job.present.handed_over_at is None and upload is not None:
             upload.cancel()
 
     async def async_drain(self, timeout: float) -> None:
-        """Wait for running uploads for at most `timeout` seconds, then cancel them."""
+        """Wait at most `timeout` seconds for running uploads, then cancel them."""
         self._closing = True
         if workers := [worker for worker in self._workers.values() if not worker.done()]:
             _, late = await asyncio.wait(workers, timeout=timeout)
@@ -178,16 +178,15 @@ class Uploader(JobWorker):
             ]
             if not waiting:
                 return
-            # The oldest of the owner whose last turn was longest ago: otherwise one user's many jobs would hold up
-            # everybody else's.
+            # The oldest job of the owner whose last turn was longest ago, so that nobody's many jobs hold up others.
             job = min(waiting, key=lambda job: self._turns.last((printer_key, *job.spec.owner)))
             delivery = job.present
             if dt_util.utcnow() >= job.expires_at:
-                # While it waited for its turn.
+                # It expired while it waited for its turn.
                 self._jobs.change(job, state=JobState.EXPIRED, reason="expired")
                 continue
             if self._must_wait(job):
-                # They have begun while it waited for its turn.
+                # Quiet hours began while it waited for its turn.
                 self._end(job, delivery, held(QueueReason.QUIET_HOURS))
                 continue
             self._turns.note((printer_key, *job.spec.owner))
@@ -204,12 +203,12 @@ class Uploader(JobWorker):
                     raise
                 finally:
                     del self._uploads[delivery.token]
-                # Canceled by the user, or by a queue that closes: the review handles both.
+                # A user or a closing queue has cancelled it; the review handles both.
                 if not upload.cancelled() and (err := upload.exception()) is not None:
                     self._on_error(delivery, err)
             finally:
                 if self._handing_over is upload:
-                    # Only now, so that the next upload heeds a refusal that concerns the whole box.
+                    # Only now, so that the next upload respects a refusal that concerns the whole box.
                     self._handing_over = None
                     self._handover.release()
             self._jobs.on_change()
@@ -228,23 +227,23 @@ class Uploader(JobWorker):
         def check() -> None:
             found = self._jobs.by_token(delivery.token)
             if found is None or found[0].cancel_requested or found[1].task_id is not None:
-                # A callback may have shown that an earlier upload was taken although it was refused.
+                # A callback may have shown that an earlier upload was accepted although it was refused.
                 raise _StoppedError
             if self._must_wait(job):
                 raise _StoppedError(QueueReason.QUIET_HOURS)
             now, view = dt_util.utcnow(), self._coordinator.data.printers.get(key)
             if job.spec.hold and self.readiness.check(key, now).reason == PrinterStatus.BOX_OFFLINE:
-                # It would be refused, and a power cut now would leave it in doubt.
+                # The cloud would refuse it, and a power cut now would leave it in doubt.
                 raise _StoppedError(PrinterStatus.BOX_OFFLINE)
             if view is None or view.printer.address != address or now >= job.expires_at:
-                # Another printer may be at its old place by now: it is sent anew.
+                # Another printer may be at the old address by now, so send the job again.
                 raise _StoppedError
 
         async def before_end() -> None:
             await self._files.async_flushed(job.job_id)
             await self._handover.acquire()
             if self._uploads.get(delivery.token) is not upload:
-                # It has ended meanwhile.
+                # This upload has ended meanwhile.
                 self._handover.release()
                 raise _StoppedError
             self._handing_over = upload
@@ -260,17 +259,17 @@ class Uploader(JobWorker):
                     sent_bytes=delivery.document.size,
                     clock_least=least,
                     clock_most=most,
-                    # Those of an earlier refusal are obsolete.
+                    # Code and detail of an earlier refusal are obsolete.
                     code=None,
                     detail="",
                 )
             except asyncio.CancelledError:
-                # The queue stops, and the disk was slow: the end is never sent.
+                # The queue stopped while the disk was slow: the last bytes are never sent.
                 self._jobs.change(job, delivery, handed_over_at=None)
                 raise
             found = self._jobs.by_token(delivery.token)
             if found is None or found[1].task_id is not None:
-                # A callback came while the disk took its time.
+                # A callback named its task while the disk was slow.
                 raise _StoppedError
 
         @callback
@@ -304,7 +303,7 @@ class Uploader(JobWorker):
         job, delivery = found
         if delivery.task_id is None:
             if delivery.handed_over_at is None or task_id in self._jobs.own_task_ids:
-                # Not an answer to this upload: the job stays in doubt.
+                # That is no answer to this upload: the job stays in doubt.
                 _LOGGER.warning("Print job %s was answered with another job's task", job.job_id)
                 return
             others = (one for one in self._jobs.unsettled if one is not job)
@@ -319,16 +318,16 @@ class Uploader(JobWorker):
         self.readiness.clear_backoff(job.spec.printer_key)
 
     def _on_error(self, delivery: Delivery, err: BaseException) -> None:
-        """Set a delivery's next state after its upload; the one place that handles an upload's errors."""
+        """Decide what follows from an upload's error, for all kinds of errors."""
         if (found := self._jobs.by_token(delivery.token)) is None:
-            # Discarded before it was published, since its document did not reach the disk.
+            # Discarded before anybody knew of it, since its document did not reach the disk.
             return
         job, delivery = found
         now, changes = dt_util.utcnow(), dict[str, Any]()
         if isinstance(err, _StoppedError):
             changes = {} if err.reason is None else held(err.reason)
         elif delivery.task_id is not None:
-            # A callback named its task although the answer was lost, or only the write failed.
+            # A callback named its task although the answer was lost or only the write failed.
             _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
         elif isinstance(err, LiankeError):
             is_deciding = job.job_id in self._jobs.deciding
@@ -344,18 +343,18 @@ class Uploader(JobWorker):
             changes = held(full) if job.spec.hold else failed(full)
         else:
             _LOGGER.error("Print job %s met an unexpected %s", job.job_id, type_and_place(err))
-            # After its end it may have arrived, as where the line broke.
+            # After its last bytes the job may have arrived, as with a lost connection.
             may_have_arrived = delivery.handed_over_at is not None
             changes = {"given_up_at": now} if may_have_arrived else failed("internal_error")
         if changes:
             self._end(job, delivery, changes)
 
     def _end(self, job: Job, delivery: Delivery, changes: dict[str, Any]) -> None:
-        """Apply what becomes of a job that is not uploaded, or was not taken."""
+        """Apply changes to a job whose upload did not begin or was not accepted."""
         key = None if job.has_stack else job.spec.replace_key
 
         def replaced(view: View, current: Job) -> dict[str, Any]:
-            # Until the one that came while it was sent is safe, this one stays.
+            # A job that came to replace this one while it was sent must be safe first; until then this one stays.
             others = view.all(self._jobs.table)
             safe = (other for other in others if not self._jobs.is_staged(view, other.job_id))
             if "hold_reason" not in changes or not is_replaced(current, safe):
@@ -364,7 +363,7 @@ class Uploader(JobWorker):
 
         new = self._jobs.change(job, delivery, rule=replaced, **changes)
         if new.state is JobState.HELD and job.job_id in self._jobs.committed:
-            # What was moved here while it was sent.
+            # Also replace the jobs that were moved here while it was sent.
             self._jobs.replace(job, key)
         elif new.state is JobState.FAILED:
             self._coordinator.async_refresh_soon("a job failed")
