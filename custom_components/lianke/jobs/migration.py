@@ -1,9 +1,9 @@
-"""Takes the folders of jobs that 0.1.0 to 0.3.0 wrote into the ledger, once for all boxes.
+"""Moves the jobs that 0.1.0 to 0.3.0 kept in folders into the ledger, once for all boxes.
 
-A box's folder gets its new place in one step, and an empty file takes the old one: an earlier version that is put back
-fails to set up then, instead of doing damage. The rows of all boxes are one transaction, after which the old records
-are deleted. Wherever that is cut off, the next start goes on: as long as a job has a record of its own, and no row, it
-is taken in; documents stay where they are.
+A box's folder moves to its new place in one step, and an empty file takes its old place: an earlier version that is put
+back then fails to set up instead of doing damage. The rows of all boxes are one transaction; after it the old records
+are deleted. A start goes on wherever the last one was cut off: it takes in each job that has an old record and no row.
+Documents stay where they are.
 """
 
 import asyncio
@@ -47,26 +47,27 @@ _LOGGER = logging.getLogger(__name__)
 
 RECORD_NAME: Final = "job.json"
 OTHER_TASKS_NAME: Final = "other_tasks.json"
-# What version 0.1.0 wrote while a preview was under way, of which it says nothing: its task is any of the next days.
+# What 0.1.0 wrote while a preview was running, without any details: any task of the next two days may be its own.
 COMING: Final = "coming"
 COMING_BYTES: Final = int(LISTED.total_seconds() * ANSWER_BYTES_A_SECOND)
-# A folder that was being made or deleted.
+# A folder with this prefix was being made or deleted.
 PART_PREFIX: Final = "part-"
 MAX_DAMAGED: Final = 10
-# Told 0.3.0 where the folder lay.
+# Told 0.3.0 where the folder was.
 MARKER_NAME: Final = "home.json"
-# Exists in a job's folder of 0.3.0 until its document is on disk.
+# In 0.3.0, this file is in a job's folder until its document is on disk.
 FLUSHING_NAME: Final = "flushing"
-# A larger record was not written by this code.
+# This code writes no larger record.
 MAX_RECORD_BYTES: Final = 256 * 1024
 
 
 @dataclass(slots=True)
 class _Found:
-    """What lies in the folder of one box. `moving` and `retrying` name a job as "<config entry>/<job>"."""
+    """What is in the folder of one box."""
 
     entry_id: str
     jobs: list[Job] = field(default_factory=list)
+    # Jobs named as "<config entry>/<job>": where a job was moving, and what was retrying it.
     moving: dict[str, str] = field(default_factory=dict)
     retrying: dict[str, str] = field(default_factory=dict)
     tasks: dict[str, OwnTask] = field(default_factory=dict)
@@ -74,7 +75,7 @@ class _Found:
 
 
 async def async_take_in(hass: HomeAssistant, ledger: Ledger, entry_ids: Iterable[str]) -> None:
-    """Take the jobs of these boxes into the ledger, which was just opened. Raises OSError."""
+    """Take the jobs of these boxes into the ledger, right after it was opened. Raises OSError."""
     found = await hass.async_add_executor_job(_find_all, hass, [*entry_ids])
     for box in found:
         await ledger.async_load(Table(JOBS, box.entry_id))
@@ -114,7 +115,7 @@ def _find_all(hass: HomeAssistant, entry_ids: list[str]) -> list[_Found]:
         if old.is_dir():
             _move(old, new)
         elif not old.exists():
-            # Also where that was cut off right before it.
+            # The move may have been cut off right before this step.
             old.touch(mode=0o600)
             sync_path(old.parent)
         if new.is_dir():
@@ -123,20 +124,20 @@ def _find_all(hass: HomeAssistant, entry_ids: list[str]) -> list[_Found]:
 
 
 def _move(old: Path, new: Path) -> None:
-    """Give the folder of a box its new place, and put an empty file in the old one.
+    """Move the folder of a box to its new place, and put an empty file in the old one.
 
-    No system has one step for both: a process that is killed in between leaves neither.
+    No system does both in one step. If the process is killed in between, the file is missing until the next start.
     """
     if not new.exists():
         old.rename(new)
     else:
-        # An earlier version was let start once more. What it wrote is newer, and each job has its own name.
+        # An earlier version has run once more. What it wrote is newer, and each job has its own name.
         for path in old.iterdir():
             shutil.rmtree(target := new / path.name, ignore_errors=True)
             path.rename(target)
         sync_path(new)
         old.rmdir()
-    # Before anything is flushed, which takes its time: a power cut leaves both steps or none, as good as always.
+    # Before any flush, which takes its time, so that a power cut most likely leaves both steps or none.
     old.touch(mode=0o600)
     sync_path(new.parent)
     sync_path(old.parent)
@@ -148,7 +149,7 @@ def _find(entry_id: str, root: Path) -> _Found:
         if folder.name.startswith(DAMAGED_PREFIX):
             damaged.append(folder)
         elif (
-            # Else it was being made or deleted.
+            # Else the folder was being made or deleted.
             not folder.name.startswith(PART_PREFIX)
             and (folder / RECORD_NAME).is_file()
             and not (folder / FLUSHING_NAME).exists()
@@ -169,7 +170,7 @@ def _find(entry_id: str, root: Path) -> _Found:
 
 
 def _settle(box: _Found, own: dict[str, Job], known: Mapping[str, Mapping[str, Job]]) -> None:
-    """Bring to an end what a stop cut off between two jobs of 0.3.0: whether the new one exists says how."""
+    """Finish what a stop cut off between two jobs of 0.3.0; whether the new job exists decides how."""
     for job_id, text in box.retrying.items():
         entry_id, again_id = _parts(text)
         if job_id in own and entry_id in known and again_id not in known[entry_id]:
@@ -190,12 +191,12 @@ def _settle(box: _Found, own: dict[str, Job], known: Mapping[str, Mapping[str, J
                 moved_to=new_id,
             )
         else:
-            # It was not made, and never will be. Why this one waits now is found out anew.
+            # The new job was not made and never will be. Let the review find out why this one waits.
             own[job_id] = job.changed(hold_reason=None)
 
 
 def _parts(text: str) -> tuple[str, str]:
-    """Return the ids of "<config entry>/<job>"."""
+    """Split "<config entry>/<job>" into its ids."""
     entry_id, _, job_id = text.partition("/")
     return entry_id, job_id
 
@@ -214,7 +215,7 @@ def _load_record(folder: Path) -> dict[str, Any]:
 
 
 def _set_aside(folder: Path, err: Exception) -> Path:
-    """Rename a damaged folder, so that it is not read again and can be examined; return its new path."""
+    """Rename a damaged folder so that it is not read again and can be examined; return its new path."""
     _LOGGER.warning("Print job %s cannot be read and is set aside: %s", folder.name, err)
     aside = folder.with_name(f"{DAMAGED_PREFIX}{folder.name}")
     with suppress(OSError):
@@ -223,23 +224,21 @@ def _set_aside(folder: Path, err: Exception) -> Path:
 
 
 def _delete_all(paths: Iterable[Path]) -> None:
-    """Delete what was taken in. Raises OSError: once its row is forgotten, it would be taken in and print again."""
+    """Delete records now in the ledger. Raises OSError: one left over would print again once its row is deleted."""
     for path in paths:
         path.unlink(missing_ok=True)
 
 
-# Records of version 1, which 0.1.0 and 0.2.0 wrote, as those of version 2, and these as of today. Plain JSON in, plain
-# JSON out.
-#
-# Version 1 had one list of fields for a job. Those of the attempt to send were the present one's: of a job with
-# two (`by_hand`), the first one's were mostly gone once the second one waited.
+# Records of version 1 (0.1.0 and 0.2.0) become those of version 2, and these become those of today: JSON in, JSON out.
+# In version 1 a job had one list of fields; those about sending belonged to the present delivery. Of a job printed on
+# both sides by hand (`by_hand`) most of the first delivery was lost once the second one waited.
 
-# The second delivery's details: what its sheets have in common with those of the first one.
+# The second delivery's details, which describe the sheets of both.
 _DETAILS: Final = ("pages", "copies", "put_back", "lies", "fronts_descending", "backs_descending")
 
 
 def read_record(record: dict[str, Any], found: _Found | None = None) -> Job:
-    """Return a stored job; note where another one was to take its place. Raises StoredError."""
+    """Read a stored job, and note in `found` the job that was to replace it. Raises StoredError."""
     found = found or _Found("")
     job = Job.from_record(_as_version_3(record, found))
     text = found.moving.get(job.job_id) if job.reason == MOVED else None
@@ -256,10 +255,10 @@ def _as_version_3(record: dict[str, Any], found: _Found) -> dict[str, Any]:
         raise StoredError("not a job record of a known version")
     deliveries, spec = record.get("deliveries"), record.get("spec")
     if isinstance(spec, dict):
-        # Early copies of 0.3.0 wrote those of the first delivery once more.
+        # Early versions of 0.3.0 repeated the first delivery's options here.
         spec.pop("options", None)
     if record.pop("generation", 0) == 0 and isinstance(deliveries, list):
-        # 0.1.0 ruled paper out after more failures than today.
+        # After these failures 0.1.0 took it for certain that nothing was printed; today fewer prove that.
         for one in filter(lambda one: isinstance(one, dict), deliveries):
             if one.get("state") == JobState.FAILED and one.get("code") not in BEFORE_PAPER:
                 one["partly_printed"] = one.get("partly_printed") or one.get("task_id") is not None
@@ -267,11 +266,11 @@ def _as_version_3(record: dict[str, Any], found: _Found) -> dict[str, Any]:
 
 
 def migrate(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record of version 1 as one of version 2. Raises StoredError where it is malformed."""
+    """Turn a record of version 1 into version 2. Raises StoredError for a malformed one."""
     options, name = old.get("options"), old.get("document_name")
     if not isinstance(options, dict) or not isinstance(name, str):
         raise StoredError("no job of version 1")
-    # The other fields have the names that they had.
+    # The other fields kept their names.
     job, spec, delivery = (
         {item.name: old[item.name] for item in fields(kind) if item.name in old}
         for kind in (Job, JobSpec, Delivery)
@@ -308,7 +307,7 @@ def migrate(old: Mapping[str, Any]) -> dict[str, Any]:
 def _deliveries(
     present: dict[str, Any], by_hand: Mapping[str, Any], *, waits: bool
 ) -> list[dict[str, Any]]:
-    """Return the two deliveries of a job of which the present one is known."""
+    """Make both deliveries of a job of which only the present one is stored."""
     half = by_hand.get("half")
     if isinstance(half, bool) or half not in (1, 2):
         raise StoredError("a delivery that is none")
@@ -341,7 +340,7 @@ def _deliveries(
 
 
 def _read_tasks(path: Path) -> dict[str, OwnTask]:
-    """Return the tasks that were ours without a job, and the uploads of previews that were cut off."""
+    """Read the tasks that were ours without a job, and the uploads of previews that were cut off."""
     try:
         found = to_list(json.loads(path.read_text("utf-8")))
         written_at = dt_util.utc_from_timestamp(path.stat().st_mtime)
@@ -361,7 +360,7 @@ def _read_tasks(path: Path) -> dict[str, OwnTask]:
 
 
 def _read_upload(record: object, number: int) -> Delivery | None:
-    """Return what was stored of a preview, also by 0.2.0, None for anything else."""
+    """Read a stored preview, also of 0.2.0; None for anything else."""
     if not isinstance(record, dict):
         return None
     try:
@@ -387,7 +386,7 @@ def _preview_of_0_2_0(record: dict[str, Any], number: int) -> dict[str, Any]:
     return record | {
         "document": document,
         "options": ResolvedOptions(paper_id=0).as_dict(),
-        # No secret, but the same at a start that goes on: it is found by it.
+        # Not a secret, but the same at each start, which finds the row by it.
         "token": f"{record.get('handed_over_at')} {number}",
         "state": JobState.UPLOADING,
     }
