@@ -101,7 +101,7 @@ class _Rest[T]:
         return self._value
 
     def settle(self, value: T | None) -> None:
-        """Take the record as somebody else read it."""
+        """Store what was read; None if this version cannot read it."""
         if self.text is not None:
             self.text, self._value = None, value
             if value is None:
@@ -301,7 +301,7 @@ class Ledger:
         return {box for _, box in gone}
 
     async def async_load[T](self, table: Table[T]) -> None:
-        """Read a table; it cannot be changed before. After damage each record becomes what its kind salvages of it."""
+        """Read a table, before any change to it. After damage each record becomes what its kind salvages of it."""
         name = table.name
         async with self._loading:
             if name in self._latest:
@@ -445,7 +445,7 @@ class Ledger:
             self._timer.cancel()
         self._due = due
         loop = self._hass.loop
-        # A timer for this very moment would never fire in a test whose clock stands still.
+        # A timer for this very moment would never fire on a clock that stands still.
         self._timer = loop.call_at(due, self._write) if seconds else loop.call_soon(self._write)
 
     def _write(self) -> None:
@@ -587,7 +587,7 @@ class Lease:
         self._is_over = True
 
     def check(self) -> None:
-        """Raise LedgerClosedError once the lease is over; for changes made by another box's lease."""
+        """Raise LedgerClosedError once the lease is over; call it within a change that another box commits."""
         if self._is_over:
             raise LedgerClosedError("the box was unloaded")
 
@@ -608,7 +608,7 @@ class Lease:
 
 
 def _merged(reports: list[_Asked]) -> list[_Asked]:
-    """Merge reports that `latest` already holds, so that a disk that refuses for hours does not make them many."""
+    """Merge reports into one, so that they do not pile up while the disk refuses for hours."""
     if len(reports) < 2:
         return reports
     first = reports[0]

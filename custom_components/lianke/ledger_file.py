@@ -41,9 +41,9 @@ MAX_BLIND: Final = 2000
 MAX_RECORD: Final = 256 * 1024
 # PRAGMAs, and what SQLite answers where it obeys.
 _PRAGMAS: Final = (
-    # Before the journal mode: so there is no -shm file, and no second process can open the database.
+    # Must come before the journal mode, so that there is no -shm file and no second process can open the database.
     ("locking_mode=EXCLUSIVE", "exclusive"),
-    # Also before it, since _prepare asks for EXTRA where WAL is refused.
+    # Also before it, since _prepare raises this to EXTRA where WAL is refused.
     ("synchronous=FULL", None),
     ("journal_mode=WAL", "wal"),
     ("wal_autocheckpoint=64", "64"),
@@ -132,7 +132,7 @@ class LedgerFile:
         self._lock = RLock()
         self._count = 0
         self._counter: int | None = None
-        # The folder set aside at this start, if any: then nothing below the root counts as left behind.
+        # The folder set aside at this start, None without damage; after damage no file here counts as orphaned.
         self.aside: Path | None = None
 
     def open(self) -> list[tuple[RowKey, str]]:
@@ -173,7 +173,7 @@ class LedgerFile:
             _prepare(db)
             self._count = _count_of(db)
             if marked > self._count:
-                # So has a ledger that was deleted or lost its tables, and was just made anew.
+                # Also true for a ledger that was deleted, or lost its tables, and was just made anew.
                 raise _DamagedError("it is older than it was")
             found = _read(db)
             self._db, db = db, None
@@ -203,7 +203,7 @@ class LedgerFile:
                 f"SELECT box, id, {kind.needed}, {kind.topic} FROM record WHERE kind = ? ORDER BY seq DESC",  # noqa: S608
                 (since.isoformat(), kind.name),
             ):
-                # NULL where the record does not tell.
+                # `is_needed` is NULL where a record lacks a value: then it is read.
                 if is_needed == 0 and (box, topic) in topics:
                     found.add(RowKey(kind.name, box, record_id))
                 topics.add((box, topic))

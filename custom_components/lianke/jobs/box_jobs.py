@@ -212,7 +212,7 @@ class BoxJobs:
         return self.as_told(job)
 
     def as_told(self, job: Job) -> Job:
-        """Report a job as it is on disk, but a job that waits for a full disk as waiting, which no disk can hold.
+        """Return a job as on disk; but if it waits for a full disk, with that state, which the disk cannot record.
 
         A restart finds such a job waiting as well.
         """

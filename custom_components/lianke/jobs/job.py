@@ -353,7 +353,7 @@ class Job(Record):
     present: Delivery = field(init=False, repr=False, compare=False)
     state: JobState = field(init=False, repr=False, compare=False)
     is_final: bool = field(init=False, repr=False, compare=False)
-    # The first delivery is on paper, so the second one is present, whatever its state.
+    # The first delivery is on paper, and the second one waits, is under way, or is over.
     is_at_second: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -605,7 +605,7 @@ def new_job(
         state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
         hold_reason=waits_for[0] if waits_for else reason,
         sent_bytes=None if waits_for or reason else 0,
-        # Others still have to answer, and the stack must not lie in the tray meanwhile: ask for it afterwards.
+        # Others still have to answer, so ask for the stack afterwards: it must not lie in the tray meanwhile.
         after=PersonReason.TURN_PAPER if job.is_at_second and waits_for else job.present.after,
     )
 

@@ -250,8 +250,8 @@ DOUBT_AFTER_START = timedelta(seconds=150)
 # doubt lasts until GIVE_UP.
 WITHOUT_LIST = timedelta(hours=1)
 GIVE_UP = timedelta(hours=24)
-# A job may wait in the cloud until it expires. The cloud then cancels it within this time, counted from when we saw
-# that it had expired, since Home Assistant may have been off.
+# A job may wait in the cloud until it expires. It is then canceled within this time, counted from when we saw that it
+# had expired, since Home Assistant may have been off.
 TAKEN_BACK = timedelta(hours=1)
 
 

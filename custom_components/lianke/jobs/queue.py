@@ -124,7 +124,7 @@ class PrintQueue(JobWorker):
         self._lock = asyncio.Lock()
         self._submitting: set[asyncio.Task[Any]] = set()
         self.on_limit: LimitListener = lambda _key, _error: None
-        # Printers for which a refusal by the print limits was reported last.
+        # Printers whose last call of `on_limit` was a refusal.
         self.limited: set[str] = set()
         self._waiters: set[asyncio.Event] = set()
         self._stopped = False
@@ -182,12 +182,12 @@ class PrintQueue(JobWorker):
     ) -> Job:
         """Accept a job, and print it as soon as its printer is ready.
 
-        Returns the job; or the earlier job with the same request id, whose deliveries are then not those given here.
-        `job_id` None: a new id. `moved`: the job that the new one replaces, unchanged if `as_it_was`. `together` is
-        changed in the same transaction, and what it raises refuses the job. On return the job is on disk, and nothing
-        was sent before. The documents belong to the queue from the call on. Raises InputError if the job is refused
-        (print limits, conflicting request id, printer not ready and `hold` false), HomeAssistantError if it cannot be
-        written. Cancelling the caller does not stop it: a restart would find a job that was half accepted.
+        Returns the job, on disk and not sent before that; or the earlier job with the same request id, whose deliveries
+        are others. `job_id` None: a new id. `moved`: the job that the new one replaces, unchanged if `as_it_was`.
+        `together`: another change in the same transaction; what it raises refuses the job. The documents belong to the
+        queue from the call on. Cancelling the caller does not stop it: a restart would find a job that was half
+        accepted. Raises InputError if the job is refused (print limits, conflicting request id, printer not ready and
+        `hold` false), HomeAssistantError if it cannot be written.
         """
         work = self._async_submit(
             job_id or ulid_now(), spec, deliveries, moved, as_it_was=as_it_was, together=together
@@ -285,7 +285,7 @@ class PrintQueue(JobWorker):
         if ready.reason is not None and (ready.reason in PERMANENT or not spec.hold):
             raise InputError(f"not_ready_{ready.reason}", printer=view.name)
         if spec.waits_for is None or moved is not None:
-            # A job that has ended counts as waiting until its end is reported, together with its pages.
+            # As reported: a job counts as waiting until its end is reported together with its page count.
             told = self._jobs.committed
             others = [told.get(job.job_id, job) for job in jobs if job not in replaced]
             spec = await self._people.async_with_reasons(spec, first, others, as_it_was=as_it_was)

@@ -157,7 +157,7 @@ def find_duplicate(
         last = job
         while (moved := known.get(last.moved_to or "")) is not None:
             last = moved
-        # A job moved here does not count: the job that it was first asked for as does.
+        # Skip a job that was moved here: the job that it was first asked for as stands for both.
         if (
             job.spec.moved_from in known
             or frees_request_id(last)
@@ -175,7 +175,7 @@ def find_duplicate(
 
 
 def frees_request_id(job: Job) -> bool:
-    """Whether no paper can come from a job any more: a task reported as canceled may still print."""
+    """Whether no paper has come or can still come from a job. A task reported as canceled may still print."""
     if job.state not in _NOT_PRINTED or job.partly_printed or job.reason == MOVED:
         return False
     if not job.has_task:
@@ -426,7 +426,7 @@ def stacks_in_trays(jobs: Iterable[Job]) -> dict[str, Job]:
 
 
 def beside(job: Job, jobs: Collection[Job], now: datetime) -> Job:
-    """Fit a new job to `jobs`, some of which may have arrived after it was asked for. Raises InputError."""
+    """Check a new job against all others; hold it if another job's stack lies in its tray. Raises InputError."""
     spec = job.spec
     for other in jobs:
         if spec.retry_of and other.spec.retry_of == spec.retry_of and not other.was_never_sent:
@@ -608,7 +608,7 @@ def documents_to_keep(
 
 
 def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
-    """Choose the finished jobs beyond the limits, by id, those that ended first first."""
+    """Choose the finished jobs beyond the limits, by id, in the order of their ends."""
     # By their ends: a job that waited for days has just ended, and people have yet to see how.
     finished = sorted((job for job in jobs if job.is_final), key=_ended_at)
     free = [job for job in finished if not _is_needed(job, now)]

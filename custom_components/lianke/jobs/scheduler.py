@@ -101,7 +101,7 @@ class JobScheduler(JobWorker):
             self._cleanup_at = min(self._cleanup_at or soon, soon)
         if job.state is JobState.FAILED and job.present.task_id:
             coordinator.async_refresh_soon("a job failed", key)
-        # A job that was in doubt came out some time ago, perhaps before the printer's fault.
+        # A printed page ends the printer's faults, but a job in doubt may have come out before the fault.
         if old is not JobState.UNCONFIRMED and job.state in (JobState.COMPLETED, JobState.HELD):
             coordinator.async_on_page_printed(key)
         if (job.present.task_id or first_is_out) and not any(
