@@ -1,4 +1,4 @@
-"""What the home network sees of printers and scanners."""
+"""Printers and scanners for the home network: views, which answer only for what is switched on, and announcements."""
 
 from homeassistant.core import HomeAssistant, callback
 
@@ -10,12 +10,11 @@ from .scanner.view import DescriptionView, DocumentView, JobsView, JobView
 
 @callback
 def async_setup(hass: HomeAssistant) -> None:
-    """Register the views; they answer only for printers and scanners that are switched on."""
     for view in (LanPrinterView, IconView, DescriptionView, DocumentView, JobsView, JobView):
         hass.http.register_view(view)
 
 
 @callback
 def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Announce the printers and scanners of a box that are switched on, as long as it is loaded."""
+    """Announce the printers and scanners of a box that are switched on, until its entry is unloaded."""
     Announcer(hass, entry).start()

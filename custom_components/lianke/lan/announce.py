@@ -1,4 +1,4 @@
-"""Announce printers and scanners to the home network by Home Assistant's shared zeroconf (Bonjour)."""
+"""Announce printers and scanners to the home network through Home Assistant's shared zeroconf (Bonjour)."""
 
 import asyncio
 from collections.abc import Iterable
@@ -39,12 +39,12 @@ IPP: Final = "_ipp._tcp.local."
 IPPS: Final = "_ipps._tcp.local."
 USCAN: Final = "_uscan._tcp.local."
 USCANS: Final = "_uscans._tcp.local."
+# AirPrint looks for the first, IPP Everywhere for the second.
 SUBTYPES: Final = ("_universal._sub.", "_print._sub.")
-"""AirPrint looks for the first, IPP Everywhere for the second."""
+# Bytes of a name in DNS.
 MAX_LABEL: Final = 63
-"""bytes of a name in DNS."""
+# Bytes of a value in the TXT record, whose entries (key and value) have at most 255.
 MAX_TEXT: Final = 200
-"""bytes of a value in the TXT record, whose entries have at most 255."""
 _COLOR_SPACES: Final = {
     ScanColor.COLOR: "color",
     ScanColor.GRAY: "grayscale",
@@ -54,7 +54,7 @@ _COLOR_SPACES: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """What is announced of a printer or scanner; two that are equal need no new announcement."""
+    """One announcement; an equal record needs no new one."""
 
     kind: str
     name: str
@@ -65,7 +65,7 @@ class Record:
     subtypes: tuple[str, ...] = ()
 
     def services(self, name: str | None = None) -> list[AsyncServiceInfo]:
-        """Return the service under its type, then under the subtypes; `name` is the one it really got."""
+        """Build the main service, or, for the `name` that zeroconf gave it, the services under the subtypes."""
         instance = name or f"{self.name}.{self.kind}"
         kinds = [self.kind] if name is None else [f"{sub}{self.kind}" for sub in self.subtypes]
         services = []
@@ -79,14 +79,14 @@ class Record:
                 parsed_addresses=list(self.addresses),
             )
             if kind != self.kind:
-                # One instance under several types: the registry knows services by this key alone.
+                # The registry knows a service by this key alone, and one instance has several types here.
                 service.key = f"{kind}{service.key}"
             services.append(service)
         return services
 
 
 class Place(NamedTuple):
-    """Where Home Assistant's web server is found."""
+    """Where the home network reaches Home Assistant's web server."""
 
     port: int
     addresses: tuple[str, ...]
@@ -94,7 +94,7 @@ class Place(NamedTuple):
 
     @property
     def page(self) -> str:
-        """Return where the integration is seen in Home Assistant."""
+        """The URL of this integration's page in Home Assistant."""
         address = self.addresses[0]
         host = address if ":" not in address else f"[{address}]"
         scheme = "https" if self.secure else "http"
@@ -103,7 +103,7 @@ class Place(NamedTuple):
     def record(
         self, kind: str, name: str, host: str, text: dict[str, str], subtypes: tuple[str, ...] = ()
     ) -> Record:
-        """Return what is announced of something under a name, with the start of a name for this host."""
+        """`host` tells this host name, `lianke-HOST.local.`, from those of our other printers and scanners."""
         return Record(
             kind=kind,
             name=_label(name),
@@ -116,7 +116,7 @@ class Place(NamedTuple):
 
 
 async def async_place(hass: HomeAssistant) -> Place | None:
-    """Return where devices of the home network find the web server, None where they do not."""
+    """Return None where the home network cannot reach the web server."""
     if (server := hass.config.api) is None:
         return None
     addresses = _home_addresses(
@@ -137,7 +137,7 @@ class Announcer:
 
     @callback
     def start(self) -> None:
-        """Follow whatever may change an announcement; ends with the entry."""
+        """Follow everything that may change an announcement, until the entry is unloaded."""
         hass, entry = self._hass, self._entry
         for stop in (
             async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._on_entry),
@@ -152,13 +152,13 @@ class Announcer:
 
     @callback
     def _on_discovery(self, change: str, _flow_id: str) -> None:
-        # Once all who listen have been told of it.
+        # Later, so that all other listeners learn of the new flow before it ends.
         if change != "removed":
             self._hass.loop.call_soon(self._dismiss_discoveries)
 
     @callback
     def _dismiss_discoveries(self) -> None:
-        """End the offers to set up our own printers again, which Home Assistant's IPP makes of what we announce."""
+        """Dismiss the discoveries that Home Assistant's IPP integration makes of our own printers."""
         ours = {str(printer_uuid(offered.token)) for offered in offered_of(self._entry)}
         self._hass.config_entries.flow.async_dismiss_discovery_flows(
             ZeroconfServiceInfo, lambda found: found.properties.get("UUID") in ours
@@ -171,7 +171,7 @@ class Announcer:
 
     @callback
     def _update(self, _event: object = None) -> None:
-        """Note the printers' states, and bring the announcements up to date soon."""
+        """Note since when each printer has its state, and schedule an update of the announcements."""
         printers = self._entry.runtime_data.coordinator.data.printers
         for offered in offered_of(self._entry):
             if (view := printers.get(offered.printer_key)) is not None:
@@ -205,12 +205,12 @@ class Announcer:
         if (place := await async_place(hass)) is None:
             return {}
         hub = async_get_hub(hass, entry)
-        # What is announced of a scanner is what it can do.
+        # An announcement lists what a scanner can do, which is unknown before the service has listed the scanners.
         offered_now = offered_scanners(hass, entry) if hub.is_listed else ()
         scanners = {one: hub.scanners[one.scanner_id].name for one in offered_now}
         wanted: dict[str, Record] = {}
         for offered in offered_of(entry):
-            # Remembered for a week: this asks the service once.
+            # Capabilities are remembered for a week: the service is asked once.
             await coordinator.capabilities.get(offered.printer_key)
             if known := entry.runtime_data.storage.printers.get(offered.printer_key):
                 profile = make_profile(hass, entry, known, offered.token)
@@ -234,8 +234,8 @@ class Announcer:
         self._announced[token] = (record, services)
         try:
             (main,) = record.services()
-            # A printer of the same name, of another box or maker, makes this one "Name-2": of two that look
-            # for it at once, neither would find the other.
+            # Zeroconf renames this printer to "Name-2" where another box or maker uses its name. Two that look for a
+            # free name at once would not see each other, so they take turns.
             async with async_get_server(self._hass).naming:
                 sent = [await shared.async_register_service(main, allow_name_change=True)]
             services.append(main)
@@ -268,7 +268,7 @@ class Announcer:
 
 
 def record_of(offered: Offered, profile: Profile, place: Place, *, scans: bool = False) -> Record:
-    """Return what is announced of a printer; the TXT record is what AirPrint and Mopria ask for."""
+    """Fill the TXT record with the keys that AirPrint and Mopria ask for."""
     text = {
         "txtvers": "1",
         "qtotal": "1",
@@ -301,7 +301,7 @@ def record_of(offered: Offered, profile: Profile, place: Place, *, scans: bool =
 def scanner_record(
     offered: OfferedScanner, model: str, able: Abilities, place: Place, *, name: str, location: str
 ) -> Record:
-    """Return what is announced of a scanner; the TXT record is what AirScan and Mopria ask for."""
+    """Fill the TXT record with the keys that AirScan and Mopria ask for."""
     sources = {"platen": ScanSource.GLASS, "adf": ScanSource.FEEDER}
     text = {
         "txtvers": "1",
@@ -323,15 +323,15 @@ def scanner_record(
 
 
 def _label(name: str) -> str:
-    """Return a printer's name as it may stand in DNS, with room for a number."""
+    """Make a name valid in DNS, with room for the number that zeroconf may add."""
     plain = "".join(letter if letter.isprintable() and letter != "." else " " for letter in name)
     return shortened(" ".join(plain.split()), MAX_LABEL - 4).strip() or DOMAIN
 
 
 def _home_addresses(addresses: Iterable[str], hosts: Iterable[str]) -> tuple[str, ...]:
-    """Return the addresses from which requests are taken as well, those of IPv4 first.
+    """Keep the local addresses on which the web server listens, IPv4 first: it answers no others.
 
-    `hosts` are those on which the web server listens, all if there are none or one has a name.
+    `hosts` is where it listens. With none, or with one given by name, it counts as listening everywhere.
     """
     usable = [
         address
@@ -345,7 +345,6 @@ def _home_addresses(addresses: Iterable[str], hosts: Iterable[str]) -> tuple[str
 
 
 def _is_served(address: IPv4Address | IPv6Address, hosts: list[str]) -> bool:
-    """Return whether the web server that listens on these hosts can be reached at an address."""
     try:
         served = [ip_address(host) for host in hosts]
     except ValueError:

@@ -1,4 +1,4 @@
-"""The options about the home network: which printers and scanners its devices see, and the addresses of these."""
+"""The options about the home network: which printers and scanners it sees, and their addresses."""
 
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -19,26 +19,24 @@ from ..pages.clean import escape_markdown
 from ..scanner.hub import async_get_hub
 from .announce import async_place
 
+# Random bytes at the end of the address of a printer or scanner, so that nobody can guess it.
 TOKEN_BYTES: Final = 18
-"""of the last part of a printer's address, which nobody can guess."""
 _USUAL_URL: Final = "http://homeassistant.local:8123"
 
 
 class LanPrinterSteps(BoxOptionsFlow):
-    """The steps of the options flow."""
-
     def __init__(self) -> None:
         super().__init__()
-        # By option, tokens by the keys of printers and the ids of scanners.
+        # By option: tokens by the keys of printers or the ids of scanners.
         self._offered: dict[str, dict[str, str]] = {}
 
     @needs_box
     async def async_step_lan_printers(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Choose the printers that devices of the home network may print on, and the scanners that they may use."""
+        """Choose the printers and scanners that devices of the home network may use."""
         options = self.config_entry.options
         choices = self._lan_choices(options)
         if user_input is not None:
-            # What stays on keeps its token. What is not asked about stays as it is.
+            # What stays switched on keeps its token. An option that the form did not show stays as it is.
             self._offered = {
                 option: {
                     key: options.get(option, {}).get(key) or secrets.token_urlsafe(TOKEN_BYTES)
@@ -63,7 +61,7 @@ class LanPrinterSteps(BoxOptionsFlow):
         )
 
     def _lan_choices(self, options: Mapping[str, Any]) -> dict[str, list[SelectOptionDict]]:
-        """Return what may be offered, by option; without an entry where there is nothing."""
+        """Map each option to what it may offer; an option with nothing to offer is left out."""
         known = async_get_hub(self.hass, self.config_entry).scanners
         scanners = [SelectOptionDict(value=key, label=one.name) for key, one in known.items()]
         printers = self._printers(options.get(CONF_LAN_PRINTERS, {}))
@@ -72,7 +70,7 @@ class LanPrinterSteps(BoxOptionsFlow):
 
     @needs_box
     async def async_step_lan_addresses(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Show the addresses, for devices that do not find them by themselves."""
+        """Show the addresses, for devices that do not discover them."""
         if user_input is not None:
             return self._save(self._offered)
         choices = self._lan_choices(self._offered)
@@ -90,10 +88,10 @@ class LanPrinterSteps(BoxOptionsFlow):
 
 
 async def _async_base(hass: HomeAssistant) -> URL:
-    """Return where devices find Home Assistant's own web server, as it is called here if that leads there.
+    """Return the URL of Home Assistant's own web server: the one it is known by, unless that may lead elsewhere.
 
-    What is set as its address may lead to a proxy, from which no prints are taken; one that is not set may be one on
-    which the server does not listen.
+    A configured URL may lead to a proxy, whose requests are refused. One that Home Assistant found by itself may name
+    an address on which the server does not listen.
     """
     try:
         base = URL(get_url(hass, allow_external=False, allow_cloud=False))
@@ -105,7 +103,7 @@ async def _async_base(hass: HomeAssistant) -> URL:
     if (base.scheme, base.port) == (scheme, place.port):
         own = await network.async_get_announce_addresses(hass)
         is_set = hass.config.internal_url is not None
-        # Somebody else's address, such as that of a container's host, or a name, is known best by who has set it.
+        # Keep a name, and a configured address of another machine, such as a container's host.
         if base.host in place.addresses or (is_set and base.host not in own) or not _is_ip(base):
             return base
     return URL.build(scheme=scheme, host=place.addresses[0], port=place.port)
@@ -124,9 +122,9 @@ def lan_addresses(
     names: Mapping[str, Mapping[str, str]],
     offered: Mapping[str, Mapping[str, str]],
 ) -> str:
-    """Return a list in Markdown of the addresses of printers and scanners; names and tokens by option, then by key."""
+    """List addresses in Markdown. `names` and tokens (`offered`) are by option, then by printer or scanner."""
     ipp = "ipps" if base.scheme == "https" else "ipp"
-    # An address of IPv6 has brackets here.
+    # This property puts an IPv6 address in brackets.
     place = f"{base.host_subcomponent}:{base.port}"
     starts = {
         CONF_LAN_PRINTERS: f"{ipp}://{place}{LAN_PRINTER_PATH}",

@@ -1,4 +1,4 @@
-"""Who asks from the home network: devices in it, and nobody from outside; by which of its addresses, too.
+"""Tell requests of the home network from all others, and its devices apart.
 
 Several addresses with one hardware address are one device.
 """
@@ -16,14 +16,14 @@ from homeassistant.helpers.network import is_cloud_connection
 from homeassistant.util.network import is_ip_address, is_local
 from yarl import URL
 
-# What a proxy or a tunnel adds, by words in the names of headers: behind one nobody knows where a request
-# comes from. Of a printer's clients none sends a header with such a name.
+# Names of headers that proxies and tunnels add: behind one, nobody knows where a request comes from. No client of a
+# printer sends such a header.
 _FORWARDED: Final = re.compile(
     r"forwarded|proxy|^via$|^cdn-|^cf-|^fastly-|^akamai-|^fly-|^tailscale-|^ngrok-|^x-(original|envoy|amz|azure)-"
     r"|(client|cluster|connecting|real|remote|user|source)-?(ip|addr)",
     re.IGNORECASE,
 )
-# Ends of names that nobody can have on the internet, and that of a common router.
+# Endings that no name on the internet can have, and that of a common router (FRITZ!Box).
 _HOME_NAMES: Final = (
     ".local",
     ".localhost",
@@ -39,10 +39,10 @@ _HOME_NAMES: Final = (
 
 
 def is_from_home(hass: HomeAssistant, request: web.Request) -> bool:
-    """Return whether a request comes straight from a device of the home network, and is no web page's."""
+    """Accept only requests straight from a device at home: not by cloud, proxy or tunnel, not from a web page."""
     if is_cloud_connection(hass) or (address := address_of(request)) is None:
         return False
-    # Browsers say which page a request is of; printing programs have none.
+    # Browsers send the page's origin, printing programs send none.
     if hdrs.ORIGIN in request.headers or any(map(_FORWARDED.search, request.headers)):
         return False
     if not is_local(address) or any(address in network for network in hass.http.trusted_proxies):
@@ -51,7 +51,7 @@ def is_from_home(hass: HomeAssistant, request: web.Request) -> bool:
 
 
 def address_of(request: web.Request) -> IPv4Address | IPv6Address | None:
-    """Return the address that a request comes from; one of IPv4 has one form only."""
+    """Make a plain IPv4 address of one that is mapped into IPv6."""
     try:
         address = ip_address(request.remote or "")
     except ValueError:
@@ -60,10 +60,10 @@ def address_of(request: web.Request) -> IPv4Address | IPv6Address | None:
 
 
 def is_asked_by_home_name(hass: HomeAssistant, host: str) -> bool:
-    """Return whether a request was sent to an address, or to a name that only the home network knows.
+    """Accept an IP address, or a name that only the home network knows.
 
-    A web page elsewhere can give a name of its own the address of a device at home, and so let browsers
-    at home send requests here.
+    Against DNS rebinding: a web page elsewhere can point its own name at a device at home, so that browsers at home
+    send requests here.
     """
     try:
         name = (URL(f"http://{host}").host or "").rstrip(".").lower()
@@ -78,11 +78,11 @@ def is_asked_by_home_name(hass: HomeAssistant, host: str) -> bool:
     return is_ip_address(name) or (bool(name) and "." not in name) or name.endswith(_HOME_NAMES)
 
 
+# Seconds for which the system's table of neighbours is reused.
 FRESH_SECONDS: Final = 1
-"""for which the system's table is believed."""
+# Seconds in which the system has to deliver that table.
 ANSWER_SECONDS: Final = 2
-"""for the system to give it."""
-# Of linux/netlink.h, rtnetlink.h and neighbour.h.
+# Layouts and numbers of linux/netlink.h, rtnetlink.h and neighbour.h.
 _HEADER: Final = struct.Struct("=IHHII")
 _NEIGHBOUR: Final = struct.Struct("=BxxxiHBB")
 _ATTRIBUTE: Final = struct.Struct("=HH")
@@ -93,30 +93,28 @@ _BUFFER: Final = 64 * 1024
 
 
 class Client(NamedTuple):
-    """Who asks: what it has made is known by its address, its turns are those of the device that has the address."""
-
-    address: str
-    device: str
+    address: str  # Owns the jobs and scans that it has sent.
+    device: str  # Has the limits and turns; it may have several addresses.
 
 
 class Devices:
-    """Knows which device has which address, as far as this system's own table tells it."""
+    """Maps addresses to devices, as far as this system's table of neighbours knows them."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
         self._asked_at = float("-inf")
 
     async def async_client(self, hass: HomeAssistant, request: web.Request) -> Client:
-        """Return who asks. Raises HTTPNotFound for whoever is not at home."""
+        """Raise HTTPNotFound for a request from outside the home network."""
         if not is_from_home(hass, request):
             raise web.HTTPNotFound
         address = str(address_of(request))
         return Client(address, await self.async_of(hass, address))
 
     async def async_of(self, hass: HomeAssistant, address: str) -> str:
-        """Return what stands for a device: its hardware address, or where nobody knows that, its address.
+        """Return a device's hardware address, or its address where the system does not know that.
 
-        Behind a router, or on another system than Linux, each address is a device.
+        So behind a router, or on a system other than Linux, each address is a device.
         """
         if hass.loop.time() - self._asked_at > FRESH_SECONDS:
             self._known = await hass.async_add_executor_job(neighbours)
@@ -126,7 +124,7 @@ class Devices:
 
 
 def neighbours() -> dict[str, str]:
-    """Return the hardware addresses of the devices that this system talks to, by their addresses. Blocks."""
+    """Map addresses of the devices nearby to their hardware addresses, as this system knows them. Blocks."""
     found: dict[str, str] = {}
     # Some systems have no such table, or do not show it.
     with (
@@ -143,7 +141,7 @@ def neighbours() -> dict[str, str]:
 
 
 def _read(data: bytes, found: dict[str, str]) -> bool:
-    """Read messages of the table into `found`; return whether more are to come."""
+    """Read netlink messages into `found`; return whether more follow."""
     while data:
         length, kind, *_ = _HEADER.unpack_from(data)
         if kind != _NEW or length < _HEADER.size:
@@ -155,7 +153,7 @@ def _read(data: bytes, found: dict[str, str]) -> bool:
             parts[name] = data[place + _ATTRIBUTE.size : place + size]
             place += max(_ATTRIBUTE.size, (size + 3) & ~3)
         hardware = parts.get(_HARDWARE, b"")
-        # That of the system itself is nothing but zeros.
+        # The system's own hardware address is all zeros.
         if any(hardware) and _ADDRESS in parts:
             found[str(ip_address(parts[_ADDRESS]))] = hardware.hex(":")
         data = data[(length + 3) & ~3 :]

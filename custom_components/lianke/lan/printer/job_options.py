@@ -1,4 +1,4 @@
-"""Print options for the job template attributes of a request."""
+"""Translate the job template attributes of a request into print options."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,20 +10,20 @@ from ...ipp.model import UNSUPPORTED, Attributes, Collection, Content, Range, Va
 from .printer_attributes import FIXED, JOB_TEMPLATE
 from .profile import IPP_QUALITIES, FoundMedia, Profile, find_media, named_media, tray_of
 
+# Ranges in a page selection.
 MAX_RANGES: Final = 50
-"""pieces of a page selection."""
+# The end of a page range without an end.
 _LAST_PAGE: Final = 99_999
-"""what a selection without an end ends with."""
-# Upright and lying, and the reverse of these.
+# Portrait and landscape, then the reverse of each.
 _ORIENTATIONS: Final = {3: "portrait", 4: "landscape", 5: "landscape", 6: "portrait"}
 _PAPERS: Final = ("media", "media-col")
-# These have one value here, which needs no option.
+# Attributes that have only one value here, which needs no option.
 _FIXED: Final = ("finishings", "job-hold-until", "job-sheets", "number-up", "output-bin")
-# Clients that leave it to the printer get what its options say.
+# `auto`: the client leaves the choice to the printer's default options.
 _SCALES: Final = {"auto": None, "auto-fit": "fit", "fit": "fit", "fill": "cover", "none": "none"}
 _COLORS: Final = {"auto": None, "color": "color", "monochrome": "mono"}
 _MARGINS: Final = tuple(f"media-{side}-margin" for side in ("top", "right", "bottom", "left"))
-# What needs no option: there is one choice, or the document has it in it already.
+# Attributes that need no option: there is one choice, or the document contains it already.
 _IGNORED: Final = frozenset(
     {
         "job-name",
@@ -36,25 +36,23 @@ _IGNORED: Final = frozenset(
 )
 
 
+# The options for an attribute; an option that is None is left to the printer. No mapping: it cannot be done as asked.
 type Found = Mapping[str, Any] | None
-"""Options for an attribute, those that are left to the printer as None; no mapping: it cannot be done."""
 type _Reader = Callable[[Content, Profile], Found]
 
 
 @dataclass(kw_only=True, slots=True)
 class JobOptions:
-    """What a job asks for: options by name, and attributes that cannot be done as asked.
-
-    `is_lying`: its paper is meant as it lies on its side, and so are its pages, whatever else it asks for.
-    """
+    """What a job asks for."""
 
     options: dict[str, Any] = field(default_factory=dict)
+    # The job's paper lies on its side, and so do its pages, whatever else it asks for.
     is_lying: bool = False
+    # Attributes that cannot be done as asked.
     unsupported: dict[str, tuple[Value, ...]] = field(default_factory=dict)
 
 
 def read_job_options(attributes: Attributes, profile: Profile) -> JobOptions:
-    """Return the options that job template attributes stand for on this printer."""
     job = JobOptions()
     for name, values in attributes.items():
         if name in _IGNORED:
@@ -96,7 +94,7 @@ def _copies(content: Content, profile: Profile) -> Found:
 
 
 def _only(wanted: Content) -> _Reader:
-    """Return the reader of an attribute that can be this one only."""
+    """Make a reader for an attribute that can have only this value."""
 
     def read(content: Content, _profile: Profile) -> Found:
         return {} if type(content) is type(wanted) and content == wanted else None
@@ -105,7 +103,7 @@ def _only(wanted: Content) -> _Reader:
 
 
 def _word_for(option: str, words: Mapping[int, str]) -> _Reader:
-    """Return the reader of an attribute whose numbers stand for words of an option."""
+    """Make a reader for an attribute whose numbers stand for words of an option."""
 
     def read(content: Content, _profile: Profile) -> Found:
         word = words.get(_integer(content))
@@ -115,7 +113,7 @@ def _word_for(option: str, words: Mapping[int, str]) -> _Reader:
 
 
 def _offered(option: str, offers: Callable[[Profile], Mapping[str, Any]]) -> _Reader:
-    """Return the reader of an attribute whose keywords stand for what the printer offers."""
+    """Make a reader for an attribute whose keywords stand for what the printer offers."""
 
     def read(content: Content, profile: Profile) -> Found:
         word, offered = _word(content), offers(profile)
@@ -135,9 +133,9 @@ def _media(content: Content, profile: Profile) -> Found:
 
 
 def _media_col(members: Collection, profile: Profile) -> tuple[Mapping[str, Any], Collection]:
-    """Return paper, tray and media type of a `media-col`, and its members that cannot be done as asked.
+    """Return the options for a `media-col`, and its members that cannot be done as asked.
 
-    One that cannot be done costs none of the others. Its margins are the paper's.
+    Such a member does not affect the others. Margins are ignored: they are the paper's.
     """
     options: dict[str, Any] = {}
     refused: dict[str, tuple[Value, ...]] = {}
@@ -173,7 +171,7 @@ def _paper(found: FoundMedia) -> Mapping[str, Any]:
 
 
 def _pages(values: tuple[Value, ...]) -> Found:
-    """Return a page selection, None for one that is out of order or has too many pieces."""
+    """Return None for ranges that are out of order or too many."""
     pieces: list[str] = []
     last = 0
     for value in values:

@@ -1,4 +1,4 @@
-"""Jobs of the home network: those that wait for their document, their numbers, and which were sent again."""
+"""Jobs of the home network: those that wait for their document, their IPP numbers, and repeated documents."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -24,18 +24,16 @@ from ...jobs.rules import frees_request_id
 from .job_options import JobOptions
 from .printer_attributes import DOCUMENT_SECONDS
 
+# Jobs of a printer that wait for their documents, and those of one device.
 MAX_PENDING: Final = 20
-"""jobs of a printer that wait for their documents."""
 MAX_PENDING_A_DEVICE: Final = 5
-"""those of one device."""
+# Jobs of a printer that ended without a document and can still be asked for, and those of one device.
 MAX_ENDED: Final = 50
-"""jobs of a printer that ended without a document and can still be asked for."""
 MAX_ENDED_A_DEVICE: Final = 10
-"""those of one device."""
 
 
 class Sender(NamedTuple):
-    """Who sent a job, by their own account, and from which address."""
+    """Who sent a job. The name is what the device claims."""
 
     name: str
     address: str
@@ -43,11 +41,7 @@ class Sender(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PendingJob:
-    """A job made by Create-Job; `ended` says why it will get no document any more.
-
-    `same_as` is the id of the job that its document has made before, under another number. `place` is given back once
-    the job ends or is made.
-    """
+    """A job made by Create-Job, without its document."""
 
     job_id: str
     sender: Sender
@@ -56,25 +50,27 @@ class PendingJob:
     created_at: datetime
     release_code: str | None = field(default=None, repr=False)
     is_receiving: bool = False
+    # job-state-reasons, once it will get no document any more.
     ended: str | None = None
     ended_at: datetime | None = None
+    # The id of an earlier job that the same document has made; this job's number stands for it.
     same_as: str | None = None
+    # Given back once the job has ended or is in the print queue.
     place: Place | None = field(default=None, repr=False)
 
     @property
     def device(self) -> str:
-        """Return whose shares the job takes."""
+        """The device whose limits the job counts for."""
         return self.sender.address if self.place is None else str(self.place.owner)
 
     @property
     def number(self) -> int:
-        """Return the number that clients know the job by."""
         return job_number(self.job_id)
 
 
 @lru_cache(maxsize=4096)
 def job_number(job_id: str) -> int:
-    """Return the number of a job, the same at each start: the protocol wants 1 to 2^31 - 1."""
+    """Derive a job's IPP number, 1 to 2^31 - 1, from its id: it stays the same after a restart."""
     digest = hashlib.sha256(job_id.encode()).digest()
     return int.from_bytes(digest[:4]) % MAX_INTEGER + 1
 
@@ -86,7 +82,7 @@ class PendingJobs:
         self._jobs: dict[int, PendingJob] = {}
 
     def new_id(self, taken: Callable[[int], bool]) -> str:
-        """Return the id of a new job whose number no other one has."""
+        """Choose an id whose number is neither used here nor `taken`."""
         job_id = ulid_now()
         while (number := job_number(job_id)) in self._jobs or taken(number):
             job_id = ulid_now()
@@ -94,13 +90,13 @@ class PendingJobs:
 
     @property
     def pending(self) -> list[PendingJob]:
-        """Return the jobs that still may get their document, oldest first."""
+        """Jobs that may still get their document, oldest first."""
         self.expire()
         return [job for job in self._jobs.values() if job.ended is None]
 
     @property
     def all(self) -> list[PendingJob]:
-        """Return all jobs, oldest first, each under one number."""
+        """Jobs, oldest first, but for those whose number stands for an earlier job."""
         self.expire()
         return [job for job in self._jobs.values() if job.same_as is None]
 
@@ -109,8 +105,8 @@ class PendingJobs:
         return self._jobs.get(number)
 
     def put(self, job: PendingJob) -> None:
-        """Keep a job as it is now."""
-        # The one that ended last is forgotten last.
+        """Store a job as it is now, and forget the oldest of too many that have ended."""
+        # Moved to the end: the job that ended last is forgotten last.
         self._jobs.pop(job.number, None)
         self._jobs[job.number] = job
         ended = [kept for kept in self._jobs.values() if kept.ended is not None]
@@ -121,26 +117,26 @@ class PendingJobs:
             job.place.give_back()
 
     def end(self, job: PendingJob, reason: str) -> None:
-        """Keep that a job will get no document, with a job-state-reason."""
+        """Note that a job will get no document; `reason` is a job-state-reason."""
         self.put(replace(job, ended=reason, ended_at=datetime.now(UTC), is_receiving=False))
 
     def follow(self, job: PendingJob, job_id: str) -> None:
-        """Keep that a job's document is that of an earlier job, which is meant by its number from now on."""
+        """Let a job's number stand for the earlier job that the same document has made."""
         self.end(replace(job, same_as=job_id), "queued-in-device")
 
     def number_of(self, number: int) -> int:
-        """Return the number of the job that is meant by one."""
+        """Return the number of the earlier job that a number stands for, or the number itself."""
         job = self._jobs.get(number)
         return number if job is None or job.same_as is None else job_number(job.same_as)
 
     def drop(self, job: PendingJob) -> None:
-        """Forget a job that the queue has now."""
+        """Forget a job that is in the print queue now."""
         self._jobs.pop(job.number, None)
         if job.place is not None:
             job.place.give_back()
 
     def expire(self) -> None:
-        """End the jobs whose document does not come."""
+        """End the jobs whose document has not come within DOCUMENT_SECONDS."""
         until = datetime.now(UTC) - timedelta(seconds=DOCUMENT_SECONDS)
         for job in list(self._jobs.values()):
             if job.ended is None and not job.is_receiving and job.created_at < until:
@@ -148,66 +144,61 @@ class PendingJobs:
 
 
 def is_own(job: Job | PendingJob, sender: Sender) -> bool:
-    """Return whether a job was sent from this address and under this name.
-
-    Several people may share an address, behind a router or on one computer.
-    """
+    """Compare address and name: several people may share an address, behind a router or on one computer."""
     return sender_of(job) == sender
 
 
 def sender_of(job: Job | PendingJob) -> Sender | None:
-    """Return who sent a job from the home network, None for jobs from elsewhere."""
+    """Return None for a job that did not come from the home network."""
     if isinstance(job, PendingJob):
         return job.sender
-    # Records of before addresses were kept, or with an empty one, are nobody's.
+    # Older records without an address belong to nobody.
     spec = job.spec
     return Sender(spec.sender or "", spec.sender_address) if spec.sender_address else None
 
 
+# Seconds after a job was made in which its document may be repeated.
 REPEAT_SECONDS: Final = 300
-"""seconds after a job was made in which it is looked for."""
+# Seconds that an answer has to arrive.
 DELIVERY_SECONDS: Final = 10
-"""seconds that an answer is given to arrive."""
+# Jobs whose devices are known to have their numbers.
 MAX_TOLD: Final = 500
-"""jobs whose devices are known to have their numbers."""
 _FIRST_PAUSE: Final = 0.002
 _LONGEST_PAUSE: Final = 0.5
 _NUMBER_BYTES: Final = 4
-# The state of a connection that was reset, as Linux numbers it (tcp_states.h).
+# Linux's state of a connection that was reset (tcp_states.h).
 _CLOSED: Final = 7
 
 
 class Sent(NamedTuple):
-    """What a device has sent, and how it wants it: two that are equal are the same print, or its repetition."""
+    """What a device has sent. Two that are equal are the same print, or its repetition."""
 
     sender: Sender
     title: str
     digest: str
     options: dict[str, object]
-    # Bytes.
-    size: int
+    size: int  # bytes
 
 
 class Repeats:
-    """Knows which devices have been told of their jobs, and finds the job of one that has not."""
+    """Knows which devices got the answer about their job, and finds the job of one that did not."""
 
     def __init__(self) -> None:
-        """Start with nobody told: the answers of before a restart may be lost."""
-        # The last one told last.
+        # Job ids, the latest last. None at first: answers from before a restart may be lost.
         self._told = LimitedSizeDict[str, None](size_limit=MAX_TOLD)
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, printer_key: str, digest: str) -> asyncio.Lock:
-        """Return what equal documents take one after the other, until the answer has arrived or is lost."""
+        """Return the lock that equal documents hold in turn, each until its answer has arrived or is lost."""
         return self._turns.setdefault((printer_key, digest), asyncio.Lock())
 
     def note_told(self, job_id: str) -> None:
         self._told[job_id] = None
 
     def find(self, jobs: Iterable[Job], sent: Sent, now: datetime) -> Job | None:
-        """Return the newest of a printer's jobs that this may be the repetition of, None without one.
+        """Return the newest of a printer's jobs that `sent` may repeat, None without one.
 
-        None as well where that has failed, and surely nothing of it comes out: what is sent again is to be printed.
+        None as well if that job failed and surely nothing of it was printed: the repetition has to be printed.
         """
         since = now - timedelta(seconds=REPEAT_SECONDS)
         found = [
@@ -216,19 +207,18 @@ class Repeats:
             if job.created_at >= since and job.job_id not in self._told and _is_of(job, sent)
         ]
         newest = max(found, key=lambda job: job.created_at, default=None)
-        # One that was canceled stays so: the device may repeat it without anybody's doing.
+        # A canceled job stays canceled: a device may repeat it by itself.
         if newest is not None and newest.state is JobState.FAILED and newest.retried_as is None:
             return None if frees_request_id(newest) else newest
         return newest
 
 
 def _is_of(job: Job, sent: Sent) -> bool:
-    """Return whether a job may have been made of what a device has sent."""
     document, sender = job.deliveries[0].document, sender_of(job)
     if sender is None or job.spec.title != sent.title:
         return False
     if not document.digest:
-        # 0.2.0 kept none (K8).
+        # 0.2.0 kept no digest (K8).
         return (sender.address, document.size) == (sent.sender.address, sent.size)
     asked = (sender, document.digest, dict(job.spec.requested))
     return asked == (sent.sender, sent.digest, sent.options)
@@ -242,14 +232,14 @@ async def async_deliver(
 ) -> None:
     """Send an answer, and call `on_arrival` once the other side has acknowledged all of it.
 
-    It is not called where the connection breaks first, or not all is acknowledged so many seconds after it was
-    written: DELIVERY_SECONDS, unless others are given.
+    It is not called if the connection breaks first, or if not all is acknowledged within `seconds` after it was written
+    (None: DELIVERY_SECONDS).
     """
     transport = request.transport
     plain = None if transport is None else transport.get_extra_info("socket")
     if plain is None or plain.fileno() < 0:
         return
-    # One of our own: the web server closes its own before it says that the connection has ended.
+    # A duplicate: the web server closes its own socket before it reports the end of the connection.
     with socket.socket(fileno=os.dup(plain.fileno())) as line:
         is_written = False
         try:
@@ -269,7 +259,7 @@ async def async_deliver(
 
 
 def _has_all(line: socket.socket) -> bool:
-    """Return whether the other side has got all that was written; where that cannot be told, it has."""
+    """Whether the other side has acknowledged all that was written; assume so where that is unknown."""
     try:
         unacknowledged = fcntl.ioctl(line, termios.TIOCOUTQ, bytes(_NUMBER_BYTES))
         state = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]

@@ -18,27 +18,27 @@ JPEG: Final = "image/jpeg"
 PWG_RASTER: Final = "image/pwg-raster"
 APPLE_RASTER: Final = "image/urf"
 ANY: Final = "application/octet-stream"
+# The version of Mopria's protocol; Windows takes it as a sign that no driver is needed.
 MOPRIA: Final = "1.3"
-"""the version of Mopria's protocol that is spoken; Windows takes it for a sign that no driver is needed."""
 FORMATS: Final = (PDF, JPEG, APPLE_RASTER, PWG_RASTER, ANY)
 COMPRESSIONS: Final = ("none", "gzip", "deflate")
 _TABLES: Final = json.loads(Path(__file__).with_name("fixed.json").read_text("utf-8"))
 JOB_TEMPLATE: Final[tuple[str, ...]] = tuple(_TABLES["job_template"])
+# Seconds between the operations of one job (`multiple-operation-time-out`).
 DOCUMENT_SECONDS: Final = 120
-"""seconds between the operations of one job (`multiple-operation-time-out`)."""
+# printer-state.
 IDLE, PROCESSING, STOPPED = 3, 4, 5
-"""printer-state."""
+# Percent of ink or toner at which devices start to warn.
 LOW_LEVEL: Final = 15
-"""percent of ink or toner from which on devices are to warn."""
 
-# What is the same for all printers, by the syntax of its values. IPP Everywhere wants overrides to be named; a job
-# that asks for any is told that it is ignored.
+# Attributes that are the same for all printers, by the syntax of their values. IPP Everywhere requires overrides to be
+# named; a job that asks for any gets the answer that it was ignored.
 FIXED: Final[Attributes] = {
     name: getattr(values, syntax)(*contents)
     for syntax, attributes in _TABLES["attributes"].items()
     for name, contents in attributes.items()
 }
-# printer-state and printer-state-reasons. A printer that is off takes jobs: they wait here.
+# printer-state and printer-state-reasons. A printer that is off accepts jobs: they wait here.
 STATES: Final[dict[PrinterStatus | None, tuple[int, str]]] = {
     None: (IDLE, "none"),
     PrinterStatus.BOX_OFFLINE: (IDLE, "offline-report"),
@@ -59,12 +59,12 @@ TAKES_NO_JOBS: Final = (PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED
 
 
 def up_time(started_at: datetime, moment: datetime | None = None) -> int:
-    """Return the printer's clock at a moment, in seconds since it is offered, at least 1."""
+    """Return the printer's clock at a moment: seconds since it is offered, at least 1."""
     return max(1, round(((moment or datetime.now(UTC)) - started_at).total_seconds()) + 1)
 
 
 def describe_printer(profile: Profile) -> Attributes:
-    """Return what is said of a printer by what it offers, all but `media-col-database`."""
+    """Return what follows from the profile, but for `media-col-database`: clients ask for that by name."""
     return {
         **FIXED,
         "printer-name": values.name(profile.name),
@@ -103,12 +103,11 @@ def describe_printer(profile: Profile) -> Attributes:
 
 
 def media_col_database(profile: Profile) -> Attributes:
-    """Return the attribute that clients have to ask for by its name."""
     return {"media-col-database": values.collection(*(_size_col(item) for item in profile.media))}
 
 
 def device_id(profile: Profile) -> str:
-    """Return the IEEE 1284 device id that drivers are chosen by."""
+    """Return the IEEE 1284 device id, by which clients choose drivers."""
     maker, model = (
         part.replace(";", " ").replace(":", " ") for part in (profile.maker, profile.model)
     )
@@ -116,7 +115,7 @@ def device_id(profile: Profile) -> str:
 
 
 def urf_keywords(profile: Profile) -> tuple[str, ...]:
-    """Return what AirPrint wants to know, as it stands in the TXT record, too."""
+    """Return AirPrint's keywords, which are also in the TXT record."""
     qualities = "-".join(str(number) for number in IPP_QUALITIES)
     resolutions = "-".join(str(dpi) for dpi in RESOLUTIONS)
     return (
@@ -124,7 +123,7 @@ def urf_keywords(profile: Profile) -> tuple[str, ...]:
         f"CP{min(profile.max_copies, 99)}",
         "W8",
         *(("SRGB24",) if profile.color else ()),
-        # The back of a sheet is sent upright.
+        # DM1: devices send the back of a sheet upright.
         *(("DM1",) if profile.two_sided else ()),
         f"PQ{qualities}",
         f"RS{resolutions}",
@@ -133,7 +132,7 @@ def urf_keywords(profile: Profile) -> tuple[str, ...]:
 
 def _media(profile: Profile) -> Attributes:
     media = profile.media
-    # Nobody knows what lies in the trays, and iPhones offer these sizes only.
+    # All sizes count as ready: nobody knows what is in the trays, and iPhones offer only ready sizes.
     ready = [
         _media_col(profile, item, profile.default_tray if number == 1 else source_of_size(number))
         for number, item in enumerate(media, 1)
@@ -203,7 +202,7 @@ def _job_template(profile: Profile) -> Attributes:
 
 
 def _supplies(profile: Profile) -> Attributes:
-    """Return ink and toner; a printer that reports none has one supply of an unknown level."""
+    """Describe ink and toner; a printer that reports none has one supply with an unknown level."""
     markers = profile.markers or (Marker(name="Ink or toner"),)
     levels = [-2 if marker.level is None else marker.level for marker in markers]
     return {

@@ -1,7 +1,4 @@
-"""The operations that make jobs and take them back.
-
-Print-Job, Validate-Job, Create-Job, Send-Document, Close-Job; Cancel-Job, Cancel-My-Jobs.
-"""
+"""IPP operations that create or cancel jobs: Print-, Validate-, Create-, Close-, Cancel-(My-)Job(s), Send-Document."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -37,13 +34,13 @@ _NO_NAME: Final = "document"
 
 
 async def async_validate_job(request: Request) -> Answer:
-    """Say whether a job like this would be taken, without a document."""
+    """Check what Print-Job would check, without a document."""
     options, _ = _checked(request)
     return _answer(request, options)
 
 
 async def async_print_job(request: Request) -> Answer:
-    """Make a job of the document that follows, unless it is one whose answer was lost."""
+    """Print the document that follows; a repetition after a lost answer gets the job that exists already."""
     options, given = _checked(request)
     code = None if given is None else await _async_release_code(request, given)
     title = _title(request)
@@ -87,19 +84,19 @@ async def async_create_job(request: Request) -> Answer:
 
 
 async def async_send_document(request: Request) -> Answer:
-    """Take the document of a job; a job has one."""
+    """Take a job's only document."""
     if request.flag("last-document") is None:
         raise IppError(Status.BAD_REQUEST, "last-document is missing")
     _check_document(request)
     querying.find_job(request)
     first = await request.document.read()
     request.document.unread(first)
-    # While the device made the first byte, the job may have been canceled, or got its document.
+    # Before the first byte came, the job may have been canceled, or got its document by another request.
     job = querying.find_job(request)
     if not isinstance(job, PendingJob) or job.is_receiving:
         if first:
             raise IppError(Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED)
-        # The end of a job whose document has come already.
+        # The device ends a job whose document has come already.
         return _answer(request, None, await querying.async_describe(request, job, querying.STATE))
     if job.ended is not None:
         raise IppError(Status.NOT_POSSIBLE, "the job has ended")
@@ -151,7 +148,7 @@ async def _async_print_pending(
 
 
 async def async_close_job(request: Request) -> Answer:
-    """End a job to which no more documents come."""
+    """End a job that got no document; one that has its document needs nothing more."""
     job = querying.find_job(request)
     if isinstance(job, PendingJob) and job.ended is None and not job.is_receiving:
         request.pending.end(job, "aborted-by-system")
@@ -159,13 +156,13 @@ async def async_close_job(request: Request) -> Answer:
 
 
 def _checked(request: Request) -> tuple[JobOptions, bytes | None]:
-    """Return the options of a new job, and the code that it is to be released with, None without one.
+    """Return the options of a new job and its release code, None without one.
 
-    Raises IppError when they must be met and cannot be; InputError: printer_gone.
+    Raises IppError for options that cannot be met if the device insists on them; InputError: printer_gone.
     """
     _check_document(request)
     code = _checked_code(request) if "job-password" in request.operation else None
-    # It may be gone.
+    # Raises if the printer is gone.
     _ = request.target.view
     asked = request.message.group(Tag.JOB)
     options = read_job_options(asked, querying.profile_of(request)) if asked else JobOptions()
@@ -178,7 +175,7 @@ def _checked(request: Request) -> tuple[JobOptions, bytes | None]:
 
 
 def _lay(request: Request, options: JobOptions, orientation: str) -> None:
-    """Set how the pages of a job lie on its paper, unless the driver knows no such way."""
+    """Set the orientation, unless the driver is known not to support it."""
     target = request.target
     known = target.data.storage.printers.get(target.printer_key)
     able = known.capabilities and known.capabilities.orientations if known else None
@@ -188,10 +185,7 @@ def _lay(request: Request, options: JobOptions, orientation: str) -> None:
 
 
 def _checked_code(request: Request) -> bytes:
-    """Return the code that a job is to be released with. Raises IppError.
-
-    A job whose code cannot be used is not taken: without it, it would be printed at once.
-    """
+    """Raise IppError for a release code that cannot be used: without it, the job would print at once."""
     code = request.first("job-password")
     encryption = request.text("job-password-encryption", PLAIN)
     least = MIN_CODE if encryption == PLAIN else 1
@@ -210,7 +204,7 @@ async def _async_release_code(request: Request, code: bytes) -> str:
 
 
 def _check_document(request: Request) -> None:
-    """Check what a request says of its document. Raises IppError."""
+    """Raise IppError for a compression or a format that is not supported."""
     if request.text("compression", "none") not in COMPRESSIONS:
         raise IppError(Status.COMPRESSION_NOT_SUPPORTED, "this compression is not supported")
     if request.text("document-format", FORMATS[-1]) not in FORMATS:
@@ -223,7 +217,7 @@ def _answer(
     described: Group | None = None,
     made: Job | None = None,
 ) -> Answer:
-    """Return the answer to a request; once it has arrived, the device knows of the job that was made."""
+    """Once the answer has arrived, the device knows the job `made`: an equal document is a new print."""
     unsupported = None if options is None else options.unsupported
     told = None if made is None else partial(request.server.repeats.note_told, made.job_id)
     return Answer(
@@ -240,7 +234,7 @@ def _title(request: Request) -> str:
 
 
 def _new_id(request: Request) -> str:
-    """Return the id of a new job whose number no other job of the printer has."""
+    """Choose an id whose IPP job number no other job of the printer has."""
     numbers = {job_number(job.job_id) for job in querying.lan_jobs(request)}
     return request.pending.new_id(numbers.__contains__)
 
@@ -251,30 +245,29 @@ def _abort_unless_canceled(request: Request, job: PendingJob) -> None:
 
 
 def _was_canceled(request: Request, job: PendingJob) -> bool:
-    # One whose document is coming is forgotten only after its end.
+    # A job is not forgotten while its document comes, only after it has ended.
     now = request.pending.get(job.number)
     return now is None or now.ended is not None
 
 
 async def _async_to_its_end[T](request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Do what follows once a document is there, also when the device's connection breaks meanwhile."""
+    """Finish `work`, for which the whole document is here, even if the device's connection breaks."""
     task = request.hass.async_create_task(work, "print for the home network")
     try:
         await asyncio.wait([task])
     except asyncio.CancelledError:
         await asyncio.wait([task])
         if not task.cancelled():
-            # Nobody is left to be told.
+            # Nobody is left to receive its error.
             task.exception()
         raise
     return task.result()
 
 
 async def _async_document(request: Request, title: str, options: JobOptions) -> Path:
-    """Receive the document of a request; return its file in the spool."""
     target = request.target
     if request.text("document-format") in (APPLE_RASTER, PWG_RASTER):
-        # Pages that a device drew lie as it wants them, whatever the printer's defaults say.
+        # The device has drawn these pages in the orientation it wants: the printer's defaults must not turn them.
         _lay(request, options, "landscape" if options.is_lying else "portrait")
     refused = request.server.refusals.count(request.offered.token, request.device)
     target.data.queue.check_limits(target.printer_key, lan_owner(request.device), refused=refused)
@@ -289,7 +282,7 @@ async def _async_document(request: Request, title: str, options: JobOptions) -> 
 
 
 async def _async_turn(request: Request, path: Path) -> tuple[str, int]:
-    """Wait until no equal document is printed or its answer under way; return the file's digest and its bytes."""
+    """Wait while an equal document is being printed or answered; return the file's digest and its bytes."""
 
     def look() -> tuple[str, int]:
         return file_digest(path), path.stat().st_size
@@ -301,7 +294,7 @@ async def _async_turn(request: Request, path: Path) -> tuple[str, int]:
 
 
 def _repeated(request: Request, sent: Sent) -> Job | None:
-    """Return the job that a document has made already, of which its device does not know."""
+    """Find the job that this document has made already, if its device never got the answer."""
     target = request.target
     jobs = target.data.queue.jobs(target.printer_key)
     return request.server.repeats.find(jobs, sent, datetime.now(UTC))
@@ -324,7 +317,7 @@ async def _async_print(
     )
 
     def papers() -> list[tuple[int, int]]:
-        # Raster pages have to fit on what is offered.
+        # Raster pages must fit on a paper that is offered.
         return [(item.width, item.height) for item in querying.profile_of(request).media]
 
     async def make(making: Making) -> Document:
@@ -356,7 +349,7 @@ async def _async_print(
 
 @contextmanager
 def _counting_refusal(request: Request) -> Iterator[None]:
-    """Count a document that is refused for what it is: it has taken time as well."""
+    """Count a document that is refused by the sender's fault: it has taken time as well."""
     try:
         yield
     except (IppError, InputError, HomeAssistantError) as err:
@@ -370,7 +363,7 @@ def _document_name(request: Request, title: str) -> str:
 
 
 async def async_cancel_job(request: Request) -> Answer:
-    """Cancel a job of the same address and name."""
+    """Cancel a job that was sent from the same address under the same name."""
     job = querying.find_job(request)
     if not is_own(job, request.sender):
         raise IppError(Status.NOT_AUTHORIZED, "the job is somebody else's")
@@ -381,9 +374,9 @@ async def async_cancel_job(request: Request) -> Answer:
 
 
 async def async_cancel_my_jobs(request: Request) -> Answer:
-    """Cancel all jobs of the same address and name, or those of them that the request lists: all of these, or none.
+    """Cancel the sender's jobs, or those that the request lists: if one of these cannot be canceled, none is.
 
-    One that the service does not let go keeps none of the others.
+    If the service refuses to cancel one, the others are canceled all the same, and its error is raised in the end.
     """
     jobs = [
         job
@@ -402,7 +395,7 @@ async def async_cancel_my_jobs(request: Request) -> Answer:
             raise IppError(Status.NOT_POSSIBLE, "not all of these jobs can be canceled", refused)
     refusals: list[LiankeError | HomeAssistantError] = []
     for job in jobs:
-        # What is over by then is none.
+        # A job that has ended meanwhile needs no canceling.
         with suppress(InputError):
             try:
                 await _async_cancel(request, job)

@@ -1,7 +1,4 @@
-"""What a printer offers to the home network, papers, trays and media types by their PWG names.
-
-Made from its driver's capabilities and the options of its box.
-"""
+"""What a printer offers to the home network, from its driver's capabilities and the options of its box."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -36,36 +33,35 @@ from ...errors import InputError
 from ...manual_duplex import is_set_up
 from ...runtime import LiankeConfigEntry
 
+# Papers that are offered; clients show them in one list.
 MAX_MEDIA: Final = 100
-"""papers that are offered; clients show them in one list."""
+# 0.1 mm by which a size may differ from a paper's.
 TOLERANCE: Final = 10
-"""0.1 mm by which a size may differ from a paper's."""
+# Multiplies 0.1 mm (drivers) to 0.01 mm (PWG sizes and margins).
 HUNDREDTHS: Final = 10
-"""of a millimetre in 0.1 mm: PWG sizes and margins are 0.01 mm."""
 
-# Width and height in 0.1 mm, the way PWG 5101.1 names them; others get a name made of their size.
+# Names of PWG 5101.1 with width and height in 0.1 mm. Other sizes get a name made of their numbers.
 _PWG_NAMES: Final[Mapping[str, tuple[int, int]]] = json.loads(
     Path(__file__).with_name("pwg_names.json").read_text("utf-8")
 )
 PHOTO_SIZES: Final = ("na_index-4x6_4x6in", "na_5x7_5x7in")
-# A sheet that is sold as one and has two sizes, in 0.01 mm: a photo of 10 by 15 cm, or of 4 by 6 inches.
+# Sizes in 0.01 mm that are sold as the same sheet: photos of 10 by 15 cm, and of 4 by 6 inches.
 _SAME_SHEETS: Final = ((10000, 15000), (10160, 15240))
 _SIZE_IN_NAME: Final = re.compile(
     r"_(\d{1,5}(?:\.\d{1,4})?)x(\d{1,5}(?:\.\d{1,4})?)(mm|in)\Z", re.ASCII
 )
-# What Bonjour calls the largest paper of a printer, by the shorter and the longer side that it still has
-# room for, in 0.01 mm.
+# Bonjour's words for a printer's largest paper, with the longest short side and long side of each in 0.01 mm.
 _LARGEST: Final[Mapping[str, tuple[int, int]]] = {
     "legal-A4": (21600, 35600),
     "tabloid-A3": (29700, 43200),
     "isoC-A2": (43200, 59400),
 }
-# The smaller one of A4 and Letter, each way.
+# The shorter of the widths and of the heights of A4 and Letter, in 0.01 mm.
 _A4_OR_LETTER: Final = (21000, 27900)
 _AUTO: Final = "auto"
 _NUMBERED: Final = re.compile(rf"{_AUTO}\.\d{{1,3}}")
 _PLAIN: Final = "stationery"
-# Numbers that Windows gives trays and media types (wingdi.h, DMBIN_* and DMMEDIA_*).
+# Windows' numbers of trays and media types (wingdi.h, DMBIN_* and DMMEDIA_*).
 _TRAYS: Final[Mapping[int, str]] = {1: "main", 4: "manual", 5: "envelope", 7: _AUTO}
 _MEDIA_TYPES: Final[Mapping[int, str]] = {1: _PLAIN, 2: "transparency", 3: "photographic-glossy"}
 _MEDIA_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -80,18 +76,17 @@ _MEDIA_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Media:
-    """A paper as clients know it: PWG name, size and margins in 0.01 mm, the driver's paper id."""
+    """A paper as clients know it; lengths are in 0.01 mm."""
 
-    name: str
+    name: str  # As PWG 5101.1 names it.
     width: int
     height: int
     side_margin: int
     end_margin: int
-    paper_id: int
+    paper_id: int  # The driver's.
 
 
 def media_of(paper: Paper) -> Media:
-    """Return a paper as clients know it."""
     side = max(0, (paper.width - paper.printable_width) // 2)
     end = max(0, (paper.height - paper.printable_height) // 2)
     return Media(
@@ -105,7 +100,7 @@ def media_of(paper: Paper) -> Media:
 
 
 def pwg_name(width: int, height: int) -> str:
-    """Return the self-describing name of a size in 0.1 mm."""
+    """Name a size, in 0.1 mm, as PWG 5101.1 does."""
     for name, (known_width, known_height) in _PWG_NAMES.items():
         if abs(known_width - width) <= 3 and abs(known_height - height) <= 3:
             return name
@@ -120,10 +115,9 @@ def _millimetres(tenths: int) -> str:
 def offered_media(
     able: Capabilities, papers: tuple[Paper, ...], default: Paper | None
 ) -> tuple[Media, ...]:
-    """Return the papers that are offered, the default one first, each size once.
+    """List the papers to offer, the default one first, each size once.
 
-    Without the driver's list these are the papers that the driver names, as far as their sizes are known, or common
-    ones.
+    Without the driver's list, these are the papers that the driver names and whose size is known, or else common ones.
     """
     known = list(papers)
     if not known and able.papers:
@@ -139,7 +133,7 @@ def offered_media(
 
 
 def largest_paper(media: Iterable[Media]) -> str:
-    """Return Bonjour's word for the largest of these papers."""
+    """Name the largest paper in Bonjour's words."""
     sides = [sorted((item.width, item.height)) for item in media]
     short, long = (max((pair[which] for pair in sides), default=0) for which in (0, 1))
     if short < _A4_OR_LETTER[0] or long < _A4_OR_LETTER[1]:
@@ -151,16 +145,14 @@ def largest_paper(media: Iterable[Media]) -> str:
 
 
 class FoundMedia(NamedTuple):
-    """A paper for a size, and whether it has the size on its side."""
-
     paper: Media
-    is_turned: bool
+    is_turned: bool  # The paper has this size only when it is turned.
 
 
 def find_media(media: Iterable[Media], width: int, height: int) -> FoundMedia | None:
-    """Return the paper of a size in 0.01 mm, None without one that is near enough.
+    """Find the paper of a size in 0.01 mm, None without one that is near enough.
 
-    One that has the size only when it is turned comes last: devices name a lying photo's size as it lies.
+    A paper that must be turned comes last: for a photo in landscape, devices name the longer side as its width.
     """
     offered = tuple(media)
     for is_turned, asked in ((False, (width, height)), (True, (height, width))):
@@ -185,7 +177,7 @@ def _is_near(size: tuple[int, int], width: int, height: int) -> bool:
 
 
 def named_media(media: Iterable[Media], name: str) -> FoundMedia | None:
-    """Return the paper of a PWG name, or of the size that is in it; None without one."""
+    """Find a paper by its PWG name, or by the size in that name; None without one."""
     offered = tuple(media)
     if found := next((item for item in offered if item.name == name), None):
         return FoundMedia(found, is_turned=False)
@@ -196,7 +188,7 @@ def named_media(media: Iterable[Media], name: str) -> FoundMedia | None:
 
 
 def tray_keywords(trays: Mapping[str, int] | None) -> dict[str, int | None]:
-    """Return keywords of the trays with the driver's ids; `auto` is always there, with None if unnamed."""
+    """Map keywords to the driver's ids; `auto` is always there, None if the driver does not name it."""
     found: dict[str, int | None] = {_AUTO: None}
     number = 0
     for tray_id in (trays or {}).values():
@@ -210,20 +202,20 @@ def tray_keywords(trays: Mapping[str, int] | None) -> dict[str, int | None]:
 
 
 def source_of_size(number: int) -> str:
-    """Return the source of the size of this number, from 1 on, in the list of ready ones.
+    """Name the media source of the size with this number, from 1 on, in the list of ready ones.
 
-    iPhones show of each source one size, so the printer's own choice has a name for each.
+    iPhones show one size of each source, so the printer's own choice gets a name for each size.
     """
     return _AUTO if number == 1 else f"{_AUTO}.{number}"
 
 
 def tray_of(source: str) -> str:
-    """Return the tray that a source means."""
+    """Return `auto` for each of the names by `source_of_size`, other sources as they are."""
     return _AUTO if _NUMBERED.fullmatch(source) else source
 
 
 def media_type_keywords(types: Mapping[str, int] | None) -> dict[str, int | None]:
-    """Return keywords of the media types with the driver's ids; plain paper is always there."""
+    """Map keywords to the driver's ids; plain paper is always there, None if the driver has no such type."""
     found: dict[str, int | None] = {_PLAIN: None}
     for label, type_id in (types or {}).items():
         word = _MEDIA_TYPES.get(type_id) or _word_for(label.lower()) or f"other-{type_id}"
@@ -240,24 +232,23 @@ def _word_for(label: str) -> str | None:
 
 
 def keyword_of(words: Mapping[str, int | None], wanted: int | None, usual: str) -> str:
-    """Return the keyword of a driver's id, the usual one where it has none."""
     return (None if wanted is None else name_of(words, wanted)) or usual
 
 
+# Dots per inch of the raster formats that are taken.
 RESOLUTIONS: Final = (300, 600)
-"""dots per inch of the raster formats that are taken."""
 ONE_SIDED: Final = "one-sided"
+# IPP's sides, and our duplex modes for a printer with a duplex unit.
 SIDES: Final[Mapping[str, str]] = {
     ONE_SIDED: "off",
     "two-sided-long-edge": "long_edge",
     "two-sided-short-edge": "short_edge",
 }
-"""IPP's sides, and the duplex modes of a printer with a duplex unit."""
 MANUAL_SIDES: Final[Mapping[str, str]] = {
     word: ours if word == ONE_SIDED else f"manual_{ours}" for word, ours in SIDES.items()
 }
+# IPP's print-quality.
 DRAFT, NORMAL, HIGH = 3, 4, 5
-"""IPP's print-quality."""
 IPP_QUALITIES: Final[Mapping[int, str]] = {DRAFT: "draft", NORMAL: "normal", HIGH: "high"}
 _KINDS: Final[Mapping[Species, str]] = {
     Species.RECEIPT: "receipt",
@@ -269,10 +260,7 @@ _NAMESPACE: Final = UUID("6f2d7c4e-55a0-4c36-9d5b-0e1f6c1f3a77")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
-    """A printer as clients see it; ids are the driver's, sizes in `media` are 0.01 mm.
-
-    `sides` has the duplex mode of each of IPP's words that are offered, `kinds` what the printer is good for.
-    """
+    """A printer as clients see it; ids are the driver's."""
 
     name: str
     maker: str
@@ -284,7 +272,7 @@ class Profile:
     media_types: Mapping[str, int | None]
     default_tray: str
     default_media_type: str
-    sides: Mapping[str, str]
+    sides: Mapping[str, str]  # Our duplex mode for each of IPP's words that are offered.
     default_sides: str
     color: bool
     color_modes: tuple[str, ...]
@@ -292,24 +280,24 @@ class Profile:
     default_quality: int
     default_copies: int
     max_copies: int
-    kinds: tuple[str, ...]
+    kinds: tuple[str, ...]  # What the printer is good for: printer-kind.
     markers: tuple[Marker, ...]
 
     @property
     def two_sided(self) -> bool:
-        """Return whether both sides of a sheet are printed, by the printer or with somebody's help."""
+        """By a duplex unit, or by somebody who turns the paper."""
         return len(self.sides) > 1
 
 
 def printer_uuid(token: str) -> UUID:
-    """Return the id of a printer that is offered under this token; it says nothing of the token."""
+    """Derive an id that does not reveal the token."""
     return uuid5(_NAMESPACE, token)
 
 
 def make_profile(
     hass: HomeAssistant, entry: LiankeConfigEntry, known: StoredPrinter, token: str
 ) -> Profile:
-    """Return what a remembered printer offers; asks the service nothing."""
+    """Build it from what is remembered; the service is not asked."""
     able = known.capabilities or Capabilities()
     defaults = _defaults(entry, known)
     trays = tray_keywords(able.trays)
@@ -350,7 +338,7 @@ def make_profile(
 
 
 def _kinds(species: Species, media: Iterable[Media], *, color: bool) -> tuple[str, ...]:
-    """Return printer-kind: whether documents come out of the printer, or something smaller."""
+    """Choose the values of printer-kind: documents, or something smaller."""
     if (kind := _KINDS.get(species)) is not None:
         return (kind,)
     if color and any(item.name in PHOTO_SIZES for item in media):
@@ -359,7 +347,7 @@ def _kinds(species: Species, media: Iterable[Media], *, color: bool) -> tuple[st
 
 
 def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions:
-    """Return the options of a print that names none; without its paper where that has to be named."""
+    """Resolve the options of a print that names none; without a paper where the user has to name one."""
     options = options_in(
         entry.options.get(CONF_PRINTER_OPTIONS, {}).get(known.key, {}),
         entry.options.get(CONF_DEFAULT_OPTIONS, {}),
@@ -373,9 +361,9 @@ def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions
 
 
 def _sides(able: Capabilities, *, manual: bool) -> Mapping[str, str]:
-    """Return the sides to offer; without a duplex unit, both only where it is known how paper is turned.
+    """Choose the sides to offer; without a duplex unit, both only if it is known how to turn the paper.
 
-    Devices choose both sides on their own: nobody is to find half a document who was not ready for it.
+    Devices choose two-sided by themselves: nobody who did not expect it should find half a document.
     """
     unit = able.duplex or frozenset()
     sides = {
@@ -385,7 +373,7 @@ def _sides(able: Capabilities, *, manual: bool) -> Mapping[str, str]:
 
 
 def _color_modes(colors: Collection[int]) -> tuple[str, ...]:
-    """Return the values of print-color-mode, the usual one first; what the printer chooses it always does.
+    """List the values of print-color-mode, the default first; `auto` is always there.
 
     A printer without colour prints black and white.
     """

@@ -1,7 +1,4 @@
-"""The operations that only ask, and what they say of a job in the terms of the protocol.
-
-Get-Printer-Attributes, Get-Jobs, Get-Job-Attributes, Identify-Printer.
-"""
+"""IPP operations that only ask: Get-Printer-Attributes, Get-Jobs, Get-Job-Attributes, Identify-Printer."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -24,13 +21,13 @@ from .printer_attributes import JOB_TEMPLATE, up_time
 from .profile import Profile, make_profile
 from .requests import Answer, Request
 
+# job-state. No job is `pending-held`: CUPS takes that for the end of its own job and could not cancel it any more.
 PENDING, PROCESSING, STOPPED, CANCELED, ABORTED, COMPLETED = 3, 5, 6, 7, 8, 9
-"""job-state. No job is `pending-held`: CUPS takes that for the end of its own, and could cancel it no more."""
 
+# What Get-Jobs reports of a job unless the client asks for other attributes.
 BASIC: Final = ("job-id", "job-uri")
-"""what Get-Jobs answers with when the client does not say."""
+# What the answer to a new job reports of it.
 STATE: Final = ("job-id", "job-uri", "job-state", "job-state-reasons", "job-state-message")
-"""what the answer to a new job has."""
 
 _STATES: Final[dict[JobState, tuple[int, str]]] = {
     JobState.UPLOADING: (PROCESSING, "job-spooling"),
@@ -39,7 +36,7 @@ _STATES: Final[dict[JobState, tuple[int, str]]] = {
     JobState.SENDING: (PROCESSING, "job-printing"),
     JobState.CANCELING: (PROCESSING, "processing-to-stop-point"),
     JobState.COMPLETED: (COMPLETED, "job-completed-successfully"),
-    # It may have been printed, and nobody can tell: no success, and no reason to send it again.
+    # Nobody can tell whether it was printed: no success, but no reason to send it again either.
     JobState.UNCONFIRMED: (COMPLETED, "job-completed-with-warnings"),
     JobState.FAILED: (ABORTED, "aborted-by-system"),
     JobState.EXPIRED: (ABORTED, "aborted-by-system"),
@@ -56,19 +53,19 @@ _HELD: Final[dict[str | None, tuple[int, str]]] = {
     # Its first sides are printed.
     PersonReason.TURN_PAPER: (STOPPED, "job-suspended"),
 }
-# The service, this machine's disk, or a choice that is not the printer's.
+# It waits for the service, for this machine's disk, or for somebody's decision, not for the printer.
 _HELD_OTHERWISE: Final = (PENDING, "resources-are-not-ready")
 
 
 def state_of(job: Job | PendingJob) -> tuple[int, str]:
-    """Return what the protocol calls a job's state and the reason for it."""
+    """Return IPP's job-state and job-state-reasons."""
     if isinstance(job, PendingJob):
         if job.ended is None:
             return PENDING, "job-incoming" if job.is_receiving else "job-data-insufficient"
         canceled = job.ended == "job-canceled-by-user"
         return CANCELED if canceled else ABORTED, job.ended
     if job.reason == MOVED:
-        # Another printer has it, which this one cannot tell any more of.
+        # Another printer has it by now, so this one cannot report on it.
         return COMPLETED, "queued-in-device"
     if job.state is not JobState.HELD:
         return _STATES[job.state]
@@ -93,7 +90,7 @@ ICON: Final = "icon.png"
 
 
 def profile_of(request: Request) -> Profile:
-    """Return what the printer offers; raises as `Target.view`."""
+    """Raise as `Target.view` does."""
     _ = request.target.view
     entry = request.offered.entry
     known = entry.runtime_data.storage.printers[request.offered.printer_key]
@@ -101,7 +98,7 @@ def profile_of(request: Request) -> Profile:
 
 
 async def _async_situation(request: Request, profile: Profile) -> Attributes:
-    """Return what is said of the printer besides what it offers, and changes from one request to the next."""
+    """Collect the printer's attributes that change from one request to the next."""
     hass, server, token = request.hass, request.server, request.offered.token
     entry, view = request.offered.entry, request.target.view
     web_url = f"{request.base_url}/config/integrations/integration/{DOMAIN}"
@@ -149,7 +146,7 @@ async def _async_situation(request: Request, profile: Profile) -> Attributes:
 
 
 def lan_jobs(request: Request) -> list[AnyJob]:
-    """Return the printer's jobs that came from the home network, oldest first."""
+    """List the printer's jobs that came from the home network, oldest first."""
     queue = request.target.data.queue
     stored = [job for job in queue.jobs(request.offered.printer_key) if sender_of(job) is not None]
     found: list[AnyJob] = [*stored, *request.pending.all]
@@ -157,7 +154,7 @@ def lan_jobs(request: Request) -> list[AnyJob]:
 
 
 def find_job(request: Request) -> AnyJob:
-    """Return the job that a request names; another device's is not there. Raises IppError."""
+    """Find the job that a request names. Raises IppError, also for a job of another address."""
     if (named := _named(request)) is None:
         raise IppError(Status.BAD_REQUEST, "job-id is missing")
     number = request.pending.number_of(named)
@@ -171,7 +168,7 @@ def find_job(request: Request) -> AnyJob:
 
 
 def _named(request: Request) -> int | None:
-    """Return the number of a job that a request names, None without one."""
+    """Return the job number that a request names, None without one."""
     number = request.count("job-id") or request.number
     if number is None:
         _, _, last = request.text("job-uri").rpartition("/jobs/")
@@ -180,10 +177,10 @@ def _named(request: Request) -> int | None:
 
 
 async def async_describe(request: Request, job: AnyJob, wanted: Collection[str] | None) -> Group:
-    """Return the attributes of a job, the wanted ones, or all for None."""
+    """Describe a job by the wanted attributes, by all for None."""
     number, since = job_number(job.job_id), request.server.started_at
     if (named := _named(request)) is not None and request.pending.number_of(named) == number:
-        # The device knows it by this one.
+        # The device knows the job by this number: it has sent the document twice.
         number = named
     state, reason = state_of(job)
     message: str | None = ""
@@ -220,15 +217,15 @@ async def async_describe(request: Request, job: AnyJob, wanted: Collection[str] 
 
 
 def _times(event: str, since: datetime, moment: datetime | None) -> Attributes:
-    """Return when something happened, by the printer's clock and by the calendar."""
+    """Tell when something happened by the printer's clock (s) and by the calendar."""
     return {
         f"time-at-{event}": values.integer(up_time(since, moment)) if moment else values.NO_VALUE,
         f"date-time-at-{event}": values.date_time(moment) if moment else values.NO_VALUE,
     }
 
 
+# Jobs in an answer.
 MAX_LISTED: Final = 100
-"""jobs in an answer."""
 _ALL: Final = frozenset({"all", "printer-description", "job-template", "job-description"})
 _TEMPLATE: Final = frozenset(
     f"{name}{end}" for name in JOB_TEMPLATE for end in ("", "-default", "-supported", "-ready")
@@ -253,7 +250,7 @@ async def async_get_printer_attributes(request: Request) -> Answer:
 
 
 async def async_get_jobs(request: Request) -> Answer:
-    """List the jobs of the device that asks; with and without `my-jobs` they are the same."""
+    """List only the sender's jobs, with and without `my-jobs`."""
     which = request.text("which-jobs", "not-completed")
     if which not in ("completed", "not-completed"):
         refused = {"which-jobs": request.operation["which-jobs"]}
@@ -277,11 +274,11 @@ async def async_get_job_attributes(request: Request) -> Answer:
 
 
 async def async_identify_printer(_request: Request) -> Answer:
-    """Do as if: what a printer behind a box shows is not for us to say."""
+    """Answer OK but do nothing: we cannot make a printer behind a box show anything."""
     return Answer()
 
 
 def _wanted_of_job(request: Request) -> Collection[str] | None:
-    """Return the attributes of jobs that a request wants, None for all."""
+    """Return None for all attributes."""
     wanted = frozenset(request.words("requested-attributes"))
     return wanted if wanted and not _ALL.intersection(wanted) else None

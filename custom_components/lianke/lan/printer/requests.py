@@ -1,4 +1,4 @@
-"""A request of the protocol as it is checked, its document as it comes into the spool, and the answer to it."""
+"""An IPP request and its checks, the document that follows it, and the answer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -33,19 +33,19 @@ from ...runtime import async_error_text
 from .lan_jobs import PendingJobs, Sender
 from .server import LanServer, Offered
 
+# Bytes of raster pages, which become a much smaller PDF.
 MAX_RASTER_BYTES: Final = 512 * 1024 * 1024
-"""of raster pages, which become a much smaller PDF."""
+# Seconds for a whole document: some devices draw its pages while they send it.
 RECEIVE_SECONDS: Final = 1800
-"""seconds for a whole document: some devices draw its pages while they send it."""
+# Seconds without a byte of the document.
 IDLE_SECONDS: Final = 120
-"""seconds without a byte of it."""
 
 
 @dataclass(slots=True)
 class DocumentStream:
-    """A document as it comes, with bounds on the time it takes, which runs from the first read on."""
+    """A document as it comes; its time limits run from the first read on."""
 
-    # The bytes that have been read already, and what follows.
+    # Bytes that were read already, and those that follow.
     _first: bytes
     _stream: StreamReader
     _until: float | None = None
@@ -65,7 +65,7 @@ class DocumentStream:
             raise IppError(Status.TIMEOUT, "the document takes too long") from None
 
     async def parts(self) -> AsyncIterator[bytes]:
-        """Yield what is left of the document; raises as `read`."""
+        """Yield what is left of the document. Raises as `read`."""
         while part := await self.read():
             yield part
 
@@ -75,10 +75,9 @@ class DocumentStream:
 
 
 async def async_receive(request: Request, name: str, limit_bytes: int) -> Path:
-    """Write the document of a request to a new file of the spool and return its path.
+    """Write the document to a new file of the spool, which is deleted once the request is answered.
 
-    What is left of it goes once the request is answered. Raises IppError for a damaged compression, InputError:
-    file_too_large, HomeAssistantError: disk_full.
+    Raises IppError for a damaged compression; InputError: file_too_large; HomeAssistantError: disk_full.
     """
     hass, parts = request.hass, request.document.parts()
     spool = await async_get_spool(hass)
@@ -99,22 +98,15 @@ async def async_receive(request: Request, name: str, limit_bytes: int) -> Path:
     return path
 
 
+# Major versions of IPP that are answered.
 VERSIONS: Final = (1, 2)
-"""major versions that are answered."""
 CHARSETS: Final = ("utf-8", "us-ascii")
+# Characters of the name that a device gives itself.
 MAX_SENDER: Final = 64
-"""characters of the name that a device gives itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """A request to one printer; `document` is what follows its attributes.
-
-    `device` stands for the device with this `address`, which may have others.
-    `until_answered` is left once the answer has arrived, or is known to be lost.
-    `base_url` is the web server as the client knows it, `number` the job that the path names.
-    """
-
     hass: HomeAssistant
     server: LanServer
     offered: Offered
@@ -123,29 +115,27 @@ class Request:
     # The operation attributes of the message.
     operation: Attributes
     address: str
-    device: str
-    base_url: str
+    device: str  # The device with this `address`; it may have others.
+    base_url: str  # The web server as the client knows it.
     secure: bool
-    number: int | None
-    document: DocumentStream
+    number: int | None  # The job that the path names.
+    document: DocumentStream  # What follows the attributes.
+    # Closed once the answer has arrived, or is known to be lost.
     until_answered: AsyncExitStack
 
     @property
     def pending(self) -> PendingJobs:
-        """Return the printer's jobs that wait for their documents."""
         return self.server.pending[self.offered.token]
 
     @property
     def printer_uri(self) -> str:
-        """Return the printer's URI as the client knows it."""
         scheme = "ipps" if self.secure else "ipp"
         url = URL(self.base_url)
-        # Without a port, IPP means another than HTTP.
+        # Always with a port: the default of IPP is not that of HTTP.
         return f"{scheme}://{url.host_subcomponent}:{url.port}{self.offered.path}"
 
     @property
     def sender(self) -> Sender:
-        """Return who sends the request, by its own account, and from which address."""
         name = "".join(
             letter for letter in self.text("requesting-user-name") if letter.isprintable()
         )
@@ -157,38 +147,33 @@ class Request:
         return found[0].content if found else None
 
     def text(self, name: str, default: str = "") -> str:
-        """Return an operation attribute that is text."""
+        """Return a text; as below, a value of another type counts as missing."""
         content = self.first(name)
         return content if isinstance(content, str) else default
 
     def flag(self, name: str) -> bool | None:
-        """Return an operation attribute that is a boolean, None without one."""
         content = self.first(name)
         return content if isinstance(content, bool) else None
 
     def count(self, name: str) -> int | None:
-        """Return an operation attribute that is a positive integer, None without one."""
+        """Return a positive integer, None without one."""
         content = self.first(name)
-        # No boolean, which Python takes for an integer.
+        # A boolean is an `int` in Python, too.
         return content if type(content) is int and content > 0 else None
 
     def words(self, name: str) -> list[str]:
-        """Return the texts of an operation attribute."""
         found = self.operation.get(name, ())
         return [value.content for value in found if isinstance(value.content, str)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What an operation answers; each group after the operation attributes has a tag of its own.
-
-    `on_arrival` is called once the device has got the answer, which is waited for.
-    """
-
     status: Status = Status.OK
     message: str = ""
+    # What follows the operation attributes; each group has its own tag.
     groups: tuple[Group, ...] = ()
     unsupported: Attributes | None = None
+    # Called once the device has acknowledged the whole answer, which the request waits for.
     on_arrival: Callable[[], None] | None = None
 
 
@@ -214,13 +199,12 @@ def check_message(message: Message) -> None:
 def build_message(
     answer: Answer, request_id: int, version: tuple[int, int], language: str
 ) -> Message:
-    """Return the message that carries an answer."""
     operation: dict[str, tuple[Value, ...]] = {
         "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
         "attributes-natural-language": (Value(Tag.LANGUAGE, language),),
     }
     if answer.message:
-        # As a text is cut at 127 bytes for devices that take no more, it may end early.
+        # `values.text` cuts it: some devices take no more than 127 bytes.
         operation["status-message"] = values.text(answer.message)
     groups = [Group(tag=Tag.OPERATION, attributes=operation)]
     if answer.unsupported:
@@ -233,7 +217,7 @@ def build_message(
     )
 
 
-# By the errors' translation keys; whatever else is wrong can be put right only by somebody who reads it.
+# By the errors' translation keys. With all others, a person has to read what is wrong: NOT_POSSIBLE.
 _STATUSES: Final[dict[str, Status]] = {
     key: status
     for status, keys in (
@@ -267,7 +251,7 @@ _STATUSES: Final[dict[str, Status]] = {
 _OPTION: Final = ("_not_available", "_out_of_range", "paper_required", "invalid_option")
 
 
-# Those that come of what is under way here, and of documents that may be sent again as they are.
+# Not the sender's fault, but our own state: the document may be sent again as it is.
 _OURS: Final = (
     Status.BUSY,
     Status.NOT_ACCEPTING_JOBS,
@@ -278,7 +262,7 @@ _OURS: Final = (
 
 
 def is_senders_fault(err: IppError | InputError | HomeAssistantError) -> bool:
-    """Return whether a document was refused for what it is, or how it was sent."""
+    """Whether a document was refused for what it is, or for how it was sent."""
     if isinstance(err, IppError):
         return err.status not in _OURS
     key = err.reason if isinstance(err, InputError) else err.translation_key or ""
@@ -286,7 +270,7 @@ def is_senders_fault(err: IppError | InputError | HomeAssistantError) -> bool:
 
 
 async def async_refusal(hass: HomeAssistant, err: HomeAssistantError) -> IppError:
-    """Return the answer to a request that failed, with the reason in the language of the house."""
+    """Map an error to an IPP status, with the reason in Home Assistant's language."""
     key = err.translation_key or ""
     status = _STATUSES.get(key, Status.NOT_POSSIBLE)
     if key.endswith(_OPTION):

@@ -1,4 +1,4 @@
-"""The printers that are offered to the home network, what is under way with them, and what has changed."""
+"""The printers that are offered to the home network, their limits, and since when they are as they are."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -22,15 +22,14 @@ from .lan_jobs import PendingJobs, Repeats
 
 
 class Changes:
-    """Remembers what a printer was when it was last looked at, and since when it is like that."""
+    """Remembers the last known value of anything about a printer, and since when it has that value."""
 
     def __init__(self, started_at: datetime) -> None:
-        """Start without any; what is looked at for the first time is taken as unchanged since `started_at`."""
         self._started_at = started_at
         self._known: dict[Hashable, tuple[object, datetime]] = {}
 
     def since(self, what: Hashable, is_now: object) -> datetime:
-        """Return since when something is what it is now: from this look on, if it was another one before."""
+        """Return since when it has this value: now if it has changed, `started_at` at the first look."""
         was, since = self._known.get(what, (is_now, self._started_at))
         if was != is_now:
             since = datetime.now(UTC)
@@ -38,26 +37,24 @@ class Changes:
         return since
 
 
+# Requests that are answered at a time, and those of one device.
 MAX_REQUESTS: Final = 100
-"""requests that are answered at a time."""
 MAX_REQUESTS_A_DEVICE: Final = 20
-"""those of one device."""
+# Documents that are received at a time, and those from one device.
 MAX_RECEIVING: Final = 8
-"""documents that are received at a time."""
 MAX_RECEIVING_A_DEVICE: Final = 3
-"""those from one device."""
+# Jobs that wait in line to become one of a printer's MAX_PENDING jobs.
 MAX_WAITING: Final = 60
-"""jobs that wait for a place among those that wait for their documents."""
+# Those of one device. Of its requests, enough are left for the documents of its pending jobs.
 MAX_WAITING_A_DEVICE: Final = 15
-"""those of one device: with the jobs that have a place, whose documents must come, as many as its requests."""
+# Seconds that a document waits until others have been received, and a job for its place: most take a moment.
 PLACE_SECONDS: Final = 20.0
-"""for which a document waits until others have been received, and a job for its place: most take a moment."""
+# Pairs of printer and device whose refused documents are remembered.
 MAX_DEVICES: Final = 200
-"""devices and printers whose refused documents are kept in mind."""
 
 
 class Offered(NamedTuple):
-    """A printer that is offered, under the path that ends in its token."""
+    """A printer that is offered under a path that ends in its token."""
 
     entry: LiankeConfigEntry
     printer_key: str
@@ -69,14 +66,13 @@ class Offered(NamedTuple):
 
 
 class Refusals:
-    """Documents of the last hour that became no job, by printer and device."""
+    """Counts the documents of the last hour that became no job, by printer and device."""
 
     def __init__(self) -> None:
-        # When they were refused, by the monotonic clock; who was refused last stands last.
+        # Times by the monotonic clock; whoever was refused last is last.
         self._times = LimitedSizeDict[tuple[str, str], deque[float]](size_limit=MAX_DEVICES)
 
     def count(self, token: str, device: str) -> int:
-        """Return how many documents of a device this printer has refused."""
         times = self._times.get((token, device), deque())
         while times and times[0] < time.monotonic() - RATE_PERIOD.total_seconds():
             times.popleft()
@@ -100,8 +96,8 @@ class LanServer:
         self.documents = FairQueue(MAX_RECEIVING, MAX_RECEIVING_A_DEVICE)
         self.refusals = Refusals()
         self.repeats = Repeats()
+        # Held while zeroconf looks for a free name in the home network.
         self.naming = asyncio.Lock()
-        """held while a free name is looked for in the home network."""
 
 
 @singleton(f"{DOMAIN}_lan_server")
@@ -111,7 +107,7 @@ def async_get_server(hass: HomeAssistant) -> LanServer:
 
 
 def offered_of(entry: LiankeConfigEntry) -> list[Offered]:
-    """Return the printers of a box that are switched on in its options and known."""
+    """List a loaded box's printers that are switched on in its options and known."""
     tokens: dict[str, Any] = entry.options.get(CONF_LAN_PRINTERS, {})
     if entry.state is not ConfigEntryState.LOADED:
         return []
@@ -121,7 +117,7 @@ def offered_of(entry: LiankeConfigEntry) -> list[Offered]:
 
 @callback
 def async_find(hass: HomeAssistant, token: str) -> Offered | None:
-    """Return the printer that is offered under a token, also while its box is being loaded."""
+    """Find a printer by its token, also while its box is being loaded."""
     entries: list[LiankeConfigEntry] = hass.config_entries.async_entries(
         DOMAIN, include_ignore=False, include_disabled=False
     )

@@ -1,4 +1,4 @@
-"""The printers of the home network on Home Assistant's web server."""
+"""IPP printers on Home Assistant's web server."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -29,8 +29,8 @@ from .server import async_find, async_get_server
 
 _LOGGER = logging.getLogger(__name__)
 
+# Seconds for the attributes of a request.
 ATTRIBUTES_SECONDS: Final = 30
-"""seconds for the attributes of a request."""
 IPP_TYPE: Final = "application/ipp"
 _ICON: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
 _HEADER_BYTES: Final = 8
@@ -55,7 +55,7 @@ _WITH_DOCUMENT: Final = (Operation.PRINT_JOB, Operation.SEND_DOCUMENT)
 
 
 class LanPrinterView(HomeAssistantView):
-    """Answers requests of the protocol; to everybody outside of the home network it is not there."""
+    """Answers IPP requests; a 404 for everybody outside the home network."""
 
     url = f"{LAN_PRINTER_PATH}/{{token}}"
     extra_urls = [f"{LAN_PRINTER_PATH}/{{token}}/jobs/{{number:[0-9]{{1,10}}}}"]  # noqa: RUF012  # as its base
@@ -70,7 +70,7 @@ class LanPrinterView(HomeAssistantView):
             raise web.HTTPNotFound
         if request.content_type != IPP_TYPE:
             raise web.HTTPUnsupportedMediaType
-        # What the web server unpacks may be cut off without a sign; a document has its own compression.
+        # The web server decompresses a truncated body without an error. A document has IPP's own compression.
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
             raise web.HTTPUnsupportedMediaType(headers={hdrs.ACCEPT_ENCODING: "identity"})
         async with AsyncExitStack() as until_answered:
@@ -119,14 +119,13 @@ class LanPrinterView(HomeAssistantView):
 
 
 class IconView(HomeAssistantView):
-    """Hands out the picture that devices show of a printer."""
+    """Serves the picture that devices show of a printer; a 404 for everybody outside the home network."""
 
     url = f"{LAN_PRINTER_PATH}/{{token}}/{ICON}"
     name = "api:lianke:ipp:icon"
     requires_auth = False
 
     async def get(self, request: web.Request, token: str) -> web.FileResponse:
-        """Return the picture; 404 to everybody outside of the home network."""
         hass: HomeAssistant = request.app[KEY_HASS]
         if not is_from_home(hass, request) or async_find(hass, token) is None:
             raise web.HTTPNotFound
@@ -143,17 +142,16 @@ async def _async_answer(request: Request) -> Answer:
 
 
 async def _async_finish(request: web.Request) -> None:
-    """Read the end of a request that has no document: some clients take an earlier answer for none."""
+    """Read a request without a document to its end: some clients take an earlier answer for none."""
     left = MAX_MESSAGE
     while left > 0 and (part := await request.content.readany()):
         left -= len(part)
 
 
 async def _async_read(request: web.Request) -> tuple[bytes, Message | IppError, bytes]:
-    """Return the first bytes of a body, its message or what is wrong with it, and what follows.
+    """Return a body's bytes so far, its message or what is wrong with it, and the bytes after the message.
 
-    It is decoded when twice as much has come as at the last attempt: many small pieces cost no more
-    than few large ones.
+    Decodes only once the body has doubled since the last attempt: many small pieces cost no more than a few large ones.
     """
     body = bytearray()
     tried = 0

@@ -1,4 +1,4 @@
-"""The scanners that are offered to the home network, what they can do, and the one scan of each that is under way."""
+"""The scanners that are offered to the home network, what they can do, and the one scan of each under way."""
 
 import asyncio
 from collections import deque
@@ -43,24 +43,24 @@ from ...scanner.scan import ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
 
+# Seconds that a client waits for its turn; SANE waits 30 s for the answer to an order.
 TURN_SECONDS: Final = 10
-"""seconds that a client waits for its turn; SANE waits 30 s for the answer to an order."""
+# Seconds that a client waits for a page; then it is asked to try again.
 HOLD_SECONDS: Final = 50
-"""seconds that a client waits for a page; then it is told to ask again."""
+# Seconds without a request from a scan's client, after which others get the scanner.
 ABANDONED_SECONDS: Final = 30
-"""seconds without a word of a scan's client, after which others get the scanner."""
+# Seconds for a client to take a document, however often it asks for it; then others get the scanner.
 TAKE_SECONDS: Final = 60
-"""seconds for a client to take a document, however often it asks for it; then others get the scanner."""
+# More time for a large document: its bytes divided by this.
 SLOWEST_BYTES_A_SECOND: Final = 64 * 1024
-"""of it, for which there is more time."""
+# Seconds for a page, or for all of a PDF, in the PDF process.
 PAGE_SECONDS: Final = 50
-"""seconds for a page, or for all of a PDF, in the PDF process."""
+# Ended scans of a scanner that can still be asked for.
 MAX_ENDED: Final = 5
-"""scans of a scanner that are over and can still be asked for."""
 ICON: Final = "icon.png"
 MM_PER_UNIT: Final = 25.4 / UNITS_PER_INCH
 _NAMESPACE: Final = UUID("0f6f4a52-9a3c-4f0e-8b57-3d6e2c1a9f10")
-# Millimetres, by the words that scanners have.
+# Width and height in mm, by the words that scanners use.
 _SIZES: Final = {
     "a3": (297, 420),
     "a4": (210, 297),
@@ -74,13 +74,13 @@ _SIZES: Final = {
 _COLORS: Final = {
     ScanColor.COLOR: (ScanColor.COLOR,),
     ScanColor.GRAY: (ScanColor.GRAY, ScanColor.COLOR),
-    # Whether a dot is black is decided once it has its size.
+    # Dots become black or white only once the picture has its final size.
     ScanColor.MONO: (ScanColor.GRAY, ScanColor.COLOR, ScanColor.MONO),
 }
 
 
 class OfferedScanner(NamedTuple):
-    """A scanner that is offered, under the path that ends in its token."""
+    """A scanner that is offered under a path that ends in its token."""
 
     entry: LiankeConfigEntry
     scanner_id: str
@@ -92,13 +92,13 @@ class OfferedScanner(NamedTuple):
 
     @property
     def uuid(self) -> str:
-        """Return an id that says nothing of the token."""
+        """An id that does not reveal the token."""
         return str(uuid5(_NAMESPACE, self.token))
 
 
 @callback
 def offered_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) -> list[OfferedScanner]:
-    """Return the scanners of a box that are switched on in its options and known."""
+    """List a loaded box's scanners that are switched on in its options and known."""
     tokens: dict[str, Any] = entry.options.get(CONF_LAN_SCANNERS, {})
     if entry.state is not ConfigEntryState.LOADED:
         return []
@@ -122,7 +122,7 @@ def async_find(hass: HomeAssistant, token: str) -> NetworkScanner | None:
 
 @callback
 def area_of(abilities: Abilities) -> Area:
-    """Return how much a scanner sees: the largest of its sizes, A4 where none is known."""
+    """Return the largest width and height of the scanner's sizes, A4 where none is known."""
     words = [word.casefold() for word in abilities.sizes or ()]
     sizes = [_SIZES[word] for word in words if word in _SIZES] or [_SIZES["a4"]]
     width, height = (max(sides) / MM_PER_UNIT for sides in zip(*sizes, strict=True))
@@ -130,7 +130,7 @@ def area_of(abilities: Abilities) -> Area:
 
 
 def resolutions_of(area: Area) -> tuple[int, ...]:
-    """Return the resolutions in which all of an area can be made."""
+    """List the dots per inch in which the whole area has at most MAX_SCAN_PIXELS."""
     inches = area.width * area.height / UNITS_PER_INCH**2
     return tuple(dpi for dpi in RESOLUTIONS if inches * dpi**2 <= MAX_SCAN_PIXELS)
 
@@ -143,12 +143,12 @@ def colors_of(abilities: Abilities) -> tuple[ScanColor, ...]:
 
 
 def has_source(abilities: Abilities, source: ScanSource) -> bool:
-    """Return whether a scanner has a source; the glass where nothing is known."""
+    """Take a scanner of which nothing is known to have the glass."""
     return source in (abilities.sources or (ScanSource.GLASS,))
 
 
 class NetworkScan:
-    """A scan for a client, from its order until it has taken all of it, or is given up."""
+    """A client's scan, until the client has taken all of it, or it is given up."""
 
     def __init__(self, settings: ScanSettings, address: str, place: Place) -> None:
         self.uuid = str(uuid4())
@@ -160,15 +160,15 @@ class NetworkScan:
         self.began = asyncio.get_running_loop().time()
         self.state = JobState.PROCESSING
         self.is_scanned = False
-        # The documents that the client has not taken yet, how many it has, and until when it may take the next one.
+        # Documents not taken yet, how many were taken, and until when (the loop's clock) the next one may be.
         self.pages: deque[Path] = deque()
         self.taken = 0
         self.take_until: float | None = None
-        # Requests for a document, which get it one after the other.
+        # Requests for a document are answered one after the other.
         self.turn = asyncio.Lock()
         self.held = 0
         self.changed = asyncio.Event()
-        # With its client, as long as that asks for nothing.
+        # Ends the scan if its client asks for nothing for so long.
         self.patience = asyncio.timeout(ABANDONED_SECONDS)
         self.task: asyncio.Task[None] | None = None
 
@@ -180,7 +180,7 @@ class NetworkScanner:
         self._hass = hass
         self.offered = offered
         self.hub = async_get_hub(hass, offered.entry)
-        # One client has it, of those that have not just had it too often.
+        # One client at a time, of those that have not begun too many scans just now.
         self._line = FairQueue(
             1,
             opens_in=lambda place: self.hub.opens_in(offered.scanner_id, str(place.owner)),
@@ -194,13 +194,12 @@ class NetworkScanner:
         return self.hub.abilities(self.offered.scanner_id)
 
     def is_busy(self, device: str) -> bool:
-        """Return whether a device would have to wait for its turn."""
         scanner_id = self.offered.scanner_id
         is_used = self._scan is not None or self.hub.is_in_use(scanner_id)
         return is_used or self.hub.opens_in(scanner_id, device) > 0
 
     def scans(self, address: str) -> list[NetworkScan]:
-        """Return a client's scans, the newest first; nobody else's can be had."""
+        """List the scans of this client, the newest first, and nobody else's."""
         known = [self._scan, *self._ended]
         return [scan for scan in known if scan is not None and scan.address == address]
 
@@ -215,14 +214,14 @@ class NetworkScanner:
         )
 
     async def async_begin(self, settings: ScanSettings, address: str, device: str) -> NetworkScan:
-        """Start a scan once it is a device's turn. Raises EsclError for what it cannot do; NoPlaceError."""
+        """Start a scan when it is the device's turn. Raises EsclError for what it cannot do; NoPlaceError."""
         area = area_of(self.abilities)
         request = self._request(settings)
         region = (settings.region or Region(0, 0, *area)).within(area)
         if region.width * region.height * (settings.dpi / UNITS_PER_INCH) ** 2 > MAX_SCAN_PIXELS:
             raise EsclError("the page would be too large")
         async with self._line.place(device, patience=TURN_SECONDS) as place:
-            # Who waits for the house's scan would wait for long.
+            # The house goes first, and waiting for its scan would take too long.
             if self._is_gone or self.hub.is_wanted_by_house(self.offered.scanner_id):
                 raise NoPlaceError
             scan = self._scan = NetworkScan(settings, address, place.keep())
@@ -232,7 +231,7 @@ class NetworkScanner:
         return scan
 
     def _request(self, settings: ScanSettings) -> ScanRequest:
-        """Return what the box is to scan. Raises EsclError."""
+        """Raise EsclError for what the scanner cannot do."""
         able = self.abilities
         usual = ScanSource.GLASS if has_source(able, ScanSource.GLASS) else ScanSource.FEEDER
         source = settings.source or usual
@@ -257,7 +256,7 @@ class NetworkScanner:
                     async with async_scan_page(
                         self._hass, entry, scanner_id, request, device=scan.device
                     ) as (files, failure):
-                        # What has come is handed out before the client is told that there is no more.
+                        # Hand out the pages that came before the client learns that the scan failed.
                         await self._async_make(scan, files, region)
                     if failure is None:
                         state = JobState.COMPLETED
@@ -313,7 +312,7 @@ class NetworkScanner:
         scan.changed.set()
 
     async def async_next(self, scan: NetworkScan) -> Path | None:
-        """Return the next document, once it is there; None when no more come. Raises TimeoutError."""
+        """Return the next document once it is there, None if no more come. Raises TimeoutError."""
         async with asyncio.timeout(HOLD_SECONDS):
             while not scan.pages and scan.state is JobState.PROCESSING:
                 scan.changed.clear()
@@ -322,7 +321,7 @@ class NetworkScanner:
 
     @contextmanager
     def attending(self, scan: NetworkScan) -> Iterator[None]:
-        """Know that a scan's client waits for something, or is just getting it."""
+        """Keep a scan alive while its client waits for something, or receives it."""
         scan.held += 1
         self.touch(scan)
         try:
@@ -333,7 +332,7 @@ class NetworkScanner:
 
     @callback
     def note_taken(self, scan: NetworkScan) -> None:
-        """Delete the document that the client has got."""
+        """Delete the document that the client has received."""
         if scan.pages:
             scan.taken += 1
             scan.take_until = None
@@ -341,7 +340,7 @@ class NetworkScanner:
             scan.changed.set()
 
     def take_until(self, scan: NetworkScan, size: int) -> float:
-        """Return until when a client may take the next document, of so many bytes, by the event loop's clock."""
+        """Until when (the loop's clock) the client may take the next document, which has `size` bytes."""
         if scan.take_until is None:
             seconds = TAKE_SECONDS + size / SLOWEST_BYTES_A_SECOND
             scan.take_until = self._hass.loop.time() + seconds
@@ -349,14 +348,14 @@ class NetworkScanner:
 
     @callback
     def touch(self, scan: NetworkScan) -> None:
-        """Give a scan's client its time anew; while it waits for something, it need not say a word."""
+        """Restart the time limit for a silent client; there is none while it waits for something."""
         if scan is self._scan and not scan.patience.expired():
             now = self._hass.loop.time()
             scan.patience.reschedule(None if scan.held else now + ABANDONED_SECONDS)
 
     @callback
     def cancel(self, scan: NetworkScan) -> None:
-        """Stop a scan for its client; one that is over stays what it was."""
+        """Stop a scan for its client; one that has ended keeps its state."""
         self._end(scan, JobState.CANCELED)
         if scan.task is not None:
             scan.task.cancel()
@@ -377,7 +376,7 @@ class NetworkScanner:
 
     @callback
     def end(self) -> None:
-        """Stop whatever is under way, for good."""
+        """Stop the scan under way, and accept no more."""
         self._is_gone = True
         if self._scan is not None:
             self.cancel(self._scan)

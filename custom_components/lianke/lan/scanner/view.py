@@ -1,4 +1,4 @@
-"""The scanners of the home network on Home Assistant's web server."""
+"""eSCL scanners on Home Assistant's web server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,17 +38,17 @@ from .scans import (
     resolutions_of,
 )
 
+# Seconds for the settings of a scan.
 SETTINGS_SECONDS: Final = 30
-"""seconds for what is to be scanned."""
+# Seconds for a document on its way to a client.
 DELIVERY_SECONDS: Final = 600
-"""seconds for a document on its way to a client."""
+# Seconds without a sign that the client has received more of it.
 SILENT_SECONDS: Final = 20
-"""seconds without a sign that a client has got more of it."""
-# Seconds after which a client is to ask again.
+# Seconds after which a client should ask again.
 _LATER: Final = "2"
 XML: Final = "text/xml"
 _ICON: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
-# Only the first tells a client that it has had all pages.
+# Only a 404 means that the client has had all pages.
 _GONE: Final = {
     JobState.COMPLETED: web.HTTPNotFound,
     JobState.CANCELED: web.HTTPGone,
@@ -56,17 +56,17 @@ _GONE: Final = {
 
 
 class _View(HomeAssistantView):
-    """A view of a scanner; to everybody outside of the home network it is not there."""
+    """A view of a scanner; a 404 for everybody outside the home network."""
 
     requires_auth = False
-    # For who is at home and asks for what is not there.
+    # For clients at home that ask for an unknown scanner or scan.
     unknown: type[web.HTTPException] = web.HTTPNotFound
 
     @asynccontextmanager
     async def scanner(
         self, request: web.Request, token: str
     ) -> AsyncIterator[tuple[NetworkScanner, Client]]:
-        """Return the scanner that a request is for, and who asks. Raises HTTPException."""
+        """Yield the scanner that a request is for, and its client. Raises HTTPException."""
         hass: HomeAssistant = request.app[KEY_HASS]
         server = async_get_server(hass)
         client = await server.devices.async_client(hass, request)
@@ -81,7 +81,7 @@ class _View(HomeAssistantView):
             raise _busy() from None
 
     def found(self, scanner: NetworkScanner, uuid: str, client: Client) -> NetworkScan:
-        """Return a client's scan. Raises HTTPException."""
+        """Raise HTTPException for a scan that is not this client's."""
         for scan in scanner.scans(client.address):
             if scan.uuid == uuid:
                 return scan
@@ -89,13 +89,12 @@ class _View(HomeAssistantView):
 
 
 class DescriptionView(_View):
-    """Tells what a scanner can do, and how it is."""
+    """Serves a scanner's capabilities, its status, and the picture that devices show."""
 
     url = f"{LAN_SCANNER_PATH}/{{token}}/{{what:ScannerCapabilities|ScannerStatus|{ICON}}}"
     name = "api:lianke:escl"
 
     async def get(self, request: web.Request, token: str, what: str) -> web.StreamResponse:
-        """Return the document, or the picture that devices show."""
         async with self.scanner(request, token) as (scanner, client):
             if what == ICON:
                 return web.FileResponse(_ICON)
@@ -104,7 +103,7 @@ class DescriptionView(_View):
             else:
                 known = scanner.scans(client.address)
                 for scan in known:
-                    # Pages that nobody fetches are nobody's, however often somebody looks for a turn.
+                    # Only while it scans: asking for the status must not keep pages that nobody fetches.
                     if not scan.is_scanned:
                         scanner.touch(scan)
                 document = status_xml(
@@ -155,13 +154,11 @@ class JobsView(_View):
 
 
 class JobView(_View):
-    """A scan, which its client can end."""
-
     url = f"{LAN_SCANNER_PATH}/{{token}}/ScanJobs/{{uuid}}"
     name = "api:lianke:escl:job"
 
     async def delete(self, request: web.Request, token: str, uuid: str) -> web.Response:
-        """End a scan; of one that is over nothing is left to be ended."""
+        """End a scan; nothing happens to one that has ended."""
         async with self.scanner(request, token) as (scanner, client):
             scanner.cancel(self.found(scanner, uuid, client))
             return web.Response()
@@ -172,11 +169,11 @@ class DocumentView(_View):
 
     url = f"{LAN_SCANNER_PATH}/{{token}}/ScanJobs/{{uuid}}/NextDocument"
     name = "api:lianke:escl:document"
-    # Of a scan that a restart has cut off: nobody knows whether its client had all pages.
+    # A restart has ended the scan: nobody knows whether its client has all pages.
     unknown = web.HTTPGone
 
     async def get(self, request: web.Request, token: str, uuid: str) -> web.StreamResponse:
-        """Return the next document once it is there, 404 behind the last one."""
+        """Send the next document once it is there; a 404 after the last one."""
         async with self.scanner(request, token) as (scanner, client):
             scan = self.found(scanner, uuid, client)
             with scanner.attending(scan):
@@ -195,7 +192,7 @@ def _busy() -> web.HTTPServiceUnavailable:
 
 
 async def _async_read(request: web.Request) -> bytes:
-    """Return a request's body, no more of it than is looked at. Raises EsclError."""
+    """Read a request's body. Raises EsclError if it has more than MAX_SETTINGS bytes."""
     body = bytearray()
     while part := await request.content.readany():
         body += part
@@ -207,26 +204,26 @@ async def _async_read(request: web.Request) -> bytes:
 async def _async_send(
     request: web.Request, scanner: NetworkScanner, scan: NetworkScan, path: Path
 ) -> web.Response:
-    """Send a scan's next document; where the line breaks, the client may ask for it again, while it has time."""
+    """Send the next document. If the line breaks, the client may ask for it again while it has time."""
     hass: HomeAssistant = request.app[KEY_HASS]
     if request.transport is not None and (line := request.transport.get_extra_info("socket")):
-        # A computer that is closed goes without a word. The line may have ended, and only Linux knows this option.
+        # A laptop whose lid closes ends no connection. The socket may be closed, and only Linux has this option.
         with suppress(OSError, AttributeError):
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_SECONDS * 1000)
     try:
         opened = await hass.async_add_executor_job(path.open, "rb")
     except OSError:
-        # It was canceled just then, or the disk does not give it.
+        # The scan was canceled just then, or the disk fails.
         raise _GONE.get(scan.state, web.HTTPInternalServerError) from None
     with opened as file:
-        # A page of somebody's, which nothing on the way keeps.
+        # A private page: nothing on the way may keep it.
         kept_by_nobody = {hdrs.CACHE_CONTROL: "no-store"}
         kind, taken = scan.settings.format, partial(scanner.note_taken, scan)
         response = web.Response(body=file, content_type=kind, headers=kept_by_nobody)
         until = scanner.take_until(scan, os.fstat(file.fileno()).st_size)
         try:
             async with asyncio.timeout(DELIVERY_SECONDS), asyncio.timeout_at(until):
-                # A slow line gets the end of a page long after it was written.
+                # Over a slow line, the end of a page arrives long after it was written.
                 await async_deliver(request, response, taken, DELIVERY_SECONDS)
         except TimeoutError:
             if request.transport is not None:
