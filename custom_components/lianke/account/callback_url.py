@@ -21,7 +21,7 @@ from .request_limits import Account
 _LOGGER = logging.getLogger(__name__)
 
 CLOUD = "cloud"
-# Seconds.
+# Seconds until the next try to get a cloudhook.
 RETRY = 300
 
 

@@ -172,7 +172,7 @@ class UserThrottle:
 
 # When the service refuses an ApiKey, its boxes stop asking; the first one that gets an answer again wakes the others.
 
-# Seconds until a box that was woken in vain may be woken again, doubled each time: perhaps only its key is refused.
+# Seconds until a box that was woken in vain may be woken again, doubled each time: the key may fail for it alone.
 KEY_PAUSE_START = 60
 KEY_PAUSE_LIMIT = 3600
 

@@ -104,7 +104,7 @@ _REPORTING = (2, 1, 112)
 
 
 def to_address(value: object) -> str | None:
-    """Return an address of a box; None for those of a network without a cable (169.254.x, 0.0.0.0)."""
+    """Read an address of a box; None for those of an interface without a cable (169.254.x, 0.0.0.0)."""
     if (text := to_optional_text(value)) is None:
         return None
     try:

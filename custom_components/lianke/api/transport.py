@@ -165,7 +165,7 @@ type Method = Literal["GET", "POST", "DELETE"]
 
 
 def answer_seconds(size: int) -> float:
-    """Bound the wait for the answer to an upload of `size` bytes, from when its end was handed over."""
+    """Return how long (s) the answer to an upload of `size` bytes may take after its end was handed over."""
     buffered = min(size, BUFFERED_BYTES)
     return ANSWER_SECONDS + size / ANSWER_BYTES_A_SECOND + buffered / SLOWEST_BYTES_A_SECOND
 

@@ -80,7 +80,7 @@ class JobForm(Payload):
         super().__init__(None, content_type=f"multipart/form-data; boundary={boundary}")
         # Until this is True, the request is certainly incomplete.
         self.handed_over = False
-        # Once this is True, the end of the form is never sent.
+        # Once this is True, the end of the form is not sent any more.
         self.abandoned = False
         # True while nothing moves, because the `before_end` hook has not returned.
         self.waiting = False
